@@ -1,0 +1,1 @@
+"""Event-sourced card transaction processing that companies run themselves."""

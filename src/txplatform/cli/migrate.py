@@ -1,0 +1,31 @@
+"""`txplatform migrate`: bring the database's schema to this version."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from txplatform.eventstore.migrations import migrate
+from txplatform.settings import load_settings
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Apply what is missing and say what was done."""
+    settings = load_settings()
+    applied = migrate(settings.owner_url, settings.service_url)
+    if arguments.json:
+        sys.stdout.write(json.dumps({"applied": applied}) + "\n")
+    else:
+        sys.stdout.writelines(f"applied {name}\n" for name in applied or ())
+        if not applied:
+            sys.stdout.write("nothing to apply: the schema is this version's\n")
+    return 0

@@ -1,0 +1,94 @@
+"""What a command came to, and the errors that mean: this can never be applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from txplatform.errors import TxPlatformError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from txplatform.domain.account import Account, Stamp
+    from txplatform.domain.events import AccountEvent
+    from txplatform.domain.ids import AccountId
+
+
+class Status(StrEnum):
+    """What became of a command."""
+
+    APPLIED = "applied"
+    WAITING = "waiting"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a command, and the event that says so.
+
+    Attributes:
+        event: The event it caused, or for a duplicate the one that the first copy caused.
+    """
+
+    status: Status
+    event: AccountEvent
+
+
+class CommandRejectedError(TxPlatformError):
+    """The command contradicts what is recorded; it changes nothing, now or later.
+
+    Attributes:
+        reason: A stable code, for machines.
+    """
+
+    def __init__(self, reason: str, detail: str, next_step: str) -> None:
+        super().__init__(detail, next_step=next_step)
+        self.reason = reason
+        self.detail = detail
+
+
+class Command(Protocol):
+    """Something asked of one account."""
+
+    @property
+    def account_id(self) -> AccountId:
+        """The account it is asked of."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Business keys whose stored events `decide` has to see."""
+
+    def decide(
+        self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp
+    ) -> Outcome:
+        """Record on the account what follows from this command.
+
+        Args:
+            account: The account at its newest version.
+            stored: The events that the account's stream holds under `keys`.
+            stamp: The time and new identifiers.
+
+        Raises:
+            CommandRejectedError: It contradicts what is recorded.
+        """
+
+
+def conflicting_copy(what: str) -> CommandRejectedError:
+    """The same business key was used before with other contents."""
+    return CommandRejectedError(
+        "conflicting_copy",
+        f"{what} was received before with other contents; the first copy stands.",
+        "Send a correction under a new id.",
+    )
+
+
+def wrong_currency(what: str, currency: str, account_currency: str | None) -> CommandRejectedError:
+    """One account has one currency."""
+    return CommandRejectedError(
+        "currency_mismatch",
+        f"{what} is in {currency}, the account is held in {account_currency}.",
+        "Send it in the account's currency.",
+    )

@@ -1,0 +1,44 @@
+"""Reads the log from any position on, in order, without ever skipping one.
+
+No lock is needed: see `append_events` in migration 0001.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txplatform.eventstore.mapper import decode_event
+from txplatform.eventstore.statements import LAST_POSITION, READ_LOG, LoggedEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+READ_SIZE = 500
+"""Events in one read, by default."""
+
+
+def read_log(
+    connection: psycopg.Connection, after: int, limit: int = READ_SIZE
+) -> list[LoggedEvent]:
+    """The events behind a position, oldest first; empty at the end of the log."""
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(READ_LOG, (after, limit), prepare=True)
+        return [
+            LoggedEvent(position, recorded_at, decode_event(stream, version, topic, state))
+            for position, stream, version, topic, state, recorded_at in cursor
+        ]
+
+
+def read_whole_log(connection: psycopg.Connection, after: int = 0) -> Iterator[LoggedEvent]:
+    """Every event behind a position, as the log stands when its end is reached."""
+    while batch := read_log(connection, after):
+        yield from batch
+        after = batch[-1].position
+
+
+def last_position(connection: psycopg.Connection) -> int:
+    """The newest position of the log; 0 where it is empty."""
+    row = connection.execute(LAST_POSITION).fetchone()
+    return row[0] if row else 0

@@ -1,0 +1,115 @@
+"""The SQL of the log, once: what the synchronous recorder and the decision lanes both run.
+
+Appending itself is the database function `append_events` (migration 0001): how the log keeps
+its order and how a clash is found are said there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from txplatform.eventstore.mapper import decode_event, encode_event
+from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from txplatform.domain.events import AccountEvent
+
+LOCK_LOG = "SELECT pg_advisory_xact_lock(1954049127)"
+"""Takes the log's lock ("txlg") ahead of `APPEND`, for who has to read and append under it."""
+
+APPEND = "SELECT append_events(%b, %b::bigint[], %b, %b, %b)"
+"""Gives the streams that were left out; the others are appended."""
+
+READ_STREAMS = f"""
+WITH known AS (
+    SELECT k.originator_id, k.version, s.originator_version AS snapshot_version, s.topic, s.state
+    FROM unnest(%b::text[], %b::bigint[]) AS k (originator_id, version)
+    LEFT JOIN LATERAL (
+        SELECT originator_version, topic, state
+        FROM snapshots
+        WHERE k.version = 0 AND originator_id = k.originator_id AND topic = '{SNAPSHOT_TOPIC}'
+        ORDER BY originator_version DESC
+        LIMIT 1
+    ) s ON true
+)
+SELECT originator_id, snapshot_version AS originator_version, topic, state
+FROM known WHERE snapshot_version IS NOT NULL
+UNION ALL
+SELECT e.originator_id, e.originator_version, e.topic, e.state
+FROM known
+JOIN events e ON e.originator_id = known.originator_id
+             AND e.originator_version > coalesce(known.snapshot_version, known.version)
+ORDER BY originator_id, originator_version
+"""  # noqa: S608  # the topic is a constant of this package
+"""What is newer than the versions known, stream by stream, in order.
+
+Where nothing is known (version 0) the newest snapshot, if any, comes first.
+"""
+
+READ_KEYS = """
+SELECT e.originator_id, e.originator_version, e.topic, e.state
+FROM unnest(%b::text[], %b::text[]) AS wanted (originator_id, event_key)
+JOIN events e USING (originator_id, event_key)
+"""
+"""The events that hold these business keys."""
+
+INSERT_SNAPSHOTS = """
+INSERT INTO snapshots (originator_id, originator_version, topic, state)
+SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bytea[])
+ON CONFLICT DO NOTHING
+"""
+
+READ_LOG = """
+SELECT position, originator_id, originator_version, topic, state, recorded_at
+FROM events
+WHERE position > %s
+ORDER BY position
+LIMIT %s
+"""
+
+LAST_POSITION = "SELECT coalesce(max(position), 0) FROM events"
+
+StoredRow = tuple[str, int, str, bytes]
+"""originator_id, originator_version, topic, state"""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event with its place in the log.
+
+    Attributes:
+        position: Grows along the log, with gaps.
+        recorded_at: The database's time at the insert, UTC.
+    """
+
+    position: int
+    recorded_at: datetime
+    event: AccountEvent
+
+
+def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:
+    """The arrays that `APPEND` takes."""
+    rows = [
+        (event.originator_id, event.originator_version, event.key, event.TOPIC, encode_event(event))
+        for event in events
+    ]
+    return tuple(map(list, zip(*rows, strict=True)))
+
+
+def key_parameters(keys: Mapping[str, Iterable[str]]) -> tuple[list[str], list[str]]:
+    """The arrays that `READ_KEYS` takes, from business keys by stream."""
+    pairs = [(stream, key) for stream, stream_keys in keys.items() for key in stream_keys]
+    return [stream for stream, _ in pairs], [key for _, key in pairs]
+
+
+def events_by_key(rows: Sequence[StoredRow]) -> dict[str, dict[str, AccountEvent]]:
+    """What `READ_KEYS` found: events by stream and business key."""
+    found: dict[str, dict[str, AccountEvent]] = {}
+    for row in rows:
+        event = decode_event(*row)
+        found.setdefault(event.originator_id, {})[event.key] = event
+    return found

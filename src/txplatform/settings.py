@@ -1,0 +1,170 @@
+"""Every setting, from `TXPLATFORM_*` variables or `.env`; unknown or invalid ones are refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from txplatform.errors import TxPlatformError
+
+_PREFIX = "TXPLATFORM_"
+_NOT_OURS = ("TXPLATFORM_TEST_", "TXPLATFORM_REQUIRE_")
+"""Read by the test suite, not by the product."""
+
+
+class SettingsError(TxPlatformError):
+    """A setting is unknown or has a value that cannot be used."""
+
+
+class Settings(BaseSettings):
+    """The configuration of one process; see docs/settings.md for what each one is for."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True
+    )
+
+    database_url: SecretStr = Field(
+        description="libpq URL of the service's database role.",
+    )
+    migration_database_url: SecretStr | None = Field(
+        default=None,
+        description="libpq URL of the tables' owner, for migrate and rebuild.",
+    )
+    database_statement_timeout_s: float = Field(
+        default=30, gt=0, description="How long one statement may take, seconds."
+    )
+    database_lock_timeout_s: float = Field(
+        default=5, gt=0, description="How long to wait for a lock, seconds."
+    )
+    database_idle_in_transaction_timeout_s: float = Field(
+        default=5,
+        gt=0,
+        description="When the database ends a transaction whose process has stopped, seconds.",
+    )
+
+    kafka_bootstrap_servers: str = Field(
+        default="localhost:9092", description="host:port,host:port of the Kafka brokers."
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How to speak to the brokers."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        default=None, description="How to sign in to the brokers."
+    )
+    kafka_sasl_username: str | None = Field(default=None, description="The brokers' user.")
+    kafka_sasl_password: SecretStr | None = Field(
+        default=None, description="The brokers' password."
+    )
+    kafka_ssl_ca_location: Path | None = Field(
+        default=None, description="The certificate authority of the brokers."
+    )
+    kafka_ssl_certificate_location: Path | None = Field(
+        default=None, description="This client's certificate."
+    )
+    kafka_ssl_key_location: Path | None = Field(default=None, description="Its private key.")
+    kafka_group_id: str = Field(
+        default="txplatform", min_length=1, description="The consumer group of `consume`."
+    )
+    consumer_batch_messages: int = Field(
+        default=200,
+        ge=1,
+        le=1000,
+        description="Messages applied in one database transaction, at most.",
+    )
+
+    api_host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    api_port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on.")
+    api_processes: int = Field(default=1, ge=1, le=64, description="API processes on this host.")
+    api_max_body_bytes: int = Field(
+        default=65_536, ge=1024, description="The largest request body, bytes."
+    )
+    metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, description="A port of its own for the API's /metrics."
+    )
+    health_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port on which a worker answers /livez, /readyz and /metrics.",
+    )
+
+    decision_lanes: int = Field(
+        default=2, ge=1, le=16, description="Lanes of accounts that decide side by side."
+    )
+    decision_batch_size: int = Field(
+        default=256, ge=1, le=1000, description="Decisions in one commit, at most."
+    )
+    decision_queue_size: int = Field(
+        default=4096, ge=1, description="Requests that may wait for a decision; more get 503."
+    )
+    decision_timeout_s: float = Field(
+        default=10, gt=0, description="How long an unknown commit is settled, seconds."
+    )
+    account_cache_size: int = Field(
+        default=100_000, ge=1, description="Accounts an API process keeps in memory."
+    )
+    snapshot_every_events: int = Field(
+        default=100, ge=2, description="An account's events between two snapshots."
+    )
+
+    log_format: Literal["json", "console"] = Field(
+        default="console", description="How log lines look."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe log line that is written."
+    )
+
+    @field_validator("database_url", "migration_database_url")
+    @classmethod
+    def _is_a_postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(
+            ("postgres://", "postgresql://")
+        ):
+            raise ValueError(
+                "has to be a libpq URL such as postgresql://user:password@host:5432/name"
+            )
+        return value
+
+    @property
+    def service_url(self) -> str:
+        """libpq URL of the service's role."""
+        return self.database_url.get_secret_value()
+
+    @property
+    def owner_url(self) -> str:
+        """libpq URL of the tables' owner."""
+        return (self.migration_database_url or self.database_url).get_secret_value()
+
+
+def load_settings() -> Settings:
+    """Read the settings of this process.
+
+    Raises:
+        SettingsError: A variable is unknown, missing or invalid; each one is named.
+    """
+    known = {_PREFIX + name.upper() for name in Settings.model_fields}
+    given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    unknown = sorted(
+        name
+        for name in given
+        if name.startswith(_PREFIX) and not name.startswith(_NOT_OURS) and name not in known
+    )
+    if unknown:
+        raise SettingsError(
+            f"Unknown setting: {', '.join(unknown)}.",
+            next_step="See `txplatform --help` and docs/settings.md for the names.",
+        )
+    try:
+        return Settings()  # type: ignore[call-arg]  # the values come from the environment
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        )
+        raise SettingsError(
+            f"Invalid setting: {problems}.", next_step="Correct it and start again."
+        ) from None
