@@ -1,0 +1,1 @@
+"""Messages and answers as others see them: what comes in is checked here, once."""

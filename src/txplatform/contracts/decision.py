@@ -1,0 +1,74 @@
+"""The answer to `POST /v1/process-transaction`, which is also the body of the decision event.
+
+It is made from the stored event alone, so that the same key gives the same answer for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from txplatform.contracts.times import rfc3339
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.ids import account_of
+from txplatform.domain.money import Balance
+from txplatform.domain.reasons import Reason
+
+Decision = AuthorizationApproved | AuthorizationDeclined
+"""The events that say how a purchase was decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionAnswer:
+    """How a purchase was decided.
+
+    Attributes:
+        response_code: ISO 8583:1987 field 39; of a decline, its first reason's.
+        authorization_code: Six characters; null for a decline.
+        reasons: Every rule that refused, most important first.
+        balance: The money after it, minor units; null where there is no account.
+        ruleset: The rules it was held against.
+        account_version: The account's version with this decision.
+        decided_at: RFC 3339 UTC.
+    """
+
+    transaction_id: str
+    account_id: str
+    decision: Literal["approved", "declined"]
+    response_code: str
+    authorization_code: str | None
+    reasons: tuple[Reason, ...]
+    amount: int
+    currency: str
+    balance: Balance | None
+    ruleset: str
+    account_version: int
+    event_id: str
+    decided_at: str
+
+
+def decision_answer(event: Decision) -> DecisionAnswer:
+    """The answer that this event stands for."""
+    purchase = event.purchase
+    match event:
+        case AuthorizationApproved():
+            decision: Literal["approved", "declined"] = "approved"
+            authorization_code, reasons = event.authorization_code, ()
+        case AuthorizationDeclined():
+            decision = "declined"
+            authorization_code, reasons = None, event.reasons
+    return DecisionAnswer(
+        purchase.transaction_id,
+        account_of(event.originator_id),
+        decision,
+        event.response_code,
+        authorization_code,
+        reasons,
+        purchase.amount,
+        purchase.currency,
+        event.balance,
+        event.ruleset,
+        event.originator_version,
+        event.event_id,
+        rfc3339(event.timestamp),
+    )

@@ -1,0 +1,1 @@
+"""The hot path: many requests, one commit."""

@@ -1,0 +1,121 @@
+"""The way into the lanes: hands each request to its account's lane and waits for the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import TYPE_CHECKING, Self
+
+from txplatform.decisions.cache import AccountCache
+from txplatform.decisions.lane import Lane, LaneLimits
+from txplatform.decisions.lanes import lane_of
+from txplatform.decisions.metrics import DecisionMetrics
+from txplatform.decisions.request import AccountView, Decided, Request
+from txplatform.decisions.snapshots import SnapshotWriter
+from txplatform.domain.ids import account_stream
+
+if TYPE_CHECKING:
+    from txplatform.database import Database
+    from txplatform.domain.commands.outcome import Command
+    from txplatform.domain.ids import AccountId
+    from txplatform.settings import Settings
+
+
+class Decider:
+    """Decides commands and reads accounts, many at a time, on the running event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        limits: LaneLimits,
+        *,
+        lanes: int,
+        cache_size: int,
+        snapshot_every: int,
+    ) -> None:
+        self.metrics = DecisionMetrics()
+        self._timeout_s = limits.timeout_s
+        self._snapshots = SnapshotWriter(database, snapshot_every)
+        caches = [AccountCache(-(-cache_size // lanes)) for _ in range(lanes)]
+        self._lanes = [
+            Lane(database, cache, limits, self._snapshots, self.metrics) for cache in caches
+        ]
+        self.metrics.queued = lambda: sum(lane.queued for lane in self._lanes)
+        self.metrics.cached = lambda: sum(map(len, caches))
+        self._tasks: list[asyncio.Task[None]] = []
+        self._snapshot_task: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings, database: Database) -> Self:
+        """A decider as it is configured."""
+        return cls(
+            database,
+            LaneLimits(
+                settings.decision_batch_size,
+                -(-settings.decision_queue_size // settings.decision_lanes),
+                settings.decision_timeout_s,
+            ),
+            lanes=settings.decision_lanes,
+            cache_size=settings.account_cache_size,
+            snapshot_every=settings.snapshot_every_events,
+        )
+
+    @property
+    def running(self) -> bool:
+        """Whether every lane works."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    async def start(self) -> None:
+        """Let the lanes work."""
+        self._snapshot_task = asyncio.create_task(self._snapshots.run())
+        self._tasks = [asyncio.create_task(lane.run()) for lane in self._lanes]
+
+    async def stop(self) -> None:
+        """Take nothing more, answer what was taken, and return."""
+        for lane in self._lanes:
+            lane.stop()
+        await asyncio.gather(*self._tasks)
+        self._snapshots.stop()
+        if self._snapshot_task is not None:
+            await self._snapshot_task
+
+    def submit(self, command: Command, *, traceparent: str) -> asyncio.Future[Decided]:
+        """Ask for a decision; the future has it when it is durable.
+
+        Whoever stops waiting cancels nothing: the decision is made all the same.
+
+        Raises:
+            QueueFullError: Too many requests wait.
+            CommandRejectedError: By the future: it contradicts what is recorded.
+            StoreUnavailableError: By the future: nothing was recorded.
+            OutcomeUnknownError: By the future: it may have been recorded.
+        """
+        return self._submit(command.account_id, command, traceparent)  # type: ignore[return-value]
+
+    async def read_account(self, account_id: AccountId) -> AccountView:
+        """The account at its newest version.
+
+        Raises:
+            QueueFullError: Too many requests wait.
+            StoreUnavailableError: The event store could not be read in time.
+        """
+        view = await self._submit(account_id, None, "")
+        assert isinstance(view, AccountView)
+        return view
+
+    def _submit(
+        self, account_id: AccountId, command: Command | None, traceparent: str
+    ) -> asyncio.Future[Decided | AccountView]:
+        loop = asyncio.get_running_loop()
+        stream = account_stream(account_id)
+        request = Request(
+            stream=stream,
+            account_id=account_id,
+            command=command,
+            traceparent=traceparent,
+            answer=loop.create_future(),
+            deadline=loop.time() + self._timeout_s,
+            submitted=perf_counter(),
+        )
+        self._lanes[lane_of(stream, len(self._lanes))].submit(request)
+        return request.answer

@@ -1,0 +1,285 @@
+"""One lane: takes all requests that wait, decides them together, commits once, answers all.
+
+Where every account of a batch is remembered nothing is read first: the log itself refuses
+what was decided on an old version or repeats a business key, and then only those accounts
+are read and decided again.
+
+A lost connection leaves open whether its commit happened. It is settled by deciding and
+appending again under the same keys: an append waits for the log's lock, hence for whatever
+the old connection's server process was still doing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from logging import DEBUG
+from time import perf_counter
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psycopg
+
+from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
+from txplatform.decisions.request import AccountView
+from txplatform.domain.account import Account, Stamp
+from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.eventstore.batch import AsyncBatchStore, Workspace
+from txplatform.eventstore.snapshot import account_state
+from txplatform.telemetry import correlation_id, logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from txplatform.database import Database
+    from txplatform.decisions.cache import AccountCache
+    from txplatform.decisions.metrics import DecisionMetrics
+    from txplatform.decisions.snapshots import SnapshotWriter
+    from txplatform.decisions.request import Request
+    from txplatform.domain.commands.outcome import Outcome
+    from txplatform.domain.events import AccountEvent
+
+_TRANSIENT = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,  # a standby that is about to be promoted
+    TimeoutError,
+)
+_RETRY_FIRST_S = 0.02
+_RETRY_MOST_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLimits:
+    """How much a lane takes on.
+
+    Attributes:
+        batch_size: Requests in one commit, at most.
+        queue_size: Requests that may wait.
+        timeout_s: How long a request is tried and a lost commit is settled.
+    """
+
+    batch_size: int
+    queue_size: int
+    timeout_s: float
+
+
+class Lane:
+    """Decides the requests of its accounts, one batch at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        cache: AccountCache,
+        limits: LaneLimits,
+        snapshots: SnapshotWriter,
+        metrics: DecisionMetrics,
+    ) -> None:
+        self._database = database
+        self._cache = cache
+        self._limits = limits
+        self._snapshots = snapshots
+        self._metrics = metrics
+        self._queue: deque[Request] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._store: AsyncBatchStore | None = None
+        self._log = logger("decisions")
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait."""
+        return len(self._queue)
+
+    def submit(self, request: Request) -> None:
+        """Queue a request; its `answer` is set when it is durable.
+
+        Raises:
+            QueueFullError: Too many wait, or the lane is stopping.
+        """
+        if self._stopping or len(self._queue) >= self._limits.queue_size:
+            self._metrics.refused += 1
+            raise QueueFullError
+        self._queue.append(request)
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Take nothing more; `run` returns when what was taken is answered."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until stopped and empty."""
+        while self._queue or not self._stopping:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            size = min(len(self._queue), self._limits.batch_size)
+            await self._work_off([self._queue.popleft() for _ in range(size)])
+        await self._disconnect()
+
+    async def _work_off(self, batch: list[Request]) -> None:
+        """Answer every request of a batch, whatever it takes until its deadline."""
+        retry_s = _RETRY_FIRST_S
+        while batch:
+            try:
+                async with asyncio.timeout(self._limits.timeout_s):
+                    batch = await self._attempt(batch)
+            except _TRANSIENT as error:
+                self._log.warning("event store failed", error=str(error), requests=len(batch))
+                await self._start_over(batch)
+                batch = self._still_in_time(batch, error)
+                if batch:
+                    await asyncio.sleep(retry_s)
+                retry_s = min(2 * retry_s, _RETRY_MOST_S)
+            except Exception as error:  # whatever it is, every request gets an answer
+                await self._start_over(batch)
+                if len(batch) == 1:
+                    self._log.exception("request failed", stream=batch[0].stream)
+                    batch[0].fail(error)
+                    return
+                # One of them is at fault: the others are not to suffer for it.
+                for request in batch:
+                    await self._work_off([request])
+                return
+
+    async def _attempt(self, batch: Sequence[Request]) -> list[Request]:
+        """Decide and commit once; gives the requests that have to be tried again."""
+        started = perf_counter()
+        workspace = await self._prepare(batch)
+        again = self._decide(batch, workspace)
+        events = workspace.collect()
+        clashing = await (await self._connected()).append(events) if events else set()
+        for stream in clashing:
+            del workspace.accounts[stream]
+        self._cache.keep(workspace.accounts.values())
+        for request in batch:
+            if request.stream in clashing:
+                request.suspect = True
+                again.append(request)
+            elif request.result is not None:
+                request.settle()
+        self._metrics.count_batch(batch, clashing, perf_counter() - started)
+        self._follow_up(events, workspace)
+        return again
+
+    async def _prepare(self, batch: Sequence[Request]) -> Workspace:
+        """Collect the accounts; read those that are unknown, in doubt, or asked for as they are."""
+        workspace = Workspace()
+        to_read: set[str] = set()
+        keys: dict[str, set[str]] = {}
+        for request in batch:
+            request.result = None
+            stream = request.stream
+            if stream not in workspace.accounts and stream not in to_read:
+                account = self._cache.take(stream)
+                if account is None:
+                    to_read.add(stream)
+                else:
+                    workspace.accounts[stream] = account
+            if request.command is None:
+                to_read.add(stream)
+            elif request.suspect:
+                to_read.add(stream)
+                keys.setdefault(stream, set()).update(request.command.keys)
+        if to_read:
+            await (await self._connected()).read(workspace, to_read, keys)
+        return workspace
+
+    def _decide(self, batch: Iterable[Request], workspace: Workspace) -> list[Request]:
+        """Decide each request; gives those whose account was spoilt by a defect, to do again."""
+        spoilt: set[str] = set()
+        decided = []
+        for request in batch:
+            if request.stream in spoilt:
+                decided.append(request)
+                continue
+            try:
+                request.result = _decide(request, workspace)
+            except CommandRejectedError as error:
+                request.result = error
+            except Exception as error:  # a defect: this one is told, its account is read again
+                self._log.exception("decision failed", stream=request.stream)
+                spoilt.add(request.stream)
+                workspace.accounts.pop(request.stream, None)
+                request.fail(error)
+                continue
+            decided.append(request)
+        again = [request for request in decided if request.stream in spoilt]
+        for request in again:
+            request.suspect = True
+            request.result = None
+        return again
+
+    def _follow_up(self, events: Sequence[AccountEvent], workspace: Workspace) -> None:
+        """What is done once the requests are answered: snapshots, and log lines for debugging."""
+        for event in events:
+            account = workspace.accounts.get(event.originator_id)
+            if account is None:
+                continue  # clashed: this event was not appended
+            if event.originator_version % self._snapshots.every == 0:
+                self._snapshots.offer(account)
+            if self._log.is_enabled_for(DEBUG):
+                self._log.debug(
+                    "event recorded",
+                    event_type=event.TOPIC,
+                    event_id=event.event_id,
+                    correlation_id=correlation_id(event.traceparent),
+                    version=event.originator_version,
+                    account=account.account_id,
+                    state=account_state(account),
+                )
+
+    def _still_in_time(self, batch: Iterable[Request], cause: Exception) -> list[Request]:
+        """Answer the requests whose deadline has passed; the others are tried again."""
+        now = asyncio.get_running_loop().time()
+        in_time = []
+        for request in batch:
+            if now < request.deadline:
+                in_time.append(request)
+            elif request.doubtful_event_ids:
+                request.fail(OutcomeUnknownError())
+            else:
+                request.fail(StoreUnavailableError(cause))
+        return in_time
+
+    async def _start_over(self, batch: Iterable[Request]) -> None:
+        """Forget connection and cache: what the log holds is not known any more."""
+        for request in batch:
+            request.suspect = True
+            request.doubt_result()
+        self._cache.clear()
+        await self._disconnect()
+
+    async def _connected(self) -> AsyncBatchStore:
+        if self._store is None:
+            self._store = AsyncBatchStore(await self._database.connect_async())
+        return self._store
+
+    async def _disconnect(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            await store.close()
+
+
+def _decide(request: Request, workspace: Workspace) -> Outcome | AccountView:
+    now = datetime.now(UTC)
+    if request.command is None:
+        account = workspace.accounts.get(request.stream) or Account.unopened(request.account_id)
+        return AccountView(
+            account.account_id,
+            account.opened,
+            account.currency,
+            account.balance,
+            account.version,
+            now,
+        )
+    stamp = Stamp(now, _new_event_id, request.traceparent)
+    return workspace.decide(request.stream, request.command, stamp)
+
+
+def _new_event_id() -> str:
+    return uuid4().hex

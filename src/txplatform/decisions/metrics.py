@@ -1,0 +1,107 @@
+"""What the lanes count: plain numbers on the hot path, Prometheus families when asked."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.registry import Collector
+
+from txplatform.domain.commands.outcome import Outcome, Status
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from prometheus_client import Metric
+
+    from txplatform.decisions.request import Request
+
+_BOUNDS_S = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5, 10)
+
+
+class DecisionMetrics(Collector):
+    """Counts of one process.
+
+    Attributes:
+        refused: Requests turned away because too many waited.
+        queued: Gives the number of requests that wait.
+        cached: Gives the number of accounts in memory.
+    """
+
+    def __init__(self) -> None:
+        self.refused = 0
+        self.queued: Callable[[], int] = lambda: 0
+        self.cached: Callable[[], int] = lambda: 0
+        self._decisions: dict[tuple[str, str], int] = {}
+        self._batches = 0
+        self._requests = 0
+        self._clashes = 0
+        self._busy_s = 0.0
+        self._latency_counts = [0] * (len(_BOUNDS_S) + 1)
+        self._latency_sum_s = 0.0
+
+    def count_batch(
+        self, batch: Sequence[Request], clashing: Collection[str], busy_s: float
+    ) -> None:
+        """Count a batch whose append was answered, and the decisions that came of it."""
+        self._batches += 1
+        self._requests += len(batch)
+        self._clashes += len(clashing)
+        self._busy_s += busy_s
+        now = perf_counter()
+        for request in batch:
+            result = request.result
+            if isinstance(result, Outcome) and request.stream not in clashing:
+                match result.event:
+                    case AuthorizationApproved():
+                        kind = ("approved", "")
+                    case AuthorizationDeclined() as declined:
+                        kind = ("declined", declined.reasons[0].code)
+                    case _:
+                        continue
+                latency_s = now - request.submitted
+                self._latency_counts[bisect_left(_BOUNDS_S, latency_s)] += 1
+                self._latency_sum_s += latency_s
+                if result.status is not Status.DUPLICATE:
+                    self._decisions[kind] = self._decisions.get(kind, 0) + 1
+
+    def collect(self) -> Iterable[Metric]:
+        """The counts as Prometheus families."""
+        decisions = CounterMetricFamily(
+            "txplatform_decisions",
+            "Purchases decided, by decision and first reason.",
+            labels=["decision", "reason"],
+        )
+        for (decision, reason), count in self._decisions.items():
+            decisions.add_metric([decision, reason], count)
+        yield decisions
+        latency = HistogramMetricFamily(
+            "txplatform_decision_seconds", "From queueing a purchase to its durable decision."
+        )
+        total, buckets = 0, []
+        for bound, count in zip((*_BOUNDS_S, "+Inf"), self._latency_counts, strict=True):
+            total += count
+            buckets.append((str(bound), float(total)))
+        latency.add_metric([], buckets, self._latency_sum_s)
+        yield latency
+        for name, help_text, value in (
+            ("batches", "Commits attempted.", self._batches),
+            ("batch_requests", "Requests in those batches.", self._requests),
+            ("batch_clashes", "Accounts that clashed and were decided again.", self._clashes),
+            ("batch_busy_seconds", "Time spent in batches.", self._busy_s),
+            ("refused_requests", "Requests turned away because too many waited.", self.refused),
+        ):
+            yield CounterMetricFamily(f"txplatform_{name}", help_text, value=value)
+        yield GaugeMetricFamily(
+            "txplatform_queued_requests", "Requests that wait for a lane.", value=self.queued()
+        )
+        yield GaugeMetricFamily(
+            "txplatform_cached_accounts", "Accounts in memory.", value=self.cached()
+        )

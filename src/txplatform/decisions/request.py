@@ -1,0 +1,102 @@
+"""A request that waits in a lane, and what it is answered with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from txplatform.domain.commands.outcome import Outcome, Status
+
+if TYPE_CHECKING:
+    import asyncio
+    from datetime import datetime
+
+    from txplatform.domain.commands.outcome import Command
+    from txplatform.domain.ids import AccountId
+    from txplatform.domain.money import Balance
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account's money, read at one version that was the newest when it was read.
+
+    Attributes:
+        currency: None, and every amount 0, where the account has not been opened.
+        version: 0 where the account has no events.
+        as_of: When it was read, UTC.
+    """
+
+    account_id: AccountId
+    opened: bool
+    currency: str | None
+    balance: Balance
+    version: int
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of a command, durably.
+
+    Attributes:
+        replayed: Whether an earlier request had caused it already.
+    """
+
+    outcome: Outcome
+    replayed: bool
+
+
+@dataclass(eq=False, slots=True)
+class Request:
+    """One request for one account.
+
+    Attributes:
+        stream: The account's stream.
+        command: What is asked; None to read the account.
+        answer: Receives a `Decided` or an `AccountView`, or the error.
+        deadline: Loop time after which the request is no longer settled.
+        submitted: When it was queued, `perf_counter` seconds.
+        suspect: Whether an attempt clashed, so that the stream has to be read again.
+        doubtful_event_ids: Events of attempts that may or may not have been committed.
+        result: What this attempt came to; given as the answer once its commit is durable.
+    """
+
+    stream: str
+    account_id: AccountId
+    command: Command | None
+    traceparent: str
+    answer: asyncio.Future[Decided | AccountView]
+    deadline: float
+    submitted: float
+    suspect: bool = False
+    doubtful_event_ids: set[str] = field(default_factory=set)
+    result: Outcome | AccountView | Exception | None = None
+
+    def settle(self) -> None:
+        """Answer with this attempt's result, which is durable now."""
+        match self.result:
+            case None:
+                raise AssertionError("settled before it was decided")
+            case Exception() as error:
+                self.fail(error)
+            case view_or_outcome if not self.answer.done():
+                if self.command is None:
+                    self.answer.set_result(view_or_outcome)  # type: ignore[arg-type]
+                else:
+                    self.answer.set_result(self._decided(view_or_outcome))  # type: ignore[arg-type]
+
+    def doubt_result(self) -> None:
+        """The attempt failed after its append may have been committed."""
+        if isinstance(self.result, Outcome) and self.result.status is not Status.DUPLICATE:
+            self.doubtful_event_ids.add(self.result.event.event_id)
+
+    def fail(self, error: Exception) -> None:
+        """Answer that it could not be done; a client that left is not told."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def _decided(self, outcome: Outcome) -> Decided:
+        replayed = (
+            outcome.status is Status.DUPLICATE and outcome.event.event_id not in self.doubtful_event_ids
+        )
+        return Decided(outcome, replayed)

@@ -1,0 +1,77 @@
+"""Writes snapshots behind the answers: a decision never waits for one, nor fails with it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import orjson
+import psycopg
+
+from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state
+from txplatform.eventstore.statements import INSERT_SNAPSHOTS
+from txplatform.telemetry import logger
+
+if TYPE_CHECKING:
+    from txplatform.database import Database
+    from txplatform.domain.account import Account
+
+_MOST_WAITING = 10_000
+_RETRY_S = 1.0
+
+
+class SnapshotWriter:
+    """Takes the state of accounts at once and stores it when there is time.
+
+    Attributes:
+        every: An account's events between two snapshots.
+    """
+
+    def __init__(self, database: Database, every: int) -> None:
+        self.every = every
+        self._database = database
+        self._waiting: dict[str, tuple[int, bytes]] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._log = logger("snapshots")
+
+    def offer(self, account: Account) -> None:
+        """Note an account's state; where too many wait it is left for the next time."""
+        if len(self._waiting) < _MOST_WAITING or account.id in self._waiting:
+            self._waiting[account.id] = (account.version, orjson.dumps(account_state(account)))
+            self._wake.set()
+
+    def stop(self) -> None:
+        """Store what waits and return from `run`."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until stopped; a snapshot that cannot be stored costs a longer replay, no more."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._store()
+            except psycopg.Error as error:
+                self._log.warning("snapshots not stored", error=str(error))
+                if not self._stopping:
+                    await asyncio.sleep(_RETRY_S)
+            if self._stopping:
+                return
+
+    async def _store(self) -> None:
+        if not self._waiting:
+            return
+        async with await self._database.connect_async() as connection:
+            while self._waiting:
+                taken, self._waiting = self._waiting, {}
+                await connection.execute(
+                    INSERT_SNAPSHOTS,
+                    (
+                        list(taken),
+                        [version for version, _ in taken.values()],
+                        [SNAPSHOT_TOPIC] * len(taken),
+                        [state for _, state in taken.values()],
+                    ),
+                )
