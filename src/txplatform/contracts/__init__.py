@@ -1,1 +1,1 @@
-"""Messages and answers as others see them: what comes in is checked here, once."""
+"""Messages and answers as other teams see them: their fields, their bodies, their envelope."""

@@ -1,0 +1,155 @@
+"""CloudEvents 1.0 over Kafka: what envelope a message has, and the data inside.
+
+Binary mode (attributes in `ce_` headers), structured mode (attributes and data in one JSON
+object) and a bare body are read. Of the attributes only those that could contradict the
+message are held against it; the data decides what happened.
+See the CloudEvents Kafka protocol binding, version 1.0.2.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from txplatform.contracts.json import NotJsonError, parse_strict_json
+from txplatform.errors import TxPlatformError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+STRUCTURED_CONTENT_TYPE = "application/cloudevents+json"
+_VERSION = "1.0"
+_REQUIRED_ATTRIBUTES = {"specversion", "type", "source", "id"}
+
+Headers: TypeAlias = "Sequence[tuple[str, bytes | None]]"
+
+
+class EnvelopeError(TxPlatformError):
+    """A message's envelope or body cannot be read, now or later.
+
+    Attributes:
+        reason: A stable code, for machines.
+        detail: The same in a sentence.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail, next_step="Correct the producer and send the message again.")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message, unwrapped.
+
+    Attributes:
+        type: The `type` attribute; None for a bare body.
+        traceparent: The sender's trace context, as it was given.
+        data: The body: a parsed JSON value.
+    """
+
+    type: str | None
+    traceparent: str | None
+    data: object
+
+
+def traceparent_of(headers: Headers) -> str | None:
+    """The sender's trace context where a header gives it, however broken the rest is."""
+    texts = _texts(headers)
+    return texts.get("traceparent", texts.get("ce_traceparent"))
+
+
+def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
+    """Unwrap a message.
+
+    Raises:
+        EnvelopeError: It has no body, its body is not JSON, or its CloudEvents attributes
+            are not those of version 1.0.
+    """
+    if not body:
+        raise EnvelopeError("empty_body", "The message has no body.")
+    texts = _texts(headers)
+    media_type = texts.get("content-type", "application/json").partition(";")[0].strip().lower()
+    try:
+        value = parse_strict_json(body)
+    except NotJsonError as error:
+        raise EnvelopeError("not_json", error.why) from error
+    binary = {name[3:]: text for name, text in texts.items() if name.startswith("ce_")}
+    if binary:
+        _check_version(binary)
+        return Envelope(binary.get("type"), traceparent_of(headers), value)
+    if media_type.startswith("application/cloudevents") and media_type != STRUCTURED_CONTENT_TYPE:
+        raise EnvelopeError(
+            "unsupported_envelope",
+            f"Of CloudEvents media types only {STRUCTURED_CONTENT_TYPE} is read.",
+        )
+    if media_type == STRUCTURED_CONTENT_TYPE or _looks_structured(value):
+        return _structured(value, traceparent_of(headers))
+    return Envelope(None, traceparent_of(headers), value)
+
+
+def binary_headers(
+    *, event_id: str, source: str, event_type: str, subject: str, time: str, traceparent: str
+) -> list[tuple[str, bytes]]:
+    """The headers of a message that we send in binary mode."""
+    return [
+        ("ce_specversion", _VERSION.encode()),
+        ("ce_id", event_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", event_type.encode()),
+        ("ce_subject", subject.encode()),
+        ("ce_time", time.encode()),
+        ("content-type", b"application/json"),
+        ("traceparent", traceparent.encode()),
+    ]
+
+
+def _texts(headers: Headers) -> dict[str, str]:
+    return {
+        name.lower(): value.decode("utf-8", "replace")
+        for name, value in headers
+        if value is not None
+    }
+
+
+def _check_version(attributes: Mapping[str, Any]) -> None:
+    version = attributes.get("specversion", _VERSION)
+    if version != _VERSION:
+        raise EnvelopeError(
+            "unsupported_envelope", f"Only version {_VERSION} of CloudEvents is read."
+        )
+
+
+def _looks_structured(value: object) -> bool:
+    """Whether a body without a content type is an envelope; no body of ours has these."""
+    return isinstance(value, dict) and value.keys() >= _REQUIRED_ATTRIBUTES
+
+
+def _structured(value: object, header_traceparent: str | None) -> Envelope:
+    if not isinstance(value, dict):
+        raise EnvelopeError("schema_violation", "A structured CloudEvent is a JSON object.")
+    _check_version(value)
+    event_type = value.get("type")
+    if not isinstance(event_type, str):
+        raise EnvelopeError("schema_violation", "The CloudEvent has no type.")
+    traceparent = value.get("traceparent")
+    return Envelope(
+        event_type,
+        traceparent if isinstance(traceparent, str) else header_traceparent,
+        _structured_data(value),
+    )
+
+
+def _structured_data(value: Mapping[str, Any]) -> object:
+    if "data_base64" not in value:
+        return value.get("data")
+    if "data" in value:
+        raise EnvelopeError("schema_violation", "The CloudEvent has both data and data_base64.")
+    try:
+        return parse_strict_json(base64.b64decode(value["data_base64"], validate=True))
+    except NotJsonError as error:
+        raise EnvelopeError("not_json", error.why) from error
+    except (binascii.Error, TypeError, ValueError):
+        raise EnvelopeError("schema_violation", "The data_base64 is not base64.") from None

@@ -1,0 +1,117 @@
+"""The types of fields, as contracts.md states them: strict, so that nothing is guessed."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+from txplatform.contracts.codes import COUNTRIES, CURRENCIES
+from txplatform.contracts.ids import IDENTIFIER_PATTERN, looks_like_card_number
+from txplatform.domain.money import MAX_AMOUNT
+
+_RFC3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def refuse_card_number(value: str) -> str:
+    """Refuse what looks like a card number; the message does not repeat it, for the logs' sake."""
+    if looks_like_card_number(value):
+        raise ValueError("looks like a card number; send a token, since it would be kept for ever")
+    return value
+
+
+def _one_of(codes: frozenset[str], what: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in codes:
+            raise ValueError(f"is not {what}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _plain_text(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("has control characters")
+    return value
+
+
+def _rfc3339(value: object) -> object:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("is not an RFC 3339 time with an offset, such as 2026-11-20T10:15:00Z")
+    return datetime.fromisoformat(_to_microseconds(value.upper()))
+
+
+def _to_microseconds(value: str) -> str:
+    """Python reads six decimals at most; what is finer is cut off."""
+    return re.sub(r"(\.\d{6})\d+", r"\1", value)
+
+
+def _to_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the years 1 to 9999 in UTC") from None
+
+
+Identifier = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=IDENTIFIER_PATTERN),
+    AfterValidator(refuse_card_number),
+    Field(examples=["tx-1001"]),
+]
+"""An id from outside: opaque, 1 to 64 characters of `[A-Za-z0-9._:-]`, not a card number."""
+
+CurrencyCode = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=r"^[A-Z]{3}$"),
+    _one_of(CURRENCIES, "an ISO 4217 currency code"),
+    Field(examples=["USD"]),
+]
+"""ISO 4217 alphabetic code."""
+
+CountryCode = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=r"^[A-Z]{3}$"),
+    _one_of(COUNTRIES, "an ISO 3166-1 alpha-3 country code"),
+    Field(examples=["USA"]),
+]
+"""ISO 3166-1 alpha-3 code."""
+
+CategoryCode = Annotated[
+    str, StringConstraints(strict=True, pattern=r"^[0-9]{4}$"), Field(examples=["5942"])
+]
+"""ISO 18245 merchant category."""
+
+Amount = Annotated[int, Field(strict=True, ge=1, le=MAX_AMOUNT, examples=[1250])]
+"""Minor units, at least 1."""
+
+AmountOrZero = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT, examples=[500000])]
+"""Minor units, at least 0."""
+
+LimitVersion = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
+"""Grows with each change of an account's limit; 0 is the limit it was opened with."""
+
+FreeText = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_plain_text),
+]
+"""Text for people, up to 200 characters, without control characters."""
+
+UtcTime = Annotated[
+    datetime,
+    BeforeValidator(_rfc3339, json_schema_input_type=str),
+    AfterValidator(_to_utc),
+    Field(
+        examples=["2026-11-20T10:15:00Z"],
+        json_schema_extra={"type": "string", "format": "date-time"},
+    ),
+]
+"""RFC 3339 with an offset, normalised to UTC with microseconds."""

@@ -1,0 +1,74 @@
+"""Strict JSON (RFC 8259), where a lenient reader would have to guess what was meant."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from txplatform.errors import TxPlatformError
+
+MAX_DEPTH = 32
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?', re.DOTALL)
+
+
+class NotJsonError(TxPlatformError):
+    """The bytes are not one JSON value that can be read in only one way."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "The body is not acceptable JSON.",
+            why=why,
+            next_step="Send one JSON value in UTF-8 without repeated keys.",
+        )
+
+
+def parse_strict_json(data: bytes) -> Any:
+    """Parse one JSON value.
+
+    Raises:
+        NotJsonError: Not UTF-8, a byte order mark, not JSON, NaN or Infinity, a repeated key,
+            or nested deeper than 32.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotJsonError(f"Byte {error.start} is not UTF-8.") from None
+    if text.startswith("\ufeff"):
+        raise NotJsonError("It begins with a byte order mark.")
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_without_repeats, parse_constant=_refuse_constant
+        )
+    except json.JSONDecodeError as error:
+        raise NotJsonError(f"{error.msg} at line {error.lineno}, column {error.colno}.") from None
+    except RecursionError:
+        raise NotJsonError(f"It is nested deeper than {MAX_DEPTH}.") from None
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise NotJsonError(f"A number cannot be read: {str(error).partition(':')[0]}.") from None
+    _check_depth(value, MAX_DEPTH)
+    return value
+
+
+def count_keys(data: bytes) -> int:
+    """How many keys a valid JSON text has, repeated ones counted each time."""
+    return sum(1 for colon in _STRING.findall(data) if colon)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise NotJsonError("A key is repeated within an object.")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise NotJsonError(f"{name} is not a JSON number.")
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if isinstance(value, dict | list):
+        if left == 0:
+            raise NotJsonError(f"It is nested deeper than {MAX_DEPTH}.")
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_depth(inner, left - 1)

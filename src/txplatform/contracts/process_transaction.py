@@ -1,0 +1,103 @@
+"""The request of `POST /v1/process-transaction`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from txplatform.contracts.fields import (
+    Amount,
+    AmountOrZero,
+    CategoryCode,
+    CountryCode,
+    CurrencyCode,
+    FreeText,
+    Identifier,
+    UtcTime,
+)
+from txplatform.contracts.json import NotJsonError, count_keys, parse_strict_json
+from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.domain.purchase import Merchant, Purchase
+
+_EXAMPLE = {
+    "transaction_id": "tx-1001",
+    "account_id": "acc-1",
+    "amount": 1250,
+    "currency": "USD",
+    "merchant": {
+        "id": "m-17",
+        "name": "Corner Books",
+        "category_code": "5942",
+        "country": "USA",
+    },
+    "original_amount": 1150,
+    "original_currency": "EUR",
+    "occurred_at": "2026-11-20T10:15:00Z",
+}
+
+
+class MerchantFields(BaseModel):
+    """Where the card is used."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Identifier
+    name: FreeText
+    category_code: CategoryCode
+    country: CountryCode
+
+
+class ProcessTransactionRequest(BaseModel):
+    """A purchase to decide."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]}
+    )
+
+    transaction_id: Annotated[Identifier, Field(description="The idempotency key, for ever.")]
+    account_id: Identifier
+    amount: Annotated[
+        AmountOrZero,
+        Field(description="Cardholder billing amount, minor units; 0 verifies the account."),
+    ]
+    currency: CurrencyCode
+    merchant: MerchantFields
+    original_amount: Annotated[
+        Amount | None, Field(description="What the merchant charged, minor units.")
+    ] = None
+    original_currency: CurrencyCode | None = None
+    occurred_at: Annotated[UtcTime | None, Field(description="The merchant's time.")] = None
+
+    def to_purchase(self) -> Purchase:
+        """The purchase that is asked for."""
+        merchant = self.merchant
+        return Purchase(
+            TransactionId(self.transaction_id),
+            AccountId(self.account_id),
+            self.amount,
+            self.currency,
+            Merchant(merchant.id, merchant.name, merchant.category_code, merchant.country),
+            self.original_amount,
+            self.original_currency,
+            self.occurred_at,
+        )
+
+
+def parse_process_transaction(body: bytes) -> Purchase:
+    """Read a purchase from a request body.
+
+    Raises:
+        NotJsonError: It is not JSON, or a key is repeated.
+        ValidationError: It is JSON, but not a purchase.
+    """
+    try:
+        request = ProcessTransactionRequest.model_validate_json(body)
+    except ValidationError:
+        # The strict reader tells what is not JSON at all from what is not a purchase.
+        parse_strict_json(body)
+        raise
+    expected = len(request.model_fields_set) + len(request.merchant.model_fields_set)
+    if count_keys(body) != expected:
+        raise NotJsonError("A key is repeated within an object.")
+    return request.to_purchase()
