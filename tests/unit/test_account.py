@@ -1,0 +1,248 @@
+"""What an account does with each command, given what happened before."""
+
+from __future__ import annotations
+
+import pytest
+from accounts import (
+    NOW,
+    Stream,
+    limit_change,
+    opening,
+    payment,
+    payment_return,
+    purchase,
+)
+
+from txplatform.domain.account import Stamp
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.events import (
+    AuthorizationApproved,
+    AuthorizationDeclined,
+    WaitingMessageRejected,
+)
+from txplatform.domain.money import MAX_BALANCE
+
+
+def opened(credit_limit: int = 1000) -> Stream:
+    """A stream whose account is open."""
+    stream = Stream()
+    stream.ask(OpenAccount(opening(credit_limit)))
+    return stream
+
+
+def status(answer: Outcome | CommandRejectedError) -> str:
+    """What became of a command: its status, or the reason it was rejected for."""
+    return answer.status if isinstance(answer, Outcome) else answer.reason
+
+
+def test_a_purchase_within_the_limit_is_approved_and_held() -> None:
+    """The example of contracts.md: version 2, the amount pending."""
+    stream = opened(500_000)
+    answer = stream.ask(Authorize(purchase("tx-1001", 1250)))
+    assert isinstance(answer, Outcome)
+    event = answer.event
+    assert isinstance(event, AuthorizationApproved)
+    assert event.originator_version == 2
+    assert (event.balance.pending, event.balance.available) == (1250, 498_750)
+    assert stream.account().balance == event.balance
+
+
+def test_i6_a_purchase_is_approved_up_to_the_last_cent_and_not_beyond() -> None:
+    """Exactly the available credit fits; one more does not."""
+    stream = opened(1000)
+    first = stream.ask(Authorize(purchase("a", 1000)))
+    second = stream.ask(Authorize(purchase("b", 1)))
+    assert isinstance(first, Outcome)
+    assert isinstance(second, Outcome)
+    assert isinstance(first.event, AuthorizationApproved)
+    assert isinstance(second.event, AuthorizationDeclined)
+    (reason,) = second.event.reasons
+    assert (reason.code, reason.response_code) == ("insufficient_credit", "51")
+    assert (reason.observed, reason.limit) == (1001, 1000)
+    assert stream.account().pending == 1000
+
+
+@pytest.mark.parametrize(
+    ("given_open", "amount", "currency", "codes", "response_code"),
+    [
+        (False, 1, "USD", ["account_not_found"], "14"),
+        (False, 10**6, "EUR", ["account_not_found"], "14"),
+        (True, 1, "EUR", ["currency_mismatch"], "12"),
+        (True, 10**6, "EUR", ["currency_mismatch"], "12"),
+        (True, 10**6, "USD", ["insufficient_credit"], "51"),
+    ],
+)
+def test_a_decline_names_every_reason_most_important_first(
+    *, given_open: bool, amount: int, currency: str, codes: list[str], response_code: str
+) -> None:
+    """The order of precedence, as a table."""
+    stream = opened() if given_open else Stream()
+    answer = stream.ask(Authorize(purchase("tx", amount, currency)))
+    assert isinstance(answer, Outcome)
+    assert isinstance(answer.event, AuthorizationDeclined)
+    assert [reason.code for reason in answer.event.reasons] == codes
+    assert answer.event.response_code == response_code
+    assert (answer.event.balance is None) == (not given_open)
+
+
+def test_an_account_verification_is_approved_even_over_the_limit() -> None:
+    """Amount 0 asks whether the card is good, and holds nothing."""
+    stream = opened(1000)
+    stream.ask(Authorize(purchase("a", 1000)))
+    stream.ask(ChangeLimit(limit_change(1, 500)))
+    answer = stream.ask(Authorize(purchase("verify", 0)))
+    assert isinstance(answer, Outcome)
+    assert isinstance(answer.event, AuthorizationApproved)
+    assert stream.account().pending == 1000
+
+
+def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
+    """Even where it would be decided otherwise by now."""
+    stream = opened(1000)
+    first = stream.ask(Authorize(purchase("a", 800)))
+    again = stream.ask(Authorize(purchase("a", 800)))
+    assert isinstance(first, Outcome)
+    assert isinstance(again, Outcome)
+    assert again.status is Status.DUPLICATE
+    assert again.event == first.event
+    assert stream.account().pending == 800
+
+
+def test_a_transaction_id_used_for_another_purchase_is_refused() -> None:
+    """It changes nothing."""
+    stream = opened(1000)
+    stream.ask(Authorize(purchase("a", 800)))
+    assert status(stream.ask(Authorize(purchase("a", 801)))) == "transaction_id_reused"
+    assert stream.account().version == 2
+
+
+def test_a_decline_on_an_unopened_account_stands_after_it_is_opened() -> None:
+    """The answer was sent: it is kept."""
+    stream = Stream()
+    stream.ask(Authorize(purchase("early", 10)))
+    stream.ask(OpenAccount(opening()))
+    again = stream.ask(Authorize(purchase("early", 10)))
+    assert isinstance(again, Outcome)
+    assert isinstance(again.event, AuthorizationDeclined)
+
+
+def test_a_payment_lowers_what_is_owed_and_its_return_raises_it_again() -> None:
+    """Posted is negative after an overpayment."""
+    stream = opened()
+    stream.ask(ReceivePayment(payment("p", 300)))
+    assert (stream.account().posted, stream.account().available) == (-300, 1300)
+    stream.ask(ReturnPayment(payment_return("p", 300)))
+    assert stream.account().posted == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "conflicting"),
+    [
+        (ReceivePayment(payment("p", 300)), ReceivePayment(payment("p", 301))),
+        (ChangeLimit(limit_change(1, 10)), ChangeLimit(limit_change(1, 11))),
+        (OpenAccount(opening(1000)), OpenAccount(opening(1001))),
+    ],
+)
+@pytest.mark.parametrize("given_open", [True, False])
+def test_a_copy_is_a_duplicate_and_a_copy_with_other_contents_is_rejected(
+    *,
+    given_open: bool,
+    command: ReceivePayment | ChangeLimit | OpenAccount,
+    conflicting: ReceivePayment | ChangeLimit | OpenAccount,
+) -> None:
+    """Whether it was applied already or still waits."""
+    stream = opened() if given_open else Stream()
+    stream.ask(command)
+    before = stream.account()
+    assert status(stream.ask(command)) == "duplicate"
+    assert status(stream.ask(conflicting)) == "conflicting_copy"
+    assert stream.account() == before
+
+
+def test_an_opening_without_a_time_is_the_same_opening() -> None:
+    """HTTP callers need not give one; the accounts team's event does."""
+    stream = opened()
+    without_time = OpenAccount(opening().__class__(opening().account_id, "USD", 1000, None))
+    assert status(stream.ask(without_time)) == "duplicate"
+
+
+def test_an_older_limit_is_noted_as_stale_and_has_no_effect() -> None:
+    """The limit version decides, not the time of arrival."""
+    stream = opened()
+    stream.ask(ChangeLimit(limit_change(2, 2000)))
+    assert status(stream.ask(ChangeLimit(limit_change(1, 1)))) == "stale"
+    assert status(stream.ask(ChangeLimit(limit_change(1, 1)))) == "duplicate"
+    assert (stream.account().credit_limit, stream.account().limit_version) == (2000, 2)
+
+
+def test_what_comes_before_the_opening_waits_and_is_applied_by_it() -> None:
+    """Without effect on the money until then."""
+    stream = Stream()
+    for command in (
+        ReturnPayment(payment_return("p", 300)),
+        ReceivePayment(payment("p", 300)),
+        ReceivePayment(payment("q", 50)),
+        ChangeLimit(limit_change(2, 700)),
+        ChangeLimit(limit_change(1, 600)),
+    ):
+        assert status(stream.ask(command)) == "waiting"
+    assert (stream.account().posted, stream.account().credit_limit) == (0, 0)
+    stream.ask(OpenAccount(opening()))
+    account = stream.account()
+    assert (account.posted, account.credit_limit, account.waiting) == (-50, 700, {})
+
+
+def test_what_waited_in_another_currency_is_rejected_and_a_good_copy_is_applied() -> None:
+    """Parking one message stops no other."""
+    stream = Stream()
+    stream.ask(ReceivePayment(payment("p", 300, "EUR")))
+    stream.ask(OpenAccount(opening()))
+    rejected = stream.events[-1]
+    assert isinstance(rejected, WaitingMessageRejected)
+    assert (rejected.business_key, rejected.reason) == ("payment:p", "currency_mismatch")
+    assert status(stream.ask(ReceivePayment(payment("p", 300)))) == "applied"
+    assert stream.account().posted == -300
+
+
+def test_a_waiting_return_of_another_amount_is_rejected_when_its_payment_comes() -> None:
+    """And a good copy of the return is applied afterwards."""
+    stream = opened()
+    stream.ask(ReturnPayment(payment_return("p", 299)))
+    stream.ask(ReceivePayment(payment("p", 300)))
+    assert isinstance(stream.events[-1], WaitingMessageRejected)
+    assert status(stream.ask(ReturnPayment(payment_return("p", 300)))) == "applied"
+    assert stream.account().posted == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (ReceivePayment(payment("p", 1, "EUR")), "currency_mismatch"),
+        (ChangeLimit(limit_change(1, 1, "EUR")), "currency_mismatch"),
+        (ReturnPayment(payment_return("paid", 2)), "return_differs_from_payment"),
+        (ReturnPayment(payment_return("paid", 1, "EUR")), "return_differs_from_payment"),
+    ],
+)
+def test_what_contradicts_the_account_is_rejected(
+    command: ReceivePayment | ChangeLimit | ReturnPayment, reason: str
+) -> None:
+    """It changes nothing, whenever it comes."""
+    stream = opened()
+    stream.ask(ReceivePayment(payment("paid", 1)))
+    before = stream.account()
+    assert status(stream.ask(command)) == reason
+    assert stream.account() == before
+
+
+def test_payments_beyond_what_a_balance_can_hold_are_rejected() -> None:
+    """The balance stays a 64-bit integer everywhere."""
+    account = opened().account()
+    account.posted = -MAX_BALANCE + 1
+    with pytest.raises(CommandRejectedError, match="below"):
+        ReceivePayment(payment("p", 2)).decide(account, {}, Stamp(NOW, lambda: "id", ""))
+    assert account.posted == -MAX_BALANCE + 1

@@ -1,0 +1,99 @@
+"""I2: the same messages in any order, duplicated and interleaved, end in the same money.
+
+The reference shares no code with the product: sums over sets of messages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accounts import Stream, limit_change, opening, payment, payment_return, purchase
+from hypothesis import given
+from hypothesis import strategies as st
+
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import Outcome
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.events import AuthorizationApproved
+
+if TYPE_CHECKING:
+    from txplatform.domain.commands.outcome import Command
+
+
+@dataclass(frozen=True)
+class Messages:
+    """A set of messages without conflicts, and the order they arrive in, with copies."""
+
+    payments: dict[int, int]
+    returned: frozenset[int]
+    limits: dict[int, int]
+    arrivals: list[Command]
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> Messages:
+    """Any set of payments, returns and limits, shuffled, some sent more than once."""
+    payments = draw(st.dictionaries(st.integers(0, 8), st.integers(1, 500), max_size=6))
+    returned = draw(st.frozensets(st.sampled_from(sorted(payments)))) if payments else frozenset()
+    limits = draw(st.dictionaries(st.integers(1, 6), st.integers(0, 5000), max_size=4))
+    commands: list[Command] = [
+        OpenAccount(opening(1000)),
+        *(ReceivePayment(payment(f"p{number}", amount)) for number, amount in payments.items()),
+        *(ReturnPayment(payment_return(f"p{number}", payments[number])) for number in returned),
+        *(ChangeLimit(limit_change(version, limit)) for version, limit in limits.items()),
+    ]
+    copies = draw(st.lists(st.sampled_from(commands), max_size=8))
+    return Messages(payments, returned, limits, draw(st.permutations(commands + copies)))
+
+
+@given(messages())
+def test_i2_any_order_with_copies_ends_in_the_same_money(sent: Messages) -> None:
+    """Posted is payments less returns, the limit is the newest version's."""
+    stream = Stream()
+    for command in sent.arrivals:
+        assert isinstance(stream.ask(command), Outcome)
+    account = stream.account()
+    kept = [amount for number, amount in sent.payments.items() if number not in sent.returned]
+    assert account.posted == -sum(kept)
+    assert account.credit_limit == (sent.limits[max(sent.limits)] if sent.limits else 1000)
+    assert account.waiting == {}
+
+
+@given(messages(), st.data())
+def test_i2_purchases_in_between_hold_what_was_approved_and_no_more(
+    sent: Messages, data: st.DataObject
+) -> None:
+    """Decisions depend on the order; the money is what they and the messages say."""
+    stream = Stream()
+    held = 0
+    for number, command in enumerate(sent.arrivals):
+        stream.ask(command)
+        amount = data.draw(st.integers(0, 900))
+        asked = Authorize(purchase(f"t{number}", amount))
+        before = stream.account()
+        outcome = stream.ask(asked)
+        assert isinstance(outcome, Outcome)
+        if isinstance(outcome.event, AuthorizationApproved):
+            held += amount
+            assert amount == 0 or amount <= before.available
+        assert stream.ask(asked) == Outcome(type(outcome.status).DUPLICATE, outcome.event)
+    account = stream.account()
+    kept = [amount for number, amount in sent.payments.items() if number not in sent.returned]
+    assert (account.pending, account.posted) == (held, -sum(kept))
+
+
+@given(messages())
+def test_i7_versions_are_contiguous_and_keys_unique_whatever_arrives(sent: Messages) -> None:
+    """`Stream.ask` holds each append to it; here the whole stream is looked at once more."""
+    stream = Stream()
+    for command in sent.arrivals:
+        stream.ask(command)
+    assert [event.originator_version for event in stream.events] == [
+        *range(1, len(stream.events) + 1)
+    ]
+    keys = [event.key for event in stream.events]
+    assert len(set(keys)) == len(keys)
