@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 STRUCTURED_CONTENT_TYPE = "application/cloudevents+json"
+SOURCE = "/txplatform"
+"""The `source` attribute of what we send."""
+
 _VERSION = "1.0"
 _REQUIRED_ATTRIBUTES = {"specversion", "type", "source", "id"}
 
@@ -91,13 +94,13 @@ def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
 
 
 def binary_headers(
-    *, event_id: str, source: str, event_type: str, subject: str, time: str, traceparent: str
+    *, event_id: str, event_type: str, subject: str, time: str, traceparent: str
 ) -> list[tuple[str, bytes]]:
     """The headers of a message that we send in binary mode."""
     return [
         ("ce_specversion", _VERSION.encode()),
         ("ce_id", event_id.encode()),
-        ("ce_source", source.encode()),
+        ("ce_source", SOURCE.encode()),
         ("ce_type", event_type.encode()),
         ("ce_subject", subject.encode()),
         ("ce_time", time.encode()),

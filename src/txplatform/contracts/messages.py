@@ -4,8 +4,6 @@ Members that we do not know are ignored: producers may add to their messages wit
 us. (Requests over HTTP are refused for them: there the caller is told at once.)
 """
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict
 
 from txplatform.contracts.fields import (
