@@ -1,0 +1,23 @@
+"""`accounts.account-opened.v1`: the accounts team opened an account."""
+
+from __future__ import annotations
+
+from txplatform.consumers.topic import InboundTopic
+from txplatform.contracts.messages import AccountOpenedMessage
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.facts import Opening
+from txplatform.domain.ids import AccountId
+
+
+def _to_command(body: AccountOpenedMessage) -> OpenAccount:
+    return OpenAccount(
+        Opening(
+            account_id=AccountId(body.account_id),
+            currency=body.currency,
+            credit_limit=body.credit_limit,
+            opened_at=body.opened_at,
+        )
+    )
+
+
+ACCOUNT_OPENED = InboundTopic("accounts.account-opened.v1", AccountOpenedMessage, _to_command)

@@ -1,0 +1,26 @@
+"""`accounts.credit-limit-changed.v1`: the accounts team changed an account's credit limit."""
+
+from __future__ import annotations
+
+from txplatform.consumers.topic import InboundTopic
+from txplatform.contracts.messages import CreditLimitChangedMessage
+from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.facts import LimitChange
+from txplatform.domain.ids import AccountId
+
+
+def _to_command(body: CreditLimitChangedMessage) -> ChangeLimit:
+    return ChangeLimit(
+        LimitChange(
+            account_id=AccountId(body.account_id),
+            credit_limit=body.credit_limit,
+            currency=body.currency,
+            limit_version=body.limit_version,
+            effective_at=body.effective_at,
+        )
+    )
+
+
+CREDIT_LIMIT_CHANGED = InboundTopic(
+    "accounts.credit-limit-changed.v1", CreditLimitChangedMessage, _to_command
+)

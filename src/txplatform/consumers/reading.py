@@ -1,0 +1,111 @@
+"""From the bytes of one message to what it asks of an account, or why it never can be applied."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, traceparent_of
+from txplatform.telemetry import accept_traceparent
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from txplatform.consumers.topic import InboundTopic
+    from txplatform.contracts.messages import InboundMessage
+    from txplatform.domain.commands.outcome import Command
+
+_MAX_PROBLEMS = 5
+_PRINTABLE = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0))}
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message as Kafka gave it.
+
+    Attributes:
+        topic_id: The broker's id of the topic; empty where it has none.
+        sent_at: The message's own timestamp, UTC; None where it has none.
+        body: None for a tombstone.
+    """
+
+    cluster_id: str
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    sent_at: datetime | None
+    key: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    body: bytes | None
+
+    @property
+    def content_sha256(self) -> bytes:
+        """Of the body: with topic and key it tells whether two messages are the same."""
+        return hashlib.sha256(self.body or b"").digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a message can never be applied.
+
+    Attributes:
+        reason: A stable code, for machines.
+        detail: The same in a sentence; it holds nothing of the message's contents.
+    """
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A message and what it was found to ask.
+
+    Attributes:
+        asks: The command, or why there is none.
+        traceparent: The sender's trace context, or the beginning of a new one.
+    """
+
+    message: Received
+    asks: Command | Refusal
+    traceparent: str
+
+
+def read_message(message: Received, topic: InboundTopic[Any]) -> Reading:
+    """Find out what a message asks."""
+    traceparent = traceparent_of(message.headers)
+    asks: Command | Refusal
+    try:
+        envelope = open_envelope(message.headers, message.body)
+        traceparent = envelope.traceparent
+        if envelope.type is not None and envelope.type != topic.name:
+            asks = Refusal("wrong_type", f"Its type is not {topic.name}.")
+        else:
+            asks = _command_of(topic, envelope.data, message.key)
+    except EnvelopeError as error:
+        asks = Refusal(error.reason, error.detail)
+    return Reading(message, asks, accept_traceparent(traceparent))
+
+
+def _command_of(topic: InboundTopic[Any], data: object, key: bytes | None) -> Command | Refusal:
+    try:
+        body: InboundMessage = topic.body.model_validate(data)
+    except ValidationError as error:
+        return Refusal("schema_violation", _problems(error))
+    if key != body.account_id.encode():
+        return Refusal("key_mismatch", "The message's key is not the account_id of its body.")
+    return topic.to_command(body)
+
+
+def _problems(error: ValidationError) -> str:
+    """Which fields are wrong and why; never what they held, which may be a card number."""
+    found = [
+        f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}"
+        for each in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    more = f" and {len(found) - _MAX_PROBLEMS} more" if len(found) > _MAX_PROBLEMS else ""
+    return ("; ".join(found[:_MAX_PROBLEMS]) + more + ".").translate(_PRINTABLE)

@@ -1,0 +1,30 @@
+"""One inbound topic: its name, its body, and what it asks of an account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from txplatform.contracts.messages import InboundMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from txplatform.domain.commands.outcome import Command
+
+Body = TypeVar("Body", bound=InboundMessage)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundTopic(Generic[Body]):
+    """A topic that we read.
+
+    Attributes:
+        name: The topic, and the CloudEvents type of its messages.
+        body: What a message's data has to be.
+        to_command: What a body asks for; the command's first key is its business key.
+    """
+
+    name: str
+    body: type[Body]
+    to_command: Callable[[Body], Command]

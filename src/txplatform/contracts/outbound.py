@@ -1,0 +1,43 @@
+"""The bodies of the messages that we send to other teams over Kafka."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from txplatform.contracts.decision import DecisionAnswer, decision_answer
+from txplatform.contracts.times import rfc3339_or_none
+
+# Schemas are generated from these annotations at run time.
+from txplatform.domain.purchase import Merchant  # noqa: TC001
+
+if TYPE_CHECKING:
+    from txplatform.contracts.decision import Decision
+
+TRANSACTION_DECISIONED = "transactions.transaction-decisioned.v1"
+
+_answer_values = attrgetter(*(field.name for field in fields(DecisionAnswer)))
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionDecisioned(DecisionAnswer):
+    """`transactions.transaction-decisioned.v1`: the answer that was given, and what was asked.
+
+    Attributes:
+        merchant: Where the card was used.
+        occurred_at: The merchant's time, RFC 3339 UTC; null where the request gave none.
+    """
+
+    merchant: Merchant
+    occurred_at: str | None
+
+
+def transaction_decisioned(event: Decision) -> TransactionDecisioned:
+    """The message that tells of this decision."""
+    purchase = event.purchase
+    return TransactionDecisioned(
+        *_answer_values(decision_answer(event)),
+        purchase.merchant,
+        rfc3339_or_none(purchase.occurred_at),
+    )

@@ -1,0 +1,34 @@
+"""How this package's clients connect to Kafka: one place for brokers, security and identity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from txplatform.settings import Settings
+
+ClientConfig = dict[str, object]
+"""librdkafka's configuration properties."""
+
+
+def client_config(settings: Settings) -> ClientConfig:
+    """What every client needs; a consumer or producer adds its own on top."""
+    password = settings.kafka_sasl_password
+    given = {
+        "bootstrap.servers": settings.kafka_bootstrap_servers,
+        "security.protocol": settings.kafka_security_protocol,
+        "sasl.mechanism": settings.kafka_sasl_mechanism,
+        "sasl.username": settings.kafka_sasl_username,
+        "sasl.password": password.get_secret_value() if password else None,
+        "ssl.ca.location": _path(settings.kafka_ssl_ca_location),
+        "ssl.certificate.location": _path(settings.kafka_ssl_certificate_location),
+        "ssl.key.location": _path(settings.kafka_ssl_key_location),
+        "client.id": "txplatform",
+        "reconnect.backoff.max.ms": 2000,  # a broker that is back is found soon
+        "socket.keepalive.enable": True,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _path(path: object | None) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,79 @@
+"""Whose turn it is to publish a feed, and how far the feed has come.
+
+Lock, reads and checkpoint share one connection. Whoever has lost it can neither read on nor
+move the checkpoint. What it still has in flight repeats, in order, what its successor sends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txplatform.errors import TxPlatformError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from txplatform.publisher.feed import Feed
+
+_LOCK = 0x7478_7062
+"""First half of the advisory locks of publishers ("txpb"); the second is the feed's."""
+
+SILENCE_S = 15
+"""When the server drops a silent holder of the lock: it has stopped, another may take over."""
+
+
+class CheckpointError(TxPlatformError):
+    """The checkpoint is not where it has to be."""
+
+
+def try_to_take_turn(connection: psycopg.Connection, feed: Feed) -> bool:
+    """Become the one who publishes this feed, for as long as the connection lives."""
+    connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK, feed.lock)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def read_checkpoint(connection: psycopg.Connection, feed: Feed) -> int:
+    """Where the feed goes on; 0 for a new one.
+
+    Raises:
+        CheckpointError: It lies behind the end of the feed: the database is older than it.
+    """
+    row = connection.execute(
+        "SELECT position FROM publisher_checkpoints WHERE feed = %s", (feed.name,)
+    ).fetchone()
+    if row is None:
+        connection.execute(
+            "INSERT INTO publisher_checkpoints (feed, position) VALUES (%s, 0)"
+            " ON CONFLICT DO NOTHING",
+            (feed.name,),
+        )
+        return 0
+    position = int(row[0])
+    if position > (end := feed.end(connection)):
+        raise CheckpointError(
+            f"The checkpoint of {feed.name} is {position}, but the feed ends at {end}.",
+            why="The log has lost its end: it was restored from a backup, perhaps.",
+            next_step="Find out what was lost; then set the checkpoint in publisher_checkpoints"
+            " back to a position that both histories share.",
+        )
+    return position
+
+
+def move_checkpoint(connection: psycopg.Connection, feed: Feed, *, before: int, to: int) -> None:
+    """Remember that everything up to here is acknowledged.
+
+    Raises:
+        CheckpointError: Someone else has moved it meanwhile.
+    """
+    moved = connection.execute(
+        "UPDATE publisher_checkpoints SET position = %s, moved_at = clock_timestamp()"
+        " WHERE feed = %s AND position = %s",
+        (to, feed.name, before),
+    )
+    if moved.rowcount != 1:
+        raise CheckpointError(
+            f"The checkpoint of {feed.name} is no longer {before}.",
+            why="Another publisher, or a person, has moved it.",
+            next_step="Nothing to do: publishing goes on from where it is now.",
+        )

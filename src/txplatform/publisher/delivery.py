@@ -1,0 +1,155 @@
+"""Sends records and waits until the broker has acknowledged every one, in order.
+
+A reader tells a copy by its log position, so a record must never overtake an earlier one of
+its account, not even when that one fails and is sent again: what was sent is always a
+beginning of what was to be sent. Hence one request in flight for a broker, no time-out of
+single messages, and after the first doubt the whole producer is thrown away.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from txplatform.errors import TxPlatformError
+from txplatform.kafka import client_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from confluent_kafka import Message
+
+    from txplatform.publisher.feed import Record
+    from txplatform.settings import Settings
+
+DELIVERY_TIMEOUT_S = 30
+"""How long a batch may wait for its acknowledgements."""
+
+_METADATA_TIMEOUT_S = 5
+_POLL_S = 0.25
+
+_MISSING = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  # the library's name for its own codes
+    KafkaError.LEADER_NOT_AVAILABLE,
+)
+
+
+class DeliveryError(TxPlatformError):
+    """It is not certain that all records were stored: they have to be sent again."""
+
+
+class Delivery:
+    """One producer, from its first record to its first doubt."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._brokers = settings.kafka_bootstrap_servers
+        self._outstanding = 0
+        self._failure: KafkaError | None = None
+        self._producer = Producer(
+            {
+                **client_config(settings),
+                "enable.idempotence": True,
+                "enable.gapless.guarantee": True,
+                "acks": "all",
+                "max.in.flight.requests.per.connection": 1,
+                "message.timeout.ms": 0,
+                "reconnect.backoff.max.ms": 1000,
+                # As Java clients do, so that their joins find an account's messages together.
+                "partitioner": "murmur2_random",
+                "compression.type": "lz4",
+                "linger.ms": 5,
+                # Well below the smallest limit that a topic is likely to have.
+                "batch.size": 131_072,
+                # The broker decides what is too large, not the client.
+                "message.max.bytes": 100_000_000,
+                "on_delivery": self._reported,
+            }
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._producer.purge(in_queue=True, in_flight=True)
+        self._producer.poll(0)
+
+    def require_topics(self, topics: Iterable[str]) -> None:
+        """See that the topics are there.
+
+        Raises:
+            DeliveryError: The brokers do not answer, or a topic is missing.
+        """
+        for topic in topics:
+            try:
+                found = self._producer.list_topics(topic, timeout=_METADATA_TIMEOUT_S)
+            except KafkaException as error:
+                raise DeliveryError(
+                    f"The brokers at {self._brokers} cannot be used.",
+                    why=f"{error.args[0].str()}.",
+                    next_step="Check that they are up, and TXPLATFORM_KAFKA_*.",
+                ) from error
+            problem = found.topics[topic].error
+            if problem is None:
+                continue
+            if problem.code() in _MISSING:
+                raise DeliveryError(
+                    f"The topic {topic} is missing.",
+                    next_step="Create it; docs/operations.md says with which settings.",
+                )
+            raise DeliveryError(
+                f"The topic {topic} cannot be used.",
+                why=f"{problem.str()}.",
+                next_step="Check the rights of this service at the brokers.",
+            )
+
+    def begin(self, records: Sequence[Record]) -> None:
+        """Hand records over; they are sent in the background.
+
+        Raises:
+            DeliveryError: One cannot be sent.
+        """
+        produce = self._producer.produce
+        try:
+            for record in records:
+                produce(record.topic, record.body, record.key, headers=record.headers)
+                self._outstanding += 1
+        except (KafkaException, BufferError) as error:
+            raise DeliveryError("A record was not taken by the client.", why=f"{error}.") from error
+
+    def wait(self, meanwhile: Callable[[], object], *, give_up: Callable[[], bool]) -> None:
+        """Return once everything handed over is acknowledged.
+
+        Args:
+            meanwhile: Called about every second; what it raises ends the wait.
+            give_up: Asked now and then whether the wait should end early.
+
+        Raises:
+            DeliveryError: Something failed or took too long.
+        """
+        started = asked = time.monotonic()
+        while self._outstanding and self._failure is None:
+            self._producer.flush(_POLL_S)
+            now = time.monotonic()
+            if self._outstanding and (now - started > DELIVERY_TIMEOUT_S or give_up()):
+                raise DeliveryError(
+                    f"{self._outstanding} records were not acknowledged in time.",
+                    why=f"The brokers at {self._brokers} do not answer.",
+                    next_step="Nothing to do but to get them up: all is sent again then.",
+                )
+            if now - asked > 1:
+                asked = now
+                meanwhile()
+        if self._failure is not None:
+            raise DeliveryError(
+                "A record was refused.",
+                why=f"{self._failure.str()}.",
+                next_step="It is sent again; if this stays, check the topic's limits and rights.",
+            )
+
+    def _reported(self, error: KafkaError | None, _: Message) -> Any:
+        self._outstanding -= 1
+        if error is not None and self._failure is None:
+            self._failure = error

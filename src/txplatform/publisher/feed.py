@@ -1,0 +1,68 @@
+"""What a feed is: an ordered source in the database, read into records for Kafka.
+
+Each feed is published on its own, with its own checkpoint, so that what goes wrong with one
+topic holds up no other feed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import psycopg
+
+Header = tuple[str, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message to send.
+
+    Attributes:
+        key: The account id, so that one account's messages stay in order; of a dead letter
+            whatever the original had.
+        body: None for a tombstone.
+    """
+
+    topic: str
+    key: bytes | None
+    body: bytes | None
+    headers: list[Header]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A stretch of a feed.
+
+    Attributes:
+        upto: The checkpoint once all records are acknowledged.
+        records: May be empty: not every event is published.
+    """
+
+    upto: int
+    records: Sequence[Record]
+
+
+class Feed(Protocol):
+    """An ordered source of records.
+
+    Attributes:
+        name: Names its checkpoint, for ever.
+        lock: Distinguishes its advisory lock from the other feeds', for ever.
+        topics: Where its records go.
+        pause_s: How long to wait at its end before looking again.
+    """
+
+    name: str
+    lock: int
+    topics: Sequence[str]
+    pause_s: float
+
+    def read(self, connection: psycopg.Connection, after: int) -> Batch | None:
+        """The next stretch behind a position; None at the end."""
+
+    def end(self, connection: psycopg.Connection) -> int:
+        """The position of its end, to tell the lag."""

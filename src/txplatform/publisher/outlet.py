@@ -1,0 +1,144 @@
+"""Publishes one feed: takes its turn, sends batch after batch, moves the checkpoint behind them.
+
+Where Kafka fails, the producer is thrown away and the feed starts again from the checkpoint.
+Where the database fails, the turn is lost too. Either way some records are sent twice, in
+order, and none is left out.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from txplatform.errors import TxPlatformError
+from txplatform.publisher.checkpoint import move_checkpoint, read_checkpoint, try_to_take_turn
+from txplatform.publisher.delivery import Delivery, DeliveryError
+from txplatform.telemetry import logger
+from txplatform.worker import Health
+
+if TYPE_CHECKING:
+    import threading
+
+    from txplatform.database import Database
+    from txplatform.publisher.feed import Batch, Feed
+    from txplatform.publisher.metrics import PublisherMetrics
+    from txplatform.settings import Settings
+
+_STAND_BY_S = 1.0
+_FIRST_BACK_OFF_S = 0.25
+_LAST_BACK_OFF_S = 8.0
+_LAST_WORDS_S = 3.0
+"""How long a batch in flight is waited for when told to stop."""
+
+
+class Outlet:
+    """One feed's way to Kafka."""
+
+    def __init__(
+        self, feed: Feed, settings: Settings, database: Database, metrics: PublisherMetrics
+    ) -> None:
+        self.name = feed.name
+        self._feed = feed
+        self._settings = settings
+        self._database = database
+        self._metrics = metrics
+        self._log = logger(f"publisher.{feed.name}")
+        self._health = Health(ready=False, detail="starting")
+        self._back_off_s = _FIRST_BACK_OFF_S
+        self._checkpoint = 0
+
+    def health(self) -> Health:
+        """How it is doing."""
+        return self._health
+
+    def run(self, stop: threading.Event) -> None:
+        """Publish until told to stop."""
+        while not stop.is_set():
+            try:
+                with self._database.connect() as connection:
+                    if self._take_turn(connection, stop):
+                        self._hold_turn(connection, stop)
+            except (psycopg.Error, TxPlatformError) as error:
+                # The connection is closed: if another publisher stands by, it is its turn.
+                self._pause_after(error, stop)
+            finally:
+                self._metrics.forget(self.name)
+
+    def _take_turn(self, connection: psycopg.Connection, stop: threading.Event) -> bool:
+        while not try_to_take_turn(connection, self._feed):
+            self._tell(ready=True, detail="standing by: another publisher is active")
+            if stop.wait(_STAND_BY_S):
+                return False
+        self._log.info("took the turn", feed=self.name)
+        return True
+
+    def _hold_turn(self, connection: psycopg.Connection, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self._checkpoint = read_checkpoint(connection, self._feed)
+                self._measure(connection)
+                with Delivery(self._settings) as delivery:
+                    delivery.require_topics(self._feed.topics)
+                    self._publish(connection, delivery, stop)
+            except DeliveryError as error:
+                self._measure(connection)
+                self._pause_after(error, stop)
+
+    def _publish(
+        self, connection: psycopg.Connection, delivery: Delivery, stop: threading.Event
+    ) -> None:
+        batch = self._feed.read(connection, self._checkpoint)
+        while not stop.is_set():
+            if batch is None:
+                self._measure(connection)
+                self._went_well()
+                stop.wait(self._feed.pause_s)
+                batch = self._feed.read(connection, self._checkpoint)
+                continue
+            delivery.begin(batch.records)
+            following = self._feed.read(connection, batch.upto)  # while the first is on its way
+            deadline = _Deadline(stop)
+            delivery.wait(lambda: self._measure(connection), give_up=deadline.passed)
+            self._acknowledged(connection, batch)
+            batch = following
+
+    def _acknowledged(self, connection: psycopg.Connection, batch: Batch) -> None:
+        move_checkpoint(connection, self._feed, before=self._checkpoint, to=batch.upto)
+        self._checkpoint = batch.upto
+        for record in batch.records:
+            self._metrics.published(record.topic)
+        self._went_well()
+
+    def _measure(self, connection: psycopg.Connection) -> None:
+        """Tell the lag; fails when the turn was lost with the connection."""
+        self._metrics.lag(self.name, self._feed.end(connection) - self._checkpoint)
+
+    def _went_well(self) -> None:
+        self._back_off_s = _FIRST_BACK_OFF_S
+        self._tell(ready=True, detail="active")
+
+    def _pause_after(self, error: Exception, stop: threading.Event) -> None:
+        self._log.warning("publishing is held up", feed=self.name, error=str(error))
+        self._tell(ready=False, detail=str(error))
+        stop.wait(self._back_off_s)
+        self._back_off_s = min(2 * self._back_off_s, _LAST_BACK_OFF_S)
+
+    def _tell(self, *, ready: bool, detail: str) -> None:
+        self._health = Health(ready, detail)
+
+
+class _Deadline:
+    """Passes some seconds after the order to stop."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._at: float | None = None
+
+    def passed(self) -> bool:
+        if not self._stop.is_set():
+            return False
+        if self._at is None:
+            self._at = time.monotonic() + _LAST_WORDS_S
+        return time.monotonic() > self._at

@@ -1,0 +1,95 @@
+"""The real parts that tests are given: a database each, a broker for all, topics anew."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from harness.kafka import MISSING, Broker, LentBroker, can_start_broker, recreate_topics
+from harness.postgres import PostgresServer, TestDatabase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOPICS_IN = (
+    "accounts.account-opened.v1",
+    "accounts.credit-limit-changed.v1",
+    "payments.payment-submitted.v1",
+    "payments.payment-returned.v1",
+)
+TOPICS = (
+    *TOPICS_IN,
+    *(f"{topic}.dlq" for topic in TOPICS_IN),
+    "transactions.transaction-decisioned.v1",
+)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The session's PostgreSQL; tests that stop or kill it use `own_postgres`."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL for one test, which may break it."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[TestDatabase]:
+    """An empty, migrated database."""
+    database = postgres.new_database()
+    yield database
+    postgres.drop(database)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Broker | LentBroker]:
+    """The session's broker; tests that break it use `own_kafka`."""
+    if lent := os.environ.get("TXPLATFORM_TEST_KAFKA"):
+        yield LentBroker(lent)
+        return
+    _require_broker()
+    with Broker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[Broker]:
+    """A broker for one test, which may break it; its topics are there."""
+    _require_broker()
+    with Broker() as broker:
+        recreate_topics(broker.bootstrap, TOPICS)
+        yield broker
+
+
+@pytest.fixture
+def topics(kafka: Broker | LentBroker) -> str:
+    """The bootstrap servers of a broker on which all of our topics are empty."""
+    recreate_topics(kafka.bootstrap, TOPICS)
+    return kafka.bootstrap
+
+
+@pytest.fixture
+def service_env(database: TestDatabase) -> dict[str, str]:
+    """The settings of a process that works on this test's database."""
+    return {
+        "TXPLATFORM_DATABASE_URL": database.service_url,
+        "TXPLATFORM_MIGRATION_DATABASE_URL": database.owner_url,
+    }
+
+
+def _require_broker() -> None:
+    if not can_start_broker():
+        if os.environ.get("TXPLATFORM_REQUIRE_ALL"):
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)

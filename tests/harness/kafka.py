@@ -1,0 +1,169 @@
+"""A private Apache Kafka broker from Maven Central: real, on free ports, to be broken by tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from harness.ports import free_port
+from harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+_POM = Path(__file__).parent / "kafka.xml"
+_LIBS = Path(__file__).parents[2] / ".cache" / "kafka-4.1.0"
+_CLUSTER_ID = "dHhwbGF0Zm9ybS10ZXN0cw"
+MISSING = (
+    "needs Java 17 and Maven for a Kafka broker of its own, or TXPLATFORM_TEST_KAFKA=host:port"
+)
+
+
+def can_start_broker() -> bool:
+    """Whether this machine has what a broker needs."""
+    return shutil.which("java") is not None and shutil.which("mvn") is not None
+
+
+class Broker:
+    """One broker in KRaft mode, with a data directory of its own."""
+
+    def __init__(self) -> None:
+        self._root = Path(tempfile.mkdtemp(prefix="txplatform-kafka-"))
+        self._port, self._controller_port = free_port(), free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.bootstrap = f"127.0.0.1:{self._port}"
+
+    def __enter__(self) -> Self:
+        if not _LIBS.exists():
+            partial = _LIBS.with_suffix(".partial")
+            subprocess.run(
+                [
+                    *("mvn", "-q", "-B", "-f", str(_POM), "dependency:copy-dependencies"),
+                    f"-DoutputDirectory={partial}",
+                ],
+                check=True,
+            )
+            partial.rename(_LIBS)
+        (self._root / "server.properties").write_text(self._properties())
+        self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", self._config)
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            self.kill()
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        with (self._root / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._java_command("kafka.Kafka"), self._config], stdout=log, stderr=log
+            )
+        wait_until(self._answers, timeout_s=60, message="Kafka to answer")
+
+    def stop(self) -> None:
+        """Stop in order."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(60)
+        self._process = None
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(30)
+        self._process = None
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay open, nothing is answered."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise AssertionError((self._root / "log").read_text()[-4000:])
+        try:
+            AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0}).list_topics(timeout=2)
+        except KafkaException:
+            return False
+        return True
+
+    @property
+    def _config(self) -> str:
+        return str(self._root / "server.properties")
+
+    def _java_command(self, main: str) -> list[str]:
+        return ["java", "-Xmx512m", "-cp", f"{_LIBS}/*", main]
+
+    def _java(self, main: str, *words: str) -> None:
+        subprocess.run([*self._java_command(main), *words], check=True, capture_output=True)
+
+    def _properties(self) -> str:
+        return f"""
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{self._controller_port}
+listeners=PLAINTEXT://127.0.0.1:{self._port},CONTROLLER://127.0.0.1:{self._controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{self._port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={self._root}/data
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+"""
+
+
+class LentBroker:
+    """A broker somebody else runs (TXPLATFORM_TEST_KAFKA)."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+
+
+def recreate_topics(bootstrap: str, names: Iterable[str], *, partitions: int = 4) -> None:
+    """Make these topics anew, empty."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    names = list(names)
+    present = set(admin.list_topics(timeout=10).topics)
+    if old := [name for name in names if name in present]:
+        for future in admin.delete_topics(old).values():
+            future.result(30)
+        wait_until(
+            lambda: not present_topics(admin) & set(old), message="the old topics to be gone"
+        )
+    for future in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
+        future.result(30)
+    wait_until(lambda: present_topics(admin) >= set(names), message="the topics to be there")
+
+
+def present_topics(admin: AdminClient) -> set[str]:
+    """The topics that the broker knows."""
+    return set(admin.list_topics(timeout=10).topics)

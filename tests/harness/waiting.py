@@ -1,0 +1,29 @@
+"""Waiting for something to become true: the only place in the tests that sleeps."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+_POLL_S = 0.02
+
+
+def wait_until(
+    predicate: Callable[[], T], *, timeout_s: float = 30, message: str = "it to become true"
+) -> T:
+    """Poll until the predicate gives something true, and give that.
+
+    Raises:
+        AssertionError: It did not within the time.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        if value := predicate():
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout_s} s for {message}; last seen: {value!r}")
+        time.sleep(_POLL_S)
