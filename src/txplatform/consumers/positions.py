@@ -132,8 +132,7 @@ def all_positions(connection: psycopg.Connection) -> list[tuple[str, Position]]:
 def reset(connection: psycopg.Connection, topic: str, partition: int | None = None) -> int:
     """Forget positions, so that the topic is read from its beginning; gives how many."""
     return connection.execute(
-        "DELETE FROM inbound_positions"
-        " WHERE topic = %s AND (%s::int IS NULL OR partition = %s)",
+        "DELETE FROM inbound_positions WHERE topic = %s AND (%s::int IS NULL OR partition = %s)",
         (topic, partition, partition),
     ).rowcount
 
@@ -174,4 +173,8 @@ def lags(
     positions: Mapping[PartitionKey, int], highs: Mapping[PartitionKey, int]
 ) -> dict[PartitionKey, int]:
     """Messages not read yet, where the end of the partition is known."""
-    return {key: max(0, highs[key] - next_offset) for key, next_offset in positions.items() if key in highs}
+    return {
+        key: max(0, highs[key] - next_offset)
+        for key, next_offset in positions.items()
+        if key in highs
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from txplatform.contracts.decision import DecisionAnswer, decision_answer
 from txplatform.contracts.times import rfc3339_or_none
@@ -13,11 +13,13 @@ from txplatform.contracts.times import rfc3339_or_none
 from txplatform.domain.purchase import Merchant  # noqa: TC001
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from txplatform.contracts.decision import Decision
 
 TRANSACTION_DECISIONED = "transactions.transaction-decisioned.v1"
 
-_answer_values = attrgetter(*(field.name for field in fields(DecisionAnswer)))
+_answer_values: Callable[[DecisionAnswer], Any] = attrgetter(*(field.name for field in fields(DecisionAnswer)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,6 @@ def transaction_decisioned(event: Decision) -> TransactionDecisioned:
     purchase = event.purchase
     return TransactionDecisioned(
         *_answer_values(decision_answer(event)),
-        purchase.merchant,
-        rfc3339_or_none(purchase.occurred_at),
+        merchant=purchase.merchant,
+        occurred_at=rfc3339_or_none(purchase.occurred_at),
     )

@@ -248,6 +248,7 @@ class Lane:
 
     async def _start_over(self, batch: Iterable[Request]) -> None:
         """Forget connection and cache: what the log holds is not known any more."""
+        self._metrics.batches_failed += 1
         for request in batch:
             request.suspect = True
             request.doubt_result()

@@ -30,6 +30,7 @@ class DecisionMetrics(Collector):
     """Counts of one process.
 
     Attributes:
+        batches_failed: Batches in which the event store failed; they were tried again.
         refused: Requests turned away because too many waited.
         queued: Gives the number of requests that wait.
         cached: Gives the number of accounts in memory.
@@ -37,6 +38,7 @@ class DecisionMetrics(Collector):
 
     def __init__(self) -> None:
         self.refused = 0
+        self.batches_failed = 0
         self.queued: Callable[[], int] = lambda: 0
         self.cached: Callable[[], int] = lambda: 0
         self._decisions: dict[tuple[str, str], int] = {}
@@ -95,6 +97,7 @@ class DecisionMetrics(Collector):
             ("batches", "Commits attempted.", self._batches),
             ("batch_requests", "Requests in those batches.", self._requests),
             ("batch_clashes", "Accounts that clashed and were decided again.", self._clashes),
+            ("batch_failures", "Batches in which the event store failed.", self.batches_failed),
             ("batch_busy_seconds", "Time spent in batches.", self._busy_s),
             ("refused_requests", "Requests turned away because too many waited.", self.refused),
         ):

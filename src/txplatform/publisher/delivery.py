@@ -47,6 +47,7 @@ class Delivery:
     def __init__(self, settings: Settings) -> None:
         self._brokers = settings.kafka_bootstrap_servers
         self._outstanding = 0
+        self._topics_seen: set[str] = set()
         self._failure: KafkaError | None = None
         self._producer = Producer(
             {
@@ -82,7 +83,7 @@ class Delivery:
         Raises:
             DeliveryError: The brokers do not answer, or a topic is missing.
         """
-        for topic in topics:
+        for topic in set(topics) - self._topics_seen:
             try:
                 found = self._producer.list_topics(topic, timeout=_METADATA_TIMEOUT_S)
             except KafkaException as error:
@@ -93,6 +94,7 @@ class Delivery:
                 ) from error
             problem = found.topics[topic].error
             if problem is None:
+                self._topics_seen.add(topic)
                 continue
             if problem.code() in _MISSING:
                 raise DeliveryError(
@@ -111,10 +113,11 @@ class Delivery:
         Raises:
             DeliveryError: One cannot be sent.
         """
+        self.require_topics(record.topic for record in records)
         produce = self._producer.produce
         try:
             for record in records:
-                produce(record.topic, record.body, record.key, headers=record.headers)
+                produce(record.topic, record.body, record.key, headers=[*record.headers])
                 self._outstanding += 1
         except (KafkaException, BufferError) as error:
             raise DeliveryError("A record was not taken by the client.", why=f"{error}.") from error

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-Header = tuple[str, bytes | None]
+Header = tuple[str, "bytes | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Feed(Protocol):
     Attributes:
         name: Names its checkpoint, for ever.
         lock: Distinguishes its advisory lock from the other feeds', for ever.
-        topics: Where its records go.
+        topics: Topics that have to be there before it starts; others are looked for when used.
         pause_s: How long to wait at its end before looking again.
     """
 

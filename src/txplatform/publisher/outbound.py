@@ -13,7 +13,7 @@ from txplatform.publisher import transaction_decisioned
 from txplatform.publisher.feed import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import psycopg
 
@@ -33,7 +33,7 @@ class Outbound:
 
     name = "decisions"
     lock = 1
-    topics = (transaction_decisioned.TOPIC,)
+    topics: Sequence[str] = (transaction_decisioned.TOPIC,)
     pause_s = 0.05
 
     def read(self, connection: psycopg.Connection, after: int) -> Batch | None:  # noqa: D102

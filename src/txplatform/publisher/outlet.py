@@ -7,28 +7,32 @@ order, and none is left out.
 
 from __future__ import annotations
 
+import logging
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
 
+from txplatform.contracts.times import rfc3339_or_none
 from txplatform.errors import TxPlatformError
 from txplatform.publisher.checkpoint import move_checkpoint, read_checkpoint, try_to_take_turn
 from txplatform.publisher.delivery import Delivery, DeliveryError
-from txplatform.telemetry import logger
+from txplatform.telemetry import correlation_id, logger
 from txplatform.worker import Health
 
 if TYPE_CHECKING:
     import threading
 
     from txplatform.database import Database
-    from txplatform.publisher.feed import Batch, Feed
+    from txplatform.publisher.feed import Batch, Feed, Record
     from txplatform.publisher.metrics import PublisherMetrics
     from txplatform.settings import Settings
 
 _STAND_BY_S = 1.0
 _FIRST_BACK_OFF_S = 0.25
 _LAST_BACK_OFF_S = 8.0
+_MEASURE_EVERY_S = 1.0
 _LAST_WORDS_S = 3.0
 """How long a batch in flight is waited for when told to stop."""
 
@@ -48,6 +52,9 @@ class Outlet:
         self._health = Health(ready=False, detail="starting")
         self._back_off_s = _FIRST_BACK_OFF_S
         self._checkpoint = 0
+        self._lag: int | None = None
+        self._measured = 0.0
+        self._published_at: datetime | None = None
 
     def health(self) -> Health:
         """How it is doing."""
@@ -102,31 +109,48 @@ class Outlet:
             deadline = _Deadline(stop)
             delivery.wait(lambda: self._measure(connection), give_up=deadline.passed)
             self._acknowledged(connection, batch)
+            self._measure(connection)
             batch = following
 
     def _acknowledged(self, connection: psycopg.Connection, batch: Batch) -> None:
         move_checkpoint(connection, self._feed, before=self._checkpoint, to=batch.upto)
         self._checkpoint = batch.upto
-        for record in batch.records:
-            self._metrics.published(record.topic)
+        if batch.records:
+            self._metrics.published(record.topic for record in batch.records)
+            self._published_at = datetime.now(UTC)
+            for record in batch.records if self._log.is_enabled_for(logging.DEBUG) else ():
+                self._log.debug("published", topic=record.topic, **_trace(record))
         self._went_well()
 
     def _measure(self, connection: psycopg.Connection) -> None:
-        """Tell the lag; fails when the turn was lost with the connection."""
-        self._metrics.lag(self.name, self._feed.end(connection) - self._checkpoint)
+        """Tell the lag, once a second; fails when the turn was lost with the connection."""
+        now = time.monotonic()
+        if now - self._measured >= _MEASURE_EVERY_S:
+            self._measured = now
+            self._lag = self._feed.end(connection) - self._checkpoint
+            self._metrics.lag(self.name, self._lag)
 
     def _went_well(self) -> None:
         self._back_off_s = _FIRST_BACK_OFF_S
         self._tell(ready=True, detail="active")
 
     def _pause_after(self, error: Exception, stop: threading.Event) -> None:
+        self._metrics.restarted(self.name)
         self._log.warning("publishing is held up", feed=self.name, error=str(error))
         self._tell(ready=False, detail=str(error))
         stop.wait(self._back_off_s)
         self._back_off_s = min(2 * self._back_off_s, _LAST_BACK_OFF_S)
 
     def _tell(self, *, ready: bool, detail: str) -> None:
-        self._health = Health(ready, detail)
+        self._health = Health(
+            ready,
+            detail,
+            {
+                "lag_positions": self._lag,
+                "checkpoint": self._checkpoint,
+                "last_published_at": rfc3339_or_none(self._published_at),
+            },
+        )
 
 
 class _Deadline:
@@ -142,3 +166,14 @@ class _Deadline:
         if self._at is None:
             self._at = time.monotonic() + _LAST_WORDS_S
         return time.monotonic() > self._at
+
+
+def _trace(record: Record) -> dict[str, str]:
+    """What finds a record's log line: its headers of the same names."""
+    texts = {name: value.decode() for name, value in record.headers if value is not None}
+    found: dict[str, str] = {
+        name: texts[name] for name in ("event_id", "inbound_id") if name in texts
+    }
+    if (traceparent := texts.get("traceparent", "")).count("-") > 1:
+        found["correlation_id"] = correlation_id(traceparent)
+    return found

@@ -1,0 +1,188 @@
+"""What a consumer asks the broker beside messages: which topics there are, and where they end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from confluent_kafka import (
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+
+from txplatform.consumers.positions import PartitionKey
+from txplatform.consumers.reading import Received
+from txplatform.kafka import client_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from confluent_kafka import Message
+
+    from txplatform.settings import Settings
+
+_ASK_TIMEOUT_S = 5
+_MOCK_CLUSTER = "mockCluster"
+"""librdkafka's mock broker names itself so; it cannot describe topics, nor recreate one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of a cluster at one moment.
+
+    Attributes:
+        ids: The broker's id of each topic that exists; empty where it gives none.
+        missing: Topics that do not exist.
+    """
+
+    cluster_id: str
+    ids: dict[str, str]
+    missing: frozenset[str]
+
+
+class Broker:
+    """One member of the consumer group."""
+
+    def __init__(self, settings: Settings) -> None:
+        config = client_config(settings)
+        self._admin = AdminClient(config)
+        self._consumer = Consumer(
+            {
+                **config,
+                "group.id": settings.kafka_group_id,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                # The position is ours to know: nobody may pick another for us.
+                "auto.offset.reset": "error",
+                "session.timeout.ms": 10_000,
+                "heartbeat.interval.ms": 2_000,
+                "topic.metadata.refresh.interval.ms": 10_000,
+                # What is fetched ahead is thrown away at each rebalance.
+                "queued.max.messages.kbytes": 16_384,
+                "fetch.wait.max.ms": 100,
+            }
+        )
+
+    def join(
+        self,
+        topics: Iterable[str],
+        on_assigned: Callable[[list[PartitionKey]], None],
+        on_lost: Callable[[], None],
+    ) -> None:
+        """Join the group; the callbacks come from `poll`, in its thread."""
+
+        def assigned(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            # Nothing is fetched before its position is known: see `read_from`.
+            consumer.assign([])
+            on_assigned([PartitionKey(each.topic, each.partition) for each in partitions])
+
+        def lost(consumer: Consumer, _: list[TopicPartition]) -> None:
+            consumer.unassign()
+            on_lost()
+
+        self._consumer.subscribe(
+            list(topics), on_assign=assigned, on_revoke=lost, on_lost=lost
+        )
+
+    def poll(self, limit: int, timeout_s: float) -> tuple[list[Message], list[KafkaError]]:
+        """What came: messages, and what the client has to say."""
+        first = self._consumer.poll(timeout_s)
+        if first is None:
+            return [], []
+        # What is there already comes with it; nothing is waited for.
+        found = [first, *(self._consumer.consume(limit - 1, 0) if limit > 1 else ())]
+        return (
+            [message for message in found if message.error() is None],
+            [error for message in found if (error := message.error()) is not None],
+        )
+
+    def read_from(self, cluster_offsets: dict[PartitionKey, int]) -> None:
+        """Read these partitions, from these offsets on, and no others."""
+        self._consumer.assign(
+            [TopicPartition(*key, offset) for key, offset in cluster_offsets.items()]
+        )
+
+    def topics(self, names: Sequence[str]) -> Topics:
+        """Which of these topics there are.
+
+        Raises:
+            KafkaException: The broker cannot be reached, or does not let us look.
+        """
+        metadata = self._consumer.list_topics(timeout=_ASK_TIMEOUT_S)
+        present = [name for name in names if _exists(metadata.topics.get(name))]
+        cluster_id = str(metadata.cluster_id)
+        ids = dict.fromkeys(present, "")
+        if present and not cluster_id.startswith(_MOCK_CLUSTER):
+            described = self._admin.describe_topics(
+                TopicCollection(present), request_timeout=_ASK_TIMEOUT_S
+            )
+            for name, future in described.items():
+                ids[name] = str(future.result(_ASK_TIMEOUT_S).topic_id)
+        return Topics(cluster_id, ids, frozenset(names) - ids.keys())
+
+    def watermarks(self, key: PartitionKey) -> tuple[int, int]:
+        """A partition's first offset and the one after its last.
+
+        Raises:
+            KafkaException: The broker does not say.
+        """
+        found = self._consumer.get_watermark_offsets(
+            TopicPartition(*key), timeout=_ASK_TIMEOUT_S
+        )
+        if found is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  # its public name
+        low, high = found
+        return low, high
+
+    def end(self, key: PartitionKey) -> int | None:
+        """The offset after a partition's last, as the latest fetch had it."""
+        found = self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True)
+        return found[1] if found and found[1] >= 0 else None
+
+    def note(self, offsets: dict[PartitionKey, int]) -> None:
+        """Tell Kafka how far we are, for tools that show lag; nothing depends on it."""
+        self._consumer.commit(
+            offsets=[TopicPartition(*key, offset) for key, offset in offsets.items()],
+            asynchronous=True,
+        )
+
+    def leave(self) -> None:
+        """Leave the group and disconnect."""
+        self._consumer.close()
+
+
+def received(message: Message, *, cluster_id: str, topic_id: str) -> Received:
+    """A message as the ledger keeps it."""
+    kind, timestamp_ms = message.timestamp()
+    return Received(
+        cluster_id=cluster_id,
+        topic=message.topic(),
+        topic_id=topic_id,
+        partition=message.partition(),
+        offset=message.offset(),
+        sent_at=None if kind == TIMESTAMP_NOT_AVAILABLE else _time(timestamp_ms),
+        key=_bytes(message.key()),
+        headers=tuple((name, _bytes(value)) for name, value in message.headers() or ()),
+        body=_bytes(message.value()),
+    )
+
+
+def _exists(topic: object) -> bool:
+    return topic is not None and getattr(topic, "error", None) is None
+
+
+def _time(milliseconds: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None  # a producer may write any number
+
+
+def _bytes(value: bytes | str | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

@@ -1,0 +1,74 @@
+"""What a person does with a parked message: try it again, or give it up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txplatform.consumers import TOPICS
+from txplatform.consumers.applying import decide, store_events
+from txplatform.consumers.ledger import stored_message
+from txplatform.consumers.reading import read_message
+from txplatform.consumers.recording import discard, settle
+from txplatform.consumers.verdict import MessageStatus
+from txplatform.errors import TxPlatformError
+from txplatform.eventstore.statements import LOCK_LOG
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from txplatform.consumers.ledger import StoredMessage
+    from txplatform.consumers.verdict import Verdict
+
+
+class NotParkedError(TxPlatformError):
+    """There is no such parked message."""
+
+
+def retry_message(connection: psycopg.Connection, message_id: int) -> Verdict:
+    """Try a parked message on the account as it is now.
+
+    Where it is refused again, it stays as it was.
+
+    Returns:
+        What became of it; `parked` where it was refused again.
+
+    Raises:
+        NotParkedError: There is no such message, or it is not parked.
+    """
+    with connection.transaction():
+        connection.execute(LOCK_LOG)
+        stored = _parked(connection, message_id)
+        reading = read_message(stored.received, TOPICS[stored.received.topic])
+        applied = decide(connection, [reading])
+        (verdict,) = applied.verdicts
+        if verdict.status is not MessageStatus.PARKED:
+            store_events(connection, applied.workspace, locked=True)
+            settle(connection, message_id, verdict)
+    return verdict
+
+
+def discard_message(connection: psycopg.Connection, message_id: int, why: str) -> None:
+    """Give a parked message up, for good: the same contents are not parked again.
+
+    Raises:
+        NotParkedError: There is no such message, or it is not parked.
+    """
+    with connection.transaction():
+        _parked(connection, message_id)
+        discard(connection, message_id, why)
+
+
+def _parked(connection: psycopg.Connection, message_id: int) -> StoredMessage:
+    stored = stored_message(connection, message_id, for_update=True)
+    if stored is None:
+        raise NotParkedError(
+            f"There is no message {message_id}.",
+            next_step="See `txplatform inbound list` for those that are parked.",
+        )
+    if stored.summary.status is not MessageStatus.PARKED:
+        raise NotParkedError(
+            f"Message {message_id} is {stored.summary.status.value}, not parked.",
+            why="Only parked messages can be retried or discarded.",
+            next_step=f"See `txplatform inbound show {message_id}`.",
+        )
+    return stored

@@ -1,0 +1,58 @@
+"""What every read model is: a table, the events it is folded from, and the fold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import psycopg
+
+    from txplatform.eventstore.statements import LoggedEvent
+
+
+class Projection(Protocol):
+    """A read model.
+
+    Attributes:
+        name: Its name in `projection_positions` and on the command line.
+        table: Its table. A rebuild folds into another one of the same shape.
+        topics: The events it uses.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102  # see the class
+    @property
+    def table(self) -> str: ...  # noqa: D102  # see the class
+    @property
+    def topics(self) -> frozenset[str]: ...  # noqa: D102  # see the class
+
+    def fold(
+        self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
+    ) -> None:
+        """Write what these events change, in one statement.
+
+        Args:
+            connection: In a transaction, in which the caller moves the position too.
+            table: Where to write.
+            events: Events of `topics`, in the log's order, each given once for ever.
+        """
+
+    def totals(self, connection: psycopg.Connection, table: str) -> tuple[int, Mapping[str, int]]:
+        """The live position, and sums over the table, both as of one moment.
+
+        Two tables folded from the same events have the same sums.
+        """
+
+
+def fold_used(
+    projection: Projection,
+    connection: psycopg.Connection,
+    table: str,
+    events: Sequence[LoggedEvent],
+) -> None:
+    """Fold those of the events that the projection uses."""
+    used = [logged for logged in events if logged.event.TOPIC in projection.topics]
+    if used:
+        projection.fold(connection, table, used)

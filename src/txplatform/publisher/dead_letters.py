@@ -1,0 +1,41 @@
+"""What a dead letter looks like: the message as it came, and headers that say why.
+
+It goes to `<topic>.dlq` with its own key, body and headers.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from txplatform.publisher.feed import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from txplatform.publisher.feed import Header
+
+
+def dead_letter(
+    topic: str,
+    key: bytes | None,
+    body: bytes | None,
+    headers: Iterable[Header],
+    **about: str | int | None,
+) -> Record:
+    """The dead letter of a message.
+
+    Args:
+        topic: Where the message came from.
+        key: As it came.
+        body: As it came.
+        headers: As they came.
+        about: Further headers, which say what happened; None for one that is not known.
+    """
+    told = [(name, str(value).encode()) for name, value in about.items() if value is not None]
+    return Record(f"{topic}.dlq", key, body, [*headers, ("dlq_topic", topic.encode()), *told])
+
+
+def original_headers(stored: Iterable[tuple[str, str | None]]) -> list[Header]:
+    """Headers as the inbound ledger keeps them: names with values in base64."""
+    return [(name, None if value is None else base64.b64decode(value)) for name, value in stored]

@@ -1,0 +1,55 @@
+"""What the publisher counts."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Gauge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prometheus_client import CollectorRegistry
+
+
+class PublisherMetrics:
+    """Counts of one process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._published = Counter(
+            "txplatform_published",
+            "Records acknowledged by the broker; copies count again.",
+            ["topic"],
+            registry=registry,
+        )
+        self._lag = Gauge(
+            "txplatform_publisher_lag_positions",
+            "How far a feed's checkpoint is behind its end; absent where another publishes it.",
+            ["feed"],
+            registry=registry,
+        )
+        self._restarts = Counter(
+            "txplatform_publisher_restarts",
+            "Times that a feed started again from its checkpoint after a fault.",
+            ["feed"],
+            registry=registry,
+        )
+
+    def published(self, topics: Iterable[str]) -> None:
+        """Count one record for each topic named, again where it is named again."""
+        for topic, count in Tally(topics).items():
+            self._published.labels(topic).inc(count)
+
+    def lag(self, feed: str, positions: int) -> None:
+        """How far the feed is behind."""
+        self._lag.labels(feed).set(positions)
+
+    def restarted(self, feed: str) -> None:
+        """A fault made the feed start again."""
+        self._restarts.labels(feed).inc()
+
+    def forget(self, feed: str) -> None:
+        """This process no longer publishes the feed."""
+        if self._lag.labels(feed) is not None:
+            self._lag.remove(feed)

@@ -1,0 +1,250 @@
+"""Deciding many requests in one commit, on a real Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from harness.proxy import lossy_proxy
+
+from txplatform.database import Database
+from txplatform.decisions.decider import Decider
+from txplatform.decisions.errors import (
+    OutcomeUnknownError,
+    QueueFullError,
+    StoreUnavailableError,
+)
+from txplatform.decisions.lane import LaneLimits
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.domain.events import AuthorizationApproved
+from txplatform.domain.facts import Opening
+from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.eventstore.accounts import Accounts
+from txplatform.eventstore.snapshot import account_state
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from harness.postgres import PostgresServer, TestDatabase
+
+SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def buy(transaction_id: str, account_id: str, amount: int) -> Authorize:
+    """A purchase at the shop."""
+    return Authorize(
+        Purchase(TransactionId(transaction_id), AccountId(account_id), amount, "USD", SHOP)
+    )
+
+
+def open_with(account_id: str, credit_limit: int) -> OpenAccount:
+    """An opening in USD."""
+    return OpenAccount(Opening(AccountId(account_id), "USD", credit_limit))
+
+
+@asynccontextmanager
+async def decider(
+    url: str, *, queue_size: int = 4096, cache_size: int = 1000, snapshot_every: int = 10
+) -> AsyncIterator[Decider]:
+    """A decider that is stopped in order."""
+    decider = Decider(
+        Database(url),
+        LaneLimits(batch_size=64, queue_size=queue_size, timeout_s=10),
+        lanes=2,
+        cache_size=cache_size,
+        snapshot_every=snapshot_every,
+    )
+    await decider.start()
+    try:
+        yield decider
+    finally:
+        await decider.stop()
+
+
+def test_i6_concurrent_purchases_near_the_limit_each_fit(database: TestDatabase) -> None:
+    """Two processes' deciders race on one account; what is approved fits, nothing is lost."""
+
+    async def race() -> list[bool]:
+        async with decider(database.service_url) as one, decider(database.service_url) as two:
+            await one.submit(open_with("acc", 1000), traceparent=TRACE)
+            answers = await asyncio.gather(
+                *(
+                    (one if number % 2 else two).submit(buy(f"t{number}", "acc", 30), traceparent=TRACE)
+                    for number in range(200)
+                )
+            )
+            return [isinstance(answer.outcome.event, AuthorizationApproved) for answer in answers]
+
+    approved = asyncio.run(race())
+    assert approved.count(True) == 33
+    account = Accounts(Database(database.service_url)).account(AccountId("acc"))
+    assert (account.pending, account.version) == (990, 201)
+
+
+def test_i3_copies_of_one_request_at_once_have_one_effect_and_one_answer(
+    database: TestDatabase,
+) -> None:
+    """In the same batch, in other batches, in another process."""
+
+    async def ask() -> list[tuple[str, bool]]:
+        async with decider(database.service_url) as one, decider(database.service_url) as two:
+            await one.submit(open_with("acc", 1000), traceparent=TRACE)
+            answers = await asyncio.gather(
+                *(each.submit(buy("t", "acc", 30), traceparent=TRACE) for each in [one, two] * 10)
+            )
+            return [(answer.outcome.event.event_id, answer.replayed) for answer in answers]
+
+    answers = asyncio.run(ask())
+    assert len({event_id for event_id, _ in answers}) == 1
+    assert [replayed for _, replayed in answers].count(False) == 1
+
+
+def test_a_rejected_request_affects_no_other_of_its_batch(database: TestDatabase) -> None:
+    """The same id with other fields is refused, and changes nothing."""
+
+    async def ask() -> list[object]:
+        async with decider(database.service_url) as one:
+            await one.submit(open_with("acc", 1000), traceparent=TRACE)
+            return await asyncio.gather(
+                one.submit(buy("t", "acc", 30), traceparent=TRACE),
+                one.submit(buy("t", "acc", 31), traceparent=TRACE),
+                one.submit(buy("u", "acc", 32), traceparent=TRACE),
+                return_exceptions=True,
+            )
+
+    first, second, third = asyncio.run(ask())
+    assert isinstance(second, CommandRejectedError)
+    assert not isinstance(first, Exception)
+    assert not isinstance(third, Exception)
+    account = Accounts(Database(database.service_url)).account(AccountId("acc"))
+    assert account.pending == 62
+
+
+def test_a_full_queue_refuses_at_once(database: TestDatabase) -> None:
+    """What was taken in is answered all the same."""
+
+    async def ask() -> None:
+        async with decider(database.service_url, queue_size=1) as one:
+            taken = one.submit(buy("t", "acc", 30), traceparent=TRACE)
+            with pytest.raises(QueueFullError):
+                one.submit(buy("u", "acc", 30), traceparent=TRACE)
+            assert not (await taken).replayed
+
+    asyncio.run(ask())
+
+
+def test_stopping_answers_what_was_taken_in(database: TestDatabase) -> None:
+    """A graceful shutdown drops nothing."""
+
+    async def ask() -> list[bool]:
+        one = Decider(
+            Database(database.service_url),
+            LaneLimits(batch_size=4, queue_size=1000, timeout_s=10),
+            lanes=2,
+            cache_size=10,
+            snapshot_every=10,
+        )
+        await one.start()
+        taken = [one.submit(buy(f"t{n}", f"acc{n}", 1), traceparent=TRACE) for n in range(100)]
+        await one.stop()
+        return [answer.done() for answer in taken]
+
+    assert all(asyncio.run(ask()))
+
+
+def test_i1_cache_snapshot_and_replay_agree(database: TestDatabase) -> None:
+    """With a cache too small to hold the accounts, and snapshots every ten events."""
+
+    async def ask() -> dict[str, tuple[int, int]]:
+        async with decider(database.service_url, cache_size=2) as one:
+            for name in "abcdef":
+                await one.submit(open_with(name, 10_000), traceparent=TRACE)
+            for number in range(300):
+                name = "abcdef"[number % 6]
+                await one.submit(buy(f"t{number}", name, number), traceparent=TRACE)
+            views = [await one.read_account(AccountId(name)) for name in "abcdef"]
+            return {view.account_id: (view.version, view.balance.pending) for view in views}
+
+    seen = asyncio.run(ask())
+    accounts = Accounts(Database(database.service_url))
+    with psycopg.connect(database.owner_url) as connection:
+        row = connection.execute("SELECT count(*) FROM snapshots").fetchone()
+        assert row is not None
+        assert row[0] >= 6
+        for name, (version, pending) in seen.items():
+            with_snapshot = accounts.account(AccountId(name))
+            connection.execute("DELETE FROM snapshots")
+            connection.commit()
+            replayed = accounts.account(AccountId(name))
+            assert account_state(with_snapshot) == account_state(replayed)
+            assert (replayed.version, replayed.pending) == (version, pending)
+
+
+def test_a_snapshot_of_another_shape_is_ignored(database: TestDatabase) -> None:
+    """It is neither read nor misread, and the account is right."""
+
+    async def ask() -> int:
+        async with decider(database.service_url) as one:
+            await one.submit(open_with("acc", 1000), traceparent=TRACE)
+        with psycopg.connect(database.owner_url) as connection:
+            connection.execute(
+                "INSERT INTO snapshots VALUES ('account-acc', 1, 'account@0', '{\"posted\": 7}')"
+            )
+        async with decider(database.service_url) as one:
+            return (await one.read_account(AccountId("acc"))).balance.available
+
+    assert asyncio.run(ask()) == 1000
+
+
+def test_i4_a_lost_commit_reply_is_settled_by_appending_again(
+    postgres: PostgresServer, database: TestDatabase
+) -> None:
+    """The commit happens, its reply is lost: decided once, answered with that decision."""
+
+    async def ask() -> None:
+        async with lossy_proxy(postgres.port, b"authorization:lost") as proxy:
+            url = database.service_url.replace(str(postgres.port), str(proxy.port))
+            async with decider(url) as one:
+                await one.submit(open_with("acc", 1000), traceparent=TRACE)
+                answers = await asyncio.gather(
+                    one.submit(buy("lost", "acc", 30), traceparent=TRACE),
+                    one.submit(buy("other", "acc", 5), traceparent=TRACE),
+                )
+                assert proxy.lost == 1
+                assert [answer.replayed for answer in answers] == [False, False]
+                assert (await one.read_account(AccountId("acc"))).balance.pending == 35
+                assert (await one.submit(buy("lost", "acc", 30), traceparent=TRACE)).replayed
+
+    asyncio.run(ask())
+
+
+def test_i4_what_cannot_be_settled_in_time_is_called_unknown(
+    postgres: PostgresServer, database: TestDatabase
+) -> None:
+    """The reply is lost and the store stays away: the caller is told to retry the same id."""
+
+    async def ask() -> None:
+        async with lossy_proxy(postgres.port, b"authorization:lost") as proxy:
+            url = database.service_url.replace(str(postgres.port), str(proxy.port))
+            limits = LaneLimits(batch_size=64, queue_size=100, timeout_s=0.5)
+            one = Decider(Database(url), limits, lanes=1, cache_size=10, snapshot_every=10)
+            await one.start()
+            await one.submit(open_with("acc", 1000), traceparent=TRACE)
+            proxy.closed_after_loss = True
+            with pytest.raises(OutcomeUnknownError):
+                await one.submit(buy("lost", "acc", 30), traceparent=TRACE)
+            with pytest.raises(StoreUnavailableError):
+                await one.submit(buy("later", "acc", 30), traceparent=TRACE)
+            await one.stop()
+        async with decider(database.service_url) as two:
+            assert (await two.submit(buy("lost", "acc", 30), traceparent=TRACE)).replayed
+            assert not (await two.submit(buy("later", "acc", 30), traceparent=TRACE)).replayed
+
+    asyncio.run(ask())
