@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from txplatform.settings import Settings
 
-ClientConfig = dict[str, object]
+ClientConfig = dict[str, str | int | float | bool]
 """librdkafka's configuration properties."""
 
 

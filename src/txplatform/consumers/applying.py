@@ -6,7 +6,6 @@ alone: messages commute, so nothing has to wait behind it.
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -30,7 +29,9 @@ if TYPE_CHECKING:
 
     from txplatform.consumers.positions import Move
     from txplatform.consumers.reading import Reading
+    from txplatform.domain.account import Account
     from txplatform.domain.commands.outcome import Command
+    from txplatform.domain.events import AccountEvent
 
 
 class ClashError(TxPlatformError):
@@ -53,10 +54,19 @@ class Applied:
     Attributes:
         verdicts: One a message, in order.
         workspace: The accounts as they are after it.
+        events: What was appended.
     """
 
     verdicts: list[Verdict]
-    workspace: Workspace = field(default_factory=Workspace)
+    workspace: Workspace
+    events: list[AccountEvent] = field(default_factory=list)
+
+    def due_for_snapshot(self, every: int) -> list[Account]:
+        """The accounts that grew to or past a multiple of this many events."""
+        streams = {
+            event.originator_id for event in self.events if event.originator_version % every == 0
+        }
+        return [self.workspace.accounts[stream] for stream in streams]
 
 
 def apply_batch(connection: psycopg.Connection, batch: Batch) -> Applied:
@@ -79,7 +89,7 @@ def _apply(connection: psycopg.Connection, batch: Batch, *, locked: bool) -> App
         if locked:
             connection.execute(LOCK_LOG)
         applied = decide(connection, batch.readings)
-        store_events(connection, applied.workspace, locked=locked)
+        store_events(connection, applied, locked=locked)
         verdicts = applied.verdicts = _remember(connection, batch.readings, applied.verdicts)
         record(connection, list(zip(batch.readings, verdicts, strict=True)))
         advance(connection, batch.cluster_id, batch.moves)
@@ -107,14 +117,14 @@ def decide(connection: psycopg.Connection, readings: Sequence[Reading]) -> Appli
     return Applied(verdicts, workspace)
 
 
-def store_events(connection: psycopg.Connection, workspace: Workspace, *, locked: bool) -> None:
+def store_events(connection: psycopg.Connection, applied: Applied, *, locked: bool) -> None:
     """Append what was decided; the log's lock is held from here to the commit, events or not.
 
     Raises:
         ClashError: Someone else appended to one of the accounts; the transaction has to be
             rolled back.
     """
-    events = workspace.collect()
+    events = applied.events = applied.workspace.collect()
     if not events and not locked:
         connection.execute(LOCK_LOG)
     if clashing := BatchStore(connection).append(events):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
@@ -21,7 +21,7 @@ from txplatform.consumers.reading import Received
 from txplatform.kafka import client_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from confluent_kafka import Message
 
@@ -44,6 +44,14 @@ class Topics:
     cluster_id: str
     ids: dict[str, str]
     missing: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where messages come from: the cluster, and the topics' ids when reading them began."""
+
+    cluster_id: str = ""
+    topic_ids: Mapping[str, str] = field(default_factory=dict)
 
 
 class Broker:
@@ -86,11 +94,11 @@ class Broker:
             consumer.unassign()
             on_lost()
 
-        self._consumer.subscribe(
-            list(topics), on_assign=assigned, on_revoke=lost, on_lost=lost
-        )
+        self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=lost, on_lost=lost)
 
-    def poll(self, limit: int, timeout_s: float) -> tuple[list[Message], list[KafkaError]]:
+    def poll(
+        self, limit: int, timeout_s: float, origin: Origin
+    ) -> tuple[list[Received], list[KafkaError]]:
         """What came: messages, and what the client has to say."""
         first = self._consumer.poll(timeout_s)
         if first is None:
@@ -98,7 +106,7 @@ class Broker:
         # What is there already comes with it; nothing is waited for.
         found = [first, *(self._consumer.consume(limit - 1, 0) if limit > 1 else ())]
         return (
-            [message for message in found if message.error() is None],
+            [_received(message, origin) for message in found if message.error() is None],
             [error for message in found if (error := message.error()) is not None],
         )
 
@@ -132,9 +140,7 @@ class Broker:
         Raises:
             KafkaException: The broker does not say.
         """
-        found = self._consumer.get_watermark_offsets(
-            TopicPartition(*key), timeout=_ASK_TIMEOUT_S
-        )
+        found = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=_ASK_TIMEOUT_S)
         if found is None:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  # its public name
         low, high = found
@@ -157,18 +163,24 @@ class Broker:
         self._consumer.close()
 
 
-def received(message: Message, *, cluster_id: str, topic_id: str) -> Received:
-    """A message as the ledger keeps it."""
+def _received(message: Message, origin: Origin) -> Received:
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
     kind, timestamp_ms = message.timestamp()
     return Received(
-        cluster_id=cluster_id,
-        topic=message.topic(),
-        topic_id=topic_id,
-        partition=message.partition(),
-        offset=message.offset(),
+        cluster_id=origin.cluster_id,
+        topic=topic,
+        topic_id=origin.topic_ids.get(topic, ""),
+        partition=partition,
+        offset=offset,
         sent_at=None if kind == TIMESTAMP_NOT_AVAILABLE else _time(timestamp_ms),
         key=_bytes(message.key()),
-        headers=tuple((name, _bytes(value)) for name, value in message.headers() or ()),
+        headers=tuple(
+            (name, _bytes(value))
+            for name, value in cast("list[tuple[str, bytes | None]]", message.headers() or [])
+        ),
         body=_bytes(message.value()),
     )
 

@@ -7,6 +7,7 @@ account may know nothing of Kafka. So its present status is looked up where it i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg import sql
@@ -20,7 +21,6 @@ from txplatform.eventstore.mapper import decode_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     import psycopg
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from txplatform.errors import TxPlatformError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import psycopg
 
@@ -137,16 +137,13 @@ def reset(connection: psycopg.Connection, topic: str, partition: int | None = No
     ).rowcount
 
 
-def fault_of(
-    position: Position, *, topic_id: str, watermarks: tuple[int, int], high_is_known: bool = True
-) -> str | None:
+def fault_of(position: Position, *, topic_id: str, watermarks: tuple[int, int]) -> str | None:
     """Why a partition cannot be read on from its position, if so.
 
     Args:
         position: The stored one.
         topic_id: The topic's id now; empty where the broker has none.
         watermarks: The partition's first offset and the one after its last.
-        high_is_known: Whether the second watermark is fresh.
     """
     where = f"{position.topic}[{position.partition}]"
     low, high = watermarks
@@ -156,7 +153,7 @@ def fault_of(
     )
     if topic_id and position.topic_id and topic_id != position.topic_id:
         return f"{where} was recreated: it is another topic than the one that was read. {how}"
-    if high_is_known and position.next_offset > high:
+    if position.next_offset > high:
         return (
             f"{where} ends at {high}, but was read up to {position.next_offset}: it was recreated, "
             f"or its broker lost messages. {how}"
@@ -167,14 +164,3 @@ def fault_of(
             f"between were deleted unread. Have them sent again. {how}"
         )
     return None
-
-
-def lags(
-    positions: Mapping[PartitionKey, int], highs: Mapping[PartitionKey, int]
-) -> dict[PartitionKey, int]:
-    """Messages not read yet, where the end of the partition is known."""
-    return {
-        key: max(0, highs[key] - next_offset)
-        for key, next_offset in positions.items()
-        if key in highs
-    }

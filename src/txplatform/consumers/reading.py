@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from txplatform.domain.commands.outcome import Command
 
 _MAX_PROBLEMS = 5
-_PRINTABLE = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0))}
+_PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> Verdict:
         applied = decide(connection, [reading])
         (verdict,) = applied.verdicts
         if verdict.status is not MessageStatus.PARKED:
-            store_events(connection, applied.workspace, locked=True)
+            store_events(connection, applied, locked=True)
             settle(connection, message_id, verdict)
     return verdict
 

@@ -8,41 +8,241 @@ or broker that is away, a rebalance, a lock) is waited for; membership of the gr
 from __future__ import annotations
 
 import random
-from collections import Counter as Tally
-from dataclasses import dataclass, field
 from logging import DEBUG
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import orjson
 import psycopg
 from confluent_kafka import KafkaError, KafkaException
 from psycopg import errors
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.applying import Batch, apply_batch
-from txplatform.consumers.broker import Broker, received
-from txplatform.consumers.health import ConsumerHealth
+from txplatform.consumers.assignment import Assignment
+from txplatform.consumers.broker import Broker
 from txplatform.consumers.metrics import ConsumerMetrics
-from txplatform.consumers.positions import (
-    FencedError,
-    Move,
-    PartitionKey,
-    Position,
-    begin,
-    fault_of,
-)
+from txplatform.consumers.positions import FencedError, PartitionKey
 from txplatform.consumers.reading import read_message
-from txplatform.eventstore.snapshot import AccountSnapshot, account_state
+from txplatform.consumers.verdict import MessageStatus
+from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state
 from txplatform.eventstore.statements import INSERT_SNAPSHOTS
 from txplatform.telemetry import correlation_id, logger
+from txplatform.worker import Health
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Sequence
 
-    from confluent_kafka import Message
     from prometheus_client import CollectorRegistry
 
     from txplatform.consumers.applying import Applied
+    from txplatform.consumers.reading import Received
     from txplatform.database import Database
     from txplatform.settings import Settings
-    from txplatform.worker import Health
+
+_POLL_S = 0.25
+_CHECK_EVERY_S = 5.0
+_LONGEST_TURN_S = 15.0
+"""A turn that takes longer means that the loop is stuck, or its process frozen."""
+
+_FIRST_BACK_OFF_S = 0.2
+_LONGEST_BACK_OFF_S = 5.0
+
+_PASSING_FAULTS = (
+    FencedError,
+    KafkaException,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.IdleInTransactionSessionTimeout,
+    errors.ReadOnlySqlTransaction,
+)
+"""What is waited for. Anything else is a bug or a wrong installation, and ends the process."""
+
+_RESET_NEEDED = {
+    KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001  # its public name
+    KafkaError.OFFSET_OUT_OF_RANGE,
+}
+
+
+class InboundConsumer:
+    """Applies the inbound topics: a part of a process."""
+
+    name = "consumer"
+
+    def __init__(self, settings: Settings, database: Database, registry: CollectorRegistry) -> None:
+        self._settings = settings
+        self._database = database
+        self._metrics = ConsumerMetrics(registry)
+        self._log = logger(self.name)
+        self._connection: psycopg.Connection | None = None
+        self._failures = 0
+        self._retry_at = 0.0
+        self._check_at = 0.0
+        self._turned_at = monotonic()
+        self._health = Health(ready=False, detail="has not started")
+
+    def run(self, stop: threading.Event) -> None:
+        """Read until told to stop."""
+        broker = Broker(self._settings)
+        assignment = Assignment(broker)
+        broker.join(TOPICS, assignment.give, assignment.lose)
+        try:
+            while not stop.is_set():
+                self._turned_at = monotonic()
+                try:
+                    self._turn(broker, assignment)
+                except _PASSING_FAULTS as fault:
+                    self._back_off(fault, assignment)
+        finally:
+            self._health = Health(ready=False, detail="has stopped")
+            self._disconnect()
+            broker.leave()
+
+    def health(self) -> Health:
+        """Whether it reads all that it should."""
+        silent_s = monotonic() - self._turned_at
+        if self._health.ready and silent_s > _LONGEST_TURN_S:
+            return Health(ready=False, detail=f"has not polled for {silent_s:.0f} s")
+        return self._health
+
+    def _turn(self, broker: Broker, assignment: Assignment) -> None:
+        now = monotonic()
+        if now >= self._retry_at:
+            if assignment.given and not assignment.taken_up:
+                assignment.take_up(self._connected())
+            if now >= self._check_at:
+                assignment.check(self._connected())
+                self._metrics.show_lags(assignment.lags())
+                self._check_at = monotonic() + _CHECK_EVERY_S
+        messages, problems = broker.poll(
+            self._settings.consumer_batch_messages, _POLL_S, assignment.origin
+        )
+        for problem in problems:
+            self._meet(problem, assignment)
+        if messages:
+            self._apply(messages, broker, assignment)
+        if now >= self._retry_at:
+            self._failures = 0
+            self._health = _health_of(assignment)
+
+    def _apply(self, messages: Sequence[Received], broker: Broker, assignment: Assignment) -> None:
+        started = monotonic()
+        ours, moves = assignment.accept(messages)
+        if not ours:
+            return
+        readings = [read_message(message, TOPICS[message.topic]) for message in ours]
+        batch = Batch(assignment.origin.cluster_id, readings, moves)
+        applied = apply_batch(self._connected(), batch)
+        assignment.moved(moves)
+        self._metrics.count_batch(
+            [(m.topic, v.status) for m, v in zip(ours, applied.verdicts, strict=True)],
+            monotonic() - started,
+        )
+        self._tell(batch, applied)
+        self._take_snapshots(applied)
+        broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
+
+    def _meet(self, problem: KafkaError, assignment: Assignment) -> None:
+        """Act on what the client says: most of it passes, and is seen by `check`.
+
+        Raises:
+            KafkaException: The client cannot go on.
+        """
+        self._log.warning("kafka", error=problem.str())
+        if problem.fatal():
+            raise KafkaException(problem)
+        if problem.code() in _RESET_NEEDED:
+            assignment.put_down()  # taking it up again finds out what is wrong
+        self._check_at = 0.0
+
+    def _back_off(self, fault: Exception, assignment: Assignment) -> None:
+        """Let a fault pass; polling goes on, so that we stay a member of the group.
+
+        Raises:
+            KafkaException: The client cannot go on.
+        """
+        if isinstance(fault, KafkaException) and fault.args[0].fatal():
+            raise fault
+        longest = min(_LONGEST_BACK_OFF_S, _FIRST_BACK_OFF_S * 2**self._failures)
+        # Jitter spreads the members of a group that were hit by the same fault.
+        wait_s = longest * random.uniform(0.5, 1)  # noqa: S311  # no secret
+        self._failures = min(self._failures + 1, 10)
+        self._retry_at = monotonic() + wait_s
+        self._health = Health(ready=False, detail=f"waits for a fault to pass: {fault}")
+        self._metrics.count_fault()
+        self._log.warning("paused", fault=str(fault), retry_in_s=round(wait_s, 2))
+        self._disconnect()
+        assignment.put_down()
+
+    def _tell(self, batch: Batch, applied: Applied) -> None:
+        for reading, verdict in zip(batch.readings, applied.verdicts, strict=True):
+            if verdict.status is MessageStatus.PARKED or self._log.is_enabled_for(DEBUG):
+                self._log.log(
+                    30 if verdict.status is MessageStatus.PARKED else DEBUG,
+                    "message " + verdict.status.value,
+                    topic=reading.message.topic,
+                    partition=reading.message.partition,
+                    offset=reading.message.offset,
+                    account=verdict.account_id,
+                    reason=verdict.reason,
+                    event_id=verdict.event_id,
+                    correlation_id=correlation_id(reading.traceparent),
+                )
+        if self._log.is_enabled_for(DEBUG):
+            for account in applied.workspace.accounts.values():
+                self._log.debug(
+                    "account now",
+                    account=account.account_id,
+                    version=account.version,
+                    state=account_state(account),
+                )
+
+    def _take_snapshots(self, applied: Applied) -> None:
+        """Snapshot the accounts that have grown past a mark, so that reading them stays short."""
+        if due := applied.due_for_snapshot(self._settings.snapshot_every_events):
+            self._connected().execute(
+                INSERT_SNAPSHOTS,
+                (
+                    [account.id for account in due],
+                    [account.version for account in due],
+                    [SNAPSHOT_TOPIC] * len(due),
+                    [orjson.dumps(account_state(account)) for account in due],
+                ),
+            )
+
+    def _connected(self) -> psycopg.Connection:
+        if self._connection is None:
+            self._connection = self._database.connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _health_of(assignment: Assignment) -> Health:
+    facts = {
+        "cluster_id": assignment.origin.cluster_id,
+        "partitions": len(assignment.positions),
+        "lag": {f"{key.topic}[{key.partition}]": lag for key, lag in assignment.lags().items()},
+    }
+    problems = [
+        *(
+            f"topic {name} does not exist on the broker; create it"
+            for name in sorted(assignment.missing)
+        ),
+        *assignment.faults.values(),
+    ]
+    if assignment.given is None:
+        problems.append("is not a member of the consumer group yet")
+    elif assignment.given and not assignment.taken_up:
+        problems.append("has not looked up its positions yet")
+    if problems:
+        return Health(ready=False, detail="; ".join(problems), facts=facts)
+    if not assignment.given:
+        return Health(
+            ready=True, detail="stands by: other members read all partitions", facts=facts
+        )
+    return Health(ready=True, detail=f"reads {len(assignment.positions)} partitions", facts=facts)

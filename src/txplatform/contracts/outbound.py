@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from txplatform.contracts.decision import DecisionAnswer, decision_answer
 from txplatform.contracts.times import rfc3339_or_none
@@ -13,13 +12,11 @@ from txplatform.contracts.times import rfc3339_or_none
 from txplatform.domain.purchase import Merchant  # noqa: TC001
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from txplatform.contracts.decision import Decision
 
 TRANSACTION_DECISIONED = "transactions.transaction-decisioned.v1"
 
-_answer_values: Callable[[DecisionAnswer], Any] = attrgetter(*(field.name for field in fields(DecisionAnswer)))
+_ANSWER = tuple(field.name for field in fields(DecisionAnswer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +34,9 @@ class TransactionDecisioned(DecisionAnswer):
 
 def transaction_decisioned(event: Decision) -> TransactionDecisioned:
     """The message that tells of this decision."""
-    purchase = event.purchase
+    answer, purchase = decision_answer(event), event.purchase
     return TransactionDecisioned(
-        *_answer_values(decision_answer(event)),
+        **{name: getattr(answer, name) for name in _ANSWER},
         merchant=purchase.merchant,
         occurred_at=rfc3339_or_none(purchase.occurred_at),
     )

@@ -5,10 +5,15 @@ No lock is needed: see `append_events` in migration 0001.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, LiteralString
 
 from txplatform.eventstore.mapper import decode_event
-from txplatform.eventstore.statements import LAST_POSITION, READ_LOG, LoggedEvent
+from txplatform.eventstore.statements import (
+    LAST_POSITION,
+    READ_LOG,
+    READ_STREAM,
+    LoggedEvent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +28,21 @@ def read_log(
     connection: psycopg.Connection, after: int, limit: int = READ_SIZE
 ) -> list[LoggedEvent]:
     """The events behind a position, oldest first; empty at the end of the log."""
+    return _read(connection, READ_LOG, (after, limit))
+
+
+def read_stream(
+    connection: psycopg.Connection, stream: str, after: int, limit: int = READ_SIZE
+) -> list[LoggedEvent]:
+    """One stream's events behind a version, oldest first."""
+    return _read(connection, READ_STREAM, (stream, after, limit))
+
+
+def _read(
+    connection: psycopg.Connection, query: LiteralString, parameters: tuple[str | int, ...]
+) -> list[LoggedEvent]:
     with connection.cursor(binary=True) as cursor:
-        cursor.execute(READ_LOG, (after, limit), prepare=True)
+        cursor.execute(query, parameters, prepare=True)
         return [
             LoggedEvent(position, recorded_at, decode_event(stream, version, topic, state))
             for position, stream, version, topic, state, recorded_at in cursor

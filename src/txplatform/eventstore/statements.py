@@ -71,6 +71,14 @@ ORDER BY position
 LIMIT %s
 """
 
+READ_STREAM = """
+SELECT position, originator_id, originator_version, topic, state, recorded_at
+FROM events
+WHERE originator_id = %s AND originator_version > %s
+ORDER BY originator_version
+LIMIT %s
+"""
+
 LAST_POSITION = "SELECT coalesce(max(position), 0) FROM events"
 
 StoredRow = tuple[str, int, str, bytes]

@@ -7,6 +7,7 @@ something (`txplatform verify`, invariant I1).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -24,7 +25,6 @@ from txplatform.domain.ids import AccountId, account_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     import psycopg
 

@@ -13,6 +13,9 @@ from txplatform.errors import TxPlatformError
 if TYPE_CHECKING:
     import psycopg
 
+_LOCK = "SELECT position FROM projection_positions WHERE name = %s FOR UPDATE"
+_LOCK_OR_SKIP = "SELECT position FROM projection_positions WHERE name = %s FOR UPDATE SKIP LOCKED"
+
 
 class PositionError(TxPlatformError):
     """A read model's position is missing, or was moved by someone else."""
@@ -40,9 +43,7 @@ def read_position(connection: psycopg.Connection, name: str) -> int:
     return positions[name]
 
 
-def lock_position(
-    connection: psycopg.Connection, name: str, *, wait: bool = False
-) -> int | None:
+def lock_position(connection: psycopg.Connection, name: str, *, wait: bool = False) -> int | None:
     """Keep others from folding this read model until the transaction ends.
 
     Args:
@@ -53,11 +54,7 @@ def lock_position(
     Returns:
         The last position read; None while someone else folds.
     """
-    row = connection.execute(
-        "SELECT position FROM projection_positions WHERE name = %s FOR UPDATE"
-        + ("" if wait else " SKIP LOCKED"),
-        (name,),
-    ).fetchone()
+    row = connection.execute(_LOCK if wait else _LOCK_OR_SKIP, (name,)).fetchone()
     return None if row is None else int(row[0])
 
 

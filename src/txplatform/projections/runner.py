@@ -85,6 +85,7 @@ class Projector:
         projections: Sequence[Projection] = PROJECTIONS,
     ) -> None:
         self._database = database
+        self._backoff_s = _FIRST_BACKOFF_S
         self._progress = [_Progress(projection) for projection in projections]
         self._log = logger(self.name)
         self._lag = Gauge(
@@ -113,23 +114,22 @@ class Projector:
 
     def run(self, stop: threading.Event) -> None:
         """Follow the log until told to stop; database faults are waited out."""
-        backoff = _FIRST_BACKOFF_S
         while not stop.is_set():
             try:
                 with self._database.connect() as connection:
-                    backoff = _FIRST_BACKOFF_S
                     self._follow(connection, stop)
             except psycopg.OperationalError as error:
                 self._log.warning("database cannot be used, will retry", error=str(error).strip())
                 for each in self._progress:
                     each.failure = f"the database cannot be used: {error}"
-                stop.wait(backoff)
-                backoff = min(2 * backoff, _LONGEST_BACKOFF_S)
+                stop.wait(self._backoff_s)
+                self._backoff_s = min(2 * self._backoff_s, _LONGEST_BACKOFF_S)
 
     def _follow(self, connection: psycopg.Connection, stop: threading.Event) -> None:
         while not stop.is_set():
             end = last_position(connection)
             behind = [each for each in self._progress if self._advance(connection, each, end)]
+            self._backoff_s = _FIRST_BACKOFF_S
             if not behind:
                 stop.wait(_IDLE_S)
 

@@ -5,25 +5,23 @@ It may lag behind the log; every page says up to which log position it goes.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import orjson
 from psycopg import sql
-from psycopg.rows import class_row
+from psycopg.rows import DictRow, dict_row
 
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.purchase import Merchant
 from txplatform.domain.reasons import Reason, ReasonCode
-from txplatform.errors import TxPlatformError
+from txplatform.projections.cursors import cursor_at, version_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     import psycopg
 
@@ -32,57 +30,33 @@ if TYPE_CHECKING:
 Decision = Literal["approved", "declined"]
 
 
-class InvalidCursorError(TxPlatformError):
-    """A cursor that no page of this list has given out.
+COLUMNS = (
+    "account_id",
+    "transaction_id",
+    "account_version",
+    "log_position",
+    "event_id",
+    "decision",
+    "response_code",
+    "authorization_code",
+    "reasons",
+    "amount",
+    "currency",
+    "merchant_id",
+    "merchant_name",
+    "merchant_category_code",
+    "merchant_country",
+    "original_amount",
+    "original_currency",
+    "occurred_at",
+    "decided_at",
+    "ruleset",
+    "credit_limit_after",
+    "posted_after",
+    "pending_after",
+)
+"""The table's; the last three are null where there was no account."""
 
-    Attributes:
-        reason: What is wrong with it.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(
-            "The cursor is not valid.",
-            why=f"It {reason}.",
-            next_step="Use next_cursor of the page before, unchanged, or none for the first page.",
-        )
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class TransactionRow:
-    """A row of the table; money in minor units, times in UTC.
-
-    Attributes:
-        reasons: JSON, each a domain `Reason`, most important first.
-        credit_limit_after: The money after it; None where there was no account.
-    """
-
-    account_id: str
-    transaction_id: str
-    account_version: int
-    log_position: int
-    event_id: str
-    decision: Decision
-    response_code: str
-    authorization_code: str | None
-    reasons: list[dict[str, Any]]
-    amount: int
-    currency: str
-    merchant_id: str
-    merchant_name: str
-    merchant_category_code: str
-    merchant_country: str
-    original_amount: int | None
-    original_currency: str | None
-    occurred_at: datetime | None
-    decided_at: datetime
-    ruleset: str
-    credit_limit_after: int | None
-    posted_after: int | None
-    pending_after: int | None
-
-
-COLUMNS = tuple(TransactionRow.__dataclass_fields__)
 _COLUMN_LIST = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
 _REASONS = COLUMNS.index("reasons")
 
@@ -234,7 +208,11 @@ def decision_row(logged: LoggedEvent) -> tuple[Any, ...]:
         purchase.occurred_at,
         event.timestamp,
         event.ruleset,
-        *((None,) * 3 if balance is None else (balance.credit_limit, balance.posted, balance.pending)),
+        *(
+            (None,) * 3
+            if balance is None
+            else (balance.credit_limit, balance.posted, balance.pending)
+        ),
     )
 
 
@@ -255,10 +233,10 @@ def list_transactions(
     Raises:
         InvalidCursorError: No page has given this cursor out.
     """
-    before = 2**63 - 1 if cursor is None else _version_of(cursor)
+    before = 2**63 - 1 if cursor is None else version_at(cursor)
     # The position first: rows that come in between are more than is promised, never less.
     position = _as_of(connection)
-    with connection.cursor(row_factory=class_row(TransactionRow)) as rows:
+    with connection.cursor(row_factory=dict_row) as rows:
         rows.execute(
             _SELECT
             + sql.SQL(
@@ -270,14 +248,14 @@ def list_transactions(
         found = rows.fetchall()
     more = len(found) > limit
     items = [_transaction(row) for row in found[:limit]]
-    return TransactionPage(items, _cursor_after(items[-1]) if more else None, position)
+    return TransactionPage(items, cursor_at(items[-1].account_version) if more else None, position)
 
 
 def get_transaction(
     connection: psycopg.Connection, account_id: AccountId, transaction_id: TransactionId
 ) -> Transaction | None:
     """One transaction; None where there is none, or the read model has not come to it yet."""
-    with connection.cursor(row_factory=class_row(TransactionRow)) as rows:
+    with connection.cursor(row_factory=dict_row) as rows:
         rows.execute(
             _SELECT + sql.SQL("WHERE account_id = %s AND transaction_id = %s"),
             (account_id, transaction_id),
@@ -293,60 +271,29 @@ def _as_of(connection: psycopg.Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def _transaction(row: TransactionRow) -> Transaction:
-    approved = row.decision == "approved"
+def _transaction(row: DictRow) -> Transaction:
+    approved = row["decision"] == "approved"
     decided = AuthorizationApproved.TOPIC if approved else AuthorizationDeclined.TOPIC
-    return Transaction(
-        transaction_id=TransactionId(row.transaction_id),
-        account_id=AccountId(row.account_id),
-        decision=row.decision,
-        response_code=row.response_code,
-        authorization_code=row.authorization_code,
-        reasons=tuple(
-            Reason(**{**reason, "code": ReasonCode(reason["code"])}) for reason in row.reasons
-        ),
-        amount=row.amount,
-        currency=row.currency,
-        merchant=Merchant(
-            row.merchant_id, row.merchant_name, row.merchant_category_code, row.merchant_country
-        ),
-        original_amount=row.original_amount,
-        original_currency=row.original_currency,
-        occurred_at=row.occurred_at,
-        decided_at=row.decided_at,
-        balance=_balance_after(row),
-        ruleset=row.ruleset,
-        account_version=row.account_version,
-        event_id=row.event_id,
-        log_position=row.log_position,
-        events=(TransactionEvent(decided, row.event_id, row.account_version, row.decided_at),),
+    merchant = Merchant(
+        row.pop("merchant_id"),
+        row.pop("merchant_name"),
+        row.pop("merchant_category_code"),
+        row.pop("merchant_country"),
     )
-
-
-def _balance_after(row: TransactionRow) -> Balance | None:
-    limit, posted, pending = row.credit_limit_after, row.posted_after, row.pending_after
-    if limit is None or posted is None or pending is None:
-        return None
-    return Balance(limit, posted, pending, limit - posted - pending)
-
-
-def _cursor_after(transaction: Transaction) -> str:
-    version = str(transaction.account_version).encode()
-    return base64.urlsafe_b64encode(version).rstrip(b"=").decode()
-
-
-_LONGEST_CURSOR = 26
-"""Base64 of a 64-bit number's 19 digits, without padding."""
-
-
-def _version_of(cursor: str) -> int:
-    if len(cursor) > _LONGEST_CURSOR:
-        raise InvalidCursorError(f"has more than {_LONGEST_CURSOR} characters")
-    try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        digits = base64.b64decode(padded, altchars=b"-_", validate=True)
-    except (UnicodeEncodeError, binascii.Error):
-        raise InvalidCursorError("is not base64url") from None
-    if not digits.isdigit() or int(digits) not in range(1, 2**63):
-        raise InvalidCursorError("does not name a place in this list")
-    return int(digits)
+    reasons = tuple(
+        Reason(**{**reason, "code": ReasonCode(reason["code"])}) for reason in row.pop("reasons")
+    )
+    limit, posted, pending = (
+        row.pop(name) for name in ("credit_limit_after", "posted_after", "pending_after")
+    )
+    return Transaction(
+        **row,
+        merchant=merchant,
+        reasons=reasons,
+        balance=None
+        if limit is None
+        else Balance(limit, posted, pending, limit - posted - pending),
+        events=(
+            TransactionEvent(decided, row["event_id"], row["account_version"], row["decided_at"]),
+        ),
+    )

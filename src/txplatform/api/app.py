@@ -1,0 +1,176 @@
+"""Puts the API together: what a process makes at its start, and where each request goes."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import psycopg_pool
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from txplatform.api import accounts, events, inbound_messages, probes, transactions
+from txplatform.api.authentication import Authenticator
+from txplatform.api.body import ClientLeftError
+from txplatform.api.openapi import describe, reference_page
+from txplatform.api.problems import (
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    ProblemError,
+    problem_answer,
+    problem_of,
+    validation_problem,
+)
+from txplatform.api.process_transaction import PATH, ProcessTransaction
+from txplatform.api.services import Services
+from txplatform.database import Database
+from txplatform.decisions.decider import Decider
+from txplatform.errors import TxPlatformError
+from txplatform.telemetry import accept_traceparent, correlation_id, logger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from txplatform.settings import Settings
+
+_POOL_SIZE = 8
+ROUTERS = (accounts.router, transactions.router, events.router, inbound_messages.router, probes.router)
+"""Every resource beside the decision; to add one, write its module and list its router."""
+
+
+class Api:
+    """The ASGI application: decisions go straight to their route, the rest through FastAPI."""
+
+    def __init__(self, app: FastAPI, process_transaction: ASGIApp, services: Services) -> None:
+        self._app = app
+        self._process_transaction = process_transaction
+        self.services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the process's lifespan."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["path"] == PATH:
+            await self._process_transaction(scope, receive, send)
+        else:
+            await self._traced(scope, receive, send)
+
+    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = next((value for name, value in scope["headers"] if name == b"traceparent"), None)
+        traceparent = accept_traceparent(given.decode("latin-1") if given else None)
+        scope.setdefault("state", {})["traceparent"] = traceparent
+
+        async def send_traced(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                names = {name for name, _ in message["headers"]}
+                if b"x-correlation-id" not in names:
+                    header = (b"x-correlation-id", correlation_id(traceparent).encode())
+                    message["headers"] = [*message["headers"], header]
+            await send(message)
+
+        await self._app(scope, receive, send_traced)
+
+
+def create_api(settings: Settings) -> Api:
+    """The API of one process; its services start with the ASGI lifespan."""
+    database = Database.for_service(settings)
+    pool = database.pool(_POOL_SIZE)
+    services = Services(
+        settings,
+        Decider.from_settings(settings, database),
+        Authenticator(pool),
+        pool,
+        CollectorRegistry(),
+        asyncio.Event(),
+    )
+    services.registry.register(services.decider.metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        pool.open()
+        await services.decider.start()
+        # What exists now lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        yield
+        services.stopping.set()
+        await services.decider.stop()
+        pool.close()
+
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.services = services
+    for router in ROUTERS:
+        app.include_router(router)
+    _describe_itself(app)
+    _answer_errors_as_problems(app)
+    process_transaction = ProcessTransaction(
+        services.decider, services.authenticator, most_body_bytes=settings.api_max_body_bytes
+    )
+    return Api(app, process_transaction, services)
+
+
+def _describe_itself(app: FastAPI) -> None:
+    document = describe(app)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        return document
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return reference_page(document)
+
+
+def _answer_errors_as_problems(app: FastAPI) -> None:
+    log = logger("api")
+
+    async def answer(request: Request, error: Exception) -> Response:
+        match error:
+            case ClientLeftError():
+                return Response(status_code=499)
+            case RequestValidationError():
+                problem = validation_problem(error.errors(), leave_out=1)
+            case HTTPException(status_code=404):
+                problem = ProblemError(
+                    NOT_FOUND,
+                    "No resource has this path.",
+                    "GET /docs lists the API's resources.",
+                )
+            case HTTPException(status_code=405):
+                problem = ProblemError(
+                    METHOD_NOT_ALLOWED,
+                    f"This resource does not take {request.method}.",
+                    "The Allow header lists what it takes.",
+                    headers=error.headers,
+                )
+            case _:
+                problem = problem_of(error)
+        trace = correlation_id(request.state.traceparent)
+        if problem.kind.status == 500:  # noqa: PLR2004  # HTTP's number
+            log.error("request failed", correlation_id=trace, exc_info=error)
+        status, headers, body = problem_answer(problem, trace)
+        response = Response(body, status)
+        response.raw_headers = headers
+        return response
+
+    for kind in (
+        HTTPException,
+        RequestValidationError,
+        ValidationError,
+        TxPlatformError,
+        psycopg.Error,
+        psycopg_pool.PoolTimeout,
+        ClientLeftError,
+        Exception,
+    ):
+        app.add_exception_handler(kind, answer)

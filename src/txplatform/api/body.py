@@ -1,0 +1,96 @@
+"""Reads request bodies: bounded while they arrive, strict JSON, one model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
+
+from txplatform.api.problems import BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, ProblemError
+from txplatform.api.services import services_of
+from txplatform.contracts.json import parse_strict_json
+
+# FastAPI resolves the annotations of dependencies at run time.
+from starlette.requests import Request  # noqa: TC002, I001
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.types import Receive
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ClientLeftError(Exception):
+    """The client closed the connection before its request was whole; nobody waits for an answer."""
+
+
+async def read_body(receive: Receive, most_bytes: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        ProblemError: It is larger than allowed.
+        ClientLeftError: The client left.
+    """
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientLeftError
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False):
+        parts, size = [body], len(body)
+        while message.get("more_body", False) and size <= most_bytes:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientLeftError
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+        body = b"".join(parts)
+    if len(body) > most_bytes:
+        raise ProblemError(
+            BODY_TOO_LARGE,
+            f"The body is larger than {most_bytes} bytes.",
+            "Send a smaller one.",
+            headers={"Connection": "close"},
+        )
+    return body
+
+
+def require_json(content_type: str | None) -> None:
+    """Refuse a body that says it is something else than JSON.
+
+    Raises:
+        ProblemError: The media type is given and is not application/json.
+    """
+    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise ProblemError(
+            UNSUPPORTED_MEDIA_TYPE,
+            "The Content-Type is not application/json.",
+            "Send JSON with `Content-Type: application/json`.",
+        )
+
+
+def json_body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
+    """A dependency that reads the body as this model."""
+
+    async def read(request: Request) -> Model:
+        require_json(request.headers.get("content-type"))
+        body = await read_body(
+            request.receive, services_of(request).settings.api_max_body_bytes
+        )
+        parse_strict_json(body)
+        return model.model_validate_json(body)
+
+    return read
+
+
+def documented_body(model: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI entry of a body that `json_body` reads."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
+            },
+        }
+    }

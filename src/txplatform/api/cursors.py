@@ -1,0 +1,38 @@
+"""Cursors of the log: opaque to callers, a position to us."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64Error
+
+from txplatform.api.problems import VALIDATION, ProblemError
+
+_MAX_POSITION = 2**63 - 1
+
+
+def cursor_of(position: int) -> str:
+    """The cursor that goes on behind this position."""
+    return urlsafe_b64encode(b"log:%d" % position).decode().rstrip("=")
+
+
+def position_of(cursor: str | None) -> int:
+    """The position behind which this cursor goes on; 0, the beginning, where there is none.
+
+    Raises:
+        ProblemError: It is not one of our cursors.
+    """
+    if not cursor:
+        return 0
+    try:
+        kind, _, number = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).partition(b":")
+        position = int(number)
+    except (NotBase64Error, ValueError):
+        kind, position = b"", 0
+    if kind != b"log" or not 0 <= position <= _MAX_POSITION:
+        raise ProblemError(
+            VALIDATION,
+            "The cursor is not one that this API gave.",
+            "Send a cursor as it was given, or none to begin at the beginning.",
+            errors=[{"pointer": "/after", "message": "is not a cursor of this API"}],
+        )
+    return position

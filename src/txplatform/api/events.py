@@ -1,0 +1,182 @@
+"""The log over HTTP: one account's stream, the whole log by pages, and as Server-Sent Events."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Query
+from starlette.responses import Response, StreamingResponse
+
+from txplatform.api.cursors import cursor_of, position_of
+from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
+from txplatform.api.keys import Scope
+from txplatform.api.problems import documented
+from txplatform.contracts.times import rfc3339
+from txplatform.domain.ids import AccountId, account_of, account_stream
+from txplatform.eventstore.log import read_log, read_stream
+from txplatform.eventstore.mapper import encode_event
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from txplatform.api.services import Services
+    from txplatform.eventstore.statements import LoggedEvent
+
+router = APIRouter(prefix="/v1", tags=["audit"], dependencies=[Depends(requires(Scope.AUDIT_READ))])
+
+_POLL_S = 0.2
+_HEARTBEAT_S = 15
+_STREAM_BATCH = 200
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+@dataclass(frozen=True, slots=True)
+class EventItem:
+    """One event of the log.
+
+    Attributes:
+        cursor: Goes on behind this event; opaque.
+        type: What happened.
+        decided_at: By the service's clock.
+        recorded_at: By the database's clock.
+        data: The event's facts.
+    """
+
+    cursor: str
+    event_id: str
+    type: str
+    account_id: str
+    account_version: int
+    decided_at: str
+    recorded_at: str
+    traceparent: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events in order.
+
+    Attributes:
+        next_cursor: Ask for what is `after` it; given at the end of the log too.
+    """
+
+    events: list[EventItem]
+    next_cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEventPage:
+    """One account's events in order.
+
+    Attributes:
+        next_after_version: Ask for what is after it; null at the end of the stream.
+    """
+
+    events: list[EventItem]
+    next_after_version: int | None
+
+
+@router.get(
+    "/accounts/{account_id}/events", response_model=AccountEventPage, responses=documented()
+)
+async def read_account_events(
+    services: ServicesOf,
+    account_id: AccountIdPath,
+    after_version: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    limit: Limit = 100,
+) -> Response:
+    """The account's own stream, oldest first; empty for an account that has no events."""
+    stream = account_stream(AccountId(account_id))
+    events = await services.query(
+        partial(read_stream, stream=stream, after=after_version, limit=limit)
+    )
+    more = events[-1].event.originator_version if len(events) == limit else None
+    return _json(AccountEventPage([_item(event) for event in events], more))
+
+
+@router.get("/events", response_model=EventPage, responses=documented())
+async def read_events(
+    services: ServicesOf,
+    after: Annotated[str | None, Query(description="A cursor.", max_length=64)] = None,
+    limit: Limit = 100,
+) -> Response:
+    """The whole log from its beginning or after a cursor; ordered within each account."""
+    position = position_of(after)
+    events = await services.query(partial(read_log, after=position, limit=limit))
+    items = [_item(event) for event in events]
+    return _json(EventPage(items, items[-1].cursor if items else cursor_of(position)))
+
+
+@router.get(
+    "/events/stream",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "Events as they are recorded."},
+        **documented(),
+    },
+)
+async def stream_events(
+    services: ServicesOf,
+    after: Annotated[str | None, Query(description="A cursor.", max_length=64)] = None,
+    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+) -> StreamingResponse:
+    """The log as Server-Sent Events; the id of each is the cursor behind it."""
+    position = position_of(last_event_id or after)
+    return StreamingResponse(
+        _stream(services, position),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(services: Services, position: int) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    quiet_since = loop.time()
+    yield b": begin\n\n"
+    while not services.stopping.is_set():
+        events = await services.query(partial(read_log, after=position, limit=_STREAM_BATCH))
+        for event in events:
+            item = _item(event)
+            yield b"id: %b\nevent: %b\ndata: %b\n\n" % (
+                item.cursor.encode(),
+                item.type.encode(),
+                orjson.dumps(item),
+            )
+            position = event.position
+        if events:
+            quiet_since = loop.time()
+            continue
+        if loop.time() - quiet_since > _HEARTBEAT_S:
+            quiet_since = loop.time()
+            yield b": still here\n\n"
+        with suppress(TimeoutError):
+            await asyncio.wait_for(services.stopping.wait(), _POLL_S)
+
+
+def _item(logged: LoggedEvent) -> EventItem:
+    event = logged.event
+    data = orjson.loads(encode_event(event))
+    for shown_beside in ("event_id", "timestamp", "traceparent"):
+        del data[shown_beside]
+    return EventItem(
+        cursor_of(logged.position),
+        event.event_id,
+        event.TOPIC,
+        account_of(event.originator_id),
+        event.originator_version,
+        rfc3339(event.timestamp),
+        rfc3339(logged.recorded_at),
+        event.traceparent,
+        data,
+    )
+
+
+def _json(page: EventPage | AccountEventPage) -> Response:
+    return Response(orjson.dumps(page), media_type="application/json")

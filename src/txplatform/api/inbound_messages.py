@@ -1,0 +1,61 @@
+"""`GET /v1/inbound-messages`: what became of each message from Kafka."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from txplatform.api.dependencies import ServicesOf, requires
+from txplatform.api.keys import Scope
+from txplatform.api.problems import documented
+from txplatform.consumers.ledger import MAX_LIMIT, InboundMessage, list_messages
+from txplatform.consumers.verdict import MessageStatus
+from txplatform.contracts.encoding import to_json
+from txplatform.contracts.fields import Identifier
+
+router = APIRouter(prefix="/v1/inbound-messages", tags=["audit"])
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessagePage:
+    """Messages, the newest first.
+
+    Attributes:
+        next_before_id: Ask for what is `before_id` it; null at the end.
+    """
+
+    messages: list[InboundMessage]
+    next_before_id: int | None
+
+
+@router.get(
+    "",
+    response_model=InboundMessagePage,
+    dependencies=[Depends(requires(Scope.AUDIT_READ))],
+    responses=documented(),
+)
+async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the contract
+    services: ServicesOf,
+    topic: Annotated[str | None, Query(max_length=249, pattern=r"^[A-Za-z0-9._-]+$")] = None,
+    account_id: Identifier | None = None,
+    status: MessageStatus | None = None,
+    before_id: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
+) -> Response:
+    """Applied, waiting, duplicate, stale, parked or discarded, and the event it caused."""
+    messages = await services.query(
+        partial(
+            list_messages,
+            topic=topic,
+            account_id=account_id,
+            status=status,
+            before_id=before_id,
+            limit=limit,
+        )
+    )
+    more = messages[-1].id if len(messages) == limit else None
+    return Response(to_json(InboundMessagePage(messages, more)), media_type="application/json")

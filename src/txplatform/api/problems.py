@@ -1,0 +1,229 @@
+"""Every error that the API answers with, as RFC 9457 problem details.
+
+The one place where errors of the inside become HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import psycopg
+import psycopg_pool
+from pydantic import ValidationError
+
+from txplatform.contracts.json import NotJsonError
+from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
+from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.errors import TxPlatformError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A stable kind of problem.
+
+    Attributes:
+        type: What a program branches on; never changes.
+        title: The kind in a few words, for people.
+    """
+
+    type: str
+    status: int
+    title: str
+
+
+NOT_JSON = Kind("not-json", 400, "The body is not acceptable JSON")
+UNAUTHENTICATED = Kind("unauthenticated", 401, "The API key is missing, unknown or expired")
+FORBIDDEN = Kind("forbidden", 403, "The API key lacks a scope")
+NOT_FOUND = Kind("not-found", 404, "There is no such resource")
+ACCOUNT_NOT_FOUND = Kind("account-not-found", 404, "The account has not been opened")
+TRANSACTION_NOT_FOUND = Kind("transaction-not-found", 404, "The transaction is not known")
+METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The resource has no such method")
+ID_REUSED = Kind("id-reused", 409, "The id was used before with other fields")
+BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large")
+UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The body is not application/json")
+VALIDATION = Kind("validation", 422, "The request has invalid fields")
+INTERNAL = Kind("internal", 500, "The service failed")
+OVERLOADED = Kind("overloaded", 503, "Too many requests are waiting")
+STORE_UNAVAILABLE = Kind("store-unavailable", 503, "The event store cannot be used")
+OUTCOME_UNKNOWN = Kind("outcome-unknown", 503, "Whether it was recorded is not known")
+
+KINDS = (
+    NOT_JSON,
+    UNAUTHENTICATED,
+    FORBIDDEN,
+    NOT_FOUND,
+    ACCOUNT_NOT_FOUND,
+    TRANSACTION_NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    ID_REUSED,
+    BODY_TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    VALIDATION,
+    INTERNAL,
+    OVERLOADED,
+    STORE_UNAVAILABLE,
+    OUTCOME_UNKNOWN,
+)
+
+
+class ProblemError(TxPlatformError):
+    """An error that is answered as this problem.
+
+    Args:
+        kind: What kind of problem.
+        detail: What was wrong, and why.
+        next_step: What to do about it.
+        errors: Each invalid field's JSON pointer and what is wrong with it.
+        headers: Further headers of the answer.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str,
+        next_step: str,
+        *,
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail, next_step=next_step)
+        self.kind = kind
+        self.errors = errors
+        self.headers = dict(headers or {})
+
+
+@dataclass(frozen=True)
+class ProblemDetails:
+    """The body of every error (RFC 9457).
+
+    Attributes:
+        type: A stable name of the kind of problem.
+        detail: What was wrong here, and why.
+        next_step: What to do about it.
+        errors: For invalid fields: JSON pointer and message.
+        correlation_id: Under which the service's log lines can be found.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    next_step: str
+    correlation_id: str
+    errors: list[dict[str, str]] = field(default_factory=list)
+
+
+def problem_of(error: Exception) -> ProblemError:
+    """The problem that an error is answered as; what is not expected is an internal one."""
+    match error:
+        case ProblemError():
+            return error
+        case NotJsonError():
+            return ProblemError(NOT_JSON, f"{error.what} {error.why}", error.next_step)
+        case ValidationError():
+            return validation_problem(error.errors(include_input=False, include_url=False))
+        case CommandRejectedError():
+            return ProblemError(ID_REUSED, error.detail, error.next_step)
+        case QueueFullError():
+            return _retry_later(OVERLOADED, error)
+        case OutcomeUnknownError():
+            return _retry_later(OUTCOME_UNKNOWN, error)
+        case StoreUnavailableError():
+            return _retry_later(STORE_UNAVAILABLE, error)
+        case psycopg.OperationalError() | psycopg_pool.PoolTimeout():
+            return _retry_later(STORE_UNAVAILABLE, StoreUnavailableError(error))
+    return ProblemError(
+        INTERNAL,
+        "The service failed in a way that was not foreseen; it has been logged.",
+        "Retry with the same ids; report the correlation id if it happens again.",
+    )
+
+
+def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemError:
+    """Invalid fields; the values are not repeated, one of them could be a card number.
+
+    Args:
+        errors: As pydantic gives them.
+        leave_out: How many leading parts of each location are not the body's.
+    """
+    return ProblemError(
+        VALIDATION,
+        "The request has fields that are missing, unknown or invalid; nothing was recorded.",
+        "Correct the fields named in errors; /docs describes each.",
+        errors=[
+            {
+                "pointer": "/" + "/".join(str(part) for part in error["loc"][leave_out:]),
+                "message": str(error["msg"]),
+            }
+            for error in errors[:50]
+        ],
+    )
+
+
+def problem_answer(
+    problem: ProblemError, correlation_id: str
+) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and body of a problem."""
+    body = orjson.dumps(
+        ProblemDetails(
+            problem.kind.type,
+            problem.kind.title,
+            problem.kind.status,
+            problem.what,
+            problem.next_step,
+            correlation_id,
+            [dict(error) for error in problem.errors],
+        )
+    )
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-correlation-id", correlation_id.encode()),
+        *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
+    ]
+    return problem.kind.status, headers, body
+
+
+def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI entries of the problems that an operation may answer with, by status."""
+    always = (UNAUTHENTICATED, FORBIDDEN, VALIDATION, INTERNAL, STORE_UNAVAILABLE)
+    entries: dict[int | str, dict[str, Any]] = {}
+    for kind in (*always, *kinds):
+        entry = entries.setdefault(
+            kind.status,
+            {
+                "model": ProblemDetails,
+                "description": kind.title,
+                "content": {MEDIA_TYPE: {"examples": {}}},
+            },
+        )
+        entry["content"][MEDIA_TYPE]["examples"][kind.type] = {
+            "summary": kind.title,
+            "value": {
+                "type": kind.type,
+                "title": kind.title,
+                "status": kind.status,
+                "detail": "…",
+                "next_step": "…",
+                "correlation_id": "0af7651916cd43dd8448eb211c80319c",
+                "errors": [],
+            },
+        }
+    return entries
+
+
+def _retry_later(kind: Kind, error: TxPlatformError) -> ProblemError:
+    return ProblemError(
+        kind,
+        " ".join(part for part in (error.what, error.why) if part),
+        error.next_step,
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )

@@ -1,0 +1,138 @@
+"""Runs the API: one or several processes on one listening socket, started again if they die."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import uvicorn
+from prometheus_client import start_http_server
+
+from txplatform.api.app import create_api
+from txplatform.errors import TxPlatformError
+from txplatform.settings import load_settings
+from txplatform.telemetry import configure_logging, logger
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+    from txplatform.settings import Settings
+
+_BACKLOG = 2048
+_SHUTDOWN_S = 7
+"""How long open requests may take once the process is told to stop."""
+
+
+class CannotListenError(TxPlatformError):
+    """The address is not ours to listen on."""
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and tells endless answers that the process stops."""
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event, ready_line: str) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+        self._ready_line = ready_line
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._ready_line:
+            print(self._ready_line, file=sys.stderr, flush=True)  # noqa: T201
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping.set()
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings) -> int:
+    """Answer requests until SIGTERM; gives the exit code.
+
+    Raises:
+        CannotListenError: The address is in use or not this host's.
+    """
+    listening = _listen(settings)
+    port = listening.getsockname()[1]
+    ready_line = f"txplatform ready: http://{settings.api_host}:{port}"
+    if settings.api_processes == 1:
+        return _serve_one(listening, 0, ready_line)
+    return _supervise(listening, settings.api_processes, ready_line)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.api_host, settings.api_port))
+    except OSError as error:
+        raise CannotListenError(
+            f"Cannot listen on {settings.api_host}:{settings.api_port}.",
+            why=f"{error.strerror}.",
+            next_step="Choose TXPLATFORM_API_HOST and TXPLATFORM_API_PORT, or stop who listens.",
+        ) from error
+    listening.listen(_BACKLOG)
+    listening.set_inheritable(True)
+    return listening
+
+
+def _serve_one(listening: socket.socket, index: int, ready_line: str) -> int:
+    settings = load_settings()
+    configure_logging(settings)
+    api = create_api(settings)
+    if settings.metrics_port is not None:
+        # Each process has metrics of its own, on a port of its own.
+        start_http_server(settings.metrics_port + index, registry=api.services.registry)
+    config = uvicorn.Config(
+        api,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_config=None,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+        timeout_keep_alive=75,
+    )
+    server = _Server(config, api.services.stopping, ready_line)
+    server.run(sockets=[listening])
+    return 0 if server.started else 1
+
+
+def _supervise(listening: socket.socket, count: int, ready_line: str) -> int:
+    """Keep `count` processes running until told to stop."""
+    context = multiprocessing.get_context("spawn")
+    log = logger("supervisor")
+    stop = threading.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: stop.set())
+
+    def start(index: int) -> BaseProcess:
+        process = context.Process(target=_child, args=(listening, index), daemon=True)
+        process.start()
+        return process
+
+    processes = [start(index) for index in range(count)]
+    print(ready_line, file=sys.stderr, flush=True)  # noqa: T201
+    while not stop.wait(0.2):
+        for index, process in enumerate(processes):
+            if not process.is_alive():
+                log.error("api process died", pid=process.pid, exit_code=process.exitcode)
+                processes[index] = start(index)
+                stop.wait(0.5)
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(_SHUTDOWN_S + 2)
+    return 0 if all(process.exitcode == 0 for process in processes) else 1
+
+
+def _child(listening: socket.socket, index: int) -> None:
+    sys.exit(_serve_one(listening, index, ""))

@@ -1,0 +1,1 @@
+"""What proves the log and everything derived from it: replay, history, verification."""

@@ -1,0 +1,114 @@
+"""Replays one account from its stored events and holds each event against the account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from txplatform.domain.account import Account
+from txplatform.domain.events import AccountOpened, AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.ids import account_stream
+from txplatform.errors import TxPlatformError
+from txplatform.eventstore.mapper import decode_event
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from txplatform.audit.differences import Differences
+    from txplatform.domain.events import AccountEvent
+    from txplatform.domain.ids import AccountId
+    from txplatform.domain.money import Balance
+    from txplatform.eventstore.streams import StoredRow
+
+_BALANCE = ("credit_limit", "posted", "pending", "available")
+
+
+class BrokenStreamError(TxPlatformError):
+    """An account's versions have a gap: what follows it means nothing."""
+
+    def __init__(self, account_id: AccountId, expected: int, found: int) -> None:
+        super().__init__(
+            f"Account {account_id} goes on at version {found} where {expected} has to come.",
+            why="Events were removed, or versions changed.",
+            next_step="Restore the log from a backup.",
+        )
+        self.expected = expected
+        self.found = found
+
+
+class Replay:
+    """One account on its way from its first event to its last.
+
+    Attributes:
+        account: Its state after the events applied so far.
+        opened_at: As in the directory.
+        updated_at: When its last event was decided; None before the first.
+    """
+
+    def __init__(self, account_id: AccountId, differences: Differences) -> None:
+        self.account = Account.unopened(account_id)
+        self.account_id = account_id
+        self.opened_at: datetime | None = None
+        self.updated_at: datetime | None = None
+        self._stream = account_stream(account_id)
+        self._position = 0
+        self._differences = differences
+
+    def read(self, row: StoredRow) -> AccountEvent:
+        """The next event, checked against its columns and the one before it.
+
+        Raises:
+            BrokenStreamError: It does not follow the one before (I7).
+            TxPlatformError: It is of a kind that this version does not know.
+            ValueError, TypeError, LookupError, AttributeError: Its bytes are no such event.
+        """
+        version = row.originator_version
+        if version != self.account.version + 1:
+            raise BrokenStreamError(self.account_id, self.account.version + 1, version)
+        event = decode_event(self._stream, version, row.topic, row.state)
+        if event.key != row.event_key:
+            self._differ(version, "event_key", event.key, row.event_key)
+        if row.position <= self._position:
+            self._differ(version, "log position", f"above {self._position}", row.position)
+        self._position = row.position
+        return event
+
+    def apply(self, event: AccountEvent) -> None:
+        """Let the event change the account, and compare what it says of the money."""
+        account = self.account
+        match event:
+            case AuthorizationApproved():
+                if event.purchase.amount > account.available:
+                    self._differ(
+                        event.originator_version,
+                        "approved amount",
+                        f"at most the available {account.available}",
+                        event.purchase.amount,
+                    )
+                event.mutate(account)
+                self._compare_balance(event.originator_version, account.balance, event.balance)
+            case AuthorizationDeclined():
+                event.mutate(account)
+                balance = account.balance if account.opened else None
+                self._compare_balance(event.originator_version, balance, event.balance)
+            case _:
+                event.mutate(account)
+                if isinstance(event, AccountOpened):
+                    self.opened_at = event.opening.opened_at or event.timestamp
+        self.updated_at = event.timestamp
+
+    def _compare_balance(
+        self, version: int, expected: Balance | None, found: Balance | None
+    ) -> None:
+        if expected == found:
+            return
+        if expected is None or found is None:
+            self._differ(version, "recorded balance", expected, found)
+            return
+        for name in _BALANCE:
+            if getattr(expected, name) != getattr(found, name):
+                self._differ(
+                    version, f"recorded {name}", getattr(expected, name), getattr(found, name)
+                )
+
+    def _differ(self, version: int, name: str, expected: Any, found: Any) -> None:
+        self._differences.add(self.account_id, version, name, expected, found)

@@ -1,0 +1,191 @@
+"""`txplatform inbound`: list, show, retry and discard parked messages; see and reset positions."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from txplatform.consumers import TOPICS, positions
+from txplatform.consumers.ledger import MAX_LIMIT, InboundMessage, list_messages, stored_message
+from txplatform.consumers.resolving import discard_message, retry_message
+from txplatform.consumers.verdict import MessageStatus
+from txplatform.contracts.times import rfc3339
+from txplatform.database import Database
+from txplatform.errors import TxPlatformError
+from txplatform.settings import load_settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from txplatform.consumers.ledger import StoredMessage
+
+
+class NoSuchMessageError(TxPlatformError):
+    """The inbound ledger has no message of this number."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's actions."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    listing = actions.add_parser("list", help="list messages, the newest first")
+    listing.add_argument(
+        "--status",
+        choices=[*(status.value for status in MessageStatus), "all"],
+        default=MessageStatus.PARKED.value,
+        help="only these (default: parked)",
+    )
+    listing.add_argument("--topic", choices=list(TOPICS), help="only this topic's")
+    listing.add_argument("--account", help="only this account's")
+    listing.add_argument("--limit", type=_limit, default=50, help="how many at most (50)")
+    listing.add_argument("--before", type=int, metavar="ID", help="only those before this one")
+
+    show = actions.add_parser("show", help="show a message with its contents")
+    show.add_argument("id", type=int)
+
+    retry = actions.add_parser("retry", help="try parked messages again")
+    retry.add_argument("id", type=int, nargs="+")
+
+    discard = actions.add_parser("discard", help="give parked messages up, for good")
+    discard.add_argument("id", type=int, nargs="+")
+    discard.add_argument("--reason", required=True, help="why, for the record")
+
+    seen = actions.add_parser("positions", help="show how far each partition is read")
+
+    reset = actions.add_parser(
+        "reset", help="read a topic from its beginning: nothing is applied twice"
+    )
+    reset.add_argument("topic", choices=list(TOPICS))
+    reset.add_argument("--partition", type=int, help="only this partition")
+
+    for action in (listing, show, retry, discard, seen, reset):
+        action.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do one action; 1 where a message was refused again."""
+    with Database.for_service(load_settings()).connect() as connection:
+        match arguments.action:
+            case "list":
+                status = None if arguments.status == "all" else MessageStatus(arguments.status)
+                messages = list_messages(
+                    connection,
+                    topic=arguments.topic,
+                    account_id=arguments.account,
+                    status=status,
+                    before_id=arguments.before,
+                    limit=arguments.limit,
+                )
+                _print(
+                    [_plain(asdict(each)) for each in messages],
+                    [_line(each) for each in messages],
+                    as_json=arguments.json,
+                )
+                return 0
+            case "show":
+                stored = stored_message(connection, arguments.id)
+                if stored is None:
+                    raise NoSuchMessageError(
+                        f"There is no message {arguments.id}.",
+                        next_step="See `txplatform inbound list --status all`.",
+                    )
+                shown = _contents(stored)
+                lines = [f"{name:<16} {value}" for name, value in shown.items()]
+                _print(shown, lines, as_json=arguments.json)
+                return 0
+            case "retry":
+                verdicts = {each: retry_message(connection, each) for each in arguments.id}
+                _print(
+                    [{"id": each, **asdict(verdict)} for each, verdict in verdicts.items()],
+                    [
+                        f"{each} {verdict.status.value}"
+                        + (f": {verdict.reason}: {verdict.detail}" if verdict.reason else "")
+                        for each, verdict in verdicts.items()
+                    ],
+                    as_json=arguments.json,
+                )
+                refused = any(v.status is MessageStatus.PARKED for v in verdicts.values())
+                return 1 if refused else 0
+            case "discard":
+                for each in arguments.id:
+                    discard_message(connection, each, arguments.reason)
+                _print(
+                    {"discarded": arguments.id},
+                    [f"{each} discarded" for each in arguments.id],
+                    as_json=arguments.json,
+                )
+                return 0
+            case "positions":
+                found = positions.all_positions(connection)
+                _print(
+                    [{"cluster_id": cluster, **asdict(each)} for cluster, each in found],
+                    [f"{each.topic}[{each.partition}] {each.next_offset}" for _, each in found],
+                    as_json=arguments.json,
+                )
+                return 0
+            case _:
+                count = positions.reset(connection, arguments.topic, arguments.partition)
+                _print(
+                    {"reset": count},
+                    [f"{count} positions reset: running consumers begin again within seconds"],
+                    as_json=arguments.json,
+                )
+                return 0
+
+
+def _limit(word: str) -> int:
+    limit = int(word)
+    if not 1 <= limit <= MAX_LIMIT:
+        raise ValueError
+    return limit
+
+
+def _line(message: InboundMessage) -> str:
+    where = f"{message.topic}[{message.partition}]@{message.offset}"
+    why = f" {message.reason}: {message.detail}" if message.reason else ""
+    return (
+        f"{message.id} {message.received_at:%Y-%m-%d %H:%M:%S} {message.status.value:<9}"
+        f" {where} {message.account_id or '-'}{why}"
+    )
+
+
+def _contents(stored: StoredMessage) -> dict[str, Any]:
+    received = stored.received
+    return {
+        **_plain(asdict(stored.summary)),
+        "key": _text(received.key),
+        "headers": [[name, _text(value)] for name, value in received.headers],
+        "body": _text(received.body),
+    }
+
+
+def _text(data: bytes | None) -> str | None:
+    """Bytes for people: as text where they are text."""
+    if data is None:
+        return None
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "base64:" + base64.b64encode(data).decode()
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: rfc3339(value) if isinstance(value, datetime) else value
+        for name, value in fields.items()
+    }
+
+
+def _print(data: object, lines: list[str], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(data) + "\n")
+    else:
+        # What came in may hold control characters; a terminal must not act on them.
+        sys.stdout.writelines(line.translate(_PRINTABLE) + "\n" for line in lines)
+
+
+_PRINTABLE = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")

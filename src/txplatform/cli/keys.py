@@ -1,0 +1,100 @@
+"""`txplatform keys`: create, list and revoke API keys."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from txplatform.api.keys import ApiKey, Scope, create_key, list_keys, revoke_key
+from txplatform.contracts.encoding import to_json
+from txplatform.database import Database
+from txplatform.settings import load_settings
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    actions = parser.add_subparsers(dest="action", required=True)
+    create = actions.add_parser("create", help="make a key; it is shown this once")
+    create.add_argument("--name", required=True, help="whose key it is")
+    create.add_argument(
+        "--scope",
+        required=True,
+        action="append",
+        type=Scope,
+        choices=list(Scope),
+        metavar="SCOPE",
+        help=f"what it may do, repeatable: {', '.join(Scope)}",
+    )
+    create.add_argument(
+        "--expires", type=_when, help="when it expires: RFC 3339, a date, or days such as 90d"
+    )
+    revoke = actions.add_parser("revoke", help="refuse a key from now on")
+    revoke.add_argument("id", help="the key's id, as `keys list` shows it")
+    for action in (create, revoke, actions.add_parser("list", help="list all keys")):
+        action.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked."""
+    with Database.for_service(load_settings()).connect() as connection:
+        match arguments.action:
+            case "create":
+                created, secret = create_key(
+                    connection,
+                    name=arguments.name,
+                    scopes=dict.fromkeys(arguments.scope),
+                    expires_at=arguments.expires,
+                )
+                if arguments.json:
+                    _print({"id": created.id, "key": secret, "scopes": created.scopes})
+                else:
+                    sys.stdout.write(f"{secret}\n")
+                    sys.stderr.write(f"{created.id}: keep the key, it is shown this once\n")
+            case "list":
+                keys = list_keys(connection)
+                if arguments.json:
+                    _print([asdict(key) for key in keys])
+                else:
+                    Console().print(_table(keys))
+            case "revoke":
+                revoked = revoke_key(connection, arguments.id)
+                if arguments.json:
+                    _print(asdict(revoked))
+                else:
+                    sys.stdout.write(f"revoked {revoked.id}; refused everywhere within 5 s\n")
+    return 0
+
+
+def _print(value: Any) -> None:
+    sys.stdout.write(to_json(value).decode() + "\n")
+
+
+def _table(keys: list[ApiKey]) -> Table:
+    table = Table("id", "name", "scopes", "created", "expires", "revoked")
+    for key in keys:
+        times = (key.created_at, key.expires_at, key.revoked_at)
+        table.add_row(
+            key.id,
+            key.name,
+            " ".join(key.scopes),
+            *(f"{time:%Y-%m-%d %H:%M}" if time else "" for time in times),
+        )
+    return table
+
+
+def _when(text: str) -> datetime:
+    if text.endswith("d") and text[:-1].isdigit():
+        return datetime.now(UTC) + timedelta(days=int(text[:-1]))
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a time such as 2027-01-31T00:00:00Z nor days such as 90d"
+        ) from None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -1,0 +1,157 @@
+"""The partitions that this member of the group reads, and how far it is in each.
+
+The group says which partitions are ours; the database says where to read on. Until both are
+known, and after any doubt, nothing is fetched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txplatform.consumers import TOPICS
+from txplatform.consumers.broker import Broker, Origin, Topics
+from txplatform.consumers.positions import Move, PartitionKey, Position, begin, fault_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import psycopg
+
+    from txplatform.consumers.reading import Received
+
+
+class Assignment:
+    """What is read here.
+
+    Attributes:
+        given: The partitions that the group gave us; None while we are no member.
+        taken_up: Whether they are read from their stored positions.
+        positions: The offset that is read next in each partition that is read.
+        faults: Why a partition of ours is not read.
+        missing: Topics that do not exist.
+        origin: The cluster and topics that are read.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        self.given: list[PartitionKey] | None = None
+        self.taken_up = False
+        self.positions: dict[PartitionKey, int] = {}
+        self.faults: dict[PartitionKey, str] = {}
+        self.missing: frozenset[str] = frozenset()
+        self._stored: dict[PartitionKey, Position] = {}
+        self.origin = Origin()
+        self._broker = broker
+
+    def give(self, partitions: list[PartitionKey]) -> None:
+        """The group gave us these partitions."""
+        self.given = partitions
+        self._forget()
+
+    def lose(self) -> None:
+        """The group took all partitions back."""
+        self.given = None
+        self._forget()
+
+    def put_down(self) -> None:
+        """Stop reading until the positions are taken up again; we stay a member."""
+        if self.given is not None:
+            self._broker.read_from({})
+        self._forget()
+
+    def take_up(self, connection: psycopg.Connection) -> None:
+        """Read on from the stored positions.
+
+        Raises:
+            KafkaException: The broker does not answer.
+            psycopg.OperationalError: The database does not.
+        """
+        topics = self._look()
+        given = self.given or []
+        watermarks = {key: self._broker.watermarks(key) for key in given if key.topic in topics.ids}
+        beginnings = [
+            Position(key.topic, key.partition, topics.ids[key.topic], low)
+            for key, (low, _) in watermarks.items()
+        ]
+        self._stored = begin(connection, topics.cluster_id, beginnings) if beginnings else {}
+        self.faults = {
+            key: fault
+            for key, position in self._stored.items()
+            if (
+                fault := fault_of(
+                    position, topic_id=topics.ids[key.topic], watermarks=watermarks[key]
+                )
+            )
+        }
+        positions = {
+            key: position.next_offset
+            for key, position in self._stored.items()
+            if key not in self.faults
+        }
+        if not self.taken_up or positions != self.positions:
+            self._broker.read_from(positions)
+            self.positions = positions
+        self.origin = Origin(
+            topics.cluster_id,
+            {key.topic: position.topic_id for key, position in self._stored.items()},
+        )
+        self.taken_up = True
+
+    def check(self, connection: psycopg.Connection) -> None:
+        """Look whether the topics are still those that are read, and the faulty ones mended.
+
+        Raises:
+            KafkaException: The broker does not answer.
+            psycopg.OperationalError: The database does not.
+        """
+        topics = self._look()
+        recreated = any(
+            topics.ids.get(key.topic, position.topic_id) != position.topic_id
+            for key, position in self._stored.items()
+        )
+        if self.taken_up and (
+            self.faults or recreated or topics.cluster_id != self.origin.cluster_id
+        ):
+            self.take_up(connection)
+
+    def accept(self, messages: Sequence[Received]) -> tuple[list[Received], list[Move]]:
+        """The messages that are ours to apply, and how far they take the positions.
+
+        A rebalance in the same poll may have taken some away.
+        """
+        ours: list[Received] = []
+        reached = dict(self.positions)
+        for message in messages:
+            key = PartitionKey(message.topic, message.partition)
+            if key in reached and message.offset >= reached[key]:
+                reached[key] = message.offset + 1
+                ours.append(message)
+        moves = [
+            Move(key.topic, key.partition, self.positions[key], next_offset)
+            for key, next_offset in reached.items()
+            if next_offset != self.positions[key]
+        ]
+        return ours, moves
+
+    def moved(self, moves: Sequence[Move]) -> None:
+        """The moves are committed."""
+        for move in moves:
+            self.positions[PartitionKey(move.topic, move.partition)] = move.next_offset
+
+    def lags(self) -> dict[PartitionKey, int]:
+        """Messages not read yet, in each partition whose end is known."""
+        return {
+            key: max(0, end - next_offset)
+            for key, next_offset in self.positions.items()
+            if (end := self._broker.end(key)) is not None
+        }
+
+    def _look(self) -> Topics:
+        topics = self._broker.topics(list(TOPICS))
+        self.missing = topics.missing
+        return topics
+
+    def _forget(self) -> None:
+        self.taken_up = False
+        self.positions = {}
+        self.faults = {}
+        self._stored = {}

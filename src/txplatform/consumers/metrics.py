@@ -1,0 +1,59 @@
+"""What a consumer counts, for Prometheus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from prometheus_client import CollectorRegistry
+
+    from txplatform.consumers.positions import PartitionKey
+    from txplatform.consumers.verdict import MessageStatus
+
+
+class ConsumerMetrics:
+    """The consumer's metrics in one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._messages = Counter(
+            "txplatform_inbound_messages",
+            "Messages from Kafka, by what became of them.",
+            ["topic", "status"],
+            registry=registry,
+        )
+        self._batch_seconds = Histogram(
+            "txplatform_inbound_batch_seconds",
+            "From a batch's messages to its commit.",
+            registry=registry,
+        )
+        self._faults = Counter(
+            "txplatform_inbound_faults",
+            "Times that reading paused because of a passing fault.",
+            registry=registry,
+        )
+        self._lag = Gauge(
+            "txplatform_inbound_lag_messages",
+            "Messages of a partition that are not read yet.",
+            ["topic", "partition"],
+            registry=registry,
+        )
+
+    def count_batch(self, statuses: Iterable[tuple[str, MessageStatus]], took_s: float) -> None:
+        """Count the messages of a batch, by topic and status."""
+        for topic, status in statuses:
+            self._messages.labels(topic, status.value).inc()
+        self._batch_seconds.observe(took_s)
+
+    def count_fault(self) -> None:
+        """Count a pause."""
+        self._faults.inc()
+
+    def show_lags(self, lags: Mapping[PartitionKey, int]) -> None:
+        """Show the lags of the partitions that are read here, and no others."""
+        self._lag.clear()
+        for key, lag in lags.items():
+            self._lag.labels(key.topic, str(key.partition)).set(lag)

@@ -1,0 +1,58 @@
+"""Accounts over HTTP: the request that opens one, and its balance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from txplatform.contracts.fields import AmountOrZero, CurrencyCode, Identifier, UtcTime
+from txplatform.domain.facts import Opening
+from txplatform.domain.ids import AccountId
+
+
+class OpenAccountRequest(BaseModel):
+    """An account to open."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [{"account_id": "acc-1", "currency": "USD", "credit_limit": 500000}]
+        },
+    )
+
+    account_id: Annotated[Identifier, Field(description="The idempotency key, for ever.")]
+    currency: CurrencyCode
+    credit_limit: Annotated[AmountOrZero, Field(description="Minor units; limit version 0.")]
+    opened_at: Annotated[UtcTime | None, Field(description="When it was opened.")] = None
+
+    def to_opening(self) -> Opening:
+        """The opening that is asked for."""
+        return Opening(
+            AccountId(self.account_id), self.currency, self.credit_limit, self.opened_at
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceAnswer:
+    """An account's money at one version, never stale; minor units of its currency.
+
+    Attributes:
+        posted: What is owed; negative after an overpayment.
+        pending: What approved authorizations hold.
+        available: `credit_limit - posted - pending`.
+        account_version: The version it was read at, also the ETag.
+        as_of: When it was read, RFC 3339 UTC.
+    """
+
+    account_id: str
+    currency: str
+    status: str
+    credit_limit: int
+    posted: int
+    pending: int
+    available: int
+    account_version: int
+    as_of: str

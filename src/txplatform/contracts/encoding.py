@@ -1,0 +1,21 @@
+"""How answers become JSON: every time with microseconds, money as integers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from txplatform.contracts.times import rfc3339
+
+
+def to_json(answer: Any) -> bytes:
+    """A dataclass, or what is made of them, as JSON in UTF-8."""
+    return orjson.dumps(answer, default=_encode, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def _encode(value: Any) -> str:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form here")

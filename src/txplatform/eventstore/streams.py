@@ -1,0 +1,49 @@
+"""Reads every stream from its first event, one stream after the other: for replaying all.
+
+The events are those of one moment, the caller's snapshot, however long the reading takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+_READ_EVENTS = """
+SELECT position, originator_id, originator_version, event_key, topic, state, recorded_at
+FROM events
+ORDER BY originator_id, originator_version
+"""
+_FETCH_ROWS = 2000
+
+
+@dataclass(slots=True)
+class StoredRow:
+    """A row of the log as it is stored, not decoded: it may have been tampered with."""
+
+    position: int
+    originator_id: str
+    originator_version: int
+    event_key: str
+    topic: str
+    state: bytes
+    recorded_at: datetime
+
+
+def whole_streams(connection: psycopg.Connection) -> Iterator[tuple[str, Iterator[StoredRow]]]:
+    """Every stream and its rows in order of version, streams in order of their ids' bytes.
+
+    Args:
+        connection: In a transaction with isolation level REPEATABLE READ.
+    """
+    with connection.cursor("whole_streams") as cursor:
+        cursor.itersize = _FETCH_ROWS
+        cursor.execute(_READ_EVENTS, binary=True)
+        yield from groupby((StoredRow(*row) for row in cursor), attrgetter("originator_id"))

@@ -1,0 +1,225 @@
+"""Makes a read model again from the log beside the live one, and swaps the two.
+
+Reads go on all the while, and so does the projector. What a rebuild that was killed leaves
+behind, a table `<table>_next`, is dropped by the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+
+from txplatform.errors import TxPlatformError
+from txplatform.eventstore.log import read_log
+from txplatform.projections.positions import lock_position, move_position, read_position
+from txplatform.projections.projection import fold_used
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from txplatform.database import Database
+    from txplatform.projections.projection import Projection
+
+_BATCH_EVENTS = 2000
+_LOCK = 0x7478_7262
+"""Advisory locks of whoever rebuilds ("txrb"), one a read model."""
+
+_SWAP_LOCK_TIMEOUT = "1s"
+"""New reads queue behind a swap that waits for a long one: so it gives up soon, and retries."""
+
+_SWAP_DEADLINE_S = 60.0
+_SWAP_RETRY_S = 0.5
+
+
+class RebuildError(TxPlatformError):
+    """A read model could not be made again; the live one is as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild came to.
+
+    Attributes:
+        compared_at: Log position at which the table before and the new one were compared.
+        before: Sums over the live table as it was there.
+        after: The same sums over the new one.
+        position: Log position of the read model after the swap.
+        events: How many events were read.
+    """
+
+    name: str
+    compared_at: int
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+    position: int
+    events: int
+
+    @property
+    def same(self) -> bool:
+        """Whether the rebuild gave the same rows."""
+        return self.before == self.after
+
+
+def rebuild(
+    owner: Database, projection: Projection, advance: Callable[[int], None] = lambda _: None
+) -> Rebuilt:
+    """Make a read model again from the first event on.
+
+    Args:
+        owner: The database as the owner of the tables.
+        projection: The read model.
+        advance: Is told how many events more have been read.
+
+    Raises:
+        RebuildError: Someone else rebuilds it, or it was in use for too long to be swapped.
+        psycopg.Error: The database refused; the live table is as it was.
+    """
+    with owner.connect() as connection, _alone(connection, projection):
+        # Scans of whole tables, for as long as they take.
+        connection.execute("SET enable_seqscan = on")
+        connection.execute("SET statement_timeout = 0")
+        compared_at, before = projection.totals(connection, projection.table)
+        build = _Build(connection, projection, advance)
+        build.create()
+        build.fold(upto=compared_at)
+        _, after = projection.totals(connection, build.next_table)
+        build.fold()
+        build.swap()
+        return Rebuilt(projection.name, compared_at, before, after, build.position, build.events)
+
+
+@contextmanager
+def _alone(connection: psycopg.Connection, projection: Projection) -> Iterator[None]:
+    """Keep a second rebuild of the same read model out."""
+    key = (_LOCK, projection.name)
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key).fetchone()
+    if row is None or not row[0]:
+        raise RebuildError(
+            f"{projection.name} is being rebuilt already.",
+            why="Another process does it.",
+            next_step="Wait for its end.",
+        )
+    yield  # the lock ends with the connection
+
+
+class _Build:
+    """The new table on its way to becoming the live one."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        projection: Projection,
+        advance: Callable[[int], None],
+    ) -> None:
+        self.next_table = f"{projection.table}_next"
+        self.position = 0
+        self.events = 0
+        self._connection = connection
+        self._projection = projection
+        self._advance = advance
+        self._live = sql.Identifier(projection.table)
+        self._next = sql.Identifier(self.next_table)
+
+    def create(self) -> None:
+        """Make an empty table of the same shape, for the same roles."""
+        table = self._projection.table
+        with self._connection.transaction():
+            self._execute("DROP TABLE IF EXISTS {next}")
+            self._execute("CREATE TABLE {next} (LIKE {live} INCLUDING ALL)")
+            for grantee, privilege in self._connection.execute(
+                "SELECT CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(rolname) END,"
+                " privilege_type FROM pg_class CROSS JOIN aclexplode(relacl)"
+                " LEFT JOIN pg_roles r ON r.oid = grantee"
+                " WHERE pg_class.oid = to_regclass(%s) AND grantee <> relowner",
+                (table,),
+            ).fetchall():
+                self._execute(f"GRANT {privilege} ON {{next}} TO {grantee}")
+            row = self._connection.execute(
+                "SELECT obj_description(to_regclass(%s), 'pg_class')", (table,)
+            ).fetchone()
+            if row is not None and row[0] is not None:
+                self._connection.execute(
+                    sql.SQL("COMMENT ON TABLE {} IS {}").format(self._next, sql.Literal(row[0]))
+                )
+
+    def fold(self, upto: int | None = None) -> None:
+        """Fold the log into the new table, to its end or up to a position."""
+        # What is lost in a crash is made again anyway; the swap's own commit is durable,
+        # and what came before it with it.
+        self._connection.execute("SET synchronous_commit = off")
+        while self._fold_batch(upto):
+            pass
+        self._connection.execute("SET synchronous_commit = on")
+
+    def swap(self) -> None:
+        """Put the new table in the place of the live one.
+
+        Raises:
+            RebuildError: Long reads were in the way all the time.
+        """
+        self._execute("ANALYZE {next}")
+        deadline = time.monotonic() + _SWAP_DEADLINE_S
+        while True:
+            position, events = self.position, self.events
+            try:
+                with self._connection.transaction():
+                    self._swap_now()
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+                self.position, self.events = position, events
+                if time.monotonic() > deadline:
+                    raise RebuildError(
+                        f"{self._projection.name} was rebuilt but could not be swapped in.",
+                        why=f"Others have used its table for {_SWAP_DEADLINE_S:.0f} s on end.",
+                        next_step="Find the long reads in pg_stat_activity; then rebuild again.",
+                    ) from None
+                time.sleep(_SWAP_RETRY_S)
+                self.fold()
+            else:
+                return
+
+    def _swap_now(self) -> None:
+        name, table = self._projection.name, self._projection.table
+        self._connection.execute(
+            "SELECT set_config('lock_timeout', %s, true)", (_SWAP_LOCK_TIMEOUT,)
+        )
+        before = lock_position(self._connection, name, wait=True)
+        if before is None:
+            read_position(self._connection, name)  # says that there is none
+            raise AssertionError
+        while self._fold_batch(None):
+            pass
+        self._execute("DROP TABLE {live}")
+        self._execute("ALTER TABLE {next} RENAME TO {live}")
+        for (index,) in self._connection.execute(
+            "SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+            " WHERE indrelid = to_regclass(%s)",
+            (table,),
+        ).fetchall():
+            self._connection.execute(
+                sql.SQL("ALTER INDEX {} RENAME TO {}").format(
+                    sql.Identifier(index),
+                    sql.Identifier(index.replace(self.next_table, table, 1)),
+                )
+            )
+        move_position(self._connection, name, before=before, after=max(before, self.position))
+
+    def _fold_batch(self, upto: int | None) -> int:
+        events = read_log(self._connection, self.position, _BATCH_EVENTS)
+        if upto is not None:
+            events = [logged for logged in events if logged.position <= upto]
+        if events:
+            with self._connection.transaction():
+                fold_used(self._projection, self._connection, self.next_table, events)
+            self.position = events[-1].position
+            self.events += len(events)
+            self._advance(len(events))
+        return len(events)
+
+    def _execute(self, statement: str) -> None:
+        self._connection.execute(sql.SQL(statement).format(live=self._live, next=self._next))

@@ -1,0 +1,187 @@
+"""Inbound messages for tests: their bodies, a sender, a running consumer, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from confluent_kafka import Producer
+from prometheus_client import CollectorRegistry
+
+from harness.waiting import wait_until
+from txplatform.consumers.ledger import list_messages
+from txplatform.consumers.runner import InboundConsumer
+from txplatform.database import Database
+from txplatform.domain.ids import AccountId
+from txplatform.eventstore.accounts import Accounts
+from txplatform.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from txplatform.consumers.ledger import InboundMessage
+
+    from harness.postgres import TestDatabase
+
+OPENED = "accounts.account-opened.v1"
+LIMIT_CHANGED = "accounts.credit-limit-changed.v1"
+SUBMITTED = "payments.payment-submitted.v1"
+RETURNED = "payments.payment-returned.v1"
+TIME = "2026-11-20T10:15:00Z"
+
+Body = dict[str, Any]
+
+
+def opened(account_id: str, *, credit_limit: int = 500_000, currency: str = "USD") -> Body:
+    """An account's opening."""
+    return {
+        "account_id": account_id,
+        "currency": currency,
+        "credit_limit": credit_limit,
+        "opened_at": TIME,
+    }
+
+
+def limit_changed(account_id: str, version: int, credit_limit: int) -> Body:
+    """A change of a credit limit."""
+    return {
+        "account_id": account_id,
+        "credit_limit": credit_limit,
+        "currency": "USD",
+        "limit_version": version,
+        "effective_at": TIME,
+    }
+
+
+def payment(payment_id: str, account_id: str, amount: int = 100, *, currency: str = "USD") -> Body:
+    """A payment."""
+    return {
+        "payment_id": payment_id,
+        "account_id": account_id,
+        "amount": amount,
+        "currency": currency,
+        "submitted_at": TIME,
+    }
+
+
+def returned(payment_id: str, account_id: str, amount: int = 100, *, currency: str = "USD") -> Body:
+    """A payment's return."""
+    return {
+        "payment_id": payment_id,
+        "account_id": account_id,
+        "amount": amount,
+        "currency": currency,
+        "reason": "insufficient funds",
+        "returned_at": TIME,
+    }
+
+
+class Sender:
+    """Another team's producer."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
+
+    def send(self, topic: str, body: Body, **headers: str) -> None:
+        """Send a well-formed message under its account's key."""
+        self.send_raw(
+            topic,
+            body["account_id"].encode(),
+            json.dumps(body).encode(),
+            [(name.replace("_", "-"), value.encode()) for name, value in headers.items()],
+        )
+
+    def send_raw(
+        self,
+        topic: str,
+        key: bytes | None,
+        body: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]] = (),
+    ) -> None:
+        """Send any bytes."""
+        while True:
+            try:
+                self._producer.produce(topic, key=key, value=body, headers=list(headers))
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                return
+
+    def flush(self) -> None:
+        """Wait until everything is on the broker."""
+        assert self._producer.flush(30) == 0
+
+
+def settings_for(database: TestDatabase, bootstrap: str, **more: Any) -> Settings:
+    """A consumer's settings, in a group of its own unless one is given."""
+    return Settings(
+        _env_file=None,  # type: ignore[call-arg]  # pydantic-settings takes it
+        **{
+            "database_url": database.service_url,
+            "kafka_bootstrap_servers": bootstrap,
+            "kafka_group_id": f"test-{uuid.uuid4()}",
+            **more,
+        },
+    )
+
+
+@contextmanager
+def consuming(settings: Settings) -> Iterator[InboundConsumer]:
+    """A consumer in a thread; what it dies of is raised here."""
+    consumer = InboundConsumer(settings, Database.for_service(settings), CollectorRegistry())
+    stop = threading.Event()
+    died: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            consumer.run(stop)
+        except BaseException as error:  # noqa: BLE001  # raised in the test's own thread
+            died.append(error)
+
+    thread = threading.Thread(target=run, name="consumer under test")
+    thread.start()
+    try:
+        yield consumer
+    finally:
+        stop.set()
+        thread.join(20)
+    if died:
+        raise died[0]
+
+
+def ledger(database: TestDatabase, **filters: Any) -> list[InboundMessage]:
+    """The inbound ledger, the oldest first."""
+    with Database(database.service_url).connect() as connection:
+        return list_messages(connection, limit=500, **filters)[::-1]
+
+
+def wait_for_messages(database: TestDatabase, count: int, *, timeout_s: float = 30) -> None:
+    """Wait until the ledger has this many rows."""
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+
+        def reached() -> bool:
+            row = connection.execute("SELECT count(*) FROM inbound_messages").fetchone()
+            assert row is not None
+            return bool(row[0] >= count)
+
+        wait_until(reached, timeout_s=timeout_s, message=f"{count} messages in the ledger")
+
+
+def posted(database: TestDatabase, account_id: str) -> int:
+    """What an account owes."""
+    accounts = Accounts(Database(database.service_url), pool_size=1)
+    try:
+        return accounts.account(AccountId(account_id)).posted
+    finally:
+        accounts.close()
+
+
+def execute(database: TestDatabase, query: str, *values: object) -> list[tuple[Any, ...]]:
+    """Run a statement as the owner."""
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        cursor = connection.execute(query.encode(), values)
+        return cursor.fetchall() if cursor.description else []
