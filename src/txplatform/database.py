@@ -89,7 +89,10 @@ class Database:
             psycopg.OperationalError: The database cannot be reached.
         """
         return await psycopg.AsyncConnection.connect(
-            self.url, autocommit=True, prepare_threshold=0, **self.parameters  # type: ignore[arg-type]
+            self.url,
+            autocommit=True,
+            prepare_threshold=0,
+            **self.parameters,  # type: ignore[arg-type]
         )
 
     def pool(self, size: int) -> ConnectionPool:

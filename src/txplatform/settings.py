@@ -132,12 +132,12 @@ class Settings(BaseSettings):
 
     @property
     def service_url(self) -> str:
-        """libpq URL of the service's role."""
+        """Libpq URL of the service's role."""
         return self.database_url.get_secret_value()
 
     @property
     def owner_url(self) -> str:
-        """libpq URL of the tables' owner."""
+        """Libpq URL of the tables' owner."""
         return (self.migration_database_url or self.database_url).get_secret_value()
 
 
@@ -160,7 +160,7 @@ def load_settings() -> Settings:
             next_step="See `txplatform --help` and docs/settings.md for the names.",
         )
     try:
-        return Settings()  # type: ignore[call-arg]  # the values come from the environment
+        return Settings()
     except ValidationError as error:
         problems = "; ".join(
             f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()

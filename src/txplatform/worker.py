@@ -105,7 +105,7 @@ def _serve_health(
     parts: Sequence[Part], registry: CollectorRegistry, port: int, stop: threading.Event
 ) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  # the standard library's name
+        def do_GET(self) -> None:  # the standard library's name
             match self.path:
                 case "/livez":
                     self._answer(200, b'{"status": "alive"}')

@@ -23,9 +23,8 @@ from txplatform.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from txplatform.consumers.ledger import InboundMessage
-
     from harness.postgres import TestDatabase
+    from txplatform.consumers.ledger import InboundMessage
 
 OPENED = "accounts.account-opened.v1"
 LIMIT_CHANGED = "accounts.credit-limit-changed.v1"
@@ -119,7 +118,7 @@ class Sender:
 def settings_for(database: TestDatabase, bootstrap: str, **more: Any) -> Settings:
     """A consumer's settings, in a group of its own unless one is given."""
     return Settings(
-        _env_file=None,  # type: ignore[call-arg]  # pydantic-settings takes it
+        _env_file=None,
         **{
             "database_url": database.service_url,
             "kafka_bootstrap_servers": bootstrap,

@@ -106,7 +106,9 @@ class Broker:
         if self._process.poll() is not None:
             raise AssertionError((self._root / "log").read_text()[-4000:])
         try:
-            AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0}).list_topics(timeout=2)
+            AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0}).list_topics(
+                timeout=2
+            )
         except KafkaException:
             return False
         return True

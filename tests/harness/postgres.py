@@ -64,9 +64,7 @@ class PostgresServer:
             ensure_folder_permissions(_BIN.parent / "lib", 0o055)
             self._root.chmod(0o755)
             shutil.chown(self._data, _SYSTEM_USER)
-        self._run(
-            ["initdb", "-D", str(self._data), "-U", "postgres", "--auth=trust", "-E", "UTF8"]
-        )
+        self._run(["initdb", "-D", str(self._data), "-U", "postgres", "--auth=trust", "-E", "UTF8"])
         self.start()
         with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE ROLE {_SERVICE_ROLE} LOGIN")

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+
 from harness.inbound import (
     LIMIT_CHANGED,
     OPENED,

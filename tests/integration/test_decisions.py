@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from harness.proxy import lossy_proxy
 
+from harness.proxy import lossy_proxy
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
 from txplatform.decisions.errors import (
@@ -76,7 +76,9 @@ def test_i6_concurrent_purchases_near_the_limit_each_fit(database: TestDatabase)
             await one.submit(open_with("acc", 1000), traceparent=TRACE)
             answers = await asyncio.gather(
                 *(
-                    (one if number % 2 else two).submit(buy(f"t{number}", "acc", 30), traceparent=TRACE)
+                    (one if number % 2 else two).submit(
+                        buy(f"t{number}", "acc", 30), traceparent=TRACE
+                    )
                     for number in range(200)
                 )
             )

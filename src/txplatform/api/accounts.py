@@ -6,7 +6,7 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Depends, Header
-from starlette.requests import Request  # noqa: TC002  # FastAPI resolves it at run time
+from starlette.requests import Request
 from starlette.responses import Response
 
 from txplatform.api.body import documented_body, json_body

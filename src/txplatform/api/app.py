@@ -44,7 +44,13 @@ if TYPE_CHECKING:
     from txplatform.settings import Settings
 
 _POOL_SIZE = 8
-ROUTERS = (accounts.router, transactions.router, events.router, inbound_messages.router, probes.router)
+ROUTERS = (
+    accounts.router,
+    transactions.router,
+    events.router,
+    inbound_messages.router,
+    probes.router,
+)
 """Every resource beside the decision; to add one, write its module and list its router."""
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
+from starlette.requests import Request
 
+# FastAPI resolves the annotations of dependencies at run time.
 from txplatform.api.problems import BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, ProblemError
 from txplatform.api.services import services_of
 from txplatform.contracts.json import parse_strict_json
-
-# FastAPI resolves the annotations of dependencies at run time.
-from starlette.requests import Request  # noqa: TC002, I001
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -75,9 +74,7 @@ def json_body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
 
     async def read(request: Request) -> Model:
         require_json(request.headers.get("content-type"))
-        body = await read_body(
-            request.receive, services_of(request).settings.api_max_body_bytes
-        )
+        body = await read_body(request.receive, services_of(request).settings.api_max_body_bytes)
         parse_strict_json(body)
         return model.model_validate_json(body)
 

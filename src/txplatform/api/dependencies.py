@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Path, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.requests import Request  # noqa: TC002  # FastAPI resolves it at run time
+from starlette.requests import Request
 
 from txplatform.api.authentication import authorization_header
 from txplatform.api.services import Services, services_of

@@ -121,7 +121,7 @@ class ProblemDetails:
     errors: list[dict[str, str]] = field(default_factory=list)
 
 
-def problem_of(error: Exception) -> ProblemError:
+def problem_of(error: Exception) -> ProblemError:  # noqa: PLR0911  # one return a kind
     """The problem that an error is answered as; what is not expected is an internal one."""
     match error:
         case ProblemError():

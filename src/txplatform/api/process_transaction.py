@@ -39,7 +39,8 @@ from txplatform.domain.events import AuthorizationApproved, AuthorizationDecline
 from txplatform.telemetry import accept_traceparent, correlation_id, logger
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope as AsgiScope, Send
+    from starlette.types import Receive, Send
+    from starlette.types import Scope as AsgiScope
 
     from txplatform.api.authentication import Authenticator
     from txplatform.decisions.decider import Decider
@@ -58,7 +59,9 @@ class ProcessTransaction:
         self._most_body_bytes = most_body_bytes
         self._log = logger("api")
 
-    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+    async def __call__(  # noqa: C901  # short steps in a row, none worth a call on the hot path
+        self, scope: AsgiScope, receive: Receive, send: Send
+    ) -> None:
         """One request."""
         traceparent = content_type = authorization = None
         for name, value in scope["headers"]:
@@ -71,7 +74,7 @@ class ProcessTransaction:
         trace = accept_traceparent(traceparent.decode("latin-1") if traceparent else None)
         try:
             if scope["method"] != "POST":
-                raise ProblemError(
+                raise ProblemError(  # noqa: TRY301  # as what is called below does
                     METHOD_NOT_ALLOWED,
                     f"{PATH} takes POST only.",
                     "Send a POST request.",
@@ -88,7 +91,7 @@ class ProcessTransaction:
             status, headers, answer = await self._decide(body, trace)
         except ClientLeftError:
             return
-        except Exception as error:  # every request is answered, whatever happens
+        except Exception as error:  # noqa: BLE001  # every request is answered, whatever happens
             problem = problem_of(error)
             if problem.kind.status == 500:  # noqa: PLR2004  # HTTP's number
                 self._log.exception("request failed", correlation_id=correlation_id(trace))

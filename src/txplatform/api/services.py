@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request  # noqa: TC002  # FastAPI resolves it at run time
+from starlette.requests import Request
 
 if TYPE_CHECKING:
     import asyncio

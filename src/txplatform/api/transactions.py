@@ -19,8 +19,8 @@ from txplatform.api.problems import (
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.fields import Identifier
 from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.projections.cursors import InvalidCursorError
 from txplatform.projections.transactions import (
-    InvalidCursorError,
     Transaction,
     TransactionPage,
     get_transaction,
@@ -44,9 +44,7 @@ async def read_transactions(
     """Newest first. The list may lag: `as_of_position` is the log position it has come to."""
     try:
         page = await services.query(
-            partial(
-                list_transactions, account_id=AccountId(account_id), limit=limit, cursor=cursor
-            )
+            partial(list_transactions, account_id=AccountId(account_id), limit=limit, cursor=cursor)
         )
     except InvalidCursorError as error:
         raise ProblemError(

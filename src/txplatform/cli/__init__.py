@@ -49,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = next((word for word in words if not word.startswith("-")), None)
     module = None
     for name, summary in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
+        subparser = subparsers.add_parser(
+            name, help=summary, description=f"{summary.capitalize()}."
+        )
         if name == chosen:
             module = importlib.import_module(f"txplatform.cli.{name}")
             module.configure(subparser)
@@ -63,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except psycopg.OperationalError as error:
         print(  # noqa: T201
             f"txplatform {arguments.command}: The database cannot be used: {error}. "
-            "Check TXPLATFORM_DATABASE_URL and that the server is up; `txplatform doctor` says more.",
+            "Check TXPLATFORM_DATABASE_URL and that the server is up; "
+            "`txplatform doctor` says more.",
             file=sys.stderr,
         )
         return 1

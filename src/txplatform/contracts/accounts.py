@@ -30,9 +30,7 @@ class OpenAccountRequest(BaseModel):
 
     def to_opening(self) -> Opening:
         """The opening that is asked for."""
-        return Opening(
-            AccountId(self.account_id), self.currency, self.credit_limit, self.opened_at
-        )
+        return Opening(AccountId(self.account_id), self.currency, self.credit_limit, self.opened_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,13 +50,14 @@ class DecisionAnswer:
 def decision_answer(event: Decision) -> DecisionAnswer:
     """The answer that this event stands for."""
     purchase = event.purchase
+    decision: Literal["approved", "declined"]
+    authorization_code: str | None
+    reasons: tuple[Reason, ...]
     match event:
         case AuthorizationApproved():
-            decision: Literal["approved", "declined"] = "approved"
-            authorization_code, reasons = event.authorization_code, ()
+            decision, authorization_code, reasons = "approved", event.authorization_code, ()
         case AuthorizationDeclined():
-            decision = "declined"
-            authorization_code, reasons = None, event.reasons
+            decision, authorization_code, reasons = "declined", None, event.reasons
     return DecisionAnswer(
         purchase.transaction_id,
         account_of(event.originator_id),

@@ -9,7 +9,7 @@ from txplatform.contracts.decision import DecisionAnswer, decision_answer
 from txplatform.contracts.times import rfc3339_or_none
 
 # Schemas are generated from these annotations at run time.
-from txplatform.domain.purchase import Merchant  # noqa: TC001
+from txplatform.domain.purchase import Merchant
 
 if TYPE_CHECKING:
     from txplatform.contracts.decision import Decision

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from txplatform.contracts.fields import (
     Amount,
@@ -20,7 +20,7 @@ from txplatform.contracts.json import NotJsonError, count_keys, parse_strict_jso
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, JsonValue] = {
     "transaction_id": "tx-1001",
     "account_id": "acc-1",
     "amount": 1250,

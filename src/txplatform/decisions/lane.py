@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from txplatform.database import Database
     from txplatform.decisions.cache import AccountCache
     from txplatform.decisions.metrics import DecisionMetrics
-    from txplatform.decisions.snapshots import SnapshotWriter
     from txplatform.decisions.request import Request
+    from txplatform.decisions.snapshots import SnapshotWriter
     from txplatform.domain.commands.outcome import Outcome
     from txplatform.domain.events import AccountEvent
 
@@ -135,7 +135,7 @@ class Lane:
                 if batch:
                     await asyncio.sleep(retry_s)
                 retry_s = min(2 * retry_s, _RETRY_MOST_S)
-            except Exception as error:  # whatever it is, every request gets an answer
+            except Exception as error:  # noqa: BLE001  # every request gets an answer
                 await self._start_over(batch)
                 if len(batch) == 1:
                     self._log.exception("request failed", stream=batch[0].stream)
@@ -201,7 +201,7 @@ class Lane:
                 request.result = _decide(request, workspace)
             except CommandRejectedError as error:
                 request.result = error
-            except Exception as error:  # a defect: this one is told, its account is read again
+            except Exception as error:  # noqa: BLE001  # a defect: this request is told
                 self._log.exception("decision failed", stream=request.stream)
                 spoilt.add(request.stream)
                 workspace.accounts.pop(request.stream, None)

@@ -97,6 +97,7 @@ class Request:
 
     def _decided(self, outcome: Outcome) -> Decided:
         replayed = (
-            outcome.status is Status.DUPLICATE and outcome.event.event_id not in self.doubtful_event_ids
+            outcome.status is Status.DUPLICATE
+            and outcome.event.event_id not in self.doubtful_event_ids
         )
         return Decided(outcome, replayed)

@@ -6,8 +6,7 @@ renames one, and its `TOPIC` (the name it is stored under) never changes.
 
 from __future__ import annotations
 
-# The event mapper resolves these annotations at run time to revive stored events.
-from datetime import datetime  # noqa: TC003
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from eventsourcing.domain import CanMutateAggregate, MetaDomainEvent
@@ -15,8 +14,8 @@ from eventsourcing.domain import CanMutateAggregate, MetaDomainEvent
 from txplatform.domain.account import Account
 from txplatform.domain.facts import LimitChange, Opening, Payment, PaymentReturn
 from txplatform.domain.ids import account_of
-from txplatform.domain.money import Balance  # noqa: TC001
-from txplatform.domain.purchase import Purchase  # noqa: TC001
+from txplatform.domain.money import Balance
+from txplatform.domain.purchase import Purchase
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE, Reason
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class AccountEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
             aggregate = Account.unopened(account_of(self.originator_id))  # type: ignore[assignment]
         return super().mutate(aggregate)
 
-    def apply(self, account: Account) -> None:  # type: ignore[override]  # ours has one aggregate
+    def apply(self, account: Account) -> None:
         """Change the account's state."""
 
 

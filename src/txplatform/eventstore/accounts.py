@@ -43,24 +43,22 @@ class Accounts(Application[str]):
         self._infrastructure = _Infrastructure(database, pool_size=pool_size)
         super().__init__()
 
-    def construct_factory(self, env: Environment) -> InfrastructureFactory:  # noqa: ARG002, D102
-        return self._infrastructure
+    def construct_factory(self, env: Environment) -> InfrastructureFactory:  # noqa: ARG002
+        return self._infrastructure  # type: ignore[return-value]  # the library's own generics
 
-    def construct_mapper(self) -> Mapper[str]:  # noqa: D102
+    def construct_mapper(self) -> Mapper[str]:
         return EventMapper()
 
-    def construct_recorder(self) -> ApplicationRecorder:  # noqa: D102
+    def construct_recorder(self) -> ApplicationRecorder:
         return AccountRecorder(self._infrastructure.datastore, events_table_name="events")
 
-    def construct_snapshot_store(self) -> EventStore[str]:  # noqa: D102
+    def construct_snapshot_store(self) -> EventStore[str]:
         recorder = SnapshotRecorder(self._infrastructure.datastore, events_table_name="snapshots")
         return EventStore(self.mapper, recorder)
 
     def account(self, account_id: AccountId, *, version: int | None = None) -> Account:
         """The account at this version, by default the newest; at version 0 if it has no events."""
         try:
-            return cast(
-                "Account", self.repository.get(account_stream(account_id), version=version)
-            )
+            return cast("Account", self.repository.get(account_stream(account_id), version=version))
         except AggregateNotFoundError:
             return Account.unopened(account_id)

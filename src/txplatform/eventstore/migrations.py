@@ -64,7 +64,7 @@ def pending_migrations(connection: psycopg.Connection) -> list[Migration]:
     row = connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
     if row is None or not row[0]:
         return shipped_migrations()
-    applied = dict(
+    applied: dict[str, str] = dict(
         connection.execute("SELECT name, sha256 FROM schema_migrations ORDER BY name").fetchall()
     )
     shipped = {migration.name: migration for migration in shipped_migrations()}
@@ -120,6 +120,4 @@ def _grant_service(connection: psycopg.Connection, service_url: str) -> None:
     with psycopg.connect(service_url) as service:
         role = service.info.user
     if role != connection.info.user:
-        connection.execute(
-            sql.SQL("GRANT txplatform_service TO {}").format(sql.Identifier(role))
-        )
+        connection.execute(sql.SQL("GRANT txplatform_service TO {}").format(sql.Identifier(role)))

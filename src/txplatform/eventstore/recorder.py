@@ -54,7 +54,7 @@ class StreamReader(PostgresAggregateRecorder):
 
     topic: ClassVar[str | None] = None
 
-    def select_events(  # noqa: D102  # the library's
+    def select_events(  # the library's
         self,
         originator_id: UUID | str,
         *,
@@ -82,7 +82,7 @@ class SnapshotRecorder(StreamReader):
 
     topic = SNAPSHOT_TOPIC
 
-    def insert_events(  # noqa: D102  # the library's
+    def insert_events(  # the library's
         self, stored_events: Sequence[StoredEvent], **_: Any
     ) -> Sequence[int] | None:
         with self.datastore.get_connection() as connection:
@@ -101,9 +101,7 @@ class SnapshotRecorder(StreamReader):
 class AccountRecorder(StreamReader, PostgresApplicationRecorder):
     """Appends account events to the log and reads them."""
 
-    def insert_events(
-        self, stored_events: Sequence[StoredEvent], **_: Any
-    ) -> Sequence[int] | None:
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
         """Append, all or nothing.
 
         Raises:
@@ -129,7 +127,7 @@ class AccountRecorder(StreamReader, PostgresApplicationRecorder):
                 )
         return None
 
-    def select_notifications(  # noqa: D102  # the library's
+    def select_notifications(  # the library's
         self,
         start: int | None,
         limit: int,
@@ -150,7 +148,7 @@ class AccountRecorder(StreamReader, PostgresApplicationRecorder):
             )
             return [Notification(**row) for row in cursor.fetchall()]
 
-    def max_notification_id(self) -> int | None:  # noqa: D102  # the library's
+    def max_notification_id(self) -> int | None:  # the library's
         with self.datastore.get_connection() as connection, connection.cursor() as cursor:
             cursor.execute(LAST_POSITION)
             row = cursor.fetchone()

@@ -6,9 +6,10 @@ not looked at; the account is folded from its events and snapshotted anew.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from eventsourcing.domain import CanSnapshotAggregate, MetaDomainEvent
+from eventsourcing.domain import CanSnapshotAggregate
 
 from txplatform.domain.account import Account
 from txplatform.domain.events import business_key
@@ -24,7 +25,8 @@ _WAITING_KINDS: dict[str, type[Payment | PaymentReturn | LimitChange]] = {
 }
 
 
-class AccountSnapshot(CanSnapshotAggregate[str], metaclass=MetaDomainEvent):
+@dataclass(frozen=True)
+class AccountSnapshot(CanSnapshotAggregate[str]):
     """An account's state at one version."""
 
     TOPIC: ClassVar[str] = SNAPSHOT_TOPIC
@@ -40,7 +42,7 @@ class AccountSnapshot(CanSnapshotAggregate[str], metaclass=MetaDomainEvent):
         return topic == SNAPSHOT_TOPIC
 
     @classmethod
-    def take(cls, aggregate: Account) -> Self:  # type: ignore[override]  # ours has one aggregate
+    def take(cls, aggregate: Account) -> Self:
         """The account as it is now."""
         return cls(
             originator_id=aggregate.id,
@@ -49,7 +51,7 @@ class AccountSnapshot(CanSnapshotAggregate[str], metaclass=MetaDomainEvent):
             state=account_state(aggregate),
         )
 
-    def mutate(self, _: None) -> Account:  # type: ignore[override]  # ours has one aggregate
+    def mutate(self, _: None) -> Account:
         """The account as it was."""
         account = Account.unopened(account_of(self.originator_id))
         account.version = self.originator_version
@@ -59,7 +61,8 @@ class AccountSnapshot(CanSnapshotAggregate[str], metaclass=MetaDomainEvent):
         account.posted = self.state["posted"]
         account.pending = self.state["pending"]
         for waiting in self.state["waiting"]:
-            revive = reviver_for(_WAITING_KINDS[waiting["kind"]])
+            kind: type = _WAITING_KINDS[waiting["kind"]]
+            revive = reviver_for(kind)
             assert revive is not None
             message = revive(dict(waiting["message"]))
             account.waiting[business_key(message)] = message

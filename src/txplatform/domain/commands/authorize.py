@@ -44,9 +44,7 @@ class Authorize:
     def keys(self) -> tuple[str, ...]:
         return (authorization_key(self.purchase.transaction_id),)
 
-    def decide(
-        self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp
-    ) -> Outcome:
+    def decide(self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp) -> Outcome:
         """Approve or decline; the same purchase again gets the first decision.
 
         Raises:

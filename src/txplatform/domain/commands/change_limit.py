@@ -37,9 +37,7 @@ class ChangeLimit:
         key = limit_change_key(self.change)
         return (key, f"waiting:{key}")
 
-    def decide(
-        self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp
-    ) -> Outcome:
+    def decide(self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp) -> Outcome:
         """Apply it, note it as stale, or let it wait for the account.
 
         Raises:

@@ -44,9 +44,7 @@ class OpenAccount:
     def keys(self) -> tuple[str, ...]:
         return (opening_key(),)
 
-    def decide(
-        self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp
-    ) -> Outcome:
+    def decide(self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp) -> Outcome:
         """Open it; payments and limit changes that waited are applied right after, in order.
 
         Raises:

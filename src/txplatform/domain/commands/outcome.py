@@ -61,9 +61,7 @@ class Command(Protocol):
     def keys(self) -> tuple[str, ...]:
         """Business keys whose stored events `decide` has to see."""
 
-    def decide(
-        self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp
-    ) -> Outcome:
+    def decide(self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp) -> Outcome:
         """Record on the account what follows from this command.
 
         Args:

@@ -47,9 +47,7 @@ class ReceivePayment:
         key = payment_key(self.payment.payment_id)
         return (key, f"waiting:{key}")
 
-    def decide(
-        self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp
-    ) -> Outcome:
+    def decide(self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp) -> Outcome:
         """Apply it, or let it wait for the account.
 
         Raises:

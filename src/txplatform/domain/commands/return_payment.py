@@ -44,9 +44,7 @@ class ReturnPayment:
         key = payment_return_key(payment_id)
         return (key, f"waiting:{key}", payment_key(payment_id))
 
-    def decide(
-        self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp
-    ) -> Outcome:
+    def decide(self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp) -> Outcome:
         """Apply it, or let it wait for its payment.
 
         Raises:

@@ -1,0 +1,134 @@
+"""`txplatform accounts`: list accounts and their balances, or show one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from rich.table import Table
+
+from txplatform.audit.history import UnknownAccountError
+from txplatform.cli.tables import print_table
+from txplatform.database import Database
+from txplatform.domain.events import business_key
+from txplatform.domain.ids import AccountId, account_stream
+from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.projections.directory import list_accounts
+from txplatform.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+    from txplatform.domain.account import Account
+    from txplatform.projections.directory import DirectoryPage
+
+_PAGE_ACCOUNTS = 500
+_MONEY = ("credit_limit", "posted", "pending", "available")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    as_json = {"action": "store_true", "help": "print one JSON object a line"}
+    parser.add_argument("--json", **as_json)  # type: ignore[arg-type]  # mypy takes them one by one
+    commands = parser.add_subparsers(dest="action", metavar="ACTION")
+    listing = commands.add_parser("list", help="every account, from the directory; may lag")
+    show = commands.add_parser("show", help="one account, as it is now")
+    show.add_argument("account", metavar="ID", help="the account")
+    for command in (listing, show):
+        # Its default must not undo an option that was given before the action.
+        command.add_argument("--json", default=argparse.SUPPRESS, **as_json)  # type: ignore[arg-type]
+    parser.set_defaults(action="list")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List or show; showing an account without events is an error."""
+    with Database.for_service(load_settings()).connect() as connection:
+        if arguments.action == "show":
+            return _show(connection, AccountId(arguments.account), as_json=arguments.json)
+        return _list(connection, as_json=arguments.json)
+
+
+def _list(connection: psycopg.Connection, *, as_json: bool) -> int:
+    table = Table(title="Accounts, money in minor units")
+    for name in ("account", "status", "currency"):
+        table.add_column(name, no_wrap=True)
+    for name in ("limit", "posted", "pending", "available", "version"):
+        table.add_column(name, justify="right", no_wrap=True)
+    position = 0
+    for page in _pages(connection):
+        position = page.as_of_position
+        for item in page.items:
+            money = {name: getattr(item, name) for name in _MONEY}
+            if as_json:
+                _write_json(
+                    {
+                        "account_id": item.account_id,
+                        "opened": item.opened,
+                        "status": item.status,
+                        "currency": item.currency,
+                        **money,
+                        "account_version": item.account_version,
+                        "opened_at": item.opened_at,
+                        "updated_at": item.updated_at,
+                    }
+                )
+            else:
+                table.add_row(
+                    item.account_id,
+                    item.status or "not opened",
+                    item.currency or "",
+                    *(str(money[name]) for name in _MONEY),
+                    str(item.account_version),
+                )
+    if not as_json:
+        print_table(table)
+    sys.stderr.write(f"as of log position {position}\n")
+    return 0
+
+
+def _pages(connection: psycopg.Connection) -> Iterator[DirectoryPage]:
+    page = list_accounts(connection, limit=_PAGE_ACCOUNTS)
+    yield page
+    while page.more:
+        page = list_accounts(connection, limit=_PAGE_ACCOUNTS, after=page.items[-1].account_id)
+        yield page
+
+
+def _show(connection: psycopg.Connection, account_id: AccountId, *, as_json: bool) -> int:
+    workspace = Workspace()
+    stream = account_stream(account_id)
+    BatchStore(connection).read(workspace, [stream], {})
+    account = workspace.accounts.get(stream)
+    if account is None:
+        raise UnknownAccountError(account_id)
+    if as_json:
+        _write_json(_shown(account))
+        return 0
+    table = Table(title=f"Account {account_id}, money in minor units", show_header=False)
+    for name, value in _shown(account).items():
+        table.add_row(name, "\n".join(value) if isinstance(value, list) else str(value))
+    print_table(table)
+    return 0
+
+
+def _shown(account: Account) -> dict[str, Any]:
+    balance = account.balance
+    return {
+        "account_id": account.account_id,
+        "opened": account.opened,
+        "status": "active" if account.opened else None,
+        "currency": account.currency,
+        **{name: getattr(balance, name) for name in _MONEY},
+        "limit_version": account.limit_version,
+        "account_version": account.version,
+        "waiting": [business_key(message) for message in account.waiting.values()],
+    }
+
+
+def _write_json(value: dict[str, Any]) -> None:
+    line = orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+    sys.stdout.write(line.decode())

@@ -1,0 +1,86 @@
+"""`txplatform rebuild`: make read models and snapshots again from the log."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from txplatform.cli.progress import progress
+from txplatform.database import Database
+from txplatform.eventstore.log import count_events
+from txplatform.projections import PROJECTIONS
+from txplatform.projections.rebuild import rebuild
+from txplatform.projections.snapshots import retake_snapshots
+from txplatform.settings import load_settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from txplatform.projections.rebuild import Rebuilt
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "names",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        choices=[*(projection.name for projection in PROJECTIONS), []],
+        help="a read model: " + ", ".join(projection.name for projection in PROJECTIONS),
+    )
+    what.add_argument("--all", action="store_true", help="all read models, and the snapshots")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Rebuild, print the numbers before and after, and exit 1 where they are not the same."""
+    settings = load_settings()
+    owner = Database.for_owner(settings)
+    with owner.connect() as connection:
+        events = count_events(connection)
+    same = True
+    for projection in PROJECTIONS:
+        if arguments.all or projection.name in arguments.names:
+            with progress(f"rebuild {projection.name}", events) as advance:
+                rebuilt = rebuild(owner, projection, advance)
+            same = same and rebuilt.same
+            sys.stdout.write(_as_json(rebuilt) if arguments.json else _for_people(rebuilt))
+            sys.stdout.flush()
+    if arguments.all:
+        with progress("retake snapshots", events) as advance:
+            taken = retake_snapshots(owner, settings.snapshot_every_events, advance)
+        sys.stdout.write(
+            json.dumps({"snapshots": taken}) + "\n"
+            if arguments.json
+            else f"snapshots: {taken} taken\n"
+        )
+    return 0 if same else 1
+
+
+def _as_json(rebuilt: Rebuilt) -> str:
+    return (
+        json.dumps(
+            {
+                "name": rebuilt.name,
+                "same": rebuilt.same,
+                "compared_at": rebuilt.compared_at,
+                "before": rebuilt.before,
+                "after": rebuilt.after,
+                "position": rebuilt.position,
+            }
+        )
+        + "\n"
+    )
+
+
+def _for_people(rebuilt: Rebuilt) -> str:
+    lines = [f"{rebuilt.name}: rebuilt up to log position {rebuilt.position}"]
+    verdict = "the same as" if rebuilt.same else "NOT the same as"
+    lines.append(f"  at log position {rebuilt.compared_at} {verdict} before:")
+    for name, before in rebuilt.before.items():
+        after = rebuilt.after[name]
+        lines.append(f"    {name:<14}{before}" + ("" if after == before else f" -> {after}"))
+    return "\n".join(lines) + "\n"

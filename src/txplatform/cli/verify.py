@@ -1,0 +1,68 @@
+"""`txplatform verify`: replay every account and compare with everything derived from it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from txplatform.audit.verify import verify
+from txplatform.cli.progress import progress
+from txplatform.database import Database
+from txplatform.eventstore.log import count_events
+from txplatform.settings import load_settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from txplatform.audit.verify import Verification
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify, print the result, and exit 1 where something differs."""
+    database = Database.for_service(load_settings())
+    with database.connect() as connection:
+        events = count_events(connection)
+    with progress("verify", events) as advance:
+        result = verify(database, advance)
+    if arguments.json:
+        sys.stdout.write(json.dumps(_as_json(result), default=str) + "\n")
+    else:
+        sys.stdout.write(_for_people(result))
+    return 0 if result.passed else 1
+
+
+def _as_json(result: Verification) -> dict[str, object]:
+    return {
+        "passed": result.passed,
+        "log_position": result.log_position,
+        "accounts": result.accounts,
+        "events": result.events,
+        "compared": result.compared,
+        "seconds": round(result.seconds, 3),
+        "differences": result.differences.count,
+        "first_differences": [asdict(each) for each in result.differences.kept],
+    }
+
+
+def _for_people(result: Verification) -> str:
+    seconds = max(result.seconds, 0.001)
+    lines = [
+        f"replayed {result.accounts} accounts, {result.events} events up to log position"
+        f" {result.log_position} in {seconds:.1f} s"
+        f" ({result.accounts / seconds:.0f} accounts/s, {result.events / seconds:.0f} events/s)",
+        "compared " + ", ".join(f"{count} {name}" for name, count in result.compared.items()),
+    ]
+    if result.passed:
+        lines.append("everything is as the log says")
+    else:
+        kept = result.differences.kept
+        lines.append(f"{result.differences.count} differences; the first {len(kept)}:")
+        lines += [f"  {each}" for each in kept]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,309 @@
+"""Consumers whose database, broker or process fails: nothing lost, nothing doubled (I2, I3, I8)."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from harness.inbound import (
+    OPENED,
+    RETURNED,
+    SUBMITTED,
+    Sender,
+    consuming,
+    execute,
+    ledger,
+    opened,
+    payment,
+    posted,
+    returned,
+    settings_for,
+    wait_for_messages,
+)
+from harness.kafka import recreate_topics
+from harness.ports import free_port
+from harness.processes import Command
+from harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.kafka import Broker
+    from harness.postgres import PostgresServer, TestDatabase
+    from txplatform.consumers.runner import InboundConsumer
+
+ACCOUNTS = [f"acc-{n}" for n in range(20)]
+PAYMENTS = 100
+"""For each account; every tenth is returned."""
+
+MESSAGES = len(ACCOUNTS) * (1 + PAYMENTS + PAYMENTS // 10)
+OWED = -sum(n for n in range(PAYMENTS) if n % 10) - PAYMENTS
+"""What each account owes in the end: payment n is of n + 1 and every tenth one comes back."""
+
+
+def send_load(bootstrap: str) -> None:
+    """All messages of all accounts, the returns and some openings before what they need."""
+    sender = Sender(bootstrap)
+    for number in range(PAYMENTS):
+        for account_id in ACCOUNTS:
+            if number == PAYMENTS // 2:
+                sender.send(OPENED, opened(account_id))
+            if number % 10 == 0:
+                sender.send(RETURNED, returned(f"p-{number}", account_id, number + 1))
+            sender.send(SUBMITTED, payment(f"p-{number}", account_id, number + 1))
+    sender.flush()
+
+
+def check_all_applied_once(database: TestDatabase) -> None:
+    """Each message has one row, and each account the money that follows from them."""
+    assert execute(database, "SELECT count(*) FROM inbound_messages") == [(MESSAGES,)]
+    expected = -sum(n + 1 for n in range(PAYMENTS) if n % 10)
+    assert {posted(database, account_id) for account_id in ACCOUNTS} == {expected}
+    assert ledger(database, status="parked") == []
+
+
+def end_sessions(database: TestDatabase) -> None:
+    """End the service's sessions, as a failover would."""
+    execute(
+        database,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = %s AND usename <> current_user",
+        database.name,
+    )
+
+
+def lags(consumer: InboundConsumer) -> int:
+    """All lags together."""
+    return sum(consumer.health().facts.get("lag", {}).values())
+
+
+def consumer_env(database: TestDatabase, bootstrap: str, group: str, **more: str) -> dict[str, str]:
+    """The environment of a `txplatform consume`."""
+    return {
+        "TXPLATFORM_DATABASE_URL": database.service_url,
+        "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "TXPLATFORM_KAFKA_GROUP_ID": group,
+        "TXPLATFORM_CONSUMER_BATCH_MESSAGES": "20",
+        **more,
+    }
+
+
+def readiness(port: int) -> tuple[int, Mapping[str, object]]:
+    """What `/readyz` answers; 0 where nobody answers yet."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+    except OSError:
+        return 0, {}
+
+
+def test_a_database_session_that_is_ended_costs_nothing(
+    database: TestDatabase, topics: str
+) -> None:
+    """Again and again in mid-stream; it goes on from the stored position without a hand."""
+    send_load(topics)
+    with consuming(settings_for(database, topics, consumer_batch_messages=20)) as consumer:
+        for part in range(1, 5):
+            wait_for_messages(database, part * MESSAGES // 5)
+            end_sessions(database)
+        wait_for_messages(database, MESSAGES, timeout_s=60)
+        wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
+    check_all_applied_once(database)
+
+
+def test_a_database_that_is_killed_and_comes_back(
+    own_postgres: PostgresServer, topics: str
+) -> None:
+    """Not ready while it is away, and back without a hand."""
+    database = own_postgres.new_database()
+    send_load(topics)
+    with consuming(settings_for(database, topics, consumer_batch_messages=20)) as consumer:
+        wait_for_messages(database, MESSAGES // 4)
+        own_postgres.kill()
+        wait_until(lambda: not consumer.health().ready, message="the consumer to notice")
+        own_postgres.start()
+        wait_for_messages(database, MESSAGES, timeout_s=60)
+        wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
+    check_all_applied_once(database)
+
+
+def test_two_consumers_and_a_rebalance_in_mid_stream(database: TestDatabase, topics: str) -> None:
+    """Partitions change hands while messages flow."""
+    settings = settings_for(database, topics, consumer_batch_messages=20)
+    send_load(topics)
+    with consuming(settings):
+        wait_for_messages(database, MESSAGES // 4)
+        with consuming(settings) as second:
+            wait_until(
+                lambda: second.health().facts.get("partitions"),
+                message="the second consumer to get partitions",
+            )
+        wait_for_messages(database, MESSAGES, timeout_s=60)
+    check_all_applied_once(database)
+
+
+def test_a_consumer_that_is_killed_in_mid_stream(database: TestDatabase, topics: str) -> None:
+    """Kill -9, and the next one goes on from the stored position."""
+    env = consumer_env(database, topics, f"killed-{database.name}")
+    send_load(topics)
+    for part in range(1, 4):
+        with Command("consume", env=env) as command:
+            wait_for_messages(database, part * MESSAGES // 4)
+            command.kill()
+    with Command("consume", env=env) as command:
+        wait_for_messages(database, MESSAGES, timeout_s=60)
+        assert command.stop() == 0
+    check_all_applied_once(database)
+
+
+def test_a_consumer_that_is_frozen_with_the_logs_lock_holds_nobody_up_for_long(
+    database: TestDatabase, topics: str
+) -> None:
+    """The database ends its transaction; another consumer and the API's appends go on."""
+    env = consumer_env(
+        database,
+        topics,
+        f"frozen-{database.name}",
+        TXPLATFORM_DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_S="1",
+        TXPLATFORM_CONSUMER_BATCH_MESSAGES="5",
+    )
+    send_load(topics)
+    holds_lock = (
+        "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE l.locktype = 'advisory' AND l.objid = 1954049127 AND l.granted"
+        " AND a.datname = %s AND a.state = 'idle in transaction'"
+    )
+    with Command("consume", env=env) as frozen:
+        wait_for_messages(database, MESSAGES // 10)
+
+        def frozen_with_the_lock() -> bool:
+            frozen.freeze()
+            if execute(database, holds_lock, database.name) == [(1,)]:
+                return True
+            frozen.thaw()
+            return False
+
+        wait_until(frozen_with_the_lock, message="a freeze at a bad moment")
+        with psycopg.connect(database.owner_url) as connection:
+            connection.execute("SET lock_timeout = '4s'")
+            connection.execute("SELECT pg_advisory_xact_lock(1954049127)")
+        with Command("consume", env=env) as other:
+            wait_for_messages(database, MESSAGES // 2, timeout_s=60)
+            frozen.thaw()
+            wait_for_messages(database, MESSAGES, timeout_s=60)
+            assert other.stop() == 0
+        assert frozen.stop() == 0
+    check_all_applied_once(database)
+
+
+def test_a_broker_that_is_away_is_waited_for(own_kafka: Broker, database: TestDatabase) -> None:
+    """Not ready meanwhile, and a stop is not held up."""
+    port = free_port()
+    env = consumer_env(database, own_kafka.bootstrap, "waiting", TXPLATFORM_HEALTH_PORT=str(port))
+    with Command("consume", env=env) as command:
+        wait_until(lambda: readiness(port)[0] == 200, message="the consumer to be ready")
+        own_kafka.stop()
+        wait_until(lambda: readiness(port)[0] == 503, message="the consumer to notice")
+        own_kafka.start()
+        send_load(own_kafka.bootstrap)
+        wait_for_messages(database, MESSAGES, timeout_s=60)
+        wait_until(lambda: readiness(port)[0] == 200, message="the consumer to be ready again")
+        own_kafka.stop()
+        wait_until(lambda: readiness(port)[0] == 503, message="the consumer to notice again")
+        assert command.stop() == 0
+    check_all_applied_once(database)
+
+
+def test_missing_topics_are_named_and_waited_for(own_kafka: Broker, database: TestDatabase) -> None:
+    """The others are read meanwhile."""
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+
+    AdminClient({"bootstrap.servers": own_kafka.bootstrap}).delete_topics([OPENED])[OPENED].result(
+        30
+    )
+    with consuming(settings_for(database, own_kafka.bootstrap)) as consumer:
+        wait_until(
+            lambda: f"topic {OPENED} does not exist" in consumer.health().detail,
+            message="the missing topic to be named",
+        )
+        assert not consumer.health().ready
+        recreate_topics(own_kafka.bootstrap, [OPENED])
+        sender = Sender(own_kafka.bootstrap)
+        sender.send(OPENED, opened("acc-1"))
+        sender.flush()
+        wait_for_messages(database, 1, timeout_s=60)
+        wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
+
+
+def test_a_recreated_topic_is_told_and_not_skipped(
+    own_kafka: Broker, database: TestDatabase
+) -> None:
+    """Whether its consumer runs or not; the rest is read on; a reset reads it from its beginning."""
+    bootstrap = own_kafka.bootstrap
+    settings = settings_for(database, bootstrap)
+    sender = Sender(bootstrap)
+    for number in range(20):
+        sender.send(OPENED, opened(f"acc-{number}"))
+    sender.flush()
+    with consuming(settings):
+        wait_for_messages(database, 20)
+    recreate_topics(bootstrap, [OPENED])
+    sender = Sender(bootstrap)
+    for number in range(100, 200):
+        sender.send(OPENED, opened(f"acc-{number}"))
+    sender.send(SUBMITTED, payment("p-1", "acc-1", 5))
+    sender.flush()
+    with consuming(settings) as consumer:
+        wait_until(
+            lambda: "was recreated" in consumer.health().detail, message="the topic to be told"
+        )
+        assert not consumer.health().ready
+        assert f"txplatform inbound reset {OPENED}" in consumer.health().detail
+        wait_for_messages(database, 21)
+        execute(database, "DELETE FROM inbound_positions WHERE topic = %s", OPENED)
+        wait_for_messages(database, 121, timeout_s=60)
+        wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
+        recreate_topics(bootstrap, [OPENED])
+        wait_until(
+            lambda: "was recreated" in consumer.health().detail,
+            timeout_s=60,
+            message="the topic to be told while it is read",
+        )
+
+
+def test_messages_that_were_deleted_unread_are_told(
+    own_kafka: Broker, database: TestDatabase
+) -> None:
+    """Retention that took messages before they were read is loss, and somebody has to know."""
+    from confluent_kafka import TopicPartition  # noqa: PLC0415
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+
+    bootstrap = own_kafka.bootstrap
+    settings = settings_for(database, bootstrap)
+    sender = Sender(bootstrap)
+    sender.send(OPENED, opened("acc-1"))
+    sender.flush()
+    with consuming(settings):
+        wait_for_messages(database, 1)
+    ((partition,),) = execute(
+        database, "SELECT partition FROM inbound_positions WHERE next_offset = 1"
+    )
+    sender.send(OPENED, opened("acc-1"))
+    sender.send(OPENED, opened("acc-1"))
+    sender.flush()
+    deletions = AdminClient({"bootstrap.servers": bootstrap}).delete_records(
+        [TopicPartition(OPENED, partition, 2)]
+    )
+    for deletion in deletions.values():
+        deletion.result(30)
+    with consuming(settings) as consumer:
+        wait_until(
+            lambda: "were deleted unread" in consumer.health().detail, message="the loss to be told"
+        )

@@ -1,0 +1,197 @@
+"""`txplatform inbound`: what a person sees of parked messages and does with them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.inbound import (
+    OPENED,
+    SUBMITTED,
+    Sender,
+    consuming,
+    execute,
+    ledger,
+    opened,
+    payment,
+    posted,
+    settings_for,
+    wait_for_messages,
+)
+from harness.processes import run_command
+from harness.waiting import wait_until
+from txplatform.consumers.ledger import list_messages, message_that_waited, parked_after
+from txplatform.consumers.reading import Received
+from txplatform.database import Database
+
+if TYPE_CHECKING:
+    from harness.postgres import TestDatabase
+
+
+@pytest.fixture
+def parked(database: TestDatabase, topics: str) -> tuple[int, int]:
+    """Two parked messages: a payment in another currency, and bytes that are no message."""
+    sender = Sender(topics)
+    with consuming(settings_for(database, topics)):
+        sender.send(OPENED, opened("acc-1"))
+        sender.flush()
+        wait_for_messages(database, 1)
+        sender.send(SUBMITTED, payment("p-1", "acc-1", 10, currency="EUR"))
+        sender.flush()
+        wait_for_messages(database, 2)
+        sender.send_raw(
+            SUBMITTED, b"acc-1", b"\x00\x1b[31mrubbish\xff", [("h", None), ("h", b"\xff")]
+        )
+        sender.flush()
+        wait_for_messages(database, 3)
+    _, wrong_currency, rubbish = ledger(database)
+    return wrong_currency.id, rubbish.id
+
+
+def inbound(env: dict[str, str], *words: str) -> tuple[int, Any]:
+    """Run `txplatform inbound … --json`; gives the exit code and what it printed."""
+    code, out, err = run_command("inbound", *words, "--json", env=env)
+    return code, json.loads(out) if out else err
+
+
+def test_list_names_the_parked_messages_and_why(
+    parked: tuple[int, int], service_env: dict[str, str]
+) -> None:
+    """The newest first; others with --status."""
+    code, messages = inbound(service_env, "list")
+    assert code == 0
+    assert [(each["id"], each["reason"]) for each in messages] == [
+        (parked[1], "not_json"),
+        (parked[0], "currency_mismatch"),
+    ]
+    assert len(inbound(service_env, "list", "--status", "all")[1]) == 3
+    assert [each["id"] for each in inbound(service_env, "list", "--account", "acc-1")[1]] == [
+        parked[0]
+    ]
+    assert inbound(service_env, "list", "--topic", OPENED)[1] == []
+    assert [each["id"] for each in inbound(service_env, "list", "--limit", "1")[1]] == [parked[1]]
+    assert [each["id"] for each in inbound(service_env, "list", "--before", str(parked[1]))[1]] == [
+        parked[0]
+    ]
+
+
+def test_list_for_people_lets_no_control_character_through(
+    parked: tuple[int, int], service_env: dict[str, str]
+) -> None:
+    """Contents from outside must not act on a terminal."""
+    for words in (("list",), ("show", str(parked[1]))):
+        _, out, _ = run_command("inbound", *words, env=service_env)
+        assert str(parked[1]) in out
+        assert "\x1b" not in out
+
+
+def test_show_gives_the_message_as_it_came(
+    parked: tuple[int, int], service_env: dict[str, str]
+) -> None:
+    """Key, headers and body, as text where they are."""
+    code, message = inbound(service_env, "show", str(parked[0]))
+    assert code == 0
+    assert message["key"] == "acc-1"
+    assert json.loads(message["body"])["payment_id"] == "p-1"
+    _, rubbish = inbound(service_env, "show", str(parked[1]))
+    assert rubbish["headers"] == [["h", None], ["h", "base64:/w=="]]
+
+
+def test_retry_of_a_message_that_is_refused_again_says_why_and_fails(
+    parked: tuple[int, int], service_env: dict[str, str]
+) -> None:
+    """It stays parked."""
+    code, verdicts = inbound(service_env, "retry", str(parked[0]), str(parked[1]))
+    assert code == 1
+    assert [each["reason"] for each in verdicts] == ["currency_mismatch", "not_json"]
+    assert len(inbound(service_env, "list")[1]) == 2
+
+
+def test_retry_applies_what_can_be_applied_now(
+    parked: tuple[int, int], service_env: dict[str, str], database: TestDatabase, topics: str
+) -> None:
+    """And a replay of it is a duplicate from then on."""
+    body = json.dumps(payment("p-9", "acc-1", 10)).encode()
+    execute(database, "UPDATE inbound_messages SET body = %s WHERE id = %s", body, parked[1])
+    code, verdicts = inbound(service_env, "retry", str(parked[1]))
+    assert (code, verdicts[0]["status"]) == (0, "applied")
+    assert posted(database, "acc-1") == -10
+    assert [each["id"] for each in inbound(service_env, "list")[1]] == [parked[0]]
+    code, message = inbound(service_env, "retry", str(parked[1]))
+    assert code == 1
+    assert "applied, not parked" in message
+    Sender(topics)
+
+
+def test_what_is_discarded_is_not_parked_again(
+    parked: tuple[int, int], service_env: dict[str, str], database: TestDatabase, topics: str
+) -> None:
+    """It is remembered by topic, key and content, and the reason is kept."""
+    code, _ = inbound(service_env, "discard", str(parked[0]), "--reason", "sent in error")
+    assert code == 0
+    sender = Sender(topics)
+    sender.send(SUBMITTED, payment("p-1", "acc-1", 10, currency="EUR"))
+    sender.flush()
+    with consuming(settings_for(database, topics)):
+        wait_for_messages(database, 4)
+    assert ledger(database)[-1].status.value == "discarded"
+    assert inbound(service_env, "show", str(parked[0]))[1]["resolution"] == "sent in error"
+    assert [each["id"] for each in inbound(service_env, "list")[1]] == [parked[1]]
+    code, message = inbound(service_env, "discard", str(parked[0]), "--reason", "again")
+    assert code == 1
+    assert "not parked" in message
+
+
+def test_reset_makes_a_running_consumer_begin_again(
+    parked: tuple[int, int], service_env: dict[str, str], database: TestDatabase, topics: str
+) -> None:
+    """Nothing is applied twice, and the ledger has each message once."""
+    assert parked
+    total = "SELECT sum(next_offset) FROM inbound_positions"
+    with consuming(settings_for(database, topics)) as consumer:
+        wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
+        code, result = inbound(service_env, "reset", SUBMITTED)
+        assert (code, result) == (0, {"reset": 4})
+        sender = Sender(topics)
+        for number in range(20):
+            account_id = f"other-{number}"
+            sender.send(SUBMITTED, payment("p", account_id))
+        sender.flush()
+        wait_for_messages(database, 23)
+        wait_until(lambda: execute(database, total) == [(23,)], message="all to be read again")
+    assert len(inbound(service_env, "positions")[1]) == 16
+
+
+def test_the_publisher_finds_what_was_parked_and_what_waited(
+    parked: tuple[int, int], database: TestDatabase, topics: str
+) -> None:
+    """In the order of their ids, with the bytes as they came, whatever a person did since."""
+    sender = Sender(topics)
+    sender.send(SUBMITTED, payment("w", "acc-2", 10))
+    sender.flush()
+    with consuming(settings_for(database, topics)):
+        wait_for_messages(database, 4)
+    execute(database, "UPDATE inbound_messages SET status = 'discarded'")
+    with Database(database.service_url).connect() as connection:
+        first, second = parked_after(connection, 0)
+        assert (first.summary.id, second.summary.id) == parked
+        assert second.received == Received(
+            cluster_id=second.summary.cluster_id,
+            topic=SUBMITTED,
+            topic_id=second.received.topic_id,
+            partition=second.summary.partition,
+            offset=second.summary.offset,
+            sent_at=second.summary.sent_at,
+            key=b"acc-1",
+            headers=(("h", None), ("h", b"\xff")),
+            body=b"\x00\x1b[31mrubbish\xff",
+        )
+        assert [each.summary.id for each in parked_after(connection, parked[0])] == [parked[1]]
+        waited = message_that_waited(connection, "acc-2", "payment:w")
+        assert waited is not None
+        assert waited.received.body is not None
+        assert json.loads(waited.received.body)["payment_id"] == "w"
+        assert message_that_waited(connection, "acc-1", "payment:w") is None
+        assert len(list_messages(connection, limit=1)) == 1
