@@ -8,6 +8,8 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import psycopg
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from harness.inbound import (
     OPENED,
@@ -28,21 +30,18 @@ from harness.kafka import recreate_topics
 from harness.ports import free_port
 from harness.processes import Command
 from harness.waiting import wait_until
+from txplatform.consumers.verdict import MessageStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.kafka import Broker
     from harness.postgres import PostgresServer, TestDatabase
-    from txplatform.consumers.runner import InboundConsumer
-
 ACCOUNTS = [f"acc-{n}" for n in range(20)]
 PAYMENTS = 100
 """For each account; every tenth is returned."""
 
 MESSAGES = len(ACCOUNTS) * (1 + PAYMENTS + PAYMENTS // 10)
-OWED = -sum(n for n in range(PAYMENTS) if n % 10) - PAYMENTS
-"""What each account owes in the end: payment n is of n + 1 and every tenth one comes back."""
 
 
 def send_load(bootstrap: str) -> None:
@@ -63,7 +62,7 @@ def check_all_applied_once(database: TestDatabase) -> None:
     assert execute(database, "SELECT count(*) FROM inbound_messages") == [(MESSAGES,)]
     expected = -sum(n + 1 for n in range(PAYMENTS) if n % 10)
     assert {posted(database, account_id) for account_id in ACCOUNTS} == {expected}
-    assert ledger(database, status="parked") == []
+    assert ledger(database, status=MessageStatus.PARKED) == []
 
 
 def end_sessions(database: TestDatabase) -> None:
@@ -74,11 +73,6 @@ def end_sessions(database: TestDatabase) -> None:
         " WHERE datname = %s AND usename <> current_user",
         database.name,
     )
-
-
-def lags(consumer: InboundConsumer) -> int:
-    """All lags together."""
-    return sum(consumer.health().facts.get("lag", {}).values())
 
 
 def consumer_env(database: TestDatabase, bootstrap: str, group: str, **more: str) -> dict[str, str]:
@@ -223,11 +217,8 @@ def test_a_broker_that_is_away_is_waited_for(own_kafka: Broker, database: TestDa
 
 def test_missing_topics_are_named_and_waited_for(own_kafka: Broker, database: TestDatabase) -> None:
     """The others are read meanwhile."""
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
-
-    AdminClient({"bootstrap.servers": own_kafka.bootstrap}).delete_topics([OPENED])[OPENED].result(
-        30
-    )
+    admin = AdminClient({"bootstrap.servers": own_kafka.bootstrap})
+    admin.delete_topics([OPENED])[OPENED].result(30)
     with consuming(settings_for(database, own_kafka.bootstrap)) as consumer:
         wait_until(
             lambda: f"topic {OPENED} does not exist" in consumer.health().detail,
@@ -245,7 +236,7 @@ def test_missing_topics_are_named_and_waited_for(own_kafka: Broker, database: Te
 def test_a_recreated_topic_is_told_and_not_skipped(
     own_kafka: Broker, database: TestDatabase
 ) -> None:
-    """Whether its consumer runs or not; the rest is read on; a reset reads it from its beginning."""
+    """Whether its consumer runs or not; the rest is read on; a reset begins it again."""
     bootstrap = own_kafka.bootstrap
     settings = settings_for(database, bootstrap)
     sender = Sender(bootstrap)
@@ -282,9 +273,6 @@ def test_messages_that_were_deleted_unread_are_told(
     own_kafka: Broker, database: TestDatabase
 ) -> None:
     """Retention that took messages before they were read is loss, and somebody has to know."""
-    from confluent_kafka import TopicPartition  # noqa: PLC0415
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
-
     bootstrap = own_kafka.bootstrap
     settings = settings_for(database, bootstrap)
     sender = Sender(bootstrap)
@@ -298,10 +286,8 @@ def test_messages_that_were_deleted_unread_are_told(
     sender.send(OPENED, opened("acc-1"))
     sender.send(OPENED, opened("acc-1"))
     sender.flush()
-    deletions = AdminClient({"bootstrap.servers": bootstrap}).delete_records(
-        [TopicPartition(OPENED, partition, 2)]
-    )
-    for deletion in deletions.values():
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for deletion in admin.delete_records([TopicPartition(OPENED, partition, 2)]).values():
         deletion.result(30)
     with consuming(settings) as consumer:
         wait_until(

@@ -19,7 +19,9 @@ from txplatform.settings import load_settings
 from txplatform.telemetry import configure_logging, logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.process import BaseProcess
+    from multiprocessing.synchronize import Event
 
     from txplatform.settings import Settings
 
@@ -35,15 +37,17 @@ class CannotListenError(TxPlatformError):
 class _Server(uvicorn.Server):
     """Says when it is ready, and tells endless answers that the process stops."""
 
-    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event, ready_line: str) -> None:
+    def __init__(
+        self, config: uvicorn.Config, stopping: asyncio.Event, on_ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._stopping = stopping
-        self._ready_line = ready_line
+        self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started and self._ready_line:
-            print(self._ready_line, file=sys.stderr, flush=True)  # noqa: T201
+        if self.started:
+            self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stopping.set()
@@ -58,10 +62,13 @@ def serve(settings: Settings) -> int:
     """
     listening = _listen(settings)
     port = listening.getsockname()[1]
-    ready_line = f"txplatform ready: http://{settings.api_host}:{port}"
+
+    def on_ready() -> None:
+        print(f"txplatform ready: http://{settings.api_host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
+
     if settings.api_processes == 1:
-        return _serve_one(listening, 0, ready_line)
-    return _supervise(listening, settings.api_processes, ready_line)
+        return _serve_one(listening, 0, on_ready)
+    return _supervise(listening, settings.api_processes, on_ready)
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -81,7 +88,7 @@ def _listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def _serve_one(listening: socket.socket, index: int, ready_line: str) -> int:
+def _serve_one(listening: socket.socket, index: int, on_ready: Callable[[], None]) -> int:
     settings = load_settings()
     configure_logging(settings)
     api = create_api(settings)
@@ -101,12 +108,15 @@ def _serve_one(listening: socket.socket, index: int, ready_line: str) -> int:
         timeout_graceful_shutdown=_SHUTDOWN_S,
         timeout_keep_alive=75,
     )
-    server = _Server(config, api.services.stopping, ready_line)
+    server = _Server(config, api.services.stopping, on_ready)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn stops in order and then raises the signal again: by now it has been obeyed.
+        signal.signal(signal_number, lambda *_: None)
     server.run(sockets=[listening])
     return 0 if server.started else 1
 
 
-def _supervise(listening: socket.socket, count: int, ready_line: str) -> int:
+def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None]) -> int:
     """Keep `count` processes running until told to stop."""
     context = multiprocessing.get_context("spawn")
     log = logger("supervisor")
@@ -114,13 +124,20 @@ def _supervise(listening: socket.socket, count: int, ready_line: str) -> int:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
 
+    ready = [context.Event() for _ in range(count)]
+
     def start(index: int) -> BaseProcess:
-        process = context.Process(target=_child, args=(listening, index), daemon=True)
+        process = context.Process(target=_child, args=(listening, index, ready[index]), daemon=True)
         process.start()
         return process
 
     processes = [start(index) for index in range(count)]
-    print(ready_line, file=sys.stderr, flush=True)  # noqa: T201
+    while not stop.is_set() and not all(each.wait(0.05) for each in ready):
+        if any(process.exitcode for process in processes):
+            log.error("an api process could not start")
+            stop.set()
+    if not stop.is_set():
+        on_ready()
     while not stop.wait(0.2):
         for index, process in enumerate(processes):
             if not process.is_alive():
@@ -134,5 +151,5 @@ def _supervise(listening: socket.socket, count: int, ready_line: str) -> int:
     return 0 if all(process.exitcode == 0 for process in processes) else 1
 
 
-def _child(listening: socket.socket, index: int) -> None:
-    sys.exit(_serve_one(listening, index, ""))
+def _child(listening: socket.socket, index: int, ready: Event) -> None:
+    sys.exit(_serve_one(listening, index, ready.set))

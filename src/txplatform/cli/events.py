@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def describe(event: AccountEvent) -> str:
+def describe(event: AccountEvent) -> str:  # noqa: PLR0911  # one for each kind of event
     """An event in a few words."""
     match event:
         case AccountOpened(opening=opening):

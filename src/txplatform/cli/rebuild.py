@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from typing import TYPE_CHECKING
 
 from txplatform.cli.progress import progress
 from txplatform.database import Database
-from txplatform.eventstore.log import count_events
+from txplatform.eventstore.streams import count_events
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.rebuild import rebuild
 from txplatform.projections.snapshots import retake_snapshots
 from txplatform.settings import load_settings
 
 if TYPE_CHECKING:
-    import argparse
-
     from txplatform.projections.rebuild import Rebuilt
+
+_NAMES = [projection.name for projection in PROJECTIONS]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="NAME",
-        choices=[*(projection.name for projection in PROJECTIONS), []],
-        help="a read model: " + ", ".join(projection.name for projection in PROJECTIONS),
+        type=_projection_name,
+        help="a read model: " + ", ".join(_NAMES),
     )
     what.add_argument("--all", action="store_true", help="all read models, and the snapshots")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -58,6 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
             else f"snapshots: {taken} taken\n"
         )
     return 0 if same else 1
+
+
+def _projection_name(word: str) -> str:
+    if word not in _NAMES:
+        raise argparse.ArgumentTypeError(f"{word!r} is not one of {', '.join(_NAMES)}")
+    return word
 
 
 def _as_json(rebuilt: Rebuilt) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from txplatform.audit.verify import verify
 from txplatform.cli.progress import progress
 from txplatform.database import Database
-from txplatform.eventstore.log import count_events
+from txplatform.eventstore.streams import count_events
 from txplatform.settings import load_settings
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ def _as_json(result: Verification) -> dict[str, object]:
 
 def _for_people(result: Verification) -> str:
     seconds = max(result.seconds, 0.001)
+    rates = f"{result.accounts / seconds:.0f} accounts/s, {result.events / seconds:.0f} events/s"
+    compared = ", ".join(f"{count} {name}" for name, count in result.compared.items())
     lines = [
-        f"replayed {result.accounts} accounts, {result.events} events up to log position"
-        f" {result.log_position} in {seconds:.1f} s"
-        f" ({result.accounts / seconds:.0f} accounts/s, {result.events / seconds:.0f} events/s)",
-        "compared " + ", ".join(f"{count} {name}" for name, count in result.compared.items()),
+        f"replayed {result.accounts} accounts, {result.events} events in {seconds:.1f} s ({rates})",
+        f"compared {compared}, up to log position {result.log_position}",
     ]
     if result.passed:
         lines.append("everything is as the log says")

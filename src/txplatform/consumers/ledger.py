@@ -45,7 +45,7 @@ LEFT JOIN LATERAL (
     ORDER BY e.topic = '{WaitingMessageRejected.TOPIC}' DESC
     LIMIT 1
 ) settled ON true
-"""  # noqa: S608  # constants of this package
+"""  # constants of this package
 """The event that settled a message that waited.
 
 Where its copy was rejected, another copy under the same business key may have been applied
@@ -190,7 +190,7 @@ def _stored(
     connection: psycopg.Connection[Any], where: str, values: tuple[object, ...]
 ) -> list[StoredMessage]:
     query = (
-        f"SELECT {_MESSAGE_COLUMNS}, settled.topic, settled.originator_version, settled.state,"  # noqa: S608  # constants of this module
+        f"SELECT {_MESSAGE_COLUMNS}, settled.topic, settled.originator_version, settled.state,"  # constants of this module
         f" {_CONTENT_COLUMNS} FROM inbound_messages m {_SETTLED_BY} {where}"
     )
     return [

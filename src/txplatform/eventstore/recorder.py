@@ -65,7 +65,7 @@ class StreamReader(PostgresAggregateRecorder):
     ) -> Sequence[StoredEvent]:
         order = "DESC" if desc else "ASC"
         query = (
-            "SELECT originator_id, originator_version, topic, state"  # noqa: S608  # constants
+            "SELECT originator_id, originator_version, topic, state"  # constants
             f" FROM {self.events_table_name}"
             " WHERE originator_id = %s"
             " AND (%s::text IS NULL OR topic = %s)"

@@ -42,7 +42,7 @@ class AccountSnapshot(CanSnapshotAggregate[str]):
         return topic == SNAPSHOT_TOPIC
 
     @classmethod
-    def take(cls, aggregate: Account) -> Self:
+    def take(cls, aggregate: Account) -> Self:  # type: ignore[override]  # we have one aggregate
         """The account as it is now."""
         return cls(
             originator_id=aggregate.id,

@@ -44,7 +44,7 @@ FROM known
 JOIN events e ON e.originator_id = known.originator_id
              AND e.originator_version > coalesce(known.snapshot_version, known.version)
 ORDER BY originator_id, originator_version
-"""  # noqa: S608  # the topic is a constant of this package
+"""  # the topic is a constant of this package
 """What is newer than the versions known, stream by stream, in order.
 
 Where nothing is known (version 0) the newest snapshot, if any, comes first.

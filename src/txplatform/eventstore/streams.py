@@ -47,3 +47,9 @@ def whole_streams(connection: psycopg.Connection) -> Iterator[tuple[str, Iterato
         cursor.itersize = _FETCH_ROWS
         cursor.execute(_READ_EVENTS, binary=True)
         yield from groupby((StoredRow(*row) for row in cursor), attrgetter("originator_id"))
+
+
+def count_events(connection: psycopg.Connection) -> int:
+    """How many events the log holds."""
+    row = connection.execute("SELECT count(*) FROM events").fetchone()
+    return row[0] if row else 0

@@ -286,13 +286,13 @@ def _transaction(row: DictRow) -> Transaction:
     limit, posted, pending = (
         row.pop(name) for name in ("credit_limit_after", "posted_after", "pending_after")
     )
+    available = None if limit is None else limit - posted - pending
+    balance = None if available is None else Balance(limit, posted, pending, available)
     return Transaction(
         **row,
         merchant=merchant,
         reasons=reasons,
-        balance=None
-        if limit is None
-        else Balance(limit, posted, pending, limit - posted - pending),
+        balance=balance,
         events=(
             TransactionEvent(decided, row["event_id"], row["account_version"], row["decided_at"]),
         ),

@@ -8,6 +8,7 @@ single messages, and after the first doubt the whole producer is thrown away.
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -67,6 +68,9 @@ class Delivery:
                 # The broker decides what is too large, not the client.
                 "message.max.bytes": 100_000_000,
                 "on_delivery": self._reported,
+                # Errors only: it warns at every start that the gapless guarantee is new.
+                "log_level": 3,
+                "logger": logging.getLogger("kafka.producer"),
             }
         )
 

@@ -46,7 +46,7 @@ SELECT ends.upto, s.position, s.originator_id, s.originator_version, s.state
 FROM (SELECT max(position) AS upto FROM stretch) AS ends
 LEFT JOIN stretch s ON s.topic = '{WaitingMessageRejected.TOPIC}'
 ORDER BY s.position
-"""  # noqa: S608  # the topic is a constant of this package
+"""  # the topic is a constant of this package
 
 _AS_IT_CAME = """
 SELECT topic, key, body, headers, partition, "offset", id

@@ -1,0 +1,244 @@
+"""The API as its callers see it: real processes, real requests."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from harness.api import balance, create_key, open_account, purchase, running_api
+from harness.processes import run_command
+from harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.api import RunningApi
+    from harness.postgres import PostgresServer
+
+
+@pytest.fixture
+def api(service_env: dict[str, str]) -> Iterator[RunningApi]:
+    """An API on an empty database."""
+    with running_api(service_env) as running:
+        yield running
+
+
+def test_a_purchase_is_decided_as_the_contract_shows(api: RunningApi) -> None:
+    """The example of contracts.md, field by field."""
+    open_account(api.client, "acc-1", 500_000)
+    answer = api.client.post(
+        "/v1/process-transaction",
+        json=purchase(
+            "tx-1001",
+            "acc-1",
+            1250,
+            original_amount=1150,
+            original_currency="EUR",
+            occurred_at="2026-11-20T10:15:00Z",
+        ),
+    )
+    assert answer.status_code == 200
+    body = answer.json()
+    assert len(body.pop("authorization_code")) == 6
+    assert body.pop("event_id")
+    assert body.pop("decided_at").endswith("Z")
+    assert body == {
+        "transaction_id": "tx-1001",
+        "account_id": "acc-1",
+        "decision": "approved",
+        "response_code": "00",
+        "reasons": [],
+        "amount": 1250,
+        "currency": "USD",
+        "balance": {"credit_limit": 500_000, "posted": 0, "pending": 1250, "available": 498_750},
+        "ruleset": "default@1",
+        "account_version": 2,
+    }
+
+
+def test_a_decline_is_an_answer_with_every_reason(api: RunningApi) -> None:
+    """200, field 39 of the first reason, no authorization code."""
+    open_account(api.client, "acc-1", 500_000)
+    body = api.client.post("/v1/process-transaction", json=purchase("t", "acc-1", 510_000)).json()
+    assert (body["decision"], body["response_code"], body["authorization_code"]) == (
+        "declined",
+        "51",
+        None,
+    )
+    (reason,) = body["reasons"]
+    assert reason.pop("message")
+    assert reason == {
+        "code": "insufficient_credit",
+        "response_code": "51",
+        "observed": 510_000,
+        "limit": 500_000,
+    }
+
+
+def test_an_unopened_account_is_declined_and_has_no_balance(api: RunningApi) -> None:
+    """Recorded, so that the answer stands."""
+    body = api.client.post("/v1/process-transaction", json=purchase("t", "nobody", 1)).json()
+    assert (body["response_code"], body["balance"]) == ("14", None)
+    answer = api.client.get("/v1/accounts/nobody/balance")
+    assert (answer.status_code, answer.json()["type"]) == (404, "account-not-found")
+
+
+def test_i4_the_same_request_gets_the_same_answer_from_another_process(
+    service_env: dict[str, str],
+) -> None:
+    """Byte for byte, also when it is written differently."""
+    with running_api(service_env) as first:
+        open_account(first.client, "acc-1", 1000)
+        answers = {}
+        for name, amount in (("ok", 900), ("no", 200)):
+            asked = purchase(name, "acc-1", amount, occurred_at="2026-11-20T10:15:00Z")
+            answers[name] = first.client.post("/v1/process-transaction", json=asked)
+            assert "Idempotency-Replayed" not in answers[name].headers
+    with running_api(service_env) as second:
+        for name, amount in (("ok", 900), ("no", 200)):
+            asked = purchase(
+                name,
+                "acc-1",
+                amount,
+                occurred_at="2026-11-20T11:15:00.000+01:00",
+                original_amount=None,
+            )
+            again = second.client.post(
+                "/v1/process-transaction",
+                content=json.dumps(asked, indent=4),
+                headers={"Content-Type": "application/json; charset=utf-8"},
+            )
+            assert again.headers["Idempotency-Replayed"] == "true"
+            assert again.content == answers[name].content
+
+
+def test_the_same_id_with_other_fields_is_a_conflict_that_changes_nothing(
+    api: RunningApi,
+) -> None:
+    """409, for purchases and for openings."""
+    open_account(api.client, "acc-1", 1000)
+    api.client.post("/v1/process-transaction", json=purchase("t", "acc-1", 10))
+    answer = api.client.post("/v1/process-transaction", json=purchase("t", "acc-1", 11))
+    assert (answer.status_code, answer.json()["type"]) == (409, "id-reused")
+    answer = api.client.post(
+        "/v1/accounts", json={"account_id": "acc-1", "currency": "EUR", "credit_limit": 1000}
+    )
+    assert answer.status_code == 409
+    assert balance(api.client, "acc-1")["account_version"] == 2
+
+
+def test_the_balance_has_its_version_as_etag(api: RunningApi) -> None:
+    """And is 304 until the version moves."""
+    open_account(api.client, "acc-1", 1000)
+    first = api.client.get("/v1/accounts/acc-1/balance")
+    seen = {"If-None-Match": first.headers["ETag"]}
+    assert api.client.get("/v1/accounts/acc-1/balance", headers=seen).status_code == 304
+    api.client.post("/v1/process-transaction", json=purchase("t", "acc-1", 10))
+    after = api.client.get("/v1/accounts/acc-1/balance", headers=seen)
+    assert (after.status_code, after.headers["ETag"]) == (200, '"2"')
+
+
+def test_events_come_by_pages_and_as_a_stream_that_resumes(api: RunningApi) -> None:
+    """The same events, each once, in the account's order."""
+    open_account(api.client, "acc-1", 1000)
+    for number in range(5):
+        api.client.post("/v1/process-transaction", json=purchase(f"t{number}", "acc-1", 1))
+    paged, cursor = [], ""
+    while page := api.client.get("/v1/events", params={"limit": 2, "after": cursor}).json():
+        if not page["events"]:
+            break
+        paged += page["events"]
+        cursor = page["next_cursor"]
+    assert [event["account_version"] for event in paged] == [1, 2, 3, 4, 5, 6]
+    own = api.client.get("/v1/accounts/acc-1/events", params={"after_version": 2}).json()
+    assert own["events"] == paged[2:]
+    headers = {"Last-Event-ID": paged[3]["cursor"]}
+    with api.client.stream("GET", "/v1/events/stream", headers=headers) as stream:
+        data = (line[6:] for line in stream.iter_lines() if line.startswith("data: "))
+        assert [json.loads(next(data)) for _ in range(2)] == paged[4:]
+        api.client.post("/v1/process-transaction", json=purchase("later", "acc-1", 1))
+        assert json.loads(next(data))["account_version"] == 7
+
+
+def test_an_open_stream_does_not_hold_the_shutdown_back(api: RunningApi) -> None:
+    """SIGTERM ends the process within ten seconds, in order."""
+    with api.client.stream("GET", "/v1/events/stream") as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == ": begin"
+        assert api.command.stop() == 0
+
+
+def test_a_key_needs_the_scope_and_is_refused_soon_after_it_is_revoked(api: RunningApi) -> None:
+    """401 without a key, 403 without the scope, 401 within five seconds of the revocation."""
+    open_account(api.client, "acc-1", 1000)
+    path = "/v1/accounts/acc-1/balance"
+    assert httpx.get(api.url + path).status_code == 401
+    reader = {"Authorization": f"Bearer {create_key(api.env, 'accounts:read')}"}
+    assert httpx.get(api.url + path, headers=reader).status_code == 200
+    asked = purchase("t", "acc-1", 1)
+    answer = httpx.post(api.url + "/v1/process-transaction", json=asked, headers=reader)
+    assert (answer.status_code, answer.json()["type"]) == (403, "forbidden")
+    _, out, _ = run_command("keys", "list", "--json", env=api.env)
+    (key_id,) = [key["id"] for key in json.loads(out) if key["scopes"] == ["accounts:read"]]
+    assert run_command("keys", "revoke", key_id, env=api.env)[0] == 0
+    wait_until(
+        lambda: httpx.get(api.url + path, headers=reader).status_code == 401,
+        timeout_s=5,
+        message="the revoked key to be refused",
+    )
+
+
+def test_an_expired_key_is_refused(api: RunningApi) -> None:
+    """As if it were unknown."""
+    words = ("--name", "old", "--scope", "accounts:read", "--expires", "2020-01-01", "--json")
+    _, out, _ = run_command("keys", "create", *words, env=api.env)
+    headers = {"Authorization": f"Bearer {json.loads(out)['key']}"}
+    assert httpx.get(api.url + "/v1/accounts/a/balance", headers=headers).status_code == 401
+
+
+def test_i8_the_api_is_not_ready_without_its_database_and_is_again_with_it(
+    own_postgres: PostgresServer,
+) -> None:
+    """503 problems meanwhile, nothing lost, no hand needed."""
+    database = own_postgres.new_database()
+    env = {"TXPLATFORM_DATABASE_URL": database.service_url, "TXPLATFORM_DECISION_TIMEOUT_S": "1"}
+    with running_api(env) as api:
+        open_account(api.client, "acc-1", 1000)
+        asked = purchase("before", "acc-1", 1)
+        before = api.client.post("/v1/process-transaction", json=asked)
+        own_postgres.kill()
+        refused = api.client.post("/v1/process-transaction", json=purchase("down", "acc-1", 2))
+        assert refused.status_code == 503
+        assert refused.json()["type"] in {"store-unavailable", "outcome-unknown"}
+        assert refused.headers["Retry-After"]
+        assert api.client.get("/readyz").status_code == 503
+        assert api.client.get("/livez").status_code == 200
+        own_postgres.start()
+        wait_until(lambda: api.client.get("/readyz").status_code == 200, message="readiness")
+        again = api.client.post("/v1/process-transaction", json=asked)
+        assert again.content == before.content
+        decided = api.client.post("/v1/process-transaction", json=purchase("down", "acc-1", 2))
+        assert decided.status_code == 200
+        assert balance(api.client, "acc-1")["pending"] == 3
+
+
+def test_a_trace_is_kept_from_the_request_to_the_event(api: RunningApi) -> None:
+    """The caller's traceparent is stored with the event and answered as correlation id."""
+    open_account(api.client, "acc-1", 1000)
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    answer = api.client.post(
+        "/v1/process-transaction", json=purchase("t", "acc-1", 1), headers={"traceparent": trace}
+    )
+    assert answer.headers["X-Correlation-Id"] == "0af7651916cd43dd8448eb211c80319c"
+    events = api.client.get("/v1/accounts/acc-1/events").json()["events"]
+    assert events[-1]["traceparent"] == trace
+
+
+def test_a_port_in_use_is_a_clear_error(api: RunningApi) -> None:
+    """Exit code 1, with what to do."""
+    code, _, err = run_command("api", env=api.env)
+    assert code == 1
+    assert "TXPLATFORM_API_PORT" in err

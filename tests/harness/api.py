@@ -1,0 +1,93 @@
+"""A running API as its callers see it: an address, keys, purchases to send."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psycopg
+
+from harness.ports import free_port
+from harness.processes import Command
+from txplatform.api import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ALL_SCOPES = ("transactions:write", "accounts:read", "accounts:write", "audit:read")
+
+
+@dataclass(frozen=True)
+class RunningApi:
+    """An API process and a key with every scope.
+
+    Attributes:
+        client: Sends the key with each request.
+        env: The settings it runs with.
+    """
+
+    url: str
+    key: str
+    client: httpx.Client
+    command: Command
+    env: Mapping[str, str]
+
+
+@contextmanager
+def running_api(service_env: Mapping[str, str], **settings: str) -> Iterator[RunningApi]:
+    """Start `txplatform api` on a free port; ended however the test ends."""
+    port = free_port()
+    env = {**service_env, "TXPLATFORM_API_PORT": str(port), **settings}
+    key = create_key(env, *ALL_SCOPES)
+    url = f"http://127.0.0.1:{port}"
+    with (
+        Command("api", env=env) as command,
+        httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30
+        ) as client,
+    ):
+        command.wait_ready()
+        yield RunningApi(url, key, client, command, env)
+
+
+def create_key(env: Mapping[str, str], *scopes: str) -> str:
+    """A new key with these scopes."""
+    with psycopg.connect(env["TXPLATFORM_DATABASE_URL"]) as connection:
+        _, key = keys.create_key(connection, name="test", scopes=map(keys.Scope, scopes))
+        return key
+
+
+def purchase(transaction_id: str, account_id: str, amount: int, **other: Any) -> dict[str, Any]:
+    """The body of a purchase at the bookshop, in USD."""
+    return {
+        "transaction_id": transaction_id,
+        "account_id": account_id,
+        "amount": amount,
+        "currency": "USD",
+        "merchant": {
+            "id": "m-17",
+            "name": "Corner Books",
+            "category_code": "5942",
+            "country": "USA",
+        },
+        **other,
+    }
+
+
+def open_account(client: httpx.Client, account_id: str, credit_limit: int) -> None:
+    """Open an account in USD."""
+    answer = client.post(
+        "/v1/accounts",
+        json={"account_id": account_id, "currency": "USD", "credit_limit": credit_limit},
+    )
+    assert answer.status_code in {200, 201}, answer.text
+
+
+def balance(client: httpx.Client, account_id: str) -> dict[str, Any]:
+    """The account's balance."""
+    answer = client.get(f"/v1/accounts/{account_id}/balance")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found

@@ -1,0 +1,92 @@
+"""Accounts with a history in the real log, made by the same commands that the product uses."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from txplatform.domain.account import Stamp
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.facts import LimitChange, Opening, Payment, PaymentReturn
+from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_stream
+from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.eventstore.batch import BatchStore, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import psycopg
+
+    from txplatform.domain.commands.outcome import Command
+
+SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
+BEGIN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+def opened(account_id: str, credit_limit: int = 100_000, currency: str = "USD") -> OpenAccount:
+    """The account is opened."""
+    return OpenAccount(Opening(AccountId(account_id), currency, credit_limit, BEGIN))
+
+
+def limit(account_id: str, version: int, credit_limit: int) -> ChangeLimit:
+    """The limit is changed."""
+    return ChangeLimit(LimitChange(AccountId(account_id), credit_limit, "USD", version, BEGIN))
+
+
+def purchase(account_id: str, transaction_id: str, amount: int, currency: str = "USD") -> Authorize:
+    """A purchase at the shop."""
+    return Authorize(
+        Purchase(TransactionId(transaction_id), AccountId(account_id), amount, currency, SHOP)
+    )
+
+
+def payment(account_id: str, payment_id: str, amount: int, currency: str = "USD") -> ReceivePayment:
+    """The cardholder pays."""
+    return ReceivePayment(
+        Payment(PaymentId(payment_id), AccountId(account_id), amount, currency, BEGIN)
+    )
+
+
+def payment_return(account_id: str, payment_id: str, amount: int) -> ReturnPayment:
+    """The bank takes a payment back."""
+    return ReturnPayment(
+        PaymentReturn(
+            PaymentId(payment_id), AccountId(account_id), amount, "USD", "insufficient", BEGIN
+        )
+    )
+
+
+def record(connection: psycopg.Connection, commands: Iterable[Command]) -> int:
+    """Decide these and append what they record in one commit; gives the number of events.
+
+    A command that is rejected records nothing, as in the product.
+    """
+    commands = list(commands)
+    store, workspace = BatchStore(connection), Workspace()
+    keys: dict[str, list[str]] = {}
+    for command in commands:
+        keys.setdefault(account_stream(command.account_id), []).extend(command.keys)
+    with connection.transaction():
+        store.read(workspace, keys, keys)
+        for command in commands:
+            number = next(_numbers)
+            stamp = Stamp(
+                BEGIN + timedelta(milliseconds=number),
+                lambda: f"event-{next(_numbers)}",
+                "00-0-0-00",
+            )
+            try:
+                workspace.decide(account_stream(command.account_id), command, stamp)
+            except CommandRejectedError:
+                continue
+        events = workspace.collect()
+        clashing = store.append(events)
+    assert not clashing
+    return len(events)

@@ -1,0 +1,100 @@
+"""`txplatform events` and `txplatform accounts`: what people and scripts see of an account."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from harness.histories import opened, payment, payment_return, purchase, record
+from harness.processes import run_command
+
+from txplatform.database import Database
+from txplatform.projections import PROJECTIONS
+from txplatform.projections.runner import project_batch
+
+if TYPE_CHECKING:
+    from harness.postgres import TestDatabase
+
+
+@pytest.fixture
+def env(database: TestDatabase, service_env: dict[str, str]) -> dict[str, str]:
+    """An account with a history; another that is not opened yet."""
+    with Database(database.service_url).connect() as connection:
+        record(connection, [payment("acc", "p1", 40), opened("acc", 100)])
+        record(connection, [purchase("acc", "t1", 130), purchase("acc", "t2", 11)])
+        record(connection, [payment_return("acc", "p2", 5)])
+        record(connection, [payment("early", "p1", 40)])
+        for projection in PROJECTIONS:
+            project_batch(connection, projection)
+    return service_env
+
+
+def test_events_as_json_has_the_state_after_each_event(env: dict[str, str]) -> None:
+    """One object a line, in the order of versions."""
+    code, out, err = run_command("events", "--account", "acc", "--json", env=env)
+    assert code == 0, err
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["account_version"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert [line["type"] for line in lines] == [
+        "payment-waiting",
+        "account-opened",
+        "payment-received",
+        "authorization-approved",
+        "authorization-declined",
+        "payment-return-waiting",
+    ]
+    states = [line["state"] for line in lines]
+    assert [state["posted"] for state in states] == [0, 0, -40, -40, -40, -40]
+    assert [state["pending"] for state in states] == [0, 0, 0, 130, 130, 130]
+    assert [state["available"] for state in states] == [0, 100, 140, 10, 10, 10]
+    assert [state["waiting"] for state in states] == [
+        ["payment:p1"],
+        ["payment:p1"],
+        [],
+        [],
+        [],
+        ["payment-return:p2"],
+    ]
+    assert lines[3]["facts"]["purchase"]["transaction_id"] == "t1"
+    assert lines[3]["decided_at"].endswith("Z")
+
+
+def test_events_for_people_is_a_table(env: dict[str, str]) -> None:
+    """With what happened in words."""
+    code, out, err = run_command("events", "--account", "acc", env=env)
+    assert code == 0, err
+    assert "approved 130 USD, t1" in out
+    assert "declined 11 USD, t2: insufficient_credit" in out
+
+
+@pytest.mark.parametrize("words", [("events", "--account", "nobody"), ("accounts", "show", "nobody")])
+def test_an_unknown_account_is_an_error(env: dict[str, str], words: tuple[str, ...]) -> None:
+    """Exit code 1, and what to do."""
+    code, out, err = run_command(*words, env=env)
+    assert (code, out) == (1, "")
+    assert "Account nobody is unknown." in err
+
+
+@pytest.mark.parametrize("words", [("--json",), ("list", "--json"), ("--json", "list")])
+def test_accounts_lists_every_account_of_the_directory(
+    env: dict[str, str], words: tuple[str, ...]
+) -> None:
+    """Also those that are not opened yet."""
+    code, out, err = run_command("accounts", *words, env=env)
+    assert code == 0, err
+    acc, early = map(json.loads, out.splitlines())
+    assert (acc["account_id"], acc["posted"], acc["available"]) == ("acc", -40, 10)
+    assert (early["opened"], early["status"], early["account_version"]) == (False, None, 1)
+    assert "as of log position" in err
+
+
+def test_accounts_show_reads_the_log_itself(env: dict[str, str]) -> None:
+    """So it is never stale, and tells what waits."""
+    code, out, err = run_command("accounts", "show", "acc", "--json", env=env)
+    assert code == 0, err
+    shown = json.loads(out)
+    assert (shown["available"], shown["account_version"]) == (10, 6)
+    assert shown["waiting"] == ["payment-return:p2"]
+    assert "payment-return:p2" in run_command("accounts", "show", "acc", env=env)[1]
+    assert "not opened" in run_command("accounts", env=env)[1]

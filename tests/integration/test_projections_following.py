@@ -1,0 +1,232 @@
+"""Read models follow the log: their rows, their positions, several projectors, faults."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from harness.histories import limit, opened, payment, payment_return, purchase, record
+from harness.waiting import wait_until
+from txplatform.database import Database
+from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.eventstore.log import last_position
+from txplatform.projections import PROJECTIONS
+from txplatform.projections.cursors import InvalidCursorError
+from txplatform.projections.directory import get_account, list_accounts
+from txplatform.projections.positions import PositionError, move_position, read_positions
+from txplatform.projections.runner import Projector, project_batch
+from txplatform.projections.transactions import get_transaction, list_transactions
+from txplatform.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+    from harness.postgres import PostgresServer, TestDatabase
+
+ACCOUNT = AccountId("acc")
+
+
+@pytest.fixture
+def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """A connection of the service's role."""
+    with Database(database.service_url).connect() as connection:
+        yield connection
+
+
+@contextmanager
+def projecting(url: str) -> Iterator[Projector]:
+    """A projector at work; it has to stop when told to."""
+    settings = Settings(database_url=SecretStr(url))
+    projector = Projector(settings, Database(url), CollectorRegistry())
+    stop = threading.Event()
+    thread = threading.Thread(target=projector.run, args=(stop,))
+    thread.start()
+    try:
+        yield projector
+    finally:
+        stop.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def catch_up(connection: psycopg.Connection) -> None:
+    """Fold all there is."""
+    for projection in PROJECTIONS:
+        while project_batch(connection, projection, 3):
+            pass
+
+
+def test_a_page_is_newest_first_and_says_up_to_where_it_has_read(
+    service: psycopg.Connection,
+) -> None:
+    """What is not folded yet is not in the page, and the position says so."""
+    record(service, [opened("acc"), *(purchase("acc", f"t{n}", n) for n in range(1, 4))])
+    catch_up(service)
+    folded = last_position(service)
+    record(service, [purchase("acc", "t4", 4)])
+    page = list_transactions(service, ACCOUNT, limit=10)
+    assert [item.transaction_id for item in page.items] == ["t3", "t2", "t1"]
+    assert page.next_cursor is None
+    assert page.as_of_position == folded < last_position(service)
+
+
+def test_pages_follow_each_other_without_gap_or_overlap_while_transactions_come_in(
+    service: psycopg.Connection,
+) -> None:
+    """A cursor names a version, so that newer transactions do not shift the pages."""
+    record(service, [opened("acc"), *(purchase("acc", f"t{n}", 1) for n in range(7))])
+    catch_up(service)
+    first = list_transactions(service, ACCOUNT, limit=3)
+    record(service, [purchase("acc", "later", 1)])
+    catch_up(service)
+    second = list_transactions(service, ACCOUNT, limit=3, cursor=first.next_cursor)
+    third = list_transactions(service, ACCOUNT, limit=3, cursor=second.next_cursor)
+    ids = [item.transaction_id for page in (first, second, third) for item in page.items]
+    assert ids == [f"t{n}" for n in reversed(range(7))]
+    assert third.next_cursor is None
+
+
+@pytest.mark.parametrize("cursor", ["", "!", "é", "MA", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk", "x" * 99])
+def test_a_cursor_that_no_page_gave_is_refused(service: psycopg.Connection, cursor: str) -> None:
+    """It is the caller's error, told with its reason."""
+    with pytest.raises(InvalidCursorError) as raised:
+        list_transactions(service, ACCOUNT, limit=3, cursor=cursor)
+    assert raised.value.reason
+
+
+def test_a_transaction_has_what_was_asked_and_what_was_decided(
+    service: psycopg.Connection,
+) -> None:
+    """A decline keeps its reasons and the money it was held against."""
+    record(service, [purchase("acc", "early", 5), opened("acc", 100), purchase("acc", "t", 101)])
+    catch_up(service)
+    early = get_transaction(service, ACCOUNT, TransactionId("early"))
+    declined = get_transaction(service, ACCOUNT, TransactionId("t"))
+    assert early is not None
+    assert declined is not None
+    assert (early.response_code, early.balance) == ("14", None)
+    assert declined.decision == "declined"
+    assert [(each.code, each.observed, each.limit) for each in declined.reasons] == [
+        ("insufficient_credit", 101, 100)
+    ]
+    assert declined.balance is not None
+    assert declined.balance.available == 100
+    assert [event.type for event in declined.events] == ["authorization-declined"]
+    assert get_transaction(service, ACCOUNT, TransactionId("unknown")) is None
+
+
+def test_the_directory_has_every_account_opened_or_not(service: psycopg.Connection) -> None:
+    """A payment that waits makes an account known, without money."""
+    record(service, [payment("early", "p1", 70)])
+    record(service, [opened("acc", 1000), purchase("acc", "t", 300), payment("acc", "p", 200)])
+    record(service, [payment_return("acc", "p", 200), limit("acc", 4, 900), limit("acc", 3, 1)])
+    catch_up(service)
+    page = list_accounts(service, limit=1)
+    assert [item.account_id for item in page.items] == ["acc"]
+    assert page.more
+    account = page.items[0]
+    assert (account.posted, account.pending, account.credit_limit) == (0, 300, 900)
+    assert (account.available, account.limit_version, account.account_version) == (600, 4, 6)
+    early = list_accounts(service, limit=5, after=account.account_id).items[0]
+    assert (early.opened, early.status, early.posted, early.available) == (False, None, 0, 0)
+    assert early.account_version == 1
+
+
+def test_positions_move_over_events_that_a_read_model_does_not_use(
+    service: psycopg.Connection,
+) -> None:
+    """So that as_of_position moves with the log."""
+    record(service, [opened("acc"), payment("acc", "p", 1)])
+    catch_up(service)
+    assert set(read_positions(service).values()) == {last_position(service)}
+
+
+def test_i1_two_projectors_at_once_fold_each_event_once(database: TestDatabase) -> None:
+    """Both run all the time; sums and rows come out as one would make them."""
+    with (
+        Database(database.service_url).connect() as connection,
+        projecting(database.service_url) as one,
+        projecting(database.service_url) as two,
+    ):
+        record(connection, [opened("acc", 10_000)])
+        for batch in range(50):
+            record(connection, [purchase("acc", f"t{batch}-{n}", 1) for n in range(20)])
+        wait_until(lambda: read_positions(connection)["directory"] == last_position(connection))
+        wait_until(lambda: read_positions(connection)["transactions"] == last_position(connection))
+        account = get_account(connection, ACCOUNT)
+        assert account is not None
+        assert (account.pending, account.account_version) == (1000, 1001)
+        row = connection.execute("SELECT count(*) FROM transactions").fetchone()
+        assert row == (1000,)
+        assert one.health().ready
+        assert two.health().ready
+
+
+def test_a_projector_stands_by_while_another_holds_the_position(database: TestDatabase) -> None:
+    """It neither waits on the lock nor fails; it goes on when the lock is free."""
+    with (
+        Database(database.service_url).connect() as holder,
+        Database(database.service_url).connect() as connection,
+        projecting(database.service_url) as projector,
+    ):
+        with holder.transaction():
+            holder.execute("SELECT FROM projection_positions FOR UPDATE")
+            record(connection, [opened("acc")])
+            wait_until(
+                lambda: projector.health().facts["directory"]["lag_positions"] > 0, timeout_s=4
+            )
+            assert projector.health().ready
+            assert get_account(connection, ACCOUNT) is None
+        wait_until(lambda: get_account(connection, ACCOUNT))
+
+
+def test_a_position_moved_behind_the_back_takes_the_rows_back(service: psycopg.Connection) -> None:
+    """Compare-and-set: the loser's transaction is rolled back."""
+    with pytest.raises(PositionError), service.transaction():
+        service.execute(
+            "INSERT INTO account_directory VALUES ('x', 1, NULL, NULL, 0, 0, 0, 0, NULL, now())"
+        )
+        move_position(service, "directory", before=7, after=8)
+    assert get_account(service, AccountId("x")) is None
+
+
+def test_i8_a_projector_recovers_from_a_database_that_was_away(
+    own_postgres: PostgresServer,
+) -> None:
+    """It is not ready meanwhile, and its lag returns to zero without a hand."""
+    url = own_postgres.new_database().service_url
+    with projecting(url) as projector:
+        wait_until(lambda: projector.health().ready)
+        own_postgres.kill()
+        wait_until(lambda: not projector.health().ready)
+        own_postgres.start()
+        with Database(url).connect() as connection:
+            record(connection, [opened("acc")])
+            wait_until(lambda: get_account(connection, ACCOUNT))
+        wait_until(lambda: projector.health().ready)
+
+
+def test_i8_a_read_model_that_cannot_go_on_is_not_ready_and_holds_up_no_other(
+    database: TestDatabase,
+) -> None:
+    """Its own table is broken; the directory follows. Mended, it goes on by itself."""
+    with (
+        psycopg.connect(database.owner_url, autocommit=True) as owner,
+        Database(database.service_url).connect() as connection,
+        projecting(database.service_url) as projector,
+    ):
+        owner.execute("ALTER TABLE transactions RENAME TO lost")
+        record(connection, [opened("acc"), purchase("acc", "t", 1)])
+        wait_until(lambda: (found := get_account(connection, ACCOUNT)) and found.pending == 1)
+        wait_until(lambda: not projector.health().ready)
+        assert "transactions" in projector.health().detail
+        owner.execute("ALTER TABLE lost RENAME TO transactions")
+        wait_until(lambda: projector.health().ready)
+        assert [i.transaction_id for i in list_transactions(connection, ACCOUNT, limit=2).items]

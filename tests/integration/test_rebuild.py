@@ -1,0 +1,279 @@
+"""Read models and snapshots are made again from the log beside the live ones, and swapped."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from harness.histories import limit, opened, payment, purchase, record
+from harness.processes import Command, run_command
+from harness.waiting import wait_until
+
+from txplatform.database import Database
+from txplatform.domain.ids import AccountId
+from txplatform.eventstore.accounts import Accounts
+from txplatform.eventstore.log import last_position
+from txplatform.projections import PROJECTIONS
+from txplatform.projections.directory import DIRECTORY
+from txplatform.projections.positions import read_positions
+from txplatform.projections.rebuild import RebuildError, rebuild
+from txplatform.projections.runner import project_batch
+from txplatform.projections.snapshots import retake_snapshots
+from txplatform.projections.transactions import TRANSACTIONS, list_transactions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.postgres import TestDatabase
+
+SHAPE = """
+SELECT relname, pg_get_indexdef(indexrelid) AS definition FROM pg_index
+JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = ANY (%(tables)s::regclass[])
+UNION ALL
+SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE conrelid = ANY (%(tables)s::regclass[])
+UNION ALL
+SELECT relname, coalesce(relacl::text, '') || coalesce(obj_description(oid, 'pg_class'), '')
+FROM pg_class WHERE oid = ANY (%(tables)s::regclass[])
+ORDER BY 1, 2
+"""
+
+
+@pytest.fixture
+def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """A connection of the service's role."""
+    with Database(database.service_url).connect() as connection:
+        yield connection
+
+
+def catch_up(connection: psycopg.Connection) -> None:
+    """Fold all there is."""
+    for projection in PROJECTIONS:
+        while project_batch(connection, projection):
+            pass
+
+
+def some_history(connection: psycopg.Connection, accounts: int = 5, purchases: int = 12) -> None:
+    """Accounts with purchases, approved and declined, a payment and a limit."""
+    for number in range(accounts):
+        name = f"acc-{number}"
+        record(connection, [payment(name, "early", 5), opened(name, 500)])
+        record(connection, [purchase(name, f"t{n}", 60) for n in range(purchases)])
+        record(connection, [limit(name, 1, 900), payment(name, "p", 100)])
+
+
+def shape(connection: psycopg.Connection) -> list[tuple[str, str]]:
+    """Indexes, constraints, grants and comments of the read models."""
+    tables = [projection.table for projection in PROJECTIONS]
+    return connection.execute(SHAPE, {"tables": tables}).fetchall()
+
+
+def contents(connection: psycopg.Connection) -> list[tuple[str, ...]]:
+    """Every row of every read model."""
+    return [
+        row
+        for projection in PROJECTIONS
+        for row in connection.execute(f"SELECT t::text FROM {projection.table} t ORDER BY 1")  # type: ignore[arg-type]
+    ]
+
+
+def test_i1_a_rebuild_gives_the_same_rows_in_a_table_of_the_same_shape_every_time(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Twice in a row, so that names left behind by the first would show."""
+    some_history(service)
+    catch_up(service)
+    before_rows, before_shape = contents(service), shape(service)
+    for _ in range(2):
+        for projection in PROJECTIONS:
+            rebuilt = rebuild(Database(database.owner_url), projection)
+            assert rebuilt.same
+            assert rebuilt.compared_at == rebuilt.position == last_position(service)
+        assert contents(service) == before_rows
+        assert shape(service) == before_shape
+    assert before_rows
+    some_history(service, accounts=7)  # the service may still write
+    catch_up(service)
+
+
+def test_a_rebuild_corrects_what_was_wrong_and_says_that_it_differed(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """That is what it is for."""
+    some_history(service, accounts=1)
+    catch_up(service)
+    right = contents(service)
+    service.execute("UPDATE account_directory SET posted = posted + 1")
+    rebuilt = rebuild(Database(database.owner_url), DIRECTORY)
+    assert not rebuilt.same
+    assert rebuilt.after["posted"] == rebuilt.before["posted"] - 1
+    assert contents(service) == right
+
+
+def test_a_rebuild_goes_to_the_end_of_the_log_though_the_live_one_lags(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """It is compared where the live one is, which may be the beginning."""
+    some_history(service)
+    rebuilt = rebuild(Database(database.owner_url), TRANSACTIONS)
+    assert rebuilt.same
+    assert rebuilt.compared_at == 0
+    assert rebuilt.position == last_position(service) == read_positions(service)["transactions"]
+    before = contents(service)
+    catch_up(service)
+    assert len(contents(service)) == len(before) + 5  # the directory's rows only
+
+
+def test_what_a_killed_rebuild_left_behind_does_not_stop_the_next(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """A half-filled table of the same name is dropped."""
+    some_history(service, accounts=1)
+    catch_up(service)
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute("CREATE TABLE transactions_next (LIKE transactions INCLUDING ALL)")
+        owner.execute("INSERT INTO transactions_next SELECT * FROM transactions")
+    assert rebuild(Database(database.owner_url), TRANSACTIONS).same
+    row = service.execute("SELECT to_regclass('transactions_next')").fetchone()
+    assert row == (None,)
+
+
+def test_two_rebuilds_of_one_read_model_do_not_meet(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """The second is refused while the first runs; another read model may be rebuilt."""
+    some_history(service, accounts=1)
+    refused = []
+
+    def meet(_: int) -> None:
+        with pytest.raises(RebuildError):
+            rebuild(Database(database.owner_url), TRANSACTIONS)
+        refused.append(rebuild(Database(database.owner_url), DIRECTORY).same)
+
+    rebuild(Database(database.owner_url), TRANSACTIONS, meet)
+    assert refused
+    assert all(refused)
+
+
+def test_reads_writes_and_the_projector_go_on_during_rebuilds(
+    database: TestDatabase, service: psycopg.Connection, service_env: dict[str, str]
+) -> None:
+    """No read fails or goes back in time, and nothing is lost or doubled at the swaps."""
+    some_history(service)
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            with Database(database.service_url).connect() as connection:
+                number = 0
+                while not stop.is_set():
+                    record(connection, [purchase("acc-0", f"more-{number}", 1)])
+                    number += 1
+        except BaseException as error:  # noqa: BLE001  # the test tells of it
+            failures.append(error)
+
+    def read() -> None:
+        try:
+            with Database(database.service_url).connect() as connection:
+                newest, position = 0, 0
+                while not stop.is_set():
+                    page = list_transactions(connection, AccountId("acc-0"), limit=5)
+                    if page.items:
+                        assert page.items[0].account_version >= newest
+                        newest = page.items[0].account_version
+                    assert page.as_of_position >= position
+                    position = page.as_of_position
+        except BaseException as error:  # noqa: BLE001  # the test tells of it
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for work in (write, read, read)]
+    with Command("project", env=service_env) as projector:
+        projector.wait_ready()
+        wait_until(lambda: list_transactions(service, AccountId("acc-0"), limit=1).items)
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            for projection in PROJECTIONS:
+                assert rebuild(Database(database.owner_url), projection).same
+        stop.set()
+        for thread in threads:
+            thread.join(10)
+        assert failures == []
+        end = last_position(service)
+        wait_until(lambda: set(read_positions(service).values()) == {end})
+        assert projector.stop() == 0
+    assert rebuild(Database(database.owner_url), TRANSACTIONS).same
+    assert rebuild(Database(database.owner_url), DIRECTORY).same
+
+
+def test_a_long_read_delays_the_swap_and_is_not_disturbed(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """The swap gives up its place in the queue and comes again."""
+    some_history(service, accounts=1)
+    done = threading.Event()
+    with service.transaction():
+        list_transactions(service, AccountId("acc-0"), limit=1)  # holds its lock until the end
+        thread = threading.Thread(
+            target=lambda: (rebuild(Database(database.owner_url), TRANSACTIONS), done.set())
+        )
+        thread.start()
+        with Database(database.service_url).connect() as other:
+            waiting = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
+            wait_until(lambda: other.execute(waiting).fetchone() == (1,), timeout_s=10)
+            wait_until(lambda: other.execute(waiting).fetchone() == (0,), timeout_s=10)
+            list_transactions(other, AccountId("acc-0"), limit=1)
+        assert not done.is_set()
+    thread.join(15)
+    assert done.is_set()
+
+
+def test_snapshots_are_taken_again_for_accounts_with_enough_events(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Old ones go, also those of accounts that the log does not know; states stay the same."""
+    some_history(service, accounts=2)
+    record(service, [opened("small")])
+    service.execute(
+        "INSERT INTO snapshots (originator_id, originator_version, topic, state)"
+        " VALUES ('account-ghost', 3, 'account@1', '{}'), ('account-small', 1, 'account@0', '{}')"
+    )
+    assert retake_snapshots(Database(database.owner_url), every=10) == 2
+    rows = service.execute("SELECT originator_id FROM snapshots ORDER BY 1").fetchall()
+    assert rows == [("account-acc-0",), ("account-acc-1",)]
+    accounts = Accounts(Database(database.service_url))
+    account = accounts.account(AccountId("acc-1"))
+    accounts.close()
+    assert (account.posted, account.credit_limit) == (-105, 900)
+
+
+def test_rebuild_all_prints_the_same_numbers_before_and_after(
+    service: psycopg.Connection, service_env: dict[str, str]
+) -> None:
+    """Exit code 0; a wrong number before makes it 1 once, and is gone after that."""
+    some_history(service)
+    catch_up(service)
+    env = {**service_env, "TXPLATFORM_SNAPSHOT_EVERY_EVENTS": "10"}
+    code, out, err = run_command("rebuild", "--all", "--json", env=env)
+    assert code == 0, err
+    transactions, directory, snapshots = map(json.loads, out.splitlines())
+    assert transactions["before"] == transactions["after"]
+    assert directory["after"]["accounts"] == 5
+    assert snapshots == {"snapshots": 5}
+    assert "rebuild directory: " in err
+    service.execute("UPDATE account_directory SET pending = 1 WHERE account_id = 'acc-1'")
+    code, out, _ = run_command("rebuild", "directory", env=env)
+    assert code == 1
+    assert "NOT the same" in out
+    assert run_command("rebuild", "directory", env=env)[0] == 0
+
+
+def test_rebuild_refuses_what_it_does_not_know(service_env: dict[str, str]) -> None:
+    """Wrong use is exit code 2."""
+    assert run_command("rebuild", env=service_env)[0] == 2
+    assert run_command("rebuild", "nonsense", env=service_env)[0] == 2
+    assert run_command("rebuild", "--all", "directory", env=service_env)[0] == 2

@@ -1,0 +1,302 @@
+"""Verification: everything derived is what replaying the log gives, and tampering shows."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from harness.histories import (
+    limit,
+    opened,
+    payment,
+    payment_return,
+    purchase,
+    record,
+)
+from harness.processes import run_command
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from txplatform.audit.verify import verify
+from txplatform.database import Database
+from txplatform.domain.ids import AccountId
+from txplatform.eventstore.accounts import Accounts
+from txplatform.eventstore.snapshot import AccountSnapshot, account_state
+from txplatform.projections import PROJECTIONS
+from txplatform.projections.directory import get_account
+from txplatform.projections.runner import project_batch
+from txplatform.projections.snapshots import retake_snapshots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.postgres import TestDatabase
+
+    from txplatform.domain.commands.outcome import Command
+
+
+@pytest.fixture
+def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """A connection of the service's role."""
+    with Database(database.service_url).connect() as connection:
+        yield connection
+
+
+@contextmanager
+def tampering(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """An owner who switches the log's protection off."""
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute("ALTER TABLE events DISABLE TRIGGER USER")
+        yield connection
+
+
+def catch_up(connection: psycopg.Connection, batch: int = 1000) -> None:
+    """Fold all there is."""
+    for projection in PROJECTIONS:
+        while project_batch(connection, projection, batch):
+            pass
+
+
+def differences(database: TestDatabase) -> list[tuple[str, int, str]]:
+    """Account, version and field of what differs."""
+    found = verify(Database(database.service_url)).differences
+    assert found.count >= len(found.kept)
+    return [(each.account_id, each.version, each.field) for each in found.kept]
+
+
+def three_accounts(database: TestDatabase, connection: psycopg.Connection) -> None:
+    """Accounts a, b and c with the same history of 8 events, projected and snapshotted."""
+    for name in ("a", "b", "c"):
+        record(connection, [payment(name, "early", 10)])
+        record(connection, [opened(name, 100)])  # versions 2 and 3: the payment is applied
+        record(connection, [purchase(name, "t1", 60), purchase(name, "t2", 60)])  # 4 and 5
+        record(connection, [limit(name, 1, 500), payment_return(name, "early", 10)])  # 6 and 7
+        record(connection, [purchase(name, "t3", 100)])  # 8
+    catch_up(connection)
+    retake_snapshots(Database(database.owner_url), every=2)
+
+
+def test_nothing_differs_in_an_untouched_database(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """And all of it was compared."""
+    three_accounts(database, service)
+    result = verify(Database(database.service_url))
+    assert result.passed, result.differences.kept
+    assert (result.accounts, result.events) == (3, 24)
+    assert result.compared == {"snapshot": 3, "transactions": 9, "directory": 3, "sums": 3}
+
+
+def test_an_empty_log_verifies(database: TestDatabase) -> None:
+    """There is nothing to differ."""
+    assert verify(Database(database.service_url)).passed
+
+
+def test_read_models_that_lag_are_held_against_the_log_at_their_own_position(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Lagging is no difference, a wrong row is, however far behind."""
+    three_accounts(database, service)
+    record(service, [purchase("b", "t4", 1), payment("b", "p", 3)])
+    record(service, [opened("d")])
+    assert differences(database) == []
+    service.execute("UPDATE account_directory SET pending = 0 WHERE account_id = 'b'")
+    assert [field for _, _, field in differences(database)] == ["directory.pending"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            "UPDATE account_directory SET posted = 1, currency = 'EUR' WHERE account_id = 'b'",
+            {("b", 8, "directory.posted"), ("b", 8, "directory.currency")},
+        ),
+        ("DELETE FROM account_directory WHERE account_id = 'b'", {("b", 8, "directory")}),
+        (
+            "INSERT INTO account_directory SELECT 'ghost', 1, NULL, NULL, 0, 0, 0, 0, NULL, now()",
+            {("ghost", 0, "directory")},
+        ),
+        (
+            "UPDATE transactions SET amount = 61 WHERE account_id = 'b' AND transaction_id = 't1'",
+            {("b", 4, "transactions.amount")},
+        ),
+        (
+            "DELETE FROM transactions WHERE account_id = 'b' AND transaction_id = 't2'",
+            {("b", 5, "transactions")},
+        ),
+        (
+            "UPDATE transactions SET account_version = 99"
+            " WHERE account_id = 'b' AND transaction_id = 't3'",
+            {("b", 8, "transactions"), ("b", 99, "transactions")},
+        ),
+        (
+            "UPDATE snapshots SET state = replace(convert_from(state, 'UTF8'),"
+            ' \'"pending":160\', \'"pending":0\')::bytea WHERE originator_id = \'account-b\'',
+            {("b", 8, "snapshot.pending")},
+        ),
+        (
+            "UPDATE snapshots SET state = 'no json' WHERE originator_id = 'account-b'",
+            {("b", 8, "snapshot.state")},
+        ),
+        (
+            "UPDATE snapshots SET originator_version = 9 WHERE originator_id = 'account-b'",
+            {("b", 9, "snapshot")},
+        ),
+        (
+            "UPDATE events SET event_key = 'authorization:t9'"
+            " WHERE originator_id = 'account-b' AND originator_version = 4",
+            {("b", 4, "event_key")},
+        ),
+        (
+            "DELETE FROM events WHERE originator_id = 'account-b' AND originator_version = 4",
+            {("b", 5, "version")},
+        ),
+        (
+            "DELETE FROM events WHERE originator_id = 'account-b' AND originator_version = 1",
+            {("b", 2, "version")},
+        ),
+        (
+            "UPDATE events SET state = 'no json'"
+            " WHERE originator_id = 'account-b' AND originator_version = 4",
+            {("b", 4, "state"), ("(all)", 0, "sums")},
+        ),
+        (
+            "UPDATE events SET topic = 'unheard-of'"
+            " WHERE originator_id = 'account-b' AND originator_version = 4",
+            {("b", 4, "state")},
+        ),
+        (
+            "UPDATE events SET originator_id = 'b' WHERE originator_id = 'account-b'",
+            {("b", 0, "originator_id")},
+        ),
+    ],
+)
+def test_i7_what_was_changed_is_named(
+    database: TestDatabase,
+    service: psycopg.Connection,
+    change: str,
+    expected: set[tuple[str, int, str]],
+) -> None:
+    """By account, version and field; the other accounts stay out of it."""
+    three_accounts(database, service)
+    with tampering(database) as owner:
+        owner.execute(change.encode())
+    found = set(differences(database))
+    assert expected <= found
+    assert {account for account, _, _ in found} == {account for account, _, _ in expected}
+
+
+def test_i7_an_amount_changed_in_the_log_shows_in_every_number_that_follows_from_it(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """The recorded balance of that very decision, the snapshot and both read models."""
+    three_accounts(database, service)
+    with tampering(database) as owner:
+        owner.execute(
+            "UPDATE events SET state = replace(convert_from(state, 'UTF8'), '\"amount\":60',"
+            " '\"amount\":50')::bytea WHERE originator_id = 'account-b' AND originator_version = 4"
+        )
+    assert set(differences(database)) == {
+        ("b", 4, "recorded pending"),
+        ("b", 4, "recorded available"),
+        ("b", 4, "transactions.amount"),
+        ("b", 8, "snapshot.pending"),
+        ("b", 8, "directory.pending"),
+    }
+
+
+def test_i6_an_approval_above_the_available_credit_is_named(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Even where every recorded balance was adjusted to it."""
+    record(service, [opened("a", 100), purchase("a", "t", 60)])
+    with tampering(database) as owner:
+        owner.execute(
+            "UPDATE events SET state = replace(replace(replace(convert_from(state, 'UTF8'),"
+            " '\"amount\":60', '\"amount\":101'), '\"pending\":60', '\"pending\":101'),"
+            " '\"available\":40', '\"available\":-1')::bytea WHERE originator_version = 2"
+        )
+    assert differences(database) == [("a", 2, "approved amount")]
+
+
+def test_verify_exits_1_and_prints_what_differs(
+    database: TestDatabase, service: psycopg.Connection, service_env: dict[str, str]
+) -> None:
+    """On stdout, for people and as JSON; progress goes to stderr."""
+    three_accounts(database, service)
+    code, out, err = run_command("verify", env=service_env)
+    assert code == 0, err
+    assert "replayed 3 accounts, 24 events" in out
+    assert "verify: 24 of 24" in err
+    service.execute("UPDATE account_directory SET posted = 77 WHERE account_id = 'b'")
+    code, out, _ = run_command("verify", "--json", env=service_env)
+    result = json.loads(out)
+    assert code == 1
+    assert result["passed"] is False
+    assert result["first_differences"] == [
+        {"account_id": "b", "version": 8, "field": "directory.posted", "expected": 0, "found": 77}
+    ]
+    code, out, _ = run_command("verify", env=service_env)
+    assert "account b, version 8, directory.posted: expected 0, found 77" in out
+
+
+_AMOUNTS = st.integers(1, 120)
+_IDS = st.integers(0, 4).map(str)
+_COMMANDS = st.one_of(
+    st.builds(lambda: opened("x", 200)),
+    st.builds(lambda i, amount: purchase("x", i, amount), _IDS, st.integers(0, 120)),
+    st.builds(lambda i: purchase("x", f"e{i}", 5, "EUR"), _IDS),
+    st.builds(lambda i: payment("x", i, 30 + int(i)), _IDS),
+    st.builds(lambda i: payment("x", f"e{i}", 9, "EUR"), _IDS),
+    st.builds(lambda i: payment_return("x", i, 30 + int(i)), _IDS),
+    st.builds(lambda v, amount: limit("x", v, amount), st.integers(1, 4), _AMOUNTS),
+)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    commits=st.lists(st.lists(_COMMANDS, min_size=1, max_size=6), min_size=1, max_size=8),
+    snapshot_after=st.integers(0, 7),
+    batch=st.integers(1, 9),
+)
+def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
+    database: TestDatabase, commits: list[list[Command]], snapshot_after: int, batch: int
+) -> None:
+    """Whatever happened to the account, and in whatever batches it was folded."""
+    with Database(database.service_url).connect() as service, _emptied(database):
+        accounts = Accounts(Database(database.service_url))
+        for number, commands in enumerate(commits):
+            record(service, commands)
+            if number == snapshot_after:
+                account = accounts.account(AccountId("x"))
+                if account.version:
+                    accounts.take_snapshot(account.id, version=account.version)
+            catch_up(service, batch)
+        result = verify(Database(database.service_url))
+        assert result.passed, result.differences.kept
+        with_snapshot = accounts.account(AccountId("x"))
+        accounts.close()
+        found = get_account(service, AccountId("x"))
+        assert with_snapshot.version == (found.account_version if found else 0)
+        if found:
+            state = account_state(with_snapshot)
+            names = ("currency", "credit_limit", "limit_version", "posted", "pending")
+            assert [getattr(found, name) for name in names] == [state[name] for name in names]
+            assert found.available == with_snapshot.available
+            assert AccountSnapshot.take(with_snapshot).mutate(None).waiting == with_snapshot.waiting
+
+
+@contextmanager
+def _emptied(database: TestDatabase) -> Iterator[None]:
+    """An empty log for each example."""
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
+        owner.execute("TRUNCATE events, snapshots, transactions, account_directory")
+        owner.execute("ALTER TABLE events ENABLE TRIGGER USER")
+        owner.execute("UPDATE projection_positions SET position = 0")
+    yield

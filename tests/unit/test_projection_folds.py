@@ -1,0 +1,133 @@
+"""The folds of the read models, without any I/O."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from accounts import (
+    ACCOUNT,
+    NOW,
+    Stream,
+    limit_change,
+    opening,
+    payment,
+    payment_return,
+    purchase,
+)
+
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.events import EVENT_TYPES
+from txplatform.domain.facts import Opening
+from txplatform.eventstore.statements import LoggedEvent
+from txplatform.projections import PROJECTIONS
+from txplatform.projections.directory import Change, account_changes
+from txplatform.projections.transactions import COLUMNS, TRANSACTIONS, decision_row
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from txplatform.domain.commands.outcome import Command
+
+
+def logged(*commands: Command) -> list[LoggedEvent]:
+    """The log after these commands."""
+    stream = Stream()
+    for command in commands:
+        stream.ask(command)
+    return [
+        LoggedEvent(position, NOW, event)
+        for position, event in zip(itertools.count(10, 10), stream.events, strict=False)
+    ]
+
+
+def decisions(*commands: Command) -> list[dict[str, Any]]:
+    """The rows of the list of transactions after these commands."""
+    return [
+        dict(zip(COLUMNS, decision_row(each), strict=True))
+        for each in logged(*commands)
+        if each.event.TOPIC in TRANSACTIONS.topics
+    ]
+
+
+def test_an_approval_becomes_a_row_with_the_money_after_it() -> None:
+    """Its place in the stream and in the log too."""
+    (row,) = decisions(OpenAccount(opening(1000)), Authorize(purchase("t", 300)))
+    assert (row["decision"], row["response_code"], row["reasons"]) == ("approved", "00", [])
+    assert (row["credit_limit_after"], row["posted_after"], row["pending_after"]) == (1000, 0, 300)
+    assert (row["account_version"], row["log_position"]) == (2, 20)
+    assert row["merchant_name"] == "Corner Books"
+    assert len(row["authorization_code"]) == 6
+
+
+def test_a_decline_becomes_a_row_with_its_reasons() -> None:
+    """The first one gives the response code."""
+    (row,) = decisions(OpenAccount(opening(100)), Authorize(purchase("t", 101)))
+    assert (row["decision"], row["response_code"], row["authorization_code"]) == (
+        "declined",
+        "51",
+        None,
+    )
+    assert [reason["code"] for reason in row["reasons"]] == ["insufficient_credit"]
+    assert row["pending_after"] == 0
+
+
+def test_a_decline_without_an_account_has_no_money_after_it() -> None:
+    """There is no balance to speak of."""
+    (row,) = decisions(Authorize(purchase("t", 1)))
+    assert (row["credit_limit_after"], row["posted_after"], row["pending_after"]) == (None,) * 3
+
+
+def test_the_directory_adds_up_what_a_batch_changes() -> None:
+    """Sums for money, the newest for the rest."""
+    changes = account_changes(
+        logged(
+            OpenAccount(opening(1000)),
+            Authorize(purchase("t1", 300)),
+            Authorize(purchase("t2", 5000)),
+            ReceivePayment(payment("p1", 70)),
+            ReceivePayment(payment("p2", 30)),
+            ReturnPayment(payment_return("p1", 70)),
+            ChangeLimit(limit_change(2, 900)),
+            ChangeLimit(limit_change(1, 1)),
+        )
+    )
+    assert changes == {
+        ACCOUNT: Change(
+            account_version=8,
+            status="active",
+            currency="USD",
+            credit_limit=900,
+            limit_version=2,
+            posted=-30,
+            pending=300,
+            opened_at=NOW,
+            updated_at=NOW,
+        )
+    }
+
+
+def test_what_waits_changes_no_money_in_the_directory() -> None:
+    """It makes the account known, no more."""
+    changes = account_changes(
+        logged(ReceivePayment(payment("p", 70)), ChangeLimit(limit_change(1, 900)))
+    )
+    assert changes == {ACCOUNT: Change(account_version=2, updated_at=NOW)}
+
+
+def test_an_opening_without_a_time_is_dated_when_it_was_told() -> None:
+    """The caller need not give one."""
+    changes = account_changes(logged(OpenAccount(Opening(ACCOUNT, "USD", 1))))
+    assert changes[ACCOUNT].opened_at == NOW
+
+
+def test_every_read_model_reads_topics_that_exist() -> None:
+    """A renamed event would otherwise silently leave a read model empty."""
+    known = {event_type.TOPIC for event_type in EVENT_TYPES}
+    for projection in PROJECTIONS:
+        assert projection.topics
+        assert projection.topics <= known
