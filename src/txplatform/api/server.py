@@ -19,7 +19,7 @@ from txplatform.settings import load_settings
 from txplatform.telemetry import configure_logging, logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from multiprocessing.process import BaseProcess
     from multiprocessing.synchronize import Event
 
@@ -123,7 +123,6 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
     stop = threading.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
-
     ready = [context.Event() for _ in range(count)]
 
     def start(index: int) -> BaseProcess:
@@ -132,11 +131,7 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
         return process
 
     processes = [start(index) for index in range(count)]
-    while not stop.is_set() and not all(each.wait(0.05) for each in ready):
-        if any(process.exitcode for process in processes):
-            log.error("an api process could not start")
-            stop.set()
-    if not stop.is_set():
+    if _all_ready(ready, processes, stop):
         on_ready()
     while not stop.wait(0.2):
         for index, process in enumerate(processes):
@@ -148,7 +143,20 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
         process.terminate()
     for process in processes:
         process.join(_SHUTDOWN_S + 2)
-    return 0 if all(process.exitcode == 0 for process in processes) else 1
+    # A process that was still starting has taken no request, and ends by the signal itself.
+    in_order = {0, -signal.SIGTERM}
+    return 0 if all(process.exitcode in in_order for process in processes) else 1
+
+
+def _all_ready(
+    ready: Sequence[Event], processes: Sequence[BaseProcess], stop: threading.Event
+) -> bool:
+    """Wait for every process; one that cannot start stops them all."""
+    while not stop.is_set() and not all(each.wait(0.05) for each in ready):
+        if any(process.exitcode for process in processes):
+            logger("supervisor").error("an api process could not start")
+            stop.set()
+    return not stop.is_set()
 
 
 def _child(listening: socket.socket, index: int, ready: Event) -> None:
