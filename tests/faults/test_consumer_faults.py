@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from harness.kafka import Broker
     from harness.postgres import PostgresServer, TestDatabase
 ACCOUNTS = [f"acc-{n}" for n in range(20)]
-PAYMENTS = 100
+PAYMENTS = 200
 """For each account; every tenth is returned."""
 
 MESSAGES = len(ACCOUNTS) * (1 + PAYMENTS + PAYMENTS // 10)
@@ -147,9 +147,9 @@ def test_a_consumer_that_is_killed_in_mid_stream(database: TestDatabase, topics:
     """Kill -9, and the next one goes on from the stored position."""
     env = consumer_env(database, topics, f"killed-{database.name}")
     send_load(topics)
-    for part in range(1, 4):
+    for part in range(1, 3):
         with Command("consume", env=env) as command:
-            wait_for_messages(database, part * MESSAGES // 4)
+            wait_for_messages(database, part * MESSAGES // 3)
             command.kill()
     with Command("consume", env=env) as command:
         wait_for_messages(database, MESSAGES, timeout_s=60)

@@ -1,0 +1,50 @@
+# The project's commands. Everything is set up in .venv, from requirements.lock with hashes.
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+UV := .cache/uv/bin/uv
+
+.PHONY: help setup demo test lint format bench lock openapi clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: .venv/.installed ## install what the project needs into .venv
+
+$(UV):
+	$(PYTHON) -m venv .cache/uv
+	.cache/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.8
+
+.venv/.installed: requirements.lock pyproject.toml | $(UV)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+demo: setup ## try everything on this machine (ARGS="--fresh --speed 5")
+	@$(BIN)/txplatform demo $(ARGS)
+
+lint: setup ## style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: lint ## lint, then every test (ARGS=tests/unit for some)
+	$(BIN)/pytest $(ARGS)
+
+format: setup ## put the code into its usual form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## measure, beside the limits of this machine (ARGS=--short)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(UV) ## choose the newest versions that fit pyproject.toml
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--upgrade --group dev pyproject.toml --output-file requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--constraint requirements.lock pyproject.toml --output-file requirements-runtime.lock
+
+clean: ## remove everything that was made, but the demo's data
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
