@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -141,6 +142,33 @@ def test_two_consumers_and_a_rebalance_in_mid_stream(database: TestDatabase, top
             )
         wait_for_messages(database, MESSAGES, timeout_s=60)
     check_all_applied_once(database)
+
+
+def test_a_consumer_without_partitions_stands_by_and_takes_over(
+    database: TestDatabase, topics: str
+) -> None:
+    """A topic has four partitions: the fifth member of the group is ready, and idle."""
+    settings = settings_for(database, topics)
+    with ExitStack() as others:
+        members = [others.enter_context(consuming(settings)) for _ in range(4)]
+        wait_until(
+            lambda: all(member.health().facts.get("partitions") == 4 for member in members),
+            message="four members to share the partitions",
+        )
+        with consuming(settings) as fifth:
+            members.append(fifth)
+            wait_until(
+                lambda: (
+                    all(member.health().ready for member in members)
+                    and any("stands by" in member.health().detail for member in members)
+                ),
+                message="one of five members to stand by",
+            )
+            others.close()
+            wait_until(
+                lambda: fifth.health().ready and fifth.health().facts["partitions"] == 16,
+                message="the last member to read everything",
+            )
 
 
 def test_a_consumer_that_is_killed_in_mid_stream(database: TestDatabase, topics: str) -> None:

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+
 from harness.histories import opened, payment, payment_return, purchase, record
 from harness.processes import run_command
-
 from txplatform.database import Database
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.runner import project_batch
@@ -68,7 +68,9 @@ def test_events_for_people_is_a_table(env: dict[str, str]) -> None:
     assert "declined 11 USD, t2: insufficient_credit" in out
 
 
-@pytest.mark.parametrize("words", [("events", "--account", "nobody"), ("accounts", "show", "nobody")])
+@pytest.mark.parametrize(
+    "words", [("events", "--account", "nobody"), ("accounts", "show", "nobody")]
+)
 def test_an_unknown_account_is_an_error(env: dict[str, str], words: tuple[str, ...]) -> None:
     """Exit code 1, and what to do."""
     code, out, err = run_command(*words, env=env)

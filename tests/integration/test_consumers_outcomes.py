@@ -277,7 +277,11 @@ def test_what_waits_is_applied_or_parked_when_its_prerequisite_comes(
         sender.send(OPENED, opened("acc-1"))
         sender.flush()
         wait_for_messages(database, 4)
-    good, bad, later, _ = ledger(database)
+        sender.send(SUBMITTED, payment("bad", "acc-1", 10, currency="EUR"))
+        sender.flush()
+        wait_for_messages(database, 5)
+    good, bad, later, _, bad_again = ledger(database)
+    assert (bad_again.status.value, bad_again.reason) == ("duplicate", "currency_mismatch")
     assert (good.status.value, bad.status.value, later.status.value) == (
         "applied",
         "parked",

@@ -27,7 +27,6 @@ from txplatform.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
     from harness.postgres import PostgresServer, TestDatabase
 
 ACCOUNT = AccountId("acc")
@@ -41,10 +40,10 @@ def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
 
 
 @contextmanager
-def projecting(url: str) -> Iterator[Projector]:
+def projecting(url: str, registry: CollectorRegistry | None = None) -> Iterator[Projector]:
     """A projector at work; it has to stop when told to."""
     settings = Settings(database_url=SecretStr(url))
-    projector = Projector(settings, Database(url), CollectorRegistry())
+    projector = Projector(settings, Database(url), registry or CollectorRegistry())
     stop = threading.Event()
     thread = threading.Thread(target=projector.run, args=(stop,))
     thread.start()
@@ -93,7 +92,9 @@ def test_pages_follow_each_other_without_gap_or_overlap_while_transactions_come_
     assert third.next_cursor is None
 
 
-@pytest.mark.parametrize("cursor", ["", "!", "é", "MA", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk", "x" * 99])
+@pytest.mark.parametrize(
+    "cursor", ["", "!", "é", "MA", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk", "x" * 99]
+)
 def test_a_cursor_that_no_page_gave_is_refused(service: psycopg.Connection, cursor: str) -> None:
     """It is the caller's error, told with its reason."""
     with pytest.raises(InvalidCursorError) as raised:
@@ -169,12 +170,21 @@ def test_i1_two_projectors_at_once_fold_each_event_once(database: TestDatabase) 
         assert two.health().ready
 
 
+def lag_metric(registry: CollectorRegistry) -> float:
+    """What `/metrics` says of the directory."""
+    labels = {"projection": "directory"}
+    value = registry.get_sample_value("txplatform_projection_lag_positions", labels)
+    assert value is not None
+    return value
+
+
 def test_a_projector_stands_by_while_another_holds_the_position(database: TestDatabase) -> None:
     """It neither waits on the lock nor fails; it goes on when the lock is free."""
+    registry = CollectorRegistry()
     with (
         Database(database.service_url).connect() as holder,
         Database(database.service_url).connect() as connection,
-        projecting(database.service_url) as projector,
+        projecting(database.service_url, registry) as projector,
     ):
         with holder.transaction():
             holder.execute("SELECT FROM projection_positions FOR UPDATE")
@@ -183,17 +193,24 @@ def test_a_projector_stands_by_while_another_holds_the_position(database: TestDa
                 lambda: projector.health().facts["directory"]["lag_positions"] > 0, timeout_s=4
             )
             assert projector.health().ready
+            assert lag_metric(registry) > 0
             assert get_account(connection, ACCOUNT) is None
         wait_until(lambda: get_account(connection, ACCOUNT))
+        wait_until(lambda: lag_metric(registry) == 0)
 
 
 def test_a_position_moved_behind_the_back_takes_the_rows_back(service: psycopg.Connection) -> None:
     """Compare-and-set: the loser's transaction is rolled back."""
-    with pytest.raises(PositionError), service.transaction():
-        service.execute(
-            "INSERT INTO account_directory VALUES ('x', 1, NULL, NULL, 0, 0, 0, 0, NULL, now())"
-        )
-        move_position(service, "directory", before=7, after=8)
+
+    def lose() -> None:
+        with service.transaction():
+            service.execute(
+                "INSERT INTO account_directory VALUES ('x', 1, NULL, NULL, 0, 0, 0, 0, NULL, now())"
+            )
+            move_position(service, "directory", before=7, after=8)
+
+    with pytest.raises(PositionError):
+        lose()
     assert get_account(service, AccountId("x")) is None
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+
 from harness.histories import limit, opened, payment, purchase, record
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
-
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
@@ -25,7 +26,7 @@ from txplatform.projections.snapshots import retake_snapshots
 from txplatform.projections.transactions import TRANSACTIONS, list_transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from harness.postgres import TestDatabase
 
@@ -39,6 +40,10 @@ UNION ALL
 SELECT relname, coalesce(relacl::text, '') || coalesce(obj_description(oid, 'pg_class'), '')
 FROM pg_class WHERE oid = ANY (%(tables)s::regclass[])
 ORDER BY 1, 2
+"""
+
+WAITING_SWAPS = """
+SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted
 """
 
 
@@ -76,7 +81,7 @@ def contents(connection: psycopg.Connection) -> list[tuple[str, ...]]:
     return [
         row
         for projection in PROJECTIONS
-        for row in connection.execute(f"SELECT t::text FROM {projection.table} t ORDER BY 1")  # type: ignore[arg-type]
+        for row in connection.execute(f"SELECT t::text FROM {projection.table} t ORDER BY 1")
     ]
 
 
@@ -158,6 +163,21 @@ def test_two_rebuilds_of_one_read_model_do_not_meet(
     assert all(refused)
 
 
+class ForwardReader:
+    """Reads a list again and again; it must never go back in time."""
+
+    def __init__(self) -> None:
+        self.newest = self.position = 0
+
+    def read(self, connection: psycopg.Connection) -> None:
+        """Read the newest page."""
+        page = list_transactions(connection, AccountId("acc-0"), limit=5)
+        newest = page.items[0].account_version if page.items else 0
+        assert newest >= self.newest
+        assert page.as_of_position >= self.position
+        self.newest, self.position = newest, page.as_of_position
+
+
 def test_reads_writes_and_the_projector_go_on_during_rebuilds(
     database: TestDatabase, service: psycopg.Connection, service_env: dict[str, str]
 ) -> None:
@@ -166,31 +186,23 @@ def test_reads_writes_and_the_projector_go_on_during_rebuilds(
     stop = threading.Event()
     failures: list[BaseException] = []
 
-    def write() -> None:
-        try:
-            with Database(database.service_url).connect() as connection:
-                number = 0
-                while not stop.is_set():
-                    record(connection, [purchase("acc-0", f"more-{number}", 1)])
-                    number += 1
-        except BaseException as error:  # noqa: BLE001  # the test tells of it
-            failures.append(error)
+    def working(work: Callable[[psycopg.Connection], None]) -> threading.Thread:
+        def run() -> None:
+            try:
+                with Database(database.service_url).connect() as connection:
+                    while not stop.is_set():
+                        work(connection)
+            except BaseException as error:  # noqa: BLE001  # the test tells of it
+                failures.append(error)
 
-    def read() -> None:
-        try:
-            with Database(database.service_url).connect() as connection:
-                newest, position = 0, 0
-                while not stop.is_set():
-                    page = list_transactions(connection, AccountId("acc-0"), limit=5)
-                    if page.items:
-                        assert page.items[0].account_version >= newest
-                        newest = page.items[0].account_version
-                    assert page.as_of_position >= position
-                    position = page.as_of_position
-        except BaseException as error:  # noqa: BLE001  # the test tells of it
-            failures.append(error)
+        return threading.Thread(target=run)
 
-    threads = [threading.Thread(target=work) for work in (write, read, read)]
+    numbers = itertools.count()
+
+    def write(connection: psycopg.Connection) -> None:
+        record(connection, [purchase("acc-0", f"more-{next(numbers)}", 1)])
+
+    threads = [working(write), working(ForwardReader().read), working(ForwardReader().read)]
     with Command("project", env=service_env) as projector:
         projector.wait_ready()
         wait_until(lambda: list_transactions(service, AccountId("acc-0"), limit=1).items)
@@ -216,14 +228,19 @@ def test_a_long_read_delays_the_swap_and_is_not_disturbed(
     """The swap gives up its place in the queue and comes again."""
     some_history(service, accounts=1)
     done = threading.Event()
+
+    def rebuild_and_tell() -> None:
+        rebuild(Database(database.owner_url), TRANSACTIONS)
+        done.set()
+
     with service.transaction():
         list_transactions(service, AccountId("acc-0"), limit=1)  # holds its lock until the end
-        thread = threading.Thread(
-            target=lambda: (rebuild(Database(database.owner_url), TRANSACTIONS), done.set())
-        )
+        thread = threading.Thread(target=rebuild_and_tell)
         thread.start()
         with Database(database.service_url).connect() as other:
-            waiting = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
+            waiting = (
+                "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
+            )
             wait_until(lambda: other.execute(waiting).fetchone() == (1,), timeout_s=10)
             wait_until(lambda: other.execute(waiting).fetchone() == (0,), timeout_s=10)
             list_transactions(other, AccountId("acc-0"), limit=1)

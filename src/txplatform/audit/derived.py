@@ -85,7 +85,7 @@ class DerivedCheck(Generic[R]):
     def _strays(self, rows: Iterator[R]) -> None:
         for row in rows:
             account_id, version = self.key(row)
-            self._differences.add(account_id, version, self.name, None, "a row the log has not")
+            self._differences.add(account_id, version, f"{self.name}.extra_row", None, "a row")
 
     def _compare(self, replay: Replay, names: Iterable[str], expected: Any, found: Any) -> None:
         self.compared += 1
@@ -165,7 +165,7 @@ class TransactionCheck(DerivedCheck[tuple[Any, ...]]):
         self._strays(self._rows.before(key))
         found = next(self._rows.at(key), None)
         if found is None:
-            self._differences.add(*key, self.name, event.key, None)
+            self._differences.add(*key, f"{self.name}.missing_row", event.key, None)
             return
         expected = decision_row(LoggedEvent(position, recorded_at, event))
         self._compare(replay, transactions.COLUMNS, expected, found)
@@ -207,7 +207,11 @@ class DirectoryCheck(DerivedCheck[AccountSummary]):
             found = next(self._rows.at((replay.account_id, 0)), None)
             if found is None:
                 self._differences.add(
-                    replay.account_id, expected.account_version, self.name, "a row", None
+                    replay.account_id,
+                    expected.account_version,
+                    f"{self.name}.missing_row",
+                    "a row",
+                    None,
                 )
             else:
                 self._compare(

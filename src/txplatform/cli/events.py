@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         table = Table(title=f"Account {account_id}, money in minor units")
         table.add_column("version", justify="right")
         table.add_column("decided at (UTC)", no_wrap=True)
-        table.add_column("what happened", no_wrap=True)
+        table.add_column("what happened", overflow="fold")
         for name in ("limit", "posted", "pending", "available"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("waiting", justify="right")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
@@ -59,7 +60,8 @@ class Broker:
 
     def __init__(self, settings: Settings) -> None:
         config = client_config(settings)
-        self._admin = AdminClient(config)
+        # What the two have to say is the same: one of them is enough.
+        self._admin = AdminClient({**config, "log_level": 0})
         self._consumer = Consumer(
             {
                 **config,
@@ -68,13 +70,17 @@ class Broker:
                 "enable.auto.offset.store": False,
                 # The position is ours to know: nobody may pick another for us.
                 "auto.offset.reset": "error",
+                # An account's messages have the same partition number in every topic: this
+                # way one member reads them all, and members seldom clash.
+                "partition.assignment.strategy": "range",
                 "session.timeout.ms": 10_000,
                 "heartbeat.interval.ms": 2_000,
                 "topic.metadata.refresh.interval.ms": 10_000,
                 # What is fetched ahead is thrown away at each rebalance.
                 "queued.max.messages.kbytes": 16_384,
                 "fetch.wait.max.ms": 100,
-            }
+            },
+            logger=logging.getLogger("librdkafka"),
         )
 
     def join(

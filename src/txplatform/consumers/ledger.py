@@ -189,9 +189,10 @@ def message_that_waited(
 def _stored(
     connection: psycopg.Connection[Any], where: str, values: tuple[object, ...]
 ) -> list[StoredMessage]:
+    columns = f"{_MESSAGE_COLUMNS}, settled.topic, settled.originator_version, settled.state"
     query = (
-        f"SELECT {_MESSAGE_COLUMNS}, settled.topic, settled.originator_version, settled.state,"  # constants of this module
-        f" {_CONTENT_COLUMNS} FROM inbound_messages m {_SETTLED_BY} {where}"
+        f"SELECT {columns}, {_CONTENT_COLUMNS}"  # constants of this module
+        f" FROM inbound_messages m {_SETTLED_BY} {where}"
     )
     return [
         StoredMessage(

@@ -1,0 +1,110 @@
+"""Reads the real purchases that the simulation replays.
+
+Source: London Borough of Barnet, Open Barnet, purchasing cards 2017/18. The file has merchants,
+dates, amounts and original currencies, but no cards, categories or countries: these are drawn by
+the rules below. Its 126 negative amounts are refunds, which this version cannot process yet; they
+are left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from importlib import resources
+
+CARDS = 40
+"""How many cards the purchases are spread over."""
+
+LIMITS_MINOR = (60_000, 120_000, 250_000, 500_000)
+"""A card's limit, pence, by its number."""
+
+_FILE = "barnet-purchasing-cards-2017-18.csv"
+_DATE, _AMOUNT = "FIN.TRANSACTION DATE", "FIN.TRANSACTION AMOUNT"
+_MERCHANT, _CITY = "MCH.MERCHANT NAME", "MCH.CITY NAME"
+_ORIGINAL = "FIN.ORIGINAL CURRENCY AMOUNT"
+_ORIGINAL_CURRENCY = "FIN.ORIGINAL ISO CURRENCY CODE SYMBOL"
+
+_CATEGORIES = (
+    (("TESCO", "SAINSBURY", "ASDA", "WAITROSE", "MORRISONS", "CO-OP", "ALDI", "LIDL"), "5411"),
+    (("AMAZON", "AMZN", "EBAY", "WWW.", ".CO.UK", ".COM"), "5999"),
+    (("TRAIN", "RAIL", "TFL", "BUS", "UBER", "TAXI"), "4111"),
+    (("HOTEL", "INN", "TRAVELODGE"), "7011"),
+    (("PIZZA", "COSTA", "STARBUCKS", "CAFE", "RESTAURANT", "NANDO"), "5812"),
+    (("PARK",), "7523"),
+    (("POST OFFICE", "ROYAL MAIL"), "9402"),
+)
+_OTHER_CATEGORY = "9399"
+"""ISO 18245: government services, not elsewhere classified."""
+
+_COUNTRIES = {"USD": "USA", "EUR": "IRL"}
+"""By the original currency; everything else is at home."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealPurchase:
+    """One row of the file.
+
+    Attributes:
+        number: The row's number, from 1.
+        card: Which of the cards, from 0.
+        amount: Pence.
+        original_amount: Minor units of `original_currency`; None where it is sterling.
+    """
+
+    number: int
+    card: int
+    day: date
+    amount: int
+    merchant_id: str
+    merchant_name: str
+    category_code: str
+    country: str
+    original_amount: int | None
+    original_currency: str | None
+
+
+def real_purchases() -> list[RealPurchase]:
+    """All purchases in the order of their days, then of the file."""
+    path = resources.files("txplatform.simulation") / "data" / _FILE
+    with path.open("r", encoding="latin-1", newline="") as file:
+        rows = [
+            _purchase(number, row)
+            for number, row in enumerate(csv.DictReader(file), 1)
+            if _minor(row[_AMOUNT]) > 0
+        ]
+    return sorted(rows, key=lambda row: (row.day, row.number))
+
+
+def card_of(merchant_name: str, city: str) -> int:
+    """The card that buys at this merchant: always the same one, as a department would."""
+    digest = hashlib.sha256(f"{merchant_name}|{city}".encode()).digest()
+    return int.from_bytes(digest[:4]) % CARDS
+
+
+def _purchase(number: int, row: dict[str, str]) -> RealPurchase:
+    name = re.sub(r"[^\x20-\x7e]+", " ", row[_MERCHANT]).strip()
+    abroad = row[_ORIGINAL_CURRENCY] != "GBP"
+    return RealPurchase(
+        number=number,
+        card=card_of(row[_MERCHANT], row[_CITY]),
+        day=datetime.strptime(row[_DATE], "%d/%m/%y").date(),  # noqa: DTZ007  # a day only
+        amount=_minor(row[_AMOUNT]),
+        merchant_id=f"m-{hashlib.sha256(name.encode()).hexdigest()[:10]}",
+        merchant_name=name,
+        category_code=next(
+            (code for words, code in _CATEGORIES if any(word in name.upper() for word in words)),
+            _OTHER_CATEGORY,
+        ),
+        country=_COUNTRIES.get(row[_ORIGINAL_CURRENCY], "GBR"),
+        original_amount=_minor(row[_ORIGINAL]) if abroad else None,
+        original_currency=row[_ORIGINAL_CURRENCY] if abroad else None,
+    )
+
+
+def _minor(amount: str) -> int:
+    """`1,234.50` as 123450; sterling, dollar and euro all have two decimals."""
+    return int(Decimal(amount.replace(",", "").strip()) * 100)

@@ -1,0 +1,166 @@
+"""What is sent on each day of the simulated year. Pure: the same plan every time.
+
+Purchases are real. Around them the payments and accounts teams are made up: each card is opened
+by a message, pays each month what it spent in the month before, and gets a new limit in October.
+As real teams' messages do, some come twice, some out of order, and some payments are returned.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from txplatform.simulation.barnet import CARDS, LIMITS_MINOR, RealPurchase, real_purchases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CURRENCY = "GBP"
+OPENED = "accounts.account-opened.v1"
+LIMIT_CHANGED = "accounts.credit-limit-changed.v1"
+SUBMITTED = "payments.payment-submitted.v1"
+RETURNED = "payments.payment-returned.v1"
+
+EVERY_COPIED = 7
+"""Each seventh payment message comes twice."""
+EVERY_RETURNED = 19
+"""Each nineteenth payment is returned, every other time before it was heard of."""
+EVERY_EARLY = 10
+"""Each tenth card pays before its account is opened."""
+EARLY_PAYMENT = 5_000
+NEW_LIMITS_FROM = date(2017, 10, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A Kafka message; its key is the body's account."""
+
+    topic: str
+    body: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The account it is about."""
+        return str(self.body["account_id"])
+
+
+@dataclass(slots=True)
+class Day:
+    """What is sent on one day: messages first, then purchases."""
+
+    date: date
+    messages: list[Message] = field(default_factory=list)
+    purchases: list[dict[str, Any]] = field(default_factory=list)
+
+
+def account_id(year: int, card: int) -> str:
+    """A card's account in this run of the year; another run has other accounts."""
+    return f"barnet-y{year}-card{card:02d}"
+
+
+def plan(year: int) -> Iterator[Day]:
+    """The days of one run of the year that have something to send.
+
+    Args:
+        year: Which run, from 1; it is part of every id, so that a run never repeats one.
+    """
+    purchases = real_purchases()
+    paid_for: dict[int, int] = defaultdict(int)
+    opening_day = purchases[0].day - timedelta(days=1)
+    yield Day(opening_day, _openings(year, opening_day))
+    month, payments, limits_changed = opening_day.month, 0, False
+    for day, rows in groupby(purchases, key=lambda row: row.day):
+        today = Day(day)
+        if day.month != month:
+            month = day.month
+            for card, amount in sorted(paid_for.items()):
+                payments += 1
+                today.messages += _payment(year, payments, card, amount, day)
+            paid_for.clear()
+        if not limits_changed and day >= NEW_LIMITS_FROM:
+            limits_changed = True
+            today.messages += _new_limits(year, day)
+        for row in rows:
+            paid_for[row.card] += row.amount
+            today.purchases.append(_purchase(year, row))
+        yield today
+
+
+def _openings(year: int, day: date) -> list[Message]:
+    messages = []
+    for card in range(CARDS):
+        account = account_id(year, card)
+        if card % EVERY_EARLY == 0:
+            early = _payment_body(year, f"early{card:02d}", card, EARLY_PAYMENT, day)
+            messages.append(Message(SUBMITTED, early))
+        opening = {
+            "account_id": account,
+            "currency": CURRENCY,
+            "credit_limit": LIMITS_MINOR[card % len(LIMITS_MINOR)],
+            "opened_at": f"{day}T08:00:00Z",
+        }
+        messages.append(Message(OPENED, opening))
+    return messages
+
+
+def _payment(year: int, number: int, card: int, amount: int, day: date) -> list[Message]:
+    body = _payment_body(year, f"{number:05d}", card, amount, day)
+    messages = [Message(SUBMITTED, body)]
+    if number % EVERY_COPIED == 0:
+        messages.append(Message(SUBMITTED, body))
+    if number % EVERY_RETURNED == 0:
+        returned = {key: body[key] for key in ("payment_id", "account_id", "amount", "currency")}
+        returned |= {"reason": "insufficient_funds", "returned_at": f"{day}T18:00:00Z"}
+        before = number % (2 * EVERY_RETURNED) == 0
+        messages.insert(0 if before else len(messages), Message(RETURNED, returned))
+    return messages
+
+
+def _payment_body(year: int, name: str, card: int, amount: int, day: date) -> dict[str, Any]:
+    return {
+        "payment_id": f"barnet-y{year}-pay-{name}",
+        "account_id": account_id(year, card),
+        "amount": amount,
+        "currency": CURRENCY,
+        "submitted_at": f"{day}T09:00:00Z",
+    }
+
+
+def _new_limits(year: int, day: date) -> list[Message]:
+    """Half as much again for every card; the older version comes last, and is stale."""
+    messages = []
+    for card in range(CARDS):
+        before = LIMITS_MINOR[card % len(LIMITS_MINOR)]
+        for version, limit in ((2, before * 3 // 2), (1, before * 2)):
+            body = {
+                "account_id": account_id(year, card),
+                "credit_limit": limit,
+                "currency": CURRENCY,
+                "limit_version": version,
+                "effective_at": f"{day}T00:00:00Z",
+            }
+            messages.append(Message(LIMIT_CHANGED, body))
+    return messages
+
+
+def _purchase(year: int, row: RealPurchase) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "transaction_id": f"barnet-y{year}-tx{row.number:04d}",
+        "account_id": account_id(year, row.card),
+        "amount": row.amount,
+        "currency": CURRENCY,
+        "merchant": {
+            "id": row.merchant_id,
+            "name": row.merchant_name,
+            "category_code": row.category_code,
+            "country": row.country,
+        },
+        "occurred_at": f"{row.day}T12:00:00Z",
+    }
+    if row.original_currency is not None:
+        body["original_amount"] = row.original_amount
+        body["original_currency"] = row.original_currency
+    return body

@@ -1,0 +1,152 @@
+"""Sends a plan to a running platform: purchases over HTTP, messages over Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import httpx
+import orjson
+from confluent_kafka import KafkaException, Producer
+
+from txplatform.errors import TxPlatformError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from txplatform.simulation.plan import Day, Message
+
+_CONNECTIONS = 16
+_RETRY_S = 0.5
+_FLUSH_S = 30
+
+
+class SimulationError(TxPlatformError):
+    """The platform refused what it should have taken."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """What has been sent and answered so far.
+
+    Attributes:
+        decisions: By decision, declines by their first reason.
+        messages: By topic.
+        day: The simulated day.
+    """
+
+    decisions: Counter[str] = field(default_factory=Counter)
+    messages: Counter[str] = field(default_factory=Counter)
+    day: str = ""
+
+
+class Simulator:
+    """Sends plans day by day.
+
+    Attributes:
+        sent: What has been sent so far; read it at any time.
+    """
+
+    def __init__(
+        self, *, api_url: str, api_key: str, kafka: Mapping[str, Any], days_per_s: float
+    ) -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            api_url: Where the API answers.
+            api_key: A key with the scope transactions:write.
+            kafka: The Kafka client's configuration.
+            days_per_s: Simulated days a second; 0 for as fast as possible.
+        """
+        self.sent = Sent()
+        self._api_url = api_url
+        self._headers = {"Authorization": f"Bearer {api_key}"}
+        self._producer = Producer({**kafka, "enable.idempotence": True})
+        self._day_s = 1 / days_per_s if days_per_s else 0.0
+
+    async def run(self, days: Iterable[Day]) -> None:
+        """Send each day's messages, then its purchases, each account's in order.
+
+        Raises:
+            SimulationError: A purchase was refused for another cause than load.
+            KafkaException: A message could not be delivered.
+        """
+        limits = httpx.Limits(max_connections=_CONNECTIONS)
+        async with httpx.AsyncClient(
+            base_url=self._api_url, headers=self._headers, limits=limits, timeout=60
+        ) as client:
+            for day in days:
+                started = asyncio.get_running_loop().time()
+                self.sent.day = str(day.date)
+                await self.send_messages(day.messages)
+                by_account = defaultdict(list)
+                for purchase in day.purchases:
+                    by_account[purchase["account_id"]].append(purchase)
+                async with asyncio.TaskGroup() as accounts:
+                    for purchases in by_account.values():
+                        accounts.create_task(self._buy(client, purchases))
+                took = asyncio.get_running_loop().time() - started
+                await asyncio.sleep(max(0.0, self._day_s - took))
+
+    async def send_messages(self, messages: Iterable[Message]) -> None:
+        """Send messages and wait until the broker has them all."""
+        failed: list[Any] = []
+
+        def delivered(error: Any, _: Any) -> None:
+            if error is not None:
+                failed.append(error)
+
+        for message in messages:
+            self._producer.produce(
+                message.topic,
+                orjson.dumps(message.body),
+                message.key,
+                headers=_cloudevent(message),
+                on_delivery=delivered,
+            )
+            self.sent.messages[message.topic] += 1
+        left = await asyncio.to_thread(self._producer.flush, _FLUSH_S)
+        if left or failed:
+            raise KafkaException(failed[0] if failed else f"{left} messages were not delivered")
+
+    async def _buy(self, client: httpx.AsyncClient, purchases: Iterable[dict[str, Any]]) -> None:
+        for purchase in purchases:
+            answer = await _ask(client, purchase)
+            reasons = answer["reasons"]
+            self.sent.decisions[reasons[0]["code"] if reasons else "approved"] += 1
+
+
+async def _ask(client: httpx.AsyncClient, purchase: dict[str, Any]) -> dict[str, Any]:
+    """Ask until it is decided: the same id makes every retry safe."""
+    while True:
+        try:
+            answer = await client.post("/v1/process-transaction", json=purchase)
+        except httpx.TransportError:
+            await asyncio.sleep(_RETRY_S)
+            continue
+        if answer.status_code == httpx.codes.OK:
+            decision: dict[str, Any] = answer.json()
+            return decision
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            raise SimulationError(
+                f"The API answered {answer.status_code}: {answer.text}",
+                next_step="Check the API key's scopes and the address.",
+            )
+        await asyncio.sleep(float(answer.headers.get("Retry-After", _RETRY_S)))
+
+
+def _cloudevent(message: Message) -> list[tuple[str, bytes]]:
+    """CloudEvents 1.0, binary mode."""
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(uuid4()).encode()),
+        ("ce_source", b"/simulation"),
+        ("ce_type", message.topic.encode()),
+        ("ce_subject", message.key.encode()),
+        ("ce_time", datetime.now(UTC).isoformat().encode()),
+        ("content-type", b"application/json"),
+    ]

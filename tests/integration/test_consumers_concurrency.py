@@ -1,0 +1,148 @@
+"""Consumers beside others that write to the same accounts, or believe to own the same partitions."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psycopg
+from confluent_kafka import Producer
+from eventsourcing.persistence import IntegrityError
+
+from harness.inbound import (
+    OPENED,
+    SUBMITTED,
+    Sender,
+    consuming,
+    execute,
+    ledger,
+    opened,
+    payment,
+    posted,
+    settings_for,
+    wait_for_messages,
+)
+from harness.waiting import wait_until
+from txplatform.database import Database
+from txplatform.domain.account import Stamp
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.facts import Payment
+from txplatform.domain.ids import AccountId, PaymentId
+from txplatform.eventstore.accounts import Accounts
+
+if TYPE_CHECKING:
+    from harness.postgres import TestDatabase
+
+PAYMENTS = 1000
+
+
+def test_another_writer_on_the_same_account_costs_no_message(
+    database: TestDatabase, topics: str
+) -> None:
+    """A clash is decided again under the log's lock: each payment counts once (I2, I3)."""
+    sender = Sender(topics)
+    with consuming(settings_for(database, topics, consumer_batch_messages=10)):
+        sender.send(OPENED, opened("acc-1"))
+        sender.flush()
+        wait_for_messages(database, 1)
+        done = threading.Event()
+        written = 0
+
+        def write() -> None:
+            nonlocal written
+            accounts = Accounts(Database(database.service_url), pool_size=1)
+            while not done.is_set():
+                account = accounts.account(AccountId("acc-1"))
+                paid = Payment(
+                    PaymentId(f"other-{written}"),
+                    AccountId("acc-1"),
+                    1000,
+                    "USD",
+                    datetime(2026, 11, 20, tzinfo=UTC),
+                )
+                stamp = Stamp(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-01")
+                ReceivePayment(paid).decide(account, {}, stamp)
+                try:
+                    accounts.save(account)
+                except IntegrityError:
+                    continue
+                written += 1
+            accounts.close()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        for number in range(PAYMENTS):
+            sender.send(SUBMITTED, payment(f"p-{number}", "acc-1", 1))
+        sender.flush()
+        wait_for_messages(database, 1 + PAYMENTS, timeout_s=60)
+        done.set()
+        writer.join()
+    assert written > 0
+    assert posted(database, "acc-1") == -PAYMENTS - 1000 * written
+    assert {message.status.value for message in ledger(database)} == {"applied"}
+
+
+def test_two_owners_of_the_same_partitions_fence_each_other(
+    database: TestDatabase, topics: str
+) -> None:
+    """Two groups both read everything, as a zombie would: each message has its effect once."""
+    sender = Sender(topics)
+    sender.send(OPENED, opened("acc-1"))
+    for number in range(PAYMENTS):
+        sender.send(SUBMITTED, payment(f"p-{number}", f"acc-{number % 7}", 1))
+    sender.flush()
+    with (
+        consuming(settings_for(database, topics, consumer_batch_messages=10)),
+        consuming(settings_for(database, topics, consumer_batch_messages=10)),
+    ):
+        wait_for_messages(database, 1 + PAYMENTS, timeout_s=60)
+    assert execute(database, "SELECT count(*) FROM inbound_messages") == [(1 + PAYMENTS,)]
+    assert execute(database, "SELECT sum(next_offset) FROM inbound_positions") == [(1 + PAYMENTS,)]
+    assert posted(database, "acc-1") == -len(range(1, PAYMENTS, 7))
+
+
+def test_ids_become_visible_in_order(database: TestDatabase, topics: str) -> None:
+    """Whoever has seen an id has seen every lower one, while two consumers write."""
+    settings = settings_for(database, topics, consumer_batch_messages=10)
+    seen: list[int] = []
+    with (
+        consuming(settings),
+        consuming(settings) as second,
+        psycopg.connect(database.owner_url, autocommit=True) as reader,
+    ):
+        wait_until(lambda: second.health().facts.get("partitions"), message="both to read")
+        sender = Sender(topics)
+        for number in range(PAYMENTS):
+            sender.send_raw(SUBMITTED, str(number).encode(), str(number).encode())
+        sender.flush()
+
+        def read_on() -> bool:
+            rows = reader.execute(
+                "SELECT id FROM inbound_messages WHERE id > %s ORDER BY id",
+                (seen[-1] if seen else 0,),
+            )
+            seen.extend(row[0] for row in rows)
+            return len(seen) >= PAYMENTS
+
+        wait_until(read_on, timeout_s=60, message="all ids to be seen")
+    assert execute(database, "SELECT count(*) FROM inbound_messages") == [(len(seen),)]
+
+
+def test_the_embedded_bus_is_read_too(database: TestDatabase) -> None:
+    """Librdkafka's mock cluster makes topics when they are first sent to; it has no topic ids."""
+    cluster = Producer({"bootstrap.servers": "ignored", "test.mock.num.brokers": 1})
+    (broker,) = cluster.list_topics(timeout=10).brokers.values()
+    bootstrap = f"{broker.host}:{broker.port}"
+    with consuming(settings_for(database, bootstrap)) as consumer:
+        wait_until(
+            lambda: "does not exist" in consumer.health().detail, message="topics to be missed"
+        )
+        sender = Sender(bootstrap)
+        sender.send(OPENED, opened("acc-1"))
+        sender.send(SUBMITTED, payment("p-1", "acc-1", 5))
+        sender.flush()
+        wait_for_messages(database, 2)
+        wait_until(lambda: posted(database, "acc-1") == -5, message="the payment to be applied")
+    cluster.flush(1)

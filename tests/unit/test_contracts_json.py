@@ -1,0 +1,52 @@
+"""JSON that could be read in two ways is not read at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from txplatform.contracts.json import NotJsonError, parse_strict_json
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b'{"a": 1}', {"a": 1}),
+        (b" [] ", []),
+        (b'"\\ud83d\\ude00"', "\N{GRINNING FACE}"),
+        (b"[" * 32 + b"]" * 32, None),
+        (b'{"a": {"x": 1}, "b": {"x": 2}}', {"a": {"x": 1}, "b": {"x": 2}}),
+    ],
+)
+def test_json_is_read(data: bytes, value: object) -> None:
+    """Also at the edges."""
+    parsed = parse_strict_json(data)
+    assert value is None or parsed == value
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"{} {}",
+        b"{'a': 1}",
+        b'{"a": 1,}',
+        b'{"a": 1, "a": 1}',
+        b'{"b": {"a": 1, "\\u0061": 2}}',
+        b"NaN",
+        b"[Infinity]",
+        b"[-Infinity]",
+        b"\xef\xbb\xbf{}",
+        b'"\xff"',
+        "{}".encode("utf-16"),
+        b"[" * 33 + b"]" * 33,
+        b"[" * 1_000_000,
+        b'{"a":' * 1_000_000,
+        b"9" * 10_000,
+        b'"a\x00b"',
+    ],
+)
+def test_json_is_refused(data: bytes) -> None:
+    """With one error, whatever is wrong with it."""
+    with pytest.raises(NotJsonError):
+        parse_strict_json(data)

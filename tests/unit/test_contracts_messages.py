@@ -1,0 +1,126 @@
+"""What inbound bodies and their fields accept, and what they refuse."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from txplatform.consumers import TOPICS
+from txplatform.contracts.messages import CreditLimitChangedMessage, PaymentSubmittedMessage
+
+PAYMENT: dict[str, Any] = {
+    "payment_id": "p-1",
+    "account_id": "acc-1",
+    "amount": 100,
+    "currency": "USD",
+    "submitted_at": "2026-11-20T10:15:00Z",
+}
+LIMIT: dict[str, Any] = {
+    "account_id": "acc-1",
+    "credit_limit": 0,
+    "currency": "USD",
+    "limit_version": 1,
+    "effective_at": "2026-11-20T10:15:00Z",
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": 1},
+        {"amount": 999_999_999_999_999},
+        {"payment_id": "A.z_0:9-"},
+        {"payment_id": "x" * 64},
+        {"payment_id": "4111111111111112"},
+        {"payment_id": "411111111111"},
+        {"currency": "JPY"},
+        {"added_later": {"by": "the producer"}},
+    ],
+)
+def test_a_payment_may_say(change: dict[str, Any]) -> None:
+    """The edges of what is allowed, and members that we do not know."""
+    assert PaymentSubmittedMessage.model_validate({**PAYMENT, **change})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": 0},
+        {"amount": -1},
+        {"amount": 1_000_000_000_000_000},
+        {"amount": 1.0},
+        {"amount": "1"},
+        {"amount": True},
+        {"amount": None},
+        {"payment_id": ""},
+        {"payment_id": "x" * 65},
+        {"payment_id": "a b"},
+        {"payment_id": "a\n"},
+        {"payment_id": "é"},
+        {"payment_id": "4111111111111111"},
+        {"payment_id": "4111-1111-1111-1111"},
+        {"payment_id": 1},
+        {"account_id": "378282246310005"},
+        {"currency": "usd"},
+        {"currency": "XXX"},
+        {"currency": "US"},
+        {"submitted_at": "2026-11-20T10:15:00"},
+        {"submitted_at": "2026-11-20"},
+        {"submitted_at": "2026-02-30T10:15:00Z"},
+        {"submitted_at": "0001-01-01T00:00:00+01:00"},
+        {"submitted_at": 1_795_000_000},
+    ],
+)
+def test_a_payment_may_not_say(change: dict[str, Any]) -> None:
+    """Nothing is converted or guessed."""
+    with pytest.raises(ValidationError):
+        PaymentSubmittedMessage.model_validate({**PAYMENT, **change})
+
+
+@pytest.mark.parametrize("name", PAYMENT)
+def test_every_member_of_a_payment_is_required(name: str) -> None:
+    """None has a default."""
+    with pytest.raises(ValidationError):
+        PaymentSubmittedMessage.model_validate(
+            {other: value for other, value in PAYMENT.items() if other != name}
+        )
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("2026-11-20T10:15:00Z", datetime(2026, 11, 20, 10, 15, tzinfo=UTC)),
+        ("2026-11-20t10:15:00z", datetime(2026, 11, 20, 10, 15, tzinfo=UTC)),
+        ("2026-11-20T10:15:00+00:00", datetime(2026, 11, 20, 10, 15, tzinfo=UTC)),
+        ("2026-11-20T11:15:00+01:00", datetime(2026, 11, 20, 10, 15, tzinfo=UTC)),
+        ("2026-11-20T10:15:00.5Z", datetime(2026, 11, 20, 10, 15, 0, 500_000, tzinfo=UTC)),
+        ("2026-11-20T10:15:00.123456789Z", datetime(2026, 11, 20, 10, 15, 0, 123_456, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_normalised_to_utc(given: str, meant: datetime) -> None:
+    """So that two ways of writing it are the same contents."""
+    message = PaymentSubmittedMessage.model_validate({**PAYMENT, "submitted_at": given})
+    assert message.submitted_at == meant
+    assert message.submitted_at.tzinfo is UTC
+
+
+@pytest.mark.parametrize("version", [0, -1, 1.0, "1", 2**63])
+def test_a_limit_version_begins_at_1(version: object) -> None:
+    """0 is the limit that the account was opened with."""
+    assert CreditLimitChangedMessage.model_validate(LIMIT)
+    with pytest.raises(ValidationError):
+        CreditLimitChangedMessage.model_validate({**LIMIT, "limit_version": version})
+
+
+def test_a_topic_is_listed_under_its_name() -> None:
+    """contracts.md names four."""
+    assert list(TOPICS) == [topic.name for topic in TOPICS.values()]
+    assert sorted(TOPICS) == [
+        "accounts.account-opened.v1",
+        "accounts.credit-limit-changed.v1",
+        "payments.payment-returned.v1",
+        "payments.payment-submitted.v1",
+    ]
