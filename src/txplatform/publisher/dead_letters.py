@@ -5,15 +5,18 @@ It goes to `<topic>.dlq` with its own key, body and headers.
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING
 
+from txplatform.consumers import TOPICS
 from txplatform.publisher.feed import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from txplatform.publisher.feed import Header
+
+_SUFFIX = ".dlq"
+DEAD_LETTER_TOPICS = tuple(topic + _SUFFIX for topic in TOPICS)
 
 
 def dead_letter(
@@ -33,9 +36,4 @@ def dead_letter(
         about: Further headers, which say what happened; None for one that is not known.
     """
     told = [(name, str(value).encode()) for name, value in about.items() if value is not None]
-    return Record(f"{topic}.dlq", key, body, [*headers, ("dlq_topic", topic.encode()), *told])
-
-
-def original_headers(stored: Iterable[tuple[str, str | None]]) -> list[Header]:
-    """Headers as the inbound ledger keeps them: names with values in base64."""
-    return [(name, None if value is None else base64.b64decode(value)) for name, value in stored]
+    return Record(topic + _SUFFIX, key, body, [*headers, ("dlq_topic", topic.encode()), *told])

@@ -51,5 +51,5 @@ class PublisherMetrics:
 
     def forget(self, feed: str) -> None:
         """This process no longer publishes the feed."""
-        if self._lag.labels(feed) is not None:
-            self._lag.remove(feed)
+        self._lag.labels(feed)  # so that there is one to remove
+        self._lag.remove(feed)

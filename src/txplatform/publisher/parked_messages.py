@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from txplatform.publisher.dead_letters import dead_letter, original_headers
+from txplatform.consumers.ledger import parked_after
+from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, dead_letter
 from txplatform.publisher.feed import Batch
 
 if TYPE_CHECKING:
@@ -16,16 +17,11 @@ if TYPE_CHECKING:
 
     import psycopg
 
-BATCH_MESSAGES = 100
-"""They are as large as others make them."""
+    from txplatform.consumers.ledger import StoredMessage
+    from txplatform.publisher.feed import Record
 
-_READ = """
-SELECT id, topic, partition, "offset", key, headers, body, reason, detail
-FROM inbound_messages
-WHERE first_status = 'parked' AND id > %s
-ORDER BY id
-LIMIT %s
-"""
+BATCH_MESSAGES = 50
+"""They are as large as others make them."""
 
 _END = "SELECT coalesce(max(id), 0) FROM inbound_messages WHERE first_status = 'parked'"
 
@@ -35,31 +31,30 @@ class ParkedMessages:
 
     name = "parked-messages"
     lock = 2
-    topics: Sequence[str] = ()
+    topics: Sequence[str] = DEAD_LETTER_TOPICS
     pause_s = 0.5
 
     def read(self, connection: psycopg.Connection, after: int) -> Batch | None:  # noqa: D102
-        rows = connection.execute(_READ, (after, BATCH_MESSAGES), binary=True).fetchall()
-        if not rows:
+        parked = parked_after(connection, after, BATCH_MESSAGES)
+        if not parked:
             return None
-        return Batch(
-            rows[-1][0],
-            [
-                dead_letter(
-                    topic,
-                    key,
-                    body,
-                    original_headers(headers),
-                    dlq_reason=reason,
-                    dlq_detail=detail,
-                    dlq_partition=partition,
-                    dlq_offset=offset,
-                    inbound_id=inbound_id,
-                )
-                for inbound_id, topic, partition, offset, key, headers, body, reason, detail in rows
-            ],
-        )
+        return Batch(parked[-1].summary.id, [_record(message) for message in parked])
 
     def end(self, connection: psycopg.Connection) -> int:  # noqa: D102
         row = connection.execute(_END).fetchone()
         return int(row[0]) if row else 0
+
+
+def _record(message: StoredMessage) -> Record:
+    received, summary = message.received, message.summary
+    return dead_letter(
+        received.topic,
+        received.key,
+        received.body,
+        received.headers,
+        dlq_reason=summary.reason,
+        dlq_detail=summary.detail,
+        dlq_partition=received.partition,
+        dlq_offset=received.offset,
+        inbound_id=summary.id,
+    )

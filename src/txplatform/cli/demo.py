@@ -1,0 +1,40 @@
+"""`txplatform demo`: try everything on this machine, without Docker or configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from txplatform.demo.orchestrator import run_demo
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        default=Path(".txplatform"),
+        help="where the data is kept (default: %(default)s)",
+    )
+    parser.add_argument("--fresh", action="store_true", help="begin without earlier data")
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=2.0,
+        metavar="DAYS",
+        help="simulated days a second; 0 for as fast as possible (default: %(default)s)",
+    )
+    parser.add_argument("--port", type=int, help="the API's port (default: a free one)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until Ctrl-C."""
+    return run_demo(
+        arguments.data_dir,
+        fresh=arguments.fresh,
+        days_per_s=arguments.speed,
+        port=arguments.port,
+    )

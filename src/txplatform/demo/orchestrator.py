@@ -1,0 +1,235 @@
+"""Starts the parts in their order, shows what happens, and stops them in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import shutil
+import signal
+import socket
+import sys
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import httpx
+import psycopg
+
+from txplatform.api.keys import Scope, create_key
+from txplatform.demo.bus import DemoBus
+from txplatform.demo.card import card
+from txplatform.demo.postgres import DemoPostgres, Urls
+from txplatform.demo.processes import Child, ChildDiedError
+from txplatform.demo.watch import LiveLine
+from txplatform.errors import TxPlatformError
+from txplatform.eventstore.migrations import migrate
+from txplatform.simulation.plan import account_id, plan
+from txplatform.simulation.runner import Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import FrameType
+
+_READY_S = 30
+_OURS = ("postgres", "postgres.log", "postgres.password", "api.log", "worker.log", "state.json")
+
+
+class DemoError(TxPlatformError):
+    """The demo cannot run."""
+
+
+class _StoppedError(Exception):
+    """Ctrl-C or SIGTERM: unwinds to where everything is stopped."""
+
+
+def run_demo(folder: Path, *, fresh: bool, days_per_s: float, port: int | None) -> int:
+    """Run until Ctrl-C or SIGTERM; gives the exit code.
+
+    Args:
+        folder: Where the data is kept.
+        fresh: Whether to begin without the data of earlier runs.
+        days_per_s: Simulated days a second.
+        port: The API's port; None for a free one.
+
+    Raises:
+        DemoError: Another demo runs on this folder, or a part does not get ready.
+        ChildDiedError: A part ended.
+    """
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone_in(folder):
+        if fresh:
+            _remove_data(folder)
+        stack = ExitStack()
+        try:
+            with _stop_signals():
+                _run(stack, folder, days_per_s, port or _free_port())
+        except _StoppedError:
+            print("stopping …", flush=True)  # noqa: T201
+        finally:
+            # By now further signals are ignored: nothing is left behind half stopped.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            stack.close()
+    print(f"stopped; the data is in {folder}", flush=True)  # noqa: T201
+    return 0
+
+
+def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
+    started = monotonic()
+    postgres = DemoPostgres(folder)
+    stack.callback(postgres.stop)
+    urls = postgres.start()
+    migrate(urls.owner, urls.service)
+    bus = DemoBus()
+    worker_port = _free_port()
+    env = _settings(urls, bus, port, worker_port)
+    children = []
+    for name in ("api", "worker"):
+        command = [sys.executable, "-m", "txplatform.cli", name]
+        child = Child(name, command, log=folder / f"{name}.log", env=env)
+        stack.callback(child.stop)
+        children.append(child)
+    api_url, worker_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{worker_port}"
+    year = _next_year(folder)
+    with psycopg.connect(urls.service) as connection:
+        _, key = create_key(connection, name=f"demo run {year}", scopes=list(Scope))
+    _wait_ready([api_url, worker_url], children)
+    simulator = Simulator(
+        api_url=api_url,
+        api_key=key,
+        kafka={"bootstrap.servers": bus.bootstrap_servers},
+        days_per_s=days_per_s,
+    )
+    days = plan(year)
+    asyncio.run(simulator.run([next(days)]))
+    print(  # noqa: T201
+        card(
+            api_url=api_url,
+            worker_url=worker_url,
+            kafka=bus.bootstrap_servers,
+            key=key,
+            account=account_id(year, 1),
+            folder=folder,
+        ),
+        f"ready after {monotonic() - started:.1f} s\n",
+        sep="",
+        flush=True,
+    )
+    asyncio.run(_simulate(simulator, folder, year, LiveLine(worker_url), [postgres, *children]))
+
+
+async def _simulate(
+    simulator: Simulator,
+    folder: Path,
+    year: int,
+    live: LiveLine,
+    parts: list[DemoPostgres | Child],
+) -> None:
+    """Send year after year, and print a line each second."""
+
+    async def send() -> None:
+        for number in count(year):
+            await simulator.run(plan(number))
+            _next_year(folder)
+
+    sending = asyncio.create_task(send())
+    before = monotonic()
+    while not sending.done():
+        await asyncio.wait([sending], timeout=1)
+        now = monotonic()
+        print(await asyncio.to_thread(live.line, simulator.sent, now - before), flush=True)  # noqa: T201
+        before = now
+        for part in parts:
+            part.check()
+    await sending
+
+
+def _settings(urls: Urls, bus: DemoBus, port: int, worker_port: int) -> dict[str, str]:
+    return {
+        "TXPLATFORM_DATABASE_URL": urls.service,
+        "TXPLATFORM_MIGRATION_DATABASE_URL": urls.owner,
+        "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
+        "TXPLATFORM_API_PORT": str(port),
+        "TXPLATFORM_HEALTH_PORT": str(worker_port),
+    }
+
+
+def _wait_ready(urls: list[str], children: list[Child]) -> None:
+    deadline = monotonic() + _READY_S
+    for url in urls:
+        while True:
+            for child in children:
+                child.check()
+            try:
+                answer = httpx.get(f"{url}/readyz", timeout=2)
+            except httpx.TransportError:
+                answer = None
+            if answer is not None and answer.is_success:
+                break
+            if monotonic() > deadline:
+                raise DemoError(
+                    f"{url} did not get ready in {_READY_S} s.",
+                    why=answer.text if answer is not None else "It does not answer.",
+                    next_step="See the logs in the data folder.",
+                )
+            signal.sigtimedwait([], 0.1)
+
+
+def _next_year(folder: Path) -> int:
+    """Which run of the year comes next: ids of an earlier one are never used again."""
+    state = folder / "state.json"
+    year = json.loads(state.read_text())["year"] + 1 if state.exists() else 1
+    written = state.with_suffix(".new")
+    written.write_text(json.dumps({"year": year}))
+    written.replace(state)
+    return int(year)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(
+                f"Another demo runs on {folder}.",
+                next_step="Stop it, or choose another folder with --data-dir.",
+            ) from None
+        yield
+
+
+@contextmanager
+def _stop_signals() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into an exception; later ones are ignored."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise _StoppedError
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    yield
+
+
+def _remove_data(folder: Path) -> None:
+    for name in _OURS:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+__all__ = ["ChildDiedError", "DemoError", "run_demo"]

