@@ -1,4 +1,4 @@
-"""Consumers beside other writers to the same accounts, or other owners of the same partitions.
+"""Consumers beside other writers to the same accounts, or other owners of the same partitions."""
 
 from __future__ import annotations
 

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from confluent_kafka import Producer
 
+from txplatform.consumers import TOPICS
+from txplatform.publisher import transaction_decisioned
+from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS
+
 _ANSWER_S = 10
+_ALL_TOPICS = (*TOPICS, *DEAD_LETTER_TOPICS, transaction_decisioned.TOPIC)
 
 
 class DemoBus:
     """Lives as long as this object."""
 
     def __init__(self) -> None:
-        self._host = Producer({"bootstrap.servers": "mock", "test.mock.num.brokers": 1})
+        self._host = Producer(
+            {"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 3}
+        )
         (broker,) = self._host.list_topics(timeout=_ANSWER_S).brokers.values()
+        for topic in _ALL_TOPICS:
+            # The mock cluster cannot be told to make a topic; it makes one that is asked for.
+            self._host.list_topics(topic, timeout=_ANSWER_S)
         self.bootstrap_servers = f"{broker.host}:{broker.port}"

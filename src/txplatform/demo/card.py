@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def card(*, api_url: str, worker_url: str, kafka: str, key: str, account: str, folder: Path) -> str:
+def card(  # noqa: PLR0913  # what is printed
+    *, api_url: str, worker_url: str, kafka: str, key: str, account: str, folder: Path
+) -> str:
     """The text of the card; its curl lines can be pasted as they are."""
     purchase = {
         "transaction_id": "try-1",

@@ -27,7 +27,7 @@ def main() -> None:
         # After the change of user, which would clear it.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.Signals[death_signal].value)
     if os.getppid() == int(parent):
-        os.execv(command[0], command)
+        os.execv(command[0], command)  # noqa: S606  # becoming the command is the point
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 from contextlib import ExitStack, contextmanager
-from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ from txplatform.simulation.plan import account_id, plan
 from txplatform.simulation.runner import Simulator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import FrameType
 
@@ -101,51 +100,66 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
     simulator = Simulator(
         api_url=api_url,
         api_key=key,
-        kafka={"bootstrap.servers": bus.bootstrap_servers},
+        kafka={"bootstrap.servers": bus.bootstrap_servers, "log_level": 2},
         days_per_s=days_per_s,
     )
-    days = plan(year)
-    asyncio.run(simulator.run([next(days)]))
-    print(  # noqa: T201
-        card(
-            api_url=api_url,
-            worker_url=worker_url,
-            kafka=bus.bootstrap_servers,
-            key=key,
-            account=account_id(year, 1),
-            folder=folder,
-        ),
-        f"ready after {monotonic() - started:.1f} s\n",
-        sep="",
-        flush=True,
+    text = card(
+        api_url=api_url,
+        worker_url=worker_url,
+        kafka=bus.bootstrap_servers,
+        key=key,
+        account=account_id(year, 1),
+        folder=folder,
     )
-    asyncio.run(_simulate(simulator, folder, year, LiveLine(worker_url), [postgres, *children]))
+
+    def on_ready() -> None:
+        print(text, f"ready after {monotonic() - started:.1f} s\n", sep="", flush=True)  # noqa: T201
+
+    asyncio.run(
+        _play(simulator, folder, year, on_ready, LiveLine(worker_url), [postgres, *children])
+    )
 
 
-async def _simulate(
+async def _play(  # noqa: PLR0913  # what a running demo consists of
     simulator: Simulator,
     folder: Path,
     year: int,
+    on_ready: Callable[[], None],
     live: LiveLine,
     parts: list[DemoPostgres | Child],
 ) -> None:
-    """Send year after year, and print a line each second."""
+    """Send year after year, and print a line each second, until told to stop."""
 
     async def send() -> None:
-        for number in count(year):
-            await simulator.run(plan(number))
-            _next_year(folder)
+        days = plan(year)
+        await simulator.run([next(days)])
+        on_ready()
+        await simulator.run(days)
+        while True:
+            await simulator.run(plan(_next_year(folder)))
 
-    sending = asyncio.create_task(send())
-    before = monotonic()
-    while not sending.done():
-        await asyncio.wait([sending], timeout=1)
-        now = monotonic()
-        print(await asyncio.to_thread(live.line, simulator.sent, now - before), flush=True)  # noqa: T201
-        before = now
-        for part in parts:
-            part.check()
-    await sending
+    async def watch() -> None:
+        before = monotonic()
+        while True:
+            await asyncio.sleep(1)
+            now = monotonic()
+            print(await asyncio.to_thread(live.line, simulator.sent, now - before), flush=True)  # noqa: T201
+            before = now
+            for part in parts:
+                part.check()
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    tasks = [asyncio.create_task(each) for each in (send(), watch(), stop.wait())]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        task.result()  # raises what went wrong, if it was not the signal
+    raise _StoppedError
 
 
 def _settings(urls: Urls, bus: DemoBus, port: int, worker_port: int) -> dict[str, str]:

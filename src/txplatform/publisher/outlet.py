@@ -16,7 +16,12 @@ import psycopg
 
 from txplatform.contracts.times import rfc3339_or_none
 from txplatform.errors import TxPlatformError
-from txplatform.publisher.checkpoint import move_checkpoint, read_checkpoint, try_to_take_turn
+from txplatform.publisher.checkpoint import (
+    end_when_silent,
+    move_checkpoint,
+    read_checkpoint,
+    try_to_take_turn,
+)
 from txplatform.publisher.delivery import Delivery, DeliveryError
 from txplatform.telemetry import correlation_id, logger
 from txplatform.worker import Health
@@ -33,6 +38,9 @@ _STAND_BY_S = 1.0
 _FIRST_BACK_OFF_S = 0.25
 _LAST_BACK_OFF_S = 8.0
 _MEASURE_EVERY_S = 1.0
+_PATIENCE_S = 5.0
+"""How long acknowledgements may take before it is told."""
+
 _LAST_WORDS_S = 3.0
 """How long a batch in flight is waited for when told to stop."""
 
@@ -71,9 +79,11 @@ class Outlet:
                 # The connection is closed: if another publisher stands by, it is its turn.
                 self._pause_after(error, stop)
             finally:
+                self._lag = None
                 self._metrics.forget(self.name)
 
     def _take_turn(self, connection: psycopg.Connection, stop: threading.Event) -> bool:
+        end_when_silent(connection)
         while not try_to_take_turn(connection, self._feed):
             self._tell(ready=True, detail="standing by: another publisher is active")
             if stop.wait(_STAND_BY_S):
@@ -105,10 +115,15 @@ class Outlet:
                 batch = self._feed.read(connection, self._checkpoint)
                 continue
             delivery.begin(batch.records)
-            following = self._feed.read(connection, batch.upto)  # while the first is on its way
-            deadline = _Deadline(stop)
-            delivery.wait(lambda: self._measure(connection), give_up=deadline.passed)
-            self._acknowledged(connection, batch)
+            try:
+                following = self._feed.read(connection, batch.upto)  # while these are on their way
+            finally:
+                # Also where the next ones cannot be read: else these were sent at each attempt.
+                delivery.wait(
+                    lambda waited_s: self._still_waiting(connection, waited_s),
+                    give_up=_Deadline(stop).passed,
+                )
+                self._acknowledged(connection, batch)
             self._measure(connection)
             batch = following
 
@@ -121,6 +136,11 @@ class Outlet:
             for record in batch.records if self._log.is_enabled_for(logging.DEBUG) else ():
                 self._log.debug("published", topic=record.topic, **_trace(record))
         self._went_well()
+
+    def _still_waiting(self, connection: psycopg.Connection, waited_s: float) -> None:
+        self._measure(connection)
+        if waited_s > _PATIENCE_S:
+            self._tell(ready=False, detail="the brokers do not acknowledge what was sent")
 
     def _measure(self, connection: psycopg.Connection) -> None:
         """Tell the lag, once a second; fails when the turn was lost with the connection."""
@@ -170,7 +190,11 @@ class _Deadline:
 
 def _trace(record: Record) -> dict[str, str]:
     """What finds a record's log line: its headers of the same names."""
-    texts = {name: value.decode() for name, value in record.headers if value is not None}
+    texts = {
+        name: value.decode("utf-8", "replace")
+        for name, value in record.headers
+        if value is not None
+    }
     found: dict[str, str] = {
         name: texts[name] for name in ("event_id", "inbound_id") if name in texts
     }

@@ -52,9 +52,11 @@ def _record(message: StoredMessage) -> Record:
         received.key,
         received.body,
         received.headers,
-        dlq_reason=summary.reason,
-        dlq_detail=summary.detail,
-        dlq_partition=received.partition,
-        dlq_offset=received.offset,
-        inbound_id=summary.id,
+        {
+            "dlq_reason": summary.reason,
+            "dlq_detail": summary.detail,
+            "dlq_partition": received.partition,
+            "dlq_offset": received.offset,
+            "inbound_id": summary.id,
+        },
     )

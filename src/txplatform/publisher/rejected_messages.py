@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from txplatform.publisher.dead_letters import About
     from txplatform.publisher.feed import Header, Record
 
 _STRETCH = 5000
@@ -44,7 +45,7 @@ SELECT ends.upto, s.position, s.originator_id, s.originator_version, s.state
 FROM (SELECT max(position) AS upto FROM stretch) AS ends
 LEFT JOIN stretch s ON s.topic = '{WaitingMessageRejected.TOPIC}'
 ORDER BY s.position
-"""  # noqa: S608  # the topic is a constant of this package
+"""  # the topic is a constant of this package
 
 _WAITING = """
 SELECT originator_version, topic, state FROM events WHERE originator_id = %s AND event_key = %s
@@ -79,7 +80,7 @@ class RejectedMessages:
 def _record(
     connection: psycopg.Connection, position: int, rejected: WaitingMessageRejected
 ) -> Record:
-    about: dict[str, str | int | None] = {
+    about: About = {
         "dlq_reason": rejected.reason,
         "dlq_detail": rejected.detail,
         "event_id": rejected.event_id,
@@ -89,14 +90,15 @@ def _record(
     account_id = account_of(rejected.originator_id)
     found = message_that_waited(connection, account_id, rejected.business_key)
     if found is None:
-        return dead_letter(*_written_anew(connection, rejected), **about)
+        topic, key, body, headers = _written_anew(connection, rejected)
+        return dead_letter(topic, key, body, headers, about)
     came = found.received
     about |= {
         "dlq_partition": came.partition,
         "dlq_offset": came.offset,
         "inbound_id": found.summary.id,
     }
-    return dead_letter(came.topic, came.key, came.body, came.headers, **about)
+    return dead_letter(came.topic, came.key, came.body, came.headers, about)
 
 
 def _written_anew(

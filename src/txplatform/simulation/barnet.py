@@ -70,12 +70,12 @@ class RealPurchase:
 def real_purchases() -> list[RealPurchase]:
     """All purchases in the order of their days, then of the file."""
     path = resources.files("txplatform.simulation") / "data" / _FILE
-    with path.open("r", encoding="latin-1", newline="") as file:
-        rows = [
-            _purchase(number, row)
-            for number, row in enumerate(csv.DictReader(file), 1)
-            if _minor(row[_AMOUNT]) > 0
-        ]
+    lines = path.read_text(encoding="latin-1").splitlines()
+    rows = [
+        _purchase(number, row)
+        for number, row in enumerate(csv.DictReader(lines), 1)
+        if _minor(row[_AMOUNT]) > 0
+    ]
     return sorted(rows, key=lambda row: (row.day, row.number))
 
 

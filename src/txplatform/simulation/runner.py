@@ -139,7 +139,7 @@ async def _ask(client: httpx.AsyncClient, purchase: dict[str, Any]) -> dict[str,
         await asyncio.sleep(float(answer.headers.get("Retry-After", _RETRY_S)))
 
 
-def _cloudevent(message: Message) -> list[tuple[str, bytes]]:
+def _cloudevent(message: Message) -> list[tuple[str, str | bytes | None]]:
     """CloudEvents 1.0, binary mode."""
     return [
         ("ce_specversion", b"1.0"),

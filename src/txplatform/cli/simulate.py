@@ -1,0 +1,63 @@
+"""`txplatform simulate`: send a year of real purchases and made-up payments."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from txplatform.kafka import client_config
+from txplatform.settings import load_settings
+from txplatform.simulation.plan import plan
+from txplatform.simulation.runner import Simulator
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument(
+        "--api-url", default="http://127.0.0.1:8000", help="the API (default: %(default)s)"
+    )
+    parser.add_argument("--api-key", required=True, help="a key with transactions:write")
+    parser.add_argument(
+        "--year", type=int, default=1, help="which run: another number is another set of ids"
+    )
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=2.0,
+        metavar="DAYS",
+        help="simulated days a second; 0 for as fast as possible (default: %(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Send the whole year."""
+    simulator = Simulator(
+        api_url=arguments.api_url,
+        api_key=arguments.api_key,
+        kafka=client_config(load_settings()),
+        days_per_s=arguments.speed,
+    )
+    asyncio.run(_send(simulator, arguments.year))
+    return 0
+
+
+async def _send(simulator: Simulator, year: int) -> None:
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(1)
+            _tell(simulator)
+
+    watching = asyncio.create_task(watch())
+    await simulator.run(plan(year))
+    watching.cancel()
+    _tell(simulator)
+
+
+def _tell(simulator: Simulator) -> None:
+    sent = simulator.sent
+    decisions = ", ".join(f"{name} {count}" for name, count in sorted(sent.decisions.items()))
+    sys.stderr.write(f"{sent.day}  {decisions}; {sent.messages.total()} messages\n")

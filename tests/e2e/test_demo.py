@@ -1,0 +1,183 @@
+"""`txplatform demo` as a stranger meets it: starts, can be tried, stops cleanly, keeps its data."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+START_WITHIN_S = 30
+
+
+class Demo:
+    """A running demo."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.output = folder.parent / "output"
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "txplatform.cli", "demo", "--data-dir", folder, *words],
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    @property
+    def text(self) -> str:
+        """What it has printed so far."""
+        return self.output.read_text()
+
+    def wait_for(self, words: str) -> None:
+        """Wait until it has printed this."""
+
+        def printed() -> bool:
+            assert words in self.text or self.process.poll() is None, self.text
+            return words in self.text
+
+        wait_until(printed, timeout_s=START_WITHIN_S, message=words)
+
+    def curl(self, number: int) -> dict[str, object]:
+        """Run one of the printed lines as it stands; give its JSON."""
+        lines = [line for line in self.text.splitlines() if line.startswith("curl ")]
+        assert len(lines) == 3
+        done = subprocess.run(["bash", "-c", lines[number]], capture_output=True, check=True)
+        answer: dict[str, object] = json.loads(done.stdout)
+        return answer
+
+    def stop(self, number: signal.Signals = signal.SIGINT, *, times: int = 1) -> int:
+        """Ctrl-C; gives the exit code."""
+        for _ in range(times):
+            self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@contextmanager
+def demo(folder: Path, *words: str) -> Iterator[Demo]:
+    """A demo that leaves nothing behind."""
+    running = Demo(folder, *words)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.stop(signal.SIGTERM)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data folder that PostgreSQL's stand-in for root can reach."""
+    for each in (tmp_path, *tmp_path.parents):
+        if each.owner() == psutil.Process().username() and each.is_relative_to("/tmp"):
+            each.chmod(each.stat().st_mode | 0o011)
+    return tmp_path / "data"
+
+
+def children_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """All processes that it started, and theirs."""
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def _ended(process: psutil.Process) -> bool:
+    """Gone, or only waiting for its exit code to be read."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_printed_lines_work_and_the_data_survives_a_restart(folder: Path) -> None:
+    """Decision, balance and list as printed; Ctrl-C ends all; the next start still knows it."""
+    with demo(folder, "--speed", "20") as first:
+        first.wait_for("ready after")
+        decision = first.curl(0)
+        assert decision["decision"] == "approved"
+        account = decision["account_id"]
+        balance = first.curl(1)
+        assert balance["account_id"] == account
+        assert isinstance(balance["pending"], int)
+        assert balance["pending"] >= 1250
+
+        def listed() -> bool:
+            items = first.curl(2)["items"]
+            assert isinstance(items, list)
+            return any(item["transaction_id"] == "try-1" for item in items) or len(items) == 5
+
+        wait_until(listed, message="the decision in the list")
+        first.wait_for("decisions/s")
+        family = children_of(first.process)
+        assert first.stop() == 0
+        assert all(_ended(each) for each in family)
+    with demo(folder) as second:
+        second.wait_for("ready after")
+        url = str(account)
+        key_line = next(line for line in second.text.splitlines() if "API key" in line)
+        api_line = next(line for line in second.text.splitlines() if line.startswith("  API  "))
+        done = subprocess.run(
+            [
+                *("curl", "-s", f"{api_line.split()[1]}/v1/accounts/{url}/balance"),
+                *("-H", f"Authorization: Bearer {key_line.split()[-1]}"),
+            ],
+            capture_output=True,
+            check=True,
+        )
+        assert json.loads(done.stdout)["pending"] >= 1250
+        assert second.stop(signal.SIGTERM) == 0
+
+
+def test_two_demos_do_not_share_a_folder(folder: Path) -> None:
+    """The second is refused with what to do; the first goes on."""
+    with demo(folder) as first:
+        first.wait_for("ready after")
+        second = subprocess.run(
+            [sys.executable, "-m", "txplatform.cli", "demo", "--data-dir", folder],
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        assert second.returncode == 1
+        assert "--data-dir" in second.stderr
+        assert first.curl(1)["currency"] == "GBP"
+
+
+def test_ctrl_c_during_the_start_and_pressed_twice_stops_everything(folder: Path) -> None:
+    """Whenever it comes."""
+    with demo(folder) as running:
+        wait_until((folder / "postgres.new").exists, message="PostgreSQL's folder")
+        family = children_of(running.process)
+        assert running.stop(times=2) == 0
+        wait_until(lambda: all(_ended(each) for each in family), message="the children's end")
+
+
+def test_killed_it_takes_its_children_along_and_starts_again(folder: Path) -> None:
+    """Kill -9 of the demo alone: no process stays, no data is lost."""
+    with demo(folder) as running:
+        running.wait_for("ready after")
+        running.curl(0)
+        family = children_of(running.process)
+        os.kill(running.process.pid, signal.SIGKILL)
+        running.process.wait()
+        wait_until(lambda: all(_ended(each) for each in family), message="the children's end")
+    with demo(folder) as again:
+        again.wait_for("ready after")
+        assert again.curl(0)["decision"] == "approved"
+
+
+def test_a_part_that_dies_is_reported(folder: Path) -> None:
+    """With its name; the demo stops the others and exits 1."""
+    with demo(folder) as running:
+        running.wait_for("decisions/s")
+        (worker,) = [
+            each for each in children_of(running.process) if each.cmdline()[-1:] == ["worker"]
+        ]
+        worker.kill()
+        assert running.process.wait(30) == 1
+        assert "The worker ended" in running.text

@@ -1,0 +1,180 @@
+"""The publisher under test, and what other teams' readers would see of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from prometheus_client import CollectorRegistry
+
+from harness.histories import opened, purchase, record
+from harness.waiting import wait_until
+from txplatform.contracts.outbound import TRANSACTION_DECISIONED, transaction_decisioned
+from txplatform.database import Database
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+from txplatform.eventstore.log import last_position, read_whole_log
+from txplatform.publisher.runner import Publisher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from harness.postgres import TestDatabase
+    from txplatform.settings import Settings
+
+Order = dict[str, list[str]]
+"""The event ids of each account, in order."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One record on a topic."""
+
+    partition: int
+    key: bytes | None
+    body: bytes | None
+    headers: dict[str, bytes | None]
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The body, parsed."""
+        assert self.body is not None
+        parsed: dict[str, Any] = json.loads(self.body)
+        return parsed
+
+    def header(self, name: str) -> str:
+        """A header that has to be there."""
+        value = self.headers[name]
+        assert value is not None
+        return value.decode()
+
+
+@contextmanager
+def publishing(settings: Settings) -> Iterator[Publisher]:
+    """A publisher in a thread; what it dies of is raised here."""
+    publisher = Publisher(settings, Database.for_service(settings), CollectorRegistry())
+    stop = threading.Event()
+    died: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            publisher.run(stop)
+        except BaseException as error:  # noqa: BLE001  # raised in the test's own thread
+            died.append(error)
+
+    thread = threading.Thread(target=run, name="publisher under test")
+    thread.start()
+    try:
+        yield publisher
+    finally:
+        stop.set()
+        thread.join(20)
+    if died:
+        raise died[0]
+
+
+def read_topic(bootstrap: str, topic: str = TRANSACTION_DECISIONED) -> list[Published]:
+    """Everything on a topic, partition by partition in order."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "test-reader",
+            "enable.auto.commit": False,
+            "log_level": 0,
+        }
+    )
+    try:
+        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        ends = {partition: _ends(consumer, topic, partition) for partition in partitions}
+        left = sum(high - low for low, high in ends.values())
+        consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in partitions])
+        found: list[Published] = []
+        while left > 0:
+            messages = consumer.consume(min(left, 1000), timeout=10)
+            assert messages, f"{left} records of {topic} did not come"
+            for message in messages:
+                assert message.error() is None, message.error()
+                found.append(_published(message))
+            left -= len(messages)
+        return found
+    finally:
+        consumer.close()
+
+
+def _ends(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """First offset and the one after the last; of a topic just made they take a moment."""
+
+    def ask() -> tuple[int, int] | None:
+        try:
+            return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+        except KafkaException as error:
+            if not error.args[0].retriable():
+                raise
+            return None
+
+    found = wait_until(ask, message=f"the ends of {topic}[{partition}]")
+    assert found is not None
+    return found
+
+
+def _published(message: Any) -> Published:
+    return Published(
+        message.partition(), message.key(), message.value(), dict(message.headers() or ())
+    )
+
+
+def deduped(records: Iterable[Published]) -> Order:
+    """What a reader keeps that drops whatever is not newer than what it has seen (I5)."""
+    seen: dict[str, int] = {}
+    order: Order = {}
+    for each in records:
+        account_id, position = each.header("ce_subject"), int(each.header("log_position"))
+        assert each.key == account_id.encode()
+        if position > seen.get(account_id, 0):
+            seen[account_id] = position
+            order.setdefault(account_id, []).append(each.header("event_id"))
+    return order
+
+
+def decided(database: TestDatabase) -> Order:
+    """The decisions that the log holds."""
+    order: Order = {}
+    with Database(database.service_url).connect() as connection:
+        for logged in read_whole_log(connection):
+            if isinstance(logged.event, AuthorizationApproved | AuthorizationDeclined):
+                message = transaction_decisioned(logged.event)
+                order.setdefault(message.account_id, []).append(message.event_id)
+    return order
+
+
+def decide(database: TestDatabase, accounts: int, purchases: int, name: str = "tx") -> None:
+    """So many purchases on each of so many accounts, appended in batches."""
+    with Database(database.service_url).connect() as connection:
+        ids = [f"acc-{number}" for number in range(accounts)]
+        record(connection, [opened(account_id) for account_id in ids])
+        for number in range(purchases):
+            record(connection, [purchase(each, f"{name}-{number}", 1) for each in ids])
+
+
+def wait_for_publisher(
+    database: TestDatabase, *, timeout_s: float = 60, feed: str = "decisions"
+) -> None:
+    """Wait until a feed of the log is published to its end."""
+    with Database(database.service_url).connect() as connection:
+
+        def done() -> bool:
+            return checkpoint(database, feed) == last_position(connection)
+
+        wait_until(done, timeout_s=timeout_s, message=f"{feed} to be published")
+
+
+def checkpoint(database: TestDatabase, feed: str = "decisions") -> int:
+    """How far a feed has come."""
+    with Database(database.service_url).connect() as connection:
+        row = connection.execute(
+            "SELECT position FROM publisher_checkpoints WHERE feed = %s", (feed,)
+        ).fetchone()
+        return row[0] if row else 0

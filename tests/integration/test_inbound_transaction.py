@@ -1,0 +1,78 @@
+"""What one batch's transaction holds on to: the log's lock, and the positions it moves."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from harness.inbound import SUBMITTED, execute, payment
+from txplatform.consumers import TOPICS
+from txplatform.consumers.applying import Batch, apply_batch
+from txplatform.consumers.positions import FencedError, Move, Position, begin
+from txplatform.consumers.reading import Reading, Received, read_message
+from txplatform.database import Database
+from txplatform.eventstore.statements import LOCK_LOG
+
+if TYPE_CHECKING:
+    from harness.postgres import TestDatabase
+
+CLUSTER = "cluster"
+
+
+def reading(offset: int, body: bytes) -> Reading:
+    """A message of the payments topic."""
+    message = Received(CLUSTER, SUBMITTED, "id", 0, offset, None, b"acc-1", (), body)
+    return read_message(message, TOPICS[SUBMITTED])
+
+
+def batch(offset: int, body: bytes) -> Batch:
+    """One message, which takes the position one on."""
+    return Batch(CLUSTER, [reading(offset, body)], [Move(SUBMITTED, 0, offset, offset + 1)])
+
+
+def begin_at(connection: psycopg.Connection, offset: int) -> None:
+    """Make the position known."""
+    begin(connection, CLUSTER, [Position(SUBMITTED, 0, "id", offset)])
+
+
+def test_a_batch_without_events_takes_the_logs_lock_too(database: TestDatabase) -> None:
+    """Else its ledger rows could become visible behind later ones, and a dead letter be missed."""
+    with (
+        Database(database.service_url, lock_timeout_s=0.2).connect() as connection,
+        psycopg.connect(database.owner_url) as other,
+    ):
+        begin_at(connection, 0)
+        other.execute(LOCK_LOG.encode())
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            apply_batch(connection, batch(0, b"rubbish"))
+        other.rollback()
+        apply_batch(connection, batch(0, b"rubbish"))
+    assert execute(database, "SELECT status FROM inbound_messages") == [("parked",)]
+
+
+def test_a_batch_from_a_position_that_was_moved_is_rolled_back(database: TestDatabase) -> None:
+    """Events, ledger and position: a zombie commits nothing."""
+    body = json.dumps(payment("p-1", "acc-1")).encode()
+    with Database(database.service_url).connect() as connection:
+        begin_at(connection, 7)
+        with pytest.raises(FencedError):
+            apply_batch(connection, batch(6, body))
+    assert execute(database, "SELECT count(*) FROM events") == [(0,)]
+    assert execute(database, "SELECT count(*) FROM inbound_messages") == [(0,)]
+    assert execute(database, "SELECT next_offset FROM inbound_positions") == [(7,)]
+
+
+def test_the_service_can_neither_alter_nor_delete_what_came_in(database: TestDatabase) -> None:
+    """Only what a person decided may be noted on a row."""
+    with Database(database.service_url).connect() as connection:
+        for statement in (
+            "DELETE FROM inbound_messages",
+            "UPDATE inbound_messages SET body = ''",
+            "UPDATE inbound_messages SET first_status = 'applied'",
+            "UPDATE inbound_messages SET content_sha256 = ''",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)

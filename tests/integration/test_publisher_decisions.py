@@ -1,0 +1,184 @@
+"""Decisions on their way to other teams: complete, in order, as the contract says (I5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confluent_kafka.admin import AdminClient
+
+from harness.histories import opened, payment, purchase, record
+from harness.inbound import execute, settings_for
+from harness.kafka import present_topics, recreate_topics
+from harness.published import (
+    checkpoint,
+    decide,
+    decided,
+    deduped,
+    publishing,
+    read_topic,
+    wait_for_publisher,
+)
+from harness.waiting import wait_until
+from txplatform.contracts.outbound import TRANSACTION_DECISIONED
+from txplatform.database import Database
+
+if TYPE_CHECKING:
+    from harness.postgres import TestDatabase
+
+
+def test_a_decision_is_published_as_it_was_answered(database: TestDatabase, topics: str) -> None:
+    with Database(database.service_url).connect() as connection:
+        record(connection, [opened("acc-1", 500_000), purchase("acc-1", "tx-1", 1250)])
+    with publishing(settings_for(database, topics)):
+        wait_for_publisher(database)
+    (published,) = read_topic(topics)
+    body = published.json
+    assert body == {
+        "transaction_id": "tx-1",
+        "account_id": "acc-1",
+        "decision": "approved",
+        "response_code": "00",
+        "authorization_code": body["authorization_code"],
+        "reasons": [],
+        "amount": 1250,
+        "currency": "USD",
+        "balance": {"credit_limit": 500000, "posted": 0, "pending": 1250, "available": 498750},
+        "ruleset": "default@1",
+        "account_version": 2,
+        "event_id": body["event_id"],
+        "decided_at": body["decided_at"],
+        "merchant": {
+            "id": "m-17",
+            "name": "Corner Books",
+            "category_code": "5942",
+            "country": "USA",
+        },
+        "occurred_at": None,
+    }
+    assert len(body["authorization_code"]) == 6
+    assert published.key == b"acc-1"
+    assert published.headers == {
+        "ce_specversion": b"1.0",
+        "ce_id": body["event_id"].encode(),
+        "ce_source": b"/txplatform",
+        "ce_type": TRANSACTION_DECISIONED.encode(),
+        "ce_subject": b"acc-1",
+        "ce_time": body["decided_at"].encode(),
+        "content-type": b"application/json",
+        "traceparent": b"00-0-0-00",
+        "event_id": body["event_id"].encode(),
+        "account_version": b"2",
+        "log_position": str(checkpoint(database)).encode(),
+    }
+
+
+def test_a_decline_for_an_unknown_account_is_published_without_a_balance(
+    database: TestDatabase, topics: str
+) -> None:
+    with Database(database.service_url).connect() as connection:
+        record(connection, [purchase("acc-1", "tx-1", 1250)])
+    with publishing(settings_for(database, topics)):
+        wait_for_publisher(database)
+    (published,) = read_topic(topics)
+    assert published.json["balance"] is None
+    assert published.json["reasons"][0]["code"] == "account_not_found"
+    assert published.json["response_code"] == "14"
+
+
+def test_only_decisions_are_published_and_the_checkpoint_passes_over_the_rest(
+    database: TestDatabase, topics: str
+) -> None:
+    with Database(database.service_url).connect() as connection:
+        record(connection, [opened("acc-1"), payment("acc-1", "p-1", 5)])
+    with publishing(settings_for(database, topics)):
+        wait_for_publisher(database)
+    assert read_topic(topics) == []
+
+
+def test_every_account_is_published_in_order_once(database: TestDatabase, topics: str) -> None:
+    decide(database, accounts=50, purchases=60)
+    with publishing(settings_for(database, topics)) as publisher:
+        wait_for_publisher(database)
+        wait_until(lambda: publisher.health().facts["decisions"]["lag_positions"] == 0)
+        assert publisher.health().ready
+    records = read_topic(topics)
+    assert len(records) == 50 * 60
+    assert deduped(records) == decided(database)
+    assert len({each.partition for each in records}) == 4
+
+
+def test_an_account_is_on_the_partition_that_java_clients_expect(
+    database: TestDatabase, topics: str
+) -> None:
+    decide(database, accounts=8, purchases=1)
+    with publishing(settings_for(database, topics)):
+        wait_for_publisher(database)
+    found = {each.key: each.partition for each in read_topic(topics)}
+    # org.apache.kafka.common.utils.Utils: toPositive(murmur2(key)) % 4
+    assert found == {key: _murmur2(key) % 4 for key in found if key is not None}
+
+
+def test_a_missing_topic_is_named_and_waited_for(database: TestDatabase, topics: str) -> None:
+    admin = AdminClient({"bootstrap.servers": topics})
+    admin.delete_topics([TRANSACTION_DECISIONED])[TRANSACTION_DECISIONED].result(30)
+    wait_until(lambda: TRANSACTION_DECISIONED not in present_topics(admin))
+    decide(database, accounts=2, purchases=3)
+    with publishing(settings_for(database, topics)) as publisher:
+        wait_until(
+            lambda: f"topic {TRANSACTION_DECISIONED} is missing" in publisher.health().detail
+        )
+        assert not publisher.health().ready
+        recreate_topics(topics, [TRANSACTION_DECISIONED])
+        wait_for_publisher(database)
+        wait_until(lambda: publisher.health().ready)
+    assert deduped(read_topic(topics)) == decided(database)
+
+
+def test_of_two_publishers_one_is_active_and_the_other_takes_over(
+    database: TestDatabase, topics: str
+) -> None:
+    settings = settings_for(database, topics)
+    with publishing(settings) as second_to_stop:
+        wait_until(lambda: second_to_stop.health().ready)
+        with publishing(settings) as standing_by:
+            wait_until(lambda: standing_by.health().ready)
+            assert standing_by.health().detail.count("standing by") == 3
+            assert second_to_stop.health().detail.count("active") == 3
+            decide(database, accounts=5, purchases=5)
+            wait_for_publisher(database)
+    with publishing(settings) as first, publishing(settings) as second:
+        wait_until(lambda: first.health().ready and second.health().ready)
+        execute(
+            database,
+            "SELECT pg_terminate_backend(pid) FROM pg_locks"
+            " WHERE locktype = 'advisory' AND granted AND classid = %s",
+            0x7478_7062,
+        )
+        decide(database, accounts=5, purchases=5, name="after")
+        wait_for_publisher(database)
+    records = read_topic(topics)
+    assert deduped(records) == decided(database)
+
+
+def test_a_log_that_has_lost_its_end_is_not_published(database: TestDatabase, topics: str) -> None:
+    decide(database, accounts=1, purchases=1)
+    execute(database, "INSERT INTO publisher_checkpoints VALUES ('decisions', 1000)")
+    with publishing(settings_for(database, topics)) as publisher:
+        wait_until(lambda: "restored from a backup" in publisher.health().detail)
+        assert not publisher.health().ready
+    assert checkpoint(database) == 1000
+    assert read_topic(topics) == []
+
+
+def _murmur2(data: bytes) -> int:
+    """Kafka's 32-bit variant, without its sign."""
+    mask, m = 0xFFFF_FFFF, 0x5BD1_E995
+    h = 0x9747_B28C ^ len(data)
+    whole = len(data) // 4 * 4
+    for start in range(0, whole, 4):
+        k = int.from_bytes(data[start : start + 4], "little") * m & mask
+        h = (h * m & mask) ^ ((k ^ k >> 24) * m & mask)
+    if rest := data[whole:]:
+        h = (h ^ int.from_bytes(rest, "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return (h ^ h >> 15) & 0x7FFF_FFFF
