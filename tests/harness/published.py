@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from harness.histories import opened, purchase, record
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from harness.postgres import TestDatabase
     from txplatform.settings import Settings
+
+_NOT_YET = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 Order = dict[str, list[str]]
 """The event ids of each account, in order."""
@@ -111,7 +113,7 @@ def _ends(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
         try:
             return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
         except KafkaException as error:
-            if not error.args[0].retriable():
+            if error.args[0].code() not in _NOT_YET:
                 raise
             return None
 

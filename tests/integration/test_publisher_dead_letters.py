@@ -39,6 +39,7 @@ DEAD = f"{SUBMITTED}.dlq"
 def test_a_parked_message_is_mirrored_with_its_bytes_and_why(
     database: TestDatabase, topics: str
 ) -> None:
+    """Key, body and headers stay as they came, whatever bytes they are."""
     settings = settings_for(database, topics)
     sender = Sender(topics)
     sender.send_raw(SUBMITTED, b"\xff\x00", b"\x80 not json", [("x", b"\xfe"), ("y", None)])
@@ -70,6 +71,7 @@ def test_a_parked_message_is_mirrored_with_its_bytes_and_why(
 def test_a_message_that_waited_in_vain_is_mirrored_as_it_came(
     database: TestDatabase, topics: str
 ) -> None:
+    """It was refused only when its account was opened, in another currency."""
     settings = settings_for(database, topics)
     sender = Sender(topics)
     body = payment_body("p-1", "acc-1", currency="EUR")
@@ -94,6 +96,7 @@ def test_a_message_that_waited_in_vain_is_mirrored_as_it_came(
 def test_one_that_the_ledger_does_not_have_is_written_anew_from_the_log(
     database: TestDatabase, topics: str
 ) -> None:
+    """The log alone is enough to publish everything."""
     with Database(database.service_url).connect() as connection:
         record(connection, [payment("acc-1", "p-1", 100, "EUR")])
         record(connection, [opened("acc-1")])
@@ -115,6 +118,7 @@ def test_one_that_the_ledger_does_not_have_is_written_anew_from_the_log(
 def test_a_missing_dead_letter_topic_holds_up_no_decision(
     database: TestDatabase, topics: str
 ) -> None:
+    """Each feed is published on its own."""
     admin = AdminClient({"bootstrap.servers": topics})
     admin.delete_topics([DEAD])[DEAD].result(30)
     wait_until(lambda: DEAD not in present_topics(admin))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 def test_a_decision_is_published_as_it_was_answered(database: TestDatabase, topics: str) -> None:
+    """contracts.md: the answer, the merchant, the time, and headers to dedupe by."""
     with Database(database.service_url).connect() as connection:
         record(connection, [opened("acc-1", 500_000), purchase("acc-1", "tx-1", 1250)])
     with publishing(settings_for(database, topics)):
@@ -75,6 +76,7 @@ def test_a_decision_is_published_as_it_was_answered(database: TestDatabase, topi
 def test_a_decline_for_an_unknown_account_is_published_without_a_balance(
     database: TestDatabase, topics: str
 ) -> None:
+    """There is no account whose balance could be told."""
     with Database(database.service_url).connect() as connection:
         record(connection, [purchase("acc-1", "tx-1", 1250)])
     with publishing(settings_for(database, topics)):
@@ -88,6 +90,7 @@ def test_a_decline_for_an_unknown_account_is_published_without_a_balance(
 def test_only_decisions_are_published_and_the_checkpoint_passes_over_the_rest(
     database: TestDatabase, topics: str
 ) -> None:
+    """Openings and payments are known to those who sent them."""
     with Database(database.service_url).connect() as connection:
         record(connection, [opened("acc-1"), payment("acc-1", "p-1", 5)])
     with publishing(settings_for(database, topics)):
@@ -96,6 +99,7 @@ def test_only_decisions_are_published_and_the_checkpoint_passes_over_the_rest(
 
 
 def test_every_account_is_published_in_order_once(database: TestDatabase, topics: str) -> None:
+    """I5, without any fault: no copy either."""
     decide(database, accounts=50, purchases=60)
     with publishing(settings_for(database, topics)) as publisher:
         wait_for_publisher(database)
@@ -110,15 +114,16 @@ def test_every_account_is_published_in_order_once(database: TestDatabase, topics
 def test_an_account_is_on_the_partition_that_java_clients_expect(
     database: TestDatabase, topics: str
 ) -> None:
+    """Key to partition is the murmur2 hash of Kafka's own clients."""
     decide(database, accounts=8, purchases=1)
     with publishing(settings_for(database, topics)):
         wait_for_publisher(database)
     found = {each.key: each.partition for each in read_topic(topics)}
-    # org.apache.kafka.common.utils.Utils: toPositive(murmur2(key)) % 4
     assert found == {key: _murmur2(key) % 4 for key in found if key is not None}
 
 
 def test_a_missing_topic_is_named_and_waited_for(database: TestDatabase, topics: str) -> None:
+    """Not ready says which; once it is there all is published."""
     admin = AdminClient({"bootstrap.servers": topics})
     admin.delete_topics([TRANSACTION_DECISIONED])[TRANSACTION_DECISIONED].result(30)
     wait_until(lambda: TRANSACTION_DECISIONED not in present_topics(admin))
@@ -137,6 +142,7 @@ def test_a_missing_topic_is_named_and_waited_for(database: TestDatabase, topics:
 def test_of_two_publishers_one_is_active_and_the_other_takes_over(
     database: TestDatabase, topics: str
 ) -> None:
+    """After an orderly stop, and after the active one has lost its session."""
     settings = settings_for(database, topics)
     with publishing(settings) as second_to_stop:
         wait_until(lambda: second_to_stop.health().ready)
@@ -161,6 +167,7 @@ def test_of_two_publishers_one_is_active_and_the_other_takes_over(
 
 
 def test_a_log_that_has_lost_its_end_is_not_published(database: TestDatabase, topics: str) -> None:
+    """A checkpoint past the end means new events could pass below it unseen."""
     decide(database, accounts=1, purchases=1)
     execute(database, "INSERT INTO publisher_checkpoints VALUES ('decisions', 1000)")
     with publishing(settings_for(database, topics)) as publisher:

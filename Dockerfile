@@ -1,0 +1,16 @@
+# One image for every service; docker-compose.yml says which command each runs.
+FROM python:3.11-slim AS build
+WORKDIR /build
+COPY requirements-runtime.lock pyproject.toml README.md LICENSE ./
+COPY src ./src
+RUN python -m venv /opt/txplatform \
+ && /opt/txplatform/bin/pip install --no-cache-dir --require-hashes -r requirements-runtime.lock \
+ && /opt/txplatform/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --no-create-home txplatform
+COPY --from=build /opt/txplatform /opt/txplatform
+ENV PATH=/opt/txplatform/bin:$PATH PYTHONDONTWRITEBYTECODE=1 TXPLATFORM_LOG_FORMAT=json
+USER txplatform
+ENTRYPOINT ["txplatform"]
+CMD ["--help"]

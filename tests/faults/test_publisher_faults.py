@@ -1,0 +1,205 @@
+"""A publisher whose process, broker or database fails: what is read, deduped, is the log (I5, I8)."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+from harness.inbound import execute, settings_for
+from harness.ports import free_port
+from harness.processes import Command
+from harness.published import (
+    checkpoint,
+    decide,
+    decided,
+    deduped,
+    publishing,
+    read_topic,
+    wait_for_publisher,
+)
+from harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.kafka import Broker
+    from harness.postgres import PostgresServer, TestDatabase
+
+ACCOUNTS = 100
+PURCHASES = 200
+
+Environment = dict[str, str]
+
+
+def publisher_env(service_env: Mapping[str, str], bootstrap: str) -> Environment:
+    """The environment of a `txplatform publish` with probes."""
+    return {
+        **service_env,
+        "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "TXPLATFORM_HEALTH_PORT": str(free_port()),
+    }
+
+
+def probe(env: Mapping[str, str]) -> tuple[int, str]:
+    """What /readyz answers: the status, and the publisher's own words."""
+    url = f"http://127.0.0.1:{env['TXPLATFORM_HEALTH_PORT']}/readyz"
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status, json.load(answer)["parts"]["publisher"]["detail"]
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)["parts"]["publisher"]["detail"]
+
+
+def check_published_is_the_log(database: TestDatabase, bootstrap: str) -> None:
+    """Deduped as readers do it, in order account by account."""
+    assert deduped(read_topic(bootstrap)) == decided(database)
+
+
+def test_a_publisher_killed_in_the_middle_loses_and_invents_nothing(
+    database: TestDatabase, topics: str, service_env: dict[str, str]
+) -> None:
+    """SIGKILL, five times over, wherever it is."""
+    decide(database, ACCOUNTS, PURCHASES)
+    env = publisher_env(service_env, topics)
+    reached = 0
+    for _ in range(5):
+        with Command("publish", env=env) as publisher:
+            publisher.wait_ready()
+            wait_until(lambda before=reached: checkpoint(database) > before)
+            publisher.kill()
+            reached = checkpoint(database)
+    with Command("publish", env=env) as publisher:
+        publisher.wait_ready()
+        wait_for_publisher(database)
+        assert publisher.stop() == 0
+    check_published_is_the_log(database, topics)
+
+
+def test_a_stopped_publisher_has_published_nothing_twice(
+    database: TestDatabase, topics: str, service_env: dict[str, str]
+) -> None:
+    """SIGTERM lets the batch in flight arrive and moves the checkpoint behind it."""
+    decide(database, ACCOUNTS, PURCHASES)
+    env = publisher_env(service_env, topics)
+    reached = 0
+    for _ in range(3):
+        with Command("publish", env=env) as publisher:
+            publisher.wait_ready()
+            wait_until(lambda before=reached: checkpoint(database) > before)
+            assert publisher.stop() == 0
+            reached = checkpoint(database)
+    with Command("publish", env=env) as publisher:
+        wait_for_publisher(database)
+        assert publisher.stop() == 0
+    check_published_is_the_log(database, topics)
+    assert len(read_topic(topics)) == ACCOUNTS * PURCHASES
+
+
+def test_what_was_decided_while_kafka_was_down_is_published_when_it_is_back(
+    database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
+) -> None:
+    """Not ready meanwhile; no hand is needed."""
+    env = publisher_env(service_env, own_kafka.bootstrap)
+    decide(database, ACCOUNTS, 5, "before")
+    with Command("publish", env=env) as publisher:
+        publisher.wait_ready()
+        wait_for_publisher(database)
+        own_kafka.kill()
+        decide(database, ACCOUNTS, PURCHASES, "down")
+        wait_until(lambda: probe(env)[0] == 503, timeout_s=20)
+        own_kafka.start()
+        wait_for_publisher(database)
+        wait_until(lambda: probe(env)[0] == 200)
+    check_published_is_the_log(database, own_kafka.bootstrap)
+
+
+def test_a_publisher_that_starts_before_kafka_waits_for_it(
+    database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
+) -> None:
+    """It says what it waits for, and stops in time when told to."""
+    env = publisher_env(service_env, own_kafka.bootstrap)
+    own_kafka.stop()
+    decide(database, 5, 5)
+    with Command("publish", env=env) as publisher:
+        publisher.wait_ready()
+        wait_until(lambda: "cannot be used" in probe(env)[1], timeout_s=20)
+        assert probe(env)[0] == 503
+        assert publisher.stop() == 0
+        publisher.start()
+        own_kafka.start()
+        wait_for_publisher(database)
+    check_published_is_the_log(database, own_kafka.bootstrap)
+
+
+def test_a_frozen_broker_is_waited_for(
+    database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
+) -> None:
+    """Longer than a batch may take, so that producers are thrown away meanwhile."""
+    env = publisher_env(service_env, own_kafka.bootstrap)
+    with Command("publish", env=env) as publisher:
+        publisher.wait_ready()
+        decide(database, ACCOUNTS, 20, "before")
+        wait_until(lambda: checkpoint(database) > 0)
+        own_kafka.freeze()
+        decide(database, ACCOUNTS, PURCHASES, "frozen")
+        wait_until(lambda: "not acknowledged in time" in publisher.stderr, timeout_s=60)
+        assert probe(env)[0] == 503
+        own_kafka.thaw()
+        wait_for_publisher(database, timeout_s=90)
+    check_published_is_the_log(database, own_kafka.bootstrap)
+
+
+def test_a_frozen_publisher_loses_its_turn_to_the_one_that_stands_by(
+    database: TestDatabase, topics: str, service_env: dict[str, str]
+) -> None:
+    """And repeats at most what it had in flight, once it goes on."""
+    env, other = publisher_env(service_env, topics), publisher_env(service_env, topics)
+    with Command("publish", env=env) as frozen, Command("publish", env=other) as standby:
+        frozen.wait_ready()
+        wait_until(lambda: "active" in probe(env)[1])
+        standby.wait_ready()
+        wait_until(lambda: "standing by" in probe(other)[1])
+        decide(database, ACCOUNTS, 50)
+        wait_until(lambda: checkpoint(database) > 0)
+        frozen.freeze()
+        decide(database, ACCOUNTS, 20, "meanwhile")
+        wait_for_publisher(database, timeout_s=40)
+        frozen.thaw()
+        decide(database, ACCOUNTS, 20, "after")
+        wait_for_publisher(database)
+        wait_until(lambda: probe(env)[0] == 200 and probe(other)[0] == 200)
+    check_published_is_the_log(database, topics)
+
+
+def test_lost_database_sessions_cost_copies_at_most(database: TestDatabase, topics: str) -> None:
+    """The service's sessions are ended again and again, as a failover would end them."""
+    decide(database, ACCOUNTS, PURCHASES)
+    with publishing(settings_for(database, topics)):
+        for _ in range(5):
+            before = checkpoint(database)
+            wait_until(lambda before=before: checkpoint(database) > before)
+            execute(
+                database,
+                "SELECT pg_terminate_backend(pid) FROM pg_locks"
+                " WHERE locktype = 'advisory' AND granted AND classid = %s",
+                0x7478_7062,
+            )
+        wait_for_publisher(database)
+    check_published_is_the_log(database, topics)
+
+
+def test_a_database_that_was_down_is_found_again(own_postgres: PostgresServer, topics: str) -> None:
+    """Killed in the middle, and started again."""
+    database = own_postgres.new_database()
+    decide(database, ACCOUNTS, 50)
+    with publishing(settings_for(database, topics)) as publisher:
+        wait_until(lambda: checkpoint(database) > 0)
+        own_postgres.kill()
+        wait_until(lambda: not publisher.health().ready)
+        own_postgres.start()
+        decide(database, ACCOUNTS, 5, "after")
+        wait_for_publisher(database)
+        wait_until(lambda: publisher.health().ready)
+    check_published_is_the_log(database, topics)
