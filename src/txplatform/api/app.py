@@ -58,14 +58,14 @@ class Api:
     """The ASGI application: decisions go straight to their route, the rest through FastAPI."""
 
     def __init__(self, app: FastAPI, process_transaction: ASGIApp, services: Services) -> None:
-        self._app = app
+        self.app = app
         self._process_transaction = process_transaction
         self.services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the process's lifespan."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         elif scope["path"] == PATH:
             await self._process_transaction(scope, receive, send)
         else:
@@ -84,7 +84,7 @@ class Api:
                     message["headers"] = [*message["headers"], header]
             await send(message)
 
-        await self._app(scope, receive, send_traced)
+        await self.app(scope, receive, send_traced)
 
 
 def create_api(settings: Settings) -> Api:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from prometheus_client import start_http_server
 
-from txplatform.api.app import create_api
+from txplatform.api.app import Api, create_api
 from txplatform.errors import TxPlatformError
 from txplatform.settings import load_settings
 from txplatform.telemetry import configure_logging, logger
@@ -60,7 +60,7 @@ def serve(settings: Settings) -> int:
     Raises:
         CannotListenError: The address is in use or not this host's.
     """
-    listening = _listen(settings)
+    listening = listen(settings)
     port = listening.getsockname()[1]
 
     def on_ready() -> None:
@@ -71,7 +71,12 @@ def serve(settings: Settings) -> int:
     return _supervise(listening, settings.api_processes, on_ready)
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
+    """A socket that listens where the settings say.
+
+    Raises:
+        CannotListenError: The address is in use or not this host's.
+    """
     family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
     listening = socket.socket(family)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -95,6 +100,11 @@ def _serve_one(listening: socket.socket, index: int, on_ready: Callable[[], None
     if settings.metrics_port is not None:
         # Each process has metrics of its own, on a port of its own.
         start_http_server(settings.metrics_port + index, registry=api.services.registry)
+    return serve_api(api, listening, on_ready)
+
+
+def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) -> int:
+    """Answer requests in this process until SIGTERM; gives the exit code."""
     config = uvicorn.Config(
         api,
         loop="uvloop",

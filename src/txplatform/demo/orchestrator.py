@@ -7,7 +7,6 @@ import fcntl
 import json
 import shutil
 import signal
-import socket
 import sys
 from contextlib import ExitStack, contextmanager
 from time import monotonic
@@ -19,8 +18,9 @@ import psycopg
 from txplatform.api.keys import Scope, create_key
 from txplatform.demo.bus import DemoBus
 from txplatform.demo.card import card
+from txplatform.demo.ports import free_port
 from txplatform.demo.postgres import DemoPostgres, Urls
-from txplatform.demo.processes import Child, ChildDiedError
+from txplatform.demo.processes import Child
 from txplatform.demo.watch import LiveLine
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.migrations import migrate
@@ -65,7 +65,7 @@ def run_demo(folder: Path, *, fresh: bool, days_per_s: float, port: int | None) 
         stack = ExitStack()
         try:
             with _stop_signals():
-                _run(stack, folder, days_per_s, port or _free_port())
+                _run(stack, folder, days_per_s, port or free_port())
         except _StoppedError:
             print("stopping …", flush=True)  # noqa: T201
         finally:
@@ -84,7 +84,7 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
     urls = postgres.start()
     migrate(urls.owner, urls.service)
     bus = DemoBus()
-    worker_port = _free_port()
+    worker_port = free_port()
     env = _settings(urls, bus, port, worker_port)
     children = []
     for name in ("api", "worker"):
@@ -237,13 +237,3 @@ def _remove_data(folder: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-__all__ = ["ChildDiedError", "DemoError", "run_demo"]

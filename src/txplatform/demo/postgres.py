@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import warnings
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
+from txplatform.demo.ports import free_port
 from txplatform.demo.processes import Child
 from txplatform.errors import TxPlatformError
 
@@ -56,12 +56,13 @@ class Urls:
 class DemoPostgres:
     """Starts on a free port of the loopback interface, behind a password."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, max_connections: int = 100) -> None:
         self._data = folder / "postgres"
         self._log = folder / "postgres.log"
         self._password_file = folder / "postgres.password"
         self._user = _ROOTS_STAND_IN if os.geteuid() == 0 else ""
-        self._port = _free_port()
+        self._port = free_port()
+        self._max_connections = max_connections
         self._child: Child | None = None
 
     def start(self) -> Urls:
@@ -83,6 +84,7 @@ class DemoPostgres:
             [
                 *(str(_BIN / "postgres"), "-D", str(self._data), "-p", str(self._port)),
                 *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
+                *("-c", f"max_connections={self._max_connections}"),
             ],
             log=self._log,
             user=self._user,
@@ -191,10 +193,3 @@ class DemoPostgres:
 
 def _exists(connection: psycopg.Connection, query: str, name: str) -> bool:
     return connection.execute(query.encode(), (name,)).fetchone() is not None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
