@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _NOT_YET = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
+_COMMIT_SIZE = 2000
+
 Order = dict[str, list[str]]
 """The event ids of each account, in order."""
 
@@ -157,8 +159,11 @@ def decide(database: TestDatabase, accounts: int, purchases: int, name: str = "t
     with Database(database.service_url).connect() as connection:
         ids = [f"acc-{number}" for number in range(accounts)]
         record(connection, [opened(account_id) for account_id in ids])
-        for number in range(purchases):
-            record(connection, [purchase(each, f"{name}-{number}", 1) for each in ids])
+        purchases_of_all = [
+            purchase(each, f"{name}-{number}", 1) for number in range(purchases) for each in ids
+        ]
+        for start in range(0, len(purchases_of_all), _COMMIT_SIZE):
+            record(connection, purchases_of_all[start : start + _COMMIT_SIZE])
 
 
 def wait_for_publisher(

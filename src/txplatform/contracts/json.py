@@ -9,6 +9,7 @@ from typing import Any
 from txplatform.errors import TxPlatformError
 
 MAX_DEPTH = 32
+_SPACED_KEY = re.compile(rb'"\s+:')
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?', re.DOTALL)
 
 
@@ -50,9 +51,11 @@ def parse_strict_json(data: bytes) -> Any:
     return value
 
 
-def count_keys(data: bytes) -> int:
-    """How many keys a valid JSON text has, repeated ones counted each time."""
-    return sum(1 for colon in _STRING.findall(data) if colon)
+def has_keys(data: bytes, number: int) -> bool:
+    """Whether a valid JSON text has this many keys, repeated ones counted each time."""
+    if data.count(b'":') == number and not _SPACED_KEY.search(data):
+        return True  # the usual way of writing it; a string with `\":` in it only adds to the count
+    return sum(1 for colon in _STRING.findall(data) if colon) == number
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from txplatform.contracts.fields import (
     Identifier,
     UtcTime,
 )
-from txplatform.contracts.json import NotJsonError, count_keys, parse_strict_json
+from txplatform.contracts.json import NotJsonError, has_keys, parse_strict_json
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
 
@@ -98,6 +98,6 @@ def parse_process_transaction(body: bytes) -> Purchase:
         parse_strict_json(body)
         raise
     expected = len(request.model_fields_set) + len(request.merchant.model_fields_set)
-    if count_keys(body) != expected:
+    if not has_keys(body, expected):
         raise NotJsonError("A key is repeated within an object.")
     return request.to_purchase()

@@ -16,9 +16,9 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging import DEBUG
+from os import urandom
 from time import perf_counter
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import psycopg
 
@@ -87,6 +87,7 @@ class Lane:
         self._stopping = False
         self._store: AsyncBatchStore | None = None
         self._log = logger("decisions")
+        self._tell_all = self._log.is_enabled_for(DEBUG)
 
     @property
     def queued(self) -> int:
@@ -222,7 +223,7 @@ class Lane:
                 continue  # clashed: this event was not appended
             if event.originator_version % self._snapshots.every == 0:
                 self._snapshots.offer(account)
-            if self._log.is_enabled_for(DEBUG):
+            if self._tell_all:
                 self._log.debug(
                     "event recorded",
                     event_type=event.TOPIC,
@@ -283,4 +284,4 @@ def _decide(request: Request, workspace: Workspace) -> Outcome | AccountView:
 
 
 def _new_event_id() -> str:
-    return uuid4().hex
+    return urandom(16).hex()

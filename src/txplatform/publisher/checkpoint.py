@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LOCK = 0x7478_7062
 """First half of the advisory locks of publishers ("txpb"); the second is the feed's."""
 
-SILENCE_S = 15
+SILENCE_S = 10
 """After this an active publisher that says nothing is taken for frozen; none is idle longer."""
 
 

@@ -9,7 +9,8 @@ single messages, and after the first doubt the whole producer is thrown away.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from txplatform.publisher.feed import Record
     from txplatform.settings import Settings
 
-DELIVERY_TIMEOUT_S = 30
+DELIVERY_TIMEOUT_S = 15
 """How long a batch may wait for its acknowledgements."""
 
 _METADATA_TIMEOUT_S = 5
@@ -41,14 +42,26 @@ class DeliveryError(TxPlatformError):
     """It is not certain that all records were stored: they have to be sent again."""
 
 
+class _Reports:
+    """What the broker has said so far; apart from the producer, so that neither keeps the other."""
+
+    def __init__(self) -> None:
+        self.outstanding = 0
+        self.failure: KafkaError | None = None
+
+    def take(self, error: KafkaError | None, _: Message) -> None:
+        self.outstanding -= 1
+        if error is not None and self.failure is None:
+            self.failure = error
+
+
 class Delivery:
     """One producer, from its first record to its first doubt."""
 
     def __init__(self, settings: Settings) -> None:
         self._brokers = settings.kafka_bootstrap_servers
-        self._outstanding = 0
+        self._reports = _Reports()
         self._topics_seen: set[str] = set()
-        self._failure: KafkaError | None = None
         self._producer = Producer(
             {
                 **client_config(settings),
@@ -66,7 +79,7 @@ class Delivery:
                 "batch.size": 131_072,
                 # The broker decides what is too large, not the client.
                 "message.max.bytes": 100_000_000,
-                "on_delivery": self._reported,
+                "on_delivery": self._reports.take,
                 # What fails is told by whoever gives up; an outage is not a line a second.
                 "log_level": 0,
             }
@@ -77,7 +90,10 @@ class Delivery:
 
     def __exit__(self, *_: object) -> None:
         self._producer.purge(in_queue=True, in_flight=True)
-        self._producer.close()
+        # Purging what is in flight breaks the gapless guarantee: that is what is meant here.
+        with suppress(KafkaException):
+            self._producer.close()
+        del self._producer  # ends its threads; nothing else refers to it
 
     def require_topics(self, topics: Iterable[str]) -> None:
         """See that the topics are there.
@@ -120,7 +136,7 @@ class Delivery:
         try:
             for record in records:
                 produce(record.topic, record.body, record.key, headers=[*record.headers])
-                self._outstanding += 1
+                self._reports.outstanding += 1
         except (KafkaException, BufferError) as error:
             raise DeliveryError("A record was not taken by the client.", why=f"{error}.") from error
 
@@ -136,26 +152,21 @@ class Delivery:
             DeliveryError: Something failed or took too long.
         """
         started = asked = time.monotonic()
-        while self._outstanding and self._failure is None:
+        while self._reports.outstanding and self._reports.failure is None:
             self._producer.flush(_POLL_S)
             now = time.monotonic()
-            if self._outstanding and (now - started > DELIVERY_TIMEOUT_S or give_up()):
+            if self._reports.outstanding and (now - started > DELIVERY_TIMEOUT_S or give_up()):
                 raise DeliveryError(
-                    f"{self._outstanding} records were not acknowledged in time.",
+                    f"{self._reports.outstanding} records were not acknowledged in time.",
                     why=f"The brokers at {self._brokers} do not answer.",
                     next_step="Nothing to do but to get them up: all is sent again then.",
                 )
             if now - asked > 1:
                 asked = now
                 meanwhile(now - started)
-        if self._failure is not None:
+        if self._reports.failure is not None:
             raise DeliveryError(
                 "A record was refused.",
-                why=f"{self._failure.str()}.",
+                why=f"{self._reports.failure.str()}.",
                 next_step="It is sent again; if this stays, check the topic's limits and rights.",
             )
-
-    def _reported(self, error: KafkaError | None, _: Message) -> Any:
-        self._outstanding -= 1
-        if error is not None and self._failure is None:
-            self._failure = error

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _STAND_BY_S = 1.0
 _FIRST_BACK_OFF_S = 0.25
-_LAST_BACK_OFF_S = 8.0
+_LAST_BACK_OFF_S = 5.0
 _MEASURE_EVERY_S = 1.0
 _PATIENCE_S = 5.0
 """How long acknowledgements may take before it is told."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from txplatform.domain.events import AccountEvent
     from txplatform.domain.ids import AccountId
     from txplatform.domain.purchase import Purchase
-
-_CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""32 characters without 0, 1, I and O, which people misread."""
 
 _CODE_LENGTH = 6
 """ISO 8583:1987 field 38."""
@@ -93,8 +91,11 @@ class Authorize:
 
 
 def _authorization_code(account: Account, purchase: Purchase) -> str:
-    """Six characters that follow from account and transaction, so that a replay agrees."""
+    """Six characters that follow from account and transaction, so that a replay agrees.
+
+    Base 32 (RFC 4648) has no digits 0 and 1, which people take for letters.
+    """
     digest = hashlib.blake2b(
-        f"{account.account_id}\x00{purchase.transaction_id}".encode(), digest_size=_CODE_LENGTH
+        f"{account.account_id}\x00{purchase.transaction_id}".encode(), digest_size=5
     ).digest()
-    return "".join(_CODE_ALPHABET[byte % len(_CODE_ALPHABET)] for byte in digest)
+    return base64.b32encode(digest)[:_CODE_LENGTH].decode()
