@@ -51,11 +51,18 @@ def parse_strict_json(data: bytes) -> Any:
     return value
 
 
-def has_keys(data: bytes, number: int) -> bool:
-    """Whether a valid JSON text has this many keys, repeated ones counted each time."""
-    if data.count(b'":') == number and not _SPACED_KEY.search(data):
-        return True  # the usual way of writing it; a string with `\":` in it only adds to the count
-    return sum(1 for colon in _STRING.findall(data) if colon) == number
+def repeats_a_key(data: bytes, distinct: int) -> bool:
+    """Whether a key is repeated within an object.
+
+    Args:
+        data: A valid JSON text.
+        distinct: How many keys a reader has found that takes repeated ones together.
+    """
+    # Every key written without a space before its colon is counted, and perhaps more, such as
+    # an escaped quote before a colon: so as many as there are distinct ones means no repeat.
+    if data.count(b'":') == distinct and not _SPACED_KEY.search(data):
+        return False
+    return sum(1 for colon in _STRING.findall(data) if colon) != distinct
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

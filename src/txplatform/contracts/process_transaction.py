@@ -16,7 +16,7 @@ from txplatform.contracts.fields import (
     Identifier,
     UtcTime,
 )
-from txplatform.contracts.json import NotJsonError, has_keys, parse_strict_json
+from txplatform.contracts.json import NotJsonError, parse_strict_json, repeats_a_key
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
 
@@ -97,7 +97,7 @@ def parse_process_transaction(body: bytes) -> Purchase:
         # The strict reader tells what is not JSON at all from what is not a purchase.
         parse_strict_json(body)
         raise
-    expected = len(request.model_fields_set) + len(request.merchant.model_fields_set)
-    if not has_keys(body, expected):
+    distinct = len(request.model_fields_set) + len(request.merchant.model_fields_set)
+    if repeats_a_key(body, distinct):
         raise NotJsonError("A key is repeated within an object.")
     return request.to_purchase()

@@ -1,0 +1,182 @@
+"""The log in Postgres: clashes, order, append-only, and the library's own way of using it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from eventsourcing.persistence import IntegrityError
+
+from txplatform.database import Database
+from txplatform.domain.account import Account, Stamp
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.facts import Opening, Payment
+from txplatform.domain.ids import AccountId, PaymentId, account_stream
+from txplatform.eventstore.accounts import Accounts
+from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.eventstore.log import read_log, read_whole_log
+from txplatform.eventstore.mapper import UnknownEventError, decode_event, encode_event
+from txplatform.eventstore.snapshot import account_state
+
+if TYPE_CHECKING:
+    from harness.postgres import TestDatabase
+    from txplatform.domain.events import AccountEvent
+
+NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
+IDS = count()
+STAMP = Stamp(NOW, lambda: f"event-{next(IDS)}", "00-0-0-00")
+
+
+def opened(account_id: str) -> OpenAccount:
+    """An opening in USD."""
+    return OpenAccount(Opening(AccountId(account_id), "USD", 1000, NOW))
+
+
+def paid(account_id: str, payment_id: str, amount: int = 10) -> ReceivePayment:
+    """A payment in USD."""
+    return ReceivePayment(Payment(PaymentId(payment_id), AccountId(account_id), amount, "USD", NOW))
+
+
+def decided(
+    *commands: OpenAccount | ReceivePayment, on: Account | None = None
+) -> list[AccountEvent]:
+    """The events that these commands cause, on a new account or on this one."""
+    workspace = Workspace()
+    if on is not None:
+        workspace.accounts[on.id] = on
+    for command in commands:
+        workspace.decide(account_stream(command.account_id), command, STAMP)
+    return workspace.collect()
+
+
+def append(database: TestDatabase, events: list[AccountEvent]) -> set[str]:
+    """Append in a transaction of its own; gives the streams that clashed."""
+    with Database(database.service_url).connect() as connection:
+        return BatchStore(connection).append(events)
+
+
+def test_i7_an_account_s_events_go_in_all_or_none_and_others_are_not_held_up(
+    database: TestDatabase,
+) -> None:
+    """A clash leaves its account out, in one commit with the others."""
+    append(database, decided(opened("a")))
+    clashing = decided(opened("a"), paid("a", "p"))
+    assert append(database, [*clashing, *decided(opened("b"), paid("b", "p"))]) == {"account-a"}
+    accounts = Accounts(Database(database.service_url))
+    assert accounts.account(AccountId("a")).version == 1
+    assert accounts.account(AccountId("b")).version == 2
+
+
+def test_i7_events_go_only_onto_the_version_right_before_them(database: TestDatabase) -> None:
+    """A gap is a clash."""
+    append(database, decided(opened("a")))
+    account = Accounts(Database(database.service_url)).account(AccountId("a"))
+    skipped, kept = decided(paid("a", "p"), paid("a", "q"), on=account)
+    assert append(database, [kept]) == {"account-a"}
+    assert append(database, [skipped, kept]) == set()
+
+
+def test_i3_a_business_key_is_taken_once_for_ever(database: TestDatabase) -> None:
+    """Also when the version is free."""
+    append(database, decided(opened("a"), paid("a", "p")))
+    account = Accounts(Database(database.service_url)).account(AccountId("a"))
+    assert append(database, decided(paid("a", "p"), on=account)) == {"account-a"}
+    assert append(database, decided(opened("b"), paid("b", "p"))) == set()
+
+
+def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
+    """Eventsourcing's own way, on the same tables: any version, with and without snapshot."""
+    accounts = Accounts(Database(database.service_url))
+    account = accounts.account(AccountId("a"))
+    for command in (opened("a"), paid("a", "p", 5), paid("a", "q", 7)):
+        command.decide(account, {}, STAMP)
+    accounts.save(account)
+    assert accounts.account(AccountId("a"), version=2).posted == -5
+    replayed = accounts.account(AccountId("a"))
+    accounts.take_snapshot("account-a")
+    assert account_state(accounts.account(AccountId("a"))) == account_state(replayed)
+    stale = accounts.account(AccountId("a"))
+    paid("a", "p", 5).decide(stale, {}, STAMP)
+    with pytest.raises(IntegrityError):
+        accounts.save(stale)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE events SET topic = ''", "DELETE FROM events"])
+@pytest.mark.parametrize("role", ["owner", "service"])
+def test_i7_the_log_cannot_be_changed(database: TestDatabase, statement: str, role: str) -> None:
+    """Neither by the service, which lacks the right, nor by the owner in passing."""
+    append(database, decided(opened("a")))
+    url = database.owner_url if role == "owner" else database.service_url
+    with (
+        psycopg.connect(url, autocommit=True) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(statement.encode())
+
+
+def test_i5_a_reader_never_skips_a_position_that_commits_late(database: TestDatabase) -> None:
+    """Writers side by side, readers all the while: what was read once is all there is before it."""
+    writers, rounds = 6, 40
+    done = threading.Event()
+
+    def write(number: int) -> None:
+        with psycopg.connect(database.service_url) as connection:
+            store = BatchStore(connection)
+            for each in range(rounds):
+                store.append(decided(opened(f"w{number}-{each}"), paid(f"w{number}-{each}", "p")))
+                connection.commit()
+
+    def read() -> list[int]:
+        seen: list[int] = []
+        with Database(database.service_url).connect() as connection:
+            while True:
+                last = done.is_set()
+                seen += [each.position for each in read_log(connection, seen[-1] if seen else 0)]
+                if last and not read_log(connection, seen[-1] if seen else 0):
+                    return seen
+
+    with ThreadPoolExecutor(writers + 2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        for writing in [pool.submit(write, number) for number in range(writers)]:
+            writing.result()
+        done.set()
+        with Database(database.service_url).connect() as connection:
+            all_positions = [each.position for each in read_whole_log(connection)]
+        assert len(all_positions) == 2 * writers * rounds
+        for reader in readers:
+            assert reader.result() == all_positions
+
+
+def test_i8_a_frozen_transaction_that_holds_the_lock_is_ended(database: TestDatabase) -> None:
+    """Whoever appended and then falls silent is ended by the server; the next append goes in."""
+    frozen = Database(database.service_url, idle_in_transaction_timeout_s=0.3)
+    connection = frozen.connect(autocommit=False)
+    BatchStore(connection).append(decided(opened("frozen")))
+    assert append(database, decided(opened("other"))) == set()
+    with pytest.raises(psycopg.OperationalError):
+        connection.execute("COMMIT")
+    connection.close()
+    accounts = Accounts(Database(database.service_url))
+    assert not accounts.account(AccountId("frozen")).opened
+    assert accounts.account(AccountId("other")).opened
+
+
+def test_an_event_of_a_newer_version_is_refused_with_what_to_do() -> None:
+    """Not misread, not skipped."""
+    with pytest.raises(UnknownEventError, match="newer"):
+        decode_event("account-a", 1, "account-teleported", b"{}")
+
+
+def test_an_event_is_the_same_after_it_was_stored() -> None:
+    """Every field, nested ones and times too."""
+    for event in decided(opened("a"), paid("a", "p")):
+        again = decode_event(
+            event.originator_id, event.originator_version, event.TOPIC, encode_event(event)
+        )
+        assert vars(again) == vars(event)

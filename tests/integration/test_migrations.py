@@ -1,0 +1,83 @@
+"""Migrations: applied once, in order, by one at a time; a changed or unknown one is refused."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from harness.processes import run_command
+from txplatform.eventstore.migrations import MigrationError, migrate, shipped_migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.postgres import PostgresServer, TestDatabase
+
+ALL = [migration.name for migration in shipped_migrations()]
+
+
+@pytest.fixture
+def empty(postgres: PostgresServer) -> Iterator[TestDatabase]:
+    """A database without a schema."""
+    database = postgres.empty_database()
+    yield database
+    postgres.drop(database)
+
+
+def test_they_are_applied_once_in_order(empty: TestDatabase) -> None:
+    """A second run has nothing to do."""
+    assert migrate(empty.owner_url, empty.service_url) == ALL
+    assert migrate(empty.owner_url, empty.service_url) == []
+
+
+def test_several_at_once_apply_each_once(empty: TestDatabase) -> None:
+    """The others wait, and find it done."""
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: migrate(empty.owner_url, empty.service_url), range(4)))
+    assert sorted(done) == [[], [], [], ALL]
+
+
+def test_a_changed_migration_is_refused(database: TestDatabase) -> None:
+    """Named, with nothing touched."""
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE schema_migrations SET sha256 = 'other' WHERE name = %s", (ALL[0],)
+        )
+    with pytest.raises(MigrationError, match=ALL[0]):
+        migrate(database.owner_url)
+
+
+def test_an_unknown_migration_is_refused(database: TestDatabase) -> None:
+    """A newer version has been here."""
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute("INSERT INTO schema_migrations VALUES ('9999_future', 'x')")
+    with pytest.raises(MigrationError, match="9999_future"):
+        migrate(database.owner_url)
+
+
+def test_the_service_s_role_owns_nothing_and_only_adds_to_the_log(database: TestDatabase) -> None:
+    """SELECT and INSERT on events, no more."""
+    with psycopg.connect(database.service_url) as connection:
+        owned = connection.execute(
+            "SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole"
+        ).fetchone()
+        rights = connection.execute(
+            "SELECT right_name, has_table_privilege('events', right_name)"
+            " FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) right_name"
+        ).fetchall()
+    assert owned == (0,)
+    assert {name for name, granted in rights if granted} == {"SELECT", "INSERT"}
+
+
+def test_the_command_says_what_it_did(empty: TestDatabase) -> None:
+    """And says so when there is nothing to do."""
+    env = {
+        "TXPLATFORM_DATABASE_URL": empty.service_url,
+        "TXPLATFORM_MIGRATION_DATABASE_URL": empty.owner_url,
+    }
+    code, out, err = run_command("migrate", env=env)
+    assert (code, out.split()[1::2]) == (0, ALL), err
+    assert "nothing to apply" in run_command("migrate", env=env)[1]

@@ -1,0 +1,68 @@
+"""The quick look for repeated keys agrees with a real parser, whatever the text looks like."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from txplatform.contracts.json import repeats_a_key
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """An object as its pairs, so that it can repeat a key."""
+
+    pairs: tuple[tuple[str, Any], ...]
+
+
+_TEXT = st.text(alphabet='ab":\\ ,{}\t', max_size=4)
+_VALUES = st.recursive(
+    st.none() | st.integers() | _TEXT,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(st.tuples(_TEXT, inner), max_size=4).map(lambda pairs: Pairs(tuple(pairs)))
+    ),
+    max_leaves=10,
+)
+
+
+def _write(value: Any, colon: str) -> str:
+    if isinstance(value, Pairs):
+        inside = (json.dumps(key) + colon + _write(each, colon) for key, each in value.pairs)
+        return "{" + ",".join(inside) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_write(each, colon) for each in value) + "]"
+    return json.dumps(value)
+
+
+def _count(text: str) -> tuple[int, int]:
+    """All keys, and the distinct ones of each object."""
+    every = distinct = 0
+
+    def count(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal every, distinct
+        every += len(pairs)
+        distinct += len({key for key, _ in pairs})
+
+    json.loads(text, object_pairs_hook=count)
+    return every, distinct
+
+
+@given(_VALUES, st.sampled_from([":", ": ", " : ", "\t:", "\n :\n"]))
+@example(Pairs(((":", None),)), ":")
+def test_a_repeated_key_is_seen_as_a_parser_sees_it(value: Any, colon: str) -> None:
+    """With quotes, colons and backslashes in keys and values, and any white space."""
+    text = _write(value, colon)
+    every, distinct = _count(text)
+    assert repeats_a_key(text.encode(), distinct) == (every != distinct)
+
+
+def test_a_repeated_key_is_seen_where_only_one_has_a_space_before_its_colon() -> None:
+    """The quick count alone would miss it."""
+    assert repeats_a_key(b'{"a" :1,"a":2}', 1)
+    assert repeats_a_key(b'{"a":1,"a" :2}', 1)
+    assert not repeats_a_key(b'{"a": "\\": \\":"}', 1)
