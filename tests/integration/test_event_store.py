@@ -159,7 +159,7 @@ def test_i8_a_frozen_transaction_that_holds_the_lock_is_ended(database: TestData
     connection = frozen.connect(autocommit=False)
     BatchStore(connection).append(decided(opened("frozen")))
     assert append(database, decided(opened("other"))) == set()
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         connection.execute("COMMIT")
     connection.close()
     accounts = Accounts(Database(database.service_url))

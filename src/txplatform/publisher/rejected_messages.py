@@ -6,17 +6,13 @@ ledger as it came; where the ledger does not have it, it is written anew from th
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING
-
-import orjson
 
 from txplatform.consumers.credit_limit_changed import CREDIT_LIMIT_CHANGED
 from txplatform.consumers.ledger import message_that_waited
 from txplatform.consumers.payment_returned import PAYMENT_RETURNED
 from txplatform.consumers.payment_submitted import PAYMENT_SUBMITTED
-from txplatform.contracts.times import rfc3339
+from txplatform.contracts.encoding import to_json
 from txplatform.domain.events import MessageWaiting, WaitingMessageRejected
 from txplatform.domain.facts import LimitChange, Payment, PaymentReturn
 from txplatform.domain.ids import account_of
@@ -119,13 +115,9 @@ def _written_anew(
             topic = PAYMENT_RETURNED.name
         case LimitChange():
             topic = CREDIT_LIMIT_CHANGED.name
-    facts = {
-        name: rfc3339(value) if isinstance(value, datetime) else value
-        for name, value in asdict(message).items()
-    }
     return (
         topic,
         message.account_id.encode(),
-        orjson.dumps(facts),
+        to_json(message),
         [("content-type", b"application/json"), ("traceparent", waiting.traceparent.encode())],
     )

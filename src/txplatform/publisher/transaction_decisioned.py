@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
-
 from txplatform.contracts.cloudevents import binary_headers
+from txplatform.contracts.encoding import to_json
 from txplatform.contracts.outbound import TRANSACTION_DECISIONED, transaction_decisioned
 from txplatform.publisher.feed import Record
 
@@ -32,4 +31,4 @@ def decision_record(position: int, event: Decision) -> Record:
         ("account_version", b"%d" % message.account_version),
         ("log_position", b"%d" % position),
     ]
-    return Record(TOPIC, message.account_id.encode(), orjson.dumps(message), headers)
+    return Record(TOPIC, message.account_id.encode(), to_json(message), headers)

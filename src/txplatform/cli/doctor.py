@@ -1,0 +1,56 @@
+"""`txplatform doctor`: check database, broker, topics, clock and lag, and say what to do."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import orjson
+from rich.table import Table
+
+from txplatform.cli.tables import print_table
+from txplatform.doctor import examine
+from txplatform.doctor.finding import Status
+from txplatform.settings import load_settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from txplatform.doctor.finding import Finding
+
+_STYLES = {
+    Status.OK: "green",
+    Status.WARNING: "yellow",
+    Status.FAILED: "bold red",
+    Status.SKIPPED: "dim",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look at everything; 1 where a check failed."""
+    findings = list(examine(load_settings()))
+    healthy = all(finding.status is not Status.FAILED for finding in findings)
+    if arguments.json:
+        report = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}
+        sys.stdout.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        print_table(_table(findings))
+    return 0 if healthy else 1
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table("check", "result", "what was found", "what to do", box=None, pad_edge=False)
+    for finding in findings:
+        table.add_row(
+            finding.check,
+            f"[{_STYLES[finding.status]}]{finding.status}[/]",
+            finding.detail,
+            finding.advice,
+        )
+    return table

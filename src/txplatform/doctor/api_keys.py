@@ -1,0 +1,29 @@
+"""Can anybody call the API?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txplatform.doctor.finding import Finding, ok, warning
+
+if TYPE_CHECKING:
+    import psycopg
+
+_VALID = """
+SELECT count(*) FROM api_keys
+WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+"""
+
+
+def check_api_keys(connection: psycopg.Connection) -> list[Finding]:
+    """Whether there is a key that is accepted."""
+    row = connection.execute(_VALID).fetchone()
+    if row is None or not row[0]:
+        return [
+            warning(
+                "api keys",
+                "There is no valid key: the API refuses everyone.",
+                "Run `txplatform keys create --name NAME --scope transactions:write`.",
+            )
+        ]
+    return [ok("api keys", f"{row[0]} valid.")]

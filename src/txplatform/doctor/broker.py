@@ -1,0 +1,111 @@
+"""The broker as the doctor sees it: whether it answers, its topics, their settings and ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+from txplatform.kafka import client_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from txplatform.settings import Settings
+
+_TIMEOUT_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic.
+
+    Attributes:
+        partitions: How many it has.
+        replicas: On how many brokers its first partition is.
+    """
+
+    partitions: int
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the brokers say of themselves."""
+
+    cluster_id: str
+    brokers: int
+    topics: Mapping[str, Topic]
+
+
+class BrokerView:
+    """A client that only looks.
+
+    Every method raises KafkaException where the brokers do not answer in time.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        config = {**client_config(settings), "log_level": 0}
+        self._admin = AdminClient(config)
+        self._consumer = Consumer({**config, "group.id": f"{settings.kafka_group_id}-doctor"})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._consumer.close()
+
+    def cluster(self) -> Cluster:
+        """Brokers and topics."""
+        found = self._consumer.list_topics(timeout=_TIMEOUT_S)
+        return Cluster(
+            str(found.cluster_id),
+            len(found.brokers),
+            {
+                name: Topic(len(topic.partitions), len(topic.partitions[0].replicas))
+                for name, topic in found.topics.items()
+                if topic.error is None and topic.partitions
+            },
+        )
+
+    def settings(self, topics: Iterable[str]) -> dict[str, dict[str, str]] | None:
+        """The topics' settings; None where the broker does not tell."""
+        wanted = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+        if not wanted:
+            return {}
+        try:
+            return {
+                resource.name: {
+                    name: str(entry.value) for name, entry in future.result(_TIMEOUT_S).items()
+                }
+                for resource, future in self._admin.describe_configs(
+                    wanted, request_timeout=_TIMEOUT_S
+                ).items()
+            }
+        except KafkaException:
+            return None  # not allowed, or librdkafka's mock cluster, which cannot
+
+    def ends(self, topic: str, partition: int) -> tuple[int, int]:
+        """The first offset and the one after the last."""
+        found = self._consumer.get_watermark_offsets(
+            TopicPartition(topic, partition), timeout=_TIMEOUT_S
+        )
+        assert found is not None  # a time-out is an exception
+        low, high = found
+        return low, high
+
+    def first_since(self, topic: str, partition: int, timestamp_ms: int) -> int | None:
+        """The offset of the first message from this time on; None where there is none."""
+        (found,) = self._consumer.offsets_for_times(
+            [TopicPartition(topic, partition, timestamp_ms)], timeout=_TIMEOUT_S
+        )
+        return found.offset if found.offset >= 0 else None

@@ -1,0 +1,23 @@
+"""Is the schema this version's?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txplatform.doctor.finding import Finding, failed, ok
+from txplatform.eventstore.migrations import MigrationError, pending_migrations
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+def check_migrations(connection: psycopg.Connection) -> list[Finding]:
+    """Whether migrations are pending, were changed, or belong to another version."""
+    try:
+        pending = pending_migrations(connection)
+    except MigrationError as error:
+        return [failed("migrations", f"{error.what} {error.why}".strip(), error.next_step)]
+    if pending:
+        names = ", ".join(migration.name for migration in pending)
+        return [failed("migrations", f"Not applied: {names}.", "Run `txplatform migrate`.")]
+    return [ok("migrations", "The schema is this version's.")]
