@@ -31,7 +31,7 @@ lint: setup ## style, types and the direction of imports
 	$(BIN)/lint-imports --no-cache
 
 test: lint ## lint, then every test (ARGS=tests/unit for some)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 format: setup ## put the code into its usual form
 	$(BIN)/ruff check --fix .

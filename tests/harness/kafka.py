@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -44,16 +45,7 @@ class Broker:
         self.bootstrap = f"127.0.0.1:{self._port}"
 
     def __enter__(self) -> Self:
-        if not _LIBS.exists():
-            partial = _LIBS.with_suffix(".partial")
-            subprocess.run(
-                [
-                    *("mvn", "-q", "-B", "-f", str(_POM), "dependency:copy-dependencies"),
-                    f"-DoutputDirectory={partial}",
-                ],
-                check=True,
-            )
-            partial.rename(_LIBS)
+        _fetch_libraries()
         (self._root / "server.properties").write_text(self._properties())
         self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", self._config)
         self.start()
@@ -141,6 +133,23 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 """
+
+
+def _fetch_libraries() -> None:
+    """Get the broker from Maven Central, once, however many test processes want it."""
+    _LIBS.parent.mkdir(exist_ok=True)
+    with _LIBS.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _LIBS.exists():
+            partial = _LIBS.with_suffix(".partial")
+            subprocess.run(
+                [
+                    *("mvn", "-q", "-B", "-f", str(_POM), "dependency:copy-dependencies"),
+                    f"-DoutputDirectory={partial}",
+                ],
+                check=True,
+            )
+            partial.rename(_LIBS)
 
 
 class LentBroker:

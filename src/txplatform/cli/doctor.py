@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import orjson
+from rich.markup import escape
 from rich.table import Table
 
 from txplatform.cli.tables import print_table
@@ -50,7 +51,7 @@ def _table(findings: list[Finding]) -> Table:
         table.add_row(
             finding.check,
             f"[{_STYLES[finding.status]}]{finding.status}[/]",
-            finding.detail,
-            finding.advice,
+            escape(finding.detail),
+            escape(finding.advice),
         )
     return table

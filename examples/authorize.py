@@ -1,0 +1,65 @@
+"""Ask for a decision over HTTP, and retry rightly.
+
+    TXPLATFORM_API_KEY=… python examples/authorize.py http://localhost:8000 acc-1 1250
+
+The transaction_id is made once, before the first attempt, and never changes: that makes every
+retry safe. A repeated id gets the first answer again and is not charged twice.
+"""
+
+import os
+import random
+import sys
+import time
+import uuid
+from typing import Any
+
+import httpx
+
+RETRIED = {429, 502, 503, 504}
+"""Whether it was recorded may be unknown. Other errors say that the request itself is wrong."""
+
+
+def authorize(client: httpx.Client, purchase: dict[str, Any], give_up_s: float = 30) -> Any:
+    """The decision: a dict with `decision`, `reasons`, `balance` and more; a decline is no error.
+
+    Raises:
+        httpx.HTTPStatusError: The request was refused (4xx) and would be again.
+        httpx.TransportError: No answer in time; whether it was decided is not known. Ask again
+            later with the same transaction_id before you tell the customer anything.
+    """
+    deadline = time.monotonic() + give_up_s
+    wait_s = 0.1
+    while True:
+        try:
+            answer = client.post("/v1/process-transaction", json=purchase)
+            if answer.status_code not in RETRIED or time.monotonic() > deadline:
+                return answer.raise_for_status().json()
+            pause_s = float(answer.headers.get("Retry-After", wait_s))
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            pause_s = wait_s
+        time.sleep(pause_s + random.uniform(0, wait_s))  # noqa: S311  # spreads callers, no secret
+        wait_s = min(2 * wait_s, 5)
+
+
+if __name__ == "__main__":
+    url, account_id, amount = sys.argv[1:4]
+    headers = {"Authorization": f"Bearer {os.environ['TXPLATFORM_API_KEY']}"}
+    with httpx.Client(base_url=url, headers=headers, timeout=5) as api:
+        decision = authorize(
+            api,
+            {
+                "transaction_id": str(uuid.uuid4()),
+                "account_id": account_id,
+                "amount": int(amount),
+                "currency": "USD",
+                "merchant": {
+                    "id": "m-17",
+                    "name": "Corner Books",
+                    "category_code": "5942",
+                    "country": "USA",
+                },
+            },
+        )
+    print(decision["decision"], decision["response_code"], decision["balance"])

@@ -1,0 +1,58 @@
+"""Follow every decision, each exactly once in effect, in order for each account.
+
+    python examples/read_decisions.py localhost:9092 decisions.db
+
+Decisions come at least once: after a fault some are repeated. `log_position` grows within an
+account, so whatever is not newer than what was last seen of its account is a copy. What was
+seen is stored in the same transaction as the work that was done with it.
+"""
+
+import json
+import sqlite3
+import sys
+from contextlib import closing
+
+from confluent_kafka import Consumer, KafkaException
+
+TOPIC = "transactions.transaction-decisioned.v1"
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS seen (account_id TEXT PRIMARY KEY, log_position INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS decisions (
+    event_id TEXT PRIMARY KEY, account_id TEXT, decision TEXT, amount INTEGER
+);
+"""
+NEWER = """
+INSERT INTO seen VALUES (?, ?) ON CONFLICT (account_id)
+DO UPDATE SET log_position = excluded.log_position WHERE log_position < excluded.log_position
+"""
+
+
+def read_decisions(brokers: str, path: str, group: str = "example", idle_s: float = -1) -> None:
+    """Read on until nothing came for `idle_s` seconds; with -1 for ever."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+    )
+    consumer.subscribe([TOPIC])
+    with closing(consumer), closing(sqlite3.connect(path)) as store:
+        store.executescript(SCHEMA)
+        while (message := consumer.poll(idle_s)) is not None:
+            if (error := message.error()) is not None:
+                raise KafkaException(error)
+            position = int(dict(message.headers() or [])["log_position"])
+            body = json.loads(message.value() or b"")
+            with store:  # one transaction: both or neither
+                if store.execute(NEWER, (body["account_id"], position)).rowcount:
+                    store.execute(
+                        "INSERT INTO decisions VALUES (:event_id, :account_id, :decision, :amount)",
+                        body,
+                    )
+            consumer.commit(message)  # only spares reading it again: `seen` is what counts
+
+
+if __name__ == "__main__":
+    read_decisions(*sys.argv[1:3])

@@ -1,0 +1,54 @@
+"""Tell the platform about a payment, as the payments team does.
+
+    python examples/send_payment.py localhost:9092 pay-1 acc-1 5000
+
+The key is the account id, so that one account's messages stay in order. Sending the same
+payment again, for instance because this program died before it knew, changes nothing.
+"""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from confluent_kafka import KafkaError, Message, Producer
+
+TOPIC = "payments.payment-submitted.v1"
+
+
+def send_payment(producer: Producer, payment: dict[str, Any]) -> None:
+    """Return once the brokers have stored it.
+
+    Raises:
+        RuntimeError: They have not, or it is not known: send the same payment again.
+    """
+    failures: list[str] = ["no answer in time"]
+
+    def delivered(error: KafkaError | None, _: Message) -> None:
+        failures[:] = [] if error is None else [error.str()]
+
+    producer.produce(
+        TOPIC,
+        key=payment["account_id"],
+        value=json.dumps(payment),
+        headers={"content-type": "application/json"},
+        on_delivery=delivered,
+    )
+    producer.flush(30)
+    if failures:
+        raise RuntimeError(f"payment {payment['payment_id']}: {failures[0]}; send it again")
+
+
+if __name__ == "__main__":
+    brokers, payment_id, account_id, amount = sys.argv[1:5]
+    send_payment(
+        Producer({"bootstrap.servers": brokers, "enable.idempotence": True}),
+        {
+            "payment_id": payment_id,
+            "account_id": account_id,
+            "amount": int(amount),
+            "currency": "USD",
+            "submitted_at": datetime.now(UTC).isoformat(),
+        },
+    )
+    print(f"sent {payment_id}")

@@ -1,0 +1,156 @@
+"""The examples that other teams start from, each run against the real parts."""
+
+from __future__ import annotations
+
+import runpy
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from harness.api import balance, open_account, purchase, running_api
+from harness.inbound import consuming, execute, posted, settings_for
+from harness.published import decide, decided, publishing, read_topic, wait_for_publisher
+from harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from harness.postgres import TestDatabase
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run_example(name: str, *words: str, env: Mapping[str, str] | None = None) -> str:
+    """Run an example as its first lines say; gives what it prints."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *words],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=env,
+    )
+    return done.stdout
+
+
+def loaded(name: str) -> dict[str, Any]:
+    """An example's functions."""
+    return runpy.run_path(str(EXAMPLES / name))
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_is_short_and_uses_nothing_of_ours(path: Path) -> None:
+    """They have to be readable at a glance, and work where our package is not installed."""
+    source = path.read_text()
+    assert len(source.splitlines()) <= 70
+    assert "import txplatform" not in source
+    assert "from txplatform" not in source
+
+
+def test_the_caller_gets_a_decision(service_env: dict[str, str]) -> None:
+    """From the command line."""
+    with running_api(service_env) as api:
+        open_account(api.client, "acc-1", 500_000)
+        printed = run_example(
+            "authorize.py", api.url, "acc-1", "1250", env={"TXPLATFORM_API_KEY": api.key}
+        )
+        assert printed.startswith("approved 00 {")
+        assert balance(api.client, "acc-1")["pending"] == 1250
+
+
+class Faults(httpx.BaseTransport):
+    """The way to a real API on which answers get lost."""
+
+    def __init__(self, faults: Iterator[str]) -> None:
+        self._way = httpx.HTTPTransport()
+        self._faults = faults
+        self.ids: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Meet the next fault, if any is left."""
+        self.ids.append(request.read().decode())
+        match next(self._faults, "none"):
+            case "lost answer":
+                self._way.handle_request(request).read()
+                raise httpx.ReadTimeout("the answer was lost")
+            case "unreachable":
+                raise httpx.ConnectError("nobody there")
+            case "outcome unknown":
+                self._way.handle_request(request).read()
+                return httpx.Response(503, headers={"Retry-After": "0.2"})
+            case _:
+                return self._way.handle_request(request)
+
+
+def test_the_caller_retries_with_the_same_id_until_it_knows(service_env: dict[str, str]) -> None:
+    """Lost answers, a lost connection, an unknown outcome: one effect."""
+    faults = Faults(iter(["lost answer", "unreachable", "outcome unknown"]))
+    authorize = loaded("authorize.py")["authorize"]
+    with running_api(service_env) as api:
+        open_account(api.client, "acc-1", 500_000)
+        headers = {"Authorization": f"Bearer {api.key}"}
+        with httpx.Client(base_url=api.url, headers=headers, transport=faults) as client:
+            decision = authorize(client, purchase("tx-1", "acc-1", 1250))
+        assert decision["decision"] == "approved"
+        assert len(faults.ids) == 4
+        assert len(set(faults.ids)) == 1
+        assert balance(api.client, "acc-1")["pending"] == 1250
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (purchase("tx-1", "acc-1", 999), 409),
+        (purchase("tx-2", "acc-1", -1), 422),
+    ],
+)
+def test_the_caller_does_not_retry_what_is_wrong(
+    service_env: dict[str, str], body: dict[str, Any], status: int
+) -> None:
+    """It would be refused for ever."""
+    faults = Faults(iter([]))
+    authorize = loaded("authorize.py")["authorize"]
+    with running_api(service_env) as api:
+        headers = {"Authorization": f"Bearer {api.key}"}
+        with httpx.Client(base_url=api.url, headers=headers, transport=faults) as client:
+            authorize(client, purchase("tx-1", "acc-1", 1250))
+            with pytest.raises(httpx.HTTPStatusError) as refused:
+                authorize(client, body)
+    assert refused.value.response.status_code == status
+    assert len(faults.ids) == 2
+
+
+def test_a_payment_is_sent_twice_and_applied_once(database: TestDatabase, topics: str) -> None:
+    """Before its account is opened, too: it waits."""
+    words = (topics, "pay-1", "acc-1", "5000")
+    assert run_example("send_payment.py", *words) == "sent pay-1\n"
+    with consuming(settings_for(database, topics)):
+        decide(database, accounts=2, purchases=1)
+        wait_until(lambda: posted(database, "acc-1") == -5000)
+
+
+def test_the_reader_drops_the_copies(database: TestDatabase, topics: str, tmp_path: Path) -> None:
+    """The publisher is made to send everything twice; the reader is started twice."""
+    decide(database, accounts=10, purchases=10)
+    settings = settings_for(database, topics)
+    for _ in range(2):
+        execute(database, "UPDATE publisher_checkpoints SET position = 0")
+        with publishing(settings):
+            wait_for_publisher(database)
+    assert len(read_topic(topics)) == 200
+    path = str(tmp_path / "decisions.db")
+    read = loaded("read_decisions.py")["read_decisions"]
+    for group in ("first", "second"):
+        read(topics, path, group=group, idle_s=8)
+    with closing(sqlite3.connect(path)) as store:
+        kept = store.execute("SELECT account_id, event_id FROM decisions ORDER BY rowid").fetchall()
+    found: dict[str, list[str]] = {}
+    for account_id, event_id in kept:
+        found.setdefault(account_id, []).append(event_id)
+    assert found == decided(database)
