@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 
-RETRIED = {429, 502, 503, 504}
-"""Whether it was recorded may be unknown. Other errors say that the request itself is wrong."""
+RETRIED = {500, 502, 503, 504}
+"""Whether it was recorded may be unknown. A 4xx says that the request is wrong, and stays so."""
 
 
 def authorize(client: httpx.Client, purchase: dict[str, Any], give_up_s: float = 30) -> Any:

@@ -43,7 +43,7 @@ def read_decisions(brokers: str, path: str, group: str = "example", idle_s: floa
         while (message := consumer.poll(idle_s)) is not None:
             if (error := message.error()) is not None:
                 raise KafkaException(error)
-            position = int(dict(message.headers() or [])["log_position"])
+            position = int(dict(message.headers() or [])["log_position"] or b"")
             body = json.loads(message.value() or b"")
             with store:  # one transaction: both or neither
                 if store.execute(NEWER, (body["account_id"], position)).rowcount:
@@ -51,8 +51,8 @@ def read_decisions(brokers: str, path: str, group: str = "example", idle_s: floa
                         "INSERT INTO decisions VALUES (:event_id, :account_id, :decision, :amount)",
                         body,
                     )
-            consumer.commit(message)  # only spares reading it again: `seen` is what counts
+            consumer.commit(message=message)  # only spares reading it again: `seen` is what counts
 
 
 if __name__ == "__main__":
-    read_decisions(*sys.argv[1:3])
+    read_decisions(sys.argv[1], sys.argv[2])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,10 +76,15 @@ def own_kafka() -> Iterator[Broker]:
 
 
 @pytest.fixture
-def topics(kafka: Broker | LentBroker) -> str:
+def topics(kafka: Broker | LentBroker) -> Iterator[str]:
     """The bootstrap servers of a broker on which all of our topics are empty."""
-    recreate_topics(kafka.bootstrap, TOPICS)
-    return kafka.bootstrap
+    with ExitStack() as stack:
+        if isinstance(kafka, LentBroker):
+            # The test processes share it, and the topics' names are fixed: one test at a time.
+            lock = stack.enter_context(Path(tempfile.gettempdir(), "txplatform-kafka").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        recreate_topics(kafka.bootstrap, TOPICS)
+        yield kafka.bootstrap
 
 
 @pytest.fixture

@@ -87,6 +87,10 @@ class Faults(httpx.BaseTransport):
             case _:
                 return self._way.handle_request(request)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._way.close()
+
 
 def test_the_caller_retries_with_the_same_id_until_it_knows(service_env: dict[str, str]) -> None:
     """Lost answers, a lost connection, an unknown outcome: one effect."""
@@ -147,7 +151,7 @@ def test_the_reader_drops_the_copies(database: TestDatabase, topics: str, tmp_pa
     path = str(tmp_path / "decisions.db")
     read = loaded("read_decisions.py")["read_decisions"]
     for group in ("first", "second"):
-        read(topics, path, group=group, idle_s=8)
+        read(topics, path, group=group, idle_s=5)
     with closing(sqlite3.connect(path)) as store:
         kept = store.execute("SELECT account_id, event_id FROM decisions ORDER BY rowid").fetchall()
     found: dict[str, list[str]] = {}

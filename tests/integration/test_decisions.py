@@ -29,7 +29,7 @@ from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.snapshot import account_state
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from harness.postgres import PostgresServer, TestDatabase
 
@@ -111,7 +111,7 @@ def test_i3_copies_of_one_request_at_once_have_one_effect_and_one_answer(
 def test_a_rejected_request_affects_no_other_of_its_batch(database: TestDatabase) -> None:
     """The same id with other fields is refused, and changes nothing."""
 
-    async def ask() -> list[object]:
+    async def ask() -> Sequence[object]:
         async with decider(database.service_url) as one:
             await one.submit(open_with("acc", 1000), traceparent=TRACE)
             return await asyncio.gather(

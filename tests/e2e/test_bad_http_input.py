@@ -1,0 +1,314 @@
+"""Rubbish over HTTP: the answer that each must get, and that nothing of it is recorded."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from harness.api import balance, create_key, open_account, purchase, running_api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+
+    from harness.api import RunningApi
+    from harness.postgres import PostgresServer
+
+CARD = "4111111111111111"
+"""A card number that passes Luhn; no answer may repeat it."""
+
+GOOD = purchase("good", "acc", 10)
+PATH = "/v1/process-transaction"
+
+
+@pytest.fixture(scope="module")
+def api(postgres: PostgresServer) -> Iterator[RunningApi]:
+    """An API with one account, for all of the table."""
+    database = postgres.new_database()
+    with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as running:
+        open_account(running.client, "acc", 1000)
+        yield running
+    postgres.drop(database)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_recorded(api: RunningApi) -> Iterator[None]:
+    """Whatever was sent: the account and the log are as before."""
+    yield
+    assert balance(api.client, "acc")["account_version"] == 1
+    with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (1,)
+
+
+def check(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+    """The answer is this problem, whole, and repeats no card number."""
+    assert (answer.status_code, answer.headers["Content-Type"]) == (
+        status,
+        "application/problem+json",
+    ), answer.text
+    problem: dict[str, Any] = answer.json()
+    assert problem["type"] == kind
+    assert problem["status"] == status
+    assert problem["detail"]
+    assert problem["next_step"]
+    assert problem["correlation_id"] == answer.headers["X-Correlation-Id"]
+    assert CARD not in answer.text
+    return problem
+
+
+def text(**changes: Any) -> bytes:
+    """The good purchase with these fields, as JSON."""
+    return json.dumps({**GOOD, **changes}).encode()
+
+
+def raw(field: str, value: str) -> bytes:
+    """The good purchase with this field's value written as it stands."""
+    return json.dumps({**GOOD, field: "@@"}).replace('"@@"', value).encode()
+
+
+def merchant(**changes: Any) -> bytes:
+    """The good purchase with these fields of its merchant."""
+    return text(merchant={**GOOD["merchant"], **changes})
+
+
+NOT_JSON = {
+    "empty": b"",
+    "not json": b"transaction_id=1",
+    "cut off": text()[:-1],
+    "trailing": text() + b"x",
+    "two values": text() + text(),
+    "NaN": raw("amount", "NaN"),
+    "Infinity": raw("amount", "-Infinity"),
+    "single quotes": text().replace(b'"', b"'"),
+    "trailing comma": text()[:-1] + b",}",
+    "repeated key": text()[:-1] + b', "amount": 1}',
+    "repeated key with a space": text()[:-1] + b', "amount" : 1}',
+    "repeated key inside": text().replace(b'"id": "m-17"', b'"id": "m-17", "id": "m-18"'),
+    "repeated escaped key": text()[:-1] + b', "\\u0061mount": 1}',
+    "latin-1": text(merchant={**GOOD["merchant"], "name": "@"}).replace(b"@", b"\xe9"),
+    "utf-16": text().decode().encode("utf-16"),
+    "byte order mark": b"\xef\xbb\xbf" + text(),
+    "raw control character": text(merchant={**GOOD["merchant"], "name": "@"}).replace(
+        b"@", b"\x01"
+    ),
+    "deep nesting": b"[" * 20_000,
+    "deep object": b'{"a":' * 10_000,
+    "a number of 10,000 digits": raw("amount", "9" * 10_000),
+}
+
+INVALID = {
+    "an array": b"[]",
+    "a string": b'"purchase"',
+    "null": b"null",
+    "a number": b"7",
+    "unknown field": text(fee=1),
+    "unknown field inside": merchant(city="x"),
+    "missing field": json.dumps({k: v for k, v in GOOD.items() if k != "amount"}).encode(),
+    "missing merchant": json.dumps({k: v for k, v in GOOD.items() if k != "merchant"}).encode(),
+    "null amount": text(amount=None),
+    "amount as text": text(amount="10"),
+    "amount as float": raw("amount", "10.0"),
+    "amount with exponent": raw("amount", "1e2"),
+    "amount as true": raw("amount", "true"),
+    "negative amount": text(amount=-1),
+    "amount above the most": text(amount=1_000_000_000_000_000),
+    "amount beyond 64 bits": text(amount=2**64),
+    "amount of 300 digits": raw("amount", "9" * 300),
+    "tiny amount": raw("amount", "1e-400"),
+    "original amount 0": text(original_amount=0),
+    "id as number": text(transaction_id=7),
+    "id empty": text(transaction_id=""),
+    "id too long": text(transaction_id="x" * 65),
+    "id with a space": text(transaction_id="tx 1"),
+    "id with a slash": text(transaction_id="tx/1"),
+    "id with a newline": text(transaction_id="tx\n"),
+    "id with letters of other scripts": text(transaction_id="tx-\u0661"),
+    "id with NUL": text(account_id="acc\x00"),
+    "card number as id": text(transaction_id=CARD),
+    "card number as account": text(account_id=f"{CARD[:4]}-{CARD[4:]}"),
+    "card number as merchant id": merchant(id=CARD),
+    "currency in lower case": text(currency="usd"),
+    "unknown currency": text(currency="XXX"),
+    "country of two letters": merchant(country="US"),
+    "unknown country": merchant(country="ZZZ"),
+    "category of three digits": merchant(category_code="594"),
+    "category as number": merchant(category_code=5942),
+    "name empty": merchant(name="  "),
+    "name too long": merchant(name="x" * 201),
+    "name with NUL": merchant(name="a\x00b"),
+    "name with an escape sequence": merchant(name="\x1b[31m"),
+    "name with a lone surrogate": merchant(name="\ud800"),
+    "time without offset": text(occurred_at="2026-11-20T10:15:00"),
+    "time as number": text(occurred_at=1_700_000_000),
+    "time that is none": text(occurred_at="2026-02-30T10:15:00Z"),
+    "leap second": text(occurred_at="2026-12-31T23:59:60Z"),
+    "year 0": text(occurred_at="0000-01-01T00:00:00Z"),
+    "before the year 1 in UTC": text(occurred_at="0001-01-01T00:00:00+05:00"),
+    "merchant as text": text(merchant="Corner Books"),
+    "merchant as list": text(merchant=[GOOD["merchant"]]),
+}
+
+
+def send(api: RunningApi, body: bytes, path: str = PATH) -> httpx.Response:
+    """Post bytes as JSON."""
+    headers = {"Content-Type": "application/json"}
+    return api.client.post(path, content=body, headers=headers)
+
+
+@pytest.mark.parametrize("body", NOT_JSON.values(), ids=NOT_JSON.keys())
+def test_what_is_not_one_json_value_is_400(api: RunningApi, body: bytes) -> None:
+    """With why."""
+    check(send(api, body), 400, "not-json")
+
+
+@pytest.mark.parametrize("body", INVALID.values(), ids=INVALID.keys())
+def test_what_is_json_but_no_purchase_is_422(api: RunningApi, body: bytes) -> None:
+    """Each invalid field is named."""
+    problem = check(send(api, body), 422, "validation")
+    assert problem["errors"]
+    assert all(error["pointer"].startswith("/") for error in problem["errors"])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        (b"", 400, "not-json"),
+        (b"[]", 422, "validation"),
+        (b'{"account_id": "x", "account_id": "y"}', 400, "not-json"),
+        (b'{"account_id": "x", "currency": "USD"}', 422, "validation"),
+        (b'{"account_id": "x", "currency": "USD", "credit_limit": -1}', 422, "validation"),
+        (b'{"account_id": "x", "currency": "USD", "credit_limit": 1.5}', 422, "validation"),
+        (b'{"account_id": "x", "currency": "USD", "credit_limit": 1, "y": 1}', 422, "validation"),
+        (
+            b'{"account_id": "%b", "currency": "USD", "credit_limit": 1}' % CARD.encode(),
+            422,
+            "validation",
+        ),
+        (b'{"account_id": "acc", "currency": "USD", "credit_limit": 7}', 409, "id-reused"),
+    ],
+)
+def test_an_account_that_cannot_be_opened_is_not(
+    api: RunningApi, body: bytes, status: int, kind: str
+) -> None:
+    """The same strictness as for purchases."""
+    check(send(api, body, "/v1/accounts"), status, kind)
+
+
+@pytest.mark.parametrize("path", [PATH, "/v1/accounts"])
+def test_a_body_of_5_mb_is_413_however_it_is_sent(api: RunningApi, path: str) -> None:
+    """With a Content-Length, and in chunks without one."""
+    check(send(api, b" " * 5_000_000, path), 413, "body-too-large")
+    headers = {"Content-Type": "application/json"}
+    chunks = (b" " * 50_000 for _ in range(100))
+    check(api.client.post(path, content=chunks, headers=headers), 413, "body-too-large")
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/xml", "application/jsonx", "x"])
+@pytest.mark.parametrize("path", [PATH, "/v1/accounts"])
+def test_another_media_type_is_415(api: RunningApi, path: str, media_type: str) -> None:
+    """Nothing is guessed."""
+    answer = api.client.post(path, content=text(), headers={"Content-Type": media_type})
+    check(answer, 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Bearer", "Bearer nope", "Basic YTpi", "nope", "Bearer \xe9", "B" * 8000],
+)
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_without_a_good_key_it_is_401(api: RunningApi, method: str, authorization: str) -> None:
+    """And says how to send one."""
+    headers = {
+        b"Authorization": authorization.encode("latin-1"),
+        b"Content-Type": b"application/json",
+    }
+    path = PATH if method == "POST" else "/v1/accounts/acc/balance"
+    content = text() if method == "POST" else None
+    answer = api.client.request(method, path, content=content, headers=headers)
+    check(answer, 401, "unauthenticated")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("POST", PATH, "accounts:read"),
+        ("POST", "/v1/accounts", "accounts:read"),
+        ("GET", "/v1/accounts/acc/balance", "accounts:write"),
+        ("GET", "/v1/accounts/acc/transactions", "transactions:write"),
+        ("GET", "/v1/accounts/acc/events", "accounts:read"),
+        ("GET", "/v1/events", "accounts:read"),
+        ("GET", "/v1/events/stream", "accounts:read"),
+        ("GET", "/v1/inbound-messages", "accounts:read"),
+    ],
+)
+def test_without_the_scope_it_is_403(api: RunningApi, method: str, path: str, scope: str) -> None:
+    """Every call names its scope."""
+    headers = {"Authorization": f"Bearer {create_key(api.env, scope)}"}
+    answer = api.client.request(method, path, json=GOOD, headers=headers)
+    check(answer, 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/", 404, "not-found"),
+        ("GET", "/v2/accounts", 404, "not-found"),
+        ("POST", PATH + "/", 404, "not-found"),
+        ("GET", PATH, 405, "method-not-allowed"),
+        ("DELETE", "/v1/accounts", 405, "method-not-allowed"),
+        ("PUT", "/v1/accounts/acc/balance", 405, "method-not-allowed"),
+        ("GET", "/v1/accounts/nobody/balance", 404, "account-not-found"),
+        ("GET", f"/v1/accounts/{CARD}/balance", 422, "validation"),
+        ("GET", f"/v1/accounts/{'x' * 65}/balance", 422, "validation"),
+        ("GET", f"/v1/accounts/{'x' * 5000}/balance", 422, "validation"),
+        ("GET", "/v1/accounts/a%00b/balance", 422, "validation"),
+        ("GET", "/v1/accounts/a%20b/balance", 422, "validation"),
+        ("GET", "/v1/accounts/%ff/balance", 422, "validation"),
+        ("GET", "/v1/accounts/acc/transactions?limit=0", 422, "validation"),
+        ("GET", "/v1/accounts/acc/transactions?limit=501", 422, "validation"),
+        ("GET", "/v1/accounts/acc/transactions?limit=ten", 422, "validation"),
+        ("GET", "/v1/accounts/acc/transactions?cursor=nope", 422, "validation"),
+        ("GET", "/v1/accounts/acc/transactions?cursor=%00", 422, "validation"),
+        ("GET", "/v1/accounts/acc/transactions/none", 404, "transaction-not-found"),
+        ("GET", "/v1/accounts/acc/events?after_version=-1", 422, "validation"),
+        ("GET", f"/v1/accounts/acc/events?after_version={2**70}", 422, "validation"),
+        ("GET", "/v1/events?after=nope", 422, "validation"),
+        ("GET", "/v1/events?after=bG9nOi0x", 422, "validation"),
+        ("GET", "/v1/events?limit=1001", 422, "validation"),
+        ("GET", "/v1/events/stream?after=%F0%9F%92%A5", 422, "validation"),
+        ("GET", "/v1/inbound-messages?status=lost", 422, "validation"),
+        ("GET", "/v1/inbound-messages?topic=%00", 422, "validation"),
+        ("GET", "/v1/inbound-messages?before_id=0", 422, "validation"),
+    ],
+)
+def test_wrong_paths_and_parameters(
+    api: RunningApi, method: str, path: str, status: int, kind: str
+) -> None:
+    """404, 405 with Allow, 422 with the parameter's name."""
+    answer = api.client.request(method, path)
+    check(answer, status, kind)
+    assert ("Allow" in answer.headers) == (status == 405)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("traceparent", "rubbish"),
+        ("traceparent", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"),
+        ("If-None-Match", '"rubbish'),
+        ("If-None-Match", "W/\x80"),
+        ("Accept", "application/xml"),
+        ("Last-Event-ID", "rubbish"),
+    ],
+)
+def test_odd_headers_do_no_harm(api: RunningApi, name: str, value: str) -> None:
+    """They are ignored where the contract gives them no meaning."""
+    headers = {name.encode(): value.encode("latin-1")}
+    answer = api.client.get("/v1/accounts/acc/balance", headers=headers)
+    assert answer.status_code == 200
+    assert len(answer.headers["X-Correlation-Id"]) == 32

@@ -1,0 +1,72 @@
+"""The running API fuzzed from its own OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from harness.api import running_api
+from txplatform.api.process_transaction import PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.api import RunningApi
+    from harness.postgres import PostgresServer
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+@pytest.fixture(scope="module")
+def api(postgres: PostgresServer) -> Iterator[RunningApi]:
+    """An API to be fuzzed."""
+    database = postgres.new_database()
+    with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as running:
+        yield running
+    postgres.drop(database)
+
+
+def test_no_input_makes_the_api_fail_or_break_its_word(
+    api: RunningApi, subtests: pytest.Subtests
+) -> None:
+    """No 5xx; status, media type and body are documented ones.
+
+    The event stream is left out: it never ends, and has tests of its own.
+    """
+    document = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
+    headers = {"Authorization": f"Bearer {api.key}"}
+    fuzzed = set()
+    for result in document.exclude(path="/v1/events/stream").get_all_operations():
+        assert isinstance(result, Ok)
+        operation = result.ok()
+        fuzzed.add(f"{operation.method.upper()} {operation.path}")
+
+        @settings(
+            max_examples=40,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy())
+        def fuzz(case: schemathesis.Case[Any]) -> None:
+            response = case.call(headers=headers)
+            case.validate_response(response, checks=CHECKS)
+
+        with subtests.test(operation=operation.label):
+            fuzz()
+    assert {f"POST {PATH}", "POST /v1/accounts", "GET /v1/events"} <= fuzzed

@@ -1,0 +1,199 @@
+"""`txplatform doctor` against real parts, healthy and broken in each way that it knows."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from harness.api import create_key
+from harness.histories import opened
+from harness.histories import record as record_events
+from harness.inbound import SUBMITTED, Sender, execute, payment
+from harness.kafka import present_topics, recreate_topics
+from harness.ports import free_port
+from harness.processes import run_command
+from harness.waiting import wait_until
+from txplatform.contracts.outbound import TRANSACTION_DECISIONED
+from txplatform.database import Database
+from txplatform.doctor.clock import clock_finding
+from txplatform.doctor.finding import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.postgres import PostgresServer, TestDatabase
+
+HOUR_AGO = "clock_timestamp() - interval '1 hour'"
+
+
+@pytest.fixture
+def env(service_env: dict[str, str], topics: str) -> dict[str, str]:
+    """The settings of a healthy installation."""
+    create_key(service_env, "transactions:write")
+    return {**service_env, "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": topics}
+
+
+def examined(env: Mapping[str, str]) -> tuple[int, dict[str, dict[str, Any]]]:
+    """The exit code, and the findings by what was checked."""
+    code, out, err = run_command("doctor", "--json", env=env)
+    assert out, err
+    report = json.loads(out)
+    assert report["healthy"] is (code == 0)
+    return code, {finding["check"]: finding for finding in report["findings"]}
+
+
+def statuses(found: dict[str, dict[str, Any]], status: Status) -> set[str]:
+    """What was found to be so."""
+    return {check for check, finding in found.items() if finding["status"] == status}
+
+
+def age_the_log(database: TestDatabase) -> None:
+    """Make the log an hour old, as nobody but its owner can."""
+    execute(database, "ALTER TABLE events DISABLE TRIGGER events_append_only")
+    execute(database, f"UPDATE events SET recorded_at = {HOUR_AGO}")
+    execute(database, "ALTER TABLE events ENABLE TRIGGER events_append_only")
+
+
+def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
+    """What one broker and one database cannot give is a warning, with advice."""
+    code, found = examined(env)
+    assert code == 0
+    assert statuses(found, Status.WARNING) == {"standby", "topic copies", "dead letter size"}
+    assert all(found[check]["advice"] for check in statuses(found, Status.WARNING))
+    assert statuses(found, Status.OK) == {
+        *("database", "migrations", "rights", "durability", "clock", "api keys", "broker"),
+        *("topics", "retention", "project: transactions", "project: directory"),
+        *("publish: decisions", "publish: parked-messages", "publish: rejected-messages"),
+        *(f"consume: accounts.{topic}.v1" for topic in ("account-opened", "credit-limit-changed")),
+        *(f"consume: payments.{topic}.v1" for topic in ("payment-submitted", "payment-returned")),
+    }
+
+
+def test_people_get_a_table(env: dict[str, str]) -> None:
+    """The same findings, a line each."""
+    code, out, _ = run_command("doctor", env=env)
+    assert code == 0
+    assert "synchronous_standby_names" in out
+    assert "It is read to its end." in out
+
+
+def test_what_cannot_be_reached_is_told_and_the_rest_is_looked_at(env: dict[str, str]) -> None:
+    """A database that is down says nothing about the topics."""
+    port = free_port()
+    code, found = examined(
+        {**env, "TXPLATFORM_DATABASE_URL": f"postgresql://nobody@127.0.0.1:{port}/none"}
+    )
+    assert code == 1
+    assert statuses(found, Status.FAILED) == {"database"}
+    assert "topics" in statuses(found, Status.OK)
+    code, found = examined({**env, "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}"})
+    assert code == 1
+    assert statuses(found, Status.FAILED) == {"broker"}
+    assert "rights" in statuses(found, Status.OK)
+
+
+def test_a_database_without_our_schema_is_sent_to_migrate(
+    postgres: PostgresServer, env: dict[str, str]
+) -> None:
+    """The checks that need tables are skipped, not broken."""
+    empty = postgres.empty_database()
+    code, found = examined({**env, "TXPLATFORM_DATABASE_URL": empty.service_url})
+    postgres.drop(empty)
+    assert code == 1
+    assert {"migrations", "rights"} <= statuses(found, Status.FAILED)
+    assert found["migrations"]["advice"] == "Run `txplatform migrate`."
+    assert {"api keys", "projector", "publisher"} <= statuses(found, Status.SKIPPED)
+
+
+def test_a_role_that_could_alter_the_log_fails(database: TestDatabase, env: dict[str, str]) -> None:
+    """The owner's, for instance."""
+    code, found = examined({**env, "TXPLATFORM_DATABASE_URL": database.owner_url})
+    assert code == 1
+    assert "could alter the log" in found["rights"]["detail"]
+
+
+def test_missing_topics_are_named(env: dict[str, str], topics: str) -> None:
+    """With how to create them."""
+    admin = AdminClient({"bootstrap.servers": topics})
+    admin.delete_topics([TRANSACTION_DECISIONED])[TRANSACTION_DECISIONED].result(30)
+    wait_until(lambda: TRANSACTION_DECISIONED not in present_topics(admin))
+    code, found = examined(env)
+    assert code == 1
+    assert found["topics"]["detail"] == f"Missing: {TRANSACTION_DECISIONED}."
+
+
+def test_topics_that_differ_in_partitions_are_a_warning(env: dict[str, str], topics: str) -> None:
+    """Consumers would get into each other's way."""
+    recreate_topics(topics, [SUBMITTED], partitions=6)
+    code, found = examined(env)
+    assert code == 0
+    assert found["topics"]["status"] == Status.WARNING
+    assert f"{SUBMITTED} 6" in found["topics"]["detail"]
+
+
+def test_a_compacted_topic_fails(env: dict[str, str], topics: str) -> None:
+    """Compaction keeps only an account's newest message."""
+    admin = AdminClient({"bootstrap.servers": topics})
+    admin.delete_topics([SUBMITTED])[SUBMITTED].result(30)
+    wait_until(lambda: SUBMITTED not in present_topics(admin))
+    compacted = NewTopic(SUBMITTED, 4, 1, config={"cleanup.policy": "compact"})
+    admin.create_topics([compacted])[SUBMITTED].result(30)
+    wait_until(lambda: SUBMITTED in present_topics(admin))
+    code, found = examined(env)
+    assert code == 1
+    assert SUBMITTED in found["topic settings"]["detail"]
+
+
+def test_a_log_that_nobody_follows_fails(database: TestDatabase, env: dict[str, str]) -> None:
+    """Neither a projector nor a publisher runs: the event is an hour old."""
+    with Database(database.service_url).connect() as connection:
+        record_events(connection, [opened("acc-1")])
+    assert examined(env)[0] == 0
+    age_the_log(database)
+    code, found = examined(env)
+    assert code == 1
+    assert statuses(found, Status.FAILED) == {
+        *("project: transactions", "project: directory"),
+        *("publish: decisions", "publish: rejected-messages"),
+    }
+    assert "`txplatform publish` runs" in found["publish: decisions"]["advice"]
+
+
+def test_messages_that_nobody_reads_fail(env: dict[str, str], topics: str) -> None:
+    """Old ones; what has just come is on its way."""
+    sender = Sender(topics)
+    sender.send(SUBMITTED, payment("p-1", "acc-1"))
+    sender.flush()
+    code, found = examined(env)
+    assert code == 0
+    assert found[f"consume: {SUBMITTED}"]["detail"] == "1 messages are on their way."
+    recreate_topics(topics, [SUBMITTED])
+    old = Producer({"bootstrap.servers": topics})
+    old.produce(SUBMITTED, b"{}", b"acc-1", timestamp=int((time.time() - 3600) * 1000))
+    assert old.flush(30) == 0
+    code, found = examined(env)
+    assert code == 1
+    assert found[f"consume: {SUBMITTED}"]["status"] == Status.FAILED
+
+
+def test_without_a_valid_key_it_warns(database: TestDatabase, env: dict[str, str]) -> None:
+    """Nobody could call the API."""
+    execute(database, "UPDATE api_keys SET revoked_at = now()")
+    code, found = examined(env)
+    assert code == 0
+    assert "txplatform keys create" in found["api keys"]["advice"]
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "status"),
+    [(0.0, Status.OK), (0.9, Status.OK), (1.5, Status.WARNING), (-90.0, Status.WARNING)],
+)
+def test_clocks_more_than_a_second_apart_are_a_warning(ahead_s: float, status: Status) -> None:
+    """Either way."""
+    assert clock_finding(ahead_s).status == status
