@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,7 +19,6 @@ from harness.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 START_WITHIN_S = 30
 
@@ -76,12 +77,11 @@ def demo(folder: Path, *words: str) -> Iterator[Demo]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A data folder that PostgreSQL's stand-in for root can reach."""
-    for each in (tmp_path, *tmp_path.parents):
-        if each.owner() == psutil.Process().username() and each.is_relative_to("/tmp"):
-            each.chmod(each.stat().st_mode | 0o011)
-    return tmp_path / "data"
+def folder() -> Iterator[Path]:
+    """A data folder that PostgreSQL's stand-in for root can reach, as pytest's own is not."""
+    with tempfile.TemporaryDirectory(prefix="txplatform-demo-") as parent:
+        Path(parent).chmod(0o755)
+        yield Path(parent, "data")
 
 
 def children_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

@@ -14,6 +14,7 @@ class LossyProxy:
     """Passes bytes both ways; loses the reply to the first request that holds a marker.
 
     Attributes:
+        open: Connections that it passes on.
         port: Where it listens.
         lost: How many replies were lost.
         closed_after_loss: Whether nobody gets through any more once a reply was lost.
@@ -23,11 +24,19 @@ class LossyProxy:
         self.port = 0
         self.lost = 0
         self.closed_after_loss = False
+        self.open = 0
         self._target_port = target_port
         self._marker: bytes | None = marker
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client's connection."""
+        self.open += 1
+        try:
+            await self._pass_on(reader, writer)
+        finally:
+            self.open -= 1
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.lost and self.closed_after_loss:
             writer.close()
             return
@@ -41,20 +50,26 @@ class LossyProxy:
                     losing.set()
                 to_server.write(data)
                 await to_server.drain()
-            to_server.close()
 
         async def replies() -> None:
             while data := await to_server_reader.read(65536):
                 if losing.is_set():
                     # The server has answered, so the request is done; the client never learns.
                     self.lost += 1
-                    break
+                    return
                 writer.write(data)
                 await writer.drain()
-            writer.close()
-            to_server.close()
 
-        await asyncio.gather(requests(), replies(), return_exceptions=True)
+        ways = [asyncio.create_task(requests()), asyncio.create_task(replies())]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            for end in (writer, to_server):
+                end.close()
+                await asyncio.gather(end.wait_closed(), return_exceptions=True)
 
 
 @asynccontextmanager
@@ -67,3 +82,5 @@ async def lossy_proxy(target_port: int, marker: bytes) -> AsyncIterator[LossyPro
         yield proxy
     finally:
         server.close()
+        while proxy.open:
+            await asyncio.sleep(0.01)

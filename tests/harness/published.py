@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from harness.histories import opened, purchase, record
 from harness.waiting import wait_until
-from txplatform.contracts.outbound import TRANSACTION_DECISIONED, transaction_decisioned
+from txplatform.contracts.outbound import transaction_decisioned
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.eventstore.log import last_position, read_whole_log
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _NOT_YET = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
+TRANSACTION_DECISIONED = "transactions.transaction-decisioned.v1"
 _COMMIT_SIZE = 2000
 
 Order = dict[str, list[str]]

@@ -18,8 +18,8 @@ from harness.inbound import SUBMITTED, Sender, execute, payment
 from harness.kafka import present_topics, recreate_topics
 from harness.ports import free_port
 from harness.processes import run_command
+from harness.published import TRANSACTION_DECISIONED
 from harness.waiting import wait_until
-from txplatform.contracts.outbound import TRANSACTION_DECISIONED
 from txplatform.database import Database
 from txplatform.doctor.clock import clock_finding
 from txplatform.doctor.finding import Status

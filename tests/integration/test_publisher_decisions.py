@@ -10,6 +10,7 @@ from harness.histories import opened, payment, purchase, record
 from harness.inbound import execute, settings_for
 from harness.kafka import present_topics, recreate_topics
 from harness.published import (
+    TRANSACTION_DECISIONED,
     checkpoint,
     decide,
     decided,
@@ -19,7 +20,6 @@ from harness.published import (
     wait_for_publisher,
 )
 from harness.waiting import wait_until
-from txplatform.contracts.outbound import TRANSACTION_DECISIONED
 from txplatform.database import Database
 
 if TYPE_CHECKING:

@@ -14,8 +14,6 @@ from txplatform.domain.purchase import Merchant
 if TYPE_CHECKING:
     from txplatform.contracts.decision import Decision
 
-TRANSACTION_DECISIONED = "transactions.transaction-decisioned.v1"
-
 _ANSWER = tuple(field.name for field in fields(DecisionAnswer))
 
 

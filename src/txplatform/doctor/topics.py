@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from txplatform.consumers import TOPICS
-from txplatform.contracts.outbound import TRANSACTION_DECISIONED
+from txplatform.consumers import TOPICS as INBOUND
 from txplatform.doctor.finding import Finding, failed, ok, skipped, warning
+from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from txplatform.doctor.broker import BrokerView, Cluster
 
-OUTBOUND = (TRANSACTION_DECISIONED,)
-ALL_TOPICS = (*TOPICS, *OUTBOUND, *DEAD_LETTER_TOPICS)
+TOPICS = (*INBOUND, *OUTBOUND)
+ALL_TOPICS = (*TOPICS, *DEAD_LETTER_TOPICS)
 DEAD_LETTER_EXTRA_BYTES = 16_384
 """What the headers that say why may add to a message."""
 
@@ -41,7 +41,7 @@ def check_topics(view: BrokerView, cluster: Cluster) -> list[Finding]:
 
 
 def _partitions(cluster: Cluster) -> Finding:
-    counts = {name: cluster.topics[name].partitions for name in (*TOPICS, *OUTBOUND)}
+    counts = {name: cluster.topics[name].partitions for name in TOPICS}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         return warning(
@@ -80,7 +80,7 @@ def _settings(settings: Mapping[str, Mapping[str, str]] | None) -> Iterator[Find
         )
     if narrow := [
         f"{name}.dlq"
-        for name in TOPICS
+        for name in INBOUND
         if _bytes(settings, f"{name}.dlq") < _bytes(settings, name) + DEAD_LETTER_EXTRA_BYTES
     ]:
         yield warning(
@@ -90,8 +90,7 @@ def _settings(settings: Mapping[str, Mapping[str, str]] | None) -> Iterator[Find
             "largest parked message holds up the dead letters behind it.",
         )
     listed = ", ".join(
-        f"{name} {_retention(settings[name].get('retention.ms', ''))}"
-        for name in (*TOPICS, *OUTBOUND)
+        f"{name} {_retention(settings[name].get('retention.ms', ''))}" for name in TOPICS
     )
     yield ok("retention", f"{listed}.")
 

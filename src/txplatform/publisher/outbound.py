@@ -1,39 +1,29 @@
-"""The feed of the log: which events are published, and on which topic.
-
-To publish another kind of event, write its module and add a line to `_RECORDS`.
-"""
+"""The feed of the log: every event that other teams are told of, in the log's order."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.eventstore.log import last_position, read_log
-from txplatform.publisher import transaction_decisioned
+from txplatform.publisher import TOPICS
 from txplatform.publisher.feed import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     import psycopg
 
-    from txplatform.domain.events import AccountEvent
-    from txplatform.publisher.feed import Record
-
-_RECORDS: Mapping[type[AccountEvent], Callable[[int, Any], Record]] = {
-    AuthorizationApproved: transaction_decisioned.decision_record,
-    AuthorizationDeclined: transaction_decisioned.decision_record,
-}
+_RECORD_OF = {event: topic.record for topic in TOPICS.values() for event in topic.events}
 
 BATCH_EVENTS = 1000
 
 
 class Outbound:
-    """Everything of the log that other teams read."""
+    """What happened, on the topics that tell of it."""
 
     name = "decisions"
     lock = 1
-    topics: Sequence[str] = (transaction_decisioned.TOPIC,)
+    topics: Sequence[str] = tuple(TOPICS)
     pause_s = 0.05
 
     def read(self, connection: psycopg.Connection, after: int) -> Batch | None:  # noqa: D102
@@ -43,9 +33,9 @@ class Outbound:
         return Batch(
             logged[-1].position,
             [
-                make(each.position, each.event)
+                record(each.position, each.event)
                 for each in logged
-                if (make := _RECORDS.get(type(each.event))) is not None
+                if (record := _RECORD_OF.get(type(each.event))) is not None
             ],
         )
 

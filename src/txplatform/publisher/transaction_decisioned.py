@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 from txplatform.contracts.cloudevents import binary_headers
 from txplatform.contracts.encoding import to_json
-from txplatform.contracts.outbound import TRANSACTION_DECISIONED, transaction_decisioned
+from txplatform.contracts.outbound import transaction_decisioned
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.publisher.feed import Record
+from txplatform.publisher.topic import OutboundTopic
 
 if TYPE_CHECKING:
     from txplatform.contracts.decision import Decision
     from txplatform.publisher.feed import Header
 
-TOPIC = TRANSACTION_DECISIONED
+TOPIC = "transactions.transaction-decisioned.v1"
 
 
-def decision_record(position: int, event: Decision) -> Record:
-    """The message that tells of a decision."""
+def _record(position: int, event: Decision) -> Record:
     message = transaction_decisioned(event)
     headers: list[Header] = [
         *binary_headers(
@@ -32,3 +33,10 @@ def decision_record(position: int, event: Decision) -> Record:
         ("log_position", b"%d" % position),
     ]
     return Record(TOPIC, message.account_id.encode(), to_json(message), headers)
+
+
+TRANSACTION_DECISIONED = OutboundTopic(
+    TOPIC,
+    (AuthorizationApproved, AuthorizationDeclined),
+    _record,
+)
