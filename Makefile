@@ -4,7 +4,7 @@ ARGS ?=
 BIN := .venv/bin
 UV := .cache/uv/bin/uv
 
-.PHONY: help setup demo test lint format bench lock openapi clean
+.PHONY: help setup demo test lint format bench lock schemas clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ lock: $(UV) ## choose the newest versions that fit pyproject.toml
 		--upgrade --group dev pyproject.toml --output-file requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--constraint requirements.lock pyproject.toml --output-file requirements-runtime.lock
+
+schemas: setup ## write what the code says of its contracts into docs/
+	$(BIN)/python -m txplatform.documents docs
 
 clean: ## remove everything that was made, but the demo's data
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -64,7 +64,7 @@ def has_passed(database: TestDatabase, position: int) -> bool:
     return checkpoint(database) > position
 
 
-def test_a_publisher_killed_in_the_middle_loses_and_invents_nothing(
+def test_i5_a_publisher_killed_in_the_middle_loses_and_invents_nothing(
     database: TestDatabase, topics: str, service_env: dict[str, str]
 ) -> None:
     """SIGKILL, five times over, wherever it is."""
@@ -104,7 +104,7 @@ def test_a_stopped_publisher_has_published_nothing_twice(
     assert len(read_topic(topics)) == ACCOUNTS * PURCHASES
 
 
-def test_what_was_decided_while_kafka_was_down_is_published_when_it_is_back(
+def test_i8_what_was_decided_while_kafka_was_down_is_published_when_it_is_back(
     database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
 ) -> None:
     """Not ready meanwhile; no hand is needed."""
@@ -140,7 +140,7 @@ def test_a_publisher_that_starts_before_kafka_waits_for_it(
     check_published_is_the_log(database, own_kafka.bootstrap)
 
 
-def test_a_frozen_broker_is_waited_for(
+def test_i8_a_frozen_broker_is_waited_for(
     database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
 ) -> None:
     """Longer than a batch may take, so that producers are thrown away meanwhile."""
@@ -158,7 +158,7 @@ def test_a_frozen_broker_is_waited_for(
     check_published_is_the_log(database, own_kafka.bootstrap)
 
 
-def test_a_frozen_publisher_loses_its_turn_to_the_one_that_stands_by(
+def test_i8_a_frozen_publisher_loses_its_turn_to_the_one_that_stands_by(
     database: TestDatabase, topics: str, service_env: dict[str, str]
 ) -> None:
     """And repeats at most what it had in flight, once it goes on."""
@@ -180,7 +180,7 @@ def test_a_frozen_publisher_loses_its_turn_to_the_one_that_stands_by(
     check_published_is_the_log(database, topics)
 
 
-def test_lost_database_sessions_cost_copies_at_most(database: TestDatabase, topics: str) -> None:
+def test_i5_lost_database_sessions_cost_copies_at_most(database: TestDatabase, topics: str) -> None:
     """The service's sessions are ended again and again, as a failover would end them."""
     decide(database, ACCOUNTS, PURCHASES)
     with publishing(settings_for(database, topics)):
@@ -197,7 +197,9 @@ def test_lost_database_sessions_cost_copies_at_most(database: TestDatabase, topi
     check_published_is_the_log(database, topics)
 
 
-def test_a_database_that_was_down_is_found_again(own_postgres: PostgresServer, topics: str) -> None:
+def test_i8_a_database_that_was_down_is_found_again(
+    own_postgres: PostgresServer, topics: str
+) -> None:
     """Killed in the middle, and started again."""
     database = own_postgres.new_database()
     decide(database, ACCOUNTS, 50)

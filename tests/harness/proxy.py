@@ -14,7 +14,7 @@ class LossyProxy:
     """Passes bytes both ways; loses the reply to the first request that holds a marker.
 
     Attributes:
-        open: Connections that it passes on.
+        clients: Connections that it passes on.
         port: Where it listens.
         lost: How many replies were lost.
         closed_after_loss: Whether nobody gets through any more once a reply was lost.
@@ -24,17 +24,16 @@ class LossyProxy:
         self.port = 0
         self.lost = 0
         self.closed_after_loss = False
-        self.open = 0
+        self.clients: set[asyncio.Task[None]] = set()
         self._target_port = target_port
         self._marker: bytes | None = marker
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client's connection."""
-        self.open += 1
-        try:
-            await self._pass_on(reader, writer)
-        finally:
-            self.open -= 1
+        task = asyncio.create_task(self._pass_on(reader, writer))
+        self.clients.add(task)
+        await task
+        self.clients.discard(task)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.lost and self.closed_after_loss:
@@ -82,5 +81,4 @@ async def lossy_proxy(target_port: int, marker: bytes) -> AsyncIterator[LossyPro
         yield proxy
     finally:
         server.close()
-        while proxy.open:
-            await asyncio.sleep(0.01)
+        await asyncio.gather(*proxy.clients)

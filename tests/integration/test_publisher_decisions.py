@@ -98,7 +98,7 @@ def test_only_decisions_are_published_and_the_checkpoint_passes_over_the_rest(
     assert read_topic(topics) == []
 
 
-def test_every_account_is_published_in_order_once(database: TestDatabase, topics: str) -> None:
+def test_i5_every_account_is_published_in_order_once(database: TestDatabase, topics: str) -> None:
     """I5, without any fault: no copy either."""
     decide(database, accounts=50, purchases=60)
     with publishing(settings_for(database, topics)) as publisher:

@@ -1,0 +1,64 @@
+"""The written contracts are what the code says of itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import TOPICS
+from txplatform.api.problems import KINDS
+from txplatform.documents import documents
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def openapi() -> dict[str, Any]:
+    """The API's description."""
+    document: dict[str, Any] = json.loads(documents()["openapi.json"])
+    return document
+
+
+@pytest.mark.parametrize("path", documents())
+def test_the_written_contract_is_the_running_one(path: str) -> None:
+    """A difference is either a mistake or a change that other teams have to hear of."""
+    assert (DOCS / path).read_text() == documents()[path], "run `make schemas` and look at the diff"
+
+
+def test_every_topic_of_the_contract_is_described() -> None:
+    """Dead letters carry what came in, so they have no schema of their own."""
+    channels = json.loads(documents()["asyncapi.json"])["channels"]
+    assert set(channels) == {topic for topic in TOPICS if not topic.endswith(".dlq")}
+
+
+def test_every_operation_says_what_it_is_and_what_can_go_wrong(openapi: dict[str, Any]) -> None:
+    """A description, and problems for everything under /v1."""
+    for path, operations in openapi["paths"].items():
+        for operation in operations.values():
+            assert operation["description"]
+            if path.startswith("/v1"):
+                assert {"401", "403", "422", "500", "503"} <= set(operation["responses"])
+                assert operation["security"]
+
+
+def test_every_problem_is_described_somewhere(openapi: dict[str, Any]) -> None:
+    """But for those of paths and methods that are not described either."""
+    described = {
+        kind
+        for operations in openapi["paths"].values()
+        for operation in operations.values()
+        for answer in operation["responses"].values()
+        for kind in answer.get("content", {})
+        .get("application/problem+json", {})
+        .get("examples", {})
+    }
+    assert {kind.type for kind in KINDS} - described == {"not-found", "method-not-allowed"}
+
+
+def test_the_decision_has_the_contract_s_example(openapi: dict[str, Any]) -> None:
+    """So that it can be tried as it stands."""
+    (example,) = openapi["components"]["schemas"]["ProcessTransactionRequest"]["examples"]
+    assert example["transaction_id"] == "tx-1001"
