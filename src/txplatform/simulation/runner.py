@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException, Producer
 from txplatform.errors import TxPlatformError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from txplatform.simulation.plan import Day, Message
 
@@ -68,8 +68,15 @@ class Simulator:
         self._producer = Producer({**kafka, "enable.idempotence": True})
         self._day_s = 1 / days_per_s if days_per_s else 0.0
 
-    async def run(self, days: Iterable[Day]) -> None:
+    async def run(
+        self, days: Iterable[Day], *, settled: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         """Send each day's messages, then its purchases, each account's in order.
+
+        Args:
+            days: What to send.
+            settled: Waits until the messages sent so far have been applied; without it
+                purchases and messages race, as they do in life.
 
         Raises:
             SimulationError: A purchase was refused for another cause than load.
@@ -83,6 +90,8 @@ class Simulator:
                 started = asyncio.get_running_loop().time()
                 self.sent.day = str(day.date)
                 await self.send_messages(day.messages)
+                if settled is not None and day.messages:
+                    await settled()
                 by_account = defaultdict(list)
                 for purchase in day.purchases:
                     by_account[purchase["account_id"]].append(purchase)

@@ -1,0 +1,141 @@
+"""Every service of docker-compose.yml as a process with its own command, on real parts."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError, URLError
+
+import pytest
+import yaml
+from confluent_kafka import Producer
+
+from harness.api import ALL_SCOPES, balance, create_key, open_account, purchase, running_api
+from harness.inbound import payment
+from harness.ports import free_port
+from harness.processes import Command, run_command
+from harness.published import read_topic
+from harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from harness.kafka import Broker
+    from harness.postgres import PostgresServer, TestDatabase
+
+WORKERS = ("consumer", "publisher", "projector")
+SUBMITTED = "payments.payment-submitted.v1"
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a worker says of itself."""
+
+    ready: bool
+    parts: dict[str, Any]
+
+
+def health_of(port: int) -> Health:
+    """Ask `/readyz`; not ready while it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return Health(True, json.load(answer)["parts"])
+    except HTTPError as error:
+        return Health(False, json.load(error)["parts"])
+    except URLError:
+        return Health(False, {})
+
+
+def command_of(service: str) -> list[str]:
+    """What docker-compose.yml runs for this service."""
+    compose = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())
+    command: list[str] = compose["services"][service]["command"]
+    return command
+
+
+def pay(bootstrap: str, payment_id: str, account_id: str, amount: int) -> None:
+    """Send a payment as the payments team does."""
+    producer = Producer({"bootstrap.servers": bootstrap})
+    producer.produce(SUBMITTED, json.dumps(payment(payment_id, account_id, amount)), account_id)
+    assert producer.flush(30) == 0
+
+
+def test_the_services_work_together_and_stop_in_order(
+    postgres: PostgresServer, topics: str
+) -> None:
+    """From an empty database: migrate, then a purchase and a payment go all the way."""
+    database = postgres.empty_database()
+    env = {
+        "TXPLATFORM_DATABASE_URL": database.service_url,
+        "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": topics,
+    }
+    owner = {**env, "TXPLATFORM_MIGRATION_DATABASE_URL": database.owner_url}
+    code, _, err = run_command(*command_of("migrate"), env=owner)
+    assert code == 0, err
+    with ExitStack() as stack:
+        ports = {name: free_port() for name in WORKERS}
+        workers = [
+            stack.enter_context(
+                Command(*command_of(name), env={**env, "TXPLATFORM_HEALTH_PORT": str(port)})
+            )
+            for name, port in ports.items()
+        ]
+        api = stack.enter_context(running_api(env))
+        for name, port in ports.items():
+            wait_until(lambda port=port: health_of(port).ready, message=f"{name} to be ready")  # type: ignore[misc]
+        open_account(api.client, "acc", 1000)
+        api.client.post("/v1/process-transaction", json=purchase("t", "acc", 600))
+        pay(topics, "p", "acc", 500)
+        wait_until(lambda: balance(api.client, "acc")["posted"] == -500, message="the payment")
+        wait_until(
+            lambda: api.client.get("/v1/accounts/acc/transactions").json()["items"],
+            message="the transaction in the list",
+        )
+        (message,) = wait_until(lambda: read_topic(topics), message="the decision on its topic")
+        assert message.json["transaction_id"] == "t"
+        inbound = api.client.get("/v1/inbound-messages?account_id=acc").json()["messages"]
+        assert [each["status"] for each in inbound] == ["applied"]
+        code, out, err = run_command("doctor", "--json", env=owner)
+        assert code == 0, out + err
+        assert [worker.stop() for worker in (*workers, api.command)] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("command", ["worker"])
+def test_i8_kafka_goes_and_comes_back_and_every_lag_returns_to_zero(
+    database: TestDatabase, service_env: dict[str, str], own_kafka: Broker, command: str
+) -> None:
+    """Decisions go on meanwhile; readiness tells; nothing is lost, and no hand is needed."""
+    port = free_port()
+    env = {
+        **service_env,
+        "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": own_kafka.bootstrap,
+        "TXPLATFORM_HEALTH_PORT": str(port),
+    }
+    with Command(command, env=env) as worker, running_api(env) as api:
+        worker.wait_ready()
+        wait_until(lambda: health_of(port).ready, message="readiness")
+        open_account(api.client, "acc", 10**6)
+        pay(own_kafka.bootstrap, "before", "acc", 10)
+        wait_until(lambda: balance(api.client, "acc")["posted"] == -10, message="the payment")
+        own_kafka.stop()
+        for number in range(50):
+            asked = purchase(f"t{number}", "acc", 1)
+            answer = api.client.post("/v1/process-transaction", json=asked)
+            assert answer.status_code == 200
+            assert answer.elapsed.total_seconds() < 2
+        wait_until(lambda: not health_of(port).ready, timeout_s=60, message="not ready")
+        own_kafka.start()
+        pay(own_kafka.bootstrap, "after", "acc", 20)
+        wait_until(lambda: health_of(port).ready, timeout_s=60, message="readiness again")
+        wait_until(lambda: balance(api.client, "acc")["posted"] == -30, message="the payment")
+        wait_until(lambda: len(read_topic(own_kafka.bootstrap)) >= 50, message="the decisions")
+        versions = [int(each.header("account_version")) for each in read_topic(own_kafka.bootstrap)]
+        assert sorted(set(versions)) == versions or set(versions) == set(range(3, 53))
+        assert worker.stop() == 0
+
+
+def test_a_key_with_every_scope_can_be_made(service_env: dict[str, str]) -> None:
+    """The scopes that the harness uses are all there are."""
+    assert create_key(service_env, *ALL_SCOPES).startswith("txp_")

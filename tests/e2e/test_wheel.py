@@ -1,0 +1,92 @@
+"""The built wheel holds everything: installed into an empty environment, the demo runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+UV = ROOT / ".cache" / "uv" / "bin" / "uv"
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Where PostgreSQL's stand-in for root can read, as in pytest's own it cannot."""
+    with tempfile.TemporaryDirectory(prefix="txplatform-wheel-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def wheel(folder: Path) -> Path:
+    """The wheel, built anew."""
+    subprocess.run(
+        [UV, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT],
+        check=True,
+        capture_output=True,
+    )
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_it_holds_what_the_code_reads_at_run_time(wheel: Path) -> None:
+    """Migrations, the demonstration data with its attribution, the typing marker."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    migrations = {path.name for path in (ROOT / "src/txplatform/migrations").glob("*.sql")}
+    assert {f"txplatform/migrations/{name}" for name in migrations} <= names
+    data = "txplatform/simulation/data"
+    assert f"{data}/barnet-purchasing-cards-2017-18.csv" in names
+    assert f"{data}/README.md" in names
+    assert "txplatform/py.typed" in names
+
+
+def test_installed_into_an_empty_environment_the_demo_runs(wheel: Path, folder: Path) -> None:
+    """From another directory, with nothing of this checkout in reach."""
+    environment = folder / "env"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    subprocess.run(
+        [
+            *(UV, "pip", "install", "--quiet", "--python", environment / "bin" / "python"),
+            *("--constraint", ROOT / "requirements-runtime.lock", wheel),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    command = environment / "bin" / "txplatform"
+    clean = {name: value for name, value in os.environ.items() if "TXPLATFORM" not in name}
+    shown = subprocess.run(
+        [command, "--help"], check=True, capture_output=True, cwd="/", env=clean, text=True
+    )
+    assert "migrate" in shown.stdout
+    output = folder / "output"
+    with output.open("wb") as file:
+        demo = subprocess.Popen(
+            [command, "demo", "--data-dir", folder / "data"],
+            stdout=file,
+            stderr=file,
+            cwd="/",
+            env=clean,
+        )
+    try:
+
+        def ready() -> bool:
+            assert demo.poll() is None, output.read_text()
+            return "ready after" in output.read_text()
+
+        wait_until(ready, timeout_s=60, message="the demo")
+    finally:
+        demo.send_signal(signal.SIGINT)
+    assert demo.wait(30) == 0

@@ -1,0 +1,164 @@
+"""The simulated year: real purchases, every one of them once, and messages as real teams send."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from itertools import pairwise
+
+import pytest
+
+from txplatform.contracts.messages import (
+    AccountOpenedMessage,
+    CreditLimitChangedMessage,
+    InboundMessage,
+    PaymentReturnedMessage,
+    PaymentSubmittedMessage,
+)
+from txplatform.contracts.process_transaction import ProcessTransactionRequest
+from txplatform.simulation.barnet import CARDS, card_of, real_purchases
+from txplatform.simulation.plan import (
+    LIMIT_CHANGED,
+    OPENED,
+    RETURNED,
+    SUBMITTED,
+    Day,
+    Message,
+    account_id,
+    plan,
+)
+
+CONTRACTS: dict[str, type[InboundMessage]] = {
+    OPENED: AccountOpenedMessage,
+    LIMIT_CHANGED: CreditLimitChangedMessage,
+    SUBMITTED: PaymentSubmittedMessage,
+    RETURNED: PaymentReturnedMessage,
+}
+
+
+@pytest.fixture(scope="module")
+def days() -> list[Day]:
+    """The first run of the year."""
+    return list(plan(1))
+
+
+@pytest.fixture(scope="module")
+def messages(days: list[Day]) -> list[Message]:
+    """All of its messages, in the order in which they are sent."""
+    return [message for day in days for message in day.messages]
+
+
+def test_every_purchase_of_the_file_is_sent_once_and_no_refund(days: list[Day]) -> None:
+    """4,931 rows, of which 126 are refunds; the refunds are what is missing to the file's sum."""
+    sent = [purchase for day in days for purchase in day.purchases]
+    assert len(sent) == 4931 - 126
+    assert len({purchase["transaction_id"] for purchase in sent}) == len(sent)
+    assert all(purchase["amount"] > 0 for purchase in sent)
+    assert sum(purchase["amount"] for purchase in sent) == 48_099_632
+
+
+def test_purchases_abroad_have_their_original_amount() -> None:
+    """36 in dollars and 5 in euro; all others are at home."""
+    originals = Counter(row.original_currency for row in real_purchases())
+    assert originals == {"USD": 36, "EUR": 5, None: 4764}
+    (genealogy,) = [row for row in real_purchases() if row.merchant_name == "GENOPRO"]
+    assert (genealogy.amount, genealogy.original_amount) == (130_464, 179_500)
+    assert genealogy.country == "USA"
+
+
+def test_every_request_and_message_is_as_the_contract_says(
+    days: list[Day], messages: list[Message]
+) -> None:
+    """Ids, names, categories, countries and times among it."""
+    for day in days:
+        for purchase in day.purchases:
+            assert ProcessTransactionRequest.model_validate(purchase).occurred_at is not None
+    for message in messages:
+        assert CONTRACTS[message.topic].model_validate(message.body).account_id == message.key
+
+
+def test_days_come_in_order_and_accounts_are_opened_before_the_first_purchase(
+    days: list[Day],
+) -> None:
+    """The first day has no purchase; the others have, on their transaction date."""
+    assert all(before.date < after.date for before, after in pairwise(days))
+    assert not days[0].purchases
+    opened = {message.key for message in days[0].messages if message.topic == OPENED}
+    assert opened == {account_id(1, card) for card in range(CARDS)}
+    assert (days[1].date, days[-1].date) == (date(2017, 4, 1), date(2018, 4, 2))
+    for day in days:
+        assert all(each["occurred_at"].startswith(str(day.date)) for each in day.purchases)
+
+
+def test_the_plan_is_the_same_every_time() -> None:
+    """A run that is sent again is a run of duplicates."""
+    assert list(plan(3)) == list(plan(3))
+
+
+def test_another_run_shares_no_id(days: list[Day]) -> None:
+    """So that traffic never ends and never clashes."""
+
+    def ids(of: list[Day]) -> set[str]:
+        purchases = {each["transaction_id"] for day in of for each in day.purchases}
+        bodies = [message.body for day in of for message in day.messages]
+        payments = {body["payment_id"] for body in bodies if "payment_id" in body}
+        return purchases | payments | {body["account_id"] for body in bodies}
+
+    assert not ids(days) & ids(list(plan(2)))
+
+
+def test_some_payments_come_twice_and_their_copies_are_equal(messages: list[Message]) -> None:
+    """The business key repeats with the same contents, never with others."""
+    copies: dict[str, list[Message]] = {}
+    for message in messages:
+        if message.topic == SUBMITTED:
+            copies.setdefault(message.body["payment_id"], []).append(message)
+    repeated = [each for each in copies.values() if len(each) > 1]
+    assert len(repeated) > 50
+    assert all(each[0] == other for each in repeated for other in each[1:])
+
+
+def test_some_messages_come_before_what_they_need(messages: list[Message]) -> None:
+    """A payment before its account, a return before its payment."""
+    first: dict[tuple[str, str], int] = {}
+    for position, message in enumerate(messages):
+        about = message.body.get("payment_id", message.key)
+        first.setdefault((message.topic, about), position)
+    early_payments = [
+        position
+        for position, message in enumerate(messages)
+        if message.topic == SUBMITTED and position < first[OPENED, message.key]
+    ]
+    assert len(early_payments) == 4
+    returns = [about for topic, about in first if topic == RETURNED]
+    before = [about for about in returns if first[RETURNED, about] < first[SUBMITTED, about]]
+    assert 0 < len(before) < len(returns)
+
+
+def test_a_return_names_its_payment_exactly(messages: list[Message]) -> None:
+    """Account, amount and currency; otherwise it would be parked."""
+    fields = ("account_id", "amount", "currency")
+    paid = {each.body["payment_id"]: each.body for each in messages if each.topic == SUBMITTED}
+    returned = [each.body for each in messages if each.topic == RETURNED]
+    assert returned
+    for body in returned:
+        payment = paid[body["payment_id"]]
+        assert [body[name] for name in fields] == [payment[name] for name in fields]
+
+
+def test_every_limit_changes_and_an_older_version_comes_late(messages: list[Message]) -> None:
+    """Version 2 and then version 1, which is stale by then."""
+    versions: dict[str, list[int]] = {}
+    for message in messages:
+        if message.topic == LIMIT_CHANGED:
+            versions.setdefault(message.key, []).append(message.body["limit_version"])
+    assert len(versions) == CARDS
+    assert all(each == [2, 1] for each in versions.values())
+
+
+def test_a_merchant_is_always_bought_from_with_the_same_card() -> None:
+    """By a stable hash of its name and city, so that the test of the real data can say it too."""
+    assert card_of("TESCO STORE 2296", "COLNEY HATCH") == card_of(
+        "TESCO STORE 2296", "COLNEY HATCH"
+    )
+    assert {row.card for row in real_purchases()} == set(range(CARDS))
