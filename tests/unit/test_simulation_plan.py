@@ -54,7 +54,7 @@ def test_every_purchase_of_the_file_is_sent_once_and_no_refund(days: list[Day]) 
     assert len(sent) == 4931 - 126
     assert len({purchase["transaction_id"] for purchase in sent}) == len(sent)
     assert all(purchase["amount"] > 0 for purchase in sent)
-    assert sum(purchase["amount"] for purchase in sent) == 48_099_632
+    assert sum(purchase["amount"] for purchase in sent) == 48_270_287
 
 
 def test_purchases_abroad_have_their_original_amount() -> None:
