@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-import psycopg_pool
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from txplatform.api import accounts, events, inbound_messages, probes, transactions
+from txplatform.api import accounts, events, inbound_messages, metrics, probes, transactions
 from txplatform.api.authentication import Authenticator
 from txplatform.api.body import ClientLeftError
 from txplatform.api.openapi import describe, reference_page
@@ -29,6 +28,8 @@ from txplatform.api.problems import (
     validation_problem,
 )
 from txplatform.api.process_transaction import PATH, ProcessTransaction
+from txplatform.api.queries import Queries
+from txplatform.api.readiness import Readiness
 from txplatform.api.services import Services
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
@@ -87,19 +88,28 @@ class Api:
         await self.app(scope, receive, send_traced)
 
 
-def create_api(settings: Settings) -> Api:
-    """The API of one process; its services start with the ASGI lifespan."""
+def create_api(settings: Settings, process: int = 0) -> Api:
+    """The API of one process; its services start with the ASGI lifespan.
+
+    Args:
+        settings: As configured.
+        process: The process's number among those that share the port.
+    """
     database = Database.for_service(settings)
     pool = database.pool(_POOL_SIZE)
+    queries = Queries(pool)
+    decider = Decider.from_settings(settings, database)
+    stopping = asyncio.Event()
+    share_metrics_port = settings.api_processes > 1 and settings.metrics_port is None
     services = Services(
         settings,
-        Decider.from_settings(settings, database),
-        Authenticator(pool),
-        pool,
-        CollectorRegistry(),
-        asyncio.Event(),
+        decider,
+        Authenticator(queries),
+        queries,
+        Readiness(decider, queries, stopping),
+        metrics.process_registry(decider.metrics, process if share_metrics_port else None),
+        stopping,
     )
-    services.registry.register(services.decider.metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -113,10 +123,19 @@ def create_api(settings: Settings) -> Api:
         await services.decider.stop()
         pool.close()
 
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        generate_unique_id_function=attrgetter("name"),
+    )
     app.state.services = services
     for router in ROUTERS:
         app.include_router(router)
+    if settings.metrics_port is None:
+        app.include_router(metrics.router)
     _describe_itself(app)
     _answer_errors_as_problems(app)
     process_transaction = ProcessTransaction(
@@ -175,7 +194,6 @@ def _answer_errors_as_problems(app: FastAPI) -> None:
         ValidationError,
         TxPlatformError,
         psycopg.Error,
-        psycopg_pool.PoolTimeout,
         ClientLeftError,
         Exception,
     ):

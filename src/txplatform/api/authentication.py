@@ -6,12 +6,13 @@ is not accepted.
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections import OrderedDict
+from functools import partial
 from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING
-
-from starlette.concurrency import run_in_threadpool
 
 from txplatform.api.keys import find_key
 from txplatform.api.problems import FORBIDDEN, UNAUTHENTICATED, ProblemError
@@ -19,21 +20,22 @@ from txplatform.api.problems import FORBIDDEN, UNAUTHENTICATED, ProblemError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from psycopg_pool import ConnectionPool
-
     from txplatform.api.keys import ApiKey, Scope
+    from txplatform.api.queries import Queries
 
 REMEMBERED_S = 3.0
 _MOST_REMEMBERED = 10_000
-_BEARER = b"bearer "
+_CREDENTIALS = re.compile(rb"bearer +(txp_[\w-]{43})", re.IGNORECASE | re.ASCII)
+"""RFC 6750, with a key as `keys.create_key` makes them: nothing else is worth a look-up."""
 
 
 class Authenticator:
     """Knows the keys that were used lately."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
-        self._pool = pool
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
         self._known: OrderedDict[bytes, tuple[ApiKey | None, float]] = OrderedDict()
+        self._looking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
 
     def remembered(self, authorization: bytes, scope: Scope) -> ApiKey | None:
         """The caller's key where it was looked up a moment ago and has the scope, else None."""
@@ -51,19 +53,17 @@ class Authenticator:
 
         Raises:
             ProblemError: No key, an unknown, expired or revoked one, or one without the scope.
-            psycopg.OperationalError: It cannot be looked up.
+            StoreUnavailableError: It cannot be looked up.
         """
-        if authorization is None or authorization[: len(_BEARER)].lower() != _BEARER:
+        if authorization is None:
             raise _unauthenticated("No API key was sent.")
         whole = sha256(authorization).digest()
         key, until = self._known.get(whole, (None, 0.0))
         if monotonic() >= until:
-            digest = sha256(authorization[len(_BEARER) :].strip()).digest()
-            key = await run_in_threadpool(self._look_up, digest)
-            self._known[whole] = (key, monotonic() + REMEMBERED_S)
-            self._known.move_to_end(whole)
-            while len(self._known) > _MOST_REMEMBERED:
-                self._known.popitem(last=False)
+            credentials = _CREDENTIALS.fullmatch(authorization)
+            if credentials is None:
+                raise _unauthenticated("What was sent is not a bearer API key.")
+            key = await self._look_up_once(whole, sha256(credentials[1]).digest())
         if key is None:
             raise _unauthenticated("The API key is unknown, expired or revoked.")
         if scope not in key.scopes:
@@ -74,14 +74,27 @@ class Authenticator:
             )
         return key
 
-    def _look_up(self, digest: bytes) -> ApiKey | None:
-        with self._pool.connection(timeout=2) as connection:
-            return find_key(connection, digest)
+    async def _look_up_once(self, whole: bytes, digest: bytes) -> ApiKey | None:
+        """Look a key up; whoever asks for it meanwhile gets the same answer."""
+        task = self._looking.get(whole)
+        if task is None:
+            task = asyncio.create_task(self._look_up(whole, digest))
+            self._looking[whole] = task
+            task.add_done_callback(lambda _: self._looking.pop(whole))
+        return await asyncio.shield(task)
+
+    async def _look_up(self, whole: bytes, digest: bytes) -> ApiKey | None:
+        key = await self._queries.run(partial(find_key, digest=digest))
+        self._known[whole] = (key, monotonic() + REMEMBERED_S)
+        self._known.move_to_end(whole)
+        while len(self._known) > _MOST_REMEMBERED:
+            self._known.popitem(last=False)
+        return key
 
 
 def authorization_header(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    """The Authorization header among raw ASGI headers."""
-    return next((value for name, value in headers if name == b"authorization"), None)
+    """The Authorization header among raw ASGI headers; of several the last one."""
+    return dict(headers).get(b"authorization")
 
 
 def _unauthenticated(detail: str) -> ProblemError:

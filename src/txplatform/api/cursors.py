@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64Error
 
 from txplatform.api.problems import VALIDATION, ProblemError
 
 _MAX_POSITION = 2**63 - 1
+_PLACE = re.compile(rb"log:([0-9]{1,19})")
 
 
 def cursor_of(position: int) -> str:
@@ -24,11 +25,10 @@ def position_of(cursor: str | None) -> int:
     if not cursor:
         return 0
     try:
-        kind, _, number = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).partition(b":")
-        position = int(number)
-    except (NotBase64Error, ValueError):
-        kind, position = b"", 0
-    if kind != b"log" or not 0 <= position <= _MAX_POSITION:
+        place = _PLACE.fullmatch(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        place = None
+    if place is None or (position := int(place[1])) > _MAX_POSITION:
         raise ProblemError(
             VALIDATION,
             "The cursor is not one that this API gave.",

@@ -22,7 +22,9 @@ _BEARER = HTTPBearer(
 )
 
 ServicesOf = Annotated[Services, Depends(services_of)]
-AccountIdPath = Annotated[Identifier, Path(description="The accounts team's id.")]
+AccountIdPath = Annotated[
+    Identifier, Path(description="The accounts team's id.", examples=["acc-1"])
+]
 
 
 def requires(

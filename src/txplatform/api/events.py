@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Query
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from txplatform.api.authentication import authorization_header
 from txplatform.api.cursors import cursor_of, position_of
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
 from txplatform.api.keys import Scope
-from txplatform.api.problems import documented
+from txplatform.api.problems import ProblemError, documented
 from txplatform.contracts.times import rfc3339
+from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.eventstore.log import read_log, read_stream
 from txplatform.eventstore.mapper import encode_event
@@ -31,6 +34,7 @@ router = APIRouter(prefix="/v1", tags=["audit"], dependencies=[Depends(requires(
 
 _POLL_S = 0.2
 _HEARTBEAT_S = 15
+_RECONNECT_MS = 1000
 _STREAM_BATCH = 200
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -94,7 +98,7 @@ async def read_account_events(
 ) -> Response:
     """The account's own stream, oldest first; empty for an account that has no events."""
     stream = account_stream(AccountId(account_id))
-    events = await services.query(
+    events = await services.queries.run(
         partial(read_stream, stream=stream, after=after_version, limit=limit)
     )
     more = events[-1].event.originator_version if len(events) == limit else None
@@ -109,7 +113,7 @@ async def read_events(
 ) -> Response:
     """The whole log from its beginning or after a cursor; ordered within each account."""
     position = position_of(after)
-    events = await services.query(partial(read_log, after=position, limit=limit))
+    events = await services.queries.run(partial(read_log, after=position, limit=limit))
     items = [_item(event) for event in events]
     return _json(EventPage(items, items[-1].cursor if items else cursor_of(position)))
 
@@ -123,25 +127,41 @@ async def read_events(
     },
 )
 async def stream_events(
+    request: Request,
     services: ServicesOf,
     after: Annotated[str | None, Query(description="A cursor.", max_length=64)] = None,
     last_event_id: Annotated[str | None, Header(max_length=64)] = None,
 ) -> StreamingResponse:
-    """The log as Server-Sent Events; the id of each is the cursor behind it."""
+    """The log as Server-Sent Events; the id of each is the cursor behind it.
+
+    It ends when the service stops, loses its database, or the key is revoked: connect again
+    with `Last-Event-ID`.
+    """
     position = position_of(last_event_id or after)
+    authorization = authorization_header(request.scope["headers"])
     return StreamingResponse(
-        _stream(services, position),
+        _stream(services, position, authorization),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _stream(services: Services, position: int) -> AsyncIterator[bytes]:
+async def _stream(
+    services: Services, position: int, authorization: bytes | None
+) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     quiet_since = loop.time()
-    yield b": begin\n\n"
+    yield b": begin\nretry: %d\n\n" % _RECONNECT_MS
     while not services.stopping.is_set():
-        events = await services.query(partial(read_log, after=position, limit=_STREAM_BATCH))
+        try:
+            # The answer has begun, but a key that was revoked since must not go on reading.
+            await services.authenticator.authenticate(authorization, Scope.AUDIT_READ)
+            events = await services.queries.run(
+                partial(read_log, after=position, limit=_STREAM_BATCH)
+            )
+        except (ProblemError, StoreUnavailableError) as error:
+            yield b": the stream ends here: %b\n\n" % error.what.encode()
+            return
         for event in events:
             item = _item(event)
             yield b"id: %b\nevent: %b\ndata: %b\n\n" % (

@@ -47,7 +47,7 @@ async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the con
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
 ) -> Response:
     """Applied, waiting, duplicate, stale, parked or discarded, and the event it caused."""
-    messages = await services.query(
+    messages = await services.queries.run(
         partial(
             list_messages,
             topic=topic,

@@ -29,6 +29,8 @@ class Scope(StrEnum):
     ACCOUNTS_READ = "accounts:read"
     ACCOUNTS_WRITE = "accounts:write"
     AUDIT_READ = "audit:read"
+    RULES_READ = "rules:read"
+    RULES_WRITE = "rules:write"
 
 
 class UnknownKeyError(TxPlatformError):

@@ -5,14 +5,15 @@ The one place where errors of the inside become HTTP.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import psycopg
-import psycopg_pool
+from psycopg import OperationalError
+from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedFunction, UndefinedTable
 from pydantic import ValidationError
 
+from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.json import NotJsonError
 from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
 from txplatform.domain.commands.outcome import CommandRejectedError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
+_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,10 @@ class ProblemError(TxPlatformError):
         next_step: What to do about it.
         errors: Each invalid field's JSON pointer and what is wrong with it.
         headers: Further headers of the answer.
+        extensions: Further members of the answer (RFC 9457, section 3.2).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a part of the answer
         self,
         kind: Kind,
         detail: str,
@@ -93,11 +96,13 @@ class ProblemError(TxPlatformError):
         *,
         errors: Sequence[Mapping[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        extensions: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail, next_step=next_step)
         self.kind = kind
         self.errors = errors
         self.headers = dict(headers or {})
+        self.extensions = dict(extensions or {})
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,17 @@ class ProblemDetails:
     errors: list[dict[str, str]] = field(default_factory=list)
 
 
+def documented_header(name: str, description: str) -> dict[str, Any]:
+    """The OpenAPI entry of a header of an answer."""
+    return {name: {"description": description, "schema": {"type": "string"}}}
+
+
+_HEADERS = {
+    401: documented_header("WWW-Authenticate", "How to authenticate (RFC 6750)."),
+    503: documented_header("Retry-After", "Seconds after which to retry, with the same ids."),
+}
+
+
 def problem_of(error: Exception) -> ProblemError:  # noqa: PLR0911  # one return a kind
     """The problem that an error is answered as; what is not expected is an internal one."""
     match error:
@@ -138,8 +154,15 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: PLR0911  # one return
             return _retry_later(OUTCOME_UNKNOWN, error)
         case StoreUnavailableError():
             return _retry_later(STORE_UNAVAILABLE, error)
-        case psycopg.OperationalError() | psycopg_pool.PoolTimeout():
+        case OperationalError():
             return _retry_later(STORE_UNAVAILABLE, StoreUnavailableError(error))
+        case UndefinedTable() | UndefinedColumn() | UndefinedFunction() | InsufficientPrivilege():
+            return ProblemError(
+                STORE_UNAVAILABLE,
+                f"The database's schema is not the one of this version: {type(error).__name__}.",
+                "An operator runs `txplatform migrate`; then retry.",
+                headers={"Retry-After": str(RETRY_AFTER_S)},
+            )
     return ProblemError(
         INTERNAL,
         "The service failed in a way that was not foreseen; it has been logged.",
@@ -160,7 +183,7 @@ def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemE
         "Correct the fields named in errors; /docs describes each.",
         errors=[
             {
-                "pointer": "/" + "/".join(str(part) for part in error["loc"][leave_out:]),
+                "pointer": _pointer(error["loc"][leave_out:]),
                 "message": str(error["msg"]),
             }
             for error in errors[:50]
@@ -172,17 +195,16 @@ def problem_answer(
     problem: ProblemError, correlation_id: str
 ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Status, headers and body of a problem."""
-    body = orjson.dumps(
-        ProblemDetails(
-            problem.kind.type,
-            problem.kind.title,
-            problem.kind.status,
-            problem.what,
-            problem.next_step,
-            correlation_id,
-            [dict(error) for error in problem.errors],
-        )
+    details = ProblemDetails(
+        problem.kind.type,
+        problem.kind.title,
+        problem.kind.status,
+        problem.what,
+        problem.next_step,
+        correlation_id,
+        [dict(error) for error in problem.errors],
     )
+    body = orjson.dumps({**asdict(details), **problem.extensions})
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
@@ -190,6 +212,21 @@ def problem_answer(
         *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
     ]
     return problem.kind.status, headers, body
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    """A JSON pointer (RFC 6901); a field's name is the caller's too, and treated with care."""
+    return "/" + "/".join(_name(str(part)) for part in location)
+
+
+def _name(part: str) -> str:
+    try:
+        refuse_card_number(part)
+    except ValueError:
+        return "(a number)"
+    if len(part) > _LONGEST_NAME:
+        part = part[:_LONGEST_NAME] + "…"
+    return part.replace("~", "~0").replace("/", "~1")
 
 
 def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
@@ -200,22 +237,24 @@ def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
         entry = entries.setdefault(
             kind.status,
             {
-                "model": ProblemDetails,
                 "description": kind.title,
-                "content": {MEDIA_TYPE: {"examples": {}}},
+                "content": {
+                    MEDIA_TYPE: {
+                        "schema": {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"},
+                        "examples": {},
+                    }
+                },
             },
         )
+        if kind.status in _HEADERS:
+            entry["headers"] = _HEADERS[kind.status]
         entry["content"][MEDIA_TYPE]["examples"][kind.type] = {
             "summary": kind.title,
-            "value": {
-                "type": kind.type,
-                "title": kind.title,
-                "status": kind.status,
-                "detail": "…",
-                "next_step": "…",
-                "correlation_id": "0af7651916cd43dd8448eb211c80319c",
-                "errors": [],
-            },
+            "value": asdict(
+                ProblemDetails(
+                    kind.type, kind.title, kind.status, "…", "…", "0af7651916cd43dd8448eb211c80319c"
+                )
+            ),
         }
     return entries
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import signal
 import socket
 import sys
@@ -96,7 +97,7 @@ def listen(settings: Settings) -> socket.socket:
 def _serve_one(listening: socket.socket, index: int, on_ready: Callable[[], None]) -> int:
     settings = load_settings()
     configure_logging(settings)
-    api = create_api(settings)
+    api = create_api(settings, index)
     if settings.metrics_port is not None:
         # Each process has metrics of its own, on a port of its own.
         start_http_server(settings.metrics_port + index, registry=api.services.registry)
@@ -170,4 +171,13 @@ def _all_ready(
 
 
 def _child(listening: socket.socket, index: int, ready: Event) -> None:
+    threading.Thread(target=_stop_with_supervisor, daemon=True).start()
     sys.exit(_serve_one(listening, index, ready.set))
+
+
+def _stop_with_supervisor() -> None:
+    """Nobody would start or stop this process again: end it in order, and free the port."""
+    supervisor = multiprocessing.parent_process()
+    assert supervisor is not None
+    supervisor.join()
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
+import psycopg
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
@@ -43,7 +44,7 @@ async def read_transactions(
 ) -> Response:
     """Newest first. The list may lag: `as_of_position` is the log position it has come to."""
     try:
-        page = await services.query(
+        page = await services.queries.run(
             partial(list_transactions, account_id=AccountId(account_id), limit=limit, cursor=cursor)
         )
     except InvalidCursorError as error:
@@ -65,18 +66,23 @@ async def read_transaction(
     services: ServicesOf, account_id: AccountIdPath, transaction_id: Identifier
 ) -> Response:
     """One transaction, its whole life; a transaction decided a moment ago may not be there yet."""
-    transaction = await services.query(
-        partial(
-            get_transaction,
-            account_id=AccountId(account_id),
-            transaction_id=TransactionId(transaction_id),
+
+    def read(connection: psycopg.Connection) -> tuple[Transaction | None, int]:
+        account = AccountId(account_id)
+        found = get_transaction(
+            connection, account_id=account, transaction_id=TransactionId(transaction_id)
         )
-    )
+        if found is not None:
+            return found, found.log_position
+        return None, list_transactions(connection, account, limit=1).as_of_position
+
+    transaction, as_of_position = await services.queries.run(read)
     if transaction is None:
         raise ProblemError(
             TRANSACTION_NOT_FOUND,
-            f"Account {account_id} has no transaction {transaction_id}, or not yet: "
-            "this list lags a little behind decisions.",
+            f"Account {account_id} has no transaction {transaction_id}, or not yet: this list "
+            f"lags a little behind decisions, and has come to log position {as_of_position}.",
             "Check the id; where the decision was just made, ask again in a moment.",
+            extensions={"as_of_position": as_of_position},
         )
     return Response(to_json(transaction), media_type="application/json")

@@ -89,11 +89,11 @@ def _table(keys: list[ApiKey]) -> Table:
 
 
 def _when(text: str) -> datetime:
-    if text.endswith("d") and text[:-1].isdigit():
-        return datetime.now(UTC) + timedelta(days=int(text[:-1]))
     try:
+        if text.endswith("d") and text[:-1].isdecimal():
+            return datetime.now(UTC) + timedelta(days=int(text[:-1]))
         when = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is neither a time such as 2027-01-31T00:00:00Z nor days such as 90d"
         ) from None

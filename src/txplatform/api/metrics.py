@@ -1,0 +1,58 @@
+"""`GET /metrics`: what one API process counts, in Prometheus text format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.registry import Collector
+from starlette.responses import Response
+
+from txplatform.api.dependencies import ServicesOf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prometheus_client import Metric
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(services: ServicesOf) -> Response:
+    """Metrics of the process that answers; each series names it where there are several."""
+    return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def process_registry(collector: Collector, process: int | None) -> CollectorRegistry:
+    """The metrics of one process: these, its memory and its CPU time.
+
+    Args:
+        collector: What the process counts.
+        process: Its number, added to each series as a label; None adds none. Processes that
+            answer on one port need it, since nobody knows which of them is asked.
+    """
+    registry = CollectorRegistry()
+    for each in (collector, ProcessCollector(registry=None)):
+        registry.register(each if process is None else _Labelled(each, process))
+    return registry
+
+
+class _Labelled(Collector):
+    def __init__(self, collector: Collector, process: int) -> None:
+        self._collector = collector
+        self._label = {"process": str(process)}
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in self._collector.collect():
+            metric.samples = [
+                sample._replace(labels={**sample.labels, **self._label})
+                for sample in metric.samples
+            ]
+            yield metric

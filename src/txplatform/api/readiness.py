@@ -1,0 +1,59 @@
+"""Whether this process can decide; asked often, so what was found is kept for a moment."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from txplatform.decisions.errors import StoreUnavailableError
+from txplatform.eventstore.migrations import MigrationError, pending_migrations
+
+if TYPE_CHECKING:
+    from txplatform.api.queries import Queries
+    from txplatform.decisions.decider import Decider
+
+KEPT_S = 1.0
+
+
+class Readiness:
+    """Looks at what a decision needs.
+
+    Args:
+        stopping: Set when the process is told to stop.
+    """
+
+    def __init__(self, decider: Decider, queries: Queries, stopping: asyncio.Event) -> None:
+        self._decider = decider
+        self._queries = queries
+        self._stopping = stopping
+        self._looking = asyncio.Lock()
+        self._found = ""
+        self._until = 0.0
+
+    async def what_is_missing(self) -> str:
+        """In a sentence, for people; empty when the process is ready."""
+        if self._stopping.is_set():
+            return "The process is stopping."
+        if not self._decider.running:
+            return "A decision lane has ended; restart the process."
+        async with self._looking:
+            if monotonic() >= self._until:
+                self._found = await self._look_at_database()
+                self._until = monotonic() + KEPT_S
+        return self._found
+
+    async def _look_at_database(self) -> str:
+        try:
+            pending = await self._queries.run(pending_migrations)
+        except StoreUnavailableError as error:
+            return f"The database cannot be used: {error.why}"
+        except psycopg.Error as error:
+            return f"The database cannot be used: {type(error).__name__}."
+        except MigrationError as error:
+            return str(error)
+        if pending:
+            return "The schema is older than this version; run `txplatform migrate`."
+        return ""
