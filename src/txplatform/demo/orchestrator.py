@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 from contextlib import ExitStack, contextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import httpx
@@ -61,6 +61,7 @@ def run_demo(folder: Path, *, fresh: bool, days_per_s: float, port: int | None) 
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
         if fresh:
+            DemoPostgres(folder).stop_leftover()
             _remove_data(folder)
         stack = ExitStack()
         try:
@@ -120,7 +121,7 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
     )
 
 
-async def _play(  # noqa: PLR0913  # what a running demo consists of
+async def _play(  # noqa: PLR0913, PLR0917  # what a running demo consists of
     simulator: Simulator,
     folder: Path,
     year: int,
@@ -129,30 +130,18 @@ async def _play(  # noqa: PLR0913  # what a running demo consists of
     parts: list[DemoPostgres | Child],
 ) -> None:
     """Send year after year, and print a line each second, until told to stop."""
-
-    async def send() -> None:
-        days = plan(year)
-        await simulator.run([next(days)])
-        on_ready()
-        await simulator.run(days)
-        while True:
-            await simulator.run(plan(_next_year(folder)))
-
-    async def watch() -> None:
-        before = monotonic()
-        while True:
-            await asyncio.sleep(1)
-            now = monotonic()
-            print(await asyncio.to_thread(live.line, simulator.sent, now - before), flush=True)  # noqa: T201
-            before = now
-            for part in parts:
-                part.check()
-
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def request_stop(_: int, __: FrameType | None) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    tasks = [asyncio.create_task(each) for each in (send(), watch(), stop.wait())]
+        # Not the loop's own way, which would restore the default handlers when it ends.
+        signal.signal(number, request_stop)
+    doing = (_send(simulator, folder, year, on_ready), _watch(simulator, live, parts), stop.wait())
+    tasks = [asyncio.ensure_future(each) for each in doing]
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
@@ -160,6 +149,28 @@ async def _play(  # noqa: PLR0913  # what a running demo consists of
     for task in done:
         task.result()  # raises what went wrong, if it was not the signal
     raise _StoppedError
+
+
+async def _send(
+    simulator: Simulator, folder: Path, year: int, on_ready: Callable[[], None]
+) -> None:
+    days = plan(year)
+    await simulator.run([next(days)])
+    on_ready()
+    await simulator.run(days)
+    while True:
+        await simulator.run(plan(_next_year(folder)))
+
+
+async def _watch(simulator: Simulator, live: LiveLine, parts: list[DemoPostgres | Child]) -> None:
+    before = monotonic()
+    while True:
+        await asyncio.sleep(1)
+        now = monotonic()
+        print(await asyncio.to_thread(live.line, simulator.sent, now - before), flush=True)  # noqa: T201
+        before = now
+        for part in parts:
+            part.check()
 
 
 def _settings(urls: Urls, bus: DemoBus, port: int, worker_port: int) -> dict[str, str]:
@@ -190,7 +201,7 @@ def _wait_ready(urls: list[str], children: list[Child]) -> None:
                     why=answer.text if answer is not None else "It does not answer.",
                     next_step="See the logs in the data folder.",
                 )
-            signal.sigtimedwait([], 0.1)
+            sleep(0.1)
 
 
 def _next_year(folder: Path) -> int:

@@ -76,9 +76,8 @@ class DemoPostgres:
             self._let_the_stand_in_read()
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
-        elif (self._data / "postmaster.pid").exists():
-            # A demo that was killed may have left its server running.
-            self._run("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop", check=False)
+        else:
+            self.stop_leftover()
         self._child = Child(
             "PostgreSQL",
             [
@@ -92,6 +91,11 @@ class DemoPostgres:
         )
         self._wait()
         return self._prepare()
+
+    def stop_leftover(self) -> None:
+        """Stop the server of a demo that was killed, where it outlived it (not on Linux)."""
+        if (self._data / "postmaster.pid").exists():
+            self._run("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop", check=False)
 
     def check(self) -> None:
         """See that it still runs.

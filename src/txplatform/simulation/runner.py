@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 import orjson
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Producer
 
 from txplatform.errors import TxPlatformError
 
@@ -79,8 +79,8 @@ class Simulator:
                 purchases and messages race, as they do in life.
 
         Raises:
-            SimulationError: A purchase was refused for another cause than load.
-            KafkaException: A message could not be delivered.
+            SimulationError: A purchase was refused for another cause than load, or a message
+                could not be delivered.
         """
         limits = httpx.Limits(max_connections=_CONNECTIONS)
         async with httpx.AsyncClient(
@@ -95,9 +95,9 @@ class Simulator:
                 by_account = defaultdict(list)
                 for purchase in day.purchases:
                     by_account[purchase["account_id"]].append(purchase)
-                async with asyncio.TaskGroup() as accounts:
-                    for purchases in by_account.values():
-                        accounts.create_task(self._buy(client, purchases))
+                await asyncio.gather(
+                    *(self._buy(client, purchases) for purchases in by_account.values())
+                )
                 took = asyncio.get_running_loop().time() - started
                 await asyncio.sleep(max(0.0, self._day_s - took))
 
@@ -120,7 +120,11 @@ class Simulator:
             self.sent.messages[message.topic] += 1
         left = await asyncio.to_thread(self._producer.flush, _FLUSH_S)
         if left or failed:
-            raise KafkaException(failed[0] if failed else f"{left} messages were not delivered")
+            raise SimulationError(
+                f"{left + len(failed)} messages were not delivered.",
+                why=f"{failed[0]}." if failed else "The brokers did not answer in time.",
+                next_step="Check that Kafka is up and that the topics exist.",
+            )
 
     async def _buy(self, client: httpx.AsyncClient, purchases: Iterable[dict[str, Any]]) -> None:
         for purchase in purchases:
