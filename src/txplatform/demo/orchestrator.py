@@ -121,7 +121,7 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
     )
 
 
-async def _play(  # noqa: PLR0913, PLR0917  # what a running demo consists of
+async def _play(  # noqa: PLR0913  # what a running demo consists of
     simulator: Simulator,
     folder: Path,
     year: int,
