@@ -107,6 +107,8 @@ INVALID = {
     "a number": b"7",
     "unknown field": text(fee=1),
     "unknown field inside": merchant(city="x"),
+    "card number as a field's name": text(**{CARD: 1}),
+    "a field's name of 10,000 characters": text(**{"x" * 10_000: 1}),
     "missing field": json.dumps({k: v for k, v in GOOD.items() if k != "amount"}).encode(),
     "missing merchant": json.dumps({k: v for k, v in GOOD.items() if k != "merchant"}).encode(),
     "null amount": text(amount=None),
@@ -171,6 +173,13 @@ def test_what_is_json_but_no_purchase_is_422(api: RunningApi, body: bytes) -> No
     problem = check(send(api, body), 422, "validation")
     assert problem["errors"]
     assert all(error["pointer"].startswith("/") for error in problem["errors"])
+
+
+def test_an_unknown_field_is_named_by_a_json_pointer(api: RunningApi) -> None:
+    """With RFC 6901's escapes, and no longer than it has to be."""
+    problem = check(send(api, text(**{"a/b~c": 1, "x" * 10_000: 1})), 422, "validation")
+    pointers = [error["pointer"] for error in problem["errors"]]
+    assert pointers == ["/a~1b~0c", "/" + "x" * 64 + "…"]
 
 
 @pytest.mark.parametrize(
@@ -259,6 +268,8 @@ def test_without_the_scope_it_is_403(api: RunningApi, method: str, path: str, sc
         ("GET", "/", 404, "not-found"),
         ("GET", "/v2/accounts", 404, "not-found"),
         ("POST", PATH + "/", 404, "not-found"),
+        ("GET", "/v1/accounts/", 404, "not-found"),
+        ("GET", "/v1/events/", 404, "not-found"),
         ("GET", PATH, 405, "method-not-allowed"),
         ("DELETE", "/v1/accounts", 405, "method-not-allowed"),
         ("PUT", "/v1/accounts/acc/balance", 405, "method-not-allowed"),
@@ -279,6 +290,9 @@ def test_without_the_scope_it_is_403(api: RunningApi, method: str, path: str, sc
         ("GET", f"/v1/accounts/acc/events?after_version={2**70}", 422, "validation"),
         ("GET", "/v1/events?after=nope", 422, "validation"),
         ("GET", "/v1/events?after=bG9nOi0x", 422, "validation"),
+        ("GET", "/v1/events?after=bG9nOis1", 422, "validation"),
+        ("GET", "/v1/events?after=bG9nOjFfMA", 422, "validation"),
+        ("GET", "/v1/events?after=bG9nOjk5OTk5OTk5OTk5OTk5OTk5OTk", 422, "validation"),
         ("GET", "/v1/events?limit=1001", 422, "validation"),
         ("GET", "/v1/events/stream?after=%F0%9F%92%A5", 422, "validation"),
         ("GET", "/v1/inbound-messages?status=lost", 422, "validation"),

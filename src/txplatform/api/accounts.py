@@ -22,6 +22,7 @@ from txplatform.api.problems import (
     UNSUPPORTED_MEDIA_TYPE,
     ProblemError,
     documented,
+    documented_header,
 )
 from txplatform.contracts.accounts import BalanceAnswer, OpenAccountRequest
 from txplatform.contracts.times import rfc3339
@@ -31,6 +32,8 @@ from txplatform.domain.ids import AccountId
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
+_ETAG = documented_header("ETag", "The account version.")
+
 
 @router.post(
     "",
@@ -39,7 +42,18 @@ router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
     dependencies=[Depends(requires(Scope.ACCOUNTS_WRITE))],
     openapi_extra=documented_body(OpenAccountRequest),
     responses={
-        200: {"model": BalanceAnswer, "description": "It had been opened before, the same."},
+        200: {
+            "model": BalanceAnswer,
+            "description": "It had been opened before, the same.",
+            "headers": {
+                **_ETAG,
+                **documented_header("Idempotency-Replayed", "`true`: nothing was recorded."),
+            },
+        },
+        201: {
+            "description": "It is open.",
+            "headers": {**_ETAG, **documented_header("Location", "The account's balance.")},
+        },
         **documented(
             NOT_JSON,
             ID_REUSED,
@@ -73,6 +87,7 @@ async def open_account(
     response_model=BalanceAnswer,
     dependencies=[Depends(requires(Scope.ACCOUNTS_READ))],
     responses={
+        200: {"headers": _ETAG},
         304: {"description": "The version in If-None-Match is still the newest."},
         **documented(ACCOUNT_NOT_FOUND, OVERLOADED),
     },

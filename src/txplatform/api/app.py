@@ -96,8 +96,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
         process: The process's number among those that share the port.
     """
     database = Database.for_service(settings)
-    pool = database.pool(_POOL_SIZE)
-    queries = Queries(pool)
+    queries = Queries(database.pool(_POOL_SIZE))
     decider = Decider.from_settings(settings, database)
     stopping = asyncio.Event()
     share_metrics_port = settings.api_processes > 1 and settings.metrics_port is None
@@ -113,7 +112,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        pool.open()
+        queries.start()
         await services.decider.start()
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
@@ -121,7 +120,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
         yield
         services.stopping.set()
         await services.decider.stop()
-        pool.close()
+        queries.stop()
 
     app = FastAPI(
         openapi_url=None,

@@ -102,7 +102,7 @@ async def read_account_events(
         partial(read_stream, stream=stream, after=after_version, limit=limit)
     )
     more = events[-1].event.originator_version if len(events) == limit else None
-    return _json(AccountEventPage([_item(event) for event in events], more))
+    return _json(AccountEventPage([event_item(event) for event in events], more))
 
 
 @router.get("/events", response_model=EventPage, responses=documented())
@@ -114,7 +114,7 @@ async def read_events(
     """The whole log from its beginning or after a cursor; ordered within each account."""
     position = position_of(after)
     events = await services.queries.run(partial(read_log, after=position, limit=limit))
-    items = [_item(event) for event in events]
+    items = [event_item(event) for event in events]
     return _json(EventPage(items, items[-1].cursor if items else cursor_of(position)))
 
 
@@ -163,7 +163,7 @@ async def _stream(
             yield b": the stream ends here: %b\n\n" % error.what.encode()
             return
         for event in events:
-            item = _item(event)
+            item = event_item(event)
             yield b"id: %b\nevent: %b\ndata: %b\n\n" % (
                 item.cursor.encode(),
                 item.type.encode(),
@@ -180,7 +180,8 @@ async def _stream(
             await asyncio.wait_for(services.stopping.wait(), _POLL_S)
 
 
-def _item(logged: LoggedEvent) -> EventItem:
+def event_item(logged: LoggedEvent) -> EventItem:
+    """An event of the log as the API shows it."""
     event = logged.event
     data = orjson.loads(encode_event(event))
     for shown_beside in ("event_id", "timestamp", "traceparent"):

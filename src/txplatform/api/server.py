@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 _BACKLOG = 2048
 _SHUTDOWN_S = 7
 """How long open requests may take once the process is told to stop."""
+_EXIT_S = 8.5
+"""After which the process ends whatever still waits: only a store that does not answer does.
+
+What was recorded stands, and what was not answered is settled by the caller's retry.
+"""
 
 
 class CannotListenError(TxPlatformError):
@@ -52,7 +57,15 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stopping.set()
+        last_resort = threading.Timer(_EXIT_S, _exit_now)
+        last_resort.daemon = True
+        last_resort.start()
         await super().shutdown(sockets)
+
+
+def _exit_now() -> None:
+    logger("api").error("not stopped in time: the event store does not answer; ending now")
+    os._exit(1)
 
 
 def serve(settings: Settings) -> int:
@@ -153,7 +166,7 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
     for process in processes:
         process.terminate()
     for process in processes:
-        process.join(_SHUTDOWN_S + 2)
+        process.join(_EXIT_S + 1)
     # A process that was still starting has taken no request, and ends by the signal itself.
     in_order = {0, -signal.SIGTERM}
     return 0 if all(process.exitcode in in_order for process in processes) else 1
