@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 
 from txplatform.api.app import create_api
 from txplatform.api.openapi import describe, reference_page
+from txplatform.api.problems import KINDS
 from txplatform.settings import Settings
 
 
@@ -63,6 +65,13 @@ def test_errors_are_described_as_what_they_are(document: dict[str, Any]) -> None
                     assert list(answer["content"]) == ["application/problem+json"]
                     assert ("Retry-After" in answer["headers"]) == (status == "503")
                     assert ("WWW-Authenticate" in answer["headers"]) == (status == "401")
+
+
+def test_every_problem_is_in_the_table_for_people() -> None:
+    """With its status."""
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    rows = set(re.findall(r"^\| (\d{3}) \| `([a-z-]+)` \|", text, re.MULTILINE))
+    assert rows == {(str(kind.status), kind.type) for kind in KINDS}
 
 
 def test_the_page_shows_every_operation_and_needs_no_other_host(document: dict[str, Any]) -> None:

@@ -72,6 +72,16 @@ def test_the_service_s_role_owns_nothing_and_only_adds_to_the_log(database: Test
     assert {name for name, granted in rights if granted} == {"SELECT", "INSERT"}
 
 
+def test_a_command_on_a_database_without_schema_says_what_to_do(empty: TestDatabase) -> None:
+    """No traceback."""
+    env = {"TXPLATFORM_DATABASE_URL": empty.owner_url}
+    for words in (["keys", "list"], ["verify"], ["inbound", "list"], ["events", "--account", "a"]):
+        code, _, err = run_command(*words, env=env)
+        assert code == 1
+        assert "txplatform migrate" in err, err
+        assert "Traceback" not in err
+
+
 def test_the_command_says_what_it_did(empty: TestDatabase) -> None:
     """And says so when there is nothing to do."""
     env = {

@@ -22,6 +22,9 @@ from txplatform.api.openapi import describe, reference_page
 from txplatform.api.problems import (
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
+    OUTCOME_UNKNOWN,
+    RETRY_AFTER_S,
+    STORE_UNAVAILABLE,
     ProblemError,
     problem_answer,
     problem_of,
@@ -67,18 +70,25 @@ class Api:
         """One request, or the process's lifespan."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif scope["path"] == PATH:
-            await self._process_transaction(scope, receive, send)
-        else:
-            await self._traced(scope, receive, send)
+            return
+        try:
+            if scope["path"] == PATH:
+                await self._process_transaction(scope, receive, send)
+            else:
+                await self._traced(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self.services.stopping.is_set():
+                raise
+            # The server's patience with open requests has ended, and it would answer 500.
+            await _give_up(scope, send)
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = next((value for name, value in scope["headers"] if name == b"traceparent"), None)
-        traceparent = accept_traceparent(given.decode("latin-1") if given else None)
+        traceparent = _traceparent(scope)
         scope.setdefault("state", {})["traceparent"] = traceparent
 
         async def send_traced(message: Message) -> None:
             if message["type"] == "http.response.start":
+                scope["state"]["answered"] = True
                 names = {name for name, _ in message["headers"]}
                 if b"x-correlation-id" not in names:
                     header = (b"x-correlation-id", correlation_id(traceparent).encode())
@@ -86,6 +96,28 @@ class Api:
             await send(message)
 
         await self.app(scope, receive, send_traced)
+
+
+def _traceparent(scope: Scope) -> str:
+    given = next((value for name, value in scope["headers"] if name == b"traceparent"), None)
+    return accept_traceparent(given.decode("latin-1") if given else None)
+
+
+async def _give_up(scope: Scope, send: Send) -> None:
+    """Answer a request that could not be finished before the process stops."""
+    if scope.get("state", {}).get("answered", False):
+        return
+    status, headers, body = problem_answer(
+        ProblemError(
+            OUTCOME_UNKNOWN if scope["method"] == "POST" else STORE_UNAVAILABLE,
+            "The service is stopping, and the event store did not answer in time.",
+            "Retry with the same ids: what was recorded is not recorded twice.",
+            headers={"Retry-After": str(RETRY_AFTER_S), "Connection": "close"},
+        ),
+        correlation_id(_traceparent(scope)),
+    )
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def create_api(settings: Settings, process: int = 0) -> Api:

@@ -70,6 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
+        print(  # noqa: T201
+            f"txplatform {arguments.command}: The database's schema is not this version's. "
+            "Run `txplatform migrate`.",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 1
     except BrokenPipeError:
