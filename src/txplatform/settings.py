@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     )
 
     decision_lanes: int = Field(
-        default=2, ge=1, le=16, description="Lanes of accounts that decide side by side."
+        default=1, ge=1, le=16, description="Lanes of accounts that decide side by side."
     )
     decision_batch_size: int = Field(
         default=256, ge=1, le=1000, description="Decisions in one commit, at most."
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
         default=10, gt=0, description="How long an unknown commit is settled, seconds."
     )
     account_cache_size: int = Field(
-        default=100_000, ge=1, description="Accounts an API process keeps in memory."
+        default=1_000_000, ge=1, description="Accounts an API process keeps in memory."
     )
     snapshot_every_events: int = Field(
         default=100, ge=2, description="An account's events between two snapshots."

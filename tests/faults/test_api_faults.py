@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -78,6 +78,40 @@ def test_i3_20_copies_at_once_to_two_processes_have_one_effect_and_one_answer(
         replayed = Counter("Idempotency-Replayed" in answer.headers for answer in answers)
         assert replayed == {True: 19, False: 1}
         assert balance(api.client, "acc")["pending"] == 600
+
+
+def test_i4_an_answer_is_never_sent_before_its_commit(
+    database: TestDatabase, service_env: dict[str, str]
+) -> None:
+    """With every statement done and only the commit held up, nobody hears of a decision."""
+    with running_api(service_env) as api, ThreadPoolExecutor(8) as clients:
+        open_account(api.client, "acc", 10_000)
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            owner.execute("""
+                CREATE FUNCTION hold_up_commit() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN PERFORM pg_advisory_xact_lock_shared(77); RETURN NULL; END';
+                CREATE CONSTRAINT TRIGGER hold_up_commit AFTER INSERT ON events
+                DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold_up_commit();
+                SELECT pg_advisory_lock(77);
+            """)
+            asked = [purchase(f"t{number}", "acc", 10) for number in range(8)]
+            answers = [
+                clients.submit(api.client.post, "/v1/process-transaction", json=each)
+                for each in asked
+            ]
+            waiting = (
+                "SELECT count(*) FROM pg_locks"
+                " WHERE locktype = 'advisory' AND objid = 77 AND NOT granted"
+            )
+            wait_until(lambda: owner.execute(waiting).fetchone() == (1,))
+            # Others are served meanwhile: that no answer came is not that the process stood still.
+            assert api.client.get("/livez").status_code == 200
+            assert not any(answer.done() for answer in answers)
+            assert _decided(database) == {}
+            owner.execute("SELECT pg_advisory_unlock(77)")
+        for answer in as_completed(answers):
+            decided = answer.result().json()
+            assert _decided(database)[decided["transaction_id"]] == decided["event_id"]
 
 
 def test_i4_killed_in_mid_load_every_answered_decision_is_in_the_log(

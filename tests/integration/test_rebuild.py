@@ -17,6 +17,7 @@ from txplatform.database import Database
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position
+from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.directory import DIRECTORY
 from txplatform.projections.positions import read_positions
@@ -257,7 +258,8 @@ def test_snapshots_are_taken_again_for_accounts_with_enough_events(
     record(service, [opened("small")])
     service.execute(
         "INSERT INTO snapshots (originator_id, originator_version, topic, state)"
-        " VALUES ('account-ghost', 3, 'account@1', '{}'), ('account-small', 1, 'account@0', '{}')"
+        " VALUES ('account-ghost', 3, %s, '{}'), ('account-small', 1, 'account@0', '{}')",
+        (SNAPSHOT_TOPIC,),
     )
     assert retake_snapshots(Database(database.owner_url), every=10) == 2
     rows = service.execute("SELECT originator_id FROM snapshots ORDER BY 1").fetchall()

@@ -2,7 +2,8 @@
 
 Where every account of a batch is remembered nothing is read first: the log itself refuses
 what was decided on an old version or repeats a business key, and then only those accounts
-are read and decided again.
+are read and decided again. Where other processes write to the same accounts so often that this
+happens all the time, what is remembered is brought up to date first.
 
 A lost connection leaves open whether its commit happened. It is settled by deciding and
 appending again under the same keys: an append waits for the log's lock, hence for whatever
@@ -24,9 +25,10 @@ import psycopg
 
 from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
 from txplatform.decisions.request import AccountView
+from txplatform.decisions.staleness import Staleness
 from txplatform.domain.account import Account, Stamp
 from txplatform.domain.commands.outcome import CommandRejectedError
-from txplatform.eventstore.batch import AsyncBatchStore, Workspace
+from txplatform.eventstore.batch import AsyncBatchStore, Workspace, known_versions
 from txplatform.eventstore.snapshot import account_state
 from txplatform.telemetry import correlation_id, logger
 
@@ -86,6 +88,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._stopping = False
         self._store: AsyncBatchStore | None = None
+        self._staleness = Staleness()
         self._log = logger("decisions")
         self._tell_all = self._log.is_enabled_for(DEBUG)
 
@@ -152,10 +155,11 @@ class Lane:
     async def _attempt(self, batch: Sequence[Request]) -> list[Request]:
         """Decide and commit once; gives the requests that have to be tried again."""
         started = perf_counter()
-        workspace = await self._prepare(batch)
+        workspace, trusted = await self._prepare(batch)
         again = self._decide(batch, workspace)
         events = workspace.collect()
         clashing = await (await self._connected()).append(events) if events else set()
+        self._staleness.note(len(trusted), len(clashing & trusted))
         for stream in clashing:
             del workspace.accounts[stream]
         self._cache.keep(workspace.accounts.values())
@@ -169,11 +173,15 @@ class Lane:
         self._follow_up(events, workspace)
         return again
 
-    async def _prepare(self, batch: Sequence[Request]) -> Workspace:
-        """Collect the accounts; read those that are unknown, in doubt, or asked for as they are."""
+    async def _prepare(self, batch: Sequence[Request]) -> tuple[Workspace, set[str]]:
+        """Collect the accounts; read those that are unknown, in doubt, or asked for as they are.
+
+        Gives also the streams whose accounts are trusted to be as they are remembered.
+        """
         workspace = Workspace()
         to_read: set[str] = set()
         keys: dict[str, set[str]] = {}
+        read_first = self._staleness.frequent
         for request in batch:
             request.result = None
             stream = request.stream
@@ -183,14 +191,23 @@ class Lane:
                     to_read.add(stream)
                 else:
                     workspace.accounts[stream] = account
+                    if read_first:
+                        to_read.add(stream)
             if request.command is None:
                 to_read.add(stream)
             elif request.suspect:
                 to_read.add(stream)
                 keys.setdefault(stream, set()).update(request.command.keys)
+        trusted = workspace.accounts.keys() - to_read
         if to_read:
+            remembered = known_versions(workspace.accounts, to_read & workspace.accounts.keys())
             await (await self._connected()).read(workspace, to_read, keys)
-        return workspace
+            behind = sum(
+                workspace.accounts[stream].version != version
+                for stream, version in remembered.items()
+            )
+            self._staleness.note(len(remembered), behind)
+        return workspace, trusted
 
     def _decide(self, batch: Iterable[Request], workspace: Workspace) -> list[Request]:
         """Decide each request; gives those whose account was spoilt by a defect, to do again."""
