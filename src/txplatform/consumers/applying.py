@@ -1,41 +1,43 @@
 """Applies a batch of messages: events, ledger rows and positions in one transaction.
 
-Each message is always tried on the account's present state. One that is refused is parked
-alone: messages commute, so nothing has to wait behind it.
+Accounts are remembered from batch to batch, so that they need not be replayed each time; what
+others appended since is read. Only what was committed is remembered: accounts are taken out
+for the time of the transaction and given back behind it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
+from txplatform.consumers.deciding import decide, store_events, stream_of
 from txplatform.consumers.positions import advance
 from txplatform.consumers.reading import Refusal
 from txplatform.consumers.recording import ContentKey, RefusedBefore, record, refused_before
 from txplatform.consumers.verdict import MessageStatus, Verdict
-from txplatform.domain.account import Stamp
-from txplatform.domain.commands.outcome import CommandRejectedError
-from txplatform.domain.ids import account_stream
 from txplatform.errors import TxPlatformError
-from txplatform.eventstore.batch import BatchStore, Workspace
-from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.eventstore.batch import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import psycopg
 
+    from txplatform.consumers.deciding import Decided
     from txplatform.consumers.positions import Move
     from txplatform.consumers.reading import Reading
-    from txplatform.domain.account import Account
-    from txplatform.domain.commands.outcome import Command
-    from txplatform.domain.events import AccountEvent
+    from txplatform.decisions.cache import AccountCache
 
 
-class ClashError(TxPlatformError):
-    """Someone else appended to an account between reading and appending; nothing is stored."""
+class ContradictionError(TxPlatformError):
+    """What is stored contradicts itself; nothing was appended."""
+
+    def __init__(self, streams: set[str]) -> None:
+        super().__init__(
+            f"Events of {len(streams)} accounts cannot be appended: {', '.join(sorted(streams))}.",
+            why="The log's lock was held while they were read and decided.",
+            next_step="Run `txplatform verify`, and report this.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,110 +49,65 @@ class Batch:
     moves: Sequence[Move]
 
 
-@dataclass(slots=True)
-class Applied:
-    """What became of a batch.
-
-    Attributes:
-        verdicts: One a message, in order.
-        workspace: The accounts as they are after it.
-        events: What was appended.
-    """
-
-    verdicts: list[Verdict]
-    workspace: Workspace
-    events: list[AccountEvent] = field(default_factory=list)
-
-    def due_for_snapshot(self, every: int) -> list[Account]:
-        """The accounts that grew to or past a multiple of this many events."""
-        streams = {
-            event.originator_id for event in self.events if event.originator_version % every == 0
-        }
-        return [self.workspace.accounts[stream] for stream in streams]
-
-
-def apply_batch(connection: psycopg.Connection, batch: Batch) -> Applied:
+def apply_batch(connection: psycopg.Connection, batch: Batch, remembered: AccountCache) -> Decided:
     """Apply a batch and commit.
 
-    First without holding anyone up: decide on what is read, append, and see whether it still
-    fits. If not, once more with the log's lock taken before reading, so that it has to.
+    It is decided without holding anyone up; only where someone else was faster the accounts
+    concerned are decided again, under the log's lock, which is ours from the append on.
 
     Raises:
         FencedError: Another consumer has moved a position; nothing is stored.
     """
-    try:
-        return _apply(connection, batch, locked=False)
-    except ClashError:
-        return _apply(connection, batch, locked=True)
-
-
-def _apply(connection: psycopg.Connection, batch: Batch, *, locked: bool) -> Applied:
     with connection.transaction():
-        if locked:
-            connection.execute(LOCK_LOG)
-        applied = decide(connection, batch.readings)
-        store_events(connection, applied, locked=locked)
-        verdicts = applied.verdicts = _remember(connection, batch.readings, applied.verdicts)
-        record(connection, list(zip(batch.readings, verdicts, strict=True)))
+        decided = decide(connection, batch.readings, _recall(batch.readings, remembered))
+        if clashing := store_events(connection, decided):
+            _decide_again(connection, batch.readings, decided, clashing)
+        decided.verdicts = _remember(connection, batch.readings, decided.verdicts)
+        record(connection, list(zip(batch.readings, decided.verdicts, strict=True)))
         advance(connection, batch.cluster_id, batch.moves)
-    return applied
+    remembered.keep(decided.workspace.accounts.values())
+    return decided
 
 
-def decide(connection: psycopg.Connection, readings: Sequence[Reading]) -> Applied:
-    """Decide messages on what is stored now; later ones see what earlier ones did."""
-    commands = [
-        (reading, reading.asks) for reading in readings if not isinstance(reading.asks, Refusal)
-    ]
-    keys: dict[str, set[str]] = {}
-    for _, command in commands:
-        keys.setdefault(account_stream(command.account_id), set()).update(command.keys)
-    workspace = Workspace()
-    if keys:
-        BatchStore(connection).read(workspace, keys, keys)
-    now = datetime.now(UTC)
-    verdicts = [
-        Verdict(MessageStatus.PARKED, reason=reading.asks.reason, detail=reading.asks.detail)
-        if isinstance(reading.asks, Refusal)
-        else _decide_one(workspace, reading.asks, Stamp(now, _new_event_id, reading.traceparent))
-        for reading in readings
-    ]
-    return Applied(verdicts, workspace)
-
-
-def store_events(connection: psycopg.Connection, applied: Applied, *, locked: bool) -> None:
-    """Append what was decided; the log's lock is held from here to the commit, events or not.
+def store_all_events(connection: psycopg.Connection, decided: Decided) -> None:
+    """Append what was read and decided under the log's lock, so that nobody can be faster.
 
     Raises:
-        ClashError: Someone else appended to one of the accounts; the transaction has to be
-            rolled back.
+        ContradictionError: The events contradict what is stored under the same keys.
     """
-    events = applied.events = applied.workspace.collect()
-    if not events and not locked:
-        connection.execute(LOCK_LOG)
-    if clashing := BatchStore(connection).append(events):
-        raise ClashError(
-            f"{len(clashing)} accounts changed while messages of theirs were decided.",
-            why="Another process appended to them."
-            if not locked
-            else "The log's lock was held: "
-            "the events contradict what is stored under the same keys.",
-            next_step="Nothing to do: it is decided again." if not locked else "Report this.",
-        )
+    if clashing := store_events(connection, decided):
+        raise ContradictionError(clashing)
 
 
-def _decide_one(workspace: Workspace, command: Command, stamp: Stamp) -> Verdict:
-    account_id, business_key = command.account_id, command.keys[0]
-    try:
-        outcome = workspace.decide(account_stream(account_id), command, stamp)
-    except CommandRejectedError as error:
-        return Verdict(MessageStatus.PARKED, account_id, business_key, error.reason, error.detail)
-    return Verdict(
-        MessageStatus(outcome.status.value),
-        account_id,
-        business_key,
-        event_id=outcome.event.event_id,
-        account_version=outcome.event.originator_version,
-    )
+def _recall(readings: Sequence[Reading], remembered: AccountCache) -> Workspace:
+    """The accounts that are remembered, from now on ours alone."""
+    workspace = Workspace()
+    for reading in readings:
+        if not isinstance(reading.asks, Refusal):
+            stream = stream_of(reading.asks)
+            if (account := remembered.take(stream)) is not None:
+                workspace.accounts[stream] = account
+    return workspace
+
+
+def _decide_again(
+    connection: psycopg.Connection,
+    readings: Sequence[Reading],
+    decided: Decided,
+    clashing: set[str],
+) -> None:
+    """Decide the messages to these accounts on what is stored in truth."""
+    places = [
+        place
+        for place, reading in enumerate(readings)
+        if not isinstance(reading.asks, Refusal) and stream_of(reading.asks) in clashing
+    ]
+    again = decide(connection, [readings[place] for place in places], Workspace())
+    store_all_events(connection, again)
+    for place, verdict in zip(places, again.verdicts, strict=True):
+        decided.verdicts[place] = verdict
+    decided.workspace.accounts.update(again.workspace.accounts)
+    decided.events += again.events
 
 
 def _remember(
@@ -193,7 +150,3 @@ def _refused_again(verdict: Verdict, first: RefusedBefore | None) -> Verdict:
         verdict.reason,
         f"The same as {of_what}: {verdict.detail}",
     )
-
-
-def _new_event_id() -> str:
-    return uuid4().hex

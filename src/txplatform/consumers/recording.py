@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from txplatform.consumers.reading import Reading, Received
     from txplatform.consumers.verdict import Verdict
 
-_INSERT = """
+INSERT = """
 INSERT INTO inbound_messages (
     cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers, body,
     content_sha256, traceparent, account_id, business_key, first_status, status, reason,
@@ -32,9 +32,9 @@ SELECT cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers::
     content_sha256, traceparent, account_id, business_key, status, status, reason,
     detail, event_id, account_version
 FROM unnest(
-    %s::text[], %s::text[], %s::text[], %s::int[], %s::bigint[], %s::timestamptz[], %s::bytea[],
-    %s::text[], %s::bytea[], %s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[],
-    %s::text[], %s::text[], %s::text[], %s::bigint[]
+    %b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::timestamptz[], %b::bytea[],
+    %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[],
+    %b::text[], %b::text[], %b::text[], %b::bigint[]
 ) WITH ORDINALITY AS m (
     cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers, body,
     content_sha256, traceparent, account_id, business_key, status, reason, detail, event_id,
@@ -114,7 +114,7 @@ def record(connection: psycopg.Connection, entries: Sequence[tuple[Reading, Verd
         for message in (reading.message,)
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
-    connection.cursor(binary=True).execute(_INSERT, columns, prepare=True)
+    connection.cursor(binary=True).execute(INSERT, columns, prepare=True)
 
 
 def refused_before(

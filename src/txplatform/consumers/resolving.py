@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from txplatform.consumers import TOPICS
-from txplatform.consumers.applying import decide, store_events
+from txplatform.consumers.applying import store_all_events
+from txplatform.consumers.deciding import decide
 from txplatform.consumers.ledger import stored_message
 from txplatform.consumers.reading import read_message
 from txplatform.consumers.recording import discard, settle
 from txplatform.consumers.verdict import MessageStatus
 from txplatform.errors import TxPlatformError
+from txplatform.eventstore.batch import Workspace
 from txplatform.eventstore.statements import LOCK_LOG
 
 if TYPE_CHECKING:
@@ -39,10 +41,10 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> Verdict:
         connection.execute(LOCK_LOG)
         stored = _parked(connection, message_id)
         reading = read_message(stored.received, TOPICS[stored.received.topic])
-        applied = decide(connection, [reading])
-        (verdict,) = applied.verdicts
+        decided = decide(connection, [reading], Workspace())
+        (verdict,) = decided.verdicts
         if verdict.status is not MessageStatus.PARKED:
-            store_events(connection, applied, locked=True)
+            store_all_events(connection, decided)
             settle(connection, message_id, verdict)
     return verdict
 

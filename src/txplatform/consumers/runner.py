@@ -25,6 +25,7 @@ from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.positions import FencedError, PartitionKey
 from txplatform.consumers.reading import read_message
 from txplatform.consumers.verdict import MessageStatus
+from txplatform.decisions.cache import AccountCache
 from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state
 from txplatform.eventstore.statements import INSERT_SNAPSHOTS
 from txplatform.telemetry import correlation_id, logger
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from txplatform.consumers.applying import Applied
+    from txplatform.consumers.deciding import Decided
     from txplatform.consumers.reading import Received
     from txplatform.database import Database
     from txplatform.settings import Settings
@@ -76,6 +77,7 @@ class InboundConsumer:
         self._metrics = ConsumerMetrics(registry)
         self._log = logger(self.name)
         self._connection: psycopg.Connection | None = None
+        self._remembered = AccountCache(settings.account_cache_size)
         self._failures = 0
         self._retry_at = 0.0
         self._check_at = 0.0
@@ -133,14 +135,14 @@ class InboundConsumer:
             return
         readings = [read_message(message, TOPICS[message.topic]) for message in ours]
         batch = Batch(assignment.origin.cluster_id, readings, moves)
-        applied = apply_batch(self._connected(), batch)
+        decided = apply_batch(self._connected(), batch, self._remembered)
         assignment.moved(moves)
         self._metrics.count_batch(
-            [(m.topic, v.status) for m, v in zip(ours, applied.verdicts, strict=True)],
+            [(m.topic, v.status) for m, v in zip(ours, decided.verdicts, strict=True)],
             monotonic() - started,
         )
-        self._tell(batch, applied)
-        self._take_snapshots(applied)
+        self._tell(batch, decided)
+        self._take_snapshots(decided)
         broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
 
     def _meet(self, problem: KafkaError, assignment: Assignment) -> None:
@@ -175,8 +177,8 @@ class InboundConsumer:
         self._disconnect()
         assignment.put_down()
 
-    def _tell(self, batch: Batch, applied: Applied) -> None:
-        for reading, verdict in zip(batch.readings, applied.verdicts, strict=True):
+    def _tell(self, batch: Batch, decided: Decided) -> None:
+        for reading, verdict in zip(batch.readings, decided.verdicts, strict=True):
             if verdict.status is MessageStatus.PARKED or self._log.is_enabled_for(DEBUG):
                 self._log.log(
                     30 if verdict.status is MessageStatus.PARKED else DEBUG,
@@ -190,7 +192,7 @@ class InboundConsumer:
                     correlation_id=correlation_id(reading.traceparent),
                 )
         if self._log.is_enabled_for(DEBUG):
-            for account in applied.workspace.accounts.values():
+            for account in decided.workspace.accounts.values():
                 self._log.debug(
                     "account now",
                     account=account.account_id,
@@ -198,9 +200,9 @@ class InboundConsumer:
                     state=account_state(account),
                 )
 
-    def _take_snapshots(self, applied: Applied) -> None:
+    def _take_snapshots(self, decided: Decided) -> None:
         """Snapshot the accounts that have grown past a mark, so that reading them stays short."""
-        if due := applied.due_for_snapshot(self._settings.snapshot_every_events):
+        if due := decided.due_for_snapshot(self._settings.snapshot_every_events):
             self._connected().execute(
                 INSERT_SNAPSHOTS,
                 (
@@ -217,6 +219,8 @@ class InboundConsumer:
         return self._connection
 
     def _disconnect(self) -> None:
+        # Another server may have taken over, without the last commits of the one before it.
+        self._remembered.clear()
         if self._connection is not None:
             self._connection.close()
             self._connection = None

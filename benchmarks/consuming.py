@@ -1,0 +1,221 @@
+"""The consumer beside a bare psycopg loop: same rows, same statements, same size of a batch.
+
+Each round sends payments that were never sent before, lets the real consumer apply them, and
+then inserts a copy of the very rows that it wrote, for other accounts, without deciding anything.
+The broker is librdkafka's mock cluster, so that this runs wherever Python does.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter, sleep
+from typing import TYPE_CHECKING, Any, LiteralString
+from uuid import uuid4
+
+import orjson
+from confluent_kafka import Producer
+from prometheus_client import CollectorRegistry
+
+from benchmarks.rows import Row
+from txplatform.consumers.payment_submitted import PAYMENT_SUBMITTED
+from txplatform.consumers.recording import INSERT
+from txplatform.consumers.runner import InboundConsumer
+from txplatform.database import Database
+from txplatform.demo.bus import DemoBus
+from txplatform.demo.postgres import DemoPostgres
+from txplatform.domain.account import Stamp
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.facts import Opening
+from txplatform.domain.ids import AccountId, account_stream
+from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.eventstore.migrations import migrate
+from txplatform.eventstore.statements import APPEND
+from txplatform.settings import Settings
+from txplatform.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+ACCOUNTS = 1000
+MESSAGES = 20_000
+"""In a round."""
+ROUNDS = 3
+"""At least; noise hits both sides of a round alike, and the median of the rounds counts."""
+
+_CONSUMERS, _COPIES = "bench-", "plain-"
+"""Prefixes of the accounts that the consumer writes to, and of those that the bare loop does."""
+_COPIED = "a copy"
+"""The cluster that the copied rows are said to come from: a message has one row only."""
+_LOOK_S = 0.01
+"""How often the positions are looked at."""
+
+_WRITTEN_EVENTS = """
+SELECT replace(originator_id, %(ours)s, %(copies)s), originator_version, event_key, topic, state
+FROM events WHERE position > %(position)s ORDER BY position
+"""
+_WRITTEN_LEDGER = """
+SELECT %(cluster)s, topic, topic_id, partition, "offset", sent_at, key, headers::text, body,
+       content_sha256, traceparent, replace(account_id, %(ours)s, %(copies)s), business_key,
+       status, reason, detail, event_id, account_version
+FROM inbound_messages WHERE id > %(id)s ORDER BY id
+"""
+_ENDS = """
+SELECT (SELECT max(position) FROM events), (SELECT coalesce(max(id), 0) FROM inbound_messages)
+"""
+
+
+def measure(bench_folder: Path, seconds: float) -> list[Row]:
+    """Both rates, in messages a second."""
+    with ExitStack() as stack:
+        postgres = DemoPostgres(bench_folder)
+        stack.callback(postgres.stop)
+        urls = postgres.start()
+        migrate(urls.owner, urls.service)
+        bus = DemoBus()
+        settings = Settings(
+            _env_file=None,
+            database_url=urls.service,
+            kafka_bootstrap_servers=bus.bootstrap_servers,
+        )
+        configure_logging(settings)  # at the level of a real one
+        connection = stack.enter_context(Database.for_service(settings).connect())
+        _open_accounts(connection)
+        bare, consumed = _rounds(settings, connection, seconds)
+    at = {"accounts": ACCOUNTS, "messages": MESSAGES, "batch": settings.consumer_batch_messages}
+    return [
+        Row("consumers", "bare psycopg loop, same rows", bare, "messages/s", settings=at),
+        Row("consumers", "consumer, Kafka to durable", consumed, "messages/s", settings=at),
+    ]
+
+
+def _rounds(
+    settings: Settings, connection: psycopg.Connection, seconds: float
+) -> tuple[float, float]:
+    """The median rates, bare and consumed, of rounds that take turns."""
+    bare: list[float] = []
+    consumed: list[float] = []
+    started = perf_counter()
+    while len(bare) < ROUNDS or perf_counter() - started < seconds:
+        position, message_id = _row(connection, _ENDS)
+        _send(settings, first=len(bare) * MESSAGES)
+        consumed.append(_consumed(settings, connection))
+        to_copy = {
+            "ours": _CONSUMERS,
+            "copies": _COPIES,
+            "cluster": _COPIED,
+            "position": position,
+            "id": message_id,
+        }
+        size = settings.consumer_batch_messages
+        events = connection.execute(_WRITTEN_EVENTS, to_copy).fetchall()
+        ledger = connection.execute(_WRITTEN_LEDGER, to_copy).fetchall()
+        if len(events) != MESSAGES or len(ledger) != MESSAGES:
+            raise RuntimeError(f"{len(events)} events and {len(ledger)} rows of {MESSAGES}")
+        bare.append(_bare(connection, _columns(events, size), _columns(ledger, size)))
+    return median(bare), median(consumed)
+
+
+def _bare(
+    connection: psycopg.Connection, events: list[list[Any]], ledger: list[list[Any]]
+) -> float:
+    """The simplest program that makes these rows durable, batch by batch."""
+    started = perf_counter()
+    for batch_events, batch_ledger in zip(events, ledger, strict=True):
+        with connection.transaction(), connection.cursor(binary=True) as cursor:
+            cursor.execute(APPEND, batch_events, prepare=True)
+            cursor.execute(INSERT, batch_ledger, prepare=True)
+    return MESSAGES / (perf_counter() - started)
+
+
+def _columns(rows: list[tuple[Any, ...]], size: int) -> list[list[Any]]:
+    """Rows as the statements take them: a batch is a list of columns."""
+    batches = (rows[first : first + size] for first in range(0, len(rows), size))
+    return [[list(column) for column in zip(*batch, strict=True)] for batch in batches]
+
+
+def _consumed(settings: Settings, connection: psycopg.Connection) -> float:
+    """From the first position that the real consumer commits in this round to the last."""
+    before = _read_so_far(connection)
+    with _consuming(settings):
+        while (first := _read_so_far(connection)) == before:
+            sleep(_LOOK_S)
+        started = perf_counter()
+        while (now := _read_so_far(connection)) < before + MESSAGES:
+            sleep(_LOOK_S)
+        return (now - first) / (perf_counter() - started)
+
+
+@contextmanager
+def _consuming(settings: Settings) -> Iterator[None]:
+    stop = threading.Event()
+    database = Database.for_service(settings)
+    consumer = InboundConsumer(settings, database, CollectorRegistry())
+    thread = threading.Thread(target=consumer.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _read_so_far(connection: psycopg.Connection) -> int:
+    (messages,) = _row(connection, "SELECT coalesce(sum(next_offset), 0) FROM inbound_positions")
+    return int(messages)
+
+
+def _send(settings: Settings, *, first: int) -> None:
+    """Payments that go round the accounts, as many on each."""
+    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "linger.ms": 20})
+    for number in range(first, first + MESSAGES):
+        account = f"{_CONSUMERS}{number % ACCOUNTS}"
+        body = {
+            "payment_id": f"payment-{number}",
+            "account_id": account,
+            "amount": 100,
+            "currency": "USD",
+            "submitted_at": "2026-11-20T10:15:00Z",
+        }
+        producer.produce(PAYMENT_SUBMITTED.name, orjson.dumps(body), account)
+        producer.poll(0)
+    producer.flush()
+
+
+def _open_accounts(connection: psycopg.Connection) -> None:
+    workspace = Workspace()
+    stamp = Stamp(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
+    for prefix in (_CONSUMERS, _COPIES):
+        for number in range(ACCOUNTS):
+            account = AccountId(f"{prefix}{number}")
+            command = OpenAccount(Opening(account, "USD", 0))
+            workspace.decide(account_stream(account), command, stamp)
+    BatchStore(connection).append(workspace.collect())
+
+
+def _row(connection: psycopg.Connection, query: LiteralString) -> tuple[Any, ...]:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return row
+
+
+def main() -> int:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory(prefix="txplatform-bench-") as folder:
+        Path(folder).chmod(0o755)
+        bare, consumed = measure(Path(folder), seconds=10)
+    for row in (bare, consumed):
+        print(f"{row.name:35}{row.value:10,.0f} {row.unit}")
+    print(f"{'ratio':35}{consumed.value / bare.value:10.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

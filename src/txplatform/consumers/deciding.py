@@ -1,0 +1,118 @@
+"""From what messages ask to events in the log, and a verdict for each message.
+
+Each message is always tried on the account's present state. One that is refused is parked
+alone: messages commute, so nothing has to wait behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from os import urandom
+from typing import TYPE_CHECKING
+
+from txplatform.consumers.reading import Refusal
+from txplatform.consumers.verdict import MessageStatus, Verdict
+from txplatform.domain.account import Stamp
+from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.domain.ids import account_stream
+from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.eventstore.statements import LOCK_LOG
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import psycopg
+
+    from txplatform.consumers.reading import Reading
+    from txplatform.domain.account import Account
+    from txplatform.domain.commands.outcome import Command
+    from txplatform.domain.events import AccountEvent
+    from txplatform.domain.ids import StreamId
+
+
+@dataclass(slots=True)
+class Decided:
+    """What became of messages.
+
+    Attributes:
+        verdicts: One a message, in order.
+        workspace: The accounts as they are after them.
+        events: What was appended.
+    """
+
+    verdicts: list[Verdict]
+    workspace: Workspace
+    events: list[AccountEvent] = field(default_factory=list)
+
+    def due_for_snapshot(self, every: int) -> list[Account]:
+        """The accounts that grew to or past a multiple of this many events."""
+        streams = {
+            event.originator_id for event in self.events if event.originator_version % every == 0
+        }
+        return [self.workspace.accounts[stream] for stream in streams]
+
+
+def decide(
+    connection: psycopg.Connection, readings: Sequence[Reading], workspace: Workspace
+) -> Decided:
+    """Decide messages on what is stored now; later ones see what earlier ones did.
+
+    Args:
+        connection: Its transaction is the caller's.
+        readings: The messages.
+        workspace: May hold accounts of theirs at any version that was committed.
+    """
+    keys: dict[str, set[str]] = {}
+    for reading in readings:
+        if not isinstance(reading.asks, Refusal):
+            keys.setdefault(stream_of(reading.asks), set()).update(reading.asks.keys)
+    if keys:
+        BatchStore(connection).read(workspace, keys, keys)
+    now = datetime.now(UTC)
+    verdicts = [
+        Verdict(MessageStatus.PARKED, reason=reading.asks.reason, detail=reading.asks.detail)
+        if isinstance(reading.asks, Refusal)
+        else _decide_one(workspace, reading.asks, Stamp(now, _new_event_id, reading.traceparent))
+        for reading in readings
+    ]
+    return Decided(verdicts, workspace)
+
+
+def store_events(connection: psycopg.Connection, decided: Decided) -> set[str]:
+    """Append what was decided; gives the streams whose events were left out.
+
+    Someone else appended to these between reading and appending. The log's lock is held from
+    here to the commit, events or not.
+    """
+    events = decided.workspace.collect()
+    if not events:
+        connection.execute(LOCK_LOG)
+        return set()
+    clashing = BatchStore(connection).append(events)
+    decided.events += [event for event in events if event.originator_id not in clashing]
+    return clashing
+
+
+def stream_of(command: Command) -> StreamId:
+    """The stream of the account that this is asked of."""
+    return account_stream(command.account_id)
+
+
+def _decide_one(workspace: Workspace, command: Command, stamp: Stamp) -> Verdict:
+    account_id, business_key = command.account_id, command.keys[0]
+    try:
+        outcome = workspace.decide(account_stream(account_id), command, stamp)
+    except CommandRejectedError as error:
+        return Verdict(MessageStatus.PARKED, account_id, business_key, error.reason, error.detail)
+    return Verdict(
+        MessageStatus(outcome.status.value),
+        account_id,
+        business_key,
+        event_id=outcome.event.event_id,
+        account_version=outcome.event.originator_version,
+    )
+
+
+def _new_event_id() -> str:
+    return urandom(16).hex()
