@@ -40,6 +40,18 @@ _ROOTS_STAND_IN = "pgserver"
 _DATABASE, _SERVICE = "txplatform", "txplatform_demo"
 _START_S = 30
 
+SERVER_SETTINGS = {
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "wal_compression": "pglz",
+}
+"""What docs/operations.md recommends, for a small machine. Durability is the default: full.
+
+After each checkpoint the first change of a page writes the whole page to the WAL. Accounts are
+spread over all pages, so with rare checkpoints and compression much less is written.
+"""
+
 
 class PostgresError(TxPlatformError):
     """The demo's PostgreSQL could not be set up."""
@@ -84,6 +96,11 @@ class DemoPostgres:
                 *(str(_BIN / "postgres"), "-D", str(self._data), "-p", str(self._port)),
                 *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
                 *("-c", f"max_connections={self._max_connections}"),
+                *(
+                    word
+                    for setting in SERVER_SETTINGS.items()
+                    for word in ("-c", "=".join(setting))
+                ),
             ],
             log=self._log,
             user=self._user,
