@@ -18,11 +18,12 @@ from txplatform.errors import TxPlatformError
 from txplatform.kafka import client_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from confluent_kafka import Message
 
-    from txplatform.publisher.feed import Record
+    from txplatform.kafka import ClientConfig
+    from txplatform.publisher.feed import Batch
     from txplatform.settings import Settings
 
 DELIVERY_TIMEOUT_S = 15
@@ -36,6 +37,29 @@ _MISSING = (
     KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  # the library's name for its own codes
     KafkaError.LEADER_NOT_AVAILABLE,
 )
+
+
+def producer_config(settings: Settings) -> ClientConfig:
+    """How records are sent: none lost, none overtaken."""
+    return {
+        **client_config(settings),
+        "enable.idempotence": True,
+        "enable.gapless.guarantee": True,
+        "acks": "all",
+        "max.in.flight.requests.per.connection": 1,
+        "message.timeout.ms": 0,
+        "reconnect.backoff.max.ms": 1000,
+        # As Java clients do, so that their joins find an account's messages together.
+        "partitioner": "murmur2_random",
+        "compression.type": "lz4",
+        "linger.ms": 5,
+        # Well below the smallest limit that a topic is likely to have.
+        "batch.size": 131_072,
+        # The broker decides what is too large, not the client.
+        "message.max.bytes": 100_000_000,
+        # What fails is told by whoever gives up; an outage is not a line a second.
+        "log_level": 0,
+    }
 
 
 class DeliveryError(TxPlatformError):
@@ -62,28 +86,7 @@ class Delivery:
         self._brokers = settings.kafka_bootstrap_servers
         self._reports = _Reports()
         self._topics_seen: set[str] = set()
-        self._producer = Producer(
-            {
-                **client_config(settings),
-                "enable.idempotence": True,
-                "enable.gapless.guarantee": True,
-                "acks": "all",
-                "max.in.flight.requests.per.connection": 1,
-                "message.timeout.ms": 0,
-                "reconnect.backoff.max.ms": 1000,
-                # As Java clients do, so that their joins find an account's messages together.
-                "partitioner": "murmur2_random",
-                "compression.type": "lz4",
-                "linger.ms": 5,
-                # Well below the smallest limit that a topic is likely to have.
-                "batch.size": 131_072,
-                # The broker decides what is too large, not the client.
-                "message.max.bytes": 100_000_000,
-                "on_delivery": self._reports.take,
-                # What fails is told by whoever gives up; an outage is not a line a second.
-                "log_level": 0,
-            }
-        )
+        self._producer = Producer({**producer_config(settings), "on_delivery": self._reports.take})
 
     def __enter__(self) -> Self:
         return self
@@ -125,18 +128,20 @@ class Delivery:
                 next_step="Check the rights of this service at the brokers.",
             )
 
-    def begin(self, records: Sequence[Record]) -> None:
+    def begin(self, batch: Batch) -> None:
         """Hand records over; they are sent in the background.
 
         Raises:
             DeliveryError: One cannot be sent.
         """
-        self.require_topics(record.topic for record in records)
+        self.require_topics(batch.topics)
+        # Told of nothing before it asks, this thread can count all of them beforehand.
+        self._reports.outstanding += sum(batch.topics.values())
         produce = self._producer.produce
         try:
-            for record in records:
-                produce(record.topic, record.body, record.key, headers=[*record.headers])
-                self._reports.outstanding += 1
+            for topic, key, body, headers in batch.records:
+                # They are only read: that its list might hold text too does not matter.
+                produce(topic, body, key, headers=headers)  # type: ignore[arg-type]
         except (KafkaException, BufferError) as error:
             raise DeliveryError("A record was not taken by the client.", why=f"{error}.") from error
 

@@ -6,19 +6,19 @@ topic holds up no other feed.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import psycopg
 
 Header = tuple[str, "bytes | None"]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One message to send.
 
     Attributes:
@@ -39,11 +39,19 @@ class Batch:
 
     Attributes:
         upto: The checkpoint once all records are acknowledged.
-        records: May be empty: not every event is published.
+        topics: How many records there are for each topic; may be empty: not every event is
+            published.
+        records: Can be gone through more than once.
     """
 
     upto: int
-    records: Sequence[Record]
+    topics: Mapping[str, int]
+    records: Iterable[Record]
+
+    @classmethod
+    def of(cls, upto: int, records: Sequence[Record]) -> Self:
+        """A stretch whose records are all there."""
+        return cls(upto, Counter(record.topic for record in records), records)
 
 
 class Feed(Protocol):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter as Tally
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from prometheus_client import CollectorRegistry
 
@@ -36,9 +35,9 @@ class PublisherMetrics:
             registry=registry,
         )
 
-    def published(self, topics: Iterable[str]) -> None:
-        """Count one record for each topic named, again where it is named again."""
-        for topic, count in Tally(topics).items():
+    def published(self, topics: Mapping[str, int]) -> None:
+        """Count so many records for each topic."""
+        for topic, count in topics.items():
             self._published.labels(topic).inc(count)
 
     def lag(self, feed: str, positions: int) -> None:

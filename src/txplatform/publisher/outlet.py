@@ -17,6 +17,7 @@ import psycopg
 from txplatform.contracts.times import rfc3339_or_none
 from txplatform.errors import TxPlatformError
 from txplatform.publisher.checkpoint import (
+    commit_without_waiting,
     end_when_silent,
     move_checkpoint,
     read_checkpoint,
@@ -84,6 +85,7 @@ class Outlet:
 
     def _take_turn(self, connection: psycopg.Connection, stop: threading.Event) -> bool:
         end_when_silent(connection)
+        commit_without_waiting(connection)
         while not try_to_take_turn(connection, self._feed):
             self._tell(ready=True, detail="standing by: another publisher is active")
             if stop.wait(_STAND_BY_S):
@@ -114,7 +116,7 @@ class Outlet:
                 stop.wait(self._feed.pause_s)
                 batch = self._feed.read(connection, self._checkpoint)
                 continue
-            delivery.begin(batch.records)
+            delivery.begin(batch)
             try:
                 following = self._feed.read(connection, batch.upto)  # while these are on their way
             finally:
@@ -130,8 +132,8 @@ class Outlet:
     def _acknowledged(self, connection: psycopg.Connection, batch: Batch) -> None:
         move_checkpoint(connection, self._feed, before=self._checkpoint, to=batch.upto)
         self._checkpoint = batch.upto
-        if batch.records:
-            self._metrics.published(record.topic for record in batch.records)
+        if batch.topics:
+            self._metrics.published(batch.topics)
             self._published_at = datetime.now(UTC)
             for record in batch.records if self._log.is_enabled_for(logging.DEBUG) else ():
                 self._log.debug("published", topic=record.topic, **_trace(record))

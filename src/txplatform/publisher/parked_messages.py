@@ -38,7 +38,7 @@ class ParkedMessages:
         parked = parked_after(connection, after, BATCH_MESSAGES)
         if not parked:
             return None
-        return Batch(parked[-1].summary.id, [_record(message) for message in parked])
+        return Batch.of(parked[-1].summary.id, [_record(message) for message in parked])
 
     def end(self, connection: psycopg.Connection) -> int:  # noqa: D102
         row = connection.execute(_END).fetchone()

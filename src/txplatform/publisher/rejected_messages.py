@@ -67,7 +67,7 @@ class RejectedMessages:
                 rejected = decode_event(stream, version, WaitingMessageRejected.TOPIC, state)
                 assert isinstance(rejected, WaitingMessageRejected)
                 records.append(_record(connection, position, rejected))
-        return Batch(upto, records)
+        return Batch.of(upto, records)
 
     def end(self, connection: psycopg.Connection) -> int:  # noqa: D102
         return last_position(connection)

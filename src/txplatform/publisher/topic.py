@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from txplatform.publisher.feed import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from txplatform.domain.events import AccountEvent
-    from txplatform.publisher.feed import Record
+
+StoredEvent = tuple[int, str, int, str, bytes]
+"""Position, stream, version, kind (the `TOPIC` of the event's class) and state, as stored."""
+
+RecordOf = Callable[[int, str, int, str, bytes], Record]
+"""Makes the record of a stored event.
+
+It is given what is stored: making the domain's objects first would cost more than all the rest.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +28,9 @@ class OutboundTopic:
     Attributes:
         name: The topic, and the CloudEvents type of its messages.
         events: The kinds of event it tells of.
-        record: Makes the record of such an event, given its log position.
+        record_of: Makes the record of such an event.
     """
 
     name: str
     events: tuple[type[AccountEvent], ...]
-    record: Callable[[int, Any], Record]
+    record_of: RecordOf

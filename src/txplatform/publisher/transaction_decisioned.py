@@ -6,37 +6,44 @@ from typing import TYPE_CHECKING
 
 from txplatform.contracts.cloudevents import binary_headers
 from txplatform.contracts.encoding import to_json
-from txplatform.contracts.outbound import transaction_decisioned
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.publisher.feed import Record
+from txplatform.publisher.stored_decision import read_decision
 from txplatform.publisher.topic import OutboundTopic
 
 if TYPE_CHECKING:
-    from txplatform.contracts.decision import Decision
     from txplatform.publisher.feed import Header
 
 TOPIC = "transactions.transaction-decisioned.v1"
 
+# What every record has alike is made once.
+_SPECVERSION, _, _SOURCE, _TYPE, _, _, _CONTENT_TYPE, _ = binary_headers(
+    event_id="", event_type=TOPIC, subject="", time="", traceparent=""
+)
 
-def _record(position: int, event: Decision) -> Record:
-    message = transaction_decisioned(event)
+
+def _record_of(position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
+    body, traceparent = read_decision(stream, version, kind, state)
+    account_id = body["account_id"].encode()
+    event_id = body["event_id"].encode()
     headers: list[Header] = [
-        *binary_headers(
-            event_id=message.event_id,
-            event_type=TOPIC,
-            subject=message.account_id,
-            time=message.decided_at,
-            traceparent=event.traceparent,
-        ),
-        ("event_id", message.event_id.encode()),
-        ("account_version", b"%d" % message.account_version),
+        _SPECVERSION,
+        ("ce_id", event_id),
+        _SOURCE,
+        _TYPE,
+        ("ce_subject", account_id),
+        ("ce_time", body["decided_at"].encode()),
+        _CONTENT_TYPE,
+        ("traceparent", traceparent.encode()),
+        ("event_id", event_id),
+        ("account_version", b"%d" % version),
         ("log_position", b"%d" % position),
     ]
-    return Record(TOPIC, message.account_id.encode(), to_json(message), headers)
+    return Record(TOPIC, account_id, to_json(body), headers)
 
 
 TRANSACTION_DECISIONED = OutboundTopic(
     TOPIC,
     (AuthorizationApproved, AuthorizationDeclined),
-    _record,
+    _record_of,
 )

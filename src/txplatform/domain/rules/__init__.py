@@ -1,33 +1,73 @@
-"""The rules a purchase has to pass, in their order of precedence.
+"""The rules a purchase has to pass: some for every account, the others as a rule set says.
 
-A rule is one module with one function `(account, purchase) -> Reason | None`; to add
-one, write the module and list it here. All rules are asked, so that a decline names
-every reason; the first one listed gives the answer its response code.
+A rule is one module with one frozen dataclass: its fields are its parameters, `observe` measures,
+`refusal` says why what was measured is refused. To add one, write the module and list it in
+`CONFIGURABLE`; its JSON form follows from its fields. All rules are asked, so that a decline
+names every reason.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
 
-from txplatform.domain.rules.account_opened import account_opened
-from txplatform.domain.rules.credit_limit import credit_limit
-from txplatform.domain.rules.same_currency import same_currency
+from txplatform.domain.rules.account_opened import AccountOpened
+from txplatform.domain.rules.account_status import UsableAccount
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rules.case import AccountView, Case
+from txplatform.domain.rules.cash_like import CashLike
+from txplatform.domain.rules.category_allow import CategoryAllow
+from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.country_allow import CountryAllow
+from txplatform.domain.rules.country_deny import CountryDeny
+from txplatform.domain.rules.credit_limit import CreditLimit
+from txplatform.domain.rules.merchant_deny import MerchantDeny
+from txplatform.domain.rules.new_country import NewCountry
+from txplatform.domain.rules.rule import ConfigurableRule, Judgement, Rule, ask, checks_of
+from txplatform.domain.rules.same_currency import SameCurrency
+from txplatform.domain.rules.velocity_amount import VelocityAmount
+from txplatform.domain.rules.velocity_count import VelocityCount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from txplatform.domain.account import Account
     from txplatform.domain.purchase import Purchase
     from txplatform.domain.reasons import Reason
+    from txplatform.domain.rulesets import RuleSet
 
-    Rule = Callable[[Account, Purchase], Reason | None]
+__all__ = ["ALWAYS", "CONFIGURABLE", "Case", "ConfigurableRule", "Judgement", "Rule", "judge"]
+
+ALWAYS: tuple[Rule, ...] = (AccountOpened(), UsableAccount(), SameCurrency(), CreditLimit())
+"""No rule set can turn these off."""
+
+CONFIGURABLE: tuple[type[ConfigurableRule], ...] = (
+    CountryAllow,
+    CountryDeny,
+    NewCountry,
+    CategoryAllow,
+    CategoryDeny,
+    MerchantDeny,
+    AmountLimit,
+    CashLike,
+    VelocityAmount,
+    VelocityCount,
+)
+"""What a rule set and an account's controls may name."""
+
+
+def judge(ruleset: RuleSet, case: Case) -> Judgement:
+    """Ask the rules that are always on, the rule set's, then the account's own."""
+    controls = case.account.controls
+    checks = ruleset.checks
+    return ask(checks + controls.checks if controls.checks else checks, case)
+
 
 RULESET = "default@1"
-"""The name and version of the rules below, recorded with every decision."""
+"""What decides while `Authorize` is not given a rule set."""
 
-RULES: tuple[Rule, ...] = (account_opened, same_currency, credit_limit)
+_MONEY_RULES = checks_of((AccountOpened(), SameCurrency(), CreditLimit()))
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def refusals(account: Account, purchase: Purchase) -> tuple[Reason, ...]:
-    """Every rule's refusal of this purchase, most important first; empty when it is approved."""
-    return tuple(reason for rule in RULES if (reason := rule(account, purchase)) is not None)
+    """Every refusal by the rules about money, most important first; empty when approved."""
+    return ask(_MONEY_RULES, Case(cast("AccountView", account), purchase, _NO_TIME)).reasons

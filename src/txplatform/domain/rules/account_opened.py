@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from txplatform.domain.reasons import Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from txplatform.domain.account import Account
-    from txplatform.domain.purchase import Purchase
+    from txplatform.domain.rules.case import Case
 
 
-def account_opened(account: Account, purchase: Purchase) -> Reason | None:
-    """Field 39 is 14, no such account."""
-    if account.opened:
-        return None
-    return Reason(
-        ReasonCode.ACCOUNT_NOT_FOUND,
-        "14",
-        f"Account {purchase.account_id} has not been opened.",
-    )
+@dataclass(frozen=True, slots=True)
+class AccountOpened:
+    """Always on. Field 39 is 14, no such account."""
+
+    RULE: ClassVar[str] = "account_opened"
+
+    def observe(self, case: Case, /) -> str:
+        """Whether there is an account."""
+        return "opened" if case.account.opened else "not_opened"
+
+    def refusal(self, case: Case, observed: str, /) -> Reason | None:
+        """Without an account there is nobody to pay."""
+        if observed == "opened":
+            return None
+        return Reason.of(
+            ReasonCode.ACCOUNT_NOT_FOUND,
+            f"Account {case.purchase.account_id} has not been opened.",
+        )

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from txplatform.domain.reasons import Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from txplatform.domain.account import Account
-    from txplatform.domain.purchase import Purchase
+    from txplatform.domain.rules.case import Case
 
 
-def credit_limit(account: Account, purchase: Purchase) -> Reason | None:
-    """Field 39 is 51, insufficient funds.
+@dataclass(frozen=True, slots=True)
+class CreditLimit:
+    """Always on. Field 39 is 51, insufficient funds."""
 
-    An amount of 0 verifies the account and reserves nothing, so it fits any balance. An
-    amount in a foreign currency cannot be compared and is left to `same_currency`.
-    """
-    if not account.opened or purchase.currency != account.currency or purchase.amount == 0:
-        return None
-    owed_after = account.posted + account.pending + purchase.amount
-    if owed_after <= account.credit_limit:
-        return None
-    return Reason(
-        ReasonCode.INSUFFICIENT_CREDIT,
-        "51",
-        f"The purchase of {purchase.amount} exceeds the available credit of {account.available}.",
-        observed=owed_after,
-        limit=account.credit_limit,
-    )
+    RULE: ClassVar[str] = "credit_limit"
+
+    def observe(self, case: Case, /) -> int | None:
+        """What would be owed and held after it.
+
+        An amount of 0 verifies the account and reserves nothing, so it fits any balance. An
+        amount in a foreign currency cannot be compared and is left to `SameCurrency`.
+        """
+        spent = case.spent
+        if not spent:
+            return None
+        account = case.account
+        return account.posted + account.pending + spent - case.given_back
+
+    def refusal(self, case: Case, observed: int, /) -> Reason | None:
+        """Nobody owes more than the limit by a purchase."""
+        account = case.account
+        if observed <= account.credit_limit:
+            return None
+        available = account.available + case.given_back
+        return Reason.of(
+            ReasonCode.INSUFFICIENT_CREDIT,
+            f"The purchase of {case.spent} exceeds the available credit of {available}.",
+            observed=observed,
+            limit=account.credit_limit,
+        )

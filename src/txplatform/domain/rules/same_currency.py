@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from txplatform.domain.reasons import Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from txplatform.domain.account import Account
-    from txplatform.domain.purchase import Purchase
+    from txplatform.domain.rules.case import Case
 
 
-def same_currency(account: Account, purchase: Purchase) -> Reason | None:
-    """Field 39 is 12, invalid transaction: one account has one currency."""
-    if not account.opened or purchase.currency == account.currency:
-        return None
-    return Reason(
-        ReasonCode.CURRENCY_MISMATCH,
-        "12",
-        f"The account is held in {account.currency}, the purchase is in {purchase.currency}.",
-        observed=purchase.currency,
-        limit=account.currency,
-    )
+@dataclass(frozen=True, slots=True)
+class SameCurrency:
+    """Always on. Field 39 is 12, invalid transaction: one account has one currency."""
+
+    RULE: ClassVar[str] = "currency"
+
+    def observe(self, case: Case, /) -> str | None:
+        """The purchase's currency; an account that is not opened has none to compare it with."""
+        return case.purchase.currency if case.account.opened else None
+
+    def refusal(self, case: Case, observed: str, /) -> Reason | None:
+        """What is in a foreign currency cannot be held."""
+        currency = case.account.currency
+        if observed == currency:
+            return None
+        return Reason.of(
+            ReasonCode.CURRENCY_MISMATCH,
+            f"The account is held in {currency}, the purchase is in {observed}.",
+            observed=observed,
+            limit=currency,
+        )

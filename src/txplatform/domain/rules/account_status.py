@@ -1,0 +1,40 @@
+"""Refuses a purchase on an account that is frozen or closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.status import AccountStatus
+
+if TYPE_CHECKING:
+    from txplatform.domain.rules.case import Case
+
+_ACTIVE = AccountStatus.ACTIVE
+_CODES = {
+    AccountStatus.FROZEN: ReasonCode.ACCOUNT_FROZEN,
+    AccountStatus.CLOSED: ReasonCode.ACCOUNT_CLOSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UsableAccount:
+    """Always on. Field 39 is 62, restricted card."""
+
+    RULE: ClassVar[str] = "account_status"
+
+    def observe(self, case: Case, /) -> AccountStatus:
+        """The stricter of the operator's and the accounts team's status."""
+        return case.account.status
+
+    def refusal(self, case: Case, observed: AccountStatus, /) -> Reason | None:
+        """Only an active account spends; what was spent before still clears."""
+        if observed is _ACTIVE:
+            return None
+        return Reason.of(
+            _CODES[observed],
+            f"Account {case.purchase.account_id} is {observed.value}.",
+            observed=observed.value,
+            limit=_ACTIVE.value,
+        )

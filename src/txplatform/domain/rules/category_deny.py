@@ -1,0 +1,53 @@
+"""Refuses purchases in listed merchant categories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.rules.categories import category_codes, sorted_categories
+from txplatform.domain.rules.parameters import check_not_empty
+from txplatform.domain.rules.sentences import listed
+
+if TYPE_CHECKING:
+    from txplatform.domain.rules.case import Case
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryDeny:
+    """Field 39 is 57, not permitted to this cardholder.
+
+    Attributes:
+        categories: Categories that may not be bought from: four digits (ISO 18245), or ranges.
+    """
+
+    RULE: ClassVar[str] = "category_deny"
+    CODE: ClassVar[ReasonCode] = ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED
+
+    categories: tuple[str, ...]
+    codes: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_not_empty("categories", self.categories, "so it would refuse nothing")
+        object.__setattr__(self, "categories", sorted_categories("categories", self.categories))
+        object.__setattr__(self, "codes", category_codes(self.categories))
+
+    def sentence(self) -> str:
+        """What it refuses, for people."""
+        return f"No purchase in the merchant categories {listed(self.categories)} is allowed."
+
+    def observe(self, case: Case, /) -> str:
+        """The merchant's category."""
+        return case.purchase.merchant.category_code
+
+    def refusal(self, case: Case, observed: str, /) -> Reason | None:
+        """An account verification is refused too: it would only lead to a purchase."""
+        if observed not in self.codes:
+            return None
+        merchant = case.purchase.merchant
+        return Reason.of(
+            self.CODE,
+            f"Merchant category {observed} is not allowed, so no purchase at {merchant.name}.",
+            observed=observed,
+        )

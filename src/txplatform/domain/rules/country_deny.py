@@ -1,0 +1,50 @@
+"""Refuses purchases in listed countries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.rules.parameters import check_not_empty, sorted_countries
+from txplatform.domain.rules.sentences import listed
+
+if TYPE_CHECKING:
+    from txplatform.domain.rules.case import Case
+
+
+@dataclass(frozen=True, slots=True)
+class CountryDeny:
+    """Field 39 is 57, not permitted to this cardholder.
+
+    Attributes:
+        countries: Countries where the card does not work, ISO 3166-1 alpha-3.
+    """
+
+    RULE: ClassVar[str] = "country_deny"
+    CODE: ClassVar[ReasonCode] = ReasonCode.COUNTRY_NOT_ALLOWED
+
+    countries: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check_not_empty("countries", self.countries, "so it would refuse nothing")
+        object.__setattr__(self, "countries", sorted_countries("countries", self.countries))
+
+    def sentence(self) -> str:
+        """What it refuses, for people."""
+        return f"No purchase in {listed(self.countries)} is allowed."
+
+    def observe(self, case: Case, /) -> str:
+        """The merchant's country."""
+        return case.purchase.merchant.country
+
+    def refusal(self, case: Case, observed: str, /) -> Reason | None:
+        """An account verification is refused too: it would only lead to a purchase."""
+        if observed not in self.countries:
+            return None
+        merchant = case.purchase.merchant
+        return Reason.of(
+            self.CODE,
+            f"Purchases in {observed} are not allowed, so none at {merchant.name}.",
+            observed=observed,
+        )

@@ -1,0 +1,49 @@
+"""Words that several rules put into their sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txplatform.domain.activity import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from txplatform.domain.purchase import Merchant
+
+_DAY, _HOUR = 24 * 60, 60
+
+
+def listed(values: Iterable[str]) -> str:
+    """The values one after the other."""
+    return ", ".join(values)
+
+
+def in_currency(currency: str | None) -> str:
+    """To follow an amount that is in minor units of this currency."""
+    return " in the account's minor units" if currency is None else f" in minor units of {currency}"
+
+
+def of_scope(scope: Scope, merchant: Merchant | None = None) -> str:
+    """Which purchases count together, in general or those like at this merchant."""
+    match scope:
+        case Scope.ACCOUNT:
+            return "on the account"
+        case Scope.CATEGORY:
+            return f"in category {merchant.category_code}" if merchant else "in one category"
+        case Scope.MERCHANT:
+            return f"at merchant {merchant.id}" if merchant else "at one merchant"
+        case Scope.COUNTRY:
+            return f"in {merchant.country}" if merchant else "in one country"
+
+
+def time_span(minutes: int) -> str:
+    """In the largest unit that says it exactly."""
+    for length, unit in ((_DAY, "day"), (_HOUR, "hour")):
+        if minutes % length == 0:
+            return _counted(minutes // length, unit)
+    return _counted(minutes, "minute")
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

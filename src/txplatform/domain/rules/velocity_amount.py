@@ -1,0 +1,71 @@
+"""Refuses a purchase that would spend more than is allowed within a window of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from txplatform.domain.activity import Scope
+from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.rules.parameters import check_amount, check_currency, check_window
+from txplatform.domain.rules.sentences import in_currency, of_scope, time_span
+
+if TYPE_CHECKING:
+    from txplatform.domain.rules.case import Case
+
+
+@dataclass(frozen=True, slots=True)
+class VelocityAmount:
+    """Field 39 is 61, exceeds the amount limit.
+
+    Attributes:
+        window_minutes: How far it looks back from the time of the decision.
+        max_amount: The most spent in the window, this purchase counted, minor units.
+        scope: Which purchases count together.
+        currency: Only for accounts held in it; None for all, each in its own minor units.
+    """
+
+    RULE: ClassVar[str] = "velocity_amount"
+    CODE: ClassVar[ReasonCode] = ReasonCode.VELOCITY_AMOUNT_EXCEEDED
+
+    window_minutes: int
+    max_amount: int
+    scope: Scope = Scope.ACCOUNT
+    currency: str | None = None
+
+    def __post_init__(self) -> None:
+        check_window("window_minutes", self.window_minutes)
+        check_amount("max_amount", self.max_amount)
+        check_currency("currency", self.currency)
+
+    def sentence(self) -> str:
+        """What it refuses, for people."""
+        return (
+            f"At most {self.max_amount}{in_currency(self.currency)} "
+            f"{of_scope(self.scope)} within {time_span(self.window_minutes)}."
+        )
+
+    def observe(self, case: Case, /) -> int | None:
+        """What they come to with this one; an account verification adds nothing."""
+        spent = case.spent
+        if not spent:
+            return None
+        purchase = case.purchase
+        if self.currency is not None and purchase.currency != self.currency:
+            return None
+        return spent + case.account.activity.amount(
+            case.minute - self.window_minutes, self.scope, purchase.merchant
+        )
+
+    def refusal(self, case: Case, observed: int, /) -> Reason | None:
+        """The limit itself is allowed."""
+        if observed <= self.max_amount:
+            return None
+        purchase = case.purchase
+        return Reason.of(
+            self.CODE,
+            f"It makes {observed} {purchase.currency} {of_scope(self.scope, purchase.merchant)} "
+            f"within {time_span(self.window_minutes)}; {self.max_amount} are allowed.",
+            observed=observed,
+            limit=self.max_amount,
+        )

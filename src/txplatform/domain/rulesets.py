@@ -1,0 +1,167 @@
+"""A rule set: what a risk team decides by, as immutable, versioned data; and one account's own."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from txplatform.domain.rules import ALWAYS, ConfigurableRule
+from txplatform.domain.rules.categories import category_codes, sorted_categories
+from txplatform.domain.rules.parameters import ParameterError, check_not_empty
+from txplatform.domain.rules.rule import checks_of
+
+if TYPE_CHECKING:
+    from txplatform.domain.rules.rule import Check
+
+MAX_RULES = 200
+MAX_HOLD_DAYS = 90
+MAX_DESCRIPTION = 500
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}", re.ASCII)
+_MAX_VERSION = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryHold:
+    """How long holds in some merchant categories last.
+
+    Attributes:
+        categories: Four digits (ISO 18245), or ranges.
+        days: Days from the approval.
+    """
+
+    categories: tuple[str, ...]
+    days: int
+
+    def __post_init__(self) -> None:
+        check_not_empty("categories", self.categories, "so it would hold nothing")
+        object.__setattr__(self, "categories", sorted_categories("categories", self.categories))
+        _check_days("days", self.days)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldDays:
+    """How long a hold lasts that is neither cleared nor reversed.
+
+    Attributes:
+        default: Days from the approval.
+        by_category: Where it is another number of days; no category is named twice.
+    """
+
+    default: int = 7
+    by_category: tuple[CategoryHold, ...] = ()
+    days: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_days("default", self.default)
+        entries = tuple(chain.from_iterable(hold.categories for hold in self.by_category))
+        sorted_categories("by_category", entries)  # only to find what is named twice
+        days = {
+            code: hold.days for hold in self.by_category for code in category_codes(hold.categories)
+        }
+        object.__setattr__(self, "days", days)
+
+    def of(self, category_code: str) -> int:
+        """Days that a hold in this merchant category lasts."""
+        return self.days.get(category_code, self.default)
+
+
+USUAL_HOLD_DAYS = HoldDays(
+    7,
+    (
+        # Vehicle rental, lodging and cruises are authorized at the beginning and cleared at the
+        # end; the card schemes let such authorizations stand for 30 days or 31.
+        CategoryHold(("3351-3500", "7512-7513", "7519"), 30),
+        CategoryHold(("3501-3999", "7011"), 30),
+        CategoryHold(("4411",), 30),
+        # A fuel pump asks for the most that a tank takes and clears the same or the next day.
+        CategoryHold(("5542",), 2),
+    ),
+)
+"""What a rule set says that says nothing about holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """What purchases are decided by beside the rules that are always on; never changed.
+
+    Attributes:
+        name: Lower case letters, digits and hyphens.
+        version: A change is a new version.
+        description: For people: what it is for, or what changed.
+        rules: In the order they are asked, and reported where their reason is the same.
+    """
+
+    name: str
+    version: int
+    description: str = ""
+    rules: tuple[ConfigurableRule, ...] = ()
+    hold_days: HoldDays = USUAL_HOLD_DAYS
+    checks: tuple[Check, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ParameterError(
+                "name",
+                f"is {self.name!r}, which cannot be part of an id; "
+                "write 1 to 48 of a-z, 0-9 and -, such as retail.",
+            )
+        if not 1 <= self.version <= _MAX_VERSION:
+            raise ParameterError(
+                "version", f"is {self.version}, but versions are counted from 1; write the next."
+            )
+        if len(self.description) > MAX_DESCRIPTION:
+            raise ParameterError(
+                "description",
+                f"has {len(self.description)} characters; write at most {MAX_DESCRIPTION}.",
+            )
+        _check_rules(self.rules)
+        object.__setattr__(self, "checks", checks_of((*ALWAYS, *self.rules)))
+
+    @property
+    def id(self) -> str:
+        """What decisions record, such as retail@3."""
+        return f"{self.name}@{self.version}"
+
+    def hold_days_of(self, category_code: str) -> int:
+        """Days that a hold in this merchant category lasts."""
+        return self.hold_days.of(category_code)
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """One account's own rules; asked beside the rule set's, so they can only narrow."""
+
+    rules: tuple[ConfigurableRule, ...] = ()
+    checks: tuple[Check, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_rules(self.rules)
+        object.__setattr__(self, "checks", checks_of(self.rules))
+
+
+NO_CONTROLS = Controls()
+"""What an account has until it is given some."""
+
+DEFAULT_RULESET = RuleSet("default", 1, "Nothing but the rules that are always on.")
+"""What decides until a rule set is activated."""
+
+
+def _check_rules(rules: tuple[ConfigurableRule, ...]) -> None:
+    if len(rules) > MAX_RULES:
+        raise ParameterError(
+            "rules", f"are {len(rules)}, too many to ask in time; write at most {MAX_RULES}."
+        )
+    for index, rule in enumerate(rules):
+        if (first := rules.index(rule)) < index:
+            raise ParameterError(
+                f"rules[{index}]", f"says the same as rules[{first}]; name each rule once."
+            )
+
+
+def _check_days(name: str, days: int) -> None:
+    if not 1 <= days <= MAX_HOLD_DAYS:
+        raise ParameterError(
+            name, f"is {days}, too short or too long for a hold; write 1 to {MAX_HOLD_DAYS}."
+        )

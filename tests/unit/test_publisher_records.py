@@ -1,0 +1,136 @@
+"""What is published straight from the stored JSON is what the contract says of the event (I4)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from txplatform.contracts.cloudevents import binary_headers
+from txplatform.contracts.decision import decision_answer
+from txplatform.contracts.encoding import to_json
+from txplatform.contracts.outbound import transaction_decisioned
+from txplatform.contracts.times import rfc3339
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.ids import AccountId, TransactionId, account_stream
+from txplatform.domain.money import Balance
+from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.eventstore.mapper import decode_event, encode_event
+from txplatform.publisher.transaction_decisioned import TOPIC, TRANSACTION_DECISIONED
+
+if TYPE_CHECKING:
+    from txplatform.contracts.decision import Decision
+    from txplatform.publisher.feed import Record
+
+ACCOUNT = AccountId("acc-1")
+BEGIN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
+
+texts = st.text(st.characters(codec="utf-8"), max_size=20)
+numbers = st.integers(-(2**63), 2**63 - 1)
+# With and without a fraction: a stored time leaves out microseconds that are zero.
+times = st.datetimes(timezones=st.just(UTC)) | st.just(BEGIN)
+balances = st.builds(Balance, numbers, numbers, numbers, numbers)
+purchases = st.builds(
+    Purchase,
+    transaction_id=texts.map(TransactionId),
+    account_id=st.just(ACCOUNT),
+    amount=numbers,
+    currency=texts,
+    merchant=st.builds(Merchant, texts, texts, texts, texts),
+    original_amount=st.none() | numbers,
+    original_currency=st.none() | texts,
+    occurred_at=st.none()
+    | times
+    | st.datetimes(timezones=st.just(timezone(timedelta(hours=2))), min_value=datetime(1, 1, 2)),  # noqa: DTZ001  # the time zone is drawn beside it
+)
+measured = st.none() | numbers | texts
+reasons = st.builds(Reason, st.sampled_from(ReasonCode), texts, texts, measured, measured)
+common = {
+    "originator_id": st.just(account_stream(ACCOUNT)),
+    "originator_version": st.integers(1, 2**63 - 1),
+    "timestamp": times,
+    "event_id": texts,
+    "traceparent": texts,
+    "purchase": purchases,
+    "ruleset": texts,
+}
+decisions: st.SearchStrategy[Decision] = st.builds(
+    AuthorizationApproved, **common, authorization_code=texts, balance=balances
+) | st.builds(
+    AuthorizationDeclined,
+    **common,
+    reasons=st.lists(reasons, min_size=1, max_size=3).map(tuple),
+    balance=st.none() | balances,
+)
+
+
+@given(decisions, st.integers(1, 2**63 - 1))
+def test_i4_the_published_body_is_the_contracts_own_byte_by_byte(
+    event: Decision, position: int
+) -> None:
+    """Whatever was decided: one shape, however it is made."""
+    record = published(event, encode_event(event), position)
+    assert record.body == to_json(transaction_decisioned(event))
+    answer = orjson.loads(to_json(decision_answer(event)))
+    assert orjson.loads(record.body).items() >= answer.items()
+    assert record.topic == TOPIC
+    assert record.key == ACCOUNT.encode()
+    assert record.headers == [
+        *binary_headers(
+            event_id=event.event_id,
+            event_type=TOPIC,
+            subject=ACCOUNT,
+            time=rfc3339(event.timestamp),
+            traceparent=event.traceparent,
+        ),
+        ("event_id", event.event_id.encode()),
+        ("account_version", str(event.originator_version).encode()),
+        ("log_position", str(position).encode()),
+    ]
+
+
+DECLINED: dict[str, Any] = {
+    "originator_id": account_stream(ACCOUNT),
+    "originator_version": 1,
+    "timestamp": BEGIN,
+    "event_id": "event-1",
+    "traceparent": "00-0-0-00",
+    "purchase": Purchase(
+        TransactionId("tx-1"), ACCOUNT, 5, "USD", Merchant("m-1", "Shop", "5942", "USA")
+    ),
+    "reasons": (Reason(ReasonCode.CURRENCY_MISMATCH, "57", "No.", "EUR", "USD"),),
+    "balance": None,
+    "ruleset": "default@1",
+}
+OLDER: dict[str, dict[str, Any]] = {
+    "purchase without a time": {"purchase": {"occurred_at"}},
+    "reason without measures": {"reasons": {"observed", "limit"}},
+}
+
+
+@pytest.mark.parametrize("lacking", OLDER.values(), ids=OLDER.keys())
+def test_what_an_old_event_lacks_is_told_as_its_class_says(lacking: dict[str, Any]) -> None:
+    """A field that was added later has its default, as everywhere else."""
+    event = AuthorizationDeclined(**DECLINED)
+    facts = orjson.loads(encode_event(event))
+    for field, names in lacking.items():
+        values = facts[field] if isinstance(facts[field], list) else [facts[field]]
+        for value in values:
+            for name in names:
+                del value[name]
+    state = orjson.dumps(facts)
+    revived = decode_event(event.originator_id, 1, event.TOPIC, state)
+    assert isinstance(revived, AuthorizationDeclined)
+    assert published(event, state).body == to_json(transaction_decisioned(revived))
+
+
+def published(event: Decision, state: bytes, position: int = 1) -> Record:
+    """The record of an event that is stored like this."""
+    return TRANSACTION_DECISIONED.record_of(
+        position, event.originator_id, event.originator_version, event.TOPIC, state
+    )
