@@ -22,6 +22,25 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}", re.ASCII)
 _MAX_VERSION = 2**31 - 1
 
 
+def _check_rules(rules: tuple[ConfigurableRule, ...]) -> None:
+    if len(rules) > MAX_RULES:
+        raise ParameterError(
+            "rules", f"are {len(rules)}, too many to ask in time; write at most {MAX_RULES}."
+        )
+    for index, rule in enumerate(rules):
+        if (first := rules.index(rule)) < index:
+            raise ParameterError(
+                f"rules[{index}]", f"says the same as rules[{first}]; name each rule once."
+            )
+
+
+def _check_days(name: str, days: int) -> None:
+    if not 1 <= days <= MAX_HOLD_DAYS:
+        raise ParameterError(
+            name, f"is {days}, too short or too long for a hold; write 1 to {MAX_HOLD_DAYS}."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class CategoryHold:
     """How long holds in some merchant categories last.
@@ -146,22 +165,3 @@ NO_CONTROLS = Controls()
 
 DEFAULT_RULESET = RuleSet("default", 1, "Nothing but the rules that are always on.")
 """What decides until a rule set is activated."""
-
-
-def _check_rules(rules: tuple[ConfigurableRule, ...]) -> None:
-    if len(rules) > MAX_RULES:
-        raise ParameterError(
-            "rules", f"are {len(rules)}, too many to ask in time; write at most {MAX_RULES}."
-        )
-    for index, rule in enumerate(rules):
-        if (first := rules.index(rule)) < index:
-            raise ParameterError(
-                f"rules[{index}]", f"says the same as rules[{first}]; name each rule once."
-            )
-
-
-def _check_days(name: str, days: int) -> None:
-    if not 1 <= days <= MAX_HOLD_DAYS:
-        raise ParameterError(
-            name, f"is {days}, too short or too long for a hold; write 1 to {MAX_HOLD_DAYS}."
-        )
