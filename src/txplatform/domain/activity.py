@@ -96,14 +96,14 @@ class Activity:
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
-        return log.total(log.counts, since, scope, merchant)
+        return log.count(since, scope, merchant)
 
     def amount(self, since: int, scope: Scope, merchant: Merchant) -> int:
         """What they come to, in minor units."""
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
-        return log.total(log.amounts, since, scope, merchant)
+        return log.amount(since, scope, merchant)
 
     @property
     def countries(self) -> tuple[str, ...]:
@@ -125,11 +125,13 @@ class _Log:
         known_countries: Where money was ever spent.
         compact_at: At how many rows they are compacted; grows with them, so that the work for
             one purchase is the same however many there are.
+        plain: Whether every row is one purchase, so that counting rows is enough.
         minutes: The last minute that the row stands for.
     """
 
     known_countries: tuple[str, ...] = ()
     compact_at: int = _SPARE_ROWS
+    plain: bool = True
     minutes: array[int] = field(default_factory=lambda: array("q"))
     counts: array[int] = field(default_factory=lambda: array("q"))
     amounts: array[int] = field(default_factory=lambda: array("q"))
@@ -143,6 +145,7 @@ class _Log:
         return cls(
             tuple(map(sys.intern, known)),
             compact_at,
+            sum(counts) == len(counts),
             array("q", minutes),
             array("q", counts),
             array("q", amounts),
@@ -189,29 +192,29 @@ class _Log:
         if len(minutes) >= self.compact_at:
             self._compact()
 
-    def total(self, column: array[int], since: int, scope: Scope, merchant: Merchant) -> int:
-        """The column's sum over the rows since that minute that have the merchant's scope."""
+    def count(self, since: int, scope: Scope, merchant: Merchant) -> int:
         start = bisect_left(self.minutes, since)
         if scope is _ACCOUNT:
-            return sum(column[start:])
+            return len(self.minutes) - start if self.plain else sum(self.counts[start:])
+        wanted, names = self._names(scope, merchant)
+        if self.plain:
+            return names[start:].count(wanted)
+        return _total(self.counts[start:], names[start:], wanted)
+
+    def amount(self, since: int, scope: Scope, merchant: Merchant) -> int:
+        start = bisect_left(self.minutes, since)
+        if scope is _ACCOUNT:
+            return sum(self.amounts[start:])
+        wanted, names = self._names(scope, merchant)
+        return _total(self.amounts[start:], names[start:], wanted)
+
+    def _names(self, scope: Scope, merchant: Merchant) -> tuple[str, list[str]]:
+        """The merchant's name in this scope, and those of all rows."""
         if scope is _MERCHANT:
-            wanted, names = merchant.id, self.merchants[start:]
-        elif scope is _CATEGORY:
-            wanted, names = merchant.category_code, self.categories[start:]
-        else:
-            wanted, names = merchant.country, self.countries[start:]
-        matching = names.count(wanted)
-        if matching == 0:
-            return 0
-        if matching == len(names):
-            return sum(column[start:])
-        if matching <= len(names) // 4:  # few: found faster than all are looked at
-            total, row = 0, -1
-            for _ in range(matching):
-                row = names.index(wanted, row + 1)
-                total += column[start + row]
-            return total
-        return sum([value for value, name in zip(column[start:], names) if name == wanted])  # noqa: B905  # as long as each other
+            return merchant.id, self.merchants
+        if scope is _CATEGORY:
+            return merchant.category_code, self.categories
+        return merchant.country, self.countries
 
     def _compact(self) -> None:
         """Take rows of one time and place together, and forget what no window can reach."""
@@ -254,3 +257,20 @@ class _Log:
         self.countries = compacted.countries
         rows = len(self.minutes)
         self.compact_at = rows + rows // 2 + _SPARE_ROWS
+        self.plain = sum(self.counts) == rows
+
+
+def _total(values: array[int], names: list[str], wanted: str) -> int:
+    """The sum of the values whose name is the wanted one."""
+    matching = names.count(wanted)
+    if matching == 0:
+        return 0
+    if matching == len(names):
+        return sum(values)
+    if matching <= len(names) // 4:  # few: found faster than all are looked at
+        total, row = 0, -1
+        for _ in range(matching):
+            row = names.index(wanted, row + 1)
+            total += values[row]
+        return total
+    return sum([value for value, name in zip(values, names, strict=True) if name == wanted])
