@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from txplatform.domain.rules import ALWAYS, ConfigurableRule
 from txplatform.domain.rules.categories import category_codes, sorted_categories
-from txplatform.domain.rules.parameters import ParameterError, check_not_empty
+from txplatform.domain.rules.parameters import ParameterError, check_not_empty, shown
 from txplatform.domain.rules.rule import checks_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_RULES = 200
 MAX_HOLD_DAYS = 90
-MAX_DESCRIPTION = 500
+MAX_DESCRIPTION = 200
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}", re.ASCII)
 _MAX_VERSION = 2**31 - 1
 
@@ -76,6 +76,8 @@ class HoldDays:
         _check_days("default", self.default)
         entries = tuple(chain.from_iterable(hold.categories for hold in self.by_category))
         sorted_categories("by_category", entries)  # only to find what is named twice
+        by_category = tuple(sorted(self.by_category, key=lambda hold: hold.categories))
+        object.__setattr__(self, "by_category", by_category)  # one way to write it
         days = {
             code: hold.days for hold in self.by_category for code in category_codes(hold.categories)
         }
@@ -123,7 +125,7 @@ class RuleSet:
         if not _NAME.fullmatch(self.name):
             raise ParameterError(
                 "name",
-                f"is {self.name!r}, which cannot be part of an id; "
+                f"is {shown(self.name)}, which cannot be part of an id; "
                 "write 1 to 48 of a-z, 0-9 and -, such as retail.",
             )
         if not 1 <= self.version <= _MAX_VERSION:

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
-from txplatform.domain.rules.parameters import ParameterError
+from txplatform.domain.rules.parameters import ParameterError, shown
 
 _ENTRY = re.compile(r"([0-9]{4})(?:-([0-9]{4}))?", re.ASCII)
 
@@ -45,7 +45,7 @@ def _range(field: str, entry: str) -> _Range:
     if match is None:
         raise ParameterError(
             field,
-            f"has {entry!r}, which is no merchant category; "
+            f"has {shown(entry)}, which is no merchant category; "
             "write four digits, such as 5942, or a range, such as 4000-4999.",
         )
     first, last = int(match[1]), int(match[2] or match[1])

@@ -11,6 +11,7 @@ from txplatform.domain.money import MAX_AMOUNT
 _COUNTRY = re.compile(r"[A-Z]{3}", re.ASCII)
 _CURRENCY = _COUNTRY
 _MERCHANT = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+_LONGEST_SHOWN = 14  # with its quotes; a card number has 13 digits at least
 MAX_COUNT = 1_000_000
 """The most purchases that a velocity rule may allow in its window."""
 
@@ -28,6 +29,12 @@ class ParameterError(ValueError):
         self.problem = problem
 
 
+def shown(value: object) -> str:
+    """A value as an error may repeat it: nothing long enough to be a card number."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else "a long value"
+
+
 def sorted_countries(field: str, countries: tuple[str, ...]) -> tuple[str, ...]:
     """The countries in alphabetical order, so that one list is written in one way.
 
@@ -38,7 +45,7 @@ def sorted_countries(field: str, countries: tuple[str, ...]) -> tuple[str, ...]:
         if not _COUNTRY.fullmatch(country):
             raise ParameterError(
                 field,
-                f"has {country!r}, which is no ISO 3166-1 alpha-3 code; "
+                f"has {shown(country)}, which is no ISO 3166-1 alpha-3 code; "
                 "write three capital letters, such as GBR.",
             )
     return _sorted_without_repeats(field, countries)
@@ -54,7 +61,7 @@ def sorted_merchants(field: str, merchants: tuple[str, ...]) -> tuple[str, ...]:
         if not _MERCHANT.fullmatch(merchant):
             raise ParameterError(
                 field,
-                f"has {merchant!r}, which no merchant can have as its id; "
+                f"has {shown(merchant)}, which no merchant can have as its id; "
                 "write 1 to 64 characters of A-Z, a-z, 0-9 and . _ : -.",
             )
     return _sorted_without_repeats(field, merchants)
@@ -121,7 +128,7 @@ def check_currency(field: str, currency: str | None) -> None:
     if currency is not None and not _CURRENCY.fullmatch(currency):
         raise ParameterError(
             field,
-            f"is {currency!r}, which is no ISO 4217 code; write three capital letters, "
+            f"is {shown(currency)}, which is no ISO 4217 code; write three capital letters, "
             "such as USD, or leave it out for accounts of any currency.",
         )
 
@@ -130,5 +137,5 @@ def _sorted_without_repeats(field: str, values: tuple[str, ...]) -> tuple[str, .
     ordered = tuple(sorted(values))
     for value, following in itertools.pairwise(ordered):
         if value == following:
-            raise ParameterError(field, f"has {value!r} twice; name it once.")
+            raise ParameterError(field, f"has {shown(value)} twice; name it once.")
     return ordered

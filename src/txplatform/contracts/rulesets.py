@@ -1,0 +1,250 @@
+"""Rule sets and controls as JSON: read strictly, written in one canonical form, hashed.
+
+A rule's JSON is its name under `rule` and its parameters under their own names; it is made
+from the rule's dataclass, so a new rule needs nothing here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from txplatform.contracts.codes import COUNTRIES, CURRENCIES
+from txplatform.contracts.fields import FreeText, refuse_card_number
+from txplatform.contracts.json import parse_strict_json
+from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
+from txplatform.domain.rules.parameters import ParameterError, shown
+from txplatform.domain.rulesets import USUAL_HOLD_DAYS, Controls, HoldDays, RuleSet
+from txplatform.errors import TxPlatformError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+JsonObject = dict[str, Any]
+T = TypeVar("T")
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+_WORDS = {
+    "missing": "is missing.",
+    "unexpected_keyword_argument": "is not known here; leave it out.",
+}
+_COUNTRY_FIELDS = ("countries", "home_countries")
+
+
+class InvalidRuleSetError(TxPlatformError):
+    """A rule set or controls that cannot be used.
+
+    Attributes:
+        problems: Where and what, one each: `rules[3].window_minutes: …`.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(
+            "The rules cannot be used.",
+            why=" ".join(problems),
+            next_step="Correct what is named; docs/rules.md lists every rule and parameter.",
+        )
+        self.problems = tuple(problems)
+
+
+@dataclasses.dataclass(frozen=True)
+class _RuleSetForm:
+    name: str
+    version: int
+    description: FreeText = ""
+    hold_days: HoldDays = USUAL_HOLD_DAYS
+    rules: tuple[JsonObject, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class _ControlsForm:
+    rules: tuple[JsonObject, ...] = ()
+
+
+def _adapter(form: type[T]) -> TypeAdapter[tuple[T]]:
+    # A dataclass takes the strictness of what it stands in: hence the tuple of one.
+    one: Any = tuple[form]  # type: ignore[valid-type]
+    return TypeAdapter(one, config=_STRICT)
+
+
+_RULESET = _adapter(_RuleSetForm)
+_CONTROLS = _adapter(_ControlsForm)
+_RULES = {rule.RULE: _adapter(rule) for rule in CONFIGURABLE}
+
+
+def parse_ruleset(data: bytes) -> RuleSet:
+    """Read a rule set from JSON.
+
+    Raises:
+        NotJsonError: It is not JSON, or a key is repeated.
+        InvalidRuleSetError: It is JSON, but not a rule set.
+    """
+    return ruleset_from_json(parse_strict_json(data))
+
+
+def ruleset_from_json(value: Any) -> RuleSet:
+    """Read a rule set from a parsed JSON value.
+
+    Raises:
+        InvalidRuleSetError: It is not a rule set.
+    """
+    form, rules = _read(_RULESET, value)
+    return _made(lambda: RuleSet(form.name, form.version, form.description, rules, form.hold_days))
+
+
+def controls_from_json(value: Any) -> Controls:
+    """Read an account's controls from a parsed JSON value, `{"rules": […]}`.
+
+    Raises:
+        InvalidRuleSetError: They are not controls.
+    """
+    _, rules = _read(_CONTROLS, value)
+    return _made(lambda: Controls(rules))
+
+
+def ruleset_to_json(ruleset: RuleSet) -> JsonObject:
+    """The one way to write this rule set; `ruleset_from_json` reads it back."""
+    return {
+        "name": ruleset.name,
+        "version": ruleset.version,
+        **({"description": ruleset.description} if ruleset.description else {}),
+        "hold_days": {
+            "default": ruleset.hold_days.default,
+            "by_category": [_written(hold) for hold in ruleset.hold_days.by_category],
+        },
+        "rules": [rule_to_json(rule) for rule in ruleset.rules],
+    }
+
+
+def controls_to_json(controls: Controls) -> JsonObject:
+    """The one way to write these controls."""
+    return {"rules": [rule_to_json(rule) for rule in controls.rules]}
+
+
+def rule_to_json(rule: ConfigurableRule) -> JsonObject:
+    """The one way to write this rule."""
+    return {"rule": rule.RULE, **_written(rule)}
+
+
+def canonical_json(ruleset: RuleSet) -> bytes:
+    """The rule set as bytes: equal rule sets, equal bytes, also in later versions."""
+    return orjson.dumps(ruleset_to_json(ruleset), option=orjson.OPT_SORT_KEYS)
+
+
+def content_hash(ruleset: RuleSet) -> str:
+    """SHA-256 of the canonical JSON: everything that is in it, name and version too."""
+    return hashlib.sha256(canonical_json(ruleset)).hexdigest()
+
+
+def rule_schemas() -> dict[str, JsonObject]:
+    """JSON Schema of each rule, by its name."""
+    return {
+        rule.RULE: _with_its_name(rule.RULE, TypeAdapter(rule).json_schema())
+        for rule in CONFIGURABLE
+    }
+
+
+def _with_its_name(name: str, schema: JsonObject) -> JsonObject:
+    schema["properties"] = {"rule": {"const": name}, **schema["properties"]}
+    schema["required"] = ["rule", *schema.get("required", ())]
+    schema["additionalProperties"] = False
+    return schema
+
+
+def _written(value: Any) -> JsonObject:
+    """A dataclass's parameters.
+
+    What is left out by default is left out: a parameter that a later version adds, and that is
+    None or empty in all older rule sets, must not change their bytes.
+    """
+    written: JsonObject = {}
+    for field in dataclasses.fields(value):
+        parameter = getattr(value, field.name)
+        if field.init and parameter is not None and parameter != ():
+            written[field.name] = list(parameter) if isinstance(parameter, tuple) else parameter
+    return written
+
+
+def _read(adapter: TypeAdapter[tuple[T]], value: Any) -> tuple[T, tuple[ConfigurableRule, ...]]:
+    problems: list[str] = []
+    form = _validated(adapter, value, "", problems)
+    rules: list[ConfigurableRule] = []
+    listed = value.get("rules") if isinstance(value, dict) else None
+    for index, item in enumerate(listed if isinstance(listed, list) else ()):
+        rule = _read_rule(item, f"rules[{index}]", problems)
+        if rule is not None:
+            rules.append(rule)
+    if problems or form is None:
+        raise InvalidRuleSetError(problems)
+    return form, tuple(rules)
+
+
+def _read_rule(item: Any, place: str, problems: list[str]) -> ConfigurableRule | None:
+    if not isinstance(item, dict):
+        return None  # the form has said so
+    name = item.get("rule")
+    adapter = _RULES.get(name) if isinstance(name, str) else None
+    if adapter is None:
+        what = "is missing" if name is None else f"is {shown(name)}, which is no rule"
+        problems.append(f"{place}.rule: {what}; write one of {', '.join(sorted(_RULES))}.")
+        return None
+    parameters = {key: parameter for key, parameter in item.items() if key != "rule"}
+    rule = _validated(adapter, parameters, place, problems)
+    if rule is not None:
+        problems.extend(f"{place}.{problem}" for problem in _unknown_codes(rule))
+    return rule
+
+
+def _validated(
+    adapter: TypeAdapter[tuple[T]], value: Any, place: str, problems: list[str]
+) -> T | None:
+    try:
+        return adapter.validate_json(orjson.dumps([value]))[0]
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_input=False):
+            path = list(detail["loc"][1:])
+            problem = _WORDS.get(detail["type"], detail["msg"])
+            cause = detail.get("ctx", {}).get("error")
+            if isinstance(cause, ParameterError):
+                path.append(cause.field)
+                problem = cause.problem
+            problems.append(f"{_path(place, path)}: {problem}")
+    except TypeError as error:  # an integer that no JSON writer here can write
+        problems.append(f"{place or 'The value'}: {error}")
+    return None
+
+
+def _path(place: str, steps: list[int | str]) -> str:
+    for step in steps:
+        if isinstance(step, int):
+            place += f"[{step}]"
+        else:
+            place += f".{step}" if place else step
+    return place or "The value"
+
+
+def _unknown_codes(rule: ConfigurableRule) -> Iterator[str]:
+    """What has the right form and still stands for nothing."""
+    for name in _COUNTRY_FIELDS:
+        for country in getattr(rule, name, ()):
+            if country not in COUNTRIES:
+                yield f"{name}: has {country!r}, which is no ISO 3166-1 alpha-3 country."
+    currency = getattr(rule, "currency", None)
+    if currency is not None and currency not in CURRENCIES:
+        yield f"currency: is {currency!r}, which is no ISO 4217 currency."
+    for place, merchant in enumerate(getattr(rule, "merchants", ())):
+        try:
+            refuse_card_number(merchant)
+        except ValueError as error:
+            yield f"merchants[{place}]: {error}."
+
+
+def _made(make: Callable[[], T]) -> T:
+    try:
+        return make()
+    except ParameterError as error:
+        raise InvalidRuleSetError([f"{error.field}: {error.problem}"]) from None

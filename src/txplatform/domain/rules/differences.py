@@ -1,0 +1,98 @@
+"""What changes from one rule set to another, in sentences for people."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from txplatform.domain.rules.rule import ConfigurableRule
+    from txplatform.domain.rulesets import HoldDays, RuleSet
+
+_WHAT_IT_IS_ABOUT = ("scope", "window_minutes", "currency")
+"""Parameters that tell two rules of one kind apart; the others are how strict it is."""
+
+
+def diff(old: RuleSet, new: RuleSet) -> list[str]:
+    """One sentence for each change; none when purchases are decided the same."""
+    return [*_rules(old.rules, new.rules), *_holds(old.hold_days, new.hold_days)]
+
+
+def _rules(old: tuple[ConfigurableRule, ...], new: tuple[ConfigurableRule, ...]) -> Iterator[str]:
+    gone = [rule for rule in old if rule not in new]
+    come = [rule for rule in new if rule not in old]
+    for rule in come:
+        before = _counterpart(rule, gone)
+        if before is None:
+            yield f"Added {rule.RULE}: {rule.sentence()}"
+        else:
+            gone.remove(before)
+            changes = ", ".join(_changes(before, rule))
+            yield f"Changed {rule.RULE}: {changes}. Now: {rule.sentence()}"
+    for rule in gone:
+        yield f"Removed {rule.RULE}: {rule.sentence()}"
+    if not come and not gone and old != new:
+        yield "The order of the rules changes; what is refused does not."
+
+
+def _counterpart(
+    rule: ConfigurableRule, candidates: list[ConfigurableRule]
+) -> ConfigurableRule | None:
+    """The rule that this one comes instead of: of its kind, and about the same if there is one."""
+    same_kind = [candidate for candidate in candidates if type(candidate) is type(rule)]
+    return next(
+        (candidate for candidate in same_kind if _about(candidate) == _about(rule)),
+        same_kind[0] if same_kind else None,
+    )
+
+
+def _about(rule: ConfigurableRule) -> list[Any]:
+    return [getattr(rule, name, None) for name in _WHAT_IT_IS_ABOUT]
+
+
+def _changes(before: Any, after: Any) -> Iterator[str]:
+    for field in fields(after):
+        if not field.init:
+            continue
+        old, new = getattr(before, field.name), getattr(after, field.name)
+        if isinstance(new, tuple):
+            added, removed = sorted(set(new) - set(old)), sorted(set(old) - set(new))
+            if added:
+                yield f"{field.name} gains {', '.join(added)}"
+            if removed:
+                yield f"{field.name} loses {', '.join(removed)}"
+        elif old != new:
+            yield f"{field.name} from {_said(old)} to {_said(new)}"
+
+
+def _said(value: Any) -> str:
+    return "any" if value is None else str(value)
+
+
+def _holds(old: HoldDays, new: HoldDays) -> Iterator[str]:
+    if old.default != new.default:
+        yield f"Holds last {new.default} days instead of {old.default}."
+    changed = [
+        (code, before, after)
+        for code in sorted({*old.days, *new.days})
+        if (before := _lasting(old, code)) != (after := _lasting(new, code))
+    ]
+    # Neighbours with the same change are one sentence: a range may be hundreds of them.
+    for (_, before, after), run in groupby(enumerate(changed), key=_run):
+        codes = [code for _, (code, _, _) in run]
+        span = codes[0] if len(codes) == 1 else f"{codes[0]}-{codes[-1]}"
+        yield f"Holds in merchant category {span} last {after} instead of {before}."
+
+
+def _run(item: tuple[int, tuple[str, str, str]]) -> tuple[int, str, str]:
+    """The same for codes that follow each other and change alike."""
+    place, (code, before, after) = item
+    return int(code) - place, before, after
+
+
+def _lasting(holds: HoldDays, code: str) -> str:
+    days = holds.days.get(code)
+    return "as long as any other" if days is None else f"{days} days"
