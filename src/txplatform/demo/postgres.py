@@ -30,6 +30,7 @@ with warnings.catch_warnings():
     )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _VERSION = 18
@@ -44,13 +45,8 @@ SERVER_SETTINGS = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "pglz",
 }
-"""What docs/operations.md recommends, for a small machine. Durability is the default: full.
-
-After each checkpoint the first change of a page writes the whole page to the WAL. Accounts are
-spread over all pages, so with rare checkpoints and compression much less is written.
-"""
+"""What docs/operations.md recommends, for a small machine. Durability is the default: full."""
 
 
 class PostgresError(TxPlatformError):
@@ -68,13 +64,19 @@ class Urls:
 class DemoPostgres:
     """Starts on a free port of the loopback interface, behind a password."""
 
-    def __init__(self, folder: Path, *, max_connections: int = 100) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_connections: int = 100,
+        settings: Mapping[str, str] = SERVER_SETTINGS,
+    ) -> None:
         self._data = folder / "postgres"
         self._log = folder / "postgres.log"
         self._password_file = folder / "postgres.password"
         self._user = _ROOTS_STAND_IN if os.geteuid() == 0 else ""
         self._port = free_port()
-        self._max_connections = max_connections
+        self._settings = {**settings, "max_connections": str(max_connections)}
         self._child: Child | None = None
 
     def start(self) -> Urls:
@@ -95,8 +97,7 @@ class DemoPostgres:
             [
                 *(str(_BIN / "postgres"), "-D", str(self._data), "-p", str(self._port)),
                 *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
-                *("-c", f"max_connections={self._max_connections}"),
-                *(
+                *(word for setting in self._settings.items() for word in ("-c", "=".join(setting))),
                     word
                     for setting in SERVER_SETTINGS.items()
                     for word in ("-c", "=".join(setting))
