@@ -97,11 +97,7 @@ class DemoPostgres:
             [
                 *(str(_BIN / "postgres"), "-D", str(self._data), "-p", str(self._port)),
                 *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
-                *(word for setting in self._settings.items() for word in ("-c", "=".join(setting))),
-                    word
-                    for setting in SERVER_SETTINGS.items()
-                    for word in ("-c", "=".join(setting))
-                ),
+                *(f"--{name}={value}" for name, value in self._settings.items()),
             ],
             log=self._log,
             user=self._user,
