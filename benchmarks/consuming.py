@@ -1,7 +1,7 @@
 """The consumer beside a bare psycopg loop: same rows, same statements, same size of a batch.
 
-Each round sends payments that were never sent before, lets the real consumer apply them, and
-then inserts a copy of the very rows that it wrote, for other accounts, without deciding anything.
+Each round opens accounts, sends payments to them, lets the real consumer apply these, and then
+inserts a copy of the very rows that it wrote, for other accounts, without deciding anything.
 The broker is librdkafka's mock cluster, so that this runs wherever Python does.
 """
 
@@ -40,7 +40,7 @@ from txplatform.settings import Settings
 from txplatform.telemetry import configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import psycopg
 
@@ -70,6 +70,7 @@ FROM inbound_messages WHERE id > %(id)s ORDER BY id
 _ENDS = """
 SELECT (SELECT max(position) FROM events), (SELECT coalesce(max(id), 0) FROM inbound_messages)
 """
+_READ_SO_FAR = "SELECT coalesce(sum(next_offset), 0)::bigint FROM inbound_positions"
 
 
 def measure(bench_folder: Path, seconds: float) -> list[Row]:
@@ -87,7 +88,6 @@ def measure(bench_folder: Path, seconds: float) -> list[Row]:
         )
         configure_logging(settings)  # at the level of a real one
         connection = stack.enter_context(Database.for_service(settings).connect())
-        _open_accounts(connection)
         bare, consumed = _rounds(settings, connection, seconds)
     at = {"accounts": ACCOUNTS, "messages": MESSAGES, "batch": settings.consumer_batch_messages}
     return [
@@ -104,8 +104,10 @@ def _rounds(
     consumed: list[float] = []
     started = perf_counter()
     while len(bare) < ROUNDS or perf_counter() - started < seconds:
+        accounts = [f"r{len(bare)}-{number}" for number in range(ACCOUNTS)]
+        _open_accounts(connection, accounts)
         position, message_id = _row(connection, _ENDS)
-        _send(settings, first=len(bare) * MESSAGES)
+        _send(settings, accounts)
         consumed.append(_consumed(settings, connection))
         to_copy = {
             "ours": _CONSUMERS,
@@ -168,15 +170,17 @@ def _consuming(settings: Settings) -> Iterator[None]:
 
 
 def _read_so_far(connection: psycopg.Connection) -> int:
-    (messages,) = _row(connection, "SELECT coalesce(sum(next_offset), 0) FROM inbound_positions")
+    (messages,) = _row(
+        connection, "SELECT coalesce(sum(next_offset), 0)::bigint FROM inbound_positions"
+    )
     return int(messages)
 
 
-def _send(settings: Settings, *, first: int) -> None:
+def _send(settings: Settings, accounts: Sequence[str]) -> None:
     """Payments that go round the accounts, as many on each."""
     producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "linger.ms": 20})
-    for number in range(first, first + MESSAGES):
-        account = f"{_CONSUMERS}{number % ACCOUNTS}"
+    for number in range(MESSAGES):
+        account = _CONSUMERS + accounts[number % ACCOUNTS]
         body = {
             "payment_id": f"payment-{number}",
             "account_id": account,
@@ -189,12 +193,12 @@ def _send(settings: Settings, *, first: int) -> None:
     producer.flush()
 
 
-def _open_accounts(connection: psycopg.Connection) -> None:
+def _open_accounts(connection: psycopg.Connection, accounts: Sequence[str]) -> None:
     workspace = Workspace()
     stamp = Stamp(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
     for prefix in (_CONSUMERS, _COPIES):
-        for number in range(ACCOUNTS):
-            account = AccountId(f"{prefix}{number}")
+        for each in accounts:
+            account = AccountId(prefix + each)
             command = OpenAccount(Opening(account, "USD", 0))
             workspace.decide(account_stream(account), command, stamp)
     BatchStore(connection).append(workspace.collect())

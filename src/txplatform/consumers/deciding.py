@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import psycopg
 
     from txplatform.consumers.reading import Reading
-    from txplatform.domain.account import Account
     from txplatform.domain.commands.outcome import Command
     from txplatform.domain.events import AccountEvent
     from txplatform.domain.ids import StreamId
@@ -44,13 +43,6 @@ class Decided:
     verdicts: list[Verdict]
     workspace: Workspace
     events: list[AccountEvent] = field(default_factory=list)
-
-    def due_for_snapshot(self, every: int) -> list[Account]:
-        """The accounts that grew to or past a multiple of this many events."""
-        streams = {
-            event.originator_id for event in self.events if event.originator_version % every == 0
-        }
-        return [self.workspace.accounts[stream] for stream in streams]
 
 
 def decide(
@@ -102,7 +94,7 @@ def stream_of(command: Command) -> StreamId:
 def _decide_one(workspace: Workspace, command: Command, stamp: Stamp) -> Verdict:
     account_id, business_key = command.account_id, command.keys[0]
     try:
-        outcome = workspace.decide(account_stream(account_id), command, stamp)
+        outcome = workspace.decide(stream_of(command), command, stamp)
     except CommandRejectedError as error:
         return Verdict(MessageStatus.PARKED, account_id, business_key, error.reason, error.detail)
     return Verdict(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -44,8 +45,8 @@ class ConsumerMetrics:
 
     def count_batch(self, statuses: Iterable[tuple[str, MessageStatus]], took_s: float) -> None:
         """Count the messages of a batch, by topic and status."""
-        for topic, status in statuses:
-            self._messages.labels(topic, status.value).inc()
+        for (topic, status), messages in Counted(statuses).items():
+            self._messages.labels(topic, status.value).inc(messages)
         self._batch_seconds.observe(took_s)
 
     def count_fault(self) -> None:

@@ -77,17 +77,17 @@ class Reading:
 
 def read_message(message: Received, topic: InboundTopic[Any]) -> Reading:
     """Find out what a message asks."""
-    traceparent = traceparent_of(message.headers)
     asks: Command | Refusal
     try:
         envelope = open_envelope(message.headers, message.body)
-        traceparent = envelope.traceparent
         if envelope.type is not None and envelope.type != topic.name:
             asks = Refusal("wrong_type", f"Its type is not {topic.name}.")
         else:
             asks = _command_of(topic, envelope.data, message.key)
+        traceparent = envelope.traceparent
     except EnvelopeError as error:
         asks = Refusal(error.reason, error.detail)
+        traceparent = traceparent_of(message.headers)
     return Reading(message, asks, accept_traceparent(traceparent))
 
 

@@ -8,11 +8,10 @@ or broker that is away, a rebalance, a lock) is waited for; membership of the gr
 from __future__ import annotations
 
 import random
-from logging import DEBUG
+from logging import DEBUG, WARNING
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import orjson
 import psycopg
 from confluent_kafka import KafkaError, KafkaException
 from psycopg import errors
@@ -24,10 +23,10 @@ from txplatform.consumers.broker import Broker
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.positions import FencedError, PartitionKey
 from txplatform.consumers.reading import read_message
+from txplatform.consumers.snapshots import take_snapshots
 from txplatform.consumers.verdict import MessageStatus
 from txplatform.decisions.cache import AccountCache
-from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state
-from txplatform.eventstore.statements import INSERT_SNAPSHOTS
+from txplatform.eventstore.snapshot import account_state
 from txplatform.telemetry import correlation_id, logger
 from txplatform.worker import Health
 
@@ -142,7 +141,7 @@ class InboundConsumer:
             monotonic() - started,
         )
         self._tell(batch, decided)
-        self._take_snapshots(decided)
+        take_snapshots(self._connected(), decided, every=self._settings.snapshot_every_events)
         broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
 
     def _meet(self, problem: KafkaError, assignment: Assignment) -> None:
@@ -178,10 +177,12 @@ class InboundConsumer:
         assignment.put_down()
 
     def _tell(self, batch: Batch, decided: Decided) -> None:
+        tell_all = self._log.is_enabled_for(DEBUG)
         for reading, verdict in zip(batch.readings, decided.verdicts, strict=True):
-            if verdict.status is MessageStatus.PARKED or self._log.is_enabled_for(DEBUG):
+            parked = verdict.status is MessageStatus.PARKED
+            if parked or tell_all:
                 self._log.log(
-                    30 if verdict.status is MessageStatus.PARKED else DEBUG,
+                    WARNING if parked else DEBUG,
                     "message " + verdict.status.value,
                     topic=reading.message.topic,
                     partition=reading.message.partition,
@@ -191,7 +192,7 @@ class InboundConsumer:
                     event_id=verdict.event_id,
                     correlation_id=correlation_id(reading.traceparent),
                 )
-        if self._log.is_enabled_for(DEBUG):
+        if tell_all:
             for account in decided.workspace.accounts.values():
                 self._log.debug(
                     "account now",
@@ -199,19 +200,6 @@ class InboundConsumer:
                     version=account.version,
                     state=account_state(account),
                 )
-
-    def _take_snapshots(self, decided: Decided) -> None:
-        """Snapshot the accounts that have grown past a mark, so that reading them stays short."""
-        if due := decided.due_for_snapshot(self._settings.snapshot_every_events):
-            self._connected().execute(
-                INSERT_SNAPSHOTS,
-                (
-                    [account.id for account in due],
-                    [account.version for account in due],
-                    [SNAPSHOT_TOPIC] * len(due),
-                    [orjson.dumps(account_state(account)) for account in due],
-                ),
-            )
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None:
