@@ -1,0 +1,195 @@
+"""The activity counts no window short, forgets nothing it needs, and survives its state."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rule_cases import NOW, buying
+
+from txplatform.domain.activity import (
+    FINE_WINDOW,
+    LONGEST_WINDOW,
+    Activity,
+    Scope,
+    minute_of,
+)
+from txplatform.domain.purchase import Purchase
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+CLOCK_SKEW = timedelta(hours=2)
+WINDOWS = (1, 5, 60, 180, FINE_WINDOW, FINE_WINDOW + 1, 7 * 24 * 60, LONGEST_WINDOW)
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A purchase and when it was approved."""
+
+    at: datetime
+    purchase: Purchase
+
+
+def history_of(seed: int, length: int) -> list[Approval]:
+    """Bursts and pauses over weeks, decided by processes whose clocks differ.
+
+    Made from a seed, since lists that are drawn one by one are too short to be compacted.
+    """
+    chance = random.Random(seed)
+    typical_gap = chance.choice((10, 600, 6 * 3600, 20 * 3600))
+    skews = chance.random() < 0.5
+    now, made = START, []
+    for _ in range(length):
+        now += timedelta(seconds=chance.choice((0, 1, chance.expovariate(1 / typical_gap))))
+        skew = CLOCK_SKEW * chance.uniform(-1, 1) if skews and chance.random() < 0.3 else None
+        purchase = buying(
+            chance.randrange(5000),
+            merchant=chance.choice(("m-1", "m-1", "m-2")),
+            category=chance.choice(("5942", "5942", "6011")),
+            country=chance.choice(("GBR", "GBR", "GBR", "GBR", "GBR", "FRA")),
+        )
+        made.append(Approval(now + (skew or timedelta(0)), purchase))
+    return made
+
+
+HISTORIES = st.builds(history_of, st.integers(0, 2**32), st.integers(0, 250))
+
+
+def remembered(history: list[Approval]) -> Activity:
+    """The activity after these approvals."""
+    activity = Activity()
+    for approval in history:
+        activity.add(approval.at, approval.purchase)
+    return activity
+
+
+def like(scope: Scope, purchase: Purchase) -> str:
+    """What purchases that count together have in common."""
+    return {
+        Scope.ACCOUNT: "",
+        Scope.CATEGORY: purchase.merchant.category_code,
+        Scope.MERCHANT: purchase.merchant.id,
+        Scope.COUNTRY: purchase.merchant.country,
+    }[scope]
+
+
+def naive(
+    history: list[Approval], after: datetime, scope: Scope, purchase: Purchase
+) -> tuple[int, int]:
+    """Count and amount over every purchase that was ever approved."""
+    counted = [
+        approval.purchase.amount
+        for approval in history
+        if approval.at > after and like(scope, approval.purchase) == like(scope, purchase)
+    ]
+    return len(counted), sum(counted)
+
+
+@settings(max_examples=300)
+@given(
+    HISTORIES,
+    st.sampled_from(WINDOWS),
+    st.sampled_from(Scope),
+    st.sampled_from((timedelta(0), timedelta(seconds=70), timedelta(hours=5), timedelta(days=29))),
+    st.sampled_from(("m-1", "m-2", "m-3")),
+    st.sampled_from(("GBR", "FRA")),
+)
+def test_a_window_is_never_shorter_and_at_most_one_resolution_longer(  # noqa: PLR0913
+    history: list[Approval],
+    window: int,
+    scope: Scope,
+    later: timedelta,
+    merchant: str,
+    country: str,
+) -> None:
+    """Compared with a reference that keeps all purchases and shares no code."""
+    # given an account's history
+    activity = remembered(history)
+    now = (history[-1].at if history else START) + later
+    purchase = buying(merchant=merchant, country=country)
+    # when a window is summed up
+    since = minute_of(now) - window
+    count = activity.count(since, scope, purchase.merchant)
+    amount = activity.amount(since, scope, purchase.merchant)
+    # then it has all that the exact window has, and no more than one resolution before it
+    behind = now < max((approval.at for approval in history), default=now)
+    resolution = timedelta(minutes=1 if window <= FINE_WINDOW and not behind else 60)
+    begins = now - timedelta(minutes=window)
+    least = naive(history, begins, scope, purchase)
+    most = naive(history, begins - resolution, scope, purchase)
+    assert least[0] <= count <= most[0]
+    assert least[1] <= amount <= most[1]
+
+
+@given(HISTORIES, st.integers(0, 250))
+def test_i1_state_and_tail_make_the_same_as_the_whole_history(
+    history: list[Approval], cut: int
+) -> None:
+    """A snapshot at any point, through JSON, and what came after it."""
+    whole = remembered(history)
+    resumed = Activity.from_state(json.loads(json.dumps(remembered(history[:cut]).state())))
+    for approval in history[cut:]:
+        resumed.add(approval.at, approval.purchase)
+    assert resumed == whole
+    assert resumed.state() == whole.state()
+    assert Activity.from_state(whole.state()) == whole
+    minutes = whole.state()[2] if history else []
+    assert minutes == sorted(minutes), "a window is found by bisection"
+
+
+def test_nothing_yet_costs_next_to_nothing() -> None:
+    """A million accounts are held in memory."""
+    activity = Activity()
+    assert activity.state() == []
+    assert Activity.from_state([]) == activity
+    assert activity.__sizeof__() <= 32
+    assert activity.count(0, Scope.ACCOUNT, buying().merchant) == 0
+    assert not activity.knows_country("GBR")
+
+
+def test_years_of_purchases_take_the_room_of_thirty_days() -> None:
+    """Every ten minutes for a year at one merchant: hours, a day of minutes, and a spare third."""
+    activity = Activity()
+    for step in range(365 * 24 * 6):
+        activity.add(START + timedelta(minutes=10 * step), buying())
+    rows = len(activity.state()[3])
+    assert rows <= 1.5 * (31 * 24 + 25 * 6) + 16
+
+
+def test_a_clock_that_goes_back_loses_nothing() -> None:
+    """A process an hour behind approves after one that is right."""
+    activity = Activity()
+    activity.add(NOW, buying(1))
+    activity.add(NOW - timedelta(hours=1), buying(10))
+    merchant = buying().merchant
+    assert activity.amount(minute_of(NOW) - 30, Scope.ACCOUNT, merchant) == 1
+    assert activity.amount(minute_of(NOW) - 90, Scope.ACCOUNT, merchant) == 11
+    # and what was approved "in the future" counts in every window of the one behind
+    assert activity.count(minute_of(NOW - timedelta(hours=1)) - 1, Scope.ACCOUNT, merchant) == 2
+
+
+def test_a_country_becomes_known_by_money_and_stays_known() -> None:
+    """An account verification opens no country; thirty days close none."""
+    activity = Activity()
+    activity.add(NOW, buying(0, country="FRA"))
+    assert not activity.knows_country("FRA")
+    activity.add(NOW, buying(1, country="FRA"))
+    for days in range(200):
+        activity.add(NOW + timedelta(days=days), buying(1))
+    assert activity.knows_country("FRA")
+    assert activity.countries == ("FRA", "GBR")
+
+
+@pytest.mark.parametrize("amount", [999_999_999_999_999])
+def test_the_largest_amounts_add_up(amount: int) -> None:
+    """Ten thousand of them are more than 64 bits hold."""
+    activity = Activity()
+    for _ in range(10_000):
+        activity.add(NOW, buying(amount))
+    activity.add(NOW + timedelta(days=2), buying(amount))
+    total = activity.amount(minute_of(NOW) - 1, Scope.MERCHANT, buying().merchant)
+    assert total == 10_001 * amount

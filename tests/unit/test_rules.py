@@ -1,0 +1,256 @@
+"""What each rule refuses, at its limits, and the order in which refusals are reported."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from rule_cases import AccountSeen, buying, codes, judged
+
+from txplatform.domain.activity import Scope
+from txplatform.domain.purchase import Purchase
+from txplatform.domain.reasons import ReasonCode
+from txplatform.domain.rules import ALWAYS, ConfigurableRule
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rules.cash_like import CashLike
+from txplatform.domain.rules.category_allow import CategoryAllow
+from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.country_allow import CountryAllow
+from txplatform.domain.rules.country_deny import CountryDeny
+from txplatform.domain.rules.merchant_deny import MerchantDeny
+from txplatform.domain.rules.new_country import NewCountry
+from txplatform.domain.rules.parameters import ParameterError
+from txplatform.domain.rules.velocity_amount import VelocityAmount
+from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rulesets import Controls
+from txplatform.domain.status import AccountStatus
+
+DAY = 24 * 60
+HOUR_AGO = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "purchase", "expected"),
+    [
+        (CountryAllow(("GBR", "FRA")), buying(country="FRA"), []),
+        (CountryAllow(("GBR",)), buying(country="FRA"), ["country_not_allowed"]),
+        (CountryAllow(("GBR",)), buying(0, country="FRA"), ["country_not_allowed"]),
+        (CountryDeny(("FRA",)), buying(country="GBR"), []),
+        (CountryDeny(("FRA",)), buying(country="FRA"), ["country_not_allowed"]),
+        (CategoryAllow(("5900-5999", "4111")), buying(category="5900"), []),
+        (CategoryAllow(("5900-5999", "4111")), buying(category="5999"), []),
+        (CategoryAllow(("5900-5999",)), buying(category="6000"), ["merchant_category_not_allowed"]),
+        (CategoryDeny(("7995",)), buying(category="7994"), []),
+        (CategoryDeny(("7995",)), buying(0, category="7995"), ["merchant_category_not_allowed"]),
+        (MerchantDeny(("m-2",)), buying(merchant="m-1"), []),
+        (MerchantDeny(("m-2",)), buying(merchant="m-2"), ["merchant_not_allowed"]),
+        (AmountLimit(1000), buying(1000), []),
+        (AmountLimit(1000), buying(1001), ["amount_limit_exceeded"]),
+        (AmountLimit(1000, "USD"), buying(1001), []),
+        (AmountLimit(1000, "GBP"), buying(1001), ["amount_limit_exceeded"]),
+        (CashLike(500), buying(501), []),
+        (CashLike(500), buying(500, category="6011"), []),
+        (CashLike(500), buying(501, category="6011"), ["amount_limit_exceeded"]),
+        (CashLike(0), buying(0, category="6011"), []),
+        (CashLike(500, ("5942",)), buying(501), ["amount_limit_exceeded"]),
+        (CashLike(500, currency="USD"), buying(501, category="6011"), []),
+        (NewCountry(500, ("FRA",)), buying(501), ["country_not_allowed"]),
+        (NewCountry(500, ("GBR",)), buying(501), []),
+        (NewCountry(500), buying(501), []),
+        (VelocityCount(60, 1), buying(), []),
+        (VelocityAmount(60, 999), buying(1000), ["velocity_amount_exceeded"]),
+        (VelocityAmount(60, 1000), buying(1000), []),
+        (VelocityAmount(60, 999, currency="USD"), buying(1000), []),
+    ],
+)
+def test_a_rule_on_an_account_without_a_past(
+    rule: ConfigurableRule, purchase: Purchase, expected: list[str]
+) -> None:
+    """The limit itself is allowed, the next one up is not."""
+    assert codes(judged(AccountSeen(), purchase, rule)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "purchase", "expected"),
+    [
+        # the past: 1000 at m-1, category 5942, GBR, an hour ago
+        (VelocityCount(30, 1), buying(), []),
+        (VelocityCount(60, 1), buying(), ["velocity_count_exceeded"]),
+        (VelocityCount(60, 2), buying(), []),
+        (VelocityCount(60, 1), buying(0), ["velocity_count_exceeded"]),
+        (VelocityCount(60, 1, Scope.MERCHANT), buying(), ["velocity_count_exceeded"]),
+        (VelocityCount(60, 1, Scope.MERCHANT), buying(merchant="m-2"), []),
+        (VelocityCount(60, 1, Scope.CATEGORY), buying(merchant="m-2"), ["velocity_count_exceeded"]),
+        (VelocityCount(60, 1, Scope.CATEGORY), buying(category="6011"), []),
+        (VelocityCount(60, 1, Scope.COUNTRY), buying(category="6011"), ["velocity_count_exceeded"]),
+        (VelocityCount(60, 1, Scope.COUNTRY), buying(country="FRA"), []),
+        (VelocityAmount(60, 1500), buying(500), []),
+        (VelocityAmount(60, 1500), buying(501), ["velocity_amount_exceeded"]),
+        (VelocityAmount(60, 900), buying(0), []),
+        (VelocityAmount(30 * DAY, 1500, Scope.MERCHANT), buying(501, merchant="m-2"), []),
+        (NewCountry(500), buying(501), []),
+        (NewCountry(500), buying(500, country="FRA"), []),
+        (NewCountry(500), buying(501, country="FRA"), ["country_not_allowed"]),
+        (NewCountry(500, currency="USD"), buying(501, country="FRA"), []),
+        (NewCountry(0), buying(0, country="FRA"), []),
+    ],
+)
+def test_a_rule_an_hour_after_a_purchase(
+    rule: ConfigurableRule, purchase: Purchase, expected: list[str]
+) -> None:
+    """The purchase that is decided counts, and so does the one before it."""
+    account = AccountSeen().bought(buying(), HOUR_AGO)
+    assert codes(judged(account, purchase, rule)) == expected
+
+
+@pytest.mark.parametrize(
+    ("account", "purchase", "expected"),
+    [
+        (AccountSeen(), buying(), []),
+        (AccountSeen(currency=None), buying(), ["account_not_found"]),
+        (AccountSeen(status=AccountStatus.FROZEN), buying(0), ["account_frozen"]),
+        (AccountSeen(status=AccountStatus.CLOSED), buying(), ["account_closed"]),
+        (AccountSeen(currency="USD"), buying(9_999_999), ["currency_mismatch"]),
+        (AccountSeen(credit_limit=1000), buying(1000), []),
+        (AccountSeen(credit_limit=1000, posted=1), buying(1000), ["insufficient_credit"]),
+        (AccountSeen(credit_limit=1000, pending=1), buying(1000), ["insufficient_credit"]),
+        (AccountSeen(credit_limit=1000, posted=2000), buying(0), []),
+    ],
+)
+def test_the_rules_that_no_rule_set_turns_off(
+    account: AccountSeen, purchase: Purchase, expected: list[str]
+) -> None:
+    """They are asked under a rule set without any rule."""
+    assert codes(judged(account, purchase)) == expected
+
+
+def test_what_is_posted_of_this_very_purchase_is_given_back_first() -> None:
+    """Its clearing came before it: the same money is not asked for twice."""
+    account = AccountSeen(credit_limit=1000, posted=900)
+    assert codes(judged(account, buying(900))) == ["insufficient_credit"]
+    assert codes(judged(account, buying(900), given_back=900)) == []
+    reason = judged(account, buying(1001), given_back=900).reasons[0]
+    assert (reason.observed, reason.limit) == (1001, 1000)
+
+
+EVERYTHING_WRONG = (
+    # Listed back to front, so that the order that comes out is not the one put in.
+    VelocityCount(60, 1),
+    VelocityAmount(60, 1),
+    AmountLimit(1),
+    MerchantDeny(("m-1",)),
+    CategoryDeny(("5942",)),
+    CountryDeny(("GBR",)),
+)
+
+
+@pytest.mark.parametrize(
+    ("account", "expected"),
+    [
+        (
+            AccountSeen(currency=None),
+            "account_not_found country merchant_category merchant velocity_count",
+        ),
+        (
+            AccountSeen(status=AccountStatus.CLOSED, currency="USD"),
+            "account_closed currency_mismatch country merchant_category merchant velocity_count",
+        ),
+        (
+            AccountSeen(status=AccountStatus.FROZEN, credit_limit=1),
+            (
+                "account_frozen insufficient_credit country merchant_category merchant "
+                "amount_limit velocity_amount velocity_count"
+            ),
+        ),
+    ],
+)
+def test_every_refusal_is_reported_most_important_first(
+    account: AccountSeen, expected: str
+) -> None:
+    """The order of precedence, whatever the order in the rule set."""
+    suffixes = dict.fromkeys(("country", "merchant_category", "merchant"), "_not_allowed")
+    suffixes |= dict.fromkeys(("amount_limit", "velocity_amount", "velocity_count"), "_exceeded")
+    named = [code + suffixes.get(code, "") for code in expected.split()]
+    account.bought(buying(), HOUR_AGO)
+    assert codes(judged(account, buying(), *EVERYTHING_WRONG)) == named
+
+
+def test_the_order_of_precedence() -> None:
+    """The table of docs/rules.md."""
+    assert [code.value for code in ReasonCode] == [
+        "account_not_found",
+        "account_closed",
+        "account_frozen",
+        "currency_mismatch",
+        "insufficient_credit",
+        "country_not_allowed",
+        "merchant_category_not_allowed",
+        "merchant_not_allowed",
+        "amount_limit_exceeded",
+        "velocity_amount_exceeded",
+        "velocity_count_exceeded",
+    ]
+
+
+def test_refusals_with_one_code_keep_the_order_of_their_rules_and_controls_come_last() -> None:
+    """Stable, so that a decision that is run again reads the same."""
+    account = AccountSeen(controls=Controls((AmountLimit(7),)))
+    judgement = judged(account, buying(), AmountLimit(9), CountryDeny(("GBR",)), AmountLimit(8))
+    assert [(reason.response_code, reason.limit) for reason in judgement.reasons] == [
+        ("57", None),
+        ("61", 9),
+        ("61", 8),
+        ("61", 7),
+    ]
+
+
+def test_what_each_rule_observed_is_told_in_the_order_they_were_asked() -> None:
+    """None where a rule does not apply; enough to see why the answer came out."""
+    account = AccountSeen(posted=50, controls=Controls((VelocityCount(60, 5),)))
+    account.bought(buying(), HOUR_AGO)
+    judgement = judged(account, buying(), CashLike(5), VelocityAmount(60, 9000))
+    assert judgement.reasons == ()
+    assert judgement.observed == ("opened", "active", "GBP", 1050, None, 2000, 2)
+    assert len(judgement.observed) == len(ALWAYS) + 3
+
+
+def test_a_refusal_says_what_was_measured_and_what_is_allowed() -> None:
+    """Counts and minor units, for machines and people."""
+    account = AccountSeen().bought(buying(), HOUR_AGO)
+    (reason,) = judged(account, buying(), VelocityCount(120, 1, Scope.MERCHANT)).reasons
+    assert (reason.response_code, reason.observed, reason.limit) == ("65", 2, 1)
+    assert reason.message == "It is purchase 2 at merchant m-1 within 2 hours; 1 are allowed."
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: CountryAllow(()), "countries is empty, so it would refuse every purchase;"),
+        (lambda: CountryDeny(("gbr",)), "countries has 'gbr', which is no ISO 3166-1 alpha-3"),
+        (lambda: CountryDeny(("GBR", "GBR")), "countries has 'GBR' twice; name it once."),
+        (lambda: CategoryDeny(("59",)), "categories has '59', which is no merchant category;"),
+        (lambda: CategoryDeny(("٥٩٤٢",)), "which is no merchant category;"),
+        (lambda: CategoryDeny(("5999-5900",)), "ends before it begins; write 5900-5999."),
+        (lambda: CategoryDeny(("5942", "5900-5999")), "twice: it overlaps '5900-5999'"),
+        (lambda: MerchantDeny(("a b",)), "merchants has 'a b', which no merchant can have"),
+        (lambda: MerchantDeny(("4111 1111 1111 1111",)), "merchants has a long value"),
+        (lambda: AmountLimit(0), "max_amount is 0, which is no limit"),
+        (lambda: AmountLimit(10**15), "max_amount is 1000000000000000, which is no limit"),
+        (lambda: AmountLimit(1, "pounds"), "currency is 'pounds', which is no ISO 4217 code;"),
+        (lambda: CashLike(-1), "max_amount is -1"),
+        (lambda: CashLike(1, ()), "categories is empty, so nothing would count as cash;"),
+        (lambda: NewCountry(-1), "max_amount is -1"),
+        (lambda: NewCountry(1, ("UK",)), "home_countries has 'UK'"),
+        (lambda: VelocityCount(0, 1), "window_minutes is 0, but purchases are remembered for 30"),
+        (lambda: VelocityCount(43_201, 1), "window_minutes is 43201"),
+        (lambda: VelocityCount(60, 0), "max_count is 0, which is no number of purchases to allow"),
+        (lambda: VelocityAmount(60, 0), "max_amount is 0"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(make: object, message: str) -> None:
+    """With what, why and what next."""
+    assert callable(make)
+    with pytest.raises(ParameterError) as raised:
+        make()
+    assert message in str(raised.value)
+    assert isinstance(raised.value, ValueError)
