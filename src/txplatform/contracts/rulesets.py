@@ -14,7 +14,7 @@ import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from txplatform.contracts.codes import COUNTRIES, CURRENCIES
-from txplatform.contracts.fields import FreeText, refuse_card_number
+from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.json import parse_strict_json
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.parameters import ParameterError, shown
@@ -55,7 +55,7 @@ class InvalidRuleSetError(TxPlatformError):
 class _RuleSetForm:
     name: str
     version: int
-    description: FreeText = ""
+    description: str = ""
     hold_days: HoldDays = USUAL_HOLD_DAYS
     rules: tuple[JsonObject, ...] = ()
 

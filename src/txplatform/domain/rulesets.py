@@ -132,10 +132,11 @@ class RuleSet:
             raise ParameterError(
                 "version", f"is {self.version}, but versions are counted from 1; write the next."
             )
-        if len(self.description) > MAX_DESCRIPTION:
+        if len(self.description) > MAX_DESCRIPTION or not self.description.isprintable():
             raise ParameterError(
                 "description",
-                f"has {len(self.description)} characters; write at most {MAX_DESCRIPTION}.",
+                "is too long or has control characters; "
+                f"write one line of at most {MAX_DESCRIPTION} characters.",
             )
         _check_rules(self.rules)
         object.__setattr__(self, "checks", checks_of((*ALWAYS, *self.rules)))

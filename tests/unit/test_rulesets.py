@@ -1,0 +1,395 @@
+"""Rule sets as data: their JSON, hash, hold days, warnings and differences."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rule_cases import AccountSeen, buying, codes, judged
+
+from txplatform.contracts.codes import COUNTRIES, CURRENCIES
+from txplatform.contracts.json import NotJsonError
+from txplatform.contracts.rulesets import (
+    InvalidRuleSetError,
+    canonical_json,
+    content_hash,
+    controls_from_json,
+    controls_to_json,
+    parse_ruleset,
+    rule_schemas,
+    ruleset_from_json,
+    ruleset_to_json,
+)
+from txplatform.domain.activity import Scope
+from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rules.cash_like import CashLike
+from txplatform.domain.rules.category_allow import CategoryAllow
+from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.country_allow import CountryAllow
+from txplatform.domain.rules.country_deny import CountryDeny
+from txplatform.domain.rules.differences import diff
+from txplatform.domain.rules.lint import lint
+from txplatform.domain.rules.merchant_deny import MerchantDeny
+from txplatform.domain.rules.new_country import NewCountry
+from txplatform.domain.rules.velocity_amount import VelocityAmount
+from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rulesets import (
+    DEFAULT_RULESET,
+    USUAL_HOLD_DAYS,
+    CategoryHold,
+    Controls,
+    HoldDays,
+    RuleSet,
+)
+
+_AMOUNTS = st.integers(1, 10**15 - 1)
+_CURRENCY = st.none() | st.sampled_from(sorted(CURRENCIES))
+_COUNTRIES = st.lists(st.sampled_from(sorted(COUNTRIES)), min_size=1, max_size=9, unique=True)
+_CATEGORIES = st.lists(
+    st.integers(0, 99).map(lambda block: block * 100), min_size=1, max_size=5, unique=True
+).flatmap(
+    lambda firsts: st.tuples(
+        *(st.sampled_from((f"{at:04d}", f"{at:04d}-{at + 99:04d}")) for at in firsts)
+    )
+)
+_WINDOWS = st.integers(1, 43_200)
+RULES: st.SearchStrategy[ConfigurableRule] = st.one_of(
+    st.builds(CountryAllow, _COUNTRIES.map(tuple)),
+    st.builds(CountryDeny, _COUNTRIES.map(tuple)),
+    st.builds(CategoryAllow, _CATEGORIES),
+    st.builds(CategoryDeny, _CATEGORIES),
+    st.builds(MerchantDeny, st.just(("m-9", "m-10"))),
+    st.builds(AmountLimit, _AMOUNTS, _CURRENCY),
+    st.builds(CashLike, _AMOUNTS, _CATEGORIES, _CURRENCY),
+    st.builds(NewCountry, _AMOUNTS, st.just(()) | _COUNTRIES.map(tuple), _CURRENCY),
+    st.builds(VelocityCount, _WINDOWS, st.integers(1, 99), st.sampled_from(Scope)),
+    st.builds(VelocityAmount, _WINDOWS, _AMOUNTS, st.sampled_from(Scope), _CURRENCY),
+)
+RULESETS = st.builds(
+    RuleSet,
+    st.just("retail"),
+    st.integers(1, 99),
+    st.sampled_from(("", "for shops")),
+    st.lists(RULES, max_size=8, unique=True).map(tuple),
+    st.sampled_from((USUAL_HOLD_DAYS, HoldDays(3), HoldDays(7, (CategoryHold(("5542",), 1),)))),
+)
+
+
+@given(RULESETS)
+def test_a_rule_set_comes_back_from_its_json(ruleset: RuleSet) -> None:
+    """Through bytes, equal and with the same hash."""
+    again = parse_ruleset(canonical_json(ruleset))
+    assert again == ruleset
+    assert content_hash(again) == content_hash(ruleset)
+    assert ruleset_from_json(json.loads(json.dumps(ruleset_to_json(ruleset)))) == ruleset
+
+
+@given(RULESETS)
+def test_a_rule_set_goes_to_another_process(ruleset: RuleSet) -> None:
+    """A backtest uses all cores."""
+    again = pickle.loads(pickle.dumps(ruleset))
+    assert again == ruleset
+    assert len(again.checks) == len(ruleset.checks)
+
+
+def test_the_same_said_differently_has_the_same_hash() -> None:
+    """Order within lists, and parameters left at their default, mean nothing."""
+    one = {
+        "name": "retail",
+        "version": 1,
+        "rules": [
+            {"rule": "country_deny", "countries": ["PRK", "IRN"]},
+            {"rule": "velocity_count", "window_minutes": 60, "max_count": 3},
+        ],
+    }
+    other = {
+        "rules": [
+            {"countries": ["IRN", "PRK"], "rule": "country_deny"},
+            {"rule": "velocity_count", "scope": "account", "max_count": 3, "window_minutes": 60},
+        ],
+        "description": "",
+        "hold_days": ruleset_to_json(DEFAULT_RULESET)["hold_days"],
+        "version": 1,
+        "name": "retail",
+    }
+    assert content_hash(ruleset_from_json(one)) == content_hash(ruleset_from_json(other))
+    changed = one | {"version": 2}
+    assert content_hash(ruleset_from_json(one)) != content_hash(ruleset_from_json(changed))
+
+
+def test_the_hash_of_a_stored_rule_set_never_changes() -> None:
+    """Whoever changes this changes what is stored: give new parameters a default of None."""
+    every = ruleset_from_json(
+        {
+            "name": "every-rule",
+            "version": 1,
+            "hold_days": {"default": 7},
+            "rules": [
+                {"rule": "country_allow", "countries": ["GBR"]},
+                {"rule": "country_deny", "countries": ["PRK"]},
+                {"rule": "new_country", "max_amount": 1},
+                {"rule": "category_allow", "categories": ["5942"]},
+                {"rule": "category_deny", "categories": ["7995"]},
+                {"rule": "merchant_deny", "merchants": ["m-1"]},
+                {"rule": "amount_limit", "max_amount": 1},
+                {"rule": "cash_like", "max_amount": 1, "categories": ["6011"]},
+                {"rule": "velocity_amount", "window_minutes": 1, "max_amount": 1},
+                {"rule": "velocity_count", "window_minutes": 1, "max_count": 1},
+            ],
+        }
+    )
+    assert len(every.rules) == len(CONFIGURABLE)
+    assert content_hash(every) == "3d10ca50a7542ccf669ccffdd8f8139faeda7cb3995770845c3aa1272bd42326"
+
+
+RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ([], "The value: Input should be an object"),
+        ({"version": 1}, "name: is missing."),
+        (RETAIL | {"name": "Retail!"}, "name: is 'Retail!', which cannot be part of an id;"),
+        (RETAIL | {"version": 0}, "version: is 0, but versions are counted from 1;"),
+        (RETAIL | {"version": True}, "version: Input should be a valid integer"),
+        (RETAIL | {"version": "1"}, "version: Input should be a valid integer"),
+        (RETAIL | {"owner": "me"}, "owner: is not known here; leave it out."),
+        (RETAIL | {"description": "a\u0000"}, "description: is too long or has control"),
+        (RETAIL | {"rules": {}}, "rules: Input should be a valid array"),
+        (RETAIL | {"rules": ["x"]}, "rules[0]: Input should be an object"),
+        (RETAIL | {"rules": [{}]}, "rules[0].rule: is missing; write one of amount_limit,"),
+        (RETAIL | {"rules": [{"rule": "x"}]}, "rules[0].rule: is 'x', which is no rule;"),
+        (RETAIL | {"rules": [{"rule": []}]}, "rules[0].rule: is [], which is no rule;"),
+        (
+            RETAIL | {"rules": [{"rule": "amount_limit"}]},
+            "rules[0].max_amount: is missing.",
+        ),
+        (
+            RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1.0}]},
+            "rules[0].max_amount: Input should be a valid integer",
+        ),
+        (
+            RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 10**40}]},
+            "rules[0]",
+        ),
+        (
+            RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1, "limit": 1}]},
+            "rules[0].limit: is not known here; leave it out.",
+        ),
+        (
+            RETAIL | {"rules": [{"rule": "category_deny", "categories": ["7995"], "codes": []}]},
+            "rules[0].codes: is not known here; leave it out.",
+        ),
+        (
+            RETAIL | {"rules": [{"rule": "velocity_count", "window_minutes": 0, "max_count": 3}]},
+            "rules[0].window_minutes: is 0, but purchases are remembered for 30 days;",
+        ),
+        (
+            RETAIL | {"rules": [{"rule": "country_deny", "countries": ["GBR", "XXX"]}]},
+            "rules[0].countries: has 'XXX', which is no ISO 3166-1 alpha-3 country.",
+        ),
+        (
+            RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1, "currency": "XXX"}]},
+            "rules[0].currency: is 'XXX', which is no ISO 4217 currency.",
+        ),
+        (
+            RETAIL | {"rules": [{"rule": "merchant_deny", "merchants": ["4111111111111111"]}]},
+            "rules[0].merchants[0]: looks like a card number;",
+        ),
+        (
+            RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1}] * 2},
+            "rules[1]: says the same as rules[0]; name each rule once.",
+        ),
+        (
+            RETAIL | {"hold_days": {"by_category": [{"categories": ["1"], "days": 1}]}},
+            "hold_days.by_category[0].categories: has '1', which is no merchant category;",
+        ),
+        (RETAIL | {"hold_days": {"default": 0}}, "hold_days.default: is 0, too short"),
+        (
+            RETAIL
+            | {
+                "hold_days": {
+                    "by_category": [
+                        {"categories": ["7011"], "days": 1},
+                        {"categories": ["7000-7099"], "days": 2},
+                    ]
+                }
+            },
+            "hold_days.by_category: has '7011' twice: it overlaps '7000-7099';",
+        ),
+    ],
+)
+def test_what_is_no_rule_set_is_refused_and_the_place_is_named(value: object, problem: str) -> None:
+    """One problem here; several are named together."""
+    with pytest.raises(InvalidRuleSetError) as raised:
+        ruleset_from_json(value)
+    assert any(said.startswith(problem) for said in raised.value.problems), raised.value.problems
+    assert "4111111111111111" not in str(raised.value)
+
+
+def test_every_problem_is_named() -> None:
+    """A person corrects them in one go."""
+    with pytest.raises(InvalidRuleSetError) as raised:
+        ruleset_from_json({"name": "x", "rules": [{"rule": "y"}, {"rule": "amount_limit"}]})
+    assert [said.partition(":")[0] for said in raised.value.problems] == [
+        "version",
+        "rules[0].rule",
+        "rules[1].max_amount",
+    ]
+
+
+def test_a_repeated_key_is_refused() -> None:
+    """Strict JSON, like everything else that comes in."""
+    with pytest.raises(NotJsonError):
+        parse_ruleset(b'{"name": "a", "name": "b", "version": 1}')
+
+
+def test_controls_narrow_a_rule_set_and_come_back_from_their_json() -> None:
+    """The account's own limit refuses what the rule set allows, and cannot allow more."""
+    controls = controls_from_json({"rules": [{"rule": "amount_limit", "max_amount": 500}]})
+    assert controls == Controls((AmountLimit(500),))
+    assert controls_from_json(controls_to_json(controls)) == controls
+    account = AccountSeen(controls=controls)
+    assert codes(judged(account, buying(501), AmountLimit(900))) == ["amount_limit_exceeded"]
+    assert codes(judged(account, buying(501), AmountLimit(100))) == ["amount_limit_exceeded"] * 2
+    with pytest.raises(InvalidRuleSetError):
+        controls_from_json({"rules": [], "name": "x"})
+
+
+@pytest.mark.parametrize(
+    ("category", "days"),
+    [("5942", 7), ("7011", 30), ("3501", 30), ("3500", 30), ("4411", 30), ("5542", 2), ("5541", 7)],
+)
+def test_holds_last_as_the_rule_set_says(category: str, days: int) -> None:
+    """The usual ones, which a rule set may replace."""
+    assert DEFAULT_RULESET.hold_days_of(category) == days
+    assert RuleSet("a", 1, hold_days=HoldDays(3)).hold_days_of(category) == 3
+
+
+@pytest.mark.parametrize(
+    ("rules", "warnings"),
+    [
+        ((), []),
+        ((AmountLimit(9), AmountLimit(5, "USD"), CountryDeny(("PRK",))), []),
+        ((AmountLimit(10**15 - 1),), ["rules[0] (amount_limit) never refuses: no purchase"]),
+        ((CategoryAllow(("0000-9999",)),), ["rules[0] (category_allow) never refuses: it allows"]),
+        ((CategoryDeny(("0000-9999",)),), ["rules[0] (category_deny) refuses every purchase"]),
+        ((VelocityCount(1, 1),), ["rules[0] (velocity_count) has a window of 1 minute"]),
+        (
+            (VelocityCount(60, 5), VelocityCount(120, 5)),
+            ["rules[0] (velocity_count) never refuses what rules[1] (velocity_count) allows"],
+        ),
+        ((VelocityCount(60, 3), VelocityCount(120, 5)), []),
+        (
+            (VelocityCount(60, 5), VelocityCount(60, 5, Scope.MERCHANT)),
+            ["rules[1] (velocity_count) never refuses what rules[0]"],
+        ),
+        ((VelocityAmount(60, 5, currency="USD"), VelocityAmount(60, 9)), []),
+        (
+            (AmountLimit(9), VelocityAmount(60, 9, Scope.COUNTRY)),
+            ["rules[0] (amount_limit) never refuses what rules[1] (velocity_amount) allows"],
+        ),
+        (
+            (AmountLimit(9), CashLike(9)),
+            ["rules[1] (cash_like) never refuses what rules[0] (amount_limit) allows"],
+        ),
+        (
+            (CashLike(9), CategoryDeny(("4829", "6000-6999"))),
+            ["rules[0] (cash_like) never refuses what rules[1] (category_deny) allows"],
+        ),
+        (
+            (CountryAllow(("FRA", "GBR")), CountryDeny(("FRA",))),
+            ["rules[0] (country_allow) allows what rules[1] (country_deny) denies, FRA for one"],
+        ),
+        (
+            (CategoryAllow(("5942",)), CategoryDeny(("5000-5999",))),
+            ["rules[0] (category_allow) allows what rules[1] (category_deny) denies, 5942 for one"],
+        ),
+        (
+            (CountryAllow(("FRA",)), CountryAllow(("GBR",))),
+            ["rules[0] (country_allow) and rules[1] (country_allow) have nothing in common"],
+        ),
+        (
+            (CountryAllow(("FRA", "GBR")), CountryAllow(("GBR",))),
+            ["rules[0] (country_allow) never refuses what rules[1] (country_allow) allows"],
+        ),
+    ],
+)
+def test_what_looks_like_a_mistake_is_warned_of(
+    rules: tuple[ConfigurableRule, ...], warnings: list[str]
+) -> None:
+    """Each warning begins with the rule that it is about."""
+    found = lint(RuleSet("test", 1, rules=rules))
+    assert len(found) == len(warnings), found
+    for warning, beginning in zip(found, warnings, strict=True):
+        assert warning.startswith(beginning)
+
+
+def test_differences_are_told_in_sentences() -> None:
+    """What a risk team reads before it activates a rule set."""
+    old = RuleSet(
+        "retail",
+        1,
+        rules=(
+            CountryDeny(("IRN", "PRK")),
+            VelocityCount(60, 3, Scope.MERCHANT),
+            VelocityCount(1440, 20),
+            CashLike(5000),
+        ),
+    )
+    new = RuleSet(
+        "retail",
+        2,
+        rules=(
+            CountryDeny(("IRN", "SYR")),
+            VelocityCount(1440, 30),
+            VelocityCount(60, 3, Scope.MERCHANT),
+            AmountLimit(90_000, "GBP"),
+        ),
+        hold_days=HoldDays(5, (CategoryHold(("3351-3500", "7512-7513", "7519"), 30),)),
+    )
+    assert diff(old, old) == []
+    assert diff(old, new) == [
+        (
+            "Changed country_deny: countries gains SYR, countries loses PRK. "
+            "Now: No purchase in IRN, SYR is allowed."
+        ),
+        (
+            "Changed velocity_count: max_count from 20 to 30. "
+            "Now: At most 30 purchases on the account within 1 day."
+        ),
+        "Added amount_limit: No purchase may be above 90000 in minor units of GBP.",
+        (
+            "Removed cash_like: No cash-like purchase (merchant categories "
+            "4829, 6010, 6011, 6012, 6050, 6051, 6540) may be above 5000 "
+            "in the account's minor units."
+        ),
+        "Holds last 5 days instead of 7.",
+        "Holds in merchant category 3501-3999 last as long as any other instead of 30 days.",
+        "Holds in merchant category 4411 last as long as any other instead of 30 days.",
+        "Holds in merchant category 5542 last as long as any other instead of 2 days.",
+        "Holds in merchant category 7011 last as long as any other instead of 30 days.",
+    ]
+
+
+def test_another_order_is_a_difference_too() -> None:
+    """It changes the order of reasons with one code."""
+    one, other = AmountLimit(5), VelocityCount(60, 3)
+    assert diff(RuleSet("a", 1, rules=(one, other)), RuleSet("a", 2, rules=(other, one))) == [
+        "The order of the rules changes; what is refused does not."
+    ]
+
+
+def test_every_rule_has_a_schema_of_its_own() -> None:
+    """For the written contract: the name is part of it, what is computed is not."""
+    schemas = rule_schemas()
+    assert list(schemas) == [rule.RULE for rule in CONFIGURABLE]
+    assert list(schemas["category_deny"]["properties"]) == ["rule", "categories"]
+    assert orjson.dumps(schemas)
