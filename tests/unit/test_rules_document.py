@@ -1,0 +1,68 @@
+"""docs/rules.md says what the code does: every rule, parameter, reason, field 39 and default."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from txplatform.contracts.rulesets import parse_ruleset
+from txplatform.domain.activity import LONGEST_WINDOW
+from txplatform.domain.reasons import RESPONSE_CODES, ReasonCode
+from txplatform.domain.rules import ALWAYS, CONFIGURABLE, ConfigurableRule
+from txplatform.domain.rules.cash_like import CASH_LIKE
+from txplatform.domain.rules.lint import lint
+from txplatform.domain.rulesets import MAX_HOLD_DAYS, USUAL_HOLD_DAYS
+
+TEXT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+
+
+def row_of(rule: str) -> str:
+    """The rule's line in its table."""
+    (row,) = re.findall(rf"^\| `{rule}` \|.*$", TEXT, re.MULTILINE)
+    return str(row)
+
+
+@pytest.mark.parametrize("rule", CONFIGURABLE, ids=lambda rule: rule.RULE)
+def test_every_rule_is_documented(rule: type[ConfigurableRule]) -> None:
+    """With its parameters, its reason and field 39."""
+    row = row_of(rule.RULE)
+    parameters = [field.name for field in fields(rule) if field.init]  # type: ignore[arg-type]
+    assert re.findall(r"`([a-z_]+)`", row) == [rule.RULE, *parameters, rule.CODE.value]
+    assert row.endswith(f"| {RESPONSE_CODES[rule.CODE]} |")
+
+
+def test_the_rules_that_are_always_on_are_documented() -> None:
+    """And each of their reasons with field 39."""
+    rows = [row_of(rule.RULE) for rule in ALWAYS]
+    configurable = {rule.CODE for rule in CONFIGURABLE}
+    for code in ReasonCode:
+        if code not in configurable:
+            (row,) = [row for row in rows if f"`{code.value}`" in row]
+            assert row.endswith(f"| {RESPONSE_CODES[code]} |")
+
+
+def test_the_order_of_precedence_is_documented() -> None:
+    """The numbered list is the code's order."""
+    assert re.findall(r"^\d+\. `([a-z_]+)`$", TEXT, re.MULTILINE) == list(ReasonCode)
+
+
+def test_the_example_can_be_used_as_it_stands() -> None:
+    """It parses, without a warning, and its holds are the usual ones."""
+    (example,) = re.findall(r"^```json\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    ruleset = parse_ruleset(example.encode())
+    assert ruleset.id == "retail@3"
+    assert lint(ruleset) == []
+    assert ruleset.hold_days.days == USUAL_HOLD_DAYS.days
+
+
+def test_the_defaults_and_bounds_are_documented() -> None:
+    """Numbers that a reader relies on."""
+    assert f"({', '.join(CASH_LIKE)})" in row_of("cash_like")
+    assert f"1 to {LONGEST_WINDOW} (30 days)" in TEXT
+    assert f"1 to {MAX_HOLD_DAYS} days" in TEXT
+    for hold in USUAL_HOLD_DAYS.by_category:
+        (row,) = [row for row in TEXT.splitlines() if re.search(rf"\| {hold.days} \|", row)]
+        assert all(entry in row for entry in hold.categories)
