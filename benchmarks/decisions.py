@@ -1,0 +1,51 @@
+"""Decisions against connections, beside an endpoint of the same models that does nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.server import EMPTY_PATH
+from benchmarks.stand import Stand, middle
+from txplatform.api.process_transaction import PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.load import Measured
+    from benchmarks.rows import Row
+    from benchmarks.stand import Effort
+
+GROUP = "decisions"
+EMPTY, DECISIONS, HALF_RATE = "empty endpoint", "decisions", "decisions at half of that rate"
+CONNECTIONS = (1, 8, 32, 128, 512)
+OPEN_LOOP_CONNECTIONS = 32
+ACCOUNTS = 1000
+
+
+def measure(effort: Effort, connections: Sequence[int] = CONNECTIONS) -> list[Row]:
+    """Both endpoints at each number of connections, by turns, then the open loop."""
+    with Stand() as stand:
+        stand.open_accounts(ACCOUNTS)
+        with stand.api() as api:
+
+            def run(path: str, number: int, rate: float | None = None) -> Measured:
+                return stand.load(
+                    api,
+                    path=path,
+                    connections=number,
+                    accounts=ACCOUNTS,
+                    seconds=effort.seconds,
+                    rate=rate,
+                )
+
+            rows = []
+            for number in connections:
+                runs = [(run(EMPTY_PATH, number), run(PATH, number)) for _ in range(effort.rounds)]
+                for name, measured in zip((EMPTY, DECISIONS), zip(*runs, strict=True), strict=True):
+                    row = middle(GROUP, name, measured, connections=number, accounts=ACCOUNTS)
+                    rows.append(row)
+                    if name == DECISIONS and number == OPEN_LOOP_CONNECTIONS:
+                        top = row.value
+            half = [run(PATH, OPEN_LOOP_CONNECTIONS, top / 2) for _ in range(effort.rounds)]
+            rows.append(middle(GROUP, HALF_RATE, half, connections=OPEN_LOOP_CONNECTIONS))
+            return rows

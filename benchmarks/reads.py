@@ -1,0 +1,43 @@
+"""Balance reads, never stale, alone and mixed with decisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.stand import Stand, middle
+
+if TYPE_CHECKING:
+    from benchmarks.rows import Row
+    from benchmarks.stand import Effort
+
+GROUP = "reads"
+SHARES = {"balance reads": 1.0, "30 % balance reads, 70 % decisions": 0.3}
+CONNECTIONS = (32, 128)
+ACCOUNTS = 1000
+
+
+def measure(effort: Effort) -> list[Row]:
+    """Each share at each number of connections."""
+    with Stand() as stand:
+        stand.open_accounts(ACCOUNTS)
+        with stand.api() as api:
+            return [
+                middle(
+                    GROUP,
+                    name,
+                    [
+                        stand.load(
+                            api,
+                            connections=connections,
+                            accounts=ACCOUNTS,
+                            seconds=effort.seconds,
+                            reads=share,
+                        )
+                        for _ in range(effort.rounds)
+                    ],
+                    connections=connections,
+                    accounts=ACCOUNTS,
+                )
+                for name, share in SHARES.items()
+                for connections in CONNECTIONS
+            ]

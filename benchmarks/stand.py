@@ -1,0 +1,211 @@
+"""What the rows are measured on: a PostgreSQL of their own, accounts, API processes, a load."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Self
+from uuid import uuid4
+
+import psutil
+import psycopg
+
+from benchmarks.load import Load, Measured
+from benchmarks.rows import Row
+from txplatform.api.keys import Scope, create_key
+from txplatform.api.process_transaction import PATH
+from txplatform.database import Database
+from txplatform.demo.ports import free_port
+from txplatform.demo.postgres import DemoPostgres, Urls
+from txplatform.demo.processes import Child
+from txplatform.domain.account import Stamp
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.facts import Opening
+from txplatform.domain.ids import AccountId, account_stream
+from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.eventstore.migrations import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from txplatform.domain.commands.outcome import Command
+
+POSTGRES_SETTINGS = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "15min",
+}
+"""Durability is the default: full. See docs/operations.md for these."""
+LIMIT = 999_999_999_999_999
+_OPENED_AT_ONCE = 2000
+_RUNS = count()
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure.
+
+    Attributes:
+        seconds: Of each load.
+        rounds: How often each load is repeated; what is reported is the median.
+    """
+
+    seconds: float
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Api:
+    """API processes that share the accounts."""
+
+    ports: tuple[int, ...]
+    processes: tuple[psutil.Process, ...]
+
+    @property
+    def resident_mib(self) -> float:
+        """Memory of the first process."""
+        return float(self.processes[0].memory_info().rss) / 2**20
+
+
+class Stand:
+    """One PostgreSQL, and everything that runs on it until it is closed."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self.folder = Path(
+            self._stack.enter_context(tempfile.TemporaryDirectory(prefix="txplatform-bench-"))
+        )
+        self.folder.chmod(0o755)
+        postgres = DemoPostgres(self.folder, max_connections=200, settings=POSTGRES_SETTINGS)
+        self._stack.callback(postgres.stop)
+        self.urls: Urls = postgres.start()
+        migrate(self.urls.owner, self.urls.service)
+        self.database = Database(self.urls.service)
+        with self.database.connect() as connection:
+            scopes = [Scope.TRANSACTIONS_WRITE, Scope.ACCOUNTS_READ]
+            _, self.key = create_key(connection, name="bench", scopes=scopes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def api(self, processes: int = 1) -> Iterator[Api]:
+        """API processes as they ship, each on a port of its own."""
+        with ExitStack() as stack:
+            ports, found = [], []
+            for _ in range(processes):
+                port = free_port()
+                log = self.folder / f"api-{port}.log"
+                env = {
+                    "TXPLATFORM_DATABASE_URL": self.urls.service,
+                    "TXPLATFORM_API_PORT": str(port),
+                }
+                server = Child("API", [sys.executable, "-m", "benchmarks.server"], log=log, env=env)
+                stack.callback(server.stop)
+                _wait_for("txplatform ready", log, server.check)
+                ports.append(port)
+                found.append(psutil.Process(server.pid))
+            yield Api(tuple(ports), tuple(found))
+
+    def open_accounts(self, number: int, prefix: str = "bench") -> None:
+        """Open accounts `<prefix>-0` and so on, with a limit that is never reached."""
+        for first in range(0, number, _OPENED_AT_ONCE):
+            names = range(first, min(number, first + _OPENED_AT_ONCE))
+            self.record(
+                OpenAccount(Opening(AccountId(f"{prefix}-{each}"), "USD", LIMIT)) for each in names
+            )
+
+    def record(self, commands: Iterable[Command]) -> None:
+        """Decide these commands together, without HTTP."""
+        stamp = Stamp(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
+        workspace = Workspace()
+        streams = {command: account_stream(command.account_id) for command in commands}
+        with self.database.connect() as connection:
+            store = BatchStore(connection)
+            store.read(workspace, set(streams.values()), {})
+            for command, stream in streams.items():
+                workspace.decide(stream, command, stamp)
+            if store.append(workspace.collect()):
+                raise RuntimeError("the benchmark's own accounts clash")
+
+    def server_version(self) -> str:
+        """PostgreSQL's."""
+        with psycopg.connect(self.urls.owner) as connection:
+            return str(connection.execute("SHOW server_version").fetchone()[0])  # type: ignore[index]
+
+    def load(  # noqa: PLR0913  # what a load is made of
+        self,
+        api: Api,
+        *,
+        connections: int,
+        accounts: int,
+        seconds: float,
+        path: str = PATH,
+        prefix: str = "bench",
+        in_order: bool = False,
+        reads: float = 0,
+        rate: float | None = None,
+    ) -> Measured:
+        """Send requests and measure the answers."""
+        load = Load(
+            api.ports,
+            self.key,
+            path,
+            f"r{next(_RUNS)}",
+            prefix,
+            connections,
+            accounts,
+            seconds,
+            in_order=in_order,
+            reads=reads,
+            rate=rate,
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.load", json.dumps(asdict(load))],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        measured = Measured(**json.loads(done.stdout))
+        if measured.failed:
+            raise RuntimeError(f"{measured.failed} of {measured.answered} requests failed: {load}")
+        return measured
+
+
+def middle(
+    group: str,
+    name: str,
+    measured: Iterable[Measured],
+    *,
+    unit: str = "requests/s",
+    **settings: int,
+) -> Row:
+    """The median of repeated measurements as one row."""
+    runs = list(measured)
+    return Row(
+        group,
+        name,
+        round(median(each.per_second for each in runs), 1),
+        unit,
+        p50_ms=median(each.p50 for each in runs),
+        p95_ms=median(each.p95 for each in runs),
+        p99_ms=median(each.p99 for each in runs),
+        settings=settings,
+    )
+
+
+def _wait_for(words: str, log: Path, check: Callable[[], None]) -> None:
+    while words not in log.read_text():
+        check()
+        os.sched_yield()

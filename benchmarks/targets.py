@@ -1,0 +1,192 @@
+"""What the figures of one run have to be to one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks import accounts, decisions, history, log, machine, processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.rows import Row
+
+_BROKEN = 2
+"""A guard fails only where a figure misses its target by this factor: noise does not."""
+
+
+class Figures:
+    """The rows of a run, to be asked for by name."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+
+    def row(self, group: str, name: str, **settings: int) -> Row:
+        """The one row of this name and these settings.
+
+        Raises:
+            LookupError: It was not measured in this run.
+        """
+        for row in self._rows:
+            if (row.group, row.name) == (group, name) and settings.items() <= row.settings.items():
+                return row
+        raise LookupError(f"{group}: {name} {settings}")
+
+    def value(self, group: str, name: str, **settings: int) -> float:
+        """Its figure."""
+        return self.row(group, name, **settings).value
+
+    def p50(self, group: str, name: str, **settings: int) -> float:
+        """Its median latency, milliseconds."""
+        p50_ms = self.row(group, name, **settings).p50_ms
+        assert p50_ms is not None
+        return p50_ms
+
+
+@dataclass(frozen=True)
+class Target:
+    """One relation between figures.
+
+    Attributes:
+        bound: What it has to reach, or may be at most.
+        at_least: Which of the two.
+        figure: Computes it; raises LookupError where its rows were not measured.
+    """
+
+    name: str
+    bound: float
+    at_least: bool
+    figure: Callable[[Figures], float]
+
+    def reached(self, figure: float) -> bool:
+        """Whether the target is met."""
+        return figure >= self.bound if self.at_least else figure <= self.bound
+
+    def broken(self, figure: float) -> bool:
+        """Whether it is missed by so much that something must be wrong."""
+        if self.at_least:
+            return figure < self.bound / _BROKEN
+        return figure > self.bound * _BROKEN
+
+
+def _over_empty(connections: int) -> Callable[[Figures], float]:
+    def figure(run: Figures) -> float:
+        both = (
+            run.value(decisions.GROUP, name, connections=connections)
+            for name in (decisions.DECISIONS, decisions.EMPTY)
+        )
+        decided, empty = both
+        return decided / empty
+
+    return figure
+
+
+def _latency_alone(run: Figures) -> float:
+    insert_ms = run.p50(machine.GROUP, machine.PGBENCH, connections=1)
+    empty_ms = run.p50(decisions.GROUP, decisions.EMPTY, connections=1)
+    allowed_ms = 4 * insert_ms + empty_ms
+    return run.p50(decisions.GROUP, decisions.DECISIONS, connections=1) / allowed_ms
+
+
+def _tail(run: Figures) -> float:
+    row = run.row(decisions.GROUP, decisions.HALF_RATE)
+    assert row.p99_ms is not None
+    assert row.p50_ms is not None
+    return row.p99_ms / row.p50_ms
+
+
+def _over_thousand(number: int) -> Callable[[Figures], float]:
+    def figure(run: Figures) -> float:
+        some = run.value(accounts.GROUP, accounts.DECISIONS, accounts=number)
+        return some / run.value(accounts.GROUP, accounts.DECISIONS, accounts=1_000)
+
+    return figure
+
+
+def _ratio(group: str, name: str, baseline: str) -> Callable[[Figures], float]:
+    return lambda run: run.value(group, name) / run.value(group, baseline)
+
+
+def _two_processes(run: Figures) -> float:
+    two = run.value(processes.GROUP, processes.DECISIONS, processes=2)
+    return two / run.value(processes.GROUP, processes.DECISIONS, processes=1)
+
+
+def _long_history(run: Figures) -> float:
+    long = run.value(history.GROUP, history.WARM, history=100_000)
+    return long / run.value(history.GROUP, history.WARM, history=10)
+
+
+TARGETS: tuple[Target, ...] = (
+    Target(
+        "decisions at 128 connections ÷ empty endpoint",
+        1.5,
+        at_least=True,
+        figure=_over_empty(128),
+    ),
+    Target(
+        "decisions at 32 connections ÷ empty endpoint",
+        1.1,
+        at_least=True,
+        figure=_over_empty(32),
+    ),
+    Target(
+        "p50 at 1 connection ÷ (4 pgbench inserts + empty endpoint)",
+        1.0,
+        at_least=False,
+        figure=_latency_alone,
+    ),
+    Target(
+        "p99 ÷ p50 at half of the top rate, 32 connections, open loop",
+        4.0,
+        at_least=False,
+        figure=_tail,
+    ),
+    Target("1,000,000 accounts ÷ 1,000", 0.85, at_least=True, figure=_over_thousand(1_000_000)),
+    Target("one hot account ÷ 1,000 accounts", 0.8, at_least=True, figure=_over_thousand(1)),
+    Target("two API processes ÷ one", 1.0, at_least=True, figure=_two_processes),
+    Target("100,000 events of history ÷ 10, warm", 0.95, at_least=True, figure=_long_history),
+    Target(
+        "first decision after 100,000 events, with a snapshot, ms",
+        5.0,
+        at_least=False,
+        figure=lambda run: run.value(history.GROUP, history.COLD_WITH_SNAPSHOT, history=100_000),
+    ),
+    Target(
+        "consumer ÷ bare psycopg loop",
+        0.5,
+        at_least=True,
+        figure=_ratio("consumers", "consumer, Kafka to durable", "bare psycopg loop, same rows"),
+    ),
+    Target(
+        "publisher ÷ bare produce loop",
+        0.5,
+        at_least=True,
+        figure=_ratio("publisher", "publisher, log to Kafka", "bare produce loop, same headers"),
+    ),
+    Target(
+        "replay ÷ the library's mapper and mutate",
+        0.7,
+        at_least=True,
+        figure=_ratio(log.GROUP, log.REPLAY, log.LIBRARY),
+    ),
+    Target(
+        "resident memory after a million accounts, MiB",
+        400,
+        at_least=False,
+        figure=lambda run: run.value(accounts.GROUP, accounts.MEMORY),
+    ),
+)
+
+
+def measured_targets(rows: Sequence[Row]) -> list[tuple[Target, float]]:
+    """Every target whose rows this run has, with its figure."""
+    run = Figures(rows)
+    found = []
+    for target in TARGETS:
+        try:
+            found.append((target, round(target.figure(run), 3)))
+        except LookupError:
+            continue
+    return found
