@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from txplatform.settings import Settings
 
 _ASK_TIMEOUT_S = 5
+_LEAVE_S = 2
 _MOCK_CLUSTER = "mockCluster"
 """librdkafka's mock broker names itself so; it cannot describe topics, nor recreate one."""
 
@@ -165,8 +167,14 @@ class Broker:
         )
 
     def leave(self) -> None:
-        """Leave the group and disconnect."""
-        self._consumer.close()
+        """Leave the group and disconnect.
+
+        Where the broker is away, closing may wait for an answer that does not come; the group
+        finds out by itself then, when the session times out.
+        """
+        closing = threading.Thread(target=self._consumer.close, daemon=True)
+        closing.start()
+        closing.join(_LEAVE_S)
 
 
 def _received(message: Message, origin: Origin) -> Received:
