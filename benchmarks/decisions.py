@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from benchmarks.stand import Effort
 
 GROUP = "decisions"
-EMPTY, DECISIONS, HALF_RATE = "empty endpoint", "decisions", "decisions at half of that rate"
+EMPTY, DECISIONS = "empty endpoint", "decisions"
+OPEN_LOOP = "decisions, open loop at half of the top rate"
 CONNECTIONS = (1, 8, 32, 128, 512)
 OPEN_LOOP_CONNECTIONS = 32
 ACCOUNTS = 1000
@@ -44,8 +45,9 @@ def measure(effort: Effort, connections: Sequence[int] = CONNECTIONS) -> list[Ro
                 for name, measured in zip((EMPTY, DECISIONS), zip(*runs, strict=True), strict=True):
                     row = middle(GROUP, name, measured, connections=number, accounts=ACCOUNTS)
                     rows.append(row)
-                    if name == DECISIONS and number == OPEN_LOOP_CONNECTIONS:
-                        top = row.value
-            half = [run(PATH, OPEN_LOOP_CONNECTIONS, top / 2) for _ in range(effort.rounds)]
-            rows.append(middle(GROUP, HALF_RATE, half, connections=OPEN_LOOP_CONNECTIONS))
+            rate = round(max(row.value for row in rows if row.name == DECISIONS) / 2)
+            half = [run(PATH, OPEN_LOOP_CONNECTIONS, rate) for _ in range(effort.rounds)]
+            rows.append(
+                middle(GROUP, OPEN_LOOP, half, connections=OPEN_LOOP_CONNECTIONS, rate=rate)
+            )
             return rows

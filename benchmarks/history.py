@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from statistics import median
@@ -10,90 +11,127 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from benchmarks.rows import Row
-from benchmarks.stand import Stand, middle
+from benchmarks.stand import Stand, middle, opening
 from txplatform.api.process_transaction import PATH
 from txplatform.database import Database
+from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.facts import Payment
-from txplatform.domain.ids import AccountId, PaymentId
+from txplatform.domain.ids import AccountId, PaymentId, TransactionId
+from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.projections.snapshots import retake_snapshots
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from benchmarks.load import Measured
     from benchmarks.stand import Api, Effort
+    from txplatform.domain.commands.outcome import Command
 
 GROUP = "history"
-WARM = "decisions, accounts remembered"
-COLD, COLD_WITH_SNAPSHOT = "first decision, no snapshot", "first decision, with a snapshot"
-HISTORIES = (10, 1_000, 100_000)
-ACCOUNTS = 10
+WARM = "decisions on remembered accounts"
+COLD = "first decision of a process on an account, no snapshot"
+COLD_WITH_SNAPSHOT = "first decision of a process on an account, with a snapshot"
 CONNECTIONS = 32
-_SNAPSHOT_EVERY = 100
-_FILLED_AT_ONCE = 2_000
+_ONE_APPROVAL_IN = 50
+_COLD_ACCOUNTS = 10
+_SNAPSHOT_EVERY = 2
+_SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 
 
-def measure(effort: Effort, histories: Sequence[int] = HISTORIES) -> list[Row]:
-    """Ten accounts of each history; cold without snapshots first, since deciding takes some."""
+@dataclass(frozen=True)
+class Kind:
+    """Accounts of the same history.
+
+    Attributes:
+        history: How many events each has when the measuring begins.
+        accounts: How many there are.
+    """
+
+    history: int
+    accounts: int
+
+    @property
+    def prefix(self) -> str:
+        """What their names begin with."""
+        return f"h{self.history}x{self.accounts}"
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """As in the rows."""
+        return {"history": self.history, "accounts": self.accounts}
+
+
+LIKE = 10
+"""Histories are compared on that many accounts each: how many there are counts too."""
+KINDS = (Kind(10, 1_000), Kind(10, LIKE), Kind(1_000, LIKE), Kind(100_000, LIKE))
+
+
+def measure(effort: Effort, kinds: Sequence[Kind] = KINDS) -> list[Row]:
+    """Cold without snapshots comes first: decisions take some themselves."""
     with Stand() as stand:
-        for history in histories:
-            _fill(stand, history)
-        rows = []
+        for kind in kinds:
+            for number in range(kind.accounts):
+                stand.record(_history(f"{kind.prefix}-{number}", kind.history))
+        alike = [kind for kind in kinds if kind.accounts == LIKE]
         with stand.api() as api:
-            rows += _cold(stand, api, histories, COLD)
-            runs: dict[int, list[Measured]] = {history: [] for history in histories}
-            for _ in range(effort.rounds):
-                for history in histories:
-                    runs[history].append(
-                        stand.load(
-                            api,
-                            prefix=f"h{history}",
-                            connections=CONNECTIONS,
-                            accounts=ACCOUNTS,
-                            seconds=effort.seconds,
-                        )
-                    )
-            rows += [
-                middle(
-                    GROUP,
-                    WARM,
-                    measured,
-                    history=history,
-                    accounts=ACCOUNTS,
-                    connections=CONNECTIONS,
-                )
-                for history, measured in runs.items()
-            ]
+            cold = _cold(stand, api, alike, COLD)
         retake_snapshots(Database(stand.urls.owner), every=_SNAPSHOT_EVERY)
         with stand.api() as api:
-            rows += _cold(stand, api, histories, COLD_WITH_SNAPSHOT)
-        return rows
+            cold += _cold(stand, api, alike, COLD_WITH_SNAPSHOT)
+            return [*_warm(stand, api, kinds, effort), *cold]
 
 
-def _fill(stand: Stand, history: int) -> None:
-    """Accounts that have been opened and have received payments."""
-    stand.open_accounts(ACCOUNTS, prefix=f"h{history}")
-    now = datetime.now(UTC)
-    for number in range(ACCOUNTS):
-        account = AccountId(f"h{history}-{number}")
-        for first in range(1, history, _FILLED_AT_ONCE):
-            stand.record(
-                ReceivePayment(Payment(PaymentId(f"p{each}"), account, 1, "USD", now))
-                for each in range(first, min(history, first + _FILLED_AT_ONCE))
+def _history(account: str, events: int) -> Iterator[Command]:
+    """Payments, and now and then a purchase that the next ones pay for."""
+    yield opening(account)
+    account_id, now = AccountId(account), datetime.now(UTC)
+    for number in range(1, events):
+        if number % _ONE_APPROVAL_IN == 1:
+            amount = 100 * (_ONE_APPROVAL_IN - 1)
+            transaction = TransactionId(f"{account}-t{number}")
+            yield Authorize(Purchase(transaction, account_id, amount, "USD", _SHOP))
+        else:
+            payment = PaymentId(f"{account}-p{number}")
+            yield ReceivePayment(Payment(payment, account_id, 100, "USD", now))
+
+
+def _warm(stand: Stand, api: Api, kinds: Sequence[Kind], effort: Effort) -> list[Row]:
+    """By turns. What is decided makes the histories longer; 100,000 it is from the start."""
+    runs: dict[Kind, list[Measured]] = {kind: [] for kind in kinds}
+    for _ in range(effort.rounds):
+        for kind in kinds:
+            runs[kind].append(
+                stand.load(
+                    api,
+                    prefix=kind.prefix,
+                    connections=CONNECTIONS,
+                    accounts=kind.accounts,
+                    seconds=effort.seconds,
+                )
             )
+    return [
+        middle(
+            GROUP,
+            WARM,
+            measured,
+            history=kind.history,
+            accounts=kind.accounts,
+            connections=CONNECTIONS,
+        )
+        for kind, measured in runs.items()
+    ]
 
 
-def _cold(stand: Stand, api: Api, histories: Sequence[int], name: str) -> list[Row]:
-    """The median of the first decisions of a process on accounts that it has to read."""
+def _cold(stand: Stand, api: Api, kinds: Sequence[Kind], name: str) -> list[Row]:
+    """The median over accounts that the process, just started, has not seen."""
     connection = HTTPConnection("127.0.0.1", api.ports[0])
     rows = []
-    for history in histories:
+    for kind in kinds:
         taken_ms = []
-        for number in range(ACCOUNTS):
-            account = f"h{history}-{number}"
+        for number in range(_COLD_ACCOUNTS):
             body = (
-                f'{{"transaction_id": "{uuid4().hex}", "account_id": "{account}",'
+                f'{{"transaction_id": "{uuid4().hex}", "account_id": "{kind.prefix}-{number}",'
                 ' "amount": 1, "currency": "USD", "merchant": {"id": "m-17",'
                 ' "name": "Corner Books", "category_code": "5942", "country": "USA"}}'
             )
@@ -104,6 +142,5 @@ def _cold(stand: Stand, api: Api, histories: Sequence[int], name: str) -> list[R
             taken_ms.append(1000 * (perf_counter() - started))
             if answer.status != 200:  # noqa: PLR2004  # HTTP's number
                 raise RuntimeError(f"a cold decision was answered {answer.status}")
-        settings = {"history": history, "accounts": ACCOUNTS}
-        rows.append(Row(GROUP, name, round(median(taken_ms), 2), "ms", settings=settings))
+        rows.append(Row(GROUP, name, round(median(taken_ms), 2), "ms", settings=kind.settings))
     return rows

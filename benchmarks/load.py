@@ -13,8 +13,9 @@ import json
 import random
 import sys
 from collections import deque
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import count
+from itertools import count, islice
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
@@ -42,6 +43,8 @@ class Load:
         in_order: Whether the accounts are taken one after the other, instead of at random.
         reads: The share of the requests that read a balance.
         rate: Requests a second in an open loop; None for a closed one.
+        most: How many requests are sent, without a warm-up: the load ends once they are
+            answered. None for as many as fit into the time.
     """
 
     ports: tuple[int, ...]
@@ -55,6 +58,7 @@ class Load:
     in_order: bool = False
     reads: float = 0
     rate: float | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -108,10 +112,12 @@ class _Connection(asyncio.Protocol):
 class _Loop:
     """What both loops count."""
 
-    def __init__(self, requests: Iterator[bytes]) -> None:
+    def __init__(self, requests: Iterator[bytes], most: int | None) -> None:
         self._requests = requests
+        self._most = most
         self.latencies: list[float] = []
         self.failed = 0
+        self.done = asyncio.Event()
 
     def start(self, connections: Sequence[_Connection]) -> None:
         """Begin to send."""
@@ -124,6 +130,8 @@ class _Loop:
         """One request was answered."""
         self.latencies.append(perf_counter() - connection.since)
         self.failed += not succeeded
+        if len(self.latencies) == self._most:
+            self.done.set()
         self._next(connection)
 
     def _next(self, connection: _Connection) -> None:
@@ -136,12 +144,13 @@ class _Closed(_Loop):
             self._next(connection)
 
     def _next(self, connection: _Connection) -> None:
-        connection.send(next(self._requests), perf_counter())
+        if (request := next(self._requests, None)) is not None:
+            connection.send(request, perf_counter())
 
 
 class _Open(_Loop):
     def __init__(self, requests: Iterator[bytes], rate: float) -> None:
-        super().__init__(requests)
+        super().__init__(requests, most=None)
         self._interval_s = 1 / rate
         self._idle: deque[_Connection] = deque()
         self._due: deque[float] = deque()
@@ -196,8 +205,8 @@ def _requests(load: Load) -> Iterator[bytes]:
 
 async def _run(load: Load) -> Measured:
     loop = asyncio.get_running_loop()
-    requests = _requests(load)
-    sending = _Closed(requests) if load.rate is None else _Open(requests, load.rate)
+    requests = islice(_requests(load), load.most)
+    sending = _Closed(requests, load.most) if load.rate is None else _Open(requests, load.rate)
     connections = [
         (
             await loop.create_connection(
@@ -208,11 +217,14 @@ async def _run(load: Load) -> Measured:
         )[1]
         for number in range(load.connections)
     ]
-    sending.start(connections)
-    await asyncio.sleep(load.seconds * _WARM_UP)
-    sending.latencies.clear()
     started = perf_counter()
-    await asyncio.sleep(load.seconds)
+    sending.start(connections)
+    if load.most is None:
+        await asyncio.sleep(load.seconds * _WARM_UP)
+        sending.latencies.clear()
+        started = perf_counter()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(sending.done.wait(), load.seconds)
     took = perf_counter() - started
     seen = sorted(sending.latencies)
     sending.stop()

@@ -11,24 +11,26 @@ import psycopg
 from eventsourcing.persistence import StoredEvent
 
 from benchmarks.rows import Row
-from benchmarks.stand import Stand
+from benchmarks.stand import Stand, opening
+from txplatform.audit.differences import Differences
+from txplatform.audit.replay import Replay
 from txplatform.audit.verify import verify
 from txplatform.database import Database
-from txplatform.domain.account import Account
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.facts import Payment
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_of
 from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.eventstore.mapper import EventMapper, decode_event
+from txplatform.eventstore.mapper import EventMapper
 from txplatform.eventstore.streams import whole_streams
 from txplatform.projections.rebuild import rebuild
 from txplatform.projections.transactions import TRANSACTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from benchmarks.stand import Effort
+    from txplatform.domain.account import Account
     from txplatform.domain.commands.outcome import Command
     from txplatform.eventstore.streams import StoredRow
 
@@ -37,23 +39,19 @@ REPLAY = "replay: stored rows to account states"
 LIBRARY = "the same by the library's mapper and mutate"
 VERIFY = "verify: replay and compare all that is derived"
 REBUILD = "rebuild of the list of transactions"
-ACCOUNTS = 200
 EVENTS = 100
+"""Of each account."""
 _MERCHANT = Merchant("m-17", "Corner Books", "5942", "USA")
 
 
-def measure(effort: Effort, events: int = EVENTS) -> list[Row]:
+def measure(effort: Effort, accounts: int = 1_000) -> list[Row]:
     """Of a log of two thirds purchases and one third payments."""
     with Stand() as stand:
-        stand.open_accounts(ACCOUNTS)
-        for first in range(0, ACCOUNTS, 10):
-            stand.record(
-                _command(AccountId(f"bench-{account}"), number)
-                for account in range(first, first + 10)
-                for number in range(1, events)
-            )
+        stand.record(
+            command for account in range(accounts) for command in _history(f"bench-{account}")
+        )
         database = Database(stand.urls.owner)
-        total = ACCOUNTS * events
+        total = accounts * EVENTS
         rows = _stored_rows(database)
         runs: dict[str, list[float]] = {REPLAY: [], LIBRARY: []}
         for _ in range(effort.rounds):
@@ -70,17 +68,22 @@ def measure(effort: Effort, events: int = EVENTS) -> list[Row]:
                 name,
                 round(total / median(taken)),
                 "events/s",
-                settings={"accounts": ACCOUNTS, "history": events},
+                settings={"accounts": accounts, "history": EVENTS},
             )
             for name, taken in runs.items()
         ]
 
 
-def _command(account: AccountId, number: int) -> Command:
-    now = datetime.now(UTC)
-    if number % 3 == 0:
-        return ReceivePayment(Payment(PaymentId(f"p{number}"), account, 150, "USD", now))
-    return Authorize(Purchase(TransactionId(f"t{number}"), account, 100 + number, "USD", _MERCHANT))
+def _history(account: str) -> Iterator[Command]:
+    yield opening(account)
+    account_id, now = AccountId(account), datetime.now(UTC)
+    for number in range(1, EVENTS):
+        if number % 3 == 0:
+            payment = PaymentId(f"{account}-p{number}")
+            yield ReceivePayment(Payment(payment, account_id, 150, "USD", now))
+        else:
+            transaction = TransactionId(f"{account}-t{number}")
+            yield Authorize(Purchase(transaction, account_id, 100, "USD", _MERCHANT))
 
 
 def _stored_rows(database: Database) -> list[tuple[str, list[StoredRow]]]:
@@ -91,10 +94,14 @@ def _stored_rows(database: Database) -> list[tuple[str, list[StoredRow]]]:
 
 
 def _replay(streams: list[tuple[str, list[StoredRow]]]) -> None:
+    """As the audit does it, its own checks included."""
+    differences = Differences()
     for stream, rows in streams:
-        account = Account.unopened(account_of(stream))
+        replay = Replay(account_of(stream), differences)
         for row in rows:
-            decode_event(stream, row.originator_version, row.topic, row.state).mutate(account)
+            replay.apply(replay.read(row))
+    if differences.count:
+        raise RuntimeError(f"the replay found {differences.count} differences")
 
 
 def _replay_by_library(streams: list[tuple[str, list[StoredRow]]]) -> None:

@@ -10,7 +10,7 @@ import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Self
@@ -46,7 +46,7 @@ POSTGRES_SETTINGS = {
 }
 """Durability is the default: full. See docs/operations.md for these."""
 LIMIT = 999_999_999_999_999
-_OPENED_AT_ONCE = 2000
+_RECORDED_AT_ONCE = 2000
 _RUNS = count()
 
 
@@ -121,24 +121,21 @@ class Stand:
 
     def open_accounts(self, number: int, prefix: str = "bench") -> None:
         """Open accounts `<prefix>-0` and so on, with a limit that is never reached."""
-        for first in range(0, number, _OPENED_AT_ONCE):
-            names = range(first, min(number, first + _OPENED_AT_ONCE))
-            self.record(
-                OpenAccount(Opening(AccountId(f"{prefix}-{each}"), "USD", LIMIT)) for each in names
-            )
+        for first in range(0, number, _RECORDED_AT_ONCE):
+            names = range(first, min(number, first + _RECORDED_AT_ONCE))
+            self.record(opening(f"{prefix}-{each}") for each in names)
 
     def record(self, commands: Iterable[Command]) -> None:
-        """Decide these commands together, without HTTP."""
+        """Decide commands that are all there is of their accounts, without HTTP."""
         stamp = Stamp(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
-        workspace = Workspace()
-        streams = {command: account_stream(command.account_id) for command in commands}
+        workspace, waiting = Workspace(), iter(commands)
         with self.database.connect() as connection:
             store = BatchStore(connection)
-            store.read(workspace, set(streams.values()), {})
-            for command, stream in streams.items():
-                workspace.decide(stream, command, stamp)
-            if store.append(workspace.collect()):
-                raise RuntimeError("the benchmark's own accounts clash")
+            while some := list(islice(waiting, _RECORDED_AT_ONCE)):
+                for command in some:
+                    workspace.decide(account_stream(command.account_id), command, stamp)
+                if store.append(workspace.collect()):
+                    raise RuntimeError("the benchmark's own accounts clash")
 
     def server_version(self) -> str:
         """PostgreSQL's."""
@@ -157,6 +154,7 @@ class Stand:
         in_order: bool = False,
         reads: float = 0,
         rate: float | None = None,
+        most: int | None = None,
     ) -> Measured:
         """Send requests and measure the answers."""
         load = Load(
@@ -171,6 +169,7 @@ class Stand:
             in_order=in_order,
             reads=reads,
             rate=rate,
+            most=most,
         )
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.load", json.dumps(asdict(load))],
@@ -181,6 +180,11 @@ class Stand:
         if measured.failed:
             raise RuntimeError(f"{measured.failed} of {measured.answered} requests failed: {load}")
         return measured
+
+
+def opening(account: str) -> Command:
+    """An account with a limit that is never reached."""
+    return OpenAccount(Opening(AccountId(account), "USD", LIMIT))
 
 
 def middle(

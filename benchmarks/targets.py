@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from benchmarks.rows import Row
 
+_REPLAYED_A_SECOND = 60_000
 _BROKEN = 2
 """A guard fails only where a figure misses its target by this factor: noise does not."""
 
@@ -90,7 +91,7 @@ def _latency_alone(run: Figures) -> float:
 
 
 def _tail(run: Figures) -> float:
-    row = run.row(decisions.GROUP, decisions.HALF_RATE)
+    row = run.row(decisions.GROUP, decisions.OPEN_LOOP)
     assert row.p99_ms is not None
     assert row.p50_ms is not None
     return row.p99_ms / row.p50_ms
@@ -114,8 +115,18 @@ def _two_processes(run: Figures) -> float:
 
 
 def _long_history(run: Figures) -> float:
-    long = run.value(history.GROUP, history.WARM, history=100_000)
-    return long / run.value(history.GROUP, history.WARM, history=10)
+    warm = (
+        run.value(history.GROUP, history.WARM, history=events, accounts=history.LIKE)
+        for events in (100_000, 10)
+    )
+    long, short = warm
+    return long / short
+
+
+def _replay(run: Figures) -> float:
+    """Over the lower of its two bounds: reaching either is enough."""
+    enough = min(_REPLAYED_A_SECOND, 0.7 * run.value(log.GROUP, log.LIBRARY))
+    return run.value(log.GROUP, log.REPLAY) / enough
 
 
 TARGETS: tuple[Target, ...] = (
@@ -166,10 +177,10 @@ TARGETS: tuple[Target, ...] = (
         figure=_ratio("publisher", "publisher, log to Kafka", "bare produce loop, same headers"),
     ),
     Target(
-        "replay ÷ the library's mapper and mutate",
-        0.7,
+        "replay ÷ the lower of 60,000 events/s and 0.7 of the library's",
+        1.0,
         at_least=True,
-        figure=_ratio(log.GROUP, log.REPLAY, log.LIBRARY),
+        figure=_replay,
     ),
     Target(
         "resident memory after a million accounts, MiB",
