@@ -44,8 +44,8 @@ EVENTS = 100
 _MERCHANT = Merchant("m-17", "Corner Books", "5942", "USA")
 
 
-def measure(effort: Effort, accounts: int = 1_000) -> list[Row]:
-    """Of a log of two thirds purchases and one third payments."""
+def measure(effort: Effort, accounts: int = 1_000, *, whole: bool = True) -> list[Row]:
+    """Of a log of two thirds purchases and one third payments; the replay alone if not whole."""
     with Stand() as stand:
         stand.record(
             command for account in range(accounts) for command in _history(f"bench-{account}")
@@ -57,11 +57,12 @@ def measure(effort: Effort, accounts: int = 1_000) -> list[Row]:
         for _ in range(effort.rounds):
             runs[REPLAY].append(_cpu_s(lambda: _replay(rows)))
             runs[LIBRARY].append(_cpu_s(lambda: _replay_by_library(rows)))
-        for name, how in (
-            (VERIFY, lambda: verify(database)),
-            (REBUILD, lambda: rebuild(database, TRANSACTIONS)),
-        ):
-            runs[name] = [_wall_s(how) for _ in range(effort.rounds)]
+        if whole:
+            for name, how in (
+                (VERIFY, lambda: verify(database)),
+                (REBUILD, lambda: rebuild(database, TRANSACTIONS)),
+            ):
+                runs[name] = [_wall_s(how) for _ in range(effort.rounds)]
         return [
             Row(
                 GROUP,

@@ -62,12 +62,20 @@ def describe_machine() -> dict[str, str]:
         ),
         "unknown CPU",
     )
+    postgres = subprocess.run(
+        [str(POSTGRES_VERSIONS[18] / "postgres"), "--version"],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
     memory = psutil.virtual_memory().total / 2**30
     return {
         "cpu": cpu,
         "cores": str(os.cpu_count()),
         "memory": f"{memory:.0f} GiB",
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
+        "postgres": postgres.stdout.split()[-1],
+        "python": platform.python_version(),
     }
 
 

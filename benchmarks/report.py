@@ -15,14 +15,20 @@ if TYPE_CHECKING:
 _LATENCIES = ("p50_ms", "p95_ms", "p99_ms")
 
 
+def ratios(rows: Sequence[Row]) -> dict[str, float]:
+    """What means the same on every machine."""
+    return {target.name: figure for target, figure in measured_targets(rows)}
+
+
 def as_json(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
     """The run, whole."""
-    run = {
-        "about": about,
-        "ratios": {target.name: figure for target, figure in measured_targets(rows)},
-        "rows": [asdict(row) for row in rows],
-    }
-    return json.dumps(run, indent=2, ensure_ascii=False) + "\n"
+    run = {"about": about, "ratios": ratios(rows), "rows": [asdict(row) for row in rows]}
+    return to_json(run)
+
+
+def to_json(value: Any) -> str:
+    """Indented, so that two runs can be compared line by line."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def rows_of(run: Mapping[str, Any]) -> list[Row]:
@@ -31,27 +37,39 @@ def rows_of(run: Mapping[str, Any]) -> list[Row]:
 
 
 def as_markdown(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
-    """What was measured on, the ratios against their targets, and every row."""
-    facts = "; ".join(f"{name}: {value}" for name, value in about.items() if name != "settings")
-    settings = ", ".join(f"{name}={value}" for name, value in about["settings"].items())
-    lines = [f"{facts}.", "", f"PostgreSQL: {settings}; all else, durability too, as it comes.", ""]
-    if targets := measured_targets(rows):
-        lines += [
-            "| relation, in this run | target | measured | |",
+    """What was measured on, every row, and the ratios against their targets."""
+    return "\n\n".join([*_facts(about), _figures(rows), ratios_as_markdown(rows)])
+
+
+def ratios_as_markdown(rows: Sequence[Row]) -> str:
+    """The ratios that this run has the rows for."""
+    return "\n".join(
+        [
+            "| in the same run | target | measured | |",
             "|---|---:|---:|---|",
             *(
                 f"| {target.name} | {'≥' if target.at_least else '≤'} {target.bound:g} "
                 f"| {figure:.3g} | {'reached' if target.reached(figure) else 'not reached'} |"
-                for target, figure in targets
+                for target, figure in measured_targets(rows)
             ),
-            "",
         ]
-    lines += [
-        "| what | at | figure | p50 ms | p95 ms | p99 ms |",
-        "|---|---|---:|---:|---:|---:|",
-        *map(_line, rows),
-    ]
-    return "\n".join(lines)
+    )
+
+
+def _facts(about: Mapping[str, Any]) -> list[str]:
+    facts = "; ".join(f"{name}: {value}" for name, value in about.items() if isinstance(value, str))
+    settings = ", ".join(f"`{name}={value}`" for name, value in about["settings"].items())
+    return [f"{facts}.", f"PostgreSQL with {settings}; all else, durability too, as it comes."]
+
+
+def _figures(rows: Sequence[Row]) -> str:
+    return "\n".join(
+        [
+            "| what | at | figure | p50 ms | p95 ms | p99 ms |",
+            "|---|---|---:|---:|---:|---:|",
+            *map(_line, rows),
+        ]
+    )
 
 
 def _line(row: Row) -> str:

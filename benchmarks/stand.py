@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 import psutil
-import psycopg
 
 from benchmarks.load import Load, Measured
 from benchmarks.rows import Row
@@ -136,11 +135,6 @@ class Stand:
                     workspace.decide(account_stream(command.account_id), command, stamp)
                 if store.append(workspace.collect()):
                     raise RuntimeError("the benchmark's own accounts clash")
-
-    def server_version(self) -> str:
-        """PostgreSQL's."""
-        with psycopg.connect(self.urls.owner) as connection:
-            return str(connection.execute("SHOW server_version").fetchone()[0])  # type: ignore[index]
 
     def load(  # noqa: PLR0913  # what a load is made of
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,15 @@ _BROKEN = 2
 
 
 class Figures:
-    """The rows of a run, to be asked for by name."""
+    """The rows of a run, to be asked for by name.
+
+    Attributes:
+        groups: Those that have been asked for.
+    """
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
+        self.groups: set[str] = set()
 
     def row(self, group: str, name: str, **settings: int) -> Row:
         """The one row of this name and these settings.
@@ -29,6 +35,7 @@ class Figures:
         Raises:
             LookupError: It was not measured in this run.
         """
+        self.groups.add(group)
         for row in self._rows:
             if (row.group, row.name) == (group, name) and settings.items() <= row.settings.items():
                 return row
@@ -193,11 +200,15 @@ TARGETS: tuple[Target, ...] = (
 
 def measured_targets(rows: Sequence[Row]) -> list[tuple[Target, float]]:
     """Every target whose rows this run has, with its figure."""
-    run = Figures(rows)
-    found = []
+    run, found = Figures(rows), []
     for target in TARGETS:
-        try:
+        with suppress(LookupError):
             found.append((target, round(target.figure(run), 3)))
-        except LookupError:
-            continue
     return found
+
+
+def groups_behind(target: Target, rows: Sequence[Row]) -> set[str]:
+    """The groups whose rows a target is computed from."""
+    run = Figures(rows)
+    target.figure(run)
+    return run.groups

@@ -68,10 +68,10 @@ def test_i5_a_publisher_killed_in_the_middle_loses_and_invents_nothing(
     database: TestDatabase, topics: str, service_env: dict[str, str]
 ) -> None:
     """SIGKILL, five times over, wherever it is."""
-    decide(database, ACCOUNTS, PURCHASES)
     env = publisher_env(service_env, topics)
     reached = 0
-    for _ in range(5):
+    for kill in range(5):
+        decide(database, ACCOUNTS, PURCHASES, f"kill-{kill}")  # never at the end of the log
         with Command("publish", env=env) as publisher:
             publisher.wait_ready()
             wait_until(partial(has_passed, database, reached))
@@ -88,10 +88,10 @@ def test_a_stopped_publisher_has_published_nothing_twice(
     database: TestDatabase, topics: str, service_env: dict[str, str]
 ) -> None:
     """SIGTERM lets the batch in flight arrive and moves the checkpoint behind it."""
-    decide(database, ACCOUNTS, PURCHASES)
     env = publisher_env(service_env, topics)
     reached = 0
-    for _ in range(3):
+    for stop in range(3):
+        decide(database, ACCOUNTS, PURCHASES, f"stop-{stop}")  # never at the end of the log
         with Command("publish", env=env) as publisher:
             publisher.wait_ready()
             wait_until(partial(has_passed, database, reached))
@@ -101,7 +101,7 @@ def test_a_stopped_publisher_has_published_nothing_twice(
         wait_for_publisher(database)
         assert publisher.stop() == 0
     check_published_is_the_log(database, topics)
-    assert len(read_topic(topics)) == ACCOUNTS * PURCHASES
+    assert len(read_topic(topics)) == 3 * ACCOUNTS * PURCHASES
 
 
 def test_i8_what_was_decided_while_kafka_was_down_is_published_when_it_is_back(
@@ -182,10 +182,10 @@ def test_i8_a_frozen_publisher_loses_its_turn_to_the_one_that_stands_by(
 
 def test_i5_lost_database_sessions_cost_copies_at_most(database: TestDatabase, topics: str) -> None:
     """The service's sessions are ended again and again, as a failover would end them."""
-    decide(database, ACCOUNTS, PURCHASES)
     with publishing(settings_for(database, topics)):
-        for _ in range(5):
+        for loss in range(5):
             before = checkpoint(database)
+            decide(database, ACCOUNTS, PURCHASES // 2, f"loss-{loss}")
             wait_until(partial(has_passed, database, before))
             execute(
                 database,

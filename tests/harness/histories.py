@@ -16,7 +16,7 @@ from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.facts import LimitChange, Opening, Payment, PaymentReturn
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_stream
 from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.eventstore.batch import BatchStore, Wanted, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,11 +70,11 @@ def record(connection: psycopg.Connection, commands: Iterable[Command]) -> int:
     """
     commands = list(commands)
     store, workspace = BatchStore(connection), Workspace()
-    keys: dict[str, list[str]] = {}
+    wanted = Wanted()
     for command in commands:
-        keys.setdefault(account_stream(command.account_id), []).extend(command.keys)
+        wanted.look_up(account_stream(command.account_id), command.keys)
     with connection.transaction():
-        store.read(workspace, keys, keys)
+        store.read(workspace, wanted)
         for command in commands:
             number = next(_numbers)
             stamp = Stamp(

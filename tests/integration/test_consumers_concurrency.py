@@ -28,6 +28,7 @@ from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.domain.account import Stamp
 from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.stored import Stored
 from txplatform.domain.facts import Payment
 from txplatform.domain.ids import AccountId, PaymentId
 from txplatform.eventstore.accounts import Accounts
@@ -63,7 +64,7 @@ def test_another_writer_on_the_same_account_costs_no_message(
                     datetime(2026, 11, 20, tzinfo=UTC),
                 )
                 stamp = Stamp(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-01")
-                ReceivePayment(paid).decide(account, {}, stamp)
+                ReceivePayment(paid).decide(account, Stored(), stamp)
                 try:
                     accounts.save(account)
                 except IntegrityError:

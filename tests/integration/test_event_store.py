@@ -26,7 +26,8 @@ from txplatform.eventstore.snapshot import account_state
 
 if TYPE_CHECKING:
     from harness.postgres import TestDatabase
-    from txplatform.domain.events import AccountEvent
+from txplatform.domain.commands.stored import Stored
+from txplatform.domain.events import AccountEvent
 
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
 IDS = count()
@@ -95,14 +96,14 @@ def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
     accounts = Accounts(Database(database.service_url))
     account = accounts.account(AccountId("a"))
     for command in (opened("a"), paid("a", "p", 5), paid("a", "q", 7)):
-        command.decide(account, {}, STAMP)
+        command.decide(account, Stored(), STAMP)
     accounts.save(account)
     assert accounts.account(AccountId("a"), version=2).posted == -5
     replayed = accounts.account(AccountId("a"))
     accounts.take_snapshot("account-a")
     assert account_state(accounts.account(AccountId("a"))) == account_state(replayed)
     stale = accounts.account(AccountId("a"))
-    paid("a", "p", 5).decide(stale, {}, STAMP)
+    paid("a", "p", 5).decide(stale, Stored(), STAMP)
     with pytest.raises(IntegrityError):
         accounts.save(stale)
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from txplatform.domain.account import Account, Stamp
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
+from txplatform.domain.commands.stored import Stored, TransactionNotReadError
+from txplatform.domain.events import authorization_key, late_authorization_key
 from txplatform.domain.facts import LimitChange, Opening, Payment, PaymentReturn
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 
 if TYPE_CHECKING:
     from txplatform.domain.commands.outcome import Command
@@ -28,6 +31,8 @@ class Stream:
 
     events: list[AccountEvent] = field(default_factory=list)
     ids: itertools.count[int] = field(default_factory=itertools.count)
+    now: datetime = NOW
+    ruleset: RuleSet = DEFAULT_RULESET
 
     def account(self) -> Account:
         """The account, folded from the first event."""
@@ -39,18 +44,32 @@ class Stream:
     def ask(self, command: Command) -> Outcome | CommandRejectedError:
         """Decide a command on the newest version and append what it records."""
         account = self.account()
-        stored = {event.key: event for event in self.events if event.key in command.keys}
-        stamp = Stamp(NOW, lambda: f"event-{next(self.ids)}", "00-0-0-00")
-        try:
-            outcome = command.decide(account, stored, stamp)
-        except CommandRejectedError as error:
-            assert not account.pending_events
-            return error
+        stored = Stored()
+        stored.update((event.key, event) for event in self.events if event.key in command.keys)
+        stamp = Stamp(self.now, lambda: f"event-{next(self.ids)}", "00-0-0-00", self.ruleset)
+        while True:
+            try:
+                outcome = command.decide(account, stored, stamp)
+                break
+            except TransactionNotReadError as missing:
+                assert not account.pending_events
+                self._read(stored, missing.transaction_id)
+            except CommandRejectedError as error:
+                assert not account.pending_events
+                return error
         for event in account.collect_events():
             assert event.originator_version == len(self.events) + 1
             assert event.key not in {earlier.key for earlier in self.events}  # type: ignore[attr-defined]
             self.events.append(event)  # type: ignore[arg-type]
         return outcome
+
+    def _read(self, stored: Stored, transaction_id: TransactionId) -> None:
+        """What the event store reads of a transaction: its columns lead to these events."""
+        keys = (authorization_key(transaction_id), late_authorization_key(transaction_id))
+        for event in self.events:
+            if event.key in keys or event.transaction_id == transaction_id:
+                stored[event.key] = event
+        stored.transactions.add(transaction_id)
 
 
 def opening(credit_limit: int = 1000, currency: str = "USD") -> Opening:

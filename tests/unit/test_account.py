@@ -20,6 +20,7 @@ from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.commands.stored import Stored
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
@@ -244,5 +245,5 @@ def test_payments_beyond_what_a_balance_can_hold_are_rejected() -> None:
     account = opened().account()
     account.posted = -MAX_BALANCE + 1
     with pytest.raises(CommandRejectedError, match="below"):
-        ReceivePayment(payment("p", 2)).decide(account, {}, Stamp(NOW, lambda: "id", ""))
+        ReceivePayment(payment("p", 2)).decide(account, Stored(), Stamp(NOW, lambda: "id", ""))
     assert account.posted == -MAX_BALANCE + 1

@@ -182,6 +182,7 @@ def test_the_order_of_precedence() -> None:
         "account_closed",
         "account_frozen",
         "currency_mismatch",
+        "no_open_hold",
         "insufficient_credit",
         "country_not_allowed",
         "merchant_category_not_allowed",

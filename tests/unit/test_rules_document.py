@@ -35,11 +35,11 @@ def test_every_rule_is_documented(rule: type[ConfigurableRule]) -> None:
 
 
 def test_the_rules_that_are_always_on_are_documented() -> None:
-    """And each of their reasons with field 39."""
+    """And each of their reasons with field 39; what only refuses increments is no rule."""
     rows = [row_of(rule.RULE) for rule in ALWAYS]
     configurable = {rule.CODE for rule in CONFIGURABLE}
     for code in ReasonCode:
-        if code not in configurable:
+        if code not in configurable and code is not ReasonCode.NO_OPEN_HOLD:
             (row,) = [row for row in rows if f"`{code.value}`" in row]
             assert row.endswith(f"| {RESPONSE_CODES[code]} |")
 

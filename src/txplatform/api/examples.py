@@ -19,6 +19,7 @@ from txplatform.contracts.times import rfc3339
 from txplatform.domain.account import Account, Stamp
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.stored import Stored
 from txplatform.domain.events import AuthorizationApproved
 from txplatform.domain.facts import Opening
 from txplatform.domain.ids import AccountId, TransactionId
@@ -49,7 +50,7 @@ def _decide(*commands: Command) -> AuthorizationApproved:
     """What the last of these commands comes to, on a new account."""
     account = Account.unopened(_ACCOUNT)
     stamp = Stamp(_AT, lambda: "0198a3c2-7d41-7b6e-9f10-3c5e8a2d4b17", _TRACE)
-    event = [command.decide(account, {}, stamp).event for command in commands][-1]
+    event = [command.decide(account, Stored(), stamp).event for command in commands][-1]
     assert isinstance(event, AuthorizationApproved)
     return event
 

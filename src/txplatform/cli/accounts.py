@@ -14,7 +14,7 @@ from txplatform.cli.tables import print_table
 from txplatform.database import Database
 from txplatform.domain.events import business_key
 from txplatform.domain.ids import AccountId, account_stream
-from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.eventstore.batch import BatchStore, Wanted, Workspace
 from txplatform.projections.directory import list_accounts
 from txplatform.settings import load_settings
 
@@ -101,7 +101,7 @@ def _pages(connection: psycopg.Connection) -> Iterator[DirectoryPage]:
 def _show(connection: psycopg.Connection, account_id: AccountId, *, as_json: bool) -> int:
     workspace = Workspace()
     stream = account_stream(account_id)
-    BatchStore(connection).read(workspace, [stream], {})
+    BatchStore(connection).read(workspace, Wanted(streams={stream}))
     account = workspace.accounts.get(stream)
     if account is None:
         raise UnknownAccountError(account_id)

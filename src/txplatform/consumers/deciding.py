@@ -15,8 +15,9 @@ from txplatform.consumers.reading import Refusal
 from txplatform.consumers.verdict import MessageStatus, Verdict
 from txplatform.domain.account import Stamp
 from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.domain.commands.stored import TransactionNotReadError
 from txplatform.domain.ids import account_stream
-from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.eventstore.batch import BatchStore, Wanted, Workspace
 from txplatform.eventstore.statements import LOCK_LOG
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from txplatform.consumers.reading import Reading
-    from txplatform.domain.commands.outcome import Command
+    from txplatform.domain.commands.outcome import Command, Outcome
     from txplatform.domain.events import AccountEvent
     from txplatform.domain.ids import StreamId
 
@@ -55,17 +56,20 @@ def decide(
         readings: The messages.
         workspace: May hold accounts of theirs at any version that was committed.
     """
-    keys: dict[str, set[str]] = {}
+    store = BatchStore(connection)
+    wanted = Wanted()
     for reading in readings:
         if not isinstance(reading.asks, Refusal):
-            keys.setdefault(stream_of(reading.asks), set()).update(reading.asks.keys)
-    if keys:
-        BatchStore(connection).read(workspace, keys, keys)
+            wanted.look_up(stream_of(reading.asks), reading.asks.keys)
+    if wanted.streams:
+        store.read(workspace, wanted)
     now = datetime.now(UTC)
     verdicts = [
         Verdict(MessageStatus.PARKED, reason=reading.asks.reason, detail=reading.asks.detail)
         if isinstance(reading.asks, Refusal)
-        else _decide_one(workspace, reading.asks, Stamp(now, _new_event_id, reading.traceparent))
+        else _decide_one(
+            store, workspace, reading.asks, Stamp(now, _new_event_id, reading.traceparent)
+        )
         for reading in readings
     ]
     return Decided(verdicts, workspace)
@@ -91,10 +95,10 @@ def stream_of(command: Command) -> StreamId:
     return account_stream(command.account_id)
 
 
-def _decide_one(workspace: Workspace, command: Command, stamp: Stamp) -> Verdict:
+def _decide_one(store: BatchStore, workspace: Workspace, command: Command, stamp: Stamp) -> Verdict:
     account_id, business_key = command.account_id, command.keys[0]
     try:
-        outcome = workspace.decide(stream_of(command), command, stamp)
+        outcome = _decide_having_read(store, workspace, command, stamp)
     except CommandRejectedError as error:
         return Verdict(MessageStatus.PARKED, account_id, business_key, error.reason, error.detail)
     return Verdict(
@@ -104,6 +108,20 @@ def _decide_one(workspace: Workspace, command: Command, stamp: Stamp) -> Verdict
         event_id=outcome.event.event_id,
         account_version=outcome.event.originator_version,
     )
+
+
+def _decide_having_read(
+    store: BatchStore, workspace: Workspace, command: Command, stamp: Stamp
+) -> Outcome:
+    """Decide, reading on the way the transactions that turn out to be needed."""
+    stream = stream_of(command)
+    while True:
+        try:
+            return workspace.decide(stream, command, stamp)
+        except TransactionNotReadError as missing:
+            wanted = Wanted()
+            wanted.look_up_transaction(stream, missing.transaction_id)
+            store.read(workspace, wanted)
 
 
 def _new_event_id() -> str:

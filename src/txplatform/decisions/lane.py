@@ -28,7 +28,8 @@ from txplatform.decisions.request import AccountView
 from txplatform.decisions.staleness import Staleness
 from txplatform.domain.account import Account, Stamp
 from txplatform.domain.commands.outcome import CommandRejectedError
-from txplatform.eventstore.batch import AsyncBatchStore, Workspace, known_versions
+from txplatform.domain.commands.stored import TransactionNotReadError
+from txplatform.eventstore.batch import AsyncBatchStore, Wanted, Workspace, known_versions
 from txplatform.eventstore.snapshot import account_state
 from txplatform.telemetry import correlation_id, logger
 
@@ -179,29 +180,31 @@ class Lane:
         Gives also the streams whose accounts are trusted to be as they are remembered.
         """
         workspace = Workspace()
-        to_read: set[str] = set()
-        keys: dict[str, set[str]] = {}
+        wanted = Wanted()
         read_first = self._staleness.frequent
         for request in batch:
             request.result = None
             stream = request.stream
-            if stream not in workspace.accounts and stream not in to_read:
+            if stream not in workspace.accounts and stream not in wanted.streams:
                 account = self._cache.take(stream)
                 if account is None:
-                    to_read.add(stream)
+                    wanted.streams.add(stream)
                 else:
                     workspace.accounts[stream] = account
                     if read_first:
-                        to_read.add(stream)
+                        wanted.streams.add(stream)
             if request.command is None:
-                to_read.add(stream)
+                wanted.streams.add(stream)
             elif request.suspect:
-                to_read.add(stream)
-                keys.setdefault(stream, set()).update(request.command.keys)
-        trusted = workspace.accounts.keys() - to_read
-        if to_read:
-            remembered = known_versions(workspace.accounts, to_read & workspace.accounts.keys())
-            await (await self._connected()).read(workspace, to_read, keys)
+                wanted.look_up(stream, request.command.keys)
+            for transaction_id in request.transactions:
+                wanted.look_up_transaction(stream, transaction_id)
+        trusted = workspace.accounts.keys() - wanted.streams
+        if wanted.streams:
+            remembered = known_versions(
+                workspace.accounts, wanted.streams & workspace.accounts.keys()
+            )
+            await (await self._connected()).read(workspace, wanted)
             behind = sum(
                 workspace.accounts[stream].version != version
                 for stream, version in remembered.items()
@@ -210,9 +213,12 @@ class Lane:
         return workspace, trusted
 
     def _decide(self, batch: Iterable[Request], workspace: Workspace) -> list[Request]:
-        """Decide each request; gives those whose account was spoilt by a defect, to do again."""
+        """Decide each request; gives those to do again.
+
+        That is those that need more than was read, and those whose account was spoilt by a defect.
+        """
         spoilt: set[str] = set()
-        decided = []
+        decided, unread = [], []
         for request in batch:
             if request.stream in spoilt:
                 decided.append(request)
@@ -221,6 +227,10 @@ class Lane:
                 request.result = _decide(request, workspace)
             except CommandRejectedError as error:
                 request.result = error
+            except TransactionNotReadError as missing:
+                request.transactions.add(missing.transaction_id)
+                unread.append(request)
+                continue
             except Exception as error:  # noqa: BLE001  # a defect: this request is told
                 self._log.exception("decision failed", stream=request.stream)
                 spoilt.add(request.stream)
@@ -228,7 +238,7 @@ class Lane:
                 request.fail(error)
                 continue
             decided.append(request)
-        again = [request for request in decided if request.stream in spoilt]
+        again = [*unread, *(request for request in decided if request.stream in spoilt)]
         for request in again:
             request.suspect = True
             request.result = None

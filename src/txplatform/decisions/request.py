@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from txplatform.domain.commands.outcome import Command
-    from txplatform.domain.ids import AccountId
+    from txplatform.domain.ids import AccountId, TransactionId
     from txplatform.domain.money import Balance
 
 
@@ -57,6 +57,7 @@ class Request:
         deadline: Loop time after which the request is no longer settled.
         submitted: When it was queued, `perf_counter` seconds.
         suspect: Whether an attempt clashed, so that the stream has to be read again.
+        transactions: Whose events an attempt found missing.
         doubtful_event_ids: Events of attempts that may or may not have been committed.
         result: What this attempt came to; given as the answer once its commit is durable.
     """
@@ -69,6 +70,7 @@ class Request:
     deadline: float
     submitted: float
     suspect: bool = False
+    transactions: set[TransactionId] = field(default_factory=set)
     doubtful_event_ids: set[str] = field(default_factory=set)
     result: Outcome | AccountView | Exception | None = None
 

@@ -3,42 +3,61 @@
 An account's stream may begin with any event: a payment can arrive, and wait, before the
 account is opened. So an account exists, at version 0, before its first event.
 
-Its state is bounded by what is open or waiting, never by how long its history is. That a
-business key was used before is known from the stream (`event_key`), not from here.
+Its state is bounded by what is open or waiting and by the last 30 days, never by how long its
+history is. That a business key was used before is known from the stream (`event_key`), not from
+here; a transaction without a hold is folded again from its events when more of it comes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from eventsourcing.domain import BaseAggregate
 
+from txplatform.domain.activity import Activity
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.domain.money import Balance
+from txplatform.domain.rulesets import DEFAULT_RULESET, NO_CONTROLS, Controls, RuleSet
+from txplatform.domain.status import AccountStatus, stricter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from txplatform.domain.events import AccountEvent, WaitingMessage
+    from txplatform.domain.ids import TransactionId
 
 E = TypeVar("E", bound="AccountEvent")
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a decision needs from outside the domain: the time, new identifiers, the trace.
+    """What a decision needs from outside the account: time, new identifiers, trace, rules.
 
     Attributes:
         now: When it is decided, UTC.
         new_event_id: Gives an identifier that was never given before.
         traceparent: W3C Trace Context of the request or message that causes the events.
+        ruleset: In force at that time.
     """
 
     now: datetime
     new_event_id: Callable[[], str]
     traceparent: str
+    ruleset: RuleSet = DEFAULT_RULESET
+
+
+class Hold(NamedTuple):
+    """What is reserved for a transaction.
+
+    Attributes:
+        amount: Minor units, above 0.
+        expires_at: When it ends by itself, UTC; None for never.
+    """
+
+    amount: int
+    expires_at: datetime | None
 
 
 class Account(BaseAggregate[str]):
@@ -50,7 +69,13 @@ class Account(BaseAggregate[str]):
         credit_limit: Minor units.
         limit_version: The version of the limit in force; 0 is the one it was opened with.
         posted: What is owed, minor units.
-        pending: What approved authorizations hold, minor units.
+        pending: The sum of all holds, minor units.
+        holds: Of the transactions that have one.
+        operator_status: As an operator set it.
+        team_status: As the accounts team has it.
+        status_version: The version of the latter; 0 before the first.
+        activity: The purchases approved lately, which velocity rules look at.
+        controls: The account's own rules.
         waiting: Messages that came before what they need, by business key.
     """
 
@@ -62,6 +87,12 @@ class Account(BaseAggregate[str]):
         self.limit_version = 0
         self.posted = 0
         self.pending = 0
+        self.holds: dict[TransactionId, Hold] = {}
+        self.operator_status = AccountStatus.ACTIVE
+        self.team_status = AccountStatus.ACTIVE
+        self.status_version = 0
+        self.activity = Activity()
+        self.controls: Controls = NO_CONTROLS
         self.waiting: dict[str, WaitingMessage] = {}
 
     @classmethod
@@ -77,6 +108,11 @@ class Account(BaseAggregate[str]):
         return self.currency is not None
 
     @property
+    def status(self) -> AccountStatus:
+        """The stricter of the operator's and the accounts team's."""
+        return stricter(self.operator_status, self.team_status)
+
+    @property
     def available(self) -> int:
         """Credit that can still be spent, minor units; negative when over the limit."""
         return self.credit_limit - self.posted - self.pending
@@ -84,7 +120,34 @@ class Account(BaseAggregate[str]):
     @property
     def balance(self) -> Balance:
         """The money at this version."""
-        return Balance(self.credit_limit, self.posted, self.pending, self.available)
+        return self.balance_after()
+
+    def balance_after(self, *, posted: int = 0, pending: int = 0) -> Balance:
+        """The money once these are added, minor units."""
+        posted, pending = self.posted + posted, self.pending + pending
+        return Balance(self.credit_limit, posted, pending, self.credit_limit - posted - pending)
+
+    def hold(self, transaction_id: TransactionId, amount: int, expires_at: datetime | None) -> None:
+        """Reserve an amount for a transaction; 0 reserves nothing."""
+        if amount:
+            self.holds[transaction_id] = Hold(amount, expires_at)
+            self.pending += amount
+
+    def raise_hold(self, transaction_id: TransactionId, amount: int) -> None:
+        """Reserve that much more for a transaction that has a hold."""
+        held = self.holds[transaction_id]
+        self.holds[transaction_id] = held._replace(amount=held.amount + amount)
+        self.pending += amount
+
+    def release(self, transaction_id: TransactionId, amount: int) -> None:
+        """Reserve that much less; what has nothing left to reserve is forgotten."""
+        if amount:
+            held = self.holds[transaction_id]
+            self.pending -= amount
+            if held.amount > amount:
+                self.holds[transaction_id] = held._replace(amount=held.amount - amount)
+            else:
+                del self.holds[transaction_id]
 
     def record(self, event_class: type[E], stamp: Stamp, **facts: Any) -> E:
         """Append an event to this account and let it change the state."""

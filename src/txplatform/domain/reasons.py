@@ -19,6 +19,7 @@ class ReasonCode(StrEnum):
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_FROZEN = "account_frozen"
     CURRENCY_MISMATCH = "currency_mismatch"
+    NO_OPEN_HOLD = "no_open_hold"
     INSUFFICIENT_CREDIT = "insufficient_credit"
     COUNTRY_NOT_ALLOWED = "country_not_allowed"
     MERCHANT_CATEGORY_NOT_ALLOWED = "merchant_category_not_allowed"
@@ -33,6 +34,7 @@ RESPONSE_CODES = {
     ReasonCode.ACCOUNT_CLOSED: "62",
     ReasonCode.ACCOUNT_FROZEN: "62",
     ReasonCode.CURRENCY_MISMATCH: "12",
+    ReasonCode.NO_OPEN_HOLD: "12",
     ReasonCode.INSUFFICIENT_CREDIT: "51",
     ReasonCode.COUNTRY_NOT_ALLOWED: "57",
     ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED: "57",

@@ -9,3 +9,13 @@ class AccountStatus(StrEnum):
     ACTIVE = "active"
     FROZEN = "frozen"
     CLOSED = "closed"
+
+
+_STRICTNESS = (AccountStatus.ACTIVE, AccountStatus.FROZEN, AccountStatus.CLOSED)
+
+
+def stricter(one: AccountStatus, other: AccountStatus) -> AccountStatus:
+    """The one that allows less."""
+    if one is other:
+        return one
+    return max(one, other, key=_STRICTNESS.index)

@@ -29,9 +29,10 @@ class UnknownEventError(TxPlatformError):
 
 @dataclass(frozen=True)
 class StoredAccountEvent(StoredEvent):
-    """A stored event with its business key."""
+    """A stored event with the names it is found by."""
 
     event_key: str = ""
+    transaction_id: str | None = None
 
 
 class JsonTranscoder(Transcoder):
@@ -65,6 +66,7 @@ class EventMapper(Mapper[str]):
             topic=event.TOPIC,
             state=encode_event(event),
             event_key=event.key,
+            transaction_id=event.transaction_id,
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[str]:

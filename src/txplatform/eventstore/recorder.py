@@ -119,6 +119,7 @@ class AccountRecorder(StreamReader, PostgresApplicationRecorder):
                     [event.event_key for event in events],
                     [event.topic for event in events],
                     [event.state for event in events],
+                    [event.transaction_id for event in events],
                 ),
             ).fetchone()
             if row is None or row["append_events"]:

@@ -7,23 +7,23 @@ not looked at; the account is folded from its events and snapshotted anew.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from datetime import datetime
+from typing import Any, ClassVar, Self, get_args
 
 import orjson
 from eventsourcing.domain import CanSnapshotAggregate
 
-from txplatform.domain.account import Account
-from txplatform.domain.events import business_key
-from txplatform.domain.facts import LimitChange, Payment, PaymentReturn
+from txplatform.domain.account import Account, Hold
+from txplatform.domain.activity import Activity
+from txplatform.domain.events import WaitingMessage, business_key
 from txplatform.domain.ids import account_of
+from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.revival import reviver_for
 
-SNAPSHOT_TOPIC = "account@2"
+SNAPSHOT_TOPIC = "account@3"
 """Raise the number whenever `AccountSnapshot.take` stores something else than before."""
 
-_WAITING_KINDS: dict[str, type[Payment | PaymentReturn | LimitChange]] = {
-    cls.__name__: cls for cls in (Payment, PaymentReturn, LimitChange)
-}
+_WAITING_KINDS: dict[str, type] = {cls.__name__: cls for cls in get_args(WaitingMessage)}
 
 
 _NUMBERS: dict[str, int | str | None] = {
@@ -32,8 +32,10 @@ _NUMBERS: dict[str, int | str | None] = {
     "limit_version": 0,
     "posted": 0,
     "pending": 0,
+    "status_version": 0,
 }
 """The plain values of an account, each with what it is before the first event."""
+_STATUSES = ("operator_status", "team_status")
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,14 @@ def account_state(account: Account) -> dict[str, Any]:
         value = getattr(account, name)
         if value != before:
             state[name] = value
+    for name in _STATUSES:
+        status = getattr(account, name)
+        if status is not AccountStatus.ACTIVE:
+            state[name] = status
+    if account.holds:
+        state["holds"] = {name: tuple(hold) for name, hold in account.holds.items()}
+    if activity := account.activity.state():
+        state["activity"] = activity
     if account.waiting:
         state["waiting"] = [
             {"kind": type(message).__name__, "message": message}
@@ -91,6 +101,14 @@ def restore_account(stream: str, version: int, state: dict[str, Any]) -> Account
     account.version = version
     for name in _NUMBERS.keys() & state.keys():
         setattr(account, name, state[name])
+    for name in _STATUSES:
+        if name in state:
+            setattr(account, name, AccountStatus(state[name]))
+    for transaction_id, (amount, expires_at) in state.get("holds", {}).items():
+        ends = None if expires_at is None else datetime.fromisoformat(expires_at)
+        account.holds[transaction_id] = Hold(amount, ends)
+    if "activity" in state:
+        account.activity = Activity.from_state(state["activity"])
     for waiting in state.get("waiting", ()):
         kind: type = _WAITING_KINDS[waiting["kind"]]
         revive = reviver_for(kind)

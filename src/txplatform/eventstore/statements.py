@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from txplatform.eventstore.mapper import decode_event, encode_event
+from txplatform.eventstore.mapper import encode_event
 from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from txplatform.domain.events import AccountEvent
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LOCK_LOG = "SELECT pg_advisory_xact_lock(1954049127)"
 """Takes the log's lock ("txlg") ahead of `APPEND`, for who has to read and append under it."""
 
-APPEND = "SELECT append_events(%b, %b::bigint[], %b, %b, %b)"
+APPEND = "SELECT append_events(%b, %b::bigint[], %b, %b, %b, %b::text[])"
 """Gives the streams that were left out; the others are appended."""
 
 READ_STREAMS = f"""
@@ -70,6 +70,19 @@ CROSS JOIN LATERAL (
 """
 """The events that hold these business keys."""
 
+READ_TRANSACTIONS = """
+SELECT e.originator_id, e.originator_version, e.topic, e.state
+FROM unnest(%b::text[], %b::text[]) AS wanted (originator_id, transaction_id)
+CROSS JOIN LATERAL (
+    SELECT originator_id, originator_version, topic, state
+    FROM events
+    WHERE originator_id = wanted.originator_id AND transaction_id = wanted.transaction_id
+    ORDER BY originator_version
+    OFFSET 0
+) e
+"""
+"""What is recorded of these transactions beside their authorizations, which have keys."""
+
 INSERT_SNAPSHOTS = """
 INSERT INTO snapshots (originator_id, originator_version, topic, state)
 SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bytea[])
@@ -115,22 +128,20 @@ class LoggedEvent:
 def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:
     """The arrays that `APPEND` takes."""
     rows = [
-        (event.originator_id, event.originator_version, event.key, event.TOPIC, encode_event(event))
+        (
+            event.originator_id,
+            event.originator_version,
+            event.key,
+            event.TOPIC,
+            encode_event(event),
+            event.transaction_id,
+        )
         for event in events
     ]
     return tuple(map(list, zip(*rows, strict=True)))
 
 
-def key_parameters(keys: Mapping[str, Iterable[str]]) -> tuple[list[str], list[str]]:
-    """The arrays that `READ_KEYS` takes, from business keys by stream."""
-    pairs = [(stream, key) for stream, stream_keys in keys.items() for key in stream_keys]
-    return [stream for stream, _ in pairs], [key for _, key in pairs]
-
-
-def events_by_key(rows: Sequence[StoredRow]) -> dict[str, dict[str, AccountEvent]]:
-    """What `READ_KEYS` found: events by stream and business key."""
-    found: dict[str, dict[str, AccountEvent]] = {}
-    for row in rows:
-        event = decode_event(*row)
-        found.setdefault(event.originator_id, {})[event.key] = event
-    return found
+def name_parameters(names: Mapping[str, Iterable[str]]) -> tuple[list[str], list[str]]:
+    """The arrays that `READ_KEYS` and `READ_TRANSACTIONS` take, from names by stream."""
+    pairs = [(stream, name) for stream, of_stream in names.items() for name in of_stream]
+    return [stream for stream, _ in pairs], [name for _, name in pairs]

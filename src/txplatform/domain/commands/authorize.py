@@ -5,27 +5,29 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
+    TransactionStarted,
     authorization_key,
+    late_authorization_key,
 )
-from txplatform.domain.money import Balance
-from txplatform.domain.rules import RULESET, refusals
+from txplatform.domain.rules import Case, judge
+from txplatform.domain.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.events import AccountEvent
+    from txplatform.domain.commands.stored import Stored
     from txplatform.domain.ids import AccountId
     from txplatform.domain.purchase import Purchase
 
 _CODE_LENGTH = 6
 """ISO 8583:1987 field 38."""
+_NOT_BEGUN = Transaction()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,52 +42,67 @@ class Authorize:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        return (authorization_key(self.purchase.transaction_id),)
+        transaction_id = self.purchase.transaction_id
+        return (authorization_key(transaction_id), late_authorization_key(transaction_id))
 
-    def decide(self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
         """Approve or decline; the same purchase again gets the first decision.
+
+        Where a clearing or reversal of it came first, only what is left of it is held, and the
+        funds check gives back what is posted of it (contracts.md).
 
         Raises:
             CommandRejectedError: The transaction id was used for another purchase.
         """
-        match stored.get(authorization_key(self.purchase.transaction_id)):
-            case AuthorizationApproved() | AuthorizationDeclined() as first:
-                if first.purchase == self.purchase:
-                    return Outcome(Status.DUPLICATE, first)
-                raise CommandRejectedError(
-                    "transaction_id_reused",
-                    f"Transaction {self.purchase.transaction_id} was decided before "
-                    "with other contents.",
-                    "Use a new transaction_id for a new purchase, or repeat the first one exactly.",
-                )
-        reasons = refusals(account, self.purchase)
-        if reasons:
+        purchase = self.purchase
+        transaction, late = _NOT_BEGUN, False
+        for key in self.keys if stored else ():
+            match stored.get(key):
+                case AuthorizationApproved() | AuthorizationDeclined() as first:
+                    if first.purchase == purchase:
+                        return Outcome(Status.DUPLICATE, first)
+                    raise CommandRejectedError(
+                        "transaction_id_reused",
+                        f"Transaction {purchase.transaction_id} was decided before "
+                        "with other contents.",
+                        "Use a new transaction_id for a new purchase, "
+                        "or repeat the first one exactly.",
+                    )
+                case TransactionStarted():
+                    transaction, late = stored.transaction(purchase.transaction_id), True
+        given_back = max(0, transaction.posted)
+        judgement = judge(stamp.ruleset, Case(account, purchase, stamp.now, given_back))
+        if judgement.reasons:
             return Outcome(
                 Status.APPLIED,
                 account.record(
                     AuthorizationDeclined,
                     stamp,
-                    purchase=self.purchase,
-                    reasons=reasons,
+                    purchase=purchase,
+                    reasons=judgement.reasons,
                     balance=account.balance if account.opened else None,
-                    ruleset=RULESET,
+                    ruleset=stamp.ruleset.id,
+                    observed=judgement.observed,
+                    given_back=given_back,
+                    late=late,
                 ),
             )
-        pending = account.pending + self.purchase.amount
+        hold = transaction.hold_of(purchase.amount) if late else purchase.amount
+        days = stamp.ruleset.hold_days_of(purchase.merchant.category_code)
         return Outcome(
             Status.APPLIED,
             account.record(
                 AuthorizationApproved,
                 stamp,
-                purchase=self.purchase,
-                authorization_code=_authorization_code(account, self.purchase),
-                balance=Balance(
-                    account.credit_limit,
-                    account.posted,
-                    pending,
-                    account.credit_limit - account.posted - pending,
-                ),
-                ruleset=RULESET,
+                purchase=purchase,
+                authorization_code=_authorization_code(account, purchase),
+                balance=account.balance_after(pending=hold),
+                ruleset=stamp.ruleset.id,
+                observed=judgement.observed,
+                hold=hold if late else None,
+                expires_at=stamp.now + timedelta(days=days) if hold else None,
+                given_back=given_back,
+                late=late,
             ),
         )
 

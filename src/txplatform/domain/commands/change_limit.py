@@ -14,10 +14,8 @@ from txplatform.domain.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.events import AccountEvent
+    from txplatform.domain.commands.stored import Stored
     from txplatform.domain.facts import LimitChange
     from txplatform.domain.ids import AccountId
 
@@ -37,7 +35,7 @@ class ChangeLimit:
         key = limit_change_key(self.change)
         return (key, f"waiting:{key}")
 
-    def decide(self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
         """Apply it, note it as stale, or let it wait for the account.
 
         Raises:

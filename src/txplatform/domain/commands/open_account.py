@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from txplatform.domain.commands.change_limit import apply_limit_change
+from txplatform.domain.commands.clear_purchase import apply_clearing
+from txplatform.domain.commands.correct_clearing import apply_correction
 from txplatform.domain.commands.outcome import (
     CommandRejectedError,
     Outcome,
@@ -13,19 +15,19 @@ from txplatform.domain.commands.outcome import (
     conflicting_copy,
 )
 from txplatform.domain.commands.receive_payment import apply_payment
+from txplatform.domain.commands.refund_purchase import apply_refund
 from txplatform.domain.events import (
     AccountOpened,
     WaitingMessageRejected,
     business_key,
     opening_key,
 )
-from txplatform.domain.facts import LimitChange, Payment
+from txplatform.domain.facts import Clearing, Correction, LimitChange, Payment, Refund
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.events import AccountEvent
+    from txplatform.domain.commands.stored import Stored
+    from txplatform.domain.events import WaitingMessage
     from txplatform.domain.facts import Opening
     from txplatform.domain.ids import AccountId
 
@@ -44,8 +46,8 @@ class OpenAccount:
     def keys(self) -> tuple[str, ...]:
         return (opening_key(),)
 
-    def decide(self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp) -> Outcome:
-        """Open it; payments and limit changes that waited are applied right after, in order.
+    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+        """Open it; what waited for that is applied right after, in order.
 
         Raises:
             CommandRejectedError: It was opened before with another currency, limit or time.
@@ -55,25 +57,36 @@ class OpenAccount:
                 if _says_the_same(first.opening, self.opening):
                     return Outcome(Status.DUPLICATE, first)
                 raise conflicting_copy(f"The opening of account {self.account_id}")
+        # Before anything is recorded: what is missing is fetched, and all is decided again.
+        for message in account.waiting.values():
+            if isinstance(message, Clearing | Refund) and message.transaction_id is not None:
+                stored.transaction(message.transaction_id)
         opened = account.record(AccountOpened, stamp, opening=self.opening)
         waiting = list(account.waiting.values())
         limit_changes = [message for message in waiting if isinstance(message, LimitChange)]
-        payments = [message for message in waiting if isinstance(message, Payment)]
         for change in sorted(limit_changes, key=lambda change: change.limit_version):
-            _settle(account, stamp, change)
-        for payment in payments:
-            _settle(account, stamp, payment)
+            _settle(account, stored, stamp, change)
+        for message in waiting:
+            if not isinstance(message, LimitChange):
+                _settle(account, stored, stamp, message)
         return Outcome(Status.APPLIED, opened)
 
 
-def _settle(account: Account, stamp: Stamp, message: LimitChange | Payment) -> None:
+def _settle(account: Account, stored: Stored, stamp: Stamp, message: WaitingMessage) -> None:
     """Apply a message that waited, or record why it never can be."""
+    before = len(account.pending_events)
     try:
         match message:
             case LimitChange():
                 apply_limit_change(account, message, stamp)
             case Payment():
                 apply_payment(account, message, stamp)
+            case Clearing():
+                apply_clearing(account, message, stored, stamp)
+            case Refund():
+                apply_refund(account, message, stored, stamp)
+            case Correction():
+                apply_correction(account, message, stored, stamp)
     except CommandRejectedError as error:
         account.record(
             WaitingMessageRejected,
@@ -82,6 +95,9 @@ def _settle(account: Account, stamp: Stamp, message: LimitChange | Payment) -> N
             reason=error.reason,
             detail=error.detail,
         )
+    # What waits later may be about the same transaction, or correct this one.
+    for event in account.pending_events[before:]:
+        stored[event.key] = event  # type: ignore[attr-defined,assignment]  # ours are keyed
 
 
 def _says_the_same(first: Opening, second: Opening) -> bool:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from txplatform.errors import TxPlatformError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from txplatform.domain.account import Account, Stamp
+    from txplatform.domain.commands.stored import Stored
     from txplatform.domain.events import AccountEvent
     from txplatform.domain.ids import AccountId
 
@@ -61,7 +60,7 @@ class Command(Protocol):
     def keys(self) -> tuple[str, ...]:
         """Business keys whose stored events `decide` has to see."""
 
-    def decide(self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
         """Record on the account what follows from this command.
 
         Args:

@@ -24,10 +24,8 @@ from txplatform.domain.facts import PaymentReturn
 from txplatform.domain.money import MAX_BALANCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.events import AccountEvent
+    from txplatform.domain.commands.stored import Stored
     from txplatform.domain.facts import Payment
     from txplatform.domain.ids import AccountId
 
@@ -47,7 +45,7 @@ class ReceivePayment:
         key = payment_key(self.payment.payment_id)
         return (key, f"waiting:{key}")
 
-    def decide(self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
         """Apply it, or let it wait for the account.
 
         Raises:

@@ -20,10 +20,8 @@ from txplatform.domain.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.events import AccountEvent
+    from txplatform.domain.commands.stored import Stored
     from txplatform.domain.facts import PaymentReturn
     from txplatform.domain.ids import AccountId
 
@@ -44,7 +42,7 @@ class ReturnPayment:
         key = payment_return_key(payment_id)
         return (key, f"waiting:{key}", payment_key(payment_id))
 
-    def decide(self, account: Account, stored: Mapping[str, AccountEvent], stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
         """Apply it, or let it wait for its payment.
 
         Raises:

@@ -8,13 +8,12 @@ names every reason.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from txplatform.domain.rules.account_opened import AccountOpened
 from txplatform.domain.rules.account_status import UsableAccount
 from txplatform.domain.rules.amount_limit import AmountLimit
-from txplatform.domain.rules.case import AccountView, Case
+from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.cash_like import CashLike
 from txplatform.domain.rules.category_allow import CategoryAllow
 from txplatform.domain.rules.category_deny import CategoryDeny
@@ -23,15 +22,12 @@ from txplatform.domain.rules.country_deny import CountryDeny
 from txplatform.domain.rules.credit_limit import CreditLimit
 from txplatform.domain.rules.merchant_deny import MerchantDeny
 from txplatform.domain.rules.new_country import NewCountry
-from txplatform.domain.rules.rule import ConfigurableRule, Judgement, Rule, ask, checks_of
+from txplatform.domain.rules.rule import ConfigurableRule, Judgement, Rule, ask
 from txplatform.domain.rules.same_currency import SameCurrency
 from txplatform.domain.rules.velocity_amount import VelocityAmount
 from txplatform.domain.rules.velocity_count import VelocityCount
 
 if TYPE_CHECKING:
-    from txplatform.domain.account import Account
-    from txplatform.domain.purchase import Purchase
-    from txplatform.domain.reasons import Reason
     from txplatform.domain.rulesets import RuleSet
 
 __all__ = ["ALWAYS", "CONFIGURABLE", "Case", "ConfigurableRule", "Judgement", "Rule", "judge"]
@@ -59,15 +55,3 @@ def judge(ruleset: RuleSet, case: Case) -> Judgement:
     controls = case.account.controls
     checks = ruleset.checks
     return ask(checks + controls.checks if controls.checks else checks, case)
-
-
-RULESET = "default@1"
-"""What decides while `Authorize` is not given a rule set."""
-
-_MONEY_RULES = checks_of((AccountOpened(), SameCurrency(), CreditLimit()))
-_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def refusals(account: Account, purchase: Purchase) -> tuple[Reason, ...]:
-    """Every refusal by the rules about money, most important first; empty when approved."""
-    return ask(_MONEY_RULES, Case(cast("AccountView", account), purchase, _NO_TIME)).reasons

@@ -1,0 +1,67 @@
+"""The groups of rows, whole and short: what `--only` names."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks import (
+    accounts,
+    consuming,
+    decisions,
+    history,
+    log,
+    machine,
+    processes,
+    publishing,
+    reads,
+)
+from benchmarks.rows import Row
+from benchmarks.stand import Effort
+
+CONSUMERS, PUBLISHER = "consumers", "publisher"
+Groups = Mapping[str, Callable[[], list[Row]]]
+
+_SHORT = Effort(seconds=1.0, rounds=3)
+_SHORT_KAFKA_S = 1.0
+
+
+def all_groups(effort: Effort) -> Groups:
+    """Everything."""
+    return {
+        machine.GROUP: lambda: machine.measure(effort),
+        decisions.GROUP: lambda: decisions.measure(effort),
+        accounts.GROUP: lambda: accounts.measure(effort),
+        history.GROUP: lambda: history.measure(effort),
+        processes.GROUP: lambda: processes.measure(effort),
+        reads.GROUP: lambda: reads.measure(effort),
+        CONSUMERS: _in_folder(consuming.measure, effort.seconds),
+        PUBLISHER: _in_folder(publishing.measure, effort.seconds),
+        log.GROUP: lambda: log.measure(effort),
+    }
+
+
+def short_groups() -> Groups:
+    """What a broken batch, cache, lane, consumer, publisher or replay would show in."""
+    return {
+        decisions.GROUP: lambda: decisions.measure(_SHORT, connections=(32, 128)),
+        accounts.GROUP: lambda: accounts.measure(_SHORT, accounts=(1, 1_000)),
+        processes.GROUP: lambda: processes.measure(_SHORT),
+        CONSUMERS: _in_folder(consuming.measure, _SHORT_KAFKA_S),
+        PUBLISHER: _in_folder(publishing.measure, _SHORT_KAFKA_S),
+        log.GROUP: lambda: log.measure(_SHORT, accounts=100, whole=False),
+    }
+
+
+def _in_folder(
+    measure: Callable[[Path, float], list[Row]], seconds: float
+) -> Callable[[], list[Row]]:
+    """With a folder that the PostgreSQL of the group may read."""
+
+    def run() -> list[Row]:
+        with tempfile.TemporaryDirectory(prefix="txplatform-bench-") as folder:
+            Path(folder).chmod(0o755)
+            return measure(Path(folder), seconds)
+
+    return run

@@ -1,0 +1,54 @@
+"""End a hold that nothing cleared in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
+from txplatform.domain.events import HoldExpired, hold_expiry_key
+
+if TYPE_CHECKING:
+    from txplatform.domain.account import Account, Stamp
+    from txplatform.domain.commands.stored import Stored
+    from txplatform.domain.ids import AccountId, TransactionId
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireHold:
+    """End the hold of this transaction if its time has come; at most once."""
+
+    account_id: AccountId
+    transaction_id: TransactionId
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (hold_expiry_key(self.transaction_id),)
+
+    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:  # noqa: ARG002  # the hold says it all
+        """Release the hold.
+
+        Raises:
+            CommandRejectedError: There is no hold any more, or its time has not come.
+        """
+        held = account.holds.get(self.transaction_id)
+        if held is None:
+            raise CommandRejectedError(
+                "no_open_hold",
+                f"Transaction {self.transaction_id} holds nothing.",
+                "Nothing is to be done: it was cleared, reversed or expired before.",
+            )
+        if held.expires_at is None or stamp.now < held.expires_at:
+            raise CommandRejectedError(
+                "hold_not_due",
+                f"The hold of transaction {self.transaction_id} stands until {held.expires_at}.",
+                "Try again then.",
+            )
+        event = account.record(
+            HoldExpired,
+            stamp,
+            transaction=self.transaction_id,
+            released=held.amount,
+            balance=account.balance_after(pending=-held.amount),
+        )
+        return Outcome(Status.APPLIED, event)

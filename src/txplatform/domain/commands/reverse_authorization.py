@@ -1,0 +1,58 @@
+"""Release a hold, or a part of it: the merchant gave the purchase up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from txplatform.domain.commands.outcome import Outcome, Status, conflicting_copy
+from txplatform.domain.events import AuthorizationReversed, TransactionStarted, reversal_key
+
+if TYPE_CHECKING:
+    from txplatform.domain.account import Account, Stamp
+    from txplatform.domain.commands.stored import Stored
+    from txplatform.domain.facts import Reversal
+    from txplatform.domain.ids import AccountId
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseAuthorization:
+    """Apply this reversal, once for ever; also before its authorization, and without one."""
+
+    reversal: Reversal
+
+    @property
+    def account_id(self) -> AccountId:
+        return self.reversal.account_id
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (reversal_key(self.reversal.reversal_id),)
+
+    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+        """Release what it names of what is held.
+
+        Raises:
+            CommandRejectedError: The reversal id was used with other contents.
+        """
+        reversal = self.reversal
+        match stored.get(reversal_key(reversal.reversal_id)):
+            case AuthorizationReversed() as first:
+                if first.reversal == reversal:
+                    return Outcome(Status.DUPLICATE, first)
+                raise conflicting_copy(f"Reversal {reversal.reversal_id}")
+        released = 0
+        held = account.holds.get(reversal.transaction_id)
+        if held is not None:
+            wholly = reversal.amount is None
+            released = held.amount if wholly else min(held.amount, reversal.amount or 0)
+        elif not stored.transaction(reversal.transaction_id).claimed:
+            account.record(TransactionStarted, stamp, transaction=reversal.transaction_id)
+        event = account.record(
+            AuthorizationReversed,
+            stamp,
+            reversal=reversal,
+            released=released,
+            balance=account.balance_after(pending=-released) if account.opened else None,
+        )
+        return Outcome(Status.APPLIED, event)

@@ -1,0 +1,130 @@
+"""Everything that can happen to an account: what is remembered, and what it changes.
+
+These are stored for ever. A class may gain a field with a default; it never loses or
+renames one, and its `TOPIC` (the name it is stored under) never changes.
+"""
+
+from __future__ import annotations
+
+from txplatform.domain.events.accounts import (
+    AccountOpened,
+    AccountStatusChanged,
+    AccountStatusSuperseded,
+    CreditLimitChanged,
+    CreditLimitChangeSuperseded,
+    OperatorStatusSet,
+)
+from txplatform.domain.events.authorizations import (
+    AuthorizationApproved,
+    AuthorizationDeclined,
+    AuthorizationIncremented,
+    AuthorizationReversed,
+    HoldExpired,
+    IncrementDeclined,
+    TransactionStarted,
+)
+from txplatform.domain.events.clearings import ClearingCorrected, PurchaseCleared, PurchaseRefunded
+from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.keys import (
+    authorization_key,
+    business_key,
+    clearing_key,
+    hold_expiry_key,
+    increment_key,
+    late_authorization_key,
+    limit_change_key,
+    opening_key,
+    operator_status_key,
+    payment_key,
+    payment_return_key,
+    refund_key,
+    reversal_key,
+    status_change_key,
+)
+from txplatform.domain.events.payments import PaymentReceived, PaymentReturned
+from txplatform.domain.events.waiting import (
+    ClearingWaiting,
+    CorrectionWaiting,
+    CreditLimitChangeWaiting,
+    MessageWaiting,
+    PaymentReturnWaiting,
+    PaymentWaiting,
+    RefundWaiting,
+    WaitingMessage,
+    WaitingMessageRejected,
+)
+
+__all__ = [
+    "EVENT_TYPES",
+    "AccountEvent",
+    "AccountOpened",
+    "AccountStatusChanged",
+    "AccountStatusSuperseded",
+    "AuthorizationApproved",
+    "AuthorizationDeclined",
+    "AuthorizationIncremented",
+    "AuthorizationReversed",
+    "ClearingCorrected",
+    "ClearingWaiting",
+    "CorrectionWaiting",
+    "CreditLimitChangeSuperseded",
+    "CreditLimitChangeWaiting",
+    "CreditLimitChanged",
+    "HoldExpired",
+    "IncrementDeclined",
+    "MessageWaiting",
+    "OperatorStatusSet",
+    "PaymentReceived",
+    "PaymentReturnWaiting",
+    "PaymentReturned",
+    "PaymentWaiting",
+    "PurchaseCleared",
+    "PurchaseRefunded",
+    "RefundWaiting",
+    "TransactionStarted",
+    "WaitingMessage",
+    "WaitingMessageRejected",
+    "authorization_key",
+    "business_key",
+    "clearing_key",
+    "hold_expiry_key",
+    "increment_key",
+    "late_authorization_key",
+    "limit_change_key",
+    "opening_key",
+    "operator_status_key",
+    "payment_key",
+    "payment_return_key",
+    "refund_key",
+    "reversal_key",
+    "status_change_key",
+]
+
+EVENT_TYPES: tuple[type[AccountEvent], ...] = (
+    AccountOpened,
+    CreditLimitChanged,
+    CreditLimitChangeSuperseded,
+    AccountStatusChanged,
+    AccountStatusSuperseded,
+    OperatorStatusSet,
+    AuthorizationApproved,
+    AuthorizationDeclined,
+    TransactionStarted,
+    AuthorizationIncremented,
+    IncrementDeclined,
+    AuthorizationReversed,
+    HoldExpired,
+    PurchaseCleared,
+    ClearingCorrected,
+    PurchaseRefunded,
+    PaymentReceived,
+    PaymentReturned,
+    PaymentWaiting,
+    PaymentReturnWaiting,
+    CreditLimitChangeWaiting,
+    ClearingWaiting,
+    CorrectionWaiting,
+    RefundWaiting,
+    WaitingMessageRejected,
+)
+"""Every kind of event that a stream may hold."""

@@ -1,0 +1,222 @@
+"""Decisions on purchases, and what becomes of their holds before they clear."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from txplatform.domain.account import Account
+from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.keys import (
+    authorization_key,
+    hold_expiry_key,
+    increment_key,
+    late_authorization_key,
+    reversal_key,
+)
+from txplatform.domain.facts import Increment, Reversal
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.money import Balance
+from txplatform.domain.purchase import Purchase
+from txplatform.domain.reasons import APPROVED_RESPONSE_CODE, Reason
+
+
+class AuthorizationApproved(AccountEvent):
+    """A purchase was approved; what of it is not posted yet is held.
+
+    Attributes:
+        authorization_code: Six characters, for the merchant's receipt.
+        balance: The money after it.
+        ruleset: The rules it passed.
+        observed: What each rule measured, in the rules' order.
+        hold: What is held, minor units; None where it is the purchase's amount.
+        expires_at: When the hold ends by itself, by the rule set in force; None for never.
+        given_back: What of it was posted before it came, which its funds check gave back.
+        late: Whether a clearing or reversal of it came first.
+    """
+
+    TOPIC: ClassVar[str] = "authorization-approved"
+    purchase: Purchase
+    authorization_code: str
+    balance: Balance
+    ruleset: str
+    observed: tuple[int | str | None, ...] = ()
+    hold: int | None = None
+    expires_at: datetime | None = None
+    given_back: int = 0
+    late: bool = False
+
+    @property
+    def key(self) -> str:
+        return _decision_key(self.purchase, late=self.late)
+
+    @property
+    def response_code(self) -> str:
+        """ISO 8583:1987 field 39."""
+        return APPROVED_RESPONSE_CODE
+
+    @property
+    def held(self) -> int:
+        """What is held, minor units."""
+        return self.purchase.amount if self.hold is None else self.hold
+
+    def apply(self, account: Account) -> None:
+        account.hold(self.purchase.transaction_id, self.held, self.expires_at)
+        account.activity.add(self.timestamp, self.purchase)
+
+
+class AuthorizationDeclined(AccountEvent):
+    """A purchase was declined; nothing is held.
+
+    Attributes:
+        reasons: Every rule's refusal, most important first.
+        balance: The money at the decision; None where there was no account.
+        ruleset: The rules it was held against.
+        observed: What each rule measured, in the rules' order.
+        given_back: What of it was posted before it came, which its funds check gave back.
+        late: Whether a clearing or reversal of it came first.
+    """
+
+    TOPIC: ClassVar[str] = "authorization-declined"
+    purchase: Purchase
+    reasons: tuple[Reason, ...]
+    balance: Balance | None
+    ruleset: str
+    observed: tuple[int | str | None, ...] = ()
+    given_back: int = 0
+    late: bool = False
+
+    @property
+    def key(self) -> str:
+        return _decision_key(self.purchase, late=self.late)
+
+    @property
+    def response_code(self) -> str:
+        """ISO 8583:1987 field 39 of the most important reason."""
+        return self.reasons[0].response_code
+
+
+class TransactionStarted(AccountEvent):
+    """A transaction was named before it was authorized: by a clearing or a reversal.
+
+    It holds the authorization's key, so that one that comes later is not waved through.
+    """
+
+    TOPIC: ClassVar[str] = "transaction-started"
+    transaction: TransactionId
+
+    @property
+    def key(self) -> str:
+        return authorization_key(self.transaction)
+
+
+class AuthorizationIncremented(AccountEvent):
+    """A hold was raised.
+
+    Attributes:
+        balance: The money after it.
+    """
+
+    TOPIC: ClassVar[str] = "authorization-incremented"
+    increment: Increment
+    balance: Balance
+    ruleset: str
+
+    @property
+    def key(self) -> str:
+        return increment_key(self.increment.increment_id)
+
+    @property
+    def transaction_id(self) -> TransactionId:
+        return self.increment.transaction_id
+
+    @property
+    def response_code(self) -> str:
+        """ISO 8583:1987 field 39."""
+        return APPROVED_RESPONSE_CODE
+
+    def apply(self, account: Account) -> None:
+        account.raise_hold(self.increment.transaction_id, self.increment.amount)
+
+
+class IncrementDeclined(AccountEvent):
+    """A hold was not raised; it stays as it is.
+
+    Attributes:
+        reasons: Every refusal, most important first.
+        balance: The money at the decision; None where there was no account.
+    """
+
+    TOPIC: ClassVar[str] = "increment-declined"
+    increment: Increment
+    reasons: tuple[Reason, ...]
+    balance: Balance | None
+    ruleset: str
+
+    @property
+    def key(self) -> str:
+        return increment_key(self.increment.increment_id)
+
+    @property
+    def transaction_id(self) -> TransactionId:
+        return self.increment.transaction_id
+
+    @property
+    def response_code(self) -> str:
+        """ISO 8583:1987 field 39 of the most important reason."""
+        return self.reasons[0].response_code
+
+
+class AuthorizationReversed(AccountEvent):
+    """The merchant gave up a purchase, or a part of it.
+
+    Attributes:
+        released: What it released of the hold, minor units.
+        balance: The money after it; None where there is no account.
+    """
+
+    TOPIC: ClassVar[str] = "authorization-reversed"
+    reversal: Reversal
+    released: int
+    balance: Balance | None
+
+    @property
+    def key(self) -> str:
+        return reversal_key(self.reversal.reversal_id)
+
+    @property
+    def transaction_id(self) -> TransactionId:
+        return self.reversal.transaction_id
+
+    def apply(self, account: Account) -> None:
+        account.release(self.reversal.transaction_id, self.released)
+
+
+class HoldExpired(AccountEvent):
+    """Nothing cleared a hold in time; it was released.
+
+    Attributes:
+        released: What was held, minor units.
+        balance: The money after it.
+    """
+
+    TOPIC: ClassVar[str] = "hold-expired"
+    transaction: TransactionId
+    released: int
+    balance: Balance
+
+    @property
+    def key(self) -> str:
+        return hold_expiry_key(self.transaction)
+
+    @property
+    def transaction_id(self) -> TransactionId:
+        return self.transaction
+
+    def apply(self, account: Account) -> None:
+        account.release(self.transaction, self.released)
+
+
+def _decision_key(purchase: Purchase, *, late: bool) -> str:
+    named = late_authorization_key if late else authorization_key
+    return named(purchase.transaction_id)

@@ -1,0 +1,94 @@
+"""What the network settles: it is posted as it comes, and what is unusual is flagged."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from txplatform.domain.account import Account
+from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.keys import clearing_key, refund_key
+from txplatform.domain.facts import Clearing, Correction, Direction, Refund
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.money import Balance
+from txplatform.domain.transaction_flags import Flag
+
+
+class PurchaseCleared(AccountEvent):
+    """A purchase was posted, or a part of it.
+
+    Attributes:
+        released: What it released of the hold, minor units; more than was cleared where it is
+            final and less than the hold.
+        balance: The money after it.
+    """
+
+    TOPIC: ClassVar[str] = "purchase-cleared"
+    clearing: Clearing
+    released: int
+    flags: tuple[Flag, ...]
+    balance: Balance
+
+    @property
+    def key(self) -> str:
+        return clearing_key(self.clearing.clearing_id)
+
+    @property
+    def transaction_id(self) -> TransactionId | None:
+        return self.clearing.transaction_id
+
+    def apply(self, account: Account) -> None:
+        account.posted += self.clearing.amount
+        if self.clearing.transaction_id is not None:
+            account.release(self.clearing.transaction_id, self.released)
+        account.waiting.pop(self.key, None)
+
+
+class ClearingCorrected(AccountEvent):
+    """The network took a clearing or a refund back.
+
+    Attributes:
+        balance: The money after it.
+    """
+
+    TOPIC: ClassVar[str] = "clearing-corrected"
+    correction: Correction
+    flags: tuple[Flag, ...]
+    balance: Balance
+
+    @property
+    def key(self) -> str:
+        return clearing_key(self.correction.clearing_id)
+
+    @property
+    def transaction_id(self) -> TransactionId | None:
+        return self.correction.transaction_id
+
+    def apply(self, account: Account) -> None:
+        amount = self.correction.amount
+        account.posted += amount if self.correction.direction is Direction.DEBIT else -amount
+        account.waiting.pop(self.key, None)
+
+
+class PurchaseRefunded(AccountEvent):
+    """The merchant gave money back.
+
+    Attributes:
+        balance: The money after it.
+    """
+
+    TOPIC: ClassVar[str] = "purchase-refunded"
+    refund: Refund
+    flags: tuple[Flag, ...]
+    balance: Balance
+
+    @property
+    def key(self) -> str:
+        return refund_key(self.refund.refund_id)
+
+    @property
+    def transaction_id(self) -> TransactionId | None:
+        return self.refund.transaction_id
+
+    def apply(self, account: Account) -> None:
+        account.posted -= self.refund.amount
+        account.waiting.pop(self.key, None)

@@ -1,0 +1,60 @@
+"""What every event of an account has."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from eventsourcing.domain import CanMutateAggregate, MetaDomainEvent
+
+from txplatform.domain.account import Account
+from txplatform.domain.ids import account_of
+
+if TYPE_CHECKING:
+    from eventsourcing.domain import BaseAggregate
+
+    from txplatform.domain.ids import TransactionId
+
+TAccount = TypeVar("TAccount", bound="BaseAggregate[str]")
+
+
+class AccountEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
+    """One thing that happened to one account.
+
+    Attributes:
+        originator_id: The account's stream.
+        originator_version: The account's version after this event, from 1 without gaps (I7).
+        timestamp: When it was decided, by the service's clock, UTC.
+        event_id: Unique for ever.
+        traceparent: W3C Trace Context of what caused it.
+    """
+
+    TOPIC: ClassVar[str]
+
+    originator_id: str
+    originator_version: int
+    timestamp: datetime
+    event_id: str
+    traceparent: str
+
+    @property
+    def key(self) -> str:
+        """`<kind>:<business id>`, unique within the account for ever (I3)."""
+        raise NotImplementedError
+
+    @property
+    def transaction_id(self) -> TransactionId | None:
+        """The transaction whose later life this is part of, by which it is found again.
+
+        None for what is found by its key, as a transaction's authorization is.
+        """
+        return None
+
+    def mutate(self, aggregate: TAccount | None) -> TAccount | None:
+        """Apply this event; the first one of a stream creates the account."""
+        if aggregate is None:
+            aggregate = Account.unopened(account_of(self.originator_id))  # type: ignore[assignment]
+        return super().mutate(aggregate)
+
+    def apply(self, account: Account) -> None:
+        """Change the account's state."""

@@ -1,0 +1,174 @@
+"""A transaction's whole life, folded from its events: the one state machine of an authorization.
+
+    state         authorize   increment   clear       clear, final  reverse     reverse all  expire
+    unknown       held or     declined    unauthor.   unauthor.     unknown     reversed     -
+                  declined
+    declined      same again  declined    posted      posted        declined    declined     -
+    held          same again  held        held, or    cleared       held, or    reversed     expired
+                                          cleared                   reversed
+    cleared       same again  declined    posted      posted        cleared     cleared      -
+    reversed      held or     declined    posted      posted        reversed    reversed     -
+                  declined*
+    expired       same again  declined    posted      posted        expired     expired      -
+    unauthorized  held or     declined    posted      posted        unauthor.   unauthor.    -
+                  declined*
+
+`posted` leaves the state as it is: a clearing is the network's fact and always posts. `*`: where
+the clearing or reversal came first, a late authorization holds what is left of it, perhaps nothing.
+Refunds never change the state. An account keeps only what is held; the rest is folded from the log.
+
+Whatever the order (contracts.md): posted = clearings - their corrections; hold = 0 once final,
+expired or wholly reversed, else max(0, approved + increments - reversed - cleared).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+from txplatform.domain.events import (
+    AuthorizationApproved,
+    AuthorizationDeclined,
+    AuthorizationIncremented,
+    AuthorizationReversed,
+    ClearingCorrected,
+    HoldExpired,
+    PurchaseCleared,
+    PurchaseRefunded,
+    TransactionStarted,
+)
+from txplatform.domain.facts import Direction
+from txplatform.domain.transaction_flags import Flag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from txplatform.domain.events import AccountEvent
+
+
+class TransactionState(StrEnum):
+    """Where a transaction stands."""
+
+    UNKNOWN = "unknown"
+    DECLINED = "declined"
+    HELD = "held"
+    CLEARED = "cleared"
+    REVERSED = "reversed"
+    EXPIRED = "expired"
+    UNAUTHORIZED = "unauthorized"
+
+
+@dataclass(slots=True)
+class Transaction:
+    """The sums of one transaction, minor units.
+
+    Attributes:
+        claimed: Whether its first event is stored: no other authorization can be taken for it.
+        approved: What was authorized, increments included; 0 unless it was.
+        reversed: What reversals of a part gave up.
+        cleared: What clearings posted.
+        corrected: What of that was taken back.
+        refunded: What refunds that name it gave back.
+    """
+
+    claimed: bool = False
+    authorized: bool = False
+    declined: bool = False
+    approved: int = 0
+    reversed: int = 0
+    cleared: int = 0
+    corrected: int = 0
+    refunded: int = 0
+    final: bool = False
+    expired: bool = False
+    reversed_wholly: bool = False
+
+    @classmethod
+    def fold(cls, events: Iterable[AccountEvent]) -> Self:
+        """The transaction after these events of it, in order of version."""
+        transaction = cls()
+        for event in events:
+            transaction.take(event)
+        return transaction
+
+    @property
+    def posted(self) -> int:
+        """What is owed for it, refunds aside."""
+        return self.cleared - self.corrected
+
+    @property
+    def hold(self) -> int:
+        """What is reserved for it."""
+        return self.hold_of(self.approved)
+
+    def hold_of(self, approved: int) -> int:
+        """What would be reserved if that much were authorized."""
+        if self.final or self.expired or self.reversed_wholly:
+            return 0
+        return max(0, approved - self.reversed - self.cleared)
+
+    @property
+    def state(self) -> TransactionState:
+        """Where it stands; what ended its hold first counts."""
+        for state, holds in (
+            (TransactionState.EXPIRED, self.expired),
+            (TransactionState.DECLINED, self.declined),
+            (TransactionState.HELD, self.hold > 0),
+            (TransactionState.UNAUTHORIZED, self.cleared > 0 and not self.authorized),
+            (TransactionState.CLEARED, self.cleared > 0),
+            (TransactionState.REVERSED, self.reversed_wholly or self.reversed > 0),
+            # An account verification: approved, and nothing was ever to be held.
+            (TransactionState.CLEARED, self.authorized),
+        ):
+            if holds:
+                return state
+        return TransactionState.UNKNOWN
+
+    def clearing_flags(self, amount: int) -> tuple[Flag, ...]:
+        """What is unusual about one more clearing of this amount."""
+        flags = []
+        if self.expired:
+            flags.append(Flag.AFTER_EXPIRY)
+        if self.reversed_wholly:
+            flags.append(Flag.AFTER_REVERSAL)
+        if self.final:
+            flags.append(Flag.AFTER_FINAL)
+        if not self.authorized:
+            flags.append(Flag.NO_AUTHORIZATION)
+        elif not flags and amount > self.hold:
+            flags.append(Flag.OVER_HOLD)
+        return tuple(flags)
+
+    def refund_flags(self, amount: int) -> tuple[Flag, ...]:
+        """What is unusual about one more refund of this amount."""
+        return (Flag.OVER_PURCHASE,) if self.refunded + amount > self.posted else ()
+
+    def take(self, event: AccountEvent) -> None:  # noqa: C901  # one case a kind of event
+        """Add one event of this transaction; what is not about it changes nothing."""
+        match event:
+            case AuthorizationApproved():
+                self.claimed = self.authorized = True
+                self.approved += event.purchase.amount
+            case AuthorizationDeclined():
+                self.claimed = self.declined = True
+            case TransactionStarted():
+                self.claimed = True
+            case AuthorizationIncremented():
+                self.approved += event.increment.amount
+            case AuthorizationReversed():
+                if event.reversal.amount is None:
+                    self.reversed_wholly = True
+                else:
+                    self.reversed += event.reversal.amount
+            case HoldExpired():
+                self.expired = True
+            case PurchaseCleared():
+                self.cleared += event.clearing.amount
+                self.final = self.final or event.clearing.final
+            case ClearingCorrected():
+                correction = event.correction
+                sign = 1 if correction.direction is Direction.CREDIT else -1
+                self.corrected += sign * correction.amount
+            case PurchaseRefunded():
+                self.refunded += event.refund.amount
