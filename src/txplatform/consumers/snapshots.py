@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state
+from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state, snapshot_due
 from txplatform.eventstore.statements import INSERT_SNAPSHOTS
 
 if TYPE_CHECKING:
@@ -16,14 +16,19 @@ if TYPE_CHECKING:
 
 
 def take_snapshots(connection: psycopg.Connection, decided: Decided, *, every: int) -> None:
-    """Snapshot the accounts that grew to or past a multiple of this many events.
+    """Snapshot the accounts whose time has come.
 
     Behind the batch's commit: a snapshot is of what is stored, and nobody waits for it.
     """
-    due = {event.originator_id for event in decided.events if event.originator_version % every == 0}
+    known = decided.workspace.accounts
+    due = {
+        event.originator_id
+        for event in decided.events
+        if snapshot_due(known[event.originator_id], event.originator_version, every)
+    }
     if not due:
         return
-    accounts = [decided.workspace.accounts[stream] for stream in due]
+    accounts = [known[stream] for stream in due]
     connection.execute(
         INSERT_SNAPSHOTS,
         (

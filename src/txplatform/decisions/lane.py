@@ -30,7 +30,7 @@ from txplatform.domain.account import Account, Stamp
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.commands.stored import TransactionNotReadError
 from txplatform.eventstore.batch import AsyncBatchStore, Wanted, Workspace, known_versions
-from txplatform.eventstore.snapshot import account_state
+from txplatform.eventstore.snapshot import account_state, snapshot_due
 from txplatform.telemetry import correlation_id, logger
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ class Lane:
             account = workspace.accounts.get(event.originator_id)
             if account is None:
                 continue  # clashed: this event was not appended
-            if event.originator_version % self._snapshots.every == 0:
+            if snapshot_due(account, event.originator_version, self._snapshots.every):
                 self._snapshots.offer(account)
             if self._tell_all:
                 self._log.debug(

@@ -95,6 +95,18 @@ def account_state(account: Account) -> dict[str, Any]:
     return state
 
 
+def snapshot_due(account: Account, version: int, every: int) -> bool:
+    """Whether an account that has come to this version is to be snapshotted.
+
+    That is after `every` events; for an account with more holds than that, after a number that
+    grows with them, so that the work stays in proportion to the events.
+    """
+    interval = every
+    while interval < len(account.holds):
+        interval *= 2
+    return version % interval == 0
+
+
 def restore_account(stream: str, version: int, state: dict[str, Any]) -> Account:
     """The account whose state this is."""
     account = Account.unopened(account_of(stream))

@@ -1,0 +1,36 @@
+"""When a snapshot is due, so that taking them costs in proportion to the events."""
+
+from __future__ import annotations
+
+import pytest
+
+from txplatform.domain.account import Account
+from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.eventstore.snapshot import snapshot_due
+
+
+def _account(holds: int) -> Account:
+    account = Account.unopened(AccountId("acc"))
+    for number in range(holds):
+        account.hold(TransactionId(f"t{number}"), 1, None)
+    return account
+
+
+@pytest.mark.parametrize(
+    ("holds", "interval"), [(0, 10), (10, 10), (11, 20), (100, 160), (1000, 1280)]
+)
+def test_a_snapshot_comes_after_as_many_events_as_it_has_holds(holds: int, interval: int) -> None:
+    """Or every so many events where it has fewer."""
+    account = _account(holds)
+    due = [version for version in range(1, 4 * interval) if snapshot_due(account, version, 10)]
+    assert due == [interval, 2 * interval, 3 * interval]
+
+
+def test_what_is_written_stays_in_proportion_to_the_events() -> None:
+    """An account that only ever gains holds writes a few times as many as it has, not a square."""
+    account, written = _account(0), 0
+    for version in range(1, 5001):
+        account.hold(TransactionId(f"t{version}"), 1, None)
+        if snapshot_due(account, version, 10):
+            written += len(account.holds)
+    assert written < 5 * 5000
