@@ -4,7 +4,7 @@ ARGS ?=
 BIN := .venv/bin
 UV := .cache/uv/bin/uv
 
-.PHONY: help setup demo test lint format bench lock schemas clean
+.PHONY: help setup demo test lint format bench pictures lock schemas clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ format: setup ## put the code into its usual form
 
 bench: setup ## measure, beside the limits of this machine (ARGS=--short)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+pictures: setup ## draw docs/benchmark.json, and put its tables into docs/performance.md
+	$(BIN)/python -m benchmarks.pictures docs/benchmark.json
 
 lock: $(UV) ## choose the newest versions that fit pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

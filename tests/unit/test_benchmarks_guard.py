@@ -1,0 +1,115 @@
+"""The short benchmark fails where something is broken, and only there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from benchmarks import __main__ as benchmark
+from benchmarks import accounts, decisions
+from benchmarks.guard import settle
+from benchmarks.rows import Row
+from benchmarks.targets import TARGETS, Target, measured_targets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+EMPTY_RATE = 4000.0
+
+
+def decision_rows(factor: float) -> list[Row]:
+    """All ratios of this group at this part of their targets."""
+    rows = [Row(decisions.GROUP, decisions.OPEN_LOOP, 2000, "requests/s", 2.0, 4.0, 8.0 / factor)]
+    for connections, target in ((32, 1.1), (128, 1.5)):
+        settings = {"connections": connections}
+        for name, value in (
+            (decisions.EMPTY, EMPTY_RATE),
+            (decisions.DECISIONS, factor * target * EMPTY_RATE),
+        ):
+            rows.append(Row(decisions.GROUP, name, value, "requests/s", settings=settings))
+    return rows
+
+
+def account_rows(factor: float) -> list[Row]:
+    """One hot account at this part of its target."""
+    return [
+        Row(accounts.GROUP, accounts.DECISIONS, value, "requests/s", settings={"accounts": number})
+        for number, value in ((1, factor * 0.8 * EMPTY_RATE), (1_000, EMPTY_RATE))
+    ]
+
+
+def in_turn(*answers: list[Row]) -> Callable[[], list[Row]]:
+    """A group that measures this, then that."""
+    left = iter(answers)
+    return lambda: next(left)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_broken_is_worse_than_half_of_a_target(target: Target) -> None:
+    """In either direction; what misses by less is no failure, but not reached either."""
+
+    def at(factor: float) -> float:
+        return target.bound * factor if target.at_least else target.bound / factor
+
+    assert target.broken(at(0.49))
+    assert not target.broken(at(0.6))
+    assert not target.reached(at(0.6))
+    assert target.reached(at(1))
+
+
+@pytest.mark.parametrize(("factor", "status"), [(0.49, 1), (0.6, 0), (1.2, 0)])
+def test_the_short_run_fails_below_half(
+    factor: float,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It says what is broken; it prints and writes ratios, and no times."""
+    groups = {
+        decisions.GROUP: lambda: decision_rows(factor),
+        accounts.GROUP: lambda: account_rows(factor),
+    }
+    monkeypatch.setattr(benchmark, "short_groups", lambda: groups)
+    written = tmp_path / "ratios.json"
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--short", "--json", str(written)])
+    assert benchmark.main() == status
+    names = [
+        "decisions at 128 connections ÷ empty endpoint",
+        "decisions at 32 connections ÷ empty endpoint",
+        "p99 ÷ p50 at half of the top rate, 32 connections, open loop",
+        "one hot account ÷ 1,000 accounts",
+    ]
+    assert sorted(json.loads(written.read_text())) == sorted(names)
+    printed = capsys.readouterr().out
+    for name in names:
+        assert f"| {name} |" in printed
+        assert (f"broken: {name} is" in printed) == (status == 1)
+    assert " ms" not in printed
+
+
+def test_what_is_broken_once_is_measured_again() -> None:
+    """And only that: its new rows take the place of the old ones."""
+    rows = [*decision_rows(1.0), *account_rows(0.3)]
+    groups = {decisions.GROUP: in_turn(), accounts.GROUP: in_turn(account_rows(1.1))}
+    settled, broken = settle(rows, groups)
+    assert broken == []
+    assert settled == [*decision_rows(1.0), *account_rows(1.1)]
+
+
+def test_what_is_broken_twice_is_broken() -> None:
+    """With the figure of the second time."""
+    _, broken = settle(account_rows(0.3), {accounts.GROUP: in_turn(account_rows(0.4))})
+    assert [(target.name, figure) for target, figure in broken] == [
+        ("one hot account ÷ 1,000 accounts", 0.32)
+    ]
+
+
+def test_ratios_whose_rows_were_not_measured_are_left_out() -> None:
+    """As with --only."""
+    assert [target.name for target, _ in measured_targets(account_rows(1.0))] == [
+        "one hot account ÷ 1,000 accounts"
+    ]
