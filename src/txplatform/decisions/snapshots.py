@@ -33,6 +33,7 @@ class SnapshotWriter:
         self._waiting: dict[str, tuple[int, bytes]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
+        self._connection: psycopg.AsyncConnection | None = None
         self._log = logger("snapshots")
 
     def offer(self, account: Account) -> None:
@@ -55,23 +56,30 @@ class SnapshotWriter:
                 await self._store()
             except psycopg.Error as error:
                 self._log.warning("snapshots not stored", error=str(error))
+                await self._disconnect()
                 if not self._stopping:
                     await asyncio.sleep(_RETRY_S)
             if self._stopping:
+                await self._disconnect()
                 return
 
     async def _store(self) -> None:
-        if not self._waiting:
-            return
-        async with await self._database.connect_async() as connection:
-            while self._waiting:
-                taken, self._waiting = self._waiting, {}
-                await connection.execute(
-                    INSERT_SNAPSHOTS,
-                    (
-                        list(taken),
-                        [version for version, _ in taken.values()],
-                        [SNAPSHOT_TOPIC] * len(taken),
-                        [state for _, state in taken.values()],
-                    ),
-                )
+        while self._waiting:
+            if self._connection is None:
+                self._connection = await self._database.connect_async()
+            taken, self._waiting = self._waiting, {}
+            await self._connection.execute(
+                INSERT_SNAPSHOTS,
+                (
+                    list(taken),
+                    [version for version, _ in taken.values()],
+                    [SNAPSHOT_TOPIC] * len(taken),
+                    [state for _, state in taken.values()],
+                ),
+                prepare=True,
+            )
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()

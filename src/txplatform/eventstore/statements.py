@@ -85,7 +85,7 @@ CROSS JOIN LATERAL (
 
 INSERT_SNAPSHOTS = """
 INSERT INTO snapshots (originator_id, originator_version, topic, state)
-SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bytea[])
+SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[])
 ON CONFLICT DO NOTHING
 """
 
