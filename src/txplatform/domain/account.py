@@ -11,7 +11,7 @@ here; a transaction without a hold is folded again from its events when more of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from eventsourcing.domain import BaseAggregate
 
@@ -48,16 +48,12 @@ class Stamp:
     ruleset: RuleSet = DEFAULT_RULESET
 
 
-class Hold(NamedTuple):
-    """What is reserved for a transaction.
+Hold = tuple[int, "datetime | None"]
+"""What is reserved, in minor units and above 0, and when it ends by itself; None for never.
 
-    Attributes:
-        amount: Minor units, above 0.
-        expires_at: When it ends by itself, UTC; None for never.
-    """
-
-    amount: int
-    expires_at: datetime | None
+A plain tuple, since accounts hold many: the garbage collector stops looking at one that leads
+nowhere, while it would go through objects of a class of ours again and again.
+"""
 
 
 class Account(BaseAggregate[str]):
@@ -130,22 +126,27 @@ class Account(BaseAggregate[str]):
     def hold(self, transaction_id: TransactionId, amount: int, expires_at: datetime | None) -> None:
         """Reserve an amount for a transaction; 0 reserves nothing."""
         if amount:
-            self.holds[transaction_id] = Hold(amount, expires_at)
+            self.holds[transaction_id] = (amount, expires_at)
             self.pending += amount
+
+    def held(self, transaction_id: TransactionId) -> int:
+        """What is reserved for a transaction, minor units."""
+        hold = self.holds.get(transaction_id)
+        return 0 if hold is None else hold[0]
 
     def raise_hold(self, transaction_id: TransactionId, amount: int) -> None:
         """Reserve that much more for a transaction that has a hold."""
-        held = self.holds[transaction_id]
-        self.holds[transaction_id] = held._replace(amount=held.amount + amount)
+        held, expires_at = self.holds[transaction_id]
+        self.holds[transaction_id] = (held + amount, expires_at)
         self.pending += amount
 
     def release(self, transaction_id: TransactionId, amount: int) -> None:
         """Reserve that much less; what has nothing left to reserve is forgotten."""
         if amount:
-            held = self.holds[transaction_id]
+            held, expires_at = self.holds[transaction_id]
             self.pending -= amount
-            if held.amount > amount:
-                self.holds[transaction_id] = held._replace(amount=held.amount - amount)
+            if held > amount:
+                self.holds[transaction_id] = (held - amount, expires_at)
             else:
                 del self.holds[transaction_id]
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self, get_args
 import orjson
 from eventsourcing.domain import CanSnapshotAggregate
 
-from txplatform.domain.account import Account, Hold
+from txplatform.domain.account import Account
 from txplatform.domain.activity import Activity
 from txplatform.domain.events import WaitingMessage, business_key
 from txplatform.domain.ids import account_of
@@ -84,7 +84,7 @@ def account_state(account: Account) -> dict[str, Any]:
         if status is not AccountStatus.ACTIVE:
             state[name] = status
     if account.holds:
-        state["holds"] = {name: tuple(hold) for name, hold in account.holds.items()}
+        state["holds"] = account.holds
     if activity := account.activity.state():
         state["activity"] = activity
     if account.waiting:
@@ -118,7 +118,7 @@ def restore_account(stream: str, version: int, state: dict[str, Any]) -> Account
             setattr(account, name, AccountStatus(state[name]))
     for transaction_id, (amount, expires_at) in state.get("holds", {}).items():
         ends = None if expires_at is None else datetime.fromisoformat(expires_at)
-        account.holds[transaction_id] = Hold(amount, ends)
+        account.holds[transaction_id] = (amount, ends)
     if "activity" in state:
         account.activity = Activity.from_state(state["activity"])
     for waiting in state.get("waiting", ()):

@@ -80,10 +80,9 @@ def apply_clearing(account: Account, clearing: Clearing, stored: Stored, stamp: 
     check_balance(account.posted + clearing.amount, what)
     released, flags = 0, _of_no_transaction(clearing.amount)
     if clearing.transaction_id is not None:
-        held = account.holds.get(clearing.transaction_id)
-        if held is not None:
-            released = held.amount if clearing.final else min(held.amount, clearing.amount)
-            flags = (Flag.OVER_HOLD,) if clearing.amount > held.amount else ()
+        if held := account.held(clearing.transaction_id):
+            released = held if clearing.final else min(held, clearing.amount)
+            flags = (Flag.OVER_HOLD,) if clearing.amount > held else ()
         else:
             transaction = stored.transaction(clearing.transaction_id)
             flags = transaction.clearing_flags(clearing.amount)

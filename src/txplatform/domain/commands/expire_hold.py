@@ -31,24 +31,25 @@ class ExpireHold:
         Raises:
             CommandRejectedError: There is no hold any more, or its time has not come.
         """
-        held = account.holds.get(self.transaction_id)
-        if held is None:
+        hold = account.holds.get(self.transaction_id)
+        if hold is None:
             raise CommandRejectedError(
                 "no_open_hold",
                 f"Transaction {self.transaction_id} holds nothing.",
                 "Nothing is to be done: it was cleared, reversed or expired before.",
             )
-        if held.expires_at is None or stamp.now < held.expires_at:
+        held, expires_at = hold
+        if expires_at is None or stamp.now < expires_at:
             raise CommandRejectedError(
                 "hold_not_due",
-                f"The hold of transaction {self.transaction_id} stands until {held.expires_at}.",
+                f"The hold of transaction {self.transaction_id} stands until {expires_at}.",
                 "Try again then.",
             )
         event = account.record(
             HoldExpired,
             stamp,
             transaction=self.transaction_id,
-            released=held.amount,
-            balance=account.balance_after(pending=-held.amount),
+            released=held,
+            balance=account.balance_after(pending=-held),
         )
         return Outcome(Status.APPLIED, event)

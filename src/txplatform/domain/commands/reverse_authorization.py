@@ -42,10 +42,8 @@ class ReverseAuthorization:
                     return Outcome(Status.DUPLICATE, first)
                 raise conflicting_copy(f"Reversal {reversal.reversal_id}")
         released = 0
-        held = account.holds.get(reversal.transaction_id)
-        if held is not None:
-            wholly = reversal.amount is None
-            released = held.amount if wholly else min(held.amount, reversal.amount or 0)
+        if held := account.held(reversal.transaction_id):
+            released = held if reversal.amount is None else min(held, reversal.amount)
         elif not stored.transaction(reversal.transaction_id).claimed:
             account.record(TransactionStarted, stamp, transaction=reversal.transaction_id)
         event = account.record(
