@@ -68,7 +68,7 @@ def test_a_repeated_key_is_seen_where_only_one_has_a_space_before_its_colon() ->
     assert not repeats_a_key(b'{"a": "\\": \\":"}', 1)
 
 
-_VALUES: st.SearchStrategy[object] = st.one_of(
+_SIMPLE_VALUES: st.SearchStrategy[object] = st.one_of(
     st.none(),
     st.booleans(),
     st.text(),
@@ -78,7 +78,7 @@ _VALUES: st.SearchStrategy[object] = st.one_of(
 
 
 @given(
-    st.dictionaries(st.text(), _VALUES | st.lists(_VALUES)),
+    st.dictionaries(st.text(), _SIMPLE_VALUES | st.lists(_SIMPLE_VALUES)),
     st.booleans(),
     st.sampled_from(["", " ", "\n"]),
 )
