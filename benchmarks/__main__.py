@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +32,7 @@ _SHORT_JSON = Path(".cache", "benchmark-ratios.json")
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4, help="of each load (default 4)")
+    parser.add_argument("--seconds", type=float, default=3, help="of each load (default 3)")
     parser.add_argument("--rounds", type=int, default=3, help="of each load (default 3)")
     parser.add_argument("--only", action="append", help="this group of rows; may be repeated")
     parser.add_argument("--json", type=Path, help="also write the figures here")
@@ -51,43 +52,53 @@ def main() -> int:
         parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(groups)}")
     if arguments.only:
         groups = {name: groups[name] for name in groups if name in arguments.only}
+    rows, failed = _measure(groups)
     if arguments.short:
-        return _check(groups, arguments.json or _SHORT_JSON)
-    _show(groups, arguments.json)
-    return 0
+        broken = _check(rows, groups, arguments.json or _SHORT_JSON)
+    else:
+        broken = False
+        _show(rows, arguments.json)
+    if failed:
+        print(f"not measured: {', '.join(failed)}")
+    return 1 if broken or failed else 0
 
 
-def _show(groups: Groups, json: Path | None) -> None:
+def _show(rows: list[Row], json: Path | None) -> None:
     about = {
         **describe_machine(),
         "txplatform": version("txplatform"),
         "measured": datetime.now(UTC).isoformat(timespec="minutes"),
         "settings": POSTGRES_SETTINGS,
     }
-    rows = _measure(groups)
     print(as_markdown(rows, about))
     if json:
         json.write_text(as_json(rows, about))
 
 
-def _check(groups: Groups, json: Path) -> int:
-    rows, broken = settle(_measure(groups), groups)
+def _check(rows: list[Row], groups: Groups, json: Path) -> bool:
+    rows, broken = settle(rows, groups)
     print(ratios_as_markdown(rows))
     json.parent.mkdir(parents=True, exist_ok=True)
     json.write_text(to_json(ratios(rows)))
     for target, figure in broken:
         print(explain(target, figure))
-    return 1 if broken else 0
+    return bool(broken)
 
 
-def _measure(groups: Groups) -> list[Row]:
+def _measure(groups: Groups) -> tuple[list[Row], list[str]]:
+    """The rows, and the groups that failed: one of them does not take the others along."""
     rows: list[Row] = []
+    failed = []
     for name, measure in groups.items():
         print(f"measuring {name} …", end="", file=sys.stderr, flush=True)
         started = perf_counter()
-        rows += measure()
+        try:
+            rows += measure()
+        except Exception:  # noqa: BLE001  # whatever it was, it is shown, and the run fails
+            traceback.print_exc()
+            failed.append(name)
         print(f" {perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
-    return rows
+    return rows, failed
 
 
 if __name__ == "__main__":

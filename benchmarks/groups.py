@@ -23,7 +23,7 @@ from benchmarks.stand import Effort
 CONSUMERS, PUBLISHER = "consumers", "publisher"
 Groups = Mapping[str, Callable[[], list[Row]]]
 
-_SHORT = Effort(seconds=1.0, rounds=3)
+_SHORT = Effort(seconds=1.0, rounds=2)
 _SHORT_KAFKA_S = 1.0
 
 

@@ -113,3 +113,22 @@ def test_ratios_whose_rows_were_not_measured_are_left_out() -> None:
     assert [target.name for target, _ in measured_targets(account_rows(1.0))] == [
         "one hot account ÷ 1,000 accounts"
     ]
+
+
+def test_a_group_that_fails_fails_the_run_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others are measured, and what went wrong is said."""
+
+    def fail() -> list[Row]:
+        raise RuntimeError("no broker")
+
+    groups = {"consumers": fail, accounts.GROUP: lambda: account_rows(1.0)}
+    monkeypatch.setattr(benchmark, "short_groups", lambda: groups)
+    written = tmp_path / "ratios.json"
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--short", "--json", str(written)])
+    assert benchmark.main() == 1
+    assert json.loads(written.read_text()) == {"one hot account ÷ 1,000 accounts": 1.0}
+    printed = capsys.readouterr()
+    assert "not measured: consumers" in printed.out
+    assert "no broker" in printed.err
