@@ -49,6 +49,9 @@ def main() -> int:
     parser.add_argument("json", type=Path, help="what `make bench` wrote")
     path: Path = parser.parse_args().json
     run = json.loads(path.read_text())
+    drawn_groups = {decisions.GROUP, accounts.GROUP, history.GROUP}
+    if missing := drawn_groups - {row.group for row in rows_of(run)}:
+        parser.error(f"{path} is not of a whole run: it lacks {', '.join(sorted(missing))}")
     for name, picture in drawn(rows_of(run)).items():
         (path.parent / name).write_bytes(picture)
     document = path.parent / _DOCUMENT
@@ -112,7 +115,7 @@ def _connections(rows: Sequence[Row]) -> Figure:
     _draw(rate, some, lines, "connections", _value)
     _draw(tail, some, lines, "connections", _p99)
     _name_rate(rate, "Requests answered a second")
-    _name_latency(tail, "99th percentile of latency")
+    _name_latency(tail, "99th percentile of latency", logarithmic=True)
     rate.legend(loc="lower right")
     return figure
 
@@ -122,7 +125,7 @@ def _accounts(rows: Sequence[Row]) -> Figure:
     some = [row for row in rows if row.group == accounts.GROUP]
     lines = (
         _Line("accounts at random, remembered", accounts.DECISIONS, _BLUE),
-        _Line("each account for the first time", accounts.FIRST_TOUCH, _ORANGE),
+        _Line("each account for the first time", accounts.FIRST_TOUCH, _ORANGE, ""),
     )
     for axes in (rate, tail):
         axes.set_xscale("log")
@@ -146,6 +149,8 @@ def _history(rows: Sequence[Row]) -> Figure:
     for axes in (rate, tail, cold):
         axes.set_xscale("log")
         axes.set_xlabel("events in each account's history")
+    for axes in (rate, tail):
+        axes.set_xlabel(f"events in each account's history, {history.CONNECTIONS} connections")
     _draw(rate, some, warm, "history", _value)
     _draw(tail, some, warm, "history", _p99)
     first = (
@@ -153,9 +158,9 @@ def _history(rows: Sequence[Row]) -> Figure:
         _Line("with a snapshot", history.COLD_WITH_SNAPSHOT, _BLUE),
     )
     _draw(cold, some, first, "history", _value)
-    _name_rate(rate, f"Remembered: decisions a second, {history.CONNECTIONS} connections")
+    _name_rate(rate, "Remembered: decisions a second")
     _name_latency(tail, "Remembered: 99th percentile of latency")
-    _name_latency(cold, "A process's first decision on an account, median")
+    _name_latency(cold, "Not remembered: the first decision, median", logarithmic=True)
     cold.legend(loc="upper left")
     return figure
 
@@ -188,25 +193,39 @@ def _draw(
         )
     axes.set_xticks(sorted(at))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
+    axes.xaxis.set_major_formatter(FuncFormatter(_short))
 
 
 def _name_rate(axes: Axes, title: str) -> None:
     axes.set_title(title)
     axes.set_ylabel("per second")
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(FuncFormatter(_thousands))
+    _from_zero(axes)
 
 
-def _name_latency(axes: Axes, title: str) -> None:
+def _name_latency(axes: Axes, title: str, *, logarithmic: bool = False) -> None:
     axes.set_title(title)
-    axes.set_ylabel("milliseconds, logarithmic")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:,g}"))
+    if logarithmic:
+        axes.set_ylabel("milliseconds, logarithmic")
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:,g}"))
+    else:
+        axes.set_ylabel("milliseconds")
+        _from_zero(axes)
 
 
-def _thousands(value: float, _: object) -> str:
-    return f"{value:,.0f}"
+def _from_zero(axes: Axes) -> None:
+    """So that heights compare; with some room above the highest point."""
+    highest = max(float(y) for line in axes.get_lines() for y in line.get_ydata())
+    axes.set_ylim(0, 1.15 * highest)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+
+
+def _short(value: float, _: object) -> str:
+    """1k for 1,000 and 1M for 1,000,000."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
 
 
 def _value(row: Row) -> float:
