@@ -215,8 +215,7 @@ def _name_latency(axes: Axes, title: str, *, logarithmic: bool = False) -> None:
 
 def _from_zero(axes: Axes) -> None:
     """So that heights compare; with some room above the highest point."""
-    highest = max(float(y) for line in axes.get_lines() for y in line.get_ydata())
-    axes.set_ylim(0, 1.15 * highest)
+    axes.set_ylim(0, 1.15 * axes.dataLim.y1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
 
 
