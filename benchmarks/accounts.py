@@ -33,6 +33,7 @@ def measure(effort: Effort, accounts: Sequence[int] = ACCOUNTS) -> list[Row]:
         started = perf_counter()
         stand.open_accounts(most)
         opened = most / (perf_counter() - started)
+        stand.settle()
         with stand.api() as api:
             touched = []
             if most >= _TOUCHED:
@@ -40,6 +41,7 @@ def measure(effort: Effort, accounts: Sequence[int] = ACCOUNTS) -> list[Row]:
                     Row(GROUP, OPENING, round(opened), "accounts/s", settings={"accounts": most}),
                     *_touch(stand, api, most),
                 ]
+                stand.settle()
             runs: dict[int, list[Measured]] = {number: [] for number in accounts}
             for _ in range(effort.rounds):
                 for number in accounts:

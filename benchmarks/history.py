@@ -73,6 +73,7 @@ def measure(effort: Effort, kinds: Sequence[Kind] = KINDS) -> list[Row]:
         for kind in kinds:
             for number in range(kind.accounts):
                 stand.record(_history(f"{kind.prefix}-{number}", kind.history))
+        stand.settle()
         alike = [kind for kind in kinds if kind.accounts == LIKE]
         with stand.api() as api:
             cold = _cold(stand, api, alike, COLD)

@@ -136,6 +136,12 @@ class Stand:
                 if store.append(workspace.collect()):
                     raise RuntimeError("the benchmark's own accounts clash")
 
+    def settle(self) -> None:
+        """After events came in masses, do what autovacuum would do beside the load."""
+        with Database(self.urls.owner).connect() as connection:
+            connection.execute("SET statement_timeout = 0")
+            connection.execute("VACUUM (ANALYZE) events")
+
     def load(  # noqa: PLR0913  # what a load is made of
         self,
         api: Api,
