@@ -127,14 +127,19 @@ class Lane:
         await self._disconnect()
 
     async def _work_off(self, batch: list[Request]) -> None:
-        """Answer every request of a batch, whatever it takes until its deadline."""
+        """Answer every request of a batch, whatever it takes until its deadline.
+
+        What clashed goes again, first in the next batch, but no longer than its callers were
+        promised.
+        """
         retry_s = _RETRY_FIRST_S
         while batch:
             try:
                 async with asyncio.timeout(self._limits.timeout_s):
-                    batch = await self._attempt(batch)
-                # What clashed goes again, but no longer than its callers were promised.
-                batch = self._still_in_time(batch, TimeoutError("others were faster each time"))
+                    again = await self._attempt(batch)
+                batch = []
+                again = self._still_in_time(again, TimeoutError("others were faster each time"))
+                self._queue.extendleft(reversed(again))
             except _TRANSIENT as error:
                 self._log.warning("event store failed", error=str(error), requests=len(batch))
                 await self._start_over(batch)
