@@ -58,7 +58,8 @@ _LOOK_S = 0.01
 """How often the positions are looked at."""
 
 _WRITTEN_EVENTS = """
-SELECT replace(originator_id, %(ours)s, %(copies)s), originator_version, event_key, topic, state
+SELECT replace(originator_id, %(ours)s, %(copies)s), originator_version, event_key, topic, state,
+       transaction_id
 FROM events WHERE position > %(position)s ORDER BY position
 """
 _WRITTEN_LEDGER = """
