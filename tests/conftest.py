@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 TOPICS_IN = (
     "accounts.account-opened.v1",
+    "accounts.account-status-changed.v1",
     "accounts.credit-limit-changed.v1",
     "payments.payment-submitted.v1",
     "payments.payment-returned.v1",
+    "settlement.presentment-received.v1",
 )
 TOPICS = (
     *TOPICS_IN,

@@ -20,6 +20,7 @@ from harness.ports import free_port
 from harness.processes import run_command
 from harness.published import TRANSACTION_DECISIONED
 from harness.waiting import wait_until
+from txplatform.consumers import TOPICS
 from txplatform.database import Database
 from txplatform.doctor.clock import clock_finding
 from txplatform.doctor.finding import Status
@@ -70,8 +71,7 @@ def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
         *("database", "migrations", "rights", "durability", "clock", "api keys", "broker"),
         *("topics", "retention", "project: transactions", "project: directory"),
         *("publish: decisions", "publish: parked-messages", "publish: rejected-messages"),
-        *(f"consume: accounts.{topic}.v1" for topic in ("account-opened", "credit-limit-changed")),
-        *(f"consume: payments.{topic}.v1" for topic in ("payment-submitted", "payment-returned")),
+        *(f"consume: {topic}" for topic in TOPICS),
     }
 
 

@@ -22,6 +22,7 @@ from harness.inbound import (
 )
 from harness.processes import run_command
 from harness.waiting import wait_until
+from txplatform.consumers import TOPICS
 from txplatform.consumers.ledger import list_messages, message_that_waited, parked_after
 from txplatform.consumers.reading import Received
 from txplatform.database import Database
@@ -160,7 +161,7 @@ def test_reset_makes_a_running_consumer_begin_again(
         sender.flush()
         wait_for_messages(database, 23)
         wait_until(lambda: execute(database, total) == [(23,)], message="all to be read again")
-    assert len(inbound(service_env, "positions")[1]) == 16
+    assert len(inbound(service_env, "positions")[1]) == 4 * len(TOPICS)
 
 
 def test_the_publisher_finds_what_was_parked_and_what_waited(

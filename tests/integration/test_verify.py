@@ -218,6 +218,8 @@ def test_i7_an_amount_changed_in_the_log_shows_in_every_number_that_follows_from
         ("b", 4, "recorded available"),
         ("b", 4, "transactions.amount"),
         ("b", 8, "snapshot.pending"),
+        ("b", 8, "snapshot.holds"),
+        ("b", 8, "snapshot.activity"),
         ("b", 8, "directory.pending"),
     }
 

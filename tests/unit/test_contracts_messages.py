@@ -120,7 +120,9 @@ def test_a_topic_is_listed_under_its_name() -> None:
     assert list(TOPICS) == [topic.name for topic in TOPICS.values()]
     assert sorted(TOPICS) == [
         "accounts.account-opened.v1",
+        "accounts.account-status-changed.v1",
         "accounts.credit-limit-changed.v1",
         "payments.payment-returned.v1",
         "payments.payment-submitted.v1",
+        "settlement.presentment-received.v1",
     ]

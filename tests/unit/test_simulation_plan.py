@@ -14,23 +14,26 @@ from txplatform.contracts.messages import (
     InboundMessage,
     PaymentReturnedMessage,
     PaymentSubmittedMessage,
+    PresentmentReceivedMessage,
 )
 from txplatform.contracts.process_transaction import ProcessTransactionRequest
-from txplatform.simulation.barnet import CARDS, card_of, real_purchases
+from txplatform.simulation.barnet import CARDS, LIMITS_MINOR, card_of, real_rows
+from txplatform.simulation.network import HOTELS, account_id
 from txplatform.simulation.plan import (
     LIMIT_CHANGED,
     OPENED,
+    PRESENTED,
     RETURNED,
     SUBMITTED,
     Day,
     Message,
-    account_id,
     plan,
 )
 
 CONTRACTS: dict[str, type[InboundMessage]] = {
     OPENED: AccountOpenedMessage,
     LIMIT_CHANGED: CreditLimitChangedMessage,
+    PRESENTED: PresentmentReceivedMessage,
     SUBMITTED: PaymentSubmittedMessage,
     RETURNED: PaymentReturnedMessage,
 }
@@ -48,20 +51,65 @@ def messages(days: list[Day]) -> list[Message]:
     return [message for day in days for message in day.messages]
 
 
-def test_every_purchase_of_the_file_is_sent_once_and_no_refund(days: list[Day]) -> None:
-    """4,931 rows, of which 126 are refunds; the refunds are what is missing to the file's sum."""
+def test_every_purchase_of_the_file_is_asked_for_once(days: list[Day]) -> None:
+    """4,931 rows, of which 126 are refunds; hotels ask for more, and some amounts are mistyped."""
     sent = [purchase for day in days for purchase in day.purchases]
-    assert len(sent) == 4931 - 126
     assert len({purchase["transaction_id"] for purchase in sent}) == len(sent)
-    assert all(purchase["amount"] > 0 for purchase in sent)
-    assert sum(purchase["amount"] for purchase in sent) == 48_270_287
+    mistyped = [each for each in sent if each["transaction_id"].endswith("-mistyped")]
+    assert all(each["amount"] > 2 * max(LIMITS_MINOR) for each in mistyped)
+    meant = [each for each in sent if each not in mistyped]
+    assert (len(meant), len(mistyped)) == (4931 - 126, 96)
+    hotels = [each for each in meant if each["merchant"]["category_code"] == HOTELS]
+    cleared = sum(row.amount for row in real_rows() if row.amount > 0)
+    cleared_by_hotels = sum(
+        row.amount for row in real_rows() if row.amount > 0 and row.category_code == HOTELS
+    )
+    assert cleared == 48_270_287
+    asked = sum(each["amount"] for each in meant)
+    assert asked - cleared == sum(each["amount"] for each in hotels) - cleared_by_hotels > 0
+
+
+def test_what_is_presented_adds_up_to_the_file(messages: list[Message]) -> None:
+    """476,662.15 pounds, refunds and corrections taken off, copies counted once."""
+    presented = {
+        each.body["clearing_id"]: each.body for each in messages if each.topic == PRESENTED
+    }
+    sign = {"debit": 1, "credit": -1}
+    total = sum(sign[body["direction"]] * body["amount"] for body in presented.values())
+    assert total == 476_662_15
+    corrections = [body for body in presented.values() if body["reverses_clearing_id"]]
+    assert corrections
+    for body in corrections:
+        corrected = presented[body["reverses_clearing_id"]]
+        assert (body["amount"], body["direction"]) == (corrected["amount"], "credit")
+    refunds = [
+        body
+        for body in presented.values()
+        if body["direction"] == "credit" and not body["reverses_clearing_id"]
+    ]
+    assert len(refunds) == 126
+    copies = sum(each.topic == PRESENTED for each in messages) - len(presented)
+    assert copies > 400
+
+
+def test_each_purchase_is_presented_on_its_posting_date(days: list[Day]) -> None:
+    """The same day for some, up to 16 days later for others."""
+    asked = {each["transaction_id"]: day.date for day in days for each in day.purchases}
+    delays = Counter(
+        (day.date - asked[message.body["transaction_id"]]).days
+        for day in days
+        for message in day.messages
+        if message.topic == PRESENTED and message.body["transaction_id"]
+    )
+    assert (min(delays), max(delays)) == (0, 16)
+    assert delays[1] > delays[3] > delays[2] > delays[0] > 0
 
 
 def test_purchases_abroad_have_their_original_amount() -> None:
     """36 in dollars and 5 in euro; all others are at home."""
-    originals = Counter(row.original_currency for row in real_purchases())
-    assert originals == {"USD": 36, "EUR": 5, None: 4764}
-    (genealogy,) = [row for row in real_purchases() if row.merchant_name == "GENOPRO"]
+    originals = Counter(row.original_currency for row in real_rows())
+    assert originals == {"USD": 36, "EUR": 5, None: 4890}
+    (genealogy,) = [row for row in real_rows() if row.merchant_name == "GENOPRO"]
     assert (genealogy.amount, genealogy.original_amount) == (130_464, 179_500)
     assert genealogy.country == "USA"
 
@@ -85,7 +133,7 @@ def test_days_come_in_order_and_accounts_are_opened_before_the_first_purchase(
     assert not days[0].purchases
     opened = {message.key for message in days[0].messages if message.topic == OPENED}
     assert opened == {account_id(1, card) for card in range(CARDS)}
-    assert (days[1].date, days[-1].date) == (date(2017, 4, 1), date(2018, 4, 2))
+    assert (days[1].date, days[-1].date) == (date(2017, 4, 1), date(2018, 4, 3))
     for day in days:
         assert all(each["occurred_at"].startswith(str(day.date)) for each in day.purchases)
 
@@ -161,4 +209,4 @@ def test_a_merchant_is_always_bought_from_with_the_same_card() -> None:
     assert card_of("TESCO STORE 2296", "COLNEY HATCH") == card_of(
         "TESCO STORE 2296", "COLNEY HATCH"
     )
-    assert {row.card for row in real_purchases()} == set(range(CARDS))
+    assert {row.card for row in real_rows()} == set(range(CARDS))

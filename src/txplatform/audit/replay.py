@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from txplatform.domain.account import Account
-from txplatform.domain.events import AccountOpened, AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.events import (
+    AccountOpened,
+    AuthorizationApproved,
+    AuthorizationDeclined,
+    AuthorizationIncremented,
+    AuthorizationReversed,
+    ClearingCorrected,
+    HoldExpired,
+    IncrementDeclined,
+    PurchaseCleared,
+    PurchaseRefunded,
+)
 from txplatform.domain.ids import account_stream
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.mapper import decode_event
@@ -77,16 +88,26 @@ class Replay:
         account = self.account
         match event:
             case AuthorizationApproved():
-                if event.purchase.amount > account.available:
+                available = account.available + event.given_back
+                if event.purchase.amount > available:
                     self._differ(
                         event.originator_version,
                         "approved amount",
-                        f"at most the available {account.available}",
+                        f"at most the available {available}",
                         event.purchase.amount,
                     )
                 event.mutate(account)
                 self._compare_balance(event.originator_version, account.balance, event.balance)
-            case AuthorizationDeclined():
+            case (
+                AuthorizationDeclined()
+                | AuthorizationIncremented()
+                | IncrementDeclined()
+                | AuthorizationReversed()
+                | HoldExpired()
+                | PurchaseCleared()
+                | ClearingCorrected()
+                | PurchaseRefunded()
+            ):
                 event.mutate(account)
                 balance = account.balance if account.opened else None
                 self._compare_balance(event.originator_version, balance, event.balance)

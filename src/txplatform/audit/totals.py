@@ -13,13 +13,23 @@ if TYPE_CHECKING:
 _SUMS = """
 SELECT originator_id,
        count(*),
-       coalesce(sum((convert_from(state, 'UTF8')::json -> 'payment_return' ->> 'amount')::numeric)
-                FILTER (WHERE topic = 'payment-returned'), 0)
-     - coalesce(sum((convert_from(state, 'UTF8')::json -> 'payment' ->> 'amount')::numeric)
-                FILTER (WHERE topic = 'payment-received'), 0),
-       coalesce(sum((convert_from(state, 'UTF8')::json -> 'purchase' ->> 'amount')::numeric)
-                FILTER (WHERE topic = 'authorization-approved'), 0)
-FROM events
+       coalesce(sum(CASE topic
+           WHEN 'payment-received' THEN -(facts -> 'payment' ->> 'amount')::numeric
+           WHEN 'payment-returned' THEN (facts -> 'payment_return' ->> 'amount')::numeric
+           WHEN 'purchase-cleared' THEN (facts -> 'clearing' ->> 'amount')::numeric
+           WHEN 'purchase-refunded' THEN -(facts -> 'refund' ->> 'amount')::numeric
+           WHEN 'clearing-corrected' THEN (facts -> 'correction' ->> 'amount')::numeric
+               * CASE facts -> 'correction' ->> 'direction' WHEN 'debit' THEN 1 ELSE -1 END
+       END), 0),
+       coalesce(sum(CASE topic
+           WHEN 'authorization-approved'
+               THEN coalesce(facts ->> 'hold', facts -> 'purchase' ->> 'amount')::numeric
+           WHEN 'authorization-incremented' THEN (facts -> 'increment' ->> 'amount')::numeric
+           WHEN 'authorization-reversed' THEN -(facts ->> 'released')::numeric
+           WHEN 'purchase-cleared' THEN -(facts ->> 'released')::numeric
+           WHEN 'hold-expired' THEN -(facts ->> 'released')::numeric
+       END), 0)
+FROM events, LATERAL (SELECT convert_from(state, 'UTF8')::json AS facts) AS stored
 GROUP BY originator_id
 ORDER BY originator_id
 """

@@ -109,6 +109,9 @@ AmountOrZero = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT, examples=[
 LimitVersion = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
 """Grows with each change of an account's limit; 0 is the limit it was opened with."""
 
+StatusVersion = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
+"""Grows with each change of an account's status by the accounts team."""
+
 FreeText = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200),

@@ -4,17 +4,22 @@ Members that we do not know are ignored: producers may add to their messages wit
 us. (Requests over HTTP are refused for them: there the caller is told at once.)
 """
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from txplatform.contracts.fields import (
     Amount,
     AmountOrZero,
+    CategoryCode,
+    CountryCode,
     CurrencyCode,
     FreeText,
     Identifier,
     LimitVersion,
+    StatusVersion,
     UtcTime,
 )
+from txplatform.domain.facts import Direction
+from txplatform.domain.status import AccountStatus
 
 
 class InboundMessage(BaseModel):
@@ -59,3 +64,43 @@ class PaymentReturnedMessage(InboundMessage):
     currency: CurrencyCode
     reason: FreeText
     returned_at: UtcTime
+
+
+class AccountStatusChangedMessage(InboundMessage):
+    """`accounts.account-status-changed.v1`: the account may be used, or not, from now on."""
+
+    status: AccountStatus
+    status_version: StatusVersion
+    reason: FreeText
+    changed_at: UtcTime
+
+
+class PresentedMerchant(BaseModel):
+    """Where the card was used."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: Identifier
+    name: FreeText
+    category_code: CategoryCode
+    country: CountryCode
+
+
+class PresentmentReceivedMessage(InboundMessage):
+    """`settlement.presentment-received.v1`: the network settles a purchase or a refund.
+
+    A debit is owed by the cardholder, a credit gives money back. One that names a clearing takes
+    that back.
+    """
+
+    clearing_id: Identifier
+    transaction_id: Identifier | None = None
+    direction: Direction
+    reverses_clearing_id: Identifier | None = None
+    amount: Amount
+    currency: CurrencyCode
+    original_amount: Amount | None = None
+    original_currency: CurrencyCode | None = None
+    final: StrictBool = True
+    merchant: PresentedMerchant | None = None
+    presented_at: UtcTime

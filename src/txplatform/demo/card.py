@@ -43,7 +43,7 @@ curl -s {api_url}/v1/process-transaction {authorization} {json_type} -d '{json.d
 curl -s {account_url}/balance {authorization}
 curl -s '{account_url}/transactions?limit=5' {authorization}
 
-A year of real purchases (London Borough of Barnet, Open Barnet) is being replayed. Its 126 refunds
-are left out: they wait for the version that knows clearing and refunds.
+A year of real purchases and refunds (London Borough of Barnet, Open Barnet) is being replayed: each
+is asked for on the day the card was used and cleared on the day it was posted.
 Ctrl-C stops everything; the data stays. `--fresh` starts over.
 """

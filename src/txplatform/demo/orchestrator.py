@@ -24,7 +24,8 @@ from txplatform.demo.processes import Child
 from txplatform.demo.watch import LiveLine
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.migrations import migrate
-from txplatform.simulation.plan import account_id, plan
+from txplatform.simulation.network import account_id
+from txplatform.simulation.plan import plan
 from txplatform.simulation.runner import Simulator
 
 if TYPE_CHECKING:

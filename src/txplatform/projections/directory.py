@@ -17,10 +17,17 @@ from txplatform.domain.events import (
     EVENT_TYPES,
     AccountOpened,
     AuthorizationApproved,
+    AuthorizationIncremented,
+    AuthorizationReversed,
+    ClearingCorrected,
     CreditLimitChanged,
+    HoldExpired,
     PaymentReceived,
     PaymentReturned,
+    PurchaseCleared,
+    PurchaseRefunded,
 )
+from txplatform.domain.facts import Direction
 from txplatform.domain.ids import AccountId, account_of
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from txplatform.domain.events import AccountEvent
     from txplatform.eventstore.statements import LoggedEvent
 
 
@@ -192,15 +200,34 @@ def account_changes(events: Sequence[LoggedEvent]) -> dict[AccountId, Change]:
             case CreditLimitChanged(change=limit):
                 change.credit_limit = limit.credit_limit
                 change.limit_version = limit.limit_version
-            case AuthorizationApproved(purchase=purchase):
-                change.pending += purchase.amount
-            case PaymentReceived(payment=payment):
-                change.posted -= payment.amount
-            case PaymentReturned(payment_return=payment_return):
-                change.posted += payment_return.amount
-            case _:
-                pass  # told of, without effect on the money
+        posted, pending = money_change(event)
+        change.posted += posted
+        change.pending += pending
     return changes
+
+
+def money_change(event: AccountEvent) -> tuple[int, int]:  # noqa: PLR0911  # one a kind of event
+    """What an event adds to posted and to pending, minor units."""
+    match event:
+        case AuthorizationApproved(purchase=purchase, hold=hold):
+            return 0, purchase.amount if hold is None else hold
+        case AuthorizationIncremented(increment=increment):
+            return 0, increment.amount
+        case AuthorizationReversed(released=released) | HoldExpired(released=released):
+            return 0, -released
+        case PurchaseCleared(clearing=clearing, released=released):
+            return clearing.amount, -released
+        case ClearingCorrected(correction=correction):
+            owed = correction.direction is Direction.DEBIT
+            return (correction.amount if owed else -correction.amount), 0
+        case PurchaseRefunded(refund=refund):
+            return -refund.amount, 0
+        case PaymentReceived(payment=payment):
+            return -payment.amount, 0
+        case PaymentReturned(payment_return=payment_return):
+            return payment_return.amount, 0
+        case _:
+            return 0, 0  # told of, without effect on the money
 
 
 _SELECT = sql.SQL("SELECT {} FROM account_directory ").format(

@@ -1,9 +1,8 @@
-"""Reads the real purchases that the simulation replays.
+"""Reads the real purchases and refunds that the simulation replays.
 
 Source: London Borough of Barnet, Open Barnet, purchasing cards 2017/18. The file has merchants,
 dates, amounts and original currencies, but no cards, categories or countries: these are drawn by
-the rules below. Its 126 negative amounts are refunds, which this version cannot process yet; they
-are left out.
+the rules below. Its 126 negative amounts are refunds; of which purchase it does not say.
 """
 
 from __future__ import annotations
@@ -19,11 +18,12 @@ from importlib import resources
 CARDS = 40
 """How many cards the purchases are spread over."""
 
-LIMITS_MINOR = (60_000, 120_000, 250_000, 500_000)
-"""A card's limit, pence, by its number."""
+LIMITS_MINOR = (15_000_000, 20_000_000, 25_000_000, 30_000_000)
+"""A card's limit, pence, by its number: each purchase of the file was made, so each one fits."""
 
 _FILE = "barnet-purchasing-cards-2017-18.csv"
-_DATE, _AMOUNT = "FIN.TRANSACTION DATE", "FIN.TRANSACTION AMOUNT"
+_DATE, _POSTED = "FIN.TRANSACTION DATE", "FIN.POSTING DATE"
+_AMOUNT = "FIN.TRANSACTION AMOUNT"
 _MERCHANT, _CITY = "MCH.MERCHANT NAME", "MCH.CITY NAME"
 _ORIGINAL = "FIN.ORIGINAL CURRENCY AMOUNT"
 _ORIGINAL_CURRENCY = "FIN.ORIGINAL ISO CURRENCY CODE SYMBOL"
@@ -45,19 +45,22 @@ _COUNTRIES = {"USD": "USA", "EUR": "IRL"}
 
 
 @dataclass(frozen=True, slots=True)
-class RealPurchase:
+class RealRow:
     """One row of the file.
 
     Attributes:
         number: The row's number, from 1.
         card: Which of the cards, from 0.
-        amount: Pence.
+        day: When the card was used.
+        posted: When it was posted: the same day, or up to 16 days later.
+        amount: Pence; negative for a refund.
         original_amount: Minor units of `original_currency`; None where it is sterling.
     """
 
     number: int
     card: int
     day: date
+    posted: date
     amount: int
     merchant_id: str
     merchant_name: str
@@ -67,15 +70,11 @@ class RealPurchase:
     original_currency: str | None
 
 
-def real_purchases() -> list[RealPurchase]:
-    """All purchases in the order of their days, then of the file."""
+def real_rows() -> list[RealRow]:
+    """All rows in the order of their days, then of the file."""
     path = resources.files("txplatform.simulation") / "data" / _FILE
     lines = path.read_text(encoding="latin-1").splitlines()
-    rows = [
-        _purchase(number, row)
-        for number, row in enumerate(csv.DictReader(lines), 1)
-        if _minor(row[_AMOUNT]) > 0
-    ]
+    rows = [_row(number, row) for number, row in enumerate(csv.DictReader(lines), 1)]
     return sorted(rows, key=lambda row: (row.day, row.number))
 
 
@@ -85,13 +84,14 @@ def card_of(merchant_name: str, city: str) -> int:
     return int.from_bytes(digest[:4]) % CARDS
 
 
-def _purchase(number: int, row: dict[str, str]) -> RealPurchase:
+def _row(number: int, row: dict[str, str]) -> RealRow:
     name = re.sub(r"[^\x20-\x7e]+", " ", row[_MERCHANT]).strip()
     abroad = row[_ORIGINAL_CURRENCY] != "GBP"
-    return RealPurchase(
+    return RealRow(
         number=number,
         card=card_of(row[_MERCHANT], row[_CITY]),
-        day=datetime.strptime(row[_DATE], "%d/%m/%y").date(),  # noqa: DTZ007  # a day only
+        day=_day(row[_DATE]),
+        posted=_day(row[_POSTED]),
         amount=_minor(row[_AMOUNT]),
         merchant_id=f"m-{hashlib.sha256(name.encode()).hexdigest()[:10]}",
         merchant_name=name,
@@ -100,9 +100,13 @@ def _purchase(number: int, row: dict[str, str]) -> RealPurchase:
             _OTHER_CATEGORY,
         ),
         country=_COUNTRIES.get(row[_ORIGINAL_CURRENCY], "GBR"),
-        original_amount=_minor(row[_ORIGINAL]) if abroad else None,
+        original_amount=abs(_minor(row[_ORIGINAL])) if abroad else None,
         original_currency=row[_ORIGINAL_CURRENCY] if abroad else None,
     )
+
+
+def _day(text: str) -> date:
+    return datetime.strptime(text, "%d/%m/%y").date()  # noqa: DTZ007  # a day only
 
 
 def _minor(amount: str) -> int:

@@ -1,8 +1,10 @@
 """What is sent on each day of the simulated year. Pure: the same plan every time.
 
-Purchases are real. Around them the payments and accounts teams are made up: each card is opened
-by a message, pays each month what it spent in the month before, and gets a new limit in October.
-As real teams' messages do, some come twice, some out of order, and some payments are returned.
+Purchases and refunds are real: asked for on the day the card was used, presented by the network on
+the day they were posted. Around them the payments and accounts teams are made up: each card is
+opened by a message, pays each month what it spent in the month before, and gets a new limit in
+October. As real ones do, some messages come twice, some out of order, some payments are returned,
+some clearings are corrected, hotels hold more than they clear, and some people mistype an amount.
 """
 
 from __future__ import annotations
@@ -10,19 +12,19 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from txplatform.simulation.barnet import CARDS, LIMITS_MINOR, RealPurchase, real_purchases
+from txplatform.simulation.barnet import CARDS, LIMITS_MINOR, RealRow, real_rows
+from txplatform.simulation.network import CURRENCY, account_id, attempts, presentments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CURRENCY = "GBP"
 OPENED = "accounts.account-opened.v1"
 LIMIT_CHANGED = "accounts.credit-limit-changed.v1"
 SUBMITTED = "payments.payment-submitted.v1"
 RETURNED = "payments.payment-returned.v1"
+PRESENTED = "settlement.presentment-received.v1"
 
 EVERY_COPIED = 7
 """Each seventh payment message comes twice."""
@@ -56,23 +58,22 @@ class Day:
     purchases: list[dict[str, Any]] = field(default_factory=list)
 
 
-def account_id(year: int, card: int) -> str:
-    """A card's account in this run of the year; another run has other accounts."""
-    return f"barnet-y{year}-card{card:02d}"
-
-
 def plan(year: int) -> Iterator[Day]:
     """The days of one run of the year that have something to send.
 
     Args:
         year: Which run, from 1; it is part of every id, so that a run never repeats one.
     """
-    purchases = real_purchases()
+    used: dict[date, list[RealRow]] = defaultdict(list)
+    posted: dict[date, list[RealRow]] = defaultdict(list)
+    for row in real_rows():
+        used[row.day].append(row)
+        posted[row.posted].append(row)
     paid_for: dict[int, int] = defaultdict(int)
-    opening_day = purchases[0].day - timedelta(days=1)
+    opening_day = min(used) - timedelta(days=1)
     yield Day(opening_day, _openings(year, opening_day))
     month, payments, limits_changed = opening_day.month, 0, False
-    for day, rows in groupby(purchases, key=lambda row: row.day):
+    for day in sorted(used.keys() | posted.keys()):
         today = Day(day)
         if day.month != month:
             month = day.month
@@ -83,9 +84,11 @@ def plan(year: int) -> Iterator[Day]:
         if not limits_changed and day >= NEW_LIMITS_FROM:
             limits_changed = True
             today.messages += _new_limits(year, day)
-        for row in rows:
-            paid_for[row.card] += row.amount
-            today.purchases.append(_purchase(year, row))
+        for row in posted[day]:
+            today.messages += [Message(PRESENTED, body) for body in presentments(year, row)]
+        for row in used[day]:
+            paid_for[row.card] += max(0, row.amount)
+            today.purchases += attempts(year, row)
         yield today
 
 
@@ -144,23 +147,3 @@ def _new_limits(year: int, day: date) -> list[Message]:
             }
             messages.append(Message(LIMIT_CHANGED, body))
     return messages
-
-
-def _purchase(year: int, row: RealPurchase) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "transaction_id": f"barnet-y{year}-tx{row.number:04d}",
-        "account_id": account_id(year, row.card),
-        "amount": row.amount,
-        "currency": CURRENCY,
-        "merchant": {
-            "id": row.merchant_id,
-            "name": row.merchant_name,
-            "category_code": row.category_code,
-            "country": row.country,
-        },
-        "occurred_at": f"{row.day}T12:00:00Z",
-    }
-    if row.original_currency is not None:
-        body["original_amount"] = row.original_amount
-        body["original_currency"] = row.original_currency
-    return body

@@ -1,0 +1,26 @@
+"""`accounts.account-status-changed.v1`: the accounts team froze, closed or released an account."""
+
+from __future__ import annotations
+
+from txplatform.consumers.topic import InboundTopic
+from txplatform.contracts.messages import AccountStatusChangedMessage
+from txplatform.domain.commands.change_status import ChangeStatus
+from txplatform.domain.facts import StatusChange
+from txplatform.domain.ids import AccountId
+
+
+def _to_command(body: AccountStatusChangedMessage) -> ChangeStatus:
+    return ChangeStatus(
+        StatusChange(
+            account_id=AccountId(body.account_id),
+            status=body.status,
+            status_version=body.status_version,
+            reason=body.reason,
+            changed_at=body.changed_at,
+        )
+    )
+
+
+ACCOUNT_STATUS_CHANGED = InboundTopic(
+    "accounts.account-status-changed.v1", AccountStatusChangedMessage, _to_command
+)

@@ -1,0 +1,103 @@
+"""What merchants ask for and the network presents, of each real purchase and refund. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from txplatform.simulation.barnet import LIMITS_MINOR
+
+if TYPE_CHECKING:
+    from txplatform.simulation.barnet import RealRow
+
+CURRENCY = "GBP"
+
+EVERY_MISTYPED = 50
+"""Each fiftieth purchase is first asked for with a mistyped amount, which no limit allows."""
+MISTYPED_BY = 2 * max(LIMITS_MINOR)
+EVERY_PRESENTED_TWICE = 11
+"""Each eleventh clearing is presented twice."""
+EVERY_CORRECTED = 97
+"""Each ninety-seventh is presented with a wrong amount, corrected, and presented again."""
+WRONG_BY = 100
+HOTELS = "7011"
+"""Merchant category whose hold is a fifth above what is cleared: ISO 18245, lodging."""
+
+
+def account_id(year: int, card: int) -> str:
+    """A card's account in this run of the year; another run has other accounts."""
+    return f"barnet-y{year}-card{card:02d}"
+
+
+def transaction_id(year: int, row: RealRow) -> str:
+    """A purchase's; it is part of the ids of all that becomes of it."""
+    return f"barnet-y{year}-tx{row.number:04d}"
+
+
+def attempts(year: int, row: RealRow) -> list[dict[str, Any]]:
+    """What is asked for on the day of a purchase; a refund is not asked for."""
+    if row.amount < 0:
+        return []
+    held = row.amount * 6 // 5 if row.category_code == HOTELS else row.amount
+    asked = _purchase(year, row, transaction_id(year, row), held)
+    if row.number % EVERY_MISTYPED:
+        return [asked]
+    mistyped = f"{transaction_id(year, row)}-mistyped"
+    return [_purchase(year, row, mistyped, row.amount + MISTYPED_BY), asked]
+
+
+def presentments(year: int, row: RealRow) -> list[dict[str, Any]]:
+    """What the network presents of a purchase or refund on the day it is posted."""
+    name = transaction_id(year, row)
+    presented = _presentment(year, row, f"{name}-c1", abs(row.amount))
+    if row.amount > 0 and row.number % EVERY_CORRECTED == 0:
+        wrong = {**presented, "amount": row.amount + WRONG_BY}
+        correction = {
+            **wrong,
+            "clearing_id": f"{name}-c2",
+            "direction": "credit",
+            "reverses_clearing_id": wrong["clearing_id"],
+        }
+        return [wrong, correction, {**presented, "clearing_id": f"{name}-c3"}]
+    return [presented] * (2 if row.number % EVERY_PRESENTED_TWICE == 0 else 1)
+
+
+def _purchase(year: int, row: RealRow, name: str, amount: int) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "transaction_id": name,
+        "account_id": account_id(year, row.card),
+        "amount": amount,
+        "currency": CURRENCY,
+        "merchant": _merchant(row),
+        "occurred_at": f"{row.day}T12:00:00Z",
+    }
+    if row.original_currency is not None:
+        body["original_amount"] = row.original_amount
+        body["original_currency"] = row.original_currency
+    return body
+
+
+def _presentment(year: int, row: RealRow, clearing_id: str, amount: int) -> dict[str, Any]:
+    return {
+        "clearing_id": clearing_id,
+        "account_id": account_id(year, row.card),
+        # The file does not say which purchase a refund is of.
+        "transaction_id": transaction_id(year, row) if row.amount > 0 else None,
+        "direction": "debit" if row.amount > 0 else "credit",
+        "reverses_clearing_id": None,
+        "amount": amount,
+        "currency": CURRENCY,
+        "original_amount": row.original_amount,
+        "original_currency": row.original_currency,
+        "final": True,
+        "merchant": _merchant(row),
+        "presented_at": f"{row.posted}T04:00:00Z",
+    }
+
+
+def _merchant(row: RealRow) -> dict[str, Any]:
+    return {
+        "id": row.merchant_id,
+        "name": row.merchant_name,
+        "category_code": row.category_code,
+        "country": row.country,
+    }
