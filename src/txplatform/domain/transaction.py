@@ -1,21 +1,19 @@
 """A transaction's whole life, folded from its events: the one state machine of an authorization.
 
-    state         authorize   increment   clear       clear, final  reverse     reverse all  expire
-    unknown       held or     declined    unauthor.   unauthor.     unknown     reversed     -
-                  declined
-    declined      same again  declined    posted      posted        declined    declined     -
-    held          same again  held        held, or    cleared       held, or    reversed     expired
-                                          cleared                   reversed
-    cleared       same again  declined    posted      posted        cleared     cleared      -
-    reversed      held or     declined    posted      posted        reversed    reversed     -
-                  declined*
-    expired       same again  declined    posted      posted        expired     expired      -
-    unauthorized  held or     declined    posted      posted        unauthor.   unauthor.    -
-                  declined*
+    state         authorize  increment  clear         final         reverse   all       expire
+    unknown       held       declined   unauthorized  unauthorized  reversed  reversed  -
+    declined      -          declined   declined      declined      declined  declined  -
+    held          -          held       held          cleared       held      reversed  expired
+    cleared       -          declined   cleared       cleared       cleared   cleared   -
+    reversed      -          declined   cleared       cleared       reversed  reversed  -
+    expired       -          declined   cleared       cleared       expired   expired   -
+    unauthorized  held       declined   unauthorized  unauthorized  unauth.   unauth.   -
 
-`posted` leaves the state as it is: a clearing is the network's fact and always posts. `*`: where
-the clearing or reversal came first, a late authorization holds what is left of it, perhaps nothing.
-Refunds never change the state. An account keeps only what is held; the rest is folded from the log.
+A decision may decline instead: an increment leaves the state as it was, an authorization makes it
+declined. A clearing is the network's fact and always posts; one that takes all of a hold ends it as
+a final one does, as a reversal of all of it does. Where a clearing or reversal came first, a late
+authorization holds what is left of it, perhaps nothing. Refunds and corrections change no state.
+An account keeps only what is held; the rest is folded from the log.
 
 Whatever the order (contracts.md): posted = clearings - their corrections; hold = 0 once final,
 expired or wholly reversed, else max(0, approved + increments - reversed - cleared).
@@ -110,13 +108,13 @@ class Transaction:
 
     @property
     def state(self) -> TransactionState:
-        """Where it stands; what ended its hold first counts."""
+        """Where it stands: the first of these that applies."""
         for state, holds in (
-            (TransactionState.EXPIRED, self.expired),
             (TransactionState.DECLINED, self.declined),
             (TransactionState.HELD, self.hold > 0),
             (TransactionState.UNAUTHORIZED, self.cleared > 0 and not self.authorized),
             (TransactionState.CLEARED, self.cleared > 0),
+            (TransactionState.EXPIRED, self.expired),
             (TransactionState.REVERSED, self.reversed_wholly or self.reversed > 0),
             # An account verification: approved, and nothing was ever to be held.
             (TransactionState.CLEARED, self.authorized),

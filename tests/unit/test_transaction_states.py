@@ -1,0 +1,329 @@
+"""Every state of a transaction against every message, and what is told of the unusual ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from accounts import ACCOUNT, NOW, Stream, opening, payment, purchase
+
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.correct_clearing import CorrectClearing
+from txplatform.domain.commands.expire_hold import ExpireHold
+from txplatform.domain.commands.increment_authorization import IncrementAuthorization
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.refund_purchase import RefundPurchase
+from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.events import AuthorizationApproved, authorization_key
+from txplatform.domain.facts import (
+    Clearing,
+    Correction,
+    Direction,
+    Increment,
+    OperatorStatus,
+    Refund,
+    Reversal,
+    StatusChange,
+)
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.status import AccountStatus
+from txplatform.domain.transaction import Transaction, TransactionState
+
+if TYPE_CHECKING:
+    from txplatform.domain.commands.outcome import Command
+
+T = TransactionId("t")
+HELD = 100
+BEFORE: dict[str, list[Command]] = {
+    "unknown": [],
+    "declined": [Authorize(purchase("t", 5000))],
+    "held": [Authorize(purchase("t", HELD))],
+    "cleared": [
+        Authorize(purchase("t", HELD)),
+        ClearPurchase(Clearing("c0", ACCOUNT, T, 90, "USD")),
+    ],
+    "reversed": [
+        Authorize(purchase("t", HELD)),
+        ReverseAuthorization(Reversal("r0", T, ACCOUNT)),
+    ],
+    "expired": [Authorize(purchase("t", HELD)), ExpireHold(ACCOUNT, T)],
+    "unauthorized": [ClearPurchase(Clearing("c0", ACCOUNT, T, 30, "USD", final=False))],
+}
+MESSAGES: dict[str, Command] = {
+    "authorize": Authorize(purchase("t", HELD)),
+    "increment": IncrementAuthorization(Increment("i", T, ACCOUNT, 50)),
+    "clear part": ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD", final=False)),
+    "clear final": ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD")),
+    "clear over": ClearPurchase(Clearing("c", ACCOUNT, T, 160, "USD", final=False)),
+    "reverse part": ReverseAuthorization(Reversal("r", T, ACCOUNT, 40)),
+    "reverse all": ReverseAuthorization(Reversal("r", T, ACCOUNT)),
+    "expire": ExpireHold(ACCOUNT, T),
+    "refund": RefundPurchase(Refund("f", ACCOUNT, T, 20, "USD")),
+}
+# Before: message: state after, its hold, what is posted, flags or the first reason.
+TABLE = """
+unknown      | authorize    | held         | 100 |   0 |
+unknown      | increment    | unknown      |   0 |   0 | no_open_hold
+unknown      | clear part   | unauthorized |   0 |  60 | no_authorization
+unknown      | clear final  | unauthorized |   0 |  60 | no_authorization
+unknown      | clear over   | unauthorized |   0 | 160 | no_authorization
+unknown      | reverse part | reversed     |   0 |   0 |
+unknown      | reverse all  | reversed     |   0 |   0 |
+unknown      | expire       | unknown      |   0 |   0 | no_open_hold
+unknown      | refund       | unknown      |   0 | -20 | over_purchase
+declined     | authorize    | declined     |   0 |   0 | transaction_id_reused
+declined     | increment    | declined     |   0 |   0 | no_open_hold
+declined     | clear part   | declined     |   0 |  60 | no_authorization
+declined     | clear final  | declined     |   0 |  60 | no_authorization
+declined     | clear over   | declined     |   0 | 160 | no_authorization
+declined     | reverse part | declined     |   0 |   0 |
+declined     | reverse all  | declined     |   0 |   0 |
+declined     | expire       | declined     |   0 |   0 | no_open_hold
+declined     | refund       | declined     |   0 | -20 | over_purchase
+held         | authorize    | held         | 100 |   0 | duplicate
+held         | increment    | held         | 150 |   0 |
+held         | clear part   | held         |  40 |  60 |
+held         | clear final  | cleared      |   0 |  60 |
+held         | clear over   | cleared      |   0 | 160 | over_hold
+held         | reverse part | held         |  60 |   0 |
+held         | reverse all  | reversed     |   0 |   0 |
+held         | expire       | expired      |   0 |   0 |
+held         | refund       | held         | 100 | -20 | over_purchase
+cleared      | authorize    | cleared      |   0 |  90 | duplicate
+cleared      | increment    | cleared      |   0 |  90 | no_open_hold
+cleared      | clear part   | cleared      |   0 | 150 | after_final
+cleared      | clear final  | cleared      |   0 | 150 | after_final
+cleared      | clear over   | cleared      |   0 | 250 | after_final
+cleared      | reverse part | cleared      |   0 |  90 |
+cleared      | reverse all  | cleared      |   0 |  90 |
+cleared      | expire       | cleared      |   0 |  90 | no_open_hold
+cleared      | refund       | cleared      |   0 |  70 |
+reversed     | authorize    | reversed     |   0 |   0 | duplicate
+reversed     | increment    | reversed     |   0 |   0 | no_open_hold
+reversed     | clear part   | cleared      |   0 |  60 | after_reversal
+reversed     | clear final  | cleared      |   0 |  60 | after_reversal
+reversed     | clear over   | cleared      |   0 | 160 | after_reversal
+reversed     | reverse part | reversed     |   0 |   0 |
+reversed     | reverse all  | reversed     |   0 |   0 |
+reversed     | expire       | reversed     |   0 |   0 | no_open_hold
+reversed     | refund       | reversed     |   0 | -20 | over_purchase
+expired      | authorize    | expired      |   0 |   0 | duplicate
+expired      | increment    | expired      |   0 |   0 | no_open_hold
+expired      | clear part   | cleared      |   0 |  60 | after_expiry
+expired      | clear final  | cleared      |   0 |  60 | after_expiry
+expired      | clear over   | cleared      |   0 | 160 | after_expiry
+expired      | reverse part | expired      |   0 |   0 |
+expired      | reverse all  | expired      |   0 |   0 |
+expired      | expire       | expired      |   0 |   0 | no_open_hold
+expired      | refund       | expired      |   0 | -20 | over_purchase
+unauthorized | authorize    | held         |  70 |  30 |
+unauthorized | increment    | unauthorized |   0 |  30 | no_open_hold
+unauthorized | clear part   | unauthorized |   0 |  90 | no_authorization
+unauthorized | clear final  | unauthorized |   0 |  90 | no_authorization
+unauthorized | clear over   | unauthorized |   0 | 190 | no_authorization
+unauthorized | reverse part | unauthorized |   0 |  30 |
+unauthorized | reverse all  | unauthorized |   0 |  30 |
+unauthorized | expire       | unauthorized |   0 |  30 | no_open_hold
+unauthorized | refund       | unauthorized |   0 |  10 |
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    before: str
+    message: str
+    state: TransactionState
+    hold: int
+    posted: int
+    said: str
+
+
+ROWS = [
+    Row(before, message, TransactionState(state), int(hold), int(posted), said)
+    for before, message, state, hold, posted, said in (
+        (cell.strip() for cell in line.split("|")) for line in TABLE.strip().splitlines()
+    )
+]
+
+
+def _ask(stream: Stream, command: Command) -> Outcome | CommandRejectedError:
+    stream.now = NOW + timedelta(days=40) if isinstance(command, ExpireHold) else NOW
+    return stream.ask(command)
+
+
+def _opened(*commands: Command, limit: int = 1000) -> Stream:
+    stream = Stream()
+    for command in (OpenAccount(opening(limit)), *commands):
+        assert isinstance(_ask(stream, command), Outcome)
+    return stream
+
+
+def _transaction(stream: Stream) -> Transaction:
+    return Transaction.fold(
+        event
+        for event in stream.events
+        if event.key in {authorization_key("t"), "late-authorization:t"}
+        or event.transaction_id == T
+    )
+
+
+def _said(outcome: Outcome | CommandRejectedError) -> str:
+    """What is unusual about it: flags, the first reason, or that it is a copy."""
+    if isinstance(outcome, CommandRejectedError):
+        return outcome.reason
+    if outcome.status is Status.DUPLICATE:
+        return "duplicate"
+    event: Any = outcome.event
+    if reasons := getattr(event, "reasons", ()):
+        return str(reasons[0].code)
+    return " ".join(getattr(event, "flags", ()))
+
+
+def test_the_table_has_every_state_and_every_message() -> None:
+    """Once."""
+    pairs = [(row.before, row.message) for row in ROWS]
+    assert sorted(pairs) == sorted((before, each) for before in BEFORE for each in MESSAGES)
+    assert BEFORE.keys() == {state.value for state in TransactionState}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.before}, {row.message}")
+def test_what_a_message_does_to_a_transaction(row: Row) -> None:
+    """State, hold, what is posted, and what is said of it."""
+    stream = _opened(*BEFORE[row.before])
+    assert _transaction(stream).state is TransactionState(row.before)
+    outcome = _ask(stream, MESSAGES[row.message])
+    account, transaction = stream.account(), _transaction(stream)
+    assert _said(outcome) == row.said
+    assert (transaction.state, transaction.hold) == (row.state, row.hold)
+    assert (account.held(T), account.pending, account.posted) == (row.hold, row.hold, row.posted)
+
+
+@pytest.mark.parametrize(
+    ("limit", "decision"),
+    [(100, "approved"), (99, "declined")],
+)
+def test_a_late_authorization_is_given_back_what_is_posted_of_it(limit: int, decision: str) -> None:
+    """60 of its 100 are posted already, so 100 of credit are enough; 40 are held."""
+    cleared = ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD", final=False))
+    stream = _opened(cleared, limit=limit)
+    outcome = _ask(stream, Authorize(purchase("t", 100)))
+    assert isinstance(outcome, Outcome)
+    approved = isinstance(outcome.event, AuthorizationApproved)
+    assert ("approved" if approved else "declined") == decision
+    assert stream.account().pending == (40 if approved else 0)
+    again = _ask(stream, Authorize(purchase("t", 100)))
+    assert isinstance(again, Outcome)
+    assert (again.status, again.event) == (Status.DUPLICATE, outcome.event)
+
+
+def test_a_hold_lasts_as_long_as_the_rule_set_says_for_the_category() -> None:
+    """Seven days for a bookshop; it ends then and not before, and once."""
+    stream = _opened(Authorize(purchase("t", 100)))
+    for days, reason in ((6, "hold_not_due"), (7, None), (8, "no_open_hold")):
+        stream.now = NOW + timedelta(days=days)
+        outcome = stream.ask(ExpireHold(ACCOUNT, T))
+        assert (outcome.reason if isinstance(outcome, CommandRejectedError) else None) == reason
+    assert stream.account().pending == 0
+
+
+def test_a_clearing_waits_for_its_account_and_finds_what_came_of_its_transaction() -> None:
+    """A reversal needs no account: the clearing that waited is flagged when it is posted."""
+    stream = Stream()
+    stream.ask(ReverseAuthorization(Reversal("r", T, ACCOUNT)))
+    clearing = ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD"))
+    outcomes = [stream.ask(clearing), stream.ask(clearing)]
+    assert [each.status for each in outcomes if isinstance(each, Outcome)] == [
+        Status.WAITING,
+        Status.DUPLICATE,
+    ]
+    stream.ask(OpenAccount(opening()))
+    assert stream.account().posted == 60
+    assert not stream.account().waiting
+    posted: Any = stream.events[-1]
+    assert posted.flags == ("after_reversal", "no_authorization")
+
+
+def test_copies_of_a_clearing_are_compared_by_what_both_say() -> None:
+    """HTTP has no merchant and Kafka no time of the caller's; an amount they both have."""
+    stream = _opened()
+    first = Clearing("c", ACCOUNT, None, 60, "USD", occurred_at=NOW)
+    stream.ask(ClearPurchase(first))
+    copy = Clearing("c", ACCOUNT, None, 60, "USD", presented_at=NOW)
+    other = Clearing("c", ACCOUNT, None, 61, "USD", presented_at=NOW)
+    outcome = stream.ask(ClearPurchase(copy))
+    assert isinstance(outcome, Outcome)
+    assert outcome.status is Status.DUPLICATE
+    rejected = stream.ask(ClearPurchase(other))
+    assert isinstance(rejected, CommandRejectedError)
+    assert stream.account().posted == 60
+
+
+def test_a_correction_takes_a_clearing_or_a_refund_back_and_frees_no_hold() -> None:
+    """Credit for a clearing, debit for a refund; of an unknown one it is flagged."""
+    stream = _opened(
+        Authorize(purchase("t", 100)),
+        ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD", final=False)),
+        RefundPurchase(Refund("f", ACCOUNT, None, 10, "USD")),
+        CorrectClearing(Correction("x1", ACCOUNT, T, "c", Direction.CREDIT, 60, "USD")),
+        CorrectClearing(Correction("x2", ACCOUNT, None, "f", Direction.DEBIT, 10, "USD")),
+    )
+    assert (stream.account().posted, stream.account().pending) == (0, 40)
+    unknown = stream.ask(
+        CorrectClearing(Correction("x3", ACCOUNT, None, "nobody", Direction.CREDIT, 5, "USD"))
+    )
+    assert _said(unknown) == "no_clearing"
+
+
+@pytest.mark.parametrize("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
+def test_a_frozen_or_closed_account_refuses_purchases_and_increments_only(
+    status: AccountStatus,
+) -> None:
+    """Clearings, reversals, refunds and payments always post."""
+    stream = _opened(
+        Authorize(purchase("t", 100)),
+        SetStatus(OperatorStatus("s", ACCOUNT, status, "lost")),
+    )
+    for refused in (
+        Authorize(purchase("u", 1)),
+        IncrementAuthorization(Increment("i", T, ACCOUNT, 1)),
+    ):
+        assert _said(stream.ask(refused)) == f"account_{status.value}"
+    for taken in (
+        ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD", final=False)),
+        ReverseAuthorization(Reversal("r", T, ACCOUNT)),
+        RefundPurchase(Refund("f", ACCOUNT, T, 20, "USD")),
+        ReceivePayment(payment("p", 10)),
+    ):
+        assert isinstance(stream.ask(taken), Outcome)
+    assert (stream.account().posted, stream.account().pending) == (30, 0)
+
+
+def _changed(version: int, status: AccountStatus) -> ChangeStatus:
+    return ChangeStatus(StatusChange(ACCOUNT, status, version, "because", NOW))
+
+
+def test_the_stricter_status_holds_and_closed_is_for_ever() -> None:
+    """The team's newest version counts, but an older one that closes still closes."""
+    active, frozen, closed = AccountStatus
+    stream = _opened(SetStatus(OperatorStatus("s1", ACCOUNT, frozen, "lost")))
+    assert isinstance(stream.ask(_changed(2, active)), Outcome)
+    assert stream.account().status is frozen
+    stream.ask(SetStatus(OperatorStatus("s2", ACCOUNT, active, "found")))
+    assert stream.account().status is active
+    stale = stream.ask(_changed(1, frozen))
+    assert isinstance(stale, Outcome)
+    assert (stale.status, stream.account().status) == (Status.STALE, active)
+    stream.ask(_changed(4, frozen))
+    stream.ask(_changed(3, closed))
+    stream.ask(_changed(5, active))
+    assert stream.account().status is closed
+    rejected = stream.ask(SetStatus(OperatorStatus("s3", ACCOUNT, active, "please")))
+    assert isinstance(rejected, CommandRejectedError)
