@@ -58,9 +58,11 @@ class ClearPurchase:
                 return Outcome(Status.DUPLICATE, first)
             raise conflicting_copy(what)
         if (waiting := account.waiting.get(key)) is not None:
-            if isinstance(waiting, Clearing) and says_the_same(waiting, self.clearing):
-                return Outcome(Status.DUPLICATE, stored[f"waiting:{key}"])
-            raise conflicting_copy(what)
+            if not (isinstance(waiting, Clearing) and says_the_same(waiting, self.clearing)):
+                raise conflicting_copy(what)
+            if (first := stored.get(f"waiting:{key}")) is not None:
+                return Outcome(Status.DUPLICATE, first)
+            # It was not looked up: recorded once more it clashes, and then it is.
         if not account.opened:
             event = account.record(ClearingWaiting, stamp, clearing=self.clearing)
             return Outcome(Status.WAITING, event)

@@ -46,9 +46,11 @@ class RefundPurchase:
                 return Outcome(Status.DUPLICATE, first)
             raise conflicting_copy(what)
         if (waiting := account.waiting.get(key)) is not None:
-            if isinstance(waiting, Refund) and says_the_same(waiting, self.refund):
-                return Outcome(Status.DUPLICATE, stored[f"waiting:{key}"])
-            raise conflicting_copy(what)
+            if not (isinstance(waiting, Refund) and says_the_same(waiting, self.refund)):
+                raise conflicting_copy(what)
+            if (first := stored.get(f"waiting:{key}")) is not None:
+                return Outcome(Status.DUPLICATE, first)
+            # It was not looked up: recorded once more it clashes, and then it is.
         if not account.opened:
             return Outcome(Status.WAITING, account.record(RefundWaiting, stamp, refund=self.refund))
         return apply_refund(account, self.refund, stored, stamp)
