@@ -116,7 +116,7 @@ def _balance_response(view: AccountView, status_code: int, headers: dict[str, st
     answer = BalanceAnswer(
         view.account_id,
         view.currency,
-        "active",
+        view.status,
         balance.credit_limit,
         balance.posted,
         balance.pending,

@@ -15,7 +15,20 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from txplatform.api import accounts, events, inbound_messages, metrics, probes, transactions
+from txplatform.api import (
+    account_status,
+    accounts,
+    clearing_batches,
+    clearings,
+    events,
+    inbound_messages,
+    increments,
+    metrics,
+    probes,
+    refunds,
+    reversals,
+    transactions,
+)
 from txplatform.api.authentication import Authenticator
 from txplatform.api.body import ClientLeftError
 from txplatform.api.openapi import describe, reference_page
@@ -50,7 +63,13 @@ if TYPE_CHECKING:
 _POOL_SIZE = 8
 ROUTERS = (
     accounts.router,
+    account_status.router,
     transactions.router,
+    increments.router,
+    clearings.router,
+    reversals.router,
+    refunds.router,
+    clearing_batches.router,
     events.router,
     inbound_messages.router,
     probes.router,

@@ -69,12 +69,18 @@ def require_json(content_type: str | None) -> None:
         )
 
 
-def json_body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
-    """A dependency that reads the body as this model."""
+def json_body(model: type[Model], most_bytes: int = 0) -> Callable[[Request], Awaitable[Model]]:
+    """A dependency that reads the body as this model.
+
+    Args:
+        model: What the body has to be.
+        most_bytes: How large it may be where that is more than the configured size.
+    """
 
     async def read(request: Request) -> Model:
         require_json(request.headers.get("content-type"))
-        body = await read_body(request.receive, services_of(request).settings.api_max_body_bytes)
+        most = services_of(request).settings.api_max_body_bytes
+        body = await read_body(request.receive, max(most, most_bytes))
         parse_strict_json(body)
         return model.model_validate_json(body)
 

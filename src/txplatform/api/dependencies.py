@@ -25,6 +25,9 @@ ServicesOf = Annotated[Services, Depends(services_of)]
 AccountIdPath = Annotated[
     Identifier, Path(description="The accounts team's id.", examples=["acc-1"])
 ]
+TransactionIdPath = Annotated[
+    Identifier, Path(description="As the purchase was asked for.", examples=["tx-1001"])
+]
 
 
 def requires(

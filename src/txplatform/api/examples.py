@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
@@ -12,24 +12,51 @@ from txplatform.api.inbound_messages import InboundMessagePage
 from txplatform.api.probes import ProbeAnswer
 from txplatform.consumers.ledger import InboundMessage
 from txplatform.consumers.verdict import MessageStatus
+from txplatform.contracts.account_status import status_answer
 from txplatform.contracts.accounts import BalanceAnswer
+from txplatform.contracts.clearing import clearing_answer
+from txplatform.contracts.clearing_batch import ClearingBatchAnswer, ClearingItemAnswer
 from txplatform.contracts.decision import decision_answer
 from txplatform.contracts.encoding import to_json
+from txplatform.contracts.increment import increment_answer
+from txplatform.contracts.refund import refund_answer
+from txplatform.contracts.reversal import reversal_answer
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.account import Account, Stamp
 from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.change_status import SetStatus
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.refund_purchase import RefundPurchase
+from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
 from txplatform.domain.commands.stored import Stored
-from txplatform.domain.events import AuthorizationApproved
-from txplatform.domain.facts import Opening
+from txplatform.domain.events import (
+    AuthorizationApproved,
+    AuthorizationIncremented,
+    AuthorizationReversed,
+    OperatorStatusSet,
+    PurchaseCleared,
+    PurchaseRefunded,
+)
+from txplatform.domain.facts import (
+    Clearing,
+    Increment,
+    Opening,
+    OperatorStatus,
+    Refund,
+    Reversal,
+)
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.cursors import cursor_at
 from txplatform.projections.transactions import Transaction, TransactionEvent, TransactionPage
 
 if TYPE_CHECKING:
     from txplatform.domain.commands.outcome import Command
+    from txplatform.domain.events import AccountEvent
 
 _ACCOUNT = AccountId("acc-1")
 _TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -46,24 +73,70 @@ _PURCHASE = Purchase(
 )
 
 
-def _decide(*commands: Command) -> AuthorizationApproved:
-    """What the last of these commands comes to, on a new account."""
-    account = Account.unopened(_ACCOUNT)
+_EVENT = TypeVar("_EVENT", bound="AccountEvent")
+
+
+def _decide(kind: type[_EVENT], *commands: Command) -> _EVENT:
+    """What the last of these commands comes to, on a new account where the purchase is held."""
+    account, stored = Account.unopened(_ACCOUNT), Stored()
+    stored.transactions.add(_PURCHASE.transaction_id)
     stamp = Stamp(_AT, lambda: "0198a3c2-7d41-7b6e-9f10-3c5e8a2d4b17", _TRACE)
-    event = [command.decide(account, Stored(), stamp).event for command in commands][-1]
-    assert isinstance(event, AuthorizationApproved)
+    event: AccountEvent | None = None
+    asked: tuple[Command, ...] = (OpenAccount(_OPENING), Authorize(_PURCHASE), *commands)
+    for command in asked:
+        event = command.decide(account, stored, stamp).event
+        stored[event.key] = event
+    assert isinstance(event, kind)
     return event
 
 
-_APPROVED = _decide(OpenAccount(Opening(_ACCOUNT, "USD", 500_000, _AT)), Authorize(_PURCHASE))
+_OPENING = Opening(_ACCOUNT, "USD", 500_000, _AT)
+_CLEARING = Clearing("clr-1", _ACCOUNT, _PURCHASE.transaction_id, 1200, "USD")
+_REFUND = Refund("ref-1", _ACCOUNT, _PURCHASE.transaction_id, 1200, "USD", _PURCHASE.merchant)
+_APPROVED = _decide(AuthorizationApproved)
+_INCREMENTED = _decide(
+    AuthorizationIncremented,
+    IncrementAuthorization(Increment("inc-1", _PURCHASE.transaction_id, _ACCOUNT, 300)),
+)
+_CLEARED = _decide(PurchaseCleared, ClearPurchase(_CLEARING))
+_REVERSED = _decide(
+    AuthorizationReversed,
+    ReverseAuthorization(Reversal("rev-1", _PURCHASE.transaction_id, _ACCOUNT, 250)),
+)
+_REFUNDED = _decide(PurchaseRefunded, ClearPurchase(_CLEARING), RefundPurchase(_REFUND))
+_FROZEN = _decide(
+    OperatorStatusSet,
+    SetStatus(
+        OperatorStatus("st-1", _ACCOUNT, AccountStatus.FROZEN, "The card was reported lost.")
+    ),
+)
 
 
 def answer_examples() -> dict[str, Any]:
     """Examples by the name of the answer's schema."""
     transaction, event = _transaction(), event_item(LoggedEvent(4711, _AT, _APPROVED))
+    cleared = clearing_answer(_CLEARED)
     answers = (
         decision_answer(_APPROVED),
-        BalanceAnswer(_ACCOUNT, "USD", "active", 500_000, 0, 1250, 498_750, 2, rfc3339(_AT)),
+        increment_answer(_INCREMENTED),
+        cleared,
+        reversal_answer(_REVERSED),
+        refund_answer(_REFUNDED),
+        status_answer(_FROZEN),
+        ClearingBatchAnswer.of(
+            [
+                ClearingItemAnswer("clr-1", "clean", clearing=cleared),
+                ClearingItemAnswer(
+                    "clr-2",
+                    "bad",
+                    "currency_mismatch",
+                    "Clearing clr-2 is in EUR, the account is held in USD.",
+                ),
+            ]
+        ),
+        BalanceAnswer(
+            _ACCOUNT, "USD", AccountStatus.ACTIVE, 500_000, 0, 1250, 498_750, 2, rfc3339(_AT)
+        ),
         transaction,
         TransactionPage([transaction], cursor_at(2), 4711),
         EventPage([event], event.cursor),

@@ -14,12 +14,29 @@ from starlette.responses import HTMLResponse
 from txplatform.api.examples import answer_examples
 from txplatform.api.problems import ProblemDetails, documented_header
 from txplatform.api.process_transaction import PATH, documentation
+from txplatform.contracts.account_status import StatusRequest
 from txplatform.contracts.accounts import OpenAccountRequest
+from txplatform.contracts.clearing import ClearingRequest
+from txplatform.contracts.clearing_batch import ClearingBatchRequest
+from txplatform.contracts.increment import IncrementRequest
+from txplatform.contracts.refund import RefundRequest
+from txplatform.contracts.reversal import ReversalRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fastapi import FastAPI
+
+_BODIES = (
+    OpenAccountRequest,
+    StatusRequest,
+    IncrementRequest,
+    ClearingRequest,
+    ReversalRequest,
+    RefundRequest,
+    ClearingBatchRequest,
+)
+"""What `json_body` reads."""
 
 _CORRELATION = documented_header(
     "X-Correlation-Id", "The trace id, under which the service's log lines can be found."
@@ -50,7 +67,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     # Named by hand-made entries of operations, so FastAPI does not know of them.
     _, extra = TypeAdapter.json_schemas(
         [
-            ("request", "validation", TypeAdapter(OpenAccountRequest)),
+            *((body.__name__, "validation", TypeAdapter(body)) for body in _BODIES),
             ("problem", "serialization", TypeAdapter(ProblemDetails)),
         ],
         ref_template="#/components/schemas/{model}",

@@ -49,9 +49,12 @@ ACCOUNT_NOT_FOUND = Kind("account-not-found", 404, "The account has not been ope
 TRANSACTION_NOT_FOUND = Kind("transaction-not-found", 404, "The transaction is not known")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The resource has no such method")
 ID_REUSED = Kind("id-reused", 409, "The id was used before with other fields")
+ACCOUNT_CLOSED = Kind("account-closed", 409, "The account is closed for ever")
 BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The body is not application/json")
 VALIDATION = Kind("validation", 422, "The request has invalid fields")
+CURRENCY_MISMATCH = Kind("currency-mismatch", 422, "The account has another currency")
+BALANCE_OUT_OF_RANGE = Kind("balance-out-of-range", 422, "The balance would be beyond measure")
 INTERNAL = Kind("internal", 500, "The service failed")
 OVERLOADED = Kind("overloaded", 503, "Too many requests are waiting")
 STORE_UNAVAILABLE = Kind("store-unavailable", 503, "The event store cannot be used")
@@ -66,14 +69,25 @@ KINDS = (
     TRANSACTION_NOT_FOUND,
     METHOD_NOT_ALLOWED,
     ID_REUSED,
+    ACCOUNT_CLOSED,
     BODY_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     VALIDATION,
+    CURRENCY_MISMATCH,
+    BALANCE_OUT_OF_RANGE,
     INTERNAL,
     OVERLOADED,
     STORE_UNAVAILABLE,
     OUTCOME_UNKNOWN,
 )
+
+
+_REFUSALS = {
+    "account_closed": ACCOUNT_CLOSED,
+    "balance_out_of_range": BALANCE_OUT_OF_RANGE,
+    "currency_mismatch": CURRENCY_MISMATCH,
+}
+"""Refused commands by their reason; all others mean that the id was used before."""
 
 
 class ProblemError(TxPlatformError):
@@ -147,7 +161,8 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: PLR0911  # one return
         case ValidationError():
             return validation_problem(error.errors(include_input=False, include_url=False))
         case CommandRejectedError():
-            return ProblemError(ID_REUSED, error.detail, error.next_step)
+            kind = _REFUSALS.get(error.reason, ID_REUSED)
+            return ProblemError(kind, error.detail, error.next_step)
         case QueueFullError():
             return _retry_later(OVERLOADED, error)
         case OutcomeUnknownError():

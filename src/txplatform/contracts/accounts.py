@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from txplatform.contracts.fields import AmountOrZero, CurrencyCode, Identifier, UtcTime
 from txplatform.domain.facts import Opening
 from txplatform.domain.ids import AccountId
+from txplatform.domain.status import AccountStatus
 
 
 class OpenAccountRequest(BaseModel):
@@ -38,6 +39,7 @@ class BalanceAnswer:
     """An account's money at one version, never stale; minor units of its currency.
 
     Attributes:
+        status: The stricter of the operator's and the accounts team's.
         posted: What is owed; negative after an overpayment.
         pending: What approved authorizations hold.
         available: `credit_limit - posted - pending`.
@@ -47,7 +49,7 @@ class BalanceAnswer:
 
     account_id: str
     currency: str
-    status: str
+    status: AccountStatus
     credit_limit: int
     posted: int
     pending: int

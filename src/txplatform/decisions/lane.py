@@ -308,6 +308,7 @@ def _decide(request: Request, workspace: Workspace) -> Outcome | AccountView:
         return AccountView(
             account.account_id,
             account.opened,
+            account.status,
             account.currency,
             account.balance,
             account.version,

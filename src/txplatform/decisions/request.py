@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from txplatform.domain.commands.outcome import Command
     from txplatform.domain.ids import AccountId, TransactionId
     from txplatform.domain.money import Balance
+    from txplatform.domain.status import AccountStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class AccountView:
     """An account's money, read at one version that was the newest when it was read.
 
     Attributes:
+        status: The stricter of the operator's and the accounts team's.
         currency: None, and every amount 0, where the account has not been opened.
         version: 0 where the account has no events.
         as_of: When it was read, UTC.
@@ -28,6 +30,7 @@ class AccountView:
 
     account_id: AccountId
     opened: bool
+    status: AccountStatus
     currency: str | None
     balance: Balance
     version: int

@@ -1,0 +1,45 @@
+"""`POST /v1/accounts/{account_id}/status`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from txplatform.api.body import documented_body, json_body
+from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
+from txplatform.api.keys import Scope
+from txplatform.api.problems import ACCOUNT_CLOSED
+from txplatform.api.recording import ask, documented_recording, recorded_answer
+from txplatform.contracts.account_status import StatusAnswer, StatusRequest, status_answer
+from txplatform.domain.commands.change_status import SetStatus
+from txplatform.domain.events import OperatorStatusSet
+
+router = APIRouter(tags=["accounts"])
+
+
+@router.post(
+    "/v1/accounts/{account_id}/status",
+    response_model=StatusAnswer,
+    dependencies=[Depends(requires(Scope.ACCOUNTS_WRITE))],
+    openapi_extra=documented_body(StatusRequest),
+    responses=documented_recording(ACCOUNT_CLOSED),
+)
+async def set_status(
+    request: Request,
+    services: ServicesOf,
+    account_id: AccountIdPath,
+    body: Annotated[StatusRequest, Depends(json_body(StatusRequest))],
+) -> Response:
+    """Freeze, close or release an account, as an operator.
+
+    The accounts team's status is kept apart and the stricter of both holds. Frozen or closed
+    refuses purchases and increments only; closed is for ever.
+    """
+    command = SetStatus(body.to_operator_status(account_id))
+    decided = await ask(services, command, request.state.traceparent)
+    event = decided.outcome.event
+    assert isinstance(event, OperatorStatusSet)
+    return recorded_answer(status_answer(event), decided)

@@ -1,0 +1,124 @@
+"""A settlement file's worth of clearings: the request, and what became of each item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from txplatform.contracts.clearing import ClearingAnswer, ClearingRequest
+from txplatform.contracts.fields import Identifier
+from txplatform.domain.transaction_flags import Flag
+
+if TYPE_CHECKING:
+    from txplatform.domain.facts import Clearing
+
+MOST_ITEMS = 1000
+
+_EXAMPLE: dict[str, JsonValue] = {
+    "clearing_id": "clr-1",
+    "account_id": "acc-1",
+    "transaction_id": "tx-1001",
+    "amount": 1200,
+    "currency": "USD",
+    "final": True,
+    "occurred_at": "2026-11-22T03:00:00Z",
+}
+
+
+class ClearingItem(ClearingRequest):
+    """One clearing of a batch, which says whose it is."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]}
+    )
+
+    account_id: Identifier
+    transaction_id: Annotated[
+        Identifier | None,
+        Field(description="The purchase's; null or absent where it was never authorized."),
+    ] = None
+
+    def to_item_clearing(self) -> Clearing:
+        """The clearing that is presented."""
+        return self.to_clearing(self.account_id, self.transaction_id)
+
+
+class ClearingBatchRequest(BaseModel):
+    """Clearings to post; each stands for itself."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [{"items": [_EXAMPLE]}]}
+    )
+
+    items: Annotated[list[ClearingItem], Field(min_length=1, max_length=MOST_ITEMS)]
+
+
+class ClearingBatchBody(BaseModel):
+    """The same before its items are looked at: a wrong one is not to refuse the others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    items: Annotated[list[Any], Field(min_length=1, max_length=MOST_ITEMS)]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One invalid field of an item.
+
+    Attributes:
+        pointer: A JSON pointer within the whole body.
+    """
+
+    pointer: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClearingItemAnswer:
+    """What became of one item.
+
+    Attributes:
+        clearing_id: Null where the item has none that is well formed.
+        result: `clean`: recorded, posted unless its `status` is `waiting`; `bad`: refused, and
+            would be again; `retry`: not done this time, send it again, it is posted once.
+        reason: A stable code where it is not clean.
+        detail: The same in a sentence.
+        flags: What is unusual about a clean one; it is posted all the same.
+        errors: For `validation`: each invalid field.
+        replayed: Whether an earlier request or message had caused it already.
+        clearing: What was recorded of a clean one.
+    """
+
+    clearing_id: str | None
+    result: Literal["clean", "bad", "retry"]
+    reason: str | None = None
+    detail: str | None = None
+    flags: tuple[Flag, ...] = ()
+    errors: tuple[FieldError, ...] = ()
+    replayed: bool = False
+    clearing: ClearingAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClearingBatchAnswer:
+    """What became of a batch.
+
+    Attributes:
+        clean: How many were recorded, flagged ones among them.
+        bad: How many were refused.
+        retry: How many are to be sent again.
+        items: Each item's answer, in the order of the request.
+    """
+
+    clean: int
+    bad: int
+    retry: int
+    items: list[ClearingItemAnswer]
+
+    @classmethod
+    def of(cls, items: list[ClearingItemAnswer]) -> ClearingBatchAnswer:
+        """These answers, counted."""
+        results = [item.result for item in items]
+        return cls(results.count("clean"), results.count("bad"), results.count("retry"), items)

@@ -1,0 +1,82 @@
+"""Reversing an authorization: the request, and the answer made from the stored event alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from txplatform.contracts.fields import Amount, Identifier
+from txplatform.contracts.times import rfc3339
+from txplatform.domain.events import AuthorizationReversed
+from txplatform.domain.facts import Reversal
+from txplatform.domain.ids import AccountId, TransactionId, account_of
+from txplatform.domain.money import Balance
+
+
+class ReversalRequest(BaseModel):
+    """A purchase, or a part of it, that the merchant gives up."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"reversal_id": "rev-1", "amount": 250}]},
+    )
+
+    reversal_id: Annotated[
+        Identifier,
+        Field(description="The idempotency key, for ever.", examples=["rev-1"]),
+    ]
+    amount: Annotated[
+        Amount | None, Field(description="Minor units; null or absent for all of it.")
+    ] = None
+
+    def to_reversal(self, account_id: str, transaction_id: str) -> Reversal:
+        """The reversal that is asked for."""
+        return Reversal(
+            self.reversal_id, TransactionId(transaction_id), AccountId(account_id), self.amount
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReversalAnswer:
+    """What a reversal released.
+
+    Attributes:
+        amount: What was given up, minor units; null for all of it.
+        status: Always `applied`: a reversal waits for nothing. What comes later of its purchase
+            heeds it.
+        released: What it released of the hold.
+        balance: The money after it; null where the account has not been opened.
+        account_version: The account's version with it.
+        recorded_at: RFC 3339 UTC.
+    """
+
+    reversal_id: str
+    account_id: str
+    transaction_id: str
+    amount: int | None
+    status: Literal["applied"]
+    released: int
+    balance: Balance | None
+    account_version: int
+    event_id: str
+    recorded_at: str
+
+
+def reversal_answer(event: AuthorizationReversed) -> ReversalAnswer:
+    """The answer that this event stands for."""
+    reversal = event.reversal
+    return ReversalAnswer(
+        reversal.reversal_id,
+        account_of(event.originator_id),
+        reversal.transaction_id,
+        reversal.amount,
+        "applied",
+        event.released,
+        event.balance,
+        event.originator_version,
+        event.event_id,
+        rfc3339(event.timestamp),
+    )
