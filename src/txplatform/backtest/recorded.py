@@ -1,0 +1,88 @@
+"""An authorization as the log has it, read for being judged again.
+
+Only what judging needs is made of the stored JSON: reviving the whole event takes longer than
+asking four rules. The purchase, which is all that rules see of it, is made from its own class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.purchase import Purchase
+from txplatform.eventstore.revival import reviver_for
+
+if TYPE_CHECKING:
+    from txplatform.domain.ids import TransactionId
+
+APPROVED, DECLINED = AuthorizationApproved.TOPIC, AuthorizationDeclined.TOPIC
+
+_PURCHASE = reviver_for(Purchase)
+assert _PURCHASE is not None
+_revive_purchase = _PURCHASE
+
+
+@dataclass(slots=True)
+class RecordedDecision:
+    """What was decided on one purchase, and what that decision rested on.
+
+    Attributes:
+        version: The account's version after it.
+        at: When it was decided.
+        hold: What was held, minor units; 0 where it was declined.
+        expires_at: When the hold ends by itself; None for never, as before holds ended at all.
+        given_back: What of it was posted before it came.
+        late: Whether a clearing or reversal of it came first.
+        ruleset: Id of the rule set that decided.
+        reasons: As stored; empty where it was approved.
+    """
+
+    version: int
+    approved: bool
+    at: datetime
+    event_id: str
+    purchase: Purchase
+    hold: int
+    expires_at: datetime | None
+    given_back: int
+    late: bool
+    ruleset: str
+    reasons: list[dict[str, Any]]
+
+    @property
+    def transaction_id(self) -> TransactionId:
+        """The purchase's."""
+        return self.purchase.transaction_id
+
+
+def read_decision(version: int, topic: str, state: bytes) -> RecordedDecision:
+    """Read a stored authorization, approved or declined; what an old one lacks is by default.
+
+    Raises:
+        ValueError, TypeError, LookupError: Its bytes are no such event.
+    """
+    facts = orjson.loads(state)
+    purchase = _revive_purchase(facts["purchase"])
+    hold, expires_at = 0, None
+    if approved := topic == APPROVED:
+        held = facts.get("hold")
+        hold = purchase.amount if held is None else held
+        ends = facts.get("expires_at")
+        expires_at = None if ends is None else datetime.fromisoformat(ends)
+    return RecordedDecision(
+        version,
+        approved,
+        datetime.fromisoformat(facts["timestamp"]),
+        facts["event_id"],
+        purchase,
+        hold,
+        expires_at,
+        facts.get("given_back", 0),
+        facts.get("late", False),
+        facts["ruleset"],
+        [] if approved else facts["reasons"],
+    )

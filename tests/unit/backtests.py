@@ -1,0 +1,199 @@
+"""Random lives of one account under rules, and the backtest of them without a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from accounts import ACCOUNT, NOW, Stream, opening, payment
+from hypothesis import strategies as st
+
+from txplatform.backtest.accounts import replay_accounts
+from txplatform.backtest.alternative import BEGINNING
+from txplatform.backtest.tally import Tally
+from txplatform.domain.activity import Scope
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.commands.change_status import SetStatus
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.correct_clearing import CorrectClearing
+from txplatform.domain.commands.expire_hold import ExpireHold
+from txplatform.domain.commands.increment_authorization import IncrementAuthorization
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.refund_purchase import RefundPurchase
+from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.facts import (
+    Clearing,
+    Correction,
+    Direction,
+    Increment,
+    LimitChange,
+    OperatorStatus,
+    Refund,
+    Reversal,
+)
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.velocity_amount import VelocityAmount
+from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rulesets import RuleSet
+from txplatform.domain.status import AccountStatus
+from txplatform.eventstore.mapper import encode_event
+
+if TYPE_CHECKING:
+    from txplatform.domain.commands.outcome import Command
+
+SHOPS = (
+    Merchant("m-1", "Corner Books", "5942", "USA"),
+    Merchant("m-2", "Grand Hotel", "7011", "FRA"),
+    Merchant("m-3", "Fuel", "5542", "USA"),
+)
+ACTIVE = RuleSet(
+    "retail",
+    2,
+    rules=(
+        VelocityCount(60, 3),
+        VelocityAmount(24 * 60, 1_500, Scope.MERCHANT),
+        CategoryDeny(("7995",)),
+    ),
+)
+STRICTER = RuleSet("retail", 3, rules=(*ACTIVE.rules, AmountLimit(200)))
+
+
+@dataclass
+class Told:
+    """A history as a test tells it, step by step."""
+
+    stream: Stream = field(default_factory=lambda: Stream(ruleset=ACTIVE))
+
+    def ask(self, *commands: Command, after: timedelta = timedelta(minutes=1)) -> Told:
+        """Ask these, one after the other, each that long after the one before."""
+        for command in commands:
+            self.stream.now += after
+            self.stream.ask(command)
+        return self
+
+    def backtest(self, candidate: RuleSet, since: datetime = BEGINNING) -> Tally:
+        """What the candidate changes."""
+        return backtested(self.stream, candidate, since)
+
+
+def backtested(stream: Stream, candidate: RuleSet, since: datetime = BEGINNING) -> Tally:
+    """What the candidate changes on one account."""
+    tally = Tally()
+    rows = [
+        (event.originator_id, event.originator_version, event.TOPIC, encode_event(event))
+        for event in stream.events
+    ]
+    replay_accounts(rows, candidate, since, tally)
+    tally.settle()
+    return tally
+
+
+def buy(transaction: str, amount: int, shop: Merchant = SHOPS[0]) -> Authorize:
+    """A purchase."""
+    return Authorize(Purchase(TransactionId(transaction), ACCOUNT, amount, "USD", shop))
+
+
+def clear(clearing: str, transaction: str | None, amount: int, *, final: bool = True) -> Command:
+    """A clearing."""
+    name = None if transaction is None else TransactionId(transaction)
+    return ClearPurchase(Clearing(clearing, ACCOUNT, name, amount, "USD", final))
+
+
+def correct(
+    name: str,
+    transaction: str | None,
+    reverses: str,
+    amount: int,
+    direction: Direction = Direction.CREDIT,
+) -> Command:
+    """A correction, of a clearing unless said otherwise."""
+    of = None if transaction is None else TransactionId(transaction)
+    return CorrectClearing(Correction(name, ACCOUNT, of, reverses, direction, amount, "USD"))
+
+
+def refund(name: str, transaction: str | None, amount: int) -> Command:
+    """A refund."""
+    of = None if transaction is None else TransactionId(transaction)
+    return RefundPurchase(Refund(name, ACCOUNT, of, amount, "USD"))
+
+
+def raise_by(name: str, transaction: str, amount: int) -> Command:
+    """An increment."""
+    return IncrementAuthorization(Increment(name, TransactionId(transaction), ACCOUNT, amount))
+
+
+def reverse(name: str, transaction: str, amount: int | None = None) -> Command:
+    """A reversal."""
+    return ReverseAuthorization(Reversal(name, TransactionId(transaction), ACCOUNT, amount))
+
+
+def expire(transaction: str) -> Command:
+    """The sweeper comes by."""
+    return ExpireHold(ACCOUNT, TransactionId(transaction))
+
+
+_TRANSACTIONS = st.sampled_from([f"t{number}" for number in range(6)])
+_AMOUNTS = st.integers(1, 600)
+_NAMES = st.integers(0, 30)
+
+
+def _commands() -> st.SearchStrategy[Command]:
+    names, of = _NAMES, _TRANSACTIONS
+    return st.one_of(
+        *[st.builds(buy, of, st.integers(0, 600), st.sampled_from(SHOPS))] * 4,
+        st.builds(
+            lambda name, to, amount, final: clear(f"c{name}", to, amount, final=final),
+            names,
+            st.none() | of,
+            _AMOUNTS,
+            st.booleans(),
+        ),
+        *[st.builds(lambda name, to, by: raise_by(f"i{name}", to, by), names, of, _AMOUNTS)] * 2,
+        st.builds(
+            lambda name, to, by: reverse(f"v{name}", to, by), names, of, st.none() | _AMOUNTS
+        ),
+        *[st.builds(expire, of)] * 2,
+        st.builds(lambda name, to, by: refund(f"r{name}", to, by), names, st.none() | of, _AMOUNTS),
+        st.builds(
+            lambda name, to, of, by, way: correct(f"x{name}", to, f"{way[0]}{of}", by, way[1]),
+            names,
+            st.none() | of,
+            names,
+            _AMOUNTS,
+            st.sampled_from([("c", Direction.CREDIT), ("r", Direction.DEBIT)]),
+        ),
+        st.builds(lambda name, by: ReceivePayment(payment(f"p{name}", by)), names, _AMOUNTS),
+        st.builds(
+            lambda version, to: ChangeLimit(LimitChange(ACCOUNT, to, "USD", version, NOW)),
+            st.integers(1, 9),
+            st.integers(0, 3_000),
+        ),
+        st.builds(
+            lambda name, to: SetStatus(OperatorStatus(f"s{name}", ACCOUNT, to, "test")),
+            names,
+            st.sampled_from([AccountStatus.ACTIVE] * 5 + [AccountStatus.FROZEN]),
+        ),
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> Stream:
+    """Anything that can happen to one account under the active rule set, opened or not yet."""
+    told = Told()
+    commands = draw(st.lists(_commands(), min_size=12, max_size=40))
+    commands[2:2] = [
+        buy(f"t{number}", draw(st.integers(1, 600)), draw(st.sampled_from(SHOPS)))
+        for number in range(draw(st.integers(0, 5)))
+    ]
+    commands.insert(draw(st.integers(0, 2)), OpenAccount(opening(2_000)))
+    for command in commands:
+        due = isinstance(command, ExpireHold)
+        minutes = draw(st.sampled_from([0, 12_000, 45_000] if due else [0, 1, 7, 90, 1_500]))
+        told.ask(command, after=timedelta(minutes=minutes))
+    return told.stream
