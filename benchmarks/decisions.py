@@ -46,6 +46,7 @@ def measure(effort: Effort, connections: Sequence[int] = CONNECTIONS) -> list[Ro
                     row = middle(GROUP, name, measured, connections=number, accounts=ACCOUNTS)
                     rows.append(row)
             rate = round(max(row.value for row in rows if row.name == DECISIONS) / 2)
+            stand.recycle_wal()
             half = [run(PATH, OPEN_LOOP_CONNECTIONS, rate) for _ in range(effort.rounds)]
             rows.append(
                 middle(GROUP, OPEN_LOOP, half, connections=OPEN_LOOP_CONNECTIONS, rate=rate)

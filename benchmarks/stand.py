@@ -40,12 +40,15 @@ if TYPE_CHECKING:
 
 POSTGRES_SETTINGS = {
     "shared_buffers": "1GB",
+    "min_wal_size": "2GB",
     "max_wal_size": "8GB",
     "checkpoint_timeout": "15min",
 }
 """Durability is the default: full. See docs/operations.md for these."""
 LIMIT = 999_999_999_999_999
 _RECORDED_AT_ONCE = 2000
+_WAL_FILES = 64
+"""Of 16 MiB each."""
 _RUNS = count()
 
 

@@ -44,6 +44,7 @@ _START_S = 30
 SERVER_SETTINGS = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
+    "min_wal_size": "512MB",
     "checkpoint_timeout": "15min",
 }
 """What docs/operations.md recommends, for a small machine. Durability is the default: full."""
