@@ -28,11 +28,14 @@ TOPICS_IN = (
     "payments.payment-returned.v1",
     "settlement.presentment-received.v1",
 )
-TOPICS = (
-    *TOPICS_IN,
-    *(f"{topic}.dlq" for topic in TOPICS_IN),
+TOPICS_OUT = (
     "transactions.transaction-decisioned.v1",
+    "transactions.transaction-cleared.v1",
+    "transactions.transaction-reversed.v1",
+    "transactions.transaction-refunded.v1",
+    "transactions.hold-expired.v1",
 )
+TOPICS = (*TOPICS_IN, *(f"{topic}.dlq" for topic in TOPICS_IN), *TOPICS_OUT)
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,7 @@ from pydantic import SecretStr, TypeAdapter
 from txplatform.api.app import create_api
 from txplatform.api.openapi import describe
 from txplatform.consumers import TOPICS
-from txplatform.contracts.outbound import TransactionDecisioned
-from txplatform.publisher import transaction_decisioned
+from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def documents() -> dict[str, str]:
 def message_schemas() -> dict[str, dict[str, Any]]:
     """The JSON Schema of each topic's body."""
     bodies: dict[str, type] = {name: topic.body for name, topic in TOPICS.items()}
-    bodies[transaction_decisioned.TOPIC] = TransactionDecisioned
+    bodies |= {name: topic.body for name, topic in OUTBOUND.items()}
     return {
         topic: {
             "$schema": "https://json-schema.org/draft/2020-12/schema",

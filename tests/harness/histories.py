@@ -13,6 +13,7 @@ from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.commands.stored import TransactionNotReadError
 from txplatform.domain.facts import LimitChange, Opening, Payment, PaymentReturn
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_stream
 from txplatform.domain.purchase import Merchant, Purchase
@@ -63,7 +64,9 @@ def payment_return(account_id: str, payment_id: str, amount: int) -> ReturnPayme
     )
 
 
-def record(connection: psycopg.Connection, commands: Iterable[Command]) -> int:
+def record(
+    connection: psycopg.Connection, commands: Iterable[Command], *, begin: datetime = BEGIN
+) -> int:
     """Decide these and append what they record in one commit; gives the number of events.
 
     A command that is rejected records nothing, as in the product.
@@ -78,12 +81,19 @@ def record(connection: psycopg.Connection, commands: Iterable[Command]) -> int:
         for command in commands:
             number = next(_numbers)
             stamp = Stamp(
-                BEGIN + timedelta(milliseconds=number),
+                begin + timedelta(milliseconds=number),
                 lambda: f"event-{next(_numbers)}",
                 "00-0-0-00",
             )
+            stream = account_stream(command.account_id)
             try:
-                workspace.decide(account_stream(command.account_id), command, stamp)
+                try:
+                    workspace.decide(stream, command, stamp)
+                except TransactionNotReadError as missing:
+                    wanted = Wanted()
+                    wanted.look_up_transaction(stream, missing.transaction_id)
+                    store.read(workspace, wanted)
+                    workspace.decide(stream, command, stamp)
             except CommandRejectedError:
                 continue
         events = workspace.collect()

@@ -9,11 +9,11 @@ from __future__ import annotations
 from confluent_kafka import Producer
 
 from txplatform.consumers import TOPICS
-from txplatform.publisher import transaction_decisioned
+from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS
 
 _ANSWER_S = 10
-_ALL_TOPICS = (*TOPICS, *DEAD_LETTER_TOPICS, transaction_decisioned.TOPIC)
+_ALL_TOPICS = (*TOPICS, *DEAD_LETTER_TOPICS, *OUTBOUND)
 
 
 class DemoBus:

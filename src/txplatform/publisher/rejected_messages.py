@@ -6,15 +6,25 @@ ledger as it came; where the ledger does not have it, it is written anew from th
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from txplatform.consumers.credit_limit_changed import CREDIT_LIMIT_CHANGED
 from txplatform.consumers.ledger import message_that_waited
 from txplatform.consumers.payment_returned import PAYMENT_RETURNED
 from txplatform.consumers.payment_submitted import PAYMENT_SUBMITTED
+from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
 from txplatform.contracts.encoding import to_json
 from txplatform.domain.events import MessageWaiting, WaitingMessageRejected
-from txplatform.domain.facts import LimitChange, Payment, PaymentReturn
+from txplatform.domain.facts import (
+    Clearing,
+    Correction,
+    Direction,
+    LimitChange,
+    Payment,
+    PaymentReturn,
+    Refund,
+)
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.mapper import decode_event
@@ -108,6 +118,7 @@ def _written_anew(
     waiting = decode_event(rejected.originator_id, *row)
     assert isinstance(waiting, MessageWaiting)
     message = waiting.message
+    body: object = message
     match message:
         case Payment():
             topic = PAYMENT_SUBMITTED.name
@@ -115,9 +126,33 @@ def _written_anew(
             topic = PAYMENT_RETURNED.name
         case LimitChange():
             topic = CREDIT_LIMIT_CHANGED.name
+        case Clearing() | Correction() | Refund():
+            topic = PRESENTMENT_RECEIVED.name
+            body = _presentment(message, waiting)
     return (
         topic,
         message.account_id.encode(),
-        to_json(message),
+        to_json(body),
         [("content-type", b"application/json"), ("traceparent", waiting.traceparent.encode())],
     )
+
+
+def _presentment(
+    message: Clearing | Correction | Refund, waiting: MessageWaiting
+) -> dict[str, object]:
+    """What came over HTTP, in the words of the network's topic."""
+    body = asdict(message)
+    match message:
+        case Clearing():
+            occurred_at = body.pop("occurred_at")
+            body |= {
+                "direction": Direction.DEBIT,
+                "presented_at": message.presented_at or occurred_at or waiting.timestamp,
+            }
+        case Refund():
+            body |= {
+                "clearing_id": body.pop("refund_id"),
+                "direction": Direction.CREDIT,
+                "presented_at": message.presented_at or waiting.timestamp,
+            }
+    return body

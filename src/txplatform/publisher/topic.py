@@ -28,9 +28,11 @@ class OutboundTopic:
     Attributes:
         name: The topic, and the CloudEvents type of its messages.
         events: The kinds of event it tells of.
+        body: What its messages hold, for the written contract.
         record_of: Makes the record of such an event.
     """
 
     name: str
     events: tuple[type[AccountEvent], ...]
+    body: type
     record_of: RecordOf

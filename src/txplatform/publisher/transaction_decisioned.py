@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from txplatform.contracts.cloudevents import binary_headers
 from txplatform.contracts.encoding import to_json
+from txplatform.contracts.outbound import TransactionDecisioned
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.publisher.feed import Record
 from txplatform.publisher.stored_decision import read_decision
@@ -45,5 +46,6 @@ def _record_of(position: int, stream: str, version: int, kind: str, state: bytes
 TRANSACTION_DECISIONED = OutboundTopic(
     TOPIC,
     (AuthorizationApproved, AuthorizationDeclined),
+    TransactionDecisioned,
     _record_of,
 )

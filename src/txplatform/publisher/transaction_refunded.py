@@ -1,0 +1,14 @@
+"""`transactions.transaction-refunded.v1`: refunds, from callers and from the network."""
+
+from __future__ import annotations
+
+from txplatform.contracts.outbound_lifecycle import TransactionRefunded, transaction_refunded
+from txplatform.domain.events import PurchaseRefunded
+from txplatform.publisher.told import topic_that_tells
+
+TRANSACTION_REFUNDED = topic_that_tells(
+    "transactions.transaction-refunded.v1",
+    TransactionRefunded,
+    transaction_refunded,
+    PurchaseRefunded,
+)

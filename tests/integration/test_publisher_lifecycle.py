@@ -1,0 +1,197 @@
+"""What becomes of authorizations on its way to other teams: complete, in order, once (I5)."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from conftest import TOPICS_OUT
+from harness.histories import BEGIN, SHOP, opened, purchase, record
+from harness.inbound import settings_for
+from harness.published import deduped, publishing, read_topic, wait_for_publisher
+from harness.waiting import wait_until
+from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
+from txplatform.database import Database
+from txplatform.documents import message_schemas
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.correct_clearing import CorrectClearing
+from txplatform.domain.commands.expire_hold import ExpireHold
+from txplatform.domain.commands.refund_purchase import RefundPurchase
+from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.facts import Clearing, Correction, Direction, Refund, Reversal
+from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.eventstore.accounts import Accounts
+from txplatform.eventstore.log import read_whole_log
+from txplatform.publisher import TOPICS
+
+if TYPE_CHECKING:
+    from harness.postgres import TestDatabase
+    from harness.published import Order
+    from txplatform.domain.commands.outcome import Command
+
+CLEARED, REVERSED, REFUNDED, EXPIRED = TOPICS_OUT[1:]
+TX = TransactionId("tx")
+
+
+def clear(account_id: str, clearing_id: str, amount: int, currency: str = "USD") -> ClearPurchase:
+    """A part of the purchase is cleared."""
+    return ClearPurchase(
+        Clearing(clearing_id, AccountId(account_id), TX, amount, currency, final=False)
+    )
+
+
+def reverse(account_id: str, reversal_id: str, amount: int | None = None) -> ReverseAuthorization:
+    """The purchase is given up."""
+    return ReverseAuthorization(Reversal(reversal_id, TX, AccountId(account_id), amount))
+
+
+def refund(account_id: str, refund_id: str, amount: int, currency: str = "USD") -> RefundPurchase:
+    """Money is given back."""
+    return RefundPurchase(Refund(refund_id, AccountId(account_id), TX, amount, currency, SHOP))
+
+
+def correct(
+    account_id: str, clearing_id: str, of: str, amount: int, direction: Direction
+) -> CorrectClearing:
+    """A clearing or a refund is taken back."""
+    return CorrectClearing(
+        Correction(clearing_id, AccountId(account_id), TX, of, direction, amount, "USD")
+    )
+
+
+def life(account_id: str) -> list[Command]:
+    """A purchase to which everything happens but its expiry."""
+    return [
+        opened(account_id),
+        purchase(account_id, "tx", 1000),
+        reverse(account_id, "r1", 100),
+        clear(account_id, "c1", 300),
+        correct(account_id, "c2", "c1", 300, Direction.CREDIT),
+        clear(account_id, "c3", 250),
+        refund(account_id, "f1", 50),
+        correct(account_id, "c4", "f1", 50, Direction.DEBIT),
+        reverse(account_id, "r2"),
+    ]
+
+
+def told(database: TestDatabase) -> dict[str, Order]:
+    """What the log holds for each topic."""
+    orders: dict[str, Order] = {name: {} for name in TOPICS}
+    with Database(database.service_url).connect() as connection:
+        for logged in read_whole_log(connection):
+            for name, topic in TOPICS.items():
+                if isinstance(logged.event, topic.events):
+                    account_id = logged.event.originator_id.removeprefix("account-")
+                    orders[name].setdefault(account_id, []).append(logged.event.event_id)
+    return orders
+
+
+def test_i5_every_topic_deduped_equals_the_log_also_when_sent_again(
+    database: TestDatabase, topics: str
+) -> None:
+    """And what is on the topics of settlement adds up to what each account owes."""
+    accounts = [f"acc-{number}" for number in range(20)]
+    with Database(database.service_url).connect() as connection:
+        for commands in zip(*map(life, accounts), strict=True):
+            record(connection, commands)
+    settings = settings_for(database, topics)
+    for _ in range(2):
+        with publishing(settings):
+            wait_for_publisher(database)
+        with Database(database.service_url).connect() as connection:
+            connection.execute("UPDATE publisher_checkpoints SET position = 0")
+    in_log = told(database)
+    found = {name: read_topic(topics, name) for name in TOPICS}
+    assert {name: deduped(records) for name, records in found.items()} == in_log
+    assert len(found[CLEARED]) == 2 * 20 * 4
+    changes: dict[str, int] = {}
+    for each in {e.header("event_id"): e for e in found[CLEARED] + found[REFUNDED]}.values():
+        body = each.json
+        changes[body["account_id"]] = changes.get(body["account_id"], 0) + body["posted_change"]
+    store = Accounts(Database(database.service_url), pool_size=1)
+    owed = {each: store.account(AccountId(each)).posted for each in accounts}
+    store.close()
+    assert changes == owed == dict.fromkeys(accounts, 250)
+
+
+def test_each_says_what_happened_and_the_balance_after_it(
+    database: TestDatabase, topics: str
+) -> None:
+    """Bodies as their schemas say, headers as those of decisions."""
+    with Database(database.service_url).connect() as connection:
+        for command in life("acc-1"):
+            record(connection, [command])
+        record(connection, [opened("acc-2"), purchase("acc-2", "tx", 700)])
+        late = BEGIN + timedelta(days=400)
+        record(connection, [ExpireHold(AccountId("acc-2"), TX)], begin=late)
+    with publishing(settings_for(database, topics)):
+        wait_for_publisher(database)
+    schemas = message_schemas()
+    for name in TOPICS_OUT:
+        for each in read_topic(topics, name):
+            jsonschema.validate(each.json, schemas[name])
+            assert each.header("ce_type") == name
+            assert each.header("ce_id") == each.header("event_id") == each.json["event_id"]
+            assert (
+                each.header("ce_subject") == each.json["account_id"] == (each.key or b"").decode()
+            )
+            assert each.header("account_version") == str(each.json["account_version"])
+            assert each.header("traceparent") == "00-0-0-00"
+    cleared = [each.json for each in read_topic(topics, CLEARED)]
+    assert [
+        (each["clearing_id"], each["direction"], each["posted_change"], each["balance"]["posted"])
+        for each in cleared
+    ] == [
+        ("c1", "debit", 300, 300),
+        ("c2", "credit", -300, 0),
+        ("c3", "debit", 250, 250),
+        ("c4", "debit", 50, 250),
+    ]
+    assert [each["reverses_clearing_id"] for each in cleared] == [None, "c1", None, "f1"]
+    assert [each["released"] for each in cleared] == [300, 0, 250, 0]
+    reversals = [each.json for each in read_topic(topics, REVERSED)]
+    assert [(each["amount"], each["released"]) for each in reversals] == [(100, 100), (None, 350)]
+    (refunded,) = (each.json for each in read_topic(topics, REFUNDED))
+    assert (refunded["posted_change"], refunded["balance"]["posted"]) == (-50, 200)
+    (expired,) = (each.json for each in read_topic(topics, EXPIRED))
+    assert (expired["released"], expired["balance"]["pending"]) == (700, 0)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (
+            clear("acc-1", "x", 5, "EUR"),
+            {"direction": "debit", "final": False, "merchant": None},
+        ),
+        (
+            refund("acc-1", "x", 5, "EUR"),
+            {"direction": "credit", "merchant": {"id": "m-17", "name": "Corner Books"}},
+        ),
+    ],
+)
+def test_what_came_over_http_and_waited_in_vain_is_a_presentment_s_dead_letter(
+    database: TestDatabase, topics: str, command: Command, said: dict[str, Any]
+) -> None:
+    """In a form that the topic takes, since there is no message to mirror."""
+    with Database(database.service_url).connect() as connection:
+        record(connection, [command])
+        record(connection, [opened("acc-1")])
+    with publishing(settings_for(database, topics)):
+        wait_until(lambda: read_topic(topics, f"{PRESENTMENT_RECEIVED.name}.dlq"))
+    (dead,) = read_topic(topics, f"{PRESENTMENT_RECEIVED.name}.dlq")
+    body = json.loads(dead.body or b"")
+    assert (body["clearing_id"], body["currency"]) == ("x", "EUR")
+    if said["merchant"] is not None:
+        assert body["merchant"].items() >= said.pop("merchant").items()
+    assert body.items() >= said.items()
+    assert dead.header("dlq_reason") == "currency_mismatch"
+    PRESENTMENT_RECEIVED.body.model_validate(body)
+    assert (
+        PRESENTMENT_RECEIVED.to_command(PRESENTMENT_RECEIVED.body.model_validate(body)).keys
+        == command.keys
+    )
