@@ -1,0 +1,125 @@
+"""Backtests: how fast a history is judged anew, by rules that are always on and by many."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from benchmarks.rows import Row
+from benchmarks.stand import Effort, Stand, opening
+from txplatform.backtest.run import backtest, cores
+from txplatform.domain.account import Stamp
+from txplatform.domain.activity import Scope
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.ids import AccountId, TransactionId, account_stream
+from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rules.cash_like import CashLike
+from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.country_deny import CountryDeny
+from txplatform.domain.rules.merchant_deny import MerchantDeny
+from txplatform.domain.rules.new_country import NewCountry
+from txplatform.domain.rules.velocity_amount import VelocityAmount
+from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
+from txplatform.eventstore.batch import BatchStore, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from txplatform.database import Database
+
+GROUP = "backtest"
+ALWAYS_ON = "decisions judged again by the rules that are always on"
+TWENTY = "by 20 rules more, 5 of them velocity windows"
+PURCHASES = 100
+"""Of each account: five a day."""
+_APART = timedelta(hours=4.8)
+_BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+_AT_ONCE = 50
+_SHOPS = [
+    Merchant(f"m-{number}", f"Shop {number}", f"{5_900 + number % 40}", country)
+    for number, country in enumerate(["GBR"] * 20 + ["FRA", "USA", "ESP"])
+]
+
+TWENTY_RULES = RuleSet(
+    "bench",
+    1,
+    rules=(
+        VelocityCount(60, 3, Scope.MERCHANT),
+        VelocityCount(24 * 60, 20),
+        VelocityCount(7 * 24 * 60, 60),
+        VelocityAmount(24 * 60, 50_000),
+        VelocityAmount(30 * 24 * 60, 80_000, Scope.CATEGORY),
+        CountryDeny(("IRN", "PRK")),
+        CountryDeny(("SYR",)),
+        NewCountry(20_000, ("GBR",)),
+        NewCountry(30_000),
+        CategoryDeny(("7800-7802",)),
+        CategoryDeny(("7995",)),
+        CategoryDeny(("5993",)),
+        MerchantDeny(("m-666",)),
+        MerchantDeny(("m-667", "m-668")),
+        AmountLimit(250_000),
+        AmountLimit(200_000, "GBP"),
+        AmountLimit(150_000, "EUR"),
+        AmountLimit(9_000, "USD"),
+        CashLike(30_000),
+        CashLike(20_000, currency="USD"),
+    ),
+)
+
+
+def measure(effort: Effort, accounts: int = 2_000) -> list[Row]:
+    """Of a log of purchases under the rules that are always on; on all cores, as the command."""
+    with Stand() as stand:
+        for first in range(0, accounts, _AT_ONCE):
+            _record(stand.database, range(first, min(accounts, first + _AT_ONCE)))
+        stand.settle()
+        return [
+            Row(
+                GROUP,
+                name,
+                round(median(_per_second(stand.database, ruleset) for _ in range(effort.rounds))),
+                "decisions/s",
+                settings={"accounts": accounts, "history": PURCHASES, "processes": cores()},
+            )
+            for name, ruleset in ((ALWAYS_ON, DEFAULT_RULESET), (TWENTY, TWENTY_RULES))
+        ]
+
+
+def _per_second(database: Database, ruleset: RuleSet) -> float:
+    result = backtest(database, ruleset)
+    return result.tally.judged / result.seconds
+
+
+def _record(database: Database, numbers: range) -> None:
+    workspace = Workspace()
+    for number in numbers:
+        account = f"bench-{number}"
+        stream = account_stream(AccountId(account))
+        workspace.decide(stream, opening(account), _stamp(_BEGIN))
+        for at, purchase in _purchases(account, number):
+            workspace.decide(stream, Authorize(purchase), _stamp(at))
+    with database.connect() as connection:
+        if BatchStore(connection).append(workspace.collect()):
+            raise RuntimeError("the benchmark's own accounts clash")
+
+
+def _purchases(account: str, number: int) -> Iterator[tuple[datetime, Purchase]]:
+    for nth in range(PURCHASES):
+        shop = _SHOPS[(number + nth * nth) % len(_SHOPS)]
+        amount = 100 + (number * 7919 + nth * 104_729) % 10_000
+        transaction = TransactionId(f"{account}-t{nth}")
+        yield _BEGIN + nth * _APART, Purchase(transaction, AccountId(account), amount, "USD", shop)
+
+
+def _stamp(at: datetime) -> Stamp:
+    return Stamp(at, lambda: uuid4().hex, "00-0-0-00")
+
+
+if __name__ == "__main__":
+    for row in measure(Effort(1.0, 3)):
+        print(f"{row.name}: {row.value} {row.unit}")

@@ -1,0 +1,78 @@
+"""Reads the log in slices of accounts, so that several processes can each read a part.
+
+A slice is a range of the primary key, read by it: no process looks at another one's rows. All
+read one moment, a snapshot that the first connection exports.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import psycopg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from txplatform.backtest.accounts import Row
+    from txplatform.database import Database
+
+Slice = tuple[str, str]
+"""The first stream and the one before which it ends."""
+
+# Accounts only: "." comes right after "-".
+_FIRST, _END = "account-", "account."
+_SAMPLED_PAGES = 400
+_SAMPLE = """
+SELECT originator_id FROM events TABLESAMPLE SYSTEM (%s)
+WHERE originator_id >= 'account-' AND originator_id < 'account.'
+"""
+_PAGES = "SELECT pg_relation_size('events') / current_setting('block_size')::int"
+_READ = """
+SELECT originator_id, originator_version, topic, state
+FROM events
+WHERE originator_id >= %s AND originator_id < %s
+ORDER BY originator_id, originator_version
+"""
+_FETCH_ROWS = 2000
+
+
+def reader(database: Database) -> psycopg.Connection:
+    """A connection for one long transaction that sees one moment and writes nothing."""
+    connection = database.connect()
+    # It reads everything there is, and the first one waits for the others.
+    connection.execute("SET statement_timeout = 0")
+    connection.execute("SET idle_in_transaction_session_timeout = 0")
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    return connection
+
+
+def export_snapshot(connection: psycopg.Connection) -> str:
+    """What other connections see the same moment by, while this one's transaction lasts."""
+    row = connection.execute("SELECT pg_export_snapshot()").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def import_snapshot(connection: psycopg.Connection, snapshot: str) -> None:
+    """See that moment in this transaction, which has not read anything yet."""
+    connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'".encode())
+
+
+def slices(connection: psycopg.Connection, number: int) -> list[Slice]:
+    """About so many slices of about as many events, by a sample of the log's pages."""
+    row = connection.execute(_PAGES).fetchone()
+    percent = min(100.0, 100.0 * _SAMPLED_PAGES / max(row[0] if row else 0, 1))
+    sample = sorted(stream for (stream,) in connection.execute(_SAMPLE, (percent,)))
+    # As Python sorts them: the column's collation is by code point.
+    between = (sample[len(sample) * nth // number] for nth in range(1, number) if sample)
+    return list(pairwise(dict.fromkeys((_FIRST, *between, _END))))
+
+
+def read_slice(connection: psycopg.Connection, part: Slice) -> Iterator[Row]:
+    """Its rows, account by account; some thousand are in memory at a time."""
+    with connection.cursor("read_slice") as cursor:
+        cursor.itersize = _FETCH_ROWS
+        cursor.execute(_READ, part, binary=True)
+        yield from cursor
