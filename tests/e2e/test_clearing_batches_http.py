@@ -1,0 +1,182 @@
+"""A settlement file's worth of clearings over HTTP: each item stands for itself."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from harness.api import balance, open_account, purchase, running_api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.api import RunningApi
+
+PATH = "/v1/clearings"
+CARD = "4111111111111111"
+
+
+@pytest.fixture
+def api(service_env: dict[str, str]) -> Iterator[RunningApi]:
+    """An API on which `tx` holds 1,000 of `acc-1`, in USD."""
+    with running_api(service_env) as running:
+        open_account(running.client, "acc-1", 10_000)
+        asked = purchase("tx", "acc-1", 1000)
+        running.client.post("/v1/process-transaction", json=asked)
+        yield running
+
+
+def item(clearing_id: str, **changes: Any) -> dict[str, Any]:
+    """A good clearing of 10 of that purchase, but for these changes."""
+    return {
+        "clearing_id": clearing_id,
+        "account_id": "acc-1",
+        "transaction_id": "tx",
+        "amount": 10,
+        "currency": "USD",
+        "final": False,
+        **changes,
+    }
+
+
+def send(api: RunningApi, *items: Any) -> dict[str, Any]:
+    """The answer to these."""
+    answer = api.client.post(PATH, json={"items": items})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    assert len(found["items"]) == len(items) == found["clean"] + found["bad"] + found["retry"]
+    return found
+
+
+def test_good_and_bad_items_each_get_their_answer(api: RunningApi) -> None:
+    """In order; what is unusual is clean and flagged, and no bad one harms another."""
+    found = send(
+        api,
+        item("c1", amount=400),
+        item("c2", currency="EUR"),
+        item("c3", amount=0),
+        item("c1", amount=401),
+        item("c1", amount=400),
+        item("c4", transaction_id=None, amount=7),
+        item("c5", amount=601, final=True),
+        item("c6", account_id="nobody-yet"),
+        item("c7", fee=1),
+        item(CARD),
+        "rubbish",
+        item("c8", transaction_id="later"),
+    )
+    assert [(each["result"], each["reason"], each["flags"]) for each in found["items"]] == [
+        ("clean", None, []),
+        ("bad", "currency_mismatch", []),
+        ("bad", "validation", []),
+        ("bad", "conflicting_copy", []),
+        ("clean", None, []),
+        ("clean", None, ["no_authorization"]),
+        ("clean", None, ["over_hold"]),
+        ("clean", None, []),
+        ("bad", "validation", []),
+        ("bad", "validation", []),
+        ("bad", "validation", []),
+        ("clean", None, ["no_authorization"]),
+    ]
+    assert (found["clean"], found["bad"], found["retry"]) == (6, 6, 0)
+    items = found["items"]
+    assert [each["clearing_id"] for each in items] == [
+        *("c1", "c2", "c3", "c1", "c1", "c4", "c5", "c6", "c7", None, None, "c8"),
+    ]
+    assert [each["replayed"] for each in items] == [place == 4 for place in range(12)]
+    assert items[4]["clearing"] == items[0]["clearing"]
+    assert items[0]["clearing"]["released"] == 400
+    assert items[7]["clearing"]["status"] == "waiting"
+    assert items[2]["errors"][0]["pointer"] == "/items/2/amount"
+    assert items[8]["errors"][0]["pointer"] == "/items/8/fee"
+    assert items[10]["errors"][0]["pointer"] == "/items/10"
+    assert all(each["detail"] for each in items if each["result"] == "bad")
+    assert CARD not in json.dumps(found)
+    after = balance(api.client, "acc-1")
+    assert (after["posted"], after["pending"]) == (400 + 7 + 601 + 10, 0)
+
+
+def test_i3_a_file_sent_again_changes_nothing(api: RunningApi) -> None:
+    """A thousand of the longest ids go in one request, and few commits."""
+    for number in range(20):
+        open_account(api.client, f"{number:x>64}", 1000)
+    items = [
+        item(f"{number:c>64}", account_id=f"{number % 20:x>64}", transaction_id=f"{number:t>64}")
+        for number in range(1000)
+    ]
+    first = send(api, *items)
+    assert (first["clean"], {tuple(each["flags"]) for each in first["items"]}) == (
+        1000,
+        {("no_authorization",)},
+    )
+    again = send(api, *items)
+    assert all(each["replayed"] for each in again["items"])
+    assert [each["clearing"] for each in again["items"]] == [
+        each["clearing"] for each in first["items"]
+    ]
+    assert balance(api.client, f"{0:x>64}")["posted"] == 500
+    with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
+        row = connection.execute(
+            "SELECT count(*), count(DISTINCT xmin::text) FROM events"
+            " WHERE topic = 'purchase-cleared'"
+        ).fetchone()
+    assert row is not None
+    assert row[0] == 1000
+    assert row[1] <= 20
+
+
+def test_one_by_one_and_by_the_file_is_the_same_clearing(api: RunningApi) -> None:
+    """The id is unique within the account, whichever way it came."""
+    single = {"clearing_id": "c", "amount": 10, "currency": "USD", "final": False}
+    answer = api.client.post("/v1/accounts/acc-1/transactions/tx/clearings", json=single)
+    (found,) = send(api, item("c"))["items"]
+    assert found["replayed"]
+    assert found["clearing"] == answer.json()
+
+
+def test_what_does_not_fit_is_told_item_by_item_and_may_be_sent_again(
+    service_env: dict[str, str],
+) -> None:
+    """Until all of it is posted, once."""
+    with running_api(service_env, TXPLATFORM_DECISION_QUEUE_SIZE="5") as api:
+        open_account(api.client, "acc-1", 10_000)
+        items = [item(f"c{number}") for number in range(12)]
+        found = send(api, *items)
+        assert (found["clean"], found["retry"]) == (5, 7)
+        reasons = {each["reason"] for each in found["items"] if each["result"] == "retry"}
+        assert reasons == {"overloaded"}
+        while found["retry"]:
+            found = send(api, *items)
+            items = [
+                each
+                for each, result in zip(items, found["items"], strict=True)
+                if result["result"] == "retry"
+            ]
+        assert balance(api.client, "acc-1")["posted"] == 120
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        (b"", 400, "not-json"),
+        (b'{"items": [], "items": []}', 400, "not-json"),
+        (b"[]", 422, "validation"),
+        (b'{"items": []}', 422, "validation"),
+        (b'{"items": {}}', 422, "validation"),
+        (b'{"items": [1], "file": "x"}', 422, "validation"),
+        (b'{"items": [%s]}' % b",".join([b"1"] * 1001), 422, "validation"),
+        (b" " * 1_048_577, 413, "body-too-large"),
+    ],
+)
+def test_what_is_no_batch_is_refused_whole(
+    api: RunningApi, body: bytes, status: int, kind: str
+) -> None:
+    """Nothing is recorded."""
+    headers = {"Content-Type": "application/json"}
+    answer = api.client.post(PATH, content=body, headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (status, kind)
+    assert balance(api.client, "acc-1")["account_version"] == 2

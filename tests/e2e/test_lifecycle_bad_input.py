@@ -1,0 +1,148 @@
+"""Rubbish for the life of an authorization: what each gets, and that nothing is recorded."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psycopg
+import pytest
+
+from harness.api import balance, create_key, open_account, purchase, running_api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.api import RunningApi
+    from harness.postgres import PostgresServer
+
+CARD = "4111111111111111"
+TX = "/v1/accounts/acc/transactions/tx"
+MERCHANT = purchase("", "", 1)["merchant"]
+GOOD: dict[str, dict[str, Any]] = {
+    f"{TX}/increments": {"increment_id": "x", "amount": 1},
+    f"{TX}/clearings": {
+        "clearing_id": "x",
+        "amount": 1,
+        "currency": "USD",
+        "final": True,
+        "occurred_at": "2026-11-20T10:15:00Z",
+    },
+    f"{TX}/reversals": {"reversal_id": "x", "amount": 1},
+    "/v1/accounts/acc/refunds": {
+        "refund_id": "x",
+        "amount": 1,
+        "currency": "USD",
+        "merchant": MERCHANT,
+        "transaction_id": "tx",
+    },
+    "/v1/accounts/acc/status": {"status_id": "x", "status": "frozen", "reason": "Lost."},
+}
+WRONG: dict[str, list[Any]] = {
+    "increment_id": [None, "", 7, "x" * 65, "a b", "a/b", "a\n", CARD],
+    "clearing_id": [None, "", 7, "x" * 65, "a b", CARD],
+    "reversal_id": [None, "", 7, CARD],
+    "refund_id": [None, "", 7, CARD],
+    "status_id": [None, "", 7, CARD],
+    "transaction_id": ["", 7, "a b", CARD],
+    "amount": [0, -1, 1.0, "1", True, 10**15, 2**64, []],
+    "currency": [None, "usd", "XXX", "US", 840],
+    "final": [None, "true", 1, 0],
+    "occurred_at": ["2026-11-20", "2026-11-20T10:15:00", 1_700_000_000, "2026-02-30T10:15:00Z"],
+    "merchant": ["Books", [], {}, {**MERCHANT, "city": "x"}, {**MERCHANT, "id": CARD}],
+    "status": [None, "open", "Frozen", 1, ""],
+    "reason": [None, "", "  ", "x" * 201, "a\x00b", 7],
+    "fee": [1, None],
+}
+ROWS = [
+    (path, {**good, name: value})
+    for path, good in GOOD.items()
+    for name, values in WRONG.items()
+    if name in good or name == "fee"
+    for value in values
+]
+ROWS += [
+    (path, {key: value for key, value in good.items() if key != name})
+    for path, good in GOOD.items()
+    for name in good
+    if name.endswith("_id") or name in {"amount", "currency", "status", "reason"}
+    if (path, name) != (f"{TX}/reversals", "amount")
+    if name != "transaction_id"
+]
+
+
+@pytest.fixture(scope="module")
+def api(postgres: PostgresServer) -> Iterator[RunningApi]:
+    """An API with one account and one hold, for all of the table."""
+    database = postgres.new_database()
+    with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as running:
+        open_account(running.client, "acc", 1000)
+        running.client.post("/v1/process-transaction", json=purchase("tx", "acc", 10))
+        yield running
+    postgres.drop(database)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_recorded(api: RunningApi) -> Iterator[None]:
+    """Whatever was sent: the account and the log are as before."""
+    yield
+    assert balance(api.client, "acc")["account_version"] == 2
+    with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (2,)
+
+
+def check(answer: httpx.Response, status: int, kind: str) -> None:
+    """The answer is this problem, and repeats no card number."""
+    assert (answer.status_code, answer.headers["Content-Type"]) == (
+        status,
+        "application/problem+json",
+    ), answer.text
+    assert answer.json()["type"] == kind
+    assert CARD not in answer.text
+
+
+@pytest.mark.parametrize(("path", "body"), ROWS, ids=str)
+def test_an_invalid_field_is_422(api: RunningApi, path: str, body: dict[str, Any]) -> None:
+    """Unknown ones among them; each is named."""
+    answer = api.client.post(
+        path, content=json.dumps(body), headers={"Content-Type": "application/json"}
+    )
+    check(answer, 422, "validation")
+    assert all(error["pointer"].startswith("/") for error in answer.json()["errors"])
+
+
+@pytest.mark.parametrize("path", GOOD)
+@pytest.mark.parametrize("body", [b"", b"{", b'{"amount": NaN}', b'{"a": 1, "a": 2}', b"\xff"])
+def test_what_is_not_json_is_400(api: RunningApi, path: str, body: bytes) -> None:
+    """As for purchases."""
+    headers = {"Content-Type": "application/json"}
+    check(api.client.post(path, content=body, headers=headers), 400, "not-json")
+
+
+@pytest.mark.parametrize(("path", "body"), GOOD.items())
+@pytest.mark.parametrize("wrong", [CARD, "a%20b", "x" * 65])
+def test_an_id_in_the_path_is_checked_too(
+    api: RunningApi, path: str, body: dict[str, Any], wrong: str
+) -> None:
+    """Account and transaction."""
+    check(api.client.post(path.replace("/acc/", f"/{wrong}/"), json=body), 422, "validation")
+    if path.startswith(TX):
+        check(api.client.post(path.replace("/tx/", f"/{wrong}/"), json=body), 422, "validation")
+
+
+@pytest.mark.parametrize(("path", "body"), [*GOOD.items(), ("/v1/clearings", {"items": [1]})])
+def test_each_needs_its_scope(api: RunningApi, path: str, body: dict[str, Any]) -> None:
+    """And a key."""
+    wrong = "transactions:write" if path.endswith("/status") else "accounts:write"
+    headers = {"Authorization": f"Bearer {create_key(api.env, wrong)}"}
+    check(api.client.post(path, json=body, headers=headers), 403, "forbidden")
+    check(httpx.post(api.url + path, json=body), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("path", [*GOOD, "/v1/clearings"])
+def test_other_methods_and_media_types_are_refused(api: RunningApi, path: str) -> None:
+    """405 and 415."""
+    check(api.client.put(path, json={}), 405, "method-not-allowed")
+    headers = {"Content-Type": "text/plain"}
+    check(api.client.post(path, content=b"{}", headers=headers), 415, "unsupported-media-type")

@@ -1,0 +1,96 @@
+"""A batch of clearings when the service is in trouble: what is 503, what is told item by item."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from txplatform.api.clearing_batches import clear_purchases
+from txplatform.contracts.clearing_batch import ClearingBatchBody
+from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
+from txplatform.decisions.request import Decided
+from txplatform.domain.account import Account, Stamp
+from txplatform.domain.commands.stored import Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from txplatform.domain.commands.clear_purchase import ClearPurchase
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+FULL, DOWN, UNKNOWN = QueueFullError(), StoreUnavailableError(TimeoutError()), OutcomeUnknownError()
+
+
+class TroubledDecider:
+    """Meets each command with the next of these; None records it."""
+
+    def __init__(self, fates: Sequence[Exception | None]) -> None:
+        self._fates = iter(fates)
+
+    def submit(self, command: ClearPurchase, *, traceparent: str) -> asyncio.Future[Decided]:
+        """As a `Decider` does: a full queue says so at once, all else by the future."""
+        fate = next(self._fates)
+        if isinstance(fate, QueueFullError):
+            raise fate
+        answer: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
+        if fate is not None:
+            answer.set_exception(fate)
+        else:
+            account = Account.unopened(command.account_id)
+            stamp = Stamp(NOW, lambda: "event", traceparent)
+            answer.set_result(Decided(command.decide(account, Stored(), stamp), replayed=False))
+        return answer
+
+
+def send(*fates: Exception | None, rubbish: int = 0) -> dict[str, Any]:
+    """The answer to a batch of which each good item meets one of these."""
+    items: list[Any] = [
+        {"clearing_id": f"c{number}", "account_id": "a", "amount": 1, "currency": "USD"}
+        for number in range(len(fates))
+    ]
+    request: Any = SimpleNamespace(state=SimpleNamespace(traceparent="00-0-0-00"))
+    services: Any = SimpleNamespace(decider=TroubledDecider(fates))
+    body = ClearingBatchBody(items=[*items, *["rubbish"] * rubbish])
+    answer = asyncio.run(clear_purchases(request, services, body))
+    found: dict[str, Any] = json.loads(bytes(answer.body))
+    return found
+
+
+@pytest.mark.parametrize("fates", [[FULL], [DOWN, FULL], [FULL] * 3])
+@pytest.mark.parametrize("rubbish", [0, 2])
+def test_where_nothing_was_recorded_the_whole_is_refused(
+    fates: list[Exception], rubbish: int
+) -> None:
+    """It is answered 503, as a single clearing is."""
+    with pytest.raises(type(fates[0])):
+        send(*fates, rubbish=rubbish)
+
+
+@pytest.mark.parametrize(
+    ("fates", "results"),
+    [
+        ([None, FULL], [("clean", None), ("retry", "overloaded")]),
+        ([DOWN, None], [("retry", "store_unavailable"), ("clean", None)]),
+        ([UNKNOWN, FULL], [("retry", "outcome_unknown"), ("retry", "overloaded")]),
+        ([ZeroDivisionError(), None], [("retry", "internal"), ("clean", None)]),
+    ],
+)
+def test_where_something_was_or_may_have_been_each_item_says_so(
+    fates: list[Exception | None], results: list[tuple[str, str | None]]
+) -> None:
+    """And that it is to be sent again."""
+    found = send(*fates)
+    assert [(each["result"], each["reason"]) for each in found["items"]] == results
+    assert all(
+        "Send it again" in each["detail"] for each in found["items"] if each["result"] == "retry"
+    )
+
+
+def test_rubbish_alone_is_no_trouble_of_the_service() -> None:
+    """200, all bad."""
+    assert send(rubbish=3)["bad"] == 3
