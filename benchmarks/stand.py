@@ -147,7 +147,7 @@ class Stand:
         A new one has to write each file whole before its first use, which holds up every commit
         for 40 ms; with the load of this benchmark every three seconds.
         """
-        with psycopg.connect(self.urls.owner, autocommit=True) as connection:
+        with Database(self.urls.owner).connect() as connection:
             for _ in range(_WAL_FILES):
                 connection.execute("SELECT pg_logical_emit_message(false, 'benchmark', '')")
                 connection.execute("SELECT pg_switch_wal()")
