@@ -1,0 +1,92 @@
+"""The same clearing over HTTP and over Kafka: one effect, whichever came first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.api import balance, open_account, purchase, running_api
+from harness.inbound import TIME, Sender, consuming, ledger, settings_for, wait_for_messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+
+    from harness.api import RunningApi
+    from harness.postgres import TestDatabase
+
+PRESENTED = "settlement.presentment-received.v1"
+MERCHANT = purchase("", "", 1)["merchant"]
+
+
+@pytest.fixture
+def api(service_env: dict[str, str]) -> Iterator[RunningApi]:
+    """An API on which `tx` holds 1,000 of `acc-1`."""
+    with running_api(service_env) as running:
+        open_account(running.client, "acc-1", 10_000)
+        asked = purchase("tx", "acc-1", 1000)
+        running.client.post("/v1/process-transaction", json=asked)
+        yield running
+
+
+def presented(direction: str, amount: int, account_id: str) -> dict[str, Any]:
+    """What the network says of it."""
+    return {
+        "clearing_id": "c",
+        "account_id": account_id,
+        "transaction_id": "tx",
+        "direction": direction,
+        "amount": amount,
+        "currency": "USD",
+        "merchant": MERCHANT,
+        "original_amount": 90,
+        "original_currency": "EUR",
+        "presented_at": TIME,
+    }
+
+
+def posted_over_http(
+    api: RunningApi, direction: str, amount: int, account_id: str
+) -> httpx.Response:
+    """The same from a caller, who knows a little less."""
+    if direction == "debit":
+        path, name = "transactions/tx/clearings", {"clearing_id": "c"}
+    else:
+        path, name = "refunds", {"refund_id": "c", "transaction_id": "tx"}
+    body = {**name, "amount": amount, "currency": "USD"}
+    return api.client.post(f"/v1/accounts/{account_id}/{path}", json=body)
+
+
+@pytest.mark.parametrize("direction", ["debit", "credit"])
+@pytest.mark.parametrize("http_first", [True, False])
+@pytest.mark.parametrize("account_id", ["acc-1", "not-opened-yet"])
+def test_i3_both_ways_is_one_effect(  # noqa: PLR0913  # a table
+    api: RunningApi,
+    database: TestDatabase,
+    topics: str,
+    direction: str,
+    http_first: bool,  # noqa: FBT001  # one of a table's columns
+    account_id: str,
+) -> None:
+    """Compared by the fields that both have: another amount is refused, on either way."""
+    sender = Sender(topics)
+    if http_first:
+        answer = posted_over_http(api, direction, 100, account_id)
+        assert "Idempotency-Replayed" not in answer.headers
+    with consuming(settings_for(database, topics)):
+        for amount in (100, 101):
+            sender.send(PRESENTED, presented(direction, amount, account_id))
+        sender.flush()
+        wait_for_messages(database, 2)
+    first = "waiting" if account_id != "acc-1" else "applied"
+    statuses = [message.status.value for message in ledger(database)]
+    assert statuses == ["duplicate" if http_first else first, "parked"]
+    again = posted_over_http(api, direction, 100, account_id)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json()["status"] == first
+    other = posted_over_http(api, direction, 101, account_id)
+    assert (other.status_code, other.json()["type"]) == (409, "id-reused")
+    open_account(api.client, account_id, 10_000)
+    assert balance(api.client, account_id)["posted"] == (100 if direction == "debit" else -100)

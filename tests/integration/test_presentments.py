@@ -1,0 +1,272 @@
+"""What the network settles and the accounts team decides, from a real Kafka."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.histories import opened as account_opened
+from harness.histories import purchase, record
+from harness.inbound import (
+    OPENED,
+    TIME,
+    Sender,
+    consuming,
+    ledger,
+    opened,
+    settings_for,
+    wait_for_messages,
+)
+from harness.waiting import wait_until
+from txplatform.database import Database
+from txplatform.domain.ids import AccountId
+from txplatform.eventstore.accounts import Accounts
+from txplatform.eventstore.log import read_whole_log
+
+if TYPE_CHECKING:
+    from harness.postgres import TestDatabase
+
+PRESENTED = "settlement.presentment-received.v1"
+STATUS_CHANGED = "accounts.account-status-changed.v1"
+
+Body = dict[str, Any]
+
+
+def presentment(clearing_id: str, amount: int = 100, **more: Any) -> Body:
+    """The network settles purchase `tx` of `acc-1`."""
+    return {
+        "clearing_id": clearing_id,
+        "account_id": "acc-1",
+        "transaction_id": "tx",
+        "direction": "debit",
+        "reverses_clearing_id": None,
+        "amount": amount,
+        "currency": "USD",
+        "original_amount": None,
+        "original_currency": None,
+        "final": True,
+        "merchant": {
+            "id": "m-17",
+            "name": "Corner Books",
+            "category_code": "5942",
+            "country": "USA",
+        },
+        "presented_at": TIME,
+        **more,
+    }
+
+
+def status_changed(status: str, version: int) -> Body:
+    """The accounts team sets the status of `acc-1`."""
+    return {
+        "account_id": "acc-1",
+        "status": status,
+        "status_version": version,
+        "reason": "Reported lost.",
+        "changed_at": TIME,
+    }
+
+
+def take(database: TestDatabase, topics: str, *messages: tuple[str, Body]) -> list[str]:
+    """Send these one after the other; gives what became of each."""
+    before = len(ledger(database))
+    sender = Sender(topics)
+    with consuming(settings_for(database, topics)):
+        for step, (topic, body) in enumerate(messages, start=before + 1):
+            sender.send(topic, body)
+            sender.flush()
+            wait_for_messages(database, step)
+    return [
+        f"{message.status.value} {message.reason or ''}".strip()
+        for message in ledger(database)[before:]
+    ]
+
+
+def account(database: TestDatabase) -> Any:
+    """The account of these tests, as its events say."""
+    accounts = Accounts(Database(database.service_url), pool_size=1)
+    try:
+        return accounts.account(AccountId("acc-1"))
+    finally:
+        accounts.close()
+
+
+def kinds(database: TestDatabase) -> list[str]:
+    """What the log holds."""
+    with Database(database.service_url).connect() as connection:
+        return [logged.event.TOPIC for logged in read_whole_log(connection)]
+
+
+@pytest.fixture
+def held(database: TestDatabase) -> TestDatabase:
+    """A database in which `tx` holds 1,000 of `acc-1`."""
+    with Database(database.service_url).connect() as connection:
+        record(connection, [account_opened("acc-1"), purchase("acc-1", "tx", 1000)])
+    return database
+
+
+def test_a_debit_clears_a_credit_refunds_and_a_correction_takes_back(
+    held: TestDatabase, topics: str
+) -> None:
+    """Copies have no effect; the money is what contracts.md says."""
+    came = take(
+        held,
+        topics,
+        (PRESENTED, presentment("c1", 400, final=False)),
+        (PRESENTED, presentment("c1", 400, final=False)),
+        (PRESENTED, presentment("c2", 500)),
+        (PRESENTED, presentment("c3", 120, direction="credit")),
+        (PRESENTED, presentment("c4", 400, direction="credit", reverses_clearing_id="c1")),
+        (PRESENTED, presentment("c4", 400, direction="credit", reverses_clearing_id="c1")),
+        (PRESENTED, presentment("c5", 120, direction="debit", reverses_clearing_id="c3")),
+        (PRESENTED, presentment("c6", 70, transaction_id=None, merchant=None)),
+    )
+    assert came == ["applied", "duplicate", *["applied"] * 3, "duplicate", *["applied"] * 2]
+    assert kinds(held)[2:] == [
+        "purchase-cleared",
+        "purchase-cleared",
+        "purchase-refunded",
+        "clearing-corrected",
+        "clearing-corrected",
+        "purchase-cleared",
+    ]
+    found = account(held)
+    assert (found.posted, found.pending) == (500 + 70, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (presentment("c", amount=0), "schema_violation"),
+        (presentment("c", direction="both"), "schema_violation"),
+        (presentment("c", final="yes"), "schema_violation"),
+        (presentment("c", presented_at=None), "schema_violation"),
+        (presentment("4111111111111111"), "schema_violation"),
+        (presentment("c", merchant={"id": "m"}), "schema_violation"),
+        (presentment("c", currency="EUR"), "currency_mismatch"),
+        (presentment("c", currency="EUR", direction="credit"), "currency_mismatch"),
+        (presentment("c", currency="EUR", reverses_clearing_id="x"), "currency_mismatch"),
+    ],
+)
+def test_what_can_never_be_posted_is_parked_alone(
+    held: TestDatabase, topics: str, body: Body, reason: str
+) -> None:
+    """The next one is applied; a later good copy of the same id, too."""
+    came = take(
+        held,
+        topics,
+        (PRESENTED, body),
+        (PRESENTED, presentment("n")),
+        (PRESENTED, presentment("c")),
+    )
+    assert came == [f"parked {reason}", "applied", "applied"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount": 101},
+        {"final": False},
+        {"transaction_id": "other"},
+        {"reverses_clearing_id": "x"},
+    ],
+)
+def test_the_same_id_with_other_contents_is_parked(
+    held: TestDatabase, topics: str, changes: Body
+) -> None:
+    """The first one stands."""
+    came = take(
+        held,
+        topics,
+        (PRESENTED, presentment("c")),
+        (PRESENTED, {**presentment("c"), **changes}),
+    )
+    assert came == ["applied", "parked conflicting_copy"]
+    assert account(held).posted == 100
+
+
+def test_before_the_account_is_opened_all_of_it_waits(database: TestDatabase, topics: str) -> None:
+    """And is applied in order by the opening; a contradiction is told then."""
+    came = take(
+        database,
+        topics,
+        (PRESENTED, presentment("c1", 300)),
+        (PRESENTED, presentment("c2", 100, direction="credit")),
+        (PRESENTED, presentment("c3", 300, direction="credit", reverses_clearing_id="c1")),
+        (PRESENTED, presentment("c4", 50, currency="EUR")),
+        (OPENED, opened("acc-1")),
+        (PRESENTED, presentment("c1", 300)),
+    )
+    assert came == [*["applied"] * 3, "parked currency_mismatch", "applied", "duplicate"]
+    assert kinds(database)[:5] == [
+        "clearing-waiting",
+        "refund-waiting",
+        "correction-waiting",
+        "clearing-waiting",
+        "account-opened",
+    ]
+    assert account(database).posted == -100
+    assert kinds(database)[-1] == "waiting-message-rejected"
+
+
+def test_i2_any_order_ends_in_the_same_money(database: TestDatabase, topics: str) -> None:
+    """Duplicated, too."""
+    messages = [
+        (OPENED, opened("acc-1")),
+        (PRESENTED, presentment("c1", 400, final=False)),
+        (PRESENTED, presentment("c2", 500)),
+        (PRESENTED, presentment("c3", 120, direction="credit")),
+        (PRESENTED, presentment("c4", 400, direction="credit", reverses_clearing_id="c1")),
+        (PRESENTED, presentment("c5", 33, transaction_id=None)),
+    ]
+    shuffled = random.Random(7)
+    accounts = [f"acc-{number}" for number in range(30)]
+    sender = Sender(topics)
+    count = 0
+    with consuming(settings_for(database, topics)):
+        for account_id in accounts:
+            mine = messages * 2
+            shuffled.shuffle(mine)
+            for topic, body in mine:
+                sender.send(topic, {**body, "account_id": account_id})
+                count += 1
+        sender.flush()
+        wait_for_messages(database, count)
+    store = Accounts(Database(database.service_url), pool_size=1)
+    found = {store.account(AccountId(each)).posted for each in accounts}
+    store.close()
+    assert found == {500 - 120 + 33}
+
+
+def test_the_newest_status_of_the_accounts_team_holds_and_closed_is_for_ever(
+    held: TestDatabase, topics: str
+) -> None:
+    """An older one is stale; the same version with another status is parked."""
+    came = take(
+        held,
+        topics,
+        (STATUS_CHANGED, status_changed("frozen", 2)),
+        (STATUS_CHANGED, status_changed("active", 1)),
+        (STATUS_CHANGED, status_changed("frozen", 2)),
+        (STATUS_CHANGED, status_changed("active", 2)),
+        (STATUS_CHANGED, status_changed("open", 3)),
+    )
+    assert came == [
+        "applied",
+        "stale",
+        "duplicate",
+        "parked conflicting_copy",
+        "parked schema_violation",
+    ]
+    assert account(held).status == "frozen"
+    take(
+        held,
+        topics,
+        (STATUS_CHANGED, status_changed("closed", 4)),
+        (STATUS_CHANGED, status_changed("active", 5)),
+        (PRESENTED, presentment("c", 1000)),
+    )
+    wait_until(lambda: account(held).posted == 1000)
+    assert account(held).status == "closed"
