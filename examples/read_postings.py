@@ -1,0 +1,59 @@
+"""Keep what settlement has posted to each account, from two topics, each message once in effect.
+
+    python examples/read_postings.py localhost:9092 postings.db
+
+Clearings, their corrections and refunds each say by `posted_change` what they added to what the
+account owes. Messages come at least once and in order for each account of a topic, so whatever
+is not newer than what was last seen of its account on that topic is a copy.
+"""
+
+import json
+import sqlite3
+import sys
+from contextlib import closing
+
+from confluent_kafka import Consumer, KafkaException
+
+TOPICS = ["transactions.transaction-cleared.v1", "transactions.transaction-refunded.v1"]
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS seen (
+    topic TEXT, account_id TEXT, log_position INTEGER NOT NULL, PRIMARY KEY (topic, account_id)
+);
+CREATE TABLE IF NOT EXISTS postings (account_id TEXT PRIMARY KEY, posted INTEGER NOT NULL);
+"""
+NEWER = """
+INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT (topic, account_id)
+DO UPDATE SET log_position = excluded.log_position WHERE log_position < excluded.log_position
+"""
+POST = """
+INSERT INTO postings VALUES (:account_id, :posted_change) ON CONFLICT (account_id)
+DO UPDATE SET posted = posted + excluded.posted
+"""
+
+
+def read_postings(brokers: str, path: str, group: str = "example", idle_s: float = -1) -> None:
+    """Read on until nothing came for `idle_s` seconds; with -1 for ever."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+    )
+    consumer.subscribe(TOPICS)
+    with closing(consumer), closing(sqlite3.connect(path)) as store:
+        store.executescript(SCHEMA)
+        while (message := consumer.poll(idle_s)) is not None:
+            if (error := message.error()) is not None:
+                raise KafkaException(error)
+            position = int(dict(message.headers() or [])["log_position"] or b"")
+            body = json.loads(message.value() or b"")
+            with store:  # one transaction: both or neither
+                if store.execute(NEWER, (message.topic(), body["account_id"], position)).rowcount:
+                    store.execute(POST, body)
+            consumer.commit(message=message)  # only spares reading it again: `seen` is what counts
+
+
+if __name__ == "__main__":
+    read_postings(sys.argv[1], sys.argv[2])

@@ -1,0 +1,62 @@
+"""Post a settlement file over HTTP, a thousand clearings at a time, and retry rightly.
+
+    TXPLATFORM_API_KEY=… python examples/settle.py http://localhost:8000 clearings.jsonl
+
+Each line is a JSON object with `clearing_id`, `account_id`, `transaction_id`, `amount` and
+`currency`. A clearing is posted once however often it is sent, so the whole file may be sent
+again too, for instance because this program died halfway.
+"""
+
+import json
+import os
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+MOST_ITEMS = 1000
+RETRIED = {500, 502, 503, 504}
+
+
+def settle(
+    client: httpx.Client, clearings: list[dict[str, Any]], give_up_s: float = 60
+) -> list[dict[str, Any]]:
+    """Post these; gives the answers to those that are refused, which somebody has to look at.
+
+    Raises:
+        RuntimeError: Some were not posted in time, or it is not known: send the file again.
+    """
+    refused: list[dict[str, Any]] = []
+    waiting = iter(clearings)
+    again: list[dict[str, Any]] = []
+    deadline = time.monotonic() + give_up_s
+    while items := [*again, *islice(waiting, MOST_ITEMS - len(again))]:
+        again = items
+        try:
+            answer = client.post("/v1/clearings", json={"items": items})
+            if answer.status_code not in RETRIED:
+                results = answer.raise_for_status().json()["items"]
+                pairs = list(zip(items, results, strict=True))
+                refused += [result for _, result in pairs if result["result"] == "bad"]
+                again = [item for item, result in pairs if result["result"] == "retry"]
+        except httpx.TransportError:
+            pass  # whether they were posted is not known: they are sent again
+        if again:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{len(again)} clearings are open; send the file again")
+            time.sleep(1)
+    return refused
+
+
+if __name__ == "__main__":
+    url, path = sys.argv[1:3]
+    headers = {"Authorization": f"Bearer {os.environ['TXPLATFORM_API_KEY']}"}
+    lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
+    with httpx.Client(base_url=url, headers=headers, timeout=30) as api:
+        bad = settle(api, lines)
+    for each in bad:
+        print(each["clearing_id"], each["reason"], each["detail"])
+    print(f"{len(lines) - len(bad)} posted, {len(bad)} refused")

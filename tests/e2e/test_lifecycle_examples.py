@@ -1,0 +1,108 @@
+"""The examples of settlement, each run against the real parts."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from harness.api import balance, open_account, purchase, running_api
+from harness.inbound import execute, settings_for
+from harness.published import publishing, wait_for_publisher
+
+if TYPE_CHECKING:
+    from harness.postgres import TestDatabase
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def clearing(number: int, **changes: Any) -> dict[str, Any]:
+    """One line of a settlement file."""
+    return {
+        "clearing_id": f"c{number}",
+        "account_id": "acc-1",
+        "transaction_id": "tx",
+        "amount": 1,
+        "currency": "USD",
+        **changes,
+    }
+
+
+def test_a_settlement_file_is_posted_and_what_is_refused_is_named(
+    service_env: dict[str, str], tmp_path: Path
+) -> None:
+    """From the command line, twice: the second time nothing changes."""
+    file = tmp_path / "clearings.jsonl"
+    lines = [clearing(number) for number in range(2500)] + [clearing(9999, currency="EUR")]
+    file.write_text("\n".join(map(json.dumps, lines)))
+    with running_api(service_env) as api:
+        open_account(api.client, "acc-1", 10_000)
+        for _ in range(2):
+            done = subprocess.run(
+                [sys.executable, str(EXAMPLES / "settle.py"), api.url, str(file)],
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                env={"TXPLATFORM_API_KEY": api.key},
+            )
+            assert done.stdout.startswith("c9999 currency_mismatch ")
+            assert done.stdout.endswith("2500 posted, 1 refused\n")
+            assert balance(api.client, "acc-1")["posted"] == 2500
+
+
+def test_the_settler_sends_again_what_is_open(service_env: dict[str, str]) -> None:
+    """Where the queue is short, and where an answer was lost."""
+    settle = runpy.run_path(str(EXAMPLES / "settle.py"))["settle"]
+
+    class LosesTheFirst(httpx.HTTPTransport):
+        lost = False
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            answer = super().handle_request(request)
+            if not self.lost:
+                self.lost = True
+                answer.read()
+                raise httpx.ReadTimeout("the answer was lost")
+            return answer
+
+    with running_api(service_env, TXPLATFORM_DECISION_QUEUE_SIZE="20") as api:
+        open_account(api.client, "acc-1", 10_000)
+        headers = {"Authorization": f"Bearer {api.key}"}
+        with httpx.Client(base_url=api.url, headers=headers, transport=LosesTheFirst()) as client:
+            assert settle(client, [clearing(number) for number in range(50)]) == []
+        assert balance(api.client, "acc-1")["posted"] == 50
+
+
+def test_the_reader_of_postings_has_what_is_owed(
+    service_env: dict[str, str], database: TestDatabase, topics: str, tmp_path: Path
+) -> None:
+    """Also where all is published twice and the reader starts twice."""
+    with running_api(service_env) as api:
+        for account_id in ("acc-1", "acc-2"):
+            open_account(api.client, account_id, 10_000)
+            asked = purchase("tx", account_id, 1000)
+            api.client.post("/v1/process-transaction", json=asked)
+            items = [clearing(n, account_id=account_id, amount=100, final=False) for n in range(9)]
+            assert api.client.post("/v1/clearings", json={"items": items}).json()["clean"] == 9
+            refund = {"refund_id": "r", "amount": 250, "currency": "USD", "transaction_id": "tx"}
+            api.client.post(f"/v1/accounts/{account_id}/refunds", json=refund)
+        owed = {each: balance(api.client, each)["posted"] for each in ("acc-1", "acc-2")}
+    for _ in range(2):
+        execute(database, "UPDATE publisher_checkpoints SET position = 0")
+        with publishing(settings_for(database, topics)):
+            wait_for_publisher(database)
+    path = str(tmp_path / "postings.db")
+    read = runpy.run_path(str(EXAMPLES / "read_postings.py"))["read_postings"]
+    for group in ("first", "second"):
+        read(topics, path, group=group, idle_s=5)
+    with closing(sqlite3.connect(path)) as store:
+        assert dict(store.execute("SELECT * FROM postings").fetchall()) == owed
+    assert owed == dict.fromkeys(owed, 650)
