@@ -35,6 +35,7 @@ COMMANDS = {
     "events": "print an account's history with the state after each event",
     "verify": "replay every account and compare with everything derived from it",
     "rebuild": "make read models and snapshots again from the log",
+    "backtest": "try a rule set on the past and say what would have been different",
     "simulate": "send a year of real purchases and made-up payments",
 }
 

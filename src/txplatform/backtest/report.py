@@ -1,0 +1,180 @@
+"""What a backtest found, in the order people want it: what the table, JSON and page are made of."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from txplatform.backtest.tally import (
+    CATEGORY,
+    COUNTRY,
+    INCREMENTS,
+    MONTH,
+    NOT_POSTED,
+    REASON,
+    RULE,
+    RULESET,
+    TOTAL,
+)
+from txplatform.contracts.rulesets import content_hash
+from txplatform.contracts.times import rfc3339, rfc3339_or_none
+
+if TYPE_CHECKING:
+    from txplatform.backtest.change import Change
+    from txplatform.backtest.run import Result
+    from txplatform.backtest.tally import Tally
+
+_IN_ORDER_OF_NAME = (MONTH, RULESET)
+_ONLY_CHANGES = (RULE, REASON, INCREMENTS)
+
+TITLES = {
+    RULE: "By rule of the candidate that refuses",
+    REASON: "By reason",
+    CATEGORY: "By merchant category",
+    COUNTRY: "By country",
+    MONTH: "By month (UTC)",
+    RULESET: "By rule set that had decided",
+}
+"""What changes are counted by, in the order they are reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many, and what they come to in minor units."""
+
+    count: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Decisions that have something in common, in one currency.
+
+    Attributes:
+        approved: In the log, of those judged.
+        newly_declined: Approved in the log, declined by the candidate.
+        newly_approved: The other way round.
+    """
+
+    name: str
+    currency: str
+    judged: Count
+    approved: Count
+    newly_declined: Count
+    newly_approved: Count
+
+    @property
+    def changed(self) -> int:
+        """How many decisions are other ones."""
+        return self.newly_declined.count + self.newly_approved.count
+
+
+def groups(tally: Tally, by: str) -> list[Group]:
+    """All groups of one kind: months by name, all others by how much changes."""
+    found = [
+        Group(name, currency, *(Count(*line[at : at + 2]) for at in range(0, 8, 2)))
+        for (kind, name, currency), line in tally.lines.items()
+        if kind == by
+    ]
+    if by in _IN_ORDER_OF_NAME:
+        return sorted(found, key=lambda group: (group.name, group.currency))
+    return sorted(
+        found, key=lambda group: (-group.changed, -group.judged.count, group.name, group.currency)
+    )
+
+
+def largest(tally: Tally) -> list[Change]:
+    """The largest changes, of the currency with the most of them first."""
+    heaps = sorted(tally.largest.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [change for _, heap in heaps for change in sorted(heap, reverse=True)]
+
+
+def per_second(result: Result) -> int:
+    """Decisions judged in a second."""
+    return round(result.tally.judged / max(result.seconds, 0.001))
+
+
+def notes(result: Result) -> list[str]:
+    """What is to be said beside the decisions, in sentences."""
+    tally = result.tally
+    said = []
+    if result.since is not None:
+        said.append(f"{tally.recorded:,} decisions before {result.since} are as recorded.")
+    if tally.other_reasons:
+        said.append(f"{tally.other_reasons:,} are declined both times, for other reasons.")
+    said += [
+        f"Raises of holds in {group.currency}: {group.newly_declined.count:,} newly declined, "
+        f"{group.newly_approved.count:,} newly approved."
+        for group in groups(tally, INCREMENTS)
+    ]
+    said += [
+        f"{group.newly_declined.amount:,} {group.currency} (minor units) that were posted, refunds "
+        "aside, belong to purchases that are newly declined."
+        for group in groups(tally, NOT_POSTED)
+    ]
+    return said
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """All of it, for machines."""
+    tally = result.tally
+    return {
+        "candidate": {
+            "id": result.candidate.id,
+            "description": result.candidate.description,
+            "content_hash": content_hash(result.candidate),
+        },
+        "since": rfc3339_or_none(result.since),
+        "log_position": result.log_position,
+        "accounts": tally.accounts,
+        "events": tally.events,
+        "judged": tally.judged,
+        "before_since": tally.recorded,
+        "seconds": round(result.seconds, 3),
+        "decisions_per_second": per_second(result),
+        "processes": result.processes,
+        "changed": sum(group.changed for group in groups(tally, TOTAL)),
+        "declined_for_other_reasons": tally.other_reasons,
+        "totals": _groups_as_json(tally, TOTAL),
+        **{f"by_{by}": _groups_as_json(tally, by) for by in TITLES},
+        "increments": _groups_as_json(tally, INCREMENTS),
+        "not_posted": [
+            {"currency": group.currency, **asdict(group.newly_declined)}
+            for group in groups(tally, NOT_POSTED)
+        ],
+        "largest": [_change_as_json(change) for change in largest(tally)],
+    }
+
+
+def _groups_as_json(tally: Tally, by: str) -> list[dict[str, Any]]:
+    written = []
+    for group in groups(tally, by):
+        value = asdict(group)
+        if by in (TOTAL, INCREMENTS):
+            del value["name"]
+        if by in _ONLY_CHANGES:
+            del value["judged"], value["approved"]
+        written.append(value)
+    return written
+
+
+def _change_as_json(change: Change) -> dict[str, Any]:
+    return {
+        "event_id": change.event_id,
+        "account_id": change.account_id,
+        "account_version": change.version,
+        "transaction_id": change.transaction_id,
+        "decided_at": rfc3339(change.decided_at),
+        "amount": change.amount,
+        "currency": change.currency,
+        "merchant": {
+            "id": change.merchant_id,
+            "name": change.merchant_name,
+            "category_code": change.category,
+            "country": change.country,
+        },
+        "decision": "approved" if change.approved else "declined",
+        "reasons": change.reasons,
+        "messages": change.messages,
+        "rules": change.rules,
+    }

@@ -1,0 +1,167 @@
+"""`txplatform backtest`: try a rule set on the past, and say what would have been different."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+from rich.table import Table
+
+from txplatform.backtest.candidate import NoCandidateError, find_candidate
+from txplatform.backtest.page import as_html
+from txplatform.backtest.report import TITLES, as_json, groups, largest, notes, per_second
+from txplatform.backtest.run import backtest, cores
+from txplatform.backtest.tally import MONTH, RULESET, TOTAL
+from txplatform.cli.progress import progress
+from txplatform.cli.tables import print_table
+from txplatform.database import Database
+from txplatform.eventstore.streams import count_events
+from txplatform.settings import load_settings
+
+if TYPE_CHECKING:
+    from txplatform.backtest.report import Group
+    from txplatform.backtest.run import Result
+
+_MOST_LINES = 12
+_MOST_PROCESSES = 256
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument(
+        "--ruleset", required=True, metavar="FILE", help="the rule set to try, a JSON file"
+    )
+    parser.add_argument(
+        "--since",
+        type=_moment,
+        metavar="DAY",
+        help="decide with it from this day or time on (UTC); before, all is as recorded",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument(
+        "--html", type=_writable, metavar="FILE", help="also write a page with charts"
+    )
+    parser.add_argument(
+        "--processes", type=_number, default=cores(), metavar="N", help="one a core by default"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Backtest and print what changes; that something does is no failure."""
+    try:
+        candidate = find_candidate(arguments.ruleset)
+    except NoCandidateError as error:
+        lines = [f"txplatform backtest: {error.what}", *error.problems]
+        sys.stderr.write("\n  ".join(lines) + "\n")
+        return 2
+    database = Database.for_service(load_settings())
+    with database.connect() as connection:
+        connection.execute("SET statement_timeout = 0")
+        events = count_events(connection)
+    with progress(f"backtest {candidate.id}", events) as advance:
+        result = backtest(
+            database,
+            candidate,
+            arguments.since,
+            processes=arguments.processes,
+            advance=advance,
+        )
+    if arguments.html is not None:
+        arguments.html.write_text(as_html(result), encoding="utf-8")
+    if arguments.json:
+        sys.stdout.write(orjson.dumps(as_json(result), option=orjson.OPT_APPEND_NEWLINE).decode())
+    else:
+        _print(result)
+    return 0
+
+
+def _print(result: Result) -> None:
+    tally = result.tally
+    sys.stdout.write(
+        f"{result.candidate.id}: {tally.judged} decisions of {tally.accounts} accounts judged "
+        f"in {result.seconds:.1f} s ({per_second(result)} decisions/s), "
+        f"up to log position {result.log_position}\n"
+    )
+    totals = groups(tally, TOTAL)
+    if not any(group.changed for group in totals):
+        sys.stdout.write("No decision changes.\n")
+    else:
+        _print_groups("In all, amounts in minor units", totals, named=False)
+        for by, title in TITLES.items():
+            changed = [group for group in groups(tally, by) if group.changed]
+            shown = changed if by in (MONTH, RULESET) else changed[:_MOST_LINES]
+            more = (
+                f"; {len(changed) - len(shown)} more in --json" if len(changed) > len(shown) else ""
+            )
+            _print_groups(title + more, shown, named=True)
+        _print_largest(result)
+    sys.stdout.writelines(f"{note}\n" for note in notes(result))
+
+
+def _print_groups(title: str, found: list[Group], *, named: bool) -> None:
+    table = Table(title=title, title_justify="left")
+    if named:
+        table.add_column("", overflow="fold")
+    table.add_column("currency")
+    with_all = any(group.judged.count for group in found)
+    numbers = ["newly declined", "amount", "newly approved", "amount"]
+    for name in ["judged", "approved before", *numbers] if with_all else numbers:
+        table.add_column(name, justify="right")
+    for group in found:
+        counts = [group.newly_declined, group.newly_approved]
+        values = [group.judged.count, group.approved.count] if with_all else []
+        values += [value for each in counts for value in (each.count, each.amount)]
+        names = [group.name, group.currency] if named else [group.currency]
+        table.add_row(*names, *map(str, values))
+    print_table(table)
+
+
+def _print_largest(result: Result) -> None:
+    table = Table(title="The largest changes", title_justify="left")
+    for name in ("event", "account", "version", "decided at (UTC)", "merchant"):
+        table.add_column(name, overflow="fold")
+    table.add_column("amount", justify="right", no_wrap=True)
+    for name in ("", "now", "why, or why not before"):
+        table.add_column(name)
+    for change in largest(result.tally):
+        table.add_row(
+            change.event_id,
+            change.account_id,
+            str(change.version),
+            f"{change.decided_at:%Y-%m-%d %H:%M}",
+            f"{change.category} {change.country}",
+            str(change.amount),
+            change.currency,
+            "approved" if change.approved else "declined",
+            ", ".join(change.reasons),
+        )
+    print_table(table)
+
+
+def _moment(word: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{word!r} is no day or time; write 2026-10-01 or 2026-10-01T12:00:00Z"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _writable(word: str) -> Path:
+    """Said before the work, not after it."""
+    path = Path(word)
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{word!r} cannot be written")
+    return path
+
+
+def _number(word: str) -> int:
+    if not word.isdecimal() or not 1 <= int(word) <= _MOST_PROCESSES:
+        raise argparse.ArgumentTypeError(f"{word!r} is no number from 1 to {_MOST_PROCESSES}")
+    return int(word)
