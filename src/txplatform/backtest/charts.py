@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_WIDTH = 640
+WIDE, NARROW = 1000, 470
+"""Of a chart over the whole page, and of one of two side by side: letters keep their size."""
 _ROW, _BAR = 40, 14
 _SIDE = 64  # room for a number beside a bar
 _HEIGHT, _FOOT, _HEAD = 220, 34, 18
 _MOST_LABELS = 14
-_LONGEST = 92
+_LETTER = 7  # about as wide as one is
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +30,14 @@ class Bar:
     approved: int
 
 
-def rows(bars: Sequence[Bar], label: str) -> str:
+def rows(bars: Sequence[Bar], label: str, width: int) -> str:
     """One bar under the other: declined to the left of the middle, approved to the right.
 
     Where nothing goes one way, the other has all the room.
     """
     most_declined = max(bar.declined for bar in bars)
     most_approved = max(bar.approved for bar in bars)
-    room = _WIDTH - _SIDE * (bool(most_declined) + bool(most_approved))
+    room = width - _SIDE * (bool(most_declined) + bool(most_approved))
     unit = room / max(most_declined + most_approved, 1)
     middle = (_SIDE if most_declined else 0) + most_declined * unit
     if not most_approved:  # alone it grows from the left, as people read
@@ -47,7 +48,7 @@ def rows(bars: Sequence[Bar], label: str) -> str:
         parts.append(
             f"<g><title>{escape(bar.name)}: {bar.declined:,} newly declined, "
             f"{bar.approved:,} newly approved</title>"
-            f'<text x="0" y="{top + 15}">{escape(_short(bar.name))}</text>'
+            f'<text x="0" y="{top + 15}">{escape(_short(bar.name, width // _LETTER))}</text>'
         )
         y = top + 21
         if bar.declined:
@@ -66,16 +67,16 @@ def rows(bars: Sequence[Bar], label: str) -> str:
         parts.append(
             f'<line class="axis" x1="{middle:.1f}" y1="18" x2="{middle:.1f}" y2="{height}"/>'
         )
-    return _svg(label, height, parts)
+    return _svg(label, (width, height), parts)
 
 
-def columns(bars: Sequence[Bar], label: str) -> str:
+def columns(bars: Sequence[Bar], label: str, width: int) -> str:
     """One bar beside the other, for times: approved upwards, declined downwards."""
     most_declined = max(bar.declined for bar in bars)
     most_approved = max(bar.approved for bar in bars)
     unit = (_HEIGHT - 2 * _HEAD) / max(most_declined + most_approved, 1)
     middle = _HEAD + most_approved * unit
-    step = _WIDTH / len(bars)
+    step = width / len(bars)
     wide = min(step * 0.7, 56)
     every = -(-len(bars) // _MOST_LABELS)
     parts = []
@@ -101,13 +102,13 @@ def columns(bars: Sequence[Bar], label: str) -> str:
                 f"{escape(bar.name)}</text>"
             )
         parts.append("</g>")
-    parts.append(f'<line class="axis" x1="0" y1="{middle:.1f}" x2="{_WIDTH}" y2="{middle:.1f}"/>')
-    return _svg(label, _HEIGHT + _FOOT, parts)
+    parts.append(f'<line class="axis" x1="0" y1="{middle:.1f}" x2="{width}" y2="{middle:.1f}"/>')
+    return _svg(label, (width, _HEIGHT + _FOOT), parts)
 
 
-def _svg(label: str, height: int, parts: list[str]) -> str:
+def _svg(label: str, size: tuple[int, int], parts: list[str]) -> str:
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(label)}">'
+        f'<svg viewBox="0 0 {size[0]} {size[1]}" role="img" aria-label="{escape(label)}">'
         f"{''.join(parts)}</svg>"
     )
 
@@ -123,5 +124,5 @@ def _number(x: float, y: float, anchor: str, number: int) -> str:
     return f'<text class="number" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{number:,}</text>'
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
+def _short(name: str, longest: int) -> str:
+    return name if len(name) <= longest else name[: longest - 1] + "…"

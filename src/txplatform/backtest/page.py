@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from txplatform.backtest.charts import Bar, columns, rows
+from txplatform.backtest.charts import NARROW, WIDE, Bar, columns, rows
 from txplatform.backtest.report import TITLES, groups, largest, notes, per_second
 from txplatform.backtest.tally import MONTH, REASON, RULE, TOTAL
 from txplatform.contracts.rulesets import content_hash
@@ -30,6 +30,7 @@ main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px; }
 h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 0 0 12px; }
 p { margin: 0 0 8px; } .faint, caption { color: var(--faint); }
 code { font: 12.5px ui-monospace, monospace; overflow-wrap: anywhere; }
+section .faint:last-child { margin: 10px 0 0; }
 section { background: var(--sheet); border: 1px solid var(--rule); border-radius: 10px;
   padding: 18px 20px; margin-top: 18px; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(160px, 1fr)); gap: 12px;
@@ -110,9 +111,11 @@ def _by(result: Result, by: str) -> str:
         return f'<section>{title}<p class="faint">Nothing changes.</p></section>'
     bars = _bars(found)
     drawn = (
-        columns(bars, TITLES[by])
+        columns(bars, TITLES[by], WIDE)
         if by == MONTH
-        else rows(sorted(bars, key=_by_size)[:_MOST_BARS], TITLES[by])
+        else rows(
+            sorted(bars, key=_by_size)[:_MOST_BARS], TITLES[by], WIDE if by == RULE else NARROW
+        )
     )
     note = (
         '<p class="faint">A decision that several refuse is counted under each.</p>'
@@ -181,7 +184,7 @@ def _largest(result: Result) -> str:
         "now",
         "why, or why not",
     ]
-    lines = ["".join(f"<th>{head}</th>" for head in heads)]
+    lines = ["".join(f"<th{' class=n' if head == 'amount' else ''}>{head}</th>" for head in heads)]
     for change in changes:
         now = "approved" if change.approved else "declined"
         lines.append(

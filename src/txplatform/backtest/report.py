@@ -99,7 +99,8 @@ def notes(result: Result) -> list[str]:
     tally = result.tally
     said = []
     if result.since is not None:
-        said.append(f"{tally.recorded:,} decisions before {result.since} are as recorded.")
+        day = f"{result.since:%Y-%m-%d %H:%M}"
+        said.append(f"{tally.recorded:,} decisions before {day} UTC are as recorded.")
     if tally.other_reasons:
         said.append(f"{tally.other_reasons:,} are declined both times, for other reasons.")
     said += [
