@@ -183,17 +183,35 @@ def _commands() -> st.SearchStrategy[Command]:
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> Stream:
-    """Anything that can happen to one account under the active rule set, opened or not yet."""
-    told = Told()
-    commands = draw(st.lists(_commands(), min_size=12, max_size=40))
-    commands[2:2] = [
+def commands(draw: st.DrawFn) -> list[tuple[timedelta, Command]]:
+    """Anything that can be asked of one account, and how long after the one before."""
+    asked = draw(st.lists(_commands(), min_size=12, max_size=40))
+    asked[2:2] = [
         buy(f"t{number}", draw(st.integers(1, 600)), draw(st.sampled_from(SHOPS)))
         for number in range(draw(st.integers(0, 5)))
     ]
-    commands.insert(draw(st.integers(0, 2)), OpenAccount(opening(2_000)))
-    for command in commands:
-        due = isinstance(command, ExpireHold)
-        minutes = draw(st.sampled_from([0, 12_000, 45_000] if due else [0, 1, 7, 90, 1_500]))
-        told.ask(command, after=timedelta(minutes=minutes))
+    asked.insert(draw(st.integers(0, 2)), OpenAccount(opening(2_000)))
+    return [
+        (
+            timedelta(
+                minutes=draw(
+                    st.sampled_from(
+                        [0, 12_000, 45_000]
+                        if isinstance(command, ExpireHold)
+                        else [0, 1, 7, 90, 1_500]
+                    )
+                )
+            ),
+            command,
+        )
+        for command in asked
+    ]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> Stream:
+    """Anything that can happen to one account under the active rule set, opened or not yet."""
+    told = Told()
+    for after, command in draw(commands()):
+        told.ask(command, after=after)
     return told.stream

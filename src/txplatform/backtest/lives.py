@@ -55,7 +55,7 @@ class Lives:
         self._ending: set[TransactionId] = set()  # those that ever were in `ends`
         self._undone: set[TransactionId] = set()
         self._undone_postings: set[str] = set()  # ids of clearings and refunds
-        self._early_corrections: dict[str, Correction] = {}  # by what they take back
+        self._early_corrections: dict[str, list[Correction]] = {}  # by what they take back
         self._early: dict[TransactionId, Transaction] = {}  # named before they were asked for
 
     def begin(self, recorded: RecordedDecision, hold: int, expires_at: datetime | None) -> None:
@@ -156,10 +156,6 @@ class Lives:
         clearing_id, transaction_id = clearing.clearing_id, clearing.transaction_id
         if transaction_id in self._undone:
             self._not_posted(clearing_id, clearing.currency, clearing.amount)
-            if (early := self._early_corrections.pop(clearing_id, None)) is not None:
-                change = -_owed(early)
-                self._account.posted += change
-                self._not_posted(early.clearing_id, early.currency, -change)
             return
         self._account.posted += clearing.amount
         self._account.waiting.pop(event.key, None)
@@ -174,11 +170,14 @@ class Lives:
             return
         event.apply(self._account)
         if event.flags:  # what it takes back is not known yet
-            self._early_corrections[reversed_id] = correction
+            self._early_corrections.setdefault(reversed_id, []).append(correction)
 
     def _not_posted(self, posting_id: str, currency: str, amount: int) -> None:
         self._undone_postings.add(posting_id)
         self._tally.not_posted(currency, amount)
+        for early in self._early_corrections.pop(posting_id, ()):
+            self._account.posted -= _owed(early)
+            self._not_posted(early.clearing_id, early.currency, _owed(early))
 
     def _release(self, transaction_id: TransactionId, amount: int | None) -> None:
         """Release that much of what is held here, or all of it."""

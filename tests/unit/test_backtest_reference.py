@@ -1,0 +1,179 @@
+"""A backtest against the domain itself, asked the same commands under the candidate.
+
+The reference decides every command anew by the domain's commands and leaves out what did not
+happen; it shares no code with the backtest beside the domain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from accounts import ACCOUNT, Stream
+from backtests import ACTIVE, STRICTER, backtested, commands
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from txplatform.backtest.alternative import BEGINNING, Alternative
+from txplatform.backtest.recorded import APPROVED, DECLINED
+from txplatform.backtest.tally import TOTAL, Tally
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.correct_clearing import CorrectClearing
+from txplatform.domain.commands.expire_hold import ExpireHold
+from txplatform.domain.commands.increment_authorization import IncrementAuthorization
+from txplatform.domain.commands.refund_purchase import RefundPurchase
+from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.events import (
+    AuthorizationApproved,
+    AuthorizationDeclined,
+    AuthorizationIncremented,
+    ClearingCorrected,
+    PurchaseCleared,
+)
+from txplatform.domain.facts import Direction
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.rulesets import HoldDays, RuleSet
+from txplatform.eventstore.mapper import encode_event
+
+if TYPE_CHECKING:
+    from txplatform.domain.commands.outcome import Command
+    from txplatform.domain.events import AccountEvent
+
+LOOSER = RuleSet("retail", 4)
+OTHER_DAYS = RuleSet("retail", 5, rules=STRICTER.rules, hold_days=HoldDays(3))
+
+
+@dataclass
+class Reference:
+    """What was, and what would have been, side by side.
+
+    Attributes:
+        ending: Transactions whose holds end by themselves there, at another time than recorded.
+        taken_back: What was posted there too early, as a correction of what never came.
+    """
+
+    candidate: RuleSet
+    was: Stream = field(default_factory=lambda: Stream(ruleset=ACTIVE))
+    undone: set[str] = field(default_factory=set)
+    undone_postings: set[str] = field(default_factory=set)
+    ending: dict[str, datetime] = field(default_factory=dict)
+    taken_back: int = 0
+
+    def __post_init__(self) -> None:
+        self.would = Stream(ruleset=self.candidate)
+
+    def ask(self, after: timedelta, command: Command) -> None:
+        """Ask both, as far as there is anything to ask there."""
+        self.was.now += after
+        self.would.now = self.was.now
+        before = len(self.was.events)
+        self.was.ask(command)
+        recorded = self.was.events[before:]
+        if not recorded:
+            return  # rejected or repeated: the log knows nothing of it
+        for transaction, ends in list(self.ending.items()):
+            if ends <= self.would.now:
+                del self.ending[transaction]
+                self.would.ask(ExpireHold(ACCOUNT, TransactionId(transaction)))
+                self.undone.add(f"ended:{transaction}")
+        if self._happens(command):
+            place = len(self.would.events)
+            self.would.ask(command)
+            self._compare(recorded[-1], self.would.events[place:])
+
+    def _happens(self, command: Command) -> bool:  # noqa: PLR0911  # one a kind of command
+        match command:
+            case ExpireHold(transaction_id=name):
+                own = name in self.ending or f"ended:{name}" in self.undone
+                return name not in self.undone and not own
+            case IncrementAuthorization(increment=increment):
+                return increment.transaction_id not in self.undone
+            case ReverseAuthorization(reversal=reversal):
+                return reversal.transaction_id not in self.undone
+            case ClearPurchase(clearing=clearing) if clearing.transaction_id in self.undone:
+                self._undo(clearing.clearing_id)
+                return False
+            case RefundPurchase(refund=refund) if refund.transaction_id in self.undone:
+                self._undo(refund.refund_id)
+                return False
+            case CorrectClearing(correction=correction) if (
+                correction.transaction_id in self.undone
+                or correction.reverses_clearing_id in self.undone_postings
+            ):
+                self._undo(correction.clearing_id)
+                return False
+        return True
+
+    def _undo(self, posting: str) -> None:
+        self.undone_postings.add(posting)
+        for event in self.would.events:
+            if isinstance(event, ClearingCorrected):
+                correction = event.correction
+                name = correction.clearing_id
+                if correction.reverses_clearing_id == posting and name not in self.undone_postings:
+                    owed = correction.direction is Direction.DEBIT
+                    self.taken_back += correction.amount if owed else -correction.amount
+                    self._undo(name)
+
+    def _compare(self, recorded: AccountEvent, events: list[AccountEvent]) -> None:
+        match recorded, events[-1] if events else None:
+            case AuthorizationApproved(), AuthorizationApproved() as now:
+                if now.held and recorded.expires_at != now.expires_at:
+                    self._end(now.purchase.transaction_id, now.expires_at)
+            case AuthorizationDeclined(), AuthorizationApproved() as now:
+                if now.held:
+                    self._end(now.purchase.transaction_id, now.expires_at)
+            case AuthorizationApproved(), AuthorizationDeclined() as now:
+                name = now.purchase.transaction_id
+                if not any(
+                    isinstance(event, PurchaseCleared) and event.transaction_id == name
+                    for event in self.would.events
+                ):
+                    self.undone.add(name)
+            case _, AuthorizationIncremented() as now if not isinstance(
+                recorded, AuthorizationIncremented
+            ):
+                name = now.increment.transaction_id
+                self._end(name, self.would.account().holds[name][1])
+
+    def _end(self, transaction: str, ends: datetime | None) -> None:
+        assert ends is not None
+        if f"ended:{transaction}" not in self.undone:
+            self.ending.setdefault(transaction, ends)
+
+    def decisions(self, stream: Stream) -> dict[str, bool]:
+        """Transaction by transaction, whether it is approved."""
+        return {
+            event.purchase.transaction_id: isinstance(event, AuthorizationApproved)
+            for event in stream.events
+            if isinstance(event, AuthorizationApproved | AuthorizationDeclined)
+        }
+
+
+@pytest.mark.parametrize("candidate", [STRICTER, LOOSER, OTHER_DAYS], ids=lambda each: each.id)
+@settings(max_examples=200, deadline=None)
+@given(asked=st.data())
+def test_it_decides_as_the_domain_would_have(candidate: RuleSet, asked: st.DataObject) -> None:
+    """Every decision and, in the end, all the money, holds and remembered purchases."""
+    reference = Reference(candidate)
+    for after, command in asked.draw(commands()):
+        reference.ask(after, command)
+    was, would = reference.was, reference.would
+    tally = Tally()
+    alternative = Alternative(ACCOUNT, candidate, BEGINNING, tally)
+    for event in was.events:
+        alternative.apply(event.originator_version, event.TOPIC, encode_event(event))
+    expected, found = would.account(), alternative.account
+    assert found.posted == expected.posted - reference.taken_back
+    assert (found.pending, found.holds) == (expected.pending, expected.holds)
+    assert found.credit_limit == expected.credit_limit
+    assert found.status is expected.status
+    assert found.activity == expected.activity
+    before, after_it = reference.decisions(was), reference.decisions(would)
+    assert before.keys() == after_it.keys()
+    counted = backtested(was, candidate).lines.get((TOTAL, "", "USD"), [0] * 8)
+    assert counted[4] == sum(before[name] and not after_it[name] for name in before)
+    assert counted[6] == sum(after_it[name] and not before[name] for name in before)
+    assert tally.judged == sum(event.TOPIC in (APPROVED, DECLINED) for event in was.events)
