@@ -98,9 +98,9 @@ def _answered_before(connection: psycopg.Connection, command: Command) -> Decide
         CommandRejectedError: There was one, with other contents.
     """
     stream = account_stream(command.account_id)
-    workspace, wanted = Workspace(), Wanted()
-    wanted.look_up(stream, command.keys)
+    workspace, wanted = Workspace(), Wanted(keys={stream: set(command.keys)})
     BatchStore(connection).read(workspace, wanted)
+    # What was answered is told by the stored event alone: the account itself need not be read.
     try:
         outcome = workspace.decide(stream, command, Stamp(datetime.now(UTC), str, ""))
     except TransactionNotReadError:
