@@ -8,11 +8,7 @@ from contextlib import asynccontextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from txplatform.api import (
@@ -30,18 +26,14 @@ from txplatform.api import (
     transactions,
 )
 from txplatform.api.authentication import Authenticator
-from txplatform.api.body import ClientLeftError
+from txplatform.api.error_answers import answer_errors_as_problems
 from txplatform.api.openapi import describe, reference_page
 from txplatform.api.problems import (
-    METHOD_NOT_ALLOWED,
-    NOT_FOUND,
     OUTCOME_UNKNOWN,
     RETRY_AFTER_S,
     STORE_UNAVAILABLE,
     ProblemError,
     problem_answer,
-    problem_of,
-    validation_problem,
 )
 from txplatform.api.process_transaction import PATH, ProcessTransaction
 from txplatform.api.queries import Queries
@@ -49,13 +41,11 @@ from txplatform.api.readiness import Readiness
 from txplatform.api.services import Services
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
-from txplatform.errors import TxPlatformError
-from txplatform.telemetry import accept_traceparent, correlation_id, logger
+from txplatform.telemetry import accept_traceparent, correlation_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from txplatform.settings import Settings
@@ -190,7 +180,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
     if settings.metrics_port is None:
         app.include_router(metrics.router)
     _describe_itself(app)
-    _answer_errors_as_problems(app)
+    answer_errors_as_problems(app)
     process_transaction = ProcessTransaction(
         services.decider, services.authenticator, most_body_bytes=settings.api_max_body_bytes
     )
@@ -207,47 +197,3 @@ def _describe_itself(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         return reference_page(document)
-
-
-def _answer_errors_as_problems(app: FastAPI) -> None:
-    log = logger("api")
-
-    async def answer(request: Request, error: Exception) -> Response:
-        match error:
-            case ClientLeftError():
-                return Response(status_code=499)
-            case RequestValidationError():
-                problem = validation_problem(error.errors(), leave_out=1)
-            case HTTPException(status_code=404):
-                problem = ProblemError(
-                    NOT_FOUND,
-                    "No resource has this path.",
-                    "GET /docs lists the API's resources.",
-                )
-            case HTTPException(status_code=405):
-                problem = ProblemError(
-                    METHOD_NOT_ALLOWED,
-                    f"This resource does not take {request.method}.",
-                    "The Allow header lists what it takes.",
-                    headers=error.headers,
-                )
-            case _:
-                problem = problem_of(error)
-        trace = correlation_id(request.state.traceparent)
-        if problem.kind.status == 500:  # noqa: PLR2004  # HTTP's number
-            log.error("request failed", correlation_id=trace, exc_info=error)
-        status, headers, body = problem_answer(problem, trace)
-        response = Response(body, status)
-        response.raw_headers = headers
-        return response
-
-    for kind in (
-        HTTPException,
-        RequestValidationError,
-        ValidationError,
-        TxPlatformError,
-        psycopg.Error,
-        ClientLeftError,
-        Exception,
-    ):
-        app.add_exception_handler(kind, answer)
