@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from backtests import ACTIVE, backtested, histories
+import pytest
+from accounts import ACCOUNT, opening
+from backtests import (
+    ACTIVE,
+    SHOPS,
+    STRICTER,
+    Told,
+    backtested,
+    buy,
+    clear,
+    correct,
+    expire,
+    histories,
+    raise_by,
+    refund,
+    reverse,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from txplatform.backtest.accounts import DamagedHistoryError, replay_accounts
+from txplatform.backtest.alternative import BEGINNING, Alternative
 from txplatform.backtest.recorded import APPROVED, DECLINED
+from txplatform.backtest.tally import LARGEST, NOT_POSTED, TOTAL, Tally
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.facts import Direction
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rulesets import HoldDays, RuleSet
+from txplatform.eventstore.mapper import encode_event
 
 if TYPE_CHECKING:
     from accounts import Stream
 
-    from txplatform.backtest.tally import Tally
+    from txplatform.domain.account import Account
 
 
 def changes(tally: Tally) -> int:
@@ -35,3 +60,151 @@ def test_the_active_rule_set_changes_nothing_in_its_own_history(
     decided = [event.timestamp for event in stream.events if event.TOPIC in (APPROVED, DECLINED)]
     assert tally.judged == sum(at >= since for at in decided)
     assert tally.recorded == sum(at < since for at in decided)
+
+
+LOOSER = RuleSet("retail", 9, rules=(AmountLimit(900),))
+WAS_LIMITED = RuleSet("retail", 1, rules=(AmountLimit(200),))
+
+
+def told() -> Told:
+    """An account with a limit of 1000 that was just opened."""
+    return Told().ask(OpenAccount(opening(1_000)))
+
+
+def there(history: Told, candidate: RuleSet) -> Account:
+    """The account at the end of its alternative history."""
+    alternative = Alternative(ACCOUNT, candidate, BEGINNING, Tally())
+    for event in history.stream.events:
+        alternative.apply(event.originator_version, event.TOPIC, encode_event(event))
+    return alternative.account
+
+
+def changed(tally: Tally) -> tuple[int, int]:
+    """How many are newly declined, and how many newly approved."""
+    line = tally.lines[TOTAL, "", "USD"]
+    return line[4], line[6]
+
+
+def test_credit_of_a_purchase_that_does_not_happen_is_free_for_the_next() -> None:
+    """900 is declined there, so the 150 that did not fit beside it does."""
+    history = told().ask(buy("t0", 900), buy("t1", 150))
+    tally = history.backtest(STRICTER)
+    assert changed(tally) == (1, 1)
+    (declined, approved) = sorted(tally.largest["USD"], reverse=True)
+    assert (declined.transaction_id, declined.approved) == ("t0", False)
+    assert declined.reasons == ("amount_limit_exceeded",)
+    assert declined.event_id == history.stream.events[1].event_id
+    assert (approved.transaction_id, approved.approved, approved.rules) == ("t1", True, ())
+    assert approved.reasons == ("insufficient_credit",)
+
+
+def test_a_purchase_that_does_not_happen_leaves_velocity_windows() -> None:
+    """The fourth within an hour is the third there."""
+    history = told().ask(buy("t0", 250), buy("t1", 10), buy("t2", 10), buy("t3", 10))
+    assert changed(history.backtest(STRICTER)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        [clear("c1", "t0", 250), correct("x1", None, "c1", 250), refund("r1", "t0", 20)],
+        [correct("x1", None, "c1", 250), clear("c1", "t0", 250), refund("r1", "t0", 20)],
+        [correct("x1", "t0", "c1", 250), clear("c1", "t0", 250), refund("r1", "t0", 20)],
+        [
+            clear("c1", "t0", 250),
+            correct("x1", None, "c1", 250),
+            correct("x2", None, "r1", 20, Direction.DEBIT),
+            refund("r1", "t0", 20),
+            correct("x3", None, "r1", 20, Direction.CREDIT),
+        ],
+    ],
+)
+def test_the_later_life_of_what_does_not_happen_does_not_happen(order: list[object]) -> None:
+    """In any order: what corrects a clearing that never comes has nothing to take back."""
+    history = told().ask(buy("t0", 250), raise_by("i1", "t0", 5))
+    history.ask(*order, reverse("v1", "t0"), buy("t1", 7))  # type: ignore[arg-type]  # commands
+    account = there(history, STRICTER)
+    assert (account.posted, account.pending, list(account.holds)) == (0, 7, ["t1"])
+    posted = history.stream.account().posted
+    assert history.backtest(STRICTER).lines[NOT_POSTED, "", "USD"][5] == posted
+
+
+def test_a_newly_approved_purchase_holds_until_the_candidates_days_are_over() -> None:
+    """2 days for fuel; then its credit is free again."""
+    history = Told()
+    history.stream.ruleset = WAS_LIMITED
+    history.ask(OpenAccount(opening(1_000)), buy("t0", 890, SHOPS[2]))
+    history.ask(buy("t1", 150), after=timedelta(hours=47))
+    history.ask(buy("t2", 150), after=timedelta(hours=1))
+    tally = history.backtest(LOOSER)
+    assert changed(tally) == (1, 1)
+    assert there(history, LOOSER).pending == 150
+
+
+def test_a_clearing_in_spite_of_a_decline_takes_of_the_new_hold() -> None:
+    """It posted in truth, and posts there."""
+    history = Told()
+    history.stream.ruleset = WAS_LIMITED
+    history.ask(OpenAccount(opening(1_000)), buy("t0", 800), clear("c0", "t0", 300, final=False))
+    account = there(history, LOOSER)
+    assert (account.posted, account.pending) == (300, 500)
+
+
+def test_a_newly_approved_late_purchase_holds_what_is_left_of_it() -> None:
+    """300 of the 800 was reversed before it was asked for, and 100 cleared."""
+    history = Told()
+    history.stream.ruleset = WAS_LIMITED
+    history.ask(OpenAccount(opening(1_000)), reverse("v0", "t0", 300))
+    history.ask(clear("c0", "t0", 100, final=False), buy("t0", 800))
+    account = there(history, LOOSER)
+    assert (account.posted, account.pending) == (100, 400)
+
+
+def test_a_late_purchase_that_is_newly_declined_stays_posted() -> None:
+    """What was cleared before it was asked for goes on; it only holds nothing."""
+    history = told().ask(clear("c0", "t0", 100, final=False), buy("t0", 300))
+    history.ask(clear("c1", "t0", 100), refund("r0", "t0", 50))
+    assert changed(history.backtest(STRICTER)) == (1, 0)
+    account = there(history, STRICTER)
+    assert (account.posted, account.pending) == (150, 0)
+
+
+def test_holds_end_by_the_candidates_days() -> None:
+    """Where they are longer the recorded expiry does not count; where shorter it comes late."""
+    history = told().ask(buy("t0", 100)).ask(expire("t0"), after=timedelta(days=8))
+    history.ask(buy("t1", 1))
+    longer = RuleSet("retail", 3, rules=ACTIVE.rules, hold_days=HoldDays(30))
+    assert list(there(history, longer).holds) == ["t0", "t1"]
+    history.ask(buy("t2", 1), after=timedelta(days=23))
+    assert list(there(history, longer).holds) == ["t1", "t2"]
+    shorter = RuleSet("retail", 3, rules=ACTIVE.rules, hold_days=HoldDays(1))
+    assert list(there(history, shorter).holds) == ["t2"]
+
+
+def test_raises_of_holds_are_decided_on_the_credit_there() -> None:
+    """With 900 not held, 300 more fits."""
+    history = told().ask(buy("t0", 100), buy("t1", 850), raise_by("i0", "t0", 300))
+    tally = history.backtest(STRICTER)
+    assert tally.lines["increments", "", "USD"] == [0, 0, 0, 0, 0, 0, 1, 300]
+    assert there(history, STRICTER).pending == 400
+
+
+def test_only_the_largest_changes_are_kept() -> None:
+    """However many there are."""
+    history = Told()
+    history.stream.ruleset = RuleSet("none", 1)
+    history.ask(OpenAccount(opening(10_000_000)))
+    history.ask(*(buy(f"t{number}", 300 + number) for number in range(LARGEST + 9)))
+    kept = sorted(history.backtest(STRICTER).largest["USD"])
+    assert [change.amount for change in kept] == list(range(309, 309 + LARGEST))
+
+
+def test_i7_a_missing_event_is_named() -> None:
+    """What follows it would mean nothing."""
+    stream = told().ask(buy("t0", 1), buy("t1", 1)).stream
+    rows = [
+        (event.originator_id, event.originator_version, event.TOPIC, encode_event(event))
+        for event in stream.events
+    ]
+    with pytest.raises(DamagedHistoryError, match="acc-1, version 3, cannot be replayed"):
+        replay_accounts([rows[0], rows[2]], ACTIVE, BEGINNING, Tally())

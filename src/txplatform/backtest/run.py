@@ -155,7 +155,7 @@ def _workers(task: Task, number: int) -> Iterator[list[Connection]]:
             process.join(_STOP_WITHIN_S)
     finally:
         for process in processes:
-            process.terminate()
+            process.kill()  # it has nothing to put in order, and may be stopped
             process.join(_STOP_WITHIN_S)
         for pipe in pipes:
             pipe.close()

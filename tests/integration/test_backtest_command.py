@@ -1,0 +1,223 @@
+"""`txplatform backtest` over a real log: all processes, every form of output, every way to fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import psutil
+import psycopg
+import pytest
+
+from harness.histories import BEGIN, opened, payment, purchase, record
+from harness.processes import Command, run_command
+from harness.waiting import wait_until
+from txplatform.backtest.run import backtest
+from txplatform.backtest.tally import TOTAL
+from txplatform.contracts.rulesets import canonical_json
+from txplatform.database import Database
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness.postgres import TestDatabase
+
+CANDIDATE = RuleSet("retail", 7, "Nothing above <60>", (AmountLimit(60),))
+ACCOUNTS = 40
+
+
+@pytest.fixture
+def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """A connection of the service's role."""
+    with Database(database.service_url).connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def candidate(tmp_path: Path) -> str:
+    """The candidate in a file."""
+    file = tmp_path / "candidate.json"
+    file.write_bytes(canonical_json(CANDIDATE))
+    return str(file)
+
+
+def some_accounts(connection: psycopg.Connection, number: int = ACCOUNTS) -> None:
+    """Of each: 70 is approved and 40 declined, where the candidate does the opposite."""
+    for name in (f"acc-{each}" for each in range(number)):
+        record(connection, [opened(name, 100)])
+        record(connection, [purchase(name, f"{name}-a", 70), purchase(name, f"{name}-b", 40)])
+        record(connection, [payment(name, f"{name}-p", 10), purchase(name, f"{name}-c", 30)])
+
+
+def test_every_account_is_judged_once_however_many_processes_share_them(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """And the result is the same, the largest changes too."""
+    some_accounts(service)
+    results = [
+        backtest(Database(database.service_url), CANDIDATE, processes=processes).tally
+        for processes in (1, 3)
+    ]
+    one, three = results
+    assert (one.accounts, one.events, one.judged) == (ACCOUNTS, ACCOUNTS * 5, ACCOUNTS * 3)
+    assert one.lines[TOTAL, "", "USD"][4:] == [ACCOUNTS, ACCOUNTS * 70, ACCOUNTS, ACCOUNTS * 40]
+    assert three.lines == one.lines
+    assert (three.accounts, three.events, three.judged) == (one.accounts, one.events, one.judged)
+    assert sorted(three.largest["USD"]) == sorted(one.largest["USD"])
+
+
+def test_the_rules_that_decided_change_nothing(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """From the beginning, or from the middle of it on."""
+    some_accounts(service)
+    for since in (None, BEGIN + timedelta(milliseconds=100)):
+        tally = backtest(Database(database.service_url), DEFAULT_RULESET, since).tally
+        assert tally.judged + tally.recorded == ACCOUNTS * 3
+        assert tally.lines[TOTAL, "", "USD"][4:] == [0, 0, 0, 0]
+
+
+def test_an_empty_log_is_backtested(database: TestDatabase) -> None:
+    """There is nothing to judge."""
+    result = backtest(Database(database.service_url), CANDIDATE)
+    assert result.tally.judged == 0
+
+
+def test_it_prints_a_table_json_and_a_page(
+    service: psycopg.Connection, service_env: dict[str, str], candidate: str, tmp_path: Path
+) -> None:
+    """Of the same figures; data on stdout, progress on stderr."""
+    some_accounts(service)
+    page = tmp_path / "page.html"
+    code, out, err = run_command(
+        "backtest", "--ruleset", candidate, "--html", str(page), env=service_env
+    )
+    assert code == 0, err
+    assert "retail@7: 120 decisions of 40 accounts judged" in out
+    assert "insufficient_credit" in out
+    assert "backtest retail@7: 200 of 200" in err
+    html = page.read_text()
+    assert "Nothing above &lt;60&gt;" in html
+    assert "<60>" not in html
+    assert "http" not in html  # nothing is fetched from anywhere
+    assert "<script" not in html
+    code, out, err = run_command("backtest", "--ruleset", candidate, "--json", env=service_env)
+    assert code == 0, err
+    report = json.loads(out)
+    assert report["candidate"]["id"] == "retail@7"
+    assert report["changed"] == 80
+    (total,) = report["totals"]
+    assert total["newly_declined"] == {"count": 40, "amount": 2800}
+    assert total["newly_approved"] == {"count": 40, "amount": 1600}
+    assert len(report["largest"]) == 50
+    first = report["largest"][0]
+    assert (first["amount"], first["decision"]) == (70, "declined")
+    assert first["rules"] == [f"amount_limit: {AmountLimit(60).sentence()}"]
+    row = service.execute(
+        "SELECT convert_from(state, 'UTF8')::json ->> 'event_id' FROM events"
+        " WHERE originator_id = %s AND originator_version = %s",
+        (f"account-{first['account_id']}", first["account_version"]),
+    ).fetchone()
+    assert row == (first["event_id"],)
+
+
+def test_since_takes_what_was_before_as_recorded(
+    service: psycopg.Connection, service_env: dict[str, str], candidate: str
+) -> None:
+    """A day after everything leaves nothing to judge."""
+    some_accounts(service, 3)
+    words = ("backtest", "--ruleset", candidate, "--json", "--since")
+    code, out, _ = run_command(*words, "2026-11-21", env=service_env)
+    report = json.loads(out)
+    assert (code, report["judged"], report["before_since"]) == (0, 0, 9)
+    code, out, _ = run_command(*words, "2026-11-20T00:00:00Z", env=service_env)
+    report = json.loads(out)
+    assert (code, report["judged"], report["before_since"]) == (0, 9, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "version", "told"),
+    [
+        ("UPDATE events SET state = 'no json'", 3, "It cannot be read: JSONDecodeError"),
+        ("UPDATE events SET state = '{}'", 3, "It cannot be read: KeyError"),
+        ("UPDATE events SET topic = 'unheard-of'", 3, "This version has no such event"),
+        ("UPDATE events SET originator_version = 9", 4, "It follows version 2"),
+    ],
+)
+def test_i7_a_damaged_event_is_named(  # noqa: PLR0913  # fixtures
+    database: TestDatabase,
+    service: psycopg.Connection,
+    service_env: dict[str, str],
+    candidate: str,
+    change: str,
+    version: int,
+    told: str,
+) -> None:
+    """With its account and version; exit code 1 and nothing on stdout."""
+    some_accounts(service, 3)
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
+        owner.execute(
+            f"{change} WHERE originator_id = 'account-acc-1' AND originator_version = 3".encode()
+        )
+    code, out, err = run_command("backtest", "--ruleset", candidate, env=service_env)
+    assert (code, out) == (1, "")
+    assert f"Account acc-1, version {version}, cannot be replayed" in err
+    assert told in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("written", "problems"),
+    [
+        ('{"name": "x"', ["is no acceptable JSON"]),
+        (
+            '{"name": "x", "version": 1, "rules": [{"rule": "no"}, {"rule": "amount_limit"}]}',
+            ["rules[0].rule: is 'no'", "rules[1].max_amount: is missing."],
+        ),
+        (None, ["No such file or directory."]),
+    ],
+)
+def test_a_rule_set_that_cannot_be_used_is_wrong_use(
+    tmp_path: Path, written: str | None, problems: list[str]
+) -> None:
+    """Each problem on its line; said before a database is looked for."""
+    file = tmp_path / "candidate.json"
+    if written is not None:
+        file.write_text(written)
+    code, out, err = run_command("backtest", "--ruleset", str(file), env={})
+    assert (code, out) == (2, "")
+    for problem in problems:
+        assert problem in err
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_ends_all_of_its_processes(
+    service: psycopg.Connection, service_env: dict[str, str], candidate: str
+) -> None:
+    """At once, without a word from any of them, even where one does not answer."""
+    some_accounts(service, 3)
+    words = ("backtest", "--ruleset", candidate, "--processes", "2")
+    with Command(*words, env=service_env) as command:
+        workers: list[psutil.Process] = []
+
+        def at_work() -> bool:
+            assert command.exit_code is None, command.stderr
+            for child in psutil.Process(command.pid).children():
+                if child not in workers and "spawn_main" in " ".join(child.cmdline()):
+                    child.suspend()
+                    workers.append(child)
+            return len(workers) == 2
+
+        wait_until(at_work, message="its processes to be started")
+        os.killpg(command.pid, signal.SIGINT)  # as a terminal does: to all of them
+        assert command.wait(10) == 1
+        assert "Traceback" not in command.stderr
+        assert command.stdout == ""
+        assert not any(worker.is_running() for worker in workers)
