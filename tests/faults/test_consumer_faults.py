@@ -31,6 +31,7 @@ from harness.kafka import recreate_topics
 from harness.ports import free_port
 from harness.processes import Command
 from harness.waiting import wait_until
+from txplatform.consumers import TOPICS
 from txplatform.consumers.verdict import MessageStatus
 
 if TYPE_CHECKING:
@@ -147,12 +148,12 @@ def test_two_consumers_and_a_rebalance_in_mid_stream(database: TestDatabase, top
 def test_a_consumer_without_partitions_stands_by_and_takes_over(
     database: TestDatabase, topics: str
 ) -> None:
-    """A topic has four partitions: the fifth member of the group is ready, and idle."""
+    """Each topic has four partitions: the fifth member of the group is ready, and idle."""
     settings = settings_for(database, topics)
     with ExitStack() as others:
         members = [others.enter_context(consuming(settings)) for _ in range(4)]
         wait_until(
-            lambda: all(member.health().facts.get("partitions") == 4 for member in members),
+            lambda: all(member.health().facts.get("partitions") == len(TOPICS) for member in members),
             message="four members to share the partitions",
         )
         with consuming(settings) as fifth:
@@ -166,7 +167,7 @@ def test_a_consumer_without_partitions_stands_by_and_takes_over(
             )
             others.close()
             wait_until(
-                lambda: fifth.health().ready and fifth.health().facts["partitions"] == 16,
+                lambda: fifth.health().ready and fifth.health().facts["partitions"] == 4 * len(TOPICS),
                 message="the last member to read everything",
             )
 
