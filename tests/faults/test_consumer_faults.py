@@ -153,7 +153,9 @@ def test_a_consumer_without_partitions_stands_by_and_takes_over(
     with ExitStack() as others:
         members = [others.enter_context(consuming(settings)) for _ in range(4)]
         wait_until(
-            lambda: all(member.health().facts.get("partitions") == len(TOPICS) for member in members),
+            lambda: all(
+                member.health().facts.get("partitions") == len(TOPICS) for member in members
+            ),
             message="four members to share the partitions",
         )
         with consuming(settings) as fifth:
@@ -167,7 +169,9 @@ def test_a_consumer_without_partitions_stands_by_and_takes_over(
             )
             others.close()
             wait_until(
-                lambda: fifth.health().ready and fifth.health().facts["partitions"] == 4 * len(TOPICS),
+                lambda: (
+                    fifth.health().ready and fifth.health().facts["partitions"] == 4 * len(TOPICS)
+                ),
                 message="the last member to read everything",
             )
 
