@@ -13,6 +13,7 @@ from txplatform.decisions.metrics import DecisionMetrics
 from txplatform.decisions.request import AccountView, Decided, Request
 from txplatform.decisions.snapshots import SnapshotWriter
 from txplatform.domain.ids import account_stream
+from txplatform.rulebook.in_force import RulesInForce
 
 if TYPE_CHECKING:
     from txplatform.database import Database
@@ -36,11 +37,13 @@ class Decider:
         self.metrics = DecisionMetrics()
         self._timeout_s = limits.timeout_s
         self._snapshots = SnapshotWriter(database, snapshot_every)
+        rules = RulesInForce()
         caches = [AccountCache(-(-cache_size // lanes)) for _ in range(lanes)]
         self._lanes = [
-            Lane(database, cache, limits, self._snapshots, self.metrics) for cache in caches
+            Lane(database, cache, limits, rules, self._snapshots, self.metrics) for cache in caches
         ]
         self.metrics.queued = lambda: sum(lane.queued for lane in self._lanes)
+        self.metrics.ruleset = lambda: rules.active_id
         self.metrics.cached = lambda: sum(map(len, caches))
         self._tasks: list[asyncio.Task[None]] = []
         self._snapshot_task: asyncio.Task[None] | None = None

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from txplatform.decisions.snapshots import SnapshotWriter
     from txplatform.domain.commands.outcome import Outcome
     from txplatform.domain.events import AccountEvent
+    from txplatform.domain.rulesets import RuleSet
+    from txplatform.rulebook.in_force import RulesInForce
 
 _TRANSIENT = (
     psycopg.OperationalError,
@@ -72,15 +74,17 @@ class LaneLimits:
 class Lane:
     """Decides the requests of its accounts, one batch at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what one process's lanes share
         self,
         database: Database,
         cache: AccountCache,
         limits: LaneLimits,
+        rules: RulesInForce,
         snapshots: SnapshotWriter,
         metrics: DecisionMetrics,
     ) -> None:
         self._database = database
+        self._rules = rules
         self._cache = cache
         self._limits = limits
         self._snapshots = snapshots
@@ -161,8 +165,9 @@ class Lane:
     async def _attempt(self, batch: Sequence[Request]) -> list[Request]:
         """Decide and commit once; gives the requests that have to be tried again."""
         started = perf_counter()
+        ruleset = await self._rules.ruleset((await self._connected()).connection)
         workspace, trusted = await self._prepare(batch)
-        again = self._decide(batch, workspace)
+        again = self._decide(batch, workspace, ruleset)
         events = workspace.collect()
         clashing = await (await self._connected()).append(events) if events else set()
         self._staleness.note(len(trusted), len(clashing & trusted))
@@ -217,10 +222,13 @@ class Lane:
             self._staleness.note(len(remembered), behind)
         return workspace, trusted
 
-    def _decide(self, batch: Iterable[Request], workspace: Workspace) -> list[Request]:
+    def _decide(
+        self, batch: Iterable[Request], workspace: Workspace, ruleset: RuleSet
+    ) -> list[Request]:
         """Decide each request; gives those to do again.
 
-        That is those that need more than was read, and those whose account was spoilt by a defect.
+        That is those that need more than was read, those that are refused before an earlier copy
+        of them was looked for, and those whose account was spoilt by a defect.
         """
         spoilt: set[str] = set()
         decided, unread = [], []
@@ -229,8 +237,12 @@ class Lane:
                 decided.append(request)
                 continue
             try:
-                request.result = _decide(request, workspace)
+                request.result = _decide(request, workspace, ruleset)
             except CommandRejectedError as error:
+                # Nothing is appended, so no clash would tell that it was answered before.
+                if not request.suspect:
+                    unread.append(request)
+                    continue
                 request.result = error
             except TransactionNotReadError as missing:
                 request.transactions.add(missing.transaction_id)
@@ -301,7 +313,7 @@ class Lane:
             await store.close()
 
 
-def _decide(request: Request, workspace: Workspace) -> Outcome | AccountView:
+def _decide(request: Request, workspace: Workspace, ruleset: RuleSet) -> Outcome | AccountView:
     now = datetime.now(UTC)
     if request.command is None:
         account = workspace.accounts.get(request.stream) or Account.unopened(request.account_id)
@@ -314,7 +326,7 @@ def _decide(request: Request, workspace: Workspace) -> Outcome | AccountView:
             account.version,
             now,
         )
-    stamp = Stamp(now, _new_event_id, request.traceparent)
+    stamp = Stamp(now, _new_event_id, request.traceparent, ruleset)
     return workspace.decide(request.stream, request.command, stamp)
 
 

@@ -34,6 +34,7 @@ class DecisionMetrics(Collector):
         refused: Requests turned away because too many waited.
         queued: Gives the number of requests that wait.
         cached: Gives the number of accounts in memory.
+        ruleset: Gives the id of the rule set in force.
     """
 
     def __init__(self) -> None:
@@ -41,6 +42,7 @@ class DecisionMetrics(Collector):
         self.batches_failed = 0
         self.queued: Callable[[], int] = lambda: 0
         self.cached: Callable[[], int] = lambda: 0
+        self.ruleset: Callable[[], str] = lambda: ""
         self._decisions: dict[tuple[str, str], int] = {}
         self._batches = 0
         self._requests = 0
@@ -108,3 +110,10 @@ class DecisionMetrics(Collector):
         yield GaugeMetricFamily(
             "txplatform_cached_accounts", "Accounts in memory.", value=self.cached()
         )
+        in_force = GaugeMetricFamily(
+            "txplatform_ruleset_in_force",
+            "1 for the rule set that the last batch was decided by.",
+            labels=["ruleset"],
+        )
+        in_force.add_metric([self.ruleset()], 1)
+        yield in_force

@@ -22,6 +22,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}", re.ASCII)
 _MAX_VERSION = 2**31 - 1
 
 
+def ruleset_id(name: str, version: int) -> str:
+    """What decisions record, such as retail@3."""
+    return f"{name}@{version}"
+
+
 def _check_rules(rules: tuple[ConfigurableRule, ...]) -> None:
     if len(rules) > MAX_RULES:
         raise ParameterError(
@@ -144,7 +149,7 @@ class RuleSet:
     @property
     def id(self) -> str:
         """What decisions record, such as retail@3."""
-        return f"{self.name}@{self.version}"
+        return ruleset_id(self.name, self.version)
 
     def hold_days_of(self, category_code: str) -> int:
         """Days that a hold in this merchant category lasts."""

@@ -173,7 +173,7 @@ class AsyncBatchStore:
     """Reads and appends on a connection in autocommit mode: an append is one commit."""
 
     def __init__(self, connection: psycopg.AsyncConnection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._cursor = connection.cursor(binary=True)
 
     async def read(self, workspace: Workspace, wanted: Wanted) -> None:
@@ -197,7 +197,7 @@ class AsyncBatchStore:
 
     async def close(self) -> None:
         """Give the connection back to the server."""
-        await self._connection.close()
+        await self.connection.close()
 
 
 def _look_ups(wanted: Wanted) -> list[tuple[str, Mapping[str, Iterable[str]]]]:

@@ -1,0 +1,193 @@
+"""The rule book as its changes add up to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import orjson
+
+from txplatform.contracts.rulesets import (
+    InvalidRuleSetError,
+    canonical_json,
+    content_hash,
+    parse_ruleset,
+)
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
+from txplatform.errors import TxPlatformError
+from txplatform.rulebook.changes import (
+    Entry,
+    RuleSetActivated,
+    RuleSetAdded,
+    ShadowingEnded,
+    ShadowingStarted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+
+class UnreadableRuleSetError(TxPlatformError):
+    """A stored rule set is not one that this version can decide by."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRuleSet:
+    """A rule set as it was added.
+
+    Attributes:
+        content: Its canonical JSON.
+        added_by: None, as `added_at`, for the one that every rule book begins with.
+    """
+
+    id: str
+    content: bytes
+    content_hash: str
+    added_by: str | None = None
+    added_at: datetime | None = None
+
+    def read(self) -> RuleSet:
+        """The rule set itself.
+
+        Raises:
+            UnreadableRuleSetError: A newer version wrote it, or it was altered.
+        """
+        return _read(self.id, self.content, self.content_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Shadowing:
+    """A rule set that decides, or decided, along.
+
+    Attributes:
+        after_position: The log position behind which it begins.
+        until_position: The last one that it judges; None while it goes on.
+    """
+
+    shadowing_id: str
+    ruleset_id: str
+    reason: str
+    started_by: str
+    started_at: datetime
+    after_position: int
+    ended_at: datetime | None = None
+    until_position: int | None = None
+
+    def ended(self, at: datetime, position: int) -> Shadowing:
+        """The same, once it is over."""
+        return Shadowing(
+            self.shadowing_id,
+            self.ruleset_id,
+            self.reason,
+            self.started_by,
+            self.started_at,
+            self.after_position,
+            at,
+            max(position, self.after_position),
+        )
+
+
+class RuleBook:
+    """What the rule book says.
+
+    Attributes:
+        version: Of the last change; 0 before the first.
+        rulesets: All that can be activated, by id.
+        active_id: Of the one that decides.
+        shadowings: All there ever were, by id, oldest first.
+        entries: Every change, by key, oldest first.
+    """
+
+    def __init__(self) -> None:
+        built_in = StoredRuleSet(
+            DEFAULT_RULESET.id, canonical_json(DEFAULT_RULESET), content_hash(DEFAULT_RULESET)
+        )
+        self.version = 0
+        self.rulesets = {built_in.id: built_in}
+        self.active_id = built_in.id
+        self.shadowings: dict[str, Shadowing] = {}
+        self.entries: dict[str, Entry] = {}
+
+    @property
+    def active(self) -> RuleSet:
+        """The rule set that decides.
+
+        Raises:
+            UnreadableRuleSetError: A newer version wrote it, or it was altered.
+        """
+        return self.rulesets[self.active_id].read()
+
+    @property
+    def shadowing(self) -> Shadowing | None:
+        """The one that goes on, if any."""
+        going_on = (each for each in self.shadowings.values() if each.until_position is None)
+        return next(going_on, None)
+
+    def fold(self, entries: Iterable[Entry]) -> RuleBook:
+        """Add the next changes; gives itself."""
+        for entry in entries:
+            self._apply(entry)
+            self.entries[entry.change.key] = entry
+            self.version = entry.version
+        return self
+
+    def activations(self, ruleset_id: str) -> list[Entry]:
+        """When it was activated, oldest first."""
+        return [
+            entry
+            for entry in self.entries.values()
+            if isinstance(entry.change, RuleSetActivated) and entry.change.ruleset_id == ruleset_id
+        ]
+
+    def _apply(self, entry: Entry) -> None:
+        match entry.change:
+            case RuleSetAdded() as added:
+                self.rulesets[added.ruleset_id] = StoredRuleSet(
+                    added.ruleset_id,
+                    orjson.dumps(added.ruleset, option=orjson.OPT_SORT_KEYS),
+                    added.content_hash,
+                    added.by,
+                    entry.recorded_at,
+                )
+            case RuleSetActivated() as activated:
+                self.active_id = activated.ruleset_id
+                shadowing = self.shadowing
+                if shadowing is not None and shadowing.ruleset_id == activated.ruleset_id:
+                    self._end(shadowing, entry, activated.after_position)
+            case ShadowingStarted() as started:
+                if self.shadowing is not None:
+                    self._end(self.shadowing, entry, started.after_position)
+                self.shadowings[started.shadowing_id] = Shadowing(
+                    started.shadowing_id,
+                    started.ruleset_id,
+                    started.reason,
+                    started.by,
+                    entry.recorded_at,
+                    started.after_position,
+                )
+            case ShadowingEnded() as ended:
+                self._end(self.shadowings[ended.shadowing_id], entry, ended.after_position)
+
+    def _end(self, shadowing: Shadowing, entry: Entry, position: int) -> None:
+        self.shadowings[shadowing.shadowing_id] = shadowing.ended(entry.recorded_at, position)
+
+
+@lru_cache(maxsize=256)
+def _read(ruleset_id: str, content: bytes, expected_hash: str) -> RuleSet:
+    try:
+        ruleset = parse_ruleset(content)
+    except InvalidRuleSetError as error:
+        raise UnreadableRuleSetError(
+            f"The rule set {ruleset_id} cannot be read by this version.",
+            why=error.why,
+            next_step="Run the version that added it, or a newer one, or activate another one.",
+        ) from error
+    if content_hash(ruleset) != expected_hash:
+        raise UnreadableRuleSetError(
+            f"The rule set {ruleset_id} is not what was added.",
+            why=f"Its content has the hash {content_hash(ruleset)}, recorded was {expected_hash}.",
+            next_step="Run `txplatform verify`, and restore the database from before the change.",
+        )
+    return ruleset
