@@ -12,7 +12,7 @@ from txplatform.api.body import documented_body, json_body
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
 from txplatform.api.keys import Scope
 from txplatform.api.problems import ACCOUNT_CLOSED
-from txplatform.api.recording import ask, documented_recording, recorded_answer
+from txplatform.api.recording import documented_recording, recorded_answer
 from txplatform.contracts.account_status import StatusAnswer, StatusRequest, status_answer
 from txplatform.domain.commands.change_status import SetStatus
 from txplatform.domain.events import OperatorStatusSet
@@ -39,7 +39,7 @@ async def set_status(
     refuses purchases and increments only; closed is for ever.
     """
     command = SetStatus(body.to_operator_status(account_id))
-    decided = await ask(services, command, request.state.traceparent)
+    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, OperatorStatusSet)
     return recorded_answer(status_answer(event), decided)

@@ -22,7 +22,6 @@ from txplatform.api.problems import (
     problem_of,
     validation_problem,
 )
-from txplatform.api.recording import ask
 from txplatform.contracts.clearing import clearing_answer
 from txplatform.contracts.clearing_batch import (
     ClearingBatchAnswer,
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1_048_576
 """A thousand items of the longest ids, with room for white space."""
+_AT_ONCE = 100
+"""Items in the lanes at one time: purchases are not to wait for a whole settlement file."""
 _NOTHING_RECORDED = (QueueFullError, StoreUnavailableError)
 
 router = APIRouter(tags=["settlement"])
@@ -69,9 +70,12 @@ async def clear_purchases(
     recorded for want of room or of the event store, the whole is 503.
     """
     traceparent = request.state.traceparent
-    outcomes = await asyncio.gather(
-        *(_clear(services, place, item, traceparent) for place, item in enumerate(body.items))
-    )
+    outcomes: list[ClearingItemAnswer | Exception] = []
+    for first in range(0, len(body.items), _AT_ONCE):
+        places = range(first, min(first + _AT_ONCE, len(body.items)))
+        outcomes += await asyncio.gather(
+            *(_clear(services, place, body.items[place], traceparent) for place in places)
+        )
     failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     answers = [
         outcome if isinstance(outcome, ClearingItemAnswer) else _to_retry(item, outcome)
@@ -95,7 +99,8 @@ async def _clear(
     except ValidationError as error:
         return _not_a_clearing(place, item, error)
     try:
-        decided = await ask(services, ClearPurchase(asked.to_item_clearing()), traceparent)
+        command = ClearPurchase(asked.to_item_clearing())
+        decided = await services.decider.submit(command, traceparent=traceparent)
     except CommandRejectedError as error:
         return ClearingItemAnswer(asked.clearing_id, "bad", error.reason, error.detail)
     except Exception as error:  # noqa: BLE001  # one item harms no other

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from txplatform.api.body import documented_body, json_body
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, TransactionIdPath, requires
 from txplatform.api.keys import Scope
-from txplatform.api.recording import MONEY_PROBLEMS, ask, documented_recording, recorded_answer
+from txplatform.api.recording import MONEY_PROBLEMS, documented_recording, recorded_answer
 from txplatform.contracts.clearing import ClearingAnswer, ClearingRequest, clearing_answer
 from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
@@ -39,7 +39,7 @@ async def clear_purchase(
     without an authorization it posts, and `flags` say so. Before its account is opened it waits.
     """
     command = ClearPurchase(body.to_clearing(account_id, transaction_id))
-    decided = await ask(services, command, request.state.traceparent)
+    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, PurchaseCleared | ClearingWaiting)
     return recorded_answer(clearing_answer(event), decided)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from txplatform.api.body import documented_body, json_body
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, TransactionIdPath, requires
 from txplatform.api.keys import Scope
-from txplatform.api.recording import ask, documented_recording, recorded_answer
+from txplatform.api.recording import documented_recording, recorded_answer
 from txplatform.contracts.increment import IncrementAnswer, IncrementRequest, increment_answer
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
@@ -39,7 +39,7 @@ async def increment_authorization(
     being 12 where the transaction has no open hold.
     """
     command = IncrementAuthorization(body.to_increment(account_id, transaction_id))
-    decided = await ask(services, command, request.state.traceparent)
+    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, AuthorizationIncremented | IncrementDeclined)
     return recorded_answer(increment_answer(event), decided)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from txplatform.api.body import documented_body, json_body
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
 from txplatform.api.keys import Scope
-from txplatform.api.recording import MONEY_PROBLEMS, ask, documented_recording, recorded_answer
+from txplatform.api.recording import MONEY_PROBLEMS, documented_recording, recorded_answer
 from txplatform.contracts.refund import RefundAnswer, RefundRequest, refund_answer
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.events import PurchaseRefunded, RefundWaiting
@@ -38,7 +38,7 @@ async def refund_purchase(
     account is opened it waits.
     """
     command = RefundPurchase(body.to_refund(account_id))
-    decided = await ask(services, command, request.state.traceparent)
+    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, PurchaseRefunded | RefundWaiting)
     return recorded_answer(refund_answer(event), decided)

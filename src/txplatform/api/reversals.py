@@ -11,7 +11,7 @@ from starlette.responses import Response
 from txplatform.api.body import documented_body, json_body
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, TransactionIdPath, requires
 from txplatform.api.keys import Scope
-from txplatform.api.recording import ask, documented_recording, recorded_answer
+from txplatform.api.recording import documented_recording, recorded_answer
 from txplatform.contracts.reversal import ReversalAnswer, ReversalRequest, reversal_answer
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
 from txplatform.domain.events import AuthorizationReversed
@@ -38,7 +38,7 @@ async def reverse_authorization(
     Before its authorization it is recorded too, and that holds then only what is left of it.
     """
     command = ReverseAuthorization(body.to_reversal(account_id, transaction_id))
-    decided = await ask(services, command, request.state.traceparent)
+    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, AuthorizationReversed)
     return recorded_answer(reversal_answer(event), decided)
