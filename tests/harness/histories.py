@@ -9,14 +9,30 @@ from typing import TYPE_CHECKING
 from txplatform.domain.account import Stamp
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.expire_hold import ExpireHold
+from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
 from txplatform.domain.commands.stored import TransactionNotReadError
-from txplatform.domain.facts import LimitChange, Opening, Payment, PaymentReturn
+from txplatform.domain.facts import (
+    Clearing,
+    Increment,
+    LimitChange,
+    Opening,
+    OperatorStatus,
+    Payment,
+    PaymentReturn,
+    Reversal,
+    StatusChange,
+)
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_stream
 from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.batch import BatchStore, Wanted, Workspace
 
 if TYPE_CHECKING:
@@ -61,6 +77,52 @@ def payment_return(account_id: str, payment_id: str, amount: int) -> ReturnPayme
         PaymentReturn(
             PaymentId(payment_id), AccountId(account_id), amount, "USD", "insufficient", BEGIN
         )
+    )
+
+
+def increment(
+    account_id: str, transaction_id: str, increment_id: str, amount: int
+) -> IncrementAuthorization:
+    """The merchant asks to hold more."""
+    return IncrementAuthorization(
+        Increment(increment_id, TransactionId(transaction_id), AccountId(account_id), amount)
+    )
+
+
+def reversal(
+    account_id: str, transaction_id: str, reversal_id: str, amount: int | None = None
+) -> ReverseAuthorization:
+    """The merchant gives a purchase up, or a part of it."""
+    return ReverseAuthorization(
+        Reversal(reversal_id, TransactionId(transaction_id), AccountId(account_id), amount)
+    )
+
+
+def clearing(
+    account_id: str, transaction_id: str, clearing_id: str, amount: int, *, final: bool = True
+) -> ClearPurchase:
+    """The network settles a purchase, or a part of it."""
+    return ClearPurchase(
+        Clearing(
+            clearing_id, AccountId(account_id), TransactionId(transaction_id), amount, "USD", final
+        )
+    )
+
+
+def expiry(account_id: str, transaction_id: str) -> ExpireHold:
+    """A hold's time has come, or has it?"""
+    return ExpireHold(AccountId(account_id), TransactionId(transaction_id))
+
+
+def operator_status(account_id: str, status_id: str, status: str) -> SetStatus:
+    """An operator freezes, closes or releases the account."""
+    return SetStatus(OperatorStatus(status_id, AccountId(account_id), AccountStatus(status), "why"))
+
+
+def team_status(account_id: str, version: int, status: str) -> ChangeStatus:
+    """The accounts team does."""
+    return ChangeStatus(
+        StatusChange(AccountId(account_id), AccountStatus(status), version, "why", BEGIN)
     )
 
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.histories import opened, payment, payment_return, purchase, record
+from harness.histories import (
+    opened,
+    operator_status,
+    payment,
+    payment_return,
+    purchase,
+    record,
+    team_status,
+)
 from harness.processes import run_command
 from txplatform.database import Database
 from txplatform.projections import PROJECTIONS
@@ -89,6 +97,24 @@ def test_accounts_lists_every_account_of_the_directory(
     assert (acc["account_id"], acc["posted"], acc["available"]) == ("acc", -40, 10)
     assert (early["opened"], early["status"], early["account_version"]) == (False, None, 1)
     assert "as of log position" in err
+
+
+def test_accounts_show_and_list_tell_the_status(
+    database: TestDatabase, env: dict[str, str]
+) -> None:
+    """The one that holds, and whose it is."""
+    with Database(database.service_url).connect() as connection:
+        record(connection, [operator_status("acc", "s1", "frozen")])
+        record(connection, [team_status("acc", 1, "active"), team_status("early", 1, "frozen")])
+        for projection in PROJECTIONS:
+            project_batch(connection, projection)
+    listed = [*map(json.loads, run_command("accounts", "--json", env=env)[1].splitlines())]
+    shown = json.loads(run_command("accounts", "show", "acc", "--json", env=env)[1])
+    for account in (listed[0], shown):
+        assert account["status"] == "frozen"
+        assert (account["operator_status"], account["team_status"]) == ("frozen", "active")
+    assert (listed[1]["status"], listed[1]["team_status"]) == (None, "frozen")
+    assert "frozen" in run_command("accounts", env=env)[1]
 
 
 def test_accounts_show_reads_the_log_itself(env: dict[str, str]) -> None:

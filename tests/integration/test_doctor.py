@@ -159,7 +159,7 @@ def test_a_log_that_nobody_follows_fails(database: TestDatabase, env: dict[str, 
     code, found = examined(env)
     assert code == 1
     assert statuses(found, Status.FAILED) == {
-        *("project: transactions", "project: directory"),
+        *("project: transactions", "project: directory", "project: open_holds"),
         *("publish: decisions", "publish: rejected-messages"),
     }
     assert "`txplatform publish` runs" in found["publish: decisions"]["advice"]

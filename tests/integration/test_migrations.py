@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from harness.histories import BEGIN, operator_status, record, team_status
 from harness.processes import run_command
+from txplatform.database import Database
+from txplatform.domain.ids import AccountId
 from txplatform.eventstore.migrations import MigrationError, migrate, shipped_migrations
+from txplatform.projections.directory import DIRECTORY, get_account
+from txplatform.projections.runner import project_batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.postgres import PostgresServer, TestDatabase
+    from txplatform.domain.commands.outcome import Command
 
 ALL = [migration.name for migration in shipped_migrations()]
 
@@ -56,6 +62,65 @@ def test_an_unknown_migration_is_refused(database: TestDatabase) -> None:
         connection.execute("INSERT INTO schema_migrations VALUES ('9999_future', 'x')")
     with pytest.raises(MigrationError, match="9999_future"):
         migrate(database.owner_url)
+
+
+def test_the_directory_s_statuses_are_those_of_the_events_it_has_read(empty: TestDatabase) -> None:
+    """Migration 0009 gives it columns for what it has passed over; the rest it folds itself."""
+    _migrate_up_to(empty, "0008")
+    histories: dict[str, list[Command]] = {
+        "a": [operator_status("a", "s1", "closed"), team_status("a", 2, "active")],
+        "b": [
+            operator_status("b", "s1", "frozen"),
+            operator_status("b", "s2", "active"),
+            team_status("b", 1, "frozen"),
+            team_status("b", 3, "closed"),
+            team_status("b", 4, "active"),
+        ],
+        "c": [],
+    }
+    with Database(empty.owner_url).connect() as connection:
+        for name, commands in histories.items():
+            record(connection, commands)
+            connection.execute(
+                "INSERT INTO account_directory VALUES (%s, 9, 'active', 'USD', 0, 0, 0, 0, %s, %s)",
+                (name, BEGIN, BEGIN),
+            )
+        connection.execute(
+            "UPDATE projection_positions SET position = (SELECT max(position) FROM events)"
+            " WHERE name = 'directory'"
+        )
+        record(connection, [operator_status("c", "s1", "frozen")])
+        migrate(empty.owner_url)
+        assert _statuses(connection) == {
+            "a": ("closed", "closed", "active"),
+            "b": ("closed", "active", "closed"),
+            "c": ("active", "active", "active"),
+        }
+        project_batch(connection, DIRECTORY)
+        assert _statuses(connection)["c"] == ("frozen", "frozen", "active")
+
+
+def _migrate_up_to(database: TestDatabase, number: str) -> None:
+    """The schema as an older version left it."""
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE schema_migrations (name text PRIMARY KEY, sha256 text)")
+        connection.execute("ALTER TABLE schema_migrations ADD applied_at timestamptz DEFAULT now()")
+        for migration in shipped_migrations():
+            if migration.name[: len(number)] <= number:
+                connection.execute(migration.statements.encode())
+                connection.execute(
+                    "INSERT INTO schema_migrations VALUES (%s, %s)",
+                    (migration.name, migration.sha256),
+                )
+
+
+def _statuses(connection: psycopg.Connection) -> dict[str, tuple[str | None, str, str]]:
+    found = {}
+    for name in ("a", "b", "c"):
+        account = get_account(connection, AccountId(name))
+        assert account is not None
+        found[name] = account.status, account.operator_status, account.team_status
+    return found
 
 
 def test_the_service_s_role_owns_nothing_and_only_adds_to_the_log(database: TestDatabase) -> None:

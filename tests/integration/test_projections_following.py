@@ -11,7 +11,17 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from harness.histories import limit, opened, payment, payment_return, purchase, record
+from harness.histories import (
+    limit,
+    opened,
+    operator_status,
+    payment,
+    payment_return,
+    purchase,
+    record,
+    reversal,
+    team_status,
+)
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId, TransactionId
@@ -19,6 +29,7 @@ from txplatform.eventstore.log import last_position
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.cursors import InvalidCursorError
 from txplatform.projections.directory import get_account, list_accounts
+from txplatform.projections.open_holds import OPEN_HOLDS
 from txplatform.projections.positions import PositionError, move_position, read_positions
 from txplatform.projections.runner import Projector, project_batch
 from txplatform.projections.transactions import get_transaction, list_transactions
@@ -28,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.postgres import PostgresServer, TestDatabase
+    from txplatform.domain.commands.outcome import Command
 
 ACCOUNT = AccountId("acc")
 
@@ -140,6 +152,42 @@ def test_the_directory_has_every_account_opened_or_not(service: psycopg.Connecti
     assert early.account_version == 1
 
 
+def test_the_directory_has_the_stricter_of_both_statuses(service: psycopg.Connection) -> None:
+    """Folded event by event or at once; a status may come before the account is opened."""
+    statuses = []
+    steps: list[list[Command]] = [
+        [team_status("acc", 2, "frozen")],
+        [opened("acc")],
+        [operator_status("acc", "s1", "frozen"), team_status("acc", 3, "active")],
+        [operator_status("acc", "s2", "active")],
+        [team_status("acc", 1, "closed"), team_status("acc", 4, "active")],
+    ]
+    for commands in steps:
+        record(service, commands)
+        catch_up(service)
+        account = get_account(service, ACCOUNT)
+        assert account is not None
+        statuses.append((account.status, account.operator_status, account.team_status))
+    assert statuses == [
+        (None, "active", "frozen"),
+        ("frozen", "active", "frozen"),
+        ("frozen", "frozen", "active"),
+        ("active", "active", "active"),
+        ("closed", "active", "closed"),
+    ]
+
+
+def test_a_hold_that_the_read_model_has_lost_stops_it(service: psycopg.Connection) -> None:
+    """Its release is not swallowed: a rebuild is needed, and asked for."""
+    record(service, [opened("acc"), purchase("acc", "t", 5)])
+    catch_up(service)
+    service.execute("DELETE FROM open_holds")
+    record(service, [reversal("acc", "t", "r")])
+    with pytest.raises(psycopg.errors.CheckViolation):
+        project_batch(service, OPEN_HOLDS)
+    assert read_positions(service)["open_holds"] < last_position(service)
+
+
 def test_positions_move_over_events_that_a_read_model_does_not_use(
     service: psycopg.Connection,
 ) -> None:
@@ -205,7 +253,8 @@ def test_a_position_moved_behind_the_back_takes_the_rows_back(service: psycopg.C
     def lose() -> None:
         with service.transaction():
             service.execute(
-                "INSERT INTO account_directory VALUES ('x', 1, NULL, NULL, 0, 0, 0, 0, NULL, now())"
+                "INSERT INTO account_directory (account_id, account_version, credit_limit,"
+                " limit_version, posted, pending, updated_at) VALUES ('x', 1, 0, 0, 0, 0, now())"
             )
             move_position(service, "directory", before=7, after=8)
 

@@ -128,9 +128,13 @@ def test_a_rebuild_goes_to_the_end_of_the_log_though_the_live_one_lags(
     assert rebuilt.same
     assert rebuilt.compared_at == 0
     assert rebuilt.position == last_position(service) == read_positions(service)["transactions"]
-    before = contents(service)
+    before = service.execute("SELECT t::text FROM transactions t ORDER BY 1").fetchall()
     catch_up(service)
-    assert len(contents(service)) == len(before) + 5  # the directory's rows only
+    after = contents(service)
+    assert after[: len(before)] == before
+    holds = service.execute("SELECT count(*) FROM open_holds").fetchone()
+    assert holds is not None
+    assert len(after) == len(before) + 5 + holds[0]  # the directory's rows and the holds only
 
 
 def test_what_a_killed_rebuild_left_behind_does_not_stop_the_next(
@@ -279,8 +283,10 @@ def test_rebuild_all_prints_the_same_numbers_before_and_after(
     env = {**service_env, "TXPLATFORM_SNAPSHOT_EVERY_EVENTS": "10"}
     code, out, err = run_command("rebuild", "--all", "--json", env=env)
     assert code == 0, err
-    transactions, directory, snapshots = map(json.loads, out.splitlines())
+    transactions, directory, holds, snapshots = map(json.loads, out.splitlines())
     assert transactions["before"] == transactions["after"]
+    assert holds["before"] == holds["after"]
+    assert holds["after"]["amount"] == directory["after"]["pending"] > 0
     assert directory["after"]["accounts"] == 5
     assert snapshots == {"snapshots": 5}
     assert "rebuild directory: " in err

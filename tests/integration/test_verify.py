@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -12,12 +13,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.histories import (
+    BEGIN,
+    clearing,
+    expiry,
+    increment,
     limit,
     opened,
+    operator_status,
     payment,
     payment_return,
     purchase,
     record,
+    reversal,
+    team_status,
 )
 from harness.processes import run_command
 from txplatform.audit.verify import verify
@@ -88,7 +96,13 @@ def test_nothing_differs_in_an_untouched_database(
     result = verify(Database(database.service_url))
     assert result.passed, result.differences.kept
     assert (result.accounts, result.events) == (3, 24)
-    assert result.compared == {"snapshot": 3, "transactions": 9, "directory": 3, "sums": 3}
+    assert result.compared == {
+        "snapshot": 3,
+        "transactions": 9,
+        "directory": 3,
+        "open_holds": 6,
+        "sums": 3,
+    }
 
 
 def test_an_empty_log_verifies(database: TestDatabase) -> None:
@@ -120,8 +134,40 @@ def test_read_models_that_lag_are_held_against_the_log_at_their_own_position(
             {("b", 8, "directory.missing_row")},
         ),
         (
-            "INSERT INTO account_directory SELECT 'ghost', 1, NULL, NULL, 0, 0, 0, 0, NULL, now()",
+            (
+                "INSERT INTO account_directory (account_id, account_version, credit_limit,"
+                " limit_version, posted, pending, updated_at)"
+                " VALUES ('ghost', 1, 0, 0, 0, 0, now())"
+            ),
             {("ghost", 0, "directory.extra_row")},
+        ),
+        (
+            "UPDATE account_directory SET operator_status = 'frozen' WHERE account_id = 'b'",
+            {("b", 8, "directory.operator_status"), ("b", 8, "directory.status")},
+        ),
+        (
+            "UPDATE account_directory SET team_status = 'closed' WHERE account_id = 'b'",
+            {("b", 8, "directory.team_status"), ("b", 8, "directory.status")},
+        ),
+        (
+            "UPDATE open_holds SET amount = 61 WHERE account_id = 'b' AND transaction_id = 't1'",
+            {("b", 8, "open_holds.amount")},
+        ),
+        (
+            "UPDATE open_holds SET expires_at = NULL WHERE account_id = 'b'",
+            {("b", 8, "open_holds.expires_at")},
+        ),
+        (
+            "DELETE FROM open_holds WHERE account_id = 'b' AND transaction_id = 't3'",
+            {("b", 8, "open_holds.missing_row")},
+        ),
+        (
+            "INSERT INTO open_holds VALUES ('b', 't9', 1, NULL)",
+            {("b", 8, "open_holds.extra_row")},
+        ),
+        (
+            "INSERT INTO open_holds VALUES ('ghost', 't9', 1, NULL)",
+            {("ghost", 0, "open_holds.extra_row")},
         ),
         (
             "UPDATE transactions SET amount = 61 WHERE account_id = 'b' AND transaction_id = 't1'",
@@ -221,6 +267,7 @@ def test_i7_an_amount_changed_in_the_log_shows_in_every_number_that_follows_from
         ("b", 8, "snapshot.holds"),
         ("b", 8, "snapshot.activity"),
         ("b", 8, "directory.pending"),
+        ("b", 8, "open_holds.amount"),
     }
 
 
@@ -261,6 +308,7 @@ def test_verify_exits_1_and_prints_what_differs(
 
 _AMOUNTS = st.integers(1, 120)
 _IDS = st.integers(0, 4).map(str)
+_STATUSES = st.sampled_from(["active", "frozen", "closed"])
 _COMMANDS = st.one_of(
     st.builds(lambda: opened("x", 200)),
     st.builds(lambda i, amount: purchase("x", i, amount), _IDS, st.integers(0, 120)),
@@ -269,25 +317,44 @@ _COMMANDS = st.one_of(
     st.builds(lambda i: payment("x", f"e{i}", 9, "EUR"), _IDS),
     st.builds(lambda i: payment_return("x", i, 30 + int(i)), _IDS),
     st.builds(lambda v, amount: limit("x", v, amount), st.integers(1, 4), _AMOUNTS),
+    st.builds(lambda i, n, amount: increment("x", i, n, amount), _IDS, _IDS, _AMOUNTS),
+    st.builds(lambda i, n, amount: reversal("x", i, n, amount), _IDS, _IDS, st.none() | _AMOUNTS),
+    st.builds(
+        lambda i, n, amount, final: clearing("x", i, n, amount, final=final),
+        _IDS,
+        _IDS,
+        _AMOUNTS,
+        st.booleans(),
+    ),
+    st.builds(lambda i: expiry("x", i), _IDS),
+    st.builds(lambda i, status: operator_status("x", i, status), _IDS, _STATUSES),
+    st.builds(lambda v, status: team_status("x", v, status), st.integers(1, 3), _STATUSES),
 )
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    commits=st.lists(st.lists(_COMMANDS, min_size=1, max_size=6), min_size=1, max_size=8),
+    commits=st.lists(
+        st.tuples(st.lists(_COMMANDS, min_size=1, max_size=6), st.sampled_from([0, 0, 40])),
+        min_size=1,
+        max_size=8,
+    ),
     snapshot_after=st.integers(0, 7),
     batch=st.integers(1, 9),
 )
 def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
-    database: TestDatabase, commits: list[list[Command]], snapshot_after: int, batch: int
+    database: TestDatabase,
+    commits: list[tuple[list[Command], int]],
+    snapshot_after: int,
+    batch: int,
 ) -> None:
-    """Whatever happened to the account, and in whatever batches it was folded."""
+    """Whatever happened to the account, at once or days later, in whatever batches it is folded."""
     with Database(database.service_url).connect() as service, _emptied(database):
         accounts = Accounts(Database(database.service_url))
-        for number, commands in enumerate(commits):
-            record(service, commands)
+        for number, (commands, days_later) in enumerate(commits):
+            record(service, commands, begin=BEGIN + timedelta(days=days_later))
             if number == snapshot_after:
                 account = accounts.account(AccountId("x"))
                 if account.version:
@@ -307,9 +374,12 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
             assert replayed.version == 0
         else:
             names = ("currency", "credit_limit", "limit_version", "posted", "pending", "available")
-            for name in names:
+            for name in (*names, "operator_status", "team_status"):
                 assert getattr(found, name) == getattr(replayed, name), name
             assert found.account_version == replayed.version
+            assert found.status == (replayed.status if replayed.opened else None)
+        holds = service.execute("SELECT transaction_id, amount, expires_at FROM open_holds")
+        assert {hold[0]: hold[1:] for hold in holds} == replayed.holds
 
 
 @contextmanager
@@ -317,7 +387,7 @@ def _emptied(database: TestDatabase) -> Iterator[None]:
     """An empty log for each example."""
     with psycopg.connect(database.owner_url, autocommit=True) as owner:
         owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
-        owner.execute("TRUNCATE events, snapshots, transactions, account_directory")
+        owner.execute("TRUNCATE events, snapshots, transactions, account_directory, open_holds")
         owner.execute("ALTER TABLE events ENABLE TRIGGER USER")
         owner.execute("UPDATE projection_positions SET position = 0")
     yield

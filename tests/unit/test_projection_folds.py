@@ -15,23 +15,31 @@ from accounts import (
     payment_return,
     purchase,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lives import Sent, arrive, lives
 
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.events import EVENT_TYPES
-from txplatform.domain.facts import Opening
+from txplatform.domain.facts import Opening, OperatorStatus, StatusChange
+from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.directory import Change, account_changes
+from txplatform.projections.open_holds import hold_changes
 from txplatform.projections.transactions import COLUMNS, TRANSACTIONS, decision_row
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from txplatform.domain.account import Hold
     from txplatform.domain.commands.outcome import Command
+    from txplatform.domain.ids import TransactionId
 
 
 def logged(*commands: Command) -> list[LoggedEvent]:
@@ -99,7 +107,6 @@ def test_the_directory_adds_up_what_a_batch_changes() -> None:
     assert changes == {
         ACCOUNT: Change(
             account_version=8,
-            status="active",
             currency="USD",
             credit_limit=900,
             limit_version=2,
@@ -123,6 +130,61 @@ def test_an_opening_without_a_time_is_dated_when_it_was_told() -> None:
     """The caller need not give one."""
     changes = account_changes(logged(OpenAccount(Opening(ACCOUNT, "USD", 1))))
     assert changes[ACCOUNT].opened_at == NOW
+
+
+def told(version: int, status: AccountStatus) -> ChangeStatus:
+    """The accounts team's status."""
+    return ChangeStatus(StatusChange(ACCOUNT, status, version, "", NOW))
+
+
+def test_the_directory_keeps_the_operator_s_status_and_the_team_s_apart() -> None:
+    """The newest of each; one that came late and has no effect is not looked at."""
+    changes = account_changes(
+        logged(
+            told(2, AccountStatus.FROZEN),
+            told(1, AccountStatus.ACTIVE),
+            SetStatus(OperatorStatus("s1", ACCOUNT, AccountStatus.FROZEN, "")),
+            SetStatus(OperatorStatus("s2", ACCOUNT, AccountStatus.ACTIVE, "")),
+        )
+    )
+    assert changes == {
+        ACCOUNT: Change(
+            account_version=4,
+            operator_status=AccountStatus.ACTIVE,
+            team_status=AccountStatus.FROZEN,
+            updated_at=NOW,
+        )
+    }
+
+
+def test_the_directory_s_closed_is_for_ever() -> None:
+    """Told late or overruled by a newer version."""
+    for order in ((2, 1, 3), (1, 2, 3), (1, 3, 2)):
+        changes = account_changes(
+            logged(
+                *(
+                    told(version, AccountStatus.CLOSED if version == 1 else AccountStatus.ACTIVE)
+                    for version in order
+                )
+            )
+        )
+        assert changes[ACCOUNT].team_status == "closed"
+
+
+@settings(max_examples=300)
+@given(lives(limit=500), st.integers(1, 9))
+def test_i1_the_open_holds_of_any_life_are_those_of_the_account(sent: Sent, batch: int) -> None:
+    """In whatever batches the events are folded."""
+    stream = Stream()
+    arrive(stream, sent)
+    rows: dict[TransactionId, Hold] = {}
+    for begin in range(0, len(stream.events), batch):
+        for key, change in hold_changes(stream.events[begin : begin + batch]).items():
+            assert key[0] == ACCOUNT
+            held, expires_at = rows.pop(key[1], (0, change.expires_at))
+            if held + change.amount:
+                rows[key[1]] = (held + change.amount, expires_at)
+    assert rows == stream.account().holds
 
 
 def test_every_read_model_reads_topics_that_exist() -> None:

@@ -1,4 +1,4 @@
-"""Holds each derived thing against the replay: snapshots, both read models, sums of events.
+"""Holds each derived thing against the replay: snapshots, read models, sums of events.
 
 Each walks its own rows in the accounts' order, in step with the replay.
 """
@@ -18,8 +18,9 @@ from txplatform.audit.totals import EventSums, event_sums
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.snapshot import AccountSnapshot, account_state
 from txplatform.eventstore.statements import LoggedEvent
-from txplatform.projections import directory, transactions
+from txplatform.projections import directory, open_holds, transactions
 from txplatform.projections.directory import AccountSummary
+from txplatform.projections.open_holds import OpenHold
 from txplatform.projections.positions import read_position
 from txplatform.projections.transactions import TRANSACTIONS, decision_row
 
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from txplatform.audit.differences import Differences
     from txplatform.audit.ordered import Key
     from txplatform.audit.replay import Replay
+    from txplatform.domain.account import Hold
     from txplatform.domain.events import AccountEvent
-    from txplatform.domain.ids import AccountId
+    from txplatform.domain.ids import AccountId, TransactionId
 
 R = TypeVar("R")
 _FETCH_ROWS = 2000
@@ -223,6 +225,52 @@ class DirectoryCheck(DerivedCheck[AccountSummary]):
         super().end(replay)
 
 
+class OpenHoldsCheck(DerivedCheck[OpenHold]):
+    """The open holds are those of every account at the read model's position."""
+
+    name = "open_holds"
+
+    def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
+        self._upto = read_position(connection, self.name)
+        self._expected: dict[TransactionId, Hold] | None = None
+        statement = sql.SQL("SELECT {} FROM open_holds ORDER BY account_id, transaction_id").format(
+            sql.SQL(", ").join(map(sql.Identifier, open_holds.COLUMNS))
+        )
+        rows = _read(connection, self.name, statement)
+        super().__init__((OpenHold(*row) for row in rows), differences)
+
+    @override
+    def key(self, row: OpenHold) -> Key:
+        return row.account_id, 0
+
+    @override
+    def begin(self, account_id: AccountId) -> None:
+        super().begin(account_id)
+        self._expected = None
+
+    @override
+    def before(self, replay: Replay, position: int) -> None:
+        if position > self._upto and self._expected is None:
+            self._expected = dict(replay.account.holds)
+
+    @override
+    def end(self, replay: Replay) -> None:
+        expected = dict(replay.account.holds) if self._expected is None else self._expected
+        for found in self._rows.at((replay.account_id, 0)):
+            hold = expected.pop(found.transaction_id, None)
+            if hold is None:
+                self._differ(replay, "extra_row", None, found.transaction_id)
+            else:
+                self._compare(replay, ("amount", "expires_at"), hold, found[2:])
+        for transaction_id in expected:
+            self._differ(replay, "missing_row", transaction_id, None)
+        super().end(replay)
+
+    def _differ(self, replay: Replay, name: str, expected: Any, found: Any) -> None:
+        version = replay.account.version
+        self._differences.add(replay.account_id, version, f"{self.name}.{name}", expected, found)
+
+
 class SumCheck(DerivedCheck[EventSums]):
     """Posted and pending are what the amounts in the stored events add up to (I2)."""
 
@@ -268,7 +316,9 @@ def _summary(replay: Replay) -> AccountSummary | None:
     return AccountSummary(
         account_id=account.account_id,
         account_version=account.version,
-        status="active" if account.opened else None,
+        status=str(account.status) if account.opened else None,
+        operator_status=str(account.operator_status),
+        team_status=str(account.team_status),
         currency=account.currency,
         credit_limit=account.credit_limit,
         limit_version=account.limit_version,

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from txplatform.audit.derived import DirectoryCheck, SnapshotCheck, SumCheck, TransactionCheck
+from txplatform.audit.derived import (
+    DirectoryCheck,
+    OpenHoldsCheck,
+    SnapshotCheck,
+    SumCheck,
+    TransactionCheck,
+)
 from txplatform.audit.differences import Differences
 from txplatform.audit.replay import BrokenStreamError, Replay
 from txplatform.domain.ids import account_of, account_stream
@@ -81,6 +87,7 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
             SnapshotCheck(main, result.differences),
             TransactionCheck(main, result.differences),
             DirectoryCheck(main, result.differences),
+            OpenHoldsCheck(main, result.differences),
             SumCheck(sums, result.differences),
         )
         for stream, rows in whole_streams(main):

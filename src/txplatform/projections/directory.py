@@ -16,12 +16,14 @@ from psycopg.rows import class_row
 from txplatform.domain.events import (
     EVENT_TYPES,
     AccountOpened,
+    AccountStatusChanged,
     AuthorizationApproved,
     AuthorizationIncremented,
     AuthorizationReversed,
     ClearingCorrected,
     CreditLimitChanged,
     HoldExpired,
+    OperatorStatusSet,
     PaymentReceived,
     PaymentReturned,
     PurchaseCleared,
@@ -29,6 +31,7 @@ from txplatform.domain.events import (
 )
 from txplatform.domain.facts import Direction
 from txplatform.domain.ids import AccountId, account_of
+from txplatform.domain.status import AccountStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +48,10 @@ class AccountSummary:
 
     Attributes:
         account_version: The account's version at which these numbers hold.
-        status: None, as currency and opened_at, until it is opened.
+        status: The stricter of the two below; None, as currency and opened_at, until it is
+            opened.
+        operator_status: As an operator set it.
+        team_status: As the accounts team has it.
         limit_version: The version of the limit in force.
         posted: What is owed.
         pending: What approved authorizations hold.
@@ -56,6 +62,8 @@ class AccountSummary:
     account_id: AccountId
     account_version: int
     status: str | None
+    operator_status: str
+    team_status: str
     currency: str | None
     credit_limit: int
     limit_version: int
@@ -97,7 +105,8 @@ class Change:
     """What a batch of events changes of one account."""
 
     account_version: int = 0
-    status: str | None = None
+    operator_status: AccountStatus | None = None
+    team_status: AccountStatus | None = None
     currency: str | None = None
     credit_limit: int | None = None
     limit_version: int | None = None
@@ -110,14 +119,17 @@ class Change:
 _MERGE = sql.SQL("""
 MERGE INTO {} AS a
 USING unnest(
-    %s::text[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
+    %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
     %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]
-) AS c (account_id, account_version, status, currency, credit_limit, limit_version,
-        posted, pending, opened_at, updated_at)
+) AS c (account_id, account_version, operator_status, team_status, currency, credit_limit,
+        limit_version, posted, pending, opened_at, updated_at)
 ON a.account_id = c.account_id
 WHEN MATCHED THEN UPDATE SET
     account_version = c.account_version,
-    status = coalesce(c.status, a.status),
+    operator_status = coalesce(c.operator_status, a.operator_status),
+    team_status = CASE a.team_status
+        WHEN 'closed' THEN 'closed' ELSE coalesce(c.team_status, a.team_status)
+    END,
     currency = coalesce(c.currency, a.currency),
     credit_limit = coalesce(c.credit_limit, a.credit_limit),
     limit_version = coalesce(c.limit_version, a.limit_version),
@@ -125,9 +137,10 @@ WHEN MATCHED THEN UPDATE SET
     pending = a.pending + c.pending,
     opened_at = coalesce(c.opened_at, a.opened_at),
     updated_at = c.updated_at
-WHEN NOT MATCHED THEN INSERT (account_id, account_version, status, currency, credit_limit,
-    limit_version, posted, pending, opened_at, updated_at)
-VALUES (c.account_id, c.account_version, c.status, c.currency, coalesce(c.credit_limit, 0),
+WHEN NOT MATCHED THEN INSERT (account_id, account_version, operator_status, team_status, currency,
+    credit_limit, limit_version, posted, pending, opened_at, updated_at)
+VALUES (c.account_id, c.account_version, coalesce(c.operator_status, 'active'),
+    coalesce(c.team_status, 'active'), c.currency, coalesce(c.credit_limit, 0),
     coalesce(c.limit_version, 0), c.posted, c.pending, c.opened_at, c.updated_at)
 """)
 
@@ -147,7 +160,8 @@ class Directory:
             (
                 account_id,
                 change.account_version,
-                change.status,
+                change.operator_status,
+                change.team_status,
                 change.currency,
                 change.credit_limit,
                 change.limit_version,
@@ -193,13 +207,18 @@ def account_changes(events: Sequence[LoggedEvent]) -> dict[AccountId, Change]:
         change.updated_at = event.timestamp
         match event:
             case AccountOpened(opening=opening):
-                change.status = "active"
                 change.currency = opening.currency
                 change.credit_limit = opening.credit_limit
                 change.opened_at = opening.opened_at or event.timestamp
             case CreditLimitChanged(change=limit):
                 change.credit_limit = limit.credit_limit
                 change.limit_version = limit.limit_version
+            case OperatorStatusSet(change=set_status):
+                change.operator_status = set_status.status
+            case AccountStatusChanged(change=told) if (
+                change.team_status is not AccountStatus.CLOSED
+            ):
+                change.team_status = told.status
         posted, pending = money_change(event)
         change.posted += posted
         change.pending += pending
