@@ -16,7 +16,14 @@ from txplatform.api import keys
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ALL_SCOPES = ("transactions:write", "accounts:read", "accounts:write", "audit:read")
+ALL_SCOPES = (
+    "transactions:write",
+    "accounts:read",
+    "accounts:write",
+    "audit:read",
+    "rules:read",
+    "rules:write",
+)
 
 
 @dataclass(frozen=True)

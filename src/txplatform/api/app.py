@@ -23,6 +23,7 @@ from txplatform.api import (
     probes,
     refunds,
     reversals,
+    rulesets,
     transactions,
 )
 from txplatform.api.authentication import Authenticator
@@ -60,6 +61,7 @@ ROUTERS = (
     reversals.router,
     refunds.router,
     clearing_batches.router,
+    rulesets.router,
     events.router,
     inbound_messages.router,
     probes.router,

@@ -78,13 +78,23 @@ def json_body(model: type[Model], most_bytes: int = 0) -> Callable[[Request], Aw
     """
 
     async def read(request: Request) -> Model:
-        require_json(request.headers.get("content-type"))
-        most = services_of(request).settings.api_max_body_bytes
-        body = await read_body(request.receive, max(most, most_bytes))
+        body = await json_bytes(request, most_bytes)
         parse_strict_json(body)
         return model.model_validate_json(body)
 
     return read
+
+
+async def json_bytes(request: Request, most_bytes: int = 0) -> bytes:
+    """The body of a request that says it is JSON, not looked at yet.
+
+    Raises:
+        ProblemError: It is too large, or says it is something else.
+        ClientLeftError: The client left.
+    """
+    require_json(request.headers.get("content-type"))
+    most = services_of(request).settings.api_max_body_bytes
+    return await read_body(request.receive, max(most, most_bytes))
 
 
 def documented_body(model: type[BaseModel]) -> dict[str, Any]:

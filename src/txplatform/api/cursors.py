@@ -16,8 +16,12 @@ def cursor_of(position: int) -> str:
     return urlsafe_b64encode(b"log:%d" % position).decode().rstrip("=")
 
 
-def position_of(cursor: str | None) -> int:
+def position_of(cursor: str | None, parameter: str = "after") -> int:
     """The position behind which this cursor goes on; 0, the beginning, where there is none.
+
+    Args:
+        cursor: As it was sent.
+        parameter: The name it was sent under.
 
     Raises:
         ProblemError: It is not one of our cursors.
@@ -33,6 +37,6 @@ def position_of(cursor: str | None) -> int:
             VALIDATION,
             "The cursor is not one that this API gave.",
             "Send a cursor as it was given, or none to begin at the beginning.",
-            errors=[{"pointer": "/after", "message": "is not a cursor of this API"}],
+            errors=[{"pointer": f"/{parameter}", "message": "is not a cursor of this API"}],
         )
     return position

@@ -10,6 +10,7 @@ import orjson
 from txplatform.api.events import AccountEventPage, EventPage, event_item
 from txplatform.api.inbound_messages import InboundMessagePage
 from txplatform.api.probes import ProbeAnswer
+from txplatform.api.ruleset_examples import ruleset_examples
 from txplatform.consumers.ledger import InboundMessage
 from txplatform.consumers.verdict import MessageStatus
 from txplatform.contracts.account_status import status_answer
@@ -143,6 +144,7 @@ def answer_examples() -> dict[str, Any]:
         AccountEventPage([event], None),
         InboundMessagePage([_inbound_message()], None),
         ProbeAnswer("ready", ""),
+        *ruleset_examples(),
     )
     return {type(answer).__name__: orjson.loads(to_json(answer)) for answer in answers}
 

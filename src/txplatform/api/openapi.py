@@ -21,6 +21,7 @@ from txplatform.contracts.clearing_batch import ClearingBatchRequest
 from txplatform.contracts.increment import IncrementRequest
 from txplatform.contracts.refund import RefundRequest
 from txplatform.contracts.reversal import ReversalRequest
+from txplatform.contracts.ruleset_requests import ActivationRequest, ShadowingRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +36,8 @@ _BODIES = (
     ReversalRequest,
     RefundRequest,
     ClearingBatchRequest,
+    ActivationRequest,
+    ShadowingRequest,
 )
 """What `json_body` reads."""
 

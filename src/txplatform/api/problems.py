@@ -5,6 +5,7 @@ The one place where errors of the inside become HTTP.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,13 @@ from pydantic import ValidationError
 
 from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.json import NotJsonError
+from txplatform.contracts.rulesets import InvalidRuleSetError
 from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.errors import TxPlatformError
+from txplatform.rulebook.book import UnreadableRuleSetError
+from txplatform.rulebook.changes import UnknownChangeError
+from txplatform.rulebook.store import RefusedChangeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +30,8 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 _LONGEST_NAME = 64
+_STEP = re.compile(r"[^.\[\]]+")
+"""Of a place such as `rules[3].window_minutes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +53,13 @@ UNAUTHENTICATED = Kind("unauthenticated", 401, "The API key is missing, unknown 
 FORBIDDEN = Kind("forbidden", 403, "The API key lacks a scope")
 NOT_FOUND = Kind("not-found", 404, "There is no such resource")
 ACCOUNT_NOT_FOUND = Kind("account-not-found", 404, "The account has not been opened")
+RULESET_NOT_FOUND = Kind("ruleset-not-found", 404, "There is no such rule set")
+SHADOWING_NOT_FOUND = Kind("shadowing-not-found", 404, "The rule set has no such shadowing")
 TRANSACTION_NOT_FOUND = Kind("transaction-not-found", 404, "The transaction is not known")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The resource has no such method")
 ID_REUSED = Kind("id-reused", 409, "The id was used before with other fields")
 ACCOUNT_CLOSED = Kind("account-closed", 409, "The account is closed for ever")
+RULESET_IN_FORCE = Kind("ruleset-in-force", 409, "The rule set decides already")
 BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The body is not application/json")
 VALIDATION = Kind("validation", 422, "The request has invalid fields")
@@ -66,10 +76,13 @@ KINDS = (
     FORBIDDEN,
     NOT_FOUND,
     ACCOUNT_NOT_FOUND,
+    RULESET_NOT_FOUND,
+    SHADOWING_NOT_FOUND,
     TRANSACTION_NOT_FOUND,
     METHOD_NOT_ALLOWED,
     ID_REUSED,
     ACCOUNT_CLOSED,
+    RULESET_IN_FORCE,
     BODY_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     VALIDATION,
@@ -86,8 +99,20 @@ _REFUSALS = {
     "account_closed": ACCOUNT_CLOSED,
     "balance_out_of_range": BALANCE_OUT_OF_RANGE,
     "currency_mismatch": CURRENCY_MISMATCH,
+    "ruleset_in_force": RULESET_IN_FORCE,
+    "ruleset_not_found": RULESET_NOT_FOUND,
+    "shadowing_not_found": SHADOWING_NOT_FOUND,
 }
-"""Refused commands by their reason; all others mean that the id was used before."""
+"""What is refused by its reason; all others mean that the id was used before."""
+
+
+_RETRY_LATER: dict[type[TxPlatformError], Kind] = {
+    QueueFullError: OVERLOADED,
+    OutcomeUnknownError: OUTCOME_UNKNOWN,
+    StoreUnavailableError: STORE_UNAVAILABLE,
+    UnknownChangeError: STORE_UNAVAILABLE,
+    UnreadableRuleSetError: STORE_UNAVAILABLE,
+}
 
 
 class ProblemError(TxPlatformError):
@@ -161,14 +186,14 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: PLR0911  # one return
         case ValidationError():
             return validation_problem(error.errors(include_input=False, include_url=False))
         case CommandRejectedError():
-            kind = _REFUSALS.get(error.reason, ID_REUSED)
-            return ProblemError(kind, error.detail, error.next_step)
-        case QueueFullError():
-            return _retry_later(OVERLOADED, error)
-        case OutcomeUnknownError():
-            return _retry_later(OUTCOME_UNKNOWN, error)
-        case StoreUnavailableError():
-            return _retry_later(STORE_UNAVAILABLE, error)
+            refused = _REFUSALS.get(error.reason, ID_REUSED)
+            return ProblemError(refused, error.detail, error.next_step)
+        case RefusedChangeError():
+            return ProblemError(_REFUSALS.get(error.reason, ID_REUSED), error.what, error.next_step)
+        case InvalidRuleSetError():
+            return _invalid_rules(error)
+        case TxPlatformError() if (kind := _RETRY_LATER.get(type(error))) is not None:
+            return _retry_later(kind, error)
         case OperationalError():
             return _retry_later(STORE_UNAVAILABLE, StoreUnavailableError(error))
         case UndefinedTable() | UndefinedColumn() | UndefinedFunction() | InsufficientPrivilege():
@@ -204,6 +229,23 @@ def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemE
             for error in errors[:50]
         ],
     )
+
+
+def _invalid_rules(error: InvalidRuleSetError) -> ProblemError:
+    places = [problem.partition(": ") for problem in error.problems]
+    return ProblemError(
+        VALIDATION,
+        f"{error.what} Nothing was recorded.",
+        error.next_step,
+        errors=[
+            {"pointer": _pointer(_steps(place)), "message": message}
+            for place, _, message in places[:50]
+        ],
+    )
+
+
+def _steps(place: str) -> list[str]:
+    return [] if place == "The value" else _STEP.findall(place)
 
 
 def problem_answer(

@@ -148,6 +148,38 @@ def rule_schemas() -> dict[str, JsonObject]:
     }
 
 
+def rules_schema() -> JsonObject:
+    """JSON Schema of a list of rules; it refers to nothing outside of it."""
+    return {"type": "array", "items": {"oneOf": [_whole(each) for each in rule_schemas().values()]}}
+
+
+def ruleset_schema() -> JsonObject:
+    """JSON Schema of a rule set; it refers to nothing outside of it."""
+    schema = _whole(TypeAdapter(_RuleSetForm).json_schema())
+    del schema["properties"]["hold_days"]["default"]  # in docs/rules.md: it is long
+    schema["properties"]["rules"] = rules_schema()
+    return {**schema, "title": "RuleSet", "additionalProperties": False}
+
+
+def _whole(schema: JsonObject) -> JsonObject:
+    """A schema with what it refers to put in its place."""
+    definitions = schema.get("$defs", {})
+
+    def put(value: Any) -> Any:
+        if isinstance(value, list):
+            return [put(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        name = value.get("$ref", "").removeprefix("#/$defs/")
+        return {
+            **(put(definitions[name]) if name else {}),
+            **{key: put(item) for key, item in value.items() if key not in ("$ref", "$defs")},
+        }
+
+    whole: JsonObject = put(schema)
+    return whole
+
+
 def _with_its_name(name: str, schema: JsonObject) -> JsonObject:
     schema["properties"] = {"rule": {"const": name}, **schema["properties"]}
     schema["required"] = ["rule", *schema.get("required", ())]

@@ -22,6 +22,7 @@ from txplatform.eventstore.statements import (
     APPEND,
     READ_KEYS,
     READ_STREAMS,
+    READ_STREAMS_AT,
     READ_TRANSACTIONS,
     append_parameters,
     name_parameters,
@@ -159,6 +160,14 @@ class BatchStore:
                 cursor.execute(statement, name_parameters(names), prepare=True)
                 workspace.add(cursor.fetchall())
         workspace.know(wanted.transactions)
+
+    def read_at(self, workspace: Workspace, versions: Mapping[str, int]) -> None:
+        """Fetch streams as they were at these versions."""
+        if versions:
+            with self._connection.cursor(binary=True) as cursor:
+                wanted = list(versions), list(versions.values())
+                cursor.execute(READ_STREAMS_AT, wanted, prepare=True)
+                workspace.fold(cursor.fetchall())
 
     def append(self, events: Sequence[AccountEvent]) -> set[str]:
         """Append; gives the streams that clashed and were left out."""

@@ -58,6 +58,36 @@ Where nothing is known (version 0) the newest snapshot, if any, comes first.
 believes: with the statistics of a table that has grown since, it would read the whole log.
 """
 
+READ_STREAMS_AT = f"""
+WITH wanted AS (
+    SELECT w.originator_id, w.version, s.originator_version AS snapshot_version, s.topic, s.state
+    FROM unnest(%b::text[], %b::bigint[]) AS w (originator_id, version)
+    LEFT JOIN LATERAL (
+        SELECT originator_version, topic, state
+        FROM snapshots
+        WHERE originator_id = w.originator_id AND topic = '{SNAPSHOT_TOPIC}'
+          AND originator_version <= w.version
+        ORDER BY originator_version DESC
+        LIMIT 1
+    ) s ON true
+)
+SELECT originator_id, snapshot_version AS originator_version, topic, state
+FROM wanted WHERE snapshot_version IS NOT NULL
+UNION ALL
+SELECT e.originator_id, e.originator_version, e.topic, e.state
+FROM wanted CROSS JOIN LATERAL (
+    SELECT originator_id, originator_version, topic, state
+    FROM events
+    WHERE originator_id = wanted.originator_id
+      AND originator_version > coalesce(wanted.snapshot_version, 0)
+      AND originator_version <= wanted.version
+    ORDER BY originator_version
+    OFFSET 0
+) e
+ORDER BY originator_id, originator_version
+"""  # the topic is a constant of this package
+"""What streams hold up to these versions, each in order, from its newest snapshot of then on."""
+
 READ_KEYS = """
 SELECT e.originator_id, e.originator_version, e.topic, e.state
 FROM unnest(%b::text[], %b::text[]) AS wanted (originator_id, event_key)

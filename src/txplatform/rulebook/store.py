@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from txplatform.domain.rulesets import RuleSet
+    from txplatform.rulebook.book import Shadowing, StoredRuleSet
     from txplatform.rulebook.changes import Change
 
 READ_CHANGES = """
@@ -130,7 +131,7 @@ def activate(
     """
 
     def change(book: RuleBook, position: int) -> Change:
-        _known(book, ruleset_id)
+        find_ruleset(book, ruleset_id).read()
         return RuleSetActivated(activation_id, ruleset_id, reason, by, position)
 
     return _record(connection, f"activation:{activation_id}", change)
@@ -148,7 +149,7 @@ def start_shadowing(
     """
 
     def change(book: RuleBook, position: int) -> Change:
-        _known(book, ruleset_id)
+        find_ruleset(book, ruleset_id).read()
         if book.active_id == ruleset_id:
             raise RefusedChangeError(
                 "ruleset_in_force",
@@ -169,13 +170,7 @@ def end_shadowing(
         RefusedChangeError: That rule set has no such shadowing.
     """
     book = read_book(connection)
-    shadowing = book.shadowings.get(shadowing_id)
-    if shadowing is None or shadowing.ruleset_id != ruleset_id:
-        raise RefusedChangeError(
-            "shadowing_not_found",
-            f"Rule set {ruleset_id} has no shadowing {shadowing_id}.",
-            "List them, and end one that goes on.",
-        )
+    shadowing = find_shadowing(book, ruleset_id, shadowing_id)
     if shadowing.until_position is not None:
         return book
 
@@ -210,7 +205,12 @@ def _record(
         return Recorded(entry, replayed=False, book=book.fold([entry]))
 
 
-def _known(book: RuleBook, ruleset_id: str) -> None:
+def find_ruleset(book: RuleBook, ruleset_id: str) -> StoredRuleSet:
+    """The rule set of this id.
+
+    Raises:
+        RefusedChangeError: There is none.
+    """
     stored = book.rulesets.get(ruleset_id)
     if stored is None:
         raise RefusedChangeError(
@@ -218,7 +218,23 @@ def _known(book: RuleBook, ruleset_id: str) -> None:
             f"There is no rule set {ruleset_id}.",
             "Add it first; `txplatform rulesets list` shows those there are.",
         )
-    stored.read()
+    return stored
+
+
+def find_shadowing(book: RuleBook, ruleset_id: str, shadowing_id: str) -> Shadowing:
+    """The shadowing of this id.
+
+    Raises:
+        RefusedChangeError: This rule set has none of it.
+    """
+    shadowing = book.shadowings.get(shadowing_id)
+    if shadowing is None or shadowing.ruleset_id != ruleset_id:
+        raise RefusedChangeError(
+            "shadowing_not_found",
+            f"Rule set {ruleset_id} has no shadowing {shadowing_id}.",
+            "`txplatform rulesets show` lists those it has.",
+        )
+    return shadowing
 
 
 def _says_the_same(before: Change, asked: Change) -> bool:

@@ -1,0 +1,153 @@
+"""What shadowings have found: how far each has come, its counts, and its disagreements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+from psycopg.rows import class_row
+
+from txplatform.domain.events import AuthorizationDeclined
+from txplatform.domain.ids import account_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import psycopg
+
+    from txplatform.shadow.judging import Judged
+
+_BEGIN = """
+INSERT INTO shadowings (shadowing_id, ruleset_id, position) VALUES (%s, %s, %s)
+ON CONFLICT DO NOTHING
+"""
+_LOCK = "SELECT position FROM shadowings WHERE shadowing_id = %s FOR UPDATE SKIP LOCKED"
+_MOVE = """
+UPDATE shadowings
+SET position = %s, judged = judged + %s, newly_declined = newly_declined + %s,
+    newly_approved = newly_approved + %s
+WHERE shadowing_id = %s
+"""
+_COLUMNS = (
+    "log_position, account_id, account_version, event_id, transaction_id, amount, currency,"
+    " decided_at, decision, reasons, shadow_decision, shadow_reasons"
+)
+_COPY = f"COPY shadow_disagreements (shadowing_id, {_COLUMNS}) FROM STDIN"
+_NEWEST_FIRST = f"""
+SELECT {_COLUMNS}
+FROM shadow_disagreements
+WHERE shadowing_id = %s AND log_position < %s
+ORDER BY log_position DESC
+LIMIT %s
+"""
+_END = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a shadowing has come.
+
+    Attributes:
+        position: The last log position that was read.
+        judged: Decisions held against the candidate.
+        newly_declined: Approved ones that it would decline.
+        newly_approved: Declined ones that it would approve.
+    """
+
+    shadowing_id: str
+    position: int
+    judged: int
+    newly_declined: int
+    newly_approved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A decision that the candidate would have made otherwise.
+
+    Attributes:
+        log_position: The decision's place in the log.
+        amount: Minor units of `currency`.
+        reasons: Every recorded reason; none for an approval.
+        shadow_reasons: Every reason of the candidate's; none where it approves.
+    """
+
+    log_position: int
+    account_id: str
+    account_version: int
+    event_id: str
+    transaction_id: str
+    amount: int
+    currency: str
+    decided_at: datetime
+    decision: Literal["approved", "declined"]
+    reasons: list[dict[str, Any]]
+    shadow_decision: Literal["approved", "declined"]
+    shadow_reasons: list[dict[str, Any]]
+
+
+def begin(
+    connection: psycopg.Connection, shadowing_id: str, ruleset_id: str, position: int
+) -> None:
+    """Note where a shadowing begins; once."""
+    connection.execute(_BEGIN, (shadowing_id, ruleset_id, position))
+
+
+def lock_position(connection: psycopg.Connection, shadowing_id: str) -> int | None:
+    """Keep others from judging until the transaction ends; None while someone else does."""
+    row = connection.execute(_LOCK, (shadowing_id,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def record(
+    connection: psycopg.Connection, shadowing_id: str, position: int, judged: Sequence[Judged]
+) -> None:
+    """Note what was judged up to this log position, in the transaction that locked it."""
+    otherwise = [each for each in judged if each.disagrees]
+    if otherwise:
+        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            for each in otherwise:
+                copy.write_row((shadowing_id, *_row(each)))
+    declined = sum(each.approved for each in otherwise)
+    counts = (len(judged), declined, len(otherwise) - declined)
+    connection.execute(_MOVE, (position, *counts, shadowing_id))
+
+
+def read_progress(connection: psycopg.Connection) -> dict[str, Progress]:
+    """How far each shadowing has come, by its id; those that have not begun are missing."""
+    with connection.cursor(row_factory=class_row(Progress)) as rows:
+        rows.execute(
+            "SELECT shadowing_id, position, judged, newly_declined, newly_approved FROM shadowings"
+        )
+        return {progress.shadowing_id: progress for progress in rows}
+
+
+def list_disagreements(
+    connection: psycopg.Connection, shadowing_id: str, *, limit: int, before: int | None = None
+) -> list[Disagreement]:
+    """A shadowing's disagreements, newest first, those before a log position."""
+    with connection.cursor(row_factory=class_row(Disagreement)) as rows:
+        rows.execute(_NEWEST_FIRST, (shadowing_id, before or _END, limit))
+        return rows.fetchall()
+
+
+def _row(judged: Judged) -> tuple[Any, ...]:
+    event = judged.logged.event
+    purchase = event.purchase  # type: ignore[attr-defined]  # only decisions are judged
+    recorded = event.reasons if isinstance(event, AuthorizationDeclined) else ()
+    return (
+        judged.logged.position,
+        account_of(event.originator_id),
+        event.originator_version,
+        event.event_id,
+        purchase.transaction_id,
+        purchase.amount,
+        purchase.currency,
+        event.timestamp,
+        "approved" if judged.approved else "declined",
+        orjson.dumps(recorded).decode(),
+        "declined" if judged.reasons else "approved",
+        orjson.dumps(judged.reasons).decode(),
+    )
