@@ -52,8 +52,9 @@ def test_every_json_answer_has_an_example(document: dict[str, Any]) -> None:
     for answer in _answers(document):
         content = answer.get("content", {}).get("application/json")
         if content is not None and content["schema"]:
-            name = content["schema"]["$ref"].rpartition("/")[2]
-            assert document["components"]["schemas"][name]["examples"], name
+            for schema in content["schema"].get("anyOf", [content["schema"]]):
+                name = schema["$ref"].rpartition("/")[2]
+                assert document["components"]["schemas"][name]["examples"], name
 
 
 def test_errors_are_described_as_what_they_are(document: dict[str, Any]) -> None:

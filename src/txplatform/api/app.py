@@ -184,7 +184,10 @@ def create_api(settings: Settings, process: int = 0) -> Api:
     _describe_itself(app)
     answer_errors_as_problems(app)
     process_transaction = ProcessTransaction(
-        services.decider, services.authenticator, most_body_bytes=settings.api_max_body_bytes
+        services.decider,
+        services.authenticator,
+        queries,
+        most_body_bytes=settings.api_max_body_bytes,
     )
     return Api(app, process_transaction, services)
 

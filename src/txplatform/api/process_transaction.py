@@ -7,14 +7,16 @@ is shorter.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
-from fastapi import Depends
+from fastapi import Depends, Query
 from fastapi.routing import APIRoute
 
 from txplatform.api.body import ClientLeftError, read_body, require_json
 from txplatform.api.dependencies import requires
+from txplatform.api.dry_run import asks_for_dry_run, decide_without_recording
 from txplatform.api.keys import Scope
 from txplatform.api.problems import (
     BODY_TOO_LARGE,
@@ -29,7 +31,7 @@ from txplatform.api.problems import (
     problem_answer,
     problem_of,
 )
-from txplatform.contracts.decision import DecisionAnswer, decision_answer
+from txplatform.contracts.decision import DecisionAnswer, DryRunAnswer, decision_answer
 from txplatform.contracts.process_transaction import (
     ProcessTransactionRequest,
     parse_process_transaction,
@@ -43,18 +45,28 @@ if TYPE_CHECKING:
     from starlette.types import Scope as AsgiScope
 
     from txplatform.api.authentication import Authenticator
+    from txplatform.api.queries import Queries
     from txplatform.decisions.decider import Decider
 
 PATH = "/v1/process-transaction"
+
+_Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""Status, headers and body."""
 
 
 class ProcessTransaction:
     """Answers requests for a decision."""
 
     def __init__(
-        self, decider: Decider, authenticator: Authenticator, *, most_body_bytes: int
+        self,
+        decider: Decider,
+        authenticator: Authenticator,
+        queries: Queries,
+        *,
+        most_body_bytes: int,
     ) -> None:
         self._decider = decider
+        self._queries = queries
         self._authenticator = authenticator
         self._most_body_bytes = most_body_bytes
         self._log = logger("api")
@@ -88,7 +100,10 @@ class ProcessTransaction:
             if content_type is not None and content_type != b"application/json":
                 require_json(content_type.decode("latin-1"))
             body = await read_body(receive, self._most_body_bytes)
-            status, headers, answer = await self._decide(body, trace)
+            if scope["query_string"] and asks_for_dry_run(scope["query_string"]):
+                status, headers, answer = await self._try(body, trace)
+            else:
+                status, headers, answer = await self._decide(body, trace)
         except ClientLeftError:
             return
         except Exception as error:  # noqa: BLE001  # every request is answered, whatever happens
@@ -99,39 +114,50 @@ class ProcessTransaction:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
-    async def _decide(
-        self, body: bytes, traceparent: str
-    ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    async def _decide(self, body: bytes, traceparent: str) -> _Answer:
         purchase = parse_process_transaction(body)
         decided = await self._decider.submit(Authorize(purchase), traceparent=traceparent)
         event = decided.outcome.event
         assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
-        answer = orjson.dumps(decision_answer(event))
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(answer)).encode()),
-            (b"x-correlation-id", correlation_id(traceparent).encode()),
-        ]
-        if decided.replayed:
-            headers.append((b"idempotency-replayed", b"true"))
-        return 200, headers, answer
+        return _answer(decision_answer(event), traceparent, replayed=decided.replayed)
+
+    async def _try(self, body: bytes, traceparent: str) -> _Answer:
+        purchase = parse_process_transaction(body)
+        answer = await self._queries.run(partial(decide_without_recording, purchase=purchase))
+        return _answer(answer, traceparent, replayed=isinstance(answer, DecisionAnswer))
+
+
+def _answer(answer: DecisionAnswer | DryRunAnswer, traceparent: str, *, replayed: bool) -> _Answer:
+    body = orjson.dumps(answer)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-correlation-id", correlation_id(traceparent).encode()),
+    ]
+    if replayed:
+        headers.append((b"idempotency-replayed", b"true"))
+    return 200, headers, body
 
 
 def documentation() -> APIRoute:
     """The route as OpenAPI describes it; requests go to `ProcessTransaction` instead."""
 
-    async def process_transaction(request: ProcessTransactionRequest) -> DecisionAnswer:
+    async def process_transaction(
+        request: ProcessTransactionRequest, *, dry_run: bool = False
+    ) -> DecisionAnswer | DryRunAnswer:
         """Decide a purchase, durably, and answer with the balance after it.
 
         A decline is not an error: it is 200 with `"decision": "declined"` and every reason.
         The same `transaction_id` with the same fields gets the same answer again, with the
-        header `Idempotency-Replayed: true`.
+        header `Idempotency-Replayed: true`. With `?dry_run=true` it is decided on the account as it
+        is now and nothing is recorded; an id that was used gets its stored answer.
         """
         raise NotImplementedError
 
     process_transaction.__annotations__ = {
         "request": ProcessTransactionRequest,
-        "return": DecisionAnswer,
+        "dry_run": Annotated[bool, Query(description="Decide, and record nothing.")],
+        "return": DecisionAnswer | DryRunAnswer,
     }
     return APIRoute(
         PATH,

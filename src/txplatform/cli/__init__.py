@@ -26,7 +26,7 @@ COMMANDS = {
     "api": "answer HTTP requests",
     "consume": "apply messages from Kafka",
     "publish": "publish decisions and dead letters to Kafka",
-    "project": "keep the read models up to date",
+    "project": "keep the read models up to date, and end holds that are due",
     "worker": "consume, publish and project in one process",
     "doctor": "check database, broker, topics, clock and lag, and say what to do",
     "keys": "create, list and revoke API keys",
@@ -35,6 +35,7 @@ COMMANDS = {
     "events": "print an account's history with the state after each event",
     "verify": "replay every account and compare with everything derived from it",
     "rebuild": "make read models and snapshots again from the log",
+    "rulesets": "check, compare, add, activate and shadow rule sets",
     "backtest": "try a rule set on the past and say what would have been different",
     "simulate": "send a year of real purchases and made-up payments",
 }

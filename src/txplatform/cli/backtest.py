@@ -18,6 +18,7 @@ from txplatform.backtest.report import TITLES, as_json, groups, largest, notes, 
 from txplatform.backtest.run import backtest, cores
 from txplatform.backtest.tally import MONTH, RULESET, TOTAL
 from txplatform.cli.progress import progress
+from txplatform.cli.rulesets import find_stored
 from txplatform.cli.tables import print_table
 from txplatform.database import Database
 from txplatform.eventstore.streams import count_events
@@ -34,7 +35,10 @@ _MOST_PROCESSES = 256
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument(
-        "--ruleset", required=True, metavar="FILE", help="the rule set to try, a JSON file"
+        "--ruleset",
+        required=True,
+        metavar="FILE|ID",
+        help="the rule set to try: a JSON file, or the id of one that was added",
     )
     parser.add_argument(
         "--since",
@@ -54,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Backtest and print what changes; that something does is no failure."""
     try:
-        candidate = find_candidate(arguments.ruleset)
+        candidate = find_candidate(arguments.ruleset, find_stored)
     except NoCandidateError as error:
         lines = [f"txplatform backtest: {error.what}", *error.problems]
         sys.stderr.write("\n  ".join(lines) + "\n")

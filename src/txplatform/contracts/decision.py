@@ -5,7 +5,7 @@ It is made from the stored event alone, so that the same key gives the same answ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from txplatform.contracts.times import rfc3339
@@ -45,6 +45,47 @@ class DecisionAnswer:
     account_version: int
     event_id: str
     decided_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class DryRunAnswer:
+    """How a purchase would be decided now; nothing is recorded, and nothing is held for it.
+
+    Attributes:
+        authorization_code: Null: there is none before it is decided.
+        balance: The money as it would be after it, minor units; null where there is no account.
+        account_version: The account's version that it was held against.
+        event_id: Null: there is no event.
+        decided_at: RFC 3339 UTC.
+        dry_run: True.
+    """
+
+    transaction_id: str
+    account_id: str
+    decision: Literal["approved", "declined"]
+    response_code: str
+    authorization_code: None
+    reasons: tuple[Reason, ...]
+    amount: int
+    currency: str
+    balance: Balance | None
+    ruleset: str
+    account_version: int
+    event_id: None
+    decided_at: str
+    dry_run: Literal[True]
+
+
+def dry_run_answer(event: Decision) -> DryRunAnswer:
+    """The answer that this event, which is not recorded, would stand for."""
+    answer = asdict(decision_answer(event))
+    answer |= {
+        "authorization_code": None,
+        "account_version": event.originator_version - 1,
+        "event_id": None,
+        "dry_run": True,
+    }
+    return DryRunAnswer(**answer)
 
 
 def decision_answer(event: Decision) -> DecisionAnswer:

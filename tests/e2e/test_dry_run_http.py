@@ -1,0 +1,119 @@
+"""`?dry_run=true`: the answer that a purchase would get, and nothing recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from harness.api import balance, open_account, purchase, running_api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import httpx
+
+    from harness.api import RunningApi
+
+PATH = "/v1/process-transaction"
+
+
+@pytest.fixture
+def api(service_env: Mapping[str, str]) -> Iterator[RunningApi]:
+    """An API with one account."""
+    with running_api(service_env) as running:
+        open_account(running.client, "acc", 1000)
+        yield running
+
+
+def tried(client: httpx.Client, *words: Any, **other: Any) -> dict[str, Any]:
+    """The answer to a dry run."""
+    answer = client.post(f"{PATH}?dry_run=true", json=purchase(*words, **other))
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def events(api: RunningApi) -> int:
+    """How many events there are."""
+    with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
+        row = connection.execute("SELECT count(*) FROM events").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def test_a_dry_run_answers_what_the_purchase_then_gets_and_records_nothing(
+    api: RunningApi,
+) -> None:
+    """An approval and a decline; the same but for what only a record has."""
+    client = api.client
+    for name, amount, decision in (("small", 400, "approved"), ("large", 601, "declined")):
+        before = balance(client, "acc"), events(api)
+        dry = tried(client, name, "acc", amount)
+        after = balance(client, "acc"), events(api)
+        assert (before[0]["available"], before[1]) == (after[0]["available"], after[1])
+        real = client.post(PATH, json=purchase(name, "acc", amount)).json()
+        assert (dry.pop("dry_run"), dry.pop("event_id")) == (True, None)
+        assert dry.pop("authorization_code") is None
+        assert dry.pop("account_version") == real.pop("account_version") - 1
+        for recorded in ("event_id", "authorization_code", "decided_at"):
+            real.pop(recorded)
+        dry.pop("decided_at")
+        assert dry == real
+        assert real["decision"] == decision
+
+
+def test_a_used_id_gets_its_stored_answer(api: RunningApi) -> None:
+    """As it would without the dry run; with other fields it is refused."""
+    client = api.client
+    stored = client.post(PATH, json=purchase("tx", "acc", 400)).json()
+    again = client.post(f"{PATH}?dry_run=true", json=purchase("tx", "acc", 400))
+    assert (again.json(), again.headers["Idempotency-Replayed"]) == (stored, "true")
+    other = client.post(f"{PATH}?dry_run=true", json=purchase("tx", "acc", 401))
+    assert (other.status_code, other.json()["type"]) == (409, "id-reused")
+
+
+def test_an_account_that_is_not_open_and_a_late_authorization(api: RunningApi) -> None:
+    """What is special about a purchase is so in a dry run, too."""
+    client = api.client
+    unknown = tried(client, "tx", "nobody", 1)
+    assert (unknown["reasons"][0]["code"], unknown["balance"]) == ("account_not_found", None)
+    assert unknown["account_version"] == 0
+
+    path = "/v1/accounts/acc/transactions/late/clearings"
+    cleared = client.post(path, json={"clearing_id": "c", "amount": 900, "currency": "USD"})
+    assert cleared.status_code == 200, cleared.text
+    late = tried(client, "late", "acc", 1000)
+    assert late["decision"] == "approved"
+    assert late["balance"]["pending"] == 0
+    assert tried(client, "other", "acc", 101)["decision"] == "declined"
+
+
+@pytest.mark.parametrize(
+    "query", ["dry_run=1", "dry_run=True", "dryrun=true", "dry_run=true&x=1", "dry_run", "x=1"]
+)
+def test_a_misspelt_dry_run_is_no_purchase(api: RunningApi, query: str) -> None:
+    """Whoever meant to try must not have bought."""
+    before = events(api)
+    answer = api.client.post(f"{PATH}?{query}", json=purchase("tx", "acc", 1))
+    assert (answer.status_code, answer.json()["type"]) == (422, "validation")
+    assert events(api) == before
+
+
+def test_dry_run_false_decides(api: RunningApi) -> None:
+    """It is what nothing said means."""
+    answer = api.client.post(f"{PATH}?dry_run=false", json=purchase("tx", "acc", 1)).json()
+    assert answer["event_id"] is not None
+    assert "dry_run" not in answer
+
+
+def test_a_dry_run_knows_a_rule_set_at_once(api: RunningApi) -> None:
+    """It reads the rule book each time."""
+    client = api.client
+    rules = [{"rule": "amount_limit", "max_amount": 100}]
+    client.post("/v1/rulesets", json={"name": "small", "version": 1, "rules": rules})
+    activation = {"activation_id": "a", "reason": "Try."}
+    client.post("/v1/rulesets/small@1/activations", json=activation)
+    dry = tried(client, "tx", "acc", 101)
+    assert (dry["ruleset"], dry["reasons"][0]["code"]) == ("small@1", "amount_limit_exceeded")
