@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -148,17 +149,24 @@ def record(
                 "00-0-0-00",
             )
             stream = account_stream(command.account_id)
-            try:
-                try:
-                    workspace.decide(stream, command, stamp)
-                except TransactionNotReadError as missing:
-                    wanted = Wanted()
-                    wanted.look_up_transaction(stream, missing.transaction_id)
-                    store.read(workspace, wanted)
-                    workspace.decide(stream, command, stamp)
-            except CommandRejectedError:
-                continue
+            with suppress(CommandRejectedError):
+                _decide(store, workspace, stream, command, stamp)
         events = workspace.collect()
         clashing = store.append(events)
     assert not clashing
     return len(events)
+
+
+def _decide(
+    store: BatchStore, workspace: Workspace, stream: str, command: Command, stamp: Stamp
+) -> None:
+    """Fetch whatever transactions it needs; an opening needs those of all that waits."""
+    while True:
+        try:
+            workspace.decide(stream, command, stamp)
+        except TransactionNotReadError as missing:
+            wanted = Wanted()
+            wanted.look_up_transaction(stream, missing.transaction_id)
+            store.read(workspace, wanted)
+        else:
+            return

@@ -17,7 +17,7 @@ from txplatform.contracts.account_status import status_answer
 from txplatform.contracts.accounts import BalanceAnswer
 from txplatform.contracts.clearing import clearing_answer
 from txplatform.contracts.clearing_batch import ClearingBatchAnswer, ClearingItemAnswer
-from txplatform.contracts.decision import decision_answer
+from txplatform.contracts.decision import decision_answer, dry_run_answer
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.increment import increment_answer
 from txplatform.contracts.refund import refund_answer
@@ -53,7 +53,8 @@ from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.cursors import cursor_at
-from txplatform.projections.transactions import Transaction, TransactionEvent, TransactionPage
+from txplatform.projections.lives import transaction_of
+from txplatform.projections.transactions import TransactionPage
 
 if TYPE_CHECKING:
     from txplatform.domain.commands.outcome import Command
@@ -115,10 +116,15 @@ _FROZEN = _decide(
 
 def answer_examples() -> dict[str, Any]:
     """Examples by the name of the answer's schema."""
-    transaction, event = _transaction(), event_item(LoggedEvent(4711, _AT, _APPROVED))
+    event = event_item(LoggedEvent(4711, _AT, _APPROVED))
+    transaction = transaction_of(
+        _PURCHASE.transaction_id,
+        [LoggedEvent(4711, _AT, _APPROVED), LoggedEvent(4720, _AT, _CLEARED)],
+    )
     cleared = clearing_answer(_CLEARED)
     answers = (
         decision_answer(_APPROVED),
+        dry_run_answer(_APPROVED),
         increment_answer(_INCREMENTED),
         cleared,
         reversal_answer(_REVERSED),
@@ -147,30 +153,6 @@ def answer_examples() -> dict[str, Any]:
         *ruleset_examples(),
     )
     return {type(answer).__name__: orjson.loads(to_json(answer)) for answer in answers}
-
-
-def _transaction() -> Transaction:
-    return Transaction(
-        transaction_id=_PURCHASE.transaction_id,
-        account_id=_ACCOUNT,
-        decision="approved",
-        response_code=_APPROVED.response_code,
-        authorization_code=_APPROVED.authorization_code,
-        reasons=(),
-        amount=_PURCHASE.amount,
-        currency=_PURCHASE.currency,
-        merchant=_PURCHASE.merchant,
-        original_amount=_PURCHASE.original_amount,
-        original_currency=_PURCHASE.original_currency,
-        occurred_at=_PURCHASE.occurred_at,
-        decided_at=_AT,
-        balance=_APPROVED.balance,
-        ruleset=_APPROVED.ruleset,
-        account_version=2,
-        event_id=_APPROVED.event_id,
-        log_position=4711,
-        events=(TransactionEvent(_APPROVED.TOPIC, _APPROVED.event_id, 2, _AT),),
-    )
 
 
 def _inbound_message() -> InboundMessage:

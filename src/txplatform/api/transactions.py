@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-import psycopg
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response
 
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
@@ -16,13 +15,14 @@ from txplatform.api.problems import (
     VALIDATION,
     ProblemError,
     documented,
+    documented_header,
 )
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.fields import Identifier
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.projections.cursors import InvalidCursorError
+from txplatform.projections.lives import Transaction
 from txplatform.projections.transactions import (
-    Transaction,
     TransactionPage,
     get_transaction,
     list_transactions,
@@ -35,6 +35,9 @@ router = APIRouter(
 )
 
 
+_ETAG = documented_header("ETag", "The account version of its newest event.")
+
+
 @router.get("", response_model=TransactionPage, responses=documented())
 async def read_transactions(
     services: ServicesOf,
@@ -42,7 +45,13 @@ async def read_transactions(
     limit: Annotated[int, Query(ge=1, le=500)] = 30,
     cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
 ) -> Response:
-    """Newest first. The list may lag: `as_of_position` is the log position it has come to."""
+    """Newest first, each with its whole life.
+
+    By its decision, or before there is one by the first event that names it; what names no
+    transaction is in the account's events only. Which transactions there are may lag:
+    `as_of_position` is the log position that the list has come to. Their lives never do, and are as
+    of one version of the account.
+    """
     try:
         page = await services.queries.run(
             partial(list_transactions, account_id=AccountId(account_id), limit=limit, cursor=cursor)
@@ -60,29 +69,36 @@ async def read_transactions(
 @router.get(
     "/{transaction_id}",
     response_model=Transaction,
-    responses=documented(TRANSACTION_NOT_FOUND),
+    responses={
+        200: {"headers": _ETAG},
+        304: {"description": "The version in If-None-Match is still its newest event's."},
+        **documented(TRANSACTION_NOT_FOUND),
+    },
 )
 async def read_transaction(
-    services: ServicesOf, account_id: AccountIdPath, transaction_id: Identifier
+    services: ServicesOf,
+    account_id: AccountIdPath,
+    transaction_id: Identifier,
+    if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """One transaction, its whole life; a transaction decided a moment ago may not be there yet."""
+    """One transaction, its whole life; it never lags.
 
-    def read(connection: psycopg.Connection) -> tuple[Transaction | None, int]:
-        account = AccountId(account_id)
-        found = get_transaction(
-            connection, account_id=account, transaction_id=TransactionId(transaction_id)
+    Also one that a clearing, reversal, refund or increment has named and that was never authorized.
+    """
+    transaction = await services.queries.run(
+        partial(
+            get_transaction,
+            account_id=AccountId(account_id),
+            transaction_id=TransactionId(transaction_id),
         )
-        if found is not None:
-            return found, found.log_position
-        return None, list_transactions(connection, account, limit=1).as_of_position
-
-    transaction, as_of_position = await services.queries.run(read)
+    )
     if transaction is None:
         raise ProblemError(
             TRANSACTION_NOT_FOUND,
-            f"Account {account_id} has no transaction {transaction_id}, or not yet: this list "
-            f"lags a little behind decisions, and has come to log position {as_of_position}.",
-            "Check the id; where the decision was just made, ask again in a moment.",
-            extensions={"as_of_position": as_of_position},
+            f"Account {account_id} has no transaction {transaction_id}.",
+            "Check both ids.",
         )
-    return Response(to_json(transaction), media_type="application/json")
+    etag = f'"{transaction.events[-1].account_version}"'
+    if if_none_match is not None and etag in if_none_match:
+        return Response(status_code=304, headers={"ETag": etag})
+    return Response(to_json(transaction), headers={"ETag": etag}, media_type="application/json")

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from txplatform.audit.ordered import Ordered
 from txplatform.audit.totals import EventSums, event_sums
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.snapshot import AccountSnapshot, account_state
 from txplatform.eventstore.statements import LoggedEvent
@@ -22,7 +23,7 @@ from txplatform.projections import directory, open_holds, transactions
 from txplatform.projections.directory import AccountSummary
 from txplatform.projections.open_holds import OpenHold
 from txplatform.projections.positions import read_position
-from txplatform.projections.transactions import TRANSACTIONS, decision_row
+from txplatform.projections.transactions import TRANSACTIONS, decision_row, named_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -141,13 +142,15 @@ class SnapshotCheck(DerivedCheck[tuple[str, int, str, bytes]]):
 
 
 class TransactionCheck(DerivedCheck[tuple[Any, ...]]):
-    """The list of transactions has exactly the decisions up to its position."""
+    """The list has every decision up to its position, and what is named and has none there."""
 
     name = "transactions"
     _version = transactions.COLUMNS.index("account_version")
 
     def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
         self._upto = read_position(connection, self.name)
+        self._decided: set[TransactionId] = set()
+        self._named: dict[TransactionId, tuple[int, bool]] = {}  # its version, whether it has a row
         statement = sql.SQL(
             "SELECT {} FROM transactions ORDER BY account_id, account_version"
         ).format(sql.SQL(", ").join(map(sql.Identifier, transactions.COLUMNS)))
@@ -158,6 +161,12 @@ class TransactionCheck(DerivedCheck[tuple[Any, ...]]):
         return row[0], row[self._version]
 
     @override
+    def begin(self, account_id: AccountId) -> None:
+        super().begin(account_id)
+        self._decided.clear()
+        self._named.clear()
+
+    @override
     def after(
         self, replay: Replay, position: int, recorded_at: datetime, event: AccountEvent
     ) -> None:
@@ -166,11 +175,54 @@ class TransactionCheck(DerivedCheck[tuple[Any, ...]]):
         key = (replay.account_id, replay.account.version)
         self._strays(self._rows.before(key))
         found = next(self._rows.at(key), None)
+        logged = LoggedEvent(position, recorded_at, event)
+        if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
+            self._decide(replay, event.purchase.transaction_id, logged, found)
+        elif event.transaction_id is not None:
+            self._name(replay, event.transaction_id, logged, found)
+
+    def _decide(
+        self,
+        replay: Replay,
+        transaction_id: TransactionId,
+        logged: LoggedEvent,
+        found: tuple[Any, ...] | None,
+    ) -> None:
+        """It has a row here, and none where it was named before."""
+        self._decided.add(transaction_id)
+        version, has_row = self._named.pop(transaction_id, (0, False))
+        if has_row:
+            self._differ(replay, version, "extra_row", None, "a row")
         if found is None:
-            self._differences.add(*key, f"{self.name}.missing_row", event.key, None)
-            return
-        expected = decision_row(LoggedEvent(position, recorded_at, event))
-        self._compare(replay, transactions.COLUMNS, expected, found)
+            self._differ(replay, replay.account.version, "missing_row", logged.event.key, None)
+        else:
+            self._compare(replay, transactions.COLUMNS, decision_row(logged), found)
+
+    def _name(
+        self,
+        replay: Replay,
+        transaction_id: TransactionId,
+        logged: LoggedEvent,
+        found: tuple[Any, ...] | None,
+    ) -> None:
+        """It has a row here where this is the first to name it, and it is not decided later."""
+        version = replay.account.version
+        if transaction_id not in self._decided and transaction_id not in self._named:
+            self._named[transaction_id] = version, found is not None
+            if found is not None:
+                self._compare(replay, transactions.COLUMNS, named_row(logged), found)
+        elif found is not None:
+            self._differ(replay, version, "extra_row", None, "a row")
+
+    @override
+    def end(self, replay: Replay) -> None:
+        for transaction_id, (version, has_row) in self._named.items():
+            if not has_row:
+                self._differ(replay, version, "missing_row", transaction_id, None)
+        super().end(replay)
+
+    def _differ(self, replay: Replay, version: int, what: str, expected: Any, found: Any) -> None:
+        self._differences.add(replay.account_id, version, f"{self.name}.{what}", expected, found)
 
 
 class DirectoryCheck(DerivedCheck[AccountSummary]):

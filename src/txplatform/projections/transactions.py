@@ -1,34 +1,38 @@
 """The read model of transactions by account: its rows, their fold, and what is asked of them.
 
-It may lag behind the log; every page says up to which log position it goes.
+It says which transactions there are, newest first, and may lag behind the log; every page says up
+to which log position it goes. What became of each is read from the log (`lives`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, cast
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from psycopg import sql
-from psycopg.rows import DictRow, dict_row
 
-from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.domain.ids import AccountId, TransactionId, account_of
-from txplatform.domain.money import Balance
-from txplatform.domain.purchase import Merchant
-from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.events import (
+    AuthorizationApproved,
+    AuthorizationDeclined,
+    AuthorizationReversed,
+    ClearingCorrected,
+    IncrementDeclined,
+    PurchaseCleared,
+    PurchaseRefunded,
+)
+from txplatform.domain.ids import AccountId, TransactionId, account_of, account_stream
+from txplatform.eventstore.mapper import decode_event
+from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.cursors import cursor_at, version_at
+from txplatform.projections.lives import EVENTS_OF_NAMED, Transaction, transaction_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import psycopg
-
-    from txplatform.eventstore.statements import LoggedEvent
-
-Decision = Literal["approved", "declined"]
-
 
 COLUMNS = (
     "account_id",
@@ -55,62 +59,64 @@ COLUMNS = (
     "posted_after",
     "pending_after",
 )
-"""The table's; the last three are null where there was no account."""
+"""The table's; the last three are null where there was no account.
+
+Without a decision all but the first four are.
+"""
 
 _COLUMN_LIST = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
 _REASONS = COLUMNS.index("reasons")
+_NAMED = COLUMNS.index("log_position") + 1
+"""So many of them, the first ones, has a transaction without a decision."""
 
+_GIVE_WAY = sql.SQL(
+    "DELETE FROM {table} t USING unnest(%s::text[], %s::text[]) AS d (account_id, transaction_id)"
+    " WHERE t.account_id = d.account_id AND t.transaction_id = d.transaction_id"
+    " AND t.decision IS NULL"
+)
+_ADD_DECIDED = sql.SQL("COPY {table} ({columns}) FROM STDIN")
+_ADD_NAMED = sql.SQL(
+    "INSERT INTO {table} (account_id, transaction_id, account_version, log_position)"
+    " SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[])"
+    " ON CONFLICT (account_id, transaction_id) DO NOTHING"
+)
 
-@dataclass(frozen=True, slots=True)
-class TransactionEvent:
-    """One thing that happened to a transaction.
+_SHOWN_EVENTS = 50
+_MOST_EVENTS = 5000
+"""A page ends behind the transaction with which its transactions have that many."""
 
-    Attributes:
-        type: The event's name in the log, such as `authorization-approved`.
-        account_version: The account's version with it.
-        at: When it was decided, UTC.
-    """
+_READ_ONE = f"""
+SELECT e.*
+FROM (SELECT %(transaction_id)s::text AS transaction_id) named
+CROSS JOIN LATERAL ({EVENTS_OF_NAMED} OFFSET 0) e
+ORDER BY originator_version
+"""
 
-    type: str
-    event_id: str
-    account_version: int
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """A purchase, how it was decided, and what happened to it since.
-
-    Attributes:
-        response_code: ISO 8583:1987 field 39.
-        authorization_code: ISO 8583:1987 field 38; None for a decline.
-        reasons: Every rule that refused, most important first.
-        amount: Minor units of `currency`.
-        balance: The money after the decision; None where there was no account.
-        account_version: The account's version with the decision.
-        log_position: The decision's place in the log.
-        events: Its whole life, oldest first.
-    """
-
-    transaction_id: TransactionId
-    account_id: AccountId
-    decision: Decision
-    response_code: str
-    authorization_code: str | None
-    reasons: tuple[Reason, ...]
-    amount: int
-    currency: str
-    merchant: Merchant
-    original_amount: int | None
-    original_currency: str | None
-    occurred_at: datetime | None
-    decided_at: datetime
-    balance: Balance | None
-    ruleset: str
-    account_version: int
-    event_id: str
-    log_position: int
-    events: tuple[TransactionEvent, ...]
+_READ_PAGE = f"""
+WITH listed AS (
+    SELECT transaction_id, account_version FROM transactions
+    WHERE account_id = %(account_id)s AND account_version < %(before)s
+    ORDER BY account_version DESC
+    LIMIT %(limit)s + 1
+), named AS (
+    SELECT transaction_id, account_version,
+           row_number() OVER newest_first <= %(limit)s
+           AND sum(later) OVER newest_first - later < %(most_events)s AS fits
+    FROM listed CROSS JOIN LATERAL (
+        SELECT count(*) AS later
+        FROM (
+            SELECT FROM events
+            WHERE originator_id = %(stream)s AND transaction_id = listed.transaction_id
+            LIMIT %(most_events)s
+        ) counted
+    ) c
+    WINDOW newest_first AS (ORDER BY account_version DESC)
+)
+SELECT named.transaction_id, named.account_version, fits, e.*
+FROM named LEFT JOIN LATERAL ({EVENTS_OF_NAMED} WHERE fits OFFSET 0) e ON true
+ORDER BY named.account_version DESC, e.originator_version
+"""
+"""A page of transactions with their events, and behind it, without, what shows that more follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,7 @@ class TransactionPage:
     """Some of an account's transactions, newest first.
 
     Attributes:
+        items: Each with its newest 50 events; fewer than asked for where they have very many.
         next_cursor: Gives the page after this one; None where there is none.
         as_of_position: The last log position that the list has read.
     """
@@ -132,18 +139,39 @@ class Transactions:
 
     name = "transactions"
     table = "transactions"
-    topics = frozenset({AuthorizationApproved.TOPIC, AuthorizationDeclined.TOPIC})
+    topics = frozenset(
+        kind.TOPIC
+        for kind in (
+            AuthorizationApproved,
+            AuthorizationDeclined,
+            IncrementDeclined,
+            AuthorizationReversed,
+            PurchaseCleared,
+            ClearingCorrected,
+            PurchaseRefunded,
+        )
+    )
+    """Decisions, and what can name a transaction before there is one."""
 
     def fold(
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
     ) -> None:
-        """Add one row for each decision."""
-        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), _COLUMN_LIST)
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for logged in events:
-                row = list(decision_row(logged))
-                row[_REASONS] = orjson.dumps(row[_REASONS]).decode()
-                copy.write_row(row)
+        """Add a row for each decision, and for each transaction that is named and has none."""
+        decided, named = new_rows(events)
+        names = {"table": sql.Identifier(table), "columns": _COLUMN_LIST}
+        with connection.cursor() as cursor:
+            if decided:
+                keys = [*zip(*(row[:2] for row in decided), strict=True)]
+                # Planned each time: a plan made for a table that was small would read all of it.
+                cursor.execute(_GIVE_WAY.format(**names), [*map(list, keys)], prepare=False)
+                with cursor.copy(_ADD_DECIDED.format(**names)) as copy:
+                    for row in decided:
+                        as_stored = list(row)
+                        as_stored[_REASONS] = orjson.dumps(row[_REASONS]).decode()
+                        copy.write_row(as_stored)
+            if named:
+                columns = zip(*(row[:_NAMED] for row in named), strict=True)
+                cursor.execute(_ADD_NAMED.format(**names), [*map(list, columns)])
 
     def totals(self, connection: psycopg.Connection, table: str) -> tuple[int, Mapping[str, int]]:
         """How many were approved and declined, their amounts, and a checksum of all columns."""
@@ -164,6 +192,32 @@ class Transactions:
 
 
 TRANSACTIONS = Transactions()
+
+
+def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """The rows of these decisions, and of the transactions that are named and not among them."""
+    decided: dict[tuple[str, str], tuple[Any, ...]] = {}
+    named: dict[tuple[str, str], tuple[Any, ...]] = {}
+    for logged in events:
+        if isinstance(logged.event, AuthorizationApproved | AuthorizationDeclined):
+            row = decision_row(logged)
+            decided[row[:2]] = row
+        elif logged.event.transaction_id is not None:
+            row = named_row(logged)
+            named.setdefault(row[:2], row)
+    return [*decided.values()], [row for key, row in named.items() if key not in decided]
+
+
+def named_row(logged: LoggedEvent) -> tuple[Any, ...]:
+    """A transaction that this event is the first to name, as the values of `COLUMNS`."""
+    event = logged.event
+    return (
+        account_of(event.originator_id),
+        event.transaction_id,
+        event.originator_version,
+        logged.position,
+        *(None,) * (len(COLUMNS) - _NAMED),
+    )
 
 
 def decision_row(logged: LoggedEvent) -> tuple[Any, ...]:
@@ -216,13 +270,10 @@ def decision_row(logged: LoggedEvent) -> tuple[Any, ...]:
     )
 
 
-_SELECT = sql.SQL("SELECT {} FROM transactions ").format(_COLUMN_LIST)
-
-
 def list_transactions(
     connection: psycopg.Connection, account_id: AccountId, *, limit: int, cursor: str | None = None
 ) -> TransactionPage:
-    """An account's transactions, newest first.
+    """An account's transactions, newest first, all as of one version of the account.
 
     Args:
         connection: Any; need not be in a transaction.
@@ -236,32 +287,34 @@ def list_transactions(
     before = 2**63 - 1 if cursor is None else version_at(cursor)
     # The position first: rows that come in between are more than is promised, never less.
     position = _as_of(connection)
-    with connection.cursor(row_factory=dict_row) as rows:
-        rows.execute(
-            _SELECT
-            + sql.SQL(
-                "WHERE account_id = %s AND account_version < %s"
-                " ORDER BY account_version DESC LIMIT %s"
-            ),
-            (account_id, before, limit + 1),
-        )
-        found = rows.fetchall()
-    more = len(found) > limit
-    items = [_transaction(row) for row in found[:limit]]
-    return TransactionPage(items, cursor_at(items[-1].account_version) if more else None, position)
+    asked = {
+        "account_id": account_id,
+        "stream": account_stream(account_id),
+        "before": before,
+        "limit": limit,
+        "most_events": _MOST_EVENTS,
+    }
+    items, last, more = [], before, False
+    with connection.cursor(binary=True) as rows:
+        rows.execute(_READ_PAGE, asked)
+        for (transaction_id, version, fits), events in groupby(rows, itemgetter(0, 1, 2)):
+            more = more or not fits
+            if life := _logged(row[3:] for row in events):
+                items.append(transaction_of(transaction_id, life, newest=_SHOWN_EVENTS))
+            if fits:
+                last = version
+    return TransactionPage(items, cursor_at(last) if more else None, position)
 
 
 def get_transaction(
     connection: psycopg.Connection, account_id: AccountId, transaction_id: TransactionId
 ) -> Transaction | None:
-    """One transaction; None where there is none, or the read model has not come to it yet."""
-    with connection.cursor(row_factory=dict_row) as rows:
-        rows.execute(
-            _SELECT + sql.SQL("WHERE account_id = %s AND transaction_id = %s"),
-            (account_id, transaction_id),
-        )
-        row = rows.fetchone()
-    return None if row is None else _transaction(row)
+    """One transaction as the log has it, with all of its events; None where nothing names it."""
+    asked = {"stream": account_stream(account_id), "transaction_id": transaction_id}
+    with connection.cursor(binary=True) as rows:
+        rows.execute(_READ_ONE, asked)
+        life = _logged(rows)
+    return transaction_of(transaction_id, life) if life else None
 
 
 def _as_of(connection: psycopg.Connection) -> int:
@@ -271,29 +324,9 @@ def _as_of(connection: psycopg.Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def _transaction(row: DictRow) -> Transaction:
-    approved = row["decision"] == "approved"
-    decided = AuthorizationApproved.TOPIC if approved else AuthorizationDeclined.TOPIC
-    merchant = Merchant(
-        row.pop("merchant_id"),
-        row.pop("merchant_name"),
-        row.pop("merchant_category_code"),
-        row.pop("merchant_country"),
-    )
-    reasons = tuple(
-        Reason(**{**reason, "code": ReasonCode(reason["code"])}) for reason in row.pop("reasons")
-    )
-    limit, posted, pending = (
-        row.pop(name) for name in ("credit_limit_after", "posted_after", "pending_after")
-    )
-    available = None if limit is None else limit - posted - pending
-    balance = None if available is None else Balance(limit, posted, pending, available)
-    return Transaction(
-        **row,
-        merchant=merchant,
-        reasons=reasons,
-        balance=balance,
-        events=(
-            TransactionEvent(decided, row["event_id"], row["account_version"], row["decided_at"]),
-        ),
-    )
+def _logged(rows: Iterable[tuple[Any, ...]]) -> list[LoggedEvent]:
+    return [
+        LoggedEvent(position, recorded_at, decode_event(stream, version, topic, state))
+        for position, stream, version, topic, state, recorded_at in rows
+        if position is not None
+    ]
