@@ -1,0 +1,155 @@
+"""The rule book in a real database: its order, its copies, whoever writes to it at once."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from txplatform.database import Database
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
+from txplatform.rulebook.book import UnreadableRuleSetError
+from txplatform.rulebook.changes import UnknownChangeError
+from txplatform.rulebook.store import (
+    RefusedChangeError,
+    activate,
+    add_ruleset,
+    end_shadowing,
+    read_book,
+    start_shadowing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.postgres import TestDatabase
+
+
+def retail(version: int) -> RuleSet:
+    """A rule set like the others, with a limit of its own."""
+    return RuleSet("retail", version, f"At most {version}", (AmountLimit(version),))
+
+
+@pytest.fixture
+def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """A connection of the service's role."""
+    with Database(database.service_url).connect() as connection:
+        yield connection
+
+
+def activated(connection: psycopg.Connection, activation_id: str, ruleset_id: str) -> bool:
+    """Activate; whether that was a copy."""
+    return activate(connection, activation_id, ruleset_id, reason="Why.", by="me").replayed
+
+
+def test_an_empty_rule_book_decides_by_what_is_built_in(service: psycopg.Connection) -> None:
+    """It can be gone back to at any time."""
+    assert read_book(service).active == DEFAULT_RULESET
+    add_ruleset(service, retail(1), by="me")
+    activated(service, "a1", "retail@1")
+    assert read_book(service).active == retail(1)
+    activated(service, "a2", "default@1")
+    assert read_book(service).active == DEFAULT_RULESET
+
+
+def test_i7_the_rule_books_versions_are_contiguous_whoever_writes(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Eight writers, each change twice: every one is there once, in one order."""
+    add_ruleset(service, retail(1), by="me")
+    copies: list[bool] = []
+
+    def write(writer: int) -> None:
+        with Database(database.service_url).connect() as connection:
+            for number in range(10):
+                name = f"a{writer // 2}-{number}"
+                copies.append(activated(connection, name, "retail@1"))
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(copies) == [False] * 40 + [True] * 40
+    versions = service.execute("SELECT version FROM ruleset_events ORDER BY version").fetchall()
+    assert versions == [(version,) for version in range(1, 42)]
+
+
+def test_i7_the_rule_book_cannot_be_altered_by_the_service(service: psycopg.Connection) -> None:
+    """Neither by its rights, nor, for the owner, in passing."""
+    add_ruleset(service, retail(1), by="me")
+    for statement in ("UPDATE ruleset_events SET version = 9", "DELETE FROM ruleset_events"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            service.execute(statement.encode())
+
+
+def test_i7_a_rule_set_that_was_altered_decides_nothing(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Its content is not what its hash says."""
+    add_ruleset(service, retail(5), by="me")
+    activated(service, "a1", "retail@5")
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute("ALTER TABLE ruleset_events DISABLE TRIGGER ruleset_events_append_only")
+        owner.execute(
+            "UPDATE ruleset_events SET state = convert_to(replace(convert_from(state, 'UTF8'),"
+            " '\"max_amount\":5', '\"max_amount\":6'), 'UTF8') WHERE version = 1"
+        )
+    with pytest.raises(UnreadableRuleSetError, match="not what was added"):
+        _ = read_book(service).active
+
+
+def test_a_change_of_a_newer_version_is_named(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Rather than decide without knowing what it means."""
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO ruleset_events (version, event_id, event_key, topic, state)"
+            " VALUES (1, 'e', 'k:1', 'ruleset-retired', '{}')"
+        )
+    with pytest.raises(UnknownChangeError, match="version 1 is a 'ruleset-retired'"):
+        read_book(service)
+
+
+def test_a_rule_set_never_changes(service: psycopg.Connection) -> None:
+    """Also not in its description: the same id is the same bytes."""
+    add_ruleset(service, retail(1), by="me")
+    assert add_ruleset(service, retail(1), by="somebody else").replayed
+    with pytest.raises(RefusedChangeError, match="never change") as refused:
+        add_ruleset(service, RuleSet("retail", 1, "Other words", (AmountLimit(1),)), by="me")
+    assert refused.value.reason == "id_reused"
+    assert read_book(service).rulesets["retail@1"].added_by == "me"
+
+
+def test_one_rule_set_decides_along_at_a_time(service: psycopg.Connection) -> None:
+    """Another one, its own activation, or whoever ends it, ends it."""
+    for version in (1, 2):
+        add_ruleset(service, retail(version), by="me")
+
+    def start(shadowing_id: str, ruleset_id: str) -> None:
+        start_shadowing(service, shadowing_id, ruleset_id, reason="Try.", by="me")
+
+    def going_on() -> str | None:
+        shadowing = read_book(service).shadowing
+        return None if shadowing is None else shadowing.shadowing_id
+
+    start("s1", "retail@1")
+    start("s2", "retail@2")
+    assert going_on() == "s2"
+    activated(service, "a1", "retail@1")
+    assert going_on() == "s2"
+    activated(service, "a2", "retail@2")
+    assert going_on() is None
+    with pytest.raises(RefusedChangeError, match="decides already"):
+        start("s3", "retail@2")
+    start("s3", "retail@1")
+    end_shadowing(service, "retail@1", "s3", by="me")
+    assert going_on() is None
+    assert all(each.ended_at for each in read_book(service).shadowings.values())
+    end_shadowing(service, "retail@1", "s3", by="me")
+    with pytest.raises(RefusedChangeError, match="no shadowing"):
+        end_shadowing(service, "retail@2", "s3", by="me")

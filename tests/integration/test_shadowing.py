@@ -1,0 +1,198 @@
+"""A shadowed rule set judges every decision once, on the state that it was made on."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from harness.histories import BEGIN, opened, payment, purchase, record
+from txplatform.database import Database
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rulesets import RuleSet
+from txplatform.eventstore.log import read_whole_log
+from txplatform.projections.snapshots import retake_snapshots
+from txplatform.rulebook.store import add_ruleset, end_shadowing, start_shadowing
+from txplatform.settings import Settings
+from txplatform.shadow import runner, store
+from txplatform.shadow.runner import Shadower
+from txplatform.shadow.store import Progress, list_disagreements, read_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.postgres import TestDatabase
+    from txplatform.shadow.judging import Judged
+
+AT_MOST_50 = RuleSet("small", 1, "", (AmountLimit(50),))
+TWO_AN_HOUR = RuleSet("slow", 1, "", (VelocityCount(60, 2),))
+
+
+@pytest.fixture
+def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """A connection of the service's role."""
+    with Database(database.service_url).connect() as connection:
+        yield connection
+
+
+def shadower(database: TestDatabase) -> Shadower:
+    """One that nobody runs; `advance` is called by hand."""
+    settings = Settings(database_url=SecretStr(database.service_url))
+    return Shadower(settings, Database(database.service_url), CollectorRegistry())
+
+
+def shadow(connection: psycopg.Connection, ruleset: RuleSet, shadowing_id: str = "s") -> None:
+    """Let it decide along from now on."""
+    add_ruleset(connection, ruleset, by="me")
+    start_shadowing(connection, shadowing_id, ruleset.id, reason="Try.", by="me")
+
+
+def counts(connection: psycopg.Connection, shadowing_id: str = "s") -> tuple[int, int, int]:
+    """Judged, newly declined, newly approved."""
+    progress = read_progress(connection)[shadowing_id]
+    return progress.judged, progress.newly_declined, progress.newly_approved
+
+
+def some_purchases(connection: psycopg.Connection, accounts: int = 5) -> None:
+    """Of each account: 70 and 30 are approved, 40 declined for want of credit."""
+    for name in (f"acc-{each}" for each in range(accounts)):
+        record(connection, [opened(name, 100), purchase(name, f"{name}-a", 70)])
+        record(connection, [purchase(name, f"{name}-b", 40), purchase(name, f"{name}-c", 30)])
+
+
+def test_what_it_would_decide_otherwise_is_counted_and_listed(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Both ways cannot happen with one limit: what lacks credit lacks it in the shadow, too."""
+    shadow(service, AT_MOST_50)
+    some_purchases(service)
+    shadower(database).advance(service)
+    assert counts(service) == (15, 5, 0)
+    listed = list_disagreements(service, "s", limit=100)
+    assert [each.transaction_id for each in listed] == [f"acc-{n}-a" for n in (4, 3, 2, 1, 0)]
+    (newest, *_) = listed
+    assert (newest.decision, newest.shadow_decision, newest.amount) == ("approved", "declined", 70)
+    assert newest.reasons == []
+    assert newest.shadow_reasons[0]["code"] == "amount_limit_exceeded"
+    before = list_disagreements(service, "s", limit=2, before=listed[2].log_position)
+    assert before == listed[3:]
+
+
+def test_it_judges_from_its_beginning_to_its_end(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """However late it is run; and not at all where it never begins."""
+    some_purchases(service, 1)
+    shadow(service, AT_MOST_50)
+    record(service, [opened("b"), purchase("b", "b1", 60), purchase("b", "b2", 10)])
+    end_shadowing(service, AT_MOST_50.id, "s", by="me")
+    record(service, [purchase("b", "b3", 61)])
+    judge = shadower(database)
+    while judge.advance(service):
+        pass
+    assert counts(service) == (2, 1, 0)
+    assert not judge.advance(service)
+    assert judge.health().detail == "no rule set is shadowed"
+
+
+def test_windows_see_what_was_approved_before_the_shadowing_began(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Held against a count by hand; snapshots that are newer than a decision are no help."""
+    chance = random.Random(7)
+    record(service, [opened(name, 10_000) for name in ("a", "b", "c")])
+    moment = BEGIN
+    for number in range(60):
+        moment += timedelta(minutes=chance.randrange(25))
+        name = chance.choice("abc")
+        record(service, [purchase(name, f"t{number}", 1 + number)], begin=moment)
+        if number == 20:
+            shadow(service, TWO_AN_HOUR)
+    retake_snapshots(Database(database.owner_url), every=10)
+    shadower(database).advance(service)
+
+    expected: set[str] = set()
+    approved: dict[str, list[int]] = {}
+    for logged in read_whole_log(service):
+        event = logged.event
+        if isinstance(event, AuthorizationApproved):
+            minute = int(event.timestamp.timestamp() // 60)
+            earlier = approved.setdefault(event.originator_id, [])
+            if sum(minute - each <= 60 for each in earlier) >= 2:
+                expected.add(event.purchase.transaction_id)
+            earlier.append(minute)
+    found = {each.transaction_id for each in list_disagreements(service, "s", limit=100)}
+    assert found == {each for each in expected if int(each[1:]) > 20}
+    assert len(found) > 5
+
+
+def test_i8_two_that_judge_and_fail_in_between_count_everything_once(
+    database: TestDatabase, service: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever one remembers of an account while the other goes on, and after a rollback."""
+    monkeypatch.setattr(runner, "_BATCH_EVENTS", 3)
+    shadow(service, TWO_AN_HOUR)
+    for number in range(40):
+        name = f"acc-{number % 3}"
+        record(service, [opened(name)] if number < 3 else [purchase(name, f"t{number}", 1)])
+    chance = random.Random(3)
+    fails = {"next": False}
+    record_as_it_is = store.record
+
+    def record_or_fail(
+        connection: psycopg.Connection, shadowing_id: str, position: int, judged: list[Judged]
+    ) -> None:
+        record_as_it_is(connection, shadowing_id, position, judged)
+        if fails["next"]:
+            raise psycopg.OperationalError("gone")
+
+    monkeypatch.setattr(store, "record", record_or_fail)
+    both = [shadower(database), shadower(database)]
+    more = True
+    while more:
+        fails["next"] = chance.random() < 0.3
+        try:
+            more = chance.choice(both).advance(service)
+        except psycopg.OperationalError:
+            more = True
+    # Of each account the first two are within the limit of two an hour, all others are not.
+    assert counts(service) == (37, 31, 0)
+    assert len(list_disagreements(service, "s", limit=100)) == 31
+
+
+def test_the_decisions_state_is_the_one_before_it(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """A payment between two purchases counts for the second one alone."""
+    shadow(service, RuleSet("none", 1, "Nothing more than what always holds"))
+    record(service, [opened("a", 100), purchase("a", "t1", 100), purchase("a", "t2", 1)])
+    record(service, [payment("a", "p", 1), purchase("a", "t3", 1)])
+    shadower(database).advance(service)
+    assert counts(service) == (3, 0, 0)
+    decisions = [
+        type(logged.event)
+        for logged in read_whole_log(service)
+        if isinstance(logged.event, AuthorizationApproved | AuthorizationDeclined)
+    ]
+    assert decisions == [AuthorizationApproved, AuthorizationDeclined, AuthorizationApproved]
+
+
+def test_a_shadowing_that_has_nothing_to_judge_yet_is_at_its_beginning(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """It is ready, and says what it does."""
+    some_purchases(service, 1)
+    shadow(service, AT_MOST_50)
+    judge = shadower(database)
+    assert not judge.advance(service)
+    assert judge.health().ready
+    assert read_progress(service)["s"] == Progress(
+        "s", max(logged.position for logged in read_whole_log(service)), 0, 0, 0
+    )
