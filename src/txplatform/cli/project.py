@@ -1,4 +1,4 @@
-"""`txplatform project`: keep the read models up to date."""
+"""`txplatform project`: keep the read models up to date, and end the holds that are due."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from txplatform.database import Database
+from txplatform.expiry.runner import HoldExpirer
 from txplatform.projections.runner import Projector
 from txplatform.settings import load_settings
+from txplatform.shadow.runner import Shadower
 from txplatform.telemetry import configure_logging
 from txplatform.worker import run_parts
 
@@ -24,9 +26,14 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001  # every command 
     """Run until told to stop."""
     settings = load_settings()
     configure_logging(settings)
+    database = Database.for_service(settings)
     registry = CollectorRegistry()
     return run_parts(
-        [Projector(settings, Database.for_service(settings), registry)],
+        [
+            Projector(settings, database, registry),
+            HoldExpirer(settings, database, registry),
+            Shadower(settings, database, registry),
+        ],
         registry=registry,
         health_port=settings.health_port,
     )

@@ -8,9 +8,11 @@ from prometheus_client import CollectorRegistry
 
 from txplatform.consumers.runner import InboundConsumer
 from txplatform.database import Database
+from txplatform.expiry.runner import HoldExpirer
 from txplatform.projections.runner import Projector
 from txplatform.publisher.runner import Publisher
 from txplatform.settings import load_settings
+from txplatform.shadow.runner import Shadower
 from txplatform.telemetry import configure_logging
 from txplatform.worker import run_parts
 
@@ -33,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001  # every command 
             InboundConsumer(settings, database, registry),
             Publisher(settings, database, registry),
             Projector(settings, database, registry),
+            HoldExpirer(settings, database, registry),
+            Shadower(settings, database, registry),
         ],
         registry=registry,
         health_port=settings.health_port,

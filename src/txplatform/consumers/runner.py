@@ -141,7 +141,12 @@ class InboundConsumer:
             monotonic() - started,
         )
         self._tell(batch, decided)
-        take_snapshots(self._connected(), decided, every=self._settings.snapshot_every_events)
+        take_snapshots(
+            self._connected(),
+            decided.workspace.accounts,
+            decided.events,
+            every=self._settings.snapshot_every_events,
+        )
         broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
 
     def _meet(self, problem: KafkaError, assignment: Assignment) -> None:

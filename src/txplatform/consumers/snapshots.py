@@ -10,20 +10,28 @@ from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state, snapsh
 from txplatform.eventstore.statements import INSERT_SNAPSHOTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     import psycopg
 
-    from txplatform.consumers.deciding import Decided
+    from txplatform.domain.account import Account
+    from txplatform.domain.events import AccountEvent
 
 
-def take_snapshots(connection: psycopg.Connection, decided: Decided, *, every: int) -> None:
-    """Snapshot the accounts whose time has come.
+def take_snapshots(
+    connection: psycopg.Connection,
+    known: Mapping[str, Account],
+    events: Iterable[AccountEvent],
+    *,
+    every: int,
+) -> None:
+    """Snapshot the accounts whose time has come with these events.
 
     Behind the batch's commit: a snapshot is of what is stored, and nobody waits for it.
     """
-    known = decided.workspace.accounts
     due = {
         event.originator_id
-        for event in decided.events
+        for event in events
         if snapshot_due(known[event.originator_id], event.originator_version, every)
     }
     if not due:

@@ -179,12 +179,10 @@ class DueHolds:
 
     Attributes:
         now: The database's time by which they are due, UTC.
-        more: Whether there may be others behind them.
     """
 
     now: datetime
     holds: list[DueHold]
-    more: bool
 
 
 def due_holds(
@@ -194,7 +192,6 @@ def due_holds(
 
     The read model may lag: what it holds may have ended already.
     """
-    rows = connection.execute(DUE, (*after, limit)).fetchall()
-    if not rows:
-        return None
-    return DueHolds(rows[0][0], [DueHold(*row[1:]) for row in rows], len(rows) == limit)
+    # Planned each time: a plan for any limit would read all that is due.
+    rows = connection.execute(DUE, (*after, limit), prepare=False).fetchall()
+    return DueHolds(rows[0][0], [DueHold(*row[1:]) for row in rows]) if rows else None

@@ -1,0 +1,404 @@
+"""Holds end when their time has come: each once, whatever lags, fails or runs beside it."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from harness.histories import (
+    clearing,
+    expiry,
+    increment,
+    opened,
+    payment,
+    purchase,
+    record,
+    reversal,
+)
+from harness.processes import Command
+from harness.waiting import wait_until
+from txplatform.audit.verify import verify
+from txplatform.database import Database
+from txplatform.domain.events import HoldExpired
+from txplatform.domain.ids import AccountId, account_of
+from txplatform.eventstore.log import read_whole_log
+from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.expiry.runner import HoldExpirer
+from txplatform.projections import PROJECTIONS
+from txplatform.projections.open_holds import BEFORE_ALL, DUE, DueHold, due_holds
+from txplatform.projections.runner import project_batch
+from txplatform.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.postgres import PostgresServer, TestDatabase
+    from txplatform.domain.ids import TransactionId
+
+NOW = datetime.now(UTC)
+LONG_AGO = NOW - timedelta(days=100)
+
+WAITS_FOR_THE_LOG = """
+SELECT pid FROM pg_stat_activity
+WHERE wait_event = 'advisory' AND query LIKE '%append_events%' AND datname = current_database()
+"""
+
+
+@pytest.fixture
+def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """A connection of the service's role."""
+    with Database(database.service_url).connect() as connection:
+        yield connection
+
+
+@contextmanager
+def expiring(
+    url: str, registry: CollectorRegistry | None = None, **options: int
+) -> Iterator[HoldExpirer]:
+    """A hold expirer at work; it has to stop when told to."""
+    settings = Settings(database_url=SecretStr(url), snapshot_every_events=3)
+    expirer = HoldExpirer(settings, Database(url), registry or CollectorRegistry(), **options)
+    stop = threading.Event()
+    thread = threading.Thread(target=expirer.run, args=(stop,))
+    thread.start()
+    try:
+        yield expirer
+    finally:
+        stop.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def catch_up(connection: psycopg.Connection) -> None:
+    """Fold all there is."""
+    for projection in PROJECTIONS:
+        while project_batch(connection, projection):
+            pass
+
+
+def expired(connection: psycopg.Connection) -> list[tuple[AccountId, TransactionId]]:
+    """The holds that have ended, in the log's order; copies would show."""
+    return [
+        (account_of(logged.event.originator_id), logged.event.transaction)
+        for logged in read_whole_log(connection)
+        if isinstance(logged.event, HoldExpired)
+    ]
+
+
+def wait_for(connection: psycopg.Connection, *holds: tuple[str, str]) -> None:
+    """Wait until these have ended, and nothing else."""
+    wait_until(lambda: len(expired(connection)) >= len(holds))
+    assert sorted(expired(connection)) == sorted(holds)
+
+
+def assert_verified(database: TestDatabase) -> None:
+    """Everything derived is as the log says."""
+    result = verify(Database(database.service_url))
+    assert result.passed, result.differences.kept
+
+
+def metric(registry: CollectorRegistry, name: str) -> float:
+    """What `/metrics` says."""
+    value = registry.get_sample_value(name)
+    assert value is not None
+    return value
+
+
+def many_due(connection: psycopg.Connection, accounts: int, each: int) -> list[tuple[str, str]]:
+    """Accounts with so many holds each that are due and folded."""
+    holds = [(f"acc-{a}", f"t{n}") for a in range(accounts) for n in range(each)]
+    record(connection, [opened(f"acc-{a}") for a in range(accounts)], begin=LONG_AGO)
+    record(connection, [purchase(*hold, 5) for hold in holds], begin=LONG_AGO)
+    catch_up(connection)
+    return holds
+
+
+def test_what_is_due_ends_and_nothing_else(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """What is left of a hold that was raised and cleared in part; not what is young or gone."""
+    record(service, [opened("a"), opened("b"), payment("early", "p", 1)], begin=LONG_AGO)
+    record(
+        service,
+        [
+            *(purchase("a", f"t{n}", 100) for n in range(4)),
+            purchase("a", "verification", 0),
+            purchase("b", "t0", 70),
+        ],
+        begin=LONG_AGO,
+    )
+    record(
+        service,
+        [
+            increment("a", "t0", "i", 30),
+            clearing("a", "t0", "c0", 10, final=False),
+            clearing("a", "t1", "c1", 100),
+            reversal("a", "t2", "r2"),
+        ],
+        begin=LONG_AGO,
+    )
+    record(service, [purchase("a", "young", 9), purchase("b", "young", 9)], begin=NOW)
+    catch_up(service)
+    registry = CollectorRegistry()
+    with expiring(database.service_url, registry) as expirer:
+        wait_for(service, ("a", "t0"), ("a", "t3"), ("b", "t0"))
+        wait_until(lambda: expirer.health().ready)
+    catch_up(service)
+    assert_verified(database)
+    holds = service.execute("SELECT account_id, transaction_id, amount FROM open_holds").fetchall()
+    assert sorted(holds) == [("a", "young", 9), ("b", "young", 9)]
+    released = {
+        (account_of(logged.event.originator_id), logged.event.transaction): logged.event.released
+        for logged in read_whole_log(service)
+        if isinstance(logged.event, HoldExpired)
+    }
+    assert released == {("a", "t0"): 120, ("a", "t3"): 100, ("b", "t0"): 70}
+    assert metric(registry, "txplatform_holds_expired_total") == 3
+    assert metric(registry, "txplatform_hold_expiry_lag_seconds") == 0
+
+
+def test_i3_what_ended_while_the_read_model_lags_is_left_alone_and_holds_up_nothing(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Cleared, reversed or expired a moment ago; one at a time, so that it is come across first."""
+    record(service, [opened("a")], begin=LONG_AGO)
+    record(service, [purchase("a", f"t{n}", 10) for n in range(5)], begin=LONG_AGO)
+    catch_up(service)
+    record(service, [clearing("a", "t0", "c", 10), reversal("a", "t1", "r")], begin=NOW)
+    record(service, [expiry("a", "t2")], begin=NOW)
+    with expiring(database.service_url, batch_holds=1):
+        wait_for(service, ("a", "t2"), ("a", "t3"), ("a", "t4"))
+    assert service.execute("SELECT count(*) FROM open_holds").fetchone() == (5,)
+    catch_up(service)
+    assert service.execute("SELECT count(*) FROM open_holds").fetchone() == (0,)
+    assert_verified(database)
+
+
+def test_what_is_settled_is_not_read_again_while_the_read_model_lags(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Passes go on, and none of them needs the log; what becomes due meanwhile is ended."""
+    many_due(service, accounts=2, each=3)
+    record(service, [reversal("acc-0", "t0", "r")], begin=NOW)
+    with (
+        expiring(database.service_url),
+        psycopg.connect(database.owner_url, autocommit=True) as owner,
+    ):
+        wait_until(lambda: len(expired(service)) == 5)
+        passes = (
+            "SELECT query_start FROM pg_stat_activity"
+            " WHERE query LIKE '%FROM open_holds%' AND pid <> pg_backend_pid()"
+            " AND query_start > now() AND datname = current_database()"
+        )
+        with owner.transaction():
+            owner.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+            seen: set[object] = set()
+
+            def passed_twice() -> bool:
+                owner.execute("SELECT pg_stat_clear_snapshot()")
+                seen.update(owner.execute(passes).fetchall())
+                return len(seen) >= 2
+
+            wait_until(passed_twice, timeout_s=4)
+        record(service, [purchase("acc-1", "more", 5)], begin=LONG_AGO)
+        catch_up(service)
+        wait_until(lambda: ("acc-1", "more") in expired(service))
+    assert len(expired(service)) == 6
+
+
+def test_i3_two_at_once_end_each_hold_once(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Where both are at the same account, one of them clashes."""
+    holds = many_due(service, accounts=20, each=10)
+    registries = [CollectorRegistry(), CollectorRegistry()]
+    with (
+        expiring(database.service_url, registries[0], batch_holds=7) as one,
+        expiring(database.service_url, registries[1], batch_holds=11) as two,
+    ):
+        wait_for(service, *holds)
+        wait_until(lambda: one.health().ready)
+        wait_until(lambda: two.health().ready)
+    assert sorted(expired(service)) == sorted(holds)
+    assert sum(metric(each, "txplatform_holds_expired_total") for each in registries) == 200
+    catch_up(service)
+    assert_verified(database)
+
+
+def test_an_account_that_changes_between_reading_and_appending_is_looked_at_again(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Its hold is still due; those of the others are ended at once."""
+    many_due(service, accounts=3, each=1)
+    with expiring(database.service_url):
+        with service.transaction():
+            service.execute(LOCK_LOG)
+            with Database(database.service_url).connect() as other:
+                wait_until(lambda: other.execute(WAITS_FOR_THE_LOG).fetchone())
+            record(service, [payment("acc-1", "p", 1)])
+        wait_for(service, ("acc-0", "t0"), ("acc-1", "t0"), ("acc-2", "t0"))
+    assert expired(service)[-1] == ("acc-1", "t0")
+
+
+def test_i3_killed_in_the_middle_of_a_commit_nothing_is_lost_or_ended_twice(
+    database: TestDatabase, service: psycopg.Connection, service_env: dict[str, str]
+) -> None:
+    """Its append may still come through, or not: the next process finds out."""
+    holds = many_due(service, accounts=30, each=20)
+    with Command("project", env=service_env) as process:
+        with service.transaction():
+            service.execute(LOCK_LOG)
+            with Database(database.service_url).connect() as other:
+                wait_until(lambda: other.execute(WAITS_FOR_THE_LOG).fetchone())
+            process.kill()
+        process.start().wait_ready()
+        assert "hold expirer" in process.stderr
+        wait_for(service, *holds)
+        wait_until(lambda: service.execute("SELECT count(*) FROM open_holds").fetchone() == (0,))
+        assert process.stop() == 0
+    catch_up(service)
+    assert_verified(database)
+
+
+def test_i8_a_commit_that_is_rolled_back_is_made_again(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """The server ends the session; the expirer connects again by itself."""
+    holds = many_due(service, accounts=3, each=3)
+    with (
+        psycopg.connect(database.owner_url, autocommit=True) as owner,
+        expiring(database.service_url) as expirer,
+    ):
+        with service.transaction():
+            service.execute(LOCK_LOG)
+            waiting = wait_until(lambda: owner.execute(WAITS_FOR_THE_LOG).fetchone())
+            owner.execute("SELECT pg_terminate_backend(%s)", waiting)
+            wait_until(lambda: owner.execute(WAITS_FOR_THE_LOG).fetchone() not in (None, waiting))
+            assert expired(service) == []
+        wait_for(service, *holds)
+        wait_until(lambda: expirer.health().ready)
+
+
+def test_i8_it_recovers_from_a_database_that_was_away(own_postgres: PostgresServer) -> None:
+    """It is not ready meanwhile, and what came due is ended without a hand."""
+    url = own_postgres.new_database().service_url
+    with expiring(url) as expirer:
+        wait_until(lambda: expirer.health().ready)
+        own_postgres.kill()
+        wait_until(lambda: not expirer.health().ready)
+        own_postgres.start()
+        with Database(url).connect() as connection:
+            holds = many_due(connection, accounts=1, each=1)
+            wait_for(connection, *holds)
+        wait_until(lambda: expirer.health().ready)
+
+
+def test_i8_a_table_that_is_missing_is_waited_for(database: TestDatabase) -> None:
+    """A process of a newer version, before `txplatform migrate`."""
+    with (
+        psycopg.connect(database.owner_url, autocommit=True) as owner,
+        expiring(database.service_url) as expirer,
+    ):
+        owner.execute("ALTER TABLE open_holds RENAME TO lost")
+        wait_until(lambda: not expirer.health().ready and "open_holds" in expirer.health().detail)
+        owner.execute("ALTER TABLE lost RENAME TO open_holds")
+        wait_until(lambda: expirer.health().ready)
+
+
+def test_an_account_that_cannot_be_read_holds_up_no_other(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """It is named, and the part is not ready."""
+    many_due(service, accounts=3, each=2)
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
+        owner.execute(
+            "UPDATE events SET state = 'no json'"
+            " WHERE originator_id = 'account-acc-1' AND originator_version = 1"
+        )
+    with expiring(database.service_url) as expirer:
+        wait_until(lambda: "acc-1" in expirer.health().detail)
+        assert not expirer.health().ready
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        ended = owner.execute(
+            "SELECT originator_id, count(*) FROM events WHERE topic = 'hold-expired' GROUP BY 1"
+        ).fetchall()
+    assert sorted(ended) == [("account-acc-0", 2), ("account-acc-2", 2)]
+
+
+def test_an_account_is_snapshotted_where_the_end_of_a_hold_is_its_turn(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Every third event here."""
+    many_due(service, accounts=1, each=1)
+    with expiring(database.service_url):
+        wait_until(
+            lambda: service.execute("SELECT originator_version FROM snapshots").fetchall() == [(3,)]
+        )
+    assert_verified(database)
+
+
+OPEN, OVERDUE = 150_000, 450
+
+
+@pytest.fixture
+def full(database: TestDatabase) -> psycopg.Connection:
+    """A table of very many holds, a few of them due, of which the planner knows nothing yet."""
+    connection = Database(database.service_url).connect()
+    connection.execute(
+        "INSERT INTO open_holds SELECT 'acc-' || n %% 50000, 't' || n, 5,"
+        " CASE WHEN n %% 7 > 0 THEN now() + '1 day' + n * interval '1 second' END"
+        " FROM generate_series(1, %s) n",
+        (OPEN,),
+    )
+    connection.execute(
+        "INSERT INTO open_holds SELECT 'acc-' || n, 'due' || n, 5, now() - n * interval '1 second'"
+        " FROM generate_series(1, %s) n",
+        (OVERDUE,),
+    )
+    return connection
+
+
+def plan_nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """A plan's nodes, from the top."""
+    return [plan, *(node for child in plan.get("Plans", ()) for node in plan_nodes(child))]
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_the_look_up_reads_the_due_rows_of_the_index_and_no_others(
+    database: TestDatabase, full: psycopg.Connection, *, analyzed: bool
+) -> None:
+    """A page each time, from where the last one ended; the rest of the table is not touched."""
+    if analyzed:
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            owner.execute("ANALYZE open_holds")
+    found: list[DueHold] = []
+    after = BEFORE_ALL
+    with full:
+        for expected in (200, 200, 50, 0):
+            explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + DUE
+            row = full.execute(explain.encode(), (*after, 200)).fetchone()
+            assert row is not None
+            nodes = plan_nodes(row[0][0]["Plan"])
+            assert [node["Node Type"] for node in nodes] in (
+                ["Limit", "Index Scan"],
+                ["Limit", "Index Only Scan"],
+            )
+            scan = nodes[-1]
+            assert "expires_at" in scan["Index Name"]
+            assert "Filter" not in scan
+            assert scan["Actual Rows"] == expected
+            assert scan["Shared Hit Blocks"] + scan["Shared Read Blocks"] < 40 + 2 * expected
+            due = due_holds(full, limit=200, after=after)
+            assert len(due.holds if due else ()) == expected
+            if due:
+                found += due.holds
+                after = due.holds[-1]
+    assert [hold.transaction_id for hold in found] == [f"due{n}" for n in range(OVERDUE, 0, -1)]
