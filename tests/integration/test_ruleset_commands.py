@@ -1,0 +1,136 @@
+"""`txplatform rulesets`: from a file to what decides, as a risk analyst would go."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from harness.api import open_account, purchase, running_api
+from harness.ports import free_port
+from harness.processes import Command, run_command
+from harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RETAIL_1 = {
+    "name": "retail",
+    "version": 1,
+    "rules": [{"rule": "amount_limit", "max_amount": 1000}],
+}
+RETAIL_2 = {
+    "name": "retail",
+    "version": 2,
+    "description": "Tighter",
+    "rules": [
+        {"rule": "amount_limit", "max_amount": 500},
+        {"rule": "cash_like", "max_amount": 900},
+    ],
+}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[int, str]:
+    """The rule sets' files, by version."""
+    paths = {}
+    for ruleset in (RETAIL_1, RETAIL_2):
+        path = tmp_path / f"retail-{ruleset['version']}.json"
+        path.write_text(json.dumps(ruleset))
+        paths[int(str(ruleset["version"]))] = str(path)
+    return paths
+
+
+def rulesets(env: dict[str, str], *words: str, code: int = 0) -> str:
+    """What a command prints; it ends with this exit code."""
+    ended, out, err = run_command("rulesets", *words, env=env)
+    assert ended == code, err
+    return out if code == 0 else err
+
+
+def test_from_a_file_to_what_decides(service_env: dict[str, str], files: dict[int, str]) -> None:
+    """Lint, add, activate, compare, list, show: each says what it did."""
+    assert "rules[1] (cash_like) never refuses what rules[0]" in rulesets(
+        service_env, "lint", files[2]
+    )
+    assert "retail@1 added" in rulesets(service_env, "add", files[1])
+    assert "retail@1 was there already" in rulesets(service_env, "add", files[1])
+    activated = rulesets(
+        service_env, "activate", "retail@1", "--reason", "Go.", "--by", "ann", "--json"
+    )
+    assert json.loads(activated)["activated_by"] == "ann"
+    rulesets(service_env, "add", files[2])
+    compared = rulesets(service_env, "diff", "retail@1", files[2])
+    assert "Changed amount_limit: max_amount from 1000 to 500." in compared
+    said = rulesets(service_env, "activate", "retail@2", "--reason", "Tighter.")
+    assert "retail@2 decides everywhere within a second, after retail@1" in said
+    listed = json.loads(rulesets(service_env, "list", "--json"))
+    assert (listed["active"], len(listed["items"])) == ("retail@2", 3)
+    assert "active" in rulesets(service_env, "list")
+    shown = rulesets(service_env, "show", "retail@1")
+    assert "by ann: Go." in shown
+
+
+def test_wrong_use_and_refusals_say_what_to_do(
+    service_env: dict[str, str], files: dict[int, str], tmp_path: Path
+) -> None:
+    """2 for what cannot be asked, 1 for what is refused."""
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"name": "retail", "version": 0, "rules": [{"rule": "nonsense"}]}')
+    assert "rules[0].rule" in rulesets(service_env, "lint", str(bad), code=2)
+    assert "rules[0].rule" in rulesets(service_env, "add", str(bad), code=2)
+    assert "cannot be read" in rulesets(service_env, "add", str(tmp_path / "none.json"), code=2)
+    assert "no stored rule set" in rulesets(service_env, "diff", files[1], "retail@9", code=2)
+    assert "--reason" in rulesets(service_env, "activate", "retail@1", code=2)
+    refused = rulesets(service_env, "activate", "retail@9", "--reason", "Go.", code=1)
+    assert "There is no rule set retail@9." in refused
+    assert "Add it first" in refused
+    assert "never decided along" in rulesets(service_env, "disagreements", "default@1", code=1)
+    assert "--reason is needed" in rulesets(service_env, "shadow", "default@1", code=2)
+    assert "does not decide along" in rulesets(service_env, "shadow", "default@1", "--stop", code=1)
+
+
+def test_a_shadow_is_started_found_out_about_and_stopped(
+    service_env: dict[str, str], files: dict[int, str]
+) -> None:
+    """By the command line, over HTTP and in the metrics, with the real processes."""
+    rulesets(service_env, "add", files[2])
+    health = free_port()
+    env = {**service_env, "TXPLATFORM_HEALTH_PORT": str(health)}
+    with running_api(service_env) as api, Command("project", env=env) as projecting:
+        projecting.wait_ready()
+        rulesets(service_env, "shadow", "retail@2", "--reason", "Try.")
+        open_account(api.client, "acc", 10_000)
+        for number in range(10):
+            body = purchase(f"t{number}", "acc", 100 * number)
+            assert api.client.post("/v1/process-transaction", json=body).status_code == 200
+
+        def found() -> dict[str, Any] | None:
+            (shadowing,) = api.client.get("/v1/rulesets/retail@2/shadowings").json()["items"]
+            return shadowing if shadowing["judged"] == 10 else None
+
+        shadowing = wait_until(found, message="ten decisions to be judged")
+        assert shadowing is not None
+        assert (shadowing["newly_declined"], shadowing["newly_approved"]) == (4, 0)
+
+        path = f"/v1/rulesets/retail@2/shadowings/{shadowing['shadowing_id']}/disagreements"
+        page = api.client.get(path, params={"limit": 3}).json()
+        assert [each["transaction_id"] for each in page["items"]] == ["t9", "t8", "t7"]
+        rest = api.client.get(path, params={"limit": 3, "cursor": page["next_cursor"]}).json()
+        assert [each["transaction_id"] for each in rest["items"]] == ["t6"]
+        assert rest["next_cursor"] is None
+        assert api.client.get(path, params={"cursor": "?"}).status_code == 422
+
+        metrics = httpx.get(f"http://127.0.0.1:{health}/metrics").text
+        assert (
+            'txplatform_shadow_decisions_total{outcome="would_decline",ruleset="retail@2"} 4.0'
+            in metrics
+        )
+        listed = rulesets(service_env, "disagreements", "retail@2", "--json")
+        assert [each["amount"] for each in json.loads(listed)] == [900, 800, 700, 600]
+        assert "amount_limit_exceeded" in rulesets(service_env, "disagreements", "retail@2")
+        assert "no more" in rulesets(service_env, "shadow", "retail@2", "--stop")
+        assert projecting.stop() == 0
+    assert "10 judged, 4 newly declined" in rulesets(service_env, "show", "retail@2")
