@@ -7,23 +7,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 from rich.table import Table
+from rich.text import Text
 
 from txplatform.audit.history import account_history
+from txplatform.cli.descriptions import describe
 from txplatform.cli.tables import print_table
 from txplatform.contracts.times import rfc3339
 from txplatform.database import Database
-from txplatform.domain.events import (
-    AccountOpened,
-    AuthorizationApproved,
-    AuthorizationDeclined,
-    CreditLimitChanged,
-    CreditLimitChangeSuperseded,
-    MessageWaiting,
-    PaymentReceived,
-    PaymentReturned,
-    WaitingMessageRejected,
-    business_key,
-)
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.mapper import encode_event
 from txplatform.settings import load_settings
@@ -32,7 +22,6 @@ if TYPE_CHECKING:
     import argparse
 
     from txplatform.audit.history import HistoryEntry
-    from txplatform.domain.events import AccountEvent
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             table.add_row(
                 str(entry.event.originator_version),
                 entry.event.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f"),
-                describe(entry.event),
+                Text(describe(entry.event)),  # what others wrote is no markup
                 str(balance.credit_limit),
                 str(balance.posted),
                 str(balance.pending),
@@ -71,35 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
             )
     print_table(table)
     return 0
-
-
-def describe(event: AccountEvent) -> str:  # noqa: PLR0911  # one for each kind of event
-    """An event in a few words."""
-    match event:
-        case AccountOpened(opening=opening):
-            return f"opened in {opening.currency} with limit {opening.credit_limit}"
-        case CreditLimitChanged(change=change):
-            return f"limit version {change.limit_version}: {change.credit_limit}"
-        case CreditLimitChangeSuperseded(change=change):
-            return f"limit version {change.limit_version} came late, no effect"
-        case AuthorizationApproved(purchase=purchase):
-            return f"approved {purchase.amount} {purchase.currency}, {purchase.transaction_id}"
-        case AuthorizationDeclined(purchase=purchase, reasons=reasons):
-            codes = ", ".join(reason.code for reason in reasons)
-            return (
-                f"declined {purchase.amount} {purchase.currency}, {purchase.transaction_id}:"
-                f" {codes}"
-            )
-        case PaymentReceived(payment=payment):
-            return f"payment of {payment.amount} {payment.currency}, {payment.payment_id}"
-        case PaymentReturned(payment_return=returned):
-            return f"payment returned, {returned.amount} {returned.currency}, {returned.payment_id}"
-        case MessageWaiting():
-            return f"{business_key(event.message)} waits"
-        case WaitingMessageRejected():
-            return f"{event.business_key} rejected: {event.reason}"
-        case _:
-            return event.TOPIC
 
 
 def _as_json(entry: HistoryEntry) -> str:

@@ -1,0 +1,176 @@
+"""`txplatform events` says of every kind of event what happened, in a few words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from accounts import (
+    ACCOUNT,
+    NOW,
+    Stream,
+    limit_change,
+    opening,
+    payment,
+    payment_return,
+    purchase,
+)
+
+from txplatform.cli.descriptions import describe
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.correct_clearing import CorrectClearing
+from txplatform.domain.commands.expire_hold import ExpireHold
+from txplatform.domain.commands.increment_authorization import IncrementAuthorization
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import Command, Outcome
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.refund_purchase import RefundPurchase
+from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.events import EVENT_TYPES, AccountEvent
+from txplatform.domain.facts import (
+    Clearing,
+    Correction,
+    Direction,
+    Increment,
+    OperatorStatus,
+    Refund,
+    Reversal,
+    StatusChange,
+)
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.status import AccountStatus
+
+
+def clear(clearing_id: str, transaction: str | None, amount: int, *, final: bool) -> ClearPurchase:
+    """A clearing."""
+    of = None if transaction is None else TransactionId(transaction)
+    return ClearPurchase(Clearing(clearing_id, ACCOUNT, of, amount, "USD", final))
+
+
+def correct(clearing_id: str, of: str, amount: int) -> CorrectClearing:
+    """A correction of it."""
+    return CorrectClearing(
+        Correction(clearing_id, ACCOUNT, None, of, Direction.CREDIT, amount, "USD")
+    )
+
+
+def refund(refund_id: str, transaction: str | None, amount: int) -> RefundPurchase:
+    """A refund."""
+    of = None if transaction is None else TransactionId(transaction)
+    return RefundPurchase(Refund(refund_id, ACCOUNT, of, amount, "USD"))
+
+
+def raising(increment_id: str, transaction: str, amount: int) -> IncrementAuthorization:
+    """An increment."""
+    return IncrementAuthorization(
+        Increment(increment_id, TransactionId(transaction), ACCOUNT, amount)
+    )
+
+
+def reverse(reversal_id: str, transaction: str, amount: int | None) -> ReverseAuthorization:
+    """A reversal."""
+    return ReverseAuthorization(Reversal(reversal_id, TransactionId(transaction), ACCOUNT, amount))
+
+
+def told(version: int, status: str, reason: str = "") -> ChangeStatus:
+    """The accounts team's status."""
+    return ChangeStatus(StatusChange(ACCOUNT, AccountStatus(status), version, reason, NOW))
+
+
+EARLY: list[Command] = [
+    ReceivePayment(payment("p1", 40)),
+    ReturnPayment(payment_return("p9", 5)),
+    ChangeLimit(limit_change(1, 1000)),
+    clear("c1", "t9", 7, final=True),
+    correct("x1", "c9", 3),
+    refund("f1", None, 2),
+    ReceivePayment(payment("p2", 40, "EUR")),
+    OpenAccount(opening(900)),
+]
+LIFE: list[Command] = [
+    ReturnPayment(payment_return("p1", 40)),
+    ChangeLimit(limit_change(3, 800)),
+    ChangeLimit(limit_change(2, 700)),
+    told(2, "frozen", "lost card"),
+    told(1, "active"),
+    told(3, "active"),
+    SetStatus(OperatorStatus("s1", ACCOUNT, AccountStatus.ACTIVE, "found")),
+    Authorize(purchase("t1", 100)),
+    Authorize(purchase("t2", 5000)),
+    raising("i1", "t1", 20),
+    raising("i2", "t2", 30),
+    clear("c2", "t1", 50, final=False),
+    reverse("r1", "t1", 10),
+    refund("f2", "t1", 60),
+    correct("x2", "c2", 50),
+    reverse("r2", "t3", None),
+    clear("c3", None, 4, final=True),
+    Authorize(purchase("t4", 10)),
+    clear("c4", "t5", 4, final=False),
+    Authorize(purchase("t5", 9)),
+]
+
+
+@pytest.fixture(scope="module")
+def events() -> list[AccountEvent]:
+    """A stream with every kind of event."""
+    stream = Stream()
+    for command in (*EARLY, *LIFE):
+        assert isinstance(stream.ask(command), Outcome)
+    stream.now = NOW + timedelta(days=40)
+    assert isinstance(stream.ask(ExpireHold(ACCOUNT, TransactionId("t1"))), Outcome)
+    return stream.events
+
+
+def test_every_kind_of_event_is_described(events: list[AccountEvent]) -> None:
+    """A new kind needs a place in the stream above, and words of its own."""
+    assert {type(event) for event in events} == set(EVENT_TYPES)
+    assert [event.TOPIC for event in events if describe(event) == event.TOPIC] == []
+
+
+def test_a_description_says_what_happened_to_what(events: list[AccountEvent]) -> None:
+    """With amounts, names, and what is unusual."""
+    assert [describe(event) for event in events] == [
+        "payment:p1 waits",
+        "payment-return:p9 waits",
+        "credit-limit:1 waits",
+        "clearing:c1 waits",
+        "clearing:x1 waits",
+        "refund:f1 waits",
+        "payment:p2 waits",
+        "opened in USD with limit 900",
+        "limit version 1: 1000",
+        "payment of 40 USD, p1",
+        "t9 named before it was authorized",
+        "cleared 7 USD, c1 of t9, 0 released [no_authorization]",
+        "credit of 3 USD, x1 corrects c9 [no_clearing]",
+        "refunded 2 USD, f1",
+        "payment:p2 rejected: currency_mismatch",
+        "payment returned, 40 USD, p1",
+        "limit version 3: 800",
+        "limit version 2 came late, no effect",
+        "status version 2: frozen (lost card)",
+        "status version 1, active, came late, no effect",
+        "status version 3: active",
+        "operator's status s1: active (found)",
+        "approved 100 USD, t1",
+        "declined 5000 USD, t2: insufficient_credit",
+        "hold of t1 raised by 20, i1",
+        "hold of t2 not raised by 30, i2: no_open_hold",
+        "cleared 50 USD, c2 of t1, 50 released",
+        "t1 reversed by 10, r1, 10 released",
+        "refunded 60 USD, f2 of t1 [over_purchase]",
+        "credit of 50 USD, x2 corrects c2",
+        "t3 named before it was authorized",
+        "t3 reversed, r2, 0 released",
+        "cleared 4 USD, c3, 0 released [no_authorization]",
+        "approved 10 USD, t4",
+        "t5 named before it was authorized",
+        "cleared 4 USD, c4 of t5, 0 released [no_authorization]",
+        "approved 9 USD, t5, 5 of it held",
+        "hold of t1 expired, 60 released",
+    ]
