@@ -12,27 +12,33 @@ from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_limit import ChangeLimit
 from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
 from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.expire_hold import ExpireHold
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
 from txplatform.domain.commands.stored import TransactionNotReadError
 from txplatform.domain.facts import (
     Clearing,
+    Correction,
+    Direction,
     Increment,
     LimitChange,
     Opening,
     OperatorStatus,
     Payment,
     PaymentReturn,
+    Refund,
     Reversal,
     StatusChange,
 )
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_stream
 from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.batch import BatchStore, Wanted, Workspace
 
@@ -110,6 +116,31 @@ def clearing(
     )
 
 
+def refund(
+    account_id: str, transaction_id: str | None, refund_id: str, amount: int
+) -> RefundPurchase:
+    """The merchant gives money back, of a purchase or of none."""
+    named = None if transaction_id is None else TransactionId(transaction_id)
+    return RefundPurchase(Refund(refund_id, AccountId(account_id), named, amount, "USD"))
+
+
+def correction(
+    account_id: str, transaction_id: str, clearing_id: str, reverses: str, amount: int
+) -> CorrectClearing:
+    """The network takes a clearing back."""
+    return CorrectClearing(
+        Correction(
+            clearing_id,
+            AccountId(account_id),
+            TransactionId(transaction_id),
+            reverses,
+            Direction.CREDIT,
+            amount,
+            "USD",
+        )
+    )
+
+
 def expiry(account_id: str, transaction_id: str) -> ExpireHold:
     """A hold's time has come, or has it?"""
     return ExpireHold(AccountId(account_id), TransactionId(transaction_id))
@@ -128,7 +159,11 @@ def team_status(account_id: str, version: int, status: str) -> ChangeStatus:
 
 
 def record(
-    connection: psycopg.Connection, commands: Iterable[Command], *, begin: datetime = BEGIN
+    connection: psycopg.Connection,
+    commands: Iterable[Command],
+    *,
+    begin: datetime = BEGIN,
+    ruleset: RuleSet = DEFAULT_RULESET,
 ) -> int:
     """Decide these and append what they record in one commit; gives the number of events.
 
@@ -147,6 +182,7 @@ def record(
                 begin + timedelta(milliseconds=number),
                 lambda: f"event-{next(_numbers)}",
                 "00-0-0-00",
+                ruleset,
             )
             stream = account_stream(command.account_id)
             with suppress(CommandRejectedError):

@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from harness.histories import BEGIN, operator_status, record, team_status
+from harness.histories import (
+    BEGIN,
+    clearing,
+    opened,
+    operator_status,
+    purchase,
+    record,
+    refund,
+    reversal,
+    team_status,
+)
 from harness.processes import run_command
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.migrations import MigrationError, migrate, shipped_migrations
 from txplatform.projections.directory import DIRECTORY, get_account
 from txplatform.projections.runner import project_batch
+from txplatform.projections.transactions import TRANSACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +109,49 @@ def test_the_directory_s_statuses_are_those_of_the_events_it_has_read(empty: Tes
         }
         project_batch(connection, DIRECTORY)
         assert _statuses(connection)["c"] == ("frozen", "frozen", "active")
+
+
+def test_the_list_of_transactions_is_given_those_it_has_passed_over(empty: TestDatabase) -> None:
+    """Migration 0010 adds what was never authorized; the rest it folds itself."""
+    _migrate_up_to(empty, "0009")
+    decided: list[Command] = [
+        opened("a"),
+        purchase("a", "held", 10),
+        purchase("a", "paid", 20),
+        clearing("a", "paid", "c1", 20),
+        clearing("a", "late", "c2", 5),
+        purchase("a", "late", 6),
+    ]
+    named: list[Command] = [
+        clearing("a", "force", "c3", 7),
+        refund("a", None, "f", 1),
+        reversal("b", "gone", "r1"),
+        reversal("b", "gone", "r2"),
+    ]
+    with Database(empty.owner_url).connect() as connection:
+        record(connection, decided)
+        connection.execute(
+            "INSERT INTO transactions SELECT 'a', id, version, version, 'e', 'approved', '00',"
+            " NULL, '[]', 1, 'USD', 'm', 'm', '5942', 'USA', NULL, NULL, NULL, now(), 'r', 1, 0, 1"
+            " FROM (VALUES ('held', 2), ('paid', 3), ('late', 7)) AS d (id, version)"
+        )
+        record(connection, named)
+        connection.execute(
+            "UPDATE projection_positions SET position = (SELECT max(position) FROM events)"
+            " WHERE name = 'transactions'"
+        )
+        record(connection, [clearing("b", "new", "c", 1), opened("b")])
+        migrate(empty.owner_url)
+        assert _undecided(connection) == [("a", "force", 9), ("b", "gone", 2)]
+        project_batch(connection, TRANSACTIONS)
+        assert _undecided(connection) == [("a", "force", 9), ("b", "gone", 2), ("b", "new", 7)]
+
+
+def _undecided(connection: psycopg.Connection) -> list[tuple[str, str, int]]:
+    return connection.execute(
+        "SELECT account_id, transaction_id, account_version FROM transactions"
+        " WHERE decision IS NULL ORDER BY 1, 2"
+    ).fetchall()
 
 
 def _migrate_up_to(database: TestDatabase, number: str) -> None:
