@@ -14,6 +14,7 @@ from benchmarks.rows import Row
 from benchmarks.stand import Stand, opening
 from txplatform.audit.differences import Differences
 from txplatform.audit.replay import Replay
+from txplatform.audit.rerun import Rerun
 from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.commands.authorize import Authorize
@@ -25,6 +26,7 @@ from txplatform.eventstore.mapper import EventMapper
 from txplatform.eventstore.streams import whole_streams
 from txplatform.projections.rebuild import rebuild
 from txplatform.projections.transactions import TRANSACTIONS
+from txplatform.rulebook.book import RuleBook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,9 +98,9 @@ def _stored_rows(database: Database) -> list[tuple[str, list[StoredRow]]]:
 
 def _replay(streams: list[tuple[str, list[StoredRow]]]) -> None:
     """As the audit does it, its own checks included."""
-    differences = Differences()
+    differences, rerun = Differences(), Rerun(RuleBook())
     for stream, rows in streams:
-        replay = Replay(account_of(stream), differences)
+        replay = Replay(account_of(stream), rerun, differences)
         for row in rows:
             replay.apply(replay.read(row))
     if differences.count:

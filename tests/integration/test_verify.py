@@ -102,6 +102,7 @@ def test_nothing_differs_in_an_untouched_database(
         "directory": 3,
         "open_holds": 6,
         "sums": 3,
+        "decisions run again": 9,
     }
 
 
@@ -260,6 +261,8 @@ def test_i7_an_amount_changed_in_the_log_shows_in_every_number_that_follows_from
             " '\"amount\":50')::bytea WHERE originator_id = 'account-b' AND originator_version = 4"
         )
     assert set(differences(database)) == {
+        ("b", 4, "observed"),
+        ("b", 5, "reasons"),
         ("b", 4, "recorded pending"),
         ("b", 4, "recorded available"),
         ("b", 4, "transactions.amount"),
@@ -282,7 +285,11 @@ def test_i6_an_approval_above_the_available_credit_is_named(
             " '\"amount\":60', '\"amount\":101'), '\"pending\":60', '\"pending\":101'),"
             " '\"available\":40', '\"available\":-1')::bytea WHERE originator_version = 2"
         )
-    assert differences(database) == [("a", 2, "approved amount")]
+    assert differences(database) == [
+        ("a", 2, "reasons"),
+        ("a", 2, "observed"),
+        ("a", 2, "approved amount"),
+    ]
 
 
 def test_verify_exits_1_and_prints_what_differs(

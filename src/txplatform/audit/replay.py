@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from txplatform.audit.differences import Differences
+    from txplatform.audit.rerun import Rerun
     from txplatform.domain.events import AccountEvent
     from txplatform.domain.ids import AccountId
     from txplatform.domain.money import Balance
@@ -55,13 +56,14 @@ class Replay:
         updated_at: When its last event was decided; None before the first.
     """
 
-    def __init__(self, account_id: AccountId, differences: Differences) -> None:
+    def __init__(self, account_id: AccountId, rerun: Rerun, differences: Differences) -> None:
         self.account = Account.unopened(account_id)
         self.account_id = account_id
         self.opened_at: datetime | None = None
         self.updated_at: datetime | None = None
         self._stream = account_stream(account_id)
         self._position = 0
+        self._rerun = rerun
         self._differences = differences
 
     def read(self, row: StoredRow) -> AccountEvent:
@@ -84,8 +86,10 @@ class Replay:
         return event
 
     def apply(self, event: AccountEvent) -> None:
-        """Let the event change the account, and compare what it says of the money."""
+        """Run a decision again, let the event change the account, compare the money it names."""
         account = self.account
+        if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
+            self._rerun.compare(account, event, self._differ)
         match event:
             case AuthorizationApproved():
                 available = account.available + event.given_back

@@ -22,6 +22,8 @@ from txplatform.audit.derived import (
 )
 from txplatform.audit.differences import Differences
 from txplatform.audit.replay import BrokenStreamError, Replay
+from txplatform.audit.rerun import Rerun
+from txplatform.audit.rule_book import check_rule_book
 from txplatform.domain.ids import account_of, account_stream
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position
@@ -90,11 +92,13 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
             OpenHoldsCheck(main, result.differences),
             SumCheck(sums, result.differences),
         )
+        rerun = Rerun(check_rule_book(main, result.differences))
         for stream, rows in whole_streams(main):
-            _verify_stream(stream, _counted(rows, result, advance), checks, result)
+            _verify_stream(stream, _counted(rows, result, advance), rerun, checks, result)
         for check in checks:
             check.finish()
             result.compared[check.name] = check.compared
+        result.compared["decisions run again"] = rerun.decisions
     advance(result.events % _REPORT_EVERY)
     result.seconds = time.perf_counter() - started
     return result
@@ -103,6 +107,7 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
 def _verify_stream(
     stream: str,
     rows: Iterator[StoredRow],
+    rerun: Rerun,
     checks: tuple[DerivedCheck[Any], ...],
     result: Verification,
 ) -> None:
@@ -111,7 +116,7 @@ def _verify_stream(
     if stream != account_stream(account_id):
         result.differences.add(stream, 0, "originator_id", f"account-{stream}", stream)
         return
-    replay = Replay(account_id, result.differences)
+    replay = Replay(account_id, rerun, result.differences)
     for check in checks:
         check.begin(account_id)
     whole = _replay(replay, rows, checks, result.differences)

@@ -1,0 +1,45 @@
+"""Holds the rule book against itself: its versions, its keys, every rule set's content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from txplatform.errors import TxPlatformError
+from txplatform.rulebook.book import RuleBook, UnreadableRuleSetError
+from txplatform.rulebook.changes import Entry, decode_change
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from txplatform.audit.differences import Differences
+
+NAME = "rule book"
+"""In the place of an account where it is the rule book that differs."""
+
+_READ = """
+SELECT version, event_id, event_key, recorded_at, topic, state
+FROM ruleset_events
+ORDER BY version
+"""
+
+
+def check_rule_book(connection: psycopg.Connection, differences: Differences) -> RuleBook:
+    """The rule book as far as it can be read; what is wrong with it is noted."""
+    book = RuleBook()
+    for version, event_id, event_key, recorded_at, topic, state in connection.execute(_READ):
+        if version != book.version + 1:
+            differences.add(NAME, version, "version", book.version + 1, version)
+        try:
+            change = decode_change(version, topic, bytes(state))
+            book.fold([Entry(version, event_id, recorded_at, change)])
+        except (TxPlatformError, ValueError, TypeError, LookupError) as error:
+            differences.add(NAME, version, "state", "a readable change", repr(error))
+            book.version = version
+            continue
+        differences.compare(NAME, version, "event_key", change.key, event_key)
+    for stored in book.rulesets.values():
+        try:
+            stored.read()
+        except UnreadableRuleSetError as error:
+            differences.add(NAME, book.version, stored.id, stored.content_hash, error.why)
+    return book

@@ -1,0 +1,135 @@
+"""`verify` decides again what was decided, and holds the rule book against itself (I7)."""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from harness.histories import BEGIN, clearing, opened, payment, purchase, record, reversal
+from txplatform.audit.verify import verify
+from txplatform.database import Database
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.velocity_amount import VelocityAmount
+from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
+from txplatform.rulebook.store import activate, add_ruleset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.postgres import TestDatabase
+
+SLOW = RuleSet("slow", 1, "", (VelocityCount(60, 2), VelocityAmount(1440, 90)))
+SMALL = RuleSet("small", 1, "", (AmountLimit(30), CategoryDeny(("7995",))))
+
+
+@pytest.fixture
+def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """A connection of the service's role; the rule book knows two more rule sets."""
+    with Database(database.service_url).connect() as connection:
+        for ruleset in (SLOW, SMALL):
+            add_ruleset(connection, ruleset, by="me")
+        yield connection
+
+
+@contextmanager
+def tampering(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """An owner who switches the protection off."""
+    with psycopg.connect(database.owner_url) as connection:
+        for table in ("events", "ruleset_events"):
+            connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
+        yield connection
+
+
+def differences(database: TestDatabase) -> list[tuple[str, int, str]]:
+    """What `verify` finds."""
+    found = verify(Database(database.service_url)).differences.kept
+    return [(each.account_id, each.version, each.field) for each in found]
+
+
+def test_every_decision_comes_out_again_as_it_was_recorded(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Whatever happened between: windows, clearings, reversals, payments, changes of rules."""
+    chance = random.Random(11)
+    record(service, [opened(name, 300) for name in ("a", "b")])
+    moment = BEGIN
+    for number in range(120):
+        moment += timedelta(minutes=chance.randrange(40))
+        name, earlier = chance.choice("ab"), f"t{chance.randrange(number + 1)}"
+        ruleset = chance.choice((DEFAULT_RULESET, SLOW, SMALL))
+        command = chance.choice(
+            (
+                purchase(name, f"t{number}", chance.randrange(60)),
+                purchase(name, f"t{number}", chance.randrange(60)),
+                clearing(name, earlier, f"c{number}", 1 + chance.randrange(50)),
+                reversal(name, earlier, f"r{number}"),
+                payment(name, f"p{number}", 1 + chance.randrange(60)),
+            )
+        )
+        record(service, [command], begin=moment, ruleset=ruleset)
+    row = service.execute("SELECT count(*) FROM events WHERE topic LIKE 'authorization-%ed'")
+    decided = sum(int(each[0]) for each in row)
+    result = verify(Database(database.service_url))
+    assert result.passed, result.differences.kept
+    assert 0 < result.compared["decisions run again"] <= decided
+    declined = service.execute(
+        "SELECT count(*) FROM events WHERE topic = 'authorization-declined'"
+    ).fetchone()
+    assert declined is not None
+    assert declined[0] > 10
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('"ruleset":"small@1"', '"ruleset":"slow@1"', "observed"),
+        ('"ruleset":"small@1"', '"ruleset":"small@2"', "ruleset"),
+        ('"observed":[', '"observed":[7,', "observed"),
+        ('"code":"amount_limit_exceeded"', '"code":"merchant_not_allowed"', "reasons"),
+    ],
+)
+def test_i7_a_decision_whose_record_was_altered_does_not_come_out_again(
+    database: TestDatabase, service: psycopg.Connection, old: str, new: str, field: str
+) -> None:
+    """Its rule set, what was measured, its reasons."""
+    record(service, [opened("a", 300), purchase("a", "t", 31)], ruleset=SMALL)
+    assert differences(database) == []
+    with tampering(database) as owner:
+        changed = owner.execute(
+            "UPDATE events SET state = convert_to(replace(convert_from(state, 'UTF8'), %s, %s),"
+            " 'UTF8') WHERE originator_version = 2 AND strpos(convert_from(state, 'UTF8'), %s) > 0",
+            (old, new, old),
+        )
+        assert changed.rowcount == 1
+    assert ("a", 2, field) in differences(database)
+
+
+def test_i7_a_rule_set_that_was_altered_is_named(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """And so are the decisions that it cannot explain any more."""
+    record(service, [opened("a", 300), purchase("a", "t", 31)], ruleset=SMALL)
+    with tampering(database) as owner:
+        owner.execute(
+            "UPDATE ruleset_events SET state = convert_to(replace(convert_from(state, 'UTF8'),"
+            " '\"max_amount\":30', '\"max_amount\":40'), 'UTF8')"
+        )
+    assert differences(database) == [("rule book", 2, "small@1"), ("a", 2, "ruleset")]
+
+
+def test_i7_a_change_that_was_removed_from_the_rule_book_is_named(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """A gap in its versions; and a change under another key than its own."""
+    activate(service, "act", "slow@1", reason="Go.", by="me")
+    with tampering(database) as owner:
+        owner.execute("UPDATE ruleset_events SET event_key = 'activation:x' WHERE version = 3")
+        owner.execute("DELETE FROM ruleset_events WHERE version = 2")
+    assert differences(database) == [("rule book", 3, "version"), ("rule book", 3, "event_key")]
