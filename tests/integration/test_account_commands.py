@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.histories import (
+    clearing,
     opened,
     operator_status,
     payment,
@@ -74,6 +75,16 @@ def test_events_for_people_is_a_table(env: dict[str, str]) -> None:
     assert code == 0, err
     assert "approved 130 USD, t1" in out
     assert "declined 11 USD, t2: insufficient_credit" in out
+
+
+def test_what_others_wrote_is_shown_as_they_wrote_it(
+    database: TestDatabase, service_env: dict[str, str]
+) -> None:
+    """Brackets are no markup."""
+    with Database(database.service_url).connect() as connection:
+        record(connection, [opened("acc"), clearing("acc", "t9", "c", 7)])
+    out = run_command("events", "--account", "acc", env=service_env)[1]
+    assert "cleared 7 USD, c of t9, 0 released [no_authorization]" in out
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from txplatform.consumers import TOPICS
 from txplatform.database import Database
 from txplatform.doctor.clock import clock_finding
 from txplatform.doctor.finding import Status
+from txplatform.doctor.overdue_holds import overdue_finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +71,7 @@ def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
     assert statuses(found, Status.OK) == {
         *("database", "migrations", "rights", "durability", "clock", "api keys", "broker"),
         *("topics", "retention", "project: transactions", "project: directory"),
+        *("project: open_holds", "overdue holds"),
         *("publish: decisions", "publish: parked-messages", "publish: rejected-messages"),
         *(f"consume: {topic}" for topic in TOPICS),
     }
@@ -163,6 +165,26 @@ def test_a_log_that_nobody_follows_fails(database: TestDatabase, env: dict[str, 
         *("publish: decisions", "publish: rejected-messages"),
     }
     assert "`txplatform publish` runs" in found["publish: decisions"]["advice"]
+
+
+def test_a_hold_that_nobody_ends_fails(database: TestDatabase, env: dict[str, str]) -> None:
+    """One that is due in an hour is none."""
+    execute(database, "INSERT INTO open_holds VALUES ('a', 'young', 1, now() + '1 hour')")
+    assert examined(env)[1]["overdue holds"]["detail"] == "There are none."
+    execute(database, "INSERT INTO open_holds VALUES ('a', 'old', 1, now() - interval '1 hour')")
+    code, found = examined(env)
+    assert code == 1
+    assert statuses(found, Status.FAILED) == {"overdue holds"}
+    assert "360" in found["overdue holds"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("overdue_s", "status"),
+    [(None, Status.OK), (9.0, Status.OK), (11.0, Status.WARNING), (61.0, Status.FAILED)],
+)
+def test_a_hold_may_be_due_for_some_seconds(overdue_s: float | None, status: Status) -> None:
+    """It is looked for once a second."""
+    assert overdue_finding(overdue_s).status == status
 
 
 def test_messages_that_nobody_reads_fail(env: dict[str, str], topics: str) -> None:

@@ -20,6 +20,7 @@ from txplatform.doctor.database_server import check_server
 from txplatform.doctor.durability import check_durability, check_standby
 from txplatform.doctor.finding import Finding, failed, ok, skipped
 from txplatform.doctor.log_lag import check_projector, check_publisher
+from txplatform.doctor.overdue_holds import check_overdue_holds
 from txplatform.doctor.rights import check_rights
 from txplatform.doctor.schema import check_migrations
 from txplatform.doctor.topics import check_topics
@@ -40,6 +41,7 @@ DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], list[Finding]], ...] = (
     check_api_keys,
     check_projector,
     check_publisher,
+    check_overdue_holds,
 )
 
 
