@@ -8,28 +8,21 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from benchmarks.rows import Row
+from benchmarks.rules import twenty_rules
 from benchmarks.stand import Effort, Stand, opening
 from txplatform.backtest.run import backtest, cores
 from txplatform.domain.account import Stamp
-from txplatform.domain.activity import Scope
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.rules.amount_limit import AmountLimit
-from txplatform.domain.rules.cash_like import CashLike
-from txplatform.domain.rules.category_deny import CategoryDeny
-from txplatform.domain.rules.country_deny import CountryDeny
-from txplatform.domain.rules.merchant_deny import MerchantDeny
-from txplatform.domain.rules.new_country import NewCountry
-from txplatform.domain.rules.velocity_amount import VelocityAmount
-from txplatform.domain.rules.velocity_count import VelocityCount
-from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
+from txplatform.domain.rulesets import DEFAULT_RULESET
 from txplatform.eventstore.batch import BatchStore, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from txplatform.database import Database
+    from txplatform.domain.rulesets import RuleSet
 
 GROUP = "backtest"
 ALWAYS_ON = "decisions judged again by the rules that are always on"
@@ -44,32 +37,8 @@ _SHOPS = [
     for number, country in enumerate(["GBR"] * 20 + ["FRA", "USA", "ESP"])
 ]
 
-TWENTY_RULES = RuleSet(
-    "bench",
-    1,
-    rules=(
-        VelocityCount(60, 3, Scope.MERCHANT),
-        VelocityCount(24 * 60, 20),
-        VelocityCount(7 * 24 * 60, 60),
-        VelocityAmount(24 * 60, 50_000),
-        VelocityAmount(30 * 24 * 60, 80_000, Scope.CATEGORY),
-        CountryDeny(("IRN", "PRK")),
-        CountryDeny(("SYR",)),
-        NewCountry(20_000, ("GBR",)),
-        NewCountry(30_000),
-        CategoryDeny(("7800-7802",)),
-        CategoryDeny(("7995",)),
-        CategoryDeny(("5993",)),
-        MerchantDeny(("m-666",)),
-        MerchantDeny(("m-667", "m-668")),
-        AmountLimit(250_000),
-        AmountLimit(200_000, "GBP"),
-        AmountLimit(150_000, "EUR"),
-        AmountLimit(9_000, "USD"),
-        CashLike(30_000),
-        CashLike(20_000, currency="USD"),
-    ),
-)
+TWENTY_RULES = twenty_rules(400)
+"""Its windows decline some of these purchases."""
 
 
 def measure(effort: Effort, accounts: int = 2_000) -> list[Row]:
@@ -118,8 +87,3 @@ def _purchases(account: str, number: int) -> Iterator[tuple[datetime, Purchase]]
 
 def _stamp(at: datetime) -> Stamp:
     return Stamp(at, lambda: uuid4().hex, "00-0-0-00")
-
-
-if __name__ == "__main__":
-    for row in measure(Effort(1.0, 3)):
-        print(f"{row.name}: {row.value} {row.unit}")

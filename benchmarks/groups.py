@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import (
     accounts,
+    backtesting,
     consuming,
     decisions,
     history,
@@ -16,6 +17,7 @@ from benchmarks import (
     processes,
     publishing,
     reads,
+    rules,
 )
 from benchmarks.rows import Row
 from benchmarks.stand import Effort
@@ -36,9 +38,11 @@ def all_groups(effort: Effort) -> Groups:
         history.GROUP: lambda: history.measure(effort),
         processes.GROUP: lambda: processes.measure(effort),
         reads.GROUP: lambda: reads.measure(effort),
+        rules.GROUP: lambda: rules.measure(effort),
         CONSUMERS: _in_folder(consuming.measure, effort.seconds),
         PUBLISHER: _in_folder(publishing.measure, effort.seconds),
         log.GROUP: lambda: log.measure(effort),
+        backtesting.GROUP: lambda: backtesting.measure(effort),
     }
 
 
@@ -48,9 +52,11 @@ def short_groups() -> Groups:
         decisions.GROUP: lambda: decisions.measure(_SHORT, connections=(32, 128)),
         accounts.GROUP: lambda: accounts.measure(_SHORT, accounts=(1, 1_000)),
         processes.GROUP: lambda: processes.measure(_SHORT),
+        rules.GROUP: lambda: rules.measure(_SHORT),
         CONSUMERS: _in_folder(consuming.measure, _SHORT_KAFKA_S),
         PUBLISHER: _in_folder(publishing.measure, _SHORT_KAFKA_S),
         log.GROUP: lambda: log.measure(_SHORT, accounts=100, whole=False),
+        backtesting.GROUP: lambda: backtesting.measure(_SHORT, accounts=400),
     }
 
 

@@ -49,8 +49,6 @@ LIMIT = 999_999_999_999_999
 _RECORDED_AT_ONCE = 2000
 _WAL_FILES = 64
 """Of 16 MiB each."""
-_WAL_FILES = 64
-"""Of 16 MiB each."""
 _RUNS = count()
 
 

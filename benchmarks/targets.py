@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks import accounts, decisions, history, log, machine, processes
+from benchmarks import accounts, backtesting, decisions, history, log, machine, processes, rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -170,6 +170,18 @@ TARGETS: tuple[Target, ...] = (
         5.0,
         at_least=False,
         figure=lambda run: run.value(history.GROUP, history.COLD_WITH_SNAPSHOT, history=100_000),
+    ),
+    Target(
+        "20 rules, 5 of them velocity windows ÷ credit limit alone",
+        0.85,
+        at_least=True,
+        figure=_ratio(rules.GROUP, rules.TWENTY, rules.CREDIT_LIMIT),
+    ),
+    Target(
+        "backtest by 20 rules, decisions/s",
+        50_000,
+        at_least=True,
+        figure=lambda run: run.value(backtesting.GROUP, backtesting.TWENTY),
     ),
     Target(
         "consumer ÷ bare psycopg loop",
