@@ -156,7 +156,7 @@ class Transactions:
     def fold(
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
     ) -> None:
-        """Add a row for each decision, and for each transaction that is named and has none."""
+        """Add a row for each decision, then for each transaction that is named and has no row."""
         decided, named = new_rows(events)
         names = {"table": sql.Identifier(table), "columns": _COLUMN_LIST}
         with connection.cursor() as cursor:
@@ -195,7 +195,7 @@ TRANSACTIONS = Transactions()
 
 
 def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    """The rows of these decisions, and of the transactions that are named and not among them."""
+    """The rows of these decisions, and of what else is named, should that have no decision."""
     decided: dict[tuple[str, str], tuple[Any, ...]] = {}
     named: dict[tuple[str, str], tuple[Any, ...]] = {}
     for logged in events:
@@ -205,7 +205,7 @@ def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[tuple[Any, ...]], list
         elif logged.event.transaction_id is not None:
             row = named_row(logged)
             named.setdefault(row[:2], row)
-    return [*decided.values()], [row for key, row in named.items() if key not in decided]
+    return [*decided.values()], [*named.values()]
 
 
 def named_row(logged: LoggedEvent) -> tuple[Any, ...]:
