@@ -161,6 +161,7 @@ def test_the_directory_has_the_stricter_of_both_statuses(service: psycopg.Connec
         [operator_status("acc", "s1", "frozen"), team_status("acc", 3, "active")],
         [operator_status("acc", "s2", "active")],
         [team_status("acc", 1, "closed"), team_status("acc", 4, "active")],
+        [team_status("acc", 5, "active")],
     ]
     for commands in steps:
         record(service, commands)
@@ -173,6 +174,7 @@ def test_the_directory_has_the_stricter_of_both_statuses(service: psycopg.Connec
         ("frozen", "active", "frozen"),
         ("frozen", "frozen", "active"),
         ("active", "active", "active"),
+        ("closed", "active", "closed"),
         ("closed", "active", "closed"),
     ]
 
