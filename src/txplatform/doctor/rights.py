@@ -11,34 +11,38 @@ if TYPE_CHECKING:
 
 _NEEDED = ("SELECT", "INSERT")
 _FORBIDDEN = ("UPDATE", "DELETE", "TRUNCATE")
+_TABLES = ("events", "ruleset_events")
+"""What is appended to and never changed: the log and the rule book."""
 
 
 def check_rights(connection: psycopg.Connection) -> list[Finding]:
-    """What the role may do with the table of events."""
+    """What the role may do with the log and with the rule book."""
     role = connection.info.user
-    row = connection.execute("SELECT to_regclass('events') IS NOT NULL").fetchone()
-    if row is None or not row[0]:
-        return [failed("rights", "There is no table of events.", "Run `txplatform migrate`.")]
-    if missing := [right for right in _NEEDED if not _may(connection, right)]:
-        return [
-            failed(
-                "rights",
-                f"{role} may not {' or '.join(missing)} events.",
-                "Run `txplatform migrate` with this TXPLATFORM_DATABASE_URL: it grants the role.",
-            )
-        ]
-    if excess := [right for right in _FORBIDDEN if _may(connection, right)]:
-        return [
-            failed(
-                "rights",
-                f"{role} may {', '.join(excess)} events: it could alter the log.",
-                "Give the service a role of its own in TXPLATFORM_DATABASE_URL, the owner's in "
-                "TXPLATFORM_MIGRATION_DATABASE_URL, and run `txplatform migrate`.",
-            )
-        ]
-    return [ok("rights", f"{role} can append to the log and not change it.")]
+    for table in _TABLES:
+        row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchone()
+        if row is None or not row[0]:
+            return [failed("rights", f"There is no table {table}.", "Run `txplatform migrate`.")]
+        if missing := [right for right in _NEEDED if not _may(connection, table, right)]:
+            return [
+                failed(
+                    "rights",
+                    f"{role} may not {' or '.join(missing)} {table}.",
+                    "Run `txplatform migrate` with this TXPLATFORM_DATABASE_URL: it grants the "
+                    "role.",
+                )
+            ]
+        if excess := [right for right in _FORBIDDEN if _may(connection, table, right)]:
+            return [
+                failed(
+                    "rights",
+                    f"{role} may {', '.join(excess)} {table}: it could alter the log.",
+                    "Give the service a role of its own in TXPLATFORM_DATABASE_URL, the owner's "
+                    "in TXPLATFORM_MIGRATION_DATABASE_URL, and run `txplatform migrate`.",
+                )
+            ]
+    return [ok("rights", f"{role} can append to the log and the rule book and not change them.")]
 
 
-def _may(connection: psycopg.Connection, right: str) -> bool:
-    row = connection.execute("SELECT has_table_privilege('events', %s)", (right,)).fetchone()
+def _may(connection: psycopg.Connection, table: str, right: str) -> bool:
+    row = connection.execute("SELECT has_table_privilege(%s, %s)", (table, right)).fetchone()
     return row is not None and bool(row[0])
