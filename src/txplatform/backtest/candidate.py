@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     FindStored = Callable[[str], RuleSet | None]
     """Gives the stored rule set of an id such as retail@3."""
+
+
+_ID = re.compile(r"[a-z0-9-]+@[0-9]+", re.ASCII)
 
 
 class NoCandidateError(TxPlatformError):
@@ -37,7 +41,7 @@ def find_candidate(word: str, find_stored: FindStored | None = None) -> RuleSet:
         NoCandidateError: There is none, or it cannot be used.
     """
     path = Path(word)
-    if find_stored is not None and not path.exists():
+    if find_stored is not None and _ID.fullmatch(word) and not path.exists():
         stored = find_stored(word)
         if stored is None:
             raise NoCandidateError(
