@@ -1,0 +1,80 @@
+"""An account's state holds what is open or waiting, whatever its history was like."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from accounts import ACCOUNT, NOW, Stream, opening, payment, payment_return, purchase
+
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.expire_hold import ExpireHold
+from txplatform.domain.commands.increment_authorization import IncrementAuthorization
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.refund_purchase import RefundPurchase
+from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.facts import Clearing, Increment, Refund, Reversal
+from txplatform.domain.ids import TransactionId
+from txplatform.eventstore.snapshot import account_state, pack_account
+
+if TYPE_CHECKING:
+    from txplatform.domain.commands.outcome import Command
+
+WEEK = timedelta(days=7)
+
+
+def lives(number: int) -> list[Command]:
+    """Purchases that end in every way there is, late ones among them, and their payment."""
+    named = [TransactionId(f"t{number}-{way}") for way in range(5)]
+    cleared, reversed_, over, late, forced = named
+    return [
+        Authorize(purchase(cleared, 30)),
+        IncrementAuthorization(Increment(f"i{number}", cleared, ACCOUNT, 5)),
+        ClearPurchase(Clearing(f"c{number}a", ACCOUNT, cleared, 10, "USD", final=False)),
+        ClearPurchase(Clearing(f"c{number}b", ACCOUNT, cleared, 20, "USD")),
+        RefundPurchase(Refund(f"r{number}", ACCOUNT, cleared, 5, "USD")),
+        Authorize(purchase(reversed_, 30)),
+        ReverseAuthorization(Reversal(f"v{number}", reversed_, ACCOUNT, None)),
+        Authorize(purchase(over, 10)),
+        ClearPurchase(Clearing(f"c{number}c", ACCOUNT, over, 20, "USD")),
+        ClearPurchase(Clearing(f"c{number}d", ACCOUNT, late, 20, "USD")),
+        Authorize(purchase(late, 20)),
+        ClearPurchase(Clearing(f"c{number}e", ACCOUNT, forced, 5, "USD")),
+        ReturnPayment(payment_return(f"p{number}", 60)),
+        ReceivePayment(payment(f"p{number}", 60)),
+        ReceivePayment(payment(f"q{number}", 70)),
+    ]
+
+
+def after(weeks: int) -> Stream:
+    """An account after so many weeks, with one purchase a week whose hold expires."""
+    stream = Stream()
+    stream.ask(OpenAccount(opening(1_000)))
+    for number in range(weeks):
+        stream.now = NOW + number * WEEK
+        for command in lives(number):
+            stream.ask(command)
+        stream.ask(Authorize(purchase(f"t{number}-expires", 1)))
+        stream.now += WEEK
+        stream.ask(ExpireHold(ACCOUNT, TransactionId(f"t{number}-expires")))
+    return stream
+
+
+def test_what_is_over_leaves_the_state() -> None:
+    """Nothing held, nothing waiting; all the money is there."""
+    account = after(12).account()
+    assert (account.holds, account.waiting, account.pending) == ({}, {}, 0)
+    assert account.posted == 12 * (10 + 20 - 5 + 20 + 20 + 5 - 70)
+
+
+def test_the_state_is_as_large_after_two_years_as_after_ten_weeks() -> None:
+    """Beside the purchases of the last 30 days it is a handful of numbers."""
+    short, long = after(10).account(), after(104).account()
+    assert long.version > 10 * short.version / 1.1
+    assert len(pack_account(long)) <= 1.3 * len(pack_account(short))
+    rest = account_state(long)
+    del rest["activity"]
+    assert set(rest) <= {"currency", "credit_limit", "posted"}
