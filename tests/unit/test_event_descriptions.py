@@ -30,9 +30,11 @@ from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.commands.set_controls import SetControls
 from txplatform.domain.events import EVENT_TYPES, AccountEvent
 from txplatform.domain.facts import (
     Clearing,
+    ControlsChange,
     Correction,
     Direction,
     Increment,
@@ -99,6 +101,8 @@ LIFE: list[Command] = [
     told(1, "active"),
     told(3, "active"),
     SetStatus(OperatorStatus("s1", ACCOUNT, AccountStatus.ACTIVE, "found")),
+    SetControls(ControlsChange("ctl1", ACCOUNT, ({"rule": "amount_limit", "max_amount": 1},), "x")),
+    SetControls(ControlsChange("ctl2", ACCOUNT, (), "")),
     Authorize(purchase("t1", 100)),
     Authorize(purchase("t2", 5000)),
     raising("i1", "t1", 20),
@@ -157,6 +161,8 @@ def test_a_description_says_what_happened_to_what(events: list[AccountEvent]) ->
         "status version 1, active, came late, no effect",
         "status version 3: active",
         "operator's status s1: active (found)",
+        "controls ctl1: amount_limit (x)",
+        "controls ctl2: none any more",
         "approved 100 USD, t1",
         "declined 5000 USD, t2: insufficient_credit",
         "hold of t1 raised by 20, i1",

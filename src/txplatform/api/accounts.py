@@ -20,10 +20,10 @@ from txplatform.api.problems import (
     OUTCOME_UNKNOWN,
     OVERLOADED,
     UNSUPPORTED_MEDIA_TYPE,
-    ProblemError,
     documented,
     documented_header,
 )
+from txplatform.api.recording import require_opened
 from txplatform.contracts.accounts import BalanceAnswer, OpenAccountRequest
 from txplatform.contracts.times import rfc3339
 from txplatform.decisions.request import AccountView
@@ -99,12 +99,7 @@ async def read_balance(
 ) -> Response:
     """The account's money at its newest version; it never lags."""
     view = await services.decider.read_account(AccountId(account_id))
-    if not view.opened:
-        raise ProblemError(
-            ACCOUNT_NOT_FOUND,
-            f"Account {account_id} has not been opened.",
-            "Open it with POST /v1/accounts, or wait for the accounts team's event.",
-        )
+    require_opened(view)
     if if_none_match is not None and _etag(view) in if_none_match:
         return Response(status_code=304, headers={"ETag": _etag(view)})
     return _balance_response(view, 200, {})

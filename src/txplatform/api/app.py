@@ -16,6 +16,7 @@ from txplatform.api import (
     accounts,
     clearing_batches,
     clearings,
+    controls,
     events,
     inbound_messages,
     increments,
@@ -55,6 +56,7 @@ _POOL_SIZE = 8
 ROUTERS = (
     accounts.router,
     account_status.router,
+    controls.router,
     transactions.router,
     increments.router,
     clearings.router,

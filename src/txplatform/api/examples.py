@@ -17,6 +17,7 @@ from txplatform.contracts.account_status import status_answer
 from txplatform.contracts.accounts import BalanceAnswer
 from txplatform.contracts.clearing import clearing_answer
 from txplatform.contracts.clearing_batch import ClearingBatchAnswer, ClearingItemAnswer
+from txplatform.contracts.controls import ControlsInForce, controls_answer
 from txplatform.contracts.decision import decision_answer, dry_run_answer
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.increment import increment_answer
@@ -31,17 +32,20 @@ from txplatform.domain.commands.increment_authorization import IncrementAuthoriz
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.commands.set_controls import SetControls
 from txplatform.domain.commands.stored import Stored
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationIncremented,
     AuthorizationReversed,
+    ControlsChanged,
     OperatorStatusSet,
     PurchaseCleared,
     PurchaseRefunded,
 )
 from txplatform.domain.facts import (
     Clearing,
+    ControlsChange,
     Increment,
     Opening,
     OperatorStatus,
@@ -112,6 +116,17 @@ _FROZEN = _decide(
         OperatorStatus("st-1", _ACCOUNT, AccountStatus.FROZEN, "The card was reported lost.")
     ),
 )
+_CONTROLLED = _decide(
+    ControlsChanged,
+    SetControls(
+        ControlsChange(
+            "ctl-1",
+            _ACCOUNT,
+            ({"rule": "amount_limit", "max_amount": 20_000},),
+            "The cardholder asked for it.",
+        )
+    ),
+)
 
 
 def answer_examples() -> dict[str, Any]:
@@ -130,6 +145,8 @@ def answer_examples() -> dict[str, Any]:
         reversal_answer(_REVERSED),
         refund_answer(_REFUNDED),
         status_answer(_FROZEN),
+        controls_answer(_CONTROLLED),
+        ControlsInForce(_ACCOUNT, _CONTROLLED.change.rules, 3, rfc3339(_AT)),
         ClearingBatchAnswer.of(
             [
                 ClearingItemAnswer("clr-1", "clean", clearing=cleared),

@@ -18,6 +18,7 @@ from txplatform.contracts.account_status import StatusRequest
 from txplatform.contracts.accounts import OpenAccountRequest
 from txplatform.contracts.clearing import ClearingRequest
 from txplatform.contracts.clearing_batch import ClearingBatchRequest
+from txplatform.contracts.controls import ControlsRequest
 from txplatform.contracts.increment import IncrementRequest
 from txplatform.contracts.refund import RefundRequest
 from txplatform.contracts.reversal import ReversalRequest
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _BODIES = (
     OpenAccountRequest,
     StatusRequest,
+    ControlsRequest,
     IncrementRequest,
     ClearingRequest,
     ReversalRequest,

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from txplatform.api.problems import (
+    ACCOUNT_NOT_FOUND,
     BALANCE_OUT_OF_RANGE,
     BODY_TOO_LARGE,
     CURRENCY_MISMATCH,
@@ -19,11 +20,12 @@ from txplatform.api.problems import (
     OVERLOADED,
     UNSUPPORTED_MEDIA_TYPE,
     Kind,
+    ProblemError,
     documented,
     documented_header,
 )
 from txplatform.contracts.encoding import to_json
-from txplatform.decisions.request import Decided
+from txplatform.decisions.request import AccountView, Decided
 
 MONEY_PROBLEMS = (CURRENCY_MISMATCH, BALANCE_OUT_OF_RANGE)
 """Why what moves money may be refused."""
@@ -47,6 +49,20 @@ def documented_recording(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
             *kinds,
         ),
     }
+
+
+def require_opened(view: AccountView) -> None:
+    """Let pass only what is read of an account that there is.
+
+    Raises:
+        ProblemError: It has not been opened.
+    """
+    if not view.opened:
+        raise ProblemError(
+            ACCOUNT_NOT_FOUND,
+            f"Account {view.account_id} has not been opened.",
+            "Open it with POST /v1/accounts, or wait for the accounts team's event.",
+        )
 
 
 def recorded_answer(answer: object, decided: Decided) -> Response:

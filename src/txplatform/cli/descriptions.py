@@ -13,6 +13,7 @@ from txplatform.domain.events import (
     AuthorizationIncremented,
     AuthorizationReversed,
     ClearingCorrected,
+    ControlsChanged,
     CreditLimitChanged,
     CreditLimitChangeSuperseded,
     HoldExpired,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from txplatform.domain.events import AccountEvent
     from txplatform.domain.ids import TransactionId
     from txplatform.domain.reasons import Reason
+    from txplatform.domain.rules.stored import StoredRule
     from txplatform.domain.transaction_flags import Flag
 
 
@@ -56,6 +58,8 @@ def _of_account(event: AccountEvent) -> str | None:  # noqa: C901, PLR0911  # on
             return f"status version {change.status_version}, {change.status}, came late, no effect"
         case OperatorStatusSet(change=change):
             return f"operator's status {change.status_id}: {change.status}{_why(change.reason)}"
+        case ControlsChanged(change=change):
+            return f"controls {change.controls_id}: {_rules(change.rules)}{_why(change.reason)}"
         case PaymentReceived(payment=payment):
             return f"payment of {payment.amount} {payment.currency}, {payment.payment_id}"
         case PaymentReturned(payment_return=returned):
@@ -123,6 +127,10 @@ def _of_transaction(event: AccountEvent) -> str | None:  # noqa: C901, PLR0911  
 
 def _why(reason: str) -> str:
     return f" ({reason})" if reason else ""
+
+
+def _rules(rules: Sequence[StoredRule]) -> str:
+    return ", ".join(rule["rule"] for rule in rules) or "none any more"
 
 
 def _of(transaction_id: TransactionId | None) -> str:

@@ -1,7 +1,7 @@
 """Rule sets and controls as JSON: read strictly, written in one canonical form, hashed.
 
-A rule's JSON is its name under `rule` and its parameters under their own names; it is made
-from the rule's dataclass, so a new rule needs nothing here.
+How a rule is written is said in `domain/rules/stored.py`; what is read follows from the rule's
+dataclass, so a new rule needs nothing here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.json import parse_strict_json
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.parameters import ParameterError, shown
+from txplatform.domain.rules.stored import parameters_to_stored, rule_to_stored
 from txplatform.domain.rulesets import USUAL_HOLD_DAYS, Controls, HoldDays, RuleSet
 from txplatform.errors import TxPlatformError
 
@@ -114,20 +115,10 @@ def ruleset_to_json(ruleset: RuleSet) -> JsonObject:
         **({"description": ruleset.description} if ruleset.description else {}),
         "hold_days": {
             "default": ruleset.hold_days.default,
-            "by_category": [_written(hold) for hold in ruleset.hold_days.by_category],
+            "by_category": [parameters_to_stored(hold) for hold in ruleset.hold_days.by_category],
         },
-        "rules": [rule_to_json(rule) for rule in ruleset.rules],
+        "rules": [rule_to_stored(rule) for rule in ruleset.rules],
     }
-
-
-def controls_to_json(controls: Controls) -> JsonObject:
-    """The one way to write these controls."""
-    return {"rules": [rule_to_json(rule) for rule in controls.rules]}
-
-
-def rule_to_json(rule: ConfigurableRule) -> JsonObject:
-    """The one way to write this rule."""
-    return {"rule": rule.RULE, **_written(rule)}
 
 
 def canonical_json(ruleset: RuleSet) -> bytes:
@@ -185,20 +176,6 @@ def _with_its_name(name: str, schema: JsonObject) -> JsonObject:
     schema["required"] = ["rule", *schema.get("required", ())]
     schema["additionalProperties"] = False
     return schema
-
-
-def _written(value: Any) -> JsonObject:
-    """A dataclass's parameters.
-
-    What is left out by default is left out: a parameter that a later version adds, and that is
-    None or empty in all older rule sets, must not change their bytes.
-    """
-    written: JsonObject = {}
-    for field in dataclasses.fields(value):
-        parameter = getattr(value, field.name)
-        if field.init and parameter is not None and parameter != ():
-            written[field.name] = list(parameter) if isinstance(parameter, tuple) else parameter
-    return written
 
 
 def _read(adapter: TypeAdapter[tuple[T]], value: Any) -> tuple[T, tuple[ConfigurableRule, ...]]:

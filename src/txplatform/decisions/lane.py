@@ -323,6 +323,7 @@ def _decide(request: Request, workspace: Workspace, ruleset: RuleSet) -> Outcome
             account.status,
             account.currency,
             account.balance,
+            account.controls,
             account.version,
             now,
         )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from txplatform.domain.commands.outcome import Command
     from txplatform.domain.ids import AccountId, TransactionId
     from txplatform.domain.money import Balance
+    from txplatform.domain.rulesets import Controls
     from txplatform.domain.status import AccountStatus
 
 
@@ -33,6 +34,7 @@ class AccountView:
     status: AccountStatus
     currency: str | None
     balance: Balance
+    controls: Controls
     version: int
     as_of: datetime
 

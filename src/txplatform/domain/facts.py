@@ -7,7 +7,7 @@ one of them is wrong.
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
 from txplatform.domain.purchase import Merchant
@@ -81,6 +81,16 @@ class OperatorStatus:
     status_id: str
     account_id: AccountId
     status: AccountStatus
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlsChange:
+    """The account is given rules of its own, as plain values, instead of those it had."""
+
+    controls_id: str
+    account_id: AccountId
+    rules: tuple[dict[str, Any], ...]
     reason: str
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,13 @@ from txplatform.domain.rules import ALWAYS, ConfigurableRule
 from txplatform.domain.rules.categories import category_codes, sorted_categories
 from txplatform.domain.rules.parameters import ParameterError, check_not_empty, shown
 from txplatform.domain.rules.rule import checks_of
+from txplatform.domain.rules.stored import rule_from_stored, rule_to_stored
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from txplatform.domain.rules.rule import Check
+    from txplatform.domain.rules.stored import StoredRule
 
 MAX_RULES = 200
 MAX_HOLD_DAYS = 90
@@ -158,18 +164,39 @@ class RuleSet:
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """One account's own rules; asked beside the rule set's, so they can only narrow."""
+    """One account's own rules; asked beside the rule set's, so they can only narrow.
+
+    Attributes:
+        stored: The rules as plain values.
+    """
 
     rules: tuple[ConfigurableRule, ...] = ()
     checks: tuple[Check, ...] = field(init=False, repr=False, compare=False)
+    stored: tuple[StoredRule, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_rules(self.rules)
         object.__setattr__(self, "checks", checks_of(self.rules))
+        object.__setattr__(self, "stored", tuple(map(rule_to_stored, self.rules)))
 
 
 NO_CONTROLS = Controls()
 """What an account has until it is given some."""
+
+
+def controls_of(stored: Iterable[StoredRule]) -> Controls:
+    """The controls that were written like this; accounts with the same ones share them.
+
+    Raises:
+        KeyError, TypeError, ValueError: They are of a newer version, or were altered.
+    """
+    return _controls_of(json.dumps(list(stored)))
+
+
+@lru_cache(maxsize=4096)
+def _controls_of(written: str) -> Controls:
+    return Controls(tuple(map(rule_from_stored, json.loads(written))))
+
 
 DEFAULT_RULESET = RuleSet("default", 1, "Nothing but the rules that are always on.")
 """What decides until a rule set is activated."""

@@ -17,10 +17,11 @@ from txplatform.domain.account import Account
 from txplatform.domain.activity import Activity
 from txplatform.domain.events import WaitingMessage, business_key
 from txplatform.domain.ids import account_of
+from txplatform.domain.rulesets import controls_of
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.revival import reviver_for
 
-SNAPSHOT_TOPIC = "account@3"
+SNAPSHOT_TOPIC = "account@4"
 """Raise the number whenever `AccountSnapshot.take` stores something else than before."""
 
 _WAITING_KINDS: dict[str, type] = {cls.__name__: cls for cls in get_args(WaitingMessage)}
@@ -87,6 +88,8 @@ def account_state(account: Account) -> dict[str, Any]:
         state["holds"] = account.holds
     if activity := account.activity.state():
         state["activity"] = activity
+    if account.controls.rules:
+        state["controls"] = account.controls.stored
     if account.waiting:
         state["waiting"] = [
             {"kind": type(message).__name__, "message": message}
@@ -121,6 +124,8 @@ def restore_account(stream: str, version: int, state: dict[str, Any]) -> Account
         account.holds[transaction_id] = (amount, ends)
     if "activity" in state:
         account.activity = Activity.from_state(state["activity"])
+    if "controls" in state:
+        account.controls = controls_of(state["controls"])
     for waiting in state.get("waiting", ()):
         kind: type = _WAITING_KINDS[waiting["kind"]]
         revive = reviver_for(kind)

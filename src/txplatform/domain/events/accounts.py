@@ -7,12 +7,20 @@ from typing import ClassVar
 from txplatform.domain.account import Account
 from txplatform.domain.events.event import AccountEvent
 from txplatform.domain.events.keys import (
+    controls_key,
     limit_change_key,
     opening_key,
     operator_status_key,
     status_change_key,
 )
-from txplatform.domain.facts import LimitChange, Opening, OperatorStatus, StatusChange
+from txplatform.domain.facts import (
+    ControlsChange,
+    LimitChange,
+    Opening,
+    OperatorStatus,
+    StatusChange,
+)
+from txplatform.domain.rulesets import controls_of
 from txplatform.domain.status import AccountStatus
 
 
@@ -97,3 +105,17 @@ class OperatorStatusSet(AccountEvent):
 
     def apply(self, account: Account) -> None:
         account.operator_status = self.change.status
+
+
+class ControlsChanged(AccountEvent):
+    """The account has these rules of its own from now on."""
+
+    TOPIC: ClassVar[str] = "controls-changed"
+    change: ControlsChange
+
+    @property
+    def key(self) -> str:
+        return controls_key(self.change.controls_id)
+
+    def apply(self, account: Account) -> None:
+        account.controls = controls_of(self.change.rules)

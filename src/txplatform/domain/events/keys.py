@@ -63,6 +63,11 @@ def clearing_key(clearing_id: str) -> str:
     return f"clearing:{clearing_id}"
 
 
+def controls_key(controls_id: str) -> str:
+    """The business key of a change of the account's own rules."""
+    return f"controls:{controls_id}"
+
+
 def refund_key(refund_id: str) -> str:
     """The business key of a refund."""
     return f"refund:{refund_id}"

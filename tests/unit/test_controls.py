@@ -1,0 +1,142 @@
+"""An account's own rules: set once for ever, asked beside the rule set's, kept with the state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from accounts import ACCOUNT, Stream, opening, purchase
+from backtests import ACTIVE, backtested
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rule_cases import AccountSeen, buying, judged
+
+from txplatform.domain.activity import Scope
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
+from txplatform.domain.commands.set_controls import SetControls
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.facts import ControlsChange
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rules.cash_like import CashLike
+from txplatform.domain.rules.category_allow import CategoryAllow
+from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.country_allow import CountryAllow
+from txplatform.domain.rules.country_deny import CountryDeny
+from txplatform.domain.rules.merchant_deny import MerchantDeny
+from txplatform.domain.rules.new_country import NewCountry
+from txplatform.domain.rules.velocity_amount import VelocityAmount
+from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rulesets import NO_CONTROLS, Controls, controls_of
+from txplatform.eventstore.mapper import decode_event, encode_event
+from txplatform.eventstore.snapshot import AccountSnapshot, pack_account, unpack_account
+
+ONE_OF_EACH = Controls(
+    (
+        CountryAllow(("GBR", "USA")),
+        CountryDeny(("IRN",)),
+        NewCountry(100, ("GBR",), "USD"),
+        CategoryAllow(("5000-5999",)),
+        CategoryDeny(("5993",)),
+        MerchantDeny(("m-666",)),
+        AmountLimit(500, "USD"),
+        CashLike(10),
+        VelocityAmount(60, 500, Scope.CATEGORY),
+        VelocityCount(60, 3, Scope.MERCHANT),
+    )
+)
+
+
+def change(controls_id: str, controls: Controls, reason: str = "asked for") -> SetControls:
+    """The account's rules are these from now on."""
+    return SetControls(ControlsChange(controls_id, ACCOUNT, controls.stored, reason))
+
+
+def opened() -> Stream:
+    """An account with a limit of 1000."""
+    stream = Stream()
+    stream.ask(OpenAccount(opening()))
+    return stream
+
+
+def test_controls_decline_until_they_are_removed() -> None:
+    """The decision keeps what they measured, after what the rule set did."""
+    stream = opened()
+    stream.ask(change("c1", Controls((AmountLimit(50),))))
+    declined = stream.ask(Authorize(purchase("t1", 51)))
+    assert isinstance(declined, Outcome)
+    assert isinstance(declined.event, AuthorizationDeclined)
+    assert [reason.code for reason in declined.event.reasons] == ["amount_limit_exceeded"]
+    assert declined.event.observed[-1] == 51
+    stream.ask(change("c2", NO_CONTROLS))
+    approved = stream.ask(Authorize(purchase("t2", 51)))
+    assert isinstance(approved, Outcome)
+    assert isinstance(approved.event, AuthorizationApproved)
+    assert len(approved.event.observed) == len(declined.event.observed) - 1
+
+
+def test_i3_a_change_has_one_effect_whatever_came_since() -> None:
+    """A copy that comes late does not bring back what was replaced."""
+    stream = opened()
+    first, second = Controls((AmountLimit(50),)), Controls((AmountLimit(60),))
+    stream.ask(change("c1", first))
+    stream.ask(change("c2", second))
+    copy = stream.ask(change("c1", first))
+    assert isinstance(copy, Outcome)
+    assert (copy.status, copy.event.originator_version) == (Status.DUPLICATE, 2)
+    for other in (change("c1", second), change("c1", first, "another reason")):
+        refused = stream.ask(other)
+        assert isinstance(refused, CommandRejectedError)
+        assert refused.reason == "conflicting_copy"
+    assert stream.account().controls == second
+
+
+def test_i1_controls_are_the_same_from_the_log_a_snapshot_and_the_cache() -> None:
+    """Every rule with every kind of parameter; an event from its stored bytes, too."""
+    stream = opened()
+    stream.ask(change("c1", ONE_OF_EACH))
+    event = stream.events[-1]
+    stored = encode_event(event)
+    revived = decode_event(event.originator_id, event.originator_version, event.TOPIC, stored)
+    assert encode_event(revived) == stored
+    account = stream.account()
+    assert account.controls == ONE_OF_EACH
+    packed = unpack_account(account.id, pack_account(account))
+    assert packed.controls is account.controls  # a million accounts share them
+    snapshot = AccountSnapshot.take(account)
+    state = orjson.loads(orjson.dumps(snapshot.state))
+    again = AccountSnapshot(snapshot.originator_id, snapshot.originator_version, "", state)
+    assert again.mutate(None).controls == ONE_OF_EACH
+
+
+def test_a_backtest_keeps_the_controls_of_the_time() -> None:
+    """The same rule set changes nothing; what was declined by them stays so."""
+    stream = Stream(ruleset=ACTIVE)
+    stream.ask(OpenAccount(opening()))
+    stream.ask(Authorize(purchase("t1", 60)))
+    stream.ask(change("c1", Controls((AmountLimit(50),))))
+    stream.ask(Authorize(purchase("t2", 60)))
+    stream.ask(change("c2", NO_CONTROLS))
+    stream.ask(Authorize(purchase("t3", 60)))
+    tally = backtested(stream, ACTIVE)
+    assert tally.judged == 3
+    assert not any(tally.largest.values())
+
+
+RULES: list[Any] = list(ONE_OF_EACH.rules)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(RULES), unique_by=id),
+    st.lists(st.sampled_from(RULES), unique_by=id),
+    st.integers(0, 1200),
+)
+def test_controls_only_narrow(in_force: list[Any], own: list[Any], amount: int) -> None:
+    """Every reason without them is a reason with them."""
+    without = judged(AccountSeen(), buying(amount), *in_force)
+    controls = controls_of(Controls(tuple(own)).stored)
+    with_them = judged(AccountSeen(controls=controls), buying(amount), *in_force)
+    assert set(without.reasons) <= set(with_them.reasons)
+    assert with_them.observed[: len(without.observed)] == without.observed
