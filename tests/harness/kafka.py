@@ -172,7 +172,18 @@ def recreate_topics(bootstrap: str, names: Iterable[str], *, partitions: int = 4
         )
     for future in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
         future.result(30)
-    wait_until(lambda: present_topics(admin) >= set(names), message="the topics to be there")
+    wait_until(lambda: _led(admin, partitions) >= set(names), message="the topics to be there")
+
+
+def _led(admin: AdminClient, partitions: int) -> set[str]:
+    """The topics whose partitions have a leader: a moment after its creation one may have none."""
+    return {
+        name
+        for name, topic in admin.list_topics(timeout=10).topics.items()
+        if topic.error is None
+        and len(topic.partitions) == partitions
+        and all(each.error is None and each.leader >= 0 for each in topic.partitions.values())
+    }
 
 
 def present_topics(admin: AdminClient) -> set[str]:

@@ -82,7 +82,7 @@ def test_people_get_a_table(env: dict[str, str]) -> None:
     code, out, _ = run_command("doctor", env=env)
     assert code == 0
     assert "synchronous_standby_names" in out
-    assert "It is read to its end." in out
+    assert "It is read to its end." in out, out
 
 
 def test_what_cannot_be_reached_is_told_and_the_rest_is_looked_at(env: dict[str, str]) -> None:
