@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, though not marked so
     AdminClient,
     ConfigResource,
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from txplatform.settings import Settings
 
 _TIMEOUT_S = 5
+_LEADER_MOVES = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+_LEADER_MOVES_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +102,19 @@ class BrokerView:
             return None  # not allowed, or librdkafka's mock cluster, which cannot
 
     def ends(self, topic: str, partition: int) -> tuple[int, int]:
-        """The first offset and the one after the last."""
-        found = self._consumer.get_watermark_offsets(
-            TopicPartition(topic, partition), timeout=_TIMEOUT_S
-        )
-        assert found is not None  # a time-out is an exception
-        low, high = found
-        return low, high
+        """The first offset and the one after the last; a leader that moves is waited for."""
+        wanted, until = TopicPartition(topic, partition), time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                found = self._consumer.get_watermark_offsets(wanted, timeout=_TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() not in _LEADER_MOVES or time.monotonic() > until:
+                    raise
+                time.sleep(_LEADER_MOVES_S)
+            else:
+                assert found is not None  # a time-out is an exception
+                low, high = found
+                return low, high
 
     def first_since(self, topic: str, partition: int, timestamp_ms: int) -> int | None:
         """The offset of the first message from this time on; None where there is none."""
