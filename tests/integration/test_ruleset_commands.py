@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psycopg
 import pytest
 
 from harness.api import open_account, purchase, running_api
@@ -134,3 +135,35 @@ def test_a_shadow_is_started_found_out_about_and_stopped(
         assert "no more" in rulesets(service_env, "shadow", "retail@2", "--stop")
         assert projecting.stop() == 0
     assert "10 judged, 4 newly declined" in rulesets(service_env, "show", "retail@2")
+
+
+def test_a_rule_set_that_cannot_be_read_is_listed_and_can_be_left(
+    service_env: dict[str, str], files: dict[int, str]
+) -> None:
+    """A newer version added and activated it: this one decides nothing until another decides."""
+    rulesets(service_env, "add", files[1])
+    with psycopg.connect(service_env["TXPLATFORM_DATABASE_URL"], autocommit=True) as connection:
+        newer = {"name": "retail", "version": 9, "rules": [{"rule": "moon_phase"}]}
+        added = {"ruleset": newer, "content_hash": "0" * 64, "by": "newer"}
+        activated = {
+            "activation_id": "a",
+            "ruleset_id": "retail@9",
+            "reason": "Moon.",
+            "by": "newer",
+            "after_position": 0,
+        }
+        connection.execute(
+            "INSERT INTO ruleset_events (version, event_id, event_key, topic, state) VALUES"
+            " (2, 'e2', 'ruleset:retail@9', 'ruleset-added', %s),"
+            " (3, 'e3', 'activation:a', 'ruleset-activated', %s)",
+            (json.dumps(added).encode(), json.dumps(activated).encode()),
+        )
+    assert "retail@9" in rulesets(service_env, "list")
+    assert "moon_phase" in rulesets(service_env, "show", "retail@9", code=1)
+    left = rulesets(service_env, "activate", "retail@1", "--reason", "Back.")
+    assert "retail@1 decides everywhere within a second, after retail@9" in left
+    assert "What changes is not known" in left
+    with running_api(service_env) as api:
+        open_account(api.client, "acc", 10_000)
+        answer = api.client.post("/v1/process-transaction", json=purchase("t", "acc", 1001))
+        assert answer.json()["reasons"][0]["code"] == "amount_limit_exceeded"

@@ -25,6 +25,7 @@ from txplatform.api import (
     refunds,
     reversals,
     rulesets,
+    shadowings,
     transactions,
 )
 from txplatform.api.authentication import Authenticator
@@ -64,6 +65,7 @@ ROUTERS = (
     refunds.router,
     clearing_batches.router,
     rulesets.router,
+    shadowings.router,
     events.router,
     inbound_messages.router,
     probes.router,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from txplatform.contracts.rulesets import ruleset_to_json
 from txplatform.domain.rules.lint import lint
 from txplatform.rulebook.changes import Entry, RuleSetActivated
@@ -204,12 +206,13 @@ def shadowing_answer(shadowing: Shadowing, progress: Progress | None) -> Shadowi
 
 
 def _summary(book: RuleBook, stored: StoredRuleSet) -> RuleSetSummary:
-    ruleset = stored.read()
+    # As it is written: one that this version cannot read is listed, too.
+    content = orjson.loads(stored.content)
     return RuleSetSummary(
         stored.id,
-        ruleset.description,
+        content.get("description", ""),
         stored.content_hash,
-        len(ruleset.rules),
+        len(content["rules"]),
         book.active_id == stored.id,
         _shadowed(book, stored),
         stored.added_by,

@@ -8,8 +8,6 @@ from getpass import getuser
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from rich.table import Table
-
 from txplatform.api.ruleset_answers import (
     activation_answer,
     book_answer,
@@ -17,13 +15,14 @@ from txplatform.api.ruleset_answers import (
     shadowing_answer,
 )
 from txplatform.backtest.candidate import NoCandidateError, find_candidate
-from txplatform.cli.tables import print_table
+from txplatform.cli.ruleset_tables import print_book, print_disagreements, print_ruleset
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.rulesets import content_hash
 from txplatform.database import Database
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint
+from txplatform.rulebook.book import UnreadableRuleSetError
 from txplatform.rulebook.store import (
     activate,
     add_ruleset,
@@ -134,7 +133,6 @@ def _add(arguments: argparse.Namespace) -> int:
 def _activate(arguments: argparse.Namespace) -> int:
     with _connect() as connection:
         before = read_book(connection)
-        old = before.rulesets[before.active_id].read()
         recorded = activate(
             connection,
             f"cli-{uuid4()}",
@@ -144,10 +142,15 @@ def _activate(arguments: argparse.Namespace) -> int:
         )
     if arguments.json:
         _print(activation_answer(recorded.entry))
-    else:
-        changes = diff(old, recorded.book.active)
-        sys.stdout.write(f"{arguments.id} decides everywhere within a second, after {old.id}\n")
-        sys.stdout.writelines(f"  {change}\n" for change in changes or ["Nothing changes."])
+        return 0
+    sys.stdout.write(
+        f"{arguments.id} decides everywhere within a second, after {before.active_id}\n"
+    )
+    try:
+        changes = diff(before.active, recorded.book.active) or ["Nothing changes."]
+    except UnreadableRuleSetError as error:
+        changes = [f"What changes is not known: {error.what}"]
+    sys.stdout.writelines(f"  {change}\n" for change in changes)
     return 0
 
 
@@ -191,19 +194,8 @@ def _list(arguments: argparse.Namespace) -> int:
         answer = book_answer(read_book(connection))
     if arguments.json:
         _print(answer)
-        return 0
-    table = Table("", "id", "description", "rules", "added", "by", "content hash")
-    for item in answer.items:
-        table.add_row(
-            "active" if item.active else "shadow" if item.shadowed else "",
-            item.id,
-            item.description,
-            str(item.rules),
-            "built in" if item.added_at is None else f"{item.added_at:%Y-%m-%d %H:%M}",
-            item.added_by or "",
-            item.content_hash[:12],
-        )
-    print_table(table)
+    else:
+        print_book(answer)
     return 0
 
 
@@ -218,24 +210,8 @@ def _show(arguments: argparse.Namespace) -> int:
     ]
     if arguments.json:
         _print({"ruleset": answer, "shadowings": shadowings})
-        return 0
-    sys.stdout.write(f"{answer.id}, content hash {answer.content_hash}\n")
-    sys.stdout.writelines(
-        f"  {rule.RULE}: {rule.sentence()}\n" for rule in book.rulesets[answer.id].read().rules
-    )
-    sys.stdout.writelines(f"  warning: {warning}\n" for warning in answer.warnings)
-    for each in answer.activations:
-        sys.stdout.write(
-            f"activated {each.activated_at:%Y-%m-%d %H:%M:%S} by {each.activated_by}: "
-            f"{each.reason}\n"
-        )
-    for shadowing in shadowings:
-        until = f" to {shadowing.ended_at:%Y-%m-%d %H:%M}" if shadowing.ended_at else ""
-        sys.stdout.write(
-            f"shadowed from {shadowing.started_at:%Y-%m-%d %H:%M}{until}: {shadowing.judged} "
-            f"judged, {shadowing.newly_declined} newly declined, "
-            f"{shadowing.newly_approved} newly approved\n"
-        )
+    else:
+        print_ruleset(book.rulesets[answer.id].read(), answer, shadowings)
     return 0
 
 
@@ -252,27 +228,8 @@ def _disagreements(arguments: argparse.Namespace) -> int:
         )
     if arguments.json:
         _print(found)
-        return 0
-    table = Table(title=f"What {arguments.id} would decide otherwise, the newest first")
-    for name in ("event", "account", "version", "decided at (UTC)"):
-        table.add_column(name, overflow="fold")
-    table.add_column("amount", justify="right", no_wrap=True)
-    for name in ("", "was", "would be", "why, or why not before"):
-        table.add_column(name)
-    for each in found:
-        reasons = each.shadow_reasons or each.reasons
-        table.add_row(
-            each.event_id,
-            each.account_id,
-            str(each.account_version),
-            f"{each.decided_at:%Y-%m-%d %H:%M:%S}",
-            str(each.amount),
-            each.currency,
-            each.decision,
-            each.shadow_decision,
-            ", ".join(reason["code"] for reason in reasons),
-        )
-    print_table(table)
+    else:
+        print_disagreements(arguments.id, found)
     return 0
 
 

@@ -1,0 +1,177 @@
+"""`/v1/rulesets/{id}/shadowings`: let a rule set decide along, and see what it would change."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from txplatform.api.body import documented_body, json_body
+from txplatform.api.cursors import cursor_of, position_of
+from txplatform.api.dependencies import ServicesOf
+from txplatform.api.problems import (
+    OUTCOME_UNKNOWN,
+    RULESET_IN_FORCE,
+    RULESET_NOT_FOUND,
+    SHADOWING_NOT_FOUND,
+    documented,
+)
+from txplatform.api.rule_changes import (
+    READING,
+    REPLAYED,
+    RuleSetId,
+    Writer,
+    answer_of,
+    change_rules,
+    documented_change,
+    who,
+)
+from txplatform.api.ruleset_answers import (
+    DisagreementPage,
+    ShadowingAnswer,
+    ShadowingsAnswer,
+    shadowing_answer,
+)
+from txplatform.contracts.fields import Identifier
+from txplatform.contracts.ruleset_requests import ShadowingRequest
+from txplatform.rulebook.store import (
+    end_shadowing,
+    find_ruleset,
+    find_shadowing,
+    read_book,
+    start_shadowing,
+)
+from txplatform.shadow.store import list_disagreements, read_progress
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from txplatform.api.services import Services
+    from txplatform.rulebook.book import RuleBook, Shadowing
+    from txplatform.shadow.store import Disagreement, Progress
+
+router = APIRouter(prefix="/v1/rulesets/{ruleset_id}/shadowings", tags=["rule sets"])
+
+
+@router.get(
+    "",
+    response_model=ShadowingsAnswer,
+    responses=documented(RULESET_NOT_FOUND),
+    dependencies=READING,
+)
+async def read_shadowings(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
+    """When this rule set decided along, and how often it would have decided otherwise."""
+
+    def read(connection: psycopg.Connection) -> ShadowingsAnswer:
+        book, progress = read_book(connection), read_progress(connection)
+        find_ruleset(book, ruleset_id)
+        return ShadowingsAnswer(
+            [
+                shadowing_answer(each, progress.get(each.shadowing_id))
+                for each in book.shadowings.values()
+                if each.ruleset_id == ruleset_id
+            ]
+        )
+
+    return answer_of(await services.queries.run(read))
+
+
+@router.post(
+    "",
+    response_model=ShadowingAnswer,
+    responses={
+        200: {"headers": REPLAYED},
+        **documented_change(RULESET_NOT_FOUND, RULESET_IN_FORCE),
+    },
+    openapi_extra=documented_body(ShadowingRequest),
+)
+async def shadow_ruleset(
+    services: ServicesOf,
+    key: Writer,
+    ruleset_id: RuleSetId,
+    body: Annotated[ShadowingRequest, Depends(json_body(ShadowingRequest))],
+) -> Response:
+    """Let this rule set decide along, without effect, from now on; it ends another shadowing.
+
+    It judges each decision a moment after it was made, on the state that it was made on. It ends
+    when it is deleted, when another one begins, and when the rule set itself is activated.
+    """
+    recorded = await change_rules(
+        services,
+        partial(
+            start_shadowing,
+            shadowing_id=body.shadowing_id,
+            ruleset_id=ruleset_id,
+            reason=body.reason,
+            by=who(key),
+        ),
+    )
+    return await _shadowing(
+        services, recorded.book, ruleset_id, body.shadowing_id, replayed=recorded.replayed
+    )
+
+
+@router.delete(
+    "/{shadowing_id}",
+    response_model=ShadowingAnswer,
+    responses=documented(SHADOWING_NOT_FOUND, OUTCOME_UNKNOWN),
+)
+async def end_shadowing_of_ruleset(
+    services: ServicesOf, key: Writer, ruleset_id: RuleSetId, shadowing_id: Identifier
+) -> Response:
+    """Let this rule set decide along no more; what was found stays."""
+    book = await change_rules(
+        services,
+        partial(end_shadowing, ruleset_id=ruleset_id, shadowing_id=shadowing_id, by=who(key)),
+    )
+    return await _shadowing(services, book, ruleset_id, shadowing_id)
+
+
+@router.get(
+    "/{shadowing_id}/disagreements",
+    response_model=DisagreementPage,
+    responses=documented(SHADOWING_NOT_FOUND),
+    dependencies=READING,
+)
+async def read_disagreements(
+    services: ServicesOf,
+    ruleset_id: RuleSetId,
+    shadowing_id: Identifier,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
+) -> Response:
+    """The decisions that this rule set would have made otherwise, the newest first."""
+    before = position_of(cursor, "cursor") or None
+
+    def read(
+        connection: psycopg.Connection,
+    ) -> tuple[Shadowing, Progress | None, list[Disagreement]]:
+        shadowing = find_shadowing(read_book(connection), ruleset_id, shadowing_id)
+        progress = read_progress(connection).get(shadowing_id)
+        found = list_disagreements(connection, shadowing_id, limit=limit + 1, before=before)
+        return shadowing, progress, found
+
+    shadowing, progress, found = await services.queries.run(read)
+    items = found[:limit]
+    return answer_of(
+        DisagreementPage(
+            items,
+            cursor_of(items[-1].log_position) if len(found) > limit else None,
+            shadowing.after_position if progress is None else progress.position,
+        )
+    )
+
+
+async def _shadowing(
+    services: Services,
+    book: RuleBook,
+    ruleset_id: str,
+    shadowing_id: str,
+    *,
+    replayed: bool = False,
+) -> Response:
+    progress = await services.queries.run(read_progress)
+    shadowing = find_shadowing(book, ruleset_id, shadowing_id)
+    return answer_of(shadowing_answer(shadowing, progress.get(shadowing_id)), replayed=replayed)

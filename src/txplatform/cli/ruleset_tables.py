@@ -1,0 +1,79 @@
+"""Rule sets, shadowings and disagreements as people read them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from txplatform.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from txplatform.api.ruleset_answers import RuleBookAnswer, RuleSetAnswer, ShadowingAnswer
+    from txplatform.domain.rulesets import RuleSet
+    from txplatform.shadow.store import Disagreement
+
+
+def print_book(answer: RuleBookAnswer) -> None:
+    """Every rule set, a line each."""
+    table = Table("", "id", "description", "rules", "added", "by", "content hash")
+    for item in answer.items:
+        table.add_row(
+            "active" if item.active else "shadow" if item.shadowed else "",
+            item.id,
+            escape(item.description),
+            str(item.rules),
+            "built in" if item.added_at is None else f"{item.added_at:%Y-%m-%d %H:%M}",
+            escape(item.added_by or ""),
+            item.content_hash[:12],
+        )
+    print_table(table)
+
+
+def print_ruleset(
+    ruleset: RuleSet, answer: RuleSetAnswer, shadowings: Sequence[ShadowingAnswer]
+) -> None:
+    """One rule set in sentences, and what was done with it."""
+    sys.stdout.write(f"{answer.id}, content hash {answer.content_hash}\n")
+    sys.stdout.writelines(f"  {rule.RULE}: {rule.sentence()}\n" for rule in ruleset.rules)
+    sys.stdout.writelines(f"  warning: {warning}\n" for warning in answer.warnings)
+    for each in answer.activations:
+        sys.stdout.write(
+            f"activated {each.activated_at:%Y-%m-%d %H:%M:%S} by {each.activated_by}: "
+            f"{each.reason}\n"
+        )
+    for shadowing in shadowings:
+        until = f" to {shadowing.ended_at:%Y-%m-%d %H:%M}" if shadowing.ended_at else ""
+        sys.stdout.write(
+            f"shadowed from {shadowing.started_at:%Y-%m-%d %H:%M}{until}: {shadowing.judged} "
+            f"judged, {shadowing.newly_declined} newly declined, "
+            f"{shadowing.newly_approved} newly approved\n"
+        )
+
+
+def print_disagreements(ruleset_id: str, found: Sequence[Disagreement]) -> None:
+    """What a shadowed rule set would decide otherwise, a line each."""
+    table = Table(title=f"What {ruleset_id} would decide otherwise, the newest first")
+    for name in ("event", "account", "version", "decided at (UTC)"):
+        table.add_column(name, overflow="fold")
+    table.add_column("amount", justify="right", no_wrap=True)
+    for name in ("", "was", "would be", "why, or why not before"):
+        table.add_column(name)
+    for each in found:
+        reasons = each.shadow_reasons or each.reasons
+        table.add_row(
+            each.event_id,
+            each.account_id,
+            str(each.account_version),
+            f"{each.decided_at:%Y-%m-%d %H:%M:%S}",
+            str(each.amount),
+            each.currency,
+            each.decision,
+            each.shadow_decision,
+            ", ".join(reason["code"] for reason in reasons),
+        )
+    print_table(table)
