@@ -240,7 +240,10 @@ def test_a_projector_stands_by_while_another_holds_the_position(database: TestDa
             holder.execute("SELECT FROM projection_positions FOR UPDATE")
             record(connection, [opened("acc")])
             wait_until(
-                lambda: projector.health().facts["directory"]["lag_positions"] > 0, timeout_s=4
+                lambda: all(
+                    each["lag_positions"] > 0 for each in projector.health().facts.values()
+                ),
+                timeout_s=4,
             )
             assert projector.health().ready
             assert lag_metric(registry) > 0
