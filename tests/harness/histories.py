@@ -202,7 +202,8 @@ def _decide(
             workspace.decide(stream, command, stamp)
         except TransactionNotReadError as missing:
             wanted = Wanted()
-            wanted.look_up_transaction(stream, missing.transaction_id)
+            for transaction_id in missing.transaction_ids:
+                wanted.look_up_transaction(stream, transaction_id)
             store.read(workspace, wanted)
         else:
             return

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from harness.histories import BEGIN, clearing, opened, payment, purchase, record, reversal
+from harness.histories import (
+    BEGIN,
+    clearing,
+    increment,
+    opened,
+    payment,
+    purchase,
+    record,
+    reversal,
+)
 from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.rules.amount_limit import AmountLimit
@@ -133,3 +142,38 @@ def test_i7_a_change_that_was_removed_from_the_rule_book_is_named(
         owner.execute("UPDATE ruleset_events SET event_key = 'activation:x' WHERE version = 3")
         owner.execute("DELETE FROM ruleset_events WHERE version = 2")
     assert differences(database) == [("rule book", 3, "version"), ("rule book", 3, "event_key")]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("transaction_id = NULL", ("a", 3, "transaction_id")),
+        (
+            "state = replace(convert_from(state, 'UTF8'), 'released\":60', 'released\":1')::bytea",
+            ("a", 3, "hold"),
+        ),
+    ],
+)
+def test_i7_an_altered_clearing_is_named(
+    database: TestDatabase, service: psycopg.Connection, change: str, expected: tuple[str, int, str]
+) -> None:
+    """By what leads to it, and by what it released."""
+    record(service, [opened("a", 300), purchase("a", "t", 60), clearing("a", "t", "c", 50)])
+    assert differences(database) == []
+    with tampering(database) as owner:
+        owner.execute(f"UPDATE events SET {change} WHERE originator_version = 3".encode())
+    assert expected in differences(database)
+
+
+def test_i6_an_increment_above_the_available_credit_is_named(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Even where its own balance was adjusted to it."""
+    record(service, [opened("a", 100), purchase("a", "t", 60), increment("a", "t", "i", 30)])
+    with tampering(database) as owner:
+        owner.execute(
+            "UPDATE events SET state = convert_to(replace(replace(replace(convert_from(state,"
+            " 'UTF8'), '\"amount\":30', '\"amount\":41'), '\"pending\":90', '\"pending\":101'),"
+            " '\"available\":10', '\"available\":-1'), 'UTF8') WHERE originator_version = 3"
+        )
+    assert differences(database) == [("a", 3, "incremented amount")]

@@ -53,7 +53,8 @@ class Stream:
                 break
             except TransactionNotReadError as missing:
                 assert not account.pending_events
-                self._read(stored, missing.transaction_id)
+                for transaction_id in missing.transaction_ids:
+                    self._read(stored, transaction_id)
             except CommandRejectedError as error:
                 assert not account.pending_events
                 return error

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from accounts import ACCOUNT, NOW, Stream, opening, payment, payment_return, purchase
 
+from txplatform.domain.account import Stamp
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.expire_hold import ExpireHold
@@ -16,6 +18,7 @@ from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.commands.stored import Stored, TransactionNotReadError
 from txplatform.domain.facts import Clearing, Increment, Refund, Reversal
 from txplatform.domain.ids import TransactionId
 from txplatform.eventstore.snapshot import account_state, pack_account
@@ -78,3 +81,18 @@ def test_the_state_is_as_large_after_two_years_as_after_ten_weeks() -> None:
     rest = account_state(long)
     del rest["activity"]
     assert set(rest) <= {"currency", "credit_limit", "posted"}
+
+
+def test_an_opening_asks_for_all_that_waits_at_once() -> None:
+    """However many transactions wait: one look-up, not one for each of them."""
+    stream = Stream()
+    names = [TransactionId(f"t{number}") for number in range(50)]
+    for name in names:
+        stream.ask(ClearPurchase(Clearing(f"c-{name}", ACCOUNT, name, 1, "USD")))
+    account = stream.account()
+    stamp = Stamp(NOW, lambda: "event", "00-0-0-00")
+    with pytest.raises(TransactionNotReadError) as missing:
+        OpenAccount(opening()).decide(account, Stored(), stamp)
+    assert sorted(missing.value.transaction_ids) == sorted(names)
+    stream.ask(OpenAccount(opening()))
+    assert stream.account().posted == 50

@@ -70,7 +70,8 @@ def decide_without_recording(
     try:
         outcome = workspace.decide(stream, command, stamp)
     except TransactionNotReadError as missing:
-        wanted.look_up_transaction(stream, missing.transaction_id)
+        for transaction_id in missing.transaction_ids:
+            wanted.look_up_transaction(stream, transaction_id)
         store.read(workspace, wanted)
         outcome = workspace.decide(stream, command, stamp)
     event = outcome.event

@@ -16,8 +16,10 @@ from txplatform.domain.events import (
     IncrementDeclined,
     PurchaseCleared,
     PurchaseRefunded,
+    TransactionStarted,
 )
 from txplatform.domain.ids import account_stream
+from txplatform.domain.transaction import Transaction
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.mapper import decode_event
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from txplatform.audit.differences import Differences
     from txplatform.audit.rerun import Rerun
     from txplatform.domain.events import AccountEvent
-    from txplatform.domain.ids import AccountId
+    from txplatform.domain.ids import AccountId, TransactionId
     from txplatform.domain.money import Balance
     from txplatform.eventstore.streams import StoredRow
 
@@ -63,6 +65,7 @@ class Replay:
         self.updated_at: datetime | None = None
         self._stream = account_stream(account_id)
         self._position = 0
+        self._lives: dict[TransactionId, Transaction] = {}
         self._rerun = rerun
         self._differences = differences
 
@@ -80,6 +83,8 @@ class Replay:
         event = decode_event(self._stream, version, row.topic, row.state)
         if event.key != row.event_key:
             self._differ(version, "event_key", event.key, row.event_key)
+        if event.transaction_id != row.transaction_id:
+            self._differ(version, "transaction_id", event.transaction_id, row.transaction_id)
         if row.position <= self._position:
             self._differ(version, "log position", f"above {self._position}", row.position)
         self._position = row.position
@@ -88,8 +93,10 @@ class Replay:
     def apply(self, event: AccountEvent) -> None:
         """Run a decision again, let the event change the account, compare the money it names."""
         account = self.account
+        transaction_id = _transaction_of(event)
         if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
             self._rerun.compare(account, event, self._differ)
+            self._compare_given_back(event)
         match event:
             case AuthorizationApproved():
                 available = account.available + event.given_back
@@ -102,9 +109,18 @@ class Replay:
                     )
                 event.mutate(account)
                 self._compare_balance(event.originator_version, account.balance, event.balance)
+            case AuthorizationIncremented(increment=increment):
+                if increment.amount > account.available:
+                    self._differ(
+                        event.originator_version,
+                        "incremented amount",
+                        f"at most the available {account.available}",
+                        increment.amount,
+                    )
+                event.mutate(account)
+                self._compare_balance(event.originator_version, account.balance, event.balance)
             case (
                 AuthorizationDeclined()
-                | AuthorizationIncremented()
                 | IncrementDeclined()
                 | AuthorizationReversed()
                 | HoldExpired()
@@ -120,6 +136,23 @@ class Replay:
                 if isinstance(event, AccountOpened):
                     self.opened_at = event.opening.opened_at or event.timestamp
         self.updated_at = event.timestamp
+        if transaction_id is not None:
+            self._compare_hold(transaction_id, event)
+
+    def _compare_given_back(self, event: AuthorizationApproved | AuthorizationDeclined) -> None:
+        """The funds check gives back what of a transaction was posted before it was authorized."""
+        life = self._lives.get(event.purchase.transaction_id)
+        posted = 0 if life is None else max(0, life.posted)
+        if event.given_back != posted:
+            self._differ(event.originator_version, "given back", posted, event.given_back)
+
+    def _compare_hold(self, transaction_id: TransactionId, event: AccountEvent) -> None:
+        """What a transaction's own sums leave to hold (contracts.md) is what is held for it."""
+        life = self._lives.setdefault(transaction_id, Transaction())
+        life.take(event)
+        held = self.account.held(transaction_id)
+        if held != life.hold:
+            self._differ(event.originator_version, "hold", life.hold, held)
 
     def _compare_balance(
         self, version: int, expected: Balance | None, found: Balance | None
@@ -137,3 +170,12 @@ class Replay:
 
     def _differ(self, version: int, name: str, expected: Any, found: Any) -> None:
         self._differences.add(self.account_id, version, name, expected, found)
+
+
+def _transaction_of(event: AccountEvent) -> TransactionId | None:
+    match event:
+        case AuthorizationApproved() | AuthorizationDeclined():
+            return event.purchase.transaction_id
+        case TransactionStarted():
+            return event.transaction
+    return event.transaction_id

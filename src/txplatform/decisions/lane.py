@@ -245,7 +245,7 @@ class Lane:
                     continue
                 request.result = error
             except TransactionNotReadError as missing:
-                request.transactions.add(missing.transaction_id)
+                request.transactions.update(missing.transaction_ids)
                 unread.append(request)
                 continue
             except Exception as error:  # noqa: BLE001  # a defect: this request is told

@@ -21,7 +21,7 @@ expired or wholly reversed, else max(0, approved + increments - reversed - clear
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from txplatform.domain.events import AccountEvent
+    from txplatform.domain.facts import Correction
 
 
 class TransactionState(StrEnum):
@@ -66,8 +67,8 @@ class Transaction:
         approved: What was authorized, increments included; 0 unless it was.
         reversed: What reversals of a part gave up.
         cleared: What clearings posted.
-        corrected: What of that was taken back.
-        refunded: What refunds that name it gave back.
+        given_back: What refunds that name it gave back, before their corrections.
+        clearings: Their ids; likewise refunds and corrections.
     """
 
     claimed: bool = False
@@ -76,11 +77,13 @@ class Transaction:
     approved: int = 0
     reversed: int = 0
     cleared: int = 0
-    corrected: int = 0
-    refunded: int = 0
+    given_back: int = 0
     final: bool = False
     expired: bool = False
     reversed_wholly: bool = False
+    clearings: list[str] = field(default_factory=list)
+    refunds: list[str] = field(default_factory=list)
+    corrections: dict[str, Correction] = field(default_factory=dict)
 
     @classmethod
     def fold(cls, events: Iterable[AccountEvent]) -> Self:
@@ -89,6 +92,24 @@ class Transaction:
         for event in events:
             transaction.take(event)
         return transaction
+
+    @property
+    def corrected(self) -> int:
+        """What of the clearings was taken back by their corrections."""
+        return sum(
+            correction.amount if correction.direction is Direction.CREDIT else -correction.amount
+            for correction in self.corrections.values()
+            if not self._corrects_refund(correction)
+        )
+
+    @property
+    def refunded(self) -> int:
+        """What refunds gave back, less what their corrections took back."""
+        return self.given_back - sum(
+            correction.amount if correction.direction is Direction.DEBIT else -correction.amount
+            for correction in self.corrections.values()
+            if self._corrects_refund(correction)
+        )
 
     @property
     def posted(self) -> int:
@@ -142,6 +163,25 @@ class Transaction:
         """What is unusual about one more refund of this amount."""
         return (Flag.OVER_PURCHASE,) if self.refunded + amount > self.posted else ()
 
+    def _corrects_refund(self, correction: Correction) -> bool:
+        """Whether what it takes back is a refund, by way of other corrections too.
+
+        What is not known yet is taken for what such a direction usually takes back.
+        """
+        seen: set[str] = set()
+        while correction.clearing_id not in seen:
+            seen.add(correction.clearing_id)
+            reversed_id = correction.reverses_clearing_id
+            debit = correction.direction is Direction.DEBIT
+            if reversed_id in (self.refunds if debit else self.clearings):
+                return debit
+            following = self.corrections.get(reversed_id)
+            if following is None:
+                wrong_way = reversed_id in (self.clearings if debit else self.refunds)
+                return debit is not wrong_way
+            correction = following
+        return correction.direction is Direction.DEBIT
+
     def take(self, event: AccountEvent) -> None:  # noqa: C901  # one case a kind of event
         """Add one event of this transaction; what is not about it changes nothing."""
         match event:
@@ -163,10 +203,10 @@ class Transaction:
                 self.expired = True
             case PurchaseCleared():
                 self.cleared += event.clearing.amount
+                self.clearings.append(event.clearing.clearing_id)
                 self.final = self.final or event.clearing.final
             case ClearingCorrected():
-                correction = event.correction
-                sign = 1 if correction.direction is Direction.CREDIT else -1
-                self.corrected += sign * correction.amount
+                self.corrections[event.correction.clearing_id] = event.correction
             case PurchaseRefunded():
-                self.refunded += event.refund.amount
+                self.given_back += event.refund.amount
+                self.refunds.append(event.refund.refund_id)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import psycopg
 
 _READ_EVENTS = """
-SELECT position, originator_id, originator_version, event_key, topic, state, recorded_at
+SELECT position, originator_id, originator_version, event_key, topic, state, recorded_at,
+    transaction_id
 FROM events
 ORDER BY originator_id, originator_version
 """
@@ -35,6 +36,7 @@ class StoredRow:
     topic: str
     state: bytes
     recorded_at: datetime
+    transaction_id: str | None = None
 
 
 def whole_streams(connection: psycopg.Connection) -> Iterator[tuple[str, Iterator[StoredRow]]]:

@@ -58,9 +58,11 @@ class OpenAccount:
                     return Outcome(Status.DUPLICATE, first)
                 raise conflicting_copy(f"The opening of account {self.account_id}")
         # Before anything is recorded: what is missing is fetched, and all is decided again.
-        for message in account.waiting.values():
-            if isinstance(message, Clearing | Refund) and message.transaction_id is not None:
-                stored.transaction(message.transaction_id)
+        stored.require(
+            message.transaction_id
+            for message in account.waiting.values()
+            if isinstance(message, Clearing | Refund) and message.transaction_id is not None
+        )
         opened = account.record(AccountOpened, stamp, opening=self.opening)
         waiting = list(account.waiting.values())
         limit_changes = [message for message in waiting if isinstance(message, LimitChange)]

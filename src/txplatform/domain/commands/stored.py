@@ -8,20 +8,22 @@ from txplatform.domain.events import authorization_key, late_authorization_key
 from txplatform.domain.transaction import Transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from txplatform.domain.events import AccountEvent
     from txplatform.domain.ids import TransactionId
 
 
 class TransactionNotReadError(Exception):
-    """A decision needs a transaction's events; read them and decide again.
+    """A decision needs transactions' events; read them and decide again.
 
     No refusal: it tells who runs the decision what to fetch. Most decisions need nothing, so
     nothing is fetched for them.
     """
 
-    def __init__(self, transaction_id: TransactionId) -> None:
-        super().__init__(transaction_id)
-        self.transaction_id = transaction_id
+    def __init__(self, *transaction_ids: TransactionId) -> None:
+        super().__init__(*transaction_ids)
+        self.transaction_ids = transaction_ids
 
 
 class Stored(dict[str, "AccountEvent"]):  # one a decision: it has to be cheap
@@ -31,11 +33,26 @@ class Stored(dict[str, "AccountEvent"]):  # one a decision: it has to be cheap
         transactions: Those of which every event is here.
     """
 
-    __slots__ = ("transactions",)
+    __slots__ = ("_later_lives", "transactions")
 
     def __init__(self) -> None:
         super().__init__()
         self.transactions: set[TransactionId] = set()
+        self._later_lives: dict[TransactionId, dict[str, AccountEvent]] = {}
+
+    def __setitem__(self, key: str, event: AccountEvent) -> None:
+        super().__setitem__(key, event)
+        if (transaction_id := event.transaction_id) is not None:
+            self._later_lives.setdefault(transaction_id, {})[key] = event
+
+    def require(self, transaction_ids: Iterable[TransactionId]) -> None:
+        """See that every event of these is here: all of them are fetched at once.
+
+        Raises:
+            TransactionNotReadError: Some were not read.
+        """
+        if missing := [each for each in transaction_ids if each not in self.transactions]:
+            raise TransactionNotReadError(*dict.fromkeys(missing))
 
     def transaction(self, transaction_id: TransactionId) -> Transaction:
         """A transaction as its events say.
@@ -43,16 +60,9 @@ class Stored(dict[str, "AccountEvent"]):  # one a decision: it has to be cheap
         Raises:
             TransactionNotReadError: They were not read.
         """
-        if transaction_id not in self.transactions:
-            raise TransactionNotReadError(transaction_id)
-        keys = (authorization_key(transaction_id), late_authorization_key(transaction_id))
-        return Transaction.fold(
-            sorted(
-                (
-                    event
-                    for key, event in self.items()
-                    if key in keys or event.transaction_id == transaction_id
-                ),
-                key=lambda event: event.originator_version,
-            )
-        )
+        self.require((transaction_id,))
+        events = dict(self._later_lives.get(transaction_id, {}))
+        for key in (authorization_key(transaction_id), late_authorization_key(transaction_id)):
+            if (event := self.get(key)) is not None:
+                events[key] = event
+        return Transaction.fold(sorted(events.values(), key=lambda event: event.originator_version))

@@ -1,0 +1,79 @@
+"""What corrections take back: of a clearing, of a refund, of one another; and what that gives back.
+
+A late authorization's funds check gives back what of its transaction is posted already: the
+clearings less their corrections, never what a corrected refund took back.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+from accounts import ACCOUNT, Stream, opening, purchase
+
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.correct_clearing import CorrectClearing
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import Command, Outcome
+from txplatform.domain.commands.refund_purchase import RefundPurchase
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.facts import Clearing, Correction, Direction, Refund
+from txplatform.domain.ids import TransactionId
+
+TX = TransactionId("t")
+
+
+def clear(clearing_id: str, amount: int) -> ClearPurchase:
+    """A clearing that leaves the rest of the hold."""
+    return ClearPurchase(Clearing(clearing_id, ACCOUNT, TX, amount, "USD", final=False))
+
+
+def refund(refund_id: str, amount: int) -> RefundPurchase:
+    """A refund of the transaction."""
+    return RefundPurchase(Refund(refund_id, ACCOUNT, TX, amount, "USD"))
+
+
+def correct(correction_id: str, direction: Direction, what: str, amount: int) -> CorrectClearing:
+    """Takes back another posting."""
+    return CorrectClearing(Correction(correction_id, ACCOUNT, TX, what, direction, amount, "USD"))
+
+
+CREDIT, DEBIT = Direction.CREDIT, Direction.DEBIT
+CASES: list[tuple[list[Command], int]] = [
+    ([clear("c", 100), refund("r", 100), correct("x", DEBIT, "r", 100)], 100),
+    ([clear("c", 100), correct("x", CREDIT, "c", 40)], 60),
+    ([clear("c", 100), correct("x", CREDIT, "c", 40), correct("y", DEBIT, "x", 40)], 100),
+    (
+        [
+            clear("c", 100),
+            correct("x", CREDIT, "c", 50),
+            refund("r", 80),
+            correct("y", DEBIT, "r", 80),
+        ],
+        50,
+    ),
+    ([clear("c", 100), correct("y", DEBIT, "never-came", 500)], 100),
+]
+
+
+@pytest.mark.parametrize(("postings", "given_back"), CASES)
+def test_i6_a_late_authorization_is_given_back_what_its_clearings_posted(
+    postings: list[Command], given_back: int
+) -> None:
+    """In any order of them; one more than fits is declined."""
+    for order in permutations(postings):
+        stream = Stream()
+        stream.ask(OpenAccount(opening(10_000)))
+        for command in order:
+            stream.ask(command)
+        available = stream.account().available
+        declined = stream.ask(Authorize(purchase("t", available + given_back + 1)))
+        assert isinstance(declined, Outcome)
+        assert isinstance(declined.event, AuthorizationDeclined), order
+        assert declined.event.given_back == given_back
+
+        stream.events.pop()
+        approved = stream.ask(Authorize(purchase("t", available + given_back)))
+        assert isinstance(approved, Outcome)
+        assert isinstance(approved.event, AuthorizationApproved), order
