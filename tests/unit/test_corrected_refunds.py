@@ -17,9 +17,13 @@ from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import Command, Outcome
 from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.domain.facts import Clearing, Correction, Direction, Refund
+from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined, ClearingCorrected
+from txplatform.domain.facts import Clearing, Correction, Direction, Refund, Reversal
 from txplatform.domain.ids import TransactionId
+from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
+from txplatform.domain.transaction import Transaction
+from txplatform.domain.transaction_flags import Flag
 
 TX = TransactionId("t")
 
@@ -77,3 +81,33 @@ def test_i6_a_late_authorization_is_given_back_what_its_clearings_posted(
         approved = stream.ask(Authorize(purchase("t", available + given_back)))
         assert isinstance(approved, Outcome)
         assert isinstance(approved.event, AuthorizationApproved), order
+
+
+def test_reversals_beyond_all_measure_are_counted_as_far_as_a_balance_goes() -> None:
+    """So that a transaction can be told of, whatever was sent."""
+    transaction = Transaction()
+    stream = Stream()
+    stream.ask(OpenAccount(opening()))
+    reversal = Reversal("v", TX, ACCOUNT, MAX_AMOUNT)
+    reversed_ = stream.ask(ReverseAuthorization(reversal))
+    assert isinstance(reversed_, Outcome)
+    for _ in range(10_000):
+        transaction.take(reversed_.event)
+    assert transaction.reversed == MAX_BALANCE
+
+
+def test_a_correction_of_a_correction_is_known() -> None:
+    """It is flagged only where nobody knows what it takes back."""
+    stream = Stream()
+    stream.ask(OpenAccount(opening()))
+    for command in (clear("c", 10), correct("x", CREDIT, "c", 10), correct("y", DEBIT, "x", 10)):
+        stream.ask(command)
+    known, unknown = (
+        stream.ask(correct("z", CREDIT, "y", 5)),
+        stream.ask(correct("w", DEBIT, "?", 5)),
+    )
+    assert isinstance(known, Outcome)
+    assert isinstance(unknown, Outcome)
+    assert isinstance(known.event, ClearingCorrected)
+    assert isinstance(unknown.event, ClearingCorrected)
+    assert (known.event.flags, unknown.event.flags) == ((), (Flag.NO_CLEARING,))

@@ -37,6 +37,7 @@ from txplatform.domain.events import (
     TransactionStarted,
 )
 from txplatform.domain.facts import Direction
+from txplatform.domain.money import MAX_BALANCE
 from txplatform.domain.transaction_flags import Flag
 
 if TYPE_CHECKING:
@@ -198,7 +199,8 @@ class Transaction:
                 if event.reversal.amount is None:
                     self.reversed_wholly = True
                 else:
-                    self.reversed += event.reversal.amount
+                    # Beyond what any balance holds there is nothing left to reverse.
+                    self.reversed = min(self.reversed + event.reversal.amount, MAX_BALANCE)
             case HoldExpired():
                 self.expired = True
             case PurchaseCleared():

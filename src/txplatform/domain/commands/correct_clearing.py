@@ -81,7 +81,7 @@ def apply_correction(
     change = correction.amount if owed else -correction.amount
     check_balance(account.posted + change, what)
     known = any(
-        isinstance(stored.get(key), PurchaseCleared | PurchaseRefunded)
+        isinstance(stored.get(key), PurchaseCleared | PurchaseRefunded | ClearingCorrected)
         for key in _reversed_keys(correction)
     )
     event = account.record(
