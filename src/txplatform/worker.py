@@ -6,7 +6,6 @@ A part that dies ends the process: better restarted by whoever runs it than sile
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import threading
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from prometheus_client import generate_latest
 
+from txplatform.signals import stop_requests
 from txplatform.telemetry import logger
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def run_parts(
     """
     log = logger("worker")
     stop = threading.Event()
+    requests = stop_requests()
     failed: list[str] = []
 
     def run(part: Part) -> None:
@@ -77,10 +78,8 @@ def run_parts(
             log.exception("part died", part=part.name)
             failed.append(part.name)
         finally:
-            stop.set()
+            requests.put(None)
 
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_number, lambda *_: stop.set())
     server = _serve_health(parts, registry, health_port, stop) if health_port is not None else None
     threads = [threading.Thread(target=run, args=(part,), name=part.name) for part in parts]
     for thread in threads:
@@ -89,8 +88,8 @@ def run_parts(
     names = ", ".join(part.name for part in parts)
     where = f", health on port {server.server_port}" if server else ""
     print(f"txplatform ready: {names}{where}", file=sys.stderr, flush=True)  # noqa: T201
-    while not stop.wait(0.5):
-        pass  # woken to let Python run signal handlers
+    requests.get()
+    stop.set()
     for thread in threads:
         thread.join(STOP_TIMEOUT_S)
         if thread.is_alive():

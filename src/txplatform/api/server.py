@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -17,6 +18,7 @@ from prometheus_client import start_http_server
 from txplatform.api.app import Api, create_api
 from txplatform.errors import TxPlatformError
 from txplatform.settings import load_settings
+from txplatform.signals import stop_requests
 from txplatform.telemetry import configure_logging, logger
 
 if TYPE_CHECKING:
@@ -25,8 +27,11 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
 
     from txplatform.settings import Settings
+    from txplatform.signals import StopRequests
 
 _BACKLOG = 2048
+_LOOK_S = 0.2
+"""How often the supervisor looks whether a process has died."""
 _SHUTDOWN_S = 7
 """How long open requests may take once the process is told to stop."""
 _EXIT_S = 8.5
@@ -144,9 +149,7 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
     """Keep `count` processes running until told to stop."""
     context = multiprocessing.get_context("spawn")
     log = logger("supervisor")
-    stop = threading.Event()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_number, lambda *_: stop.set())
+    requests = stop_requests()
     ready = [context.Event() for _ in range(count)]
 
     def start(index: int) -> BaseProcess:
@@ -155,14 +158,14 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
         return process
 
     processes = [start(index) for index in range(count)]
-    if _all_ready(ready, processes, stop):
+    if _all_ready(ready, processes, requests):
         on_ready()
-    while not stop.wait(0.2):
+    while requests.empty():
+        time.sleep(_LOOK_S)
         for index, process in enumerate(processes):
             if not process.is_alive():
                 log.error("api process died", pid=process.pid, exit_code=process.exitcode)
                 processes[index] = start(index)
-                stop.wait(0.5)
     for process in processes:
         process.terminate()
     for process in processes:
@@ -173,14 +176,14 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
 
 
 def _all_ready(
-    ready: Sequence[Event], processes: Sequence[BaseProcess], stop: threading.Event
+    ready: Sequence[Event], processes: Sequence[BaseProcess], requests: StopRequests
 ) -> bool:
     """Wait for every process; one that cannot start stops them all."""
-    while not stop.is_set() and not all(each.wait(0.05) for each in ready):
+    while requests.empty() and not all(each.wait(0.05) for each in ready):
         if any(process.exitcode for process in processes):
             logger("supervisor").error("an api process could not start")
-            stop.set()
-    return not stop.is_set()
+            requests.put(None)
+    return requests.empty()
 
 
 def _child(listening: socket.socket, index: int, ready: Event) -> None:

@@ -148,7 +148,7 @@ def _workers(task: Task, number: int) -> Iterator[list[Connection]]:
             process = context.Process(target=work, args=(task, theirs), daemon=True)
             with _without_interrupts():
                 process.start()
-            processes.append(process)
+                processes.append(process)
             theirs.close()  # so that its end is seen here
         yield pipes
         for process in processes:
@@ -163,9 +163,18 @@ def _workers(task: Task, number: int) -> Iterator[list[Connection]]:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """A process that is started in here never sees Ctrl-C, from its first instruction on."""
+    """A process that is started in here never sees Ctrl-C; what comes meanwhile is told at the end.
+
+    Blocking it is for the process, which inherits that. Here another thread may take the signal,
+    and the exception would come between two steps that belong together.
+    """
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        raise KeyboardInterrupt
