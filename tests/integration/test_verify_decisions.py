@@ -27,7 +27,8 @@ from txplatform.domain.rules.category_deny import CategoryDeny
 from txplatform.domain.rules.velocity_amount import VelocityAmount
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-from txplatform.rulebook.store import activate, add_ruleset
+from txplatform.rulebook.book import UnreadableRuleSetError
+from txplatform.rulebook.store import activate, add_ruleset, read_book
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,13 +38,17 @@ if TYPE_CHECKING:
 SLOW = RuleSet("slow", 1, "", (VelocityCount(60, 2), VelocityAmount(1440, 90)))
 SMALL = RuleSet("small", 1, "", (AmountLimit(30), CategoryDeny(("7995",))))
 
+IDLE = RuleSet("idle", 1)
+
 
 @pytest.fixture
 def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """A connection of the service's role; the rule book knows two more rule sets."""
+    """A connection of the service's role; the rule book knows three more rule sets."""
     with Database(database.service_url).connect() as connection:
-        for ruleset in (SLOW, SMALL):
+        for ruleset in (SLOW, SMALL, IDLE):
             add_ruleset(connection, ruleset, by="me")
+        for ruleset in (SLOW, SMALL):
+            activate(connection, f"once {ruleset.name}", ruleset.id, reason="Go.", by="me")
         yield connection
 
 
@@ -54,6 +59,18 @@ def tampering(database: TestDatabase) -> Iterator[psycopg.Connection]:
         for table in ("events", "ruleset_events"):
             connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
         yield connection
+
+
+def alter(database: TestDatabase, version: int, old: str, new: str) -> None:
+    """Put another text in the place of one that the event of this version has."""
+    with tampering(database) as owner:
+        changed = owner.execute(
+            "UPDATE events SET state = convert_to(replace(convert_from(state, 'UTF8'), %s, %s),"
+            " 'UTF8') WHERE originator_version = %s"
+            " AND strpos(convert_from(state, 'UTF8'), %s) > 0",
+            (old, new, version, old),
+        )
+        assert changed.rowcount == 1
 
 
 def differences(database: TestDatabase) -> list[tuple[str, int, str]]:
@@ -79,11 +96,14 @@ def test_every_decision_comes_out_again_as_it_was_recorded(
                 purchase(name, f"t{number}", chance.randrange(60)),
                 clearing(name, earlier, f"c{number}", 1 + chance.randrange(50)),
                 reversal(name, earlier, f"r{number}"),
+                increment(name, earlier, f"i{number}", 1 + chance.randrange(40)),
                 payment(name, f"p{number}", 1 + chance.randrange(60)),
             )
         )
         record(service, [command], begin=moment, ruleset=ruleset)
-    row = service.execute("SELECT count(*) FROM events WHERE topic LIKE 'authorization-%ed'")
+    row = service.execute(
+        "SELECT count(*) FROM events WHERE topic ~ '^(authorization|increment)-.*ed$'"
+    )
     decided = sum(int(each[0]) for each in row)
     result = verify(Database(database.service_url))
     assert result.passed, result.differences.kept
@@ -100,6 +120,7 @@ def test_every_decision_comes_out_again_as_it_was_recorded(
     [
         ('"ruleset":"small@1"', '"ruleset":"slow@1"', "observed"),
         ('"ruleset":"small@1"', '"ruleset":"small@2"', "ruleset"),
+        ('"ruleset":"small@1"', '"ruleset":"idle@1"', "ruleset"),
         ('"observed":[', '"observed":[7,', "observed"),
         ('"code":"amount_limit_exceeded"', '"code":"merchant_not_allowed"', "reasons"),
     ],
@@ -110,13 +131,7 @@ def test_i7_a_decision_whose_record_was_altered_does_not_come_out_again(
     """Its rule set, what was measured, its reasons."""
     record(service, [opened("a", 300), purchase("a", "t", 31)], ruleset=SMALL)
     assert differences(database) == []
-    with tampering(database) as owner:
-        changed = owner.execute(
-            "UPDATE events SET state = convert_to(replace(convert_from(state, 'UTF8'), %s, %s),"
-            " 'UTF8') WHERE originator_version = 2 AND strpos(convert_from(state, 'UTF8'), %s) > 0",
-            (old, new, old),
-        )
-        assert changed.rowcount == 1
+    alter(database, 2, old, new)
     assert ("a", 2, field) in differences(database)
 
 
@@ -130,18 +145,23 @@ def test_i7_a_rule_set_that_was_altered_is_named(
             "UPDATE ruleset_events SET state = convert_to(replace(convert_from(state, 'UTF8'),"
             " '\"max_amount\":30', '\"max_amount\":40'), 'UTF8')"
         )
-    assert differences(database) == [("rule book", 2, "small@1"), ("a", 2, "ruleset")]
+    assert differences(database) == [("rule book", 5, "small@1"), ("a", 2, "ruleset")]
 
 
 def test_i7_a_change_that_was_removed_from_the_rule_book_is_named(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """A gap in its versions; and a change under another key than its own."""
-    activate(service, "act", "slow@1", reason="Go.", by="me")
+    """A gap in its versions; a change under another key than its own; what rests on it."""
     with tampering(database) as owner:
-        owner.execute("UPDATE ruleset_events SET event_key = 'activation:x' WHERE version = 3")
+        owner.execute("UPDATE ruleset_events SET event_key = 'activation:x' WHERE version = 4")
         owner.execute("DELETE FROM ruleset_events WHERE version = 2")
-    assert differences(database) == [("rule book", 3, "version"), ("rule book", 3, "event_key")]
+    assert differences(database) == [
+        ("rule book", 3, "version"),
+        ("rule book", 4, "event_key"),
+        ("rule book", 5, "ruleset_id"),
+    ]
+    with pytest.raises(UnreadableRuleSetError, match="small@1"):
+        _ = read_book(service).active
 
 
 @pytest.mark.parametrize(
@@ -176,4 +196,29 @@ def test_i6_an_increment_above_the_available_credit_is_named(
             " 'UTF8'), '\"amount\":30', '\"amount\":41'), '\"pending\":90', '\"pending\":101'),"
             " '\"available\":10', '\"available\":-1'), 'UTF8') WHERE originator_version = 3"
         )
-    assert differences(database) == [("a", 3, "incremented amount")]
+    assert differences(database) == [("a", 3, "reasons"), ("a", 3, "observed")]
+
+
+@pytest.mark.parametrize(
+    ("version", "old", "new", "field"),
+    [
+        (2, '"expires_at":"2', '"expires_at":"3', "expires_at"),
+        (3, '"raised_from":20', '"raised_from":2', "raised from"),
+        (3, '"category_code":"5942"', '"category_code":"5943"', "raised purchase"),
+        (4, '"amount_limit_exceeded"', '"merchant_not_allowed"', "reasons"),
+    ],
+)
+def test_i7_what_a_raise_or_a_hold_rested_on_cannot_be_altered(  # noqa: PLR0913  # a table's columns
+    database: TestDatabase,
+    service: psycopg.Connection,
+    version: int,
+    old: str,
+    new: str,
+    field: str,
+) -> None:
+    """When it ends, and which purchase was raised, from what, and why not."""
+    commands = [increment("a", "t", "i", 5), increment("a", "t", "j", 6)]
+    record(service, [opened("a", 300), purchase("a", "t", 20), *commands], ruleset=SMALL)
+    assert differences(database) == []
+    alter(database, version, old, new)
+    assert ("a", version, field) in differences(database)

@@ -28,10 +28,11 @@ WINDOWS = (1, 5, 60, 180, FINE_WINDOW, FINE_WINDOW + 1, 7 * 24 * 60, LONGEST_WIN
 
 @dataclass(frozen=True)
 class Approval:
-    """A purchase and when it was approved."""
+    """A purchase and when it was approved; one that raises another counts as none."""
 
     at: datetime
     purchase: Purchase
+    count: int = 1
 
 
 def history_of(seed: int, length: int) -> list[Approval]:
@@ -42,6 +43,7 @@ def history_of(seed: int, length: int) -> list[Approval]:
     chance = random.Random(seed)
     typical_gap = chance.choice((10, 600, 6 * 3600, 20 * 3600))
     skews = chance.random() < 0.5
+    raises = chance.choice((0, 0, 0.1, 0.5))
     now, made = START, []
     for _ in range(length):
         now += timedelta(seconds=chance.choice((0, 1, chance.expovariate(1 / typical_gap))))
@@ -52,7 +54,8 @@ def history_of(seed: int, length: int) -> list[Approval]:
             category=chance.choice(("5942", "5942", "6011")),
             country=chance.choice(("GBR", "GBR", "GBR", "GBR", "GBR", "FRA")),
         )
-        made.append(Approval(now + (skew or timedelta(0)), purchase))
+        count = 0 if chance.random() < raises else 1
+        made.append(Approval(now + (skew or timedelta(0)), purchase, count))
     return made
 
 
@@ -63,7 +66,7 @@ def remembered(history: list[Approval]) -> Activity:
     """The activity after these approvals."""
     activity = Activity()
     for approval in history:
-        activity.add(approval.at, approval.purchase)
+        activity.add(approval.at, approval.purchase, count=approval.count)
     return activity
 
 
@@ -82,11 +85,11 @@ def naive(
 ) -> tuple[int, int]:
     """Count and amount over every purchase that was ever approved."""
     counted = [
-        approval.purchase.amount
+        approval
         for approval in history
         if approval.at > after and like(scope, approval.purchase) == like(scope, purchase)
     ]
-    return len(counted), sum(counted)
+    return sum(each.count for each in counted), sum(each.purchase.amount for each in counted)
 
 
 @settings(max_examples=300)
@@ -133,7 +136,7 @@ def test_i1_state_and_tail_make_the_same_as_the_whole_history(
     whole = remembered(history)
     resumed = Activity.from_state(json.loads(json.dumps(remembered(history[:cut]).state())))
     for approval in history[cut:]:
-        resumed.add(approval.at, approval.purchase)
+        resumed.add(approval.at, approval.purchase, count=approval.count)
     assert resumed == whole
     assert resumed.state() == whole.state()
     assert Activity.from_state(whole.state()) == whole
@@ -170,6 +173,18 @@ def test_a_clock_that_goes_back_loses_nothing() -> None:
     assert activity.amount(minute_of(NOW) - 90, Scope.ACCOUNT, merchant) == 11
     # and what was approved "in the future" counts in every window of the one behind
     assert activity.count(minute_of(NOW - timedelta(hours=1)) - 1, Scope.ACCOUNT, merchant) == 2
+
+
+def test_a_clock_far_ahead_makes_nothing_be_forgotten_before_its_time() -> None:
+    """One approval of a process that is 40 days ahead, among those of the right time."""
+    activity = Activity()
+    for minute in range(70):
+        ahead = timedelta(days=40) if minute == 10 else timedelta(0)
+        activity.add(NOW + timedelta(minutes=minute) + ahead, buying(1))
+    merchant = buying().merchant
+    since = minute_of(NOW + timedelta(minutes=69)) - 60
+    assert activity.count(since, Scope.ACCOUNT, merchant) == 61
+    assert activity.amount(since, Scope.ACCOUNT, merchant) == 61
 
 
 def test_a_country_becomes_known_by_money_and_stays_known() -> None:

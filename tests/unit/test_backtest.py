@@ -182,11 +182,19 @@ def test_holds_end_by_the_candidates_days() -> None:
 
 
 def test_raises_of_holds_are_decided_on_the_credit_there() -> None:
-    """With 900 not held, 300 more fits."""
-    history = told().ask(buy("t0", 100), buy("t1", 850), raise_by("i0", "t0", 300))
+    """With 850 not held, 100 more fits."""
+    history = told().ask(buy("t0", 100), buy("t1", 850), raise_by("i0", "t0", 100))
     tally = history.backtest(STRICTER)
-    assert tally.lines["increments", "", "USD"] == [0, 0, 0, 0, 0, 0, 1, 300]
-    assert there(history, STRICTER).pending == 400
+    assert tally.lines["increments", "", "USD"] == [0, 0, 0, 0, 0, 0, 1, 100]
+    assert there(history, STRICTER).pending == 200
+
+
+def test_raises_of_holds_are_held_against_the_candidate() -> None:
+    """A purchase that it would not approve cannot be come to by raising a smaller one."""
+    history = told().ask(buy("t0", 100), raise_by("i0", "t0", 90), raise_by("i1", "t0", 20))
+    tally = history.backtest(STRICTER)
+    assert tally.lines["increments", "", "USD"] == [0, 0, 0, 0, 1, 20, 0, 0]
+    assert there(history, STRICTER).pending == 190
 
 
 def test_only_the_largest_changes_are_kept() -> None:

@@ -74,11 +74,14 @@ def test_what_is_over_leaves_the_state() -> None:
 
 
 def test_the_state_is_as_large_after_two_years_as_after_ten_weeks() -> None:
-    """Beside the purchases of the last 30 days it is a handful of numbers."""
-    short, long = after(10).account(), after(104).account()
-    assert long.version > 10 * short.version / 1.1
-    assert len(pack_account(long)) <= 1.3 * len(pack_account(short))
-    rest = account_state(long)
+    """Beside the purchases of the last 30 days it is a handful of numbers.
+
+    The largest of some weeks counts: it breathes, since old purchases leave it many at a time.
+    """
+    short = max(len(pack_account(after(weeks).account())) for weeks in range(5, 13))
+    long = max(len(pack_account(after(weeks).account())) for weeks in range(96, 104))
+    assert long <= 1.1 * short
+    rest = account_state(after(104).account())
     del rest["activity"]
     assert set(rest) <= {"currency", "credit_limit", "posted"}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from txplatform.audit.rerun import Decision
 from txplatform.domain.account import Account
 from txplatform.domain.events import (
     AccountOpened,
@@ -94,9 +96,9 @@ class Replay:
         """Run a decision again, let the event change the account, compare the money it names."""
         account = self.account
         transaction_id = _transaction_of(event)
-        if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
+        if isinstance(event, Decision):
             self._rerun.compare(account, event, self._differ)
-            self._compare_given_back(event)
+            self._compare_inputs(event)
         match event:
             case AuthorizationApproved():
                 available = account.available + event.given_back
@@ -109,18 +111,9 @@ class Replay:
                     )
                 event.mutate(account)
                 self._compare_balance(event.originator_version, account.balance, event.balance)
-            case AuthorizationIncremented(increment=increment):
-                if increment.amount > account.available:
-                    self._differ(
-                        event.originator_version,
-                        "incremented amount",
-                        f"at most the available {account.available}",
-                        increment.amount,
-                    )
-                event.mutate(account)
-                self._compare_balance(event.originator_version, account.balance, event.balance)
             case (
                 AuthorizationDeclined()
+                | AuthorizationIncremented()
                 | IncrementDeclined()
                 | AuthorizationReversed()
                 | HoldExpired()
@@ -139,12 +132,32 @@ class Replay:
         if transaction_id is not None:
             self._compare_hold(transaction_id, event)
 
+    def _compare_inputs(self, event: Decision) -> None:
+        """What a decision rested on beside the account follows from the transaction's life."""
+        match event:
+            case AuthorizationApproved() | AuthorizationDeclined():
+                self._compare_given_back(event)
+            case AuthorizationIncremented() | IncrementDeclined():
+                self._compare_raised(event)
+
     def _compare_given_back(self, event: AuthorizationApproved | AuthorizationDeclined) -> None:
         """The funds check gives back what of a transaction was posted before it was authorized."""
         life = self._lives.get(event.purchase.transaction_id)
         posted = 0 if life is None else max(0, life.posted)
         if event.given_back != posted:
             self._differ(event.originator_version, "given back", posted, event.given_back)
+
+    def _compare_raised(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
+        """A raise is asked of the purchase that has the hold."""
+        life = self._lives.get(event.increment.transaction_id)
+        held = self.account.held(event.increment.transaction_id)
+        purchase = None if life is None or not held else life.purchase
+        expected = None if purchase is None else replace(purchase, amount=event.increment.amount)
+        if event.purchase != expected:
+            self._differ(event.originator_version, "raised purchase", expected, event.purchase)
+        raised_from = 0 if life is None or not held else life.approved
+        if event.raised_from != raised_from:
+            self._differ(event.originator_version, "raised from", raised_from, event.raised_from)
 
     def _compare_hold(self, transaction_id: TransactionId, event: AccountEvent) -> None:
         """What a transaction's own sums leave to hold (contracts.md) is what is held for it."""

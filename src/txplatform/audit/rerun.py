@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from txplatform.domain.events import AuthorizationDeclined
+from txplatform.domain.commands.increment_authorization import judge_increment
+from txplatform.domain.events import (
+    AuthorizationApproved,
+    AuthorizationDeclined,
+    AuthorizationIncremented,
+    IncrementDeclined,
+)
 from txplatform.domain.rules import Case, judge
 from txplatform.rulebook.book import UnreadableRuleSetError
 
@@ -12,13 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from txplatform.domain.account import Account
-    from txplatform.domain.events import AuthorizationApproved
     from txplatform.domain.reasons import Reason
+    from txplatform.domain.rules import Judgement
     from txplatform.domain.rulesets import RuleSet
     from txplatform.rulebook.book import RuleBook
 
     Differ = Callable[[int, str, Any, Any], None]
     """Is told version, field, what was expected and what was found."""
+
+Decision = (
+    AuthorizationApproved | AuthorizationDeclined | AuthorizationIncremented | IncrementDeclined
+)
 
 
 class Rerun:
@@ -31,11 +42,12 @@ class Rerun:
     def __init__(self, book: RuleBook) -> None:
         self.decisions = 0
         self._book = book
+        self._decided_by = book.ever_active & book.rulesets.keys()
 
     def compare(
         self,
         account: Account,
-        event: AuthorizationApproved | AuthorizationDeclined,
+        event: Decision,
         differ: Differ,
     ) -> None:
         """Hold a decision against what its rule set says now.
@@ -51,25 +63,53 @@ class Rerun:
         version = event.originator_version
         ruleset = self._find(event.ruleset)
         if ruleset is None:
-            differ(version, "ruleset", "one that the rule book has whole", event.ruleset)
+            differ(
+                version,
+                "ruleset",
+                "one that was activated, and that the rule book has whole",
+                event.ruleset,
+            )
             return
         self.decisions += 1
-        case = Case(account, event.purchase, event.timestamp, event.given_back)
-        judgement = judge(ruleset, case)
-        recorded = event.reasons if isinstance(event, AuthorizationDeclined) else ()
+        judgement = _judge(account, event, ruleset)
+        recorded = (
+            event.reasons if isinstance(event, AuthorizationDeclined | IncrementDeclined) else ()
+        )
         expected, found = _figures(judgement.reasons), _figures(recorded)
         if expected != found:
             differ(version, "reasons", expected, found)
         observed = tuple(event.observed)
         if observed and observed != judgement.observed:
             differ(version, "observed", judgement.observed, observed)
+        if isinstance(event, AuthorizationApproved) and event.expires_at is not None:
+            days = ruleset.hold_days_of(event.purchase.merchant.category_code)
+            expires_at = event.timestamp + timedelta(days=days)
+            if event.expires_at != expires_at:
+                differ(version, "expires_at", expires_at, event.expires_at)
 
     def _find(self, ruleset_id: str) -> RuleSet | None:
-        stored = self._book.rulesets.get(ruleset_id)
+        if ruleset_id not in self._decided_by:
+            return None
         try:
-            return None if stored is None else stored.read()
+            return self._book.rulesets[ruleset_id].read()
         except UnreadableRuleSetError:
             return None  # the rule book's own check says why
+
+
+def _judge(account: Account, event: Decision, ruleset: RuleSet) -> Judgement:
+    match event:
+        case AuthorizationApproved() | AuthorizationDeclined():
+            case = Case(account, event.purchase, event.timestamp, event.given_back)
+            return judge(ruleset, case)
+        case AuthorizationIncremented() | IncrementDeclined():
+            return judge_increment(
+                account,
+                event.increment,
+                event.purchase,
+                event.raised_from,
+                ruleset,
+                event.timestamp,
+            )
 
 
 def _figures(reasons: tuple[Reason, ...]) -> list[tuple[str, Any, Any]]:

@@ -37,6 +37,9 @@ def check_rule_book(connection: psycopg.Connection, differences: Differences) ->
             book.version = version
             continue
         differences.compare(NAME, version, "event_key", change.key, event_key)
+        named = getattr(change, "ruleset_id", None)
+        if named is not None and named not in book.rulesets:
+            differences.add(NAME, version, "ruleset_id", "one that was added before", named)
     for stored in book.rulesets.values():
         try:
             stored.read()

@@ -8,12 +8,12 @@ network's fact was there first, and a decline reserves nothing, as in the domain
 
 from __future__ import annotations
 
+from dataclasses import replace
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from txplatform.domain.account import Stamp
-from txplatform.domain.commands.increment_authorization import IncrementAuthorization
-from txplatform.domain.commands.stored import Stored
+from txplatform.domain.commands.increment_authorization import decide_increment
 from txplatform.domain.events import (
     AuthorizationIncremented,
     AuthorizationReversed,
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from txplatform.backtest.tally import Tally
     from txplatform.domain.account import Account
     from txplatform.domain.events import AccountEvent
-    from txplatform.domain.facts import Correction
+    from txplatform.domain.facts import Correction, Increment
     from txplatform.domain.ids import TransactionId
+    from txplatform.domain.purchase import Purchase
     from txplatform.domain.rulesets import RuleSet
 
 
@@ -56,6 +57,7 @@ class Lives:
         self._undone: set[TransactionId] = set()
         self._undone_postings: set[str] = set()  # ids of clearings and refunds
         self._early_corrections: dict[str, list[Correction]] = {}  # by what they take back
+        self._authorized: dict[TransactionId, tuple[Purchase, int]] = {}  # with raises
         self._early: dict[TransactionId, Transaction] = {}  # named before they were asked for
 
     def begin(self, recorded: RecordedDecision, hold: int, expires_at: datetime | None) -> None:
@@ -63,6 +65,7 @@ class Lives:
         self.forget(recorded)
         self._account.hold(recorded.transaction_id, hold, expires_at)
         self._account.activity.add(recorded.at, recorded.purchase)
+        self._authorized[recorded.transaction_id] = recorded.purchase, recorded.purchase.amount
 
     def begin_anew(self, recorded: RecordedDecision, expires_at: datetime) -> None:
         """Approve a purchase whose hold ends then; where that is as recorded, as recorded.
@@ -128,21 +131,27 @@ class Lives:
                 event.apply(self._account)
 
     def _increment(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """Decided anew, by the domain: no rule of a set is asked, but the credit may differ."""
+        """Decided anew, by the domain."""
         increment, account = event.increment, self._account
         transaction_id = increment.transaction_id
         was = isinstance(event, AuthorizationIncremented)
         if event.timestamp < self._since:
             if was and transaction_id in account.holds:
                 event.apply(account)
+                self._raised(increment)
             return
         if transaction_id in self._undone:
             return
         event_id = event.event_id
         stamp = Stamp(event.timestamp, lambda: event_id, event.traceparent, self._candidate)
-        outcome = IncrementAuthorization(increment).decide(account, Stored(), stamp)
+        asked, raised_from = None, 0
+        if transaction_id in account.holds:
+            purchase, raised_from = self._authorized[transaction_id]
+            asked = replace(purchase, amount=increment.amount)
+        outcome = decide_increment(account, increment, asked, raised_from, stamp)
         account.collect_events()
-        now = isinstance(outcome.event, AuthorizationIncremented)
+        if now := isinstance(outcome.event, AuthorizationIncremented):
+            self._raised(increment)
         if now is not was:
             self._tally.increment(account.currency or "", increment.amount, approved=now)
         if now and not was:
@@ -150,6 +159,10 @@ class Lives:
             expires_at = account.holds[transaction_id][1]
             if expires_at is not None and transaction_id not in self._ending:
                 self._end_at(expires_at, transaction_id)
+
+    def _raised(self, increment: Increment) -> None:
+        purchase, authorized = self._authorized[increment.transaction_id]
+        self._authorized[increment.transaction_id] = purchase, authorized + increment.amount
 
     def _clear(self, event: PurchaseCleared) -> None:
         clearing = event.clearing

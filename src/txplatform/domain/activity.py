@@ -85,11 +85,17 @@ class Activity:
     def __repr__(self) -> str:
         return f"Activity.from_state({self.state()!r})"
 
-    def add(self, at: datetime, purchase: Purchase) -> None:
-        """Remember a purchase that was approved at this time."""
+    def add(self, at: datetime, purchase: Purchase, *, count: int = 1) -> None:
+        """Remember a purchase that was approved at this time.
+
+        Args:
+            at: When.
+            purchase: What was approved.
+            count: How many purchases it counts as: none where it only raises an earlier one.
+        """
         if self._log is None:
             self._log = _Log()
-        self._log.add(minute_of(at), purchase)
+        self._log.add(minute_of(at), purchase, count)
 
     def count(self, since: int, scope: Scope, merchant: Merchant) -> int:
         """How many purchases were approved since this minute, of those like at this merchant."""
@@ -145,7 +151,7 @@ class _Log:
         return cls(
             tuple(map(sys.intern, known)),
             compact_at,
-            sum(counts) == len(counts),
+            all(count == 1 for count in counts),
             array("q", minutes),
             array("q", counts),
             array("q", amounts),
@@ -166,7 +172,7 @@ class _Log:
             self.countries.copy(),
         ]
 
-    def add(self, minute: int, purchase: Purchase) -> None:
+    def add(self, minute: int, purchase: Purchase, count: int) -> None:
         merchant = purchase.merchant
         amount = purchase.amount
         # One string for all accounts: a million of them name the same shops and countries.
@@ -176,7 +182,7 @@ class _Log:
         minutes = self.minutes
         if not minutes or minute >= minutes[-1]:
             minutes.append(minute)
-            self.counts.append(1)
+            self.counts.append(count)
             self.amounts.append(amount)
             self.categories.append(sys.intern(merchant.category_code))
             self.merchants.append(sys.intern(merchant.id))
@@ -184,13 +190,15 @@ class _Log:
         else:  # decided by a process whose clock is behind
             place = bisect_right(minutes, minute)
             minutes.insert(place, minute)
-            self.counts.insert(place, 1)
+            self.counts.insert(place, count)
             self.amounts.insert(place, amount)
             self.categories.insert(place, sys.intern(merchant.category_code))
             self.merchants.insert(place, sys.intern(merchant.id))
             self.countries.insert(place, country)
+        if count != 1:
+            self.plain = False
         if len(minutes) >= self.compact_at:
-            self._compact()
+            self._compact(minute)
 
     def count(self, since: int, scope: Scope, merchant: Merchant) -> int:
         start = bisect_left(self.minutes, since)
@@ -216,12 +224,15 @@ class _Log:
             return merchant.category_code, self.categories
         return merchant.country, self.countries
 
-    def _compact(self) -> None:
-        """Take rows of one time and place together, and forget what no window can reach."""
-        newest = self.minutes[-1]
+    def _compact(self, now: int) -> None:
+        """Take rows of one time and place together, and forget what no window can reach.
+
+        That is as seen from the purchase just added, and not from the newest: one that a process
+        with a wrong clock has approved must not make the others be forgotten before their time.
+        """
         # At a full hour, so that an hour's row stays before all that is known to the minute.
-        fine = (newest - FINE_WINDOW) // _HOUR * _HOUR
-        oldest = newest - _KEPT
+        fine = (now - FINE_WINDOW) // _HOUR * _HOUR
+        oldest = now - _KEPT
         compacted = _Log(self.known_countries)
         places: dict[tuple[int, str, str, str], int] = {}
         for minute, count, amount, category, merchant, country in zip(
@@ -257,7 +268,7 @@ class _Log:
         self.countries = compacted.countries
         rows = len(self.minutes)
         self.compact_at = rows + rows // 2 + _SPARE_ROWS
-        self.plain = sum(self.counts) == rows
+        self.plain = all(count == 1 for count in self.counts)
 
 
 def _total(values: array[int], names: list[str], wanted: str) -> int:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from txplatform.domain.events import AccountEvent
     from txplatform.domain.facts import Correction
+    from txplatform.domain.purchase import Purchase
 
 
 class TransactionState(StrEnum):
@@ -65,6 +66,7 @@ class Transaction:
 
     Attributes:
         claimed: Whether its first event is stored: no other authorization can be taken for it.
+        purchase: What was approved first; None unless it was.
         approved: What was authorized, increments included; 0 unless it was.
         reversed: What reversals of a part gave up.
         cleared: What clearings posted.
@@ -75,6 +77,7 @@ class Transaction:
     claimed: bool = False
     authorized: bool = False
     declined: bool = False
+    purchase: Purchase | None = None
     approved: int = 0
     reversed: int = 0
     cleared: int = 0
@@ -188,6 +191,7 @@ class Transaction:
         match event:
             case AuthorizationApproved():
                 self.claimed = self.authorized = True
+                self.purchase = event.purchase
                 self.approved += event.purchase.amount
             case AuthorizationDeclined():
                 self.claimed = self.declined = True

@@ -115,9 +115,23 @@ class RuleBook:
         """The rule set that decides.
 
         Raises:
-            UnreadableRuleSetError: A newer version wrote it, or it was altered.
+            UnreadableRuleSetError: A newer version wrote it, or it was altered or taken away.
         """
-        return self.rulesets[self.active_id].read()
+        stored = self.rulesets.get(self.active_id)
+        if stored is None:
+            raise UnreadableRuleSetError(
+                f"The rule set {self.active_id} is in force, but is not in the rule book.",
+                why="Its addition was removed.",
+                next_step="Run `txplatform verify`, and restore the database from before that.",
+            )
+        return stored.read()
+
+    @property
+    def ever_active(self) -> set[str]:
+        """The ids of all that ever decided."""
+        changes = [entry.change for entry in self.entries.values()]
+        activated = [each for each in changes if isinstance(each, RuleSetActivated)]
+        return {DEFAULT_RULESET.id, *(each.ruleset_id for each in activated)}
 
     @property
     def shadowing(self) -> Shadowing | None:

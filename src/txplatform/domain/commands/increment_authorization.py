@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from txplatform.domain.commands.outcome import Outcome, Status, conflicting_copy
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined, increment_key
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.domain.reasons import Reason, ReasonCode, most_important_first
-from txplatform.domain.rules import ALWAYS, Case
+from txplatform.domain.rules import ALWAYS, Case, Judgement, judge
 from txplatform.domain.rules.rule import ask, checks_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from txplatform.domain.account import Account, Stamp
     from txplatform.domain.commands.stored import Stored
     from txplatform.domain.facts import Increment
     from txplatform.domain.ids import AccountId
+    from txplatform.domain.rulesets import RuleSet
 
-_CHECKS = checks_of(ALWAYS)
-"""An increment is held against status and credit; rule sets look at purchases."""
+_ACCOUNT_CHECKS = checks_of(ALWAYS)
 _NO_MERCHANT = Merchant("", "", "", "")
 
 
@@ -42,6 +44,7 @@ class IncrementAuthorization:
 
         Raises:
             CommandRejectedError: The increment id was used with other contents.
+            TransactionNotReadError: What is raised has to be read.
         """
         increment = self.increment
         match stored.get(increment_key(increment.increment_id)):
@@ -49,35 +52,80 @@ class IncrementAuthorization:
                 if first.increment == increment:
                     return Outcome(Status.DUPLICATE, first)
                 raise conflicting_copy(f"Increment {increment.increment_id}")
-        asked = Purchase(
-            increment.transaction_id,
-            increment.account_id,
-            increment.amount,
-            account.currency or "",
-            _NO_MERCHANT,
-        )
-        reasons = ask(_CHECKS, Case(account, asked, stamp.now)).reasons
-        if increment.transaction_id not in account.holds:
-            no_hold = Reason.of(
-                ReasonCode.NO_OPEN_HOLD,
-                f"Transaction {increment.transaction_id} has no open hold to raise.",
-            )
-            reasons = most_important_first([*reasons, no_hold])
-        if reasons:
-            declined = account.record(
-                IncrementDeclined,
-                stamp,
-                increment=increment,
-                reasons=reasons,
-                balance=account.balance if account.opened else None,
-                ruleset=stamp.ruleset.id,
-            )
-            return Outcome(Status.APPLIED, declined)
-        raised = account.record(
-            AuthorizationIncremented,
+        asked, raised_from = None, 0
+        if increment.transaction_id in account.holds:
+            transaction = stored.transaction(increment.transaction_id)
+            assert transaction.purchase is not None  # what has a hold was approved
+            asked = replace(transaction.purchase, amount=increment.amount)
+            raised_from = transaction.approved
+        return decide_increment(account, increment, asked, raised_from, stamp)
+
+
+def decide_increment(
+    account: Account, increment: Increment, asked: Purchase | None, raised_from: int, stamp: Stamp
+) -> Outcome:
+    """Raise a hold or decline; arguments as of `judge_increment`."""
+    judgement = judge_increment(account, increment, asked, raised_from, stamp.ruleset, stamp.now)
+    if judgement.reasons or asked is None:
+        declined = account.record(
+            IncrementDeclined,
             stamp,
             increment=increment,
-            balance=account.balance_after(pending=increment.amount),
+            purchase=asked,
+            raised_from=raised_from,
+            reasons=judgement.reasons,
+            balance=account.balance if account.opened else None,
             ruleset=stamp.ruleset.id,
+            observed=judgement.observed,
         )
-        return Outcome(Status.APPLIED, raised)
+        return Outcome(Status.APPLIED, declined)
+    incremented = account.record(
+        AuthorizationIncremented,
+        stamp,
+        increment=increment,
+        purchase=asked,
+        raised_from=raised_from,
+        balance=account.balance_after(pending=increment.amount),
+        ruleset=stamp.ruleset.id,
+        observed=judgement.observed,
+    )
+    return Outcome(Status.APPLIED, incremented)
+
+
+def judge_increment(  # noqa: PLR0913  # what the decision rests on
+    account: Account,
+    increment: Increment,
+    asked: Purchase | None,
+    raised_from: int,
+    ruleset: RuleSet,
+    now: datetime,
+) -> Judgement:
+    """Ask all rules that the purchase itself had to pass.
+
+    Limits of one purchase look at what it comes to, velocity at what is added: else a small
+    purchase could be raised to what the rules would have refused.
+
+    Args:
+        account: As it is before.
+        increment: By how much a hold is to be raised.
+        asked: The purchase that is raised, its amount the increment's; None where there is no
+            open hold: then only the account is asked, since nothing is known of a purchase.
+        raised_from: What was authorized of it until now, minor units.
+        ruleset: In force.
+        now: The time of the decision.
+    """
+    if asked is not None:
+        return judge(ruleset, Case(account, asked, now, raised_from=raised_from))
+    transaction_id = increment.transaction_id
+    unknown = Purchase(
+        transaction_id,
+        increment.account_id,
+        increment.amount,
+        account.currency or "",
+        _NO_MERCHANT,
+    )
+    judgement = ask(_ACCOUNT_CHECKS, Case(account, unknown, now))
+    no_hold = Reason.of(
+        ReasonCode.NO_OPEN_HOLD, f"Transaction {transaction_id} has no open hold to raise."
+    )
+    return Judgement(most_important_first([*judgement.reasons, no_hold]), judgement.observed)

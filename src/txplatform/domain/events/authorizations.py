@@ -114,13 +114,20 @@ class AuthorizationIncremented(AccountEvent):
     """A hold was raised.
 
     Attributes:
+        purchase: The raise as the rules saw it: of the purchase that is raised, by this amount.
+        raised_from: What was authorized of that before, minor units.
         balance: The money after it.
+        ruleset: The rules it passed.
+        observed: What each rule measured, in the rules' order.
     """
 
     TOPIC: ClassVar[str] = "authorization-incremented"
     increment: Increment
+    purchase: Purchase
+    raised_from: int
     balance: Balance
     ruleset: str
+    observed: tuple[int | str | None, ...]
 
     @property
     def key(self) -> str:
@@ -137,21 +144,30 @@ class AuthorizationIncremented(AccountEvent):
 
     def apply(self, account: Account) -> None:
         account.raise_hold(self.increment.transaction_id, self.increment.amount)
+        account.activity.add(self.timestamp, self.purchase, count=0)
 
 
 class IncrementDeclined(AccountEvent):
     """A hold was not raised; it stays as it is.
 
     Attributes:
+        purchase: The raise as the rules saw it; None where there was no hold to raise, of which
+            only the account was asked.
+        raised_from: What was authorized of that before, minor units.
         reasons: Every refusal, most important first.
         balance: The money at the decision; None where there was no account.
+        ruleset: The rules it was held against.
+        observed: What each rule measured, in the rules' order.
     """
 
     TOPIC: ClassVar[str] = "increment-declined"
     increment: Increment
+    purchase: Purchase | None
+    raised_from: int
     reasons: tuple[Reason, ...]
     balance: Balance | None
     ruleset: str
+    observed: tuple[int | str | None, ...]
 
     @property
     def key(self) -> str:

@@ -37,10 +37,10 @@ class AmountLimit:
         return f"No purchase may be above {self.max_amount}{in_currency(self.currency)}."
 
     def observe(self, case: Case, /) -> int | None:
-        """The amount; an account verification has none."""
+        """What the purchase comes to; an account verification has no amount."""
         if self.currency is not None and case.purchase.currency != self.currency:
             return None
-        return case.spent or None
+        return case.total or None
 
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
         """The limit itself is allowed."""

@@ -63,6 +63,7 @@ class Case:
     Attributes:
         now: When it is decided; never the merchant's time, which could dodge a window.
         given_back: What of this very transaction is posted already: its clearing came first.
+        raised_from: What was authorized of it before, where this raises it; 0 for a purchase.
         minute: The minute of `now`, counted from 1970.
         spent: The amount, where it can be compared with the account's money and the rules'
             limits: 0 for an account verification, and where the currency is not the account's.
@@ -72,6 +73,7 @@ class Case:
     purchase: Purchase
     now: datetime
     given_back: int = 0
+    raised_from: int = 0
     minute: int = field(init=False)
     spent: int = field(init=False)
 
@@ -80,3 +82,8 @@ class Case:
         comparable = purchase.currency == self.account.currency
         object.__setattr__(self, "minute", minute_of(self.now))
         object.__setattr__(self, "spent", purchase.amount if comparable else 0)
+
+    @property
+    def total(self) -> int:
+        """What the purchase comes to, that which is raised counted; 0 where `spent` is."""
+        return self.raised_from + self.spent if self.spent else 0

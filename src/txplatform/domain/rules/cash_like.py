@@ -53,13 +53,13 @@ class CashLike:
         )
 
     def observe(self, case: Case, /) -> int | None:
-        """The amount, where the merchant sells cash; an account verification has none."""
+        """What it comes to, where the merchant sells cash; a verification has no amount."""
         purchase = case.purchase
         if purchase.merchant.category_code not in self.codes:
             return None
         if self.currency is not None and purchase.currency != self.currency:
             return None
-        return case.spent or None
+        return case.total or None
 
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
         """The limit itself is allowed."""

@@ -52,7 +52,7 @@ class NewCountry:
         )
 
     def observe(self, case: Case, /) -> int | None:
-        """The amount, where the country is new."""
+        """What it comes to, where the country is new."""
         country = case.purchase.merchant.country
         known = case.account.activity.countries
         if country in known or country in self.home_countries:
@@ -61,7 +61,7 @@ class NewCountry:
             return None
         if self.currency is not None and case.purchase.currency != self.currency:
             return None
-        return case.spent or None
+        return case.total or None
 
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
         """The limit itself is allowed."""

@@ -42,8 +42,13 @@ class VelocityCount:
             f"within {time_span(self.window_minutes)}."
         )
 
-    def observe(self, case: Case, /) -> int:
-        """How many with this one; verifications count, since a burst of them tests cards."""
+    def observe(self, case: Case, /) -> int | None:
+        """How many with this one; verifications count, since a burst of them tests cards.
+
+        What raises a purchase is none more.
+        """
+        if case.raised_from:
+            return None
         return 1 + case.account.activity.count(
             case.minute - self.window_minutes, self.scope, case.purchase.merchant
         )

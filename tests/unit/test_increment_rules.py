@@ -1,0 +1,115 @@
+"""A raise of a hold has to pass what the purchase itself had to pass."""
+
+from __future__ import annotations
+
+import pytest
+from accounts import ACCOUNT, NOW, Stream, opening, purchase
+
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.increment_authorization import IncrementAuthorization
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import Outcome
+from txplatform.domain.commands.set_controls import SetControls
+from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
+from txplatform.domain.facts import ControlsChange, Increment
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.reasons import ReasonCode
+from txplatform.domain.rules import ConfigurableRule
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rules.cash_like import CashLike
+from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.country_allow import CountryAllow
+from txplatform.domain.rules.velocity_amount import VelocityAmount
+from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rulesets import DEFAULT_RULESET, Controls, RuleSet
+
+
+def approved(*amounts: int) -> Stream:
+    """An account with a limit of 1000 and a purchase of each amount, decided by `default@1`."""
+    stream = Stream()
+    stream.ask(OpenAccount(opening(1_000)))
+    for number, amount in enumerate(amounts):
+        stream.ask(Authorize(purchase(f"t{number}", amount)))
+    return stream
+
+
+def raised(
+    stream: Stream, transaction: str, amount: int, *rules: ConfigurableRule
+) -> AuthorizationIncremented | IncrementDeclined:
+    """What a raise gets, by a rule set of these rules."""
+    stream.ruleset = RuleSet("tried", 1, rules=rules)
+    name = f"i{len(stream.events)}"
+    outcome = stream.ask(
+        IncrementAuthorization(Increment(name, TransactionId(transaction), ACCOUNT, amount))
+    )
+    stream.ruleset = DEFAULT_RULESET
+    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome.event, AuthorizationIncremented | IncrementDeclined)
+    return outcome.event
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "observed"),
+    [
+        (AmountLimit(149), ReasonCode.AMOUNT_LIMIT_EXCEEDED, 150),
+        (CashLike(149, ("5942",)), ReasonCode.AMOUNT_LIMIT_EXCEEDED, 150),
+        (VelocityAmount(60, 179), ReasonCode.VELOCITY_AMOUNT_EXCEEDED, 180),
+        (CategoryDeny(("5942",)), ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED, "5942"),
+        (CountryAllow(("GBR",)), ReasonCode.COUNTRY_NOT_ALLOWED, "USA"),
+    ],
+)
+def test_it_is_declined_by_what_would_refuse_the_whole_purchase(
+    rule: ConfigurableRule, code: ReasonCode, observed: int | str
+) -> None:
+    """100 raised by 20 and then by 30 is 150; with another purchase of 30, 180 in the window."""
+    stream = approved(100, 30)
+    assert isinstance(raised(stream, "t0", 20), AuthorizationIncremented)
+    declined = raised(stream, "t0", 30, rule)
+    assert isinstance(declined, IncrementDeclined)
+    (reason,) = declined.reasons
+    assert (reason.code, declined.observed[-1]) == (code, observed)
+    assert declined.ruleset == "tried@1"
+    assert stream.account().pending == 150
+
+
+@pytest.mark.parametrize(
+    "rule", [AmountLimit(150), CashLike(150, ("5942",)), VelocityAmount(60, 180)]
+)
+def test_the_limit_itself_is_allowed(rule: ConfigurableRule) -> None:
+    """As for a purchase."""
+    stream = approved(100, 30)
+    raised(stream, "t0", 20)
+    assert isinstance(raised(stream, "t0", 30, rule), AuthorizationIncremented)
+    assert stream.account().pending == 180
+
+
+def test_it_is_not_one_purchase_more() -> None:
+    """What counts purchases neither refuses it nor counts it for the next one."""
+    stream = approved(10)
+    assert isinstance(raised(stream, "t0", 5, VelocityCount(60, 1)), AuthorizationIncremented)
+    account = stream.account()
+    since = int(NOW.timestamp()) // 60 - 60
+    scope = VelocityCount(60, 1).scope
+    assert account.activity.count(since, scope, purchase("x", 1).merchant) == 1
+    assert account.activity.amount(since, scope, purchase("x", 1).merchant) == 15
+
+
+def test_controls_narrow_it_too() -> None:
+    """A card that may spend 50 at once cannot be raised to 60."""
+    stream = approved(10)
+    limit = Controls((AmountLimit(50),))
+    stream.ask(SetControls(ControlsChange("ctl-1", ACCOUNT, limit.stored, "asked for")))
+    declined = raised(stream, "t0", 50)
+    assert isinstance(declined, IncrementDeclined)
+    assert [reason.observed for reason in declined.reasons] == [60]
+
+
+def test_without_a_hold_only_the_account_is_asked() -> None:
+    """Nothing is known of a purchase, so no rule about one can say anything."""
+    declined = raised(approved(), "t0", 2_000, AmountLimit(1))
+    assert isinstance(declined, IncrementDeclined)
+    assert [reason.code for reason in declined.reasons] == [
+        ReasonCode.NO_OPEN_HOLD,
+        ReasonCode.INSUFFICIENT_CREDIT,
+    ]
+    assert (declined.purchase, declined.raised_from) == (None, 0)
