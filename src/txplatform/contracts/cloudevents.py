@@ -60,8 +60,7 @@ class Envelope:
 
 def traceparent_of(headers: Headers) -> str | None:
     """The sender's trace context where a header gives it, however broken the rest is."""
-    texts = _texts(headers)
-    return texts.get("traceparent", texts.get("ce_traceparent"))
+    return _traceparent_in(_texts(headers))
 
 
 def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
@@ -82,15 +81,15 @@ def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
     binary = {name[3:]: text for name, text in texts.items() if name.startswith("ce_")}
     if binary:
         _check_version(binary)
-        return Envelope(binary.get("type"), traceparent_of(headers), value)
+        return Envelope(binary.get("type"), _traceparent_in(texts), value)
     if media_type.startswith("application/cloudevents") and media_type != STRUCTURED_CONTENT_TYPE:
         raise EnvelopeError(
             "unsupported_envelope",
             f"Of CloudEvents media types only {STRUCTURED_CONTENT_TYPE} is read.",
         )
     if media_type == STRUCTURED_CONTENT_TYPE or _looks_structured(value):
-        return _structured(value, traceparent_of(headers))
-    return Envelope(None, traceparent_of(headers), value)
+        return _structured(value, _traceparent_in(texts))
+    return Envelope(None, _traceparent_in(texts), value)
 
 
 def binary_headers(
@@ -107,6 +106,10 @@ def binary_headers(
         ("content-type", b"application/json"),
         ("traceparent", traceparent.encode()),
     ]
+
+
+def _traceparent_in(texts: Mapping[str, str]) -> str | None:
+    return texts.get("traceparent", texts.get("ce_traceparent"))
 
 
 def _texts(headers: Headers) -> dict[str, str]:
