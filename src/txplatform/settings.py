@@ -106,7 +106,7 @@ class Settings(BaseSettings):
         default=10, gt=0, description="How long an unknown commit is settled, seconds."
     )
     account_cache_size: int = Field(
-        default=600_000, ge=1, description="Accounts an API process keeps in memory."
+        default=1_000_000, ge=1, description="Accounts an API process keeps in memory."
     )
     snapshot_every_events: int = Field(
         default=100, ge=2, description="An account's events between two snapshots."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from accounts import ACCOUNT, NOW, Stream, opening, payment, payment_return, purchase
 
+from txplatform.decisions.packing import pack_account
 from txplatform.domain.account import Stamp
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.clear_purchase import ClearPurchase
@@ -21,7 +22,7 @@ from txplatform.domain.commands.reverse_authorization import ReverseAuthorizatio
 from txplatform.domain.commands.stored import Stored, TransactionNotReadError
 from txplatform.domain.facts import Clearing, Increment, Refund, Reversal
 from txplatform.domain.ids import TransactionId
-from txplatform.eventstore.snapshot import account_state, pack_account
+from txplatform.eventstore.snapshot import account_state
 
 if TYPE_CHECKING:
     from txplatform.domain.commands.outcome import Command

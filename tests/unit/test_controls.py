@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rule_cases import AccountSeen, buying, judged
 
+from txplatform.decisions.packing import pack_account, unpack_account
 from txplatform.domain.activity import Scope
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.open_account import OpenAccount
@@ -30,7 +31,7 @@ from txplatform.domain.rules.velocity_amount import VelocityAmount
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import NO_CONTROLS, Controls, controls_of
 from txplatform.eventstore.mapper import decode_event, encode_event
-from txplatform.eventstore.snapshot import AccountSnapshot, pack_account, unpack_account
+from txplatform.eventstore.snapshot import AccountSnapshot
 
 ONE_OF_EACH = Controls(
     (
@@ -102,7 +103,7 @@ def test_i1_controls_are_the_same_from_the_log_a_snapshot_and_the_cache() -> Non
     assert encode_event(revived) == stored
     account = stream.account()
     assert account.controls == ONE_OF_EACH
-    packed = unpack_account(account.id, pack_account(account))
+    packed = unpack_account(pack_account(account))
     assert packed.controls is account.controls  # a million accounts share them
     snapshot = AccountSnapshot.take(account)
     state = orjson.loads(orjson.dumps(snapshot.state))

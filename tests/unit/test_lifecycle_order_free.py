@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from lives import TRANSACTIONS, Sent, arrive, lives
 from reference_money import Life
 
+from txplatform.decisions.packing import pack_account, unpack_account
 from txplatform.domain.account import Account
 from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.correct_clearing import CorrectClearing
@@ -21,7 +22,7 @@ from txplatform.domain.events import (
     HoldExpired,
 )
 from txplatform.domain.ids import TransactionId
-from txplatform.eventstore.snapshot import account_state, pack_account, unpack_account
+from txplatform.eventstore.snapshot import account_state
 
 
 def _reference(  # noqa: C901  # one case a kind of message
@@ -66,7 +67,7 @@ def _check(stream: Stream, sent: Sent) -> None:
     assert not account.waiting
     # Bounded: what holds nothing is not remembered.
     assert account.holds.keys() == {name for name, hold in holds.items() if hold}
-    packed = unpack_account(account.id, pack_account(account))
+    packed = unpack_account(pack_account(account))
     assert account_state(packed) == account_state(account)
 
 

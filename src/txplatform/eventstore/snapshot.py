@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Self, get_args
 
-import orjson
 from eventsourcing.domain import CanSnapshotAggregate
 
 from txplatform.domain.account import Account
@@ -133,15 +132,3 @@ def restore_account(stream: str, version: int, state: dict[str, Any]) -> Account
         message = revive(dict(waiting["message"]))
         account.waiting[business_key(message)] = message
     return account
-
-
-def pack_account(account: Account) -> bytes:
-    """An account in as few bytes as its state takes."""
-    # Copied, since what orjson gives keeps a buffer of a kilobyte or more from being used again.
-    return bytes(memoryview(orjson.dumps([account.version, account_state(account)])))
-
-
-def unpack_account(stream: str, packed: bytes) -> Account:
-    """The account that was packed."""
-    version, state = orjson.loads(packed)
-    return restore_account(stream, version, state)
