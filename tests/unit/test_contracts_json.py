@@ -14,6 +14,7 @@ from txplatform.contracts.json import NotJsonError, parse_strict_json
         (b" [] ", []),
         (b'"\\ud83d\\ude00"', "\N{GRINNING FACE}"),
         (b"[" * 32 + b"]" * 32, None),
+        (b'{"a": 1.5e3, "b": 1e-400}', {"a": 1500.0, "b": 0.0}),
         (b'{"a": {"x": 1}, "b": {"x": 2}}', {"a": {"x": 1}, "b": {"x": 2}}),
     ],
 )
@@ -36,6 +37,8 @@ def test_json_is_read(data: bytes, value: object) -> None:
         b"NaN",
         b"[Infinity]",
         b"[-Infinity]",
+        b"1e400",
+        b'{"a": {"b": [-1e400]}}',
         b"\xef\xbb\xbf{}",
         b'"\xff"',
         "{}".encode("utf-16"),

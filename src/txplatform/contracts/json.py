@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from math import isinf
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from txplatform.errors import TxPlatformError
 
 MAX_DEPTH = 32
 _SIMPLE = frozenset({str, int, bool, type(None)})
+_CONTAINERS = frozenset({dict, list})
 _SPACED_KEY = re.compile(rb'"\s+:')
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?', re.DOTALL)
 
@@ -31,8 +33,8 @@ def parse_strict_json(data: bytes) -> Any:
     """Parse one JSON value.
 
     Raises:
-        NotJsonError: Not UTF-8, a byte order mark, not JSON, NaN or Infinity, a repeated key,
-            or nested deeper than 32.
+        NotJsonError: Not UTF-8, a byte order mark, not JSON, NaN or Infinity, a number beyond
+            all floats, a repeated key, or nested deeper than 32.
     """
     if (simple := _simple_object(data)) is not None:
         return simple
@@ -44,7 +46,10 @@ def parse_strict_json(data: bytes) -> Any:
         raise NotJsonError("It begins with a byte order mark.")
     try:
         value = json.loads(
-            text, object_pairs_hook=_without_repeats, parse_constant=_refuse_constant
+            text,
+            object_pairs_hook=_without_repeats,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
         )
     except json.JSONDecodeError as error:
         raise NotJsonError(f"{error.msg} at line {error.lineno}, column {error.colno}.") from None
@@ -96,9 +101,18 @@ def _refuse_constant(name: str) -> None:
     raise NotJsonError(f"{name} is not a JSON number.")
 
 
+def _finite(digits: str) -> float:
+    """What Python reads as infinite would be written again as null, as if it were left out."""
+    value = float(digits)
+    if isinf(value):
+        raise NotJsonError("A number is too large: it is beyond what any reader can hold.")
+    return value
+
+
 def _check_depth(value: Any, left: int) -> None:
-    if isinstance(value, dict | list):
+    if type(value) in _CONTAINERS:
         if left == 0:
             raise NotJsonError(f"It is nested deeper than {MAX_DEPTH}.")
-        for inner in value.values() if isinstance(value, dict) else value:
-            _check_depth(inner, left - 1)
+        for inner in value.values() if type(value) is dict else value:
+            if type(inner) in _CONTAINERS:  # most are not, and a call costs more than the look
+                _check_depth(inner, left - 1)
