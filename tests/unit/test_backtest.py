@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,10 @@ from hypothesis import strategies as st
 
 from txplatform.backtest.accounts import DamagedHistoryError, replay_accounts
 from txplatform.backtest.alternative import BEGINNING, Alternative
+from txplatform.backtest.page import as_html
 from txplatform.backtest.recorded import APPROVED, DECLINED
+from txplatform.backtest.report import as_json
+from txplatform.backtest.run import Result
 from txplatform.backtest.tally import LARGEST, NOT_POSTED, TOTAL, Tally
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.facts import Direction
@@ -39,6 +43,20 @@ if TYPE_CHECKING:
     from accounts import Stream
 
     from txplatform.domain.account import Account
+
+
+def test_sums_that_no_64_bit_integer_holds_are_reported() -> None:
+    """Twenty thousand of the largest purchases are enough; each figure is exact."""
+    told = Told().ask(OpenAccount(opening(2_000)), buy("a", 100), buy("b", 300))
+    tally = told.backtest(STRICTER)
+    for line in tally.lines.values():
+        line[:] = [value * 2**64 for value in line]
+    result = Result(STRICTER, None, 3, 1, 0.5, tally)
+    report = json.loads(as_json(result))
+    (total,) = report["totals"]
+    assert total["newly_declined"] == {"count": 2**64, "amount": 300 * 2**64}
+    assert report["largest"][0]["amount"] == 300
+    assert f"{300 * 2**64:,}" in as_html(result)
 
 
 def changes(tally: Tally) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -116,10 +117,10 @@ def notes(result: Result) -> list[str]:
     return said
 
 
-def as_json(result: Result) -> dict[str, Any]:
-    """All of it, for machines."""
+def as_json(result: Result) -> str:
+    """All of it, for machines; sums of amounts may need more than 64 bits."""
     tally = result.tally
-    return {
+    report = {
         "candidate": {
             "id": result.candidate.id,
             "description": result.candidate.description,
@@ -145,6 +146,7 @@ def as_json(result: Result) -> dict[str, Any]:
         ],
         "largest": [_change_as_json(change) for change in largest(tally)],
     }
+    return json.dumps(report)
 
 
 def _groups_as_json(tally: Tally, by: str) -> list[dict[str, Any]]:

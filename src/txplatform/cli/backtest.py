@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import orjson
 from rich.table import Table
 
 from txplatform.backtest.candidate import NoCandidateError, find_candidate
@@ -78,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         arguments.html.write_text(as_html(result), encoding="utf-8")
     if arguments.json:
-        sys.stdout.write(orjson.dumps(as_json(result), option=orjson.OPT_APPEND_NEWLINE).decode())
+        sys.stdout.write(as_json(result) + "\n")
     else:
         _print(result)
     return 0
