@@ -125,6 +125,16 @@ def test_a_rule_set_never_changes(service: psycopg.Connection) -> None:
     assert read_book(service).rulesets["retail@1"].added_by == "me"
 
 
+def test_what_is_built_in_is_there_already(service: psycopg.Connection) -> None:
+    """Added as it is it changes nothing; with other contents it is refused."""
+    added = add_ruleset(service, DEFAULT_RULESET, by="me")
+    assert added.replayed
+    assert (added.book.version, read_book(service).version) == (0, 0)
+    with pytest.raises(RefusedChangeError, match="built in, with other contents") as refused:
+        add_ruleset(service, RuleSet("default", 1, "Mine"), by="me")
+    assert refused.value.reason == "id_reused"
+
+
 def test_one_rule_set_decides_along_at_a_time(service: psycopg.Connection) -> None:
     """Another one, its own activation, or whoever ends it, ends it."""
     for version in (1, 2):

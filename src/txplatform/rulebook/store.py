@@ -11,6 +11,7 @@ from os import urandom
 from typing import TYPE_CHECKING
 
 from txplatform.contracts.rulesets import content_hash, ruleset_to_json
+from txplatform.domain.rulesets import DEFAULT_RULESET
 from txplatform.errors import TxPlatformError
 from txplatform.rulebook.book import RuleBook
 from txplatform.rulebook.changes import (
@@ -65,6 +66,19 @@ class RefusedChangeError(TxPlatformError):
 
 
 @dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a rule set that was to be added.
+
+    Attributes:
+        replayed: Whether it was there already, recorded or built in.
+        book: The rule book with it.
+    """
+
+    replayed: bool
+    book: RuleBook
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """What became of a change.
 
@@ -100,24 +114,29 @@ def read_book(connection: psycopg.Connection) -> RuleBook:
     return RuleBook().fold(entries(connection.execute(READ_CHANGES, (0,)).fetchall()))
 
 
-def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: str) -> Recorded:
-    """Add a rule set; the same again changes nothing.
+def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: str) -> Added:
+    """Add a rule set; the same again changes nothing, also for the one that is built in.
 
     Raises:
         RefusedChangeError: There is another one with its id.
     """
+    if ruleset == DEFAULT_RULESET:
+        return Added(replayed=True, book=read_book(connection))
 
     def change(book: RuleBook, _: int) -> Change:
         stored = book.rulesets.get(ruleset.id)
         if stored is not None and stored.added_at is None:
             raise RefusedChangeError(
-                "id_reused", f"Rule set {ruleset.id} is built in.", "Activate it as it is."
+                "id_reused",
+                f"Rule set {ruleset.id} is built in, with other contents.",
+                "Activate it as it is, or add yours under another id.",
             )
         if stored is not None and stored.content_hash != content_hash(ruleset):
             raise _reused(f"Rule set {ruleset.id} exists", "Rule sets never change: add a version.")
         return RuleSetAdded(ruleset_to_json(ruleset), content_hash(ruleset), by)
 
-    return _record(connection, f"ruleset:{ruleset.id}", change)
+    recorded = _record(connection, f"ruleset:{ruleset.id}", change)
+    return Added(recorded.replayed, recorded.book)
 
 
 def activate(
