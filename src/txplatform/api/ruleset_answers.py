@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from txplatform.contracts.rulesets import ruleset_to_json
-from txplatform.domain.rules.lint import lint
+from txplatform.domain.rules.lint import lint, most_telling
 from txplatform.rulebook.changes import Entry, RuleSetActivated
 from txplatform.shadow.store import Disagreement, Progress
 
@@ -79,7 +79,8 @@ class RuleSetAnswer:
 
     Attributes:
         content: As it can be added again under another version.
-        warnings: What is allowed in it and still looks like a mistake.
+        warnings: What is allowed in it and still looks like a mistake; of more than 100 the first,
+            and how many more there are.
         activations: The oldest first.
     """
 
@@ -165,7 +166,7 @@ def ruleset_answer(book: RuleBook, ruleset_id: str) -> RuleSetAnswer:
         _shadowed(book, stored),
         stored.added_by,
         stored.added_at,
-        lint(ruleset),
+        most_telling(lint(ruleset)),
         [activation_answer(entry) for entry in book.activations(ruleset_id)],
     )
 

@@ -57,7 +57,11 @@ router = APIRouter(prefix="/v1/rulesets", tags=["rule sets"])
 @router.get("", response_model=RuleBookAnswer, responses=documented(), dependencies=READING)
 async def read_rulesets(services: ServicesOf) -> Response:
     """Every rule set, and which one decides."""
-    return answer_of(book_answer(await services.queries.run(read_book)))
+
+    def read(connection: psycopg.Connection) -> RuleBookAnswer:
+        return book_answer(read_book(connection))
+
+    return answer_of(await services.queries.run(read))
 
 
 @router.post(
@@ -81,10 +85,16 @@ async def read_rulesets(services: ServicesOf) -> Response:
 )
 async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
     """Add a rule set. It is never changed, and decides nothing until it is activated."""
-    ruleset = parse_ruleset(await json_bytes(request, _MOST_BYTES))
-    recorded = await change_rules(services, partial(add_ruleset, ruleset=ruleset, by=who(key)))
-    answer = ruleset_answer(recorded.book, ruleset.id)
-    return answer_of(answer, 200 if recorded.replayed else 201, replayed=recorded.replayed)
+    body = await json_bytes(request, _MOST_BYTES)
+
+    def change(connection: psycopg.Connection) -> tuple[RuleSetAnswer, bool]:
+        # In here, since to read long lists and to compare each with each holds up the event loop.
+        ruleset = parse_ruleset(body)
+        added = add_ruleset(connection, ruleset, by=who(key))
+        return ruleset_answer(added.book, ruleset.id), added.replayed
+
+    answer, replayed = await change_rules(services, change)
+    return answer_of(answer, 200 if replayed else 201, replayed=replayed)
 
 
 @router.get(

@@ -21,7 +21,7 @@ from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.rulesets import content_hash
 from txplatform.database import Database
 from txplatform.domain.rules.differences import diff
-from txplatform.domain.rules.lint import lint
+from txplatform.domain.rules.lint import lint, most_telling
 from txplatform.rulebook.book import UnreadableRuleSetError
 from txplatform.rulebook.store import (
     activate,
@@ -91,12 +91,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _lint(arguments: argparse.Namespace) -> int:
     ruleset = _find(arguments.ruleset)
     warnings = lint(ruleset)
+    told = most_telling(warnings)
     if arguments.json:
         _print(
-            {"id": ruleset.id, "content_hash": content_hash(ruleset), "warnings": warnings},
+            {"id": ruleset.id, "content_hash": content_hash(ruleset), "warnings": told},
         )
     else:
-        sys.stdout.writelines(f"{warning}\n" for warning in warnings)
+        sys.stdout.writelines(f"{warning}\n" for warning in told)
         sys.stdout.write(
             f"{ruleset.id}: {len(ruleset.rules)} rules, {len(warnings)} warnings, "
             f"content hash {content_hash(ruleset)}\n"
@@ -121,7 +122,7 @@ def _add(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print(ruleset_answer(recorded.book, ruleset.id))
         return 0
-    sys.stderr.writelines(f"warning: {warning}\n" for warning in lint(ruleset))
+    sys.stderr.writelines(f"warning: {warning}\n" for warning in most_telling(lint(ruleset)))
     how = "was there already" if recorded.replayed else "added"
     sys.stdout.write(
         f"{ruleset.id} {how}; it decides nothing until you run "

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from txplatform.domain.rules import ALWAYS, ConfigurableRule
-from txplatform.domain.rules.categories import category_codes, sorted_categories
+from txplatform.domain.rules.categories import category_bounds, sorted_categories
 from txplatform.domain.rules.parameters import ParameterError, check_not_empty, shown
 from txplatform.domain.rules.rule import checks_of
 from txplatform.domain.rules.stored import rule_from_stored, rule_to_stored
@@ -33,13 +34,23 @@ def ruleset_id(name: str, version: int) -> str:
     return f"{name}@{version}"
 
 
-def _check_rules(rules: tuple[ConfigurableRule, ...]) -> None:
-    if len(rules) > MAX_RULES:
+def check_rule_count(count: int) -> None:
+    """Refuse more rules than can be asked for every purchase.
+
+    Raises:
+        ParameterError: They are too many.
+    """
+    if count > MAX_RULES:
         raise ParameterError(
-            "rules", f"are {len(rules)}, too many to ask in time; write at most {MAX_RULES}."
+            "rules", f"are {count}, too many to ask in time; write at most {MAX_RULES}."
         )
+
+
+def _check_rules(rules: tuple[ConfigurableRule, ...]) -> None:
+    check_rule_count(len(rules))
+    places: dict[ConfigurableRule, int] = {}
     for index, rule in enumerate(rules):
-        if (first := rules.index(rule)) < index:
+        if (first := places.setdefault(rule, index)) < index:
             raise ParameterError(
                 f"rules[{index}]", f"says the same as rules[{first}]; name each rule once."
             )
@@ -77,26 +88,32 @@ class HoldDays:
     Attributes:
         default: Days from the approval.
         by_category: Where it is another number of days; no category is named twice.
+        days: Of the entries that `bounds` are of.
     """
 
     default: int = 7
     by_category: tuple[CategoryHold, ...] = ()
-    days: dict[str, int] = field(init=False, repr=False, compare=False)
+    bounds: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    days: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_days("default", self.default)
         entries = tuple(chain.from_iterable(hold.categories for hold in self.by_category))
-        sorted_categories("by_category", entries)  # only to find what is named twice
+        ordered = sorted_categories("by_category", entries)
         by_category = tuple(sorted(self.by_category, key=lambda hold: hold.categories))
         object.__setattr__(self, "by_category", by_category)  # one way to write it
-        days = {
-            code: hold.days for hold in self.by_category for code in category_codes(hold.categories)
-        }
-        object.__setattr__(self, "days", days)
+        days = {entry: hold.days for hold in by_category for entry in hold.categories}
+        object.__setattr__(self, "bounds", category_bounds(ordered))
+        object.__setattr__(self, "days", tuple(days[entry] for entry in ordered))
 
     def of(self, category_code: str) -> int:
         """Days that a hold in this merchant category lasts."""
-        return self.days.get(category_code, self.default)
+        place = bisect_right(self.bounds, category_code)
+        return self.days[place // 2] if place % 2 else self.default
+
+    def names(self, category_code: str) -> bool:
+        """Whether this merchant category has a number of days of its own."""
+        return bisect_right(self.bounds, category_code) % 2 == 1
 
 
 USUAL_HOLD_DAYS = HoldDays(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from txplatform.domain.reasons import Reason, ReasonCode
-from txplatform.domain.rules.categories import category_codes, sorted_categories
+from txplatform.domain.rules.categories import category_bounds, sorted_categories
 from txplatform.domain.rules.parameters import check_amount, check_currency, check_not_empty
 from txplatform.domain.rules.sentences import in_currency, listed
 
@@ -36,14 +37,14 @@ class CashLike:
     max_amount: int
     categories: tuple[str, ...] = CASH_LIKE
     currency: str | None = None
-    codes: frozenset[str] = field(init=False, repr=False, compare=False)
+    bounds: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_amount("max_amount", self.max_amount, least=0)
         check_not_empty("categories", self.categories, "so nothing would count as cash")
         check_currency("currency", self.currency)
         object.__setattr__(self, "categories", sorted_categories("categories", self.categories))
-        object.__setattr__(self, "codes", category_codes(self.categories))
+        object.__setattr__(self, "bounds", category_bounds(self.categories))
 
     def sentence(self) -> str:
         """What it refuses, for people."""
@@ -55,7 +56,7 @@ class CashLike:
     def observe(self, case: Case, /) -> int | None:
         """What it comes to, where the merchant sells cash; a verification has no amount."""
         purchase = case.purchase
-        if purchase.merchant.category_code not in self.codes:
+        if not bisect_right(self.bounds, purchase.merchant.category_code) % 2:
             return None
         if self.currency is not None and purchase.currency != self.currency:
             return None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from txplatform.domain.reasons import Reason, ReasonCode
-from txplatform.domain.rules.categories import category_codes, sorted_categories
+from txplatform.domain.rules.categories import category_bounds, sorted_categories
 from txplatform.domain.rules.parameters import check_not_empty
 from txplatform.domain.rules.sentences import listed
 
@@ -26,12 +27,12 @@ class CategoryAllow:
     CODE: ClassVar[ReasonCode] = ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED
 
     categories: tuple[str, ...]
-    codes: frozenset[str] = field(init=False, repr=False, compare=False)
+    bounds: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_not_empty("categories", self.categories, "so it would refuse every purchase")
         object.__setattr__(self, "categories", sorted_categories("categories", self.categories))
-        object.__setattr__(self, "codes", category_codes(self.categories))
+        object.__setattr__(self, "bounds", category_bounds(self.categories))
 
     def sentence(self) -> str:
         """What it refuses, for people."""
@@ -43,7 +44,7 @@ class CategoryAllow:
 
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
         """An account verification is refused too: it would only lead to a purchase."""
-        if observed in self.codes:
+        if bisect_right(self.bounds, observed) % 2:
             return None
         merchant = case.purchase.merchant
         return Reason.of(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _WHAT_IT_IS_ABOUT = ("scope", "window_minutes", "currency")
 """Parameters that tell two rules of one kind apart; the others are how strict it is."""
 
+_CODES = [f"{code:04d}" for code in range(10_000)]
+
 
 def diff(old: RuleSet, new: RuleSet) -> list[str]:
     """One sentence for each change; none when purchases are decided the same."""
@@ -77,7 +79,7 @@ def _holds(old: HoldDays, new: HoldDays) -> Iterator[str]:
         yield f"Holds last {new.default} days instead of {old.default}."
     changed = [
         (code, before, after)
-        for code in sorted({*old.days, *new.days})
+        for code in _CODES
         if (before := _lasting(old, code)) != (after := _lasting(new, code))
     ]
     # Neighbours with the same change are one sentence: a range may be hundreds of them.
@@ -94,5 +96,4 @@ def _run(item: tuple[int, tuple[str, str, str]]) -> tuple[int, str, str]:
 
 
 def _lasting(holds: HoldDays, code: str) -> str:
-    days = holds.days.get(code)
-    return "as long as any other" if days is None else f"{days} days"
+    return f"{holds.of(code)} days" if holds.names(code) else "as long as any other"
