@@ -125,6 +125,11 @@ def test_the_same_again_changes_nothing(api: RunningApi) -> None:
     built_in = add(client, {"name": "default", "version": 1, "rules": []})
     assert (built_in.status_code, built_in.json()["type"]) == (409, "id-reused")
 
+    as_it_is = client.get("/v1/rulesets/default@1").json()["content"]
+    built_in = add(client, as_it_is)
+    assert (built_in.status_code, built_in.headers["Idempotency-Replayed"]) == (200, "true")
+    assert built_in.json()["content"] == as_it_is
+
     first = activate(client, "retail@1", "act-1")
     activate(client, "default@1", "act-2")
     late_copy = activate(client, "retail@1", "act-1")
@@ -190,6 +195,19 @@ def test_what_cannot_be_done_changes_nothing(  # noqa: PLR0913  # one row, one a
     answer = client.request(method, f"/v1/rulesets{path}", json=body)
     assert (answer.status_code, answer.json()["type"]) == (status, kind), answer.text
     assert client.get("/v1/rulesets").json()["version"] == 0
+
+
+def test_lists_that_contradict_each_other_hold_nobody_up(api: RunningApi) -> None:
+    """Each pair of two hundred gives a warning: a hundred are told, and they come at once."""
+    lists = [[f"0000-{number:04d}", f"{number + 2:04d}-9999"] for number in range(200)]
+    kinds = ("category_allow", "category_deny")
+    rules = [{"rule": kinds[number % 2], "categories": list_} for number, list_ in enumerate(lists)]
+    added = add(api.client, {"name": "lists", "version": 1, "rules": rules})
+    assert added.status_code == 201, added.text
+    warnings = added.json()["warnings"]
+    assert len(warnings) == 101
+    assert warnings[-1] == "There are 9900 more warnings: mend these first."
+    assert api.client.get("/v1/rulesets/lists@1").json()["warnings"] == warnings
 
 
 def test_invalid_rules_are_named_one_by_one(shared_api: RunningApi) -> None:

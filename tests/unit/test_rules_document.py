@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from txplatform.contracts.rulesets import parse_ruleset
+from txplatform.contracts.rulesets import MAX_CONTROLS_ENTRIES, parse_ruleset
 from txplatform.domain.activity import LONGEST_WINDOW
 from txplatform.domain.reasons import RESPONSE_CODES, ReasonCode
 from txplatform.domain.rules import ALWAYS, CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.cash_like import CASH_LIKE
-from txplatform.domain.rules.lint import lint
-from txplatform.domain.rulesets import MAX_HOLD_DAYS, USUAL_HOLD_DAYS
+from txplatform.domain.rules.lint import MOST_TOLD, lint
+from txplatform.domain.rulesets import MAX_HOLD_DAYS, MAX_RULES, USUAL_HOLD_DAYS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 
@@ -55,7 +55,8 @@ def test_the_example_can_be_used_as_it_stands() -> None:
     ruleset = parse_ruleset(example.encode())
     assert ruleset.id == "retail@3"
     assert lint(ruleset) == []
-    assert ruleset.hold_days.days == USUAL_HOLD_DAYS.days
+    for code in (f"{number:04d}" for number in range(10_000)):
+        assert ruleset.hold_days_of(code) == USUAL_HOLD_DAYS.of(code)
 
 
 def test_the_defaults_and_bounds_are_documented() -> None:
@@ -63,6 +64,9 @@ def test_the_defaults_and_bounds_are_documented() -> None:
     assert f"({', '.join(CASH_LIKE)})" in row_of("cash_like")
     assert f"1 to {LONGEST_WINDOW} (30 days)" in TEXT
     assert f"1 to {MAX_HOLD_DAYS} days" in TEXT
+    assert f"at most {MAX_RULES} rules" in TEXT
+    assert f"at most {MAX_CONTROLS_ENTRIES:,} entries in all" in TEXT
+    assert f"the first {MOST_TOLD} of its warnings" in TEXT
     for hold in USUAL_HOLD_DAYS.by_category:
         (row,) = [row for row in TEXT.splitlines() if re.search(rf"\| {hold.days} \|", row)]
         assert all(entry in row for entry in hold.categories)

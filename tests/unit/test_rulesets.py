@@ -33,7 +33,7 @@ from txplatform.domain.rules.category_deny import CategoryDeny
 from txplatform.domain.rules.country_allow import CountryAllow
 from txplatform.domain.rules.country_deny import CountryDeny
 from txplatform.domain.rules.differences import diff
-from txplatform.domain.rules.lint import lint
+from txplatform.domain.rules.lint import lint, most_telling
 from txplatform.domain.rules.merchant_deny import MerchantDeny
 from txplatform.domain.rules.new_country import NewCountry
 from txplatform.domain.rules.velocity_amount import VelocityAmount
@@ -47,6 +47,7 @@ from txplatform.domain.rulesets import (
     RuleSet,
     controls_of,
 )
+from txplatform.rulebook.book import StoredRuleSet
 
 _AMOUNTS = st.integers(1, 10**15 - 1)
 _CURRENCY = st.none() | st.sampled_from(sorted(CURRENCIES))
@@ -157,6 +158,14 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ([], "The value: Input should be an object"),
         ({"version": 1}, "name: is missing."),
         (RETAIL | {"name": "Retail!"}, "name: is 'Retail!', which cannot be part of an id;"),
+        (
+            RETAIL | {"rules": [1] * 201},
+            "rules: are 201, too many to ask in time; write at most 200.",
+        ),
+        (
+            RETAIL | {"rules": [{"rule": "category_deny", "categories": [7995] * 101}]},
+            "rules[0]: has 101 problems, too many to name;",
+        ),
         (RETAIL | {"version": 0}, "version: is 0, but versions are counted from 1;"),
         (RETAIL | {"version": True}, "version: Input should be a valid integer"),
         (RETAIL | {"version": "1"}, "version: Input should be a valid integer"),
@@ -245,6 +254,35 @@ def test_every_problem_is_named() -> None:
     ]
 
 
+def test_of_many_problems_the_first_are_named() -> None:
+    """To word thousands of them would hold up everybody else."""
+    rules = [{"rule": "amount_limit", "max_amount": 0, "unheard_of": 1}] * 200
+    with pytest.raises(InvalidRuleSetError) as raised:
+        controls_from_json({"rules": rules})
+    assert len(raised.value.problems) == 100
+    assert raised.value.problems[0].startswith("rules[0].")
+
+
+@pytest.mark.parametrize("name", ["4111111111111111", "4111-1111-1111-1111"])
+def test_a_card_number_is_no_name(name: str) -> None:
+    """It would be in every decision for ever; what was stored under one can still be read."""
+    card = RETAIL | {"name": name}
+    with pytest.raises(InvalidRuleSetError, match="name: looks like a card number;") as raised:
+        parse_ruleset(orjson.dumps(card))
+    assert name not in str(raised.value)
+    stored = ruleset_from_json(card)
+    assert StoredRuleSet(stored.id, canonical_json(stored), content_hash(stored)).read() == stored
+
+
+def test_a_number_beyond_all_floats_is_not_left_out() -> None:
+    """It would have been written as null, which for a currency means any."""
+    with pytest.raises(NotJsonError, match="too large"):
+        parse_ruleset(
+            b'{"name": "a", "version": 1, "rules":'
+            b' [{"rule": "amount_limit", "max_amount": 1, "currency": 1e400}]}'
+        )
+
+
 def test_a_repeated_key_is_refused() -> None:
     """Strict JSON, like everything else that comes in."""
     with pytest.raises(NotJsonError):
@@ -261,6 +299,64 @@ def test_controls_narrow_a_rule_set_and_come_back_from_their_json() -> None:
     assert codes(judged(account, buying(501), AmountLimit(100))) == ["amount_limit_exceeded"] * 2
     with pytest.raises(InvalidRuleSetError):
         controls_from_json({"rules": [], "name": "x"})
+
+
+def test_an_accounts_lists_have_a_bound_and_what_was_stored_has_none() -> None:
+    """A rule set may have longer ones: there is one of it, not one for each account."""
+    longest = {"rule": "merchant_deny", "merchants": [f"m-{number}" for number in range(999)]}
+    one = {"rule": "country_deny", "countries": ["PRK"]}
+    assert len(controls_from_json({"rules": [longest, one]}).rules) == 2
+    two = {"rule": "category_deny", "categories": ["7800-7802", "7995"]}
+    with pytest.raises(InvalidRuleSetError, match="rules: have lists of 1001 entries in all"):
+        controls_from_json({"rules": [longest, two]})
+    assert len(ruleset_from_json(RETAIL | {"rules": [longest, two]}).rules) == 2
+    assert len(controls_of([longest, two]).rules) == 2
+
+
+def entries_of(categories: tuple[str, ...]) -> set[str]:
+    """Every code that is meant, one by one."""
+    return {
+        f"{code:04d}" for entry in categories for code in range(int(entry[:4]), int(entry[-4:]) + 1)
+    }
+
+
+@given(_CATEGORIES, st.lists(st.integers(0, 9999), max_size=20))
+def test_a_list_means_the_codes_it_names(categories: tuple[str, ...], random: list[int]) -> None:
+    """And no others: at the ends of each entry, and beside them."""
+    near = [
+        int(end) + step for entry in categories for end in entry.split("-") for step in (-1, 0, 1)
+    ]
+    meant = entries_of(categories)
+    holds = HoldDays(7, (CategoryHold(categories, 3),))
+    for code in {f"{number:04d}" for number in [*near, *random] if 0 <= number <= 9999}:
+        denied = codes(judged(AccountSeen(), buying(category=code), CategoryDeny(categories)))
+        allowed = codes(judged(AccountSeen(), buying(category=code), CategoryAllow(categories)))
+        cash = codes(judged(AccountSeen(), buying(category=code), CashLike(1, categories)))
+        assert [bool(denied), not allowed, bool(cash)] == [code in meant] * 3
+        assert holds.of(code) == (3 if code in meant else 7)
+
+
+@pytest.mark.parametrize("code", ["", "x", "59425", "59x2", "٥٩٤٢", "~~~~"])
+def test_what_is_no_category_is_judged_all_the_same(code: str) -> None:
+    """Whatever an old event holds."""
+    ranges = ("0000-0999", "5942", "9000-9999")
+    rules = (CategoryDeny(ranges), CategoryAllow(ranges), CashLike(1, ranges))
+    assert len(judged(AccountSeen(), buying(category=code), *rules).observed) == 7
+    assert HoldDays(7, (CategoryHold(ranges, 3),)).of(code) in (3, 7)
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        CategoryAllow(("0000-0999", "1001-9999")),
+        CategoryDeny(("0000-0999", "1001-9999")),
+        CashLike(1, ("0000-0999", "1001-9999")),
+        HoldDays(7, (CategoryHold(("0000-0999", "1001-9999"), 3),)),
+    ],
+)
+def test_a_range_takes_no_more_room_than_what_was_written(holder: object) -> None:
+    """There can be a hundred of them for each account."""
+    assert len(pickle.dumps(holder)) < 1000
 
 
 @pytest.mark.parametrize(
@@ -330,6 +426,27 @@ def test_what_looks_like_a_mistake_is_warned_of(
     assert len(found) == len(warnings), found
     for warning, beginning in zip(found, warnings, strict=True):
         assert warning.startswith(beginning)
+
+
+def test_of_many_warnings_the_first_are_told() -> None:
+    """And how many more there are; all of them up to a hundred."""
+    every = lint(
+        RuleSet(
+            "test",
+            1,
+            rules=tuple(
+                kind((f"{number + 1:04d}-9999",))
+                for number in range(10)
+                for kind in (CategoryAllow, CategoryDeny)
+            ),
+        )
+    )
+    assert len(every) == 190
+    assert most_telling(every) == [
+        *every[:100],
+        "There are 90 more warnings: mend these first.",
+    ]
+    assert most_telling(every[:100]) == every[:100]
 
 
 def test_differences_are_told_in_sentences() -> None:

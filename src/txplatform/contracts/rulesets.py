@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -19,7 +20,13 @@ from txplatform.contracts.json import parse_strict_json
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.parameters import ParameterError, shown
 from txplatform.domain.rules.stored import parameters_to_stored, rule_to_stored
-from txplatform.domain.rulesets import USUAL_HOLD_DAYS, Controls, HoldDays, RuleSet
+from txplatform.domain.rulesets import (
+    USUAL_HOLD_DAYS,
+    Controls,
+    HoldDays,
+    RuleSet,
+    check_rule_count,
+)
 from txplatform.errors import TxPlatformError
 
 if TYPE_CHECKING:
@@ -27,6 +34,14 @@ if TYPE_CHECKING:
 
 JsonObject = dict[str, Any]
 T = TypeVar("T")
+
+MAX_CONTROLS_ENTRIES = 1000
+"""What the lists of one account's controls may name in all: every account may have its own, and
+they are read and kept where decisions are made.
+"""
+
+_MOST_PROBLEMS = 100
+"""More at once nobody corrects, and to word each of thousands holds everybody else up."""
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 _WORDS = {
@@ -78,17 +93,22 @@ _RULES = {rule.RULE: _adapter(rule) for rule in CONFIGURABLE}
 
 
 def parse_ruleset(data: bytes) -> RuleSet:
-    """Read a rule set from JSON.
+    """Read a rule set that somebody wrote from JSON.
 
     Raises:
         NotJsonError: It is not JSON, or a key is repeated.
-        InvalidRuleSetError: It is JSON, but not a rule set.
+        InvalidRuleSetError: It is JSON, but not a rule set, or its name is a card number.
     """
-    return ruleset_from_json(parse_strict_json(data))
+    ruleset = ruleset_from_json(parse_strict_json(data))
+    try:
+        refuse_card_number(ruleset.name)
+    except ValueError as error:
+        raise InvalidRuleSetError([f"name: {error}."]) from None
+    return ruleset
 
 
 def ruleset_from_json(value: Any) -> RuleSet:
-    """Read a rule set from a parsed JSON value.
+    """Read a rule set from a parsed JSON value, such as one that was stored.
 
     Raises:
         InvalidRuleSetError: It is not a rule set.
@@ -103,6 +123,7 @@ def controls_from_json(value: Any) -> Controls:
     Raises:
         InvalidRuleSetError: They are not controls.
     """
+    _check_entries(_listed(value))
     _, rules = _read(_CONTROLS, value)
     return _made(lambda: Controls(rules))
 
@@ -178,18 +199,38 @@ def _with_its_name(name: str, schema: JsonObject) -> JsonObject:
     return schema
 
 
+def _check_entries(rules: list[Any]) -> None:
+    parameters = (each for rule in rules if isinstance(rule, dict) for each in rule.values())
+    entries = sum(len(each) for each in parameters if isinstance(each, list))
+    if entries > MAX_CONTROLS_ENTRIES:
+        problem = (
+            f"rules: have lists of {entries} entries in all, too many for one account; "
+            f"write at most {MAX_CONTROLS_ENTRIES}, ranges of categories, or a rule set."
+        )
+        raise InvalidRuleSetError([problem])
+
+
 def _read(adapter: TypeAdapter[tuple[T]], value: Any) -> tuple[T, tuple[ConfigurableRule, ...]]:
+    listed = _listed(value)
+    _made(lambda: check_rule_count(len(listed)))
     problems: list[str] = []
     form = _validated(adapter, value, "", problems)
     rules: list[ConfigurableRule] = []
-    listed = value.get("rules") if isinstance(value, dict) else None
-    for index, item in enumerate(listed if isinstance(listed, list) else ()):
+    for index, item in enumerate(listed):
         rule = _read_rule(item, f"rules[{index}]", problems)
         if rule is not None:
             rules.append(rule)
+        if len(problems) >= _MOST_PROBLEMS:
+            break
     if problems or form is None:
         raise InvalidRuleSetError(problems)
     return form, tuple(rules)
+
+
+def _listed(value: Any) -> list[Any]:
+    """What stands in the place of the rules."""
+    listed = value.get("rules") if isinstance(value, dict) else None
+    return listed if isinstance(listed, list) else []
 
 
 def _read_rule(item: Any, place: str, problems: list[str]) -> ConfigurableRule | None:
@@ -204,7 +245,8 @@ def _read_rule(item: Any, place: str, problems: list[str]) -> ConfigurableRule |
     parameters = {key: parameter for key, parameter in item.items() if key != "rule"}
     rule = _validated(adapter, parameters, place, problems)
     if rule is not None:
-        problems.extend(f"{place}.{problem}" for problem in _unknown_codes(rule))
+        unknown = islice(_unknown_codes(rule), _MOST_PROBLEMS)
+        problems.extend(f"{place}.{problem}" for problem in unknown)
     return rule
 
 
@@ -214,6 +256,12 @@ def _validated(
     try:
         return adapter.validate_json(orjson.dumps([value]))[0]
     except ValidationError as error:
+        if error.error_count() > _MOST_PROBLEMS:
+            problems.append(
+                f"{place or 'The value'}: has {error.error_count()} problems, too many to name; "
+                "compare it with docs/rules.md."
+            )
+            return None
         for detail in error.errors(include_url=False, include_input=False):
             path = list(detail["loc"][1:])
             problem = _WORDS.get(detail["type"], detail["msg"])

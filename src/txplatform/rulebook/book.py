@@ -12,7 +12,7 @@ from txplatform.contracts.rulesets import (
     InvalidRuleSetError,
     canonical_json,
     content_hash,
-    parse_ruleset,
+    ruleset_from_json,
 )
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.errors import TxPlatformError
@@ -191,7 +191,7 @@ class RuleBook:
 @lru_cache(maxsize=256)
 def _read(ruleset_id: str, content: bytes, expected_hash: str) -> RuleSet:
     try:
-        ruleset = parse_ruleset(content)
+        ruleset = ruleset_from_json(orjson.loads(content))
     except InvalidRuleSetError as error:
         raise UnreadableRuleSetError(
             f"The rule set {ruleset_id} cannot be read by this version.",
