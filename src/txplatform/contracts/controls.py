@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from txplatform.contracts.fields import FreeText, Identifier
-from txplatform.contracts.rulesets import controls_from_json, rules_schema
+from txplatform.contracts.rulesets import MAX_CONTROLS_ENTRIES, controls_from_json, rules_schema
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.facts import ControlsChange
 from txplatform.domain.ids import AccountId, account_of
@@ -43,7 +43,10 @@ class ControlsRequest(BaseModel):
     rules: Annotated[
         list[Any],
         WithJsonSchema(rules_schema()),
-        Field(description="All of them: what it had before is replaced; none to remove them."),
+        Field(
+            description="All of them: what it had before is replaced; none to remove them. "
+            f"Their lists have at most {MAX_CONTROLS_ENTRIES:,} entries in all."
+        ),
     ]
     reason: FreeText
 
