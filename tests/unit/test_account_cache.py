@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import random
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from txplatform.decisions.cache import AccountCache
+from txplatform.decisions.packing import pack_account, unpack_account
 from txplatform.domain.account import Account
-from txplatform.domain.ids import AccountId
+from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.domain.money import MAX_AMOUNT
 from txplatform.eventstore.snapshot import account_state
 
 
@@ -24,14 +33,56 @@ def test_it_never_holds_more_than_its_capacity() -> None:
             assert len(cache) <= capacity
 
 
-def test_it_remembers_at_least_the_half_used_last() -> None:
-    """An account that is in use is not read again and again."""
+def test_it_remembers_as_many_as_fit() -> None:
+    """An account that is in use is not read again and again, in whatever order they are used."""
+    cache, chance = AccountCache(100, unpacked=10), random.Random(5)
+    cache.keep(_account(number) for number in range(100))
+    for _ in range(5000):
+        number = chance.randrange(100)
+        account = cache.take(f"account-a{number}")
+        assert account is not None
+        assert account.version == number + 1
+        cache.keep([account])
+        assert len(cache) == 100
+
+
+def test_what_was_used_long_ago_makes_room() -> None:
+    """Of more accounts than fit, those used last stay but for an eighth."""
     cache = AccountCache(100, unpacked=10)
     for number in range(1000):
         cache.keep([_account(number)])
-        assert len(cache) >= min(number + 1, 50)
-    for number in range(950, 1000):
+    assert len(cache) == 100
+    for number in range(912, 1000):
         assert cache.take(f"account-a{number}") is not None
+
+
+def test_of_two_accounts_with_one_hash_neither_is_taken_for_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One is forgotten, and read again."""
+    monkeypatch.setattr("txplatform.decisions.cache.hash", lambda _: 7, raising=False)
+    cache = AccountCache(10, unpacked=1)
+    cache.keep([_account(1), _account(2), _account(3)])
+    assert cache.take("account-a1") is None
+    assert cache.take("account-a2") is None
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, MAX_AMOUNT), st.none() | st.datetimes(timezones=st.just(UTC))),
+        max_size=4,
+    )
+)
+def test_holds_end_when_they_did_before_they_were_packed(
+    holds: list[tuple[int, datetime | None]],
+) -> None:
+    """To the microsecond, in whichever year."""
+    account = _account(1)
+    for number, (amount, ends) in enumerate(holds):
+        account.hold(TransactionId(f"t{number}"), amount, ends)
+    packed = unpack_account(pack_account(account))
+    assert packed.holds == account.holds
+    assert packed.pending == account.pending
 
 
 def test_the_least_recently_used_makes_room() -> None:

@@ -7,7 +7,7 @@ What is stored for ever has a form of its own, which does not change with Python
 from __future__ import annotations
 
 import marshal
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,9 @@ from txplatform.eventstore.snapshot import account_state, restore_account
 if TYPE_CHECKING:
     from txplatform.domain.account import Hold
     from txplatform.domain.ids import TransactionId
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 _HEADS, _COLUMNS = 2, 6
 """Of the state of an `Activity`."""
@@ -84,18 +87,22 @@ def _has_what_few_have(account: Account) -> bool:
 
 
 def _flat_holds(holds: dict[TransactionId, Hold]) -> tuple[Any, ...]:
-    """Transaction, amount and end of each; a time in seconds, a float has its microseconds."""
+    """Transaction, amount and end of each; a time in microseconds."""
     return tuple(
         value
         for transaction_id, (amount, ends) in holds.items()
-        for value in (transaction_id, amount, None if ends is None else ends.timestamp())
+        for value in (
+            transaction_id,
+            amount,
+            None if ends is None else (ends - _EPOCH) // _MICROSECOND,
+        )
     )
 
 
 def _holds(flat: tuple[Any, ...]) -> dict[TransactionId, Hold]:
     each = iter(flat)
     return {
-        transaction_id: (amount, None if ends is None else datetime.fromtimestamp(ends, UTC))
+        transaction_id: (amount, None if ends is None else _EPOCH + ends * _MICROSECOND)
         for transaction_id, amount, ends in zip(each, each, each, strict=True)
     }
 
