@@ -148,7 +148,11 @@ def test_the_same_again_changes_nothing(api: RunningApi) -> None:
     ended = client.delete(f"{path}/sh-1").json()
     assert ended["ended_at"] is not None
     assert client.delete(f"{path}/sh-1").json() == ended
-    assert client.get("/v1/rulesets").json()["version"] == 5
+    activate(client, "retail@1", "act-3")
+    late_copy = client.post(path, json=shadowing)
+    assert (late_copy.status_code, late_copy.json()) == (200, ended)
+    assert late_copy.headers["Idempotency-Replayed"] == "true"
+    assert client.get("/v1/rulesets").json()["version"] == 6
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from harness.histories import opened, record
+from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
@@ -38,6 +40,16 @@ def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
     """A connection of the service's role."""
     with Database(database.service_url).connect() as connection:
         yield connection
+
+
+def make_unreadable(database: TestDatabase) -> None:
+    """Alter the content of retail@1, which was added first, behind everybody's back."""
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute("ALTER TABLE ruleset_events DISABLE TRIGGER ruleset_events_append_only")
+        owner.execute(
+            "UPDATE ruleset_events SET state = convert_to(replace(convert_from(state, 'UTF8'),"
+            " '\"max_amount\":1', '\"max_amount\":6'), 'UTF8') WHERE version = 1"
+        )
 
 
 def activated(connection: psycopg.Connection, activation_id: str, ruleset_id: str) -> bool:
@@ -90,14 +102,9 @@ def test_i7_a_rule_set_that_was_altered_decides_nothing(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Its content is not what its hash says."""
-    add_ruleset(service, retail(5), by="me")
-    activated(service, "a1", "retail@5")
-    with psycopg.connect(database.owner_url, autocommit=True) as owner:
-        owner.execute("ALTER TABLE ruleset_events DISABLE TRIGGER ruleset_events_append_only")
-        owner.execute(
-            "UPDATE ruleset_events SET state = convert_to(replace(convert_from(state, 'UTF8'),"
-            " '\"max_amount\":5', '\"max_amount\":6'), 'UTF8') WHERE version = 1"
-        )
+    add_ruleset(service, retail(1), by="me")
+    activated(service, "a1", "retail@1")
+    make_unreadable(database)
     with pytest.raises(UnreadableRuleSetError, match="not what was added"):
         _ = read_book(service).active
 
@@ -133,6 +140,69 @@ def test_what_is_built_in_is_there_already(service: psycopg.Connection) -> None:
     with pytest.raises(RefusedChangeError, match="built in, with other contents") as refused:
         add_ruleset(service, RuleSet("default", 1, "Mine"), by="me")
     assert refused.value.reason == "id_reused"
+
+
+def test_i4_a_copy_is_answered_whatever_became_of_the_rule_book_since(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Its rule set decides by now, or this version can no longer read it; other contents differ."""
+    for version in (1, 2):
+        add_ruleset(service, retail(version), by="me")
+
+    def shadow(ruleset_id: str, reason: str = "Try.") -> bool:
+        return start_shadowing(service, "s", ruleset_id, reason=reason, by="me").replayed
+
+    def everything_again() -> list[bool]:
+        added = add_ruleset(service, retail(1), by="me").replayed
+        return [added, shadow("retail@1"), activated(service, "a1", "retail@1")]
+
+    assert everything_again() == [True, False, False]
+    version = read_book(service).version
+    assert everything_again() == [True, True, True]
+    make_unreadable(database)
+    assert everything_again() == [True, True, True]
+    for ruleset_id, reason in (("retail@2", "Try."), ("retail@9", "Try."), ("retail@1", "Why?")):
+        with pytest.raises(RefusedChangeError, match="with other contents") as refused:
+            shadow(ruleset_id, reason)
+        assert refused.value.reason == "id_reused"
+    for ruleset_id in ("retail@2", "retail@9"):
+        with pytest.raises(RefusedChangeError, match="with other contents"):
+            activated(service, "a1", ruleset_id)
+    assert read_book(service).version == version
+
+
+def test_whoever_ends_a_shadowing_that_another_one_just_ended_moves_nothing(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """The first judges up to where the second begins, not up to where its own end was asked for."""
+    for version in (1, 2):
+        add_ruleset(service, retail(version), by="me")
+    start_shadowing(service, "s1", "retail@1", reason="Try.", by="me")
+
+    def end() -> None:
+        with Database(database.service_url).connect() as connection:
+            end_shadowing(connection, "retail@1", "s1", by="me")
+
+    ending = threading.Thread(target=end)
+    with Database(database.service_url).connect() as other:
+        with service.transaction():
+            start_shadowing(service, "s2", "retail@2", reason="Try.", by="me")
+            record(other, [opened("acc")])
+            ending.start()
+            wait_until(lambda: waits_for_the_rule_book(other), message="the end to be asked for")
+        ending.join()
+    first, second = read_book(service).shadowings.values()
+    assert first.until_position == second.after_position == 0
+    assert second.until_position is None
+
+
+def waits_for_the_rule_book(connection: psycopg.Connection) -> bool:
+    """Whether somebody wants the lock that somebody else has."""
+    query = """
+        SELECT count(*) FROM pg_locks JOIN pg_database ON pg_locks.database = pg_database.oid
+        WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
+    """
+    return connection.execute(query).fetchone() == (1,)
 
 
 def test_one_rule_set_decides_along_at_a_time(service: psycopg.Connection) -> None:

@@ -25,7 +25,7 @@ from txplatform.rulebook.changes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from datetime import datetime
 
     import psycopg
@@ -122,21 +122,20 @@ def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: str) ->
     """
     if ruleset == DEFAULT_RULESET:
         return Added(replayed=True, book=read_book(connection))
-
-    def change(book: RuleBook, _: int) -> Change:
-        stored = book.rulesets.get(ruleset.id)
-        if stored is not None and stored.added_at is None:
+    asked = RuleSetAdded(ruleset_to_json(ruleset), content_hash(ruleset), by)
+    with connection.transaction():
+        book = _lock_book(connection)
+        earlier = _earlier(book, asked)
+        if earlier is not None:
+            return Added(earlier.replayed, earlier.book)
+        if ruleset.id in book.rulesets:
             raise RefusedChangeError(
                 "id_reused",
                 f"Rule set {ruleset.id} is built in, with other contents.",
                 "Activate it as it is, or add yours under another id.",
             )
-        if stored is not None and stored.content_hash != content_hash(ruleset):
-            raise _reused(f"Rule set {ruleset.id} exists", "Rule sets never change: add a version.")
-        return RuleSetAdded(ruleset_to_json(ruleset), content_hash(ruleset), by)
-
-    recorded = _record(connection, f"ruleset:{ruleset.id}", change)
-    return Added(recorded.replayed, recorded.book)
+        recorded = _append(connection, book, asked)
+        return Added(recorded.replayed, recorded.book)
 
 
 def activate(
@@ -148,12 +147,14 @@ def activate(
         RefusedChangeError: There is no such rule set, or the id was used for something else.
         UnreadableRuleSetError: This version could not decide by it.
     """
-
-    def change(book: RuleBook, position: int) -> Change:
+    with connection.transaction():
+        book = _lock_book(connection)
+        asked = RuleSetActivated(activation_id, ruleset_id, reason, by, _last_position(connection))
+        earlier = _earlier(book, asked)
+        if earlier is not None:
+            return earlier
         find_ruleset(book, ruleset_id).read()
-        return RuleSetActivated(activation_id, ruleset_id, reason, by, position)
-
-    return _record(connection, f"activation:{activation_id}", change)
+        return _append(connection, book, asked)
 
 
 def start_shadowing(
@@ -166,8 +167,12 @@ def start_shadowing(
             something else.
         UnreadableRuleSetError: This version could not decide by it.
     """
-
-    def change(book: RuleBook, position: int) -> Change:
+    with connection.transaction():
+        book = _lock_book(connection)
+        asked = ShadowingStarted(shadowing_id, ruleset_id, reason, by, _last_position(connection))
+        earlier = _earlier(book, asked)
+        if earlier is not None:
+            return earlier
         find_ruleset(book, ruleset_id).read()
         if book.active_id == ruleset_id:
             raise RefusedChangeError(
@@ -175,9 +180,7 @@ def start_shadowing(
                 f"Rule set {ruleset_id} decides already, so it could not disagree.",
                 "Shadow another one.",
             )
-        return ShadowingStarted(shadowing_id, ruleset_id, reason, by, position)
-
-    return _record(connection, f"shadowing:{shadowing_id}", change)
+        return _append(connection, book, asked)
 
 
 def end_shadowing(
@@ -188,40 +191,56 @@ def end_shadowing(
     Raises:
         RefusedChangeError: That rule set has no such shadowing.
     """
-    book = read_book(connection)
-    shadowing = find_shadowing(book, ruleset_id, shadowing_id)
-    if shadowing.until_position is not None:
-        return book
-
-    def change(_: RuleBook, position: int) -> Change:
-        return ShadowingEnded(shadowing_id, by, position)
-
-    return _record(connection, f"shadowing-end:{shadowing_id}", change).book
-
-
-def _record(
-    connection: psycopg.Connection, key: str, change: Callable[[RuleBook, int], Change]
-) -> Recorded:
-    """Append what follows from the rule book, unless it holds the same under this key."""
     with connection.transaction():
-        connection.execute(_LOCK)
-        book = read_book(connection)
-        row = connection.execute(_LAST_POSITION).fetchone()
-        assert row is not None
-        asked = change(book, row[0])
-        before = book.entries.get(key)
-        if before is not None:
-            if not _says_the_same(before.change, asked):
-                raise _reused(f"{key.replace(':', ' ')} was recorded before", "Use a new id.")
-            return Recorded(before, replayed=True, book=book)
-        event_id = urandom(16).hex()
-        row = connection.execute(
-            _APPEND,
-            (book.version + 1, event_id, asked.key, asked.TOPIC, encode_change(asked)),
-        ).fetchone()
-        assert row is not None
-        entry = Entry(book.version + 1, event_id, row[0], asked)
-        return Recorded(entry, replayed=False, book=book.fold([entry]))
+        book = _lock_book(connection)
+        if find_shadowing(book, ruleset_id, shadowing_id).until_position is not None:
+            return book
+        asked = ShadowingEnded(shadowing_id, by, _last_position(connection))
+        return _append(connection, book, asked).book
+
+
+def _lock_book(connection: psycopg.Connection) -> RuleBook:
+    """The rule book, which nobody else changes until this transaction ends."""
+    connection.execute(_LOCK)
+    return read_book(connection)
+
+
+def _last_position(connection: psycopg.Connection) -> int:
+    """The log's newest position; 0 where it is empty."""
+    row = connection.execute(_LAST_POSITION).fetchone()
+    assert row is not None
+    position: int = row[0]
+    return position
+
+
+def _earlier(book: RuleBook, asked: Change) -> Recorded | None:
+    """The same change as it was recorded before, whatever has become of the rule book since.
+
+    Raises:
+        RefusedChangeError: Its id was used for something else.
+    """
+    before = book.entries.get(asked.key)
+    if before is None:
+        return None
+    if not _says_the_same(before.change, asked):
+        what, next_step = asked.key.replace(":", " "), "Use a new id."
+        if isinstance(asked, RuleSetAdded):
+            next_step = "Rule sets never change: add a version."
+        raise RefusedChangeError(
+            "id_reused", f"The {what} was recorded before with other contents.", next_step
+        )
+    return Recorded(before, replayed=True, book=book)
+
+
+def _append(connection: psycopg.Connection, book: RuleBook, change: Change) -> Recorded:
+    event_id = urandom(16).hex()
+    row = connection.execute(
+        _APPEND,
+        (book.version + 1, event_id, change.key, change.TOPIC, encode_change(change)),
+    ).fetchone()
+    assert row is not None
+    entry = Entry(book.version + 1, event_id, row[0], change)
+    return Recorded(entry, replayed=False, book=book.fold([entry]))
 
 
 def find_ruleset(book: RuleBook, ruleset_id: str) -> StoredRuleSet:
@@ -266,7 +285,3 @@ def _says_the_same(before: Change, asked: Change) -> bool:
         case ShadowingStarted(), ShadowingStarted():
             return (before.ruleset_id, before.reason) == (asked.ruleset_id, asked.reason)
     return type(before) is type(asked)
-
-
-def _reused(what: str, next_step: str) -> RefusedChangeError:
-    return RefusedChangeError("id_reused", f"{what} with other contents.", next_step)
