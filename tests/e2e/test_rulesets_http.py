@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import psycopg
 import pytest
 
-from harness.api import create_key, open_account, purchase, running_api
+from harness.api import balance, create_key, open_account, purchase, running_api
 from harness.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -253,20 +254,132 @@ def test_an_activation_reaches_every_process_without_a_restart(
         decides_by(one.client, "retail@1")
 
 
-def test_a_rule_set_of_a_newer_version_is_not_decided_by_another(api: RunningApi) -> None:
-    """A process that cannot read what is in force decides nothing, and says so."""
+Changes = tuple[tuple[str, str, "Mapping[str, Any]"], ...]
+"""Key, topic and facts of each."""
+
+
+def put_in_force(env: Mapping[str, str], changes: Changes) -> None:
+    """Append changes as another version would."""
+    with psycopg.connect(env["TXPLATFORM_DATABASE_URL"], autocommit=True) as connection:
+        for key, topic, facts in changes:
+            connection.execute(
+                "INSERT INTO ruleset_events (version, event_id, event_key, topic, state)"
+                " SELECT coalesce(max(version), 0) + 1, %s, %s, %s, convert_to(%s, 'UTF8')"
+                " FROM ruleset_events",
+                (key, key, topic, json.dumps(facts)),
+            )
+
+
+MOON_SET: Changes = (
+    (
+        "ruleset:moon@1",
+        "ruleset-added",
+        {
+            "ruleset": {"name": "moon", "version": 1, "rules": [{"rule": "phase_of_moon"}]},
+            "content_hash": "0" * 64,
+            "by": "a newer version",
+        },
+    ),
+    (
+        "activation:full",
+        "ruleset-activated",
+        {
+            "activation_id": "full",
+            "ruleset_id": "moon@1",
+            "reason": "Full.",
+            "by": "a newer version",
+            "after_position": 0,
+        },
+    ),
+)
+MOON_ROSE: Changes = (("phase-of-moon:1", "moon-rose", {}),)
+MOON_TOLD: Changes = (("shadowing-end:s", "shadowing-ended", {"phase_of_moon": "full"}),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [(MOON_SET, "moon@1"), (MOON_ROSE, "moon-rose"), (MOON_TOLD, "shadowing-ended")],
+    ids=["a rule set", "a kind of change", "a field of a change"],
+)
+def test_what_a_newer_version_put_in_force_stops_purchases_only(
+    api: RunningApi, changes: Changes, named: str
+) -> None:
+    """A process that does not understand it says so; all that needs no rule set goes on."""
     client = api.client
     open_account(client, "acc", 1_000_000)
-    add(client, NO_BOOKS)
-    with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(
-            "INSERT INTO ruleset_events (version, event_id, event_key, topic, state)"
-            " VALUES (2, 'e2', 'phase-of-moon:1', 'moon-rose', '{}')"
+    known = purchase("known", "acc", 500)
+    decided = client.post("/v1/process-transaction", json=known)
+    put_in_force(api.env, changes)
+
+    def unready() -> str:
+        answer = client.get("/readyz")
+        return str(answer.json()["detail"]) if answer.status_code == 503 else ""
+
+    detail = wait_until(unready, timeout_s=10, message="the process to say that it is not ready")
+    assert detail.startswith("No purchase can be decided.")
+    assert named in detail
+    assert "or a newer one" in detail
+
+    for query in ("", "?dry_run=true"):
+        path = f"/v1/process-transaction{query}"
+        for number in range(20):
+            refused = client.post(path, json=purchase(f"new-{number}", "acc", 1))
+            assert (refused.status_code, refused.json()["type"]) == (503, "store-unavailable")
+            assert named in refused.json()["detail"]
+        again = client.post(path, json=known)
+        assert (again.status_code, again.json()) == (200, decided.json())
+        assert again.headers["Idempotency-Replayed"] == "true"
+
+    increment = {"increment_id": "i", "amount": 1}
+    raised = client.post("/v1/accounts/acc/transactions/known/increments", json=increment)
+    assert (raised.status_code, raised.json()["type"]) == (503, "store-unavailable")
+
+    for path, body in (
+        (
+            "transactions/known/clearings",
+            {"clearing_id": "c", "amount": 200, "currency": "USD", "final": False},
+        ),
+        ("transactions/known/reversals", {"reversal_id": "r", "amount": 100}),
+        ("status", {"status_id": "s", "status": "frozen", "reason": "Stolen."}),
+    ):
+        answer = client.post(f"/v1/accounts/acc/{path}", json=body)
+        assert answer.status_code == 200, answer.text
+    money = balance(client, "acc")
+    assert (money["posted"], money["pending"], money["status"]) == (200, 200, "frozen")
+
+    metrics = client.get("/metrics").text
+    assert "txplatform_batch_failures_total 0.0" in metrics
+    assert "Traceback" not in api.command.stderr
+    assert api.command.stderr.count("no purchase can be decided") == 1
+
+
+def test_a_rule_set_that_is_not_understood_can_be_left(api: RunningApi) -> None:
+    """By activating another one, with the version that does not understand it."""
+    client = api.client
+    open_account(client, "acc", 1_000_000)
+    put_in_force(api.env, MOON_SET)
+
+    wait_until(lambda: in_force(client) == ['{ruleset="moon@1"} 0.0'], message="it to be shown")
+    assert activate(client, "default@1", "back").status_code == 200
+    wait_until(lambda: client.get("/readyz").status_code == 200, message="readiness")
+    assert decide(client, "t")["ruleset"] == "default@1"
+    assert in_force(client) == ['{ruleset="default@1"} 1.0']
+
+
+def test_an_idle_process_shows_what_is_in_force(service_env: Mapping[str, str]) -> None:
+    """So that processes which show different ones are an alarm."""
+    with running_api(service_env) as one, running_api(service_env) as idle:
+        add(one.client, NO_BOOKS)
+        activate(one.client, "retail@1", "act-1")
+        wait_until(
+            lambda: in_force(idle.client) == ['{ruleset="retail@1"} 1.0'],
+            timeout_s=10,
+            message="the activation to be shown without a request",
         )
 
-    def refused() -> bool:
-        answer = client.post("/v1/process-transaction", json=purchase("t", "acc", 1))
-        return answer.status_code == 503 and answer.json()["type"] == "store-unavailable"
 
-    wait_until(refused, timeout_s=5, message="decisions to be refused")
-    assert "moon-rose" in client.get("/v1/rulesets").json()["detail"]
+def in_force(client: httpx.Client) -> list[str]:
+    """What the process shows as the rule set in force, and whether it can decide by it."""
+    name = "txplatform_ruleset_in_force"
+    lines = client.get("/metrics").text.splitlines()
+    return [line.removeprefix(name) for line in lines if line.startswith(name)]

@@ -27,12 +27,20 @@ class LossyProxy:
         self.clients: set[asyncio.Task[None]] = set()
         self._target_port = target_port
         self._marker: bytes | None = marker
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    def cut(self) -> None:
+        """Lose every connection there is, whatever it waits for; new ones get through."""
+        for writer in self._writers:
+            writer.close()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client's connection."""
         task = asyncio.create_task(self._pass_on(reader, writer))
         self.clients.add(task)
+        self._writers.add(writer)
         await task
+        self._writers.discard(writer)
         self.clients.discard(task)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

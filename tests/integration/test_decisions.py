@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -27,6 +29,8 @@ from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.snapshot import account_state
+from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.rulebook.changes import UnknownChangeError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -225,6 +229,50 @@ def test_i4_a_lost_commit_reply_is_settled_by_appending_again(
                 assert (await one.submit(buy("lost", "acc", 30), traceparent=TRACE)).replayed
 
     asyncio.run(ask())
+
+
+def test_i4_what_can_no_longer_be_decided_may_have_been_recorded_before(
+    postgres: PostgresServer, database: TestDatabase
+) -> None:
+    """The connection is lost before the commit, then the rules change: neither yes nor no."""
+
+    async def ask() -> None:
+        async with (
+            lossy_proxy(postgres.port, b"nothing is lost") as proxy,
+            await psycopg.AsyncConnection.connect(database.service_url) as holder,
+        ):
+            url = database.service_url.replace(str(postgres.port), str(proxy.port))
+            async with decider(url) as one:
+                await one.submit(open_with("acc", 1000), traceparent=TRACE)
+                await holder.execute(LOCK_LOG)
+                answer = one.submit(buy("t", "acc", 30), traceparent=TRACE)
+                await until(holder, APPEND_WAITS, 1)
+                one.rules.take([(1, "e", datetime.now(UTC), "moon-rose", b"{}")], monotonic())
+                proxy.cut()
+                with pytest.raises(OutcomeUnknownError):
+                    await answer
+                await holder.commit()
+                await until(holder, "SELECT count(*) FROM events WHERE event_key LIKE 'auth%'", 1)
+                assert (await one.submit(buy("t", "acc", 30), traceparent=TRACE)).replayed
+                with pytest.raises(UnknownChangeError):
+                    await one.submit(buy("u", "acc", 30), traceparent=TRACE)
+
+    asyncio.run(ask())
+
+
+APPEND_WAITS = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_locks.database = pg_database.oid
+WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
+"""
+
+
+async def until(connection: psycopg.AsyncConnection, query: str, count: int) -> None:
+    """Ask until that many are there."""
+    async with asyncio.timeout(10):
+        while True:
+            cursor = await connection.execute(query.encode())
+            if await cursor.fetchone() == (count,):
+                return
 
 
 def test_i4_what_cannot_be_settled_in_time_is_called_unknown(

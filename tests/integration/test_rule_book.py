@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -12,10 +15,12 @@ from harness.histories import opened, record
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.domain.rules.amount_limit import AmountLimit
-from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet, RulesNotUnderstoodError
 from txplatform.rulebook.book import UnreadableRuleSetError
 from txplatform.rulebook.changes import UnknownChangeError
+from txplatform.rulebook.in_force import RulesInForce
 from txplatform.rulebook.store import (
+    READ_CHANGES,
     RefusedChangeError,
     activate,
     add_ruleset,
@@ -120,6 +125,35 @@ def test_a_change_of_a_newer_version_is_named(
         )
     with pytest.raises(UnknownChangeError, match="version 1 is a 'ruleset-retired'"):
         read_book(service)
+
+
+def test_a_read_that_comes_late_takes_nothing_back(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Another lane has read further by then, and what it found is still fresh."""
+    for version in (1, 2):
+        add_ruleset(service, retail(version), by="me")
+    activated(service, "a1", "retail@1")
+    rules, long_ago = RulesInForce(max_age_s=60), monotonic() - 100
+    late = service.execute(READ_CHANGES, (rules.version,)).fetchall()
+    activated(service, "a2", "retail@2")
+
+    async def look() -> RuleSet | RulesNotUnderstoodError:
+        async with await psycopg.AsyncConnection.connect(database.service_url) as connection:
+            return await rules.current(connection)
+
+    assert asyncio.run(look()) == retail(2)
+    rules.take(late, long_ago)
+    assert (rules.active_id, rules.version) == ("retail@2", 4)
+    activated(service, "a3", "default@1")
+    assert asyncio.run(look()) == retail(2)
+
+    rules = RulesInForce(max_age_s=60)
+    rose = (5, "e", datetime.now(UTC), "moon-rose", b"{}")
+    rules.take([*service.execute(READ_CHANGES, (0,)).fetchall()[:4], rose], monotonic())
+    rules.take(late, monotonic())
+    assert isinstance(rules.not_understood, UnknownChangeError)
+    assert asyncio.run(look()) is rules.not_understood
 
 
 def test_a_rule_set_never_changes(service: psycopg.Connection) -> None:

@@ -41,6 +41,7 @@ from txplatform.api.problems import (
 from txplatform.api.process_transaction import PATH, ProcessTransaction
 from txplatform.api.queries import Queries
 from txplatform.api.readiness import Readiness
+from txplatform.api.rules_in_force import follow_rule_book
 from txplatform.api.services import Services
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
@@ -161,6 +162,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         queries.start()
         await services.decider.start()
+        following = asyncio.create_task(follow_rule_book(decider.rules, queries))
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -169,6 +171,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
         gc.set_threshold(20_000, 20, 50)
         yield
         services.stopping.set()
+        following.cancel()
         await services.decider.stop()
         queries.stop()
 

@@ -23,7 +23,7 @@ from txplatform.domain.commands.stored import TransactionNotReadError
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import account_stream
 from txplatform.eventstore.batch import BatchStore, Wanted, Workspace
-from txplatform.rulebook.store import read_book
+from txplatform.rulebook.store import rules_in_force
 
 if TYPE_CHECKING:
     import psycopg
@@ -61,12 +61,13 @@ def decide_without_recording(
 
     Raises:
         CommandRejectedError: The transaction id was used for another purchase.
+        RulesNotUnderstoodError: This version cannot decide by what is in force.
     """
     command, stream = Authorize(purchase), account_stream(purchase.account_id)
     store, workspace, wanted = BatchStore(connection), Workspace(), Wanted()
     wanted.look_up(stream, command.keys)
     store.read(workspace, wanted)
-    stamp = Stamp(datetime.now(UTC), str, "", read_book(connection).active)
+    stamp = Stamp(datetime.now(UTC), str, "", rules_in_force(connection))
     try:
         outcome = workspace.decide(stream, command, stamp)
     except TransactionNotReadError as missing:

@@ -47,7 +47,7 @@ async def startupz(services: ServicesOf) -> Response:
     responses={503: {"model": ProbeAnswer, "description": "It cannot decide; detail says why."}},
 )
 async def readyz(services: ServicesOf) -> Response:
-    """The process can decide: lanes run, the database answers, the schema is this version's."""
+    """The process can decide: lanes run, the database answers, schema and rules are understood."""
     missing = await services.readiness.what_is_missing()
     return _answer(503, "not ready", missing) if missing else _answer(200, "ready", "")
 

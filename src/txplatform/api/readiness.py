@@ -56,4 +56,5 @@ class Readiness:
             return str(error)
         if pending:
             return "The schema is older than this version; run `txplatform migrate`."
-        return ""
+        not_understood = self._decider.rules.not_understood
+        return f"No purchase can be decided. {not_understood}" if not_understood else ""

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 
 class Decider:
-    """Decides commands and reads accounts, many at a time, on the running event loop."""
+    """Decides commands and reads accounts, many at a time, on the running event loop.
+
+    Attributes:
+        rules: What purchases are decided by.
+    """
 
     def __init__(
         self,
@@ -34,16 +38,16 @@ class Decider:
         cache_size: int,
         snapshot_every: int,
     ) -> None:
-        self.metrics = DecisionMetrics()
+        self.rules = RulesInForce()
+        self.metrics = DecisionMetrics(self.rules)
         self._timeout_s = limits.timeout_s
         self._snapshots = SnapshotWriter(database, snapshot_every)
-        rules = RulesInForce()
         caches = [AccountCache(-(-cache_size // lanes)) for _ in range(lanes)]
         self._lanes = [
-            Lane(database, cache, limits, rules, self._snapshots, self.metrics) for cache in caches
+            Lane(database, cache, limits, self.rules, self._snapshots, self.metrics)
+            for cache in caches
         ]
         self.metrics.queued = lambda: sum(lane.queued for lane in self._lanes)
-        self.metrics.ruleset = lambda: rules.active_id
         self.metrics.cached = lambda: sum(map(len, caches))
         self._tasks: list[asyncio.Task[None]] = []
         self._snapshot_task: asyncio.Task[None] | None = None
@@ -90,6 +94,8 @@ class Decider:
         Raises:
             QueueFullError: Too many requests wait.
             CommandRejectedError: By the future: it contradicts what is recorded.
+            RulesNotUnderstoodError: By the future: it needs the rule set in force, of which this
+                version cannot make sense; nothing was recorded.
             StoreUnavailableError: By the future: nothing was recorded.
             OutcomeUnknownError: By the future: it may have been recorded.
         """

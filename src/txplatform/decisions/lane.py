@@ -29,6 +29,7 @@ from txplatform.decisions.staleness import Staleness
 from txplatform.domain.account import Account, Stamp
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.commands.stored import TransactionNotReadError
+from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.eventstore.batch import AsyncBatchStore, Wanted, Workspace, known_versions
 from txplatform.eventstore.snapshot import account_state, snapshot_due
 from txplatform.telemetry import correlation_id, logger
@@ -165,9 +166,9 @@ class Lane:
     async def _attempt(self, batch: Sequence[Request]) -> list[Request]:
         """Decide and commit once; gives the requests that have to be tried again."""
         started = perf_counter()
-        ruleset = await self._rules.ruleset((await self._connected()).connection)
+        rules = await self._rules.current((await self._connected()).connection)
         workspace, trusted = await self._prepare(batch)
-        again = self._decide(batch, workspace, ruleset)
+        again = self._decide(batch, workspace, rules)
         events = workspace.collect()
         clashing = await (await self._connected()).append(events) if events else set()
         self._staleness.note(len(trusted), len(clashing & trusted))
@@ -223,7 +224,10 @@ class Lane:
         return workspace, trusted
 
     def _decide(
-        self, batch: Iterable[Request], workspace: Workspace, ruleset: RuleSet
+        self,
+        batch: Iterable[Request],
+        workspace: Workspace,
+        rules: RuleSet | RulesNotUnderstoodError,
     ) -> list[Request]:
         """Decide each request; gives those to do again.
 
@@ -237,13 +241,14 @@ class Lane:
                 decided.append(request)
                 continue
             try:
-                request.result = _decide(request, workspace, ruleset)
-            except CommandRejectedError as error:
+                request.result = _decide(request, workspace, rules)
+            except (CommandRejectedError, RulesNotUnderstoodError) as error:
                 # Nothing is appended, so no clash would tell that it was answered before.
                 if not request.suspect:
                     unread.append(request)
                     continue
-                request.result = error
+                # Nor does it settle what became of an attempt that may have been committed.
+                request.result = OutcomeUnknownError() if request.doubtful_event_ids else error
             except TransactionNotReadError as missing:
                 request.transactions.update(missing.transaction_ids)
                 unread.append(request)
@@ -313,7 +318,9 @@ class Lane:
             await store.close()
 
 
-def _decide(request: Request, workspace: Workspace, ruleset: RuleSet) -> Outcome | AccountView:
+def _decide(
+    request: Request, workspace: Workspace, rules: RuleSet | RulesNotUnderstoodError
+) -> Outcome | AccountView:
     now = datetime.now(UTC)
     if request.command is None:
         account = workspace.accounts.get(request.stream) or Account.unopened(request.account_id)
@@ -327,7 +334,7 @@ def _decide(request: Request, workspace: Workspace, ruleset: RuleSet) -> Outcome
             account.version,
             now,
         )
-    stamp = Stamp(now, _new_event_id, request.traceparent, ruleset)
+    stamp = Stamp(now, _new_event_id, request.traceparent, rules)
     return workspace.decide(request.stream, request.command, stamp)
 
 

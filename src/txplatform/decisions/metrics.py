@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from txplatform.decisions.request import Request
+    from txplatform.rulebook.in_force import RulesInForce
 
 _BOUNDS_S = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5, 10)
 
@@ -34,15 +35,14 @@ class DecisionMetrics(Collector):
         refused: Requests turned away because too many waited.
         queued: Gives the number of requests that wait.
         cached: Gives the number of accounts in memory.
-        ruleset: Gives the id of the rule set in force.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rules: RulesInForce) -> None:
+        self._rules = rules
         self.refused = 0
         self.batches_failed = 0
         self.queued: Callable[[], int] = lambda: 0
         self.cached: Callable[[], int] = lambda: 0
-        self.ruleset: Callable[[], str] = lambda: ""
         self._decisions: dict[tuple[str, str], int] = {}
         self._batches = 0
         self._requests = 0
@@ -112,8 +112,10 @@ class DecisionMetrics(Collector):
         )
         in_force = GaugeMetricFamily(
             "txplatform_ruleset_in_force",
-            "1 for the rule set that the last batch was decided by.",
+            "1 for the rule set in force; 0 where this version cannot decide by it.",
             labels=["ruleset"],
         )
-        in_force.add_metric([self.ruleset()], 1)
+        if self._rules.active_id is not None:
+            decides = self._rules.not_understood is None
+            in_force.add_metric([self._rules.active_id], float(decides))
         yield in_force

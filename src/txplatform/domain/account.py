@@ -18,7 +18,13 @@ from eventsourcing.domain import BaseAggregate
 from txplatform.domain.activity import Activity
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.domain.money import Balance
-from txplatform.domain.rulesets import DEFAULT_RULESET, NO_CONTROLS, Controls, RuleSet
+from txplatform.domain.rulesets import (
+    DEFAULT_RULESET,
+    NO_CONTROLS,
+    Controls,
+    RuleSet,
+    RulesNotUnderstoodError,
+)
 from txplatform.domain.status import AccountStatus, stricter
 
 if TYPE_CHECKING:
@@ -39,13 +45,25 @@ class Stamp:
         now: When it is decided, UTC.
         new_event_id: Gives an identifier that was never given before.
         traceparent: W3C Trace Context of the request or message that causes the events.
-        ruleset: In force at that time.
+        rules: The rule set in force at that time, or why it cannot be decided by.
     """
 
     now: datetime
     new_event_id: Callable[[], str]
     traceparent: str
-    ruleset: RuleSet = DEFAULT_RULESET
+    rules: RuleSet | RulesNotUnderstoodError = DEFAULT_RULESET
+
+    @property
+    def ruleset(self) -> RuleSet:
+        """What to decide by; asked by the commands that need it only, so the others go on.
+
+        Raises:
+            RulesNotUnderstoodError: This version cannot decide by what is in force.
+        """
+        if isinstance(self.rules, RuleSet):
+            return self.rules
+        # The same error for many requests: it is not to remember the frames of all.
+        raise self.rules.with_traceback(None)
 
 
 Hold = tuple[int, "datetime | None"]

@@ -15,6 +15,7 @@ from txplatform.domain.rules.categories import category_bounds, sorted_categorie
 from txplatform.domain.rules.parameters import ParameterError, check_not_empty, shown
 from txplatform.domain.rules.rule import checks_of
 from txplatform.domain.rules.stored import rule_from_stored, rule_to_stored
+from txplatform.errors import TxPlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +28,10 @@ MAX_HOLD_DAYS = 90
 MAX_DESCRIPTION = 200
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}", re.ASCII)
 _MAX_VERSION = 2**31 - 1
+
+
+class RulesNotUnderstoodError(TxPlatformError):
+    """What is in force is not something that this version can decide by."""
 
 
 def ruleset_id(name: str, version: int) -> str:

@@ -14,8 +14,7 @@ from txplatform.contracts.rulesets import (
     content_hash,
     ruleset_from_json,
 )
-from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-from txplatform.errors import TxPlatformError
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet, RulesNotUnderstoodError
 from txplatform.rulebook.changes import (
     Entry,
     RuleSetActivated,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-class UnreadableRuleSetError(TxPlatformError):
+class UnreadableRuleSetError(RulesNotUnderstoodError):
     """A stored rule set is not one that this version can decide by."""
 
 

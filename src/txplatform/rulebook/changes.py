@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
-from txplatform.domain.rulesets import ruleset_id
-from txplatform.errors import TxPlatformError
+from txplatform.domain.rulesets import RulesNotUnderstoodError, ruleset_id
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -128,7 +127,7 @@ class Entry:
     change: Change
 
 
-class UnknownChangeError(TxPlatformError):
+class UnknownChangeError(RulesNotUnderstoodError):
     """The rule book holds a change that this version does not know."""
 
 
@@ -141,7 +140,7 @@ def decode_change(version: int, topic: str, state: bytes) -> Change:
     """Revive a stored change.
 
     Raises:
-        UnknownChangeError: Its kind is not one of this version's.
+        UnknownChangeError: Its kind, or what it says, is not one of this version's.
     """
     kind = _CHANGES.get(topic)
     if kind is None:
@@ -150,4 +149,11 @@ def decode_change(version: int, topic: str, state: bytes) -> Change:
             why="This version has no such change; a newer one wrote it.",
             next_step="Run that version, or a newer one.",
         )
-    return kind(**orjson.loads(state))
+    try:
+        return kind(**orjson.loads(state))
+    except TypeError as error:
+        raise UnknownChangeError(
+            f"The rule book's version {version} is a {topic!r} that cannot be read.",
+            why=f"A newer version wrote it, or it was altered: {error}.",
+            next_step="Run the version that wrote it, or a newer one.",
+        ) from error

@@ -5,54 +5,84 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from txplatform.domain.rulesets import DEFAULT_RULESET
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet, RulesNotUnderstoodError
 from txplatform.rulebook.book import RuleBook
 from txplatform.rulebook.store import READ_CHANGES, entries
 from txplatform.telemetry import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import psycopg
 
-    from txplatform.domain.rulesets import RuleSet
+    from txplatform.rulebook.store import ChangeRow
 
 MAX_AGE_S = 0.5
 """How old what was read may be when a batch is decided: an activation is in force within it."""
+_WARN_EVERY_S = 60.0
 
 
 class RulesInForce:
     """Follows the rule book, one small read every half second while there is something to decide.
 
     Whoever decides asks once a batch and decides all of it by what it is given, so nothing is
-    decided by a mixture. Where the rule book cannot be read nothing is decided.
+    decided by a mixture. Several may read at the same time: none of them takes it back.
     """
 
     def __init__(self, max_age_s: float = MAX_AGE_S) -> None:
         self._max_age_s = max_age_s
         self._book = RuleBook()
-        self._active = DEFAULT_RULESET
-        self._read_at = float("-inf")
+        self._rules: RuleSet | RulesNotUnderstoodError = DEFAULT_RULESET
+        self._read_at = self._warn_at = float("-inf")
         self._log = logger("rules")
 
     @property
-    def active_id(self) -> str:
-        """Of the rule set that the last batch was decided by."""
-        return self._active.id
+    def version(self) -> int:
+        """Of the rule book, as far as it is known and understood."""
+        return self._book.version
 
-    async def ruleset(self, connection: psycopg.AsyncConnection) -> RuleSet:
-        """What to decide a batch by.
+    @property
+    def active_id(self) -> str | None:
+        """Of the rule set in force, understood or not; None before the rule book was read."""
+        return None if self._read_at == float("-inf") else self._book.active_id
+
+    @property
+    def not_understood(self) -> RulesNotUnderstoodError | None:
+        """Why no purchase can be decided, if that is so."""
+        return None if isinstance(self._rules, RuleSet) else self._rules
+
+    async def current(
+        self, connection: psycopg.AsyncConnection
+    ) -> RuleSet | RulesNotUnderstoodError:
+        """What to decide a batch by, or why nothing that needs a rule set can be decided.
 
         Raises:
-            UnknownChangeError, UnreadableRuleSetError: A newer version wrote what is in force.
             psycopg.OperationalError: The rule book cannot be read.
         """
-        now = monotonic()
-        if now - self._read_at > self._max_age_s:
-            cursor = await connection.execute(READ_CHANGES, (self._book.version,), prepare=True)
-            new = entries(await cursor.fetchall())
-            if new:
-                self._book.fold(new)
-            active = self._book.active
-            if active is not self._active:
-                self._log.info("rule set in force", ruleset=active.id, before=self._active.id)
-            self._active, self._read_at = active, now
-        return self._active
+        asked_at = monotonic()
+        if asked_at - self._read_at > self._max_age_s:
+            cursor = await connection.execute(READ_CHANGES, (self.version,), prepare=True)
+            self.take(await cursor.fetchall(), asked_at)
+        return self._rules
+
+    def take(self, rows: Iterable[ChangeRow], asked_at: float) -> None:
+        """Go on from what `READ_CHANGES` gave, for `version` as it was then.
+
+        Args:
+            rows: May hold what others have read in the meantime.
+            asked_at: `monotonic` seconds: it is as new as that at least.
+        """
+        before = self._book.active_id
+        new = [row for row in rows if row[0] > self._book.version]
+        if new:
+            try:
+                self._rules = self._book.fold(entries(new)).active
+            except RulesNotUnderstoodError as error:
+                self._rules = error
+        self._read_at = max(self._read_at, asked_at)
+        if not isinstance(self._rules, RuleSet):
+            if asked_at >= self._warn_at:
+                self._warn_at = asked_at + _WARN_EVERY_S
+                self._log.warning("no purchase can be decided", error=str(self._rules))
+        elif self._book.active_id != before:
+            self._log.info("rule set in force", ruleset=self._book.active_id, before=before)

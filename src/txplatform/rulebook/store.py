@@ -11,7 +11,7 @@ from os import urandom
 from typing import TYPE_CHECKING
 
 from txplatform.contracts.rulesets import content_hash, ruleset_to_json
-from txplatform.domain.rulesets import DEFAULT_RULESET
+from txplatform.domain.rulesets import DEFAULT_RULESET, RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
 from txplatform.rulebook.book import RuleBook
 from txplatform.rulebook.changes import (
@@ -25,7 +25,7 @@ from txplatform.rulebook.changes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     import psycopg
@@ -65,6 +65,10 @@ class RefusedChangeError(TxPlatformError):
         self.reason = reason
 
 
+ChangeRow = tuple[int, str, "datetime", str, bytes]
+"""Of `READ_CHANGES`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
     """What became of a rule set that was to be added.
@@ -93,16 +97,14 @@ class Recorded:
     book: RuleBook
 
 
-def entries(rows: Iterable[tuple[int, str, datetime, str, bytes]]) -> list[Entry]:
-    """The rows of `READ_CHANGES`.
+def entries(rows: Iterable[ChangeRow]) -> Iterator[Entry]:
+    """The rows of `READ_CHANGES`, as far as this version knows them.
 
     Raises:
-        UnknownChangeError: A newer version wrote one of them.
+        UnknownChangeError: A newer version wrote the next one.
     """
-    return [
-        Entry(version, event_id, recorded_at, decode_change(version, topic, bytes(state)))
-        for version, event_id, recorded_at, topic, state in rows
-    ]
+    for version, event_id, recorded_at, topic, state in rows:
+        yield Entry(version, event_id, recorded_at, decode_change(version, topic, bytes(state)))
 
 
 def read_book(connection: psycopg.Connection) -> RuleBook:
@@ -112,6 +114,14 @@ def read_book(connection: psycopg.Connection) -> RuleBook:
         UnknownChangeError: It holds a change of a newer version.
     """
     return RuleBook().fold(entries(connection.execute(READ_CHANGES, (0,)).fetchall()))
+
+
+def rules_in_force(connection: psycopg.Connection) -> RuleSet | RulesNotUnderstoodError:
+    """What decides now, or why that is not known."""
+    try:
+        return read_book(connection).active
+    except RulesNotUnderstoodError as error:
+        return error
 
 
 def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: str) -> Added:

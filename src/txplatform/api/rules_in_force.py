@@ -1,0 +1,40 @@
+"""Reads the rule book also where nothing is asked: an idle process shows what is in force, too.
+
+Decisions do not depend on it: whoever decides a batch looks first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from txplatform.decisions.errors import StoreUnavailableError
+from txplatform.rulebook.store import READ_CHANGES
+from txplatform.telemetry import logger
+
+if TYPE_CHECKING:
+    from txplatform.api.queries import Queries
+    from txplatform.rulebook.in_force import RulesInForce
+    from txplatform.rulebook.store import ChangeRow
+
+LOOK_S = 2.0
+"""How old what `/metrics` and `/readyz` say of it may be."""
+
+
+async def follow_rule_book(rules: RulesInForce, queries: Queries) -> None:
+    """Go on until cancelled."""
+    log = logger("rules")
+
+    def read(connection: psycopg.Connection) -> list[ChangeRow]:
+        return connection.execute(READ_CHANGES, (rules.version,)).fetchall()
+
+    while True:
+        asked_at = monotonic()
+        try:
+            rules.take(await queries.run(read), asked_at)
+        except (StoreUnavailableError, psycopg.Error) as error:
+            log.warning("the rule book cannot be read, will retry", error=str(error).strip())
+        await asyncio.sleep(LOOK_S)
