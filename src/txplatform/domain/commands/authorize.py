@@ -71,7 +71,8 @@ class Authorize:
                 case TransactionStarted():
                     transaction, late = stored.transaction(purchase.transaction_id), True
         given_back = max(0, transaction.posted)
-        judgement = judge(stamp.ruleset, Case(account, purchase, stamp.now, given_back))
+        ruleset = stamp.ruleset
+        judgement = judge(ruleset, Case(account, purchase, stamp.now, given_back))
         if judgement.reasons:
             return Outcome(
                 Status.APPLIED,
@@ -81,14 +82,14 @@ class Authorize:
                     purchase=purchase,
                     reasons=judgement.reasons,
                     balance=account.balance if account.opened else None,
-                    ruleset=stamp.ruleset.id,
+                    ruleset=ruleset.id,
                     observed=judgement.observed,
                     given_back=given_back,
                     late=late,
                 ),
             )
         hold = transaction.hold_of(purchase.amount) if late else purchase.amount
-        days = stamp.ruleset.hold_days_of(purchase.merchant.category_code)
+        days = ruleset.hold_days_of(purchase.merchant.category_code)
         return Outcome(
             Status.APPLIED,
             account.record(
@@ -97,7 +98,7 @@ class Authorize:
                 purchase=purchase,
                 authorization_code=_authorization_code(account, purchase),
                 balance=account.balance_after(pending=hold),
-                ruleset=stamp.ruleset.id,
+                ruleset=ruleset.id,
                 observed=judgement.observed,
                 hold=hold if late else None,
                 expires_at=stamp.now + timedelta(days=days) if hold else None,
