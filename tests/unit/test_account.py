@@ -20,7 +20,7 @@ from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.return_payment import ReturnPayment
-from txplatform.domain.commands.stored import Stored
+from txplatform.domain.commands.stored import Stored, TransactionNotReadError
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
@@ -112,6 +112,19 @@ def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
     assert again.status is Status.DUPLICATE
     assert again.event == first.event
     assert stream.account().pending == 800
+
+
+def test_a_copy_of_a_purchase_whose_hold_is_open_does_not_touch_the_account() -> None:
+    """Its decision is read first: an account with ten thousand holds need not be read again."""
+    stream = Stream()
+    stream.ask(OpenAccount(opening()))
+    stream.ask(Authorize(purchase("tx-1", 100)))
+    account = stream.account()
+    stamp = Stamp(NOW, lambda: "event", "00-0-0-00")
+    with pytest.raises(TransactionNotReadError) as missing:
+        Authorize(purchase("tx-1", 100)).decide(account, Stored(), stamp)
+    assert missing.value.transaction_ids == ("tx-1",)
+    assert (account.pending, account.version, list(account.pending_events)) == (100, 2, [])
 
 
 def test_a_transaction_id_used_for_another_purchase_is_refused() -> None:

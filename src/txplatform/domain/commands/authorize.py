@@ -53,6 +53,7 @@ class Authorize:
 
         Raises:
             CommandRejectedError: The transaction id was used for another purchase.
+            TransactionNotReadError: It was decided or named before, and has to be read.
         """
         purchase = self.purchase
         transaction, late = _NOT_BEGUN, False
@@ -70,6 +71,10 @@ class Authorize:
                     )
                 case TransactionStarted():
                     transaction, late = stored.transaction(purchase.transaction_id), True
+        if purchase.transaction_id in account.holds:
+            # Decided before. That it clashes would tell too, but would cost the account, which
+            # is then to be read again with all its holds.
+            stored.require((purchase.transaction_id,))
         given_back = max(0, transaction.posted)
         ruleset = stamp.ruleset
         judgement = judge(ruleset, Case(account, purchase, stamp.now, given_back))
