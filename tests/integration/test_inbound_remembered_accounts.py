@@ -11,7 +11,7 @@ import pytest
 
 from harness.inbound import OPENED, SUBMITTED, Body, execute, opened, payment, posted
 from txplatform.consumers import TOPICS
-from txplatform.consumers.applying import Batch, apply_batch
+from txplatform.consumers.applying import Batch, Memory, apply_batch
 from txplatform.consumers.deciding import Decided, store_events
 from txplatform.consumers.positions import FencedError, Move, Position, begin
 from txplatform.consumers.reading import Reading, Received, read_message
@@ -33,6 +33,7 @@ class Member:
     def __init__(self, connection: psycopg.Connection) -> None:
         self.connection = connection
         self.remembered = AccountCache(10)
+        self.memory = Memory(self.remembered)
         self.partition = next(self._partitions)
         self.offset = 0
         for topic in (OPENED, SUBMITTED):
@@ -43,7 +44,7 @@ class Member:
         readings = [self._reading(place, body) for place, body in enumerate(bodies)]
         before = self.offset if expected is None else expected
         move = Move(SUBMITTED, self.partition, before, self.offset + len(bodies))
-        decided = apply_batch(self.connection, Batch("cluster", readings, [move]), self.remembered)
+        decided = apply_batch(self.connection, Batch("cluster", readings, [move]), self.memory)
         self.offset += len(bodies)
         return [verdict.status.value for verdict in decided.verdicts]
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness.inbound import SUBMITTED, execute, payment
 from txplatform.consumers import TOPICS
-from txplatform.consumers.applying import Batch, apply_batch
+from txplatform.consumers.applying import Batch, Memory, apply_batch
 from txplatform.consumers.positions import FencedError, Move, Position, begin
 from txplatform.consumers.reading import Reading, Received, read_message
 from txplatform.database import Database
@@ -48,9 +48,9 @@ def test_a_batch_without_events_takes_the_logs_lock_too(database: TestDatabase) 
         begin_at(connection, 0)
         other.execute(LOCK_LOG.encode())
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            apply_batch(connection, batch(0, b"rubbish"), AccountCache(10))
+            apply_batch(connection, batch(0, b"rubbish"), Memory(AccountCache(10)))
         other.rollback()
-        apply_batch(connection, batch(0, b"rubbish"), AccountCache(10))
+        apply_batch(connection, batch(0, b"rubbish"), Memory(AccountCache(10)))
     assert execute(database, "SELECT status FROM inbound_messages") == [("parked",)]
 
 
@@ -60,7 +60,7 @@ def test_a_batch_from_a_position_that_was_moved_is_rolled_back(database: TestDat
     with Database(database.service_url).connect() as connection:
         begin_at(connection, 7)
         with pytest.raises(FencedError):
-            apply_batch(connection, batch(6, body), AccountCache(10))
+            apply_batch(connection, batch(6, body), Memory(AccountCache(10)))
     assert execute(database, "SELECT count(*) FROM events") == [(0,)]
     assert execute(database, "SELECT count(*) FROM inbound_messages") == [(0,)]
     assert execute(database, "SELECT next_offset FROM inbound_positions") == [(7,)]

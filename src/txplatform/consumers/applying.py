@@ -1,13 +1,13 @@
 """Applies a batch of messages: events, ledger rows and positions in one transaction.
 
-Accounts are remembered from batch to batch, so that they need not be replayed each time; what
-others appended since is read. Only what was committed is remembered: accounts are taken out
-for the time of the transaction and given back behind it.
+Accounts are remembered from batch to batch, so that they need not be replayed each time. Only
+what was committed is remembered: accounts are taken out for the time of the transaction and given
+back behind it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from txplatform.consumers.deciding import decide, store_events, stream_of
@@ -15,6 +15,7 @@ from txplatform.consumers.positions import advance
 from txplatform.consumers.reading import Refusal
 from txplatform.consumers.recording import ContentKey, RefusedBefore, record, refused_before
 from txplatform.consumers.verdict import MessageStatus, Verdict
+from txplatform.decisions.staleness import Staleness
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.batch import Workspace
 
@@ -49,7 +50,15 @@ class Batch:
     moves: Sequence[Move]
 
 
-def apply_batch(connection: psycopg.Connection, batch: Batch, remembered: AccountCache) -> Decided:
+@dataclass(slots=True)
+class Memory:
+    """What is remembered from batch to batch: accounts, and how often they are behind the log."""
+
+    accounts: AccountCache
+    staleness: Staleness = field(default_factory=Staleness)
+
+
+def apply_batch(connection: psycopg.Connection, batch: Batch, memory: Memory) -> Decided:
     """Apply a batch and commit.
 
     It is decided without holding anyone up; only where someone else was faster the accounts
@@ -59,13 +68,21 @@ def apply_batch(connection: psycopg.Connection, batch: Batch, remembered: Accoun
         FencedError: Another consumer has moved a position; nothing is stored.
     """
     with connection.transaction():
-        decided = decide(connection, batch.readings, _recall(batch.readings, remembered))
-        if clashing := store_events(connection, decided):
+        decided = decide(
+            connection,
+            batch.readings,
+            _recall(batch.readings, memory.accounts),
+            read_first=memory.staleness.frequent,
+        )
+        clashing = store_events(connection, decided)
+        memory.staleness.note(decided.looked_at, decided.behind)
+        memory.staleness.note(len(decided.trusted), len(clashing & decided.trusted))
+        if clashing:
             _decide_again(connection, batch.readings, decided, clashing)
         decided.verdicts = _remember(connection, batch.readings, decided.verdicts)
         record(connection, list(zip(batch.readings, decided.verdicts, strict=True)))
         advance(connection, batch.cluster_id, batch.moves)
-    remembered.keep(decided.workspace.accounts.values())
+    memory.accounts.keep(decided.workspace.accounts.values())
     return decided
 
 

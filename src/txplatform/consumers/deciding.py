@@ -2,6 +2,9 @@
 
 Each message is always tried on the account's present state. One that is refused is parked
 alone: messages commute, so nothing has to wait behind it.
+
+Of an account that is remembered nothing is read for most messages: that others have appended to
+it, or that a message is a copy, the log itself tells when it refuses what was decided.
 """
 
 from __future__ import annotations
@@ -14,10 +17,13 @@ from typing import TYPE_CHECKING
 from txplatform.consumers.reading import Refusal
 from txplatform.consumers.verdict import MessageStatus, Verdict
 from txplatform.domain.account import Stamp
+from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.stored import TransactionNotReadError
 from txplatform.domain.ids import account_stream
-from txplatform.eventstore.batch import BatchStore, Wanted, Workspace
+from txplatform.eventstore.batch import BatchStore, Wanted, Workspace, known_versions
 from txplatform.eventstore.statements import LOCK_LOG
 
 if TYPE_CHECKING:
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from txplatform.consumers.reading import Reading
+    from txplatform.domain.account import Account
     from txplatform.domain.commands.outcome import Command, Outcome
     from txplatform.domain.events import AccountEvent
     from txplatform.domain.ids import StreamId
@@ -38,16 +45,26 @@ class Decided:
     Attributes:
         verdicts: One a message, in order.
         workspace: The accounts as they are after them.
+        trusted: The streams whose accounts were taken as they were remembered.
+        looked_at: How many accounts that were remembered were read all the same.
+        behind: How many of these were behind the log.
         events: What was appended.
     """
 
     verdicts: list[Verdict]
     workspace: Workspace
+    trusted: set[str]
+    looked_at: int
+    behind: int
     events: list[AccountEvent] = field(default_factory=list)
 
 
 def decide(
-    connection: psycopg.Connection, readings: Sequence[Reading], workspace: Workspace
+    connection: psycopg.Connection,
+    readings: Sequence[Reading],
+    workspace: Workspace,
+    *,
+    read_first: bool = True,
 ) -> Decided:
     """Decide messages on what is stored now; later ones see what earlier ones did.
 
@@ -55,14 +72,24 @@ def decide(
         connection: Its transaction is the caller's.
         readings: The messages.
         workspace: May hold accounts of theirs at any version that was committed.
+        read_first: Whether to read also what the append would tell.
     """
     store = BatchStore(connection)
     wanted = Wanted()
     for reading in readings:
-        if not isinstance(reading.asks, Refusal):
-            wanted.look_up(stream_of(reading.asks), reading.asks.keys)
+        command = reading.asks
+        if isinstance(command, Refusal):
+            continue
+        stream = stream_of(command)
+        if read_first or not _append_tells(command, workspace.accounts.get(stream)):
+            wanted.look_up(stream, command.keys)
+    remembered = known_versions(workspace.accounts, workspace.accounts.keys() & wanted.streams)
+    trusted = workspace.accounts.keys() - wanted.streams
     if wanted.streams:
         store.read(workspace, wanted)
+    behind = sum(
+        workspace.accounts[stream].version != version for stream, version in remembered.items()
+    )
     now = datetime.now(UTC)
     verdicts = [
         Verdict(MessageStatus.PARKED, reason=reading.asks.reason, detail=reading.asks.detail)
@@ -72,7 +99,21 @@ def decide(
         )
         for reading in readings
     ]
-    return Decided(verdicts, workspace)
+    return Decided(verdicts, workspace, trusted, len(remembered), behind)
+
+
+def _append_tells(command: Command, account: Account | None) -> bool:
+    """Whether the append finds out all that could be read before deciding this.
+
+    It does where all that is decided on is the account, and what comes of it is an event. A
+    refusal is no event: see `_decide_having_read`.
+    """
+    return (
+        account is not None
+        and account.opened
+        and not account.waiting
+        and isinstance(command, ReceivePayment | ClearPurchase | RefundPurchase)
+    )
 
 
 def store_events(connection: psycopg.Connection, decided: Decided) -> set[str]:
@@ -113,16 +154,26 @@ def _decide_one(store: BatchStore, workspace: Workspace, command: Command, stamp
 def _decide_having_read(
     store: BatchStore, workspace: Workspace, command: Command, stamp: Stamp
 ) -> Outcome:
-    """Decide, reading on the way the transactions that turn out to be needed."""
+    """Decide, reading on the way what turns out to be needed.
+
+    That is a transaction, or for a refusal whether it is a copy of what was applied: nothing is
+    appended of a refusal, so nothing would tell.
+    """
     stream = stream_of(command)
+    looked_up = False
     while True:
+        wanted = Wanted()
         try:
             return workspace.decide(stream, command, stamp)
         except TransactionNotReadError as missing:
-            wanted = Wanted()
             for transaction_id in missing.transaction_ids:
                 wanted.look_up_transaction(stream, transaction_id)
-            store.read(workspace, wanted)
+        except CommandRejectedError:
+            if looked_up:
+                raise
+            looked_up = True
+            wanted.look_up(stream, command.keys)
+        store.read(workspace, wanted)
 
 
 def _new_event_id() -> str:

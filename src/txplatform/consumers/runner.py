@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException
 from psycopg import errors
 
 from txplatform.consumers import TOPICS
-from txplatform.consumers.applying import Batch, apply_batch
+from txplatform.consumers.applying import Batch, Memory, apply_batch
 from txplatform.consumers.assignment import Assignment
 from txplatform.consumers.broker import Broker
 from txplatform.consumers.metrics import ConsumerMetrics
@@ -76,7 +76,7 @@ class InboundConsumer:
         self._metrics = ConsumerMetrics(registry)
         self._log = logger(self.name)
         self._connection: psycopg.Connection | None = None
-        self._remembered = AccountCache(settings.account_cache_size)
+        self._memory = Memory(AccountCache(settings.account_cache_size))
         self._failures = 0
         self._retry_at = 0.0
         self._check_at = 0.0
@@ -134,7 +134,7 @@ class InboundConsumer:
             return
         readings = [read_message(message, TOPICS[message.topic]) for message in ours]
         batch = Batch(assignment.origin.cluster_id, readings, moves)
-        decided = apply_batch(self._connected(), batch, self._remembered)
+        decided = apply_batch(self._connected(), batch, self._memory)
         assignment.moved(moves)
         self._metrics.count_batch(
             [(m.topic, v.status) for m, v in zip(ours, decided.verdicts, strict=True)],
@@ -213,7 +213,7 @@ class InboundConsumer:
 
     def _disconnect(self) -> None:
         # Another server may have taken over, without the last commits of the one before it.
-        self._remembered.clear()
+        self._memory.accounts.clear()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
