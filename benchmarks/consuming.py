@@ -36,6 +36,7 @@ from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.batch import BatchStore, Workspace
 from txplatform.eventstore.migrations import migrate
 from txplatform.eventstore.statements import APPEND
+from txplatform.garbage import collect_seldom
 from txplatform.settings import Settings
 from txplatform.telemetry import configure_logging
 
@@ -88,6 +89,7 @@ def measure(bench_folder: Path, seconds: float) -> list[Row]:
             kafka_bootstrap_servers=bus.bootstrap_servers,
         )
         configure_logging(settings)  # at the level of a real one
+        collect_seldom()  # as a real one does
         connection = stack.enter_context(Database.for_service(settings).connect())
         bare, consumed = _rounds(settings, connection, seconds)
     at = {"accounts": ACCOUNTS, "messages": MESSAGES, "batch": settings.consumer_batch_messages}

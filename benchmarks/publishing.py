@@ -34,6 +34,7 @@ from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.eventstore.batch import BatchStore, Workspace
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.migrations import migrate
+from txplatform.garbage import collect_seldom
 from txplatform.publisher.delivery import producer_config
 from txplatform.publisher.outbound import Outbound
 from txplatform.publisher.runner import Publisher
@@ -79,8 +80,9 @@ def measure(bench_folder: Path, seconds: float) -> list[Row]:
         with database.connect() as connection:
             _fill(connection)
             records = _records(connection)
-        # Else the collector would go through the bare loop's records while the publisher works.
-        gc.freeze()
+        # As a real one does. Else the collector would also go through the bare loop's records
+        # while the publisher works.
+        collect_seldom()
         stack.callback(gc.unfreeze)
         bare, published = _rounds(settings, database, records, seconds)
     at = {"accounts": ACCOUNTS, "decisions": DECISIONS}

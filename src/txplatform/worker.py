@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from prometheus_client import generate_latest
 
+from txplatform.garbage import collect_seldom
 from txplatform.signals import stop_requests
 from txplatform.telemetry import logger
 
@@ -85,6 +86,7 @@ def run_parts(
     for thread in threads:
         thread.daemon = True
         thread.start()
+    collect_seldom()
     names = ", ".join(part.name for part in parts)
     where = f", health on port {server.server_port}" if server else ""
     print(f"txplatform ready: {names}{where}", file=sys.stderr, flush=True)  # noqa: T201

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from contextlib import asynccontextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -45,6 +44,7 @@ from txplatform.api.rules_in_force import follow_rule_book
 from txplatform.api.services import Services
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
+from txplatform.garbage import collect_seldom
 from txplatform.telemetry import accept_traceparent, correlation_id
 
 if TYPE_CHECKING:
@@ -163,12 +163,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
         queries.start()
         await services.decider.start()
         following = asyncio.create_task(follow_rule_book(decider.rules, queries))
-        # What exists now lives as long as the process: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        # The hot path leaves no cycles behind, while accounts come and go by the thousand: with
-        # the usual thresholds the collector took a tenth of the time and found nothing.
-        gc.set_threshold(20_000, 20, 50)
+        collect_seldom()
         yield
         services.stopping.set()
         following.cancel()

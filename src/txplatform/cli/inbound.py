@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
             case "retry":
                 verdicts = {each: retry_message(connection, each) for each in arguments.id}
                 _print(
-                    [{"id": each, **asdict(verdict)} for each, verdict in verdicts.items()],
+                    [{"id": each, **verdict._asdict()} for each, verdict in verdicts.items()],
                     [
                         f"{each} {verdict.status.value}"
                         + (f": {verdict.reason}: {verdict.detail}" if verdict.reason else "")

@@ -119,16 +119,16 @@ class Assignment:
         A rebalance in the same poll may have taken some away.
         """
         ours: list[Received] = []
-        reached = dict(self.positions)
+        reached = {(key.topic, key.partition): offset for key, offset in self.positions.items()}
         for message in messages:
-            key = PartitionKey(message.topic, message.partition)
+            key = message.topic, message.partition  # equal to its `PartitionKey`, and made faster
             if key in reached and message.offset >= reached[key]:
                 reached[key] = message.offset + 1
                 ours.append(message)
         moves = [
-            Move(key.topic, key.partition, self.positions[key], next_offset)
-            for key, next_offset in reached.items()
-            if next_offset != self.positions[key]
+            Move(key.topic, key.partition, before, reached[key])
+            for key, before in self.positions.items()
+            if reached[key] != before
         ]
         return ours, moves
 

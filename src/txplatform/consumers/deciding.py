@@ -18,7 +18,7 @@ from txplatform.consumers.reading import Refusal
 from txplatform.consumers.verdict import MessageStatus, Verdict
 from txplatform.domain.account import Stamp
 from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.domain.commands.outcome import CommandRejectedError, Status
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.stored import TransactionNotReadError
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from txplatform.domain.commands.outcome import Command, Outcome
     from txplatform.domain.events import AccountEvent
     from txplatform.domain.ids import StreamId
+
+_STATUS_OF = {status: MessageStatus(status.value) for status in Status}
 
 
 @dataclass(slots=True)
@@ -143,7 +145,7 @@ def _decide_one(store: BatchStore, workspace: Workspace, command: Command, stamp
     except CommandRejectedError as error:
         return Verdict(MessageStatus.PARKED, account_id, business_key, error.reason, error.detail)
     return Verdict(
-        MessageStatus(outcome.status.value),
+        _STATUS_OF[outcome.status],
         account_id,
         business_key,
         event_id=outcome.event.event_id,

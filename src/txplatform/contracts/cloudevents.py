@@ -73,11 +73,13 @@ def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
     if not body:
         raise EnvelopeError("empty_body", "The message has no body.")
     texts = _texts(headers)
-    media_type = texts.get("content-type", "application/json").partition(";")[0].strip().lower()
     try:
         value = parse_strict_json(body)
     except NotJsonError as error:
         raise EnvelopeError("not_json", error.why) from error
+    if not texts and not _looks_structured(value):
+        return Envelope(None, None, value)
+    media_type = texts.get("content-type", "application/json").partition(";")[0].strip().lower()
     binary = {name[3:]: text for name, text in texts.items() if name.startswith("ce_")}
     if binary:
         _check_version(binary)
