@@ -72,6 +72,23 @@ def test_from_a_file_to_what_decides(service_env: dict[str, str], files: dict[in
     assert "active" in rulesets(service_env, "list")
     shown = rulesets(service_env, "show", "retail@1")
     assert "by ann: Go." in shown
+    assert "holds end after 7 days" in shown
+    assert "in 5542 after 2 days" in shown
+    assert "built in: " in rulesets(service_env, "show", "default@1")
+
+
+def test_a_shadowing_does_not_begin_anew_unasked(
+    service_env: dict[str, str], files: dict[int, str]
+) -> None:
+    """What was counted so far would be lost; and whoever ends another one is told."""
+    for file in files.values():
+        rulesets(service_env, "add", file)
+    assert "and " not in rulesets(service_env, "shadow", "retail@1", "--reason", "Try.")
+    again = rulesets(service_env, "shadow", "retail@1", "--reason", "Again.", code=1)
+    assert "decides along already" in again
+    assert "--stop" in again
+    other = rulesets(service_env, "shadow", "retail@2", "--reason", "This one.")
+    assert "and retail@1 no more" in other
 
 
 def test_wrong_use_and_refusals_say_what_to_do(

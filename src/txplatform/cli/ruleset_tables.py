@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from txplatform.cli.tables import print_table
+from txplatform.domain.rules.sentences import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,18 @@ def print_ruleset(
 ) -> None:
     """One rule set in sentences, and what was done with it."""
     sys.stdout.write(f"{answer.id}, content hash {answer.content_hash}\n")
+    added = (
+        "built in"
+        if answer.added_at is None
+        else f"added {answer.added_at:%Y-%m-%d %H:%M:%S} by {answer.added_by}"
+    )
+    sys.stdout.write(f"{added}{': ' if ruleset.description else ''}{ruleset.description}\n")
     sys.stdout.writelines(f"  {rule.RULE}: {rule.sentence()}\n" for rule in ruleset.rules)
+    sys.stdout.write(f"  holds end after {_days(ruleset.hold_days.default)}\n")
+    sys.stdout.writelines(
+        f"  in {listed(each.categories)} after {_days(each.days)}\n"
+        for each in ruleset.hold_days.by_category
+    )
     sys.stdout.writelines(f"  warning: {warning}\n" for warning in answer.warnings)
     for each in answer.activations:
         sys.stdout.write(
@@ -53,6 +65,10 @@ def print_ruleset(
             f"judged, {shadowing.newly_declined} newly declined, "
             f"{shadowing.newly_approved} newly approved\n"
         )
+
+
+def _days(days: int) -> str:
+    return "a day" if days == 1 else f"{days} days"
 
 
 def print_disagreements(ruleset_id: str, found: Sequence[Disagreement]) -> None:

@@ -162,6 +162,13 @@ def _shadow(arguments: argparse.Namespace) -> int:
         if arguments.reason is None:
             sys.stderr.write("txplatform rulesets shadow: --reason is needed to start\n")
             return 2
+        before = read_book(connection).shadowing
+        if before is not None and before.ruleset_id == arguments.id:
+            sys.stderr.write(
+                f"txplatform rulesets shadow: {arguments.id} decides along already, since "
+                f"{before.started_at:%Y-%m-%d %H:%M} (UTC); --stop it to count anew.\n"
+            )
+            return 1
         shadowing_id = f"cli-{uuid4()}"
         recorded = start_shadowing(
             connection, shadowing_id, arguments.id, reason=arguments.reason, by=_who(arguments)
@@ -170,7 +177,8 @@ def _shadow(arguments: argparse.Namespace) -> int:
         _print(shadowing_answer(recorded.book.shadowings[shadowing_id], None))
     else:
         sys.stdout.write(
-            f"{arguments.id} decides along where `txplatform project` or `worker` runs; "
+            f"{arguments.id} decides along where `txplatform project` or `worker` runs"
+            f"{'' if before is None else f', and {before.ruleset_id} no more'}; "
             f"`txplatform rulesets disagreements {arguments.id}` lists what it would change\n"
         )
     return 0
