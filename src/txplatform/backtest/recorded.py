@@ -10,20 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.purchase import Purchase
-from txplatform.eventstore.revival import reviver_for
 
 if TYPE_CHECKING:
     from txplatform.domain.ids import TransactionId
 
 APPROVED, DECLINED = AuthorizationApproved.TOPIC, AuthorizationDeclined.TOPIC
-
-_PURCHASE = reviver_for(Purchase)
-assert _PURCHASE is not None
-_revive_purchase = _PURCHASE
 
 
 @dataclass(slots=True)
@@ -66,7 +62,7 @@ def read_decision(version: int, topic: str, state: bytes) -> RecordedDecision:
         ValueError, TypeError, LookupError: Its bytes are no such event.
     """
     facts = orjson.loads(state)
-    purchase = _revive_purchase(facts["purchase"])
+    purchase = msgspec.convert(facts["purchase"], Purchase)
     hold, expires_at = 0, None
     if approved := topic == APPROVED:
         held = facts.get("hold")

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import orjson
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 
 from txplatform.domain.events import EVENT_TYPES, AccountEvent
 from txplatform.errors import TxPlatformError
-from txplatform.eventstore.revival import field_revivers
 from txplatform.eventstore.snapshot import AccountSnapshot
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def decode_event(
 
     Raises:
         UnknownEventError: The topic is not one of this version's.
+        ValueError, TypeError: The bytes are no such event.
     """
     event_class = _EVENT_CLASSES.get(topic)
     if event_class is None:
@@ -114,13 +115,6 @@ def decode_event(
             next_step="Run that version, or a newer one.",
         )
     facts = orjson.loads(state)
-    for name, revive in field_revivers(event_class):
-        if name in facts:
-            facts[name] = revive(facts[name])
     facts["originator_id"] = originator_id
     facts["originator_version"] = originator_version
-    event = object.__new__(event_class)
-    # As the library does: a frozen dataclass is filled without its generated __init__,
-    # which would set every attribute twice.
-    object.__setattr__(event, "__dict__", facts)
-    return event
+    return msgspec.convert(facts, event_class)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Self, get_args
 
+import msgspec
 from eventsourcing.domain import CanSnapshotAggregate
 
 from txplatform.domain.account import Account
@@ -18,7 +19,6 @@ from txplatform.domain.events import WaitingMessage, business_key
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import controls_of
 from txplatform.domain.status import AccountStatus
-from txplatform.eventstore.revival import reviver_for
 
 SNAPSHOT_TOPIC = "account@4"
 """Raise the number whenever `AccountSnapshot.take` stores something else than before."""
@@ -126,9 +126,8 @@ def restore_account(stream: str, version: int, state: dict[str, Any]) -> Account
     if "controls" in state:
         account.controls = controls_of(state["controls"])
     for waiting in state.get("waiting", ()):
-        kind: type = _WAITING_KINDS[waiting["kind"]]
-        revive = reviver_for(kind)
-        assert revive is not None
-        message = revive(dict(waiting["message"]))
+        message: WaitingMessage = msgspec.convert(
+            waiting["message"], _WAITING_KINDS[waiting["kind"]]
+        )
         account.waiting[business_key(message)] = message
     return account
