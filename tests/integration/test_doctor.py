@@ -6,8 +6,9 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -22,12 +23,14 @@ from harness.published import TRANSACTION_DECISIONED
 from harness.waiting import wait_until
 from txplatform.consumers import TOPICS
 from txplatform.database import Database
+from txplatform.demo.bus import DemoBus
+from txplatform.doctor import looked
 from txplatform.doctor.clock import clock_finding
-from txplatform.doctor.finding import Status
+from txplatform.doctor.finding import Finding, Status, ok
 from txplatform.doctor.overdue_holds import overdue_finding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from harness.postgres import PostgresServer, TestDatabase
 
@@ -77,8 +80,8 @@ def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
     }
 
 
-def test_people_get_a_table(env: dict[str, str]) -> None:
-    """The same findings, a line each."""
+def test_people_get_lines(env: dict[str, str]) -> None:
+    """The same findings, a line each; advice below."""
     code, out, _ = run_command("doctor", env=env)
     assert code == 0
     assert "synchronous_standby_names" in out
@@ -98,6 +101,47 @@ def test_what_cannot_be_reached_is_told_and_the_rest_is_looked_at(env: dict[str,
     assert code == 1
     assert statuses(found, Status.FAILED) == {"broker"}
     assert "rights" in statuses(found, Status.OK)
+
+
+def test_a_bus_that_does_not_tell_its_settings_is_looked_at_all_the_same(
+    service_env: dict[str, str],
+) -> None:
+    """The demo's: that one check is skipped, those before and after it are not."""
+    bus = DemoBus()
+    create_key(service_env, "transactions:write")
+    code, found = examined(
+        {**service_env, "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers}
+    )
+    assert code == 0
+    assert statuses(found, Status.SKIPPED) == {"topic settings"}
+    assert "Timed out" in found["topic settings"]["detail"]
+    assert {"rights", "topics", *(f"consume: {topic}" for topic in TOPICS)} <= statuses(
+        found, Status.OK
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT)), Status.SKIPPED),
+        (TimeoutError(), Status.SKIPPED),
+        (psycopg.errors.UndefinedTable("no such table"), Status.SKIPPED),
+        (KeyError("cleanup.policy"), Status.FAILED),
+    ],
+)
+def test_a_check_that_ends_in_an_error_keeps_what_it_found(
+    error: Exception, status: Status
+) -> None:
+    """What keeps it from looking skips the rest of it; anything else is its own failure."""
+
+    def check() -> Iterator[Finding]:
+        yield ok("first", "Found.")
+        raise error
+
+    first, second = looked("second", check)
+    assert first.check == "first"
+    assert (second.check, second.status) == ("second", status)
+    assert second.detail
 
 
 def test_a_database_without_our_schema_is_sent_to_migrate(

@@ -35,23 +35,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look at everything; 1 where a check failed."""
-    findings = list(examine(load_settings()))
+    findings = []
+    for finding in examine(load_settings()):
+        findings.append(finding)
+        if not arguments.json:
+            print_table(_row(finding))  # each at once: a broker that is silent takes seconds
     healthy = all(finding.status is not Status.FAILED for finding in findings)
     if arguments.json:
         report = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}
         sys.stdout.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n")
-    else:
-        print_table(_table(findings))
     return 0 if healthy else 1
 
 
-def _table(findings: list[Finding]) -> Table:
-    table = Table("check", "result", "what was found", "what to do", box=None, pad_edge=False)
-    for finding in findings:
-        table.add_row(
-            finding.check,
-            f"[{_STYLES[finding.status]}]{finding.status}[/]",
-            escape(finding.detail),
-            escape(finding.advice),
-        )
-    return table
+def _row(finding: Finding) -> Table:
+    row = Table.grid(padding=(0, 2))
+    row.add_column(width=max(map(len, Status)))
+    advice = f"\n[bold]→[/] {escape(finding.advice)}" if finding.advice else ""
+    row.add_row(
+        f"[{_STYLES[finding.status]}]{finding.status}[/]",
+        f"[bold]{escape(finding.check)}[/]  {escape(finding.detail)}{advice}",
+    )
+    return row

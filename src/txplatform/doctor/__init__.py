@@ -6,6 +6,7 @@ It changes nothing. A check that cannot look is told as skipped, with the reason
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -23,12 +24,11 @@ from txplatform.doctor.log_lag import check_projector, check_publisher
 from txplatform.doctor.overdue_holds import check_overdue_holds
 from txplatform.doctor.rights import check_rights
 from txplatform.doctor.schema import check_migrations
-from txplatform.doctor.topics import check_topics
+from txplatform.doctor.topics import check_topic_settings, check_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from txplatform.doctor.broker import Cluster
     from txplatform.settings import Settings
 
 DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], list[Finding]], ...] = (
@@ -46,7 +46,7 @@ DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], list[Finding]], ...] = (
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """What each check found, one after the other."""
+    """What each check found, one after the other, as it comes."""
     with ExitStack() as open_things:
         connection = None
         try:
@@ -54,14 +54,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
         except psycopg.OperationalError as error:
             yield failed(
                 "database",
-                f"It cannot be reached: {' '.join(str(error).split())}.",
+                f"It cannot be reached: {_in_a_line(error)}.",
                 "Check TXPLATFORM_DATABASE_URL and that the server is up.",
             )
         else:
             for check in DATABASE_CHECKS:
-                yield from _of_database(check, connection)
-        view = open_things.enter_context(BrokerView(settings))
+                name = check.__name__.removeprefix("check_").replace("_", " ")
+                yield from looked(name, partial(check, connection))
         try:
+            view = open_things.enter_context(BrokerView(settings))
             cluster = view.cluster()
         except KafkaException as error:
             yield failed(
@@ -70,26 +71,31 @@ def examine(settings: Settings) -> Iterator[Finding]:
                 "Check TXPLATFORM_KAFKA_* and that the brokers are up. Decisions go on meanwhile.",
             )
         else:
-            yield from _of_broker(view, cluster, connection)
+            brokers = f"{cluster.brokers} broker{'' if cluster.brokers == 1 else 's'}"
+            yield ok("broker", f"{brokers} in cluster {cluster.cluster_id}.")
+            yield from looked("topics", partial(check_topics, cluster))
+            yield from looked("topic settings", partial(check_topic_settings, view, cluster))
+            if connection is not None:
+                yield from looked("consume", partial(check_consumers, connection, view, cluster))
 
 
-def _of_database(
-    check: Callable[[psycopg.Connection], list[Finding]], connection: psycopg.Connection
-) -> list[Finding]:
+def looked(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """What one check finds; one that cannot look, or is wrong itself, keeps no other from it."""
     try:
-        return check(connection)
+        yield from check()
+    except KafkaException as error:
+        yield skipped(name, f"The broker does not tell: {error.args[0].str()}.")
+    except TimeoutError:
+        yield skipped(name, "The broker does not tell: no answer in time.")
     except psycopg.Error as error:
-        name = check.__name__.removeprefix("check_").replace("_", " ")
-        return [skipped(name, f"The database does not tell: {' '.join(str(error).split())}.")]
+        yield skipped(name, f"The database does not tell: {_in_a_line(error)}.")
+    except Exception as error:  # noqa: BLE001  # told as what it is: this check does not work
+        yield failed(
+            name,
+            f"The check itself failed: {type(error).__name__}: {_in_a_line(error)}.",
+            "Run `txplatform doctor` again; where it stays so, report this: the doctor is wrong.",
+        )
 
 
-def _of_broker(
-    view: BrokerView, cluster: Cluster, connection: psycopg.Connection | None
-) -> Iterator[Finding]:
-    yield ok("broker", f"{cluster.brokers} in cluster {cluster.cluster_id}.")
-    try:
-        yield from check_topics(view, cluster)
-        if connection is not None:
-            yield from check_consumers(connection, view, cluster)
-    except (KafkaException, psycopg.Error) as error:
-        yield skipped("topics", f"Looking at them failed: {' '.join(str(error).split())}.")
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())

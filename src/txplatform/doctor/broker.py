@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from txplatform.settings import Settings
 
 _TIMEOUT_S = 5
+_FUTURE_S = 2 * _TIMEOUT_S
+"""Beyond the request's own, so that the client says itself what it could not do."""
+
 _LEADER_MOVES = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 _LEADER_MOVES_S = 0.1
 
@@ -52,7 +55,8 @@ class Cluster:
 class BrokerView:
     """A client that only looks.
 
-    Every method raises KafkaException where the brokers do not answer in time.
+    Every method raises KafkaException, `settings` perhaps TimeoutError, where the brokers do not
+    answer in time.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -84,22 +88,17 @@ class BrokerView:
             },
         )
 
-    def settings(self, topics: Iterable[str]) -> dict[str, dict[str, str]] | None:
-        """The topics' settings; None where the broker does not tell."""
+    def settings(self, topics: Iterable[str]) -> dict[str, dict[str, str]]:
+        """The topics' settings; librdkafka's mock cluster, for one, does not tell them."""
         wanted = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
-        if not wanted:
-            return {}
-        try:
-            return {
-                resource.name: {
-                    name: str(entry.value) for name, entry in future.result(_TIMEOUT_S).items()
-                }
-                for resource, future in self._admin.describe_configs(
-                    wanted, request_timeout=_TIMEOUT_S
-                ).items()
+        return {
+            resource.name: {
+                name: str(entry.value) for name, entry in future.result(_FUTURE_S).items()
             }
-        except KafkaException:
-            return None  # not allowed, or librdkafka's mock cluster, which cannot
+            for resource, future in self._admin.describe_configs(
+                wanted, request_timeout=_TIMEOUT_S
+            ).items()
+        }
 
     def ends(self, topic: str, partition: int) -> tuple[int, int]:
         """The first offset and the one after the last; a leader that moves is waited for."""

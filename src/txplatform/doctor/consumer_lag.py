@@ -10,6 +10,8 @@ from txplatform.consumers.positions import PartitionKey, all_positions, fault_of
 from txplatform.doctor.finding import Finding, failed, ok
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import psycopg
 
     from txplatform.doctor.broker import BrokerView, Cluster
@@ -19,7 +21,7 @@ STOPPED_S = 60
 
 def check_consumers(
     connection: psycopg.Connection, view: BrokerView, cluster: Cluster
-) -> list[Finding]:
+) -> Iterator[Finding]:
     """Messages of each topic that have been waiting for longer than a minute."""
     stored = {
         PartitionKey(position.topic, position.partition): position
@@ -27,7 +29,6 @@ def check_consumers(
         if cluster_id == cluster.cluster_id
     }
     minute_ago_ms = int((time.time() - STOPPED_S) * 1000)
-    findings = []
     for topic in TOPICS:
         if topic not in cluster.topics:
             continue  # told by `topics`
@@ -43,8 +44,7 @@ def check_consumers(
             recent = view.first_since(topic, partition, minute_ago_ms)
             unread += max(0, high - next_offset)
             overdue += max(0, (high if recent is None else recent) - next_offset)
-        findings.append(_finding(f"consume: {topic}", unread, overdue, faults))
-    return findings
+        yield _finding(f"consume: {topic}", unread, overdue, faults)
 
 
 def _finding(check: str, unread: int, overdue: int, faults: list[str]) -> Finding:

@@ -10,7 +10,7 @@ from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from txplatform.doctor.broker import BrokerView, Cluster
 
@@ -22,9 +22,9 @@ DEAD_LETTER_EXTRA_BYTES = 16_384
 _DAY_MS = 86_400_000
 
 
-def check_topics(view: BrokerView, cluster: Cluster) -> list[Finding]:
-    """Existence, partitions, copies and settings of all topics."""
-    if missing := [name for name in ALL_TOPICS if name not in cluster.topics]:
+def check_topics(cluster: Cluster) -> list[Finding]:
+    """Existence, partitions and copies of all topics."""
+    if missing := _missing(cluster):
         return [
             failed(
                 "topics",
@@ -33,11 +33,18 @@ def check_topics(view: BrokerView, cluster: Cluster) -> list[Finding]:
                 "docs/operations.md says with which settings.",
             )
         ]
-    return [
-        _partitions(cluster),
-        *_copies(cluster),
-        *_settings(view.settings(ALL_TOPICS)),
-    ]
+    return [_partitions(cluster), *_copies(cluster)]
+
+
+def check_topic_settings(view: BrokerView, cluster: Cluster) -> Iterable[Finding]:
+    """What the brokers do with the topics' messages."""
+    if _missing(cluster):
+        return [skipped("topic settings", "Not all topics are there.")]
+    return _settings(view.settings(ALL_TOPICS))
+
+
+def _missing(cluster: Cluster) -> list[str]:
+    return [name for name in ALL_TOPICS if name not in cluster.topics]
 
 
 def _partitions(cluster: Cluster) -> Finding:
@@ -66,10 +73,7 @@ def _copies(cluster: Cluster) -> Iterator[Finding]:
         )
 
 
-def _settings(settings: Mapping[str, Mapping[str, str]] | None) -> Iterator[Finding]:
-    if settings is None:
-        yield skipped("topic settings", "The broker does not tell them.")
-        return
+def _settings(settings: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
     if compacted := [
         name for name in ALL_TOPICS if "compact" in settings[name].get("cleanup.policy", "")
     ]:
