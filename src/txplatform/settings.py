@@ -163,8 +163,12 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         problems = "; ".join(
-            f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+            f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}"
+            + (" is not set" if e["type"] == "missing" else f": {e['msg']}")
+            for e in error.errors()
         )
         raise SettingsError(
-            f"Invalid setting: {problems}.", next_step="Correct it and start again."
+            f"Invalid setting: {problems}.",
+            next_step="Set it as an environment variable or in .env in the working directory; "
+            "docs/settings.md says what each is for.",
         ) from None

@@ -58,6 +58,20 @@ class Demo:
         answer: dict[str, object] = json.loads(done.stdout)
         return answer
 
+    def command_line(self, *further: str) -> str:
+        """Run the printed settings and command as they stand, then these with its program."""
+        lines = self.text.splitlines()
+        first = next(number for number, line in enumerate(lines) if line.startswith("export TXP"))
+        settings, command = lines[first : first + 2]
+        program = command.removesuffix(" verify")
+        assert program != command
+        script = "\n".join([settings, command, *(f"{program} {words}" for words in further)])
+        done = subprocess.run(
+            ["bash", "-ec", script], capture_output=True, check=False, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def stop(self, number: signal.Signals = signal.SIGINT, *, times: int = 1) -> int:
         """Ctrl-C; gives the exit code."""
         for _ in range(times):
@@ -131,6 +145,14 @@ def test_the_printed_lines_work_and_the_data_survives_a_restart(folder: Path) ->
         )
         assert json.loads(done.stdout)["pending"] >= 1250
         assert second.stop(signal.SIGTERM) == 0
+
+
+def test_the_printed_command_line_works_on_the_demos_data(folder: Path) -> None:
+    """As pasted into another shell; the doctor finds nothing broken."""
+    with demo(folder) as running:
+        running.wait_for("ready after")
+        printed = running.command_line("doctor", "rebuild --all")
+    assert "answers as txplatform_demo" in printed
 
 
 def test_two_demos_do_not_share_a_folder(folder: Path) -> None:

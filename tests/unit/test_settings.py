@@ -62,6 +62,15 @@ def test_an_invalid_setting_is_named_and_refused(
 
 
 @pytest.mark.usefixtures("_no_file")
+def test_a_missing_setting_is_named_with_where_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has just installed it does not know."""
+    monkeypatch.delenv("TXPLATFORM_DATABASE_URL")
+    with pytest.raises(SettingsError, match="TXPLATFORM_DATABASE_URL is not set") as refused:
+        load_settings()
+    assert "environment variable or in .env" in refused.value.next_step
+
+
+@pytest.mark.usefixtures("_no_file")
 def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings end up in logs and tracebacks."""
     monkeypatch.setenv("TXPLATFORM_DATABASE_URL", "postgresql://me:s3cret@localhost/x")

@@ -87,7 +87,12 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
     migrate(urls.owner, urls.service)
     bus = DemoBus()
     worker_port = free_port()
-    env = _settings(urls, bus, port, worker_port)
+    settings = _settings(urls, bus)
+    env = {
+        **settings,
+        "TXPLATFORM_API_PORT": str(port),
+        "TXPLATFORM_HEALTH_PORT": str(worker_port),
+    }
     children = []
     for name in ("api", "worker"):
         command = [sys.executable, "-m", "txplatform.cli", name]
@@ -112,6 +117,7 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
         key=key,
         account=account_id(year, 1),
         folder=folder,
+        settings=settings,
     )
 
     def on_ready() -> None:
@@ -174,13 +180,11 @@ async def _watch(simulator: Simulator, live: LiveLine, parts: list[DemoPostgres 
             part.check()
 
 
-def _settings(urls: Urls, bus: DemoBus, port: int, worker_port: int) -> dict[str, str]:
+def _settings(urls: Urls, bus: DemoBus) -> dict[str, str]:
     return {
         "TXPLATFORM_DATABASE_URL": urls.service,
         "TXPLATFORM_MIGRATION_DATABASE_URL": urls.owner,
         "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
-        "TXPLATFORM_API_PORT": str(port),
-        "TXPLATFORM_HEALTH_PORT": str(worker_port),
     }
 
 
