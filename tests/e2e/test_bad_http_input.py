@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -297,6 +298,11 @@ def test_without_the_scope_it_is_403(api: RunningApi, method: str, path: str, sc
         ("GET", "/v1/events/stream?after=%F0%9F%92%A5", 422, "validation"),
         ("GET", "/v1/inbound-messages?status=lost", 422, "validation"),
         ("GET", "/v1/inbound-messages?topic=%00", 422, "validation"),
+        ("GET", "/v1/inbound-messages?topic=nonsense", 422, "validation"),
+        ("GET", "/v1/accounts/acc/balance?as_of_version=2", 422, "validation"),
+        ("GET", "/v1/accounts/acc/transactions?status=held&limit=5", 422, "validation"),
+        ("GET", "/v1/accounts/acc/transactions?limit=5&limit=6", 422, "validation"),
+        ("POST", "/v1/accounts?dry_run=true", 422, "validation"),
         ("GET", "/v1/inbound-messages?before_id=0", 422, "validation"),
     ],
 )
@@ -307,6 +313,28 @@ def test_wrong_paths_and_parameters(
     answer = api.client.request(method, path)
     check(answer, status, kind)
     assert ("Allow" in answer.headers) == (status == 405)
+
+
+def test_no_call_ignores_a_parameter(api: RunningApi, subtests: pytest.Subtests) -> None:
+    """Each that asks for a key names what it does not know, and knows what it documents."""
+    document = api.client.get("/openapi.json").json()
+    tried = 0
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if "security" not in operation:
+                continue
+            tried += 1
+            parameters = operation.get("parameters", [])
+            known = {each["name"]: "?" for each in parameters if each["in"] == "query"}
+            where = re.sub(r"\{\w+\}", "x", path)
+            with subtests.test(call=f"{method} {path}"):
+                unknown = {"as_of_version": "2", CARD: "1"}
+                answer = api.client.request(method, where, params={**known, **unknown}, json={})
+                problem = check(answer, 422, "validation")
+                if path != PATH:  # which takes nothing beside its one, and names that
+                    pointers = [error["pointer"] for error in problem["errors"]]
+                    assert pointers == ["/as_of_version", "/(a number)"]
+    assert tried > 20
 
 
 @pytest.mark.parametrize(

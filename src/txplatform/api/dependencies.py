@@ -1,14 +1,21 @@
-"""What endpoints ask FastAPI for: the caller's key with a scope, and well-formed path ids."""
+"""What endpoints ask FastAPI for: the caller's key with a scope, and well-formed path ids.
+
+Whatever asks for a key refuses queries that its endpoint does not know: a filter that does nothing
+would look like an answer.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Path, Security
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
 from txplatform.api.authentication import authorization_header
+from txplatform.api.problems import validation_problem
 from txplatform.api.services import Services, services_of
 from txplatform.contracts.fields import Identifier
 
@@ -33,14 +40,39 @@ TransactionIdPath = Annotated[
 def requires(
     scope: Scope,
 ) -> Callable[[Request, HTTPAuthorizationCredentials | None], Awaitable[ApiKey]]:
-    """A dependency that lets only keys with this scope pass."""
+    """A dependency that lets only keys with this scope pass, and only queries of the endpoint's."""
 
     async def check(
         request: Request,
         _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
     ) -> ApiKey:
-        return await services_of(request).authenticator.authenticate(
+        key = await services_of(request).authenticator.authenticate(
             authorization_header(request.scope["headers"]), scope
         )
+        if request.scope["query_string"]:
+            _require_known_query(request)
+        return key
 
     return check
+
+
+def _require_known_query(request: Request) -> None:
+    """Let pass only parameters that the endpoint declares itself, each once.
+
+    Raises:
+        ProblemError: There are others; each is named.
+    """
+    route = request.scope["route"]
+    assert isinstance(route, APIRoute)
+    known = {parameter.alias for parameter in route.dependant.query_params}
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    errors = [
+        {
+            "loc": (name,),
+            "msg": "is given more than once" if name in known else "is no parameter of this call",
+        }
+        for name, times in given.items()
+        if name not in known or times > 1
+    ]
+    if errors:
+        raise validation_problem(errors)

@@ -7,17 +7,28 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import AfterValidator
 from starlette.responses import Response
 
 from txplatform.api.dependencies import ServicesOf, requires
 from txplatform.api.keys import Scope
 from txplatform.api.problems import documented
+from txplatform.consumers import TOPICS
 from txplatform.consumers.ledger import MAX_LIMIT, InboundMessage, list_messages
 from txplatform.consumers.verdict import MessageStatus
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.fields import Identifier
 
 router = APIRouter(prefix="/v1/inbound-messages", tags=["audit"])
+
+
+def _is_read(topic: str) -> str:
+    if topic not in TOPICS:
+        raise ValueError(f"is none of {', '.join(TOPICS)}")
+    return topic
+
+
+TopicName = Annotated[str, AfterValidator(_is_read), Query(json_schema_extra={"enum": [*TOPICS]})]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,7 @@ class InboundMessagePage:
 )
 async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the contract
     services: ServicesOf,
-    topic: Annotated[str | None, Query(max_length=249, pattern=r"^[A-Za-z0-9._-]+$")] = None,
+    topic: TopicName | None = None,
     account_id: Identifier | None = None,
     status: MessageStatus | None = None,
     before_id: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
