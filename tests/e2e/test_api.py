@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import httpx
+import psycopg
 import pytest
 
 from harness.api import balance, create_key, open_account, purchase, running_api
 from harness.processes import run_command
 from harness.waiting import wait_until
+from txplatform.api import keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,9 +196,14 @@ def test_a_key_needs_the_scope_and_is_refused_soon_after_it_is_revoked(api: Runn
 
 def test_an_expired_key_is_refused(api: RunningApi) -> None:
     """As if it were unknown."""
-    words = ("--name", "old", "--scope", "accounts:read", "--expires", "2020-01-01", "--json")
-    _, out, _ = run_command("keys", "create", *words, env=api.env)
-    headers = {"Authorization": f"Bearer {json.loads(out)['key']}"}
+    with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
+        _, key = keys.create_key(
+            connection,
+            name="old",
+            scopes=[keys.Scope.ACCOUNTS_READ],
+            expires_at=datetime(2020, 1, 1, tzinfo=UTC),
+        )
+    headers = {"Authorization": f"Bearer {key}"}
     assert httpx.get(api.url + "/v1/accounts/a/balance", headers=headers).status_code == 401
 
 

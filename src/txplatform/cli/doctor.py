@@ -49,10 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _row(finding: Finding) -> Table:
     row = Table.grid(padding=(0, 2))
-    row.add_column(width=max(map(len, Status)))
+    indent = max(map(len, Status))
     advice = f"\n[bold]→[/] {escape(finding.advice)}" if finding.advice else ""
     row.add_row(
-        f"[{_STYLES[finding.status]}]{finding.status}[/]",
+        f"[{_STYLES[finding.status]}]{finding.status:<{indent}}[/]",
         f"[bold]{escape(finding.check)}[/]  {escape(finding.detail)}{advice}",
     )
     return row

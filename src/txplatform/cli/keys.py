@@ -8,10 +8,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from txplatform.api.keys import ApiKey, Scope, create_key, list_keys, revoke_key
+from txplatform.cli.tables import print_table
 from txplatform.contracts.encoding import to_json
 from txplatform.database import Database
 from txplatform.settings import load_settings
@@ -26,8 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--scope",
         required=True,
         action="append",
-        type=Scope,
-        choices=list(Scope),
+        type=_scope,
         metavar="SCOPE",
         help=f"what it may do, repeatable: {', '.join(Scope)}",
     )
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.json:
                     _print([asdict(key) for key in keys])
                 else:
-                    Console().print(_table(keys))
+                    print_table(_table(keys))
             case "revoke":
                 revoked = revoke_key(connection, arguments.id)
                 if arguments.json:
@@ -76,25 +76,41 @@ def _print(value: Any) -> None:
 
 
 def _table(keys: list[ApiKey]) -> Table:
-    table = Table("id", "name", "scopes", "created", "expires", "revoked")
+    table = Table(
+        *("id", "name", "scopes", "created", "expires", "revoked"),
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for key in keys:
         times = (key.created_at, key.expires_at, key.revoked_at)
         table.add_row(
             key.id,
-            key.name,
+            escape(key.name),
             " ".join(key.scopes),
             *(f"{time:%Y-%m-%d %H:%M}" if time else "" for time in times),
         )
     return table
 
 
+def _scope(text: str) -> Scope:
+    if text not in list(Scope):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(Scope)}")
+    return Scope(text)
+
+
 def _when(text: str) -> datetime:
+    now = datetime.now(UTC)
     try:
         if text.endswith("d") and text[:-1].isdecimal():
-            return datetime.now(UTC) + timedelta(days=int(text[:-1]))
-        when = datetime.fromisoformat(text)
+            when = now + timedelta(days=int(text[:-1]))
+        else:
+            when = datetime.fromisoformat(text)
+            when = when if when.tzinfo else when.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is neither a time such as 2027-01-31T00:00:00Z nor days such as 90d"
         ) from None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
+    if when <= now:
+        raise argparse.ArgumentTypeError(f"{text!r} is not in the future: nobody could use the key")
+    return when

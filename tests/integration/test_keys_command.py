@@ -1,0 +1,89 @@
+"""`txplatform keys`: what it prints can be used, and a key that nobody could use is not made."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.table import Table
+
+from harness.processes import run_command
+from txplatform.api.keys import Scope
+from txplatform.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ALL_SCOPES = [word for scope in Scope for word in ("--scope", scope.value)]
+
+
+def listed(env: Mapping[str, str]) -> list[dict[str, object]]:
+    """All keys."""
+    found: list[dict[str, object]] = json.loads(run_command("keys", "list", "--json", env=env)[1])
+    return found
+
+
+def test_a_key_can_be_copied_from_the_list_and_revoked(service_env: dict[str, str]) -> None:
+    """Also where a script reads it: nothing is cut, a key is a line."""
+    words = ("--name", "shop [main]", *ALL_SCOPES, "--expires", "90d")
+    assert run_command("keys", "create", *words, env=service_env)[0] == 0
+    line = run_command("keys", "list", env=service_env)[1].splitlines()[-1]
+    assert "shop [main]" in line
+    assert all(scope in line for scope in Scope)
+    code, _, err = run_command("keys", "revoke", line.split()[0], env=service_env)
+    assert code == 0, err
+    assert listed(service_env)[0]["revoked_at"]
+
+
+@pytest.mark.parametrize("when", ["2020-01-01", "2020-01-01T00:00:00+02:00", "0d", "yesterday"])
+def test_a_key_that_is_dead_from_the_start_is_not_made(
+    service_env: dict[str, str], when: str
+) -> None:
+    """It looks like one that works."""
+    words = ("--name", "old", "--scope", "audit:read", "--expires", when)
+    code, out, err = run_command("keys", "create", *words, env=service_env)
+    assert (code, out) == (2, "")
+    assert f"'{when}' is n" in err
+    assert listed(service_env) == []
+
+
+def test_a_scope_that_there_is_not_is_answered_with_those_there_are(
+    service_env: dict[str, str],
+) -> None:
+    """So that nobody has to look for them."""
+    words = ("--name", "x", "--scope", "rubbish")
+    code, _, err = run_command("keys", "create", *words, env=service_env)
+    assert code == 2
+    assert "'rubbish'" in err
+    assert all(scope in err for scope in Scope)
+
+
+class Terminal(io.StringIO):
+    """Stands in for a terminal of COLUMNS."""
+
+    def isatty(self) -> bool:
+        """Yes."""
+        return True
+
+
+@pytest.mark.parametrize("columns", ["20", "80"])
+def test_no_word_of_a_table_is_cut_in_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    """Columns wrap between words; where that is not enough, the terminal wraps the line."""
+    terminal = Terminal()
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    words = ["key_0123456789ab", "transactions:write", "accounts:read", "2026-11-20"]
+    table = Table("id", "scopes", "more", "created")
+    table.add_row(words[0], " ".join(words[1:3]), "a few words " * 5, words[3])
+    print_table(table)
+    printed = terminal.getvalue()
+    assert all(word in printed for word in words)
+    assert "…" not in printed
+    if columns == "80":
+        assert max(len(re.sub(r"\x1b\[\d*m", "", line)) for line in printed.splitlines()) <= 80
