@@ -194,7 +194,7 @@ def test_killed_it_takes_its_children_along_and_starts_again(folder: Path) -> No
 
 
 def test_a_part_that_dies_is_reported(folder: Path) -> None:
-    """With its name; the demo stops the others and exits 1."""
+    """With its name and what to do; the demo stops the others and exits 1."""
     with demo(folder) as running:
         running.wait_for("decisions/s")
         (worker,) = [
@@ -202,4 +202,5 @@ def test_a_part_that_dies_is_reported(folder: Path) -> None:
         ]
         worker.kill()
         assert running.process.wait(30) == 1
-        assert "The worker ended" in running.text
+        assert "The worker was killed by SIGKILL." in running.text
+        assert "Run `make demo` again: the data stays." in running.text

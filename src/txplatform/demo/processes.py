@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from time import time
 from typing import TYPE_CHECKING
 
 from txplatform.errors import TxPlatformError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _STOP_S = 12
 _SHOWN_LINES = 15
+_RECENT_S = 10
 
 
 class ChildDiedError(TxPlatformError):
@@ -39,6 +41,7 @@ class Child:
         self._log = log
         wrapper = [sys.executable, "-m", "txplatform.demo.child", str(os.getpid()), user]
         with log.open("ab") as output:
+            self._log_before = output.tell()
             self._process = subprocess.Popen(  # noqa: S603  # our own commands
                 [*wrapper, death_signal, *command],
                 env=None if env is None else {**os.environ, **env},
@@ -58,16 +61,27 @@ class Child:
         """See that it still runs.
 
         Raises:
-            ChildDiedError: It has ended; with the last lines of its log.
+            ChildDiedError: It has ended; with the last lines of its log, where it says why.
         """
         code = self._process.poll()
         if code is not None:
-            lines = self._log.read_text(errors="replace").splitlines()[-_SHOWN_LINES:]
-            raise ChildDiedError(
-                f"The {self.name} ended with code {code}.",
-                why="Its last words:\n" + "\n".join(lines) + "\n",
-                next_step=f"The whole log is {self._log}.",
+            how = (
+                f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
             )
+            raise ChildDiedError(
+                f"The {self.name} {how}.",
+                why=self._last_words(),
+                next_step=f"Run `make demo` again: the data stays. The whole log is {self._log}.",
+            )
+
+    def _last_words(self) -> str:
+        """What it has just written; older lines do not tell why it ended."""
+        with self._log.open("rb") as log:
+            log.seek(self._log_before)
+            lines = log.read().decode(errors="replace").splitlines()[-_SHOWN_LINES:]
+        if not lines or time() - self._log.stat().st_mtime > _RECENT_S:
+            return "Its log does not say why."
+        return "Its last words:\n" + "\n".join(lines) + "\n"
 
     def stop(self, signal_number: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to stop, and wait; kill it where it does not."""

@@ -1,0 +1,45 @@
+"""What the demo says of a process of its that has ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from harness.waiting import wait_until
+from txplatform.demo.processes import Child, ChildDiedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_its_last_words_are_its_own(tmp_path: Path) -> None:
+    """Not those of an earlier run, whose log goes on."""
+    log = tmp_path / "log"
+    log.write_text("an old warning\n")
+    child = Child("part", [sys.executable, "-c", "exit('no room')"], log=log)
+    with pytest.raises(ChildDiedError) as died:
+        wait_until(child.check)  # raises once it has ended
+    assert died.value.what == "The part ended with 1."
+    assert "no room" in died.value.why
+    assert "an old warning" not in died.value.why
+    assert "again" in died.value.next_step
+
+
+def test_what_it_wrote_long_before_it_was_killed_is_not_the_reason(tmp_path: Path) -> None:
+    """A warning of an hour ago would send the reader astray."""
+    log = tmp_path / "log"
+    script = "print('a warning', flush=True); import signal; signal.pause()"
+    child = Child("part", [sys.executable, "-c", script], log=log)
+    wait_until(lambda: "a warning" in log.read_text())
+    os.utime(log, (0, 0))
+    process = psutil.Process(child.pid)
+    process.kill()
+    wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    with pytest.raises(ChildDiedError) as died:
+        child.check()
+    assert died.value.what == "The part was killed by SIGKILL."
+    assert died.value.why == "Its log does not say why."
