@@ -44,22 +44,26 @@ def authorize(client: httpx.Client, purchase: dict[str, Any], give_up_s: float =
 
 
 if __name__ == "__main__":
+    if not sys.argv[3:] or "TXPLATFORM_API_KEY" not in os.environ:
+        sys.exit(__doc__)
     url, account_id, amount = sys.argv[1:4]
+    wanted = {
+        "transaction_id": str(uuid.uuid4()),
+        "account_id": account_id,
+        "amount": int(amount),
+        "currency": "USD",
+        "merchant": {
+            "id": "m-17",
+            "name": "Corner Books",
+            "category_code": "5942",
+            "country": "USA",
+        },
+    }
     headers = {"Authorization": f"Bearer {os.environ['TXPLATFORM_API_KEY']}"}
     with httpx.Client(base_url=url, headers=headers, timeout=5) as api:
-        decision = authorize(
-            api,
-            {
-                "transaction_id": str(uuid.uuid4()),
-                "account_id": account_id,
-                "amount": int(amount),
-                "currency": "USD",
-                "merchant": {
-                    "id": "m-17",
-                    "name": "Corner Books",
-                    "category_code": "5942",
-                    "country": "USA",
-                },
-            },
-        )
+        try:
+            decision = authorize(api, wanted)
+        except httpx.HTTPStatusError as refused:
+            problem = refused.response.json()  # RFC 9457, as every error of the API
+            sys.exit(f"{problem['type']}: {problem['detail']} {problem['next_step']}")
     print(decision["decision"], decision["response_code"], decision["balance"])

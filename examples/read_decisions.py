@@ -10,7 +10,7 @@ seen is stored in the same transaction as the work that was done with it.
 import json
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 
 from confluent_kafka import Consumer, KafkaException
 
@@ -55,4 +55,7 @@ def read_decisions(brokers: str, path: str, group: str = "example", idle_s: floa
 
 
 if __name__ == "__main__":
-    read_decisions(sys.argv[1], sys.argv[2])
+    if not sys.argv[2:]:
+        sys.exit(__doc__)
+    with suppress(KeyboardInterrupt):  # Ctrl-C: what was not stored yet is read again
+        read_decisions(sys.argv[1], sys.argv[2])

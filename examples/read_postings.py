@@ -10,7 +10,7 @@ is not newer than what was last seen of its account on that topic is a copy.
 import json
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 
 from confluent_kafka import Consumer, KafkaException
 
@@ -56,4 +56,7 @@ def read_postings(brokers: str, path: str, group: str = "example", idle_s: float
 
 
 if __name__ == "__main__":
-    read_postings(sys.argv[1], sys.argv[2])
+    if not sys.argv[2:]:
+        sys.exit(__doc__)
+    with suppress(KeyboardInterrupt):  # Ctrl-C: what was not stored yet is read again
+        read_postings(sys.argv[1], sys.argv[2])

@@ -40,6 +40,8 @@ def send_payment(producer: Producer, payment: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    if not sys.argv[4:]:
+        sys.exit(__doc__)
     brokers, payment_id, account_id, amount = sys.argv[1:5]
     send_payment(
         Producer({"bootstrap.servers": brokers, "enable.idempotence": True}),

@@ -52,11 +52,17 @@ def settle(
 
 
 if __name__ == "__main__":
+    if not sys.argv[2:] or "TXPLATFORM_API_KEY" not in os.environ:
+        sys.exit(__doc__)
     url, path = sys.argv[1:3]
     headers = {"Authorization": f"Bearer {os.environ['TXPLATFORM_API_KEY']}"}
     lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
     with httpx.Client(base_url=url, headers=headers, timeout=30) as api:
-        bad = settle(api, lines)
+        try:
+            bad = settle(api, lines)
+        except httpx.HTTPStatusError as refused:
+            problem = refused.response.json()  # RFC 9457, as every error of the API
+            sys.exit(f"{problem['type']}: {problem['detail']} {problem['next_step']}")
     for each in bad:
         print(each["clearing_id"], each["reason"], each["detail"])
     print(f"{len(lines) - len(bad)} posted, {len(bad)} refused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -62,6 +63,57 @@ def test_the_caller_gets_a_decision(service_env: dict[str, str]) -> None:
         )
         assert printed.startswith("approved 00 {")
         assert balance(api.client, "acc-1")["pending"] == 1250
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_without_arguments_says_how_to_use_it(path: Path) -> None:
+    """With its first lines instead of a traceback."""
+    done = subprocess.run(
+        [sys.executable, str(path)], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert f"python examples/{path.name} " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["authorize.py", "settle.py"])
+def test_a_caller_that_is_refused_shows_why_and_what_to_do(
+    service_env: dict[str, str], tmp_path: Path, name: str
+) -> None:
+    """As the API says it."""
+    file = tmp_path / "clearings.jsonl"
+    file.write_text("{}\n")
+    words = {"authorize.py": ("acc-1", "1250"), "settle.py": (str(file),)}[name]
+    with running_api(service_env) as api:
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLES / name), api.url, *words],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={"TXPLATFORM_API_KEY": "wrong"},
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("unauthenticated: What was sent is not a bearer API key. Send ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["read_decisions.py", "read_postings.py"])
+def test_a_reader_ends_quietly_at_ctrl_c(topics: str, tmp_path: Path, name: str) -> None:
+    """It is how one stops it."""
+    store = tmp_path / "store.db"
+    reader = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / name), topics, str(store)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        wait_until(lambda: store.exists() and store.stat().st_size > 0)
+        reader.send_signal(signal.SIGINT)
+        printed, _ = reader.communicate(timeout=30)
+    finally:
+        reader.kill()
+    assert (reader.returncode, printed) == (0, b"")
 
 
 class Faults(httpx.BaseTransport):

@@ -51,9 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = next((word for word in words if not word.startswith("-")), None)
     module = None
     for name, summary in COMMANDS.items():
-        subparser = subparsers.add_parser(
-            name, help=summary, description=f"{summary.capitalize()}."
-        )
+        # Not capitalize(), which would take the capitals of "API" and "Kafka" away.
+        sentence = f"{summary[0].upper()}{summary[1:]}."
+        subparser = subparsers.add_parser(name, help=summary, description=sentence)
         if name == chosen:
             module = importlib.import_module(f"txplatform.cli.{name}")
             module.configure(subparser)
