@@ -238,7 +238,7 @@ def test_messages_that_nobody_reads_fail(env: dict[str, str], topics: str) -> No
     sender.flush()
     code, found = examined(env)
     assert code == 0
-    assert found[f"consume: {SUBMITTED}"]["detail"] == "1 messages are on their way."
+    assert found[f"consume: {SUBMITTED}"]["detail"] == "On the way: 1 message."
     recreate_topics(topics, [SUBMITTED])
     old = Producer({"bootstrap.servers": topics})
     old.produce(SUBMITTED, b"{}", b"acc-1", timestamp=int((time.time() - 3600) * 1000))

@@ -19,6 +19,7 @@ from txplatform.backtest.tally import MONTH, RULESET, TOTAL
 from txplatform.cli.progress import progress
 from txplatform.cli.rulesets import find_stored
 from txplatform.cli.tables import print_table
+from txplatform.counted import counted
 from txplatform.database import Database
 from txplatform.eventstore.streams import count_events
 from txplatform.settings import load_settings
@@ -86,7 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _print(result: Result) -> None:
     tally = result.tally
     sys.stdout.write(
-        f"{result.candidate.id}: {tally.judged} decisions of {tally.accounts} accounts judged "
+        f"{result.candidate.id}: {counted(tally.judged, 'decision')} of "
+        f"{counted(tally.accounts, 'account')} judged "
         f"in {result.seconds:.1f} s ({per_second(result)} decisions/s), "
         f"up to log position {result.log_position}\n"
     )

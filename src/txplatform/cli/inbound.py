@@ -14,6 +14,7 @@ from txplatform.consumers.ledger import MAX_LIMIT, InboundMessage, list_messages
 from txplatform.consumers.resolving import discard_message, retry_message
 from txplatform.consumers.verdict import MessageStatus
 from txplatform.contracts.times import rfc3339
+from txplatform.counted import counted
 from txplatform.database import Database
 from txplatform.errors import TxPlatformError
 from txplatform.settings import load_settings
@@ -129,9 +130,10 @@ def run(arguments: argparse.Namespace) -> int:
                 return 0
             case _:
                 count = positions.reset(connection, arguments.topic, arguments.partition)
+                reset = f"{counted(count, 'position')} reset"
                 _print(
                     {"reset": count},
-                    [f"{count} positions reset: running consumers begin again within seconds"],
+                    [f"{reset}: running consumers begin again within seconds"],
                     as_json=arguments.json,
                 )
                 return 0

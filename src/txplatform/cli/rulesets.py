@@ -19,6 +19,7 @@ from txplatform.cli.ruleset_tables import print_book, print_disagreements, print
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.rulesets import content_hash
+from txplatform.counted import counted
 from txplatform.database import Database
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, most_telling
@@ -99,7 +100,8 @@ def _lint(arguments: argparse.Namespace) -> int:
     else:
         sys.stdout.writelines(f"{warning}\n" for warning in told)
         sys.stdout.write(
-            f"{ruleset.id}: {len(ruleset.rules)} rules, {len(warnings)} warnings, "
+            f"{ruleset.id}: {counted(len(ruleset.rules), 'rule')}, "
+            f"{counted(len(warnings), 'warning')}, "
             f"content hash {content_hash(ruleset)}\n"
         )
     return 0

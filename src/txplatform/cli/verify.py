@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from txplatform.audit.verify import verify
 from txplatform.cli.progress import progress
+from txplatform.counted import counted
 from txplatform.database import Database
 from txplatform.eventstore.streams import count_events
 from txplatform.settings import load_settings
@@ -55,14 +56,15 @@ def _for_people(result: Verification) -> str:
     seconds = max(result.seconds, 0.001)
     rates = f"{result.accounts / seconds:.0f} accounts/s, {result.events / seconds:.0f} events/s"
     compared = ", ".join(f"{count} {name}" for name, count in result.compared.items())
+    replayed = f"{counted(result.accounts, 'account')}, {counted(result.events, 'event')}"
     lines = [
-        f"replayed {result.accounts} accounts, {result.events} events in {seconds:.1f} s ({rates})",
+        f"replayed {replayed} in {seconds:.1f} s ({rates})",
         f"compared {compared}, up to log position {result.log_position}",
     ]
     if result.passed:
         lines.append("everything is as the log says")
     else:
         kept = result.differences.kept
-        lines.append(f"{result.differences.count} differences; the first {len(kept)}:")
+        lines.append(f"{counted(result.differences.count, 'difference')}; the first {len(kept)}:")
         lines += [f"  {each}" for each in kept]
     return "\n".join(lines) + "\n"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from confluent_kafka import KafkaException
 
+from txplatform.counted import counted
 from txplatform.database import Database
 from txplatform.doctor.api_keys import check_api_keys
 from txplatform.doctor.broker import BrokerView
@@ -71,8 +72,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
                 "Check TXPLATFORM_KAFKA_* and that the brokers are up. Decisions go on meanwhile.",
             )
         else:
-            brokers = f"{cluster.brokers} broker{'' if cluster.brokers == 1 else 's'}"
-            yield ok("broker", f"{brokers} in cluster {cluster.cluster_id}.")
+            yield ok(
+                "broker", f"{counted(cluster.brokers, 'broker')} in cluster {cluster.cluster_id}."
+            )
             yield from looked("topics", partial(check_topics, cluster))
             yield from looked("topic settings", partial(check_topic_settings, view, cluster))
             if connection is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.positions import PartitionKey, all_positions, fault_of
+from txplatform.counted import counted
 from txplatform.doctor.finding import Finding, failed, ok
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def _finding(check: str, unread: int, overdue: int, faults: list[str]) -> Findin
     if overdue:
         return failed(
             check,
-            f"{overdue} messages have waited for more than {STOPPED_S} s.",
+            f"Waiting for more than {STOPPED_S} s: {counted(overdue, 'message')}.",
             "See that `txplatform consume` runs; its /readyz and log say what holds it up.",
         )
-    return ok(check, f"{unread} messages are on their way." if unread else "It is read to its end.")
+    if unread:
+        return ok(check, f"On the way: {counted(unread, 'message')}.")
+    return ok(check, "It is read to its end.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from txplatform.consumers import TOPICS as INBOUND
+from txplatform.counted import counted
 from txplatform.doctor.finding import Finding, failed, ok, skipped, warning
 from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS
@@ -58,7 +59,8 @@ def _partitions(cluster: Cluster) -> Finding:
             "and consumers seldom get into each other's way.",
         )
     return ok(
-        "topics", f"All {len(ALL_TOPICS)} are there, {next(iter(counts.values()))} partitions."
+        "topics",
+        f"All {len(ALL_TOPICS)} are there, {counted(next(iter(counts.values())), 'partition')}.",
     )
 
 
@@ -67,7 +69,7 @@ def _copies(cluster: Cluster) -> Iterator[Finding]:
     if single:
         yield warning(
             "topic copies",
-            f"{len(single)} topics are on one broker only: with it, their messages are lost.",
+            f"On one broker only: {counted(len(single), 'topic')}; with it go their messages.",
             "In production use three copies and min.insync.replicas=2. What we sent can be sent "
             "again from the log, what others send us cannot.",
         )
