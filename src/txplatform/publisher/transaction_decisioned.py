@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from txplatform.contracts.cloudevents import binary_headers
-from txplatform.contracts.encoding import to_json
 from txplatform.contracts.outbound import TransactionDecisioned
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.publisher.feed import Record
-from txplatform.publisher.stored_decision import read_decision
+from txplatform.publisher.stored_decision import tell_decision
 from txplatform.publisher.topic import OutboundTopic
 
 if TYPE_CHECKING:
@@ -24,23 +23,22 @@ _SPECVERSION, _, _SOURCE, _TYPE, _, _, _CONTENT_TYPE, _ = binary_headers(
 
 
 def _record_of(position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
-    body, traceparent = read_decision(stream, version, kind, state)
-    account_id = body["account_id"].encode()
-    event_id = body["event_id"].encode()
+    told = tell_decision(stream, version, kind, state)
+    account_id, event_id = told.account_id.encode(), told.event_id.encode()
     headers: list[Header] = [
         _SPECVERSION,
         ("ce_id", event_id),
         _SOURCE,
         _TYPE,
         ("ce_subject", account_id),
-        ("ce_time", body["decided_at"].encode()),
+        ("ce_time", told.decided_at.encode()),
         _CONTENT_TYPE,
-        ("traceparent", traceparent.encode()),
+        ("traceparent", told.traceparent.encode()),
         ("event_id", event_id),
         ("account_version", b"%d" % version),
         ("log_position", b"%d" % position),
     ]
-    return Record(TOPIC, account_id, to_json(body), headers)
+    return Record(TOPIC, account_id, told.body, headers)
 
 
 TRANSACTION_DECISIONED = OutboundTopic(
