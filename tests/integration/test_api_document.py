@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from txplatform.api.app import create_api
+from txplatform.api.keys import Scope
 from txplatform.api.openapi import describe, reference_page
 from txplatform.api.problems import KINDS
 from txplatform.settings import Settings
@@ -73,6 +74,29 @@ def test_every_problem_is_in_the_table_for_people() -> None:
     text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
     rows = set(re.findall(r"^\| (\d{3}) \| `([a-z-]+)` \|", text, re.MULTILINE))
     assert rows == {(str(kind.status), kind.type) for kind in KINDS}
+
+
+def test_every_operation_says_the_scope_that_it_needs(document: dict[str, Any]) -> None:
+    """To a program as the security requirement's role (OpenAPI 3.1), to people in a sentence."""
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if path.startswith("/v1"):
+                (requirement,) = operation["security"]
+                (scope,) = requirement["api-key"]
+                assert scope in set(Scope)
+                assert f"the scope `{scope}`" in operation["description"]
+
+
+def test_every_call_is_in_the_table_of_scopes_for_people(document: dict[str, Any]) -> None:
+    """With the scope that its route asks for."""
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    rows = re.findall(r"^\| `([A-Z]+ /v1\S*)` \| `([a-z:]+)` \|", text, re.MULTILINE)
+    assert sorted(rows) == sorted(
+        (f"{method.upper()} {path}", *operation["security"][0]["api-key"])
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if path.startswith("/v1")
+    )
 
 
 def test_the_page_shows_every_operation_and_needs_no_other_host(document: dict[str, Any]) -> None:

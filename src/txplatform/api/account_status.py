@@ -23,7 +23,7 @@ router = APIRouter(tags=["accounts"])
 @router.post(
     "/v1/accounts/{account_id}/status",
     response_model=StatusAnswer,
-    dependencies=[Depends(requires(Scope.ACCOUNTS_WRITE))],
+    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
     openapi_extra=documented_body(StatusRequest),
     responses=documented_recording(ACCOUNT_CLOSED),
 )

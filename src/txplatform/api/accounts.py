@@ -39,7 +39,7 @@ _ETAG = documented_header("ETag", "The account version.")
     "",
     status_code=201,
     response_model=BalanceAnswer,
-    dependencies=[Depends(requires(Scope.ACCOUNTS_WRITE))],
+    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
     openapi_extra=documented_body(OpenAccountRequest),
     responses={
         200: {
@@ -85,7 +85,7 @@ async def open_account(
 @router.get(
     "/{account_id}/balance",
     response_model=BalanceAnswer,
-    dependencies=[Depends(requires(Scope.ACCOUNTS_READ))],
+    dependencies=[requires(Scope.ACCOUNTS_READ)],
     responses={
         200: {"headers": _ETAG},
         304: {"description": "The version in If-None-Match is still the newest."},

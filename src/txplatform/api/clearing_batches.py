@@ -54,7 +54,7 @@ _log = logger("api")
 @router.post(
     "/v1/clearings",
     response_model=ClearingBatchAnswer,
-    dependencies=[Depends(requires(Scope.TRANSACTIONS_WRITE))],
+    dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
     openapi_extra=documented_body(ClearingBatchRequest),
     responses=documented(NOT_JSON, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, OVERLOADED),
 )

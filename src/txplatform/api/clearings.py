@@ -22,7 +22,7 @@ router = APIRouter(tags=["settlement"])
 @router.post(
     "/v1/accounts/{account_id}/transactions/{transaction_id}/clearings",
     response_model=ClearingAnswer,
-    dependencies=[Depends(requires(Scope.TRANSACTIONS_WRITE))],
+    dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
     openapi_extra=documented_body(ClearingRequest),
     responses=documented_recording(*MONEY_PROBLEMS),
 )

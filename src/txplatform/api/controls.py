@@ -31,7 +31,7 @@ router = APIRouter(prefix="/v1/accounts/{account_id}/controls", tags=["accounts"
 @router.get(
     "",
     response_model=ControlsInForce,
-    dependencies=[Depends(requires(Scope.ACCOUNTS_READ))],
+    dependencies=[requires(Scope.ACCOUNTS_READ)],
     responses={
         200: {"headers": documented_header("ETag", "The account version.")},
         **documented(ACCOUNT_NOT_FOUND, OVERLOADED),
@@ -50,7 +50,7 @@ async def read_controls(services: ServicesOf, account_id: AccountIdPath) -> Resp
 @router.put(
     "",
     response_model=ControlsAnswer,
-    dependencies=[Depends(requires(Scope.ACCOUNTS_WRITE))],
+    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
     openapi_extra=documented_body(ControlsRequest),
     responses=documented_recording(),
 )

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Path, Security
+from fastapi.params import Security as SecurityDependency
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
@@ -20,12 +21,13 @@ from txplatform.api.services import Services, services_of
 from txplatform.contracts.fields import Identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from txplatform.api.keys import ApiKey, Scope
 
+SECURITY_SCHEME = "api-key"
 _BEARER = HTTPBearer(
-    auto_error=False, scheme_name="api-key", description="`txplatform keys create` makes a key."
+    auto_error=False,
+    scheme_name=SECURITY_SCHEME,
+    description="`txplatform keys create` makes a key with the scopes that it is to have.",
 )
 
 ServicesOf = Annotated[Services, Depends(services_of)]
@@ -37,10 +39,11 @@ TransactionIdPath = Annotated[
 ]
 
 
-def requires(
-    scope: Scope,
-) -> Callable[[Request, HTTPAuthorizationCredentials | None], Awaitable[ApiKey]]:
-    """A dependency that lets only keys with this scope pass, and only queries of the endpoint's."""
+def requires(scope: Scope) -> SecurityDependency:
+    """A dependency that lets only keys with this scope pass, and only queries of the endpoint's.
+
+    It has the OpenAPI entry name the scope.
+    """
 
     async def check(
         request: Request,
@@ -53,7 +56,7 @@ def requires(
             _require_known_query(request)
         return key
 
-    return check
+    return SecurityDependency(check, scopes=[scope])
 
 
 def _require_known_query(request: Request) -> None:

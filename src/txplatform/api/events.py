@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from txplatform.api.services import Services
     from txplatform.eventstore.statements import LoggedEvent
 
-router = APIRouter(prefix="/v1", tags=["audit"], dependencies=[Depends(requires(Scope.AUDIT_READ))])
+router = APIRouter(prefix="/v1", tags=["audit"], dependencies=[requires(Scope.AUDIT_READ)])
 
 _POLL_S = 0.2
 _HEARTBEAT_S = 15

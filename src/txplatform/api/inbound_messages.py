@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import AfterValidator
 from starlette.responses import Response
 
@@ -46,7 +46,7 @@ class InboundMessagePage:
 @router.get(
     "",
     response_model=InboundMessagePage,
-    dependencies=[Depends(requires(Scope.AUDIT_READ))],
+    dependencies=[requires(Scope.AUDIT_READ)],
     responses=documented(),
 )
 async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the contract

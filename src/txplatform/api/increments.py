@@ -22,7 +22,7 @@ router = APIRouter(tags=["transactions"])
 @router.post(
     "/v1/accounts/{account_id}/transactions/{transaction_id}/increments",
     response_model=IncrementAnswer,
-    dependencies=[Depends(requires(Scope.TRANSACTIONS_WRITE))],
+    dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
     openapi_extra=documented_body(IncrementRequest),
     responses=documented_recording(),
 )

@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 from starlette.responses import HTMLResponse
 
+from txplatform.api.dependencies import SECURITY_SCHEME
 from txplatform.api.examples import answer_examples
 from txplatform.api.problems import ProblemDetails, documented_header
 from txplatform.api.process_transaction import PATH, documentation
@@ -81,6 +82,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
     for name, example in answer_examples().items():
         schemas[name]["examples"] = [example]
     for path, _, operation in _operations(document):
+        for requirement in operation.get("security", ()):
+            (scope,) = requirement[SECURITY_SCHEME]
+            operation["description"] += f"\n\nThe API key needs the scope `{scope}`."
         for answer in operation["responses"].values():
             answer["headers"] = {**_CORRELATION, **answer.get("headers", {})}
         if path == PATH:

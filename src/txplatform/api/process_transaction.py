@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
-from fastapi import Depends, Query
+from fastapi import Query
 from fastapi.routing import APIRoute
 
 from txplatform.api.body import ClientLeftError, read_body, require_json
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from txplatform.decisions.decider import Decider
 
 PATH = "/v1/process-transaction"
+_SCOPE = Scope.TRANSACTIONS_WRITE
 
 _Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 """Status, headers and body."""
@@ -94,9 +95,9 @@ class ProcessTransaction:
                 )
             if (
                 authorization is None
-                or self._authenticator.remembered(authorization, Scope.TRANSACTIONS_WRITE) is None
+                or self._authenticator.remembered(authorization, _SCOPE) is None
             ):
-                await self._authenticator.authenticate(authorization, Scope.TRANSACTIONS_WRITE)
+                await self._authenticator.authenticate(authorization, _SCOPE)
             if content_type is not None and content_type != b"application/json":
                 require_json(content_type.decode("latin-1"))
             body = await read_body(receive, self._most_body_bytes)
@@ -164,7 +165,7 @@ def documentation() -> APIRoute:
         process_transaction,
         methods=["POST"],
         tags=["transactions"],
-        dependencies=[Depends(requires(Scope.TRANSACTIONS_WRITE))],
+        dependencies=[requires(_SCOPE)],
         responses=documented(
             NOT_JSON,
             ID_REUSED,

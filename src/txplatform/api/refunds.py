@@ -22,7 +22,7 @@ router = APIRouter(tags=["settlement"])
 @router.post(
     "/v1/accounts/{account_id}/refunds",
     response_model=RefundAnswer,
-    dependencies=[Depends(requires(Scope.TRANSACTIONS_WRITE))],
+    dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
     openapi_extra=documented_body(RefundRequest),
     responses=documented_recording(*MONEY_PROBLEMS),
 )

@@ -22,7 +22,7 @@ router = APIRouter(tags=["transactions"])
 @router.post(
     "/v1/accounts/{account_id}/transactions/{transaction_id}/reversals",
     response_model=ReversalAnswer,
-    dependencies=[Depends(requires(Scope.TRANSACTIONS_WRITE))],
+    dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
     openapi_extra=documented_body(ReversalRequest),
     responses=documented_recording(),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from fastapi import Depends, Path
+from fastapi import Path
 from starlette.responses import Response
 
 from txplatform.api.dependencies import requires
@@ -39,9 +39,9 @@ RuleSetId = Annotated[
         examples=["retail@3"],
     ),
 ]
-Writer = Annotated[ApiKey, Depends(requires(Scope.RULES_WRITE))]
+Writer = Annotated[ApiKey, requires(Scope.RULES_WRITE)]
 
-READING = [Depends(requires(Scope.RULES_READ))]
+READING = [requires(Scope.RULES_READ)]
 REPLAYED = documented_header(
     "Idempotency-Replayed", "`true` where an earlier request had caused it already."
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
@@ -31,7 +31,7 @@ from txplatform.projections.transactions import (
 router = APIRouter(
     prefix="/v1/accounts/{account_id}/transactions",
     tags=["transactions"],
-    dependencies=[Depends(requires(Scope.ACCOUNTS_READ))],
+    dependencies=[requires(Scope.ACCOUNTS_READ)],
 )
 
 
