@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from txplatform.api.body import documented_body, json_body
-from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
+from txplatform.api.dependencies import AccountIdPath, IfNoneMatch, ServicesOf, requires
 from txplatform.api.keys import Scope
 from txplatform.api.problems import (
     ACCOUNT_NOT_FOUND,
@@ -88,14 +88,14 @@ async def open_account(
     dependencies=[requires(Scope.ACCOUNTS_READ)],
     responses={
         200: {"headers": _ETAG},
-        304: {"description": "The version in If-None-Match is still the newest."},
+        304: {"description": "The version in If-None-Match is still the newest.", "headers": _ETAG},
         **documented(ACCOUNT_NOT_FOUND, OVERLOADED),
     },
 )
 async def read_balance(
     services: ServicesOf,
     account_id: AccountIdPath,
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The account's money at its newest version; it never lags."""
     view = await services.decider.read_account(AccountId(account_id))

@@ -29,7 +29,7 @@ from txplatform.api import (
 )
 from txplatform.api.authentication import Authenticator
 from txplatform.api.error_answers import answer_errors_as_problems
-from txplatform.api.openapi import describe, reference_page
+from txplatform.api.openapi import describe
 from txplatform.api.problems import (
     OUTCOME_UNKNOWN,
     RETRY_AFTER_S,
@@ -40,6 +40,7 @@ from txplatform.api.problems import (
 from txplatform.api.process_transaction import PATH, ProcessTransaction
 from txplatform.api.queries import Queries
 from txplatform.api.readiness import Readiness
+from txplatform.api.reference_page import reference_page
 from txplatform.api.rules_in_force import follow_rule_book
 from txplatform.api.services import Services
 from txplatform.database import Database

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Depends, Path, Security
+from fastapi import Depends, Header, Path, Security
 from fastapi.params import Security as SecurityDependency
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -33,6 +33,12 @@ _BEARER = HTTPBearer(
 ServicesOf = Annotated[Services, Depends(services_of)]
 AccountIdPath = Annotated[
     Identifier, Path(description="The accounts team's id.", examples=["acc-1"])
+]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(
+        description="An `ETag`: where it is still the newest, the answer is 304 without a body."
+    ),
 ]
 TransactionIdPath = Annotated[
     Identifier, Path(description="As the purchase was asked for.", examples=["tx-1001"])

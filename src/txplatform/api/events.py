@@ -37,7 +37,10 @@ _HEARTBEAT_S = 15
 _RECONNECT_MS = 1000
 _STREAM_BATCH = 200
 
-Limit = Annotated[int, Query(ge=1, le=1000)]
+Limit = Annotated[int, Query(ge=1, le=1000, description="The most to show.")]
+After = Annotated[
+    str | None, Query(description="A cursor: begin behind it, not at the beginning.", max_length=64)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,9 @@ class AccountEventPage:
 async def read_account_events(
     services: ServicesOf,
     account_id: AccountIdPath,
-    after_version: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    after_version: Annotated[
+        int, Query(ge=0, le=2**62, description="Begin behind this version.")
+    ] = 0,
     limit: Limit = 100,
 ) -> Response:
     """The account's own stream, oldest first; empty for an account that has no events."""
@@ -108,7 +113,7 @@ async def read_account_events(
 @router.get("/events", response_model=EventPage, responses=documented())
 async def read_events(
     services: ServicesOf,
-    after: Annotated[str | None, Query(description="A cursor.", max_length=64)] = None,
+    after: After = None,
     limit: Limit = 100,
 ) -> Response:
     """The whole log from its beginning or after a cursor; ordered within each account."""
@@ -122,15 +127,20 @@ async def read_events(
     "/events/stream",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {"text/event-stream": {}}, "description": "Events as they are recorded."},
+        200: {
+            "content": {"text/event-stream": {}},
+            "description": "Events as they are recorded; `data` is one as in `GET /v1/events`.",
+        },
         **documented(),
     },
 )
 async def stream_events(
     request: Request,
     services: ServicesOf,
-    after: Annotated[str | None, Query(description="A cursor.", max_length=64)] = None,
-    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+    after: After = None,
+    last_event_id: Annotated[
+        str | None, Header(max_length=64, description="The last `id` seen; goes before `after`.")
+    ] = None,
 ) -> StreamingResponse:
     """The log as Server-Sent Events; the id of each is the cursor behind it.
 

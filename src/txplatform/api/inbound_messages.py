@@ -51,11 +51,14 @@ class InboundMessagePage:
 )
 async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the contract
     services: ServicesOf,
-    topic: TopicName | None = None,
-    account_id: Identifier | None = None,
-    status: MessageStatus | None = None,
-    before_id: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
+    topic: Annotated[TopicName | None, Query(description="Only of this topic.")] = None,
+    account_id: Annotated[Identifier | None, Query(description="Only of this account.")] = None,
+    status: Annotated[MessageStatus | None, Query(description="Only of this status.")] = None,
+    before_id: Annotated[
+        int | None,
+        Query(ge=1, le=2**63 - 1, description="`next_before_id` of the page before."),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The most to show.")] = 50,
 ) -> Response:
     """Applied, waiting, duplicate, stale, parked or discarded, and the event it caused."""
     messages = await services.queries.run(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, response_description="Prometheus's text format.")
 async def metrics(services: ServicesOf) -> Response:
     """Metrics of the process that answers; each series names it where there are several."""
     return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)

@@ -66,7 +66,9 @@ async def read_rulesets(services: ServicesOf) -> Response:
 
 @router.post(
     "",
+    summary="Add Rule Set",
     status_code=201,
+    response_description="It was added.",
     response_model=RuleSetAnswer,
     responses={
         200: {

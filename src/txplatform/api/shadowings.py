@@ -139,7 +139,7 @@ async def read_disagreements(
     services: ServicesOf,
     ruleset_id: RuleSetId,
     shadowing_id: Identifier,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    limit: Annotated[int, Query(ge=1, le=500, description="The most to show.")] = 50,
     cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
 ) -> Response:
     """The decisions that this rule set would have made otherwise, the newest first."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
+from txplatform.api.dependencies import AccountIdPath, IfNoneMatch, ServicesOf, requires
 from txplatform.api.keys import Scope
 from txplatform.api.problems import (
     TRANSACTION_NOT_FOUND,
@@ -42,7 +42,7 @@ _ETAG = documented_header("ETag", "The account version of its newest event.")
 async def read_transactions(
     services: ServicesOf,
     account_id: AccountIdPath,
-    limit: Annotated[int, Query(ge=1, le=500)] = 30,
+    limit: Annotated[int, Query(ge=1, le=500, description="The most to show.")] = 30,
     cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
 ) -> Response:
     """Newest first, each with its whole life.
@@ -71,7 +71,10 @@ async def read_transactions(
     response_model=Transaction,
     responses={
         200: {"headers": _ETAG},
-        304: {"description": "The version in If-None-Match is still its newest event's."},
+        304: {
+            "description": "The version in If-None-Match is still its newest event's.",
+            "headers": _ETAG,
+        },
         **documented(TRANSACTION_NOT_FOUND),
     },
 )
@@ -79,7 +82,7 @@ async def read_transaction(
     services: ServicesOf,
     account_id: AccountIdPath,
     transaction_id: Identifier,
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One transaction, its whole life; it never lags.
 

@@ -52,7 +52,10 @@ class ClearingBatchRequest(BaseModel):
         extra="forbid", frozen=True, json_schema_extra={"examples": [{"items": [_EXAMPLE]}]}
     )
 
-    items: Annotated[list[ClearingItem], Field(min_length=1, max_length=MOST_ITEMS)]
+    items: Annotated[
+        list[ClearingItem],
+        Field(min_length=1, max_length=MOST_ITEMS, description="Each stands for itself."),
+    ]
 
 
 class ClearingBatchBody(BaseModel):

@@ -74,7 +74,7 @@ Identifier = Annotated[
     str,
     StringConstraints(strict=True, pattern=r"^[A-Za-z0-9._:-]{1,64}$"),
     AfterValidator(refuse_card_number),
-    Field(examples=["tx-1001"]),
+    Field(description="Of letters, digits and `.` `_` `:` `-`.", examples=["tx-1001"]),
 ]
 """An id from outside: opaque, 1 to 64 characters of `[A-Za-z0-9._:-]`, not a card number."""
 
@@ -82,7 +82,7 @@ CurrencyCode = Annotated[
     str,
     StringConstraints(strict=True, pattern=r"^[A-Z]{3}$"),
     _one_of(CURRENCIES, "an ISO 4217 currency code"),
-    Field(examples=["USD"]),
+    Field(description="ISO 4217 currency code.", examples=["USD"]),
 ]
 """ISO 4217 alphabetic code."""
 
@@ -90,19 +90,39 @@ CountryCode = Annotated[
     str,
     StringConstraints(strict=True, pattern=r"^[A-Z]{3}$"),
     _one_of(COUNTRIES, "an ISO 3166-1 alpha-3 country code"),
-    Field(examples=["USA"]),
+    Field(description="ISO 3166-1 alpha-3 country code.", examples=["USA"]),
 ]
 """ISO 3166-1 alpha-3 code."""
 
 CategoryCode = Annotated[
-    str, StringConstraints(strict=True, pattern=r"^[0-9]{4}$"), Field(examples=["5942"])
+    str,
+    StringConstraints(strict=True, pattern=r"^[0-9]{4}$"),
+    Field(description="ISO 18245 merchant category.", examples=["5942"]),
 ]
 """ISO 18245 merchant category."""
 
-Amount = Annotated[int, Field(strict=True, ge=1, le=MAX_AMOUNT, examples=[1250])]
+Amount = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=1,
+        le=MAX_AMOUNT,
+        description="Minor units of the currency.",
+        examples=[1250],
+    ),
+]
 """Minor units, at least 1."""
 
-AmountOrZero = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT, examples=[500000])]
+AmountOrZero = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=0,
+        le=MAX_AMOUNT,
+        description="Minor units of the currency.",
+        examples=[500000],
+    ),
+]
 """Minor units, at least 0."""
 
 LimitVersion = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
@@ -115,6 +135,7 @@ FreeText = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(_plain_text),
+    Field(description="For people, without control characters."),
 ]
 """Text for people, up to 200 characters, without control characters."""
 
@@ -123,6 +144,7 @@ UtcTime = Annotated[
     BeforeValidator(_rfc3339, json_schema_input_type=str),
     AfterValidator(_to_utc),
     Field(
+        description="RFC 3339 with an offset.",
         examples=["2026-11-20T10:15:00Z"],
         json_schema_extra={"type": "string", "format": "date-time"},
     ),

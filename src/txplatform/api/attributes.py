@@ -1,0 +1,38 @@
+"""Puts what a class's docstring says of its attributes beside the fields they describe.
+
+An answer's docstring is written for who reads the code, and pydantic takes it whole as the schema's
+description. Who reads the schema looks for it at the field.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_ATTRIBUTES = re.compile(r"\s*^Attributes:\n(?P<fields>.*)\Z", re.MULTILINE | re.DOTALL)
+_FIELD = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
+
+
+def describe_fields(value: Any) -> None:
+    """Move the attributes of every description within this schema to its properties."""
+    if isinstance(value, list):
+        for item in value:
+            describe_fields(item)
+    if not isinstance(value, dict):
+        return
+    properties, description = value.get("properties"), value.get("description")
+    if (
+        isinstance(properties, dict)
+        and isinstance(description, str)
+        and (attributes := _ATTRIBUTES.search(description))
+    ):
+        value["description"] = description[: attributes.start()]
+        for name, text in _FIELD.findall(attributes["fields"]):
+            properties[name].setdefault("description", _as_json(text))
+    for inner in value.values():
+        describe_fields(inner)
+
+
+def _as_json(text: str) -> str:
+    """On one line, and in JSON's words."""
+    return re.sub(r"\bNone\b", "null", " ".join(text.split()))
