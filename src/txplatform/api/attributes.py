@@ -28,7 +28,8 @@ def describe_fields(value: Any) -> None:
     ):
         value["description"] = description[: attributes.start()]
         for name, text in _FIELD.findall(attributes["fields"]):
-            properties[name].setdefault("description", _as_json(text))
+            if name in properties:  # not what the class makes of the others
+                properties[name].setdefault("description", _as_json(text))
     for inner in value.values():
         describe_fields(inner)
 

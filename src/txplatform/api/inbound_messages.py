@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from txplatform.api.dependencies import ServicesOf, requires
@@ -28,7 +28,7 @@ def _is_read(topic: str) -> str:
     return topic
 
 
-TopicName = Annotated[str, AfterValidator(_is_read), Query(json_schema_extra={"enum": [*TOPICS]})]
+TopicName = Annotated[str, AfterValidator(_is_read), Field(json_schema_extra={"enum": [*TOPICS]})]
 
 
 @dataclass(frozen=True, slots=True)

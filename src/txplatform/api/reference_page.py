@@ -22,6 +22,7 @@ summary b { display: inline-block; width: 4.5em } details details { margin-left:
 table { border-collapse: collapse; width: 100%; font-size: 14px; overflow-wrap: anywhere }
 td, th { border-top: 1px solid #ddd; padding: .3em .6em .3em 0; text-align: left;
   vertical-align: top }
+th { white-space: nowrap }
 """
 _DEEPEST = 2
 """How far into a field its own fields are shown."""

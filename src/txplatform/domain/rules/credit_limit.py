@@ -35,9 +35,10 @@ class CreditLimit:
         if observed <= account.credit_limit:
             return None
         available = account.available + case.given_back
+        what = "raise by" if case.raised_from else "purchase of"
         return Reason.of(
             ReasonCode.INSUFFICIENT_CREDIT,
-            f"The purchase of {case.spent} exceeds the available credit of {available}.",
+            f"The {what} {case.spent} exceeds the available credit of {available}.",
             observed=observed,
             limit=account.credit_limit,
         )
