@@ -78,7 +78,8 @@ def conflicting_copy(what: str) -> CommandRejectedError:
     return CommandRejectedError(
         "conflicting_copy",
         f"{what} was received before with other contents; the first copy stands.",
-        "Send a correction under a new id.",
+        "Repeat the first copy exactly, or leave it; only what is new may have a new id, since the "
+        "same thing under two ids counts twice.",
     )
 
 
