@@ -109,7 +109,7 @@ def test_an_invalid_field_is_422(api: RunningApi, path: str, body: dict[str, Any
         path, content=json.dumps(body), headers={"Content-Type": "application/json"}
     )
     check(answer, 422, "validation")
-    assert all(error["pointer"].startswith("/") for error in answer.json()["errors"])
+    assert all(error["pointer"][:1] in ("", "/") for error in answer.json()["errors"])
 
 
 @pytest.mark.parametrize("path", GOOD)

@@ -224,7 +224,7 @@ def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemE
         errors=[
             {
                 "pointer": _pointer(error["loc"][leave_out:]),
-                "message": str(error["msg"]),
+                "message": str(error["msg"]).removeprefix("Value error, "),
             }
             for error in errors[:50]
         ],
@@ -272,8 +272,8 @@ def problem_answer(
 
 
 def _pointer(location: Sequence[str | int]) -> str:
-    """A JSON pointer (RFC 6901); a field's name is the caller's too, and treated with care."""
-    return "/" + "/".join(_name(str(part)) for part in location)
+    """A JSON pointer (RFC 6901), empty for the whole body; a field's name is the caller's too."""
+    return "".join(f"/{_name(str(part))}" for part in location)
 
 
 def _name(part: str) -> str:
