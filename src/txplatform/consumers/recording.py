@@ -155,8 +155,10 @@ def discard(connection: psycopg.Connection, message_id: int, why: str) -> None:
     connection.execute(_DISCARD, (why, message_id))
 
 
-def encode_headers(headers: Iterable[tuple[str, bytes | None]]) -> str:
+def encode_headers(headers: Sequence[tuple[str, bytes | None]]) -> str:
     """A message's headers as the ledger keeps them: any bytes, in order, repeated or not."""
+    if not headers:
+        return "[]"
     return orjson.dumps(
         [
             [

@@ -151,7 +151,7 @@ class _Log:
         return cls(
             tuple(map(sys.intern, known)),
             compact_at,
-            all(count == 1 for count in counts),
+            counts.count(1) == len(counts),
             array("q", minutes),
             array("q", counts),
             array("q", amounts),
@@ -268,7 +268,7 @@ class _Log:
         self.countries = compacted.countries
         rows = len(self.minutes)
         self.compact_at = rows + rows // 2 + _SPARE_ROWS
-        self.plain = all(count == 1 for count in self.counts)
+        self.plain = self.counts.count(1) == rows
 
 
 def _total(values: array[int], names: list[str], wanted: str) -> int:
