@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from os import urandom
 from typing import TYPE_CHECKING
 
 import structlog
+
+from txplatform.random_ids import random_id
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -54,8 +55,7 @@ def logger(name: str) -> FilteringBoundLogger:
 
 def new_traceparent() -> str:
     """The beginning of a trace (W3C Trace Context, section 3.2)."""
-    digits = urandom(24).hex()
-    return f"00-{digits[:32]}-{digits[32:]}-01"
+    return f"00-{random_id()}-{random_id()[:16]}-01"
 
 
 def accept_traceparent(given: str | None) -> str:

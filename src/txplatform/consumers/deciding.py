@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from os import urandom
 from typing import TYPE_CHECKING
 
 from txplatform.consumers.reading import Refusal
@@ -25,6 +24,7 @@ from txplatform.domain.commands.stored import TransactionNotReadError
 from txplatform.domain.ids import account_stream
 from txplatform.eventstore.batch import BatchStore, Wanted, Workspace, known_versions
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.random_ids import random_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,9 +96,7 @@ def decide(
     verdicts = [
         Verdict(MessageStatus.PARKED, reason=reading.asks.reason, detail=reading.asks.detail)
         if isinstance(reading.asks, Refusal)
-        else _decide_one(
-            store, workspace, reading.asks, Stamp(now, _new_event_id, reading.traceparent)
-        )
+        else _decide_one(store, workspace, reading.asks, Stamp(now, random_id, reading.traceparent))
         for reading in readings
     ]
     return Decided(verdicts, workspace, trusted, len(remembered), behind)
@@ -176,7 +174,3 @@ def _decide_having_read(
             looked_up = True
             wanted.look_up(stream, command.keys)
         store.read(workspace, wanted)
-
-
-def _new_event_id() -> str:
-    return urandom(16).hex()

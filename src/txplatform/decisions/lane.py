@@ -17,7 +17,6 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging import DEBUG
-from os import urandom
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,7 @@ from txplatform.domain.commands.stored import TransactionNotReadError
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.eventstore.batch import AsyncBatchStore, Wanted, Workspace, known_versions
 from txplatform.eventstore.snapshot import account_state, snapshot_due
+from txplatform.random_ids import random_id
 from txplatform.telemetry import correlation_id, logger
 
 if TYPE_CHECKING:
@@ -334,9 +334,5 @@ def _decide(
             account.version,
             now,
         )
-    stamp = Stamp(now, _new_event_id, request.traceparent, rules)
+    stamp = Stamp(now, random_id, request.traceparent, rules)
     return workspace.decide(request.stream, request.command, stamp)
-
-
-def _new_event_id() -> str:
-    return urandom(16).hex()

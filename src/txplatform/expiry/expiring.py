@@ -7,7 +7,6 @@ ends once, its business key in the log (I3).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import urandom
 from typing import TYPE_CHECKING
 
 from txplatform.domain.account import Stamp
@@ -15,6 +14,7 @@ from txplatform.domain.commands.expire_hold import ExpireHold
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.ids import account_stream
 from txplatform.eventstore.batch import BatchStore, Wanted, Workspace
+from txplatform.random_ids import random_id
 from txplatform.telemetry import new_traceparent
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def expire(connection: psycopg.Connection, holds: Sequence[DueHold], now: dateti
     store, workspace = BatchStore(connection), Workspace()
     streams: set[str] = {account_stream(hold.account_id) for hold in holds}
     store.read(workspace, Wanted(streams=streams))
-    stamp = Stamp(now, _new_event_id, new_traceparent())
+    stamp = Stamp(now, random_id, new_traceparent())
     for hold in holds:
         command = ExpireHold(hold.account_id, hold.transaction_id)
         try:
@@ -70,7 +70,3 @@ def expire(connection: psycopg.Connection, holds: Sequence[DueHold], now: dateti
         workspace.accounts,
         [hold for hold in holds if account_stream(hold.account_id) in clashing],
     )
-
-
-def _new_event_id() -> str:
-    return urandom(16).hex()

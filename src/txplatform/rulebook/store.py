@@ -7,12 +7,12 @@ and decides on that.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import urandom
 from typing import TYPE_CHECKING
 
 from txplatform.contracts.rulesets import content_hash, ruleset_to_json
 from txplatform.domain.rulesets import DEFAULT_RULESET, RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
+from txplatform.random_ids import random_id
 from txplatform.rulebook.book import RuleBook
 from txplatform.rulebook.changes import (
     Entry,
@@ -243,7 +243,7 @@ def _earlier(book: RuleBook, asked: Change) -> Recorded | None:
 
 
 def _append(connection: psycopg.Connection, book: RuleBook, change: Change) -> Recorded:
-    event_id = urandom(16).hex()
+    event_id = random_id()
     row = connection.execute(
         _APPEND,
         (book.version + 1, event_id, change.key, change.TOPIC, encode_change(change)),
