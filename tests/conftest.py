@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -36,6 +37,10 @@ TOPICS_OUT = (
     "transactions.hold-expired.v1",
 )
 TOPICS = (*TOPICS_IN, *(f"{topic}.dlq" for topic in TOPICS_IN), *TOPICS_OUT)
+
+
+# Whoever starts the suite in the background has SIGINT ignored in it, and so in all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -102,14 +102,11 @@ def test_a_caller_that_is_refused_shows_why_and_what_to_do(
 def test_a_reader_ends_quietly_at_ctrl_c(topics: str, tmp_path: Path, name: str) -> None:
     """It is how one stops it."""
     store = tmp_path / "store.db"
-    # A shell's background jobs ignore SIGINT, and what they start inherits that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     reader = subprocess.Popen(
         [sys.executable, str(EXAMPLES / name), topics, str(store)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    signal.signal(signal.SIGINT, before)
     try:
         wait_until(lambda: store.exists() and store.stat().st_size > 0)
         reader.send_signal(signal.SIGINT)

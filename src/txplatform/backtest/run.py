@@ -176,5 +176,5 @@ def _without_interrupts() -> Iterator[None]:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         signal.signal(signal.SIGINT, handler)
-    if came:
+    if came and handler is not signal.SIG_IGN:
         raise KeyboardInterrupt

@@ -113,10 +113,13 @@ class Broker:
             return [], []
         # What is there already comes with it; nothing is waited for.
         found = [first, *(self._consumer.consume(limit - 1, 0) if limit > 1 else ())]
-        return (
-            [_received(message, origin) for message in found if message.error() is None],
-            [error for message in found if (error := message.error()) is not None],
-        )
+        messages, problems = [], []
+        for message in found:
+            if (error := message.error()) is None:
+                messages.append(_received(message, origin))
+            else:
+                problems.append(error)
+        return messages, problems
 
     def read_from(self, cluster_offsets: dict[PartitionKey, int]) -> None:
         """Read these partitions, from these offsets on, and no others."""
@@ -183,18 +186,16 @@ def _received(message: Message, origin: Origin) -> Received:
     assert partition is not None
     assert offset is not None
     kind, timestamp_ms = message.timestamp()
+    headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
     return Received(
-        cluster_id=origin.cluster_id,
-        topic=topic,
-        topic_id=origin.topic_ids.get(topic, ""),
-        partition=partition,
-        offset=offset,
+        origin.cluster_id,
+        topic,
+        origin.topic_ids.get(topic, ""),
+        partition,
+        offset,
         sent_at=None if kind == TIMESTAMP_NOT_AVAILABLE else _time(timestamp_ms),
         key=_bytes(message.key()),
-        headers=tuple(
-            (name, _bytes(value))
-            for name, value in cast("list[tuple[str, bytes | None]]", message.headers() or [])
-        ),
+        headers=tuple((name, _bytes(value)) for name, value in headers) if headers else (),
         body=_bytes(message.value()),
     )
 
