@@ -246,6 +246,18 @@ def test_messages_that_nobody_reads_fail(env: dict[str, str], topics: str) -> No
     code, found = examined(env)
     assert code == 1
     assert found[f"consume: {SUBMITTED}"]["status"] == Status.FAILED
+    assert "1 message, the first for 36" in found[f"consume: {SUBMITTED}"]["detail"]
+
+
+def test_messages_just_sent_are_no_fault_on_the_demos_bus(env: dict[str, str]) -> None:
+    """It cannot look offsets up by time."""
+    bus = DemoBus()
+    sender = Sender(bus.bootstrap_servers)
+    for number in range(20):
+        sender.send(SUBMITTED, payment(f"p-{number}", "acc-1"))
+    sender.flush()
+    _, found = examined({**env, "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers})
+    assert found[f"consume: {SUBMITTED}"]["detail"] == "On the way: 20 messages."
 
 
 def test_without_a_valid_key_it_warns(database: TestDatabase, env: dict[str, str]) -> None:

@@ -6,7 +6,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, though not marked so
     AdminClient,
     ConfigResource,
@@ -55,14 +61,21 @@ class Cluster:
 class BrokerView:
     """A client that only looks.
 
-    Every method raises KafkaException, `settings` perhaps TimeoutError, where the brokers do not
-    answer in time.
+    Every method raises KafkaException, or TimeoutError, where the brokers do not answer in time.
     """
 
     def __init__(self, settings: Settings) -> None:
         config = {**client_config(settings), "log_level": 0}
         self._admin = AdminClient(config)
-        self._consumer = Consumer({**config, "group.id": f"{settings.kafka_group_id}-doctor"})
+        self._consumer = Consumer(
+            {
+                **config,
+                "group.id": f"{settings.kafka_group_id}-doctor",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+            }
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -115,9 +128,22 @@ class BrokerView:
                 low, high = found
                 return low, high
 
-    def first_since(self, topic: str, partition: int, timestamp_ms: int) -> int | None:
-        """The offset of the first message from this time on; None where there is none."""
-        (found,) = self._consumer.offsets_for_times(
-            [TopicPartition(topic, partition, timestamp_ms)], timeout=_TIMEOUT_S
-        )
-        return found.offset if found.offset >= 0 else None
+    def timestamp_ms(self, topic: str, partition: int, offset: int) -> int | None:
+        """When the first message from this offset on was sent; None where there is none.
+
+        It is read: offsets cannot be looked up by time on every broker (not on librdkafka's mock).
+        """
+        self._consumer.assign([TopicPartition(topic, partition, offset)])
+        try:
+            message = self._consumer.poll(_TIMEOUT_S)
+        finally:
+            self._consumer.unassign()
+        if message is None:
+            raise TimeoutError
+        error = message.error()
+        if error is None:
+            kind, milliseconds = message.timestamp()
+            return None if kind == TIMESTAMP_NOT_AVAILABLE else milliseconds
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # the library's own name
+            return None
+        raise KafkaException(error)
