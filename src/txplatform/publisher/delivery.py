@@ -66,17 +66,15 @@ class DeliveryError(TxPlatformError):
     """It is not certain that all records were stored: they have to be sent again."""
 
 
-class _Reports:
-    """What the broker has said so far; apart from the producer, so that neither keeps the other."""
+class _Failures:
+    """What was not stored; apart from the producer, so that neither keeps the other alive."""
 
     def __init__(self) -> None:
-        self.outstanding = 0
-        self.failure: KafkaError | None = None
+        self.first: KafkaError | None = None
 
-    def take(self, error: KafkaError | None, _: Message) -> None:
-        self.outstanding -= 1
-        if error is not None and self.failure is None:
-            self.failure = error
+    def take(self, error: KafkaError, _: Message) -> None:
+        if self.first is None:
+            self.first = error
 
 
 class Delivery:
@@ -84,9 +82,16 @@ class Delivery:
 
     def __init__(self, settings: Settings) -> None:
         self._brokers = settings.kafka_bootstrap_servers
-        self._reports = _Reports()
+        self._failures = _Failures()
         self._topics_seen: set[str] = set()
-        self._producer = Producer({**producer_config(settings), "on_delivery": self._reports.take})
+        self._producer = Producer(
+            {
+                **producer_config(settings),
+                "on_delivery": self._failures.take,
+                # That all else was stored is known when nothing is left to be reported.
+                "delivery.report.only.error": True,
+            }
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -135,8 +140,6 @@ class Delivery:
             DeliveryError: One cannot be sent.
         """
         self.require_topics(batch.topics)
-        # Told of nothing before it asks, this thread can count all of them beforehand.
-        self._reports.outstanding += sum(batch.topics.values())
         produce = self._producer.produce
         try:
             for topic, key, body, headers in batch.records:
@@ -157,21 +160,20 @@ class Delivery:
             DeliveryError: Something failed or took too long.
         """
         started = asked = time.monotonic()
-        while self._reports.outstanding and self._reports.failure is None:
-            self._producer.flush(_POLL_S)
+        while (unreported := self._producer.flush(_POLL_S)) and self._failures.first is None:
             now = time.monotonic()
-            if self._reports.outstanding and (now - started > DELIVERY_TIMEOUT_S or give_up()):
+            if now - started > DELIVERY_TIMEOUT_S or give_up():
                 raise DeliveryError(
-                    f"{self._reports.outstanding} records were not acknowledged in time.",
+                    f"{unreported} records were not acknowledged in time.",
                     why=f"The brokers at {self._brokers} do not answer.",
                     next_step="Nothing to do but to get them up: all is sent again then.",
                 )
             if now - asked > 1:
                 asked = now
                 meanwhile(now - started)
-        if self._reports.failure is not None:
+        if self._failures.first is not None:
             raise DeliveryError(
                 "A record was refused.",
-                why=f"{self._reports.failure.str()}.",
+                why=f"{self._failures.first.str()}.",
                 next_step="It is sent again; if this stays, check the topic's limits and rights.",
             )
