@@ -10,9 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.inbound import execute, settings_for
+from harness.kafka import recreate_topics, set_topic
 from harness.ports import free_port
 from harness.processes import Command
 from harness.published import (
+    TRANSACTION_DECISIONED,
     checkpoint,
     decide,
     decided,
@@ -177,6 +179,22 @@ def test_i8_a_frozen_publisher_loses_its_turn_to_the_one_that_stands_by(
         decide(database, ACCOUNTS, 20, "after")
         wait_for_publisher(database)
         wait_until(lambda: probe(env)[0] == 200 and probe(other)[0] == 200)
+    check_published_is_the_log(database, topics)
+
+
+def test_i8_what_the_broker_refuses_is_told_and_sent_again(
+    database: TestDatabase, topics: str
+) -> None:
+    """A topic that takes no message of this size: none is passed over."""
+    recreate_topics(topics, [TRANSACTION_DECISIONED], config={"max.message.bytes": "100"})
+    decide(database, 10, 5)
+    with publishing(settings_for(database, topics)) as publisher:
+        wait_until(lambda: "A record was refused" in publisher.health().detail)
+        assert not publisher.health().ready
+        assert checkpoint(database) == 0
+        set_topic(topics, TRANSACTION_DECISIONED, "max.message.bytes", "1000000")
+        wait_for_publisher(database)
+        wait_until(lambda: publisher.health().ready)
     check_published_is_the_log(database, topics)
 
 

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, though not marked so
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 from confluent_kafka.cimpl import NewTopic
 
 from harness.ports import free_port
@@ -159,7 +165,13 @@ class LentBroker:
         self.bootstrap = bootstrap
 
 
-def recreate_topics(bootstrap: str, names: Iterable[str], *, partitions: int = 4) -> None:
+def recreate_topics(
+    bootstrap: str,
+    names: Iterable[str],
+    *,
+    partitions: int = 4,
+    config: dict[str, str] | None = None,
+) -> None:
     """Make these topics anew, empty."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     names = list(names)
@@ -170,9 +182,19 @@ def recreate_topics(bootstrap: str, names: Iterable[str], *, partitions: int = 4
         wait_until(
             lambda: not present_topics(admin) & set(old), message="the old topics to be gone"
         )
-    for future in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
+    topics = [NewTopic(name, partitions, 1, config=config or {}) for name in names]
+    for future in admin.create_topics(topics).values():
         future.result(30)
     wait_until(lambda: _led(admin, partitions) >= set(names), message="the topics to be there")
+
+
+def set_topic(bootstrap: str, topic: str, name: str, value: str) -> None:
+    """Change a setting; the brokers go by it some moments later."""
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    changed = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for future in admin.incremental_alter_configs([changed]).values():
+        future.result(30)
 
 
 def _led(admin: AdminClient, partitions: int) -> set[str]:

@@ -62,6 +62,14 @@ def producer_config(settings: Settings) -> ClientConfig:
     }
 
 
+_FATAL = (KafkaException, SystemError)
+"""What the client raises once it can go on no more.
+
+Among others where a record is refused, for it may leave no gap. Confluent's client raises that
+amid its other callbacks and may mix it up with theirs, which Python then calls a SystemError.
+"""
+
+
 class DeliveryError(TxPlatformError):
     """It is not certain that all records were stored: they have to be sent again."""
 
@@ -97,9 +105,10 @@ class Delivery:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._producer.purge(in_queue=True, in_flight=True)
         # Purging what is in flight breaks the gapless guarantee: that is what is meant here.
-        with suppress(KafkaException):
+        with suppress(*_FATAL):
+            self._producer.purge(in_queue=True, in_flight=True)
+        with suppress(*_FATAL):
             self._producer.close()
         del self._producer  # ends its threads; nothing else refers to it
 
@@ -160,7 +169,7 @@ class Delivery:
             DeliveryError: Something failed or took too long.
         """
         started = asked = time.monotonic()
-        while (unreported := self._producer.flush(_POLL_S)) and self._failures.first is None:
+        while unreported := self._flush():
             now = time.monotonic()
             if now - started > DELIVERY_TIMEOUT_S or give_up():
                 raise DeliveryError(
@@ -171,9 +180,19 @@ class Delivery:
             if now - asked > 1:
                 asked = now
                 meanwhile(now - started)
-        if self._failures.first is not None:
+
+    def _flush(self) -> int:
+        """Wait a moment for what is to be reported; how much of it is missing then."""
+        failure: object = None
+        unreported = 0
+        try:
+            unreported = self._producer.flush(_POLL_S)
+        except _FATAL as error:
+            failure = error.__cause__ or error
+        if failure := self._failures.first or failure:
             raise DeliveryError(
                 "A record was refused.",
-                why=f"{self._failures.first.str()}.",
+                why=f"{failure}.",
                 next_step="It is sent again; if this stays, check the topic's limits and rights.",
             )
+        return unreported
