@@ -1,6 +1,6 @@
 """Ask for a decision over HTTP, and retry rightly.
 
-    TXPLATFORM_API_KEY=… python examples/authorize.py http://localhost:8000 acc-1 1250
+    TXPLATFORM_API_KEY=… python examples/authorize.py http://localhost:8000 acc-1 1250 USD
 
 The transaction_id is made once, before the first attempt, and never changes: that makes every
 retry safe. A repeated id gets the first answer again and is not charged twice.
@@ -44,14 +44,14 @@ def authorize(client: httpx.Client, purchase: dict[str, Any], give_up_s: float =
 
 
 if __name__ == "__main__":
-    if not sys.argv[3:] or "TXPLATFORM_API_KEY" not in os.environ:
+    if not sys.argv[4:] or "TXPLATFORM_API_KEY" not in os.environ:
         sys.exit(__doc__)
-    url, account_id, amount = sys.argv[1:4]
+    url, account_id, amount, currency = sys.argv[1:5]
     wanted = {
         "transaction_id": str(uuid.uuid4()),
         "account_id": account_id,
         "amount": int(amount),
-        "currency": "USD",
+        "currency": currency,
         "merchant": {
             "id": "m-17",
             "name": "Corner Books",

@@ -1,6 +1,6 @@
 """Tell the platform about a payment, as the payments team does.
 
-    python examples/send_payment.py localhost:9092 pay-1 acc-1 5000
+    python examples/send_payment.py localhost:9092 pay-1 acc-1 5000 USD
 
 The key is the account id, so that one account's messages stay in order. Sending the same
 payment again, for instance because this program died before it knew, changes nothing.
@@ -40,16 +40,16 @@ def send_payment(producer: Producer, payment: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    if not sys.argv[4:]:
+    if not sys.argv[5:]:
         sys.exit(__doc__)
-    brokers, payment_id, account_id, amount = sys.argv[1:5]
+    brokers, payment_id, account_id, amount, currency = sys.argv[1:6]
     send_payment(
         Producer({"bootstrap.servers": brokers, "enable.idempotence": True}),
         {
             "payment_id": payment_id,
             "account_id": account_id,
             "amount": int(amount),
-            "currency": "USD",
+            "currency": currency,
             "submitted_at": datetime.now(UTC).isoformat(),
         },
     )

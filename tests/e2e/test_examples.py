@@ -59,7 +59,7 @@ def test_the_caller_gets_a_decision(service_env: dict[str, str]) -> None:
     with running_api(service_env) as api:
         open_account(api.client, "acc-1", 500_000)
         printed = run_example(
-            "authorize.py", api.url, "acc-1", "1250", env={"TXPLATFORM_API_KEY": api.key}
+            "authorize.py", api.url, "acc-1", "1250", "USD", env={"TXPLATFORM_API_KEY": api.key}
         )
         assert printed.startswith("approved 00 {")
         assert balance(api.client, "acc-1")["pending"] == 1250
@@ -83,7 +83,7 @@ def test_a_caller_that_is_refused_shows_why_and_what_to_do(
     """As the API says it."""
     file = tmp_path / "clearings.jsonl"
     file.write_text("{}\n")
-    words = {"authorize.py": ("acc-1", "1250"), "settle.py": (str(file),)}[name]
+    words = {"authorize.py": ("acc-1", "1250", "USD"), "settle.py": (str(file),)}[name]
     with running_api(service_env) as api:
         done = subprocess.run(
             [sys.executable, str(EXAMPLES / name), api.url, *words],
@@ -184,7 +184,7 @@ def test_the_caller_does_not_retry_what_is_wrong(
 
 def test_a_payment_is_sent_twice_and_applied_once(database: TestDatabase, topics: str) -> None:
     """Before its account is opened, too: it waits."""
-    words = (topics, "pay-1", "acc-1", "5000")
+    words = (topics, "pay-1", "acc-1", "5000", "USD")
     assert run_example("send_payment.py", *words) == "sent pay-1\n"
     with consuming(settings_for(database, topics)):
         decide(database, accounts=2, purchases=1)
