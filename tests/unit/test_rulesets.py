@@ -155,7 +155,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ([], "The value: Input should be an object"),
+        ([], "The value: must be an object."),
         ({"version": 1}, "name: is missing."),
         (RETAIL | {"name": "Retail!"}, "name: is 'Retail!', which cannot be part of an id;"),
         (
@@ -167,12 +167,12 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
             "rules[0]: has 101 problems, too many to name;",
         ),
         (RETAIL | {"version": 0}, "version: is 0, but versions are counted from 1;"),
-        (RETAIL | {"version": True}, "version: Input should be a valid integer"),
-        (RETAIL | {"version": "1"}, "version: Input should be a valid integer"),
+        (RETAIL | {"version": True}, "version: must be a whole number."),
+        (RETAIL | {"version": "1"}, "version: must be a whole number."),
         (RETAIL | {"owner": "me"}, "owner: is not known here; leave it out."),
         (RETAIL | {"description": "a\u0000"}, "description: is too long or has control"),
-        (RETAIL | {"rules": {}}, "rules: Input should be a valid array"),
-        (RETAIL | {"rules": ["x"]}, "rules[0]: Input should be an object"),
+        (RETAIL | {"rules": {}}, "rules: must be a list."),
+        (RETAIL | {"rules": ["x"]}, "rules[0]: must be an object."),
         (RETAIL | {"rules": [{}]}, "rules[0].rule: is missing; write one of amount_limit,"),
         (RETAIL | {"rules": [{"rule": "x"}]}, "rules[0].rule: is 'x', which is no rule;"),
         (RETAIL | {"rules": [{"rule": []}]}, "rules[0].rule: is [], which is no rule;"),
@@ -182,7 +182,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1.0}]},
-            "rules[0].max_amount: Input should be a valid integer",
+            "rules[0].max_amount: must be a whole number.",
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 10**40}]},

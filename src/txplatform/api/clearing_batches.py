@@ -116,7 +116,7 @@ async def _clear(
 def _not_a_clearing(place: int, item: object, error: ValidationError) -> ClearingItemAnswer:
     problem = validation_problem(
         [
-            {"loc": ("items", place, *each["loc"]), "msg": each["msg"]}
+            {**each, "loc": ("items", place, *each["loc"])}
             for each in error.errors(include_input=False, include_url=False)
         ]
     )

@@ -77,6 +77,7 @@ def _require_known_query(request: Request) -> None:
     given = Counter(name for name, _ in request.query_params.multi_items())
     errors = [
         {
+            "type": "query",
             "loc": (name,),
             "msg": "is given more than once" if name in known else "is no parameter of this call",
         }

@@ -14,6 +14,7 @@ from psycopg import OperationalError
 from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedFunction, UndefinedTable
 from pydantic import ValidationError
 
+from txplatform.contracts.field_problems import field_problem
 from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.rulesets import InvalidRuleSetError
@@ -224,7 +225,7 @@ def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemE
         errors=[
             {
                 "pointer": _pointer(error["loc"][leave_out:]),
-                "message": str(error["msg"]).removeprefix("Value error, "),
+                "message": field_problem(error),
             }
             for error in errors[:50]
         ],

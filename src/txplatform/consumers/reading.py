@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, traceparent_of
+from txplatform.contracts.field_problems import field_problem
 from txplatform.telemetry import accept_traceparent
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ def _command_of(topic: InboundTopic[Any], data: object, key: bytes | None) -> Co
 def _problems(error: ValidationError) -> str:
     """Which fields are wrong and why; never what they held, which may be a card number."""
     found = [
-        f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}"
-        for each in error.errors(include_url=False, include_context=False, include_input=False)
+        f"{'.'.join(map(str, each['loc'])) or 'body'}: {field_problem(each)}"
+        for each in error.errors(include_url=False, include_input=False)
     ]
     more = f" and {len(found) - _MAX_PROBLEMS} more" if len(found) > _MAX_PROBLEMS else ""
     return ("; ".join(found[:_MAX_PROBLEMS]) + more + ".").translate(_PRINTABLE)

@@ -70,9 +70,20 @@ def _to_utc(value: datetime) -> datetime:
         raise ValueError("is outside the years 1 to 9999 in UTC") from None
 
 
+_ID = r"^[A-Za-z0-9._:-]{1,64}$"
+_ALPHA_3 = r"^[A-Z]{3}$"
+_CATEGORY = r"^[0-9]{4}$"
+
+FORMS = {
+    _ID: "1 to 64 letters A to Z or a to z, digits and . _ : -",
+    _ALPHA_3: "three capital letters",
+    _CATEGORY: "four digits",
+}
+"""The patterns in words."""
+
 Identifier = Annotated[
     str,
-    StringConstraints(strict=True, pattern=r"^[A-Za-z0-9._:-]{1,64}$"),
+    StringConstraints(strict=True, pattern=_ID),
     AfterValidator(refuse_card_number),
     Field(description="Of letters, digits and `.` `_` `:` `-`.", examples=["tx-1001"]),
 ]
@@ -80,7 +91,7 @@ Identifier = Annotated[
 
 CurrencyCode = Annotated[
     str,
-    StringConstraints(strict=True, pattern=r"^[A-Z]{3}$"),
+    StringConstraints(strict=True, pattern=_ALPHA_3),
     _one_of(CURRENCIES, "an ISO 4217 currency code"),
     Field(description="ISO 4217 currency code.", examples=["USD"]),
 ]
@@ -88,7 +99,7 @@ CurrencyCode = Annotated[
 
 CountryCode = Annotated[
     str,
-    StringConstraints(strict=True, pattern=r"^[A-Z]{3}$"),
+    StringConstraints(strict=True, pattern=_ALPHA_3),
     _one_of(COUNTRIES, "an ISO 3166-1 alpha-3 country code"),
     Field(description="ISO 3166-1 alpha-3 country code.", examples=["USA"]),
 ]
@@ -96,7 +107,7 @@ CountryCode = Annotated[
 
 CategoryCode = Annotated[
     str,
-    StringConstraints(strict=True, pattern=r"^[0-9]{4}$"),
+    StringConstraints(strict=True, pattern=_CATEGORY),
     Field(description="ISO 18245 merchant category.", examples=["5942"]),
 ]
 """ISO 18245 merchant category."""

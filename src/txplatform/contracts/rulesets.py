@@ -15,6 +15,7 @@ import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from txplatform.contracts.codes import COUNTRIES, CURRENCIES
+from txplatform.contracts.field_problems import field_problem
 from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.json import parse_strict_json
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
@@ -44,10 +45,6 @@ _MOST_PROBLEMS = 100
 """More at once nobody corrects, and to word each of thousands holds everybody else up."""
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
-_WORDS = {
-    "missing": "is missing.",
-    "unexpected_keyword_argument": "is not known here; leave it out.",
-}
 _COUNTRY_FIELDS = ("countries", "home_countries")
 
 
@@ -264,7 +261,7 @@ def _validated(
             return None
         for detail in error.errors(include_url=False, include_input=False):
             path = list(detail["loc"][1:])
-            problem = _WORDS.get(detail["type"], detail["msg"])
+            problem = f"{field_problem(detail)}."
             cause = detail.get("ctx", {}).get("error")
             if isinstance(cause, ParameterError):
                 path.append(cause.field)

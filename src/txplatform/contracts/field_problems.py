@@ -1,0 +1,56 @@
+"""What is wrong with a field, in words that go on from the field's name.
+
+The validator's own words speak of inputs and patterns, which helps nobody who fills in a form, and
+change with its version.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from txplatform.contracts.fields import FORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here; leave it out",
+    "unexpected_keyword_argument": "is not known here; leave it out",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "frozen_set_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dataclass_type": "must be an object",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+    "string_too_short": "has fewer characters than {min_length}",
+    "string_too_long": "has more characters than {max_length}",
+    "too_short": "has fewer entries than {min_length}",
+    "too_long": "has more entries than {max_length}",
+    "value_error": "{error}",
+}
+
+
+def field_problem(error: Mapping[str, Any]) -> str:
+    """One of a pydantic ValidationError's errors; it never repeats the value.
+
+    Args:
+        error: With `type`, `msg` and, where the kind of error has any, `ctx`.
+    """
+    context = error.get("ctx", {})
+    if error["type"] == "string_pattern_mismatch":
+        pattern = context["pattern"]
+        return f"must be {FORMS[pattern]}" if pattern in FORMS else f"must match {pattern}"
+    words = _WORDS.get(error["type"])
+    return error["msg"] if words is None else words.format_map(context)

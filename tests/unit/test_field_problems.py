@@ -1,0 +1,120 @@
+"""What callers and other teams are told of a wrong field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import ValidationError
+
+from txplatform.api.problems import validation_problem
+from txplatform.contracts.clearing_batch import ClearingBatchBody
+from txplatform.contracts.messages import AccountStatusChangedMessage
+from txplatform.contracts.process_transaction import ProcessTransactionRequest
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+PURCHASE: dict[str, Any] = {
+    "transaction_id": "tx-1",
+    "account_id": "acc-1",
+    "amount": 1250,
+    "currency": "USD",
+    "merchant": {
+        "id": "m-17",
+        "name": "Corner Books",
+        "category_code": "5942",
+        "country": "USA",
+    },
+}
+CHANGE: dict[str, Any] = {
+    "account_id": "acc-1",
+    "status": "frozen",
+    "reason": "lost card",
+    "status_version": 1,
+    "changed_at": "2026-11-20T10:15:00Z",
+}
+
+
+def problems(model: type[BaseModel], body: object) -> dict[str, str]:
+    """By pointer."""
+    with pytest.raises(ValidationError) as refused:
+        model.model_validate(body)
+    return {
+        each["pointer"]: each["message"]
+        for each in validation_problem(refused.value.errors()).errors
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "message"),
+    [
+        ({"amount": 12.5}, "/amount", "must be a whole number"),
+        ({"amount": "12"}, "/amount", "must be a whole number"),
+        ({"amount": True}, "/amount", "must be a whole number"),
+        ({"amount": -1}, "/amount", "must be at least 0"),
+        ({"amount": 10**18}, "/amount", "must be at most 999999999999999"),
+        ({"currency": 978}, "/currency", "must be text"),
+        ({"currency": "usd"}, "/currency", "must be three capital letters"),
+        ({"currency": "XXQ"}, "/currency", "is not an ISO 4217 currency code"),
+        (
+            {"transaction_id": "a b"},
+            "/transaction_id",
+            "must be 1 to 64 letters A to Z or a to z, digits and . _ : -",
+        ),
+        ({"merchant": []}, "/merchant", "must be an object"),
+        ({"note": "x"}, "/note", "is not known here; leave it out"),
+        (
+            {"occurred_at": "today"},
+            "/occurred_at",
+            "is not an RFC 3339 time with an offset, such as 2026-11-20T10:15:00Z",
+        ),
+        (
+            {"merchant": PURCHASE["merchant"] | {"category_code": "12a"}},
+            "/merchant/category_code",
+            "must be four digits",
+        ),
+        (
+            {"merchant": PURCHASE["merchant"] | {"name": " "}},
+            "/merchant/name",
+            "has fewer characters than 1",
+        ),
+        (
+            {"merchant": PURCHASE["merchant"] | {"name": "a" * 201}},
+            "/merchant/name",
+            "has more characters than 200",
+        ),
+    ],
+)
+def test_a_wrong_field_is_told_what_it_must_be(
+    change: dict[str, Any], pointer: str, message: str
+) -> None:
+    """In words that go on from its name."""
+    assert problems(ProcessTransactionRequest, PURCHASE | change) == {pointer: message}
+
+
+def test_a_missing_field_and_a_body_that_is_none_are_told() -> None:
+    """Each by its place."""
+    without = {name: value for name, value in PURCHASE.items() if name != "merchant"}
+    assert problems(ProcessTransactionRequest, without) == {"/merchant": "is missing"}
+    assert problems(ProcessTransactionRequest, [1]) == {"": "must be an object"}
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ({}, "must be a list"),
+        ([], "has fewer entries than 1"),
+        ([0] * 1001, "has more entries than 1000"),
+    ],
+)
+def test_a_list_of_the_wrong_length_is_told_its_bounds(items: object, message: str) -> None:
+    """As of a clearing batch."""
+    assert problems(ClearingBatchBody, {"items": items}) == {"/items": message}
+
+
+def test_a_word_that_is_none_of_the_known_is_told_them() -> None:
+    """As of an account's status."""
+    assert problems(AccountStatusChangedMessage, CHANGE | {"status": "asleep"}) == {
+        "/status": "must be 'active', 'frozen' or 'closed'"
+    }
