@@ -53,3 +53,17 @@ def test_json_is_refused(data: bytes) -> None:
     """With one error, whatever is wrong with it."""
     with pytest.raises(NotJsonError):
         parse_strict_json(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b'{"a": 1,}', "Illegal trailing comma|Expecting property name .* at line 1, column"),
+        (b'"a\x00b"', "Invalid control character at line 1, column 3"),
+        (b'{"a":\n"b', "Unterminated string starting at line 2, column 1"),
+    ],
+)
+def test_the_place_of_the_fault_is_told(data: bytes, why: str) -> None:
+    """For whoever has to find it in a long text."""
+    with pytest.raises(NotJsonError, match=why):
+        parse_strict_json(data)

@@ -52,7 +52,8 @@ def parse_strict_json(data: bytes) -> Any:
             parse_float=_finite,
         )
     except json.JSONDecodeError as error:
-        raise NotJsonError(f"{error.msg} at line {error.lineno}, column {error.colno}.") from None
+        what = error.msg.removesuffix(" at")  # as some end
+        raise NotJsonError(f"{what} at line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
         raise NotJsonError(f"It is nested deeper than {MAX_DEPTH}.") from None
     except ValueError as error:  # an integer of more digits than Python converts
