@@ -34,7 +34,7 @@ from txplatform.domain.ids import AccountId, account_of
 from txplatform.domain.status import AccountStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import psycopg
 
@@ -151,6 +151,12 @@ class Directory:
     name = "directory"
     table = "account_directory"
     topics = frozenset(event_type.TOPIC for event_type in EVENT_TYPES)
+    totals = (
+        ("accounts", "count(t)"),
+        ("posted", "sum(posted)"),
+        ("pending", "sum(pending)"),
+        ("credit_limit", "sum(credit_limit)"),
+    )
 
     def fold(
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
@@ -174,24 +180,6 @@ class Directory:
         ]
         columns = tuple(map(list, zip(*rows, strict=True)))
         connection.execute(_MERGE.format(sql.Identifier(table)), columns)
-
-    def totals(self, connection: psycopg.Connection, table: str) -> tuple[int, Mapping[str, int]]:
-        """How many accounts, the sums of their money, and a checksum of all columns."""
-        statement = sql.SQL(
-            "SELECT p.position, count(t), coalesce(sum(posted), 0), coalesce(sum(pending), 0),"
-            " coalesce(sum(credit_limit), 0), coalesce(sum(hashtextextended(t::text, 0)), 0)"
-            " FROM projection_positions p LEFT JOIN {} t ON true"
-            " WHERE p.name = %s GROUP BY p.position"
-        ).format(sql.Identifier(table))
-        row = connection.execute(statement, (self.name,)).fetchone()
-        assert row is not None
-        return int(row[0]), {
-            "accounts": int(row[1]),
-            "posted": int(row[2]),
-            "pending": int(row[3]),
-            "credit_limit": int(row[4]),
-            "checksum": int(row[5]),
-        }
 
 
 DIRECTORY = Directory()

@@ -22,7 +22,7 @@ from txplatform.domain.events import (
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import psycopg
 
@@ -91,6 +91,7 @@ class OpenHolds:
             PurchaseCleared,
         )
     )
+    totals = (("holds", "count(t)"), ("amount", "sum(amount)"))
 
     def fold(
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
@@ -104,22 +105,6 @@ class OpenHolds:
         if rows:
             columns = tuple(map(list, zip(*rows, strict=True)))
             connection.execute(_MERGE.format(sql.Identifier(table)), columns)
-
-    def totals(self, connection: psycopg.Connection, table: str) -> tuple[int, Mapping[str, int]]:
-        """How many holds, how much they hold, and a checksum of all columns."""
-        statement = sql.SQL(
-            "SELECT p.position, count(t), coalesce(sum(amount), 0),"
-            " coalesce(sum(hashtextextended(t::text, 0)), 0)"
-            " FROM projection_positions p LEFT JOIN {} t ON true"
-            " WHERE p.name = %s GROUP BY p.position"
-        ).format(sql.Identifier(table))
-        row = connection.execute(statement, (self.name,)).fetchone()
-        assert row is not None
-        return int(row[0]), {
-            "holds": int(row[1]),
-            "amount": int(row[2]),
-            "checksum": int(row[3]),
-        }
 
 
 OPEN_HOLDS = OpenHolds()

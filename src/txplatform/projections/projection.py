@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, LiteralString, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import psycopg
 
@@ -19,6 +19,8 @@ class Projection(Protocol):
         name: Its name in `projection_positions` and on the command line.
         table: Its table. A rebuild folds into another one of the same shape.
         topics: The events it uses.
+        totals: Names and SQL aggregates over the table: two tables that were folded from the same
+            events have the same.
     """
 
     @property
@@ -27,6 +29,8 @@ class Projection(Protocol):
     def table(self) -> str: ...  # noqa: D102  # see the class
     @property
     def topics(self) -> frozenset[str]: ...  # noqa: D102  # see the class
+    @property
+    def totals(self) -> Sequence[tuple[str, LiteralString]]: ...  # noqa: D102  # see the class
 
     def fold(
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
@@ -37,12 +41,6 @@ class Projection(Protocol):
             connection: In a transaction, in which the caller moves the position too.
             table: Where to write.
             events: Events of `topics`, in the log's order, each given once for ever.
-        """
-
-    def totals(self, connection: psycopg.Connection, table: str) -> tuple[int, Mapping[str, int]]:
-        """The live position, and sums over the table, both as of one moment.
-
-        Two tables folded from the same events have the same sums.
         """
 
 

@@ -84,14 +84,35 @@ def rebuild(
         # Scans of whole tables, for as long as they take.
         connection.execute("SET enable_seqscan = on")
         connection.execute("SET statement_timeout = 0")
-        compared_at, before = projection.totals(connection, projection.table)
+        compared_at, before = _totals(connection, projection, projection.table)
         build = _Build(connection, projection, advance)
         build.create()
         build.fold(upto=compared_at)
-        _, after = projection.totals(connection, build.next_table)
+        _, after = _totals(connection, projection, build.next_table)
         build.fold()
         build.swap()
         return Rebuilt(projection.name, compared_at, before, after, build.position, build.events)
+
+
+_CHECKSUM = ("checksum", "sum(hashtextextended(t::text, 0))")
+
+
+def _totals(
+    connection: psycopg.Connection, projection: Projection, table: str
+) -> tuple[int, Mapping[str, int]]:
+    """The live position, and sums over a table with one of all columns, as of one moment."""
+    named = [*projection.totals, _CHECKSUM]
+    statement = sql.SQL(
+        "SELECT p.position, {} FROM projection_positions p LEFT JOIN {} t ON true"
+        " WHERE p.name = %s GROUP BY p.position"
+    ).format(
+        sql.SQL(", ").join(sql.SQL("coalesce({}, 0)").format(sql.SQL(each)) for _, each in named),
+        sql.Identifier(table),
+    )
+    row = connection.execute(statement, (projection.name,)).fetchone()
+    assert row is not None
+    position, *figures = map(int, row)
+    return position, {name: figure for (name, _), figure in zip(named, figures, strict=True)}
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from txplatform.projections.cursors import cursor_at, version_at
 from txplatform.projections.lives import EVENTS_OF_NAMED, Transaction, transaction_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import psycopg
 
@@ -152,6 +152,11 @@ class Transactions:
         )
     )
     """Decisions, and what can name a transaction before there is one."""
+    totals = (
+        ("transactions", "count(t)"),
+        ("approved", "count(t) FILTER (WHERE decision = 'approved')"),
+        ("amount", "sum(amount)"),
+    )
 
     def fold(
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
@@ -172,23 +177,6 @@ class Transactions:
             if named:
                 columns = zip(*(row[:_NAMED] for row in named), strict=True)
                 cursor.execute(_ADD_NAMED.format(**names), [*map(list, columns)])
-
-    def totals(self, connection: psycopg.Connection, table: str) -> tuple[int, Mapping[str, int]]:
-        """How many were approved and declined, their amounts, and a checksum of all columns."""
-        statement = sql.SQL(
-            "SELECT p.position, count(t), count(t) FILTER (WHERE decision = 'approved'),"
-            " coalesce(sum(amount), 0)::bigint, coalesce(sum(hashtextextended(t::text, 0)), 0)"
-            " FROM projection_positions p LEFT JOIN {} t ON true"
-            " WHERE p.name = %s GROUP BY p.position"
-        ).format(sql.Identifier(table))
-        row = connection.execute(statement, (self.name,)).fetchone()
-        assert row is not None
-        return int(row[0]), {
-            "transactions": int(row[1]),
-            "approved": int(row[2]),
-            "amount": int(row[3]),
-            "checksum": int(row[4]),
-        }
 
 
 TRANSACTIONS = Transactions()
