@@ -36,5 +36,7 @@ async def follow_rule_book(rules: RulesInForce, queries: Queries) -> None:
         try:
             rules.take(await queries.run(read), asked_at)
         except (StoreUnavailableError, psycopg.Error) as error:
-            log.warning("the rule book cannot be read, will retry", error=str(error).strip())
+            # An idle process says by this, too, what is wrong with its database.
+            cause = error.__cause__ or error
+            log.warning("the rule book cannot be read, will retry", error=str(cause).strip())
         await asyncio.sleep(LOOK_S)
