@@ -57,8 +57,13 @@ class Database:
             "idle_in_transaction_session_timeout": (
                 f"{int(self.idle_in_transaction_timeout_s * 1000)}ms"
             ),
-            "timezone": "UTC",
             "synchronous_commit": "on",
+            # What we write and read must not depend on what a role or a database is set to.
+            "timezone": "UTC",
+            "datestyle": "ISO",
+            "array_nulls": "on",
+            # A clash is found by what others have committed while the log's lock was waited for.
+            "default_transaction_isolation": r"read\ committed",
             # Prepared plans must not change to a scan when a table is small or unanalyzed
             # at the moment they are made: every statement of the service is a point look-up
             # or a range of an index.
@@ -72,6 +77,7 @@ class Database:
             "tcp_user_timeout": 15_000,
             "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
             "application_name": "txplatform",
+            "client_encoding": "UTF8",
         }
 
     def connect(self, *, autocommit: bool = True) -> psycopg.Connection:
