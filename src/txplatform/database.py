@@ -6,10 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg import errors
 from psycopg_pool import ConnectionPool
 
 if TYPE_CHECKING:
     from txplatform.settings import Settings
+
+
+PASSING_FAULTS = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.IdleInTransactionSessionTimeout,
+    errors.TransactionTimeout,
+    errors.ReadOnlySqlTransaction,
+)
+"""What passes by itself, though not always for the session that has met it.
+
+A server refuses writes while it is a standby, and so does a session, for as long as it lives, that
+began while its database was read-only: what has met one of these goes on with a new connection.
+"""
 
 
 @dataclass(frozen=True, slots=True)

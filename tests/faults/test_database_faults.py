@@ -5,10 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from harness.api import open_account, running_api
+import httpx
+import psycopg
+
+from harness import histories
+from harness.api import open_account, purchase, running_api
 from harness.inbound import execute
+from harness.ports import free_port
+from harness.processes import Command
+from harness.waiting import wait_until
 
 if TYPE_CHECKING:
+    from harness.api import RunningApi
     from harness.postgres import TestDatabase
 
 
@@ -41,3 +49,70 @@ def test_i8_sessions_that_were_ended_while_idle_cost_no_read(
         _end_sessions(database)
         answers = [api.client.get("/v1/events").status_code for _ in range(10)]
         assert answers == [200] * 10
+
+
+def _parts(port: int) -> dict[str, bool]:
+    """Which parts of a worker are ready."""
+    answer = httpx.get(f"http://127.0.0.1:{port}/readyz")
+    return {name: part["ready"] for name, part in answer.json()["parts"].items()}
+
+
+def _add_ruleset(api: RunningApi, name: str) -> httpx.Response:
+    rules = [{"rule": "amount_limit", "max_amount": 30}]
+    return api.client.post("/v1/rulesets", json={"name": name, "version": 1, "rules": rules})
+
+
+def test_i8_a_database_that_was_read_only_for_a_time(
+    database: TestDatabase, service_env: dict[str, str]
+) -> None:
+    """As on a standby, or where a provider's disk is full; sessions made then stay so."""
+    port = free_port()
+    setting = f"ALTER DATABASE {database.name} SET default_transaction_read_only"
+    with (
+        running_api(service_env, TXPLATFORM_DECISION_TIMEOUT_S="1") as api,
+        Command("project", env={**service_env, "TXPLATFORM_HEALTH_PORT": str(port)}) as project,
+    ):
+        project.wait_ready()
+        open_account(api.client, "acc", 1000)
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            owner.execute(f"{setting} = on".encode())
+            _end_sessions(database)
+            wait_until(lambda: api.client.get("/readyz").status_code == 503)
+            assert "takes no writes" in api.client.get("/readyz").json()["detail"]
+            asked = purchase("t", "acc", 10)
+            assert api.client.post("/v1/process-transaction", json=asked).status_code == 503
+            assert _add_ruleset(api, "refused").status_code == 503
+            owner.execute("SET default_transaction_read_only = off")
+            histories.record(owner, [histories.purchase("acc", "meanwhile", 5)])
+            wait_until(lambda: not _parts(port)["projector"], message="the projector to notice")
+            owner.execute(f"{setting} = off".encode())
+        wait_until(lambda: api.client.get("/readyz").status_code == 200, message="readiness")
+        assert api.client.post("/v1/process-transaction", json=asked).status_code == 200
+        assert _add_ruleset(api, "taken").status_code == 201
+        wait_until(lambda: all(_parts(port).values()), message="all parts to be ready again")
+        listed = "/v1/accounts/acc/transactions"
+        wait_until(lambda: len(api.client.get(listed).json()["items"]) == 2)
+
+
+def test_i8_rights_that_were_taken_and_given_back(
+    database: TestDatabase, service_env: dict[str, str]
+) -> None:
+    """What cannot be decided or folded meanwhile is told; no process ends of it."""
+    port = free_port()
+    with (
+        running_api(service_env) as api,
+        Command("project", env={**service_env, "TXPLATFORM_HEALTH_PORT": str(port)}) as project,
+    ):
+        project.wait_ready()
+        open_account(api.client, "acc", 1000)
+        wait_until(lambda: all(_parts(port).values()))
+        execute(database, "REVOKE ALL ON events FROM txplatform_service")
+        wait_until(lambda: api.client.get("/readyz").status_code == 503)
+        assert "txplatform migrate" in api.client.get("/readyz").json()["detail"]
+        asked = purchase("t", "acc", 10)
+        assert api.client.post("/v1/process-transaction", json=asked).status_code == 503
+        wait_until(lambda: not _parts(port)["projector"], message="the projector to notice")
+        execute(database, "GRANT SELECT, INSERT ON events TO txplatform_service")
+        wait_until(lambda: api.client.get("/readyz").status_code == 200, message="readiness")
+        assert api.client.post("/v1/process-transaction", json=asked).status_code == 200
+        wait_until(lambda: all(_parts(port).values()), message="all parts to be ready again")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
+from txplatform.database import PASSING_FAULTS
 from txplatform.decisions.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Queries:
             async with asyncio.timeout(TIMEOUT_S):
                 answer: T = await job.answer
                 return answer
-        except (TimeoutError, psycopg.OperationalError) as error:
+        except (TimeoutError, *PASSING_FAULTS) as error:
             raise StoreUnavailableError(error) from error
 
     def _work(self) -> None:
