@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import TYPE_CHECKING
 
 import httpx
@@ -62,6 +63,11 @@ def _add_ruleset(api: RunningApi, name: str) -> httpx.Response:
     return api.client.post("/v1/rulesets", json={"name": name, "version": 1, "rules": rules})
 
 
+def _activate(api: RunningApi, activation_id: str, name: str) -> httpx.Response:
+    body = {"activation_id": activation_id, "reason": "Why not."}
+    return api.client.post(f"/v1/rulesets/{name}@1/activations", json=body)
+
+
 def test_i8_a_database_that_was_read_only_for_a_time(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
@@ -116,3 +122,29 @@ def test_i8_rights_that_were_taken_and_given_back(
         wait_until(lambda: api.client.get("/readyz").status_code == 200, message="readiness")
         assert api.client.post("/v1/process-transaction", json=asked).status_code == 200
         wait_until(lambda: all(_parts(port).values()), message="all parts to be ready again")
+
+
+def test_i8_a_change_of_rules_that_a_failover_has_lost_is_forgotten(
+    database: TestDatabase, service_env: dict[str, str]
+) -> None:
+    """And the next one, which has its place in the rule book, decides."""
+    with running_api(service_env) as api:
+        open_account(api.client, "acc", 1000)
+
+        def decides() -> str:
+            asked = purchase(f"t{next(numbers)}", "acc", 1)
+            ruleset: str = api.client.post("/v1/process-transaction", json=asked).json()["ruleset"]
+            return ruleset
+
+        numbers = count()
+        for name in ("lost", "next"):
+            assert _add_ruleset(api, name).status_code == 201
+        assert _activate(api, "a1", "lost").status_code == 200
+        wait_until(lambda: decides() == "lost@1", message="the rule set to be in force")
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            owner.execute("SET session_replication_role = replica")
+            owner.execute("DELETE FROM ruleset_events WHERE version = 3")
+        _end_sessions(database)
+        assert decides() == "default@1"
+        assert _activate(api, "a2", "next").status_code == 200
+        wait_until(lambda: decides() == "next@1", message="the next rule set to be in force")

@@ -293,12 +293,13 @@ class Lane:
         return in_time
 
     async def _start_over(self, batch: Iterable[Request]) -> None:
-        """Forget connection and cache: what the log holds is not known any more."""
+        """Forget connection, cache and rules: what the log holds is not known any more."""
         self._metrics.batches_failed += 1
         for request in batch:
             request.suspect = True
             request.doubt_result()
         self._cache.clear()
+        self._rules.forget()
         await self._disconnect()
 
     async def _connected(self) -> AsyncBatchStore:
