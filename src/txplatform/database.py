@@ -6,10 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg import errors
 from psycopg_pool import ConnectionPool
 
 if TYPE_CHECKING:
     from txplatform.settings import Settings
+
+
+PASSING_FAULTS = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.IdleInTransactionSessionTimeout,
+    errors.TransactionTimeout,
+    errors.ReadOnlySqlTransaction,
+)
+"""What passes by itself, though not always for the session that has met it.
+
+A server refuses writes while it is a standby, and so does a session, for as long as it lives, that
+began while its database was read-only: what has met one of these goes on with a new connection.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +72,13 @@ class Database:
             "idle_in_transaction_session_timeout": (
                 f"{int(self.idle_in_transaction_timeout_s * 1000)}ms"
             ),
-            "timezone": "UTC",
             "synchronous_commit": "on",
+            # What we write and read must not depend on what a role or a database is set to.
+            "timezone": "UTC",
+            "datestyle": "ISO",
+            "array_nulls": "on",
+            # A clash is found by what others have committed while the log's lock was waited for.
+            "default_transaction_isolation": r"read\ committed",
             # Prepared plans must not change to a scan when a table is small or unanalyzed
             # at the moment they are made: every statement of the service is a point look-up
             # or a range of an index.
@@ -72,6 +92,7 @@ class Database:
             "tcp_user_timeout": 15_000,
             "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
             "application_name": "txplatform",
+            "client_encoding": "UTF8",
         }
 
     def connect(self, *, autocommit: bool = True) -> psycopg.Connection:

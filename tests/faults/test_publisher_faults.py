@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from harness.inbound import execute, settings_for
 from harness.kafka import recreate_topics, set_topic
 from harness.ports import free_port
@@ -229,4 +231,24 @@ def test_i8_a_database_that_was_down_is_found_again(
         decide(database, ACCOUNTS, 5, "after")
         wait_for_publisher(database)
         wait_until(lambda: publisher.health().ready)
+    check_published_is_the_log(database, topics)
+
+
+def test_i8_while_the_checkpoint_cannot_be_moved_nothing_is_sent(
+    database: TestDatabase, topics: str
+) -> None:
+    """A read-only database: no copies pile up at each attempt, and it goes on by itself."""
+    decide(database, 10, 5)
+    with publishing(settings_for(database, topics)):
+        wait_for_publisher(database)
+    decide(database, 10, 5, "later")
+    setting = f"ALTER DATABASE {database.name} SET default_transaction_read_only"
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute(f"{setting} = on".encode())
+        with publishing(settings_for(database, topics)) as publisher:
+            wait_until(lambda: "decisions: cannot execute" in publisher.health().detail)
+            owner.execute(f"{setting} = off".encode())
+            wait_for_publisher(database)
+            wait_until(lambda: publisher.health().ready)
+    assert len(read_topic(topics)) == 2 * 10 * 5
     check_published_is_the_log(database, topics)

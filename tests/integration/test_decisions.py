@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
+from harness.inbound import execute
 from harness.proxy import lossy_proxy
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
@@ -247,7 +246,8 @@ def test_i4_what_can_no_longer_be_decided_may_have_been_recorded_before(
                 await holder.execute(LOCK_LOG)
                 answer = one.submit(buy("t", "acc", 30), traceparent=TRACE)
                 await until(holder, APPEND_WAITS, 1)
-                one.rules.take([(1, "e", datetime.now(UTC), "moon-rose", b"{}")], monotonic())
+                change = "INSERT INTO ruleset_events VALUES (1, 'e', 'k', 'moon-rose', '')"
+                execute(database, change)
                 proxy.cut()
                 with pytest.raises(OutcomeUnknownError):
                     await answer

@@ -26,6 +26,7 @@ from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.doctor import looked
 from txplatform.doctor.clock import clock_finding
+from txplatform.doctor.database_server import check_server
 from txplatform.doctor.finding import Finding, Status, ok
 from txplatform.doctor.overdue_holds import overdue_finding
 
@@ -275,3 +276,13 @@ def test_without_a_valid_key_it_warns(database: TestDatabase, env: dict[str, str
 def test_clocks_more_than_a_second_apart_are_a_warning(ahead_s: float, status: Status) -> None:
     """Either way."""
     assert clock_finding(ahead_s).status == status
+
+
+def test_a_database_that_takes_no_writes_is_told(database: TestDatabase) -> None:
+    """It answers every question, and no purchase can be decided."""
+    with psycopg.connect(database.service_url, autocommit=True) as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        (finding,) = check_server(connection)
+    assert finding.status is Status.FAILED
+    assert "takes no writes" in finding.detail
+    assert "TXPLATFORM_DATABASE_URL" in finding.advice

@@ -143,17 +143,27 @@ def test_a_read_that_comes_late_takes_nothing_back(
             return await rules.current(connection)
 
     assert asyncio.run(look()) == retail(2)
-    rules.take(late, long_ago)
+    rules.take(late, long_ago, behind=0)
     assert (rules.active_id, rules.version) == ("retail@2", 4)
     activated(service, "a3", "default@1")
     assert asyncio.run(look()) == retail(2)
 
     rules = RulesInForce(max_age_s=60)
     rose = (5, "e", datetime.now(UTC), "moon-rose", b"{}")
-    rules.take([*service.execute(READ_CHANGES, (0,)).fetchall()[:4], rose], monotonic())
-    rules.take(late, monotonic())
+    rules.take([*service.execute(READ_CHANGES, (0,)).fetchall()[:4], rose], monotonic(), behind=0)
+    rules.take(late, monotonic(), behind=0)
     assert isinstance(rules.not_understood, UnknownChangeError)
     assert asyncio.run(look()) is rules.not_understood
+
+
+def test_what_was_asked_before_all_was_forgotten_is_not_taken(service: psycopg.Connection) -> None:
+    """It is the end of a rule book whose beginning is not known any more."""
+    add_ruleset(service, retail(1), by="me")
+    rules = RulesInForce(max_age_s=60)
+    rules.take(service.execute(READ_CHANGES, (0,)).fetchall(), monotonic(), behind=0)
+    rules.forget()
+    rules.take([], monotonic(), behind=1)
+    assert (rules.version, rules.active_id) == (0, None)
 
 
 def test_a_rule_set_never_changes(service: psycopg.Connection) -> None:

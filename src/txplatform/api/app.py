@@ -55,7 +55,6 @@ if TYPE_CHECKING:
 
     from txplatform.settings import Settings
 
-_POOL_SIZE = 8
 ROUTERS = (
     accounts.router,
     account_status.router,
@@ -145,7 +144,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
         process: The process's number among those that share the port.
     """
     database = Database.for_service(settings)
-    queries = Queries(database.pool(_POOL_SIZE))
+    queries = Queries(database)
     decider = Decider.from_settings(settings, database)
     stopping = asyncio.Event()
     share_metrics_port = settings.api_processes > 1 and settings.metrics_port is None

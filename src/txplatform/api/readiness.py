@@ -47,14 +47,29 @@ class Readiness:
 
     async def _look_at_database(self) -> str:
         try:
-            pending = await self._queries.run(pending_migrations)
+            missing = await self._queries.run(_what_cannot_be_done)
         except StoreUnavailableError as error:
             return f"The database cannot be used: {error.why}"
         except psycopg.Error as error:
             return f"The database cannot be used: {type(error).__name__}."
         except MigrationError as error:
             return str(error)
-        if pending:
-            return "The schema is older than this version; run `txplatform migrate`."
+        if missing:
+            return missing
         not_understood = self._decider.rules.not_understood
         return f"No purchase can be decided. {not_understood}" if not_understood else ""
+
+
+def _what_cannot_be_done(connection: psycopg.Connection) -> str:
+    if pending_migrations(connection):
+        return "The schema is older than this version; run `txplatform migrate`."
+    row = connection.execute(
+        "SELECT current_setting('transaction_read_only')::boolean,"
+        " has_table_privilege('events', 'SELECT') AND has_table_privilege('events', 'INSERT')"
+    ).fetchone()
+    assert row is not None
+    read_only, may_append = row
+    if read_only:
+        connection.close()  # it would stay so when the database is no longer
+        return "The database takes no writes: a standby, or default_transaction_read_only is on."
+    return "" if may_append else "The log may not be appended to; run `txplatform migrate`."

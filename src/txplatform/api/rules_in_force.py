@@ -6,6 +6,7 @@ Decisions do not depend on it: whoever decides a batch looks first.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -28,13 +29,16 @@ async def follow_rule_book(rules: RulesInForce, queries: Queries) -> None:
     """Go on until cancelled."""
     log = logger("rules")
 
-    def read(connection: psycopg.Connection) -> list[ChangeRow]:
-        return connection.execute(READ_CHANGES, (rules.version,)).fetchall()
+    def read(connection: psycopg.Connection, behind: int) -> list[ChangeRow]:
+        return connection.execute(READ_CHANGES, (behind,)).fetchall()
 
     while True:
-        asked_at = monotonic()
+        asked_at, behind = monotonic(), rules.version
         try:
-            rules.take(await queries.run(read), asked_at)
+            rows = await queries.run(partial(read, behind=behind))
+            rules.take(rows, asked_at, behind=behind)
         except (StoreUnavailableError, psycopg.Error) as error:
-            log.warning("the rule book cannot be read, will retry", error=str(error).strip())
+            # An idle process says by this, too, what is wrong with its database.
+            cause = error.__cause__ or error
+            log.warning("the rule book cannot be read, will retry", error=str(cause).strip())
         await asyncio.sleep(LOOK_S)

@@ -16,6 +16,7 @@ import uvicorn
 from prometheus_client import start_http_server
 
 from txplatform.api.app import Api, create_api
+from txplatform.api.http_protocol import HttpProtocol
 from txplatform.errors import TxPlatformError
 from txplatform.settings import load_settings
 from txplatform.signals import stop_requests
@@ -127,7 +128,7 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     config = uvicorn.Config(
         api,
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -12,9 +12,7 @@ from logging import DEBUG, WARNING
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import psycopg
 from confluent_kafka import KafkaError, KafkaException
-from psycopg import errors
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.applying import Batch, Memory, apply_batch
@@ -25,6 +23,7 @@ from txplatform.consumers.positions import FencedError, PartitionKey
 from txplatform.consumers.reading import read_message
 from txplatform.consumers.snapshots import take_snapshots
 from txplatform.consumers.verdict import MessageStatus
+from txplatform.database import PASSING_FAULTS
 from txplatform.decisions.cache import AccountCache
 from txplatform.eventstore.snapshot import account_state
 from txplatform.telemetry import correlation_id, logger
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
 
+    import psycopg
     from prometheus_client import CollectorRegistry
 
     from txplatform.consumers.deciding import Decided
@@ -49,14 +49,7 @@ _LONGEST_TURN_S = 15.0
 _FIRST_BACK_OFF_S = 0.2
 _LONGEST_BACK_OFF_S = 5.0
 
-_PASSING_FAULTS = (
-    FencedError,
-    KafkaException,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    errors.IdleInTransactionSessionTimeout,
-    errors.ReadOnlySqlTransaction,
-)
+_PASSING_FAULTS = (FencedError, KafkaException, *PASSING_FAULTS)
 """What is waited for. Anything else is a bug or a wrong installation, and ends the process."""
 
 _RESET_NEEDED = {

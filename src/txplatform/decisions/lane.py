@@ -20,8 +20,7 @@ from logging import DEBUG
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import psycopg
-
+from txplatform.database import PASSING_FAULTS
 from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
 from txplatform.decisions.request import AccountView
 from txplatform.decisions.staleness import Staleness
@@ -47,12 +46,7 @@ if TYPE_CHECKING:
     from txplatform.domain.rulesets import RuleSet
     from txplatform.rulebook.in_force import RulesInForce
 
-_TRANSIENT = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.errors.ReadOnlySqlTransaction,  # a standby that is about to be promoted
-    TimeoutError,
-)
+_TRANSIENT = (*PASSING_FAULTS, TimeoutError)
 _RETRY_FIRST_S = 0.02
 _RETRY_MOST_S = 0.5
 
@@ -299,12 +293,13 @@ class Lane:
         return in_time
 
     async def _start_over(self, batch: Iterable[Request]) -> None:
-        """Forget connection and cache: what the log holds is not known any more."""
+        """Forget connection, cache and rules: what the log holds is not known any more."""
         self._metrics.batches_failed += 1
         for request in batch:
             request.suspect = True
             request.doubt_result()
         self._cache.clear()
+        self._rules.forget()
         await self._disconnect()
 
     async def _connected(self) -> AsyncBatchStore:

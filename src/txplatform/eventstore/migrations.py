@@ -98,7 +98,7 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
         MigrationError: An applied migration was changed, or is unknown to this version.
         psycopg.OperationalError: The database cannot be reached.
     """
-    with psycopg.connect(owner_url, autocommit=True) as connection:
+    with psycopg.connect(owner_url, autocommit=True, client_encoding="UTF8") as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         applied = []
         for migration in pending_migrations(connection):

@@ -16,6 +16,7 @@ import psycopg
 from prometheus_client import Counter, Gauge
 
 from txplatform.consumers.snapshots import take_snapshots
+from txplatform.database import PASSING_FAULTS
 from txplatform.errors import TxPlatformError
 from txplatform.expiry.expiring import expire
 from txplatform.projections.open_holds import BEFORE_ALL, due_holds
@@ -89,7 +90,7 @@ class HoldExpirer:
             try:
                 with self._database.connect() as connection:
                     self._sweep(connection, stop)
-            except psycopg.OperationalError as error:
+            except PASSING_FAULTS as error:
                 self._log.warning("database cannot be used, will retry", error=str(error).strip())
                 self._back_off(error, stop)
             except (psycopg.Error, TxPlatformError) as error:

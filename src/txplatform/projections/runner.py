@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from prometheus_client import Counter, Gauge
 
+from txplatform.database import PASSING_FAULTS
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position, read_log
 from txplatform.projections import PROJECTIONS
@@ -118,7 +119,7 @@ class Projector:
             try:
                 with self._database.connect() as connection:
                     self._follow(connection, stop)
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
                 self._log.warning("database cannot be used, will retry", error=str(error).strip())
                 for each in self._progress:
                     each.failure = f"the database cannot be used: {error}"
@@ -144,7 +145,7 @@ class Projector:
             if each.position < end:
                 folded = project_batch(connection, each.projection)
                 each.position = read_position(connection, name)
-        except psycopg.OperationalError:
+        except PASSING_FAULTS:
             raise
         except (psycopg.Error, TxPlatformError) as error:
             # One read model that cannot go on does not hold up the others.

@@ -51,9 +51,11 @@ def read_checkpoint(connection: psycopg.Connection, feed: Feed) -> int:
 
     Raises:
         CheckpointError: It lies behind the end of the feed: the database is older than it.
+        psycopg.Error: It cannot be read, or could not be moved: what is sent would be sent again
+            and again.
     """
     row = connection.execute(
-        "SELECT position FROM publisher_checkpoints WHERE feed = %s", (feed.name,)
+        "SELECT position FROM publisher_checkpoints WHERE feed = %s FOR UPDATE", (feed.name,)
     ).fetchone()
     if row is None:
         connection.execute(

@@ -60,18 +60,30 @@ class RulesInForce:
             psycopg.OperationalError: The rule book cannot be read.
         """
         asked_at = monotonic()
-        if asked_at - self._read_at > self._max_age_s:
-            cursor = await connection.execute(READ_CHANGES, (self.version,), prepare=True)
-            self.take(await cursor.fetchall(), asked_at)
+        while asked_at - self._read_at > self._max_age_s:  # again if it is forgotten meanwhile
+            behind = self.version
+            cursor = await connection.execute(READ_CHANGES, (behind,), prepare=True)
+            self.take(await cursor.fetchall(), asked_at, behind=behind)
         return self._rules
 
-    def take(self, rows: Iterable[ChangeRow], asked_at: float) -> None:
-        """Go on from what `READ_CHANGES` gave, for `version` as it was then.
+    def forget(self) -> None:
+        """Read all of it anew, before anything is decided.
+
+        Another server may have taken over, without the last changes of the one before it.
+        """
+        self._book, self._rules, self._read_at = RuleBook(), DEFAULT_RULESET, float("-inf")
+
+    def take(self, rows: Iterable[ChangeRow], asked_at: float, *, behind: int) -> None:
+        """Go on from what `READ_CHANGES` gave.
 
         Args:
             rows: May hold what others have read in the meantime.
             asked_at: `monotonic` seconds: it is as new as that at least.
+            behind: The `version` it was asked for; where less is known by now, since it was
+                forgotten, the rows are of no use.
         """
+        if behind > self.version:
+            return
         before = self._book.active_id
         new = [row for row in rows if row[0] > self._book.version]
         if new:

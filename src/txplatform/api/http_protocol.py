@@ -1,0 +1,57 @@
+"""HTTP/1.1 for clients that offer to speak another protocol, too: they are answered in this one.
+
+So does Java's own client where it was not told otherwise: it offers HTTP/2 with each request.
+"""
+
+from __future__ import annotations
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """Reads such a request as if it offered nothing, as a server may (RFC 9110, section 7.8).
+
+    The parser takes what follows the header for the other protocol: the body would be lost, or
+    read as the next request.
+    """
+
+    def on_headers_complete(self) -> None:
+        """Begin the answer, unless the request is to be read again."""
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Say that the body is whole, unless the request is to be read again."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._refuse("Invalid HTTP request received.")
+        except httptools.HttpParserUpgrade as upgrade:
+            (offset,) = upgrade.args
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse("CONNECT received: this is no proxy.")
+            else:
+                self._read_again(data[offset:])
+
+    def _read_again(self, body: bytes) -> None:
+        head = b"%b %b HTTP/%b\r\n" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+        )
+        kept = (header for header in self.headers if header[0] != b"upgrade")
+        head += b"".join(b"%b: %b\r\n" % header for header in kept)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self.data_received(head + b"\r\n" + body)
+
+    def _refuse(self, why: str) -> None:
+        self.logger.warning(why)
+        self.send_400_response(why)

@@ -1,0 +1,150 @@
+"""A database that loses sessions, refuses writes or rights for a time: all heals without a hand."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import TYPE_CHECKING
+
+import httpx
+import psycopg
+
+from harness import histories
+from harness.api import open_account, purchase, running_api
+from harness.inbound import execute
+from harness.ports import free_port
+from harness.processes import Command
+from harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from harness.api import RunningApi
+    from harness.postgres import TestDatabase
+
+
+def _end_sessions(database: TestDatabase) -> None:
+    execute(
+        database,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = %s AND usename <> current_user",
+        database.name,
+    )
+
+
+def _sessions(database: TestDatabase) -> int:
+    ((count,),) = execute(
+        database,
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND usename <> current_user",
+        database.name,
+    )
+    return int(count)
+
+
+def test_i8_sessions_that_were_ended_while_idle_cost_no_read(
+    database: TestDatabase, service_env: dict[str, str]
+) -> None:
+    """As many as there are: a failover ends them all, and who asks next gets an answer."""
+    with running_api(service_env) as api, ThreadPoolExecutor(32) as clients:
+        open_account(api.client, "acc", 1000)
+        list(clients.map(lambda _: api.client.get("/v1/events"), range(200)))
+        assert _sessions(database) > 4
+        _end_sessions(database)
+        answers = [api.client.get("/v1/events").status_code for _ in range(10)]
+        assert answers == [200] * 10
+
+
+def _parts(port: int) -> dict[str, bool]:
+    """Which parts of a worker are ready."""
+    answer = httpx.get(f"http://127.0.0.1:{port}/readyz")
+    return {name: part["ready"] for name, part in answer.json()["parts"].items()}
+
+
+def _add_ruleset(api: RunningApi, name: str) -> httpx.Response:
+    rules = [{"rule": "amount_limit", "max_amount": 30}]
+    return api.client.post("/v1/rulesets", json={"name": name, "version": 1, "rules": rules})
+
+
+def _activate(api: RunningApi, activation_id: str, name: str) -> httpx.Response:
+    body = {"activation_id": activation_id, "reason": "Why not."}
+    return api.client.post(f"/v1/rulesets/{name}@1/activations", json=body)
+
+
+def test_i8_a_database_that_was_read_only_for_a_time(
+    database: TestDatabase, service_env: dict[str, str]
+) -> None:
+    """As on a standby, or where a provider's disk is full; sessions made then stay so."""
+    port = free_port()
+    setting = f"ALTER DATABASE {database.name} SET default_transaction_read_only"
+    with (
+        running_api(service_env, TXPLATFORM_DECISION_TIMEOUT_S="1") as api,
+        Command("project", env={**service_env, "TXPLATFORM_HEALTH_PORT": str(port)}) as project,
+    ):
+        project.wait_ready()
+        open_account(api.client, "acc", 1000)
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            owner.execute(f"{setting} = on".encode())
+            _end_sessions(database)
+            wait_until(lambda: api.client.get("/readyz").status_code == 503)
+            assert "takes no writes" in api.client.get("/readyz").json()["detail"]
+            asked = purchase("t", "acc", 10)
+            assert api.client.post("/v1/process-transaction", json=asked).status_code == 503
+            assert _add_ruleset(api, "refused").status_code == 503
+            owner.execute("SET default_transaction_read_only = off")
+            histories.record(owner, [histories.purchase("acc", "meanwhile", 5)])
+            wait_until(lambda: not _parts(port)["projector"], message="the projector to notice")
+            owner.execute(f"{setting} = off".encode())
+        wait_until(lambda: api.client.get("/readyz").status_code == 200, message="readiness")
+        assert api.client.post("/v1/process-transaction", json=asked).status_code == 200
+        assert _add_ruleset(api, "taken").status_code == 201
+        wait_until(lambda: all(_parts(port).values()), message="all parts to be ready again")
+        listed = "/v1/accounts/acc/transactions"
+        wait_until(lambda: len(api.client.get(listed).json()["items"]) == 2)
+
+
+def test_i8_rights_that_were_taken_and_given_back(
+    database: TestDatabase, service_env: dict[str, str]
+) -> None:
+    """What cannot be decided or folded meanwhile is told; no process ends of it."""
+    port = free_port()
+    with (
+        running_api(service_env) as api,
+        Command("project", env={**service_env, "TXPLATFORM_HEALTH_PORT": str(port)}) as project,
+    ):
+        project.wait_ready()
+        open_account(api.client, "acc", 1000)
+        wait_until(lambda: all(_parts(port).values()))
+        execute(database, "REVOKE ALL ON events FROM txplatform_service")
+        wait_until(lambda: api.client.get("/readyz").status_code == 503)
+        assert "txplatform migrate" in api.client.get("/readyz").json()["detail"]
+        asked = purchase("t", "acc", 10)
+        assert api.client.post("/v1/process-transaction", json=asked).status_code == 503
+        wait_until(lambda: not _parts(port)["projector"], message="the projector to notice")
+        execute(database, "GRANT SELECT, INSERT ON events TO txplatform_service")
+        wait_until(lambda: api.client.get("/readyz").status_code == 200, message="readiness")
+        assert api.client.post("/v1/process-transaction", json=asked).status_code == 200
+        wait_until(lambda: all(_parts(port).values()), message="all parts to be ready again")
+
+
+def test_i8_a_change_of_rules_that_a_failover_has_lost_is_forgotten(
+    database: TestDatabase, service_env: dict[str, str]
+) -> None:
+    """And the next one, which has its place in the rule book, decides."""
+    with running_api(service_env) as api:
+        open_account(api.client, "acc", 1000)
+
+        def decides() -> str:
+            asked = purchase(f"t{next(numbers)}", "acc", 1)
+            ruleset: str = api.client.post("/v1/process-transaction", json=asked).json()["ruleset"]
+            return ruleset
+
+        numbers = count()
+        for name in ("lost", "next"):
+            assert _add_ruleset(api, name).status_code == 201
+        assert _activate(api, "a1", "lost").status_code == 200
+        wait_until(lambda: decides() == "lost@1", message="the rule set to be in force")
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            owner.execute("SET session_replication_role = replica")
+            owner.execute("DELETE FROM ruleset_events WHERE version = 3")
+        _end_sessions(database)
+        assert decides() == "default@1"
+        assert _activate(api, "a2", "next").status_code == 200
+        wait_until(lambda: decides() == "next@1", message="the next rule set to be in force")

@@ -1,0 +1,80 @@
+"""A role or a database may be set to whatever: what the service writes and reads stays the same."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.inbound import execute
+from harness.waiting import wait_until
+from txplatform.database import Database
+from txplatform.eventstore.migrations import migrate
+from txplatform.eventstore.statements import APPEND, LOCK_LOG
+
+if TYPE_CHECKING:
+    from harness.postgres import PostgresServer, TestDatabase
+
+ODD = (
+    "timezone = 'Asia/Kathmandu'",
+    "datestyle = 'German, DMY'",
+    "client_encoding = 'LATIN1'",
+    "bytea_output = 'escape'",
+    "array_nulls = off",
+    "default_transaction_isolation = 'repeatable read'",
+)
+
+
+@pytest.fixture
+def odd(database: TestDatabase) -> TestDatabase:
+    """A database whose sessions begin with odd settings."""
+    for setting in ODD:
+        execute(database, f"ALTER DATABASE {database.name} SET {setting}")
+    return database
+
+
+def test_times_texts_bytes_and_nulls_come_back_as_they_went(odd: TestDatabase) -> None:
+    """Also those that Latin 1 cannot say, and a null among texts."""
+    values = (
+        datetime(2026, 11, 21, 12, 30, tzinfo=UTC),
+        "Łódź ☃",
+        b"\x00\\x\xff",
+        ["acc", None],
+    )
+    with Database(odd.service_url).connect() as connection:
+        row = connection.execute("SELECT %s::timestamptz, %s, %s, %s::text[]", values).fetchone()
+    assert row == values
+
+
+def test_who_waited_for_the_logs_lock_sees_what_was_appended_meanwhile(odd: TestDatabase) -> None:
+    """So that a clash is told as one, and is no error."""
+    database = Database(odd.service_url)
+    event = (["account-acc"], [1], ["opening:acc"], ["t"], [b"{}"], [None])
+    waiting = (
+        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE locktype = 'advisory' AND NOT granted AND d.datname = current_database()"
+    )
+    with (
+        database.connect() as first,
+        database.connect() as second,
+        ThreadPoolExecutor(1) as other,
+    ):
+        with first.transaction():
+            first.execute(LOCK_LOG)
+            appended = other.submit(lambda: second.execute(APPEND, event).fetchone())
+            wait_until(lambda: execute(odd, waiting) == [(1,)], message="the other to wait")
+            assert first.execute(APPEND, event).fetchone() == ([],)
+        assert appended.result() == (["account-acc"],)
+
+
+def test_the_schema_is_brought_up_to_date_whatever_texts_come_back_as(
+    postgres: PostgresServer,
+) -> None:
+    """In a database made in the C locale the server leaves it to clients what bytes mean."""
+    empty = postgres.empty_database()
+    execute(empty, f"ALTER DATABASE {empty.name} SET client_encoding = 'SQL_ASCII'")
+    assert migrate(empty.owner_url, empty.service_url)
+    assert migrate(empty.owner_url, empty.service_url) == []
+    postgres.drop(empty)
