@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from txplatform.settings import Settings
 
 _ASK_TIMEOUT_S = 5
+_FUTURE_S = 2 * _ASK_TIMEOUT_S
+"""Beyond the request's own, so that the client says itself what it could not do."""
+
 _LEAVE_S = 2
 _MOCK_CLUSTER = "mockCluster"
 """librdkafka's mock broker names itself so; it cannot describe topics, nor recreate one."""
@@ -138,11 +141,7 @@ class Broker:
         cluster_id = str(metadata.cluster_id)
         ids = dict.fromkeys(present, "")
         if present and not cluster_id.startswith(_MOCK_CLUSTER):
-            described = self._admin.describe_topics(
-                TopicCollection(present), request_timeout=_ASK_TIMEOUT_S
-            )
-            for name, future in described.items():
-                ids[name] = str(future.result(_ASK_TIMEOUT_S).topic_id)
+            ids = topic_ids(self._admin, present)
         return Topics(cluster_id, ids, frozenset(names) - ids.keys())
 
     def watermarks(self, key: PartitionKey) -> tuple[int, int]:
@@ -178,6 +177,16 @@ class Broker:
         closing = threading.Thread(target=self._consumer.close, daemon=True)
         closing.start()
         closing.join(_LEAVE_S)
+
+
+def topic_ids(admin: AdminClient, names: list[str]) -> dict[str, str]:
+    """The broker's ids of topics that exist.
+
+    Raises:
+        KafkaException: The broker cannot be reached, or a topic is gone.
+    """
+    described = admin.describe_topics(TopicCollection(names), request_timeout=_ASK_TIMEOUT_S)
+    return {name: str(future.result(_FUTURE_S).topic_id) for name, future in described.items()}
 
 
 def _received(message: Message, origin: Origin) -> Received:
