@@ -19,7 +19,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from txplatform.consumers.positions import PartitionKey
-from txplatform.consumers.reading import Received
+from txplatform.consumers.reading import UNREADABLE_HEADERS, Received
 from txplatform.kafka import client_config
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+    from txplatform.consumers.reading import Headers
     from txplatform.settings import Settings
 
 _ASK_TIMEOUT_S = 5
@@ -195,7 +196,6 @@ def _received(message: Message, origin: Origin) -> Received:
     assert partition is not None
     assert offset is not None
     kind, timestamp_ms = message.timestamp()
-    headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
     return Received(
         origin.cluster_id,
         topic,
@@ -204,9 +204,19 @@ def _received(message: Message, origin: Origin) -> Received:
         offset,
         sent_at=None if kind == TIMESTAMP_NOT_AVAILABLE else _time(timestamp_ms),
         key=_bytes(message.key()),
-        headers=tuple((name, _bytes(value)) for name, value in headers) if headers else (),
+        headers=_headers(message),
         body=_bytes(message.value()),
     )
+
+
+def _headers(message: Message) -> Headers:
+    try:
+        headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
+    except (SystemError, UnicodeDecodeError):
+        # The client cannot give any where one has a name that is not UTF-8. It lets go of
+        # Python's own error in a way that Python then calls a SystemError.
+        return UNREADABLE_HEADERS
+    return tuple((name, _bytes(value)) for name, value in headers) if headers else ()
 
 
 def _exists(topic: object) -> bool:
