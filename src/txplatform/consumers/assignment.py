@@ -13,7 +13,7 @@ from txplatform.consumers.broker import Broker, Origin, Topics
 from txplatform.consumers.positions import Move, PartitionKey, Position, begin, fault_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import psycopg
 
@@ -113,8 +113,10 @@ class Assignment:
         ):
             self.take_up(connection)
 
-    def accept(self, messages: Sequence[Received]) -> tuple[list[Received], list[Move]]:
-        """The messages that are ours to apply, and how far they take the positions.
+    def accept(
+        self, messages: Sequence[Received], ends: Mapping[PartitionKey, int]
+    ) -> tuple[list[Received], list[Move]]:
+        """The messages that are ours to apply, and how far they and the ends take the positions.
 
         A rebalance in the same poll may have taken some away.
         """
@@ -125,6 +127,9 @@ class Assignment:
             if key in reached and message.offset >= reached[key]:
                 reached[key] = message.offset + 1
                 ours.append(message)
+        for end, offset in ends.items():
+            if end in reached:
+                reached[end] = max(reached[end], offset)
         moves = [
             Move(key.topic, key.partition, before, reached[key])
             for key, before in self.positions.items()

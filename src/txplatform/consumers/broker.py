@@ -6,7 +6,7 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
@@ -61,6 +61,20 @@ class Origin:
     topic_ids: Mapping[str, str] = field(default_factory=dict)
 
 
+class Polled(NamedTuple):
+    """What came.
+
+    Attributes:
+        ends: Partitions that were read to their end, and the offset behind it. That is not
+            always the one behind the last message: transactions end with marks of their own.
+        problems: What the client has to say.
+    """
+
+    messages: list[Received]
+    ends: dict[PartitionKey, int]
+    problems: list[KafkaError]
+
+
 class Broker:
     """One member of the consumer group."""
 
@@ -76,6 +90,8 @@ class Broker:
                 "enable.auto.offset.store": False,
                 # The position is ours to know: nobody may pick another for us.
                 "auto.offset.reset": "error",
+                # At its end a partition may hold what is no message: see `Polled.ends`.
+                "enable.partition.eof": True,
                 # An account's messages have the same partition number in every topic: this
                 # way one member reads them all, and members seldom clash.
                 "partition.assignment.strategy": "range",
@@ -108,22 +124,23 @@ class Broker:
 
         self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=lost, on_lost=lost)
 
-    def poll(
-        self, limit: int, timeout_s: float, origin: Origin
-    ) -> tuple[list[Received], list[KafkaError]]:
-        """What came: messages, and what the client has to say."""
+    def poll(self, limit: int, timeout_s: float, origin: Origin) -> Polled:
+        """What came in this time, if anything."""
+        polled = Polled([], {}, [])
         first = self._consumer.poll(timeout_s)
         if first is None:
-            return [], []
+            return polled
         # What is there already comes with it; nothing is waited for.
         found = [first, *(self._consumer.consume(limit - 1, 0) if limit > 1 else ())]
-        messages, problems = [], []
         for message in found:
             if (error := message.error()) is None:
-                messages.append(_received(message, origin))
+                polled.messages.append(_received(message, origin))
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
+                topic, partition, offset = _place(message)
+                polled.ends[PartitionKey(topic, partition)] = offset
             else:
-                problems.append(error)
-        return messages, problems
+                polled.problems.append(error)
+        return polled
 
     def read_from(self, cluster_offsets: dict[PartitionKey, int]) -> None:
         """Read these partitions, from these offsets on, and no others."""
@@ -191,10 +208,7 @@ def topic_ids(admin: AdminClient, names: list[str]) -> dict[str, str]:
 
 
 def _received(message: Message, origin: Origin) -> Received:
-    topic, partition, offset = message.topic(), message.partition(), message.offset()
-    assert topic is not None
-    assert partition is not None
-    assert offset is not None
+    topic, partition, offset = _place(message)
     kind, timestamp_ms = message.timestamp()
     return Received(
         origin.cluster_id,
@@ -207,6 +221,14 @@ def _received(message: Message, origin: Origin) -> Received:
         headers=_headers(message),
         body=_bytes(message.value()),
     )
+
+
+def _place(message: Message) -> tuple[str, int, int]:
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
+    return topic, partition, offset
 
 
 def _headers(message: Message) -> Headers:

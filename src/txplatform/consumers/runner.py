@@ -32,12 +32,11 @@ from txplatform.worker import Health
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
 
     from prometheus_client import CollectorRegistry
 
+    from txplatform.consumers.broker import Polled
     from txplatform.consumers.deciding import Decided
-    from txplatform.consumers.reading import Received
     from txplatform.database import Database
     from txplatform.settings import Settings
 
@@ -116,21 +115,18 @@ class InboundConsumer:
                 assignment.check(self._connected())
                 self._metrics.show_lags(assignment.lags())
                 self._check_at = monotonic() + _CHECK_EVERY_S
-        messages, problems = broker.poll(
-            self._settings.consumer_batch_messages, _POLL_S, assignment.origin
-        )
-        for problem in problems:
+        polled = broker.poll(self._settings.consumer_batch_messages, _POLL_S, assignment.origin)
+        for problem in polled.problems:
             self._meet(problem, assignment)
-        if messages:
-            self._apply(messages, broker, assignment)
+        self._apply(polled, broker, assignment)
         if now >= self._retry_at:
             self._failures = 0
             self._health = _health_of(assignment)
 
-    def _apply(self, messages: Sequence[Received], broker: Broker, assignment: Assignment) -> None:
+    def _apply(self, polled: Polled, broker: Broker, assignment: Assignment) -> None:
         started = monotonic()
-        ours, moves = assignment.accept(messages)
-        if not ours:
+        ours, moves = assignment.accept(polled.messages, polled.ends)
+        if not moves:
             return
         readings = [read_message(message, TOPICS[message.topic]) for message in ours]
         batch = Batch(assignment.origin.cluster_id, readings, moves)
