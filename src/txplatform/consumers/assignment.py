@@ -28,6 +28,7 @@ class Assignment:
         taken_up: Whether they are read from their stored positions.
         positions: The offset that is read next in each partition that is read.
         faults: Why a partition of ours is not read.
+        held: Why a partition could not be read on; told until something of it comes again.
         missing: Topics that do not exist.
         origin: The cluster and topics that are read.
     """
@@ -37,6 +38,7 @@ class Assignment:
         self.taken_up = False
         self.positions: dict[PartitionKey, int] = {}
         self.faults: dict[PartitionKey, str] = {}
+        self.held: dict[PartitionKey, str] = {}
         self.missing: frozenset[str] = frozenset()
         self._stored: dict[PartitionKey, Position] = {}
         self.origin = Origin()
@@ -90,6 +92,7 @@ class Assignment:
         if not self.taken_up or positions != self.positions:
             self._broker.read_from(positions)
             self.positions = positions
+        self.held = {key: why for key, why in self.held.items() if key in positions}
         self.origin = Origin(
             topics.cluster_id,
             {key.topic: position.topic_id for key, position in self._stored.items()},
@@ -109,9 +112,23 @@ class Assignment:
             for key, position in self._stored.items()
         )
         if self.taken_up and (
-            self.faults or recreated or topics.cluster_id != self.origin.cluster_id
+            self.faults
+            or self.held.keys() - self.positions.keys()
+            or recreated
+            or topics.cluster_id != self.origin.cluster_id
         ):
             self.take_up(connection)
+
+    def hold(self, key: PartitionKey, why: str) -> None:
+        """Read a partition no further until `check` tries it again; the others are read on."""
+        if key not in self.positions:
+            return
+        self.held[key] = (
+            f"{key.topic}[{key.partition}] cannot be read on from {self.positions.pop(key)}: {why}."
+            " It is tried again every few seconds. Where it stays so, have an undamaged copy lead"
+            " the partition, or its messages deleted up to the first readable one and sent again."
+        )
+        self._broker.read_from(self.positions)
 
     def accept(
         self, messages: Sequence[Received], ends: Mapping[PartitionKey, int]
@@ -130,6 +147,7 @@ class Assignment:
         for end, offset in ends.items():
             if end in reached:
                 reached[end] = max(reached[end], offset)
+                self.held.pop(end, None)
         moves = [
             Move(key.topic, key.partition, before, reached[key])
             for key, before in self.positions.items()
@@ -140,7 +158,9 @@ class Assignment:
     def moved(self, moves: Sequence[Move]) -> None:
         """The moves are committed."""
         for move in moves:
-            self.positions[PartitionKey(move.topic, move.partition)] = move.next_offset
+            key = PartitionKey(move.topic, move.partition)
+            self.positions[key] = move.next_offset
+            self.held.pop(key, None)
 
     def lags(self) -> dict[PartitionKey, int]:
         """Messages not read yet, in each partition whose end is known."""
@@ -159,4 +179,5 @@ class Assignment:
         self.taken_up = False
         self.positions = {}
         self.faults = {}
+        self.held = {}
         self._stored = {}

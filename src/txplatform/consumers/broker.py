@@ -67,11 +67,13 @@ class Polled(NamedTuple):
     Attributes:
         ends: Partitions that were read to their end, and the offset behind it. That is not
             always the one behind the last message: transactions end with marks of their own.
-        problems: What the client has to say.
+        broken: Partitions that cannot be read on, and why; what came behind that is left out.
+        problems: What else the client has to say.
     """
 
     messages: list[Received]
     ends: dict[PartitionKey, int]
+    broken: dict[PartitionKey, KafkaError]
     problems: list[KafkaError]
 
 
@@ -90,6 +92,8 @@ class Broker:
                 "enable.auto.offset.store": False,
                 # The position is ours to know: nobody may pick another for us.
                 "auto.offset.reset": "error",
+                # A damaged batch is told, not read as it is.
+                "check.crcs": True,
                 # At its end a partition may hold what is no message: see `Polled.ends`.
                 "enable.partition.eof": True,
                 # An account's messages have the same partition number in every topic: this
@@ -126,20 +130,23 @@ class Broker:
 
     def poll(self, limit: int, timeout_s: float, origin: Origin) -> Polled:
         """What came in this time, if anything."""
-        polled = Polled([], {}, [])
+        polled = Polled([], {}, {}, [])
         first = self._consumer.poll(timeout_s)
         if first is None:
             return polled
         # What is there already comes with it; nothing is waited for.
         found = [first, *(self._consumer.consume(limit - 1, 0) if limit > 1 else ())]
         for message in found:
+            if polled.broken and _partition(message) in polled.broken:
+                continue
             if (error := message.error()) is None:
                 polled.messages.append(_received(message, origin))
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
-                topic, partition, offset = _place(message)
-                polled.ends[PartitionKey(topic, partition)] = offset
-            else:
+                polled.ends[_partition(message)] = _place(message)[2]
+            elif error.fatal() or message.offset() is None:
                 polled.problems.append(error)
+            else:
+                polled.broken[_partition(message)] = error
         return polled
 
     def read_from(self, cluster_offsets: dict[PartitionKey, int]) -> None:
@@ -229,6 +236,10 @@ def _place(message: Message) -> tuple[str, int, int]:
     assert partition is not None
     assert offset is not None
     return topic, partition, offset
+
+
+def _partition(message: Message) -> PartitionKey:
+    return PartitionKey(*_place(message)[:2])
 
 
 def _headers(message: Message) -> Headers:

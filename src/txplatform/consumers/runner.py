@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import psycopg
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 from psycopg import errors
 
 from txplatform.consumers import TOPICS
@@ -33,6 +33,7 @@ from txplatform.worker import Health
 if TYPE_CHECKING:
     import threading
 
+    from confluent_kafka import KafkaError
     from prometheus_client import CollectorRegistry
 
     from txplatform.consumers.broker import Polled
@@ -57,11 +58,6 @@ _PASSING_FAULTS = (
     errors.ReadOnlySqlTransaction,
 )
 """What is waited for. Anything else is a bug or a wrong installation, and ends the process."""
-
-_RESET_NEEDED = {
-    KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001  # its public name
-    KafkaError.OFFSET_OUT_OF_RANGE,
-}
 
 
 class InboundConsumer:
@@ -116,9 +112,12 @@ class InboundConsumer:
                 self._metrics.show_lags(assignment.lags())
                 self._check_at = monotonic() + _CHECK_EVERY_S
         polled = broker.poll(self._settings.consumer_batch_messages, _POLL_S, assignment.origin)
-        for problem in polled.problems:
-            self._meet(problem, assignment)
         self._apply(polled, broker, assignment)
+        for key, error in polled.broken.items():
+            self._log.warning("held", topic=key.topic, partition=key.partition, error=error.str())
+            assignment.hold(key, error.str())
+        for problem in polled.problems:
+            self._meet(problem)
         if now >= self._retry_at:
             self._failures = 0
             self._health = _health_of(assignment)
@@ -145,7 +144,7 @@ class InboundConsumer:
         )
         broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
 
-    def _meet(self, problem: KafkaError, assignment: Assignment) -> None:
+    def _meet(self, problem: KafkaError) -> None:
         """Act on what the client says: most of it passes, and is seen by `check`.
 
         Raises:
@@ -154,8 +153,6 @@ class InboundConsumer:
         self._log.warning("kafka", error=problem.str())
         if problem.fatal():
             raise KafkaException(problem)
-        if problem.code() in _RESET_NEEDED:
-            assignment.put_down()  # taking it up again finds out what is wrong
         self._check_at = 0.0
 
     def _back_off(self, fault: Exception, assignment: Assignment) -> None:
@@ -227,6 +224,7 @@ def _health_of(assignment: Assignment) -> Health:
             for name in sorted(assignment.missing)
         ),
         *assignment.faults.values(),
+        *assignment.held.values(),
     ]
     if assignment.given is None:
         problems.append("is not a member of the consumer group yet")
