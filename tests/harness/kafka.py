@@ -99,6 +99,14 @@ class Broker:
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGCONT)
 
+    def slow_producers_down(self, bytes_per_s: int) -> None:
+        """Let producers send only so much: a quota for each client."""
+        self._java(
+            *("kafka.admin.ConfigCommand", "--bootstrap-server", self.bootstrap, "--alter"),
+            *("--entity-type", "clients", "--entity-default"),
+            *("--add-config", f"producer_byte_rate={bytes_per_s}"),
+        )
+
     def overwrite(self, topic: str, old: bytes, new: bytes) -> None:
         """Change what is stored of a topic in the one place that holds this, as a bad disk does."""
         assert len(old) == len(new)
