@@ -263,6 +263,31 @@ def test_a_broker_that_freezes_before_it_told_the_topics_ids_is_a_fault_that_pas
     assert all(topic_ids(admin, list(TOPICS)).values())
 
 
+def test_i8_partitions_without_a_leader_are_told_and_the_others_read(
+    own_kafka: Broker, database: TestDatabase
+) -> None:
+    """Whether they lose it before or while they are read; with it they are read again."""
+    sender = Sender(own_kafka.bootstrap)
+    with consuming(settings_for(database, own_kafka.bootstrap)) as consumer:
+        wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
+        bring_back = own_kafka.lose_disk()
+        wait_until(
+            lambda: (
+                "has no leader" in consumer.health().detail
+                and consumer.health().facts.get("partitions", 0) > 0
+            ),
+            timeout_s=60,
+            message="the partitions without a leader to be told, and the others read",
+        )
+        assert not consumer.health().ready
+        bring_back()
+        for account_id in ACCOUNTS:
+            sender.send(OPENED, opened(account_id))
+        sender.flush()
+        wait_for_messages(database, len(ACCOUNTS), timeout_s=60)
+        wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
+
+
 def test_missing_topics_are_named_and_waited_for(own_kafka: Broker, database: TestDatabase) -> None:
     """The others are read meanwhile."""
     admin = AdminClient({"bootstrap.servers": own_kafka.bootstrap})

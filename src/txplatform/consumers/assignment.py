@@ -69,13 +69,18 @@ class Assignment:
         """
         topics = self._look()
         given = self.given or []
-        watermarks = {key: self._broker.watermarks(key) for key in given if key.topic in topics.ids}
+        watermarks = {key: self._broker.watermarks(key) for key in given if key in topics.led}
         beginnings = [
             Position(key.topic, key.partition, topics.ids[key.topic], low)
             for key, (low, _) in watermarks.items()
         ]
         self._stored = begin(connection, topics.cluster_id, beginnings) if beginnings else {}
         self.faults = {
+            key: f"{key.topic}[{key.partition}] has no leader; bring the brokers that hold it up."
+            for key in given
+            if key.topic in topics.ids and key not in topics.led
+        }
+        self.faults |= {
             key: fault
             for key, position in self._stored.items()
             if (
@@ -100,7 +105,7 @@ class Assignment:
         self.taken_up = True
 
     def check(self, connection: psycopg.Connection) -> None:
-        """Look whether the topics are still those that are read, and the faulty ones mended.
+        """Look whether what can be read is what is read, and is still the same topics.
 
         Raises:
             KafkaException: The broker does not answer.
@@ -111,9 +116,9 @@ class Assignment:
             topics.ids.get(key.topic, position.topic_id) != position.topic_id
             for key, position in self._stored.items()
         )
+        readable = topics.led.intersection(self.given or ())
         if self.taken_up and (
-            self.faults
-            or self.held.keys() - self.positions.keys()
+            readable != self.positions.keys()  # those with a fault are looked at again
             or recreated
             or topics.cluster_id != self.origin.cluster_id
         ):

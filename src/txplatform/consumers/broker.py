@@ -45,11 +45,13 @@ class Topics:
 
     Attributes:
         ids: The broker's id of each topic that exists; empty where it gives none.
+        led: Their partitions that have a leader, without which nobody can read them.
         missing: Topics that do not exist.
     """
 
     cluster_id: str
     ids: dict[str, str]
+    led: frozenset[PartitionKey]
     missing: frozenset[str]
 
 
@@ -167,7 +169,13 @@ class Broker:
         ids = dict.fromkeys(present, "")
         if present and not cluster_id.startswith(_MOCK_CLUSTER):
             ids = topic_ids(self._admin, present)
-        return Topics(cluster_id, ids, frozenset(names) - ids.keys())
+        led = frozenset(
+            PartitionKey(name, partition.id)
+            for name in present
+            for partition in metadata.topics[name].partitions.values()
+            if partition.leader >= 0
+        )
+        return Topics(cluster_id, ids, led, frozenset(names) - ids.keys())
 
     def watermarks(self, key: PartitionKey) -> tuple[int, int]:
         """A partition's first offset and the one after its last.
