@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.broker import Broker, Origin, Topics
-from txplatform.consumers.positions import Move, PartitionKey, Position, begin, fault_of
+from txplatform.consumers.positions import (
+    Move,
+    PartitionKey,
+    Position,
+    begin,
+    fault_of,
+    stored_positions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +112,7 @@ class Assignment:
         self.taken_up = True
 
     def check(self, connection: psycopg.Connection) -> None:
-        """Look whether what can be read is what is read, and is still the same topics.
+        """Look whether what can be read is what is read, from where it is stored that it is.
 
         Raises:
             KafkaException: The broker does not answer.
@@ -116,9 +123,12 @@ class Assignment:
             topics.ids.get(key.topic, position.topic_id) != position.topic_id
             for key, position in self._stored.items()
         )
+        stored = stored_positions(connection, self.origin.cluster_id, list(self.positions))
+        moved = {key: position.next_offset for key, position in stored.items()} != self.positions
         readable = topics.led.intersection(self.given or ())
         if self.taken_up and (
             readable != self.positions.keys()  # those with a fault are looked at again
+            or moved  # by a person who had the topic read again
             or recreated
             or topics.cluster_id != self.origin.cluster_id
         ):
