@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import psycopg
-from confluent_kafka import TopicPartition
+import pytest
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from harness.inbound import (
@@ -32,6 +33,7 @@ from harness.ports import free_port
 from harness.processes import Command
 from harness.waiting import wait_until
 from txplatform.consumers import TOPICS
+from txplatform.consumers.broker import topic_ids
 from txplatform.consumers.verdict import MessageStatus
 
 if TYPE_CHECKING:
@@ -246,6 +248,44 @@ def test_a_broker_that_is_away_is_waited_for(own_kafka: Broker, database: TestDa
         wait_until(lambda: readiness(port)[0] == 503, message="the consumer to notice again")
         assert command.stop() == 0
     check_all_applied_once(database)
+
+
+def test_a_broker_that_freezes_before_it_told_the_topics_ids_is_a_fault_that_passes(
+    own_kafka: Broker,
+) -> None:
+    """The client's own error, which is waited for; any other would end the consumer."""
+    admin = AdminClient({"bootstrap.servers": own_kafka.bootstrap, "log_level": 0})
+    assert all(topic_ids(admin, list(TOPICS)).values())
+    own_kafka.freeze()
+    with pytest.raises(KafkaException):
+        topic_ids(admin, list(TOPICS))
+    own_kafka.thaw()
+    assert all(topic_ids(admin, list(TOPICS)).values())
+
+
+def test_i8_partitions_without_a_leader_are_told_and_the_others_read(
+    own_kafka: Broker, database: TestDatabase
+) -> None:
+    """Whether they lose it before or while they are read; with it they are read again."""
+    sender = Sender(own_kafka.bootstrap)
+    with consuming(settings_for(database, own_kafka.bootstrap)) as consumer:
+        wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
+        bring_back = own_kafka.lose_disk()
+        wait_until(
+            lambda: (
+                "has no leader" in consumer.health().detail
+                and consumer.health().facts.get("partitions", 0) > 0
+            ),
+            timeout_s=60,
+            message="the partitions without a leader to be told, and the others read",
+        )
+        assert not consumer.health().ready
+        bring_back()
+        for account_id in ACCOUNTS:
+            sender.send(OPENED, opened(account_id))
+        sender.flush()
+        wait_for_messages(database, len(ACCOUNTS), timeout_s=60)
+        wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
 
 
 def test_missing_topics_are_named_and_waited_for(own_kafka: Broker, database: TestDatabase) -> None:

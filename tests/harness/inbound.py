@@ -148,8 +148,8 @@ def consuming(settings: Settings) -> Iterator[InboundConsumer]:
     finally:
         stop.set()
         thread.join(20)
-    if died:
-        raise died[0]
+        if died:
+            raise died[0]
 
 
 def ledger(database: TestDatabase, **filters: Any) -> list[InboundMessage]:

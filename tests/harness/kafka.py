@@ -25,7 +25,7 @@ from harness.ports import free_port
 from harness.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
 _POM = Path(__file__).parent / "kafka.xml"
@@ -42,10 +42,11 @@ def can_start_broker() -> bool:
 
 
 class Broker:
-    """One broker in KRaft mode, with a data directory of its own."""
+    """One broker in KRaft mode, with disks (directories) of its own."""
 
     def __init__(self) -> None:
         self._root = Path(tempfile.mkdtemp(prefix="txplatform-kafka-"))
+        self._disks = [self._root / "disk-1", self._root / "disk-2"]
         self._port, self._controller_port = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.bootstrap = f"127.0.0.1:{self._port}"
@@ -99,6 +100,46 @@ class Broker:
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGCONT)
 
+    def slow_producers_down(self, bytes_per_s: int) -> None:
+        """Let producers send only so much: a quota for each client."""
+        self._java(
+            *("kafka.admin.ConfigCommand", "--bootstrap-server", self.bootstrap, "--alter"),
+            *("--entity-type", "clients", "--entity-default"),
+            *("--add-config", f"producer_byte_rate={bytes_per_s}"),
+        )
+
+    def lose_disk(self) -> Callable[[], None]:
+        """Stop, and start with one of two disks gone; gives what brings it back likewise.
+
+        The one that holds the consumer groups' offsets stays.
+        """
+        self.stop()
+        (lost,) = (disk for disk in self._disks if not any(disk.glob("__consumer_offsets-*")))
+        kept = lost.rename(self._root / "kept")
+        lost.touch()
+        self.start()
+
+        def bring_back() -> None:
+            self.stop()
+            lost.unlink()
+            kept.rename(lost)
+            self.start()
+
+        return bring_back
+
+    def overwrite(self, topic: str, old: bytes, new: bytes) -> None:
+        """Change what is stored of a topic in the one place that holds this, as a bad disk does."""
+        assert len(old) == len(new)
+        (segment,) = (
+            path
+            for disk in self._disks
+            for path in disk.glob(f"{topic}-*/*.log")
+            if old in path.read_bytes()
+        )
+        with segment.open("r+b") as file:
+            file.seek(segment.read_bytes().index(old))
+            file.write(new)
+
     def _answers(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
@@ -130,10 +171,11 @@ listeners=PLAINTEXT://127.0.0.1:{self._port},CONTROLLER://127.0.0.1:{self._contr
 advertised.listeners=PLAINTEXT://127.0.0.1:{self._port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={self._root}/data
+log.dirs={",".join(map(str, self._disks))}
+metadata.log.dir={self._root}/metadata
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
+offsets.topic.num.partitions=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4

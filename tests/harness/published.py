@@ -77,8 +77,8 @@ def publishing(settings: Settings) -> Iterator[Publisher]:
     finally:
         stop.set()
         thread.join(20)
-    if died:
-        raise died[0]
+        if died:
+            raise died[0]
 
 
 def read_topic(bootstrap: str, topic: str = TRANSACTION_DECISIONED) -> list[Published]:

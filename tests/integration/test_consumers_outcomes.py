@@ -26,7 +26,11 @@ from harness.inbound import (
     settings_for,
     wait_for_messages,
 )
+from harness.raw_records import send_bytes
 from harness.waiting import wait_until
+from txplatform.consumers.resolving import retry_message
+from txplatform.consumers.verdict import MessageStatus
+from txplatform.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,6 +200,24 @@ def test_each_rubbish_is_parked_with_its_reason_and_harms_nothing(
     assert [row for row in found if row[0] != row[1]] == []
     assert {row[2] for row in found} <= {"parked", "duplicate"}
     assert "4111111111111111" not in "".join(row[3] for row in found)
+
+
+def test_headers_that_cannot_be_read_are_parked(database: TestDatabase, topics: str) -> None:
+    """A header's name may be any bytes; nobody else's message waits for that."""
+    sender = Sender(topics)
+    sender.send(OPENED, opened("acc-1"))
+    body = json.dumps(payment("p-1", "acc-1", 42)).encode()
+    send_bytes(topics, SUBMITTED, b"acc-1", body, [(b"na\xefve", b"1"), (b"more", b"2")])
+    sender.send(SUBMITTED, payment("p-1", "acc-1", 42))
+    sender.flush()
+    with consuming(settings_for(database, topics)):
+        wait_for_messages(database, 3)
+    (parked,) = ledger(database, status=MessageStatus.PARKED)
+    assert parked.reason == "unreadable_headers"
+    assert posted(database, "acc-1") == -42
+    with Database(database.service_url).connect() as connection:
+        verdict = retry_message(connection, parked.id)
+    assert verdict.status is MessageStatus.PARKED
 
 
 def binary(body: dict[str, object]) -> tuple[bytes, list[tuple[str, bytes | None]]]:

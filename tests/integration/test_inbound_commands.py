@@ -164,6 +164,20 @@ def test_reset_makes_a_running_consumer_begin_again(
     assert len(inbound(service_env, "positions")[1]) == 4 * len(TOPICS)
 
 
+def test_a_reset_topic_is_read_again_also_where_nothing_new_comes(
+    parked: tuple[int, int], service_env: dict[str, str], database: TestDatabase, topics: str
+) -> None:
+    """Running consumers begin again within seconds."""
+    assert parked
+    total = "SELECT sum(next_offset) FROM inbound_positions"
+    with consuming(settings_for(database, topics)) as consumer:
+        wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
+        before = execute(database, total)
+        assert inbound(service_env, "reset", SUBMITTED) == (0, {"reset": 4})
+        assert execute(database, total) != before
+        wait_until(lambda: execute(database, total) == before, message="all to be read again")
+
+
 def test_the_publisher_finds_what_was_parked_and_what_waited(
     parked: tuple[int, int], database: TestDatabase, topics: str
 ) -> None:

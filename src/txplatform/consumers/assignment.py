@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.broker import Broker, Origin, Topics
-from txplatform.consumers.positions import Move, PartitionKey, Position, begin, fault_of
+from txplatform.consumers.positions import (
+    Move,
+    PartitionKey,
+    Position,
+    begin,
+    fault_of,
+    stored_positions,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import psycopg
 
@@ -28,6 +35,7 @@ class Assignment:
         taken_up: Whether they are read from their stored positions.
         positions: The offset that is read next in each partition that is read.
         faults: Why a partition of ours is not read.
+        held: Why a partition could not be read on; told until something of it comes again.
         missing: Topics that do not exist.
         origin: The cluster and topics that are read.
     """
@@ -37,6 +45,7 @@ class Assignment:
         self.taken_up = False
         self.positions: dict[PartitionKey, int] = {}
         self.faults: dict[PartitionKey, str] = {}
+        self.held: dict[PartitionKey, str] = {}
         self.missing: frozenset[str] = frozenset()
         self._stored: dict[PartitionKey, Position] = {}
         self.origin = Origin()
@@ -67,13 +76,18 @@ class Assignment:
         """
         topics = self._look()
         given = self.given or []
-        watermarks = {key: self._broker.watermarks(key) for key in given if key.topic in topics.ids}
+        watermarks = {key: self._broker.watermarks(key) for key in given if key in topics.led}
         beginnings = [
             Position(key.topic, key.partition, topics.ids[key.topic], low)
             for key, (low, _) in watermarks.items()
         ]
         self._stored = begin(connection, topics.cluster_id, beginnings) if beginnings else {}
         self.faults = {
+            key: f"{key.topic}[{key.partition}] has no leader; bring the brokers that hold it up."
+            for key in given
+            if key.topic in topics.ids and key not in topics.led
+        }
+        self.faults |= {
             key: fault
             for key, position in self._stored.items()
             if (
@@ -90,6 +104,7 @@ class Assignment:
         if not self.taken_up or positions != self.positions:
             self._broker.read_from(positions)
             self.positions = positions
+        self.held = {key: why for key, why in self.held.items() if key in positions}
         self.origin = Origin(
             topics.cluster_id,
             {key.topic: position.topic_id for key, position in self._stored.items()},
@@ -97,7 +112,7 @@ class Assignment:
         self.taken_up = True
 
     def check(self, connection: psycopg.Connection) -> None:
-        """Look whether the topics are still those that are read, and the faulty ones mended.
+        """Look whether what can be read is what is read, from where it is stored that it is.
 
         Raises:
             KafkaException: The broker does not answer.
@@ -108,13 +123,32 @@ class Assignment:
             topics.ids.get(key.topic, position.topic_id) != position.topic_id
             for key, position in self._stored.items()
         )
+        stored = stored_positions(connection, self.origin.cluster_id, list(self.positions))
+        moved = {key: position.next_offset for key, position in stored.items()} != self.positions
+        readable = topics.led.intersection(self.given or ())
         if self.taken_up and (
-            self.faults or recreated or topics.cluster_id != self.origin.cluster_id
+            readable != self.positions.keys()  # those with a fault are looked at again
+            or moved  # by a person who had the topic read again
+            or recreated
+            or topics.cluster_id != self.origin.cluster_id
         ):
             self.take_up(connection)
 
-    def accept(self, messages: Sequence[Received]) -> tuple[list[Received], list[Move]]:
-        """The messages that are ours to apply, and how far they take the positions.
+    def hold(self, key: PartitionKey, why: str) -> None:
+        """Read a partition no further until `check` tries it again; the others are read on."""
+        if key not in self.positions:
+            return
+        self.held[key] = (
+            f"{key.topic}[{key.partition}] cannot be read on from {self.positions.pop(key)}: {why}."
+            " It is tried again every few seconds. Where it stays so, have an undamaged copy lead"
+            " the partition, or its messages deleted up to the first readable one and sent again."
+        )
+        self._broker.read_from(self.positions)
+
+    def accept(
+        self, messages: Sequence[Received], ends: Mapping[PartitionKey, int]
+    ) -> tuple[list[Received], list[Move]]:
+        """The messages that are ours to apply, and how far they and the ends take the positions.
 
         A rebalance in the same poll may have taken some away.
         """
@@ -125,6 +159,10 @@ class Assignment:
             if key in reached and message.offset >= reached[key]:
                 reached[key] = message.offset + 1
                 ours.append(message)
+        for end, offset in ends.items():
+            if end in reached:
+                reached[end] = max(reached[end], offset)
+                self.held.pop(end, None)
         moves = [
             Move(key.topic, key.partition, before, reached[key])
             for key, before in self.positions.items()
@@ -135,7 +173,9 @@ class Assignment:
     def moved(self, moves: Sequence[Move]) -> None:
         """The moves are committed."""
         for move in moves:
-            self.positions[PartitionKey(move.topic, move.partition)] = move.next_offset
+            key = PartitionKey(move.topic, move.partition)
+            self.positions[key] = move.next_offset
+            self.held.pop(key, None)
 
     def lags(self) -> dict[PartitionKey, int]:
         """Messages not read yet, in each partition whose end is known."""
@@ -154,4 +194,5 @@ class Assignment:
         self.taken_up = False
         self.positions = {}
         self.faults = {}
+        self.held = {}
         self._stored = {}

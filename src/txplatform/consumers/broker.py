@@ -6,7 +6,7 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
@@ -19,7 +19,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from txplatform.consumers.positions import PartitionKey
-from txplatform.consumers.reading import Received
+from txplatform.consumers.reading import UNREADABLE_HEADERS, Received
 from txplatform.kafka import client_config
 
 if TYPE_CHECKING:
@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+    from txplatform.consumers.reading import Headers
     from txplatform.settings import Settings
 
 _ASK_TIMEOUT_S = 5
+_FUTURE_S = 2 * _ASK_TIMEOUT_S
+"""Beyond the request's own, so that the client says itself what it could not do."""
+
 _LEAVE_S = 2
 _MOCK_CLUSTER = "mockCluster"
 """librdkafka's mock broker names itself so; it cannot describe topics, nor recreate one."""
@@ -41,11 +45,13 @@ class Topics:
 
     Attributes:
         ids: The broker's id of each topic that exists; empty where it gives none.
+        led: Their partitions that have a leader, without which nobody can read them.
         missing: Topics that do not exist.
     """
 
     cluster_id: str
     ids: dict[str, str]
+    led: frozenset[PartitionKey]
     missing: frozenset[str]
 
 
@@ -55,6 +61,22 @@ class Origin:
 
     cluster_id: str = ""
     topic_ids: Mapping[str, str] = field(default_factory=dict)
+
+
+class Polled(NamedTuple):
+    """What came.
+
+    Attributes:
+        ends: Partitions that were read to their end, and the offset behind it. That is not
+            always the one behind the last message: transactions end with marks of their own.
+        broken: Partitions that cannot be read on, and why; what came behind that is left out.
+        problems: What else the client has to say.
+    """
+
+    messages: list[Received]
+    ends: dict[PartitionKey, int]
+    broken: dict[PartitionKey, KafkaError]
+    problems: list[KafkaError]
 
 
 class Broker:
@@ -72,6 +94,10 @@ class Broker:
                 "enable.auto.offset.store": False,
                 # The position is ours to know: nobody may pick another for us.
                 "auto.offset.reset": "error",
+                # A damaged batch is told, not read as it is.
+                "check.crcs": True,
+                # At its end a partition may hold what is no message: see `Polled.ends`.
+                "enable.partition.eof": True,
                 # An account's messages have the same partition number in every topic: this
                 # way one member reads them all, and members seldom clash.
                 "partition.assignment.strategy": "range",
@@ -104,22 +130,26 @@ class Broker:
 
         self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=lost, on_lost=lost)
 
-    def poll(
-        self, limit: int, timeout_s: float, origin: Origin
-    ) -> tuple[list[Received], list[KafkaError]]:
-        """What came: messages, and what the client has to say."""
+    def poll(self, limit: int, timeout_s: float, origin: Origin) -> Polled:
+        """What came in this time, if anything."""
+        polled = Polled([], {}, {}, [])
         first = self._consumer.poll(timeout_s)
         if first is None:
-            return [], []
+            return polled
         # What is there already comes with it; nothing is waited for.
         found = [first, *(self._consumer.consume(limit - 1, 0) if limit > 1 else ())]
-        messages, problems = [], []
         for message in found:
+            if polled.broken and _partition(message) in polled.broken:
+                continue
             if (error := message.error()) is None:
-                messages.append(_received(message, origin))
+                polled.messages.append(_received(message, origin))
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
+                polled.ends[_partition(message)] = _place(message)[2]
+            elif error.fatal() or message.offset() is None:
+                polled.problems.append(error)
             else:
-                problems.append(error)
-        return messages, problems
+                polled.broken[_partition(message)] = error
+        return polled
 
     def read_from(self, cluster_offsets: dict[PartitionKey, int]) -> None:
         """Read these partitions, from these offsets on, and no others."""
@@ -138,12 +168,14 @@ class Broker:
         cluster_id = str(metadata.cluster_id)
         ids = dict.fromkeys(present, "")
         if present and not cluster_id.startswith(_MOCK_CLUSTER):
-            described = self._admin.describe_topics(
-                TopicCollection(present), request_timeout=_ASK_TIMEOUT_S
-            )
-            for name, future in described.items():
-                ids[name] = str(future.result(_ASK_TIMEOUT_S).topic_id)
-        return Topics(cluster_id, ids, frozenset(names) - ids.keys())
+            ids = topic_ids(self._admin, present)
+        led = frozenset(
+            PartitionKey(name, partition.id)
+            for name in present
+            for partition in metadata.topics[name].partitions.values()
+            if partition.leader >= 0
+        )
+        return Topics(cluster_id, ids, led, frozenset(names) - ids.keys())
 
     def watermarks(self, key: PartitionKey) -> tuple[int, int]:
         """A partition's first offset and the one after its last.
@@ -180,13 +212,19 @@ class Broker:
         closing.join(_LEAVE_S)
 
 
+def topic_ids(admin: AdminClient, names: list[str]) -> dict[str, str]:
+    """The broker's ids of topics that exist.
+
+    Raises:
+        KafkaException: The broker cannot be reached, or a topic is gone.
+    """
+    described = admin.describe_topics(TopicCollection(names), request_timeout=_ASK_TIMEOUT_S)
+    return {name: str(future.result(_FUTURE_S).topic_id) for name, future in described.items()}
+
+
 def _received(message: Message, origin: Origin) -> Received:
-    topic, partition, offset = message.topic(), message.partition(), message.offset()
-    assert topic is not None
-    assert partition is not None
-    assert offset is not None
+    topic, partition, offset = _place(message)
     kind, timestamp_ms = message.timestamp()
-    headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
     return Received(
         origin.cluster_id,
         topic,
@@ -195,9 +233,31 @@ def _received(message: Message, origin: Origin) -> Received:
         offset,
         sent_at=None if kind == TIMESTAMP_NOT_AVAILABLE else _time(timestamp_ms),
         key=_bytes(message.key()),
-        headers=tuple((name, _bytes(value)) for name, value in headers) if headers else (),
+        headers=_headers(message),
         body=_bytes(message.value()),
     )
+
+
+def _place(message: Message) -> tuple[str, int, int]:
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
+    return topic, partition, offset
+
+
+def _partition(message: Message) -> PartitionKey:
+    return PartitionKey(*_place(message)[:2])
+
+
+def _headers(message: Message) -> Headers:
+    try:
+        headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
+    except (SystemError, UnicodeDecodeError):
+        # The client cannot give any where one has a name that is not UTF-8. It lets go of
+        # Python's own error in a way that Python then calls a SystemError.
+        return UNREADABLE_HEADERS
+    return tuple((name, _bytes(value)) for name, value in headers) if headers else ()
 
 
 def _exists(topic: object) -> bool:

@@ -91,6 +91,15 @@ def begin(
             [each.next_offset for each in beginnings],
         ),
     )
+    keys = [PartitionKey(each.topic, each.partition) for each in beginnings]
+    return stored_positions(connection, cluster_id, keys)
+
+
+def stored_positions(
+    connection: psycopg.Connection, cluster_id: str, keys: Sequence[PartitionKey]
+) -> dict[PartitionKey, Position]:
+    """The stored positions of these partitions."""
+    topics, partitions = [key.topic for key in keys], [key.partition for key in keys]
     rows = connection.execute(_READ, (topics, partitions, cluster_id)).fetchall()
     return {PartitionKey(row[0], row[1]): Position(*row) for row in rows}
 

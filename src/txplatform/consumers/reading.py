@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from txplatform.contracts.messages import InboundMessage
     from txplatform.domain.commands.outcome import Command
 
+Headers = tuple[tuple[str, "bytes | None"], ...]
+
+UNREADABLE_HEADERS: Headers = (("\N{REPLACEMENT CHARACTER}", None),)
+"""Stand for headers that the client cannot give."""
+
 _MAX_PROBLEMS = 5
 _PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
@@ -39,7 +44,7 @@ class Received(NamedTuple):
     offset: int
     sent_at: datetime | None
     key: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
+    headers: Headers
     body: bytes | None
 
     @property
@@ -77,6 +82,9 @@ class Reading(NamedTuple):
 def read_message(message: Received, topic: InboundTopic[Any]) -> Reading:
     """Find out what a message asks."""
     asks: Command | Refusal
+    if message.headers == UNREADABLE_HEADERS:
+        asks = Refusal("unreadable_headers", "The name of one of its headers is not UTF-8.")
+        return Reading(message, asks, accept_traceparent(None))
     try:
         envelope = open_envelope(message.headers, message.body)
         if envelope.type is not None and envelope.type != topic.name:

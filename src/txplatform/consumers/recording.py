@@ -89,6 +89,8 @@ def record(connection: psycopg.Connection, entries: Sequence[tuple[Reading, Verd
 
     The caller holds the log's lock.
     """
+    if not entries:
+        return
     rows = [
         (
             message.cluster_id,

@@ -12,7 +12,7 @@ from logging import DEBUG, WARNING
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.applying import Batch, Memory, apply_batch
@@ -31,13 +31,13 @@ from txplatform.worker import Health
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
 
     import psycopg
+    from confluent_kafka import KafkaError
     from prometheus_client import CollectorRegistry
 
+    from txplatform.consumers.broker import Polled
     from txplatform.consumers.deciding import Decided
-    from txplatform.consumers.reading import Received
     from txplatform.database import Database
     from txplatform.settings import Settings
 
@@ -51,11 +51,6 @@ _LONGEST_BACK_OFF_S = 5.0
 
 _PASSING_FAULTS = (FencedError, KafkaException, *PASSING_FAULTS)
 """What is waited for. Anything else is a bug or a wrong installation, and ends the process."""
-
-_RESET_NEEDED = {
-    KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001  # its public name
-    KafkaError.OFFSET_OUT_OF_RANGE,
-}
 
 
 class InboundConsumer:
@@ -109,21 +104,21 @@ class InboundConsumer:
                 assignment.check(self._connected())
                 self._metrics.show_lags(assignment.lags())
                 self._check_at = monotonic() + _CHECK_EVERY_S
-        messages, problems = broker.poll(
-            self._settings.consumer_batch_messages, _POLL_S, assignment.origin
-        )
-        for problem in problems:
-            self._meet(problem, assignment)
-        if messages:
-            self._apply(messages, broker, assignment)
+        polled = broker.poll(self._settings.consumer_batch_messages, _POLL_S, assignment.origin)
+        self._apply(polled, broker, assignment)
+        for key, error in polled.broken.items():
+            self._log.warning("held", topic=key.topic, partition=key.partition, error=error.str())
+            assignment.hold(key, error.str())
+        for problem in polled.problems:
+            self._meet(problem)
         if now >= self._retry_at:
             self._failures = 0
             self._health = _health_of(assignment)
 
-    def _apply(self, messages: Sequence[Received], broker: Broker, assignment: Assignment) -> None:
+    def _apply(self, polled: Polled, broker: Broker, assignment: Assignment) -> None:
         started = monotonic()
-        ours, moves = assignment.accept(messages)
-        if not ours:
+        ours, moves = assignment.accept(polled.messages, polled.ends)
+        if not moves:
             return
         readings = [read_message(message, TOPICS[message.topic]) for message in ours]
         batch = Batch(assignment.origin.cluster_id, readings, moves)
@@ -142,7 +137,7 @@ class InboundConsumer:
         )
         broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
 
-    def _meet(self, problem: KafkaError, assignment: Assignment) -> None:
+    def _meet(self, problem: KafkaError) -> None:
         """Act on what the client says: most of it passes, and is seen by `check`.
 
         Raises:
@@ -151,8 +146,6 @@ class InboundConsumer:
         self._log.warning("kafka", error=problem.str())
         if problem.fatal():
             raise KafkaException(problem)
-        if problem.code() in _RESET_NEEDED:
-            assignment.put_down()  # taking it up again finds out what is wrong
         self._check_at = 0.0
 
     def _back_off(self, fault: Exception, assignment: Assignment) -> None:
@@ -224,6 +217,7 @@ def _health_of(assignment: Assignment) -> Health:
             for name in sorted(assignment.missing)
         ),
         *assignment.faults.values(),
+        *assignment.held.values(),
     ]
     if assignment.given is None:
         problems.append("is not a member of the consumer group yet")

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from txplatform.settings import Settings
 
 DELIVERY_TIMEOUT_S = 15
-"""How long a batch may wait for its acknowledgements."""
+"""How long to wait for the next acknowledgement of a batch.
+
+Not for all of them: brokers that are slow, or slow us down, would be sent the same batch for ever.
+"""
 
 _METADATA_TIMEOUT_S = 5
 _POLL_S = 0.25
@@ -161,17 +164,20 @@ class Delivery:
         """Return once everything handed over is acknowledged.
 
         Args:
-            meanwhile: Called about every second with the seconds waited; what it raises ends
-                the wait.
+            meanwhile: Called about every second with the seconds since the last acknowledgement;
+                what it raises ends the wait.
             give_up: Asked now and then whether the wait should end early.
 
         Raises:
             DeliveryError: Something failed or took too long.
         """
-        started = asked = time.monotonic()
+        asked = heard = time.monotonic()
+        before = None
         while unreported := self._flush():
             now = time.monotonic()
-            if now - started > DELIVERY_TIMEOUT_S or give_up():
+            if unreported != before:
+                before, heard = unreported, now
+            if now - heard > DELIVERY_TIMEOUT_S or give_up():
                 raise DeliveryError(
                     f"{unreported} records were not acknowledged in time.",
                     why=f"The brokers at {self._brokers} do not answer.",
@@ -179,7 +185,7 @@ class Delivery:
                 )
             if now - asked > 1:
                 asked = now
-                meanwhile(now - started)
+                meanwhile(now - heard)
 
     def _flush(self) -> int:
         """Wait a moment for what is to be reported; how much of it is missing then."""

@@ -1,0 +1,87 @@
+"""Messages that another team sends in Kafka transactions: their marks take offsets of their own."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from harness.inbound import (
+    OPENED,
+    SUBMITTED,
+    Sender,
+    consuming,
+    ledger,
+    opened,
+    payment,
+    posted,
+    settings_for,
+    wait_for_messages,
+)
+from harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from harness.inbound import Body
+    from harness.postgres import TestDatabase
+
+ACCOUNT = "acc-1"
+
+
+class TransactionalSender:
+    """Another team's producer, which sends in transactions."""
+
+    def __init__(self, bootstrap: str, name: str) -> None:
+        self._producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": name})
+        self._producer.init_transactions(30)
+
+    def send(self, topic: str, bodies: list[Body], *, commit: bool) -> None:
+        """Send these in one transaction, and commit or abort it."""
+        self._producer.begin_transaction()
+        for body in bodies:
+            self._producer.produce(topic, json.dumps(body).encode(), ACCOUNT.encode(), partition=0)
+        assert self._producer.flush(30) == 0
+        if commit:
+            self._producer.commit_transaction()
+        else:
+            self._producer.abort_transaction()
+
+
+def test_what_was_committed_is_applied_and_nothing_is_told_as_unread(
+    database: TestDatabase, topics: str
+) -> None:
+    """Also where retention has deleted all of it since: there was no message to be lost."""
+    settings = settings_for(database, topics)
+    sender = Sender(topics)
+    sender.send(OPENED, opened(ACCOUNT))
+    sender.flush()
+    in_transactions = TransactionalSender(topics, database.name)
+    in_transactions.send(SUBMITTED, [payment("p-1", ACCOUNT, 5)], commit=True)
+    in_transactions.send(SUBMITTED, [payment("p-2", ACCOUNT, 7)], commit=False)
+    with consuming(settings) as consumer:
+        wait_for_messages(database, 2)
+        wait_until(
+            lambda: (lag := consumer.health().facts.get("lag")) and not any(lag.values()),
+            message="every lag to be zero",
+        )
+        in_transactions.send(SUBMITTED, [payment("p-3", ACCOUNT, 11)], commit=True)
+        wait_for_messages(database, 3)
+        wait_until(
+            lambda: not any(consumer.health().facts["lag"].values()),
+            message="every lag to be zero again",
+        )
+    admin = AdminClient({"bootstrap.servers": topics})
+    all_of_it = TopicPartition(SUBMITTED, 0, -1)
+    for deletion in admin.delete_records([all_of_it]).values():
+        deletion.result(30)
+    with consuming(settings) as consumer:
+        wait_until(
+            lambda: consumer.health().ready or "deleted unread" in consumer.health().detail,
+            message="the consumer to be ready",
+        )
+        assert consumer.health().ready, consumer.health().detail
+        in_transactions.send(SUBMITTED, [payment("p-4", ACCOUNT, 13)], commit=True)
+        wait_for_messages(database, 4)
+    assert [message.offset for message in ledger(database, topic=SUBMITTED)] == [0, 4, 6]
+    assert posted(database, ACCOUNT) == -(5 + 11 + 13)
