@@ -58,6 +58,7 @@ CASES: list[tuple[list[Command], int]] = [
         50,
     ),
     ([clear("c", 100), correct("y", DEBIT, "never-came", 500)], 100),
+    ([clear("c", 10), correct("x", CREDIT, "never-came", 40)], 0),
 ]
 
 
@@ -81,6 +82,17 @@ def test_i6_a_late_authorization_is_given_back_what_its_clearings_posted(
         approved = stream.ask(Authorize(purchase("t", available + given_back)))
         assert isinstance(approved, Outcome)
         assert isinstance(approved.event, AuthorizationApproved), order
+
+
+def test_i6_all_that_is_posted_is_given_back_also_where_less_is_asked_for() -> None:
+    """150 are posted of what now asks for 100: it holds nothing, and fits a limit of 100 by far."""
+    stream = Stream()
+    stream.ask(OpenAccount(opening(100)))
+    stream.ask(clear("c", 150))
+    approved = stream.ask(Authorize(purchase("t", 100)))
+    assert isinstance(approved, Outcome)
+    assert isinstance(approved.event, AuthorizationApproved)
+    assert (approved.event.given_back, approved.event.held) == (150, 0)
 
 
 def test_reversals_beyond_all_measure_are_counted_as_far_as_a_balance_goes() -> None:
