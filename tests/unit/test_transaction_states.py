@@ -268,6 +268,16 @@ def test_a_clearing_of_all_that_is_held_is_nothing_unusual() -> None:
         assert _said(stream.ask(ClearPurchase(clearing))) == said
 
 
+def test_a_clearing_behind_one_that_took_all_of_the_hold_is_over_it() -> None:
+    """Though it is less than what was authorized."""
+    stream = _opened(
+        Authorize(purchase("t", HELD)),
+        ClearPurchase(Clearing("c1", ACCOUNT, T, HELD, "USD", final=False)),
+    )
+    more = ClearPurchase(Clearing("c2", ACCOUNT, T, 1, "USD", final=False))
+    assert _said(stream.ask(more)) == "over_hold"
+
+
 def test_copies_of_a_clearing_are_compared_by_what_both_say() -> None:
     """HTTP has no merchant and Kafka no time of the caller's; an amount they both have."""
     stream = _opened()
