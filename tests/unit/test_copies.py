@@ -59,7 +59,7 @@ LATER = NOW + timedelta(hours=1)
 OTHER_SHOP = replace(BOOKSHOP, name="Corner Book")
 LIMIT_50 = ({"rule": "amount_limit", "max_amount": 50},)
 PRESENTED = {
-    "transaction_id": U,
+    "transaction_id": None,
     "amount": 61,
     "currency": "EUR",
     "merchant": OTHER_SHOP,
