@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from harness.proxy import lossy_proxy
+from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
 from txplatform.decisions.errors import (
@@ -23,12 +25,14 @@ from txplatform.decisions.errors import (
 from txplatform.decisions.lane import LaneLimits
 from txplatform.decisions.request import Decided
 from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.change_status import ChangeStatus
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import AuthorizationApproved
-from txplatform.domain.facts import Opening
+from txplatform.domain.facts import Opening, StatusChange
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.mapper import UnknownEventError
 from txplatform.eventstore.snapshot import account_state
@@ -293,6 +297,19 @@ def test_a_read_is_of_the_newest_version_whoever_wrote_it(database: TestDatabase
     assert asyncio.run(ask()) == [(2, 30), (3, 60)]
 
 
+def test_a_read_gives_the_stricter_of_both_statuses(database: TestDatabase) -> None:
+    """As a purchase would be held against."""
+    frozen = StatusChange(AccountId("acc"), AccountStatus.FROZEN, 1, "lost", datetime.now(UTC))
+
+    async def ask() -> AccountStatus:
+        async with decider(database.service_url) as one:
+            await one.submit(open_with("acc", 1000), traceparent=TRACE)
+            await one.submit(ChangeStatus(frozen), traceparent=TRACE)
+            return (await one.read_account(AccountId("acc"))).status
+
+    assert asyncio.run(ask()) is AccountStatus.FROZEN
+
+
 def test_i1_what_a_failover_has_lost_is_not_remembered(
     postgres: PostgresServer, database: TestDatabase
 ) -> None:
@@ -350,6 +367,26 @@ def test_i4_a_lost_commit_reply_is_settled_by_appending_again(
                 assert (await one.submit(buy("lost", "acc", 30), traceparent=TRACE)).replayed
 
     asyncio.run(ask())
+
+
+def test_i8_a_server_that_takes_no_writes_yet_is_waited_for(database: TestDatabase) -> None:
+    """A standby that is about to be promoted refuses them; the request is decided afterwards."""
+
+    async def ask() -> bool:
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            name = sql.Identifier(database.name)
+            owner.execute(
+                sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name)
+            )
+            async with decider(database.service_url) as one, asyncio.timeout(10):
+                answer = one.submit(open_with("acc", 1000), traceparent=TRACE)
+                await asyncio.to_thread(wait_until, lambda: one.metrics.batches_failed > 0)
+                owner.execute(
+                    sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name)
+                )
+                return (await answer).replayed
+
+    assert not asyncio.run(ask())
 
 
 def test_i4_what_can_no_longer_be_decided_may_have_been_recorded_before(

@@ -197,18 +197,19 @@ def test_a_process_whose_clock_is_behind_looks_back_as_far() -> None:
     assert activity.amount(since, Scope.ACCOUNT, buying().merchant) == 501
 
 
-def test_the_full_hour_at_which_minutes_begin_stays_before_them() -> None:
+@pytest.mark.parametrize("minute", [0, 15])
+def test_the_full_hour_at_which_minutes_begin_stays_before_them(minute: int) -> None:
     """A window is found by bisection, so the rows have to stay in order."""
     activity = Activity()
     begins = NOW.replace(minute=0)
-    for minute in (0, 1):
-        activity.add(begins + timedelta(minutes=minute), buying(1))
+    for early in (0, 1, 20):
+        activity.add(begins + timedelta(minutes=early), buying(1))
     for _ in range(50):
-        activity.add(begins + timedelta(days=1), buying(10))
+        activity.add(begins + timedelta(days=1, minutes=minute), buying(10))
     minutes = activity.state()[2]
     assert minutes == sorted(minutes)
     since = minute_of(begins) + 1
-    assert activity.amount(since, Scope.ACCOUNT, buying().merchant) == 501
+    assert activity.amount(since, Scope.ACCOUNT, buying().merchant) == 502
 
 
 def test_a_country_becomes_known_by_money_and_stays_known() -> None:
