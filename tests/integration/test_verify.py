@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from harness.histories import (
     team_status,
 )
 from harness.processes import run_command
+from txplatform.audit.totals import EventSums, event_sums
 from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.account import Account
@@ -290,6 +292,29 @@ def test_i6_an_approval_above_the_available_credit_is_named(
         ("a", 2, "observed"),
         ("a", 2, "approved amount"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"posted": 1}, "posted"), ({"pending": 0}, "pending"), ({"events": 2}, "events")],
+)
+def test_i2_a_sum_of_the_stored_amounts_that_is_not_the_accounts_is_named(
+    database: TestDatabase,
+    service: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, int],
+    field: str,
+) -> None:
+    """As where the code that folds an event were wrong: a second opinion differs."""
+    record(service, [opened("a", 100), payment("a", "p", 7), purchase("a", "t", 60)])
+
+    def other_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
+        for sums in event_sums(connection):
+            yield replace(sums, **change)
+
+    assert differences(database) == []
+    monkeypatch.setattr("txplatform.audit.derived.event_sums", other_sums)
+    assert differences(database) == [("a", 3, f"sums.{field}")]
 
 
 def test_verify_exits_1_and_prints_what_differs(
