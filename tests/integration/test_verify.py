@@ -35,7 +35,7 @@ from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.log import read_whole_log
+from txplatform.eventstore.log import last_position, read_whole_log
 from txplatform.eventstore.snapshot import account_state
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.directory import get_account
@@ -43,7 +43,7 @@ from txplatform.projections.runner import project_batch
 from txplatform.projections.snapshots import retake_snapshots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from harness.postgres import TestDatabase
     from txplatform.domain.commands.outcome import Command
@@ -295,26 +295,45 @@ def test_i6_an_approval_above_the_available_credit_is_named(
 
 
 @pytest.mark.parametrize(
-    ("change", "field"),
-    [({"posted": 1}, "posted"), ({"pending": 0}, "pending"), ({"events": 2}, "events")],
+    ("field", "wrong"),
+    [
+        ("posted", lambda sums: replace(sums, posted=1)),
+        ("pending", lambda sums: replace(sums, pending=0)),
+        ("events", lambda sums: replace(sums, events=2)),
+    ],
 )
 def test_i2_a_sum_of_the_stored_amounts_that_is_not_the_accounts_is_named(
     database: TestDatabase,
     service: psycopg.Connection,
     monkeypatch: pytest.MonkeyPatch,
-    change: dict[str, int],
     field: str,
+    wrong: Callable[[EventSums], EventSums],
 ) -> None:
     """As where the code that folds an event were wrong: a second opinion differs."""
     record(service, [opened("a", 100), payment("a", "p", 7), purchase("a", "t", 60)])
 
     def other_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
-        for sums in event_sums(connection):
-            yield replace(sums, **change)
+        yield from map(wrong, event_sums(connection))
 
     assert differences(database) == []
     monkeypatch.setattr("txplatform.audit.derived.event_sums", other_sums)
     assert differences(database) == [("a", 3, f"sums.{field}")]
+
+
+def test_what_comes_in_meanwhile_is_no_difference(
+    database: TestDatabase, service: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All is read as of one moment, over both connections."""
+    record(service, [opened("a", 100)])
+
+    def after_a_purchase(connection: psycopg.Connection) -> int:
+        record(service, [purchase("a", "t", 60)])
+        return last_position(connection)
+
+    monkeypatch.setattr("txplatform.audit.verify.last_position", after_a_purchase)
+    result = verify(Database(database.service_url))
+    assert result.passed, result.differences.kept
+    assert result.events == 1
 
 
 def test_verify_exits_1_and_prints_what_differs(
