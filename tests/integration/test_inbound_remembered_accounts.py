@@ -139,6 +139,18 @@ def test_i3_only_what_clashes_is_decided_again(
     assert named == [(2 + 2 + 3 + 1,)]  # each row of the ledger names what was stored in truth
 
 
+def test_i3_copies_in_one_batch_have_one_effect(database: TestDatabase, one: Member) -> None:
+    """Later messages see what earlier ones of their batch did; nothing has to clash for that."""
+    first, second, third = (payment(f"p-{n}", "acc-1", 10**n) for n in range(3))
+    opening = opened("acc-1")
+    assert one.apply(first, second, first, opening, opening, first, second) == [
+        *("waiting", "waiting", "duplicate"),
+        *("applied", "duplicate", "duplicate", "duplicate"),
+    ]
+    assert one.apply(first, third, third) == ["duplicate", "applied", "duplicate"]
+    assert posted(database, "acc-1") == -111
+
+
 def test_a_refusal_is_the_same_of_an_account_that_is_remembered(
     database: TestDatabase, one: Member
 ) -> None:

@@ -66,6 +66,22 @@ def test_a_batch_from_a_position_that_was_moved_is_rolled_back(database: TestDat
     assert execute(database, "SELECT next_offset FROM inbound_positions") == [(7,)]
 
 
+def test_a_batch_of_which_one_position_was_moved_is_rolled_back(database: TestDatabase) -> None:
+    """The other partition's move is not enough: a zombie may have lost one of two."""
+    body = json.dumps(payment("p-1", "acc-1")).encode()
+    moves = [Move(SUBMITTED, 0, 6, 7), Move(SUBMITTED, 1, 3, 4)]
+    with Database(database.service_url).connect() as connection:
+        begin_at(connection, 6)
+        begin(connection, CLUSTER, [Position(SUBMITTED, 1, "id", 9)])
+        with pytest.raises(FencedError):
+            apply_batch(
+                connection, Batch(CLUSTER, [reading(6, body)], moves), Memory(AccountCache(10))
+            )
+    assert execute(database, "SELECT count(*) FROM events") == [(0,)]
+    offsets = "SELECT next_offset FROM inbound_positions ORDER BY partition"
+    assert execute(database, offsets) == [(6,), (9,)]
+
+
 def test_the_service_can_neither_alter_nor_delete_what_came_in(database: TestDatabase) -> None:
     """Only what a person decided may be noted on a row."""
     with Database(database.service_url).connect() as connection:
