@@ -127,6 +127,7 @@ def test_every_decision_comes_out_again_as_it_was_recorded(
         ('"ruleset":"small@1"', '"ruleset":"idle@1"', "ruleset"),
         ('"observed":[', '"observed":[7,', "observed"),
         ('"code":"amount_limit_exceeded"', '"code":"merchant_not_allowed"', "reasons"),
+        ('"limit":30', '"limit":29', "reasons"),
     ],
 )
 def test_i7_a_decision_whose_record_was_altered_does_not_come_out_again(
