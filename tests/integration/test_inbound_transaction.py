@@ -13,9 +13,11 @@ from txplatform.consumers import TOPICS
 from txplatform.consumers.applying import Batch, Memory, apply_batch
 from txplatform.consumers.positions import FencedError, Move, Position, begin
 from txplatform.consumers.reading import Reading, Received, read_message
+from txplatform.consumers.resolving import discard_message
 from txplatform.database import Database
 from txplatform.decisions.cache import AccountCache
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.publisher.parked_messages import ParkedMessages
 
 if TYPE_CHECKING:
     from harness.postgres import TestDatabase
@@ -80,6 +82,19 @@ def test_a_batch_of_which_one_position_was_moved_is_rolled_back(database: TestDa
     assert execute(database, "SELECT count(*) FROM events") == [(0,)]
     offsets = "SELECT next_offset FROM inbound_positions ORDER BY partition"
     assert execute(database, offsets) == [(6,), (9,)]
+
+
+def test_what_a_person_discards_does_not_set_the_feed_of_parked_messages_back(
+    database: TestDatabase,
+) -> None:
+    """Its dead letter was sent: a feed that ends before its checkpoint would stop."""
+    with Database(database.service_url).connect() as connection:
+        begin_at(connection, 0)
+        apply_batch(connection, batch(0, b"rubbish"), Memory(AccountCache(10)))
+        end = ParkedMessages().end(connection)
+        assert end > 0
+        discard_message(connection, end, "sent in error")
+        assert ParkedMessages().end(connection) == end
 
 
 def test_the_service_can_neither_alter_nor_delete_what_came_in(database: TestDatabase) -> None:
