@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from harness.inbound import execute
 from harness.proxy import lossy_proxy
+from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
 from txplatform.decisions.errors import (
@@ -19,22 +23,29 @@ from txplatform.decisions.errors import (
     StoreUnavailableError,
 )
 from txplatform.decisions.lane import LaneLimits
+from txplatform.decisions.request import Decided
 from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.change_status import ChangeStatus
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import AuthorizationApproved
-from txplatform.domain.facts import Opening
+from txplatform.domain.facts import Opening, StatusChange
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.accounts import Accounts
+from txplatform.eventstore.mapper import UnknownEventError
 from txplatform.eventstore.snapshot import account_state
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.rulebook.changes import UnknownChangeError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from harness.postgres import PostgresServer, TestDatabase
+    from txplatform.domain.account import Account, Stamp
+    from txplatform.domain.commands.outcome import Outcome
+    from txplatform.domain.commands.stored import Stored
 
 SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -54,13 +65,18 @@ def open_with(account_id: str, credit_limit: int) -> OpenAccount:
 
 @asynccontextmanager
 async def decider(
-    url: str, *, queue_size: int = 4096, cache_size: int = 1000, snapshot_every: int = 10
+    url: str,
+    *,
+    queue_size: int = 4096,
+    cache_size: int = 1000,
+    snapshot_every: int = 10,
+    lanes: int = 2,
 ) -> AsyncIterator[Decider]:
     """A decider that is stopped in order."""
     decider = Decider(
         Database(url),
         LaneLimits(batch_size=64, queue_size=queue_size, timeout_s=10),
-        lanes=2,
+        lanes=lanes,
         cache_size=cache_size,
         snapshot_every=snapshot_every,
     )
@@ -69,6 +85,14 @@ async def decider(
         yield decider
     finally:
         await decider.stop()
+
+
+@contextmanager
+def tampering(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """An owner who switches the log's protection off."""
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
+        yield owner
 
 
 def test_i6_concurrent_purchases_near_the_limit_each_fit(database: TestDatabase) -> None:
@@ -132,6 +156,69 @@ def test_a_rejected_request_affects_no_other_of_its_batch(database: TestDatabase
     assert account.pending == 62
 
 
+@dataclass(frozen=True)
+class Defective:
+    """Fails in the middle of changing its account."""
+
+    account_id: AccountId
+    keys: tuple[str, ...] = ("defect:1",)
+
+    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:  # noqa: ARG002  # it does not come to that
+        """What a defect leaves behind."""
+        account.hold(TransactionId("spoilt"), 500, None)
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("after", [(), ("t2",)])
+def test_i4_a_defect_spoils_neither_its_account_nor_what_came_just_before_it(
+    database: TestDatabase, after: tuple[str, ...]
+) -> None:
+    """In one batch, on one account: what is answered is in the log, and the rest of it is right."""
+
+    async def ask() -> None:
+        async with decider(database.service_url) as one:
+            await one.submit(open_with("acc", 1000), traceparent=TRACE)
+            first, defect, *later = await asyncio.gather(
+                one.submit(buy("t1", "acc", 300), traceparent=TRACE),
+                one.submit(Defective(AccountId("acc")), traceparent=TRACE),
+                *(one.submit(buy(name, "acc", 600), traceparent=TRACE) for name in after),
+                return_exceptions=True,
+            )
+            assert isinstance(defect, ZeroDivisionError)
+            for answer in (first, *later):
+                assert isinstance(answer, Decided)
+                assert isinstance(answer.outcome.event, AuthorizationApproved)
+                assert not answer.replayed
+            pending = 300 + 600 * len(after)
+            assert (await one.read_account(AccountId("acc"))).balance.pending == pending
+
+    asyncio.run(ask())
+    account = Accounts(Database(database.service_url)).account(AccountId("acc"))
+    assert (account.pending, account.version) == (300 + 600 * len(after), 2 + len(after))
+
+
+def test_an_account_that_cannot_be_read_harms_no_other_of_its_batch(
+    database: TestDatabase,
+) -> None:
+    """It holds what a newer version wrote, say."""
+
+    async def ask() -> Sequence[object]:
+        async with decider(database.service_url) as one:
+            await one.submit(open_with("bad", 1000), traceparent=TRACE)
+        with tampering(database) as owner:
+            owner.execute("UPDATE events SET topic = 'unheard-of'")
+        async with decider(database.service_url, lanes=1) as one:
+            return await asyncio.gather(
+                one.submit(buy("t", "bad", 30), traceparent=TRACE),
+                one.submit(open_with("good", 1000), traceparent=TRACE),
+                return_exceptions=True,
+            )
+
+    bad, good = asyncio.run(ask())
+    assert isinstance(bad, UnknownEventError)
+    assert not isinstance(good, Exception)
+
+
 def test_a_full_queue_refuses_at_once(database: TestDatabase) -> None:
     """What was taken in is answered all the same."""
 
@@ -159,6 +246,8 @@ def test_stopping_answers_what_was_taken_in(database: TestDatabase) -> None:
         await one.start()
         taken = [one.submit(buy(f"t{n}", f"acc{n}", 1), traceparent=TRACE) for n in range(100)]
         await one.stop()
+        with pytest.raises(QueueFullError):
+            one.submit(buy("late", "acc1", 1), traceparent=TRACE)
         return [answer.done() for answer in taken]
 
     assert all(asyncio.run(ask()))
@@ -190,6 +279,56 @@ def test_i1_cache_snapshot_and_replay_agree(database: TestDatabase) -> None:
             replayed = accounts.account(AccountId(name))
             assert account_state(with_snapshot) == account_state(replayed)
             assert (replayed.version, replayed.pending) == (version, pending)
+
+
+def test_a_read_is_of_the_newest_version_whoever_wrote_it(database: TestDatabase) -> None:
+    """Though an older one is remembered, of a decision or of the read before."""
+
+    async def ask() -> list[tuple[int, int]]:
+        seen = []
+        async with decider(database.service_url) as one, decider(database.service_url) as two:
+            await one.submit(open_with("acc", 1000), traceparent=TRACE)
+            for name in ("t1", "t2"):
+                await two.submit(buy(name, "acc", 30), traceparent=TRACE)
+                view = await one.read_account(AccountId("acc"))
+                seen.append((view.version, view.balance.pending))
+        return seen
+
+    assert asyncio.run(ask()) == [(2, 30), (3, 60)]
+
+
+def test_a_read_gives_the_stricter_of_both_statuses(database: TestDatabase) -> None:
+    """As a purchase would be held against."""
+    frozen = StatusChange(AccountId("acc"), AccountStatus.FROZEN, 1, "lost", datetime.now(UTC))
+
+    async def ask() -> AccountStatus:
+        async with decider(database.service_url) as one:
+            await one.submit(open_with("acc", 1000), traceparent=TRACE)
+            await one.submit(ChangeStatus(frozen), traceparent=TRACE)
+            return (await one.read_account(AccountId("acc"))).status
+
+    assert asyncio.run(ask()) is AccountStatus.FROZEN
+
+
+def test_i1_what_a_failover_has_lost_is_not_remembered(
+    postgres: PostgresServer, database: TestDatabase
+) -> None:
+    """A server that takes over may lack the last commits: no account is ahead of its log."""
+
+    async def ask() -> list[tuple[int, int]]:
+        async with lossy_proxy(postgres.port, b"nothing is lost") as proxy:
+            url = database.service_url.replace(str(postgres.port), str(proxy.port))
+            async with decider(url, lanes=1) as one:
+                for name in "ab":
+                    await one.submit(open_with(name, 1000), traceparent=TRACE)
+                    await one.submit(buy("t", name, 30), traceparent=TRACE)
+                with tampering(database) as owner:
+                    owner.execute("DELETE FROM events WHERE originator_version = 2")
+                proxy.cut()
+                views = [await one.read_account(AccountId(name)) for name in "ab"]
+                return [(view.version, view.balance.pending) for view in views]
+
+    assert asyncio.run(ask()) == [(1, 0), (1, 0)]
 
 
 def test_a_snapshot_of_another_shape_is_ignored(database: TestDatabase) -> None:
@@ -228,6 +367,26 @@ def test_i4_a_lost_commit_reply_is_settled_by_appending_again(
                 assert (await one.submit(buy("lost", "acc", 30), traceparent=TRACE)).replayed
 
     asyncio.run(ask())
+
+
+def test_i8_a_server_that_takes_no_writes_yet_is_waited_for(database: TestDatabase) -> None:
+    """A standby that is about to be promoted refuses them; the request is decided afterwards."""
+
+    async def ask() -> bool:
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            name = sql.Identifier(database.name)
+            owner.execute(
+                sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name)
+            )
+            async with decider(database.service_url) as one, asyncio.timeout(10):
+                answer = one.submit(open_with("acc", 1000), traceparent=TRACE)
+                await asyncio.to_thread(wait_until, lambda: one.metrics.batches_failed > 0)
+                owner.execute(
+                    sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name)
+                )
+                return (await answer).replayed
+
+    assert not asyncio.run(ask())
 
 
 def test_i4_what_can_no_longer_be_decided_may_have_been_recorded_before(

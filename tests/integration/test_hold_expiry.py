@@ -300,6 +300,42 @@ def test_i8_it_recovers_from_a_database_that_was_away(own_postgres: PostgresServ
         wait_until(lambda: expirer.health().ready)
 
 
+def test_what_is_overdue_shows_until_it_is_ended(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """While the log cannot be read, say."""
+    many_due(service, accounts=1, each=1)
+    registry = CollectorRegistry()
+    lag = "txplatform_hold_expiry_lag_seconds"
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+        with expiring(database.service_url, registry):
+            wait_until(lambda: metric(registry, lag) > 0)
+            owner.commit()
+            wait_until(lambda: metric(registry, lag) == 0)
+            assert expired(service) == [("acc-0", "t0")]
+
+
+def test_i8_what_a_failover_has_lost_is_ended_again(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """A server that takes over may lack the last commits: what was settled by them is not."""
+    many_due(service, accounts=1, each=2)  # so few that none is snapshotted
+    with (
+        expiring(database.service_url),
+        psycopg.connect(database.owner_url, autocommit=True) as owner,
+    ):
+        wait_until(lambda: len(expired(service)) == 2)
+        owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
+        owner.execute(f"DELETE FROM events WHERE topic = '{HoldExpired.TOPIC}'".encode())
+        owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE '%FROM open_holds%'"
+            " AND pid <> pg_backend_pid()"
+        )
+        wait_until(lambda: len(expired(service)) == 2)
+
+
 def test_i8_a_table_that_is_missing_is_waited_for(database: TestDatabase) -> None:
     """A process of a newer version, before `txplatform migrate`."""
     with (

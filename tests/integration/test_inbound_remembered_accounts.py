@@ -139,6 +139,31 @@ def test_i3_only_what_clashes_is_decided_again(
     assert named == [(2 + 2 + 3 + 1,)]  # each row of the ledger names what was stored in truth
 
 
+def test_i3_copies_in_one_batch_have_one_effect(database: TestDatabase, one: Member) -> None:
+    """Later messages see what earlier ones of their batch did; nothing has to clash for that."""
+    first, second, third = (payment(f"p-{n}", "acc-1", 10**n) for n in range(3))
+    opening = opened("acc-1")
+    assert one.apply(first, second, first, opening, opening, first, second) == [
+        *("waiting", "waiting", "duplicate"),
+        *("applied", "duplicate", "duplicate", "duplicate"),
+    ]
+    assert one.apply(first, third, third) == ["duplicate", "applied", "duplicate"]
+    assert posted(database, "acc-1") == -111
+
+
+def test_a_refusal_is_the_same_of_an_account_that_is_remembered(
+    database: TestDatabase, one: Member
+) -> None:
+    """What its id was used for is looked up before it is refused; its copy is not parked again."""
+    one.apply(opened("acc-1"), payment("p-1", "acc-1", 1))
+    in_euros = payment("p-1", "acc-1", 1, currency="EUR")
+    assert one.apply(in_euros, in_euros) == ["parked", "duplicate"]
+    assert one.apply(in_euros) == ["duplicate"]
+    reasons = execute(database, "SELECT DISTINCT reason FROM inbound_messages WHERE id > 2")
+    assert reasons == [("conflicting_copy",)]
+    assert versions(database, "acc-1") == [1, 2]
+
+
 def test_i2_what_was_rolled_back_is_not_remembered(database: TestDatabase, one: Member) -> None:
     """A fenced batch had decided events: none of them may stay in an account."""
     one.apply(opened("acc-1"), payment("p-1", "acc-1", 1))

@@ -13,9 +13,11 @@ from txplatform.consumers import TOPICS
 from txplatform.consumers.applying import Batch, Memory, apply_batch
 from txplatform.consumers.positions import FencedError, Move, Position, begin
 from txplatform.consumers.reading import Reading, Received, read_message
+from txplatform.consumers.resolving import discard_message
 from txplatform.database import Database
 from txplatform.decisions.cache import AccountCache
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.publisher.parked_messages import ParkedMessages
 
 if TYPE_CHECKING:
     from harness.postgres import TestDatabase
@@ -64,6 +66,35 @@ def test_a_batch_from_a_position_that_was_moved_is_rolled_back(database: TestDat
     assert execute(database, "SELECT count(*) FROM events") == [(0,)]
     assert execute(database, "SELECT count(*) FROM inbound_messages") == [(0,)]
     assert execute(database, "SELECT next_offset FROM inbound_positions") == [(7,)]
+
+
+def test_a_batch_of_which_one_position_was_moved_is_rolled_back(database: TestDatabase) -> None:
+    """The other partition's move is not enough: a zombie may have lost one of two."""
+    body = json.dumps(payment("p-1", "acc-1")).encode()
+    moves = [Move(SUBMITTED, 0, 6, 7), Move(SUBMITTED, 1, 3, 4)]
+    with Database(database.service_url).connect() as connection:
+        begin_at(connection, 6)
+        begin(connection, CLUSTER, [Position(SUBMITTED, 1, "id", 9)])
+        with pytest.raises(FencedError):
+            apply_batch(
+                connection, Batch(CLUSTER, [reading(6, body)], moves), Memory(AccountCache(10))
+            )
+    assert execute(database, "SELECT count(*) FROM events") == [(0,)]
+    offsets = "SELECT next_offset FROM inbound_positions ORDER BY partition"
+    assert execute(database, offsets) == [(6,), (9,)]
+
+
+def test_what_a_person_discards_does_not_set_the_feed_of_parked_messages_back(
+    database: TestDatabase,
+) -> None:
+    """Its dead letter was sent: a feed that ends before its checkpoint would stop."""
+    with Database(database.service_url).connect() as connection:
+        begin_at(connection, 0)
+        apply_batch(connection, batch(0, b"rubbish"), Memory(AccountCache(10)))
+        end = ParkedMessages().end(connection)
+        assert end > 0
+        discard_message(connection, end, "sent in error")
+        assert ParkedMessages().end(connection) == end
 
 
 def test_the_service_can_neither_alter_nor_delete_what_came_in(database: TestDatabase) -> None:

@@ -147,6 +147,8 @@ def test_the_directory_has_every_account_opened_or_not(service: psycopg.Connecti
     account = page.items[0]
     assert (account.posted, account.pending, account.credit_limit) == (0, 300, 900)
     assert (account.available, account.limit_version, account.account_version) == (600, 4, 6)
+    last = list_accounts(service, limit=1, after=account.account_id)
+    assert ([item.account_id for item in last.items], last.more) == (["early"], False)
     early = list_accounts(service, limit=5, after=account.account_id).items[0]
     assert (early.opened, early.status, early.posted, early.available) == (False, None, 0, 0)
     assert early.account_version == 1

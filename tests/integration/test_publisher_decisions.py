@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from confluent_kafka.admin import AdminClient
 
 from harness.histories import opened, payment, purchase, record
@@ -21,6 +22,9 @@ from harness.published import (
 )
 from harness.waiting import wait_until
 from txplatform.database import Database
+from txplatform.eventstore.mapper import UnknownEventError
+from txplatform.publisher.checkpoint import CheckpointError, move_checkpoint, read_checkpoint
+from txplatform.publisher.outbound import Outbound
 
 if TYPE_CHECKING:
     from harness.postgres import TestDatabase
@@ -175,6 +179,29 @@ def test_a_log_that_has_lost_its_end_is_not_published(database: TestDatabase, to
         assert not publisher.health().ready
     assert checkpoint(database) == 1000
     assert read_topic(topics) == []
+
+
+def test_a_checkpoint_that_someone_else_has_moved_is_left_alone(database: TestDatabase) -> None:
+    """Whoever lost its turn without knowing moves it neither on nor back."""
+    decide(database, accounts=1, purchases=2)
+    with Database(database.service_url).connect() as connection:
+        assert read_checkpoint(connection, Outbound()) == 0
+        execute(database, "UPDATE publisher_checkpoints SET position = 2")
+        with pytest.raises(CheckpointError):
+            move_checkpoint(connection, Outbound(), before=0, to=1)
+    assert checkpoint(database) == 2
+
+
+def test_i5_what_a_newer_version_wrote_is_not_passed_over(database: TestDatabase) -> None:
+    """It might have to be told, and nothing of its batch is sent before that is known."""
+    decide(database, accounts=1, purchases=2)
+    execute(database, "ALTER TABLE events DISABLE TRIGGER USER")
+    execute(database, "UPDATE events SET topic = 'unheard-of' WHERE originator_version = 3")
+    with (
+        Database(database.service_url).connect() as connection,
+        pytest.raises(UnknownEventError, match="unheard-of"),
+    ):
+        Outbound().read(connection, 0)
 
 
 def _murmur2(data: bytes) -> int:

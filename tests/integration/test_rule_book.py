@@ -114,6 +114,52 @@ def test_i7_a_rule_set_that_was_altered_decides_nothing(
         _ = read_book(service).active
 
 
+def test_what_this_version_could_not_decide_by_is_neither_activated_nor_shadowed(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Else no purchase could be decided any more, by one call."""
+    add_ruleset(service, retail(1), by="me")
+    make_unreadable(database)
+    with pytest.raises(UnreadableRuleSetError):
+        activated(service, "a1", "retail@1")
+    with pytest.raises(UnreadableRuleSetError):
+        start_shadowing(service, "s1", "retail@1", reason="Try.", by="me")
+    assert read_book(service).version == 1
+
+
+def test_an_id_names_one_activation_with_its_reason(service: psycopg.Connection) -> None:
+    """Who asks again with another reason, or for another rule set, means another one."""
+    for version in (1, 2):
+        add_ruleset(service, retail(version), by="me")
+    activate(service, "a1", "retail@1", reason="Why.", by="me")
+    start_shadowing(service, "s1", "retail@2", reason="Why.", by="me")
+    for ruleset_id, reason in (("retail@1", "Because."), ("retail@2", "Why.")):
+        with pytest.raises(RefusedChangeError) as refused:
+            activate(service, "a1", ruleset_id, reason=reason, by="me")
+        assert refused.value.reason == "id_reused"
+    with pytest.raises(RefusedChangeError):
+        start_shadowing(service, "s1", "retail@2", reason="Because.", by="me")
+    assert read_book(service).version == 4
+
+
+def test_what_is_activated_is_in_force_once_what_was_read_is_too_old(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """And not before: a look costs a round trip."""
+
+    async def seen(max_age_s: float) -> list[RuleSet | RulesNotUnderstoodError]:
+        rules = RulesInForce(max_age_s)
+        async with await psycopg.AsyncConnection.connect(database.service_url) as connection:
+            before = await rules.current(connection)
+            activated(service, f"a{max_age_s}", "retail@1")
+            return [before, await rules.current(connection)]
+
+    add_ruleset(service, retail(1), by="me")
+    assert asyncio.run(seen(60)) == [DEFAULT_RULESET, DEFAULT_RULESET]
+    activated(service, "back", DEFAULT_RULESET.id)
+    assert asyncio.run(seen(-1)) == [DEFAULT_RULESET, retail(1)]
+
+
 def test_a_change_of_a_newer_version_is_named(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:

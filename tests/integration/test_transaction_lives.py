@@ -236,6 +236,15 @@ def test_i1_a_row_without_decision_that_is_not_as_the_log_says_is_named(
     assert (version, f"transactions.{field}") in differences(database)
 
 
+def test_a_transaction_of_one_account_is_not_one_of_another(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Ids are each account's own: one is decided here, and only named there."""
+    record(service, [opened("a"), purchase("a", "t", 2), opened("b"), clearing("b", "t", "c", 1)])
+    fold(service)
+    assert differences(database) == []
+
+
 _AMOUNTS = st.integers(1, 120)
 _OF = st.integers(0, 3).map(lambda number: f"t{number}")
 _NUMBERS = st.integers(0, 5).map(str)

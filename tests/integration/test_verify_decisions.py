@@ -13,11 +13,14 @@ import pytest
 from harness.histories import (
     BEGIN,
     clearing,
+    correction,
+    expiry,
     increment,
     opened,
     payment,
     purchase,
     record,
+    refund,
     reversal,
 )
 from txplatform.audit.verify import verify
@@ -39,6 +42,7 @@ SLOW = RuleSet("slow", 1, "", (VelocityCount(60, 2), VelocityAmount(1440, 90)))
 SMALL = RuleSet("small", 1, "", (AmountLimit(30), CategoryDeny(("7995",))))
 
 IDLE = RuleSet("idle", 1)
+NOTHING = '{"credit_limit":0,"posted":0,"pending":0,"available":0}'
 
 
 @pytest.fixture
@@ -123,6 +127,7 @@ def test_every_decision_comes_out_again_as_it_was_recorded(
         ('"ruleset":"small@1"', '"ruleset":"idle@1"', "ruleset"),
         ('"observed":[', '"observed":[7,', "observed"),
         ('"code":"amount_limit_exceeded"', '"code":"merchant_not_allowed"', "reasons"),
+        ('"limit":30', '"limit":29', "reasons"),
     ],
 )
 def test_i7_a_decision_whose_record_was_altered_does_not_come_out_again(
@@ -183,6 +188,44 @@ def test_i7_an_altered_clearing_is_named(
     with tampering(database) as owner:
         owner.execute(f"UPDATE events SET {change} WHERE originator_version = 3".encode())
     assert expected in differences(database)
+
+
+def test_i7_the_money_that_any_event_names_cannot_be_altered(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Every kind of event that names a balance, also where there was no account to have one."""
+    record(
+        service,
+        [
+            *(purchase("a", "early", 1), opened("a", 300), purchase("a", "t", 60)),
+            *(
+                increment("a", "t", "i", 5),
+                increment("a", "t", "j", 900),
+                reversal("a", "t", "r", 5),
+            ),
+            clearing("a", "t", "c", 10, final=False),
+            *(correction("a", "t", "x", "c", 10), refund("a", "t", "f", 1)),
+            purchase("a", "u", 900),
+        ],
+    )
+    record(service, [expiry("a", "t")], begin=BEGIN + timedelta(days=40))
+    assert differences(database) == []
+    alter(database, 1, '"balance":null', '"balance":' + NOTHING)
+    assert ("a", 1, "recorded balance") in differences(database)
+    for version in range(3, 12):
+        alter(database, version, '"balance":{"credit_limit":300', '"balance":{"credit_limit":301')
+        assert ("a", version, "recorded credit_limit") in differences(database), version
+        alter(database, version, '"balance":{"credit_limit":301', '"balance":{"credit_limit":300')
+
+
+def test_i7_what_a_late_authorization_was_given_back_cannot_be_altered(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """It is what was posted of its transaction before, and no more."""
+    record(service, [opened("a", 300), clearing("a", "t", "c", 50), purchase("a", "t", 60)])
+    assert differences(database) == []
+    alter(database, 4, '"given_back":50', '"given_back":51')
+    assert ("a", 4, "given back") in differences(database)
 
 
 def test_i6_an_increment_above_the_available_credit_is_named(

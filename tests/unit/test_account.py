@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
 import pytest
 from accounts import (
+    ACCOUNT,
     NOW,
     Stream,
     limit_change,
@@ -13,12 +19,15 @@ from accounts import (
     purchase,
 )
 
-from txplatform.domain.account import Stamp
+from txplatform.domain.account import Account, Stamp
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
 from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.commands.stored import Stored, TransactionNotReadError
 from txplatform.domain.events import (
@@ -26,7 +35,16 @@ from txplatform.domain.events import (
     AuthorizationDeclined,
     WaitingMessageRejected,
 )
+from txplatform.domain.facts import Clearing, Correction, Direction, Refund
+from txplatform.domain.ids import AccountId
 from txplatform.domain.money import MAX_BALANCE
+from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rulesets import RuleSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from txplatform.domain.commands.outcome import Command
 
 
 def opened(credit_limit: int = 1000) -> Stream:
@@ -51,6 +69,7 @@ def test_a_purchase_within_the_limit_is_approved_and_held() -> None:
     assert event.originator_version == 2
     assert (event.balance.pending, event.balance.available) == (1250, 498_750)
     assert stream.account().balance == event.balance
+    assert stream.account().available == 498_750
 
 
 def test_i6_a_purchase_is_approved_up_to_the_last_cent_and_not_beyond() -> None:
@@ -99,7 +118,41 @@ def test_an_account_verification_is_approved_even_over_the_limit() -> None:
     answer = stream.ask(Authorize(purchase("verify", 0)))
     assert isinstance(answer, Outcome)
     assert isinstance(answer.event, AuthorizationApproved)
+    assert answer.event.expires_at is None
     assert stream.account().pending == 1000
+
+
+def test_the_merchants_time_neither_shortens_a_hold_nor_dodges_a_window() -> None:
+    """A purchase counts, and its hold lasts, from when it is decided."""
+    stream = opened(1000)
+    stream.ruleset = RuleSet("busy", 1, rules=(VelocityCount(60, 1),))
+    long_ago = NOW - timedelta(days=6)
+    first = stream.ask(Authorize(replace(purchase("a", 1), occurred_at=long_ago)))
+    second = stream.ask(Authorize(replace(purchase("b", 1), occurred_at=long_ago)))
+    third = stream.ask(Authorize(replace(purchase("c", 1), occurred_at=NOW + timedelta(days=6))))
+    assert isinstance(first, Outcome)
+    assert isinstance(first.event, AuthorizationApproved)
+    assert first.event.expires_at == NOW + timedelta(days=7)
+    for refused in (second, third):
+        assert isinstance(refused, Outcome)
+        assert isinstance(refused.event, AuthorizationDeclined)
+
+
+def test_an_authorization_code_follows_from_account_and_transaction() -> None:
+    """The same in a replay, another one for another purchase; characters that nobody mistakes."""
+    codes = set()
+    for name, transaction_id in (("acc-1", "a"), ("acc-1", "b"), ("acc-2", "a"), ("acc-1", "a")):
+        asked = replace(purchase(transaction_id, 0), account_id=AccountId(name))
+        account = Account.unopened(asked.account_id)
+        stamp = Stamp(NOW, lambda: "event", "00-0-0-00")
+        OpenAccount(replace(opening(), account_id=asked.account_id)).decide(
+            account, Stored(), stamp
+        )
+        approved = Authorize(asked).decide(account, Stored(), stamp).event
+        assert isinstance(approved, AuthorizationApproved)
+        assert re.fullmatch("[A-Z2-7]{6}", approved.authorization_code)
+        codes.add(approved.authorization_code)
+    assert len(codes) == 3
 
 
 def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
@@ -183,6 +236,8 @@ def test_an_opening_without_a_time_is_the_same_opening() -> None:
     stream = opened()
     without_time = OpenAccount(opening().__class__(opening().account_id, "USD", 1000, None))
     assert status(stream.ask(without_time)) == "duplicate"
+    other_limit = OpenAccount(replace(without_time.opening, credit_limit=1001))
+    assert status(stream.ask(other_limit)) == "conflicting_copy"
 
 
 def test_an_older_limit_is_noted_as_stale_and_has_no_effect() -> None:
@@ -240,11 +295,15 @@ def test_a_waiting_return_of_another_amount_is_rejected_when_its_payment_comes()
         (ChangeLimit(limit_change(1, 1, "EUR")), "currency_mismatch"),
         (ReturnPayment(payment_return("paid", 2)), "return_differs_from_payment"),
         (ReturnPayment(payment_return("paid", 1, "EUR")), "return_differs_from_payment"),
+        (ClearPurchase(Clearing("c", ACCOUNT, None, 1, "EUR")), "currency_mismatch"),
+        (RefundPurchase(Refund("f", ACCOUNT, None, 1, "EUR")), "currency_mismatch"),
+        (
+            CorrectClearing(Correction("x", ACCOUNT, None, "c", Direction.CREDIT, 1, "EUR")),
+            "currency_mismatch",
+        ),
     ],
 )
-def test_what_contradicts_the_account_is_rejected(
-    command: ReceivePayment | ChangeLimit | ReturnPayment, reason: str
-) -> None:
+def test_what_contradicts_the_account_is_rejected(command: Command, reason: str) -> None:
     """It changes nothing, whenever it comes."""
     stream = opened()
     stream.ask(ReceivePayment(payment("paid", 1)))
@@ -253,10 +312,42 @@ def test_what_contradicts_the_account_is_rejected(
     assert stream.account() == before
 
 
-def test_payments_beyond_what_a_balance_can_hold_are_rejected() -> None:
-    """The balance stays a 64-bit integer everywhere."""
+@pytest.mark.parametrize(
+    ("edge", "moving"),
+    [
+        (-MAX_BALANCE, lambda amount: ReceivePayment(payment("p", amount))),
+        (
+            MAX_BALANCE,
+            lambda amount: ClearPurchase(Clearing("c", ACCOUNT, None, amount, "USD")),
+        ),
+        (
+            -MAX_BALANCE,
+            lambda amount: RefundPurchase(Refund("f", ACCOUNT, None, amount, "USD")),
+        ),
+        (
+            MAX_BALANCE,
+            lambda amount: CorrectClearing(
+                Correction("x", ACCOUNT, None, "f", Direction.DEBIT, amount, "USD")
+            ),
+        ),
+        (
+            -MAX_BALANCE,
+            lambda amount: CorrectClearing(
+                Correction("x", ACCOUNT, None, "c", Direction.CREDIT, amount, "USD")
+            ),
+        ),
+    ],
+    ids=["payment", "clearing", "refund", "corrected refund", "corrected clearing"],
+)
+def test_what_a_balance_cannot_hold_is_rejected(
+    edge: int, moving: Callable[[int], Command]
+) -> None:
+    """The balance stays a 64-bit integer everywhere; up to its edge all is taken."""
     account = opened().account()
-    account.posted = -MAX_BALANCE + 1
-    with pytest.raises(CommandRejectedError, match="below"):
-        ReceivePayment(payment("p", 2)).decide(account, Stored(), Stamp(NOW, lambda: "id", ""))
-    assert account.posted == -MAX_BALANCE + 1
+    account.posted = edge - 1 if edge > 0 else edge + 1
+    stamp = Stamp(NOW, lambda: "id", "")
+    with pytest.raises(CommandRejectedError) as refused:
+        moving(2).decide(account, Stored(), stamp)
+    assert refused.value.reason == "balance_out_of_range"
+    moving(1).decide(account, Stored(), stamp)
+    assert account.posted == edge

@@ -4,17 +4,59 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+import orjson
 import pytest
+from accounts import (
+    ACCOUNT,
+    NOW,
+    Stream,
+    limit_change,
+    opening,
+    payment,
+    payment_return,
+    purchase,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from txplatform.decisions.cache import AccountCache
 from txplatform.decisions.packing import pack_account, unpack_account
 from txplatform.domain.account import Account
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.commands.set_controls import SetControls
+from txplatform.domain.facts import ControlsChange, OperatorStatus, StatusChange
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.money import MAX_AMOUNT
-from txplatform.eventstore.snapshot import account_state
+from txplatform.domain.status import AccountStatus
+from txplatform.eventstore.snapshot import account_state, restore_account
+
+if TYPE_CHECKING:
+    from txplatform.domain.commands.outcome import Command
+
+
+KEPT = (
+    "account_id",
+    "currency",
+    "credit_limit",
+    "limit_version",
+    "posted",
+    "pending",
+    "holds",
+    "operator_status",
+    "team_status",
+    "status_version",
+    "activity",
+    "controls",
+    "waiting",
+)
+ONE_LIMIT = ({"rule": "amount_limit", "max_amount": 50},)
 
 
 def _account(number: int) -> Account:
@@ -124,3 +166,43 @@ def test_a_cleared_cache_remembers_nothing() -> None:
     cache.clear()
     assert len(cache) == 0
     assert all(cache.take(f"account-a{number}") is None for number in range(12))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        OpenAccount(opening()),
+        ChangeLimit(limit_change(3, 10)),
+        ReceivePayment(payment("p", 10)),
+        ReturnPayment(payment_return("p", 10)),
+        Authorize(purchase("t", 10)),
+        SetStatus(OperatorStatus("s", ACCOUNT, AccountStatus.FROZEN, "lost")),
+        ChangeStatus(StatusChange(ACCOUNT, AccountStatus.FROZEN, 7, "lost", NOW)),
+        SetControls(ControlsChange("c", ACCOUNT, (), "none")),
+        SetControls(ControlsChange("c", ACCOUNT, ONE_LIMIT, "asked for")),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+@pytest.mark.parametrize("given_open", [True, False], ids=["open", "not open yet"])
+def test_i1_an_account_is_the_same_once_it_was_packed_and_from_its_snapshot(
+    command: Command, *, given_open: bool
+) -> None:
+    """Whatever happened to it last: all that its events say of it, each by itself."""
+    stream = Stream()
+    if given_open:
+        stream.ask(OpenAccount(opening()))
+    stream.ask(command)
+    account = stream.account()
+    packed = unpack_account(pack_account(account))
+    state = orjson.loads(orjson.dumps(account_state(account)))
+    restored = restore_account(account.id, account.version, state)
+    for again in (packed, restored):
+        assert (again.id, again.version) == (account.id, account.version)
+        for name in KEPT:
+            assert getattr(again, name) == getattr(account, name), name
+
+
+def test_all_that_an_account_keeps_is_looked_at() -> None:
+    """Above; what it keeps one day beside this has to be packed and snapshotted, too."""
+    account = Account.unopened(ACCOUNT)
+    assert {name for name in vars(account) if not name.startswith("_")} == {*KEPT}

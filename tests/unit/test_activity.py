@@ -187,6 +187,31 @@ def test_a_clock_far_ahead_makes_nothing_be_forgotten_before_its_time() -> None:
     assert activity.amount(since, Scope.ACCOUNT, merchant) == 61
 
 
+def test_a_process_whose_clock_is_behind_looks_back_as_far() -> None:
+    """What leaves the window by the clock of one is still in it by that of another."""
+    activity = Activity()
+    activity.add(NOW, buying(1))
+    for _ in range(50):
+        activity.add(NOW + timedelta(days=30, hours=20), buying(10))
+    since = minute_of(NOW + timedelta(days=30)) - LONGEST_WINDOW
+    assert activity.amount(since, Scope.ACCOUNT, buying().merchant) == 501
+
+
+@pytest.mark.parametrize("minute", [0, 15])
+def test_the_full_hour_at_which_minutes_begin_stays_before_them(minute: int) -> None:
+    """A window is found by bisection, so the rows have to stay in order."""
+    activity = Activity()
+    begins = NOW.replace(minute=0)
+    for early in (0, 1, 20):
+        activity.add(begins + timedelta(minutes=early), buying(1))
+    for _ in range(50):
+        activity.add(begins + timedelta(days=1, minutes=minute), buying(10))
+    minutes = activity.state()[2]
+    assert minutes == sorted(minutes)
+    since = minute_of(begins) + 1
+    assert activity.amount(since, Scope.ACCOUNT, buying().merchant) == 502
+
+
 def test_a_country_becomes_known_by_money_and_stays_known() -> None:
     """An account verification opens no country; thirty days close none."""
     activity = Activity()

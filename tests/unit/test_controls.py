@@ -42,7 +42,7 @@ ONE_OF_EACH = Controls(
         CategoryDeny(("5993",)),
         MerchantDeny(("m-666",)),
         AmountLimit(500, "USD"),
-        CashLike(10),
+        CashLike(0),
         VelocityAmount(60, 500, Scope.CATEGORY),
         VelocityCount(60, 3, Scope.MERCHANT),
     )

@@ -18,7 +18,12 @@ from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import Command, Outcome
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
-from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined, ClearingCorrected
+from txplatform.domain.events import (
+    AuthorizationApproved,
+    AuthorizationDeclined,
+    ClearingCorrected,
+    PurchaseRefunded,
+)
 from txplatform.domain.facts import Clearing, Correction, Direction, Refund, Reversal
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
@@ -58,6 +63,7 @@ CASES: list[tuple[list[Command], int]] = [
         50,
     ),
     ([clear("c", 100), correct("y", DEBIT, "never-came", 500)], 100),
+    ([clear("c", 10), correct("x", CREDIT, "never-came", 40)], 0),
 ]
 
 
@@ -83,6 +89,17 @@ def test_i6_a_late_authorization_is_given_back_what_its_clearings_posted(
         assert isinstance(approved.event, AuthorizationApproved), order
 
 
+def test_i6_all_that_is_posted_is_given_back_also_where_less_is_asked_for() -> None:
+    """150 are posted of what now asks for 100: it holds nothing, and fits a limit of 100 by far."""
+    stream = Stream()
+    stream.ask(OpenAccount(opening(100)))
+    stream.ask(clear("c", 150))
+    approved = stream.ask(Authorize(purchase("t", 100)))
+    assert isinstance(approved, Outcome)
+    assert isinstance(approved.event, AuthorizationApproved)
+    assert (approved.event.given_back, approved.event.held) == (150, 0)
+
+
 def test_reversals_beyond_all_measure_are_counted_as_far_as_a_balance_goes() -> None:
     """So that a transaction can be told of, whatever was sent."""
     transaction = Transaction()
@@ -94,6 +111,26 @@ def test_reversals_beyond_all_measure_are_counted_as_far_as_a_balance_goes() -> 
     for _ in range(10_000):
         transaction.take(reversed_.event)
     assert transaction.reversed == MAX_BALANCE
+
+
+@pytest.mark.parametrize(("amount", "flags"), [(60, ()), (61, (Flag.OVER_PURCHASE,))])
+def test_a_refund_is_held_against_what_its_corrections_left_of_a_purchase(
+    amount: int, flags: tuple[Flag, ...]
+) -> None:
+    """100 were cleared and 40 of that taken back, and a refund of 10 was, too."""
+    stream = Stream()
+    stream.ask(OpenAccount(opening()))
+    for command in (
+        clear("c", 100),
+        correct("x", CREDIT, "c", 40),
+        refund("taken-back", 10),
+        correct("y", DEBIT, "taken-back", 10),
+    ):
+        stream.ask(command)
+    refunded = stream.ask(refund("r", amount))
+    assert isinstance(refunded, Outcome)
+    assert isinstance(refunded.event, PurchaseRefunded)
+    assert refunded.event.flags == flags
 
 
 def test_a_correction_of_a_correction_is_known() -> None:

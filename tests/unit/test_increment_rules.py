@@ -6,12 +6,13 @@ import pytest
 from accounts import ACCOUNT, NOW, Stream, opening, purchase
 
 from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.commands.set_controls import SetControls
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
-from txplatform.domain.facts import ControlsChange, Increment
+from txplatform.domain.facts import Clearing, ControlsChange, Increment
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.rules import ConfigurableRule
@@ -81,6 +82,16 @@ def test_the_limit_itself_is_allowed(rule: ConfigurableRule) -> None:
     raised(stream, "t0", 20)
     assert isinstance(raised(stream, "t0", 30, rule), AuthorizationIncremented)
     assert stream.account().pending == 180
+
+
+def test_what_was_cleared_of_it_counts_too() -> None:
+    """100, of which 60 are posted, raised by 30 is a purchase of 130, and not of 70."""
+    stream = approved(100)
+    part = Clearing("c", ACCOUNT, TransactionId("t0"), 60, "USD", final=False)
+    stream.ask(ClearPurchase(part))
+    declined = raised(stream, "t0", 30, AmountLimit(129))
+    assert isinstance(declined, IncrementDeclined)
+    assert (declined.raised_from, declined.observed[-1]) == (100, 130)
 
 
 def test_it_is_not_one_purchase_more() -> None:

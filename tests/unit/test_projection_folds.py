@@ -22,15 +22,24 @@ from lives import Sent, arrive, lives
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_limit import ChangeLimit
 from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
+from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.events import EVENT_TYPES
-from txplatform.domain.facts import Opening, OperatorStatus, StatusChange
+from txplatform.domain.facts import (
+    Correction,
+    Direction,
+    Opening,
+    OperatorStatus,
+    Refund,
+    StatusChange,
+)
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.directory import Change, account_changes
+from txplatform.projections.directory import Change, account_changes, money_change
 from txplatform.projections.open_holds import hold_changes
 from txplatform.projections.transactions import COLUMNS, TRANSACTIONS, decision_row
 
@@ -185,6 +194,21 @@ def test_i1_the_open_holds_of_any_life_are_those_of_the_account(sent: Sent, batc
             if held + change.amount:
                 rows[key[1]] = (held + change.amount, expires_at)
     assert rows == stream.account().holds
+
+
+@settings(max_examples=100)
+@given(lives())
+def test_i1_the_directory_s_money_of_any_life_is_the_account_s(sent: Sent) -> None:
+    """Added up event by event, in an arithmetic of its own; a corrected refund is owed again."""
+    stream = Stream()
+    arrive(stream, sent)
+    stream.ask(RefundPurchase(Refund("given", ACCOUNT, None, 30, "USD")))
+    owed_again = Correction("taken", ACCOUNT, None, "given", Direction.DEBIT, 20, "USD")
+    stream.ask(CorrectClearing(owed_again))
+    changes = [money_change(event) for event in stream.events]
+    account = stream.account()
+    assert sum(posted for posted, _ in changes) == account.posted
+    assert sum(pending for _, pending in changes) == account.pending
 
 
 def test_every_read_model_reads_topics_that_exist() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from accounts import Stream, opening
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,12 +16,17 @@ from txplatform.contracts.decision import decision_answer
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.outbound import transaction_decisioned
 from txplatform.contracts.times import rfc3339
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.facts import Clearing
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.money import Balance
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.eventstore.mapper import decode_event, encode_event
+from txplatform.publisher.transaction_cleared import TRANSACTION_CLEARED
 from txplatform.publisher.transaction_decisioned import TOPIC, TRANSACTION_DECISIONED
 
 if TYPE_CHECKING:
@@ -127,6 +133,31 @@ def test_what_an_old_event_lacks_is_told_as_its_class_says(lacking: dict[str, An
     revived = decode_event(event.originator_id, 1, event.TOPIC, state)
     assert isinstance(revived, AuthorizationDeclined)
     assert published(event, state).body == to_json(transaction_decisioned(revived))
+
+
+def test_what_is_told_by_way_of_its_class_has_the_same_headers() -> None:
+    """Log position and account version are two things, and each is told as itself."""
+    stream = Stream()
+    stream.ask(OpenAccount(opening()))
+    cleared = stream.ask(ClearPurchase(Clearing("c", ACCOUNT, None, 5, "USD")))
+    assert isinstance(cleared, Outcome)
+    event = cleared.event
+    record = TRANSACTION_CLEARED.record_of(
+        77, event.originator_id, event.originator_version, event.TOPIC, encode_event(event)
+    )
+    assert (record.topic, record.key) == (TRANSACTION_CLEARED.name, ACCOUNT.encode())
+    assert record.headers == [
+        *binary_headers(
+            event_id=event.event_id,
+            event_type=TRANSACTION_CLEARED.name,
+            subject=ACCOUNT,
+            time=rfc3339(event.timestamp),
+            traceparent=event.traceparent,
+        ),
+        ("event_id", event.event_id.encode()),
+        ("account_version", b"2"),
+        ("log_position", b"77"),
+    ]
 
 
 def published(event: Decision, state: bytes, position: int = 1) -> Record:

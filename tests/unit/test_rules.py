@@ -131,6 +131,7 @@ def test_what_is_posted_of_this_very_purchase_is_given_back_first() -> None:
     assert codes(judged(account, buying(900), given_back=900)) == []
     reason = judged(account, buying(1001), given_back=900).reasons[0]
     assert (reason.observed, reason.limit) == (1001, 1000)
+    assert reason.message == "The purchase of 1001 exceeds the available credit of 1000."
 
 
 EVERYTHING_WRONG = (
@@ -233,6 +234,7 @@ def test_a_refusal_says_what_was_measured_and_what_is_allowed() -> None:
         (lambda: CategoryDeny(("٥٩٤٢",)), "which is no merchant category;"),
         (lambda: CategoryDeny(("5999-5900",)), "ends before it begins; write 5900-5999."),
         (lambda: CategoryDeny(("5942", "5900-5999")), "twice: it overlaps '5900-5999'"),
+        (lambda: CategoryDeny(("5942-5999", "5900-5942")), "twice: it overlaps '5900-5942'"),
         (lambda: MerchantDeny(("a b",)), "merchants has 'a b', which no merchant can have"),
         (lambda: MerchantDeny(("4111 1111 1111 1111",)), "merchants has a long value"),
         (lambda: AmountLimit(0), "max_amount is 0, which is no limit"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from accounts import ACCOUNT, NOW, Stream, opening, payment, purchase
+from accounts import ACCOUNT, BOOKSHOP, NOW, Stream, opening, payment, purchase
 
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
@@ -20,7 +20,7 @@ from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, St
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
-from txplatform.domain.events import AuthorizationApproved, authorization_key
+from txplatform.domain.events import AuthorizationApproved, ClearingCorrected, authorization_key
 from txplatform.domain.facts import (
     Clearing,
     Correction,
@@ -234,6 +234,15 @@ def test_a_hold_lasts_as_long_as_the_rule_set_says_for_the_category() -> None:
     assert stream.account().pending == 0
 
 
+def test_a_hold_at_a_hotel_lasts_longer() -> None:
+    """By the purchase's own category, with the usual days of a rule set that names none."""
+    at_a_hotel = replace(purchase("t", 100), merchant=replace(BOOKSHOP, category_code="7011"))
+    stream = _opened(Authorize(at_a_hotel))
+    for days, ended in ((29, False), (30, True)):
+        stream.now = NOW + timedelta(days=days)
+        assert isinstance(stream.ask(ExpireHold(ACCOUNT, T)), Outcome) is ended
+
+
 def test_a_clearing_waits_for_its_account_and_finds_what_came_of_its_transaction() -> None:
     """A reversal needs no account: the clearing that waited is flagged when it is posted."""
     stream = Stream()
@@ -249,6 +258,24 @@ def test_a_clearing_waits_for_its_account_and_finds_what_came_of_its_transaction
     assert not stream.account().waiting
     posted: Any = stream.events[-1]
     assert posted.flags == ("after_reversal", "no_authorization")
+
+
+def test_a_clearing_of_all_that_is_held_is_nothing_unusual() -> None:
+    """One more is."""
+    for amount, said in ((HELD, ""), (HELD + 1, "over_hold")):
+        stream = _opened(Authorize(purchase("t", HELD)))
+        clearing = Clearing("c", ACCOUNT, T, amount, "USD", final=False)
+        assert _said(stream.ask(ClearPurchase(clearing))) == said
+
+
+def test_a_clearing_behind_one_that_took_all_of_the_hold_is_over_it() -> None:
+    """Though it is less than what was authorized."""
+    stream = _opened(
+        Authorize(purchase("t", HELD)),
+        ClearPurchase(Clearing("c1", ACCOUNT, T, HELD, "USD", final=False)),
+    )
+    more = ClearPurchase(Clearing("c2", ACCOUNT, T, 1, "USD", final=False))
+    assert _said(stream.ask(more)) == "over_hold"
 
 
 def test_copies_of_a_clearing_are_compared_by_what_both_say() -> None:
@@ -276,6 +303,10 @@ def test_a_correction_takes_a_clearing_or_a_refund_back_and_frees_no_hold() -> N
         CorrectClearing(Correction("x2", ACCOUNT, None, "f", Direction.DEBIT, 10, "USD")),
     )
     assert (stream.account().posted, stream.account().pending) == (0, 40)
+    of_clearing, of_refund = stream.events[-2:]
+    assert isinstance(of_clearing, ClearingCorrected)
+    assert isinstance(of_refund, ClearingCorrected)
+    assert (of_clearing.flags, of_refund.flags) == ((), ())
     unknown = stream.ask(
         CorrectClearing(Correction("x3", ACCOUNT, None, "nobody", Direction.CREDIT, 5, "USD"))
     )
@@ -310,6 +341,17 @@ def _changed(version: int, status: AccountStatus) -> ChangeStatus:
     return ChangeStatus(StatusChange(ACCOUNT, status, version, "because", NOW))
 
 
+def test_the_stricter_of_both_statuses_holds_whoever_set_it() -> None:
+    """Whatever the operator's is and the accounts team's."""
+    strictness = list(AccountStatus)
+    for operator in AccountStatus:
+        for team in AccountStatus:
+            set_status = SetStatus(OperatorStatus("s", ACCOUNT, operator, "because"))
+            account = _opened(set_status, _changed(1, team)).account()
+            stricter = max(operator, team, key=strictness.index)
+            assert account.status is stricter, (operator, team)
+
+
 def test_the_stricter_status_holds_and_closed_is_for_ever() -> None:
     """The team's newest version counts, but an older one that closes still closes."""
     active, frozen, closed = AccountStatus
@@ -323,6 +365,7 @@ def test_the_stricter_status_holds_and_closed_is_for_ever() -> None:
     assert (stale.status, stream.account().status) == (Status.STALE, active)
     stream.ask(_changed(4, frozen))
     stream.ask(_changed(3, closed))
+    assert stream.account().status_version == 4
     stream.ask(_changed(5, active))
     assert stream.account().status is closed
     rejected = stream.ask(SetStatus(OperatorStatus("s3", ACCOUNT, active, "please")))

@@ -1,0 +1,212 @@
+"""I3: a copy says the same in every field; one that differs in any is refused and changes nothing.
+
+Whether the first one was applied already or still waits for its account.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from accounts import (
+    ACCOUNT,
+    BOOKSHOP,
+    NOW,
+    Stream,
+    limit_change,
+    opening,
+    payment,
+    payment_return,
+    purchase,
+)
+
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.correct_clearing import CorrectClearing
+from txplatform.domain.commands.increment_authorization import IncrementAuthorization
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
+from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.commands.refund_purchase import RefundPurchase
+from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.commands.set_controls import SetControls
+from txplatform.domain.facts import (
+    Clearing,
+    ControlsChange,
+    Correction,
+    Direction,
+    Increment,
+    OperatorStatus,
+    Refund,
+    Reversal,
+    StatusChange,
+)
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.status import AccountStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from txplatform.domain.commands.outcome import Command
+
+T, U = TransactionId("t"), TransactionId("u")
+LATER = NOW + timedelta(hours=1)
+OTHER_SHOP = replace(BOOKSHOP, name="Corner Book")
+LIMIT_50 = ({"rule": "amount_limit", "max_amount": 50},)
+PRESENTED = {
+    "transaction_id": None,
+    "amount": 61,
+    "currency": "EUR",
+    "merchant": OTHER_SHOP,
+    "original_amount": 8,
+    "original_currency": "GBP",
+    "presented_at": LATER,
+}
+"""Each field of what the network presents as another message might have it."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is sent once.
+
+    Attributes:
+        command: What it asks.
+        fact: What it says, every field of it.
+        named_by: The field, beside the account, that tells two of them apart; None for neither.
+        others: For each of the other fields, what a copy that is none might say.
+    """
+
+    command: Callable[[Any], Command]
+    fact: Any
+    named_by: str | None
+    others: dict[str, Any]
+
+
+KINDS = {
+    "purchase": Kind(
+        Authorize,
+        replace(purchase("t", 10), original_amount=9, original_currency="EUR", occurred_at=NOW),
+        "transaction_id",
+        {
+            "amount": 11,
+            "currency": "EUR",
+            "merchant": OTHER_SHOP,
+            "original_amount": 8,
+            "original_currency": "GBP",
+            "occurred_at": LATER,
+        },
+    ),
+    "opening": Kind(
+        OpenAccount,
+        opening(),
+        None,
+        {"currency": "EUR", "credit_limit": 999, "opened_at": LATER},
+    ),
+    "limit": Kind(
+        ChangeLimit,
+        limit_change(1, 500),
+        "limit_version",
+        {"credit_limit": 501, "currency": "EUR", "effective_at": LATER},
+    ),
+    "the team's status": Kind(
+        ChangeStatus,
+        StatusChange(ACCOUNT, AccountStatus.FROZEN, 1, "lost", NOW),
+        "status_version",
+        {"status": AccountStatus.ACTIVE, "reason": "found", "changed_at": LATER},
+    ),
+    "an operator's status": Kind(
+        SetStatus,
+        OperatorStatus("s", ACCOUNT, AccountStatus.FROZEN, "lost"),
+        "status_id",
+        {"status": AccountStatus.ACTIVE, "reason": "found"},
+    ),
+    "controls": Kind(
+        SetControls,
+        ControlsChange("ctl", ACCOUNT, LIMIT_50, "asked for"),
+        "controls_id",
+        {"rules": (), "reason": "told to"},
+    ),
+    "payment": Kind(
+        ReceivePayment,
+        payment("p", 10),
+        "payment_id",
+        {"amount": 11, "currency": "EUR", "submitted_at": LATER},
+    ),
+    "return": Kind(
+        ReturnPayment,
+        payment_return("paid", 10),
+        "payment_id",
+        {"amount": 11, "currency": "EUR", "reason": "closed", "returned_at": LATER},
+    ),
+    "increment": Kind(
+        IncrementAuthorization,
+        Increment("i", T, ACCOUNT, 10),
+        "increment_id",
+        {"transaction_id": U, "amount": 11},
+    ),
+    "reversal": Kind(
+        ReverseAuthorization,
+        Reversal("r", T, ACCOUNT, 10),
+        "reversal_id",
+        {"transaction_id": U, "amount": None},
+    ),
+    "clearing": Kind(
+        ClearPurchase,
+        Clearing("c", ACCOUNT, T, 60, "USD", True, BOOKSHOP, 9, "EUR", NOW, NOW),
+        "clearing_id",
+        {**PRESENTED, "final": False, "occurred_at": LATER},
+    ),
+    "correction": Kind(
+        CorrectClearing,
+        Correction("x", ACCOUNT, T, "c", Direction.CREDIT, 60, "USD", BOOKSHOP, 9, "EUR", NOW),
+        "clearing_id",
+        {**PRESENTED, "reverses_clearing_id": "d", "direction": Direction.DEBIT},
+    ),
+    "refund": Kind(
+        RefundPurchase,
+        Refund("f", ACCOUNT, T, 60, "USD", BOOKSHOP, 9, "EUR", NOW),
+        "refund_id",
+        PRESENTED,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_field_is_looked_at(kind: Kind) -> None:
+    """Below; a field that is added later needs a value here too."""
+    names = {field.name for field in fields(kind.fact)}
+    assert names == {"account_id", kind.named_by or "account_id", *kind.others}
+    assert all(getattr(kind.fact, name) != other for name, other in kind.others.items())
+
+
+@pytest.mark.parametrize("given_open", [True, False], ids=["open", "not open yet"])
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        pytest.param(kind, field, id=f"{name}, {field}")
+        for name, kind in KINDS.items()
+        for field in kind.others
+    ],
+)
+def test_i3_what_differs_in_one_field_is_no_copy(
+    kind: Kind, field: str, *, given_open: bool
+) -> None:
+    """The very same is a duplicate; the first one stands."""
+    stream = Stream()
+    if given_open:
+        stream.ask(OpenAccount(opening()))
+        stream.ask(ReceivePayment(payment("paid", 10)))
+    assert isinstance(stream.ask(kind.command(kind.fact)), Outcome)
+    before = len(stream.events)
+    again = stream.ask(kind.command(kind.fact))
+    assert isinstance(again, Outcome)
+    assert again.status is Status.DUPLICATE
+    refused = stream.ask(kind.command(replace(kind.fact, **{field: kind.others[field]})))
+    assert isinstance(refused, CommandRejectedError)
+    assert refused.reason in {"conflicting_copy", "transaction_id_reused"}
+    assert len(stream.events) == before
