@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 REMEMBERED_S = 3.0
 _MOST_REMEMBERED = 10_000
-_CREDENTIALS = re.compile(rb"bearer +(txp_[\w-]{43})", re.IGNORECASE | re.ASCII)
+_CREDENTIALS = re.compile(rb"bearer +(txp_[\w-]{43})", re.IGNORECASE)
 """RFC 6750, with a key as `keys.create_key` makes them: nothing else is worth a look-up."""
 
 

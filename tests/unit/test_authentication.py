@@ -1,0 +1,169 @@
+"""Which keys are accepted, for how long they are remembered, and what is looked up at all."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from txplatform.api import authentication
+from txplatform.api.authentication import REMEMBERED_S, Authenticator, authorization_header
+from txplatform.api.keys import ApiKey, Scope
+from txplatform.api.problems import ProblemError
+from txplatform.decisions.errors import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+READ, WRITE = Scope.ACCOUNTS_READ, Scope.ACCOUNTS_WRITE
+KEY = ApiKey("key_1", "reader", (READ.value,), datetime(2026, 11, 20, tzinfo=UTC), None, None)
+
+
+def bearer(letter: str) -> bytes:
+    """An Authorization header with a key of the right form."""
+    return b"Bearer txp_" + letter.encode() * 43
+
+
+class MadeUpKeys:
+    """In the place of the database.
+
+    Attributes:
+        found: What a look-up gives.
+        looked_up: How many there were.
+    """
+
+    def __init__(self) -> None:
+        self.found: ApiKey | Exception | None = KEY
+        self.looked_up = 0
+
+    async def run(self, _: Callable[..., Any]) -> ApiKey | None:
+        """Look up."""
+        self.looked_up += 1
+        await asyncio.sleep(0)
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+@pytest.fixture
+def stored() -> MadeUpKeys:
+    """The stored keys."""
+    return MadeUpKeys()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The seconds that the authenticator sees."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(authentication, "monotonic", lambda: clock.now)
+    return clock
+
+
+@pytest.fixture
+def authenticator(stored: MadeUpKeys, clock: SimpleNamespace) -> Authenticator:
+    """It knows no key yet."""
+    assert clock
+    queries: Any = stored
+    return Authenticator(queries)
+
+
+def ask(authenticator: Authenticator, authorization: bytes | None, scope: Scope = READ) -> str:
+    """The id of the key, or the type of the problem."""
+    try:
+        return asyncio.run(authenticator.authenticate(authorization, scope)).id
+    except ProblemError as problem:
+        return problem.kind.type
+
+
+def test_a_key_is_looked_up_again_once_it_is_not_remembered_any_more(
+    authenticator: Authenticator, stored: MadeUpKeys, clock: SimpleNamespace
+) -> None:
+    """So that a revoked one is refused within seconds, by whichever way it is asked for."""
+    assert ask(authenticator, bearer("a")) == "key_1"
+    stored.found = None
+    clock.now += REMEMBERED_S - 0.01
+    assert ask(authenticator, bearer("a")) == "key_1"
+    assert authenticator.remembered(bearer("a"), READ) is KEY
+    assert stored.looked_up == 1
+    clock.now += 0.01
+    assert authenticator.remembered(bearer("a"), READ) is None
+    assert ask(authenticator, bearer("a")) == "unauthenticated"
+    assert authenticator.remembered(bearer("a"), READ) is None
+    assert stored.looked_up == 2
+
+
+def test_a_key_without_the_scope_is_refused_remembered_or_not(authenticator: Authenticator) -> None:
+    """And it is another answer than that of an unknown one."""
+    assert ask(authenticator, bearer("a"), WRITE) == "forbidden"
+    assert ask(authenticator, bearer("a"), WRITE) == "forbidden"
+    assert authenticator.remembered(bearer("a"), WRITE) is None
+    assert ask(authenticator, bearer("a"), READ) == "key_1"
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        b"",
+        b"Basic " + b"a" * 47,
+        b"Bearer " + b"a" * 47,
+        bearer("a") + b"a",
+        bearer("a")[:-1],
+        b"Bearer txp_" + b"\xe9" * 43,
+        bearer("a") + b"\n",
+    ],
+)
+def test_what_is_no_key_is_refused_and_not_looked_up(
+    authenticator: Authenticator, stored: MadeUpKeys, authorization: bytes | None
+) -> None:
+    """The database is not there for everybody's guesses."""
+    assert ask(authenticator, authorization) == "unauthenticated"
+    assert stored.looked_up == 0
+
+
+def test_who_asks_for_a_key_at_the_same_time_is_told_by_one_look_up(
+    authenticator: Authenticator, stored: MadeUpKeys
+) -> None:
+    """A thousand connections of one caller are no thousand look-ups."""
+
+    async def together() -> list[ApiKey]:
+        return await asyncio.gather(
+            *(authenticator.authenticate(bearer("a"), READ) for _ in range(10))
+        )
+
+    assert asyncio.run(together()) == [KEY] * 10
+    assert stored.looked_up == 1
+
+
+def test_a_key_that_cannot_be_looked_up_is_not_accepted_and_tried_again(
+    authenticator: Authenticator, stored: MadeUpKeys, clock: SimpleNamespace
+) -> None:
+    """Not even one that was good a moment ago, nor is it taken for an unknown one."""
+    assert ask(authenticator, bearer("a")) == "key_1"
+    clock.now += REMEMBERED_S
+    stored.found = StoreUnavailableError(TimeoutError())
+    with pytest.raises(StoreUnavailableError):
+        ask(authenticator, bearer("a"))
+    stored.found = KEY
+    assert ask(authenticator, bearer("a")) == "key_1"
+
+
+def test_so_many_keys_are_remembered_and_no_more(
+    authenticator: Authenticator, stored: MadeUpKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guesses that look like keys cannot fill the memory; those used last stay."""
+    monkeypatch.setattr(authentication, "_MOST_REMEMBERED", 2)
+    for letter in "abc":
+        ask(authenticator, bearer(letter))
+    assert ask(authenticator, bearer("c")) == ask(authenticator, bearer("b")) == "key_1"
+    assert stored.looked_up == 3
+    assert authenticator.remembered(bearer("a"), READ) is None
+
+
+def test_of_several_authorization_headers_the_last_one_counts() -> None:
+    """As it does on the short way of purchases."""
+    headers = [(b"authorization", b"first"), (b"host", b"x"), (b"authorization", b"last")]
+    assert authorization_header(headers) == b"last"
