@@ -36,6 +36,7 @@ from txplatform.backtest.tally import LARGEST, NOT_POSTED, TOTAL, Tally
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.facts import Direction
 from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import HoldDays, RuleSet
 from txplatform.eventstore.mapper import encode_event
 
@@ -78,6 +79,23 @@ def test_the_active_rule_set_changes_nothing_in_its_own_history(
     decided = [event.timestamp for event in stream.events if event.TOPIC in (APPROVED, DECLINED)]
     assert tally.judged == sum(at >= since for at in decided)
     assert tally.recorded == sum(at < since for at in decided)
+
+
+def test_what_was_declined_before_its_days_counts_in_no_window() -> None:
+    """Nor does it hold anything: there as here it did not happen."""
+    history = told().ask(buy("t0", 2_000), buy("t1", 2_000), buy("t2", 10))
+    one_an_hour = RuleSet("retail", 9, rules=(VelocityCount(60, 1),))
+    tally = history.backtest(one_an_hour, since=history.stream.events[-1].timestamp)
+    assert (tally.recorded, tally.judged) == (2, 1)
+    assert changed(tally) == (0, 0)
+
+
+def test_a_purchase_that_is_declined_there_too_for_other_reasons_is_counted_as_such() -> None:
+    """It is no change; the same reasons are not even that."""
+    history = told().ask(buy("t0", 2_000))
+    tally = history.backtest(STRICTER)
+    assert (changed(tally), tally.other_reasons) == ((0, 0), 1)
+    assert history.backtest(ACTIVE).other_reasons == 0
 
 
 LOOSER = RuleSet("retail", 9, rules=(AmountLimit(900),))
