@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from harness.histories import BEGIN, opened, payment, purchase, record
+from harness.histories import BEGIN, clearing, opened, payment, purchase, record
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.rules.amount_limit import AmountLimit
@@ -182,6 +182,35 @@ def test_the_decisions_state_is_the_one_before_it(
         if isinstance(logged.event, AuthorizationApproved | AuthorizationDeclined)
     ]
     assert decisions == [AuthorizationApproved, AuthorizationDeclined, AuthorizationApproved]
+
+
+def test_what_was_posted_before_the_purchase_came_is_given_back_here_too(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """Its clearing has taken the credit already: it is not to need it twice."""
+    shadow(service, RuleSet("none", 1, "Nothing more than what always holds"))
+    record(service, [opened("a", 100), clearing("a", "t", "c", 100)])
+    record(service, [purchase("a", "t", 100)])
+    shadower(database).advance(service)
+    assert isinstance([*read_whole_log(service)][-1].event, AuthorizationApproved)
+    assert counts(service) == (1, 0, 0)
+
+
+def test_who_does_not_judge_stands_by_and_waits_for_nobody(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """The one that judges may take long, and be frozen."""
+    some_purchases(service, 1)
+    shadow(service, AT_MOST_50)
+    judge = shadower(database)
+    judge.advance(service)
+    record(service, [purchase("acc-0", "later", 1)])
+    with Database(database.service_url).connect() as other, other.transaction():
+        assert store.lock_position(other, "s") is not None
+        assert not judge.advance(service)
+        assert "stands by" in judge.health().detail
+    judge.advance(service)
+    assert counts(service) == (1, 0, 0)
 
 
 def test_a_shadowing_that_has_nothing_to_judge_yet_is_at_its_beginning(
