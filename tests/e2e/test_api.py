@@ -157,9 +157,12 @@ def test_events_come_by_pages_and_as_a_stream_that_resumes(api: RunningApi) -> N
         cursor = page["next_cursor"]
     assert [event["account_version"] for event in paged] == [1, 2, 3, 4, 5, 6]
     own = api.client.get("/v1/accounts/acc-1/events", params={"after_version": 2}).json()
-    assert own["events"] == paged[2:]
-    headers = {"Last-Event-ID": paged[3]["cursor"]}
-    with api.client.stream("GET", "/v1/events/stream", headers=headers) as stream:
+    assert own == {"events": paged[2:], "next_after_version": None}
+    own = api.client.get("/v1/accounts/acc-1/events", params={"limit": 4}).json()
+    assert own == {"events": paged[:4], "next_after_version": 4}
+    # A browser that connects again sends both, and has seen what the header says.
+    headers, params = {"Last-Event-ID": paged[3]["cursor"]}, {"after": paged[0]["cursor"]}
+    with api.client.stream("GET", "/v1/events/stream", headers=headers, params=params) as stream:
         data = (line[6:] for line in stream.iter_lines() if line.startswith("data: "))
         assert [json.loads(next(data)) for _ in range(2)] == paged[4:]
         api.client.post("/v1/process-transaction", json=purchase("later", "acc-1", 1))
