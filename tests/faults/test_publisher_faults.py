@@ -184,18 +184,6 @@ def test_i8_a_frozen_publisher_loses_its_turn_to_the_one_that_stands_by(
     check_published_is_the_log(database, topics)
 
 
-def test_a_broker_that_slows_producers_down_gets_nothing_twice(
-    database: TestDatabase, own_kafka: Broker
-) -> None:
-    """A batch may take longer than the wait for one acknowledgement."""
-    own_kafka.slow_producers_down(bytes_per_s=8_000)
-    decide(database, 20, PURCHASES)
-    with publishing(settings_for(database, own_kafka.bootstrap)):
-        wait_for_publisher(database, timeout_s=90)
-    check_published_is_the_log(database, own_kafka.bootstrap)
-    assert len(read_topic(own_kafka.bootstrap)) == 20 * PURCHASES
-
-
 def test_i8_what_the_broker_refuses_is_told_and_sent_again(
     database: TestDatabase, topics: str
 ) -> None:

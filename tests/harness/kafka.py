@@ -100,14 +100,6 @@ class Broker:
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGCONT)
 
-    def slow_producers_down(self, bytes_per_s: int) -> None:
-        """Let producers send only so much: a quota for each client."""
-        self._java(
-            *("kafka.admin.ConfigCommand", "--bootstrap-server", self.bootstrap, "--alter"),
-            *("--entity-type", "clients", "--entity-default"),
-            *("--add-config", f"producer_byte_rate={bytes_per_s}"),
-        )
-
     def lose_disk(self) -> Callable[[], None]:
         """Stop, and start with one of two disks gone; gives what brings it back likewise.
 
