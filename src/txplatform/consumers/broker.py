@@ -6,6 +6,7 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import methodcaller
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from confluent_kafka import (
@@ -250,12 +251,16 @@ def _partition(message: Message) -> PartitionKey:
     return PartitionKey(*_place(message)[:2])
 
 
+_ask_for_headers = methodcaller("headers")
+"""Python looks at what such a call leaves behind, which it does not at a plain one made often."""
+
+
 def _headers(message: Message) -> Headers:
     try:
-        headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
+        headers = cast("list[tuple[str, bytes | None]] | None", _ask_for_headers(message))
     except (SystemError, UnicodeDecodeError):
-        # The client cannot give any where one has a name that is not UTF-8. It lets go of
-        # Python's own error in a way that Python then calls a SystemError.
+        # The client cannot give any where one has a name that is not UTF-8. It gives half-made
+        # ones and an error at once, which Python, if it looks, calls a SystemError.
         return UNREADABLE_HEADERS
     return tuple((name, _bytes(value)) for name, value in headers) if headers else ()
 
