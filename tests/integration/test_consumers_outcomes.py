@@ -71,7 +71,6 @@ def test_messages_are_applied_to_their_accounts(database: TestDatabase, topics: 
     assert ledger(database)[2].event_id == event_id
 
 
-MANY = 200
 RUBBISH: list[tuple[str, str, bytes | None, bytes | None, list[tuple[str, bytes | None]]]] = [
     ("not_json", SUBMITTED, b"acc-1", b"\xff\xfe", []),
     ("not_json", SUBMITTED, b"acc-1", b"{", []),
@@ -204,24 +203,18 @@ def test_each_rubbish_is_parked_with_its_reason_and_harms_nothing(
 
 
 def test_headers_that_cannot_be_read_are_parked(database: TestDatabase, topics: str) -> None:
-    """A header's name may be any bytes; nobody else's message waits for that.
-
-    It comes behind many others: what is called often Python calls with fewer checks.
-    """
+    """A header's name may be any bytes; nobody else's message waits for that."""
     sender = Sender(topics)
     sender.send(OPENED, opened("acc-1"))
-    for number in range(MANY):
-        sender.send(SUBMITTED, payment(f"before-{number}", "acc-1", 1))
-    sender.flush()
     body = json.dumps(payment("p-1", "acc-1", 42)).encode()
     send_bytes(topics, SUBMITTED, b"acc-1", body, [(b"na\xefve", b"1"), (b"more", b"2")])
     sender.send(SUBMITTED, payment("p-1", "acc-1", 42))
     sender.flush()
     with consuming(settings_for(database, topics)):
-        wait_for_messages(database, MANY + 3)
+        wait_for_messages(database, 3)
     (parked,) = ledger(database, status=MessageStatus.PARKED)
     assert parked.reason == "unreadable_headers"
-    assert posted(database, "acc-1") == -42 - MANY
+    assert posted(database, "acc-1") == -42
     with Database(database.service_url).connect() as connection:
         verdict = retry_message(connection, parked.id)
     assert verdict.status is MessageStatus.PARKED
