@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
+from harness.api import purchase
 from txplatform.api.problems import validation_problem
 from txplatform.contracts.clearing_batch import ClearingBatchBody
 from txplatform.contracts.messages import AccountStatusChangedMessage
@@ -15,18 +16,7 @@ from txplatform.contracts.process_transaction import ProcessTransactionRequest
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-PURCHASE: dict[str, Any] = {
-    "transaction_id": "tx-1",
-    "account_id": "acc-1",
-    "amount": 1250,
-    "currency": "USD",
-    "merchant": {
-        "id": "m-17",
-        "name": "Corner Books",
-        "category_code": "5942",
-        "country": "USA",
-    },
-}
+PURCHASE = purchase("tx-1", "acc-1", 1250)
 CHANGE: dict[str, Any] = {
     "account_id": "acc-1",
     "status": "frozen",

@@ -189,16 +189,18 @@ class Delivery:
 
     def _flush(self) -> int:
         """Wait a moment for what is to be reported; how much of it is missing then."""
-        failure: object = None
-        unreported = 0
         try:
             unreported = self._producer.flush(_POLL_S)
         except _FATAL as error:
-            failure = error.__cause__ or error
-        if failure := self._failures.first or failure:
-            raise DeliveryError(
-                "A record was refused.",
-                why=f"{failure}.",
-                next_step="It is sent again; if this stays, check the topic's limits and rights.",
-            )
+            raise _refused(self._failures.first or error.__cause__ or error) from error
+        if self._failures.first is not None:
+            raise _refused(self._failures.first)
         return unreported
+
+
+def _refused(failure: object) -> DeliveryError:
+    return DeliveryError(
+        "A record was refused.",
+        why=f"{failure}.",
+        next_step="It is sent again; if this stays, check the topic's limits and rights.",
+    )
