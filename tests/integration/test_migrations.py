@@ -22,7 +22,7 @@ from harness.histories import (
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import run_command
 from txplatform.database import Database
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.migrations import MigrationError, migrate, shipped_migrations
 from txplatform.projections.directory import DIRECTORY, get_account
