@@ -179,11 +179,12 @@ def test_the_response_to_a_purchase_is_listed(openapi: dict[str, Any]) -> None:
     ]
 
 
-def test_the_example_of_a_purchase_is_the_published_one(openapi: dict[str, Any]) -> None:
-    """So that it can be sent as it stands."""
-    examples = re.findall(r"^```json\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-    (published,) = openapi["components"]["schemas"]["ProcessTransactionRequest"]["examples"]
-    assert published in [json.loads(example) for example in examples]
+def test_the_examples_are_the_published_ones(openapi: dict[str, Any]) -> None:
+    """Of a purchase, its response and a balance."""
+    examples = map(json.loads, re.findall(r"^```json\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
+    schemas = openapi["components"]["schemas"].values()
+    published = [example for schema in schemas for example in schema.get("examples", ())]
+    assert [example in published for example in examples if "errors" not in example] == [True] * 3
 
 
 def test_the_reasons_are_listed_in_order_of_precedence_with_field_39() -> None:
