@@ -22,7 +22,7 @@ _NO_MERCHANT = Merchant("", "", "", "")
 def increment_authorization(
     increment: Increment, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Raise the hold or decline; there has to be one (docs/contracts.md).
+    """Raise the hold or decline; without an open hold it is declined (docs/contracts.md).
 
     Raises:
         TransactionNotReadError: The transaction that is raised has to be read.
