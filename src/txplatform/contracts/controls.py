@@ -12,7 +12,7 @@ from txplatform.contracts.rulesets import MAX_CONTROLS_ENTRIES, controls_from_js
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import ControlsChanged
 from txplatform.domain.ids import AccountId, account_of
-from txplatform.domain.values import ControlsChange
+from txplatform.domain.requests import ControlsChange
 
 
 class ControlsRequest(BaseModel):
