@@ -1,32 +1,25 @@
-"""The parts of docs/rules.md that follow from the code: the table of rules and the precedence."""
+"""The part of docs/rules.md that follows from the code: the table of rules."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
-from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.parameters import Parameter, json_name
 
-_HEAD = ("| Rule | Parameters | Refuses | Reason | Field 39 |", "|---|---|---|---|---|")
+_BEGIN = """<!-- made by `make schemas` -->
+| Rule | Parameters | Refuses | Reason | Field 39 |
+|---|---|---|---|---|
+"""
+_END = "<!-- end -->\n"
 
 
 def with_rules(text: str) -> str:
-    """Return the document with these parts as the code has them.
-
-    Each stands between two comments, such as `<!-- rules -->` and `<!-- /rules -->`.
-    """
-    precedence = [f"{code.precedence + 1}. `{code.value}`" for code in ReasonCode]
-    text = _put(text, "rules", [*_HEAD, *map(_row, CONFIGURABLE)])
-    return _put(text, "precedence", precedence)
-
-
-def _put(text: str, part: str, lines: list[str]) -> str:
-    begin, end = f"<!-- {part} -->\n", f"\n<!-- /{part} -->"
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    return "".join((before, begin, "\n".join(lines), end, after))
+    """Return the document with the table of rules as the code has it, between two comments."""
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return "".join((before, _BEGIN, *map(_row, CONFIGURABLE), _END, after))
 
 
 def _row(rule: type[ConfigurableRule]) -> str:
@@ -36,7 +29,7 @@ def _row(rule: type[ConfigurableRule]) -> str:
     )
     code = rule.CODE
     cells = (f"`{rule.RULE}`", parameters, rule.REFUSES, f"`{code.value}`", code.response_code)
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _note(parameter: Parameter, default: Any) -> str:

@@ -30,7 +30,7 @@ class ReasonCode(StrEnum):
     VELOCITY_COUNT_EXCEEDED = "velocity_count_exceeded", "65"
 
     response_code: str
-    """ISO 8583:1987 field 39."""
+    """ISO 8583:1987 field 39 (docs/contracts.md)."""
 
     precedence: int
     """The place among all reasons, from 0."""
