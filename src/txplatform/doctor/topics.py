@@ -65,7 +65,7 @@ def _replicas(cluster: Cluster) -> Iterator[Finding]:
     if single:
         yield warning(
             "topic copies",
-            f"{pluralize(len(single), 'topic')} with one replica: losing its broker loses messages.",
+            f"{pluralize(len(single), 'topic')} with one replica: a lost broker loses them.",
             "In production use three replicas and min.insync.replicas=2. Outbound messages can be "
             "published again from the log; inbound messages cannot be recovered.",
         )
