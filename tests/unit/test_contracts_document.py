@@ -19,7 +19,7 @@ from txplatform.consumers import TOPICS as INBOUND
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import EVENT_TYPES
 from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
-from txplatform.domain.reasons import RESPONSE_CODES, ReasonCode
+from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.transaction import TransactionState
 from txplatform.domain.transaction_flags import Flag
 from txplatform.eventstore.mapper import encode_event
@@ -187,7 +187,7 @@ def test_the_examples_are_the_published_ones(openapi: dict[str, Any]) -> None:
 def test_the_reasons_are_listed_in_order_of_precedence_with_field_39() -> None:
     """The order of the table is the order in responses."""
     rows = [(*codes(reason), code) for reason, code, _ in table("Reasons", "Reason")]
-    assert rows == [(code.value, RESPONSE_CODES[code]) for code in ReasonCode]
+    assert rows == [(code.value, code.response_code) for code in ReasonCode]
 
 
 def test_the_members_of_a_balance_are_listed(openapi: dict[str, Any]) -> None:
