@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from txplatform.audit.differences import Differences
 from txplatform.audit.rerun import Decision, Rerun
