@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from txplatform.audit.differences import Differences
@@ -11,7 +10,6 @@ from txplatform.audit.rerun import Decision, Rerun
 from txplatform.domain.account import Account
 from txplatform.domain.events import (
     AccountEvent,
-    AccountOpened,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
@@ -51,15 +49,11 @@ class Replay:
 
     Attributes:
         account: Its state after the events applied so far.
-        opened_at: As in the directory.
-        updated_at: When its last event was decided; None before the first.
     """
 
     def __init__(self, account_id: AccountId, rerun: Rerun, differences: Differences) -> None:
         self.account = Account.unopened(account_id)
         self.account_id = account_id
-        self.opened_at: datetime | None = None
-        self.updated_at: datetime | None = None
         self._stream = account_stream(account_id)
         self._position = 0
         self._lives: dict[TransactionId, Transaction] = {}
@@ -121,9 +115,6 @@ class Replay:
                 self._compare_balance(event.originator_version, balance, event.balance)
             case _:
                 event.mutate(account)
-                if isinstance(event, AccountOpened):
-                    self.opened_at = event.opening.opened_at or event.timestamp
-        self.updated_at = event.timestamp
         if transaction_id is not None:
             self._compare_hold(transaction_id, event)
 

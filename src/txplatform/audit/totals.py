@@ -6,6 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
+from typing_extensions import override
+
+from txplatform.audit.derived import DerivedCheck
+from txplatform.audit.differences import Differences
+from txplatform.audit.merge_join import Key
+from txplatform.audit.replay import Replay
+from txplatform.domain.ids import account_of
 
 _SUMS = """
 SELECT originator_id,
@@ -43,8 +50,37 @@ class EventSums:
     pending: int
 
 
+class SumCheck(DerivedCheck[EventSums]):
+    """Posted and pending are what the amounts in the stored events add up to (I2)."""
+
+    def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
+        super().__init__("sums", self._readable(connection), differences)
+
+    @override
+    def key(self, row: EventSums) -> Key:
+        return account_of(row.stream), 0
+
+    @override
+    def end(self, replay: Replay) -> None:
+        account = replay.account
+        for found in self._rows.at((replay.account_id, 0)):
+            self._compare(
+                replay.account_id,
+                account.version,
+                ("events", "posted", "pending"),
+                (account.version, account.posted, account.pending),
+                (found.events, found.posted, found.pending),
+            )
+
+    def _readable(self, connection: psycopg.Connection) -> Iterator[EventSums]:
+        try:
+            yield from event_sums(connection)
+        except psycopg.DataError as error:
+            self._differences.add("(all)", 0, self.name, "amounts in JSON", str(error).strip())
+
+
 def event_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
-    """The sums of every stream, in order of their ids' bytes.
+    """Read the sums of every stream, in order of their ids' bytes.
 
     Args:
         connection: In a transaction.

@@ -14,23 +14,21 @@ from typing import Any
 
 import psycopg
 
-from txplatform.audit.derived import (
-    DerivedCheck,
-    DirectoryCheck,
-    OpenHoldsCheck,
-    SnapshotCheck,
-    SumCheck,
-    TransactionCheck,
-)
+from txplatform.audit.derived import DerivedCheck
 from txplatform.audit.differences import Differences
+from txplatform.audit.read_models import ReadModelCheck
 from txplatform.audit.replay import BrokenStreamError, Replay
 from txplatform.audit.rerun import Rerun
 from txplatform.audit.rule_book import check_rule_book
+from txplatform.audit.snapshots import SnapshotCheck
+from txplatform.audit.totals import SumCheck
 from txplatform.database import Database
 from txplatform.domain.ids import account_of, account_stream
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position
+from txplatform.eventstore.statements import LoggedEvent
 from txplatform.eventstore.streams import StoredRow, whole_streams
+from txplatform.projections import PROJECTIONS
 
 _REPORT_EVERY = 1000
 
@@ -83,9 +81,7 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
         result.log_position = last_position(main)
         checks: tuple[DerivedCheck[Any], ...] = (
             SnapshotCheck(main, result.differences),
-            TransactionCheck(main, result.differences),
-            DirectoryCheck(main, result.differences),
-            OpenHoldsCheck(main, result.differences),
+            *(ReadModelCheck(each, main, result.differences) for each in PROJECTIONS),
             SumCheck(sums, result.differences),
         )
         rerun = Rerun(check_rule_book(main, result.differences))
@@ -138,8 +134,9 @@ def _replay(
             for check in checks:
                 check.before(replay, row.position)
             replay.apply(event)
+            logged = LoggedEvent(row.position, row.recorded_at, event)
             for check in checks:
-                check.after(replay, row.position, row.recorded_at, event)
+                check.after(replay, logged)
     except BrokenStreamError as error:
         differences.add(replay.account_id, version, "version", error.expected, error.found)
     except (TxPlatformError, ValueError, TypeError, LookupError, AttributeError) as error:
