@@ -71,7 +71,7 @@ def some_history(connection: psycopg.Connection, accounts: int = 5, purchases: i
 def rebuilt_the_same(database: TestDatabase) -> bool:
     """Rebuild every read model, and say whether each is as it was."""
     owner = Database(database.owner_url)
-    return all([rebuild(owner, projection).same for projection in PROJECTIONS])
+    return all(rebuild(owner, projection).same for projection in PROJECTIONS)
 
 
 def shape(connection: psycopg.Connection) -> list[tuple[str, str]]:
