@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
-from txplatform.domain.events import AccountEvent, authorization_key, late_authorization_key
+from txplatform.domain.events import Event, authorization_key, late_authorization_key
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
@@ -24,7 +24,7 @@ BOOKSHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 class Stream:
     """One account's stream; refuses a version or key that exists, as the event store does."""
 
-    events: list[AccountEvent] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     ids: itertools.count[int] = field(default_factory=itertools.count)
     now: datetime = NOW
     ruleset: RuleSet = DEFAULT_RULESET

@@ -26,11 +26,11 @@ from txplatform.domain.commands.outcome import Command
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
 from txplatform.domain.events import (
-    AccountEvent,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
     ClearingCorrected,
+    Event,
     PurchaseCleared,
 )
 from txplatform.domain.ids import TransactionId
@@ -114,7 +114,7 @@ class Reference:
                     self.taken_back += correction.amount if owed else -correction.amount
                     self._undo(name)
 
-    def _compare(self, recorded: AccountEvent, events: list[AccountEvent]) -> None:
+    def _compare(self, recorded: Event, events: list[Event]) -> None:
         match recorded, events[-1] if events else None:
             case AuthorizationApproved(), AuthorizationApproved() as now:
                 if now.held and recorded.expires_at != now.expires_at:

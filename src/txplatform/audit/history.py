@@ -9,7 +9,7 @@ from datetime import datetime
 import psycopg
 
 from txplatform.domain.account import Account
-from txplatform.domain.events import AccountEvent
+from txplatform.domain.events import Event
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.money import Balance
 from txplatform.errors import TxPlatformError
@@ -49,7 +49,7 @@ class HistoryEntry:
         waiting: Business keys of the messages that wait for what they need.
     """
 
-    event: AccountEvent
+    event: Event
     position: int
     recorded_at: datetime
     currency: str | None

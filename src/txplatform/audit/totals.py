@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import LiteralString, get_args
 
 import psycopg
 from typing_extensions import override
@@ -12,27 +13,50 @@ from txplatform.audit.derived import DerivedCheck
 from txplatform.audit.differences import Differences
 from txplatform.audit.merge_join import Key
 from txplatform.audit.replay import Replay
+from txplatform.domain.events import (
+    AuthorizationApproved,
+    AuthorizationIncremented,
+    AuthorizationReversed,
+    ClearingCorrected,
+    Event,
+    HoldExpired,
+    MoneyEvent,
+    PaymentReceived,
+    PaymentReturned,
+    PurchaseCleared,
+    PurchaseRefunded,
+)
 from txplatform.domain.ids import account_of
 
-_SUMS = """
-SELECT originator_id,
-       count(*),
-       coalesce(sum(CASE topic
-           WHEN 'payment-received' THEN -(facts -> 'payment' ->> 'amount')::numeric
-           WHEN 'payment-returned' THEN (facts -> 'payment_return' ->> 'amount')::numeric
-           WHEN 'purchase-cleared' THEN (facts -> 'clearing' ->> 'amount')::numeric
-           WHEN 'purchase-refunded' THEN -(facts -> 'refund' ->> 'amount')::numeric
-           WHEN 'clearing-corrected' THEN (facts -> 'correction' ->> 'amount')::numeric
-               * CASE facts -> 'correction' ->> 'direction' WHEN 'debit' THEN 1 ELSE -1 END
-       END), 0),
-       coalesce(sum(CASE topic
-           WHEN 'authorization-approved'
-               THEN coalesce(facts ->> 'hold', facts -> 'purchase' ->> 'amount')::numeric
-           WHEN 'authorization-incremented' THEN (facts -> 'increment' ->> 'amount')::numeric
-           WHEN 'authorization-reversed' THEN -(facts ->> 'released')::numeric
-           WHEN 'purchase-cleared' THEN -(facts ->> 'released')::numeric
-           WHEN 'hold-expired' THEN -(facts ->> 'released')::numeric
-       END), 0)
+_RELEASED = "-(facts ->> 'released')::numeric"
+_AMOUNTS: dict[type[Event], tuple[LiteralString, LiteralString]] = {
+    AuthorizationApproved: (
+        "0",
+        "coalesce(facts ->> 'hold', facts -> 'purchase' ->> 'amount')::numeric",
+    ),
+    AuthorizationIncremented: ("0", "(facts -> 'increment' ->> 'amount')::numeric"),
+    AuthorizationReversed: ("0", _RELEASED),
+    HoldExpired: ("0", _RELEASED),
+    PurchaseCleared: ("(facts -> 'clearing' ->> 'amount')::numeric", _RELEASED),
+    ClearingCorrected: (
+        "CASE facts -> 'correction' ->> 'direction' WHEN 'debit' THEN 1 ELSE -1 END"
+        " * (facts -> 'correction' ->> 'amount')::numeric",
+        "0",
+    ),
+    PurchaseRefunded: ("-(facts -> 'refund' ->> 'amount')::numeric", "0"),
+    PaymentReceived: ("-(facts -> 'payment' ->> 'amount')::numeric", "0"),
+    PaymentReturned: ("(facts -> 'payment_return' ->> 'amount')::numeric", "0"),
+}
+"""What each kind of event adds to posted and to pending, minor units."""
+
+
+def _sum(nth: int) -> str:
+    cases = (f"WHEN '{kind.TOPIC}' THEN {_AMOUNTS[kind][nth]}" for kind in get_args(MoneyEvent))
+    return f"coalesce(sum(CASE topic {' '.join(cases)} END), 0)"
+
+
+_SUMS = f"""
+SELECT originator_id, count(*), {_sum(0)}, {_sum(1)}
 FROM events, LATERAL (SELECT convert_from(state, 'UTF8')::json AS facts) AS stored
 GROUP BY originator_id
 ORDER BY originator_id
@@ -90,6 +114,6 @@ def event_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
     """
     with connection.cursor("event_sums") as cursor:
         cursor.itersize = _FETCH_ROWS
-        cursor.execute(_SUMS)
+        cursor.execute(_SUMS.encode())
         for stream, events, posted, pending in cursor:
             yield EventSums(stream, events, int(posted), int(pending))

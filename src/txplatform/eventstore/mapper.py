@@ -14,11 +14,11 @@ import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 
-from txplatform.domain.events import EVENT_TYPES, AccountEvent
+from txplatform.domain.events import EVENT_TYPES, AccountEvent, Event
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.snapshot import AccountSnapshot
 
-_EVENT_CLASSES: dict[str, type[AccountEvent]] = {cls.TOPIC: cls for cls in EVENT_TYPES}
+_EVENT_CLASSES: dict[str, type[Event]] = {cls.TOPIC: cls for cls in EVENT_TYPES}
 
 
 class UnknownEventError(TxPlatformError):
@@ -96,9 +96,7 @@ def encode_event(event: AccountEvent) -> bytes:
     return orjson.dumps(facts)
 
 
-def decode_event(
-    originator_id: str, originator_version: int, topic: str, state: bytes
-) -> AccountEvent:
+def decode_event(originator_id: str, originator_version: int, topic: str, state: bytes) -> Event:
     """Revive a stored event.
 
     Raises:

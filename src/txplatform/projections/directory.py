@@ -15,10 +15,10 @@ from typing_extensions import override
 from txplatform.domain.account import Account
 from txplatform.domain.events import (
     EVENT_TYPES,
-    AccountEvent,
     AccountOpened,
     AccountStatusChanged,
     CreditLimitChanged,
+    Event,
     OperatorStatusSet,
 )
 from txplatform.domain.ids import AccountId, account_of
@@ -130,7 +130,7 @@ class _ExpectedAccount(ExpectedRows):
         self._updated_at: datetime | None = None
 
     @override
-    def add(self, event: AccountEvent) -> None:
+    def add(self, event: Event) -> None:
         if isinstance(event, AccountOpened):
             self._opened_at = event.opening.opened_at or event.timestamp
         self._updated_at = event.timestamp

@@ -6,15 +6,16 @@ comparing them in `txplatform verify` means something (I1, I2).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from txplatform.domain.events import (
-    AccountEvent,
     AuthorizationApproved,
     AuthorizationIncremented,
     AuthorizationReversed,
     ClearingCorrected,
+    Event,
     HoldExpired,
+    MoneyEvent,
     PaymentReceived,
     PaymentReturned,
     PurchaseCleared,
@@ -30,8 +31,10 @@ class MoneyChange(NamedTuple):
     pending: int = 0
 
 
-def money_change(event: AccountEvent) -> MoneyChange:  # noqa: PLR0911  # one a kind of event
+def money_change(event: Event) -> MoneyChange:  # noqa: PLR0911  # one a kind of event
     """Return what an event adds."""
+    if not isinstance(event, MoneyEvent):
+        return MoneyChange()
     match event:
         case AuthorizationApproved(purchase=purchase, hold=hold):
             return MoneyChange(pending=purchase.amount if hold is None else hold)
@@ -51,4 +54,4 @@ def money_change(event: AccountEvent) -> MoneyChange:  # noqa: PLR0911  # one a 
         case PaymentReturned(payment_return=payment_return):
             return MoneyChange(posted=payment_return.amount)
         case _:
-            return MoneyChange()
+            assert_never(event)

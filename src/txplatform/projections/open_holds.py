@@ -13,10 +13,10 @@ from typing_extensions import override
 
 from txplatform.domain.account import Account
 from txplatform.domain.events import (
-    AccountEvent,
     AuthorizationApproved,
     AuthorizationIncremented,
     AuthorizationReversed,
+    Event,
     HoldExpired,
     PurchaseCleared,
 )
@@ -113,7 +113,7 @@ class OpenHolds(Projection):
 OPEN_HOLDS = OpenHolds()
 
 
-def hold_changes(events: Sequence[AccountEvent]) -> dict[HoldKey, HoldChange]:
+def hold_changes(events: Sequence[Event]) -> dict[HoldKey, HoldChange]:
     """Return what these events change, by hold; a transaction has one hold, which begins once."""
     changes: dict[HoldKey, HoldChange] = {}
     for event in events:

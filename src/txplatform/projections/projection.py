@@ -9,7 +9,7 @@ from typing import Any, ClassVar, LiteralString
 import psycopg
 
 from txplatform.domain.account import Account
-from txplatform.domain.events import AccountEvent
+from txplatform.domain.events import Event
 from txplatform.eventstore.statements import LoggedEvent
 
 Row = tuple[Any, ...]
@@ -22,7 +22,7 @@ class ExpectedRows(ABC):
     share no arithmetic with the fold: a mistake in either shows as a difference (I1).
     """
 
-    def add(self, event: AccountEvent) -> None:  # noqa: B027  # most need the account only
+    def add(self, event: Event) -> None:  # noqa: B027  # most need the account only
         """Take the account's next event that the read model has read."""
 
     @abstractmethod

@@ -18,11 +18,11 @@ from typing_extensions import override
 
 from txplatform.domain.account import Account
 from txplatform.domain.events import (
-    AccountEvent,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationReversed,
     ClearingCorrected,
+    Event,
     IncrementDeclined,
     PurchaseCleared,
     PurchaseRefunded,
@@ -118,7 +118,7 @@ class _ExpectedTransactions(ExpectedRows):
         self._versions: dict[TransactionId, int] = {}
 
     @override
-    def add(self, event: AccountEvent) -> None:
+    def add(self, event: Event) -> None:
         if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
             self._versions[event.purchase.transaction_id] = event.originator_version
         elif event.transaction_id is not None:
