@@ -130,7 +130,7 @@ def _bare(settings: Settings, records: Sequence[Record]) -> float:
 def _published(settings: Settings, database: Database) -> float:
     """From its first checkpoint to its last, every feed of the real publisher at work."""
     with database.connect() as connection:
-        connection.execute("UPDATE publisher_checkpoints SET position = 0")
+        connection.execute("UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
         end = last_position(connection)
         with _publishing(settings, database):
             while (first := _checkpoint(connection)) == 0:
@@ -156,7 +156,7 @@ def _publishing(settings: Settings, database: Database) -> Iterator[None]:
 
 def _checkpoint(connection: psycopg.Connection) -> int:
     row = connection.execute(
-        "SELECT position FROM publisher_checkpoints WHERE feed = %s", (Outbound.name,)
+        "SELECT position FROM checkpoints WHERE name = %s", (f"publisher:{Outbound.name}",)
     ).fetchone()
     return int(row[0]) if row else 0
 

@@ -300,7 +300,7 @@ def _emptied(database: TestDatabase) -> Iterator[None]:
         owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
         owner.execute("TRUNCATE events, snapshots, transactions")
         owner.execute("ALTER TABLE events ENABLE TRIGGER USER")
-        owner.execute("UPDATE projection_positions SET position = 0")
+        owner.execute("UPDATE checkpoints SET position = 0")
     yield
 
 

@@ -483,5 +483,5 @@ def _emptied(database: TestDatabase) -> Iterator[None]:
         tables = ", ".join(projection.table for projection in PROJECTIONS)
         owner.execute(f"TRUNCATE events, snapshots, {tables}".encode())
         owner.execute("ALTER TABLE events ENABLE TRIGGER USER")
-        owner.execute("UPDATE projection_positions SET position = 0")
+        owner.execute("UPDATE checkpoints SET position = 0")
     yield

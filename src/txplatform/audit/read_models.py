@@ -15,8 +15,7 @@ from txplatform.audit.merge_join import Key
 from txplatform.audit.replay import Replay
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.statements import LoggedEvent
-from txplatform.projections.positions import read_position
-from txplatform.projections.projection import Projection, Row
+from txplatform.projections.projection import Projection, Row, checkpoint_of
 from txplatform.projections.tables import columns_of
 
 _VERSION = "account_version"
@@ -29,7 +28,7 @@ class ReadModelCheck(DerivedCheck[Row]):
         self, projection: Projection, connection: psycopg.Connection, differences: Differences
     ) -> None:
         self._projection = projection
-        self._upto = read_position(connection, projection.name)
+        self._upto = checkpoint_of(projection.name).read(connection)
         self._names = projection.row._fields
         self._account_of = itemgetter(self._names.index("account_id"))
         self._key_of = itemgetter(*map(self._names.index, projection.key))

@@ -29,6 +29,10 @@ from txplatform.domain.events import (
 from txplatform.domain.ids import account_of
 
 _RELEASED = "-(facts ->> 'released')::numeric"
+_CORRECTED = (
+    "(facts -> 'correction' ->> 'amount')::numeric"
+    " * CASE facts -> 'correction' ->> 'direction' WHEN 'debit' THEN 1 ELSE -1 END"
+)
 _AMOUNTS: dict[type[Event], tuple[LiteralString, LiteralString]] = {
     AuthorizationApproved: (
         "0",
@@ -38,11 +42,7 @@ _AMOUNTS: dict[type[Event], tuple[LiteralString, LiteralString]] = {
     AuthorizationReversed: ("0", _RELEASED),
     HoldExpired: ("0", _RELEASED),
     PurchaseCleared: ("(facts -> 'clearing' ->> 'amount')::numeric", _RELEASED),
-    ClearingCorrected: (
-        "CASE facts -> 'correction' ->> 'direction' WHEN 'debit' THEN 1 ELSE -1 END"
-        " * (facts -> 'correction' ->> 'amount')::numeric",
-        "0",
-    ),
+    ClearingCorrected: (_CORRECTED, "0"),
     PurchaseRefunded: ("-(facts -> 'refund' ->> 'amount')::numeric", "0"),
     PaymentReceived: ("-(facts -> 'payment' ->> 'amount')::numeric", "0"),
     PaymentReturned: ("(facts -> 'payment_return' ->> 'amount')::numeric", "0"),

@@ -6,21 +6,28 @@ number of them says little.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import LiteralString
 
 import psycopg
 
 from txplatform.doctor.finding import Finding, failed, ok, warning
+from txplatform.projections import PROJECTIONS
+from txplatform.projections.projection import Projection
+from txplatform.publisher.feed import Feed
 from txplatform.publisher.runner import FEEDS
 
 SLOW_S = 10
 STOPPED_S = 60
 
 _PROJECTOR = """
-SELECT p.name, extract(epoch FROM clock_timestamp() - (
-    SELECT recorded_at FROM events WHERE position > p.position ORDER BY position LIMIT 1
+SELECT p.projection, extract(epoch FROM clock_timestamp() - (
+    SELECT recorded_at FROM events
+    WHERE position > coalesce(c.position, 0) ORDER BY position LIMIT 1
 ))
-FROM projection_positions p ORDER BY p.name
+FROM unnest(%s::text[]) AS p (projection)
+LEFT JOIN checkpoints c ON c.name = 'projection:' || p.projection
+ORDER BY p.projection
 """
 
 _PUBLISHER = """
@@ -31,30 +38,31 @@ SELECT f.feed, extract(epoch FROM clock_timestamp() - CASE WHEN f.feed = 'parked
     SELECT recorded_at FROM events
     WHERE position > coalesce(c.position, 0) ORDER BY position LIMIT 1
 ) END)
-FROM unnest(%s::text[]) AS f (feed) LEFT JOIN publisher_checkpoints c USING (feed)
+FROM unnest(%s::text[]) AS f (feed) LEFT JOIN checkpoints c ON c.name = 'publisher:' || f.feed
 ORDER BY f.feed
 """
 
 
 def check_projector(connection: psycopg.Connection) -> list[Finding]:
     """How long each read model's oldest event has been waiting."""
-    return _findings(connection, "project", _PROJECTOR, ())
+    return _findings(connection, "project", _PROJECTOR, PROJECTIONS)
 
 
 def check_publisher(connection: psycopg.Connection) -> list[Finding]:
     """How long each feed's oldest event has been waiting."""
-    return _findings(connection, "publish", _PUBLISHER, ([feed.name for feed in FEEDS],))
+    return _findings(connection, "publish", _PUBLISHER, FEEDS)
 
 
 def _findings(
     connection: psycopg.Connection,
     command: str,
     query: LiteralString,
-    parameters: tuple[object, ...],
+    followed: Iterable[Projection | type[Feed]],
 ) -> list[Finding]:
+    names = [each.name for each in followed]
     return [
         _finding(f"{command}: {name}", command, None if waiting_s is None else float(waiting_s))
-        for name, waiting_s in connection.execute(query, parameters).fetchall()
+        for name, waiting_s in connection.execute(query, (names,)).fetchall()
     ]
 
 

@@ -25,8 +25,7 @@ from txplatform.domain.ids import AccountId, account_of
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.money import money_change
-from txplatform.projections.positions import read_position
-from txplatform.projections.projection import ExpectedRows, Projection
+from txplatform.projections.projection import ExpectedRows, Projection, checkpoint_of
 from txplatform.projections.tables import NEWEST, SUM, Column, Merge, columns_of, newest_or
 
 
@@ -219,7 +218,7 @@ def list_accounts(
     connection: psycopg.Connection, *, limit: int, after: AccountId | None = None
 ) -> DirectoryPage:
     """Return accounts by id, those behind `after`; may lag behind the log."""
-    position = read_position(connection, DIRECTORY.name)
+    position = checkpoint_of(DIRECTORY.name).read(connection)
     with connection.cursor(row_factory=class_row(AccountSummary)) as rows:
         rows.execute(
             _SELECT + sql.SQL("WHERE account_id > %s ORDER BY account_id LIMIT %s"),

@@ -11,6 +11,7 @@ import psycopg
 from txplatform.domain.account import Account
 from txplatform.domain.events import Event
 from txplatform.eventstore.statements import LoggedEvent
+from txplatform.following.checkpoint import Checkpoint
 
 Row = tuple[Any, ...]
 
@@ -39,7 +40,7 @@ class Projection(ABC):
     reads another read model, a snapshot or the clock.
 
     Attributes:
-        name: Its name in `projection_positions` and on the command line.
+        name: Its name in its checkpoint and on the command line.
         table: Its table. A rebuild folds into another one of the same shape.
         row: The `NamedTuple` of a row; its fields are the columns, and `account_id` is one.
         key: The columns that identify a row.
@@ -62,7 +63,7 @@ class Projection(ABC):
         """Write what these events change.
 
         Args:
-            connection: In a transaction, in which the caller moves the position too.
+            connection: In a transaction, in which the caller moves the checkpoint too.
             table: Where to write.
             events: Events of `topics`, in the log's order, each given once.
         """
@@ -70,6 +71,11 @@ class Projection(ABC):
     @abstractmethod
     def expected(self) -> ExpectedRows:
         """The rows that an account should have, before its first event."""
+
+
+def checkpoint_of(name: str) -> Checkpoint:
+    """Return the checkpoint of the read model with this name."""
+    return Checkpoint(f"projection:{name}")
 
 
 def fold_used(

@@ -31,8 +31,7 @@ from txplatform.domain.ids import AccountId, TransactionId, account_of, account_
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.cursors import cursor_at, version_at
-from txplatform.projections.positions import read_position
-from txplatform.projections.projection import ExpectedRows, Projection
+from txplatform.projections.projection import ExpectedRows, Projection, checkpoint_of
 from txplatform.projections.tables import FIRST, NEWEST, Merge
 from txplatform.projections.transaction_history import (
     EVENTS_OF_NAMED,
@@ -203,7 +202,7 @@ def list_transactions(
     """
     before = 2**63 - 1 if cursor is None else version_at(cursor)
     # The position first: rows that come in between are more than is promised, never less.
-    position = read_position(connection, TRANSACTIONS.name)
+    position = checkpoint_of(TRANSACTIONS.name).read(connection)
     asked = {
         "account_id": account_id,
         "stream": account_stream(account_id),
