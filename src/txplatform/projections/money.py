@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, assert_never
 
+from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationIncremented,
@@ -21,7 +22,6 @@ from txplatform.domain.events import (
     PurchaseCleared,
     PurchaseRefunded,
 )
-from txplatform.domain.values import Direction
 
 
 class MoneyChange(NamedTuple):
