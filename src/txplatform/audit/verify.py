@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
-
-import psycopg
 
 from txplatform.audit.derived import DerivedCheck
 from txplatform.audit.differences import Differences
@@ -26,11 +23,10 @@ from txplatform.database import Database
 from txplatform.domain.ids import account_of, account_stream
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position
+from txplatform.eventstore.moment import export_snapshot, moment
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.eventstore.streams import StoredRow, whole_streams
 from txplatform.projections import PROJECTIONS
-
-_REPORT_EVERY = 1000
 
 
 @dataclass(slots=True)
@@ -68,16 +64,14 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
     """
     started = time.perf_counter()
     result = Verification()
-    with ExitStack() as stack:
-        main = stack.enter_context(_reader(database))
-        stack.enter_context(main.transaction())
-        # The sums have a connection of their own, so that bytes that are no JSON cannot end
-        # the transaction that everything else is read in; both see the same moment.
-        sums = stack.enter_context(_reader(database))
-        stack.enter_context(sums.transaction())
-        row = main.execute("SELECT pg_export_snapshot()").fetchone()
-        assert row is not None
-        sums.execute(f"SET TRANSACTION SNAPSHOT '{row[0]}'".encode())
+
+    def count(events: int) -> None:
+        result.events += events
+        advance(events)
+
+    # The sums have a connection of their own, so that bytes that are no JSON cannot end the
+    # transaction that everything else is read in.
+    with moment(database) as main, moment(database, export_snapshot(main)) as sums:
         result.log_position = last_position(main)
         checks: tuple[DerivedCheck[Any], ...] = (
             SnapshotCheck(main, result.differences),
@@ -85,13 +79,12 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
             SumCheck(sums, result.differences),
         )
         rerun = Rerun(check_rule_book(main, result.differences))
-        for stream, rows in whole_streams(main):
-            _verify_stream(stream, _counted(rows, result, advance), rerun, checks, result)
+        for stream, rows in whole_streams(main, count):
+            _verify_stream(stream, rows, rerun, checks, result)
         for check in checks:
             check.finish()
             result.compared[check.name] = check.compared
         result.compared["decisions run again"] = rerun.decisions
-    advance(result.events % _REPORT_EVERY)
     result.seconds = time.perf_counter() - started
     return result
 
@@ -146,23 +139,3 @@ def _replay(
     for _ in rows:
         pass  # what follows cannot be replayed; the other accounts can
     return False
-
-
-def _counted(
-    rows: Iterator[StoredRow], result: Verification, advance: Callable[[int], None]
-) -> Iterator[StoredRow]:
-    for row in rows:
-        result.events += 1
-        if result.events % _REPORT_EVERY == 0:
-            advance(_REPORT_EVERY)
-        yield row
-
-
-def _reader(database: Database) -> psycopg.Connection:
-    connection = database.connect()
-    # It reads everything there is: no statement's time is bounded by what a request may take.
-    connection.execute("SET statement_timeout = 0")
-    connection.execute("SET idle_in_transaction_session_timeout = '10min'")
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    connection.read_only = True
-    return connection
