@@ -1,4 +1,4 @@
-"""What is derived from the log and held against its replay, row by row.
+"""Checks that compare what is derived from the log with a replay of the log, row by row.
 
 Each check reads its own rows in the order of the accounts, in step with the replay.
 """

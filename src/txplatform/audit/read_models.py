@@ -1,4 +1,4 @@
-"""Holds the rows of a read model against the replay, up to the read model's own position."""
+"""Compares the rows of a read model with the replay, up to the read model's checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replays one account from its stored events and holds each event against the account."""
+"""Replays one account from its stored events and checks each event against the account."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _BALANCE = ("credit_limit", "posted", "pending", "available")
 
 
 class BrokenStreamError(TxPlatformError):
-    """An account's versions have a gap: what follows it means nothing."""
+    """An account's versions have a gap, so the events after it cannot be replayed."""
 
     def __init__(self, account_id: AccountId, expected: int, found: int) -> None:
         super().__init__(
-            f"Account {account_id} goes on at version {found} where {expected} has to come.",
+            f"Account {account_id} goes on at version {found} instead of {expected}.",
             why="Events were removed, or versions changed.",
             next_step="Restore the log from a backup.",
         )
@@ -56,7 +56,7 @@ class Replay:
         self._differences = differences
 
     def read(self, row: StoredRow) -> Event:
-        """The next event, checked against its columns and the one before it.
+        """Return the next event, checked against its columns and the event before it.
 
         Raises:
             BrokenStreamError: It does not follow the one before (I7).
@@ -77,7 +77,7 @@ class Replay:
         return event
 
     def apply(self, event: Event) -> None:
-        """Run a decision again, let the event change the account, compare the money it names."""
+        """Run a decision again, apply the event, and compare the money that it records."""
         account, version = self.account, event.originator_version
         if isinstance(event, Decision):
             self._rerun.compare(account, event, self._differ)
@@ -118,7 +118,7 @@ class Replay:
             self._differ(event.originator_version, "already posted", posted, event.already_posted)
 
     def _compare_raised(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """A raise is asked of the purchase that has the hold."""
+        """An increment raises the purchase that has the hold."""
         sums = self._transactions.get(event.increment.transaction_id)
         held = self.account.held(event.increment.transaction_id)
         purchase = None if sums is None or not held else sums.purchase

@@ -1,4 +1,4 @@
-"""Holds every snapshot against the replay."""
+"""Compares every snapshot with the replay."""
 
 from __future__ import annotations
 

@@ -28,24 +28,24 @@ from txplatform.domain.events import (
 )
 from txplatform.domain.ids import account_of
 
-_RELEASED = "-(facts ->> 'released')::numeric"
+_RELEASED = "-(event ->> 'released')::numeric"
 _CORRECTED = (
-    "(facts -> 'correction' ->> 'amount')::numeric"
-    " * CASE facts -> 'correction' ->> 'direction' WHEN 'debit' THEN 1 ELSE -1 END"
+    "(event -> 'correction' ->> 'amount')::numeric"
+    " * CASE event -> 'correction' ->> 'direction' WHEN 'debit' THEN 1 ELSE -1 END"
 )
 _AMOUNTS: dict[type[Event], tuple[LiteralString, LiteralString]] = {
     AuthorizationApproved: (
         "0",
-        "coalesce(facts ->> 'hold', facts -> 'purchase' ->> 'amount')::numeric",
+        "coalesce(event ->> 'hold', event -> 'purchase' ->> 'amount')::numeric",
     ),
-    AuthorizationIncremented: ("0", "(facts -> 'increment' ->> 'amount')::numeric"),
+    AuthorizationIncremented: ("0", "(event -> 'increment' ->> 'amount')::numeric"),
     AuthorizationReversed: ("0", _RELEASED),
     HoldExpired: ("0", _RELEASED),
-    PurchaseCleared: ("(facts -> 'clearing' ->> 'amount')::numeric", _RELEASED),
+    PurchaseCleared: ("(event -> 'clearing' ->> 'amount')::numeric", _RELEASED),
     ClearingCorrected: (_CORRECTED, "0"),
-    PurchaseRefunded: ("-(facts -> 'refund' ->> 'amount')::numeric", "0"),
-    PaymentReceived: ("-(facts -> 'payment' ->> 'amount')::numeric", "0"),
-    PaymentReturned: ("(facts -> 'payment_return' ->> 'amount')::numeric", "0"),
+    PurchaseRefunded: ("-(event -> 'refund' ->> 'amount')::numeric", "0"),
+    PaymentReceived: ("-(event -> 'payment' ->> 'amount')::numeric", "0"),
+    PaymentReturned: ("(event -> 'payment_return' ->> 'amount')::numeric", "0"),
 }
 """What each kind of event adds to posted and to pending, minor units."""
 
@@ -57,7 +57,7 @@ def _sum(nth: int) -> str:
 
 _SUMS = f"""
 SELECT originator_id, count(*), {_sum(0)}, {_sum(1)}
-FROM events, LATERAL (SELECT convert_from(state, 'UTF8')::json AS facts) AS stored
+FROM events, LATERAL (SELECT convert_from(state, 'UTF8')::json AS event) AS stored
 GROUP BY originator_id
 ORDER BY originator_id
 """

@@ -1,7 +1,7 @@
 """Replays every account from its first event and compares with everything derived from it.
 
-All of it is read as of one moment, so it can run beside a working system: a read model that
-lags is held against the log up to its own position. One account is in memory at a time.
+All is read as of one moment, so it can run beside a working system: a read model that lags is
+compared with the log up to its own checkpoint. One account is in memory at a time.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from txplatform.projections import PROJECTIONS
 
 @dataclass(slots=True)
 class Verification:
-    """What was replayed and compared, and what differs.
+    """The result of a verification.
 
     Attributes:
         log_position: The newest event's at the moment that was verified.
-        compared: How many rows of each derived thing were compared.
-        seconds: How long it took.
+        compared: The number of rows compared, by check.
+        seconds: The time it took.
     """
 
     log_position: int = 0
@@ -48,7 +48,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether everything is as the log says."""
+        """True if everything is as the log says."""
         return self.differences.count == 0
 
 
@@ -57,7 +57,7 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
 
     Args:
         database: As any role that may read; nothing is written.
-        advance: Is told how many events more have been replayed.
+        advance: Is called with the number of events read since the last call.
 
     Raises:
         psycopg.OperationalError: The database cannot be read.
@@ -118,7 +118,7 @@ def _replay(
     checks: tuple[DerivedCheck[Any], ...],
     differences: Differences,
 ) -> bool:
-    """Apply the account's events one by one; gives whether all could be applied."""
+    """Apply the account's events one by one; return False if one cannot be applied."""
     version = 0
     try:
         for row in rows:
@@ -137,5 +137,5 @@ def _replay(
     else:
         return True
     for _ in rows:
-        pass  # what follows cannot be replayed; the other accounts can
+        pass  # the rest of this account cannot be replayed; the other accounts can
     return False

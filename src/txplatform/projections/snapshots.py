@@ -1,4 +1,4 @@
-"""Takes the snapshots again from the log: each account's old ones go, its newest state stays.
+"""Takes the snapshots again from the log: each account keeps one, of its newest state.
 
 A snapshot only spares a replay; an account without one is folded from its first event. So
 this may run while accounts are decided on.
@@ -30,11 +30,11 @@ def retake_snapshots(
 
     Args:
         owner: The database as the owner of the tables: the service may not delete.
-        every: How many events are enough.
-        advance: Is told how many events more have been read.
+        every: The fewest events of an account that gets one.
+        advance: Is called with the number of events read since the last call.
 
     Returns:
-        How many snapshots were taken.
+        The number of snapshots taken.
     """
     taken = 0
     with owner.connect() as writing:

@@ -57,12 +57,12 @@ class TransactionEvent:
         type: The event's name in the log, such as `authorization-approved`.
         account_version: The account's version with it.
         at: When it was decided, UTC.
-        amount: What was asked for, held, posted or given back; None for a reversal of all.
-        released: What it released of the hold.
-        clearing_id: Of a clearing or a correction, its own.
-        reverses_clearing_id: Of a correction, what it takes back, a clearing or a refund.
-        direction: Of a correction: credit takes a clearing back, debit a refund.
-        flags: What is unusual about it; it counts all the same.
+        amount: The amount asked for, posted or refunded; None for a reversal of all.
+        released: The part of the hold that it released.
+        clearing_id: The id of a clearing or a correction.
+        reverses_clearing_id: The clearing or refund that a correction takes back.
+        direction: A correction's: credit takes a clearing back, debit a refund.
+        flags: Anything unusual about it; it counts all the same.
     """
 
     type: str
@@ -107,20 +107,21 @@ class TransactionView(_Purchase):  # type: ignore[misc]  # a class made at run t
         response_code: ISO 8583:1987 field 39.
         authorization_code: ISO 8583:1987 field 38; None for a decline.
         reasons: Every rule that refused, most important first.
-        amount: What was asked for, minor units of `currency`.
-        balance: The money after the decision; None where there was no account.
-        account_version: The account's version with the decision, or without one with its first
-            event; `event_id` and `log_position` are of the same event.
-        log_position: That event's place in the log.
-        state: Where it stands.
-        hold: What is reserved for it.
-        expires_at: When that ends by itself; None where nothing is held, or for ever.
-        cleared: What clearings posted.
-        corrected: What corrections took back of that, less what they took back of refunds.
-        posted: `cleared - corrected`; what is owed for it is that less `refunded`.
-        refunded: What refunds gave back.
-        reversed: What reversals gave up: of a part what they name, of all what was held.
-        events_total: How many events it has.
+        amount: The amount asked for, minor units of `currency`.
+        balance: The money after the decision; None if there was no account.
+        account_version: The account's version with the decision; without a decision, with the
+            transaction's first event. `event_id` and `log_position` are of the same event.
+        log_position: That event's position in the log.
+        state: Its state after all events.
+        hold: The amount reserved for it.
+        expires_at: When the hold ends by itself; None without a hold, or for never.
+        cleared: The sum of its clearings.
+        corrected: The part of `cleared` that corrections took back.
+        posted: `cleared - corrected`; the amount owed is this less `refunded`.
+        refunded: The sum of its refunds, less what corrections took back of them.
+        reversed: The sum of its reversals: the amount that a partial one names, the hold that a
+            full one released.
+        events_total: The number of its events.
         events: Its events, oldest first; in a list of transactions the newest 50.
     """
 

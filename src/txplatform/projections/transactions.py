@@ -59,7 +59,7 @@ _NAMED = Merge(_KEY, {"account_version": FIRST})
 
 _SHOWN_EVENTS = 50
 _MOST_EVENTS = 5000
-"""A page ends behind the transaction with which its transactions have that many."""
+"""A page ends once its transactions have this many events."""
 
 _READ_ONE = f"""
 SELECT e.*
@@ -92,7 +92,7 @@ SELECT named.transaction_id, named.account_version, fits, e.*
 FROM named LEFT JOIN LATERAL ({EVENTS_OF_NAMED} WHERE fits OFFSET 0) e ON true
 ORDER BY named.account_version DESC, e.originator_version
 """
-"""A page of transactions with their events, and behind it, without, what shows that more follow."""
+"""A page of transactions with their events; then one without events if more transactions follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[TransactionRow], list[
 def list_transactions(
     connection: psycopg.Connection, account_id: AccountId, *, limit: int, cursor: str | None = None
 ) -> TransactionPage:
-    """An account's transactions, newest first, all as of one version of the account.
+    """Return an account's transactions, newest first, all as of one version of the account.
 
     Args:
         connection: Any; need not be in a transaction.
@@ -201,7 +201,7 @@ def list_transactions(
         InvalidCursorError: No page has given this cursor out.
     """
     before = 2**63 - 1 if cursor is None else version_at(cursor)
-    # The position first: rows that come in between are more than is promised, never less.
+    # Read the position first: rows that come in between are more than is promised, never fewer.
     position = checkpoint_of(TRANSACTIONS.name).read(connection)
     asked = {
         "account_id": account_id,
@@ -215,8 +215,8 @@ def list_transactions(
         rows.execute(_READ_PAGE, asked)
         for (transaction_id, version, fits), events in groupby(rows, itemgetter(0, 1, 2)):
             more = more or not fits
-            if life := _logged(row[3:] for row in events):
-                items.append(transaction_of(transaction_id, life, newest=_SHOWN_EVENTS))
+            if history := _logged(row[3:] for row in events):
+                items.append(transaction_of(transaction_id, history, newest=_SHOWN_EVENTS))
             if fits:
                 last = version
     return TransactionPage(items, cursor_at(last) if more else None, position)
@@ -225,12 +225,12 @@ def list_transactions(
 def get_transaction(
     connection: psycopg.Connection, account_id: AccountId, transaction_id: TransactionId
 ) -> TransactionView | None:
-    """One transaction as the log has it, with all of its events; None where nothing names it."""
+    """Return one transaction from the log, with all of its events; None if no event names it."""
     asked = {"stream": account_stream(account_id), "transaction_id": transaction_id}
     with connection.cursor(binary=True) as rows:
         rows.execute(_READ_ONE, asked)
-        life = _logged(rows)
-    return transaction_of(transaction_id, life) if life else None
+        history = _logged(rows)
+    return transaction_of(transaction_id, history) if history else None
 
 
 def _logged(rows: Iterable[tuple[Any, ...]]) -> list[LoggedEvent]:
