@@ -59,8 +59,8 @@ class Stream:
                 return error
         for event in account.collect_events():
             assert event.originator_version == len(self.events) + 1
-            assert event.key not in {earlier.key for earlier in self.events}  # type: ignore[attr-defined]
-            self.events.append(event)  # type: ignore[arg-type]
+            assert event.key not in {earlier.key for earlier in self.events}
+            self.events.append(event)
         return outcome
 
     def _read(self, stored: PriorEvents, transaction_id: TransactionId) -> None:

@@ -55,7 +55,7 @@ class EventMapper(Mapper[str]):
                 originator_id=domain_event.originator_id,
                 originator_version=domain_event.originator_version,
                 topic=domain_event.topic,
-                state=self.transcoder.encode(domain_event.state),
+                state=domain_event.state,
             )
         event = cast("AccountEvent", domain_event)
         return StoredAccountEvent(
@@ -79,7 +79,7 @@ class EventMapper(Mapper[str]):
                 originator_id=originator_id,
                 originator_version=stored_event.originator_version,
                 topic=stored_event.topic,
-                state=orjson.loads(stored_event.state),
+                state=stored_event.state,
             )
         return decode_event(
             originator_id,
