@@ -25,7 +25,7 @@ from harness.histories import (
 from harness.postgres import PostgresServer, TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.log import last_position
 from txplatform.following.checkpoint import CheckpointError

@@ -23,7 +23,7 @@ from harness.histories import (
 from harness.postgres import TestDatabase
 from txplatform.audit.verify import verify
 from txplatform.database import Database
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position

@@ -1,7 +1,7 @@
-"""Do projector and publisher keep up with the log?
+"""Check that the projector and the publisher keep up with the log.
 
-A lag is measured by how long the oldest event has been waiting: positions have gaps, and a
-number of them says little.
+The lag is the time for which the oldest unprocessed event has waited. A count of positions would
+say little, since positions have gaps.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ ORDER BY f.feed
 
 
 def check_projector(connection: psycopg.Connection) -> list[Finding]:
-    """How long each read model's oldest event has been waiting."""
+    """Measure the lag of each read model."""
     return _findings(connection, "project", _PROJECTOR, PROJECTIONS)
 
 
 def check_publisher(connection: psycopg.Connection) -> list[Finding]:
-    """How long each feed's oldest event has been waiting."""
+    """Measure the lag of each feed."""
     return _findings(connection, "publish", _PUBLISHER, FEEDS)
 
 
@@ -68,14 +68,14 @@ def _findings(
 
 def _finding(check: str, command: str, waiting_s: float | None) -> Finding:
     if waiting_s is None:
-        return ok(check, "It is at the end of the log.")
-    detail = f"The oldest event has waited for {waiting_s:.0f} s."
+        return ok(check, "Every event has been processed.")
+    detail = f"The oldest unprocessed event has waited for {waiting_s:.0f} s."
     if waiting_s > STOPPED_S:
         return failed(
             check,
             detail,
-            f"See that `txplatform {command}` runs; its /readyz and log say what holds it up.",
+            f"Check that `txplatform {command}` is running; its /readyz and log name the cause.",
         )
     if waiting_s > SLOW_S:
-        return warning(check, detail, f"Look again soon; see `txplatform {command}`'s /readyz.")
+        return warning(check, detail, f"Check again soon; see /readyz of `txplatform {command}`.")
     return ok(check, detail)

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
     EVENT_TYPES,
     AccountEvent,
@@ -33,7 +34,6 @@ from txplatform.domain.events import (
 )
 from txplatform.domain.ids import AccountId, account_of
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import Direction
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.projection import checkpoint_of
 
