@@ -96,7 +96,7 @@ class FeedPublisher(Follower):
         reason = self.health().detail
         while not self._leader_lock.try_to_lead(connection):
             if self._leader_lock.left_behind(connection):
-                detail = f"{reason}; waiting for the server to end the session that was lost then"
+                detail = f"{reason}; the server still keeps the connection that was in use then"
                 self.report(detail, ready=False)
             else:
                 self.report("standing by: another publisher is active")
