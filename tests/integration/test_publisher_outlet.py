@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
+import psutil
 import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
@@ -36,14 +37,21 @@ class Numbers:
     topics: Sequence[str] = (TOPIC,)
     pause_s = 0.01
 
-    def __init__(self, last: int, unreadable: int | None = None) -> None:
+    def __init__(
+        self,
+        last: int,
+        unreadable: int | None = None,
+        before_failing: Callable[[psycopg.Connection], object] = lambda _: None,
+    ) -> None:
         self._last = last
         self._unreadable = unreadable
+        self._before_failing = before_failing
 
     def read(self, connection: psycopg.Connection, after: int) -> Batch | None:
         """The next number, should it be readable."""
         connection.execute("SELECT 1")
         if after + 1 == self._unreadable:
+            self._before_failing(connection)
             raise psycopg.DataError(f"number {after + 1} cannot be read")
         return (
             Batch.of(after + 1, [Record(TOPIC, None, b"%d" % (after + 1), [])])
@@ -180,6 +188,32 @@ def test_what_was_sent_is_noted_also_where_the_next_cannot_be_read(
     assert broker.sent == [1]
     assert checkpoint(database, "numbers") == 1
     assert "number 2 cannot be read" in outlet.health().detail
+
+
+def test_an_outlet_held_up_by_its_own_earlier_connection_is_not_ready_and_says_why(
+    database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
+) -> None:
+    """No other publisher is active: nothing is published until the server ends the connection."""
+    frozen: list[psutil.Process] = []
+
+    def freeze(connection: psycopg.Connection) -> None:
+        server_process = psutil.Process(connection.info.backend_pid)
+        server_process.suspend()
+        frozen.append(server_process)
+        wait_until(lambda: server_process.status() == psutil.STATUS_STOPPED)
+
+    outlet = outlet_of(Numbers(1, unreadable=1, before_failing=freeze), database, registry)
+    stop = Stop(pauses=2, look=outlet.health)
+    try:
+        outlet.run(stop)
+    finally:
+        for server_process in frozen:
+            server_process.resume()
+    after_fault, standing_by = stop.seen
+    assert after_fault.detail == "number 1 cannot be read"
+    assert not standing_by.ready
+    assert standing_by.detail.startswith("number 1 cannot be read; the server still keeps")
+    assert broker.sent == []
 
 
 def test_acknowledgements_that_take_long_are_told(

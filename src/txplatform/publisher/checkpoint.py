@@ -46,6 +46,17 @@ def try_to_take_turn(connection: psycopg.Connection, feed: Feed) -> bool:
     return row is not None and bool(row[0])
 
 
+def turn_is_held_by(connection: psycopg.Connection, feed: Feed, backend_pid: int) -> bool:
+    """Return True if this server process holds the feed's lock."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_locks.database = oid"
+        " WHERE datname = current_database() AND locktype = 'advisory' AND granted"
+        " AND classid = %s::int8::oid AND objid = %s::int8::oid AND pid = %s)",
+        (_LOCK, feed.lock, backend_pid),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def read_checkpoint(connection: psycopg.Connection, feed: Feed) -> int:
     """Where the feed goes on; 0 for a new one.
 

@@ -22,6 +22,7 @@ from txplatform.publisher.checkpoint import (
     move_checkpoint,
     read_checkpoint,
     try_to_take_turn,
+    turn_is_held_by,
 )
 from txplatform.publisher.delivery import Delivery, DeliveryError
 from txplatform.telemetry import correlation_id, logger
@@ -64,6 +65,8 @@ class Outlet:
         self._lag: int | None = None
         self._measured = 0.0
         self._published_at: datetime | None = None
+        self._backend_pid = 0
+        self._fault = ""
 
     def health(self) -> Health:
         """How it is doing."""
@@ -87,11 +90,20 @@ class Outlet:
         end_when_silent(connection)
         commit_without_waiting(connection)
         while not try_to_take_turn(connection, self._feed):
-            self._tell(ready=True, detail="standing by: another publisher is active")
+            self._tell_who_is_active(connection)
             if stop.wait(_STAND_BY_S):
                 return False
+        self._backend_pid = connection.info.backend_pid
         self._log.info("took the turn", feed=self.name)
         return True
+
+    def _tell_who_is_active(self, connection: psycopg.Connection) -> None:
+        if turn_is_held_by(connection, self._feed, self._backend_pid):
+            # The server has not noticed yet that this outlet closed its connection after a fault.
+            detail = f"{self._fault}; the server still keeps the connection that was in use then"
+            self._tell(ready=False, detail=detail)
+        else:
+            self._tell(ready=True, detail="standing by: another publisher is active")
 
     def _hold_turn(self, connection: psycopg.Connection, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -159,7 +171,8 @@ class Outlet:
     def _pause_after(self, error: Exception, stop: threading.Event) -> None:
         self._metrics.restarted(self.name)
         self._log.warning("publishing is held up", feed=self.name, error=str(error))
-        self._tell(ready=False, detail=str(error))
+        self._fault = str(error)
+        self._tell(ready=False, detail=self._fault)
         stop.wait(self._back_off_s)
         self._back_off_s = min(2 * self._back_off_s, _LAST_BACK_OFF_S)
 
