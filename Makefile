@@ -50,7 +50,7 @@ lock: $(UV) ## choose the newest versions that fit pyproject.toml
 		--constraint requirements.lock pyproject.toml --output-file requirements-runtime.lock
 
 schemas: setup ## write what the code says of its contracts into docs/
-	$(BIN)/python -m txplatform.documents docs
+	$(BIN)/python -m txplatform.schema_export docs
 
 clean: ## remove everything that was made, but the demo's data
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

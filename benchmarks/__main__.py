@@ -14,17 +14,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 
-from benchmarks.groups import all_groups, short_groups
+from benchmarks.groups import Groups, all_groups, short_groups
 from benchmarks.guard import explain, settle
 from benchmarks.machine import describe_machine
 from benchmarks.report import as_json, as_markdown, ratios, ratios_as_markdown, to_json
+from benchmarks.rows import Row
 from benchmarks.stand import POSTGRES_SETTINGS, Effort
-
-if TYPE_CHECKING:
-    from benchmarks.groups import Groups
-    from benchmarks.rows import Row
 
 _SHORT_JSON = Path(".cache", "benchmark-ratios.json")
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING
 
+from benchmarks.load import Measured
 from benchmarks.rows import Row
-from benchmarks.stand import Stand, middle
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.load import Measured
-    from benchmarks.stand import Api, Effort
+from benchmarks.stand import Api, Effort, Stand, middle
 
 GROUP = "accounts"
 DECISIONS = "decisions"

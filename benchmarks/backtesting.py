@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from statistics import median
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from benchmarks.rows import Row
 from benchmarks.rules import twenty_rules
 from benchmarks.stand import Effort, Stand, opening
 from txplatform.backtest.run import backtest, cores
-from txplatform.domain.account import Stamp
+from txplatform.database import Database
+from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.rulesets import DEFAULT_RULESET
-from txplatform.eventstore.batch import BatchStore, Workspace
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from txplatform.database import Database
-    from txplatform.domain.rulesets import RuleSet
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
+from txplatform.eventstore.batch import BatchStore, UnitOfWork
 
 GROUP = "backtest"
 ALWAYS_ON = "decisions judged again by the rules that are always on"
@@ -65,15 +60,15 @@ def _per_second(database: Database, ruleset: RuleSet) -> float:
 
 
 def _record(database: Database, numbers: range) -> None:
-    workspace = Workspace()
+    work = UnitOfWork()
     for number in numbers:
         account = f"bench-{number}"
         stream = account_stream(AccountId(account))
-        workspace.decide(stream, opening(account), _stamp(_BEGIN))
+        work.decide(stream, opening(account), _stamp(_BEGIN))
         for at, purchase in _purchases(account, number):
-            workspace.decide(stream, Authorize(purchase), _stamp(at))
+            work.decide(stream, Authorize(purchase), _stamp(at))
     with database.connect() as connection:
-        if BatchStore(connection).append(workspace.collect()):
+        if BatchStore(connection).append(work.collect()):
             raise RuntimeError("the benchmark's own accounts clash")
 
 
@@ -85,5 +80,5 @@ def _purchases(account: str, number: int) -> Iterator[tuple[datetime, Purchase]]
         yield _BEGIN + nth * _APART, Purchase(transaction, AccountId(account), amount, "USD", shop)
 
 
-def _stamp(at: datetime) -> Stamp:
-    return Stamp(at, lambda: uuid4().hex, "00-0-0-00")
+def _stamp(at: datetime) -> DecisionContext:
+    return DecisionContext(at, lambda: uuid4().hex, "00-0-0-00")

@@ -10,40 +10,37 @@ from __future__ import annotations
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import Any, LiteralString
 from uuid import uuid4
 
 import orjson
+import psycopg
 from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
 from benchmarks.rows import Row
 from txplatform.consumers.payment_submitted import PAYMENT_SUBMITTED
-from txplatform.consumers.recording import INSERT
 from txplatform.consumers.runner import InboundConsumer
 from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.demo.postgres import DemoPostgres
-from txplatform.domain.account import Stamp
+from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.facts import Opening
 from txplatform.domain.ids import AccountId, account_stream
-from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.domain.values import Opening
+from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.migrations import migrate
 from txplatform.eventstore.statements import APPEND
-from txplatform.garbage import collect_seldom
+from txplatform.gc_tuning import collect_seldom
+from txplatform.inbox.writer import INSERT
 from txplatform.settings import Settings
 from txplatform.telemetry import configure_logging
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import psycopg
 
 ACCOUNTS = 1000
 MESSAGES = 20_000
@@ -197,14 +194,14 @@ def _send(settings: Settings, accounts: Sequence[str]) -> None:
 
 
 def _open_accounts(connection: psycopg.Connection, accounts: Sequence[str]) -> None:
-    workspace = Workspace()
-    stamp = Stamp(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
+    work = UnitOfWork()
+    context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
     for prefix in (_CONSUMERS, _COPIES):
         for each in accounts:
             account = AccountId(prefix + each)
             command = OpenAccount(Opening(account, "USD", 0))
-            workspace.decide(account_stream(account), command, stamp)
-    BatchStore(connection).append(workspace.collect())
+            work.decide(account_stream(account), command, context)
+    BatchStore(connection).append(work.collect())
 
 
 def _row(connection: psycopg.Connection, query: LiteralString) -> tuple[Any, ...]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from benchmarks.load import Measured
+from benchmarks.rows import Row
 from benchmarks.server import EMPTY_PATH
-from benchmarks.stand import Stand, middle
+from benchmarks.stand import Effort, Stand, middle
 from txplatform.api.process_transaction import PATH
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.load import Measured
-    from benchmarks.rows import Row
-    from benchmarks.stand import Effort
 
 GROUP = "decisions"
 EMPTY, DECISIONS = "empty endpoint", "decisions"

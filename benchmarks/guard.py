@@ -1,4 +1,4 @@
-"""The short run's verdict: whether something is broken, which noise alone would not explain.
+"""The short run's outcome: whether something is broken, which noise alone would not explain.
 
 Where a ratio misses its target by more than half, all its rows are measured once more, and it
 fails only if it misses again: what is broken stays so, what another process did does not.
@@ -6,16 +6,11 @@ fails only if it misses again: what is broken stays so, what another process did
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from benchmarks.targets import groups_behind, measured_targets
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.groups import Groups
-    from benchmarks.rows import Row
-    from benchmarks.targets import Target
+from benchmarks.groups import Groups
+from benchmarks.rows import Row
+from benchmarks.targets import Target, groups_behind, measured_targets
 
 
 def broken(rows: Sequence[Row]) -> list[tuple[Target, float]]:

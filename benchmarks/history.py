@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from benchmarks.load import Measured
 from benchmarks.rows import Row
-from benchmarks.stand import Stand, middle, opening
+from benchmarks.stand import Api, Effort, Stand, middle, opening
 from txplatform.api.process_transaction import PATH
 from txplatform.database import Database
 from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.facts import Payment
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.values import Payment
 from txplatform.projections.snapshots import retake_snapshots
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from benchmarks.load import Measured
-    from benchmarks.stand import Api, Effort
-    from txplatform.domain.commands.outcome import Command
 
 GROUP = "history"
 WARM = "decisions on remembered accounts"

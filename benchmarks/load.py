@@ -13,16 +13,14 @@ import json
 import random
 import sys
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import count, islice
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import uvloop
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 _END_OF_HEAD = b"\r\n\r\n"
 _TICK_S = 0.001

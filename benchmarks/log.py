@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from statistics import median
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING
 
 import psycopg
 from eventsourcing.persistence import StoredEvent
 
 from benchmarks.rows import Row
-from benchmarks.stand import Stand, opening
+from benchmarks.stand import Effort, Stand, opening
 from txplatform.audit.differences import Differences
 from txplatform.audit.replay import Replay
 from txplatform.audit.rerun import Rerun
 from txplatform.audit.verify import verify
 from txplatform.database import Database
+from txplatform.domain.account import Account
 from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.facts import Payment
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_of
 from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.values import Payment
 from txplatform.eventstore.mapper import EventMapper
-from txplatform.eventstore.streams import whole_streams
+from txplatform.eventstore.streams import StoredRow, whole_streams
 from txplatform.projections.rebuild import rebuild
 from txplatform.projections.transactions import TRANSACTIONS
 from txplatform.rulebook.book import RuleBook
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from benchmarks.stand import Effort
-    from txplatform.domain.account import Account
-    from txplatform.domain.commands.outcome import Command
-    from txplatform.eventstore.streams import StoredRow
 
 GROUP = "log"
 REPLAY = "replay: stored rows to account states"

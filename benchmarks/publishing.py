@@ -10,12 +10,12 @@ import gc
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
-from typing import TYPE_CHECKING
 
 import psycopg
 from confluent_kafka import Producer
@@ -25,26 +25,22 @@ from benchmarks.rows import Row
 from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.demo.postgres import DemoPostgres
-from txplatform.domain.account import Stamp
+from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.facts import Opening
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.domain.values import Opening
+from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.migrations import migrate
-from txplatform.garbage import collect_seldom
+from txplatform.gc_tuning import collect_seldom
 from txplatform.publisher.delivery import producer_config
-from txplatform.publisher.outbound import Outbound
+from txplatform.publisher.event_feed import Outbound
+from txplatform.publisher.feed import Record
 from txplatform.publisher.runner import Publisher
 from txplatform.settings import Settings
 from txplatform.telemetry import configure_logging
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from txplatform.publisher.feed import Record
 
 ACCOUNTS = 1000
 DECISIONS = 60_000
@@ -177,21 +173,21 @@ def _records(connection: psycopg.Connection) -> list[Record]:
 
 def _fill(connection: psycopg.Connection) -> None:
     """Decisions that go round the accounts, as many purchases on each."""
-    workspace, store, ids = Workspace(), BatchStore(connection), iter(range(sys.maxsize))
+    work, store, ids = UnitOfWork(), BatchStore(connection), iter(range(sys.maxsize))
     accounts = [AccountId(f"bench-{number}") for number in range(ACCOUNTS)]
 
-    def stamp() -> Stamp:
-        return Stamp(datetime.now(UTC), lambda: f"{next(ids):032x}", _TRACE)
+    def context() -> DecisionContext:
+        return DecisionContext(datetime.now(UTC), lambda: f"{next(ids):032x}", _TRACE)
 
     for account in accounts:
         command = OpenAccount(Opening(account, "USD", _LIMIT))
-        workspace.decide(account_stream(account), command, stamp())
+        work.decide(account_stream(account), command, context())
     for number in range(DECISIONS):
         account = accounts[number % ACCOUNTS]
         purchase = Purchase(TransactionId(f"bench-{number}"), account, 100, "USD", _SHOP)
-        workspace.decide(account_stream(account), Authorize(purchase), stamp())
+        work.decide(account_stream(account), Authorize(purchase), context())
         if (number + 1) % _COMMIT_SIZE == 0:
-            store.append(workspace.collect())
+            store.append(work.collect())
 
 
 def main() -> int:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from benchmarks.stand import Stand, middle
-
-if TYPE_CHECKING:
-    from benchmarks.rows import Row
-    from benchmarks.stand import Effort
+from benchmarks.rows import Row
+from benchmarks.stand import Effort, Stand, middle
 
 GROUP = "reads"
 SHARES = {"balance reads": 1.0, "30 % balance reads, 70 % decisions": 0.3}

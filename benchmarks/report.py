@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.rows import Row
 from benchmarks.targets import measured_targets
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _LATENCIES = ("p50_ms", "p95_ms", "p99_ms")
 

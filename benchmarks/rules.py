@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from benchmarks.stand import Stand, middle
-from txplatform.domain.activity import Scope
+from benchmarks.load import Measured
+from benchmarks.rows import Row
+from benchmarks.stand import Api, Effort, Stand, middle
+from txplatform.database import Database
+from txplatform.domain.activity import VelocityScope
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
 from txplatform.domain.rules.category_deny import CategoryDeny
@@ -19,12 +21,6 @@ from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.eventstore.log import last_position
 from txplatform.rulebook.in_force import MAX_AGE_S
 from txplatform.rulebook.store import activate, add_ruleset
-
-if TYPE_CHECKING:
-    from benchmarks.load import Measured
-    from benchmarks.rows import Row
-    from benchmarks.stand import Api, Effort
-    from txplatform.database import Database
 
 GROUP = "rules"
 CREDIT_LIMIT = "decisions by the rules that are always on"
@@ -43,11 +39,11 @@ def twenty_rules(most: int) -> RuleSet:
         "bench",
         1,
         rules=(
-            VelocityCount(60, most, Scope.MERCHANT),
+            VelocityCount(60, most, VelocityScope.MERCHANT),
             VelocityCount(24 * 60, 4 * most),
             VelocityCount(7 * 24 * 60, 16 * most),
             VelocityAmount(24 * 60, 150 * most),
-            VelocityAmount(30 * 24 * 60, 200 * most, Scope.CATEGORY),
+            VelocityAmount(30 * 24 * 60, 200 * most, VelocityScope.CATEGORY),
             CountryDeny(("IRN", "PRK")),
             CountryDeny(("SYR",)),
             NewCountry(20_000, ("GBR",)),

@@ -6,14 +6,14 @@ import sys
 
 from txplatform.api.app import create_api
 from txplatform.api.server import listen, serve_api
-from txplatform.contracts.decision import DecisionAnswer
+from txplatform.contracts.decision import DecisionResponse
 from txplatform.contracts.process_transaction import ProcessTransactionRequest
 from txplatform.domain.money import Balance
 from txplatform.settings import load_settings
 from txplatform.telemetry import configure_logging
 
 EMPTY_PATH = "/benchmark/empty"
-_ANSWER = DecisionAnswer(
+_ANSWER = DecisionResponse(
     transaction_id="tx-1001",
     account_id="acc-1",
     decision="approved",
@@ -37,7 +37,7 @@ def main() -> int:
     api = create_api(settings)
 
     @api.app.post(EMPTY_PATH)
-    async def empty(request: ProcessTransactionRequest) -> DecisionAnswer:  # noqa: ARG001  # does nothing
+    async def empty(request: ProcessTransactionRequest) -> DecisionResponse:  # noqa: ARG001  # does nothing
         return _ANSWER
 
     def on_ready() -> None:

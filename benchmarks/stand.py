@@ -7,36 +7,33 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import count, islice
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from uuid import uuid4
 
 import psutil
 
 from benchmarks.load import Load, Measured
 from benchmarks.rows import Row
-from txplatform.api.keys import Scope, create_key
 from txplatform.api.process_transaction import PATH
+from txplatform.api_keys import Scope, create_key
 from txplatform.database import Database
 from txplatform.demo.ports import free_port
 from txplatform.demo.postgres import DemoPostgres, Urls
 from txplatform.demo.processes import Child
-from txplatform.domain.account import Stamp
+from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.facts import Opening
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.ids import AccountId, account_stream
-from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.domain.values import Opening
+from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.migrations import migrate
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from txplatform.domain.commands.outcome import Command
 
 POSTGRES_SETTINGS = {
     "shared_buffers": "1GB",
@@ -129,14 +126,14 @@ class Stand:
 
     def record(self, commands: Iterable[Command]) -> None:
         """Decide commands that are all there is of their accounts, without HTTP."""
-        stamp = Stamp(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
-        workspace, waiting = Workspace(), iter(commands)
+        context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
+        work, waiting = UnitOfWork(), iter(commands)
         with self.database.connect() as connection:
             store = BatchStore(connection)
             while some := list(islice(waiting, _RECORDED_AT_ONCE)):
                 for command in some:
-                    workspace.decide(account_stream(command.account_id), command, stamp)
-                if store.append(workspace.collect()):
+                    work.decide(account_stream(command.account_id), command, context)
+                if store.append(work.collect()):
                     raise RuntimeError("the benchmark's own accounts clash")
 
     def recycle_wal(self) -> None:

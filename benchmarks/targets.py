@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from benchmarks import accounts, backtesting, decisions, history, log, machine, processes, rules
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from benchmarks.rows import Row
+from benchmarks.rows import Row
 
 _REPLAYED_A_SECOND = 60_000
 _BROKEN = 2

@@ -9,17 +9,15 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from collections.abc import Iterator
+
 from harness.kafka import MISSING, Broker, LentBroker, can_start_broker, recreate_topics
 from harness.postgres import PostgresServer, TestDatabase
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TOPICS_IN = (
     "accounts.account-opened.v1",

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import errors
 from psycopg_pool import ConnectionPool
 
-if TYPE_CHECKING:
-    from txplatform.settings import Settings
-
+from txplatform.settings import Settings
 
 PASSING_FAULTS = (
     psycopg.OperationalError,

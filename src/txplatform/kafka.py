@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from txplatform.settings import Settings
+from txplatform.settings import Settings
 
 ClientConfig = dict[str, str | int | float | bool]
 """librdkafka's configuration properties."""

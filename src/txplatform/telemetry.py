@@ -5,16 +5,12 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import TYPE_CHECKING
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from txplatform.random_ids import random_id
-
-if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger
-
-    from txplatform.settings import Settings
+from txplatform.settings import Settings
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 

@@ -8,20 +8,16 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 
-from txplatform.garbage import collect_seldom
+from txplatform.gc_tuning import collect_seldom
 from txplatform.signals import stop_requests
 from txplatform.telemetry import logger
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from prometheus_client import CollectorRegistry
 
 STOP_TIMEOUT_S = 9
 """How long parts may take to stop; SIGTERM is answered within 10 s."""

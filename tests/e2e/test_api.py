@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import httpx
 import psycopg
 import pytest
 
-from harness.api import balance, create_key, open_account, purchase, running_api
+from harness.api import RunningApi, balance, create_key, open_account, purchase, running_api
+from harness.postgres import PostgresServer
 from harness.processes import run_command
 from harness.waiting import wait_until
-from txplatform.api import keys
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.api import RunningApi
-    from harness.postgres import PostgresServer
+from txplatform import api_keys
 
 
 @pytest.fixture
@@ -200,10 +195,10 @@ def test_a_key_needs_the_scope_and_is_refused_soon_after_it_is_revoked(api: Runn
 def test_an_expired_key_is_refused(api: RunningApi) -> None:
     """As if it were unknown."""
     with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
-        _, key = keys.create_key(
+        _, key = api_keys.create_key(
             connection,
             name="old",
-            scopes=[keys.Scope.ACCOUNTS_READ],
+            scopes=[api_keys.Scope.ACCOUNTS_READ],
             expires_at=datetime(2020, 1, 1, tzinfo=UTC),
         )
     headers = {"Authorization": f"Bearer {key}"}

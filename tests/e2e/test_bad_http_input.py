@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
-from harness.api import ALL_SCOPES, balance, create_key, open_account, purchase, running_api
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import httpx
-
-    from harness.api import RunningApi
-    from harness.postgres import PostgresServer
+from harness.api import (
+    ALL_SCOPES,
+    RunningApi,
+    balance,
+    create_key,
+    open_account,
+    purchase,
+    running_api,
+)
+from harness.postgres import PostgresServer
 
 CARD = "4111111111111111"
 """A card number that passes Luhn; no answer may repeat it."""

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 
-from harness.api import balance, open_account, purchase, running_api
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.api import RunningApi
+from harness.api import RunningApi, balance, open_account, purchase, running_api
 
 PATH = "/v1/clearings"
 CARD = "4111111111111111"

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
-from harness.api import create_key, open_account, purchase, running_api
+from harness.api import RunningApi, create_key, open_account, purchase, running_api
+from harness.postgres import TestDatabase
 from txplatform.audit.verify import verify
 from txplatform.database import Database
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.api import RunningApi
-    from harness.postgres import TestDatabase
 
 PATH = "/v1/accounts/acc/controls"
 NO_BOOKS = [{"rule": "category_deny", "categories": ["5942"]}]

@@ -8,17 +8,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 START_WITHIN_S = 30
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
-from harness.api import balance, open_account, purchase, running_api
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    import httpx
-
-    from harness.api import RunningApi
+from harness.api import RunningApi, balance, open_account, purchase, running_api
 
 PATH = "/v1/process-transaction"
 

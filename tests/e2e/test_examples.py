@@ -7,22 +7,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
 from harness.api import balance, open_account, purchase, running_api
 from harness.inbound import consuming, execute, posted, settings_for
+from harness.postgres import TestDatabase
 from harness.published import decide, decided, publishing, read_topic, wait_for_publisher
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from harness.postgres import TestDatabase
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

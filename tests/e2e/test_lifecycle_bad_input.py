@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
-from harness.api import balance, create_key, open_account, purchase, running_api
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.api import RunningApi
-    from harness.postgres import PostgresServer
+from harness.api import RunningApi, balance, create_key, open_account, purchase, running_api
+from harness.postgres import PostgresServer
 
 CARD = "4111111111111111"
 TX = "/v1/accounts/acc/transactions/tx"

@@ -9,16 +9,14 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
 from harness.api import balance, open_account, purchase, running_api
 from harness.inbound import execute, settings_for
+from harness.postgres import TestDatabase
 from harness.published import publishing, wait_for_publisher
-
-if TYPE_CHECKING:
-    from harness.postgres import TestDatabase
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import httpx
 import pytest
 
-from harness.api import balance, open_account, purchase, running_api
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import httpx
-
-    from harness.api import RunningApi
-    from harness.postgres import PostgresServer
+from harness.api import RunningApi, balance, open_account, purchase, running_api
+from harness.postgres import PostgresServer
 
 _numbers = count(1)
 MERCHANT = purchase("", "", 1)["merchant"]

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 
-from harness.api import balance, open_account, purchase, running_api
+from harness.api import RunningApi, balance, open_account, purchase, running_api
 from harness.inbound import TIME, Sender, consuming, ledger, settings_for, wait_for_messages
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import httpx
-
-    from harness.api import RunningApi
-    from harness.postgres import TestDatabase
+from harness.postgres import TestDatabase
 
 PRESENTED = "settlement.presentment-received.v1"
 MERCHANT = purchase("", "", 1)["merchant"]

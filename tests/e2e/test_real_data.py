@@ -9,26 +9,22 @@ from __future__ import annotations
 import asyncio
 import csv
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
-from harness.api import running_api
+from harness.api import RunningApi, running_api
 from harness.inbound import wait_for_messages
 from harness.ports import free_port
+from harness.postgres import TestDatabase
 from harness.processes import Command, run_command
 from harness.published import read_topic
 from harness.waiting import wait_until
 from txplatform.simulation.plan import plan
 from txplatform.simulation.runner import Simulator
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.api import RunningApi
-    from harness.postgres import TestDatabase
 
 FILE = (
     Path(__file__).parents[2] / "src/txplatform/simulation/data/barnet-purchasing-cards-2017-18.csv"

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
-from harness.api import balance, create_key, open_account, purchase, running_api
+from harness.api import RunningApi, balance, create_key, open_account, purchase, running_api
+from harness.postgres import PostgresServer
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from harness.api import RunningApi
-    from harness.postgres import PostgresServer
 
 NO_BOOKS = {
     "name": "retail",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -15,14 +16,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from harness.api import running_api
+from harness.api import RunningApi, running_api
+from harness.postgres import PostgresServer
 from txplatform.api.process_transaction import PATH
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.api import RunningApi
-    from harness.postgres import PostgresServer
 
 CHECKS = [
     not_a_server_error,

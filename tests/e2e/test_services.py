@@ -7,7 +7,7 @@ import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.error import HTTPError, URLError
 
 import yaml
@@ -15,14 +15,12 @@ from confluent_kafka import Producer
 
 from harness.api import balance, open_account, purchase, running_api
 from harness.inbound import payment
+from harness.kafka import Broker
 from harness.ports import free_port
+from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command, run_command
 from harness.published import decided, deduped, read_topic
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from harness.kafka import Broker
-    from harness.postgres import PostgresServer, TestDatabase
 
 WORKERS = ("consumer", "publisher", "projector")
 SUBMITTED = "payments.payment-submitted.v1"

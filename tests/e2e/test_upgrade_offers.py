@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 import socket
 from http.client import HTTPResponse
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from harness.api import balance, open_account, purchase, running_api
-
-if TYPE_CHECKING:
-    from harness.api import RunningApi
+from harness.api import RunningApi, balance, open_account, purchase, running_api
 
 OFFER = (
     "Connection: Upgrade, HTTP2-Settings\r\n"

@@ -7,19 +7,16 @@ from bisect import bisect_right
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING
 
 import httpx
 import orjson
 import psycopg
 
 from harness.api import open_account, purchase, running_api
+from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.audit.verify import verify
 from txplatform.database import Database
-
-if TYPE_CHECKING:
-    from harness.postgres import TestDatabase
 
 CLIENTS = 12
 ACTIVATIONS = 8

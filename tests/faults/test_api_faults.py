@@ -5,18 +5,16 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import psutil
 import psycopg
 
 from harness.api import balance, open_account, purchase, running_api
+from harness.postgres import TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from harness.postgres import TestDatabase
 
 CLIENTS = 64
 

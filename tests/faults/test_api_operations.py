@@ -6,9 +6,9 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import httpx
 import psutil
@@ -16,13 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from harness.api import create_key, open_account, purchase, running_api
 from harness.ports import free_port
+from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.postgres import PostgresServer, TestDatabase
 
 
 def test_a_stream_ends_when_its_key_is_revoked(service_env: dict[str, str]) -> None:

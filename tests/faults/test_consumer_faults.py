@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -28,19 +28,15 @@ from harness.inbound import (
     settings_for,
     wait_for_messages,
 )
-from harness.kafka import recreate_topics
+from harness.kafka import Broker, recreate_topics
 from harness.ports import free_port
+from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
 from txplatform.consumers import TOPICS
 from txplatform.consumers.broker import topic_ids
-from txplatform.consumers.verdict import MessageStatus
+from txplatform.inbox.message_outcome import MessageStatus
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from harness.kafka import Broker
-    from harness.postgres import PostgresServer, TestDatabase
 ACCOUNTS = [f"acc-{n}" for n in range(20)]
 PAYMENTS = 200
 """For each account; every tenth is returned."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from harness.inbound import (
     LIMIT_CHANGED,
     OPENED,
@@ -17,11 +15,9 @@ from harness.inbound import (
     settings_for,
     wait_for_messages,
 )
+from harness.kafka import Broker
+from harness.postgres import TestDatabase
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from harness.kafka import Broker
-    from harness.postgres import TestDatabase
 
 
 def test_i8_a_damaged_message_holds_up_its_partition_alone_until_it_is_mended(

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from typing import TYPE_CHECKING
 
 import httpx
 import psycopg
 
 from harness import histories
-from harness.api import open_account, purchase, running_api
+from harness.api import RunningApi, open_account, purchase, running_api
 from harness.inbound import execute
 from harness.ports import free_port
+from harness.postgres import TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from harness.api import RunningApi
-    from harness.postgres import TestDatabase
 
 
 def _end_sessions(database: TestDatabase) -> None:

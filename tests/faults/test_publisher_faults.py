@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING
 
 import psycopg
 
 from harness.inbound import execute, settings_for
-from harness.kafka import recreate_topics, set_topic
+from harness.kafka import Broker, recreate_topics, set_topic
 from harness.ports import free_port
+from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.published import (
     TRANSACTION_DECISIONED,
@@ -26,12 +27,6 @@ from harness.published import (
     wait_for_publisher,
 )
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from harness.kafka import Broker
-    from harness.postgres import PostgresServer, TestDatabase
 
 ACCOUNTS = 100
 PURCHASES = 200

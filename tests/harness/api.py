@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import psycopg
 
 from harness.ports import free_port
 from harness.processes import Command
-from txplatform.api import keys
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from txplatform import api_keys
 
 ALL_SCOPES = (
     "transactions:write",
@@ -62,7 +60,7 @@ def running_api(service_env: Mapping[str, str], **settings: str) -> Iterator[Run
 def create_key(env: Mapping[str, str], *scopes: str) -> str:
     """A new key with these scopes."""
     with psycopg.connect(env["TXPLATFORM_DATABASE_URL"]) as connection:
-        _, key = keys.create_key(connection, name="test", scopes=map(keys.Scope, scopes))
+        _, key = api_keys.create_key(connection, name="test", scopes=map(api_keys.Scope, scopes))
         return key
 
 

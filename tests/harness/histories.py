@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
-from txplatform.domain.account import Stamp
+import psycopg
+
+from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_limit import ChangeLimit
 from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
@@ -16,13 +18,17 @@ from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.expire_hold import ExpireHold
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.domain.commands.outcome import Command, CommandRejectedError
+from txplatform.domain.commands.prior_events import TransactionNotReadError
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
-from txplatform.domain.commands.stored import TransactionNotReadError
-from txplatform.domain.facts import (
+from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_stream
+from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
+from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import (
     Clearing,
     Correction,
     Direction,
@@ -36,18 +42,7 @@ from txplatform.domain.facts import (
     Reversal,
     StatusChange,
 )
-from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_stream
-from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-from txplatform.domain.status import AccountStatus
-from txplatform.eventstore.batch import BatchStore, Wanted, Workspace
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import psycopg
-
-    from txplatform.domain.commands.outcome import Command
+from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
 
 SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 BEGIN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
@@ -170,15 +165,15 @@ def record(
     A command that is rejected records nothing, as in the product.
     """
     commands = list(commands)
-    store, workspace = BatchStore(connection), Workspace()
-    wanted = Wanted()
+    store, work = BatchStore(connection), UnitOfWork()
+    wanted = ReadSet()
     for command in commands:
         wanted.look_up(account_stream(command.account_id), command.keys)
     with connection.transaction():
-        store.read(workspace, wanted)
+        store.read(work, wanted)
         for command in commands:
             number = next(_numbers)
-            stamp = Stamp(
+            context = DecisionContext(
                 begin + timedelta(milliseconds=number),
                 lambda: f"event-{next(_numbers)}",
                 "00-0-0-00",
@@ -186,24 +181,24 @@ def record(
             )
             stream = account_stream(command.account_id)
             with suppress(CommandRejectedError):
-                _decide(store, workspace, stream, command, stamp)
-        events = workspace.collect()
+                _decide(store, work, stream, command, context)
+        events = work.collect()
         clashing = store.append(events)
     assert not clashing
     return len(events)
 
 
 def _decide(
-    store: BatchStore, workspace: Workspace, stream: str, command: Command, stamp: Stamp
+    store: BatchStore, work: UnitOfWork, stream: str, command: Command, context: DecisionContext
 ) -> None:
     """Fetch whatever transactions it needs; an opening needs those of all that waits."""
     while True:
         try:
-            workspace.decide(stream, command, stamp)
+            work.decide(stream, command, context)
         except TransactionNotReadError as missing:
-            wanted = Wanted()
+            wanted = ReadSet()
             for transaction_id in missing.transaction_ids:
                 wanted.look_up_transaction(stream, transaction_id)
-            store.read(workspace, wanted)
+            store.read(work, wanted)
         else:
             return

@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import threading
 import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
+from harness.postgres import TestDatabase
 from harness.waiting import wait_until
-from txplatform.consumers.ledger import list_messages
 from txplatform.consumers.runner import InboundConsumer
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
+from txplatform.inbox.reader import InboundMessage, list_messages
 from txplatform.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from harness.postgres import TestDatabase
-    from txplatform.consumers.ledger import InboundMessage
 
 OPENED = "accounts.account-opened.v1"
 LIMIT_CHANGED = "accounts.credit-limit-changed.v1"

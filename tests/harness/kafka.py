@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, though not marked so
@@ -24,10 +26,6 @@ from confluent_kafka.cimpl import NewTopic
 from harness.ports import free_port
 from harness.processes import wait_frozen
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from types import TracebackType
 
 _POM = Path(__file__).parent / "kafka.xml"
 _LIBS = Path(__file__).parents[2] / ".cache" / "kafka-4.1.0"

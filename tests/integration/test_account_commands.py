@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,13 +16,11 @@ from harness.histories import (
     record,
     team_status,
 )
+from harness.postgres import TestDatabase
 from harness.processes import run_command
 from txplatform.database import Database
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.runner import project_batch
-
-if TYPE_CHECKING:
-    from harness.postgres import TestDatabase
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 from pydantic import SecretStr
 
 from txplatform.api.app import create_api
-from txplatform.api.keys import Scope
 from txplatform.api.openapi import describe
 from txplatform.api.problems import KINDS
 from txplatform.api.reference_page import reference_page
+from txplatform.api_keys import Scope
 from txplatform.settings import Settings
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 
 from harness.histories import BEGIN, opened, payment, purchase, record
+from harness.postgres import TestDatabase
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
 from txplatform.backtest.run import backtest
@@ -21,12 +23,6 @@ from txplatform.contracts.rulesets import canonical_json
 from txplatform.database import Database
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from harness.postgres import TestDatabase
 
 CANDIDATE = RuleSet("retail", 7, "Nothing above <60>", (AmountLimit(60),))
 ACCOUNTS = 40

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator
+from typing import Any, cast
 
+import psycopg
 import pytest
 
 from harness.inbound import OPENED, RETURNED, SUBMITTED, execute
+from harness.postgres import TestDatabase
 from txplatform.consumers.assignment import Assignment
-from txplatform.consumers.broker import Topics
-from txplatform.consumers.positions import Move, PartitionKey, Position, advance, fault_of
-from txplatform.consumers.reading import Received
+from txplatform.consumers.broker import Broker, Topics
+from txplatform.consumers.parsing import ReceivedMessage
 from txplatform.database import Database
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import psycopg
-
-    from harness.postgres import TestDatabase
-    from txplatform.consumers.broker import Broker
+from txplatform.inbox.positions import Move, PartitionKey, Position, advance, fault_of
 
 ONE, TWO = PartitionKey(OPENED, 0), PartitionKey(SUBMITTED, 0)
 
@@ -72,10 +67,12 @@ def assigned(broker: MadeUpBroker, connection: psycopg.Connection) -> Assignment
     return assignment
 
 
-def message(key: PartitionKey, offset: int) -> Received:
+def message(key: PartitionKey, offset: int) -> ReceivedMessage:
     """A message from there."""
     facts: dict[str, Any] = dict.fromkeys(("sent_at", "key", "body"))
-    return Received("cluster", *(key.topic, "id", key.partition, offset), headers=(), **facts)
+    return ReceivedMessage(
+        "cluster", *(key.topic, "id", key.partition, offset), headers=(), **facts
+    )
 
 
 def read_on(assignment: Assignment, connection: psycopg.Connection, *moves: Move) -> None:

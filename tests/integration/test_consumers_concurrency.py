@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
@@ -24,17 +23,15 @@ from harness.inbound import (
     settings_for,
     wait_for_messages,
 )
+from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
-from txplatform.domain.account import Stamp
+from txplatform.domain.account import DecisionContext
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.commands.stored import Stored
-from txplatform.domain.facts import Payment
 from txplatform.domain.ids import AccountId, PaymentId
+from txplatform.domain.values import Payment
 from txplatform.eventstore.accounts import Accounts
-
-if TYPE_CHECKING:
-    from harness.postgres import TestDatabase
 
 PAYMENTS = 1000
 
@@ -63,8 +60,8 @@ def test_another_writer_on_the_same_account_costs_no_message(
                     "USD",
                     datetime(2026, 11, 20, tzinfo=UTC),
                 )
-                stamp = Stamp(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-01")
-                ReceivePayment(paid).decide(account, Stored(), stamp)
+                context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-01")
+                ReceivePayment(paid).decide(account, PriorEvents(), context)
                 try:
                     accounts.save(account)
                 except IntegrityError:

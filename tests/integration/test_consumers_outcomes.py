@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
@@ -26,16 +26,12 @@ from harness.inbound import (
     settings_for,
     wait_for_messages,
 )
+from harness.postgres import TestDatabase
 from harness.raw_records import send_bytes
 from harness.waiting import wait_until
-from txplatform.consumers.resolving import retry_message
-from txplatform.consumers.verdict import MessageStatus
+from txplatform.consumers.parked_messages import retry_message
 from txplatform.database import Database
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from harness.postgres import TestDatabase
+from txplatform.inbox.message_outcome import MessageStatus
 
 
 def statuses(database: TestDatabase) -> list[tuple[str, str | None]]:
@@ -216,8 +212,8 @@ def test_headers_that_cannot_be_read_are_parked(database: TestDatabase, topics: 
     assert parked.reason == "unreadable_headers"
     assert posted(database, "acc-1") == -42
     with Database(database.service_url).connect() as connection:
-        verdict = retry_message(connection, parked.id)
-    assert verdict.status is MessageStatus.PARKED
+        outcome = retry_message(connection, parked.id)
+    assert outcome.status is MessageStatus.PARKED
 
 
 def binary(body: dict[str, object]) -> tuple[bytes, list[tuple[str, bytes | None]]]:

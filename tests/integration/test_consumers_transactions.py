@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -11,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 from harness.inbound import (
     OPENED,
     SUBMITTED,
+    Body,
     Sender,
     consuming,
     ledger,
@@ -20,11 +20,8 @@ from harness.inbound import (
     settings_for,
     wait_for_messages,
 )
+from harness.postgres import TestDatabase
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from harness.inbound import Body
-    from harness.postgres import TestDatabase
 
 ACCOUNT = "acc-1"
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from harness.inbound import execute
+from harness.postgres import PostgresServer, TestDatabase
 from harness.proxy import lossy_proxy
 from harness.waiting import wait_until
 from txplatform.database import Database
@@ -24,28 +25,22 @@ from txplatform.decisions.errors import (
 )
 from txplatform.decisions.lane import LaneLimits
 from txplatform.decisions.request import Decided
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_status import ChangeStatus
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import AuthorizationApproved
-from txplatform.domain.facts import Opening, StatusChange
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import Opening, StatusChange
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.mapper import UnknownEventError
 from txplatform.eventstore.snapshot import account_state
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.rulebook.changes import UnknownChangeError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
-
-    from harness.postgres import PostgresServer, TestDatabase
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.outcome import Outcome
-    from txplatform.domain.commands.stored import Stored
 
 SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -163,7 +158,7 @@ class Defective:
     account_id: AccountId
     keys: tuple[str, ...] = ("defect:1",)
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:  # noqa: ARG002  # it does not come to that
+    def decide(self, account: Account, stored: PriorEvents, context: DecisionContext) -> Outcome:  # noqa: ARG002  # it does not come to that
         """What a defect leaves behind."""
         account.hold(TransactionId("spoilt"), 500, None)
         raise ZeroDivisionError

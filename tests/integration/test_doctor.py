@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,6 +19,7 @@ from harness.histories import record as record_events
 from harness.inbound import SUBMITTED, Sender, execute, payment
 from harness.kafka import present_topics, recreate_topics
 from harness.ports import free_port
+from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import run_command
 from harness.published import TRANSACTION_DECISIONED
 from harness.waiting import wait_until
@@ -27,13 +29,8 @@ from txplatform.demo.bus import DemoBus
 from txplatform.doctor import looked
 from txplatform.doctor.clock import clock_finding
 from txplatform.doctor.database_server import check_server
-from txplatform.doctor.finding import Finding, Status, ok
+from txplatform.doctor.finding import Finding, FindingStatus, ok
 from txplatform.doctor.overdue_holds import overdue_finding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from harness.postgres import PostgresServer, TestDatabase
 
 HOUR_AGO = "clock_timestamp() - interval '1 hour'"
 
@@ -54,7 +51,7 @@ def examined(env: Mapping[str, str]) -> tuple[int, dict[str, dict[str, Any]]]:
     return code, {finding["check"]: finding for finding in report["findings"]}
 
 
-def statuses(found: dict[str, dict[str, Any]], status: Status) -> set[str]:
+def statuses(found: dict[str, dict[str, Any]], status: FindingStatus) -> set[str]:
     """What was found to be so."""
     return {check for check, finding in found.items() if finding["status"] == status}
 
@@ -70,9 +67,9 @@ def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
     """What one broker and one database cannot give is a warning, with advice."""
     code, found = examined(env)
     assert code == 0
-    assert statuses(found, Status.WARNING) == {"standby", "topic copies", "dead letter size"}
-    assert all(found[check]["advice"] for check in statuses(found, Status.WARNING))
-    assert statuses(found, Status.OK) == {
+    assert statuses(found, FindingStatus.WARNING) == {"standby", "topic copies", "dead letter size"}
+    assert all(found[check]["advice"] for check in statuses(found, FindingStatus.WARNING))
+    assert statuses(found, FindingStatus.OK) == {
         *("database", "migrations", "rights", "durability", "clock", "api keys", "broker"),
         *("topics", "retention", "project: transactions", "project: directory"),
         *("project: open_holds", "overdue holds"),
@@ -96,12 +93,12 @@ def test_what_cannot_be_reached_is_told_and_the_rest_is_looked_at(env: dict[str,
         {**env, "TXPLATFORM_DATABASE_URL": f"postgresql://nobody@127.0.0.1:{port}/none"}
     )
     assert code == 1
-    assert statuses(found, Status.FAILED) == {"database"}
-    assert "topics" in statuses(found, Status.OK)
+    assert statuses(found, FindingStatus.FAILED) == {"database"}
+    assert "topics" in statuses(found, FindingStatus.OK)
     code, found = examined({**env, "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}"})
     assert code == 1
-    assert statuses(found, Status.FAILED) == {"broker"}
-    assert "rights" in statuses(found, Status.OK)
+    assert statuses(found, FindingStatus.FAILED) == {"broker"}
+    assert "rights" in statuses(found, FindingStatus.OK)
 
 
 def test_a_bus_that_does_not_tell_its_settings_is_looked_at_all_the_same(
@@ -114,24 +111,24 @@ def test_a_bus_that_does_not_tell_its_settings_is_looked_at_all_the_same(
         {**service_env, "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers}
     )
     assert code == 0
-    assert statuses(found, Status.SKIPPED) == {"topic settings"}
+    assert statuses(found, FindingStatus.SKIPPED) == {"topic settings"}
     assert "Timed out" in found["topic settings"]["detail"]
     assert {"rights", "topics", *(f"consume: {topic}" for topic in TOPICS)} <= statuses(
-        found, Status.OK
+        found, FindingStatus.OK
     )
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT)), Status.SKIPPED),
-        (TimeoutError(), Status.SKIPPED),
-        (psycopg.errors.UndefinedTable("no such table"), Status.SKIPPED),
-        (KeyError("cleanup.policy"), Status.FAILED),
+        (KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT)), FindingStatus.SKIPPED),
+        (TimeoutError(), FindingStatus.SKIPPED),
+        (psycopg.errors.UndefinedTable("no such table"), FindingStatus.SKIPPED),
+        (KeyError("cleanup.policy"), FindingStatus.FAILED),
     ],
 )
 def test_a_check_that_ends_in_an_error_keeps_what_it_found(
-    error: Exception, status: Status
+    error: Exception, status: FindingStatus
 ) -> None:
     """What keeps it from looking skips the rest of it; anything else is its own failure."""
 
@@ -153,9 +150,9 @@ def test_a_database_without_our_schema_is_sent_to_migrate(
     code, found = examined({**env, "TXPLATFORM_DATABASE_URL": empty.service_url})
     postgres.drop(empty)
     assert code == 1
-    assert {"migrations", "rights"} <= statuses(found, Status.FAILED)
+    assert {"migrations", "rights"} <= statuses(found, FindingStatus.FAILED)
     assert found["migrations"]["advice"] == "Run `txplatform migrate`."
-    assert {"api keys", "projector", "publisher"} <= statuses(found, Status.SKIPPED)
+    assert {"api keys", "projector", "publisher"} <= statuses(found, FindingStatus.SKIPPED)
 
 
 def test_a_role_that_could_alter_the_log_fails(database: TestDatabase, env: dict[str, str]) -> None:
@@ -180,7 +177,7 @@ def test_topics_that_differ_in_partitions_are_a_warning(env: dict[str, str], top
     recreate_topics(topics, [SUBMITTED], partitions=6)
     code, found = examined(env)
     assert code == 0
-    assert found["topics"]["status"] == Status.WARNING
+    assert found["topics"]["status"] == FindingStatus.WARNING
     assert f"{SUBMITTED} 6" in found["topics"]["detail"]
 
 
@@ -205,7 +202,7 @@ def test_a_log_that_nobody_follows_fails(database: TestDatabase, env: dict[str, 
     age_the_log(database)
     code, found = examined(env)
     assert code == 1
-    assert statuses(found, Status.FAILED) == {
+    assert statuses(found, FindingStatus.FAILED) == {
         *("project: transactions", "project: directory", "project: open_holds"),
         *("publish: decisions", "publish: rejected-messages"),
     }
@@ -219,15 +216,20 @@ def test_a_hold_that_nobody_ends_fails(database: TestDatabase, env: dict[str, st
     execute(database, "INSERT INTO open_holds VALUES ('a', 'old', 1, now() - interval '1 hour')")
     code, found = examined(env)
     assert code == 1
-    assert statuses(found, Status.FAILED) == {"overdue holds"}
+    assert statuses(found, FindingStatus.FAILED) == {"overdue holds"}
     assert "360" in found["overdue holds"]["detail"]
 
 
 @pytest.mark.parametrize(
     ("overdue_s", "status"),
-    [(None, Status.OK), (9.0, Status.OK), (11.0, Status.WARNING), (61.0, Status.FAILED)],
+    [
+        (None, FindingStatus.OK),
+        (9.0, FindingStatus.OK),
+        (11.0, FindingStatus.WARNING),
+        (61.0, FindingStatus.FAILED),
+    ],
 )
-def test_a_hold_may_be_due_for_some_seconds(overdue_s: float | None, status: Status) -> None:
+def test_a_hold_may_be_due_for_some_seconds(overdue_s: float | None, status: FindingStatus) -> None:
     """It is looked for once a second."""
     assert overdue_finding(overdue_s).status == status
 
@@ -246,7 +248,7 @@ def test_messages_that_nobody_reads_fail(env: dict[str, str], topics: str) -> No
     assert old.flush(30) == 0
     code, found = examined(env)
     assert code == 1
-    assert found[f"consume: {SUBMITTED}"]["status"] == Status.FAILED
+    assert found[f"consume: {SUBMITTED}"]["status"] == FindingStatus.FAILED
     assert "1 message, the first for 36" in found[f"consume: {SUBMITTED}"]["detail"]
 
 
@@ -271,9 +273,16 @@ def test_without_a_valid_key_it_warns(database: TestDatabase, env: dict[str, str
 
 @pytest.mark.parametrize(
     ("ahead_s", "status"),
-    [(0.0, Status.OK), (0.9, Status.OK), (1.5, Status.WARNING), (-90.0, Status.WARNING)],
+    [
+        (0.0, FindingStatus.OK),
+        (0.9, FindingStatus.OK),
+        (1.5, FindingStatus.WARNING),
+        (-90.0, FindingStatus.WARNING),
+    ],
 )
-def test_clocks_more_than_a_second_apart_are_a_warning(ahead_s: float, status: Status) -> None:
+def test_clocks_more_than_a_second_apart_are_a_warning(
+    ahead_s: float, status: FindingStatus
+) -> None:
     """Either way."""
     assert clock_finding(ahead_s).status == status
 
@@ -283,6 +292,6 @@ def test_a_database_that_takes_no_writes_is_told(database: TestDatabase) -> None
     with psycopg.connect(database.service_url, autocommit=True) as connection:
         connection.execute("SET default_transaction_read_only = on")
         (finding,) = check_server(connection)
-    assert finding.status is Status.FAILED
+    assert finding.status is FindingStatus.FAILED
     assert "takes no writes" in finding.detail
     assert "TXPLATFORM_DATABASE_URL" in finding.advice

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import TOPICS
 from txplatform.api.problems import KINDS
-from txplatform.documents import documents
+from txplatform.schema_export import documents
 
 DOCS = Path(__file__).parents[2] / "docs"
 

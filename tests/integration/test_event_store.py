@@ -6,32 +6,29 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from eventsourcing.persistence import IntegrityError
 
+from harness.postgres import TestDatabase
 from txplatform.database import Database
-from txplatform.domain.account import Account, Stamp
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.facts import Opening, Payment
+from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import AccountId, PaymentId, account_stream
+from txplatform.domain.values import Opening, Payment
 from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.log import read_log, read_whole_log
 from txplatform.eventstore.mapper import UnknownEventError, decode_event, encode_event
 from txplatform.eventstore.snapshot import account_state
 
-if TYPE_CHECKING:
-    from harness.postgres import TestDatabase
-from txplatform.domain.commands.stored import Stored
-from txplatform.domain.events import AccountEvent
-
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
 IDS = count()
-STAMP = Stamp(NOW, lambda: f"event-{next(IDS)}", "00-0-0-00")
+STAMP = DecisionContext(NOW, lambda: f"event-{next(IDS)}", "00-0-0-00")
 
 
 def opened(account_id: str) -> OpenAccount:
@@ -48,12 +45,12 @@ def decided(
     *commands: OpenAccount | ReceivePayment, on: Account | None = None
 ) -> list[AccountEvent]:
     """The events that these commands cause, on a new account or on this one."""
-    workspace = Workspace()
+    work = UnitOfWork()
     if on is not None:
-        workspace.accounts[on.id] = on
+        work.accounts[on.id] = on
     for command in commands:
-        workspace.decide(account_stream(command.account_id), command, STAMP)
-    return workspace.collect()
+        work.decide(account_stream(command.account_id), command, STAMP)
+    return work.collect()
 
 
 def append(database: TestDatabase, events: list[AccountEvent]) -> set[str]:
@@ -96,14 +93,14 @@ def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
     accounts = Accounts(Database(database.service_url))
     account = accounts.account(AccountId("a"))
     for command in (opened("a"), paid("a", "p", 5), paid("a", "q", 7)):
-        command.decide(account, Stored(), STAMP)
+        command.decide(account, PriorEvents(), STAMP)
     accounts.save(account)
     assert accounts.account(AccountId("a"), version=2).posted == -5
     replayed = accounts.account(AccountId("a"))
     accounts.take_snapshot("account-a")
     assert account_state(accounts.account(AccountId("a"))) == account_state(replayed)
     stale = accounts.account(AccountId("a"))
-    paid("a", "p", 5).decide(stale, Stored(), STAMP)
+    paid("a", "p", 5).decide(stale, PriorEvents(), STAMP)
     with pytest.raises(IntegrityError):
         accounts.save(stale)
 

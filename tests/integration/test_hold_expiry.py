@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,12 +23,13 @@ from harness.histories import (
     record,
     reversal,
 )
+from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
 from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.events import HoldExpired
-from txplatform.domain.ids import AccountId, account_of
+from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.eventstore.log import read_whole_log
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.expiry.runner import HoldExpirer
@@ -35,12 +37,6 @@ from txplatform.projections import PROJECTIONS
 from txplatform.projections.open_holds import BEFORE_ALL, DUE, DueHold, due_holds
 from txplatform.projections.runner import project_batch
 from txplatform.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.postgres import PostgresServer, TestDatabase
-    from txplatform.domain.ids import TransactionId
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=100)

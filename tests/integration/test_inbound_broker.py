@@ -7,9 +7,9 @@ from confluent_kafka import Producer
 from harness.inbound import SUBMITTED
 from harness.raw_records import send_bytes
 from txplatform.consumers.broker import Broker, Origin
-from txplatform.consumers.positions import PartitionKey
-from txplatform.consumers.reading import UNREADABLE_HEADERS, Received
+from txplatform.consumers.parsing import UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.demo.bus import DemoBus
+from txplatform.inbox.positions import PartitionKey
 from txplatform.settings import Settings
 
 MANY = 3000
@@ -31,7 +31,7 @@ def test_headers_that_cannot_be_read_are_told_behind_many_that_can() -> None:
         kafka_bootstrap_servers=bus.bootstrap_servers,
     )
     broker = Broker(settings)
-    messages: list[Received] = []
+    messages: list[ReceivedMessage] = []
     try:
         broker.read_from({PartitionKey(SUBMITTED, 0): 0})
         while len(messages) < MANY + 3:

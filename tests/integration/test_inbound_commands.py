@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -20,15 +20,13 @@ from harness.inbound import (
     settings_for,
     wait_for_messages,
 )
+from harness.postgres import TestDatabase
 from harness.processes import run_command
 from harness.waiting import wait_until
 from txplatform.consumers import TOPICS
-from txplatform.consumers.ledger import list_messages, message_that_waited, parked_after
-from txplatform.consumers.reading import Received
+from txplatform.consumers.parsing import ReceivedMessage
 from txplatform.database import Database
-
-if TYPE_CHECKING:
-    from harness.postgres import TestDatabase
+from txplatform.inbox.reader import list_messages, message_that_waited, parked_after
 
 
 @pytest.fixture
@@ -104,9 +102,9 @@ def test_retry_of_a_message_that_is_refused_again_says_why_and_fails(
     parked: tuple[int, int], service_env: dict[str, str]
 ) -> None:
     """It stays parked."""
-    code, verdicts = inbound(service_env, "retry", str(parked[0]), str(parked[1]))
+    code, outcomes = inbound(service_env, "retry", str(parked[0]), str(parked[1]))
     assert code == 1
-    assert [each["reason"] for each in verdicts] == ["currency_mismatch", "not_json"]
+    assert [each["reason"] for each in outcomes] == ["currency_mismatch", "not_json"]
     assert len(inbound(service_env, "list")[1]) == 2
 
 
@@ -116,8 +114,8 @@ def test_retry_applies_what_can_be_applied_now(
     """Here after its stored bytes were mended by the owner, as nothing else can mend them."""
     body = json.dumps(payment("p-9", "acc-1", 10)).encode()
     execute(database, "UPDATE inbound_messages SET body = %s WHERE id = %s", body, parked[1])
-    code, verdicts = inbound(service_env, "retry", str(parked[1]))
-    assert (code, verdicts[0]["status"]) == (0, "applied")
+    code, outcomes = inbound(service_env, "retry", str(parked[1]))
+    assert (code, outcomes[0]["status"]) == (0, "applied")
     assert posted(database, "acc-1") == -10
     assert [each["id"] for each in inbound(service_env, "list")[1]] == [parked[0]]
     code, message = inbound(service_env, "retry", str(parked[1]))
@@ -191,7 +189,7 @@ def test_the_publisher_finds_what_was_parked_and_what_waited(
     with Database(database.service_url).connect() as connection:
         first, second = parked_after(connection, 0)
         assert (first.summary.id, second.summary.id) == parked
-        assert second.received == Received(
+        assert second.received == ReceivedMessage(
             cluster_id=second.summary.cluster_id,
             topic=SUBMITTED,
             topic_id=second.received.topic_id,

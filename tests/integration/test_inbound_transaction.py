@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
 from harness.inbound import SUBMITTED, execute, payment
+from harness.postgres import TestDatabase
 from txplatform.consumers import TOPICS
 from txplatform.consumers.applying import Batch, Memory, apply_batch
-from txplatform.consumers.positions import FencedError, Move, Position, begin
-from txplatform.consumers.reading import Reading, Received, read_message
-from txplatform.consumers.resolving import discard_message
+from txplatform.consumers.parked_messages import discard_message
+from txplatform.consumers.parsing import ParsedMessage, ReceivedMessage, read_message
 from txplatform.database import Database
-from txplatform.decisions.cache import AccountCache
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.inbox.positions import FencedError, Move, Position, begin
+from txplatform.processing.account_cache import AccountCache
 from txplatform.publisher.parked_messages import ParkedMessages
-
-if TYPE_CHECKING:
-    from harness.postgres import TestDatabase
 
 CLUSTER = "cluster"
 
 
-def reading(offset: int, body: bytes) -> Reading:
+def parsed(offset: int, body: bytes) -> ParsedMessage:
     """A message of the payments topic."""
-    message = Received(CLUSTER, SUBMITTED, "id", 0, offset, None, b"acc-1", (), body)
+    message = ReceivedMessage(CLUSTER, SUBMITTED, "id", 0, offset, None, b"acc-1", (), body)
     return read_message(message, TOPICS[SUBMITTED])
 
 
 def batch(offset: int, body: bytes) -> Batch:
     """One message, which takes the position one on."""
-    return Batch(CLUSTER, [reading(offset, body)], [Move(SUBMITTED, 0, offset, offset + 1)])
+    return Batch(CLUSTER, [parsed(offset, body)], [Move(SUBMITTED, 0, offset, offset + 1)])
 
 
 def begin_at(connection: psycopg.Connection, offset: int) -> None:
@@ -77,7 +74,7 @@ def test_a_batch_of_which_one_position_was_moved_is_rolled_back(database: TestDa
         begin(connection, CLUSTER, [Position(SUBMITTED, 1, "id", 9)])
         with pytest.raises(FencedError):
             apply_batch(
-                connection, Batch(CLUSTER, [reading(6, body)], moves), Memory(AccountCache(10))
+                connection, Batch(CLUSTER, [parsed(6, body)], moves), Memory(AccountCache(10))
             )
     assert execute(database, "SELECT count(*) FROM events") == [(0,)]
     offsets = "SELECT next_offset FROM inbound_positions ORDER BY partition"

@@ -6,17 +6,14 @@ import io
 import json
 import re
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import pytest
 from rich.table import Table
 
 from harness.processes import run_command
-from txplatform.api.keys import Scope
+from txplatform.api_keys import Scope
 from txplatform.cli.tables import print_table
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ALL_SCOPES = [word for scope in Scope for word in ("--scope", scope.value)]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -19,19 +19,15 @@ from harness.histories import (
     reversal,
     team_status,
 )
+from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import run_command
 from txplatform.database import Database
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.migrations import MigrationError, migrate, shipped_migrations
 from txplatform.projections.directory import DIRECTORY, get_account
 from txplatform.projections.runner import project_batch
 from txplatform.projections.transactions import TRANSACTIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.postgres import PostgresServer, TestDatabase
-    from txplatform.domain.commands.outcome import Command
 
 ALL = [migration.name for migration in shipped_migrations()]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -19,14 +19,12 @@ from harness.inbound import (
     settings_for,
     wait_for_messages,
 )
+from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import read_whole_log
-
-if TYPE_CHECKING:
-    from harness.postgres import TestDatabase
 
 PRESENTED = "settlement.presentment-received.v1"
 STATUS_CHANGED = "accounts.account-status-changed.v1"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -22,8 +22,10 @@ from harness.histories import (
     reversal,
     team_status,
 )
+from harness.postgres import PostgresServer, TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.log import last_position
 from txplatform.projections import PROJECTIONS
@@ -34,12 +36,6 @@ from txplatform.projections.positions import PositionError, move_position, read_
 from txplatform.projections.runner import Projector, project_batch
 from txplatform.projections.transactions import get_transaction, list_transactions
 from txplatform.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.postgres import PostgresServer, TestDatabase
-    from txplatform.domain.commands.outcome import Command
 
 ACCOUNT = AccountId("acc")
 

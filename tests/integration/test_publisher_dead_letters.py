@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from confluent_kafka.admin import AdminClient
 
@@ -19,6 +18,7 @@ from harness.inbound import (
 from harness.inbound import opened as opened_body
 from harness.inbound import payment as payment_body
 from harness.kafka import present_topics, recreate_topics
+from harness.postgres import TestDatabase
 from harness.published import (
     checkpoint,
     decided,
@@ -29,9 +29,6 @@ from harness.published import (
 )
 from harness.waiting import wait_until
 from txplatform.database import Database
-
-if TYPE_CHECKING:
-    from harness.postgres import TestDatabase
 
 DEAD = f"{SUBMITTED}.dlq"
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from confluent_kafka.admin import AdminClient
 
 from harness.histories import opened, payment, purchase, record
 from harness.inbound import execute, settings_for
 from harness.kafka import present_topics, recreate_topics
+from harness.postgres import TestDatabase
 from harness.published import (
     TRANSACTION_DECISIONED,
     checkpoint,
@@ -24,10 +23,7 @@ from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.eventstore.mapper import UnknownEventError
 from txplatform.publisher.checkpoint import CheckpointError, move_checkpoint, read_checkpoint
-from txplatform.publisher.outbound import Outbound
-
-if TYPE_CHECKING:
-    from harness.postgres import TestDatabase
+from txplatform.publisher.event_feed import Outbound
 
 
 def test_a_decision_is_published_as_it_was_answered(database: TestDatabase, topics: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema
 import pytest
@@ -12,26 +12,23 @@ import pytest
 from conftest import TOPICS_OUT
 from harness.histories import BEGIN, SHOP, opened, purchase, record
 from harness.inbound import settings_for
-from harness.published import deduped, publishing, read_topic, wait_for_publisher
+from harness.postgres import TestDatabase
+from harness.published import Order, deduped, publishing, read_topic, wait_for_publisher
 from harness.waiting import wait_until
 from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
 from txplatform.database import Database
-from txplatform.documents import message_schemas
 from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.expire_hold import ExpireHold
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
-from txplatform.domain.facts import Clearing, Correction, Direction, Refund, Reversal
 from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.domain.values import Clearing, Correction, Direction, Refund, Reversal
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import read_whole_log
 from txplatform.publisher import TOPICS
-
-if TYPE_CHECKING:
-    from harness.postgres import TestDatabase
-    from harness.published import Order
-    from txplatform.domain.commands.outcome import Command
+from txplatform.schema_export import message_schemas
 
 CLEARED, REVERSED, REFUNDED, EXPIRED = TOPICS_OUT[1:]
 TX = TransactionId("tx")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
 
 from harness.histories import limit, opened, payment, purchase, record
+from harness.postgres import TestDatabase
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
 from txplatform.database import Database
@@ -25,11 +26,6 @@ from txplatform.projections.rebuild import RebuildError, rebuild
 from txplatform.projections.runner import project_batch
 from txplatform.projections.snapshots import retake_snapshots
 from txplatform.projections.transactions import TRANSACTIONS, list_transactions
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from harness.postgres import TestDatabase
 
 SHAPE = """
 SELECT relname, pg_get_indexdef(indexrelid) AS definition FROM pg_index

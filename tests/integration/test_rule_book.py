@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
 from harness.histories import opened, record
+from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.domain.rules.amount_limit import AmountLimit
@@ -28,11 +29,6 @@ from txplatform.rulebook.store import (
     read_book,
     start_shadowing,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.postgres import TestDatabase
 
 
 def retail(version: int) -> RuleSet:

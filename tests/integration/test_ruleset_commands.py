@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -13,9 +14,6 @@ from harness.api import open_account, purchase, running_api
 from harness.ports import free_port
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RETAIL_1 = {
     "name": "retail",

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.inbound import execute
+from harness.postgres import PostgresServer, TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.eventstore.migrations import migrate
 from txplatform.eventstore.statements import APPEND, LOCK_LOG
-
-if TYPE_CHECKING:
-    from harness.postgres import PostgresServer, TestDatabase
 
 ODD = (
     "timezone = 'Asia/Kathmandu'",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from harness.histories import BEGIN, clearing, opened, payment, purchase, record
+from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.rules.amount_limit import AmountLimit
@@ -22,14 +23,9 @@ from txplatform.projections.snapshots import retake_snapshots
 from txplatform.rulebook.store import add_ruleset, end_shadowing, start_shadowing
 from txplatform.settings import Settings
 from txplatform.shadow import runner, store
+from txplatform.shadow.judging import Judged
 from txplatform.shadow.runner import Shadower
 from txplatform.shadow.store import Progress, list_disagreements, read_progress
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.postgres import TestDatabase
-    from txplatform.shadow.judging import Judged
 
 AT_MOST_50 = RuleSet("small", 1, "", (AmountLimit(50),))
 TWO_AN_HOUR = RuleSet("slow", 1, "", (VelocityCount(60, 2),))

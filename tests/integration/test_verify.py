@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -28,11 +28,13 @@ from harness.histories import (
     reversal,
     team_status,
 )
+from harness.postgres import TestDatabase
 from harness.processes import run_command
 from txplatform.audit.totals import EventSums, event_sums
 from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.account import Account
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position, read_whole_log
@@ -41,12 +43,6 @@ from txplatform.projections import PROJECTIONS
 from txplatform.projections.directory import get_account
 from txplatform.projections.runner import project_batch
 from txplatform.projections.snapshots import retake_snapshots
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from harness.postgres import TestDatabase
-    from txplatform.domain.commands.outcome import Command
 
 
 @pytest.fixture

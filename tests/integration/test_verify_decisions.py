@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -23,6 +23,7 @@ from harness.histories import (
     refund,
     reversal,
 )
+from harness.postgres import TestDatabase
 from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.rules.amount_limit import AmountLimit
@@ -32,11 +33,6 @@ from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.rulebook.book import UnreadableRuleSetError
 from txplatform.rulebook.store import activate, add_ruleset, read_book
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.postgres import TestDatabase
 
 SLOW = RuleSet("slow", 1, "", (VelocityCount(60, 2), VelocityAmount(1440, 90)))
 SMALL = RuleSet("small", 1, "", (AmountLimit(30), CategoryDeny(("7995",))))
@@ -224,7 +220,7 @@ def test_i7_what_a_late_authorization_was_given_back_cannot_be_altered(
     """It is what was posted of its transaction before, and no more."""
     record(service, [opened("a", 300), clearing("a", "t", "c", 50), purchase("a", "t", 60)])
     assert differences(database) == []
-    alter(database, 4, '"given_back":50', '"given_back":51')
+    alter(database, 4, '"already_posted":50', '"already_posted":51')
     assert ("a", 4, "given back") in differences(database)
 
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from txplatform.domain.account import Account, Stamp
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
-from txplatform.domain.commands.stored import Stored, TransactionNotReadError
-from txplatform.domain.events import authorization_key, late_authorization_key
-from txplatform.domain.facts import LimitChange, Opening, Payment, PaymentReturn
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome
+from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
+from txplatform.domain.events import AccountEvent, authorization_key, late_authorization_key
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-
-if TYPE_CHECKING:
-    from txplatform.domain.commands.outcome import Command
-    from txplatform.domain.events import AccountEvent
+from txplatform.domain.values import LimitChange, Opening, Payment, PaymentReturn
 
 ACCOUNT = AccountId("acc-1")
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
@@ -44,12 +39,14 @@ class Stream:
     def ask(self, command: Command) -> Outcome | CommandRejectedError:
         """Decide a command on the newest version and append what it records."""
         account = self.account()
-        stored = Stored()
+        stored = PriorEvents()
         stored.update((event.key, event) for event in self.events if event.key in command.keys)
-        stamp = Stamp(self.now, lambda: f"event-{next(self.ids)}", "00-0-0-00", self.ruleset)
+        context = DecisionContext(
+            self.now, lambda: f"event-{next(self.ids)}", "00-0-0-00", self.ruleset
+        )
         while True:
             try:
-                outcome = command.decide(account, stored, stamp)
+                outcome = command.decide(account, stored, context)
                 break
             except TransactionNotReadError as missing:
                 assert not account.pending_events
@@ -64,7 +61,7 @@ class Stream:
             self.events.append(event)  # type: ignore[arg-type]
         return outcome
 
-    def _read(self, stored: Stored, transaction_id: TransactionId) -> None:
+    def _read(self, stored: PriorEvents, transaction_id: TransactionId) -> None:
         """What the event store reads of a transaction: its columns lead to these events."""
         keys = (authorization_key(transaction_id), late_authorization_key(transaction_id))
         for event in self.events:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from accounts import ACCOUNT, NOW, Stream, opening, payment
 from hypothesis import strategies as st
 
 from txplatform.backtest.accounts import replay_accounts
-from txplatform.backtest.alternative import BEGINNING
+from txplatform.backtest.counterfactual import BEGINNING
 from txplatform.backtest.tally import Tally
-from txplatform.domain.activity import Scope
+from txplatform.domain.activity import VelocityScope
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_limit import ChangeLimit
 from txplatform.domain.commands.change_status import SetStatus
@@ -21,10 +20,19 @@ from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.expire_hold import ExpireHold
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
-from txplatform.domain.facts import (
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.velocity_amount import VelocityAmount
+from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rulesets import RuleSet
+from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import (
     Clearing,
     Correction,
     Direction,
@@ -34,18 +42,7 @@ from txplatform.domain.facts import (
     Refund,
     Reversal,
 )
-from txplatform.domain.ids import TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.rules.amount_limit import AmountLimit
-from txplatform.domain.rules.category_deny import CategoryDeny
-from txplatform.domain.rules.velocity_amount import VelocityAmount
-from txplatform.domain.rules.velocity_count import VelocityCount
-from txplatform.domain.rulesets import RuleSet
-from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.mapper import encode_event
-
-if TYPE_CHECKING:
-    from txplatform.domain.commands.outcome import Command
 
 SHOPS = (
     Merchant("m-1", "Corner Books", "5942", "USA"),
@@ -57,7 +54,7 @@ ACTIVE = RuleSet(
     2,
     rules=(
         VelocityCount(60, 3),
-        VelocityAmount(24 * 60, 1_500, Scope.MERCHANT),
+        VelocityAmount(24 * 60, 1_500, VelocityScope.MERCHANT),
         CategoryDeny(("7995",)),
     ),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from accounts import ACCOUNT, NOW, Stream, opening, payment, purchase
 from hypothesis import strategies as st
@@ -15,15 +14,12 @@ from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.expire_hold import ExpireHold
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
+from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
-from txplatform.domain.facts import Clearing, Correction, Direction, Increment, Refund, Reversal
 from txplatform.domain.ids import TransactionId
-
-if TYPE_CHECKING:
-    from txplatform.domain.commands.outcome import Command
+from txplatform.domain.values import Clearing, Correction, Direction, Increment, Refund, Reversal
 
 TRANSACTIONS = ("t0", "t1", "t2")
 AMOUNTS = st.integers(1, 300)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from txplatform.domain.activity import Activity
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.rules import Case, judge
+from txplatform.domain.rules import Case, ConfigurableRule, Judgement
 from txplatform.domain.rulesets import NO_CONTROLS, Controls, RuleSet
 from txplatform.domain.status import AccountStatus
-
-if TYPE_CHECKING:
-    from txplatform.domain.rules import ConfigurableRule, Judgement
 
 NOW = datetime(2026, 11, 20, 10, 15, 30, tzinfo=UTC)
 
@@ -66,10 +62,12 @@ def buying(
 
 
 def judged(
-    account: AccountSeen, purchase: Purchase, *rules: ConfigurableRule, given_back: int = 0
+    account: AccountSeen, purchase: Purchase, *rules: ConfigurableRule, already_posted: int = 0
 ) -> Judgement:
     """What these rules and those that are always on say."""
-    return judge(RuleSet("test", 1, rules=rules), Case(account, purchase, NOW, given_back))
+    return RuleSet("test", 1, rules=rules).judge(
+        Case(account, purchase, NOW, already_posted), account.controls
+    )
 
 
 def codes(judgement: Judgement) -> list[str]:

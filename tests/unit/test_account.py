@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from accounts import (
@@ -19,32 +19,27 @@ from accounts import (
     purchase,
 )
 
-from txplatform.domain.account import Account, Stamp
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_limit import ChangeLimit
 from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
+from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.return_payment import ReturnPayment
-from txplatform.domain.commands.stored import Stored, TransactionNotReadError
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
     WaitingMessageRejected,
 )
-from txplatform.domain.facts import Clearing, Correction, Direction, Refund
 from txplatform.domain.ids import AccountId
 from txplatform.domain.money import MAX_BALANCE
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import RuleSet
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from txplatform.domain.commands.outcome import Command
+from txplatform.domain.values import Clearing, Correction, Direction, Refund
 
 
 def opened(credit_limit: int = 1000) -> Stream:
@@ -144,11 +139,11 @@ def test_an_authorization_code_follows_from_account_and_transaction() -> None:
     for name, transaction_id in (("acc-1", "a"), ("acc-1", "b"), ("acc-2", "a"), ("acc-1", "a")):
         asked = replace(purchase(transaction_id, 0), account_id=AccountId(name))
         account = Account.unopened(asked.account_id)
-        stamp = Stamp(NOW, lambda: "event", "00-0-0-00")
+        context = DecisionContext(NOW, lambda: "event", "00-0-0-00")
         OpenAccount(replace(opening(), account_id=asked.account_id)).decide(
-            account, Stored(), stamp
+            account, PriorEvents(), context
         )
-        approved = Authorize(asked).decide(account, Stored(), stamp).event
+        approved = Authorize(asked).decide(account, PriorEvents(), context).event
         assert isinstance(approved, AuthorizationApproved)
         assert re.fullmatch("[A-Z2-7]{6}", approved.authorization_code)
         codes.add(approved.authorization_code)
@@ -162,7 +157,7 @@ def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
     again = stream.ask(Authorize(purchase("a", 800)))
     assert isinstance(first, Outcome)
     assert isinstance(again, Outcome)
-    assert again.status is Status.DUPLICATE
+    assert again.status is OutcomeStatus.DUPLICATE
     assert again.event == first.event
     assert stream.account().pending == 800
 
@@ -173,9 +168,9 @@ def test_a_copy_of_a_purchase_whose_hold_is_open_does_not_touch_the_account() ->
     stream.ask(OpenAccount(opening()))
     stream.ask(Authorize(purchase("tx-1", 100)))
     account = stream.account()
-    stamp = Stamp(NOW, lambda: "event", "00-0-0-00")
+    context = DecisionContext(NOW, lambda: "event", "00-0-0-00")
     with pytest.raises(TransactionNotReadError) as missing:
-        Authorize(purchase("tx-1", 100)).decide(account, Stored(), stamp)
+        Authorize(purchase("tx-1", 100)).decide(account, PriorEvents(), context)
     assert missing.value.transaction_ids == ("tx-1",)
     assert (account.pending, account.version, list(account.pending_events)) == (100, 2, [])
 
@@ -345,9 +340,9 @@ def test_what_a_balance_cannot_hold_is_rejected(
     """The balance stays a 64-bit integer everywhere; up to its edge all is taken."""
     account = opened().account()
     account.posted = edge - 1 if edge > 0 else edge + 1
-    stamp = Stamp(NOW, lambda: "id", "")
+    context = DecisionContext(NOW, lambda: "id", "")
     with pytest.raises(CommandRejectedError) as refused:
-        moving(2).decide(account, Stored(), stamp)
+        moving(2).decide(account, PriorEvents(), context)
     assert refused.value.reason == "balance_out_of_range"
-    moving(1).decide(account, Stored(), stamp)
+    moving(1).decide(account, PriorEvents(), context)
     assert account.posted == edge

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import orjson
 import pytest
@@ -21,25 +20,22 @@ from accounts import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from txplatform.decisions.cache import AccountCache
-from txplatform.decisions.packing import pack_account, unpack_account
 from txplatform.domain.account import Account
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_limit import ChangeLimit
 from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
 from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.commands.set_controls import SetControls
-from txplatform.domain.facts import ControlsChange, OperatorStatus, StatusChange
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.money import MAX_AMOUNT
 from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import ControlsChange, OperatorStatus, StatusChange
 from txplatform.eventstore.snapshot import account_state, restore_account
-
-if TYPE_CHECKING:
-    from txplatform.domain.commands.outcome import Command
-
+from txplatform.processing.account_cache import AccountCache
+from txplatform.processing.account_packing import pack_account, unpack_account
 
 KEPT = (
     "account_id",
@@ -102,7 +98,7 @@ def test_of_two_accounts_with_one_hash_neither_is_taken_for_the_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One is forgotten, and read again."""
-    monkeypatch.setattr("txplatform.decisions.cache.hash", lambda _: 7, raising=False)
+    monkeypatch.setattr("txplatform.processing.account_cache.hash", lambda _: 7, raising=False)
     cache = AccountCache(10, unpacked=1)
     cache.keep([_account(1), _account(2), _account(3)])
     assert cache.take("account-a1") is None

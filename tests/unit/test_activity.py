@@ -16,7 +16,7 @@ from txplatform.domain.activity import (
     FINE_WINDOW,
     LONGEST_WINDOW,
     Activity,
-    Scope,
+    VelocityScope,
     minute_of,
 )
 from txplatform.domain.purchase import Purchase
@@ -70,18 +70,18 @@ def remembered(history: list[Approval]) -> Activity:
     return activity
 
 
-def like(scope: Scope, purchase: Purchase) -> str:
+def like(scope: VelocityScope, purchase: Purchase) -> str:
     """What purchases that count together have in common."""
     return {
-        Scope.ACCOUNT: "",
-        Scope.CATEGORY: purchase.merchant.category_code,
-        Scope.MERCHANT: purchase.merchant.id,
-        Scope.COUNTRY: purchase.merchant.country,
+        VelocityScope.ACCOUNT: "",
+        VelocityScope.CATEGORY: purchase.merchant.category_code,
+        VelocityScope.MERCHANT: purchase.merchant.id,
+        VelocityScope.COUNTRY: purchase.merchant.country,
     }[scope]
 
 
 def naive(
-    history: list[Approval], after: datetime, scope: Scope, purchase: Purchase
+    history: list[Approval], after: datetime, scope: VelocityScope, purchase: Purchase
 ) -> tuple[int, int]:
     """Count and amount over every purchase that was ever approved."""
     counted = [
@@ -96,7 +96,7 @@ def naive(
 @given(
     HISTORIES,
     st.sampled_from(WINDOWS),
-    st.sampled_from(Scope),
+    st.sampled_from(VelocityScope),
     st.sampled_from((timedelta(0), timedelta(seconds=70), timedelta(hours=5), timedelta(days=29))),
     st.sampled_from(("m-1", "m-2", "m-3")),
     st.sampled_from(("GBR", "FRA")),
@@ -104,7 +104,7 @@ def naive(
 def test_a_window_is_never_shorter_and_at_most_one_resolution_longer(  # noqa: PLR0913
     history: list[Approval],
     window: int,
-    scope: Scope,
+    scope: VelocityScope,
     later: timedelta,
     merchant: str,
     country: str,
@@ -150,7 +150,7 @@ def test_nothing_yet_costs_next_to_nothing() -> None:
     assert activity.state() == []
     assert Activity.from_state([]) == activity
     assert activity.__sizeof__() <= 32
-    assert activity.count(0, Scope.ACCOUNT, buying().merchant) == 0
+    assert activity.count(0, VelocityScope.ACCOUNT, buying().merchant) == 0
     assert not activity.knows_country("GBR")
 
 
@@ -169,10 +169,13 @@ def test_a_clock_that_goes_back_loses_nothing() -> None:
     activity.add(NOW, buying(1))
     activity.add(NOW - timedelta(hours=1), buying(10))
     merchant = buying().merchant
-    assert activity.amount(minute_of(NOW) - 30, Scope.ACCOUNT, merchant) == 1
-    assert activity.amount(minute_of(NOW) - 90, Scope.ACCOUNT, merchant) == 11
+    assert activity.amount(minute_of(NOW) - 30, VelocityScope.ACCOUNT, merchant) == 1
+    assert activity.amount(minute_of(NOW) - 90, VelocityScope.ACCOUNT, merchant) == 11
     # and what was approved "in the future" counts in every window of the one behind
-    assert activity.count(minute_of(NOW - timedelta(hours=1)) - 1, Scope.ACCOUNT, merchant) == 2
+    assert (
+        activity.count(minute_of(NOW - timedelta(hours=1)) - 1, VelocityScope.ACCOUNT, merchant)
+        == 2
+    )
 
 
 def test_a_clock_far_ahead_makes_nothing_be_forgotten_before_its_time() -> None:
@@ -183,8 +186,8 @@ def test_a_clock_far_ahead_makes_nothing_be_forgotten_before_its_time() -> None:
         activity.add(NOW + timedelta(minutes=minute) + ahead, buying(1))
     merchant = buying().merchant
     since = minute_of(NOW + timedelta(minutes=69)) - 60
-    assert activity.count(since, Scope.ACCOUNT, merchant) == 61
-    assert activity.amount(since, Scope.ACCOUNT, merchant) == 61
+    assert activity.count(since, VelocityScope.ACCOUNT, merchant) == 61
+    assert activity.amount(since, VelocityScope.ACCOUNT, merchant) == 61
 
 
 def test_a_process_whose_clock_is_behind_looks_back_as_far() -> None:
@@ -194,7 +197,7 @@ def test_a_process_whose_clock_is_behind_looks_back_as_far() -> None:
     for _ in range(50):
         activity.add(NOW + timedelta(days=30, hours=20), buying(10))
     since = minute_of(NOW + timedelta(days=30)) - LONGEST_WINDOW
-    assert activity.amount(since, Scope.ACCOUNT, buying().merchant) == 501
+    assert activity.amount(since, VelocityScope.ACCOUNT, buying().merchant) == 501
 
 
 @pytest.mark.parametrize("minute", [0, 15])
@@ -209,7 +212,7 @@ def test_the_full_hour_at_which_minutes_begin_stays_before_them(minute: int) -> 
     minutes = activity.state()[2]
     assert minutes == sorted(minutes)
     since = minute_of(begins) + 1
-    assert activity.amount(since, Scope.ACCOUNT, buying().merchant) == 502
+    assert activity.amount(since, VelocityScope.ACCOUNT, buying().merchant) == 502
 
 
 def test_a_country_becomes_known_by_money_and_stays_known() -> None:
@@ -231,5 +234,5 @@ def test_the_largest_amounts_add_up(amount: int) -> None:
     for _ in range(10_000):
         activity.add(NOW, buying(amount))
     activity.add(NOW + timedelta(days=2), buying(amount))
-    total = activity.amount(minute_of(NOW) - 1, Scope.MERCHANT, buying().merchant)
+    total = activity.amount(minute_of(NOW) - 1, VelocityScope.MERCHANT, buying().merchant)
     assert total == 10_001 * amount

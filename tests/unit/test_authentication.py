@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from txplatform.api import authentication
 from txplatform.api.authentication import REMEMBERED_S, Authenticator, authorization_header
-from txplatform.api.keys import ApiKey, Scope
 from txplatform.api.problems import ProblemError
+from txplatform.api_keys import ApiKey, Scope
 from txplatform.decisions.errors import StoreUnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 READ, WRITE = Scope.ACCOUNTS_READ, Scope.ACCOUNTS_WRITE
 KEY = ApiKey("key_1", "reader", (READ.value,), datetime(2026, 11, 20, tzinfo=UTC), None, None)

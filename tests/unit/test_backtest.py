@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
-from accounts import ACCOUNT, opening
+from accounts import ACCOUNT, Stream, opening
 from backtests import (
     ACTIVE,
     SHOPS,
@@ -27,23 +26,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from txplatform.backtest.accounts import DamagedHistoryError, replay_accounts
-from txplatform.backtest.alternative import BEGINNING, Alternative
+from txplatform.backtest.counterfactual import BEGINNING, Alternative
 from txplatform.backtest.page import as_html
 from txplatform.backtest.recorded import APPROVED, DECLINED
 from txplatform.backtest.report import as_json
 from txplatform.backtest.run import Result
 from txplatform.backtest.tally import LARGEST, NOT_POSTED, TOTAL, Tally
+from txplatform.domain.account import Account
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.facts import Direction
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import HoldDays, RuleSet
+from txplatform.domain.values import Direction
 from txplatform.eventstore.mapper import encode_event
-
-if TYPE_CHECKING:
-    from accounts import Stream
-
-    from txplatform.domain.account import Account
 
 
 def test_sums_that_no_64_bit_integer_holds_are_reported() -> None:

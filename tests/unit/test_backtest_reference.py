@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from accounts import ACCOUNT, Stream
@@ -16,30 +15,28 @@ from backtests import ACTIVE, STRICTER, backtested, commands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from txplatform.backtest.alternative import BEGINNING, Alternative
+from txplatform.backtest.counterfactual import BEGINNING, Alternative
 from txplatform.backtest.recorded import APPROVED, DECLINED
 from txplatform.backtest.tally import TOTAL, Tally
 from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.expire_hold import ExpireHold
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
 from txplatform.domain.events import (
+    AccountEvent,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
     ClearingCorrected,
     PurchaseCleared,
 )
-from txplatform.domain.facts import Direction
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.rulesets import HoldDays, RuleSet
+from txplatform.domain.values import Direction
 from txplatform.eventstore.mapper import encode_event
-
-if TYPE_CHECKING:
-    from txplatform.domain.commands.outcome import Command
-    from txplatform.domain.events import AccountEvent
 
 LOOSER = RuleSet("retail", 4)
 OTHER_DAYS = RuleSet("retail", 5, rules=STRICTER.rules, hold_days=HoldDays(3))

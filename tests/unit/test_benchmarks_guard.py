@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from benchmarks import __main__ as benchmark
@@ -12,10 +13,6 @@ from benchmarks import accounts, decisions
 from benchmarks.guard import settle
 from benchmarks.rows import Row
 from benchmarks.targets import TARGETS, Target, measured_targets
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 EMPTY_RATE = 4000.0
 

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from accounts import ACCOUNT, NOW, Stream, opening, payment, payment_return, purchase
 
-from txplatform.decisions.packing import pack_account
-from txplatform.domain.account import Stamp
+from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.expire_hold import ExpireHold
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
-from txplatform.domain.commands.stored import Stored, TransactionNotReadError
-from txplatform.domain.facts import Clearing, Increment, Refund, Reversal
 from txplatform.domain.ids import TransactionId
+from txplatform.domain.values import Clearing, Increment, Refund, Reversal
 from txplatform.eventstore.snapshot import account_state
-
-if TYPE_CHECKING:
-    from txplatform.domain.commands.outcome import Command
+from txplatform.processing.account_packing import pack_account
 
 WEEK = timedelta(days=7)
 
@@ -94,9 +91,9 @@ def test_an_opening_asks_for_all_that_waits_at_once() -> None:
     for name in names:
         stream.ask(ClearPurchase(Clearing(f"c-{name}", ACCOUNT, name, 1, "USD")))
     account = stream.account()
-    stamp = Stamp(NOW, lambda: "event", "00-0-0-00")
+    context = DecisionContext(NOW, lambda: "event", "00-0-0-00")
     with pytest.raises(TransactionNotReadError) as missing:
-        OpenAccount(opening()).decide(account, Stored(), stamp)
+        OpenAccount(opening()).decide(account, PriorEvents(), context)
     assert sorted(missing.value.transaction_ids) == sorted(names)
     stream.ask(OpenAccount(opening()))
     assert stream.account().posted == 50

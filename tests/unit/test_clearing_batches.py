@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,13 +15,9 @@ from txplatform.api.clearing_batches import clear_purchases
 from txplatform.contracts.clearing_batch import ClearingBatchBody
 from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
 from txplatform.decisions.request import Decided
-from txplatform.domain.account import Account, Stamp
-from txplatform.domain.commands.stored import Stored
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.prior_events import PriorEvents
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 FULL, DOWN, UNKNOWN = QueueFullError(), StoreUnavailableError(TimeoutError()), OutcomeUnknownError()
@@ -42,8 +39,10 @@ class TroubledDecider:
             answer.set_exception(fate)
         else:
             account = Account.unopened(command.account_id)
-            stamp = Stamp(NOW, lambda: "event", traceparent)
-            answer.set_result(Decided(command.decide(account, Stored(), stamp), replayed=False))
+            context = DecisionContext(NOW, lambda: "event", traceparent)
+            answer.set_result(
+                Decided(command.decide(account, PriorEvents(), context), replayed=False)
+            )
         return answer
 
 

@@ -11,14 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rule_cases import AccountSeen, buying, judged
 
-from txplatform.decisions.packing import pack_account, unpack_account
-from txplatform.domain.activity import Scope
+from txplatform.domain.activity import VelocityScope
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.commands.set_controls import SetControls
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.domain.facts import ControlsChange
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
 from txplatform.domain.rules.category_allow import CategoryAllow
@@ -30,8 +28,10 @@ from txplatform.domain.rules.new_country import NewCountry
 from txplatform.domain.rules.velocity_amount import VelocityAmount
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import NO_CONTROLS, Controls, controls_of
+from txplatform.domain.values import ControlsChange
 from txplatform.eventstore.mapper import decode_event, encode_event
 from txplatform.eventstore.snapshot import AccountSnapshot
+from txplatform.processing.account_packing import pack_account, unpack_account
 
 ONE_OF_EACH = Controls(
     (
@@ -43,8 +43,8 @@ ONE_OF_EACH = Controls(
         MerchantDeny(("m-666",)),
         AmountLimit(500, "USD"),
         CashLike(0),
-        VelocityAmount(60, 500, Scope.CATEGORY),
-        VelocityCount(60, 3, Scope.MERCHANT),
+        VelocityAmount(60, 500, VelocityScope.CATEGORY),
+        VelocityCount(60, 3, VelocityScope.MERCHANT),
     )
 )
 
@@ -85,7 +85,7 @@ def test_i3_a_change_has_one_effect_whatever_came_since() -> None:
     stream.ask(change("c2", second))
     copy = stream.ask(change("c1", first))
     assert isinstance(copy, Outcome)
-    assert (copy.status, copy.event.originator_version) == (Status.DUPLICATE, 2)
+    assert (copy.status, copy.event.originator_version) == (OutcomeStatus.DUPLICATE, 2)
     for other in (change("c1", second), change("c1", first, "another reason")):
         refused = stream.ask(other)
         assert isinstance(refused, CommandRejectedError)

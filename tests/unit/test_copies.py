@@ -5,9 +5,10 @@ Whether the first one was applied already or still waits for its account.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from accounts import (
@@ -29,13 +30,15 @@ from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
+from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
 from txplatform.domain.commands.set_controls import SetControls
-from txplatform.domain.facts import (
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import (
     Clearing,
     ControlsChange,
     Correction,
@@ -46,13 +49,6 @@ from txplatform.domain.facts import (
     Reversal,
     StatusChange,
 )
-from txplatform.domain.ids import TransactionId
-from txplatform.domain.status import AccountStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from txplatform.domain.commands.outcome import Command
 
 T, U = TransactionId("t"), TransactionId("u")
 LATER = NOW + timedelta(hours=1)
@@ -205,7 +201,7 @@ def test_i3_what_differs_in_one_field_is_no_copy(
     before = len(stream.events)
     again = stream.ask(kind.command(kind.fact))
     assert isinstance(again, Outcome)
-    assert again.status is Status.DUPLICATE
+    assert again.status is OutcomeStatus.DUPLICATE
     refused = stream.ask(kind.command(replace(kind.fact, **{field: kind.others[field]})))
     assert isinstance(refused, CommandRejectedError)
     assert refused.reason in {"conflicting_copy", "transaction_id_reused"}

@@ -24,11 +24,11 @@ from txplatform.domain.events import (
     ClearingCorrected,
     PurchaseRefunded,
 )
-from txplatform.domain.facts import Clearing, Correction, Direction, Refund, Reversal
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
 from txplatform.domain.transaction import Transaction
 from txplatform.domain.transaction_flags import Flag
+from txplatform.domain.values import Clearing, Correction, Direction, Refund, Reversal
 
 TX = TransactionId("t")
 
@@ -67,9 +67,9 @@ CASES: list[tuple[list[Command], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("postings", "given_back"), CASES)
+@pytest.mark.parametrize(("postings", "already_posted"), CASES)
 def test_i6_a_late_authorization_is_given_back_what_its_clearings_posted(
-    postings: list[Command], given_back: int
+    postings: list[Command], already_posted: int
 ) -> None:
     """In any order of them; one more than fits is declined."""
     for order in permutations(postings):
@@ -78,13 +78,13 @@ def test_i6_a_late_authorization_is_given_back_what_its_clearings_posted(
         for command in order:
             stream.ask(command)
         available = stream.account().available
-        declined = stream.ask(Authorize(purchase("t", available + given_back + 1)))
+        declined = stream.ask(Authorize(purchase("t", available + already_posted + 1)))
         assert isinstance(declined, Outcome)
         assert isinstance(declined.event, AuthorizationDeclined), order
-        assert declined.event.given_back == given_back
+        assert declined.event.already_posted == already_posted
 
         stream.events.pop()
-        approved = stream.ask(Authorize(purchase("t", available + given_back)))
+        approved = stream.ask(Authorize(purchase("t", available + already_posted)))
         assert isinstance(approved, Outcome)
         assert isinstance(approved.event, AuthorizationApproved), order
 
@@ -97,7 +97,7 @@ def test_i6_all_that_is_posted_is_given_back_also_where_less_is_asked_for() -> N
     approved = stream.ask(Authorize(purchase("t", 100)))
     assert isinstance(approved, Outcome)
     assert isinstance(approved.event, AuthorizationApproved)
-    assert (approved.event.given_back, approved.event.held) == (150, 0)
+    assert (approved.event.already_posted, approved.event.held) == (150, 0)
 
 
 def test_reversals_beyond_all_measure_are_counted_as_far_as_a_balance_goes() -> None:

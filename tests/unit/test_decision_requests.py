@@ -9,25 +9,25 @@ from accounts import ACCOUNT, Stream, purchase
 
 from txplatform.decisions.request import Decided, Request
 from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.outcome import Outcome, Status
+from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.ids import account_stream
 
 
 @pytest.mark.parametrize(
     ("lost", "settled", "replayed"),
     [
-        ([], Status.APPLIED, False),
-        ([], Status.WAITING, False),
-        ([], Status.STALE, False),
-        ([], Status.DUPLICATE, True),
-        ([Status.APPLIED], Status.DUPLICATE, False),
-        ([Status.WAITING, Status.DUPLICATE], Status.DUPLICATE, False),
-        ([Status.DUPLICATE], Status.DUPLICATE, True),
-        ([Status.DUPLICATE, Status.DUPLICATE], Status.DUPLICATE, True),
+        ([], OutcomeStatus.APPLIED, False),
+        ([], OutcomeStatus.WAITING, False),
+        ([], OutcomeStatus.STALE, False),
+        ([], OutcomeStatus.DUPLICATE, True),
+        ([OutcomeStatus.APPLIED], OutcomeStatus.DUPLICATE, False),
+        ([OutcomeStatus.WAITING, OutcomeStatus.DUPLICATE], OutcomeStatus.DUPLICATE, False),
+        ([OutcomeStatus.DUPLICATE], OutcomeStatus.DUPLICATE, True),
+        ([OutcomeStatus.DUPLICATE, OutcomeStatus.DUPLICATE], OutcomeStatus.DUPLICATE, True),
     ],
 )
 def test_i4_only_what_an_earlier_request_had_caused_is_replayed(
-    lost: list[Status], settled: Status, *, replayed: bool
+    lost: list[OutcomeStatus], settled: OutcomeStatus, *, replayed: bool
 ) -> None:
     """Attempts whose reply was lost come first; what one of them stored is this request's own."""
     command = Authorize(purchase("t", 1))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -11,9 +12,6 @@ from confluent_kafka import KafkaError, KafkaException
 from txplatform.publisher import delivery as delivery_module
 from txplatform.publisher.delivery import DELIVERY_TIMEOUT_S, Delivery, DeliveryError
 from txplatform.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 BEGIN = 1000.0
 REFUSED = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)

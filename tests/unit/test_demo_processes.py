@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import psutil
 import pytest
 
 from harness.waiting import wait_until
 from txplatform.demo.processes import Child, ChildDiedError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_its_last_words_are_its_own(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
 from txplatform.domain.commands.set_controls import SetControls
 from txplatform.domain.events import EVENT_TYPES, AccountEvent
-from txplatform.domain.facts import (
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import (
     Clearing,
     ControlsChange,
     Correction,
@@ -43,8 +45,6 @@ from txplatform.domain.facts import (
     Reversal,
     StatusChange,
 )
-from txplatform.domain.ids import TransactionId
-from txplatform.domain.status import AccountStatus
 
 
 def clear(clearing_id: str, transaction: str | None, amount: int, *, final: bool) -> ClearPurchase:

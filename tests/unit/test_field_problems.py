@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from harness.api import purchase
 from txplatform.api.problems import validation_problem
 from txplatform.contracts.clearing_batch import ClearingBatchBody
 from txplatform.contracts.messages import AccountStatusChangedMessage
 from txplatform.contracts.process_transaction import ProcessTransactionRequest
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 PURCHASE = purchase("tx-1", "acc-1", 1250)
 CHANGE: dict[str, Any] = {

@@ -12,7 +12,6 @@ from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.commands.set_controls import SetControls
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
-from txplatform.domain.facts import Clearing, ControlsChange, Increment
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.rules import ConfigurableRule
@@ -23,6 +22,7 @@ from txplatform.domain.rules.country_allow import CountryAllow
 from txplatform.domain.rules.velocity_amount import VelocityAmount
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import DEFAULT_RULESET, Controls, RuleSet
+from txplatform.domain.values import Clearing, ControlsChange, Increment
 
 
 def approved(*amounts: int) -> Stream:

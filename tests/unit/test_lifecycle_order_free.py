@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from lives import TRANSACTIONS, Sent, arrive, lives
 from reference_money import Life
 
-from txplatform.decisions.packing import pack_account, unpack_account
 from txplatform.domain.account import Account
 from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.correct_clearing import CorrectClearing
@@ -23,6 +22,7 @@ from txplatform.domain.events import (
 )
 from txplatform.domain.ids import TransactionId
 from txplatform.eventstore.snapshot import account_state
+from txplatform.processing.account_packing import pack_account, unpack_account
 
 
 def _reference(  # noqa: C901  # one case a kind of message
@@ -101,7 +101,7 @@ def test_i6_what_is_approved_fits_what_was_available_with_what_was_given_back(se
     for event in stream.events:
         match event:
             case AuthorizationApproved():
-                assert event.purchase.amount <= account.available + event.given_back
+                assert event.purchase.amount <= account.available + event.already_posted
             case AuthorizationIncremented():
                 assert event.increment.amount <= account.available
         event.mutate(account)

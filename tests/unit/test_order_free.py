@@ -6,7 +6,6 @@ The reference shares no code with the product: sums over sets of messages.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from accounts import Stream, limit_change, opening, payment, payment_return, purchase
 from hypothesis import given
@@ -15,13 +14,10 @@ from hypothesis import strategies as st
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_limit import ChangeLimit
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Outcome
+from txplatform.domain.commands.outcome import Command, Outcome
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.events import AuthorizationApproved
-
-if TYPE_CHECKING:
-    from txplatform.domain.commands.outcome import Command
 
 
 @dataclass(frozen=True)

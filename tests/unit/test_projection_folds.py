@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import Any
 
 from accounts import (
     ACCOUNT,
@@ -19,16 +19,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lives import Sent, arrive, lives
 
+from txplatform.domain.account import Hold
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_limit import ChangeLimit
 from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
 from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.events import EVENT_TYPES
-from txplatform.domain.facts import (
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import (
     Correction,
     Direction,
     Opening,
@@ -36,19 +40,11 @@ from txplatform.domain.facts import (
     Refund,
     StatusChange,
 )
-from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.directory import Change, account_changes, money_change
 from txplatform.projections.open_holds import hold_changes
 from txplatform.projections.transactions import COLUMNS, TRANSACTIONS, decision_row
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from txplatform.domain.account import Hold
-    from txplatform.domain.commands.outcome import Command
-    from txplatform.domain.ids import TransactionId
 
 
 def logged(*commands: Command) -> list[LoggedEvent]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from txplatform.contracts.cloudevents import binary_headers
-from txplatform.contracts.decision import decision_answer
+from txplatform.contracts.decision import Decision, decision_response
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.outbound import transaction_decisioned
 from txplatform.contracts.times import rfc3339
@@ -20,18 +20,15 @@ from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.domain.facts import Clearing
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.money import Balance
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.values import Clearing
 from txplatform.eventstore.mapper import decode_event, encode_event
+from txplatform.publisher.feed import Record
 from txplatform.publisher.transaction_cleared import TRANSACTION_CLEARED
 from txplatform.publisher.transaction_decisioned import TOPIC, TRANSACTION_DECISIONED
-
-if TYPE_CHECKING:
-    from txplatform.contracts.decision import Decision
-    from txplatform.publisher.feed import Record
 
 ACCOUNT = AccountId("acc-1")
 BEGIN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
@@ -82,7 +79,7 @@ def test_i4_the_published_body_is_the_contracts_own_byte_by_byte(
     """Whatever was decided: one shape, however it is made."""
     record = published(event, encode_event(event), position)
     assert record.body == to_json(transaction_decisioned(event))
-    answer = orjson.loads(to_json(decision_answer(event)))
+    answer = orjson.loads(to_json(decision_response(event)))
     assert orjson.loads(record.body).items() >= answer.items()
     assert record.topic == TOPIC
     assert record.key == ACCOUNT.encode()

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import pytest
+from starlette.types import Message
 
 from txplatform.api.body import ClientLeftError, read_body
 from txplatform.api.problems import ProblemError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from starlette.types import Message
 
 MOST = 100
 

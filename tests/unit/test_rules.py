@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from rule_cases import AccountSeen, buying, codes, judged
 
-from txplatform.domain.activity import Scope
+from txplatform.domain.activity import VelocityScope
 from txplatform.domain.purchase import Purchase
 from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.rules import ALWAYS, ConfigurableRule
@@ -78,16 +78,24 @@ def test_a_rule_on_an_account_without_a_past(
         (VelocityCount(60, 1), buying(), ["velocity_count_exceeded"]),
         (VelocityCount(60, 2), buying(), []),
         (VelocityCount(60, 1), buying(0), ["velocity_count_exceeded"]),
-        (VelocityCount(60, 1, Scope.MERCHANT), buying(), ["velocity_count_exceeded"]),
-        (VelocityCount(60, 1, Scope.MERCHANT), buying(merchant="m-2"), []),
-        (VelocityCount(60, 1, Scope.CATEGORY), buying(merchant="m-2"), ["velocity_count_exceeded"]),
-        (VelocityCount(60, 1, Scope.CATEGORY), buying(category="6011"), []),
-        (VelocityCount(60, 1, Scope.COUNTRY), buying(category="6011"), ["velocity_count_exceeded"]),
-        (VelocityCount(60, 1, Scope.COUNTRY), buying(country="FRA"), []),
+        (VelocityCount(60, 1, VelocityScope.MERCHANT), buying(), ["velocity_count_exceeded"]),
+        (VelocityCount(60, 1, VelocityScope.MERCHANT), buying(merchant="m-2"), []),
+        (
+            VelocityCount(60, 1, VelocityScope.CATEGORY),
+            buying(merchant="m-2"),
+            ["velocity_count_exceeded"],
+        ),
+        (VelocityCount(60, 1, VelocityScope.CATEGORY), buying(category="6011"), []),
+        (
+            VelocityCount(60, 1, VelocityScope.COUNTRY),
+            buying(category="6011"),
+            ["velocity_count_exceeded"],
+        ),
+        (VelocityCount(60, 1, VelocityScope.COUNTRY), buying(country="FRA"), []),
         (VelocityAmount(60, 1500), buying(500), []),
         (VelocityAmount(60, 1500), buying(501), ["velocity_amount_exceeded"]),
         (VelocityAmount(60, 900), buying(0), []),
-        (VelocityAmount(30 * DAY, 1500, Scope.MERCHANT), buying(501, merchant="m-2"), []),
+        (VelocityAmount(30 * DAY, 1500, VelocityScope.MERCHANT), buying(501, merchant="m-2"), []),
         (NewCountry(500), buying(501), []),
         (NewCountry(500), buying(500, country="FRA"), []),
         (NewCountry(500), buying(501, country="FRA"), ["country_not_allowed"]),
@@ -128,8 +136,8 @@ def test_what_is_posted_of_this_very_purchase_is_given_back_first() -> None:
     """Its clearing came before it: the same money is not asked for twice."""
     account = AccountSeen(credit_limit=1000, posted=900)
     assert codes(judged(account, buying(900))) == ["insufficient_credit"]
-    assert codes(judged(account, buying(900), given_back=900)) == []
-    reason = judged(account, buying(1001), given_back=900).reasons[0]
+    assert codes(judged(account, buying(900), already_posted=900)) == []
+    reason = judged(account, buying(1001), already_posted=900).reasons[0]
     assert (reason.observed, reason.limit) == (1001, 1000)
     assert reason.message == "The purchase of 1001 exceeds the available credit of 1000."
 
@@ -219,7 +227,7 @@ def test_what_each_rule_observed_is_told_in_the_order_they_were_asked() -> None:
 def test_a_refusal_says_what_was_measured_and_what_is_allowed() -> None:
     """Counts and minor units, for machines and people."""
     account = AccountSeen().bought(buying(), HOUR_AGO)
-    (reason,) = judged(account, buying(), VelocityCount(120, 1, Scope.MERCHANT)).reasons
+    (reason,) = judged(account, buying(), VelocityCount(120, 1, VelocityScope.MERCHANT)).reasons
     assert (reason.response_code, reason.observed, reason.limit) == ("65", 2, 1)
     assert reason.message == "It is purchase 2 at merchant m-1 within 2 hours; 1 are allowed."
 

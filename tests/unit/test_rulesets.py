@@ -24,7 +24,7 @@ from txplatform.contracts.rulesets import (
     ruleset_from_json,
     ruleset_to_json,
 )
-from txplatform.domain.activity import Scope
+from txplatform.domain.activity import VelocityScope
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
@@ -69,8 +69,8 @@ RULES: st.SearchStrategy[ConfigurableRule] = st.one_of(
     st.builds(AmountLimit, _AMOUNTS, _CURRENCY),
     st.builds(CashLike, _AMOUNTS, _CATEGORIES, _CURRENCY),
     st.builds(NewCountry, _AMOUNTS, st.just(()) | _COUNTRIES.map(tuple), _CURRENCY),
-    st.builds(VelocityCount, _WINDOWS, st.integers(1, 99), st.sampled_from(Scope)),
-    st.builds(VelocityAmount, _WINDOWS, _AMOUNTS, st.sampled_from(Scope), _CURRENCY),
+    st.builds(VelocityCount, _WINDOWS, st.integers(1, 99), st.sampled_from(VelocityScope)),
+    st.builds(VelocityAmount, _WINDOWS, _AMOUNTS, st.sampled_from(VelocityScope), _CURRENCY),
 )
 RULESETS = st.builds(
     RuleSet,
@@ -384,12 +384,12 @@ def test_holds_last_as_the_rule_set_says(category: str, days: int) -> None:
         ),
         ((VelocityCount(60, 3), VelocityCount(120, 5)), []),
         (
-            (VelocityCount(60, 5), VelocityCount(60, 5, Scope.MERCHANT)),
+            (VelocityCount(60, 5), VelocityCount(60, 5, VelocityScope.MERCHANT)),
             ["rules[1] (velocity_count) never refuses what rules[0]"],
         ),
         ((VelocityAmount(60, 5, currency="USD"), VelocityAmount(60, 9)), []),
         (
-            (AmountLimit(9), VelocityAmount(60, 9, Scope.COUNTRY)),
+            (AmountLimit(9), VelocityAmount(60, 9, VelocityScope.COUNTRY)),
             ["rules[0] (amount_limit) never refuses what rules[1] (velocity_amount) allows"],
         ),
         (
@@ -456,7 +456,7 @@ def test_differences_are_told_in_sentences() -> None:
         1,
         rules=(
             CountryDeny(("IRN", "PRK")),
-            VelocityCount(60, 3, Scope.MERCHANT),
+            VelocityCount(60, 3, VelocityScope.MERCHANT),
             VelocityCount(1440, 20),
             CashLike(5000),
         ),
@@ -467,7 +467,7 @@ def test_differences_are_told_in_sentences() -> None:
         rules=(
             CountryDeny(("IRN", "SYR")),
             VelocityCount(1440, 30),
-            VelocityCount(60, 3, Scope.MERCHANT),
+            VelocityCount(60, 3, VelocityScope.MERCHANT),
             AmountLimit(90_000, "GBP"),
         ),
         hold_days=HoldDays(5, (CategoryHold(("3351-3500", "7512-7513", "7519"), 30),)),

@@ -11,7 +11,7 @@ import pytest
 from txplatform.contracts.messages import (
     AccountOpenedMessage,
     CreditLimitChangedMessage,
-    InboundMessage,
+    MessageBody,
     PaymentReturnedMessage,
     PaymentSubmittedMessage,
     PresentmentReceivedMessage,
@@ -30,7 +30,7 @@ from txplatform.simulation.plan import (
     plan,
 )
 
-CONTRACTS: dict[str, type[InboundMessage]] = {
+CONTRACTS: dict[str, type[MessageBody]] = {
     OPENED: AccountOpenedMessage,
     LIMIT_CHANGED: CreditLimitChangedMessage,
     PRESENTED: PresentmentReceivedMessage,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from accounts import ACCOUNT, BOOKSHOP, NOW, Stream, opening, payment, purchase
@@ -16,12 +16,15 @@ from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.expire_hold import ExpireHold
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
+from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
 from txplatform.domain.events import AuthorizationApproved, ClearingCorrected, authorization_key
-from txplatform.domain.facts import (
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.status import AccountStatus
+from txplatform.domain.transaction import Transaction, TransactionState
+from txplatform.domain.values import (
     Clearing,
     Correction,
     Direction,
@@ -31,12 +34,6 @@ from txplatform.domain.facts import (
     Reversal,
     StatusChange,
 )
-from txplatform.domain.ids import TransactionId
-from txplatform.domain.status import AccountStatus
-from txplatform.domain.transaction import Transaction, TransactionState
-
-if TYPE_CHECKING:
-    from txplatform.domain.commands.outcome import Command
 
 T = TransactionId("t")
 HELD = 100
@@ -179,7 +176,7 @@ def _said(outcome: Outcome | CommandRejectedError) -> str:
     """What is unusual about it: flags, the first reason, or that it is a copy."""
     if isinstance(outcome, CommandRejectedError):
         return outcome.reason
-    if outcome.status is Status.DUPLICATE:
+    if outcome.status is OutcomeStatus.DUPLICATE:
         return "duplicate"
     event: Any = outcome.event
     if reasons := getattr(event, "reasons", ()):
@@ -221,7 +218,7 @@ def test_a_late_authorization_is_given_back_what_is_posted_of_it(limit: int, dec
     assert stream.account().pending == (40 if approved else 0)
     again = _ask(stream, Authorize(purchase("t", 100)))
     assert isinstance(again, Outcome)
-    assert (again.status, again.event) == (Status.DUPLICATE, outcome.event)
+    assert (again.status, again.event) == (OutcomeStatus.DUPLICATE, outcome.event)
 
 
 def test_a_hold_lasts_as_long_as_the_rule_set_says_for_the_category() -> None:
@@ -250,8 +247,8 @@ def test_a_clearing_waits_for_its_account_and_finds_what_came_of_its_transaction
     clearing = ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD"))
     outcomes = [stream.ask(clearing), stream.ask(clearing)]
     assert [each.status for each in outcomes if isinstance(each, Outcome)] == [
-        Status.WAITING,
-        Status.DUPLICATE,
+        OutcomeStatus.WAITING,
+        OutcomeStatus.DUPLICATE,
     ]
     stream.ask(OpenAccount(opening()))
     assert stream.account().posted == 60
@@ -287,7 +284,7 @@ def test_copies_of_a_clearing_are_compared_by_what_both_say() -> None:
     other = Clearing("c", ACCOUNT, None, 61, "USD", presented_at=NOW)
     outcome = stream.ask(ClearPurchase(copy))
     assert isinstance(outcome, Outcome)
-    assert outcome.status is Status.DUPLICATE
+    assert outcome.status is OutcomeStatus.DUPLICATE
     rejected = stream.ask(ClearPurchase(other))
     assert isinstance(rejected, CommandRejectedError)
     assert stream.account().posted == 60
@@ -362,7 +359,7 @@ def test_the_stricter_status_holds_and_closed_is_for_ever() -> None:
     assert stream.account().status is active
     stale = stream.ask(_changed(1, frozen))
     assert isinstance(stale, Outcome)
-    assert (stale.status, stream.account().status) == (Status.STALE, active)
+    assert (stale.status, stream.account().status) == (OutcomeStatus.STALE, active)
     stream.ask(_changed(4, frozen))
     stream.ask(_changed(3, closed))
     assert stream.account().status_version == 4

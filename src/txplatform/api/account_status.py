@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from txplatform.api.body import documented_body, json_body
+from txplatform.api.command_responses import documented_recording, recorded_answer
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
-from txplatform.api.keys import Scope
 from txplatform.api.problems import ACCOUNT_CLOSED
-from txplatform.api.recording import documented_recording, recorded_answer
-from txplatform.contracts.account_status import StatusAnswer, StatusRequest, status_answer
+from txplatform.api_keys import Scope
+from txplatform.contracts.account_status import StatusRequest, StatusResponse, status_answer
 from txplatform.domain.commands.change_status import SetStatus
 from txplatform.domain.events import OperatorStatusSet
 
@@ -22,7 +22,7 @@ router = APIRouter(tags=["accounts"])
 
 @router.post(
     "/v1/accounts/{account_id}/status",
-    response_model=StatusAnswer,
+    response_model=StatusResponse,
     dependencies=[requires(Scope.ACCOUNTS_WRITE)],
     openapi_extra=documented_body(StatusRequest),
     responses=documented_recording(ACCOUNT_CLOSED),

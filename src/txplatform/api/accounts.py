@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from txplatform.api.body import documented_body, json_body
+from txplatform.api.command_responses import require_opened
 from txplatform.api.dependencies import AccountIdPath, IfNoneMatch, ServicesOf, requires
-from txplatform.api.keys import Scope
 from txplatform.api.problems import (
     ACCOUNT_NOT_FOUND,
     BODY_TOO_LARGE,
@@ -23,8 +23,8 @@ from txplatform.api.problems import (
     documented,
     documented_header,
 )
-from txplatform.api.recording import require_opened
-from txplatform.contracts.accounts import BalanceAnswer, OpenAccountRequest
+from txplatform.api_keys import Scope
+from txplatform.contracts.accounts import BalanceResponse, OpenAccountRequest
 from txplatform.contracts.times import rfc3339
 from txplatform.decisions.request import AccountView
 from txplatform.domain.commands.open_account import OpenAccount
@@ -38,12 +38,12 @@ _ETAG = documented_header("ETag", "The account version.")
 @router.post(
     "",
     status_code=201,
-    response_model=BalanceAnswer,
+    response_model=BalanceResponse,
     dependencies=[requires(Scope.ACCOUNTS_WRITE)],
     openapi_extra=documented_body(OpenAccountRequest),
     responses={
         200: {
-            "model": BalanceAnswer,
+            "model": BalanceResponse,
             "description": "It had been opened before, the same.",
             "headers": {
                 **_ETAG,
@@ -84,7 +84,7 @@ async def open_account(
 
 @router.get(
     "/{account_id}/balance",
-    response_model=BalanceAnswer,
+    response_model=BalanceResponse,
     dependencies=[requires(Scope.ACCOUNTS_READ)],
     responses={
         200: {"headers": _ETAG},
@@ -108,7 +108,7 @@ async def read_balance(
 def _balance_response(view: AccountView, status_code: int, headers: dict[str, str]) -> Response:
     balance = view.balance
     assert view.currency is not None
-    answer = BalanceAnswer(
+    answer = BalanceResponse(
         view.account_id,
         view.currency,
         view.status,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from txplatform.api import (
     account_status,
@@ -28,7 +30,7 @@ from txplatform.api import (
     transactions,
 )
 from txplatform.api.authentication import Authenticator
-from txplatform.api.error_answers import answer_errors_as_problems
+from txplatform.api.exception_handlers import answer_errors_as_problems
 from txplatform.api.openapi import describe
 from txplatform.api.problems import (
     OUTCOME_UNKNOWN,
@@ -45,15 +47,9 @@ from txplatform.api.rules_in_force import follow_rule_book
 from txplatform.api.services import Services
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
-from txplatform.garbage import collect_seldom
+from txplatform.gc_tuning import collect_seldom
+from txplatform.settings import Settings
 from txplatform.telemetry import accept_traceparent, correlation_id
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from txplatform.settings import Settings
 
 ROUTERS = (
     accounts.router,

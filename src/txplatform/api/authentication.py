@@ -9,19 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
+from collections.abc import Iterable
 from functools import partial
 from hashlib import sha256
 from time import monotonic
-from typing import TYPE_CHECKING
 
-from txplatform.api.keys import find_key
 from txplatform.api.problems import FORBIDDEN, UNAUTHENTICATED, ProblemError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from txplatform.api.keys import ApiKey, Scope
-    from txplatform.api.queries import Queries
+from txplatform.api.queries import Queries
+from txplatform.api_keys import ApiKey, Scope, find_key
 
 REMEMBERED_S = 3.0
 _MOST_REMEMBERED = 10_000

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from starlette.requests import Request
+from starlette.types import Receive
 
 # FastAPI resolves the annotations of dependencies at run time.
 from txplatform.api.problems import BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, ProblemError
 from txplatform.api.services import services_of
 from txplatform.contracts.json import parse_strict_json
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from starlette.types import Receive
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import ValidationError
@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from txplatform.api.body import documented_body, json_body
 from txplatform.api.dependencies import ServicesOf, requires
-from txplatform.api.keys import Scope
 from txplatform.api.problems import (
     BODY_TOO_LARGE,
     NOT_JSON,
@@ -22,13 +21,15 @@ from txplatform.api.problems import (
     problem_of,
     validation_problem,
 )
+from txplatform.api.services import Services
+from txplatform.api_keys import Scope
 from txplatform.contracts.clearing import clearing_answer
 from txplatform.contracts.clearing_batch import (
-    ClearingBatchAnswer,
     ClearingBatchBody,
     ClearingBatchRequest,
+    ClearingBatchResponse,
     ClearingItem,
-    ClearingItemAnswer,
+    ClearingItemResponse,
     FieldError,
 )
 from txplatform.contracts.encoding import to_json
@@ -37,9 +38,6 @@ from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
 from txplatform.telemetry import correlation_id, logger
-
-if TYPE_CHECKING:
-    from txplatform.api.services import Services
 
 _MOST_BYTES = 1_048_576
 """A thousand items of the longest ids, with room for white space."""
@@ -53,7 +51,7 @@ _log = logger("api")
 
 @router.post(
     "/v1/clearings",
-    response_model=ClearingBatchAnswer,
+    response_model=ClearingBatchResponse,
     dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
     openapi_extra=documented_body(ClearingBatchRequest),
     responses=documented(NOT_JSON, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, OVERLOADED),
@@ -70,7 +68,7 @@ async def clear_purchases(
     recorded for want of room or of the event store, the whole is 503.
     """
     traceparent = request.state.traceparent
-    outcomes: list[ClearingItemAnswer | Exception] = []
+    outcomes: list[ClearingItemResponse | Exception] = []
     for first in range(0, len(body.items), _AT_ONCE):
         places = range(first, min(first + _AT_ONCE, len(body.items)))
         outcomes += await asyncio.gather(
@@ -78,10 +76,10 @@ async def clear_purchases(
         )
     failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     answers = [
-        outcome if isinstance(outcome, ClearingItemAnswer) else _to_retry(item, outcome)
+        outcome if isinstance(outcome, ClearingItemResponse) else _to_retry(item, outcome)
         for item, outcome in zip(body.items, outcomes, strict=True)
     ]
-    answer = ClearingBatchAnswer.of(answers)
+    answer = ClearingBatchResponse.of(answers)
     if failures and not answer.clean and all(isinstance(e, _NOTHING_RECORDED) for e in failures):
         raise failures[0]
     for failure in failures:
@@ -92,7 +90,7 @@ async def clear_purchases(
 
 async def _clear(
     services: Services, place: int, item: object, traceparent: str
-) -> ClearingItemAnswer | Exception:
+) -> ClearingItemResponse | Exception:
     """What became of one item; an exception is one that may go well another time."""
     try:
         asked = ClearingItem.model_validate(item)
@@ -102,18 +100,18 @@ async def _clear(
         command = ClearPurchase(asked.to_item_clearing())
         decided = await services.decider.submit(command, traceparent=traceparent)
     except CommandRejectedError as error:
-        return ClearingItemAnswer(asked.clearing_id, "bad", error.reason, error.detail)
+        return ClearingItemResponse(asked.clearing_id, "bad", error.reason, error.detail)
     except Exception as error:  # noqa: BLE001  # one item harms no other
         return error
     event = decided.outcome.event
     assert isinstance(event, PurchaseCleared | ClearingWaiting)
     answer = clearing_answer(event)
-    return ClearingItemAnswer(
+    return ClearingItemResponse(
         asked.clearing_id, "clean", flags=answer.flags, replayed=decided.replayed, clearing=answer
     )
 
 
-def _not_a_clearing(place: int, item: object, error: ValidationError) -> ClearingItemAnswer:
+def _not_a_clearing(place: int, item: object, error: ValidationError) -> ClearingItemResponse:
     problem = validation_problem(
         [
             {**each, "loc": ("items", place, *each["loc"])}
@@ -122,7 +120,7 @@ def _not_a_clearing(place: int, item: object, error: ValidationError) -> Clearin
     )
     fields = {each["loc"][0] for each in error.errors() if each["loc"]}
     named = item.get("clearing_id") if isinstance(item, dict) else None
-    return ClearingItemAnswer(
+    return ClearingItemResponse(
         # One that is not well formed could be a card number.
         named if isinstance(named, str) and "clearing_id" not in fields else None,
         "bad",
@@ -132,10 +130,10 @@ def _not_a_clearing(place: int, item: object, error: ValidationError) -> Clearin
     )
 
 
-def _to_retry(item: object, error: Exception) -> ClearingItemAnswer:
+def _to_retry(item: object, error: Exception) -> ClearingItemResponse:
     problem = problem_of(error)
     assert isinstance(item, dict)  # it was a well-formed clearing
-    return ClearingItemAnswer(
+    return ClearingItemResponse(
         item["clearing_id"],
         "retry",
         problem.kind.type.replace("-", "_"),

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from txplatform.api.body import documented_body, json_body
+from txplatform.api.command_responses import MONEY_PROBLEMS, documented_recording, recorded_answer
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, TransactionIdPath, requires
-from txplatform.api.keys import Scope
-from txplatform.api.recording import MONEY_PROBLEMS, documented_recording, recorded_answer
-from txplatform.contracts.clearing import ClearingAnswer, ClearingRequest, clearing_answer
+from txplatform.api_keys import Scope
+from txplatform.contracts.clearing import ClearingRequest, ClearingResponse, clearing_answer
 from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
 
@@ -21,7 +21,7 @@ router = APIRouter(tags=["settlement"])
 
 @router.post(
     "/v1/accounts/{account_id}/transactions/{transaction_id}/clearings",
-    response_model=ClearingAnswer,
+    response_model=ClearingResponse,
     dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
     openapi_extra=documented_body(ClearingRequest),
     responses=documented_recording(*MONEY_PROBLEMS),

@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from txplatform.api.body import documented_body, json_body
+from txplatform.api.command_responses import documented_recording, recorded_answer, require_opened
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
-from txplatform.api.keys import Scope
 from txplatform.api.problems import ACCOUNT_NOT_FOUND, OVERLOADED, documented, documented_header
-from txplatform.api.recording import documented_recording, recorded_answer, require_opened
+from txplatform.api_keys import Scope
 from txplatform.contracts.controls import (
-    ControlsAnswer,
     ControlsInForce,
     ControlsRequest,
+    ControlsResponse,
     controls_answer,
 )
 from txplatform.contracts.encoding import to_json
@@ -49,7 +49,7 @@ async def read_controls(services: ServicesOf, account_id: AccountIdPath) -> Resp
 
 @router.put(
     "",
-    response_model=ControlsAnswer,
+    response_model=ControlsResponse,
     dependencies=[requires(Scope.ACCOUNTS_WRITE)],
     openapi_extra=documented_body(ControlsRequest),
     responses=documented_recording(),

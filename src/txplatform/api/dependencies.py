@@ -7,7 +7,7 @@ would look like an answer.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from fastapi import Depends, Header, Path, Security
 from fastapi.params import Security as SecurityDependency
@@ -18,10 +18,8 @@ from starlette.requests import Request
 from txplatform.api.authentication import authorization_header
 from txplatform.api.problems import validation_problem
 from txplatform.api.services import Services, services_of
+from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.fields import Identifier
-
-if TYPE_CHECKING:
-    from txplatform.api.keys import ApiKey, Scope
 
 SECURITY_SCHEME = "api-key"
 _BEARER = HTTPBearer(

@@ -6,29 +6,26 @@ It does not go through the lanes: nothing of it can be kept by mistake.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
+
+import psycopg
 
 from txplatform.api.problems import VALIDATION, ProblemError
 from txplatform.contracts.decision import (
-    DecisionAnswer,
-    DryRunAnswer,
-    decision_answer,
+    DecisionResponse,
+    DryRunResponse,
+    decision_response,
     dry_run_answer,
 )
-from txplatform.domain.account import Stamp
+from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.outcome import Status
-from txplatform.domain.commands.stored import TransactionNotReadError
+from txplatform.domain.commands.outcome import OutcomeStatus
+from txplatform.domain.commands.prior_events import TransactionNotReadError
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import account_stream
-from txplatform.eventstore.batch import BatchStore, Wanted, Workspace
+from txplatform.domain.purchase import Purchase
+from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
 from txplatform.rulebook.store import rules_in_force
-
-if TYPE_CHECKING:
-    import psycopg
-
-    from txplatform.domain.purchase import Purchase
 
 _PARAMETER = "dry_run"
 _WORDS = {"true": True, "false": False}
@@ -56,7 +53,7 @@ def asks_for_dry_run(query: bytes) -> bool:
 
 def decide_without_recording(
     connection: psycopg.Connection, purchase: Purchase
-) -> DecisionAnswer | DryRunAnswer:
+) -> DecisionResponse | DryRunResponse:
     """What would be decided now; of an id that was used, what was decided.
 
     Raises:
@@ -64,19 +61,19 @@ def decide_without_recording(
         RulesNotUnderstoodError: This version cannot decide by what is in force.
     """
     command, stream = Authorize(purchase), account_stream(purchase.account_id)
-    store, workspace, wanted = BatchStore(connection), Workspace(), Wanted()
-    wanted.look_up(stream, command.keys)
-    store.read(workspace, wanted)
-    stamp = Stamp(datetime.now(UTC), str, "", rules_in_force(connection))
+    store, work, read_set = BatchStore(connection), UnitOfWork(), ReadSet()
+    read_set.look_up(stream, command.keys)
+    store.read(work, read_set)
+    context = DecisionContext(datetime.now(UTC), str, "", rules_in_force(connection))
     try:
-        outcome = workspace.decide(stream, command, stamp)
+        outcome = work.decide(stream, command, context)
     except TransactionNotReadError as missing:
         for transaction_id in missing.transaction_ids:
-            wanted.look_up_transaction(stream, transaction_id)
-        store.read(workspace, wanted)
-        outcome = workspace.decide(stream, command, stamp)
+            read_set.look_up_transaction(stream, transaction_id)
+        store.read(work, read_set)
+        outcome = work.decide(stream, command, context)
     event = outcome.event
     assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
-    if outcome.status is Status.DUPLICATE:
-        return decision_answer(event)
+    if outcome.status is OutcomeStatus.DUPLICATE:
+        return decision_response(event)
     return dry_run_answer(event)

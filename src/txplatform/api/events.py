@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Header, Query
@@ -16,19 +17,15 @@ from starlette.responses import Response, StreamingResponse
 from txplatform.api.authentication import authorization_header
 from txplatform.api.cursors import cursor_of, position_of
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
-from txplatform.api.keys import Scope
 from txplatform.api.problems import ProblemError, documented
+from txplatform.api.services import Services
+from txplatform.api_keys import Scope
 from txplatform.contracts.times import rfc3339
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.eventstore.log import read_log, read_stream
 from txplatform.eventstore.mapper import encode_event
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from txplatform.api.services import Services
-    from txplatform.eventstore.statements import LoggedEvent
+from txplatform.eventstore.statements import LoggedEvent
 
 router = APIRouter(prefix="/v1", tags=["audit"], dependencies=[requires(Scope.AUDIT_READ)])
 

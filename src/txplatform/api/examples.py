@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
 from txplatform.api.events import AccountEventPage, EventPage, event_item
 from txplatform.api.inbound_messages import InboundMessagePage
-from txplatform.api.probes import ProbeAnswer
+from txplatform.api.probes import ProbeResponse
 from txplatform.api.ruleset_examples import ruleset_examples
-from txplatform.consumers.ledger import InboundMessage
-from txplatform.consumers.verdict import MessageStatus
 from txplatform.contracts.account_status import status_answer
-from txplatform.contracts.accounts import BalanceAnswer
+from txplatform.contracts.accounts import BalanceResponse
 from txplatform.contracts.clearing import clearing_answer
-from txplatform.contracts.clearing_batch import ClearingBatchAnswer, ClearingItemAnswer
+from txplatform.contracts.clearing_batch import ClearingBatchResponse, ClearingItemResponse
 from txplatform.contracts.controls import ControlsInForce, controls_answer
-from txplatform.contracts.decision import decision_answer, dry_run_answer
+from txplatform.contracts.decision import decision_response, dry_run_answer
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.increment import increment_answer
 from txplatform.contracts.refund import refund_answer
 from txplatform.contracts.reversal import reversal_answer
 from txplatform.contracts.times import rfc3339
-from txplatform.domain.account import Account, Stamp
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.change_status import SetStatus
 from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
 from txplatform.domain.commands.set_controls import SetControls
-from txplatform.domain.commands.stored import Stored
 from txplatform.domain.events import (
+    AccountEvent,
     AuthorizationApproved,
     AuthorizationIncremented,
     AuthorizationReversed,
@@ -43,7 +43,10 @@ from txplatform.domain.events import (
     PurchaseCleared,
     PurchaseRefunded,
 )
-from txplatform.domain.facts import (
+from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import (
     Clearing,
     ControlsChange,
     Increment,
@@ -52,17 +55,12 @@ from txplatform.domain.facts import (
     Refund,
     Reversal,
 )
-from txplatform.domain.ids import AccountId, TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.statements import LoggedEvent
+from txplatform.inbox.message_outcome import MessageStatus
+from txplatform.inbox.reader import InboundMessage
 from txplatform.projections.cursors import cursor_at
-from txplatform.projections.lives import transaction_of
+from txplatform.projections.transaction_history import transaction_of
 from txplatform.projections.transactions import TransactionPage
-
-if TYPE_CHECKING:
-    from txplatform.domain.commands.outcome import Command
-    from txplatform.domain.events import AccountEvent
 
 _ACCOUNT = AccountId("acc-1")
 _TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -84,13 +82,13 @@ _EVENT = TypeVar("_EVENT", bound="AccountEvent")
 
 def _decide(kind: type[_EVENT], *commands: Command) -> _EVENT:
     """What the last of these commands comes to, on a new account where the purchase is held."""
-    account, stored = Account.unopened(_ACCOUNT), Stored()
+    account, stored = Account.unopened(_ACCOUNT), PriorEvents()
     stored.transactions.add(_PURCHASE.transaction_id)
-    stamp = Stamp(_AT, lambda: "0198a3c2-7d41-7b6e-9f10-3c5e8a2d4b17", _TRACE)
+    context = DecisionContext(_AT, lambda: "0198a3c2-7d41-7b6e-9f10-3c5e8a2d4b17", _TRACE)
     event: AccountEvent | None = None
     asked: tuple[Command, ...] = (OpenAccount(_OPENING), Authorize(_PURCHASE), *commands)
     for command in asked:
-        event = command.decide(account, stored, stamp).event
+        event = command.decide(account, stored, context).event
         stored[event.key] = event
     assert isinstance(event, kind)
     return event
@@ -138,7 +136,7 @@ def answer_examples() -> dict[str, Any]:
     )
     cleared = clearing_answer(_CLEARED)
     answers = (
-        decision_answer(_APPROVED),
+        decision_response(_APPROVED),
         dry_run_answer(_APPROVED),
         increment_answer(_INCREMENTED),
         cleared,
@@ -147,10 +145,10 @@ def answer_examples() -> dict[str, Any]:
         status_answer(_FROZEN),
         controls_answer(_CONTROLLED),
         ControlsInForce(_ACCOUNT, _CONTROLLED.change.rules, 3, rfc3339(_AT)),
-        ClearingBatchAnswer.of(
+        ClearingBatchResponse.of(
             [
-                ClearingItemAnswer("clr-1", "clean", clearing=cleared),
-                ClearingItemAnswer(
+                ClearingItemResponse("clr-1", "clean", clearing=cleared),
+                ClearingItemResponse(
                     "clr-2",
                     "bad",
                     "currency_mismatch",
@@ -158,7 +156,7 @@ def answer_examples() -> dict[str, Any]:
                 ),
             ]
         ),
-        BalanceAnswer(
+        BalanceResponse(
             _ACCOUNT, "USD", AccountStatus.ACTIVE, 500_000, 0, 1250, 498_750, 2, rfc3339(_AT)
         ),
         transaction,
@@ -166,7 +164,7 @@ def answer_examples() -> dict[str, Any]:
         EventPage([event], event.cursor),
         AccountEventPage([event], None),
         InboundMessagePage([_inbound_message()], None),
-        ProbeAnswer("ready", ""),
+        ProbeResponse("ready", ""),
         *ruleset_examples(),
     )
     return {type(answer).__name__: orjson.loads(to_json(answer)) for answer in answers}

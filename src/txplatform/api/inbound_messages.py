@@ -11,13 +11,13 @@ from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from txplatform.api.dependencies import ServicesOf, requires
-from txplatform.api.keys import Scope
 from txplatform.api.problems import documented
+from txplatform.api_keys import Scope
 from txplatform.consumers import TOPICS
-from txplatform.consumers.ledger import MAX_LIMIT, InboundMessage, list_messages
-from txplatform.consumers.verdict import MessageStatus
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.fields import Identifier
+from txplatform.inbox.message_outcome import MessageStatus
+from txplatform.inbox.reader import MAX_LIMIT, InboundMessage, list_messages
 
 router = APIRouter(prefix="/v1/inbound-messages", tags=["audit"])
 

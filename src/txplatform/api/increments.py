@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from txplatform.api.body import documented_body, json_body
+from txplatform.api.command_responses import documented_recording, recorded_answer
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, TransactionIdPath, requires
-from txplatform.api.keys import Scope
-from txplatform.api.recording import documented_recording, recorded_answer
-from txplatform.contracts.increment import IncrementAnswer, IncrementRequest, increment_answer
+from txplatform.api_keys import Scope
+from txplatform.contracts.increment import IncrementRequest, IncrementResponse, increment_answer
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
 
@@ -21,7 +21,7 @@ router = APIRouter(tags=["transactions"])
 
 @router.post(
     "/v1/accounts/{account_id}/transactions/{transaction_id}/increments",
-    response_model=IncrementAnswer,
+    response_model=IncrementResponse,
     dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
     openapi_extra=documented_body(IncrementRequest),
     responses=documented_recording(),

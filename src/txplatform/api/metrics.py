@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from fastapi import APIRouter
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
+    Metric,
     ProcessCollector,
     generate_latest,
 )
@@ -15,11 +16,6 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from txplatform.api.dependencies import ServicesOf
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from prometheus_client import Metric
 
 router = APIRouter(tags=["operations"])
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
-from txplatform.api.attributes import describe_fields
 from txplatform.api.dependencies import SECURITY_SCHEME
 from txplatform.api.examples import answer_examples
+from txplatform.api.openapi_descriptions import describe_fields
 from txplatform.api.problems import ProblemDetails, documented_header
 from txplatform.api.process_transaction import PATH, documentation
 from txplatform.contracts.account_status import StatusRequest
@@ -22,11 +24,6 @@ from txplatform.contracts.increment import IncrementRequest
 from txplatform.contracts.refund import RefundRequest
 from txplatform.contracts.reversal import ReversalRequest
 from txplatform.contracts.ruleset_requests import ActivationRequest, ShadowingRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from fastapi import FastAPI
 
 _BODIES = (
     OpenAccountRequest,

@@ -14,7 +14,7 @@ router = APIRouter(tags=["operations"])
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeAnswer:
+class ProbeResponse:
     """What a probe found.
 
     Attributes:
@@ -25,7 +25,7 @@ class ProbeAnswer:
     detail: str
 
 
-@router.get("/livez", response_model=ProbeAnswer)
+@router.get("/livez", response_model=ProbeResponse)
 async def livez() -> Response:
     """The process answers."""
     return _answer(200, "alive", "")
@@ -33,8 +33,8 @@ async def livez() -> Response:
 
 @router.get(
     "/startupz",
-    response_model=ProbeAnswer,
-    responses={503: {"model": ProbeAnswer, "description": "It has not started yet."}},
+    response_model=ProbeResponse,
+    responses={503: {"model": ProbeResponse, "description": "It has not started yet."}},
 )
 async def startupz(services: ServicesOf) -> Response:
     """The process has started; the same as ready."""
@@ -43,8 +43,8 @@ async def startupz(services: ServicesOf) -> Response:
 
 @router.get(
     "/readyz",
-    response_model=ProbeAnswer,
-    responses={503: {"model": ProbeAnswer, "description": "It cannot decide; detail says why."}},
+    response_model=ProbeResponse,
+    responses={503: {"model": ProbeResponse, "description": "It cannot decide; detail says why."}},
 )
 async def readyz(services: ServicesOf) -> Response:
     """The process can decide: lanes run, the database answers, schema and rules are understood."""
@@ -54,5 +54,5 @@ async def readyz(services: ServicesOf) -> Response:
 
 def _answer(status_code: int, status: str, detail: str) -> Response:
     return Response(
-        orjson.dumps(ProbeAnswer(status, detail)), status_code, media_type="application/json"
+        orjson.dumps(ProbeResponse(status, detail)), status_code, media_type="application/json"
     )

@@ -6,8 +6,9 @@ The one place where errors of the inside become HTTP.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from psycopg import OperationalError
@@ -24,9 +25,6 @@ from txplatform.errors import TxPlatformError
 from txplatform.rulebook.book import UnreadableRuleSetError
 from txplatform.rulebook.changes import UnknownChangeError
 from txplatform.rulebook.store import RefusedChangeError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
@@ -252,7 +250,7 @@ def _steps(place: str) -> list[str]:
 def problem_answer(
     problem: ProblemError, correlation_id: str
 ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    """Status, headers and body of a problem."""
+    """OutcomeStatus, headers and body of a problem."""
     details = ProblemDetails(
         problem.kind.type,
         problem.kind.title,

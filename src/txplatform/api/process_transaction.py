@@ -8,16 +8,18 @@ is shorter.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import orjson
 from fastapi import Query
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
+from txplatform.api.authentication import Authenticator
 from txplatform.api.body import ClientLeftError, read_body, require_json
 from txplatform.api.dependencies import requires
 from txplatform.api.dry_run import asks_for_dry_run, decide_without_recording
-from txplatform.api.keys import Scope
 from txplatform.api.problems import (
     BODY_TOO_LARGE,
     ID_REUSED,
@@ -31,27 +33,22 @@ from txplatform.api.problems import (
     problem_answer,
     problem_of,
 )
-from txplatform.contracts.decision import DecisionAnswer, DryRunAnswer, decision_answer
+from txplatform.api.queries import Queries
+from txplatform.api_keys import Scope
+from txplatform.contracts.decision import DecisionResponse, DryRunResponse, decision_response
 from txplatform.contracts.process_transaction import (
     ProcessTransactionRequest,
     parse_process_transaction,
 )
+from txplatform.decisions.decider import Decider
 from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.telemetry import accept_traceparent, correlation_id, logger
 
-if TYPE_CHECKING:
-    from starlette.types import Receive, Send
-    from starlette.types import Scope as AsgiScope
-
-    from txplatform.api.authentication import Authenticator
-    from txplatform.api.queries import Queries
-    from txplatform.decisions.decider import Decider
-
 PATH = "/v1/process-transaction"
 _SCOPE = Scope.TRANSACTIONS_WRITE
 
-_Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+_Response = tuple[int, list[tuple[bytes, bytes]], bytes]
 """Status, headers and body."""
 
 
@@ -115,20 +112,22 @@ class ProcessTransaction:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
-    async def _decide(self, body: bytes, traceparent: str) -> _Answer:
+    async def _decide(self, body: bytes, traceparent: str) -> _Response:
         purchase = parse_process_transaction(body)
         decided = await self._decider.submit(Authorize(purchase), traceparent=traceparent)
         event = decided.outcome.event
         assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
-        return _answer(decision_answer(event), traceparent, replayed=decided.replayed)
+        return _answer(decision_response(event), traceparent, replayed=decided.replayed)
 
-    async def _try(self, body: bytes, traceparent: str) -> _Answer:
+    async def _try(self, body: bytes, traceparent: str) -> _Response:
         purchase = parse_process_transaction(body)
         answer = await self._queries.run(partial(decide_without_recording, purchase=purchase))
-        return _answer(answer, traceparent, replayed=isinstance(answer, DecisionAnswer))
+        return _answer(answer, traceparent, replayed=isinstance(answer, DecisionResponse))
 
 
-def _answer(answer: DecisionAnswer | DryRunAnswer, traceparent: str, *, replayed: bool) -> _Answer:
+def _answer(
+    answer: DecisionResponse | DryRunResponse, traceparent: str, *, replayed: bool
+) -> _Response:
     body = orjson.dumps(answer)
     headers = [
         (b"content-type", b"application/json"),
@@ -145,7 +144,7 @@ def documentation() -> APIRoute:
 
     async def process_transaction(
         request: ProcessTransactionRequest, *, dry_run: bool = False
-    ) -> DecisionAnswer | DryRunAnswer:
+    ) -> DecisionResponse | DryRunResponse:
         """Decide a purchase, durably, and answer with the balance after it.
 
         A decline is not an error: it is 200 with `"decision": "declined"` and every reason.
@@ -158,7 +157,7 @@ def documentation() -> APIRoute:
     process_transaction.__annotations__ = {
         "request": ProcessTransactionRequest,
         "dry_run": Annotated[bool, Query(description="Decide, and record nothing.")],
-        "return": DecisionAnswer | DryRunAnswer,
+        "return": DecisionResponse | DryRunResponse,
     }
     return APIRoute(
         PATH,

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 
-from txplatform.database import PASSING_FAULTS
+from txplatform.database import PASSING_FAULTS, Database
 from txplatform.decisions.errors import StoreUnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from txplatform.database import Database
 
 T = TypeVar("T")
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import psycopg
 
+from txplatform.api.queries import Queries
+from txplatform.decisions.decider import Decider
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.eventstore.migrations import MigrationError, pending_migrations
-
-if TYPE_CHECKING:
-    from txplatform.api.queries import Queries
-    from txplatform.decisions.decider import Decider
 
 KEPT_S = 1.0
 

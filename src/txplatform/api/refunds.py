@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from txplatform.api.body import documented_body, json_body
+from txplatform.api.command_responses import MONEY_PROBLEMS, documented_recording, recorded_answer
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
-from txplatform.api.keys import Scope
-from txplatform.api.recording import MONEY_PROBLEMS, documented_recording, recorded_answer
-from txplatform.contracts.refund import RefundAnswer, RefundRequest, refund_answer
+from txplatform.api_keys import Scope
+from txplatform.contracts.refund import RefundRequest, RefundResponse, refund_answer
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.events import PurchaseRefunded, RefundWaiting
 
@@ -21,7 +21,7 @@ router = APIRouter(tags=["settlement"])
 
 @router.post(
     "/v1/accounts/{account_id}/refunds",
-    response_model=RefundAnswer,
+    response_model=RefundResponse,
     dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
     openapi_extra=documented_body(RefundRequest),
     responses=documented_recording(*MONEY_PROBLEMS),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
+import psycopg
 from fastapi import Path
 from starlette.responses import Response
 
 from txplatform.api.dependencies import requires
-from txplatform.api.keys import ApiKey, Scope
 from txplatform.api.problems import (
     BODY_TOO_LARGE,
     ID_REUSED,
@@ -19,15 +20,10 @@ from txplatform.api.problems import (
     documented,
     documented_header,
 )
+from txplatform.api.services import Services
+from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.encoding import to_json
 from txplatform.decisions.errors import OutcomeUnknownError, StoreUnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import psycopg
-
-    from txplatform.api.services import Services
 
 T = TypeVar("T")
 

@@ -8,18 +8,14 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import psycopg
 
+from txplatform.api.queries import Queries
 from txplatform.decisions.errors import StoreUnavailableError
-from txplatform.rulebook.store import READ_CHANGES
+from txplatform.rulebook.in_force import RulesInForce
+from txplatform.rulebook.store import READ_CHANGES, ChangeRow
 from txplatform.telemetry import logger
-
-if TYPE_CHECKING:
-    from txplatform.api.queries import Queries
-    from txplatform.rulebook.in_force import RulesInForce
-    from txplatform.rulebook.store import ChangeRow
 
 LOOK_S = 2.0
 """How old what `/metrics` and `/readyz` say of it may be."""

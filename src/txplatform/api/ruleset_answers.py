@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from txplatform.contracts.rulesets import ruleset_to_json
 from txplatform.domain.rules.lint import lint, most_telling
+from txplatform.rulebook.book import RuleBook, Shadowing, StoredRuleSet
 from txplatform.rulebook.changes import Entry, RuleSetActivated
 from txplatform.shadow.store import Disagreement, Progress
 
-if TYPE_CHECKING:
-    from txplatform.rulebook.book import RuleBook, Shadowing, StoredRuleSet
-
 
 @dataclass(frozen=True, slots=True)
-class ActivationAnswer:
+class ActivationResponse:
     """Who made a rule set decide, when and why.
 
     Attributes:
@@ -58,7 +56,7 @@ class RuleSetSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleBookAnswer:
+class RuleBookResponse:
     """Every rule set, the oldest first.
 
     Attributes:
@@ -74,7 +72,7 @@ class RuleBookAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleSetAnswer:
+class RuleSetResponse:
     """A rule set, whole.
 
     Attributes:
@@ -92,11 +90,11 @@ class RuleSetAnswer:
     added_by: str | None
     added_at: datetime | None
     warnings: list[str]
-    activations: list[ActivationAnswer]
+    activations: list[ActivationResponse]
 
 
 @dataclass(frozen=True, slots=True)
-class ShadowingAnswer:
+class ShadowingResponse:
     """A rule set that decides, or decided, along, and what came of it so far.
 
     Attributes:
@@ -123,10 +121,10 @@ class ShadowingAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class ShadowingsAnswer:
+class ShadowingsResponse:
     """A rule set's shadowings, the oldest first."""
 
-    items: list[ShadowingAnswer]
+    items: list[ShadowingResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +141,10 @@ class DisagreementPage:
     as_of_position: int
 
 
-def book_answer(book: RuleBook) -> RuleBookAnswer:
+def book_answer(book: RuleBook) -> RuleBookResponse:
     """The whole rule book, in short."""
     shadowing = book.shadowing
-    return RuleBookAnswer(
+    return RuleBookResponse(
         book.version,
         book.active_id,
         None if shadowing is None else shadowing.ruleset_id,
@@ -154,11 +152,11 @@ def book_answer(book: RuleBook) -> RuleBookAnswer:
     )
 
 
-def ruleset_answer(book: RuleBook, ruleset_id: str) -> RuleSetAnswer:
+def ruleset_answer(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
     """One of the rule book's rule sets."""
     stored = book.rulesets[ruleset_id]
     ruleset = stored.read()
-    return RuleSetAnswer(
+    return RuleSetResponse(
         stored.id,
         stored.content_hash,
         ruleset_to_json(ruleset),
@@ -171,11 +169,11 @@ def ruleset_answer(book: RuleBook, ruleset_id: str) -> RuleSetAnswer:
     )
 
 
-def activation_answer(entry: Entry) -> ActivationAnswer:
+def activation_answer(entry: Entry) -> ActivationResponse:
     """What an activation's entry in the rule book says."""
     change = entry.change
     assert isinstance(change, RuleSetActivated)
-    return ActivationAnswer(
+    return ActivationResponse(
         change.activation_id,
         change.ruleset_id,
         change.reason,
@@ -186,11 +184,11 @@ def activation_answer(entry: Entry) -> ActivationAnswer:
     )
 
 
-def shadowing_answer(shadowing: Shadowing, progress: Progress | None) -> ShadowingAnswer:
+def shadowing_answer(shadowing: Shadowing, progress: Progress | None) -> ShadowingResponse:
     """A shadowing; one that has not begun has judged nothing."""
     if progress is None:
         progress = Progress(shadowing.shadowing_id, shadowing.after_position, 0, 0, 0)
-    return ShadowingAnswer(
+    return ShadowingResponse(
         shadowing.shadowing_id,
         shadowing.ruleset_id,
         shadowing.reason,

@@ -8,7 +8,7 @@ from typing import Any
 from txplatform.api.cursors import cursor_of
 from txplatform.api.ruleset_answers import (
     DisagreementPage,
-    ShadowingsAnswer,
+    ShadowingsResponse,
     activation_answer,
     book_answer,
     ruleset_answer,
@@ -58,7 +58,7 @@ def ruleset_examples() -> tuple[Any, ...]:
         ruleset_answer(book, _RULESET.id),
         activation_answer(entries[-1]),
         shadowing,
-        ShadowingsAnswer([shadowing]),
+        ShadowingsResponse([shadowing]),
         DisagreementPage([_disagreement()], cursor_of(8124), 9000),
     )
 

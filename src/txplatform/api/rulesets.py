@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
+import psycopg
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,9 +27,9 @@ from txplatform.api.rule_changes import (
     who,
 )
 from txplatform.api.ruleset_answers import (
-    ActivationAnswer,
-    RuleBookAnswer,
-    RuleSetAnswer,
+    ActivationResponse,
+    RuleBookResponse,
+    RuleSetResponse,
     activation_answer,
     book_answer,
     ruleset_answer,
@@ -42,10 +43,6 @@ from txplatform.rulebook.store import (
     read_book,
 )
 
-if TYPE_CHECKING:
-    import psycopg
-
-
 T = TypeVar("T")
 
 _MOST_BYTES = 1_048_576
@@ -54,11 +51,11 @@ _MOST_BYTES = 1_048_576
 router = APIRouter(prefix="/v1/rulesets", tags=["rule sets"])
 
 
-@router.get("", response_model=RuleBookAnswer, responses=documented(), dependencies=READING)
+@router.get("", response_model=RuleBookResponse, responses=documented(), dependencies=READING)
 async def read_rulesets(services: ServicesOf) -> Response:
     """Every rule set, and which one decides."""
 
-    def read(connection: psycopg.Connection) -> RuleBookAnswer:
+    def read(connection: psycopg.Connection) -> RuleBookResponse:
         return book_answer(read_book(connection))
 
     return answer_of(await services.queries.run(read))
@@ -69,10 +66,10 @@ async def read_rulesets(services: ServicesOf) -> Response:
     summary="Add Rule Set",
     status_code=201,
     response_description="It was added.",
-    response_model=RuleSetAnswer,
+    response_model=RuleSetResponse,
     responses={
         200: {
-            "model": RuleSetAnswer,
+            "model": RuleSetResponse,
             "description": "It was there, the same.",
             "headers": REPLAYED,
         },
@@ -89,7 +86,7 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
     """Add a rule set. It is never changed, and decides nothing until it is activated."""
     body = await json_bytes(request, _MOST_BYTES)
 
-    def change(connection: psycopg.Connection) -> tuple[RuleSetAnswer, bool]:
+    def change(connection: psycopg.Connection) -> tuple[RuleSetResponse, bool]:
         # In here, since to read long lists and to compare each with each holds up the event loop.
         ruleset = parse_ruleset(body)
         added = add_ruleset(connection, ruleset, by=who(key))
@@ -101,14 +98,14 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
 
 @router.get(
     "/{ruleset_id}",
-    response_model=RuleSetAnswer,
+    response_model=RuleSetResponse,
     responses=documented(RULESET_NOT_FOUND),
     dependencies=READING,
 )
 async def read_ruleset(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
     """One rule set, whole, and who activated it, when and why."""
 
-    def read(connection: psycopg.Connection) -> RuleSetAnswer:
+    def read(connection: psycopg.Connection) -> RuleSetResponse:
         book = read_book(connection)
         return ruleset_answer(book, find_ruleset(book, ruleset_id).id)
 
@@ -117,7 +114,7 @@ async def read_ruleset(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
 
 @router.post(
     "/{ruleset_id}/activations",
-    response_model=ActivationAnswer,
+    response_model=ActivationResponse,
     responses={200: {"headers": REPLAYED}, **documented_change(RULESET_NOT_FOUND)},
     openapi_extra=documented_body(ActivationRequest),
 )

@@ -10,7 +10,9 @@ import socket
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
 
 import uvicorn
 from prometheus_client import start_http_server
@@ -18,17 +20,9 @@ from prometheus_client import start_http_server
 from txplatform.api.app import Api, create_api
 from txplatform.api.http_protocol import HttpProtocol
 from txplatform.errors import TxPlatformError
-from txplatform.settings import load_settings
-from txplatform.signals import stop_requests
+from txplatform.settings import Settings, load_settings
+from txplatform.signals import StopRequests, stop_requests
 from txplatform.telemetry import configure_logging, logger
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from multiprocessing.process import BaseProcess
-    from multiprocessing.synchronize import Event
-
-    from txplatform.settings import Settings
-    from txplatform.signals import StopRequests
 
 _BACKLOG = 2048
 _LOOK_S = 0.2

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 
-if TYPE_CHECKING:
-    import asyncio
-
-    from prometheus_client import CollectorRegistry
-
-    from txplatform.api.authentication import Authenticator
-    from txplatform.api.queries import Queries
-    from txplatform.api.readiness import Readiness
-    from txplatform.decisions.decider import Decider
-    from txplatform.settings import Settings
+from txplatform.api.authentication import Authenticator
+from txplatform.api.queries import Queries
+from txplatform.api.readiness import Readiness
+from txplatform.decisions.decider import Decider
+from txplatform.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import psycopg
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
@@ -30,12 +31,14 @@ from txplatform.api.rule_changes import (
 )
 from txplatform.api.ruleset_answers import (
     DisagreementPage,
-    ShadowingAnswer,
-    ShadowingsAnswer,
+    ShadowingResponse,
+    ShadowingsResponse,
     shadowing_answer,
 )
+from txplatform.api.services import Services
 from txplatform.contracts.fields import Identifier
 from txplatform.contracts.ruleset_requests import ShadowingRequest
+from txplatform.rulebook.book import RuleBook, Shadowing
 from txplatform.rulebook.store import (
     end_shadowing,
     find_ruleset,
@@ -43,31 +46,24 @@ from txplatform.rulebook.store import (
     read_book,
     start_shadowing,
 )
-from txplatform.shadow.store import list_disagreements, read_progress
-
-if TYPE_CHECKING:
-    import psycopg
-
-    from txplatform.api.services import Services
-    from txplatform.rulebook.book import RuleBook, Shadowing
-    from txplatform.shadow.store import Disagreement, Progress
+from txplatform.shadow.store import Disagreement, Progress, list_disagreements, read_progress
 
 router = APIRouter(prefix="/v1/rulesets/{ruleset_id}/shadowings", tags=["rule sets"])
 
 
 @router.get(
     "",
-    response_model=ShadowingsAnswer,
+    response_model=ShadowingsResponse,
     responses=documented(RULESET_NOT_FOUND),
     dependencies=READING,
 )
 async def read_shadowings(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
     """When this rule set decided along, and how often it would have decided otherwise."""
 
-    def read(connection: psycopg.Connection) -> ShadowingsAnswer:
+    def read(connection: psycopg.Connection) -> ShadowingsResponse:
         book, progress = read_book(connection), read_progress(connection)
         find_ruleset(book, ruleset_id)
-        return ShadowingsAnswer(
+        return ShadowingsResponse(
             [
                 shadowing_answer(each, progress.get(each.shadowing_id))
                 for each in book.shadowings.values()
@@ -80,7 +76,7 @@ async def read_shadowings(services: ServicesOf, ruleset_id: RuleSetId) -> Respon
 
 @router.post(
     "",
-    response_model=ShadowingAnswer,
+    response_model=ShadowingResponse,
     responses={
         200: {"headers": REPLAYED},
         **documented_change(RULESET_NOT_FOUND, RULESET_IN_FORCE),
@@ -115,7 +111,7 @@ async def shadow_ruleset(
 
 @router.delete(
     "/{shadowing_id}",
-    response_model=ShadowingAnswer,
+    response_model=ShadowingResponse,
     responses=documented(SHADOWING_NOT_FOUND, OUTCOME_UNKNOWN),
 )
 async def end_shadowing_of_ruleset(

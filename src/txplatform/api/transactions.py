@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from txplatform.api.dependencies import AccountIdPath, IfNoneMatch, ServicesOf, requires
-from txplatform.api.keys import Scope
 from txplatform.api.problems import (
     TRANSACTION_NOT_FOUND,
     VALIDATION,
@@ -17,11 +16,12 @@ from txplatform.api.problems import (
     documented,
     documented_header,
 )
+from txplatform.api_keys import Scope
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.fields import Identifier
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.projections.cursors import InvalidCursorError
-from txplatform.projections.lives import Transaction
+from txplatform.projections.transaction_history import TransactionView
 from txplatform.projections.transactions import (
     TransactionPage,
     get_transaction,
@@ -68,7 +68,7 @@ async def read_transactions(
 
 @router.get(
     "/{transaction_id}",
-    response_model=Transaction,
+    response_model=TransactionView,
     responses={
         200: {"headers": _ETAG},
         304: {

@@ -5,18 +5,23 @@ Each walks its own rows in the accounts' order, in step with the replay.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from datetime import datetime
+from typing import Any, ClassVar, Generic, TypeVar
 
 import orjson
 import psycopg
 from psycopg import sql
 from typing_extensions import override
 
-from txplatform.audit.ordered import Ordered
+from txplatform.audit.differences import Differences
+from txplatform.audit.merge_join import Key, Ordered
+from txplatform.audit.replay import Replay
 from txplatform.audit.totals import EventSums, event_sums
-from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.domain.ids import account_of
+from txplatform.domain.account import Hold
+from txplatform.domain.events import AccountEvent, AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.eventstore.snapshot import AccountSnapshot, account_state
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections import directory, open_holds, transactions
@@ -24,17 +29,6 @@ from txplatform.projections.directory import AccountSummary
 from txplatform.projections.open_holds import OpenHold
 from txplatform.projections.positions import read_position
 from txplatform.projections.transactions import TRANSACTIONS, decision_row, named_row
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
-
-    from txplatform.audit.differences import Differences
-    from txplatform.audit.ordered import Key
-    from txplatform.audit.replay import Replay
-    from txplatform.domain.account import Hold
-    from txplatform.domain.events import AccountEvent
-    from txplatform.domain.ids import AccountId, TransactionId
 
 R = TypeVar("R")
 _FETCH_ROWS = 2000

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+
+import psycopg
 
 from txplatform.domain.account import Account
 from txplatform.domain.events import AccountEvent
-from txplatform.domain.ids import account_stream
+from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.money import Balance
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.mapper import decode_event
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import psycopg
-
-    from txplatform.domain.ids import AccountId
 
 _READ = """
 SELECT position, originator_version, topic, state, recorded_at

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
-from txplatform.audit.rerun import Decision
+from txplatform.audit.differences import Differences
+from txplatform.audit.rerun import Decision, Rerun
 from txplatform.domain.account import Account
 from txplatform.domain.events import (
+    AccountEvent,
     AccountOpened,
     AuthorizationApproved,
     AuthorizationDeclined,
@@ -20,20 +23,12 @@ from txplatform.domain.events import (
     PurchaseRefunded,
     TransactionStarted,
 )
-from txplatform.domain.ids import account_stream
+from txplatform.domain.ids import AccountId, TransactionId, account_stream
+from txplatform.domain.money import Balance
 from txplatform.domain.transaction import Transaction
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.mapper import decode_event
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from txplatform.audit.differences import Differences
-    from txplatform.audit.rerun import Rerun
-    from txplatform.domain.events import AccountEvent
-    from txplatform.domain.ids import AccountId, TransactionId
-    from txplatform.domain.money import Balance
-    from txplatform.eventstore.streams import StoredRow
+from txplatform.eventstore.streams import StoredRow
 
 _BALANCE = ("credit_limit", "posted", "pending", "available")
 
@@ -101,7 +96,7 @@ class Replay:
             self._compare_inputs(event)
         match event:
             case AuthorizationApproved():
-                available = account.available + event.given_back
+                available = account.available + event.already_posted
                 if event.purchase.amount > available:
                     self._differ(
                         event.originator_version,
@@ -144,8 +139,8 @@ class Replay:
         """The funds check gives back what of a transaction was posted before it was authorized."""
         life = self._lives.get(event.purchase.transaction_id)
         posted = 0 if life is None else max(0, life.posted)
-        if event.given_back != posted:
-            self._differ(event.originator_version, "given back", posted, event.given_back)
+        if event.already_posted != posted:
+            self._differ(event.originator_version, "given back", posted, event.already_posted)
 
     def _compare_raised(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
         """A raise is asked of the purchase that has the hold."""

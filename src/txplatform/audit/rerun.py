@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from txplatform.domain.account import Account
 from txplatform.domain.commands.increment_authorization import judge_increment
 from txplatform.domain.events import (
     AuthorizationApproved,
@@ -12,20 +14,13 @@ from txplatform.domain.events import (
     AuthorizationIncremented,
     IncrementDeclined,
 )
-from txplatform.domain.rules import Case, judge
-from txplatform.rulebook.book import UnreadableRuleSetError
+from txplatform.domain.reasons import Reason
+from txplatform.domain.rules import Case, Judgement
+from txplatform.domain.rulesets import RuleSet
+from txplatform.rulebook.book import RuleBook, UnreadableRuleSetError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from txplatform.domain.account import Account
-    from txplatform.domain.reasons import Reason
-    from txplatform.domain.rules import Judgement
-    from txplatform.domain.rulesets import RuleSet
-    from txplatform.rulebook.book import RuleBook
-
-    Differ = Callable[[int, str, Any, Any], None]
-    """Is told version, field, what was expected and what was found."""
+Differ = Callable[[int, str, Any, Any], None]
+"""Is told version, field, what was expected and what was found."""
 
 Decision = (
     AuthorizationApproved | AuthorizationDeclined | AuthorizationIncremented | IncrementDeclined
@@ -99,8 +94,8 @@ class Rerun:
 def _judge(account: Account, event: Decision, ruleset: RuleSet) -> Judgement:
     match event:
         case AuthorizationApproved() | AuthorizationDeclined():
-            case = Case(account, event.purchase, event.timestamp, event.given_back)
-            return judge(ruleset, case)
+            case = Case(account, event.purchase, event.timestamp, event.already_posted)
+            return ruleset.judge(case, account.controls)
         case AuthorizationIncremented() | IncrementDeclined():
             return judge_increment(
                 account,

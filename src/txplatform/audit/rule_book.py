@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import psycopg
 
+from txplatform.audit.differences import Differences
 from txplatform.errors import TxPlatformError
 from txplatform.rulebook.book import RuleBook, UnreadableRuleSetError
 from txplatform.rulebook.changes import Entry, decode_change
-
-if TYPE_CHECKING:
-    import psycopg
-
-    from txplatform.audit.differences import Differences
 
 NAME = "rule book"
 """In the place of an account where it is the rule book that differs."""

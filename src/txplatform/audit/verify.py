@@ -7,13 +7,15 @@ lags is held against the log up to its own position. One account is in memory at
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
 from txplatform.audit.derived import (
+    DerivedCheck,
     DirectoryCheck,
     OpenHoldsCheck,
     SnapshotCheck,
@@ -24,17 +26,11 @@ from txplatform.audit.differences import Differences
 from txplatform.audit.replay import BrokenStreamError, Replay
 from txplatform.audit.rerun import Rerun
 from txplatform.audit.rule_book import check_rule_book
+from txplatform.database import Database
 from txplatform.domain.ids import account_of, account_stream
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position
-from txplatform.eventstore.streams import whole_streams
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from txplatform.audit.derived import DerivedCheck
-    from txplatform.database import Database
-    from txplatform.eventstore.streams import StoredRow
+from txplatform.eventstore.streams import StoredRow, whole_streams
 
 _REPORT_EVERY = 1000
 

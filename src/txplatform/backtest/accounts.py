@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
-from txplatform.backtest.alternative import Alternative
+from txplatform.backtest.counterfactual import Alternative
+from txplatform.backtest.tally import Tally
 from txplatform.domain.ids import account_of
+from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import datetime
-
-    from txplatform.backtest.tally import Tally
-    from txplatform.domain.rulesets import RuleSet
 
 Row = tuple[str, int, str, bytes]
 """Stream, version, topic, state; streams one after the other, versions from 1."""

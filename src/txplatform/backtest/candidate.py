@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.rulesets import InvalidRuleSetError, parse_ruleset
+from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from txplatform.domain.rulesets import RuleSet
-
-    FindStored = Callable[[str], RuleSet | None]
-    """Gives the stored rule set of an id such as retail@3."""
+FindStored = Callable[[str], RuleSet | None]
+"""Gives the stored rule set of an id such as retail@3."""
 
 
 _ID = re.compile(r"[a-z0-9-]+@[0-9]+", re.ASCII)

@@ -5,12 +5,9 @@ Colours are the page's CSS variables, so that one drawing does in light and dark
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 WIDE, NARROW = 1000, 470
 """Of a chart over the whole page, and of one of two side by side: letters keep their size."""

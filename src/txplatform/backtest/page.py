@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 from txplatform.backtest.charts import NARROW, WIDE, Bar, columns, rows
-from txplatform.backtest.report import TITLES, groups, largest, notes, per_second
+from txplatform.backtest.report import TITLES, Group, groups, largest, notes, per_second
+from txplatform.backtest.run import Result
 from txplatform.backtest.tally import MONTH, REASON, RULE, TOTAL
 from txplatform.contracts.rulesets import content_hash
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from txplatform.backtest.report import Group
-    from txplatform.backtest.run import Result
 
 _MOST_BARS = 12
 _MOST_LINES = 40

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import orjson
 
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.ids import TransactionId
 from txplatform.domain.purchase import Purchase
-
-if TYPE_CHECKING:
-    from txplatform.domain.ids import TransactionId
 
 APPROVED, DECLINED = AuthorizationApproved.TOPIC, AuthorizationDeclined.TOPIC
 
@@ -31,7 +29,7 @@ class RecordedDecision:
         at: When it was decided.
         hold: What was held, minor units; 0 where it was declined.
         expires_at: When the hold ends by itself; None for never, as before holds ended at all.
-        given_back: What of it was posted before it came.
+        already_posted: What of it was posted before it came.
         late: Whether a clearing or reversal of it came first.
         ruleset: Id of the rule set that decided.
         reasons: As stored; empty where it was approved.
@@ -44,7 +42,7 @@ class RecordedDecision:
     purchase: Purchase
     hold: int
     expires_at: datetime | None
-    given_back: int
+    already_posted: int
     late: bool
     ruleset: str
     reasons: list[dict[str, Any]]
@@ -77,7 +75,7 @@ def read_decision(version: int, topic: str, state: bytes) -> RecordedDecision:
         purchase,
         hold,
         expires_at,
-        facts.get("given_back", 0),
+        facts.get("already_posted", 0),
         facts.get("late", False),
         facts["ruleset"],
         [] if approved else facts["reasons"],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from txplatform.backtest.change import Change
+from txplatform.backtest.run import Result
 from txplatform.backtest.tally import (
     CATEGORY,
     COUNTRY,
@@ -16,14 +18,10 @@ from txplatform.backtest.tally import (
     RULE,
     RULESET,
     TOTAL,
+    Tally,
 )
 from txplatform.contracts.rulesets import content_hash
 from txplatform.contracts.times import rfc3339, rfc3339_or_none
-
-if TYPE_CHECKING:
-    from txplatform.backtest.change import Change
-    from txplatform.backtest.run import Result
-    from txplatform.backtest.tally import Tally
 
 _IN_ORDER_OF_NAME = (MONTH, RULESET)
 _ONLY_CHANGES = (RULE, REASON, INCREMENTS)

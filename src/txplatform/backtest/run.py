@@ -6,28 +6,22 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing.connection import wait
-from typing import TYPE_CHECKING, cast
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import cast
 
-from txplatform.backtest.alternative import BEGINNING
-from txplatform.backtest.slices import export_snapshot, reader, slices
+from txplatform.backtest.counterfactual import BEGINNING
+from txplatform.backtest.slices import Slice, export_snapshot, reader, slices
 from txplatform.backtest.tally import Tally
-from txplatform.backtest.worker import Failure, Task, work
+from txplatform.backtest.worker import Failure, Message, Task, work
+from txplatform.database import Database
+from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import SpawnProcess
-
-    from txplatform.backtest.slices import Slice
-    from txplatform.backtest.worker import Message
-    from txplatform.database import Database
-    from txplatform.domain.rulesets import RuleSet
 
 _SLICES_EACH = 16
 """Of each process: enough that none is idle for long while the last one is at its last slice."""

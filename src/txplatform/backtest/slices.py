@@ -6,16 +6,13 @@ read one moment, a snapshot that the first connection exports.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import psycopg
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from txplatform.backtest.accounts import Row
-    from txplatform.database import Database
+from txplatform.backtest.accounts import Row
+from txplatform.database import Database
 
 Slice = tuple[str, str]
 """The first stream and the one before which it ends."""

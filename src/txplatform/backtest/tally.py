@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from txplatform.backtest.change import Change
+from txplatform.backtest.change import Change
 
 LARGEST = 50
 """How many of the largest changes are kept, of each currency."""

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import gc
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from multiprocessing.connection import Connection
 
 import psycopg
 
 from txplatform.backtest.accounts import counted, replay_accounts
 from txplatform.backtest.slices import Slice, import_snapshot, read_slice, reader
 from txplatform.backtest.tally import Tally
+from txplatform.database import Database
+from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from multiprocessing.connection import Connection
-
-    from txplatform.database import Database
-    from txplatform.domain.rulesets import RuleSet
 
 _REPORT_EVERY = 1000
 _GARBAGE_AFTER = 100_000

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import orjson
+import psycopg
 from rich.table import Table
 
 from txplatform.audit.history import UnknownAccountError
 from txplatform.cli.tables import print_table
 from txplatform.database import Database
+from txplatform.domain.account import Account
 from txplatform.domain.events import business_key
 from txplatform.domain.ids import AccountId, account_stream
-from txplatform.eventstore.batch import BatchStore, Wanted, Workspace
-from txplatform.projections.directory import list_accounts
+from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
+from txplatform.projections.directory import DirectoryPage, list_accounts
 from txplatform.settings import load_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import psycopg
-
-    from txplatform.domain.account import Account
-    from txplatform.projections.directory import DirectoryPage
 
 _PAGE_ACCOUNTS = 500
 _MONEY = ("credit_limit", "posted", "pending", "available")
@@ -101,10 +96,10 @@ def _pages(connection: psycopg.Connection) -> Iterator[DirectoryPage]:
 
 
 def _show(connection: psycopg.Connection, account_id: AccountId, *, as_json: bool) -> int:
-    workspace = Workspace()
+    work = UnitOfWork()
     stream = account_stream(account_id)
-    BatchStore(connection).read(workspace, Wanted(streams={stream}))
-    account = workspace.accounts.get(stream)
+    BatchStore(connection).read(work, ReadSet(streams={stream}))
+    account = work.accounts.get(stream)
     if account is None:
         raise UnknownAccountError(account_id)
     if as_json:

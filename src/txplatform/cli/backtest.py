@@ -7,26 +7,21 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from txplatform.backtest.candidate import NoCandidateError, find_candidate
 from txplatform.backtest.page import as_html
-from txplatform.backtest.report import TITLES, as_json, groups, largest, notes, per_second
-from txplatform.backtest.run import backtest, cores
+from txplatform.backtest.report import TITLES, Group, as_json, groups, largest, notes, per_second
+from txplatform.backtest.run import Result, backtest, cores
 from txplatform.backtest.tally import MONTH, RULESET, TOTAL
 from txplatform.cli.progress import progress
 from txplatform.cli.rulesets import find_stored
 from txplatform.cli.tables import print_table
-from txplatform.counted import counted
 from txplatform.database import Database
 from txplatform.eventstore.streams import count_events
+from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
-
-if TYPE_CHECKING:
-    from txplatform.backtest.report import Group
-    from txplatform.backtest.run import Result
 
 _MOST_LINES = 12
 _MOST_PROCESSES = 256
@@ -87,8 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _print(result: Result) -> None:
     tally = result.tally
     sys.stdout.write(
-        f"{result.candidate.id}: {counted(tally.judged, 'decision')} of "
-        f"{counted(tally.accounts, 'account')} judged "
+        f"{result.candidate.id}: {pluralize(tally.judged, 'decision')} of "
+        f"{pluralize(tally.accounts, 'account')} judged "
         f"in {result.seconds:.1f} s ({per_second(result)} decisions/s), "
         f"up to log position {result.log_position}\n"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from prometheus_client import CollectorRegistry
 
@@ -11,9 +11,6 @@ from txplatform.database import Database
 from txplatform.settings import load_settings
 from txplatform.telemetry import configure_logging
 from txplatform.worker import run_parts
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from txplatform.domain.events import (
+    AccountEvent,
     AccountOpened,
     AccountStatusChanged,
     AccountStatusSuperseded,
@@ -28,15 +29,10 @@ from txplatform.domain.events import (
     WaitingMessageRejected,
     business_key,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from txplatform.domain.events import AccountEvent
-    from txplatform.domain.ids import TransactionId
-    from txplatform.domain.reasons import Reason
-    from txplatform.domain.rules.stored import StoredRule
-    from txplatform.domain.transaction_flags import Flag
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.reasons import Reason
+from txplatform.domain.rules.stored import StoredRule
+from txplatform.domain.transaction_flags import Flag
 
 
 def describe(event: AccountEvent) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import orjson
 from rich.markup import escape
@@ -12,19 +12,14 @@ from rich.table import Table
 
 from txplatform.cli.tables import print_table
 from txplatform.doctor import examine
-from txplatform.doctor.finding import Status
+from txplatform.doctor.finding import Finding, FindingStatus
 from txplatform.settings import load_settings
 
-if TYPE_CHECKING:
-    import argparse
-
-    from txplatform.doctor.finding import Finding
-
 _STYLES = {
-    Status.OK: "green",
-    Status.WARNING: "yellow",
-    Status.FAILED: "bold red",
-    Status.SKIPPED: "dim",
+    FindingStatus.OK: "green",
+    FindingStatus.WARNING: "yellow",
+    FindingStatus.FAILED: "bold red",
+    FindingStatus.SKIPPED: "dim",
 }
 
 
@@ -40,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         findings.append(finding)
         if not arguments.json:
             print_table(_row(finding))  # each at once: a broker that is silent takes seconds
-    healthy = all(finding.status is not Status.FAILED for finding in findings)
+    healthy = all(finding.status is not FindingStatus.FAILED for finding in findings)
     if arguments.json:
         report = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}
         sys.stdout.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n")
@@ -49,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _row(finding: Finding) -> Table:
     row = Table.grid(padding=(0, 2))
-    indent = max(map(len, Status))
+    indent = max(map(len, FindingStatus))
     advice = f"\n[bold]→[/] {escape(finding.advice)}" if finding.advice else ""
     row.add_row(
         f"[{_STYLES[finding.status]}]{finding.status:<{indent}}[/]",

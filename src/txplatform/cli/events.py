@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING
 
 import orjson
 from rich.table import Table
 from rich.text import Text
 
-from txplatform.audit.history import account_history
+from txplatform.audit.history import HistoryEntry, account_history
 from txplatform.cli.descriptions import describe
 from txplatform.cli.tables import print_table
 from txplatform.contracts.times import rfc3339
@@ -17,11 +17,6 @@ from txplatform.database import Database
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.mapper import encode_event
 from txplatform.settings import load_settings
-
-if TYPE_CHECKING:
-    import argparse
-
-    from txplatform.audit.history import HistoryEntry
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

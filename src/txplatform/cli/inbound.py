@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import json
 import sys
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from txplatform.consumers import TOPICS, positions
-from txplatform.consumers.ledger import MAX_LIMIT, InboundMessage, list_messages, stored_message
-from txplatform.consumers.resolving import discard_message, retry_message
-from txplatform.consumers.verdict import MessageStatus
+from txplatform.consumers import TOPICS
+from txplatform.consumers.parked_messages import discard_message, retry_message
 from txplatform.contracts.times import rfc3339
-from txplatform.counted import counted
 from txplatform.database import Database
 from txplatform.errors import TxPlatformError
+from txplatform.inbox import positions
+from txplatform.inbox.message_outcome import MessageStatus
+from txplatform.inbox.reader import (
+    MAX_LIMIT,
+    InboundMessage,
+    StoredMessage,
+    list_messages,
+    stored_message,
+)
+from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
-
-if TYPE_CHECKING:
-    import argparse
-
-    from txplatform.consumers.ledger import StoredMessage
 
 
 class NoSuchMessageError(TxPlatformError):
@@ -99,17 +102,17 @@ def run(arguments: argparse.Namespace) -> int:
                 _print(shown, lines, as_json=arguments.json)
                 return 0
             case "retry":
-                verdicts = {each: retry_message(connection, each) for each in arguments.id}
+                outcomes = {each: retry_message(connection, each) for each in arguments.id}
                 _print(
-                    [{"id": each, **verdict._asdict()} for each, verdict in verdicts.items()],
+                    [{"id": each, **outcome._asdict()} for each, outcome in outcomes.items()],
                     [
-                        f"{each} {verdict.status.value}"
-                        + (f": {verdict.reason}: {verdict.detail}" if verdict.reason else "")
-                        for each, verdict in verdicts.items()
+                        f"{each} {outcome.status.value}"
+                        + (f": {outcome.reason}: {outcome.detail}" if outcome.reason else "")
+                        for each, outcome in outcomes.items()
                     ],
                     as_json=arguments.json,
                 )
-                refused = any(v.status is MessageStatus.PARKED for v in verdicts.values())
+                refused = any(v.status is MessageStatus.PARKED for v in outcomes.values())
                 return 1 if refused else 0
             case "discard":
                 for each in arguments.id:
@@ -130,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
                 return 0
             case _:
                 count = positions.reset(connection, arguments.topic, arguments.partition)
-                reset = f"{counted(count, 'position')} reset"
+                reset = f"{pluralize(count, 'position')} reset"
                 _print(
                     {"reset": count},
                     [f"{reset}: running consumers begin again within seconds"],

@@ -11,7 +11,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from txplatform.api.keys import ApiKey, Scope, create_key, list_keys, revoke_key
+from txplatform.api_keys import ApiKey, Scope, create_key, list_keys, revoke_key
 from txplatform.cli.tables import print_table
 from txplatform.contracts.encoding import to_json
 from txplatform.database import Database

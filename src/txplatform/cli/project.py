@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from prometheus_client import CollectorRegistry
 
@@ -13,9 +13,6 @@ from txplatform.settings import load_settings
 from txplatform.shadow.runner import Shadower
 from txplatform.telemetry import configure_logging
 from txplatform.worker import run_parts
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

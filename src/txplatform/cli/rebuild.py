@@ -5,18 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING
 
 from txplatform.cli.progress import progress
 from txplatform.database import Database
 from txplatform.eventstore.streams import count_events
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.rebuild import rebuild
+from txplatform.projections.rebuild import Rebuilt, rebuild
 from txplatform.projections.snapshots import retake_snapshots
 from txplatform.settings import load_settings
-
-if TYPE_CHECKING:
-    from txplatform.projections.rebuild import Rebuilt
 
 _NAMES = [projection.name for projection in PROJECTIONS]
 
@@ -85,8 +81,8 @@ def _as_json(rebuilt: Rebuilt) -> str:
 
 def _for_people(rebuilt: Rebuilt) -> str:
     lines = [f"{rebuilt.name}: rebuilt up to log position {rebuilt.position}"]
-    verdict = "the same as" if rebuilt.same else "NOT the same as"
-    lines.append(f"  at log position {rebuilt.compared_at} {verdict} before:")
+    outcome = "the same as" if rebuilt.same else "NOT the same as"
+    lines.append(f"  at log position {rebuilt.compared_at} {outcome} before:")
     for name, before in rebuilt.before.items():
         after = rebuilt.after[name]
         lines.append(f"    {name:<14}{before}" + ("" if after == before else f" -> {after}"))

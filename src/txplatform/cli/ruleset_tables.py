@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from rich.markup import escape
 from rich.table import Table
 
+from txplatform.api.ruleset_answers import RuleBookResponse, RuleSetResponse, ShadowingResponse
 from txplatform.cli.tables import print_table
 from txplatform.domain.rules.sentences import listed
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from txplatform.api.ruleset_answers import RuleBookAnswer, RuleSetAnswer, ShadowingAnswer
-    from txplatform.domain.rulesets import RuleSet
-    from txplatform.shadow.store import Disagreement
+from txplatform.domain.rulesets import RuleSet
+from txplatform.shadow.store import Disagreement
 
 
-def print_book(answer: RuleBookAnswer) -> None:
+def print_book(answer: RuleBookResponse) -> None:
     """Every rule set, a line each."""
     table = Table("", "id", "description", "rules", "added", "by", "content hash")
     for item in answer.items:
@@ -36,7 +32,7 @@ def print_book(answer: RuleBookAnswer) -> None:
 
 
 def print_ruleset(
-    ruleset: RuleSet, answer: RuleSetAnswer, shadowings: Sequence[ShadowingAnswer]
+    ruleset: RuleSet, answer: RuleSetResponse, shadowings: Sequence[ShadowingResponse]
 ) -> None:
     """One rule set in sentences, and what was done with it."""
     sys.stdout.write(f"{answer.id}, content hash {answer.content_hash}\n")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from getpass import getuser
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
+
+import psycopg
 
 from txplatform.api.ruleset_answers import (
     activation_answer,
@@ -19,10 +22,11 @@ from txplatform.cli.ruleset_tables import print_book, print_disagreements, print
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.rulesets import content_hash
-from txplatform.counted import counted
 from txplatform.database import Database
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, most_telling
+from txplatform.domain.rulesets import RuleSet
+from txplatform.pluralize import pluralize
 from txplatform.rulebook.book import UnreadableRuleSetError
 from txplatform.rulebook.store import (
     activate,
@@ -34,13 +38,6 @@ from txplatform.rulebook.store import (
 )
 from txplatform.settings import load_settings
 from txplatform.shadow.store import list_disagreements, read_progress
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import psycopg
-
-    from txplatform.domain.rulesets import RuleSet
 
 _SHOWN = 20
 _LONGEST_REASON = 200
@@ -100,8 +97,8 @@ def _lint(arguments: argparse.Namespace) -> int:
     else:
         sys.stdout.writelines(f"{warning}\n" for warning in told)
         sys.stdout.write(
-            f"{ruleset.id}: {counted(len(ruleset.rules), 'rule')}, "
-            f"{counted(len(warnings), 'warning')}, "
+            f"{ruleset.id}: {pluralize(len(ruleset.rules), 'rule')}, "
+            f"{pluralize(len(warnings), 'warning')}, "
             f"content hash {content_hash(ruleset)}\n"
         )
     return 0

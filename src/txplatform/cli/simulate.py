@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
-from typing import TYPE_CHECKING
 
 from txplatform.kafka import client_config
 from txplatform.settings import load_settings
 from txplatform.simulation.plan import plan
 from txplatform.simulation.runner import Simulator
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

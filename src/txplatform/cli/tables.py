@@ -6,13 +6,10 @@ As wide as the terminal, or wider where the longest words need it; as wide as al
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.measure import Measurement, measure_renderables
-
-if TYPE_CHECKING:
-    from rich.table import Column, Table
+from rich.table import Column, Table
 
 _BOUNDLESS = 100_000
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
-from txplatform.audit.verify import verify
+from txplatform.audit.verify import Verification, verify
 from txplatform.cli.progress import progress
-from txplatform.counted import counted
 from txplatform.database import Database
 from txplatform.eventstore.streams import count_events
+from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
-
-if TYPE_CHECKING:
-    import argparse
-
-    from txplatform.audit.verify import Verification
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +51,7 @@ def _for_people(result: Verification) -> str:
     seconds = max(result.seconds, 0.001)
     rates = f"{result.accounts / seconds:.0f} accounts/s, {result.events / seconds:.0f} events/s"
     compared = ", ".join(f"{count} {name}" for name, count in result.compared.items())
-    replayed = f"{counted(result.accounts, 'account')}, {counted(result.events, 'event')}"
+    replayed = f"{pluralize(result.accounts, 'account')}, {pluralize(result.events, 'event')}"
     lines = [
         f"replayed {replayed} in {seconds:.1f} s ({rates})",
         f"compared {compared}, up to log position {result.log_position}",
@@ -65,6 +60,6 @@ def _for_people(result: Verification) -> str:
         lines.append("everything is as the log says")
     else:
         kept = result.differences.kept
-        lines.append(f"{counted(result.differences.count, 'difference')}; the first {len(kept)}:")
+        lines.append(f"{pluralize(result.differences.count, 'difference')}; the first {len(kept)}:")
         lines += [f"  {each}" for each in kept]
     return "\n".join(lines) + "\n"

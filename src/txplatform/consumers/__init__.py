@@ -5,7 +5,7 @@ To read another topic, write its body (`contracts/messages.py`) and its module, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from txplatform.consumers.account_opened import ACCOUNT_OPENED
 from txplatform.consumers.account_status_changed import ACCOUNT_STATUS_CHANGED
@@ -13,9 +13,7 @@ from txplatform.consumers.credit_limit_changed import CREDIT_LIMIT_CHANGED
 from txplatform.consumers.payment_returned import PAYMENT_RETURNED
 from txplatform.consumers.payment_submitted import PAYMENT_SUBMITTED
 from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
-
-if TYPE_CHECKING:
-    from txplatform.consumers.topic import InboundTopic
+from txplatform.consumers.topic import InboundTopic
 
 TOPICS: dict[str, InboundTopic[Any]] = {
     topic.name: topic

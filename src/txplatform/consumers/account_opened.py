@@ -5,8 +5,8 @@ from __future__ import annotations
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import AccountOpenedMessage
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.facts import Opening
 from txplatform.domain.ids import AccountId
+from txplatform.domain.values import Opening
 
 
 def _to_command(body: AccountOpenedMessage) -> OpenAccount:

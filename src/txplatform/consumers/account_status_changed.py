@@ -5,8 +5,8 @@ from __future__ import annotations
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import AccountStatusChangedMessage
 from txplatform.domain.commands.change_status import ChangeStatus
-from txplatform.domain.facts import StatusChange
 from txplatform.domain.ids import AccountId
+from txplatform.domain.values import StatusChange
 
 
 def _to_command(body: AccountStatusChangedMessage) -> ChangeStatus:

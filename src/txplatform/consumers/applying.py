@@ -7,27 +7,20 @@ back behind it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from txplatform.consumers.deciding import decide, store_events, stream_of
-from txplatform.consumers.positions import advance
-from txplatform.consumers.reading import Refusal
-from txplatform.consumers.recording import ContentKey, RefusedBefore, record, refused_before
-from txplatform.consumers.verdict import MessageStatus, Verdict
-from txplatform.decisions.staleness import Staleness
+import psycopg
+
+from txplatform.consumers.deciding import Decided, decide, store_events, stream_of
+from txplatform.consumers.parsing import ParsedMessage, Rejection
 from txplatform.errors import TxPlatformError
-from txplatform.eventstore.batch import Workspace
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import psycopg
-
-    from txplatform.consumers.deciding import Decided
-    from txplatform.consumers.positions import Move
-    from txplatform.consumers.reading import Reading
-    from txplatform.decisions.cache import AccountCache
+from txplatform.eventstore.batch import UnitOfWork
+from txplatform.inbox.message_outcome import MessageOutcome, MessageStatus
+from txplatform.inbox.positions import Move, advance
+from txplatform.inbox.writer import ContentKey, RefusedBefore, record, refused_before
+from txplatform.processing.account_cache import AccountCache
+from txplatform.processing.conflict_rate import ConflictRate
 
 
 class ContradictionError(TxPlatformError):
@@ -46,7 +39,7 @@ class Batch:
     """Messages of one cluster, and how far they take the positions."""
 
     cluster_id: str
-    readings: Sequence[Reading]
+    parsed_messages: Sequence[ParsedMessage]
     moves: Sequence[Move]
 
 
@@ -55,7 +48,7 @@ class Memory:
     """What is remembered from batch to batch: accounts, and how often they are behind the log."""
 
     accounts: AccountCache
-    staleness: Staleness = field(default_factory=Staleness)
+    conflict_rate: ConflictRate = field(default_factory=ConflictRate)
 
 
 def apply_batch(connection: psycopg.Connection, batch: Batch, memory: Memory) -> Decided:
@@ -70,19 +63,19 @@ def apply_batch(connection: psycopg.Connection, batch: Batch, memory: Memory) ->
     with connection.transaction():
         decided = decide(
             connection,
-            batch.readings,
-            _recall(batch.readings, memory.accounts),
-            read_first=memory.staleness.frequent,
+            batch.parsed_messages,
+            _recall(batch.parsed_messages, memory.accounts),
+            read_first=memory.conflict_rate.high,
         )
         clashing = store_events(connection, decided)
-        memory.staleness.note(decided.looked_at, decided.behind)
-        memory.staleness.note(len(decided.trusted), len(clashing & decided.trusted))
+        memory.conflict_rate.note(decided.looked_at, decided.behind)
+        memory.conflict_rate.note(len(decided.trusted), len(clashing & decided.trusted))
         if clashing:
-            _decide_again(connection, batch.readings, decided, clashing)
-        decided.verdicts = _remember(connection, batch.readings, decided.verdicts)
-        record(connection, list(zip(batch.readings, decided.verdicts, strict=True)))
+            _decide_again(connection, batch.parsed_messages, decided, clashing)
+        decided.outcomes = _remember(connection, batch.parsed_messages, decided.outcomes)
+        record(connection, list(zip(batch.parsed_messages, decided.outcomes, strict=True)))
         advance(connection, batch.cluster_id, batch.moves)
-    memory.accounts.keep(decided.workspace.accounts.values())
+    memory.accounts.keep(decided.work.accounts.values())
     return decided
 
 
@@ -96,74 +89,76 @@ def store_all_events(connection: psycopg.Connection, decided: Decided) -> None:
         raise ContradictionError(clashing)
 
 
-def _recall(readings: Sequence[Reading], remembered: AccountCache) -> Workspace:
+def _recall(parsed_messages: Sequence[ParsedMessage], remembered: AccountCache) -> UnitOfWork:
     """The accounts that are remembered, from now on ours alone."""
-    workspace = Workspace()
-    for reading in readings:
-        if not isinstance(reading.asks, Refusal):
-            stream = stream_of(reading.asks)
+    work = UnitOfWork()
+    for parsed in parsed_messages:
+        if not isinstance(parsed.command, Rejection):
+            stream = stream_of(parsed.command)
             if (account := remembered.take(stream)) is not None:
-                workspace.accounts[stream] = account
-    return workspace
+                work.accounts[stream] = account
+    return work
 
 
 def _decide_again(
     connection: psycopg.Connection,
-    readings: Sequence[Reading],
+    parsed_messages: Sequence[ParsedMessage],
     decided: Decided,
     clashing: set[str],
 ) -> None:
     """Decide the messages to these accounts on what is stored in truth."""
     places = [
         place
-        for place, reading in enumerate(readings)
-        if not isinstance(reading.asks, Refusal) and stream_of(reading.asks) in clashing
+        for place, parsed in enumerate(parsed_messages)
+        if not isinstance(parsed.command, Rejection) and stream_of(parsed.command) in clashing
     ]
-    again = decide(connection, [readings[place] for place in places], Workspace())
+    again = decide(connection, [parsed_messages[place] for place in places], UnitOfWork())
     store_all_events(connection, again)
-    for place, verdict in zip(places, again.verdicts, strict=True):
-        decided.verdicts[place] = verdict
-    decided.workspace.accounts.update(again.workspace.accounts)
+    for place, outcome in zip(places, again.outcomes, strict=True):
+        decided.outcomes[place] = outcome
+    decided.work.accounts.update(again.work.accounts)
     decided.events += again.events
 
 
 def _remember(
-    connection: psycopg.Connection, readings: Sequence[Reading], verdicts: Sequence[Verdict]
-) -> list[Verdict]:
+    connection: psycopg.Connection,
+    parsed_messages: Sequence[ParsedMessage],
+    outcomes: Sequence[MessageOutcome],
+) -> list[MessageOutcome]:
     """Park contents once: what was refused before is a duplicate of it, or stays discarded."""
     refused = [
-        reading.message
-        for reading, verdict in zip(readings, verdicts, strict=True)
-        if verdict.status is MessageStatus.PARKED
+        parsed.message
+        for parsed, outcome in zip(parsed_messages, outcomes, strict=True)
+        if outcome.status is MessageStatus.PARKED
     ]
     if not refused:
-        return list(verdicts)
+        return list(outcomes)
     before: dict[ContentKey, RefusedBefore | None] = dict(refused_before(connection, refused))
     result = []
-    for reading, verdict in zip(readings, verdicts, strict=True):
-        if verdict.status is not MessageStatus.PARKED:
-            result.append(verdict)
+    for parsed, outcome in zip(parsed_messages, outcomes, strict=True):
+        if outcome.status is not MessageStatus.PARKED:
+            result.append(outcome)
             continue
-        content = ContentKey.of(reading.message)
+        content = ContentKey.of(parsed.message)
         if content in before:
-            result.append(_refused_again(verdict, before[content]))
+            result.append(_refused_again(outcome, before[content]))
         else:
             before[content] = None
-            result.append(verdict)
+            result.append(outcome)
     return result
 
 
-def _refused_again(verdict: Verdict, first: RefusedBefore | None) -> Verdict:
+def _refused_again(outcome: MessageOutcome, first: RefusedBefore | None) -> MessageOutcome:
     if first is None:
         status, of_what = MessageStatus.DUPLICATE, "one that came just before it and is parked"
     elif first.discarded:
         status, of_what = MessageStatus.DISCARDED, f"message {first.message_id}, which is discarded"
     else:
         status, of_what = MessageStatus.DUPLICATE, f"message {first.message_id}, which is parked"
-    return Verdict(
+    return MessageOutcome(
         status,
-        verdict.account_id,
-        verdict.business_key,
-        verdict.reason,
-        f"The same as {of_what}: {verdict.detail}",
+        outcome.account_id,
+        outcome.business_key,
+        outcome.reason,
+        f"The same as {of_what}: {outcome.detail}",
     )

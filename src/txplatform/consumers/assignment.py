@@ -6,11 +6,14 @@ known, and after any doubt, nothing is fetched.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+
+import psycopg
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.broker import Broker, Origin, Topics
-from txplatform.consumers.positions import (
+from txplatform.consumers.parsing import ReceivedMessage
+from txplatform.inbox.positions import (
     Move,
     PartitionKey,
     Position,
@@ -18,13 +21,6 @@ from txplatform.consumers.positions import (
     fault_of,
     stored_positions,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import psycopg
-
-    from txplatform.consumers.reading import Received
 
 
 class Assignment:
@@ -62,7 +58,7 @@ class Assignment:
         self._forget()
 
     def put_down(self) -> None:
-        """Stop reading until the positions are taken up again; we stay a member."""
+        """Stop parsed until the positions are taken up again; we stay a member."""
         if self.given is not None:
             self._broker.read_from({})
         self._forget()
@@ -146,13 +142,13 @@ class Assignment:
         self._broker.read_from(self.positions)
 
     def accept(
-        self, messages: Sequence[Received], ends: Mapping[PartitionKey, int]
-    ) -> tuple[list[Received], list[Move]]:
+        self, messages: Sequence[ReceivedMessage], ends: Mapping[PartitionKey, int]
+    ) -> tuple[list[ReceivedMessage], list[Move]]:
         """The messages that are ours to apply, and how far they and the ends take the positions.
 
         A rebalance in the same poll may have taken some away.
         """
-        ours: list[Received] = []
+        ours: list[ReceivedMessage] = []
         reached = {(key.topic, key.partition): offset for key, offset in self.positions.items()}
         for message in messages:
             key = message.topic, message.partition  # equal to its `PartitionKey`, and made faster

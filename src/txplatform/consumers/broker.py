@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import methodcaller
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
     KafkaError,
     KafkaException,
+    Message,
     TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
 
-from txplatform.consumers.positions import PartitionKey
-from txplatform.consumers.reading import UNREADABLE_HEADERS, Received
+from txplatform.consumers.parsing import UNREADABLE_HEADERS, Headers, ReceivedMessage
+from txplatform.inbox.positions import PartitionKey
 from txplatform.kafka import client_config
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from confluent_kafka import Message
-
-    from txplatform.consumers.reading import Headers
-    from txplatform.settings import Settings
+from txplatform.settings import Settings
 
 _ASK_TIMEOUT_S = 5
 _FUTURE_S = 2 * _ASK_TIMEOUT_S
@@ -74,7 +69,7 @@ class Polled(NamedTuple):
         problems: What else the client has to say.
     """
 
-    messages: list[Received]
+    messages: list[ReceivedMessage]
     ends: dict[PartitionKey, int]
     broken: dict[PartitionKey, KafkaError]
     problems: list[KafkaError]
@@ -223,10 +218,10 @@ def topic_ids(admin: AdminClient, names: list[str]) -> dict[str, str]:
     return {name: str(future.result(_FUTURE_S).topic_id) for name, future in described.items()}
 
 
-def _received(message: Message, origin: Origin) -> Received:
+def _received(message: Message, origin: Origin) -> ReceivedMessage:
     topic, partition, offset = _place(message)
     kind, timestamp_ms = message.timestamp()
-    return Received(
+    return ReceivedMessage(
         origin.cluster_id,
         topic,
         origin.topic_ids.get(topic, ""),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import CreditLimitChangedMessage
 from txplatform.domain.commands.change_limit import ChangeLimit
-from txplatform.domain.facts import LimitChange
 from txplatform.domain.ids import AccountId
+from txplatform.domain.values import LimitChange
 
 
 def _to_command(body: CreditLimitChangedMessage) -> ChangeLimit:

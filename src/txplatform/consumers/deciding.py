@@ -1,4 +1,4 @@
-"""From what messages ask to events in the log, and a verdict for each message.
+"""From what messages ask to events in the log, and a outcome for each message.
 
 Each message is always tried on the account's present state. One that is refused is parked
 alone: messages commute, so nothing has to wait behind it.
@@ -9,35 +9,27 @@ it, or that a message is a copy, the log itself tells when it refuses what was d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from txplatform.consumers.reading import Refusal
-from txplatform.consumers.verdict import MessageStatus, Verdict
-from txplatform.domain.account import Stamp
+import psycopg
+
+from txplatform.consumers.parsing import ParsedMessage, Rejection
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.outcome import CommandRejectedError, Status
+from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.commands.prior_events import TransactionNotReadError
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.stored import TransactionNotReadError
-from txplatform.domain.ids import account_stream
-from txplatform.eventstore.batch import BatchStore, Wanted, Workspace, known_versions
+from txplatform.domain.events import AccountEvent
+from txplatform.domain.ids import StreamId, account_stream
+from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork, known_versions
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.inbox.message_outcome import MessageOutcome, MessageStatus
 from txplatform.random_ids import random_id
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import psycopg
-
-    from txplatform.consumers.reading import Reading
-    from txplatform.domain.account import Account
-    from txplatform.domain.commands.outcome import Command, Outcome
-    from txplatform.domain.events import AccountEvent
-    from txplatform.domain.ids import StreamId
-
-_STATUS_OF = {status: MessageStatus(status.value) for status in Status}
+_STATUS_OF = {status: MessageStatus(status.value) for status in OutcomeStatus}
 
 
 @dataclass(slots=True)
@@ -45,16 +37,16 @@ class Decided:
     """What became of messages.
 
     Attributes:
-        verdicts: One a message, in order.
-        workspace: The accounts as they are after them.
+        outcomes: One a message, in order.
+        work: The accounts as they are after them.
         trusted: The streams whose accounts were taken as they were remembered.
         looked_at: How many accounts that were remembered were read all the same.
         behind: How many of these were behind the log.
         events: What was appended.
     """
 
-    verdicts: list[Verdict]
-    workspace: Workspace
+    outcomes: list[MessageOutcome]
+    work: UnitOfWork
     trusted: set[str]
     looked_at: int
     behind: int
@@ -63,8 +55,8 @@ class Decided:
 
 def decide(
     connection: psycopg.Connection,
-    readings: Sequence[Reading],
-    workspace: Workspace,
+    parsed_messages: Sequence[ParsedMessage],
+    work: UnitOfWork,
     *,
     read_first: bool = True,
 ) -> Decided:
@@ -72,34 +64,36 @@ def decide(
 
     Args:
         connection: Its transaction is the caller's.
-        readings: The messages.
-        workspace: May hold accounts of theirs at any version that was committed.
+        parsed_messages: The messages.
+        work: May hold accounts of theirs at any version that was committed.
         read_first: Whether to read also what the append would tell.
     """
     store = BatchStore(connection)
-    wanted = Wanted()
-    for reading in readings:
-        command = reading.asks
-        if isinstance(command, Refusal):
+    read_set = ReadSet()
+    for parsed in parsed_messages:
+        command = parsed.command
+        if isinstance(command, Rejection):
             continue
         stream = stream_of(command)
-        if read_first or not _append_tells(command, workspace.accounts.get(stream)):
-            wanted.look_up(stream, command.keys)
-    remembered = known_versions(workspace.accounts, workspace.accounts.keys() & wanted.streams)
-    trusted = workspace.accounts.keys() - wanted.streams
-    if wanted.streams:
-        store.read(workspace, wanted)
-    behind = sum(
-        workspace.accounts[stream].version != version for stream, version in remembered.items()
-    )
+        if read_first or not _append_tells(command, work.accounts.get(stream)):
+            read_set.look_up(stream, command.keys)
+    remembered = known_versions(work.accounts, work.accounts.keys() & read_set.streams)
+    trusted = work.accounts.keys() - read_set.streams
+    if read_set.streams:
+        store.read(work, read_set)
+    behind = sum(work.accounts[stream].version != version for stream, version in remembered.items())
     now = datetime.now(UTC)
-    verdicts = [
-        Verdict(MessageStatus.PARKED, reason=reading.asks.reason, detail=reading.asks.detail)
-        if isinstance(reading.asks, Refusal)
-        else _decide_one(store, workspace, reading.asks, Stamp(now, random_id, reading.traceparent))
-        for reading in readings
+    outcomes = [
+        MessageOutcome(
+            MessageStatus.PARKED, reason=parsed.command.reason, detail=parsed.command.detail
+        )
+        if isinstance(parsed.command, Rejection)
+        else _decide_one(
+            store, work, parsed.command, DecisionContext(now, random_id, parsed.traceparent)
+        )
+        for parsed in parsed_messages
     ]
-    return Decided(verdicts, workspace, trusted, len(remembered), behind)
+    return Decided(outcomes, work, trusted, len(remembered), behind)
 
 
 def _append_tells(command: Command, account: Account | None) -> bool:
@@ -122,7 +116,7 @@ def store_events(connection: psycopg.Connection, decided: Decided) -> set[str]:
     Someone else appended to these between reading and appending. The log's lock is held from
     here to the commit, events or not.
     """
-    events = decided.workspace.collect()
+    events = decided.work.collect()
     if not events:
         connection.execute(LOCK_LOG)
         return set()
@@ -136,13 +130,17 @@ def stream_of(command: Command) -> StreamId:
     return account_stream(command.account_id)
 
 
-def _decide_one(store: BatchStore, workspace: Workspace, command: Command, stamp: Stamp) -> Verdict:
+def _decide_one(
+    store: BatchStore, work: UnitOfWork, command: Command, context: DecisionContext
+) -> MessageOutcome:
     account_id, business_key = command.account_id, command.keys[0]
     try:
-        outcome = _decide_having_read(store, workspace, command, stamp)
+        outcome = _decide_having_read(store, work, command, context)
     except CommandRejectedError as error:
-        return Verdict(MessageStatus.PARKED, account_id, business_key, error.reason, error.detail)
-    return Verdict(
+        return MessageOutcome(
+            MessageStatus.PARKED, account_id, business_key, error.reason, error.detail
+        )
+    return MessageOutcome(
         _STATUS_OF[outcome.status],
         account_id,
         business_key,
@@ -152,7 +150,7 @@ def _decide_one(store: BatchStore, workspace: Workspace, command: Command, stamp
 
 
 def _decide_having_read(
-    store: BatchStore, workspace: Workspace, command: Command, stamp: Stamp
+    store: BatchStore, work: UnitOfWork, command: Command, context: DecisionContext
 ) -> Outcome:
     """Decide, reading on the way what turns out to be needed.
 
@@ -162,15 +160,15 @@ def _decide_having_read(
     stream = stream_of(command)
     looked_up = False
     while True:
-        wanted = Wanted()
+        read_set = ReadSet()
         try:
-            return workspace.decide(stream, command, stamp)
+            return work.decide(stream, command, context)
         except TransactionNotReadError as missing:
             for transaction_id in missing.transaction_ids:
-                wanted.look_up_transaction(stream, transaction_id)
+                read_set.look_up_transaction(stream, transaction_id)
         except CommandRejectedError:
             if looked_up:
                 raise
             looked_up = True
-            wanted.look_up(stream, command.keys)
-        store.read(workspace, wanted)
+            read_set.look_up(stream, command.keys)
+        store.read(work, read_set)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter as Counted
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from prometheus_client import CollectorRegistry
-
-    from txplatform.consumers.positions import PartitionKey
-    from txplatform.consumers.verdict import MessageStatus
+from txplatform.inbox.message_outcome import MessageStatus
+from txplatform.inbox.positions import PartitionKey
 
 
 class ConsumerMetrics:

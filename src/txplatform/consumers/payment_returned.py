@@ -5,8 +5,8 @@ from __future__ import annotations
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import PaymentReturnedMessage
 from txplatform.domain.commands.return_payment import ReturnPayment
-from txplatform.domain.facts import PaymentReturn
 from txplatform.domain.ids import AccountId, PaymentId
+from txplatform.domain.values import PaymentReturn
 
 
 def _to_command(body: PaymentReturnedMessage) -> ReturnPayment:

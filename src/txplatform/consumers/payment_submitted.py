@@ -5,8 +5,8 @@ from __future__ import annotations
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import PaymentSubmittedMessage
 from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.facts import Payment
 from txplatform.domain.ids import AccountId, PaymentId
+from txplatform.domain.values import Payment
 
 
 def _to_command(body: PaymentSubmittedMessage) -> ReceivePayment:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import PresentedMerchant, PresentmentReceivedMessage
 from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.correct_clearing import CorrectClearing
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.facts import Clearing, Correction, Direction, Refund
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.purchase import Merchant
-
-if TYPE_CHECKING:
-    from txplatform.domain.commands.outcome import Command
+from txplatform.domain.values import Clearing, Correction, Direction, Refund
 
 
 def _to_command(body: PresentmentReceivedMessage) -> Command:

@@ -8,38 +8,30 @@ or broker that is away, a rebalance, a lock) is waited for; membership of the gr
 from __future__ import annotations
 
 import random
+import threading
 from logging import DEBUG, WARNING
 from time import monotonic
-from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaException
+import psycopg
+from confluent_kafka import KafkaError, KafkaException
+from prometheus_client import CollectorRegistry
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.applying import Batch, Memory, apply_batch
 from txplatform.consumers.assignment import Assignment
-from txplatform.consumers.broker import Broker
+from txplatform.consumers.broker import Broker, Polled
+from txplatform.consumers.deciding import Decided
 from txplatform.consumers.metrics import ConsumerMetrics
-from txplatform.consumers.positions import FencedError, PartitionKey
-from txplatform.consumers.reading import read_message
+from txplatform.consumers.parsing import read_message
 from txplatform.consumers.snapshots import take_snapshots
-from txplatform.consumers.verdict import MessageStatus
-from txplatform.database import PASSING_FAULTS
-from txplatform.decisions.cache import AccountCache
+from txplatform.database import PASSING_FAULTS, Database
 from txplatform.eventstore.snapshot import account_state
+from txplatform.inbox.message_outcome import MessageStatus
+from txplatform.inbox.positions import FencedError, PartitionKey
+from txplatform.processing.account_cache import AccountCache
+from txplatform.settings import Settings
 from txplatform.telemetry import correlation_id, logger
 from txplatform.worker import Health
-
-if TYPE_CHECKING:
-    import threading
-
-    import psycopg
-    from confluent_kafka import KafkaError
-    from prometheus_client import CollectorRegistry
-
-    from txplatform.consumers.broker import Polled
-    from txplatform.consumers.deciding import Decided
-    from txplatform.database import Database
-    from txplatform.settings import Settings
 
 _POLL_S = 0.25
 _CHECK_EVERY_S = 5.0
@@ -120,18 +112,18 @@ class InboundConsumer:
         ours, moves = assignment.accept(polled.messages, polled.ends)
         if not moves:
             return
-        readings = [read_message(message, TOPICS[message.topic]) for message in ours]
-        batch = Batch(assignment.origin.cluster_id, readings, moves)
+        parsed_messages = [read_message(message, TOPICS[message.topic]) for message in ours]
+        batch = Batch(assignment.origin.cluster_id, parsed_messages, moves)
         decided = apply_batch(self._connected(), batch, self._memory)
         assignment.moved(moves)
         self._metrics.count_batch(
-            [(m.topic, v.status) for m, v in zip(ours, decided.verdicts, strict=True)],
+            [(m.topic, v.status) for m, v in zip(ours, decided.outcomes, strict=True)],
             monotonic() - started,
         )
         self._tell(batch, decided)
         take_snapshots(
             self._connected(),
-            decided.workspace.accounts,
+            decided.work.accounts,
             decided.events,
             every=self._settings.snapshot_every_events,
         )
@@ -169,22 +161,22 @@ class InboundConsumer:
 
     def _tell(self, batch: Batch, decided: Decided) -> None:
         tell_all = self._log.is_enabled_for(DEBUG)
-        for reading, verdict in zip(batch.readings, decided.verdicts, strict=True):
-            parked = verdict.status is MessageStatus.PARKED
+        for parsed, outcome in zip(batch.parsed_messages, decided.outcomes, strict=True):
+            parked = outcome.status is MessageStatus.PARKED
             if parked or tell_all:
                 self._log.log(
                     WARNING if parked else DEBUG,
-                    "message " + verdict.status.value,
-                    topic=reading.message.topic,
-                    partition=reading.message.partition,
-                    offset=reading.message.offset,
-                    account=verdict.account_id,
-                    reason=verdict.reason,
-                    event_id=verdict.event_id,
-                    correlation_id=correlation_id(reading.traceparent),
+                    "message " + outcome.status.value,
+                    topic=parsed.message.topic,
+                    partition=parsed.message.partition,
+                    offset=parsed.message.offset,
+                    account=outcome.account_id,
+                    reason=outcome.reason,
+                    event_id=outcome.event_id,
+                    correlation_id=correlation_id(parsed.traceparent),
                 )
         if tell_all:
-            for account in decided.workspace.accounts.values():
+            for account in decided.work.accounts.values():
                 self._log.debug(
                     "account now",
                     account=account.account_id,

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 import orjson
+import psycopg
 
+from txplatform.domain.account import Account
+from txplatform.domain.events import AccountEvent
 from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state, snapshot_due
 from txplatform.eventstore.statements import INSERT_SNAPSHOTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    import psycopg
-
-    from txplatform.domain.account import Account
-    from txplatform.domain.events import AccountEvent
 
 
 def take_snapshots(

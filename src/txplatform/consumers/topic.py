@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from txplatform.contracts.messages import InboundMessage
+from txplatform.contracts.messages import MessageBody
+from txplatform.domain.commands.outcome import Command
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from txplatform.domain.commands.outcome import Command
-
-Body = TypeVar("Body", bound=InboundMessage)
+Body = TypeVar("Body", bound=MessageBody)
 
 
 @dataclass(frozen=True, slots=True)

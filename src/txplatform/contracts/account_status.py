@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from txplatform.contracts.fields import FreeText, Identifier
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import OperatorStatusSet
-from txplatform.domain.facts import OperatorStatus
 from txplatform.domain.ids import AccountId, account_of
 from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import OperatorStatus
 
 
 class StatusRequest(BaseModel):
@@ -40,7 +40,7 @@ class StatusRequest(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class StatusAnswer:
+class StatusResponse:
     """A status as an operator set it.
 
     Attributes:
@@ -59,10 +59,10 @@ class StatusAnswer:
     recorded_at: str
 
 
-def status_answer(event: OperatorStatusSet) -> StatusAnswer:
+def status_answer(event: OperatorStatusSet) -> StatusResponse:
     """The answer that this event stands for."""
     change = event.change
-    return StatusAnswer(
+    return StatusResponse(
         change.status_id,
         account_of(event.originator_id),
         change.status,

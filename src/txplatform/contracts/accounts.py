@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from txplatform.contracts.fields import AmountOrZero, CurrencyCode, Identifier, UtcTime
-from txplatform.domain.facts import Opening
 from txplatform.domain.ids import AccountId
 from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import Opening
 
 
 class OpenAccountRequest(BaseModel):
@@ -35,7 +35,7 @@ class OpenAccountRequest(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class BalanceAnswer:
+class BalanceResponse:
     """An account's money at one version, never stale; minor units of its currency.
 
     Attributes:

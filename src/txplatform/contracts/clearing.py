@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from txplatform.contracts.fields import Amount, CurrencyCode, Identifier, UtcTime
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
-from txplatform.domain.facts import Clearing
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.transaction_flags import Flag
+from txplatform.domain.values import Clearing
 
 
 class ClearingRequest(BaseModel):
@@ -61,7 +61,7 @@ class ClearingRequest(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class ClearingAnswer:
+class ClearingResponse:
     """A clearing as it was posted, or as it waits for its account to be opened.
 
     Attributes:
@@ -89,7 +89,7 @@ class ClearingAnswer:
     recorded_at: str
 
 
-def clearing_answer(event: PurchaseCleared | ClearingWaiting) -> ClearingAnswer:
+def clearing_answer(event: PurchaseCleared | ClearingWaiting) -> ClearingResponse:
     """The answer that this event stands for."""
     clearing = event.clearing
     status: Literal["applied", "waiting"]
@@ -100,7 +100,7 @@ def clearing_answer(event: PurchaseCleared | ClearingWaiting) -> ClearingAnswer:
             status, released, flags, balance = "applied", event.released, event.flags, event.balance
         case ClearingWaiting():
             status, released, flags, balance = "waiting", 0, (), None
-    return ClearingAnswer(
+    return ClearingResponse(
         clearing.clearing_id,
         account_of(event.originator_id),
         clearing.transaction_id,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from txplatform.contracts.clearing import ClearingAnswer, ClearingRequest
+from txplatform.contracts.clearing import ClearingRequest, ClearingResponse
 from txplatform.contracts.fields import Identifier
 from txplatform.domain.transaction_flags import Flag
-
-if TYPE_CHECKING:
-    from txplatform.domain.facts import Clearing
+from txplatform.domain.values import Clearing
 
 MOST_ITEMS = 1000
 
@@ -79,7 +77,7 @@ class FieldError:
 
 
 @dataclass(frozen=True, slots=True)
-class ClearingItemAnswer:
+class ClearingItemResponse:
     """What became of one item.
 
     Attributes:
@@ -101,11 +99,11 @@ class ClearingItemAnswer:
     flags: tuple[Flag, ...] = ()
     errors: tuple[FieldError, ...] = ()
     replayed: bool = False
-    clearing: ClearingAnswer | None = None
+    clearing: ClearingResponse | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ClearingBatchAnswer:
+class ClearingBatchResponse:
     """What became of a batch.
 
     Attributes:
@@ -118,10 +116,10 @@ class ClearingBatchAnswer:
     clean: int
     bad: int
     retry: int
-    items: list[ClearingItemAnswer]
+    items: list[ClearingItemResponse]
 
     @classmethod
-    def of(cls, items: list[ClearingItemAnswer]) -> ClearingBatchAnswer:
+    def of(cls, items: list[ClearingItemResponse]) -> ClearingBatchResponse:
         """These answers, counted."""
         results = [item.result for item in items]
         return cls(results.count("clean"), results.count("bad"), results.count("retry"), items)

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from txplatform.contracts.json import NotJsonError, parse_strict_json
 from txplatform.errors import TxPlatformError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 STRUCTURED_CONTENT_TYPE = "application/cloudevents+json"
 SOURCE = "/txplatform"

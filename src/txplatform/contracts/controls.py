@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from txplatform.contracts.fields import FreeText, Identifier
 from txplatform.contracts.rulesets import MAX_CONTROLS_ENTRIES, controls_from_json, rules_schema
 from txplatform.contracts.times import rfc3339
-from txplatform.domain.facts import ControlsChange
+from txplatform.domain.events import ControlsChanged
 from txplatform.domain.ids import AccountId, account_of
-
-if TYPE_CHECKING:
-    from txplatform.domain.events import ControlsChanged
+from txplatform.domain.values import ControlsChange
 
 
 class ControlsRequest(BaseModel):
@@ -61,7 +59,7 @@ class ControlsRequest(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class ControlsAnswer:
+class ControlsResponse:
     """Controls as they were set.
 
     Attributes:
@@ -93,10 +91,10 @@ class ControlsInForce:
     as_of: str
 
 
-def controls_answer(event: ControlsChanged) -> ControlsAnswer:
+def controls_answer(event: ControlsChanged) -> ControlsResponse:
     """The answer that this event stands for."""
     change = event.change
-    return ControlsAnswer(
+    return ControlsResponse(
         change.controls_id,
         account_of(event.originator_id),
         change.rules,

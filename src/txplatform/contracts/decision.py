@@ -19,7 +19,7 @@ Decision = AuthorizationApproved | AuthorizationDeclined
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionAnswer:
+class DecisionResponse:
     """How a purchase was decided.
 
     Attributes:
@@ -48,7 +48,7 @@ class DecisionAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class DryRunAnswer:
+class DryRunResponse:
     """How a purchase would be decided now; nothing is recorded, and nothing is held for it.
 
     Attributes:
@@ -76,19 +76,19 @@ class DryRunAnswer:
     dry_run: Literal[True]
 
 
-def dry_run_answer(event: Decision) -> DryRunAnswer:
+def dry_run_answer(event: Decision) -> DryRunResponse:
     """The answer that this event, which is not recorded, would stand for."""
-    answer = asdict(decision_answer(event))
+    answer = asdict(decision_response(event))
     answer |= {
         "authorization_code": None,
         "account_version": event.originator_version - 1,
         "event_id": None,
         "dry_run": True,
     }
-    return DryRunAnswer(**answer)
+    return DryRunResponse(**answer)
 
 
-def decision_answer(event: Decision) -> DecisionAnswer:
+def decision_response(event: Decision) -> DecisionResponse:
     """The answer that this event stands for."""
     purchase = event.purchase
     decision: Literal["approved", "declined"]
@@ -99,7 +99,7 @@ def decision_answer(event: Decision) -> DecisionAnswer:
             decision, authorization_code, reasons = "approved", event.authorization_code, ()
         case AuthorizationDeclined():
             decision, authorization_code, reasons = "declined", None, event.reasons
-    return DecisionAnswer(
+    return DecisionResponse(
         purchase.transaction_id,
         account_of(event.originator_id),
         decision,

@@ -6,12 +6,10 @@ change with its version.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from txplatform.contracts.fields import FORMS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _WORDS = {
     "missing": "is missing",

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from txplatform.contracts.fields import Amount, Identifier
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
-from txplatform.domain.facts import Increment
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
+from txplatform.domain.values import Increment
 
 
 class IncrementRequest(BaseModel):
@@ -39,7 +39,7 @@ class IncrementRequest(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class IncrementAnswer:
+class IncrementResponse:
     """How a raise of a hold was decided.
 
     Attributes:
@@ -66,7 +66,7 @@ class IncrementAnswer:
     decided_at: str
 
 
-def increment_answer(event: AuthorizationIncremented | IncrementDeclined) -> IncrementAnswer:
+def increment_answer(event: AuthorizationIncremented | IncrementDeclined) -> IncrementResponse:
     """The answer that this event stands for."""
     increment = event.increment
     decision: Literal["approved", "declined"]
@@ -76,7 +76,7 @@ def increment_answer(event: AuthorizationIncremented | IncrementDeclined) -> Inc
             decision, reasons = "approved", ()
         case IncrementDeclined():
             decision, reasons = "declined", event.reasons
-    return IncrementAnswer(
+    return IncrementResponse(
         increment.increment_id,
         increment.transaction_id,
         account_of(event.originator_id),

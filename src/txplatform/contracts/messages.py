@@ -18,11 +18,11 @@ from txplatform.contracts.fields import (
     StatusVersion,
     UtcTime,
 )
-from txplatform.domain.facts import Direction
 from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import Direction
 
 
-class InboundMessage(BaseModel):
+class MessageBody(BaseModel):
     """What every inbound message says."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -30,7 +30,7 @@ class InboundMessage(BaseModel):
     account_id: Identifier
 
 
-class AccountOpenedMessage(InboundMessage):
+class AccountOpenedMessage(MessageBody):
     """`accounts.account-opened.v1`: an account was opened; its limit is limit version 0."""
 
     currency: CurrencyCode
@@ -38,7 +38,7 @@ class AccountOpenedMessage(InboundMessage):
     opened_at: UtcTime
 
 
-class CreditLimitChangedMessage(InboundMessage):
+class CreditLimitChangedMessage(MessageBody):
     """`accounts.credit-limit-changed.v1`: the limit is another from this version on."""
 
     credit_limit: AmountOrZero
@@ -47,7 +47,7 @@ class CreditLimitChangedMessage(InboundMessage):
     effective_at: UtcTime
 
 
-class PaymentSubmittedMessage(InboundMessage):
+class PaymentSubmittedMessage(MessageBody):
     """`payments.payment-submitted.v1`: the cardholder paid."""
 
     payment_id: Identifier
@@ -56,7 +56,7 @@ class PaymentSubmittedMessage(InboundMessage):
     submitted_at: UtcTime
 
 
-class PaymentReturnedMessage(InboundMessage):
+class PaymentReturnedMessage(MessageBody):
     """`payments.payment-returned.v1`: the bank took a payment back."""
 
     payment_id: Identifier
@@ -66,7 +66,7 @@ class PaymentReturnedMessage(InboundMessage):
     returned_at: UtcTime
 
 
-class AccountStatusChangedMessage(InboundMessage):
+class AccountStatusChangedMessage(MessageBody):
     """`accounts.account-status-changed.v1`: the account may be used, or not, from now on."""
 
     status: AccountStatus
@@ -86,7 +86,7 @@ class PresentedMerchant(BaseModel):
     country: CountryCode
 
 
-class PresentmentReceivedMessage(InboundMessage):
+class PresentmentReceivedMessage(MessageBody):
     """`settlement.presentment-received.v1`: the network settles a purchase or a refund.
 
     A debit is owed by the cardholder, a credit gives money back. One that names a clearing takes

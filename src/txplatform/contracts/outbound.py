@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
-from txplatform.contracts.decision import DecisionAnswer, decision_answer
+from txplatform.contracts.decision import Decision, DecisionResponse, decision_response
 from txplatform.contracts.times import rfc3339_or_none
 
 # Schemas are generated from these annotations at run time.
 from txplatform.domain.purchase import Merchant
 
-if TYPE_CHECKING:
-    from txplatform.contracts.decision import Decision
-
-_ANSWER = tuple(field.name for field in fields(DecisionAnswer))
+_ANSWER = tuple(field.name for field in fields(DecisionResponse))
 
 
 @dataclass(frozen=True, slots=True)
-class TransactionDecisioned(DecisionAnswer):
+class TransactionDecisioned(DecisionResponse):
     """`transactions.transaction-decisioned.v1`: the answer that was given, and what was asked.
 
     Attributes:
@@ -32,7 +28,7 @@ class TransactionDecisioned(DecisionAnswer):
 
 def transaction_decisioned(event: Decision) -> TransactionDecisioned:
     """The message that tells of this decision."""
-    answer, purchase = decision_answer(event), event.purchase
+    answer, purchase = decision_response(event), event.purchase
     return TransactionDecisioned(
         **{name: getattr(answer, name) for name in _ANSWER},
         merchant=purchase.merchant,

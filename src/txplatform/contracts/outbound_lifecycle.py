@@ -12,11 +12,11 @@ from txplatform.domain.events import (
     PurchaseCleared,
     PurchaseRefunded,
 )
-from txplatform.domain.facts import Direction
 from txplatform.domain.ids import account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.purchase import Merchant
 from txplatform.domain.transaction_flags import Flag
+from txplatform.domain.values import Direction
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from txplatform.contracts.fields import Amount, CurrencyCode, Identifier
 from txplatform.contracts.process_transaction import MerchantFields
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import PurchaseRefunded, RefundWaiting
-from txplatform.domain.facts import Refund
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.purchase import Merchant
 from txplatform.domain.transaction_flags import Flag
+from txplatform.domain.values import Refund
 
 
 class RefundRequest(BaseModel):
@@ -69,7 +69,7 @@ class RefundRequest(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class RefundAnswer:
+class RefundResponse:
     """A refund as it was posted, or as it waits for its account to be opened.
 
     Attributes:
@@ -94,7 +94,7 @@ class RefundAnswer:
     recorded_at: str
 
 
-def refund_answer(event: PurchaseRefunded | RefundWaiting) -> RefundAnswer:
+def refund_answer(event: PurchaseRefunded | RefundWaiting) -> RefundResponse:
     """The answer that this event stands for."""
     refund = event.refund
     status: Literal["applied", "waiting"]
@@ -105,7 +105,7 @@ def refund_answer(event: PurchaseRefunded | RefundWaiting) -> RefundAnswer:
             status, flags, balance = "applied", event.flags, event.balance
         case RefundWaiting():
             status, flags, balance = "waiting", (), None
-    return RefundAnswer(
+    return RefundResponse(
         refund.refund_id,
         account_of(event.originator_id),
         refund.transaction_id,

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from txplatform.contracts.fields import Amount, Identifier
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import AuthorizationReversed
-from txplatform.domain.facts import Reversal
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
+from txplatform.domain.values import Reversal
 
 
 class ReversalRequest(BaseModel):
@@ -40,7 +40,7 @@ class ReversalRequest(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class ReversalAnswer:
+class ReversalResponse:
     """What a reversal released.
 
     Attributes:
@@ -65,10 +65,10 @@ class ReversalAnswer:
     recorded_at: str
 
 
-def reversal_answer(event: AuthorizationReversed) -> ReversalAnswer:
+def reversal_answer(event: AuthorizationReversed) -> ReversalResponse:
     """The answer that this event stands for."""
     reversal = event.reversal
-    return ReversalAnswer(
+    return ReversalResponse(
         reversal.reversal_id,
         account_of(event.originator_id),
         reversal.transaction_id,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -29,9 +30,6 @@ from txplatform.domain.rulesets import (
     check_rule_count,
 )
 from txplatform.errors import TxPlatformError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 JsonObject = dict[str, Any]
 T = TypeVar("T")

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from txplatform.decisions.cache import AccountCache
+from txplatform.database import Database
 from txplatform.decisions.lane import Lane, LaneLimits
 from txplatform.decisions.lanes import lane_of
 from txplatform.decisions.metrics import DecisionMetrics
 from txplatform.decisions.request import AccountView, Decided, Request
 from txplatform.decisions.snapshots import SnapshotWriter
-from txplatform.domain.ids import account_stream
+from txplatform.domain.commands.outcome import Command
+from txplatform.domain.ids import AccountId, account_stream
+from txplatform.processing.account_cache import AccountCache
 from txplatform.rulebook.in_force import RulesInForce
-
-if TYPE_CHECKING:
-    from txplatform.database import Database
-    from txplatform.domain.commands.outcome import Command
-    from txplatform.domain.ids import AccountId
-    from txplatform.settings import Settings
+from txplatform.settings import Settings
 
 
 class Decider:

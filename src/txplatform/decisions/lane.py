@@ -14,37 +14,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging import DEBUG
 from time import perf_counter
-from typing import TYPE_CHECKING
 
-from txplatform.database import PASSING_FAULTS
+from txplatform.database import PASSING_FAULTS, Database
 from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
-from txplatform.decisions.request import AccountView
-from txplatform.decisions.staleness import Staleness
-from txplatform.domain.account import Account, Stamp
-from txplatform.domain.commands.outcome import CommandRejectedError
-from txplatform.domain.commands.stored import TransactionNotReadError
-from txplatform.domain.rulesets import RulesNotUnderstoodError
-from txplatform.eventstore.batch import AsyncBatchStore, Wanted, Workspace, known_versions
+from txplatform.decisions.metrics import DecisionMetrics
+from txplatform.decisions.request import AccountView, Request
+from txplatform.decisions.snapshots import SnapshotWriter
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
+from txplatform.domain.commands.prior_events import TransactionNotReadError
+from txplatform.domain.events import AccountEvent
+from txplatform.domain.rulesets import RuleSet, RulesNotUnderstoodError
+from txplatform.eventstore.batch import AsyncBatchStore, ReadSet, UnitOfWork, known_versions
 from txplatform.eventstore.snapshot import account_state, snapshot_due
+from txplatform.processing.account_cache import AccountCache
+from txplatform.processing.conflict_rate import ConflictRate
 from txplatform.random_ids import random_id
+from txplatform.rulebook.in_force import RulesInForce
 from txplatform.telemetry import correlation_id, logger
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from txplatform.database import Database
-    from txplatform.decisions.cache import AccountCache
-    from txplatform.decisions.metrics import DecisionMetrics
-    from txplatform.decisions.request import Request
-    from txplatform.decisions.snapshots import SnapshotWriter
-    from txplatform.domain.commands.outcome import Outcome
-    from txplatform.domain.events import AccountEvent
-    from txplatform.domain.rulesets import RuleSet
-    from txplatform.rulebook.in_force import RulesInForce
 
 _TRANSIENT = (*PASSING_FAULTS, TimeoutError)
 _RETRY_FIRST_S = 0.02
@@ -88,7 +80,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._stopping = False
         self._store: AsyncBatchStore | None = None
-        self._staleness = Staleness()
+        self._staleness = ConflictRate()
         self._log = logger("decisions")
         self._tell_all = self._log.is_enabled_for(DEBUG)
 
@@ -161,14 +153,14 @@ class Lane:
         """Decide and commit once; gives the requests that have to be tried again."""
         started = perf_counter()
         rules = await self._rules.current((await self._connected()).connection)
-        workspace, trusted = await self._prepare(batch)
-        again = self._decide(batch, workspace, rules)
-        events = workspace.collect()
+        work, trusted = await self._prepare(batch)
+        again = self._decide(batch, work, rules)
+        events = work.collect()
         clashing = await (await self._connected()).append(events) if events else set()
         self._staleness.note(len(trusted), len(clashing & trusted))
         for stream in clashing:
-            del workspace.accounts[stream]
-        self._cache.keep(workspace.accounts.values())
+            del work.accounts[stream]
+        self._cache.keep(work.accounts.values())
         for request in batch:
             if request.stream in clashing:
                 request.suspect = True
@@ -176,51 +168,48 @@ class Lane:
             elif request.result is not None:
                 request.settle()
         self._metrics.count_batch(batch, clashing, perf_counter() - started)
-        self._follow_up(events, workspace)
+        self._follow_up(events, work)
         return again
 
-    async def _prepare(self, batch: Sequence[Request]) -> tuple[Workspace, set[str]]:
+    async def _prepare(self, batch: Sequence[Request]) -> tuple[UnitOfWork, set[str]]:
         """Collect the accounts; read those that are unknown, in doubt, or asked for as they are.
 
         Gives also the streams whose accounts are trusted to be as they are remembered.
         """
-        workspace = Workspace()
-        wanted = Wanted()
-        read_first = self._staleness.frequent
+        work = UnitOfWork()
+        read_set = ReadSet()
+        read_first = self._staleness.high
         for request in batch:
             request.result = None
             stream = request.stream
-            if stream not in workspace.accounts and stream not in wanted.streams:
+            if stream not in work.accounts and stream not in read_set.streams:
                 account = self._cache.take(stream)
                 if account is None:
-                    wanted.streams.add(stream)
+                    read_set.streams.add(stream)
                 else:
-                    workspace.accounts[stream] = account
+                    work.accounts[stream] = account
                     if read_first:
-                        wanted.streams.add(stream)
+                        read_set.streams.add(stream)
             if request.command is None:
-                wanted.streams.add(stream)
+                read_set.streams.add(stream)
             elif request.suspect:
-                wanted.look_up(stream, request.command.keys)
+                read_set.look_up(stream, request.command.keys)
             for transaction_id in request.transactions:
-                wanted.look_up_transaction(stream, transaction_id)
-        trusted = workspace.accounts.keys() - wanted.streams
-        if wanted.streams:
-            remembered = known_versions(
-                workspace.accounts, wanted.streams & workspace.accounts.keys()
-            )
-            await (await self._connected()).read(workspace, wanted)
+                read_set.look_up_transaction(stream, transaction_id)
+        trusted = work.accounts.keys() - read_set.streams
+        if read_set.streams:
+            remembered = known_versions(work.accounts, read_set.streams & work.accounts.keys())
+            await (await self._connected()).read(work, read_set)
             behind = sum(
-                workspace.accounts[stream].version != version
-                for stream, version in remembered.items()
+                work.accounts[stream].version != version for stream, version in remembered.items()
             )
             self._staleness.note(len(remembered), behind)
-        return workspace, trusted
+        return work, trusted
 
     def _decide(
         self,
         batch: Iterable[Request],
-        workspace: Workspace,
+        work: UnitOfWork,
         rules: RuleSet | RulesNotUnderstoodError,
     ) -> list[Request]:
         """Decide each request; gives those to do again.
@@ -235,7 +224,7 @@ class Lane:
                 decided.append(request)
                 continue
             try:
-                request.result = _decide(request, workspace, rules)
+                request.result = _decide(request, work, rules)
             except (CommandRejectedError, RulesNotUnderstoodError) as error:
                 # Nothing is appended, so no clash would tell that it was answered before.
                 if not request.suspect:
@@ -250,7 +239,7 @@ class Lane:
             except Exception as error:  # noqa: BLE001  # a defect: this request is told
                 self._log.exception("decision failed", stream=request.stream)
                 spoilt.add(request.stream)
-                workspace.accounts.pop(request.stream, None)
+                work.accounts.pop(request.stream, None)
                 request.fail(error)
                 continue
             decided.append(request)
@@ -260,10 +249,10 @@ class Lane:
             request.result = None
         return again
 
-    def _follow_up(self, events: Sequence[AccountEvent], workspace: Workspace) -> None:
+    def _follow_up(self, events: Sequence[AccountEvent], work: UnitOfWork) -> None:
         """What is done once the requests are answered: snapshots, and log lines for debugging."""
         for event in events:
-            account = workspace.accounts.get(event.originator_id)
+            account = work.accounts.get(event.originator_id)
             if account is None:
                 continue  # clashed: this event was not appended
             if snapshot_due(account, event.originator_version, self._snapshots.every):
@@ -314,11 +303,11 @@ class Lane:
 
 
 def _decide(
-    request: Request, workspace: Workspace, rules: RuleSet | RulesNotUnderstoodError
+    request: Request, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError
 ) -> Outcome | AccountView:
     now = datetime.now(UTC)
     if request.command is None:
-        account = workspace.accounts.get(request.stream) or Account.unopened(request.account_id)
+        account = work.accounts.get(request.stream) or Account.unopened(request.account_id)
         return AccountView(
             account.account_id,
             account.opened,
@@ -329,5 +318,5 @@ def _decide(
             account.version,
             now,
         )
-    stamp = Stamp(now, random_id, request.traceparent, rules)
-    return workspace.decide(request.stream, request.command, stamp)
+    context = DecisionContext(now, random_id, request.traceparent, rules)
+    return work.decide(request.stream, request.command, context)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING
 
+from prometheus_client import Metric
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -13,16 +14,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from txplatform.domain.commands.outcome import Outcome, Status
+from txplatform.decisions.request import Request
+from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
-
-    from prometheus_client import Metric
-
-    from txplatform.decisions.request import Request
-    from txplatform.rulebook.in_force import RulesInForce
+from txplatform.rulebook.in_force import RulesInForce
 
 _BOUNDS_S = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5, 10)
 
@@ -73,7 +68,7 @@ class DecisionMetrics(Collector):
                 latency_s = now - request.submitted
                 self._latency_counts[bisect_left(_BOUNDS_S, latency_s)] += 1
                 self._latency_sum_s += latency_s
-                if result.status is not Status.DUPLICATE:
+                if result.status is not OutcomeStatus.DUPLICATE:
                     self._decisions[kind] = self._decisions.get(kind, 0) + 1
 
     def collect(self) -> Iterable[Metric]:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from txplatform.domain.commands.outcome import Outcome, Status
-
-if TYPE_CHECKING:
-    import asyncio
-    from datetime import datetime
-
-    from txplatform.domain.commands.outcome import Command
-    from txplatform.domain.ids import AccountId, TransactionId
-    from txplatform.domain.money import Balance
-    from txplatform.domain.rulesets import Controls
-    from txplatform.domain.status import AccountStatus
+from txplatform.domain.commands.outcome import Command, Outcome, OutcomeStatus
+from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.domain.money import Balance
+from txplatform.domain.rulesets import Controls
+from txplatform.domain.status import AccountStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +89,7 @@ class Request:
 
     def doubt_result(self) -> None:
         """The attempt failed after its append may have been committed."""
-        if isinstance(self.result, Outcome) and self.result.status is not Status.DUPLICATE:
+        if isinstance(self.result, Outcome) and self.result.status is not OutcomeStatus.DUPLICATE:
             self.doubtful_event_ids.add(self.result.event.event_id)
 
     def fail(self, error: Exception) -> None:
@@ -104,7 +99,7 @@ class Request:
 
     def _decided(self, outcome: Outcome) -> Decided:
         replayed = (
-            outcome.status is Status.DUPLICATE
+            outcome.status is OutcomeStatus.DUPLICATE
             and outcome.event.event_id not in self.doubtful_event_ids
         )
         return Decided(outcome, replayed)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import orjson
 import psycopg
 
+from txplatform.database import Database
+from txplatform.domain.account import Account
 from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state
 from txplatform.eventstore.statements import INSERT_SNAPSHOTS
 from txplatform.telemetry import logger
-
-if TYPE_CHECKING:
-    from txplatform.database import Database
-    from txplatform.domain.account import Account
 
 _MOST_WAITING = 10_000
 _RETRY_S = 1.0

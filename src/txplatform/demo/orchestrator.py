@@ -8,14 +8,16 @@ import json
 import shutil
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from types import FrameType
 
 import httpx
 import psycopg
 
-from txplatform.api.keys import Scope, create_key
+from txplatform.api_keys import Scope, create_key
 from txplatform.demo.bus import DemoBus
 from txplatform.demo.card import card
 from txplatform.demo.ports import free_port
@@ -27,11 +29,6 @@ from txplatform.eventstore.migrations import migrate
 from txplatform.simulation.network import account_id
 from txplatform.simulation.plan import plan
 from txplatform.simulation.runner import Simulator
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-    from types import FrameType
 
 _READY_S = 30
 _OURS = ("postgres", "postgres.log", "postgres.password", "api.log", "worker.log", "state.json")

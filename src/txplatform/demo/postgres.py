@@ -10,7 +10,6 @@ import subprocess
 import warnings
 from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
@@ -29,9 +28,8 @@ with warnings.catch_warnings():
         ensure_user_exists,
     )
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path
 
 _VERSION = 18
 _BIN = POSTGRES_VERSIONS[_VERSION]

@@ -6,14 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING
 
 from txplatform.errors import TxPlatformError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 _STOP_S = 12
 _SHOWN_LINES = 15

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-if TYPE_CHECKING:
-    from txplatform.simulation.runner import Sent
+from txplatform.simulation.runner import Sent
 
 
 class LiveLine:

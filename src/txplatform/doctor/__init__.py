@@ -5,14 +5,13 @@ It changes nothing. A check that cannot look is told as skipped, with the reason
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING
 
 import psycopg
 from confluent_kafka import KafkaException
 
-from txplatform.counted import counted
 from txplatform.database import Database
 from txplatform.doctor.api_keys import check_api_keys
 from txplatform.doctor.broker import BrokerView
@@ -23,14 +22,11 @@ from txplatform.doctor.durability import check_durability, check_standby
 from txplatform.doctor.finding import Finding, failed, ok, skipped
 from txplatform.doctor.log_lag import check_projector, check_publisher
 from txplatform.doctor.overdue_holds import check_overdue_holds
-from txplatform.doctor.rights import check_rights
+from txplatform.doctor.privileges import check_rights
 from txplatform.doctor.schema import check_migrations
 from txplatform.doctor.topics import check_topic_settings, check_topics
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from txplatform.settings import Settings
+from txplatform.pluralize import pluralize
+from txplatform.settings import Settings
 
 DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], list[Finding]], ...] = (
     check_server,
@@ -73,7 +69,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield ok(
-                "broker", f"{counted(cluster.brokers, 'broker')} in cluster {cluster.cluster_id}."
+                "broker", f"{pluralize(cluster.brokers, 'broker')} in cluster {cluster.cluster_id}."
             )
             yield from looked("topics", partial(check_topics, cluster))
             yield from looked("topic settings", partial(check_topic_settings, view, cluster))

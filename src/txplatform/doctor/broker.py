@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import Self
 
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
@@ -20,13 +22,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, tho
 )
 
 from txplatform.kafka import client_config
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from types import TracebackType
-    from typing import Self
-
-    from txplatform.settings import Settings
+from txplatform.settings import Settings
 
 _TIMEOUT_S = 5
 _FUTURE_S = 2 * _TIMEOUT_S

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+
+import psycopg
 
 from txplatform.doctor.finding import Finding, ok, warning
-
-if TYPE_CHECKING:
-    import psycopg
 
 TOLERATED_S = 1.0
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+
+import psycopg
 
 from txplatform.consumers import TOPICS
-from txplatform.consumers.positions import PartitionKey, all_positions, fault_of
-from txplatform.counted import counted
+from txplatform.doctor.broker import BrokerView, Cluster
 from txplatform.doctor.finding import Finding, failed, ok
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import psycopg
-
-    from txplatform.doctor.broker import BrokerView, Cluster
+from txplatform.inbox.positions import PartitionKey, all_positions, fault_of
+from txplatform.pluralize import pluralize
 
 STOPPED_S = 60
 
@@ -56,9 +52,9 @@ def _finding(check: str, unread: int, waited_s: int, faults: list[str]) -> Findi
     if waited_s > STOPPED_S:
         return failed(
             check,
-            f"Waiting: {counted(unread, 'message')}, the first for {waited_s} s.",
+            f"Waiting: {pluralize(unread, 'message')}, the first for {waited_s} s.",
             "See that `txplatform consume` runs; its /readyz and log say what holds it up.",
         )
     if unread:
-        return ok(check, f"On the way: {counted(unread, 'message')}.")
+        return ok(check, f"On the way: {pluralize(unread, 'message')}.")
     return ok(check, "It is read to its end.")

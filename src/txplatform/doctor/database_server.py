@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import psycopg
 
 from txplatform.doctor.finding import Finding, failed, ok
-
-if TYPE_CHECKING:
-    import psycopg
 
 OLDEST_MAJOR = 16
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import psycopg
 
 from txplatform.doctor.finding import Finding, failed, ok, warning
-
-if TYPE_CHECKING:
-    import psycopg
 
 _LOCAL_ONLY = ("off", "local")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Status(StrEnum):
+class FindingStatus(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -26,26 +26,26 @@ class Finding:
     """
 
     check: str
-    status: Status
+    status: FindingStatus
     detail: str
     advice: str = ""
 
 
 def ok(check: str, detail: str) -> Finding:
     """Nothing is wrong."""
-    return Finding(check, Status.OK, detail)
+    return Finding(check, FindingStatus.OK, detail)
 
 
 def warning(check: str, detail: str, advice: str) -> Finding:
     """It works, but a promise is weaker than it could be."""
-    return Finding(check, Status.WARNING, detail, advice)
+    return Finding(check, FindingStatus.WARNING, detail, advice)
 
 
 def failed(check: str, detail: str, advice: str) -> Finding:
     """It does not work."""
-    return Finding(check, Status.FAILED, detail, advice)
+    return Finding(check, FindingStatus.FAILED, detail, advice)
 
 
 def skipped(check: str, detail: str) -> Finding:
     """It could not be looked at."""
-    return Finding(check, Status.SKIPPED, detail)
+    return Finding(check, FindingStatus.SKIPPED, detail)

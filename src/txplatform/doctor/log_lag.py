@@ -6,13 +6,12 @@ number of them says little.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, LiteralString
+from typing import LiteralString
+
+import psycopg
 
 from txplatform.doctor.finding import Finding, failed, ok, warning
 from txplatform.publisher.runner import FEEDS
-
-if TYPE_CHECKING:
-    import psycopg
 
 SLOW_S = 10
 STOPPED_S = 60

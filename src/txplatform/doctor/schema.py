@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import psycopg
 
 from txplatform.doctor.finding import Finding, failed, ok
 from txplatform.eventstore.migrations import MigrationError, pending_migrations
-
-if TYPE_CHECKING:
-    import psycopg
 
 
 def check_migrations(connection: psycopg.Connection) -> list[Finding]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
 
 from txplatform.consumers import TOPICS as INBOUND
-from txplatform.counted import counted
+from txplatform.doctor.broker import BrokerView, Cluster
 from txplatform.doctor.finding import Finding, failed, ok, skipped, warning
+from txplatform.pluralize import pluralize
 from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from txplatform.doctor.broker import BrokerView, Cluster
 
 TOPICS = (*INBOUND, *OUTBOUND)
 ALL_TOPICS = (*TOPICS, *DEAD_LETTER_TOPICS)
@@ -60,7 +56,7 @@ def _partitions(cluster: Cluster) -> Finding:
         )
     return ok(
         "topics",
-        f"All {len(ALL_TOPICS)} are there, {counted(next(iter(counts.values())), 'partition')}.",
+        f"All {len(ALL_TOPICS)} are there, {pluralize(next(iter(counts.values())), 'partition')}.",
     )
 
 
@@ -69,7 +65,7 @@ def _copies(cluster: Cluster) -> Iterator[Finding]:
     if single:
         yield warning(
             "topic copies",
-            f"On one broker only: {counted(len(single), 'topic')}; with it go their messages.",
+            f"On one broker only: {pluralize(len(single), 'topic')}; with it go their messages.",
             "In production use three copies and min.insync.replicas=2. What we sent can be sent "
             "again from the log, what others send us cannot.",
         )

@@ -10,13 +10,15 @@ here; a transaction without a hold is folded again from its events when more of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from datetime import datetime
+from typing import Any, Self, TypeVar
 
-from eventsourcing.domain import BaseAggregate
+from eventsourcing.domain import BaseAggregate, CanMutateAggregate
 
 from txplatform.domain.activity import Activity
-from txplatform.domain.ids import AccountId, account_of, account_stream
+from txplatform.domain.ids import AccountId, TransactionId, account_of, account_stream
 from txplatform.domain.money import Balance
 from txplatform.domain.rulesets import (
     DEFAULT_RULESET,
@@ -26,19 +28,13 @@ from txplatform.domain.rulesets import (
     RulesNotUnderstoodError,
 )
 from txplatform.domain.status import AccountStatus, stricter
+from txplatform.domain.values import WaitingMessage
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from txplatform.domain.events import AccountEvent, WaitingMessage
-    from txplatform.domain.ids import TransactionId
-
-E = TypeVar("E", bound="AccountEvent")
+E = TypeVar("E", bound=CanMutateAggregate[str])
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class DecisionContext:
     """What a decision needs from outside the account: time, new identifiers, trace, rules.
 
     Attributes:
@@ -168,13 +164,13 @@ class Account(BaseAggregate[str]):
             else:
                 del self.holds[transaction_id]
 
-    def record(self, event_class: type[E], stamp: Stamp, **facts: Any) -> E:
+    def record(self, event_class: type[E], context: DecisionContext, **facts: Any) -> E:
         """Append an event to this account and let it change the state."""
         self.trigger_event(
             event_class,
-            timestamp=stamp.now,
-            event_id=stamp.new_event_id(),
-            traceparent=stamp.traceparent,
+            timestamp=context.now,
+            event_id=context.new_event_id(),
+            traceparent=context.traceparent,
             **facts,
         )
         event: E = self.pending_events[-1]  # type: ignore[assignment]

@@ -13,15 +13,13 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.purchase import Merchant, Purchase
 
 LONGEST_WINDOW = 30 * 24 * 60
 """Minutes that can be looked back on."""
@@ -39,7 +37,7 @@ _MAX_TOTAL = 2**63 - 1
 _SPARE_ROWS = 16
 
 
-class Scope(StrEnum):
+class VelocityScope(StrEnum):
     """Which of the account's purchases count together: all, or those like the one decided."""
 
     ACCOUNT = "account"
@@ -48,7 +46,11 @@ class Scope(StrEnum):
     COUNTRY = "country"
 
 
-_ACCOUNT, _CATEGORY, _MERCHANT = Scope.ACCOUNT, Scope.CATEGORY, Scope.MERCHANT
+_ACCOUNT, _CATEGORY, _MERCHANT = (
+    VelocityScope.ACCOUNT,
+    VelocityScope.CATEGORY,
+    VelocityScope.MERCHANT,
+)
 """Looked up once: a member of an enumeration is found slowly."""
 
 
@@ -97,14 +99,14 @@ class Activity:
             self._log = _Log()
         self._log.add(minute_of(at), purchase, count)
 
-    def count(self, since: int, scope: Scope, merchant: Merchant) -> int:
+    def count(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
         """How many purchases were approved since this minute, of those like at this merchant."""
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
         return log.count(since, scope, merchant)
 
-    def amount(self, since: int, scope: Scope, merchant: Merchant) -> int:
+    def amount(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
         """What they come to, in minor units."""
         log = self._log
         if log is None or log.minutes[-1] < since:
@@ -200,7 +202,7 @@ class _Log:
         if len(minutes) >= self.compact_at:
             self._compact(minute)
 
-    def count(self, since: int, scope: Scope, merchant: Merchant) -> int:
+    def count(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
         start = bisect_left(self.minutes, since)
         if scope is _ACCOUNT:
             return len(self.minutes) - start if self.plain else sum(self.counts[start:])
@@ -209,14 +211,14 @@ class _Log:
             return names[start:].count(wanted)
         return _total(self.counts[start:], names[start:], wanted)
 
-    def amount(self, since: int, scope: Scope, merchant: Merchant) -> int:
+    def amount(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
         start = bisect_left(self.minutes, since)
         if scope is _ACCOUNT:
             return sum(self.amounts[start:])
         wanted, names = self._names(scope, merchant)
         return _total(self.amounts[start:], names[start:], wanted)
 
-    def _names(self, scope: Scope, merchant: Merchant) -> tuple[str, list[str]]:
+    def _names(self, scope: VelocityScope, merchant: Merchant) -> tuple[str, list[str]]:
         """The merchant's name in this scope, and those of all rows."""
         if scope is _MERCHANT:
             return merchant.id, self.merchants

@@ -5,23 +5,17 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING
 
-from txplatform.domain.rules import ALWAYS, ConfigurableRule
+from txplatform.domain.rules import ALWAYS, Case, ConfigurableRule, Judgement
 from txplatform.domain.rules.categories import category_bounds, sorted_categories
 from txplatform.domain.rules.parameters import ParameterError, check_not_empty, shown
-from txplatform.domain.rules.rule import checks_of
-from txplatform.domain.rules.stored import rule_from_stored, rule_to_stored
+from txplatform.domain.rules.rule import Check, ask, checks_of
+from txplatform.domain.rules.stored import StoredRule, rule_from_stored, rule_to_stored
 from txplatform.errors import TxPlatformError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from txplatform.domain.rules.rule import Check
-    from txplatform.domain.rules.stored import StoredRule
 
 MAX_RULES = 200
 MAX_HOLD_DAYS = 90
@@ -178,6 +172,10 @@ class RuleSet:
     def id(self) -> str:
         """What decisions record, such as retail@3."""
         return ruleset_id(self.name, self.version)
+
+    def judge(self, case: Case, controls: Controls) -> Judgement:
+        """Ask the rules that are always on, this rule set's, then the account's own."""
+        return ask(self.checks + controls.checks if controls.checks else self.checks, case)
 
     def hold_days_of(self, category_code: str) -> int:
         """Days that a hold in this merchant category lasts."""

@@ -21,11 +21,13 @@ expired or wholly reversed, else max(0, approved + increments - reversed - clear
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from txplatform.domain.events import (
+    AccountEvent,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
@@ -36,16 +38,10 @@ from txplatform.domain.events import (
     PurchaseRefunded,
     TransactionStarted,
 )
-from txplatform.domain.facts import Direction
 from txplatform.domain.money import MAX_BALANCE
+from txplatform.domain.purchase import Purchase
 from txplatform.domain.transaction_flags import Flag
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from txplatform.domain.events import AccountEvent
-    from txplatform.domain.facts import Correction
-    from txplatform.domain.purchase import Purchase
+from txplatform.domain.values import Correction, Direction
 
 
 class TransactionState(StrEnum):
@@ -70,7 +66,7 @@ class Transaction:
         approved: What was authorized, increments included; 0 unless it was.
         reversed: What reversals of a part gave up.
         cleared: What clearings posted.
-        given_back: What refunds that name it gave back, before their corrections.
+        gross_refunded: What refunds that name it gave back, before their corrections.
         clearings: Their ids; likewise refunds and corrections.
     """
 
@@ -81,7 +77,7 @@ class Transaction:
     approved: int = 0
     reversed: int = 0
     cleared: int = 0
-    given_back: int = 0
+    gross_refunded: int = 0
     final: bool = False
     expired: bool = False
     reversed_wholly: bool = False
@@ -109,7 +105,7 @@ class Transaction:
     @property
     def refunded(self) -> int:
         """What refunds gave back, less what their corrections took back."""
-        return self.given_back - sum(
+        return self.gross_refunded - sum(
             correction.amount if correction.direction is Direction.DEBIT else -correction.amount
             for correction in self.corrections.values()
             if self._corrects_refund(correction)
@@ -214,5 +210,5 @@ class Transaction:
             case ClearingCorrected():
                 self.corrections[event.correction.clearing_id] = event.correction
             case PurchaseRefunded():
-                self.given_back += event.refund.amount
+                self.gross_refunded += event.refund.amount
                 self.refunds.append(event.refund.refund_id)

@@ -6,24 +6,19 @@ take many accounts at once by the same statements (`batches.py`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.persistence import EventStore, InfrastructureFactory
+from eventsourcing.persistence import ApplicationRecorder, EventStore, InfrastructureFactory, Mapper
 from eventsourcing.postgres import PostgresFactory
 from eventsourcing.utils import Environment
 
+from txplatform.database import Database
 from txplatform.domain.account import Account
-from txplatform.domain.ids import account_stream
+from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.mapper import EventMapper
 from txplatform.eventstore.recorder import AccountRecorder, Datastore, SnapshotRecorder
 from txplatform.eventstore.snapshot import AccountSnapshot
-
-if TYPE_CHECKING:
-    from eventsourcing.persistence import ApplicationRecorder, Mapper
-
-    from txplatform.database import Database
-    from txplatform.domain.ids import AccountId
 
 
 class _Infrastructure(PostgresFactory):

@@ -2,20 +2,22 @@
 
 Decisions use the asynchronous class, consumers the synchronous one inside a transaction of
 their own; both run the same statements on the same terms. What they read goes into a
-`Workspace`, where commands are decided without any I/O.
+`UnitOfWork`, where commands are decided without any I/O.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+import psycopg
 from eventsourcing.persistence import StoredEvent
 
-from txplatform.domain.account import Account
-from txplatform.domain.commands.stored import Stored
-from txplatform.domain.events import authorization_key, late_authorization_key
-from txplatform.domain.ids import account_of
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.commands.outcome import Command, Outcome
+from txplatform.domain.commands.prior_events import PriorEvents
+from txplatform.domain.events import AccountEvent, authorization_key, late_authorization_key
+from txplatform.domain.ids import TransactionId, account_of
 from txplatform.eventstore.mapper import EventMapper, decode_event
 from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.eventstore.statements import (
@@ -24,30 +26,20 @@ from txplatform.eventstore.statements import (
     READ_STREAMS,
     READ_STREAMS_AT,
     READ_TRANSACTIONS,
+    StoredRow,
     append_parameters,
     name_parameters,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    import psycopg
-
-    from txplatform.domain.account import Stamp
-    from txplatform.domain.commands.outcome import Command, Outcome
-    from txplatform.domain.events import AccountEvent
-    from txplatform.domain.ids import TransactionId
-    from txplatform.eventstore.statements import StoredRow
 
 _MAPPER = EventMapper()
 
 
 @dataclass(slots=True)
-class Workspace:
+class UnitOfWork:
     """Accounts at their newest known version, and what their streams hold under some keys."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
-    stored: dict[str, Stored] = field(default_factory=dict)
+    stored: dict[str, PriorEvents] = field(default_factory=dict)
 
     def fold(self, rows: Iterable[StoredRow]) -> None:
         """Bring accounts up to date with rows of `READ_STREAMS`."""
@@ -69,13 +61,13 @@ class Workspace:
             event = decode_event(*row)
             self._of(event.originator_id)[event.key] = event
 
-    def know(self, transactions: Mapping[str, Iterable[TransactionId]]) -> None:
+    def mark_complete(self, transactions: Mapping[str, Iterable[TransactionId]]) -> None:
         """Note that every event of these transactions was looked up, stream by stream."""
         for stream, ids in transactions.items():
             self._of(stream).transactions.update(ids)
 
-    def decide(self, stream: str, command: Command, stamp: Stamp) -> Outcome:
-        """Decide one command; later ones of this workspace see what it recorded.
+    def decide(self, stream: str, command: Command, context: DecisionContext) -> Outcome:
+        """Decide one command; later ones of this work see what it recorded.
 
         Raises:
             CommandRejectedError: The command contradicts what is recorded.
@@ -86,15 +78,15 @@ class Workspace:
             account = self.accounts[stream] = Account.unopened(command.account_id)
         stored = self._of(stream)
         before = len(account.pending_events)
-        outcome = command.decide(account, stored, stamp)
+        outcome = command.decide(account, stored, context)
         for event in account.pending_events[before:]:
             stored[event.key] = event  # type: ignore[attr-defined,assignment]  # ours are keyed
         return outcome
 
-    def _of(self, stream: str) -> Stored:
+    def _of(self, stream: str) -> PriorEvents:
         stored = self.stored.get(stream)
         if stored is None:
-            stored = self.stored[stream] = Stored()
+            stored = self.stored[stream] = PriorEvents()
         return stored
 
     def collect(self) -> list[AccountEvent]:
@@ -116,7 +108,7 @@ def known_versions(accounts: Mapping[str, Account], streams: Iterable[str]) -> d
 
 
 @dataclass(slots=True)
-class Wanted:
+class ReadSet:
     """What is to be read before a decision, by stream.
 
     Attributes:
@@ -148,26 +140,26 @@ class BatchStore:
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
 
-    def read(self, workspace: Workspace, wanted: Wanted) -> None:
-        """Bring streams up to date and fetch what else is wanted of them."""
-        versions = known_versions(workspace.accounts, wanted.streams)
+    def read(self, work: UnitOfWork, read_set: ReadSet) -> None:
+        """Bring streams up to date and fetch what else is read_set of them."""
+        versions = known_versions(work.accounts, read_set.streams)
         with self._connection.cursor(binary=True) as cursor:
             if versions:
                 known = list(versions), list(versions.values())
                 cursor.execute(READ_STREAMS, known, prepare=True)
-                workspace.fold(cursor.fetchall())
-            for statement, names in _look_ups(wanted):
+                work.fold(cursor.fetchall())
+            for statement, names in _look_ups(read_set):
                 cursor.execute(statement, name_parameters(names), prepare=True)
-                workspace.add(cursor.fetchall())
-        workspace.know(wanted.transactions)
+                work.add(cursor.fetchall())
+        work.mark_complete(read_set.transactions)
 
-    def read_at(self, workspace: Workspace, versions: Mapping[str, int]) -> None:
+    def read_at(self, work: UnitOfWork, versions: Mapping[str, int]) -> None:
         """Fetch streams as they were at these versions."""
         if versions:
             with self._connection.cursor(binary=True) as cursor:
-                wanted = list(versions), list(versions.values())
-                cursor.execute(READ_STREAMS_AT, wanted, prepare=True)
-                workspace.fold(cursor.fetchall())
+                read_set = list(versions), list(versions.values())
+                cursor.execute(READ_STREAMS_AT, read_set, prepare=True)
+                work.fold(cursor.fetchall())
 
     def append(self, events: Sequence[AccountEvent]) -> set[str]:
         """Append; gives the streams that clashed and were left out."""
@@ -185,17 +177,17 @@ class AsyncBatchStore:
         self.connection = connection
         self._cursor = connection.cursor(binary=True)
 
-    async def read(self, workspace: Workspace, wanted: Wanted) -> None:
-        """Bring streams up to date and fetch what else is wanted of them."""
-        versions = known_versions(workspace.accounts, wanted.streams)
+    async def read(self, work: UnitOfWork, read_set: ReadSet) -> None:
+        """Bring streams up to date and fetch what else is read_set of them."""
+        versions = known_versions(work.accounts, read_set.streams)
         if versions:
             known = list(versions), list(versions.values())
             await self._cursor.execute(READ_STREAMS, known, prepare=True)
-            workspace.fold(await self._cursor.fetchall())
-        for statement, names in _look_ups(wanted):
+            work.fold(await self._cursor.fetchall())
+        for statement, names in _look_ups(read_set):
             await self._cursor.execute(statement, name_parameters(names), prepare=True)
-            workspace.add(await self._cursor.fetchall())
-        workspace.know(wanted.transactions)
+            work.add(await self._cursor.fetchall())
+        work.mark_complete(read_set.transactions)
 
     async def append(self, events: Sequence[AccountEvent]) -> set[str]:
         """Append and commit; gives the streams that clashed and were left out."""
@@ -209,14 +201,14 @@ class AsyncBatchStore:
         await self.connection.close()
 
 
-def _look_ups(wanted: Wanted) -> list[tuple[str, Mapping[str, Iterable[str]]]]:
+def _look_ups(read_set: ReadSet) -> list[tuple[str, Mapping[str, Iterable[str]]]]:
     """The look-ups there are, with the names they are for.
 
     They come after the streams: what was added in between has versions that the accounts do not
     have yet, and deciding on it clashes.
     """
     both: list[tuple[str, Mapping[str, Iterable[str]]]] = [
-        (READ_KEYS, wanted.keys),
-        (READ_TRANSACTIONS, wanted.transactions),
+        (READ_KEYS, read_set.keys),
+        (READ_TRANSACTIONS, read_set.transactions),
     ]
     return [(statement, names) for statement, names in both if names]

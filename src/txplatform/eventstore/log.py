@@ -5,7 +5,10 @@ No lock is needed: see `append_events` in migration 0001.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, LiteralString
+from collections.abc import Iterator
+from typing import LiteralString
+
+import psycopg
 
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import (
@@ -14,11 +17,6 @@ from txplatform.eventstore.statements import (
     READ_STREAM,
     LoggedEvent,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import psycopg
 
 READ_SIZE = 500
 """Events in one read, by default."""

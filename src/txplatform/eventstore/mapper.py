@@ -7,18 +7,16 @@ code. A field that is missing in an old event takes the class's default.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import msgspec
 import orjson
+from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 
 from txplatform.domain.events import EVENT_TYPES, AccountEvent
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.snapshot import AccountSnapshot
-
-if TYPE_CHECKING:
-    from eventsourcing.domain import DomainEventProtocol
 
 _EVENT_CLASSES: dict[str, type[AccountEvent]] = {cls.TOPIC: cls for cls in EVENT_TYPES}
 

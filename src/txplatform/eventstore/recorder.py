@@ -7,7 +7,9 @@ behind VACUUM; and business keys are unique within the stream.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
 from eventsourcing.postgres import (
@@ -17,6 +19,7 @@ from eventsourcing.postgres import (
 )
 from psycopg.rows import dict_row
 
+from txplatform.database import Database
 from txplatform.eventstore.mapper import StoredAccountEvent
 from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
 from txplatform.eventstore.statements import (
@@ -24,12 +27,6 @@ from txplatform.eventstore.statements import (
     INSERT_SNAPSHOTS,
     LAST_POSITION,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from uuid import UUID
-
-    from txplatform.database import Database
 
 
 class Datastore(PostgresDatastore):

@@ -15,10 +15,11 @@ from eventsourcing.domain import CanSnapshotAggregate
 
 from txplatform.domain.account import Account
 from txplatform.domain.activity import Activity
-from txplatform.domain.events import WaitingMessage, business_key
+from txplatform.domain.events import business_key
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import controls_of
 from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import WaitingMessage
 
 SNAPSHOT_TOPIC = "account@4"
 """Raise the number whenever `AccountSnapshot.take` stores something else than before."""

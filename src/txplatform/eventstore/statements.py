@@ -6,17 +6,14 @@ its order and how a clash is found are said there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
+from txplatform.domain.events import AccountEvent
 from txplatform.eventstore.mapper import encode_event
 from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
-
-    from txplatform.domain.events import AccountEvent
 
 LOCK_LOG = "SELECT pg_advisory_xact_lock(1954049127)"
 """Takes the log's lock ("txlg") ahead of `APPEND`, for who has to read and append under it."""

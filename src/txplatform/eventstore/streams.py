@@ -5,16 +5,13 @@ The events are those of one moment, the caller's snapshot, however long the read
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import psycopg
+import psycopg
 
 _READ_EVENTS = """
 SELECT position, originator_id, originator_version, event_key, topic, state, recorded_at,

@@ -6,26 +6,21 @@ ends once, its business key in the log (I3).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from txplatform.domain.account import Stamp
+import psycopg
+
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.expire_hold import ExpireHold
 from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import account_stream
-from txplatform.eventstore.batch import BatchStore, Wanted, Workspace
+from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
+from txplatform.projections.open_holds import DueHold
 from txplatform.random_ids import random_id
 from txplatform.telemetry import new_traceparent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    import psycopg
-
-    from txplatform.domain.account import Account
-    from txplatform.domain.events import AccountEvent
-    from txplatform.projections.open_holds import DueHold
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +48,20 @@ def expire(connection: psycopg.Connection, holds: Sequence[DueHold], now: dateti
         holds: As the read model has them.
         now: By which they are due, UTC.
     """
-    store, workspace = BatchStore(connection), Workspace()
+    store, work = BatchStore(connection), UnitOfWork()
     streams: set[str] = {account_stream(hold.account_id) for hold in holds}
-    store.read(workspace, Wanted(streams=streams))
-    stamp = Stamp(now, random_id, new_traceparent())
+    store.read(work, ReadSet(streams=streams))
+    context = DecisionContext(now, random_id, new_traceparent())
     for hold in holds:
         command = ExpireHold(hold.account_id, hold.transaction_id)
         try:
-            workspace.decide(account_stream(hold.account_id), command, stamp)
+            work.decide(account_stream(hold.account_id), command, context)
         except CommandRejectedError:
             continue
-    events = workspace.collect()
+    events = work.collect()
     clashing = store.append(events)
     return Expiry(
         [event for event in events if event.originator_id not in clashing],
-        workspace.accounts,
+        work.accounts,
         [hold for hold in holds if account_stream(hold.account_id) in clashing],
     )

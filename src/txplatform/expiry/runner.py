@@ -8,31 +8,23 @@ it done.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import psycopg
-from prometheus_client import Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from txplatform.consumers.snapshots import take_snapshots
-from txplatform.database import PASSING_FAULTS
+from txplatform.database import PASSING_FAULTS, Database
+from txplatform.domain.ids import AccountId
 from txplatform.errors import TxPlatformError
 from txplatform.expiry.expiring import expire
-from txplatform.projections.open_holds import BEFORE_ALL, due_holds
+from txplatform.projections.open_holds import BEFORE_ALL, DueHold, due_holds
+from txplatform.settings import Settings
 from txplatform.telemetry import logger
 from txplatform.worker import Health
-
-if TYPE_CHECKING:
-    import threading
-    from collections.abc import Sequence
-
-    from prometheus_client import CollectorRegistry
-
-    from txplatform.database import Database
-    from txplatform.domain.ids import AccountId
-    from txplatform.projections.open_holds import DueHold
-    from txplatform.settings import Settings
 
 BATCH_HOLDS = 200
 """Holds ended in one commit, at most: decisions wait for the log's lock no longer than that."""

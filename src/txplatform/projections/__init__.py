@@ -6,13 +6,9 @@ keeps it up to date, `txplatform rebuild` makes it again from the log.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from txplatform.projections.directory import DIRECTORY
 from txplatform.projections.open_holds import OPEN_HOLDS
+from txplatform.projections.projection import Projection
 from txplatform.projections.transactions import TRANSACTIONS
-
-if TYPE_CHECKING:
-    from txplatform.projections.projection import Projection
 
 PROJECTIONS: tuple[Projection, ...] = (TRANSACTIONS, DIRECTORY, OPEN_HOLDS)

@@ -6,15 +6,17 @@ something (`txplatform verify`, invariant I1).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
 from txplatform.domain.events import (
     EVENT_TYPES,
+    AccountEvent,
     AccountOpened,
     AccountStatusChanged,
     AuthorizationApproved,
@@ -29,17 +31,10 @@ from txplatform.domain.events import (
     PurchaseCleared,
     PurchaseRefunded,
 )
-from txplatform.domain.facts import Direction
 from txplatform.domain.ids import AccountId, account_of
 from txplatform.domain.status import AccountStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import psycopg
-
-    from txplatform.domain.events import AccountEvent
-    from txplatform.eventstore.statements import LoggedEvent
+from txplatform.domain.values import Direction
+from txplatform.eventstore.statements import LoggedEvent
 
 
 @dataclass(frozen=True, slots=True)

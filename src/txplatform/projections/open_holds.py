@@ -6,13 +6,16 @@ something (`txplatform verify`, invariant I1).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+import psycopg
 from psycopg import sql
 
 from txplatform.domain.events import (
+    AccountEvent,
     AuthorizationApproved,
     AuthorizationIncremented,
     AuthorizationReversed,
@@ -20,14 +23,7 @@ from txplatform.domain.events import (
     PurchaseCleared,
 )
 from txplatform.domain.ids import AccountId, TransactionId, account_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import psycopg
-
-    from txplatform.domain.events import AccountEvent
-    from txplatform.eventstore.statements import LoggedEvent
+from txplatform.eventstore.statements import LoggedEvent
 
 HoldKey = tuple[AccountId, TransactionId]
 

@@ -6,12 +6,9 @@ the rows. So two projectors, or a projector and a rebuild, never fold the same e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import psycopg
 
 from txplatform.errors import TxPlatformError
-
-if TYPE_CHECKING:
-    import psycopg
 
 _LOCK = "SELECT position FROM projection_positions WHERE name = %s FOR UPDATE"
 _LOCK_OR_SKIP = "SELECT position FROM projection_positions WHERE name = %s FOR UPDATE SKIP LOCKED"

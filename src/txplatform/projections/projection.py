@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, LiteralString, Protocol
+from collections.abc import Sequence
+from typing import LiteralString, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+import psycopg
 
-    import psycopg
-
-    from txplatform.eventstore.statements import LoggedEvent
+from txplatform.eventstore.statements import LoggedEvent
 
 
 class Projection(Protocol):

@@ -7,24 +7,18 @@ behind, a table `<table>_next`, is dropped by the next one.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
+from txplatform.database import Database
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import read_log
 from txplatform.projections.positions import lock_position, move_position, read_position
-from txplatform.projections.projection import fold_used
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from txplatform.database import Database
-    from txplatform.projections.projection import Projection
+from txplatform.projections.projection import Projection, fold_used
 
 _BATCH_EVENTS = 2000
 _LOCK = 0x7478_7262

@@ -5,30 +5,23 @@ Any number may run: one folds a read model at a time, the others stand by.
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import psycopg
-from prometheus_client import Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from txplatform.database import PASSING_FAULTS
+from txplatform.database import PASSING_FAULTS, Database
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position, read_log
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.positions import lock_position, move_position, read_position
 from txplatform.projections.projection import Projection, fold_used
+from txplatform.settings import Settings
 from txplatform.telemetry import logger
 from txplatform.worker import Health
-
-if TYPE_CHECKING:
-    import threading
-    from collections.abc import Sequence
-
-    from prometheus_client import CollectorRegistry
-
-    from txplatform.database import Database
-    from txplatform.settings import Settings
 
 BATCH_EVENTS = 1000
 """Events folded in one transaction, at most."""

@@ -6,22 +6,18 @@ this may run while accounts are decided on.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import orjson
 import psycopg
 
+from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state
 from txplatform.eventstore.statements import INSERT_SNAPSHOTS
 from txplatform.eventstore.streams import whole_streams
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from txplatform.database import Database
 
 _BATCH_ACCOUNTS = 200
 

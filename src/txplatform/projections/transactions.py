@@ -6,12 +6,14 @@ to which log position it goes. What became of each is read from the log (`lives`
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import orjson
+import psycopg
 from psycopg import sql
 
 from txplatform.domain.events import (
@@ -27,12 +29,11 @@ from txplatform.domain.ids import AccountId, TransactionId, account_of, account_
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.cursors import cursor_at, version_at
-from txplatform.projections.lives import EVENTS_OF_NAMED, Transaction, transaction_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    import psycopg
+from txplatform.projections.transaction_history import (
+    EVENTS_OF_NAMED,
+    TransactionView,
+    transaction_of,
+)
 
 COLUMNS = (
     "account_id",
@@ -129,7 +130,7 @@ class TransactionPage:
         as_of_position: The last log position that the list has read.
     """
 
-    items: list[Transaction]
+    items: list[TransactionView]
     next_cursor: str | None
     as_of_position: int
 
@@ -296,7 +297,7 @@ def list_transactions(
 
 def get_transaction(
     connection: psycopg.Connection, account_id: AccountId, transaction_id: TransactionId
-) -> Transaction | None:
+) -> TransactionView | None:
     """One transaction as the log has it, with all of its events; None where nothing names it."""
     asked = {"stream": account_stream(account_id), "transaction_id": transaction_id}
     with connection.cursor(binary=True) as rows:

@@ -7,16 +7,12 @@ account's messages across topics too. Dead letters have feeds of their own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from txplatform.publisher.hold_expired import HOLD_EXPIRED
+from txplatform.publisher.topic import OutboundTopic
 from txplatform.publisher.transaction_cleared import TRANSACTION_CLEARED
 from txplatform.publisher.transaction_decisioned import TRANSACTION_DECISIONED
 from txplatform.publisher.transaction_refunded import TRANSACTION_REFUNDED
 from txplatform.publisher.transaction_reversed import TRANSACTION_REVERSED
-
-if TYPE_CHECKING:
-    from txplatform.publisher.topic import OutboundTopic
 
 TOPICS: dict[str, OutboundTopic] = {
     topic.name: topic

@@ -6,14 +6,10 @@ move the checkpoint. What it still has in flight repeats, in order, what its suc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import psycopg
 
 from txplatform.errors import TxPlatformError
-
-if TYPE_CHECKING:
-    import psycopg
-
-    from txplatform.publisher.feed import Feed
+from txplatform.publisher.feed import Feed
 
 _LOCK = 0x7478_7062
 """First half of the advisory locks of publishers ("txpb"); the second is the feed's."""

@@ -5,15 +5,10 @@ It goes to `<topic>.dlq` with its own key, body and headers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from txplatform.consumers import TOPICS
-from txplatform.publisher.feed import Record
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from txplatform.publisher.feed import Header
+from txplatform.publisher.feed import Header, Record
 
 About = dict[str, "str | int | None"]
 """Headers that say what happened; None for what is not known."""

@@ -9,22 +9,16 @@ single messages, and after the first doubt the whole producer is thrown away.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from txplatform.errors import TxPlatformError
-from txplatform.kafka import client_config
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from confluent_kafka import Message
-
-    from txplatform.kafka import ClientConfig
-    from txplatform.publisher.feed import Batch
-    from txplatform.settings import Settings
+from txplatform.kafka import ClientConfig, client_config
+from txplatform.publisher.feed import Batch
+from txplatform.settings import Settings
 
 DELIVERY_TIMEOUT_S = 15
 """How long to wait for the next acknowledgement of a batch.

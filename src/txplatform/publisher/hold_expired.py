@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from txplatform.contracts.outbound_lifecycle import TransactionHoldExpired, hold_expired
 from txplatform.domain.events import HoldExpired
-from txplatform.publisher.told import topic_that_tells
+from txplatform.publisher.event_topic import event_topic
 
-HOLD_EXPIRED = topic_that_tells(
+HOLD_EXPIRED = event_topic(
     "transactions.hold-expired.v1", TransactionHoldExpired, hold_expired, HoldExpired
 )

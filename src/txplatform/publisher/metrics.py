@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from prometheus_client import Counter, Gauge
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class PublisherMetrics:

@@ -6,19 +6,13 @@ from an id skips none that commits late.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from txplatform.consumers.ledger import parked_after
+import psycopg
+
+from txplatform.inbox.reader import StoredMessage, parked_after
 from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, dead_letter
-from txplatform.publisher.feed import Batch
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import psycopg
-
-    from txplatform.consumers.ledger import StoredMessage
-    from txplatform.publisher.feed import Record
+from txplatform.publisher.feed import Batch, Record
 
 BATCH_MESSAGES = 50
 """They are as large as others make them."""

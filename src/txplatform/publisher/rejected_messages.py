@@ -6,17 +6,19 @@ ledger as it came; where the ledger does not have it, it is written anew from th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+
+import psycopg
 
 from txplatform.consumers.credit_limit_changed import CREDIT_LIMIT_CHANGED
-from txplatform.consumers.ledger import message_that_waited
 from txplatform.consumers.payment_returned import PAYMENT_RETURNED
 from txplatform.consumers.payment_submitted import PAYMENT_SUBMITTED
 from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
 from txplatform.contracts.encoding import to_json
 from txplatform.domain.events import MessageWaiting, WaitingMessageRejected
-from txplatform.domain.facts import (
+from txplatform.domain.ids import account_of
+from txplatform.domain.values import (
     Clearing,
     Correction,
     Direction,
@@ -25,19 +27,11 @@ from txplatform.domain.facts import (
     PaymentReturn,
     Refund,
 )
-from txplatform.domain.ids import account_of
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.mapper import decode_event
-from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, dead_letter
-from txplatform.publisher.feed import Batch
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import psycopg
-
-    from txplatform.publisher.dead_letters import About
-    from txplatform.publisher.feed import Header, Record
+from txplatform.inbox.reader import message_that_waited
+from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, About, dead_letter
+from txplatform.publisher.feed import Batch, Header, Record
 
 _STRETCH = 5000
 """Events looked through at once; few of them say this."""

@@ -75,7 +75,7 @@ class _Body(Struct, gc=False):
     occurred_at: str | None
 
 
-class Told(Struct, gc=False):
+class DecisionMessage(Struct, gc=False):
     """A decision's message.
 
     Attributes:
@@ -96,7 +96,7 @@ _read_declined = Decoder(_Declined).decode
 _write = Encoder().encode
 
 
-def tell_decision(stream: str, version: int, kind: str, state: bytes) -> Told:
+def tell_decision(stream: str, version: int, kind: str, state: bytes) -> DecisionMessage:
     """The message of a stored decision.
 
     Raises:
@@ -134,7 +134,7 @@ def tell_decision(stream: str, version: int, kind: str, state: bytes) -> Told:
         purchase.merchant,
         None if occurred_at is None else _utc(occurred_at),
     )
-    return Told(account_id, facts.event_id, decided_at, facts.traceparent, _write(body))
+    return DecisionMessage(account_id, facts.event_id, decided_at, facts.traceparent, _write(body))
 
 
 def _utc(text: str) -> str:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from txplatform.domain.events import AccountEvent
 from txplatform.publisher.feed import Record
-
-if TYPE_CHECKING:
-    from txplatform.domain.events import AccountEvent
 
 StoredEvent = tuple[int, str, int, str, bytes]
 """Position, stream, version, kind (the `TOPIC` of the event's class) and state, as stored."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from txplatform.contracts.outbound_lifecycle import TransactionCleared, transaction_cleared
 from txplatform.domain.events import ClearingCorrected, PurchaseCleared
-from txplatform.publisher.told import topic_that_tells
+from txplatform.publisher.event_topic import event_topic
 
-TRANSACTION_CLEARED = topic_that_tells(
+TRANSACTION_CLEARED = event_topic(
     "transactions.transaction-cleared.v1",
     TransactionCleared,
     transaction_cleared,

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from txplatform.contracts.cloudevents import binary_headers
 from txplatform.contracts.outbound import TransactionDecisioned
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.publisher.feed import Record
+from txplatform.publisher.feed import Header, Record
 from txplatform.publisher.stored_decision import tell_decision
 from txplatform.publisher.topic import OutboundTopic
-
-if TYPE_CHECKING:
-    from txplatform.publisher.feed import Header
 
 TOPIC = "transactions.transaction-decisioned.v1"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import orjson
 
@@ -22,10 +23,6 @@ from txplatform.rulebook.changes import (
     ShadowingEnded,
     ShadowingStarted,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
 
 
 class UnreadableRuleSetError(RulesNotUnderstoodError):

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from time import monotonic
-from typing import TYPE_CHECKING
+
+import psycopg
 
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet, RulesNotUnderstoodError
 from txplatform.rulebook.book import RuleBook
-from txplatform.rulebook.store import READ_CHANGES, entries
+from txplatform.rulebook.store import READ_CHANGES, ChangeRow, entries
 from txplatform.telemetry import logger
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import psycopg
-
-    from txplatform.rulebook.store import ChangeRow
 
 MAX_AGE_S = 0.5
 """How old what was read may be when a batch is decided: an activation is in force within it."""

@@ -6,15 +6,19 @@ and decides on that.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+
+import psycopg
 
 from txplatform.contracts.rulesets import content_hash, ruleset_to_json
-from txplatform.domain.rulesets import DEFAULT_RULESET, RulesNotUnderstoodError
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet, RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
 from txplatform.random_ids import random_id
-from txplatform.rulebook.book import RuleBook
+from txplatform.rulebook.book import RuleBook, Shadowing, StoredRuleSet
 from txplatform.rulebook.changes import (
+    Change,
     Entry,
     RuleSetActivated,
     RuleSetAdded,
@@ -23,16 +27,6 @@ from txplatform.rulebook.changes import (
     decode_change,
     encode_change,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
-
-    import psycopg
-
-    from txplatform.domain.rulesets import RuleSet
-    from txplatform.rulebook.book import Shadowing, StoredRuleSet
-    from txplatform.rulebook.changes import Change
 
 READ_CHANGES = """
 SELECT version, event_id, recorded_at, topic, state

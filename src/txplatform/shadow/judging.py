@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from txplatform.domain.account import Account
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.domain.rules import Case, judge
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from txplatform.domain.account import Account
-    from txplatform.domain.reasons import Reason
-    from txplatform.domain.rulesets import RuleSet
-    from txplatform.eventstore.statements import LoggedEvent
+from txplatform.domain.reasons import Reason
+from txplatform.domain.rules import Case
+from txplatform.domain.rulesets import RuleSet
+from txplatform.eventstore.statements import LoggedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ def judge_events(
         event = logged.event
         account = accounts[event.originator_id]
         if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
-            case = Case(account, event.purchase, event.timestamp, event.given_back)
-            judged.append(Judged(logged, judge(candidate, case).reasons))
+            case = Case(account, event.purchase, event.timestamp, event.already_posted)
+            judged.append(Judged(logged, candidate.judge(case, account.controls).reasons))
         event.mutate(account)
     return judged

@@ -6,35 +6,28 @@ came are one commit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Sequence
 
 import psycopg
-from prometheus_client import Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from txplatform.decisions.cache import AccountCache
+from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
+from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
-from txplatform.eventstore.batch import BatchStore, Workspace
+from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.log import last_position, read_log
+from txplatform.eventstore.statements import LoggedEvent
+from txplatform.processing.account_cache import AccountCache
+from txplatform.rulebook.book import RuleBook, Shadowing
 from txplatform.rulebook.store import read_book
+from txplatform.settings import Settings
 from txplatform.shadow import store
-from txplatform.shadow.judging import judge_events
+from txplatform.shadow.judging import Judged, judge_events
 from txplatform.telemetry import logger
 from txplatform.worker import Health
-
-if TYPE_CHECKING:
-    import threading
-    from collections.abc import Sequence
-
-    from prometheus_client import CollectorRegistry
-
-    from txplatform.database import Database
-    from txplatform.domain.rulesets import RuleSet
-    from txplatform.eventstore.statements import LoggedEvent
-    from txplatform.rulebook.book import RuleBook, Shadowing
-    from txplatform.settings import Settings
-    from txplatform.shadow.judging import Judged
 
 _BATCH_EVENTS = 1000
 _IDLE_S = 0.5
@@ -138,21 +131,21 @@ class Shadower:
         self, connection: psycopg.Connection, events: Sequence[LoggedEvent]
     ) -> dict[str, Account]:
         """Each account of these events as it was before the first of them."""
-        workspace = Workspace()
+        work = UnitOfWork()
         missing: dict[str, int] = {}
         for logged in events:
             stream, before = logged.event.originator_id, logged.event.originator_version - 1
-            if stream in workspace.accounts or stream in missing:
+            if stream in work.accounts or stream in missing:
                 continue
             account = self._cache.take(stream)
             if account is not None and account.version == before:
-                workspace.accounts[stream] = account
+                work.accounts[stream] = account
             elif before == 0:
-                workspace.accounts[stream] = Account.unopened(account_of(stream))
+                work.accounts[stream] = Account.unopened(account_of(stream))
             else:
                 missing[stream] = before
-        BatchStore(connection).read_at(workspace, missing)
-        return workspace.accounts
+        BatchStore(connection).read_at(work, missing)
+        return work.accounts
 
     def _count(self, ruleset_id: str, judged: Sequence[Judged]) -> None:
         for each in judged:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import orjson
+import psycopg
 from psycopg.rows import class_row
 
 from txplatform.domain.events import AuthorizationDeclined
 from txplatform.domain.ids import account_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import psycopg
-
-    from txplatform.shadow.judging import Judged
+from txplatform.shadow.judging import Judged
 
 _BEGIN = """
 INSERT INTO shadowings (shadowing_id, ruleset_id, position) VALUES (%s, %s, %s)

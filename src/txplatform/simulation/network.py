@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from txplatform.simulation.barnet import LIMITS_MINOR
-
-if TYPE_CHECKING:
-    from txplatform.simulation.barnet import RealRow
+from txplatform.simulation.barnet import LIMITS_MINOR, RealRow
 
 CURRENCY = "GBP"
 

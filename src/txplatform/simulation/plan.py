@@ -10,15 +10,13 @@ some clearings are corrected, hotels hold more than they clear, and some people 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from txplatform.simulation.barnet import CARDS, LIMITS_MINOR, RealRow, real_rows
 from txplatform.simulation.network import CURRENCY, account_id, attempts, presentments
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 OPENED = "accounts.account-opened.v1"
 LIMIT_CHANGED = "accounts.credit-limit-changed.v1"

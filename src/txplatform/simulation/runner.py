@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -14,11 +15,7 @@ import orjson
 from confluent_kafka import Producer
 
 from txplatform.errors import TxPlatformError
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
-
-    from txplatform.simulation.plan import Day, Message
+from txplatform.simulation.plan import Day, Message
 
 _CONNECTIONS = 16
 _RETRY_S = 0.5

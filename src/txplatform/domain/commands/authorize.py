@@ -6,9 +6,10 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
@@ -16,14 +17,10 @@ from txplatform.domain.events import (
     authorization_key,
     late_authorization_key,
 )
-from txplatform.domain.rules import Case, judge
+from txplatform.domain.ids import AccountId
+from txplatform.domain.purchase import Purchase
+from txplatform.domain.rules import Case
 from txplatform.domain.transaction import Transaction
-
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.ids import AccountId
-    from txplatform.domain.purchase import Purchase
 
 _CODE_LENGTH = 6
 """ISO 8583:1987 field 38."""
@@ -45,7 +42,7 @@ class Authorize:
         transaction_id = self.purchase.transaction_id
         return (authorization_key(transaction_id), late_authorization_key(transaction_id))
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Approve or decline; the same purchase again gets the first decision.
 
         Where a clearing or reversal of it came first, only what is left of it is held, and the
@@ -57,11 +54,11 @@ class Authorize:
         """
         purchase = self.purchase
         transaction, late = _NOT_BEGUN, False
-        for key in self.keys if stored else ():
-            match stored.get(key):
+        for key in self.keys if prior else ():
+            match prior.get(key):
                 case AuthorizationApproved() | AuthorizationDeclined() as first:
                     if first.purchase == purchase:
-                        return Outcome(Status.DUPLICATE, first)
+                        return Outcome(OutcomeStatus.DUPLICATE, first)
                     raise CommandRejectedError(
                         "transaction_id_reused",
                         f"Transaction {purchase.transaction_id} was decided before "
@@ -70,44 +67,46 @@ class Authorize:
                         "or repeat the first one exactly.",
                     )
                 case TransactionStarted():
-                    transaction, late = stored.transaction(purchase.transaction_id), True
+                    transaction, late = prior.transaction(purchase.transaction_id), True
         if purchase.transaction_id in account.holds:
             # Decided before. That it clashes would tell too, but would cost the account, which
             # is then to be read again with all its holds.
-            stored.require((purchase.transaction_id,))
-        given_back = max(0, transaction.posted)
-        ruleset = stamp.ruleset
-        judgement = judge(ruleset, Case(account, purchase, stamp.now, given_back))
+            prior.require((purchase.transaction_id,))
+        already_posted = max(0, transaction.posted)
+        ruleset = context.ruleset
+        judgement = ruleset.judge(
+            Case(account, purchase, context.now, already_posted), account.controls
+        )
         if judgement.reasons:
             return Outcome(
-                Status.APPLIED,
+                OutcomeStatus.APPLIED,
                 account.record(
                     AuthorizationDeclined,
-                    stamp,
+                    context,
                     purchase=purchase,
                     reasons=judgement.reasons,
                     balance=account.balance if account.opened else None,
                     ruleset=ruleset.id,
                     observed=judgement.observed,
-                    given_back=given_back,
+                    already_posted=already_posted,
                     late=late,
                 ),
             )
         hold = transaction.hold_of(purchase.amount) if late else purchase.amount
         days = ruleset.hold_days_of(purchase.merchant.category_code)
         return Outcome(
-            Status.APPLIED,
+            OutcomeStatus.APPLIED,
             account.record(
                 AuthorizationApproved,
-                stamp,
+                context,
                 purchase=purchase,
                 authorization_code=_authorization_code(account, purchase),
                 balance=account.balance_after(pending=hold),
                 ruleset=ruleset.id,
                 observed=judgement.observed,
                 hold=hold if late else None,
-                expires_at=stamp.now + timedelta(days=days) if hold else None,
-                given_back=given_back,
+                expires_at=context.now + timedelta(days=days) if hold else None,
+                already_posted=already_posted,
                 late=late,
             ),
         )

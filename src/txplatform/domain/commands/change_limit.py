@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from txplatform.domain.commands.outcome import Outcome, Status, conflicting_copy, wrong_currency
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.commands.outcome import (
+    Outcome,
+    OutcomeStatus,
+    conflicting_copy,
+    wrong_currency,
+)
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import (
     CreditLimitChanged,
     CreditLimitChangeSuperseded,
     CreditLimitChangeWaiting,
     limit_change_key,
 )
-
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.facts import LimitChange
-    from txplatform.domain.ids import AccountId
+from txplatform.domain.ids import AccountId
+from txplatform.domain.values import LimitChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class ChangeLimit:
         key = limit_change_key(self.change)
         return (key, f"waiting:{key}")
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Apply it, note it as stale, or let it wait for the account.
 
         Raises:
@@ -43,21 +45,21 @@ class ChangeLimit:
                 version with other contents.
         """
         key = limit_change_key(self.change)
-        if isinstance(first := stored.get(key), CreditLimitChanged | CreditLimitChangeSuperseded):
+        if isinstance(first := prior.get(key), CreditLimitChanged | CreditLimitChangeSuperseded):
             if first.change == self.change:
-                return Outcome(Status.DUPLICATE, first)
+                return Outcome(OutcomeStatus.DUPLICATE, first)
             raise conflicting_copy(f"Limit version {self.change.limit_version}")
         if (waiting := account.waiting.get(key)) is not None:
             if waiting == self.change:
-                return Outcome(Status.DUPLICATE, stored[f"waiting:{key}"])
+                return Outcome(OutcomeStatus.DUPLICATE, prior[f"waiting:{key}"])
             raise conflicting_copy(f"Limit version {self.change.limit_version}")
         if not account.opened:
-            event = account.record(CreditLimitChangeWaiting, stamp, change=self.change)
-            return Outcome(Status.WAITING, event)
-        return apply_limit_change(account, self.change, stamp)
+            event = account.record(CreditLimitChangeWaiting, context, change=self.change)
+            return Outcome(OutcomeStatus.WAITING, event)
+        return apply_limit_change(account, self.change, context)
 
 
-def apply_limit_change(account: Account, change: LimitChange, stamp: Stamp) -> Outcome:
+def apply_limit_change(account: Account, change: LimitChange, context: DecisionContext) -> Outcome:
     """Put a limit in force on an opened account.
 
     Raises:
@@ -68,6 +70,8 @@ def apply_limit_change(account: Account, change: LimitChange, stamp: Stamp) -> O
             f"Limit version {change.limit_version}", change.currency, account.currency
         )
     if change.limit_version < account.limit_version:
-        event = account.record(CreditLimitChangeSuperseded, stamp, change=change)
-        return Outcome(Status.STALE, event)
-    return Outcome(Status.APPLIED, account.record(CreditLimitChanged, stamp, change=change))
+        event = account.record(CreditLimitChangeSuperseded, context, change=change)
+        return Outcome(OutcomeStatus.STALE, event)
+    return Outcome(
+        OutcomeStatus.APPLIED, account.record(CreditLimitChanged, context, change=change)
+    )

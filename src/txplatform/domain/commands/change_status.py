@@ -6,14 +6,15 @@ They are kept apart and the stricter holds; closed is for ever (contracts.md).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.outcome import (
     CommandRejectedError,
     Outcome,
-    Status,
+    OutcomeStatus,
     conflicting_copy,
 )
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import (
     AccountStatusChanged,
     AccountStatusSuperseded,
@@ -21,13 +22,9 @@ from txplatform.domain.events import (
     operator_status_key,
     status_change_key,
 )
+from txplatform.domain.ids import AccountId
 from txplatform.domain.status import AccountStatus
-
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.facts import OperatorStatus, StatusChange
-    from txplatform.domain.ids import AccountId
+from txplatform.domain.values import OperatorStatus, StatusChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +41,26 @@ class ChangeStatus:
     def keys(self) -> tuple[str, ...]:
         return (status_change_key(self.change.status_version),)
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Apply it or note it as stale; an older version still closes, since that is for ever.
 
         Raises:
             CommandRejectedError: The same status version with other contents.
         """
         change = self.change
-        match stored.get(status_change_key(change.status_version)):
+        match prior.get(status_change_key(change.status_version)):
             case AccountStatusChanged() | AccountStatusSuperseded() as first:
                 if first.change == change:
-                    return Outcome(Status.DUPLICATE, first)
-                raise conflicting_copy(f"Status version {change.status_version}")
+                    return Outcome(OutcomeStatus.DUPLICATE, first)
+                raise conflicting_copy(f"OutcomeStatus version {change.status_version}")
         closes = change.status is AccountStatus.CLOSED
         if change.status_version < account.status_version and not closes:
             return Outcome(
-                Status.STALE, account.record(AccountStatusSuperseded, stamp, change=change)
+                OutcomeStatus.STALE, account.record(AccountStatusSuperseded, context, change=change)
             )
-        return Outcome(Status.APPLIED, account.record(AccountStatusChanged, stamp, change=change))
+        return Outcome(
+            OutcomeStatus.APPLIED, account.record(AccountStatusChanged, context, change=change)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +77,22 @@ class SetStatus:
     def keys(self) -> tuple[str, ...]:
         return (operator_status_key(self.change.status_id),)
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Apply it, once for ever.
 
         Raises:
             CommandRejectedError: The account is closed, or the same id with other contents.
         """
-        match stored.get(operator_status_key(self.change.status_id)):
+        match prior.get(operator_status_key(self.change.status_id)):
             case OperatorStatusSet() as first:
                 if first.change == self.change:
-                    return Outcome(Status.DUPLICATE, first)
-                raise conflicting_copy(f"Status {self.change.status_id}")
+                    return Outcome(OutcomeStatus.DUPLICATE, first)
+                raise conflicting_copy(f"OutcomeStatus {self.change.status_id}")
         if account.status is AccountStatus.CLOSED:
             raise CommandRejectedError(
                 "account_closed",
                 f"Account {self.account_id} is closed, for ever.",
                 "Open another account.",
             )
-        event = account.record(OperatorStatusSet, stamp, change=self.change)
-        return Outcome(Status.APPLIED, event)
+        event = account.record(OperatorStatusSet, context, change=self.change)
+        return Outcome(OutcomeStatus.APPLIED, event)

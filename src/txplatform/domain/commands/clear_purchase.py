@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.outcome import (
     CommandRejectedError,
     Outcome,
-    Status,
+    OutcomeStatus,
     conflicting_copy,
     wrong_currency,
 )
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import (
     ClearingWaiting,
     PurchaseCleared,
     TransactionStarted,
     clearing_key,
 )
-from txplatform.domain.facts import Clearing, says_the_same
+from txplatform.domain.ids import AccountId
 from txplatform.domain.money import MAX_BALANCE
 from txplatform.domain.transaction import Transaction
 from txplatform.domain.transaction_flags import Flag
-
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.ids import AccountId
+from txplatform.domain.values import Clearing, says_the_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class ClearPurchase:
         key = clearing_key(self.clearing.clearing_id)
         return (key, f"waiting:{key}")
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Post it, or let it wait for the account.
 
         Raises:
@@ -53,23 +50,25 @@ class ClearPurchase:
         """
         what = f"Clearing {self.clearing.clearing_id}"
         key = clearing_key(self.clearing.clearing_id)
-        if (first := stored.get(key)) is not None:
+        if (first := prior.get(key)) is not None:
             if isinstance(first, PurchaseCleared) and says_the_same(first.clearing, self.clearing):
-                return Outcome(Status.DUPLICATE, first)
+                return Outcome(OutcomeStatus.DUPLICATE, first)
             raise conflicting_copy(what)
         if (waiting := account.waiting.get(key)) is not None:
             if not (isinstance(waiting, Clearing) and says_the_same(waiting, self.clearing)):
                 raise conflicting_copy(what)
-            if (first := stored.get(f"waiting:{key}")) is not None:
-                return Outcome(Status.DUPLICATE, first)
+            if (first := prior.get(f"waiting:{key}")) is not None:
+                return Outcome(OutcomeStatus.DUPLICATE, first)
             # It was not looked up: recorded once more it clashes, and then it is.
         if not account.opened:
-            event = account.record(ClearingWaiting, stamp, clearing=self.clearing)
-            return Outcome(Status.WAITING, event)
-        return apply_clearing(account, self.clearing, stored, stamp)
+            event = account.record(ClearingWaiting, context, clearing=self.clearing)
+            return Outcome(OutcomeStatus.WAITING, event)
+        return apply_clearing(account, self.clearing, prior, context)
 
 
-def apply_clearing(account: Account, clearing: Clearing, stored: Stored, stamp: Stamp) -> Outcome:
+def apply_clearing(
+    account: Account, clearing: Clearing, prior: PriorEvents, context: DecisionContext
+) -> Outcome:
     """Post a clearing to an opened account.
 
     Raises:
@@ -86,19 +85,19 @@ def apply_clearing(account: Account, clearing: Clearing, stored: Stored, stamp: 
             released = held if clearing.final else min(held, clearing.amount)
             flags = (Flag.OVER_HOLD,) if clearing.amount > held else ()
         else:
-            transaction = stored.transaction(clearing.transaction_id)
+            transaction = prior.transaction(clearing.transaction_id)
             flags = transaction.clearing_flags(clearing.amount)
             if not transaction.claimed:
-                account.record(TransactionStarted, stamp, transaction=clearing.transaction_id)
+                account.record(TransactionStarted, context, transaction=clearing.transaction_id)
     event = account.record(
         PurchaseCleared,
-        stamp,
+        context,
         clearing=clearing,
         released=released,
         flags=flags,
         balance=account.balance_after(posted=clearing.amount, pending=-released),
     )
-    return Outcome(Status.APPLIED, event)
+    return Outcome(OutcomeStatus.APPLIED, event)
 
 
 def check_balance(posted: int, what: str) -> None:

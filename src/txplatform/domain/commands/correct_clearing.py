@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.clear_purchase import check_balance
-from txplatform.domain.commands.outcome import Outcome, Status, conflicting_copy, wrong_currency
+from txplatform.domain.commands.outcome import (
+    Outcome,
+    OutcomeStatus,
+    conflicting_copy,
+    wrong_currency,
+)
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import (
     ClearingCorrected,
     CorrectionWaiting,
@@ -15,13 +21,9 @@ from txplatform.domain.events import (
     clearing_key,
     refund_key,
 )
-from txplatform.domain.facts import Correction, Direction
+from txplatform.domain.ids import AccountId
 from txplatform.domain.transaction_flags import Flag
-
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.ids import AccountId
+from txplatform.domain.values import Correction, Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class CorrectClearing:
         key = clearing_key(self.correction.clearing_id)
         return (key, f"waiting:{key}", *_reversed_keys(self.correction))
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Post it, or let it wait for the account.
 
         Raises:
@@ -51,22 +53,22 @@ class CorrectClearing:
         """
         what = f"Correction {self.correction.clearing_id}"
         key = clearing_key(self.correction.clearing_id)
-        if (first := stored.get(key)) is not None:
+        if (first := prior.get(key)) is not None:
             if isinstance(first, ClearingCorrected) and first.correction == self.correction:
-                return Outcome(Status.DUPLICATE, first)
+                return Outcome(OutcomeStatus.DUPLICATE, first)
             raise conflicting_copy(what)
         if (waiting := account.waiting.get(key)) is not None:
             if waiting == self.correction:
-                return Outcome(Status.DUPLICATE, stored[f"waiting:{key}"])
+                return Outcome(OutcomeStatus.DUPLICATE, prior[f"waiting:{key}"])
             raise conflicting_copy(what)
         if not account.opened:
-            event = account.record(CorrectionWaiting, stamp, correction=self.correction)
-            return Outcome(Status.WAITING, event)
-        return apply_correction(account, self.correction, stored, stamp)
+            event = account.record(CorrectionWaiting, context, correction=self.correction)
+            return Outcome(OutcomeStatus.WAITING, event)
+        return apply_correction(account, self.correction, prior, context)
 
 
 def apply_correction(
-    account: Account, correction: Correction, stored: Stored, stamp: Stamp
+    account: Account, correction: Correction, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
     """Post a correction to an opened account.
 
@@ -81,17 +83,17 @@ def apply_correction(
     change = correction.amount if owed else -correction.amount
     check_balance(account.posted + change, what)
     known = any(
-        isinstance(stored.get(key), PurchaseCleared | PurchaseRefunded | ClearingCorrected)
+        isinstance(prior.get(key), PurchaseCleared | PurchaseRefunded | ClearingCorrected)
         for key in _reversed_keys(correction)
     )
     event = account.record(
         ClearingCorrected,
-        stamp,
+        context,
         correction=correction,
         flags=() if known else (Flag.NO_CLEARING,),
         balance=account.balance_after(posted=change),
     )
-    return Outcome(Status.APPLIED, event)
+    return Outcome(OutcomeStatus.APPLIED, event)
 
 
 def _reversed_keys(correction: Correction) -> tuple[str, str]:

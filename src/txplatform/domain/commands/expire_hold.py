@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, Status
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import HoldExpired, hold_expiry_key
-
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.domain.ids import AccountId, TransactionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class ExpireHold:
     def keys(self) -> tuple[str, ...]:
         return (hold_expiry_key(self.transaction_id),)
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:  # noqa: ARG002  # the hold says it all
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:  # noqa: ARG002  # the hold says it all
         """Release the hold.
 
         Raises:
@@ -39,7 +36,7 @@ class ExpireHold:
                 "Nothing is to be done: it was cleared, reversed or expired before.",
             )
         held, expires_at = hold
-        if expires_at is None or stamp.now < expires_at:
+        if expires_at is None or context.now < expires_at:
             raise CommandRejectedError(
                 "hold_not_due",
                 f"The hold of transaction {self.transaction_id} stands until {expires_at}.",
@@ -47,9 +44,9 @@ class ExpireHold:
             )
         event = account.record(
             HoldExpired,
-            stamp,
+            context,
             transaction=self.transaction_id,
             released=held,
             balance=account.balance_after(pending=-held),
         )
-        return Outcome(Status.APPLIED, event)
+        return Outcome(OutcomeStatus.APPLIED, event)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from txplatform.domain.commands.outcome import Outcome, Status, conflicting_copy
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.commands.outcome import Outcome, OutcomeStatus, conflicting_copy
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined, increment_key
+from txplatform.domain.ids import AccountId
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.domain.reasons import Reason, ReasonCode, most_important_first
-from txplatform.domain.rules import ALWAYS, Case, Judgement, judge
+from txplatform.domain.rules import ALWAYS, Case, Judgement
 from txplatform.domain.rules.rule import ask, checks_of
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.facts import Increment
-    from txplatform.domain.ids import AccountId
-    from txplatform.domain.rulesets import RuleSet
+from txplatform.domain.rulesets import RuleSet
+from txplatform.domain.values import Increment
 
 _ACCOUNT_CHECKS = checks_of(ALWAYS)
 _NO_MERCHANT = Merchant("", "", "", "")
@@ -39,7 +35,7 @@ class IncrementAuthorization:
     def keys(self) -> tuple[str, ...]:
         return (increment_key(self.increment.increment_id),)
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Raise the hold or decline; there has to be one (contracts.md).
 
         Raises:
@@ -47,49 +43,55 @@ class IncrementAuthorization:
             TransactionNotReadError: What is raised has to be read.
         """
         increment = self.increment
-        match stored.get(increment_key(increment.increment_id)):
+        match prior.get(increment_key(increment.increment_id)):
             case AuthorizationIncremented() | IncrementDeclined() as first:
                 if first.increment == increment:
-                    return Outcome(Status.DUPLICATE, first)
+                    return Outcome(OutcomeStatus.DUPLICATE, first)
                 raise conflicting_copy(f"Increment {increment.increment_id}")
         asked, raised_from = None, 0
         if increment.transaction_id in account.holds:
-            transaction = stored.transaction(increment.transaction_id)
+            transaction = prior.transaction(increment.transaction_id)
             assert transaction.purchase is not None  # what has a hold was approved
             asked = replace(transaction.purchase, amount=increment.amount)
             raised_from = transaction.approved
-        return decide_increment(account, increment, asked, raised_from, stamp)
+        return decide_increment(account, increment, asked, raised_from, context)
 
 
 def decide_increment(
-    account: Account, increment: Increment, asked: Purchase | None, raised_from: int, stamp: Stamp
+    account: Account,
+    increment: Increment,
+    asked: Purchase | None,
+    raised_from: int,
+    context: DecisionContext,
 ) -> Outcome:
     """Raise a hold or decline; arguments as of `judge_increment`."""
-    judgement = judge_increment(account, increment, asked, raised_from, stamp.ruleset, stamp.now)
+    judgement = judge_increment(
+        account, increment, asked, raised_from, context.ruleset, context.now
+    )
     if judgement.reasons or asked is None:
         declined = account.record(
             IncrementDeclined,
-            stamp,
+            context,
             increment=increment,
             purchase=asked,
             raised_from=raised_from,
             reasons=judgement.reasons,
             balance=account.balance if account.opened else None,
-            ruleset=stamp.ruleset.id,
+            ruleset=context.ruleset.id,
             observed=judgement.observed,
         )
-        return Outcome(Status.APPLIED, declined)
+        return Outcome(OutcomeStatus.APPLIED, declined)
     incremented = account.record(
         AuthorizationIncremented,
-        stamp,
+        context,
         increment=increment,
         purchase=asked,
         raised_from=raised_from,
         balance=account.balance_after(pending=increment.amount),
-        ruleset=stamp.ruleset.id,
+        ruleset=context.ruleset.id,
         observed=judgement.observed,
     )
-    return Outcome(Status.APPLIED, incremented)
+    return Outcome(OutcomeStatus.APPLIED, incremented)
 
 
 def judge_increment(  # noqa: PLR0913  # what the decision rests on
@@ -115,7 +117,7 @@ def judge_increment(  # noqa: PLR0913  # what the decision rests on
         now: The time of the decision.
     """
     if asked is not None:
-        return judge(ruleset, Case(account, asked, now, raised_from=raised_from))
+        return ruleset.judge(Case(account, asked, now, raised_from=raised_from), account.controls)
     transaction_id = increment.transaction_id
     unknown = Purchase(
         transaction_id,

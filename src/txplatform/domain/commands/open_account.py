@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.change_limit import apply_limit_change
 from txplatform.domain.commands.clear_purchase import apply_clearing
 from txplatform.domain.commands.correct_clearing import apply_correction
 from txplatform.domain.commands.outcome import (
     CommandRejectedError,
     Outcome,
-    Status,
+    OutcomeStatus,
     conflicting_copy,
 )
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.commands.receive_payment import apply_payment
 from txplatform.domain.commands.refund_purchase import apply_refund
 from txplatform.domain.events import (
@@ -22,14 +23,16 @@ from txplatform.domain.events import (
     business_key,
     opening_key,
 )
-from txplatform.domain.facts import Clearing, Correction, LimitChange, Payment, Refund
-
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.events import WaitingMessage
-    from txplatform.domain.facts import Opening
-    from txplatform.domain.ids import AccountId
+from txplatform.domain.ids import AccountId
+from txplatform.domain.values import (
+    Clearing,
+    Correction,
+    LimitChange,
+    Opening,
+    Payment,
+    Refund,
+    WaitingMessage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,60 +49,62 @@ class OpenAccount:
     def keys(self) -> tuple[str, ...]:
         return (opening_key(),)
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Open it; what waited for that is applied right after, in order.
 
         Raises:
             CommandRejectedError: It was opened before with another currency, limit or time.
         """
-        match stored.get(opening_key()):
+        match prior.get(opening_key()):
             case AccountOpened() as first:
                 if _says_the_same(first.opening, self.opening):
-                    return Outcome(Status.DUPLICATE, first)
+                    return Outcome(OutcomeStatus.DUPLICATE, first)
                 raise conflicting_copy(f"The opening of account {self.account_id}")
         # Before anything is recorded: what is missing is fetched, and all is decided again.
-        stored.require(
+        prior.require(
             message.transaction_id
             for message in account.waiting.values()
             if isinstance(message, Clearing | Refund) and message.transaction_id is not None
         )
-        opened = account.record(AccountOpened, stamp, opening=self.opening)
+        opened = account.record(AccountOpened, context, opening=self.opening)
         waiting = list(account.waiting.values())
         limit_changes = [message for message in waiting if isinstance(message, LimitChange)]
         for change in sorted(limit_changes, key=lambda change: change.limit_version):
-            _settle(account, stored, stamp, change)
+            _settle(account, prior, context, change)
         for message in waiting:
             if not isinstance(message, LimitChange):
-                _settle(account, stored, stamp, message)
-        return Outcome(Status.APPLIED, opened)
+                _settle(account, prior, context, message)
+        return Outcome(OutcomeStatus.APPLIED, opened)
 
 
-def _settle(account: Account, stored: Stored, stamp: Stamp, message: WaitingMessage) -> None:
+def _settle(
+    account: Account, prior: PriorEvents, context: DecisionContext, message: WaitingMessage
+) -> None:
     """Apply a message that waited, or record why it never can be."""
     before = len(account.pending_events)
     try:
         match message:
             case LimitChange():
-                apply_limit_change(account, message, stamp)
+                apply_limit_change(account, message, context)
             case Payment():
-                apply_payment(account, message, stamp)
+                apply_payment(account, message, context)
             case Clearing():
-                apply_clearing(account, message, stored, stamp)
+                apply_clearing(account, message, prior, context)
             case Refund():
-                apply_refund(account, message, stored, stamp)
+                apply_refund(account, message, prior, context)
             case Correction():
-                apply_correction(account, message, stored, stamp)
+                apply_correction(account, message, prior, context)
     except CommandRejectedError as error:
         account.record(
             WaitingMessageRejected,
-            stamp,
+            context,
             business_key=business_key(message),
             reason=error.reason,
             detail=error.detail,
         )
     # What waits later may be about the same transaction, or correct this one.
     for event in account.pending_events[before:]:
-        stored[event.key] = event  # type: ignore[attr-defined,assignment]  # ours are keyed
+        prior[event.key] = event  # type: ignore[attr-defined,assignment]  # ours are keyed
 
 
 def _says_the_same(first: Opening, second: Opening) -> bool:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.commands.prior_events import PriorEvents
+from txplatform.domain.events import AccountEvent
+from txplatform.domain.ids import AccountId
 from txplatform.errors import TxPlatformError
 
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.events import AccountEvent
-    from txplatform.domain.ids import AccountId
 
-
-class Status(StrEnum):
+class OutcomeStatus(StrEnum):
     """What became of a command."""
 
     APPLIED = "applied"
@@ -32,7 +30,7 @@ class Outcome:
         event: The event it caused, or for a duplicate the one that the first copy caused.
     """
 
-    status: Status
+    status: OutcomeStatus
     event: AccountEvent
 
 
@@ -58,15 +56,15 @@ class Command(Protocol):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Business keys whose stored events `decide` has to see."""
+        """Business keys whose prior events `decide` has to see."""
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Record on the account what follows from this command.
 
         Args:
             account: The account at its newest version.
-            stored: The events that the account's stream holds under `keys`.
-            stamp: The time and new identifiers.
+            prior: The events that the account's stream holds under `keys`.
+            context: The time and new identifiers.
 
         Raises:
             CommandRejectedError: It contradicts what is recorded.

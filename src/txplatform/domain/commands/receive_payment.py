@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.outcome import (
     CommandRejectedError,
     Outcome,
-    Status,
+    OutcomeStatus,
     conflicting_copy,
     wrong_currency,
 )
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.commands.return_payment import apply_payment_return
 from txplatform.domain.events import (
     PaymentReceived,
@@ -20,14 +21,9 @@ from txplatform.domain.events import (
     payment_key,
     payment_return_key,
 )
-from txplatform.domain.facts import PaymentReturn
+from txplatform.domain.ids import AccountId
 from txplatform.domain.money import MAX_BALANCE
-
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.facts import Payment
-    from txplatform.domain.ids import AccountId
+from txplatform.domain.values import Payment, PaymentReturn
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,7 @@ class ReceivePayment:
         key = payment_key(self.payment.payment_id)
         return (key, f"waiting:{key}")
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Apply it, or let it wait for the account.
 
         Raises:
@@ -53,21 +49,21 @@ class ReceivePayment:
                 other contents, or a balance beyond what can be held.
         """
         key = payment_key(self.payment.payment_id)
-        if isinstance(first := stored.get(key), PaymentReceived):
+        if isinstance(first := prior.get(key), PaymentReceived):
             if first.payment == self.payment:
-                return Outcome(Status.DUPLICATE, first)
+                return Outcome(OutcomeStatus.DUPLICATE, first)
             raise conflicting_copy(f"Payment {self.payment.payment_id}")
         if (waiting := account.waiting.get(key)) is not None:
             if waiting == self.payment:
-                return Outcome(Status.DUPLICATE, stored[f"waiting:{key}"])
+                return Outcome(OutcomeStatus.DUPLICATE, prior[f"waiting:{key}"])
             raise conflicting_copy(f"Payment {self.payment.payment_id}")
         if not account.opened:
-            event = account.record(PaymentWaiting, stamp, payment=self.payment)
-            return Outcome(Status.WAITING, event)
-        return apply_payment(account, self.payment, stamp)
+            event = account.record(PaymentWaiting, context, payment=self.payment)
+            return Outcome(OutcomeStatus.WAITING, event)
+        return apply_payment(account, self.payment, context)
 
 
-def apply_payment(account: Account, payment: Payment, stamp: Stamp) -> Outcome:
+def apply_payment(account: Account, payment: Payment, context: DecisionContext) -> Outcome:
     """Apply a payment to an opened account, then its return if that waited for it.
 
     Raises:
@@ -82,17 +78,17 @@ def apply_payment(account: Account, payment: Payment, stamp: Stamp) -> Outcome:
             f"Payment {payment.payment_id} would take the balance below -{MAX_BALANCE}.",
             "Check the amount; refund the overpayment before you send more.",
         )
-    received = account.record(PaymentReceived, stamp, payment=payment)
+    received = account.record(PaymentReceived, context, payment=payment)
     returned = account.waiting.get(payment_return_key(payment.payment_id))
     if isinstance(returned, PaymentReturn):
         try:
-            apply_payment_return(account, returned, received, stamp)
+            apply_payment_return(account, returned, received, context)
         except CommandRejectedError as error:
             account.record(
                 WaitingMessageRejected,
-                stamp,
+                context,
                 business_key=payment_return_key(payment.payment_id),
                 reason=error.reason,
                 detail=error.detail,
             )
-    return Outcome(Status.APPLIED, received)
+    return Outcome(OutcomeStatus.APPLIED, received)

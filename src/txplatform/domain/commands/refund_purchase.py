@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.clear_purchase import check_balance
-from txplatform.domain.commands.outcome import Outcome, Status, conflicting_copy, wrong_currency
+from txplatform.domain.commands.outcome import (
+    Outcome,
+    OutcomeStatus,
+    conflicting_copy,
+    wrong_currency,
+)
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import PurchaseRefunded, RefundWaiting, refund_key
-from txplatform.domain.facts import Refund, says_the_same
-
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.ids import AccountId
-    from txplatform.domain.transaction_flags import Flag
+from txplatform.domain.ids import AccountId
+from txplatform.domain.transaction_flags import Flag
+from txplatform.domain.values import Refund, says_the_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class RefundPurchase:
         key = refund_key(self.refund.refund_id)
         return (key, f"waiting:{key}")
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Post it, or let it wait for the account.
 
         Raises:
@@ -41,22 +43,26 @@ class RefundPurchase:
         """
         what = f"Refund {self.refund.refund_id}"
         key = refund_key(self.refund.refund_id)
-        if (first := stored.get(key)) is not None:
+        if (first := prior.get(key)) is not None:
             if isinstance(first, PurchaseRefunded) and says_the_same(first.refund, self.refund):
-                return Outcome(Status.DUPLICATE, first)
+                return Outcome(OutcomeStatus.DUPLICATE, first)
             raise conflicting_copy(what)
         if (waiting := account.waiting.get(key)) is not None:
             if not (isinstance(waiting, Refund) and says_the_same(waiting, self.refund)):
                 raise conflicting_copy(what)
-            if (first := stored.get(f"waiting:{key}")) is not None:
-                return Outcome(Status.DUPLICATE, first)
+            if (first := prior.get(f"waiting:{key}")) is not None:
+                return Outcome(OutcomeStatus.DUPLICATE, first)
             # It was not looked up: recorded once more it clashes, and then it is.
         if not account.opened:
-            return Outcome(Status.WAITING, account.record(RefundWaiting, stamp, refund=self.refund))
-        return apply_refund(account, self.refund, stored, stamp)
+            return Outcome(
+                OutcomeStatus.WAITING, account.record(RefundWaiting, context, refund=self.refund)
+            )
+        return apply_refund(account, self.refund, prior, context)
 
 
-def apply_refund(account: Account, refund: Refund, stored: Stored, stamp: Stamp) -> Outcome:
+def apply_refund(
+    account: Account, refund: Refund, prior: PriorEvents, context: DecisionContext
+) -> Outcome:
     """Post a refund to an opened account.
 
     Raises:
@@ -69,12 +75,12 @@ def apply_refund(account: Account, refund: Refund, stored: Stored, stamp: Stamp)
     check_balance(account.posted - refund.amount, what)
     flags: tuple[Flag, ...] = ()
     if refund.transaction_id is not None:
-        flags = stored.transaction(refund.transaction_id).refund_flags(refund.amount)
+        flags = prior.transaction(refund.transaction_id).refund_flags(refund.amount)
     event = account.record(
         PurchaseRefunded,
-        stamp,
+        context,
         refund=refund,
         flags=flags,
         balance=account.balance_after(posted=-refund.amount),
     )
-    return Outcome(Status.APPLIED, event)
+    return Outcome(OutcomeStatus.APPLIED, event)

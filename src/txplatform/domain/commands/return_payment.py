@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.outcome import (
     CommandRejectedError,
     Outcome,
-    Status,
+    OutcomeStatus,
     conflicting_copy,
 )
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import (
     PaymentReceived,
     PaymentReturned,
@@ -18,12 +19,8 @@ from txplatform.domain.events import (
     payment_key,
     payment_return_key,
 )
-
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.facts import PaymentReturn
-    from txplatform.domain.ids import AccountId
+from txplatform.domain.ids import AccountId
+from txplatform.domain.values import PaymentReturn
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class ReturnPayment:
         key = payment_return_key(payment_id)
         return (key, f"waiting:{key}", payment_key(payment_id))
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Apply it, or let it wait for its payment.
 
         Raises:
@@ -51,23 +48,26 @@ class ReturnPayment:
         """
         payment_id = self.payment_return.payment_id
         key = payment_return_key(payment_id)
-        if isinstance(first := stored.get(key), PaymentReturned):
+        if isinstance(first := prior.get(key), PaymentReturned):
             if first.payment_return == self.payment_return:
-                return Outcome(Status.DUPLICATE, first)
+                return Outcome(OutcomeStatus.DUPLICATE, first)
             raise conflicting_copy(f"The return of payment {payment_id}")
         if (waiting := account.waiting.get(key)) is not None:
             if waiting == self.payment_return:
-                return Outcome(Status.DUPLICATE, stored[f"waiting:{key}"])
+                return Outcome(OutcomeStatus.DUPLICATE, prior[f"waiting:{key}"])
             raise conflicting_copy(f"The return of payment {payment_id}")
-        match stored.get(payment_key(payment_id)):
+        match prior.get(payment_key(payment_id)):
             case PaymentReceived() as received:
-                return apply_payment_return(account, self.payment_return, received, stamp)
-        event = account.record(PaymentReturnWaiting, stamp, payment_return=self.payment_return)
-        return Outcome(Status.WAITING, event)
+                return apply_payment_return(account, self.payment_return, received, context)
+        event = account.record(PaymentReturnWaiting, context, payment_return=self.payment_return)
+        return Outcome(OutcomeStatus.WAITING, event)
 
 
 def apply_payment_return(
-    account: Account, payment_return: PaymentReturn, received: PaymentReceived, stamp: Stamp
+    account: Account,
+    payment_return: PaymentReturn,
+    received: PaymentReceived,
+    context: DecisionContext,
 ) -> Outcome:
     """Apply a return whose payment has been received.
 
@@ -82,5 +82,5 @@ def apply_payment_return(
             f"its return is {payment_return.amount} {payment_return.currency}.",
             "Send the return with the payment's own amount and currency.",
         )
-    event = account.record(PaymentReturned, stamp, payment_return=payment_return)
-    return Outcome(Status.APPLIED, event)
+    event = account.record(PaymentReturned, context, payment_return=payment_return)
+    return Outcome(OutcomeStatus.APPLIED, event)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from txplatform.domain.commands.outcome import Outcome, Status, conflicting_copy
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.commands.outcome import Outcome, OutcomeStatus, conflicting_copy
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import AuthorizationReversed, TransactionStarted, reversal_key
-
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.facts import Reversal
-    from txplatform.domain.ids import AccountId
+from txplatform.domain.ids import AccountId
+from txplatform.domain.values import Reversal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +26,28 @@ class ReverseAuthorization:
     def keys(self) -> tuple[str, ...]:
         return (reversal_key(self.reversal.reversal_id),)
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Release what it names of what is held.
 
         Raises:
             CommandRejectedError: The reversal id was used with other contents.
         """
         reversal = self.reversal
-        match stored.get(reversal_key(reversal.reversal_id)):
+        match prior.get(reversal_key(reversal.reversal_id)):
             case AuthorizationReversed() as first:
                 if first.reversal == reversal:
-                    return Outcome(Status.DUPLICATE, first)
+                    return Outcome(OutcomeStatus.DUPLICATE, first)
                 raise conflicting_copy(f"Reversal {reversal.reversal_id}")
         released = 0
         if held := account.held(reversal.transaction_id):
             released = held if reversal.amount is None else min(held, reversal.amount)
-        elif not stored.transaction(reversal.transaction_id).claimed:
-            account.record(TransactionStarted, stamp, transaction=reversal.transaction_id)
+        elif not prior.transaction(reversal.transaction_id).claimed:
+            account.record(TransactionStarted, context, transaction=reversal.transaction_id)
         event = account.record(
             AuthorizationReversed,
-            stamp,
+            context,
             reversal=reversal,
             released=released,
             balance=account.balance_after(pending=-released) if account.opened else None,
         )
-        return Outcome(Status.APPLIED, event)
+        return Outcome(OutcomeStatus.APPLIED, event)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from txplatform.domain.commands.outcome import Outcome, Status, conflicting_copy
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.commands.outcome import Outcome, OutcomeStatus, conflicting_copy
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import ControlsChanged, controls_key
-
-if TYPE_CHECKING:
-    from txplatform.domain.account import Account, Stamp
-    from txplatform.domain.commands.stored import Stored
-    from txplatform.domain.facts import ControlsChange
-    from txplatform.domain.ids import AccountId
+from txplatform.domain.ids import AccountId
+from txplatform.domain.values import ControlsChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +26,17 @@ class SetControls:
     def keys(self) -> tuple[str, ...]:
         return (controls_key(self.change.controls_id),)
 
-    def decide(self, account: Account, stored: Stored, stamp: Stamp) -> Outcome:
+    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
         """Apply it, once for ever.
 
         Raises:
             CommandRejectedError: The same id with other contents.
         """
-        match stored.get(controls_key(self.change.controls_id)):
+        match prior.get(controls_key(self.change.controls_id)):
             case ControlsChanged() as first:
                 if first.change == self.change:
-                    return Outcome(Status.DUPLICATE, first)
+                    return Outcome(OutcomeStatus.DUPLICATE, first)
                 raise conflicting_copy(f"Controls {self.change.controls_id}")
-        return Outcome(Status.APPLIED, account.record(ControlsChanged, stamp, change=self.change))
+        return Outcome(
+            OutcomeStatus.APPLIED, account.record(ControlsChanged, context, change=self.change)
+        )

@@ -52,7 +52,6 @@ from txplatform.domain.events.waiting import (
     PaymentReturnWaiting,
     PaymentWaiting,
     RefundWaiting,
-    WaitingMessage,
     WaitingMessageRejected,
 )
 
@@ -85,7 +84,6 @@ __all__ = [
     "PurchaseRefunded",
     "RefundWaiting",
     "TransactionStarted",
-    "WaitingMessage",
     "WaitingMessageRejected",
     "authorization_key",
     "business_key",

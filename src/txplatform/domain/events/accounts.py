@@ -13,15 +13,15 @@ from txplatform.domain.events.keys import (
     operator_status_key,
     status_change_key,
 )
-from txplatform.domain.facts import (
+from txplatform.domain.rulesets import controls_of
+from txplatform.domain.status import AccountStatus
+from txplatform.domain.values import (
     ControlsChange,
     LimitChange,
     Opening,
     OperatorStatus,
     StatusChange,
 )
-from txplatform.domain.rulesets import controls_of
-from txplatform.domain.status import AccountStatus
 
 
 class AccountOpened(AccountEvent):

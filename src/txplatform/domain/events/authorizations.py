@@ -14,11 +14,11 @@ from txplatform.domain.events.keys import (
     late_authorization_key,
     reversal_key,
 )
-from txplatform.domain.facts import Increment, Reversal
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import Balance
 from txplatform.domain.purchase import Purchase
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE, Reason
+from txplatform.domain.values import Increment, Reversal
 
 
 class AuthorizationApproved(AccountEvent):
@@ -31,7 +31,7 @@ class AuthorizationApproved(AccountEvent):
         observed: What each rule measured, in the rules' order.
         hold: What is held, minor units; None where it is the purchase's amount.
         expires_at: When the hold ends by itself, by the rule set in force; None for never.
-        given_back: What of it was posted before it came, which its funds check gave back.
+        already_posted: What of it was posted before it came, which its funds check gave back.
         late: Whether a clearing or reversal of it came first.
     """
 
@@ -43,7 +43,7 @@ class AuthorizationApproved(AccountEvent):
     observed: tuple[int | str | None, ...] = ()
     hold: int | None = None
     expires_at: datetime | None = None
-    given_back: int = 0
+    already_posted: int = 0
     late: bool = False
 
     @property
@@ -73,7 +73,7 @@ class AuthorizationDeclined(AccountEvent):
         balance: The money at the decision; None where there was no account.
         ruleset: The rules it was held against.
         observed: What each rule measured, in the rules' order.
-        given_back: What of it was posted before it came, which its funds check gave back.
+        already_posted: What of it was posted before it came, which its funds check gave back.
         late: Whether a clearing or reversal of it came first.
     """
 
@@ -83,7 +83,7 @@ class AuthorizationDeclined(AccountEvent):
     balance: Balance | None
     ruleset: str
     observed: tuple[int | str | None, ...] = ()
-    given_back: int = 0
+    already_posted: int = 0
     late: bool = False
 
     @property

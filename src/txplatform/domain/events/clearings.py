@@ -7,10 +7,10 @@ from typing import ClassVar
 from txplatform.domain.account import Account
 from txplatform.domain.events.event import AccountEvent
 from txplatform.domain.events.keys import clearing_key, refund_key
-from txplatform.domain.facts import Clearing, Correction, Direction, Refund
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import Balance
 from txplatform.domain.transaction_flags import Flag
+from txplatform.domain.values import Clearing, Correction, Direction, Refund
 
 
 class PurchaseCleared(AccountEvent):

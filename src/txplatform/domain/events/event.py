@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
-from eventsourcing.domain import CanMutateAggregate, MetaDomainEvent
+from eventsourcing.domain import BaseAggregate, CanMutateAggregate, MetaDomainEvent
 
 from txplatform.domain.account import Account
-from txplatform.domain.ids import account_of
-
-if TYPE_CHECKING:
-    from eventsourcing.domain import BaseAggregate
-
-    from txplatform.domain.ids import TransactionId
+from txplatform.domain.ids import TransactionId, account_of
 
 TAccount = TypeVar("TAccount", bound="BaseAggregate[str]")
 

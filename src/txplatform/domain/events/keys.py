@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from txplatform.domain.facts import (
+from txplatform.domain.values import (
     Clearing,
     Correction,
     LimitChange,
@@ -12,10 +10,8 @@ from txplatform.domain.facts import (
     Payment,
     PaymentReturn,
     Refund,
+    WaitingMessage,
 )
-
-if TYPE_CHECKING:
-    from txplatform.domain.events.waiting import WaitingMessage
 
 
 def opening_key() -> str:

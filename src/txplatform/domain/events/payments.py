@@ -7,7 +7,7 @@ from typing import ClassVar
 from txplatform.domain.account import Account
 from txplatform.domain.events.event import AccountEvent
 from txplatform.domain.events.keys import payment_key, payment_return_key
-from txplatform.domain.facts import Payment, PaymentReturn
+from txplatform.domain.values import Payment, PaymentReturn
 
 
 class PaymentReceived(AccountEvent):

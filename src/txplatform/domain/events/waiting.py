@@ -7,17 +7,15 @@ from typing import ClassVar
 from txplatform.domain.account import Account
 from txplatform.domain.events.event import AccountEvent
 from txplatform.domain.events.keys import business_key
-from txplatform.domain.facts import (
+from txplatform.domain.values import (
     Clearing,
     Correction,
     LimitChange,
     Payment,
     PaymentReturn,
     Refund,
+    WaitingMessage,
 )
-
-WaitingMessage = Payment | PaymentReturn | LimitChange | Clearing | Correction | Refund
-"""What can come before its prerequisite: the account, or for a return the payment."""
 
 
 class MessageWaiting(AccountEvent):

@@ -8,9 +8,7 @@ names every reason.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from txplatform.domain.rules.account_opened import AccountOpened
+from txplatform.domain.rules.account_opened import OpenedAccount
 from txplatform.domain.rules.account_status import UsableAccount
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.case import Case
@@ -22,17 +20,14 @@ from txplatform.domain.rules.country_deny import CountryDeny
 from txplatform.domain.rules.credit_limit import CreditLimit
 from txplatform.domain.rules.merchant_deny import MerchantDeny
 from txplatform.domain.rules.new_country import NewCountry
-from txplatform.domain.rules.rule import ConfigurableRule, Judgement, Rule, ask
+from txplatform.domain.rules.rule import ConfigurableRule, Judgement, Rule
 from txplatform.domain.rules.same_currency import SameCurrency
 from txplatform.domain.rules.velocity_amount import VelocityAmount
 from txplatform.domain.rules.velocity_count import VelocityCount
 
-if TYPE_CHECKING:
-    from txplatform.domain.rulesets import RuleSet
+__all__ = ["ALWAYS", "CONFIGURABLE", "Case", "ConfigurableRule", "Judgement", "Rule"]
 
-__all__ = ["ALWAYS", "CONFIGURABLE", "Case", "ConfigurableRule", "Judgement", "Rule", "judge"]
-
-ALWAYS: tuple[Rule, ...] = (AccountOpened(), UsableAccount(), SameCurrency(), CreditLimit())
+ALWAYS: tuple[Rule, ...] = (OpenedAccount(), UsableAccount(), SameCurrency(), CreditLimit())
 """No rule set can turn these off."""
 
 CONFIGURABLE: tuple[type[ConfigurableRule], ...] = (
@@ -48,10 +43,3 @@ CONFIGURABLE: tuple[type[ConfigurableRule], ...] = (
     VelocityCount,
 )
 """What a rule set and an account's controls may name."""
-
-
-def judge(ruleset: RuleSet, case: Case) -> Judgement:
-    """Ask the rules that are always on, the rule set's, then the account's own."""
-    controls = case.account.controls
-    checks = ruleset.checks
-    return ask(checks + controls.checks if controls.checks else checks, case)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from txplatform.domain.reasons import Reason, ReasonCode
-
-if TYPE_CHECKING:
-    from txplatform.domain.rules.case import Case
+from txplatform.domain.rules.case import Case
 
 
 @dataclass(frozen=True, slots=True)
-class AccountOpened:
+class OpenedAccount:
     """Always on. Field 39 is 14, no such account."""
 
     RULE: ClassVar[str] = "account_opened"

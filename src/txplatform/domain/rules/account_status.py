@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.rules.case import Case
 from txplatform.domain.status import AccountStatus
-
-if TYPE_CHECKING:
-    from txplatform.domain.rules.case import Case
 
 _ACTIVE = AccountStatus.ACTIVE
 _CODES = {

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime
+from typing import Protocol
 
-from txplatform.domain.activity import minute_of
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from txplatform.domain.activity import Activity
-    from txplatform.domain.purchase import Purchase
-    from txplatform.domain.rulesets import Controls
-    from txplatform.domain.status import AccountStatus
+from txplatform.domain.activity import Activity, minute_of
+from txplatform.domain.purchase import Purchase
+from txplatform.domain.status import AccountStatus
 
 
-class AccountView(Protocol):
+class JudgedAccount(Protocol):
     """The part of an account that rules read; `Account` has it."""
 
     @property
@@ -51,10 +46,6 @@ class AccountView(Protocol):
     def activity(self) -> Activity:
         """The purchases approved before this one."""
 
-    @property
-    def controls(self) -> Controls:
-        """The account's own rules."""
-
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -62,17 +53,17 @@ class Case:
 
     Attributes:
         now: When it is decided; never the merchant's time, which could dodge a window.
-        given_back: What of this very transaction is posted already: its clearing came first.
+        already_posted: What of this very transaction is posted already: its clearing came first.
         raised_from: What was authorized of it before, where this raises it; 0 for a purchase.
         minute: The minute of `now`, counted from 1970.
         spent: The amount, where it can be compared with the account's money and the rules'
             limits: 0 for an account verification, and where the currency is not the account's.
     """
 
-    account: AccountView
+    account: JudgedAccount
     purchase: Purchase
     now: datetime
-    given_back: int = 0
+    already_posted: int = 0
     raised_from: int = 0
     minute: int = field(init=False)
     spent: int = field(init=False)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.categories import category_bounds, sorted_categories
 from txplatform.domain.rules.parameters import check_amount, check_currency, check_not_empty
 from txplatform.domain.rules.sentences import in_currency, listed
-
-if TYPE_CHECKING:
-    from txplatform.domain.rules.case import Case
 
 CASH_LIKE = ("4829", "6010", "6011", "6012", "6050", "6051", "6540")
 """Money transfer, cash at a counter and a machine, financial institutions, quasi cash at banks

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.parameters import check_not_empty, sorted_countries
 from txplatform.domain.rules.sentences import listed
-
-if TYPE_CHECKING:
-    from txplatform.domain.rules.case import Case
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from txplatform.domain.reasons import Reason, ReasonCode
-
-if TYPE_CHECKING:
-    from txplatform.domain.rules.case import Case
+from txplatform.domain.rules.case import Case
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +25,14 @@ class CreditLimit:
         if not spent:
             return None
         account = case.account
-        return account.posted + account.pending + spent - case.given_back
+        return account.posted + account.pending + spent - case.already_posted
 
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
         """Nobody owes more than the limit by a purchase."""
         account = case.account
         if observed <= account.credit_limit:
             return None
-        available = account.available + case.given_back
+        available = account.available + case.already_posted
         what = "raise by" if case.raised_from else "purchase of"
         return Reason.of(
             ReasonCode.INSUFFICIENT_CREDIT,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from txplatform.domain.rules.rule import ConfigurableRule
-    from txplatform.domain.rulesets import HoldDays, RuleSet
+from txplatform.domain.rules.rule import ConfigurableRule
+from txplatform.domain.rulesets import HoldDays, RuleSet
 
 _WHAT_IT_IS_ABOUT = ("scope", "window_minutes", "currency")
 """Parameters that tell two rules of one kind apart; the others are how strict it is."""

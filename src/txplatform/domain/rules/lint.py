@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, permutations
-from typing import TYPE_CHECKING
 
-from txplatform.domain.activity import Scope
+from txplatform.domain.activity import VelocityScope
 from txplatform.domain.money import MAX_AMOUNT
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
@@ -16,14 +16,10 @@ from txplatform.domain.rules.category_deny import CategoryDeny
 from txplatform.domain.rules.country_allow import CountryAllow
 from txplatform.domain.rules.country_deny import CountryDeny
 from txplatform.domain.rules.new_country import NewCountry
+from txplatform.domain.rules.rule import ConfigurableRule
 from txplatform.domain.rules.velocity_amount import VelocityAmount
 from txplatform.domain.rules.velocity_count import VelocityCount
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from txplatform.domain.rules.rule import ConfigurableRule
-    from txplatform.domain.rulesets import RuleSet
+from txplatform.domain.rulesets import RuleSet
 
 MOST_TOLD = 100
 """More warnings than this nobody reads, and contradicting lists give one for each pair."""
@@ -127,7 +123,7 @@ def _wider_list(placed: _Placed, other: _Placed) -> bool:
 
 def _covers(wide: VelocityCount | VelocityAmount, narrow: VelocityCount | VelocityAmount) -> bool:
     """Whether the wide one counts everything that the narrow one counts."""
-    same = wide.scope is narrow.scope or wide.scope is Scope.ACCOUNT
+    same = wide.scope is narrow.scope or wide.scope is VelocityScope.ACCOUNT
     return same and wide.window_minutes >= narrow.window_minutes
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from txplatform.domain.reasons import Reason, ReasonCode, most_important_first
+from txplatform.domain.rules.case import Case
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from txplatform.domain.rules.case import Case
-
-    Observed = int | str | None
-    Check = tuple[Callable[[Case], Observed], Callable[[Case, Any], Reason | None]]
-    """A rule's two methods, looked up once for all decisions."""
+Observed = int | str | None
+Check = tuple[Callable[[Case], Observed], Callable[[Case, Any], Reason | None]]
+"""A rule's two methods, looked up once for all decisions."""
 
 
 class Rule(Protocol):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from txplatform.domain.reasons import Reason, ReasonCode
-
-if TYPE_CHECKING:
-    from txplatform.domain.rules.case import Case
+from txplatform.domain.rules.case import Case
 
 
 @dataclass(frozen=True, slots=True)

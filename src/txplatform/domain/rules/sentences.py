@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from txplatform.domain.activity import Scope
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from txplatform.domain.purchase import Merchant
+from txplatform.domain.activity import VelocityScope
+from txplatform.domain.purchase import Merchant
 
 _DAY, _HOUR = 24 * 60, 60
 
@@ -24,16 +20,16 @@ def in_currency(currency: str | None) -> str:
     return " in the account's minor units" if currency is None else f" in minor units of {currency}"
 
 
-def of_scope(scope: Scope, merchant: Merchant | None = None) -> str:
+def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
     """Which purchases count together, in general or those like at this merchant."""
     match scope:
-        case Scope.ACCOUNT:
+        case VelocityScope.ACCOUNT:
             return "on the account"
-        case Scope.CATEGORY:
+        case VelocityScope.CATEGORY:
             return f"in category {merchant.category_code}" if merchant else "in one category"
-        case Scope.MERCHANT:
+        case VelocityScope.MERCHANT:
             return f"at merchant {merchant.id}" if merchant else "at one merchant"
-        case Scope.COUNTRY:
+        case VelocityScope.COUNTRY:
             return f"in {merchant.country}" if merchant else "in one country"
 
 

@@ -6,13 +6,10 @@ What is read here was checked when it came in (`contracts/rulesets.py`), and is 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from txplatform.domain.activity import Scope
-from txplatform.domain.rules import CONFIGURABLE
-
-if TYPE_CHECKING:
-    from txplatform.domain.rules import ConfigurableRule
+from txplatform.domain.activity import VelocityScope
+from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 
 StoredRule = dict[str, Any]
 """A rule's name under `rule`, and its parameters under their own names."""
@@ -51,5 +48,5 @@ def rule_from_stored(stored: StoredRule) -> ConfigurableRule:
         if name != "rule"
     }
     if "scope" in parameters:
-        parameters["scope"] = Scope(parameters["scope"])
+        parameters["scope"] = VelocityScope(parameters["scope"])
     return _KINDS[stored["rule"]](**parameters)

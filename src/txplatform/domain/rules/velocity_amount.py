@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from txplatform.domain.activity import Scope
+from txplatform.domain.activity import VelocityScope
 from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.parameters import check_amount, check_currency, check_window
 from txplatform.domain.rules.sentences import in_currency, of_scope, time_span
-
-if TYPE_CHECKING:
-    from txplatform.domain.rules.case import Case
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class VelocityAmount:
 
     window_minutes: int
     max_amount: int
-    scope: Scope = Scope.ACCOUNT
+    scope: VelocityScope = VelocityScope.ACCOUNT
     currency: str | None = None
 
     def __post_init__(self) -> None:

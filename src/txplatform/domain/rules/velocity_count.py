@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from txplatform.domain.activity import Scope
+from txplatform.domain.activity import VelocityScope
 from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.parameters import check_count, check_window
 from txplatform.domain.rules.sentences import of_scope, time_span
-
-if TYPE_CHECKING:
-    from txplatform.domain.rules.case import Case
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class VelocityCount:
 
     window_minutes: int
     max_count: int
-    scope: Scope = Scope.ACCOUNT
+    scope: VelocityScope = VelocityScope.ACCOUNT
 
     def __post_init__(self) -> None:
         check_window("window_minutes", self.window_minutes)

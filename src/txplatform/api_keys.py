@@ -1,0 +1,119 @@
+"""API keys in the database: only the SHA-256 of a key is kept, the key is shown once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import psycopg
+
+from txplatform.errors import TxPlatformError
+
+KEY_BYTES = 32
+"""256 random bits: far beyond guessing, so a fast hash is enough."""
+
+_COLUMNS = "id, name, scopes, created_at, expires_at, revoked_at"
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    TRANSACTIONS_WRITE = "transactions:write"
+    ACCOUNTS_READ = "accounts:read"
+    ACCOUNTS_WRITE = "accounts:write"
+    AUDIT_READ = "audit:read"
+    RULES_READ = "rules:read"
+    RULES_WRITE = "rules:write"
+
+
+class UnknownKeyError(TxPlatformError):
+    """There is no key with this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key, without its secret.
+
+    Attributes:
+        expires_at: From when on it is refused; None for never.
+        revoked_at: When it was revoked; None where it was not.
+    """
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+def digest_of(key: str) -> bytes:
+    """What is kept of a key."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+def create_key(
+    connection: psycopg.Connection,
+    *,
+    name: str,
+    scopes: Iterable[Scope],
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a key; its secret is given this once and cannot be had again."""
+    key = "txp_" + secrets.token_urlsafe(KEY_BYTES)
+    row = connection.execute(
+        f"INSERT INTO api_keys (id, key_sha256, name, scopes, expires_at)"
+        f" VALUES (%s, %s, %s, %s, %s) RETURNING {_COLUMNS}",
+        (
+            "key_" + secrets.token_hex(6),
+            digest_of(key),
+            name,
+            [scope.value for scope in scopes],
+            expires_at,
+        ),
+    ).fetchone()
+    assert row is not None
+    return _key(row), key
+
+
+def list_keys(connection: psycopg.Connection) -> list[ApiKey]:
+    """All keys, oldest first."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM api_keys ORDER BY created_at, id")
+    return [_key(row) for row in rows]
+
+
+def revoke_key(connection: psycopg.Connection, key_id: str) -> ApiKey:
+    """Refuse a key from now on; every process does so within five seconds.
+
+    Raises:
+        UnknownKeyError: There is no such key.
+    """
+    row = connection.execute(
+        f"UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s"
+        f" RETURNING {_COLUMNS}",
+        (key_id,),
+    ).fetchone()
+    if row is None:
+        raise UnknownKeyError(
+            f"There is no key {key_id}.", next_step="`txplatform keys list` shows them."
+        )
+    return _key(row)
+
+
+def find_key(connection: psycopg.Connection, digest: bytes) -> ApiKey | None:
+    """The key with this digest, if it may be used now."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM api_keys WHERE key_sha256 = %s AND revoked_at IS NULL"
+        " AND (expires_at IS NULL OR expires_at > now())",
+        (digest,),
+    ).fetchone()
+    return None if row is None else _key(row)
+
+
+def _key(row: tuple[str, str, list[str], datetime, datetime | None, datetime | None]) -> ApiKey:
+    key_id, name, scopes, created_at, expires_at, revoked_at = row
+    return ApiKey(key_id, name, tuple(scopes), created_at, expires_at, revoked_at)

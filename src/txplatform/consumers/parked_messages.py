@@ -1,0 +1,70 @@
+"""What a person does with a parked message: try it again, or give it up."""
+
+from __future__ import annotations
+
+import psycopg
+
+from txplatform.consumers import TOPICS
+from txplatform.consumers.applying import store_all_events
+from txplatform.consumers.deciding import decide
+from txplatform.consumers.parsing import read_message
+from txplatform.errors import TxPlatformError
+from txplatform.eventstore.batch import UnitOfWork
+from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.inbox.message_outcome import MessageOutcome, MessageStatus
+from txplatform.inbox.reader import StoredMessage, stored_message
+from txplatform.inbox.writer import discard, settle
+
+
+class NotParkedError(TxPlatformError):
+    """There is no such parked message."""
+
+
+def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
+    """Try a parked message on the account as it is now.
+
+    Where it is refused again, it stays as it was.
+
+    Returns:
+        What became of it; `parked` where it was refused again.
+
+    Raises:
+        NotParkedError: There is no such message, or it is not parked.
+    """
+    with connection.transaction():
+        connection.execute(LOCK_LOG)
+        stored = _parked(connection, message_id)
+        parsed = read_message(stored.received, TOPICS[stored.received.topic])
+        decided = decide(connection, [parsed], UnitOfWork())
+        (outcome,) = decided.outcomes
+        if outcome.status is not MessageStatus.PARKED:
+            store_all_events(connection, decided)
+            settle(connection, message_id, outcome)
+    return outcome
+
+
+def discard_message(connection: psycopg.Connection, message_id: int, why: str) -> None:
+    """Give a parked message up, for good: the same contents are not parked again.
+
+    Raises:
+        NotParkedError: There is no such message, or it is not parked.
+    """
+    with connection.transaction():
+        _parked(connection, message_id)
+        discard(connection, message_id, why)
+
+
+def _parked(connection: psycopg.Connection, message_id: int) -> StoredMessage:
+    stored = stored_message(connection, message_id, for_update=True)
+    if stored is None:
+        raise NotParkedError(
+            f"There is no message {message_id}.",
+            next_step="See `txplatform inbound list` for those that are parked.",
+        )
+    if stored.summary.status is not MessageStatus.PARKED:
+        raise NotParkedError(
+            f"Message {message_id} is {stored.summary.status.value}, not parked.",
+            why="Only parked messages can be retried or discarded.",
+            next_step=f"See `txplatform inbound show {message_id}`.",
+        )
+    return stored

@@ -1,0 +1,115 @@
+"""From the bytes of one message to what it asks of an account, or why it never can be applied."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from txplatform.consumers.topic import InboundTopic
+from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, traceparent_of
+from txplatform.contracts.field_problems import field_problem
+from txplatform.contracts.messages import MessageBody
+from txplatform.domain.commands.outcome import Command
+from txplatform.telemetry import accept_traceparent
+
+Headers = tuple[tuple[str, "bytes | None"], ...]
+
+UNREADABLE_HEADERS: Headers = (("\N{REPLACEMENT CHARACTER}", None),)
+"""Stand for headers that the client cannot give."""
+
+_MAX_PROBLEMS = 5
+_PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
+
+
+class ReceivedMessage(NamedTuple):
+    """One message as Kafka gave it.
+
+    Attributes:
+        topic_id: The broker's id of the topic; empty where it has none.
+        sent_at: The message's own timestamp, UTC; None where it has none.
+        body: None for a tombstone.
+    """
+
+    cluster_id: str
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    sent_at: datetime | None
+    key: bytes | None
+    headers: Headers
+    body: bytes | None
+
+    @property
+    def content_sha256(self) -> bytes:
+        """Of the body: with topic and key it tells whether two messages are the same."""
+        return hashlib.sha256(self.body or b"").digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a message can never be applied.
+
+    Attributes:
+        reason: A stable code, for machines.
+        detail: The same in a sentence; it holds nothing of the message's contents.
+    """
+
+    reason: str
+    detail: str
+
+
+class ParsedMessage(NamedTuple):
+    """A message and what it was found to ask.
+
+    Attributes:
+        command: The command, or why there is none.
+        traceparent: The sender's trace context, or the beginning of a new one.
+    """
+
+    message: ReceivedMessage
+    command: Command | Rejection
+    traceparent: str
+
+
+def read_message(message: ReceivedMessage, topic: InboundTopic[Any]) -> ParsedMessage:
+    """Find out what a message asks."""
+    command: Command | Rejection
+    if message.headers == UNREADABLE_HEADERS:
+        command = Rejection("unreadable_headers", "The name of one of its headers is not UTF-8.")
+        return ParsedMessage(message, command, accept_traceparent(None))
+    try:
+        envelope = open_envelope(message.headers, message.body)
+        if envelope.type is not None and envelope.type != topic.name:
+            command = Rejection("wrong_type", f"Its type is not {topic.name}.")
+        else:
+            command = _command_of(topic, envelope.data, message.key)
+        traceparent = envelope.traceparent
+    except EnvelopeError as error:
+        command = Rejection(error.reason, error.detail)
+        traceparent = traceparent_of(message.headers)
+    return ParsedMessage(message, command, accept_traceparent(traceparent))
+
+
+def _command_of(topic: InboundTopic[Any], data: object, key: bytes | None) -> Command | Rejection:
+    try:
+        body: MessageBody = topic.body.model_validate(data)
+    except ValidationError as error:
+        return Rejection("schema_violation", _problems(error))
+    if key != body.account_id.encode():
+        return Rejection("key_mismatch", "The message's key is not the account_id of its body.")
+    return topic.to_command(body)
+
+
+def _problems(error: ValidationError) -> str:
+    """Which fields are wrong and why; never what they held, which may be a card number."""
+    found = [
+        f"{'.'.join(map(str, each['loc'])) or 'body'}: {field_problem(each)}"
+        for each in error.errors(include_url=False, include_input=False)
+    ]
+    more = f" and {len(found) - _MAX_PROBLEMS} more" if len(found) > _MAX_PROBLEMS else ""
+    return ("; ".join(found[:_MAX_PROBLEMS]) + more + ".").translate(_PRINTABLE)

@@ -1,0 +1,1 @@
+"""Inbound messages and consumer positions, stored in the transaction that applies them."""

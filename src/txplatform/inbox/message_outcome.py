@@ -1,0 +1,38 @@
+"""What became of an inbound message."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class MessageStatus(StrEnum):
+    """What became of a message, as the inbound ledger and its readers name it."""
+
+    APPLIED = "applied"
+    WAITING = "waiting"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    PARKED = "parked"
+    DISCARDED = "discarded"
+
+
+class MessageOutcome(NamedTuple):
+    """What became of a message.
+
+    Attributes:
+        account_id: None where the body could not be read.
+        business_key: The event key that the message claims; None likewise.
+        reason: For parked and discarded ones a stable code; None for others.
+        detail: Why, in a sentence.
+        event_id: The event it caused, or for a duplicate the one the first copy caused.
+        account_version: That event's.
+    """
+
+    status: MessageStatus
+    account_id: str | None = None
+    business_key: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+    event_id: str | None = None
+    account_version: int | None = None

@@ -1,0 +1,173 @@
+"""How far each partition has been read: moved in the same transaction as what it brought.
+
+The move is a compare-and-set, so that a consumer that has lost a partition without knowing
+it cannot commit anything for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import psycopg
+
+from txplatform.errors import TxPlatformError
+
+
+class FencedError(TxPlatformError):
+    """Another consumer has moved a position on; what was being applied is rolled back."""
+
+
+class PartitionKey(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a partition has been read.
+
+    Attributes:
+        topic_id: The broker's id of the topic when it was first read; empty where it had none.
+        next_offset: The offset that is read next.
+    """
+
+    topic: str
+    partition: int
+    topic_id: str
+    next_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A partition's position before and after a batch."""
+
+    topic: str
+    partition: int
+    expected: int
+    next_offset: int
+
+
+_BEGIN = """
+INSERT INTO inbound_positions (cluster_id, topic, partition, topic_id, next_offset)
+SELECT %s, * FROM unnest(%s::text[], %s::int[], %s::text[], %s::bigint[])
+ON CONFLICT DO NOTHING
+"""
+
+_READ = """
+SELECT p.topic, p.partition, p.topic_id, p.next_offset
+FROM unnest(%s::text[], %s::int[]) AS wanted (topic, partition)
+JOIN inbound_positions p ON p.cluster_id = %s
+    AND p.topic = wanted.topic AND p.partition = wanted.partition
+"""
+
+_ADVANCE = """
+UPDATE inbound_positions p SET next_offset = m.next_offset, moved_at = now()
+FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[])
+     AS m (topic, partition, expected, next_offset)
+WHERE p.cluster_id = %s AND p.topic = m.topic AND p.partition = m.partition
+  AND p.next_offset = m.expected
+"""
+
+
+def begin(
+    connection: psycopg.Connection, cluster_id: str, beginnings: Sequence[Position]
+) -> dict[PartitionKey, Position]:
+    """The stored positions; partitions that have none begin at the position given."""
+    topics = [each.topic for each in beginnings]
+    partitions = [each.partition for each in beginnings]
+    connection.execute(
+        _BEGIN,
+        (
+            cluster_id,
+            topics,
+            partitions,
+            [each.topic_id for each in beginnings],
+            [each.next_offset for each in beginnings],
+        ),
+    )
+    keys = [PartitionKey(each.topic, each.partition) for each in beginnings]
+    return stored_positions(connection, cluster_id, keys)
+
+
+def stored_positions(
+    connection: psycopg.Connection, cluster_id: str, keys: Sequence[PartitionKey]
+) -> dict[PartitionKey, Position]:
+    """The stored positions of these partitions."""
+    topics, partitions = [key.topic for key in keys], [key.partition for key in keys]
+    rows = connection.execute(_READ, (topics, partitions, cluster_id)).fetchall()
+    return {PartitionKey(row[0], row[1]): Position(*row) for row in rows}
+
+
+def advance(connection: psycopg.Connection, cluster_id: str, moves: Sequence[Move]) -> None:
+    """Move positions on, all of them.
+
+    Raises:
+        FencedError: One is not where it was expected; the transaction has to be rolled back.
+    """
+    moved = connection.execute(
+        _ADVANCE,
+        (
+            [each.topic for each in moves],
+            [each.partition for each in moves],
+            [each.expected for each in moves],
+            [each.next_offset for each in moves],
+            cluster_id,
+        ),
+        prepare=True,
+    ).rowcount
+    if moved != len(moves):
+        raise FencedError(
+            f"{len(moves) - moved} of {len(moves)} positions were moved by another consumer.",
+            why="A rebalance gave the partition away, or someone reset the position.",
+            next_step="Nothing to do: reading goes on from the stored position.",
+        )
+
+
+def all_positions(connection: psycopg.Connection) -> list[tuple[str, Position]]:
+    """Every stored position with its cluster."""
+    rows = connection.execute(
+        "SELECT cluster_id, topic, partition, topic_id, next_offset FROM inbound_positions"
+        " ORDER BY cluster_id, topic, partition"
+    ).fetchall()
+    return [(row[0], Position(*row[1:])) for row in rows]
+
+
+def reset(connection: psycopg.Connection, topic: str, partition: int | None = None) -> int:
+    """Forget positions, so that the topic is read from its beginning; gives how many."""
+    return connection.execute(
+        "DELETE FROM inbound_positions WHERE topic = %s AND (%s::int IS NULL OR partition = %s)",
+        (topic, partition, partition),
+    ).rowcount
+
+
+def fault_of(position: Position, *, topic_id: str, watermarks: tuple[int, int]) -> str | None:
+    """Why a partition cannot be read on from its position, if so.
+
+    Args:
+        position: The stored one.
+        topic_id: The topic's id now; empty where the broker has none.
+        watermarks: The partition's first offset and the one after its last.
+    """
+    where = f"{position.topic}[{position.partition}]"
+    low, high = watermarks
+    how = (
+        f"Run `txplatform inbound reset {position.topic}` to read the topic from its beginning: "
+        "what was applied before is not applied twice."
+    )
+    if topic_id and position.topic_id and topic_id != position.topic_id:
+        return f"{where} was recreated: it is another topic than the one that was read. {how}"
+    if position.next_offset > high:
+        return (
+            f"{where} ends at {high}, but was read up to {position.next_offset}: it was recreated, "
+            f"or its broker lost messages. {how}"
+        )
+    if position.next_offset < low:
+        return (
+            f"{where} begins at {low}, but was read only up to {position.next_offset}: messages in "
+            f"between were deleted unread. Have them sent again. {how}"
+        )
+    return None

@@ -1,0 +1,1 @@
+"""The optimistic batch: unit of work, account cache, retry after a conflict, snapshots."""

@@ -1,0 +1,84 @@
+"""The feed of the log: every event that other teams are told of, in the log's order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import psycopg
+
+from txplatform.domain.events import EVENT_TYPES
+from txplatform.eventstore.log import last_position
+from txplatform.eventstore.mapper import UnknownEventError
+from txplatform.publisher import TOPICS
+from txplatform.publisher.feed import Batch, Record
+from txplatform.publisher.topic import StoredEvent
+
+BATCH_EVENTS = 2000
+"""As many are sent before the checkpoint moves, and so at most again after a fault."""
+
+_READ = """
+SELECT position, originator_id, originator_version, topic, state
+FROM events WHERE position > %s ORDER BY position LIMIT %s
+"""
+
+_KNOWN = frozenset(event.TOPIC for event in EVENT_TYPES)
+_TOPIC_OF = {event.TOPIC: topic for topic in TOPICS.values() for event in topic.events}
+
+
+class Outbound:
+    """What happened, on the topics that tell of it."""
+
+    name = "decisions"
+    lock = 1
+    topics: Sequence[str] = tuple(TOPICS)
+    pause_s = 0.05
+
+    def read(self, connection: psycopg.Connection, after: int) -> Batch | None:
+        """The next stretch of the log.
+
+        Raises:
+            UnknownEventError: It holds a kind of event that this version does not know, and
+                that might have to be told.
+        """
+        with connection.cursor(binary=True) as cursor:
+            cursor.execute(_READ, (after, BATCH_EVENTS), prepare=True)
+            rows: list[StoredEvent] = cursor.fetchall()
+        if not rows:
+            return None
+        kinds = Counter(kind for _, _, _, kind, _ in rows)
+        _require_known(kinds)
+        topics: Counter[str] = Counter()
+        for kind in kinds.keys() & _TOPIC_OF:
+            topics[_TOPIC_OF[kind].name] += kinds[kind]
+        return Batch(rows[-1][0], topics, _Records(rows))
+
+    def end(self, connection: psycopg.Connection) -> int:  # noqa: D102
+        return last_position(connection)
+
+
+class _Records:
+    """The records of stored events, each made when it is asked for.
+
+    So each is gone again before the next one: a list of them would be what the garbage
+    collector is busy with, and the broker would have to wait for its end.
+    """
+
+    def __init__(self, rows: Sequence[StoredEvent]) -> None:
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[Record]:
+        makers = {kind: topic.record_of for kind, topic in _TOPIC_OF.items()}
+        for row in self._rows:
+            if (record_of := makers.get(row[3])) is not None:
+                yield record_of(*row)
+
+
+def _require_known(kinds: Iterable[str]) -> None:
+    # Before any of the batch is sent: else what lies before it were sent at each attempt.
+    if unknown := sorted(set(kinds) - _KNOWN):
+        raise UnknownEventError(
+            f"The log holds a {unknown[0]!r}.",
+            why="This version has no such event; a newer one wrote it.",
+            next_step="Run that version, or a newer one.",
+        )

@@ -1,0 +1,55 @@
+"""Outbound topics whose messages are made by way of the event's class.
+
+That takes longer than `stored_decision.py` does for decisions; these are fewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from txplatform.contracts.cloudevents import binary_headers
+from txplatform.contracts.encoding import to_json
+from txplatform.contracts.times import rfc3339
+from txplatform.domain.events import AccountEvent
+from txplatform.domain.ids import account_of
+from txplatform.eventstore.mapper import decode_event
+from txplatform.publisher.feed import Header, Record
+from txplatform.publisher.topic import OutboundTopic
+
+Body = TypeVar("Body")
+
+
+def event_topic(
+    name: str,
+    body: type[Body],
+    body_of: Callable[[Any], Body],
+    *events: type[AccountEvent],
+) -> OutboundTopic:
+    """A topic that tells of these events.
+
+    Args:
+        name: The topic's.
+        body: What its messages hold.
+        body_of: Makes that of an event.
+        events: The kinds it is given.
+    """
+
+    def record_of(position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
+        event = decode_event(stream, version, kind, state)
+        account_id = account_of(stream)
+        headers: list[Header] = [
+            *binary_headers(
+                event_id=event.event_id,
+                event_type=name,
+                subject=account_id,
+                time=rfc3339(event.timestamp),
+                traceparent=event.traceparent,
+            ),
+            ("event_id", event.event_id.encode()),
+            ("account_version", b"%d" % version),
+            ("log_position", b"%d" % position),
+        ]
+        return Record(name, account_id.encode(), to_json(body_of(event)), headers)
+
+    return OutboundTopic(name, events, body, record_of)

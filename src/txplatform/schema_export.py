@@ -1,0 +1,102 @@
+"""The written contracts, made from the code's own models: OpenAPI, AsyncAPI, JSON Schema.
+
+`python -m txplatform.schema_export docs` writes them; a test holds that they are up to date, so the
+written contract and the running one cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, TypeAdapter
+
+from txplatform.api.app import create_api
+from txplatform.api.openapi import describe
+from txplatform.consumers import TOPICS
+from txplatform.publisher import TOPICS as OUTBOUND
+from txplatform.settings import Settings
+
+_KEY = {"type": "string", "description": "The account id, always: one account's stay in order."}
+
+
+def documents() -> dict[str, str]:
+    """Every document's text, by its path under docs/."""
+    schemas = message_schemas()
+    files: dict[str, Any] = {
+        "openapi.json": _openapi(),
+        "asyncapi.json": _asyncapi(schemas),
+        **{f"schemas/{topic}.json": schema for topic, schema in schemas.items()},
+    }
+    return {path: json.dumps(body, indent=2) + "\n" for path, body in files.items()}
+
+
+def message_schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schema of each topic's body."""
+    bodies: dict[str, type] = {name: topic.body for name, topic in TOPICS.items()}
+    bodies |= {name: topic.body for name, topic in OUTBOUND.items()}
+    return {
+        topic: {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$id": f"urn:txplatform:schema:{topic}",
+            **TypeAdapter(body).json_schema(),
+        }
+        for topic, body in bodies.items()
+    }
+
+
+def _openapi() -> dict[str, Any]:
+    settings = Settings(database_url=SecretStr("postgresql://nowhere/none"))
+    return describe(create_api(settings).app)
+
+
+def _asyncapi(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """AsyncAPI 3.0: we receive what is read from Kafka and send what is published."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "txplatform",
+            "version": version("txplatform"),
+            "description": (
+                "Messages are CloudEvents 1.0; binary, structured and bare bodies are accepted, "
+                "binary is sent. At least once, in order for each key."
+            ),
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            topic: {
+                "address": topic,
+                "messages": {
+                    "message": {
+                        "name": topic,
+                        "payload": {"$ref": f"schemas/{topic}.json"},
+                        "bindings": {"kafka": {"key": _KEY}},
+                    }
+                },
+            }
+            for topic in schemas
+        },
+        "operations": {
+            f"{'receive' if topic in TOPICS else 'send'}-{topic}": {
+                "action": "receive" if topic in TOPICS else "send",
+                "channel": {"$ref": f"#/channels/{topic}"},
+            }
+            for topic in schemas
+        },
+    }
+
+
+def main(folder: Path) -> None:
+    """Write every document."""
+    for path, text in documents().items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

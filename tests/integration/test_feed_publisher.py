@@ -1,0 +1,282 @@
+"""The publisher of one feed when the broker or the feed fails, step by step, without a broker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
+
+import psutil
+import psycopg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from harness.postgres import TestDatabase
+from harness.published import checkpoint
+from harness.waiting import wait_until
+from txplatform.database import Database
+from txplatform.publisher import feed_publisher as outlet_module
+from txplatform.publisher.checkpoint import try_to_take_turn
+from txplatform.publisher.delivery import DeliveryError
+from txplatform.publisher.feed import Batch, Record
+from txplatform.publisher.feed_publisher import FeedPublisher
+from txplatform.publisher.metrics import PublisherMetrics
+from txplatform.settings import Settings
+
+TOPIC = "numbers"
+
+
+class Numbers:
+    """A feed of the numbers up to its end, each a batch."""
+
+    name = "numbers"
+    lock = 99
+    topics: Sequence[str] = (TOPIC,)
+    pause_s = 0.01
+
+    def __init__(
+        self,
+        last: int,
+        unreadable: int | None = None,
+        before_failing: Callable[[psycopg.Connection], object] = lambda _: None,
+    ) -> None:
+        self._last = last
+        self._unreadable = unreadable
+        self._before_failing = before_failing
+
+    def read(self, connection: psycopg.Connection, after: int) -> Batch | None:
+        """The next number, should it be readable."""
+        connection.execute("SELECT 1")
+        if after + 1 == self._unreadable:
+            self._before_failing(connection)
+            raise psycopg.DataError(f"number {after + 1} cannot be read")
+        return (
+            Batch.of(after + 1, [Record(TOPIC, None, b"%d" % (after + 1), [])])
+            if after < self._last
+            else None
+        )
+
+    def end(self, connection: psycopg.Connection) -> int:
+        """The last one."""
+        connection.execute("SELECT 1")
+        return self._last
+
+
+class MadeUpBroker:
+    """In the place of deliveries: takes records, and lets a wait go as a test says.
+
+    Attributes:
+        sent: The numbers that were handed over.
+        waits: What happens at each wait in turn; after the last one all goes well.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[int] = []
+        self.waits: list[Callable[[Callable[[float], object], Callable[[], bool]], None]] = []
+        self.missing = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def require_topics(self, topics: Iterable[str]) -> None:
+        """See that they are there."""
+        if self.missing:
+            raise DeliveryError(f"The topic {next(iter(topics))} is missing.")
+
+    def begin(self, batch: Batch) -> None:
+        """Take records."""
+        self.sent += [int(record.body or b"") for record in batch.records]
+
+    def wait(self, meanwhile: Callable[[float], object], *, give_up: Callable[[], bool]) -> None:
+        """Go as the test says."""
+        if self.waits:
+            self.waits.pop(0)(meanwhile, give_up)
+
+
+class Stop(threading.Event):
+    """Comes at the nth pause, so that no pause is slept.
+
+    Attributes:
+        pauses: How long each was to be.
+        seen: What is looked at in each.
+    """
+
+    def __init__(self, pauses: int, look: Callable[[], Any] = lambda: None) -> None:
+        super().__init__()
+        self._left = pauses
+        self._look = look
+        self.pauses: list[float | None] = []
+        self.seen: list[Any] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Pause."""
+        self.pauses.append(timeout)
+        self.seen.append(self._look())
+        self._left -= 1
+        if self._left == 0:
+            self.set()
+        return self.is_set()
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> MadeUpBroker:
+    """The one that outlets deliver to."""
+    broker = MadeUpBroker()
+    monkeypatch.setattr(outlet_module, "Delivery", lambda _: broker)
+    return broker
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    """The metrics of the feed_publisher."""
+    return CollectorRegistry()
+
+
+def outlet_of(feed: Numbers, database: TestDatabase, registry: CollectorRegistry) -> FeedPublisher:
+    """An feed_publisher that has not begun."""
+    settings = Settings(_env_file=None, database_url=database.service_url)
+    return FeedPublisher(feed, settings, Database.for_service(settings), PublisherMetrics(registry))
+
+
+def refuse(_: Callable[[float], object], __: Callable[[], bool]) -> None:
+    """Not acknowledge."""
+    raise DeliveryError("A record was refused.")
+
+
+def acknowledge(_: Callable[[float], object], __: Callable[[], bool]) -> None:
+    """Acknowledge."""
+
+
+def test_pauses_grow_while_it_fails_and_are_short_again_after_a_success(
+    database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
+) -> None:
+    """An outage of the morning is not to slow down what is told in the evening."""
+    broker.waits = [refuse, refuse, refuse, acknowledge, refuse]
+    stop = Stop(pauses=4)
+    outlet_of(Numbers(2), database, registry).run(stop)
+    assert stop.pauses == [0.25, 0.5, 1.0, 0.25]
+    assert broker.sent == [1, 1, 1, 1, 2]
+    assert checkpoint(database, "numbers") == 1
+    assert (
+        registry.get_sample_value("txplatform_publisher_restarts_total", {"feed": "numbers"}) == 4
+    )
+
+
+def test_a_missing_topic_is_told_before_there_is_anything_to_send(
+    database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
+) -> None:
+    """Readiness says so when it is installed, not when the first message waits."""
+    broker.missing = True
+    feed_publisher = outlet_of(Numbers(0), database, registry)
+    feed_publisher.run(Stop(pauses=1))
+    assert not feed_publisher.health().ready
+    assert "The topic numbers is missing" in feed_publisher.health().detail
+
+
+def test_what_was_sent_is_noted_also_where_the_next_cannot_be_read(
+    database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
+) -> None:
+    """Else it were sent again at each attempt."""
+    feed_publisher = outlet_of(Numbers(3, unreadable=2), database, registry)
+    feed_publisher.run(Stop(pauses=3))
+    assert broker.sent == [1]
+    assert checkpoint(database, "numbers") == 1
+    assert "number 2 cannot be read" in feed_publisher.health().detail
+
+
+def test_an_outlet_held_up_by_its_own_earlier_connection_is_not_ready_and_says_why(
+    database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
+) -> None:
+    """No other publisher is active: nothing is published until the server ends the connection."""
+    frozen: list[psutil.Process] = []
+
+    def freeze(connection: psycopg.Connection) -> None:
+        server_process = psutil.Process(connection.info.backend_pid)
+        server_process.suspend()
+        frozen.append(server_process)
+        wait_until(lambda: server_process.status() == psutil.STATUS_STOPPED)
+
+    outlet = outlet_of(Numbers(1, unreadable=1, before_failing=freeze), database, registry)
+    stop = Stop(pauses=2, look=outlet.health)
+    try:
+        outlet.run(stop)
+    finally:
+        for server_process in frozen:
+            server_process.resume()
+    after_fault, standing_by = stop.seen
+    assert after_fault.detail == "number 1 cannot be read"
+    assert not standing_by.ready
+    assert standing_by.detail.startswith("number 1 cannot be read; the server still keeps")
+    assert broker.sent == []
+
+
+def test_acknowledgements_that_take_long_are_told(
+    database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
+) -> None:
+    """Before they are given up."""
+    told = []
+
+    def slowly(meanwhile: Callable[[float], object], _: Callable[[], bool]) -> None:
+        for waited_s in (1.0, 6.0):
+            meanwhile(waited_s)
+            told.append((feed_publisher.health().ready, feed_publisher.health().detail))
+
+    broker.waits = [acknowledge, slowly]
+    feed_publisher = outlet_of(Numbers(2), database, registry)
+    feed_publisher.run(Stop(pauses=1))
+    assert told == [
+        (True, "active"),
+        (False, "the brokers do not acknowledge what was sent"),
+    ]
+    assert feed_publisher.health().ready
+
+
+def test_a_stop_waits_for_what_is_in_flight_but_not_for_long(
+    database: TestDatabase,
+    broker: MadeUpBroker,
+    registry: CollectorRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A broker that does not answer holds no stop back."""
+    monkeypatch.setattr(outlet_module, "_LAST_WORDS_S", 0.0)
+    stop = Stop(pauses=1)
+
+    def in_flight(_: Callable[[float], object], give_up: Callable[[], bool]) -> None:
+        assert not give_up()
+        stop.set()
+        wait_until(give_up, timeout_s=5)
+        raise DeliveryError("1 records were not acknowledged in time.")
+
+    broker.waits = [in_flight]
+    outlet_of(Numbers(1), database, registry).run(stop)
+    assert broker.sent == [1]
+    assert checkpoint(database, "numbers") == 0
+
+
+def test_who_stands_by_stops_at_once_and_tells_no_lag(
+    database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
+) -> None:
+    """The lag is for the one who publishes to tell, also where the turn was lost a moment ago."""
+    feed = Numbers(1)
+    feed_publisher = outlet_of(feed, database, registry)
+    lag = ("txplatform_publisher_lag_positions", {"feed": "numbers"})
+    stop = Stop(pauses=1, look=lambda: registry.get_sample_value(*lag))
+    feed_publisher.run(stop)
+    assert stop.seen != [None]
+    assert stop.pauses == [feed.pause_s]
+    assert registry.get_sample_value(*lag) is None
+    with Database(database.service_url).connect() as other:
+        assert try_to_take_turn(other, feed)
+        stop = Stop(
+            pauses=1, look=lambda: (feed_publisher.health(), registry.get_sample_value(*lag))
+        )
+        feed_publisher.run(stop)
+    ((health, told),) = stop.seen
+    assert health.ready
+    assert "standing by" in health.detail
+    assert health.facts["lag_positions"] is None
+    assert told is None
+    assert broker.sent == [1]

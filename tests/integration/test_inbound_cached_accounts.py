@@ -1,0 +1,192 @@
+"""Accounts that a consumer remembers between batches: a help, never the truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import count
+
+import psycopg
+import pytest
+
+from harness.inbound import OPENED, SUBMITTED, Body, execute, opened, payment, posted
+from harness.postgres import TestDatabase
+from txplatform.consumers import TOPICS
+from txplatform.consumers.applying import Batch, Memory, apply_batch
+from txplatform.consumers.deciding import Decided, store_events
+from txplatform.consumers.parsing import ParsedMessage, ReceivedMessage, read_message
+from txplatform.database import Database
+from txplatform.domain.ids import AccountId, account_stream
+from txplatform.inbox.positions import FencedError, Move, Position, begin
+from txplatform.processing.account_cache import AccountCache
+
+
+class Member:
+    """A consumer without its broker: it reads a partition of its own."""
+
+    _partitions = count()
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.connection = connection
+        self.remembered = AccountCache(10)
+        self.memory = Memory(self.remembered)
+        self.partition = next(self._partitions)
+        self.offset = 0
+        for topic in (OPENED, SUBMITTED):
+            begin(self.connection, "cluster", [Position(topic, self.partition, "id", 0)])
+
+    def apply(self, *bodies: Body, expected: int | None = None) -> list[str]:
+        """Apply messages in one batch; gives what became of each."""
+        parsed_messages = [self._reading(place, body) for place, body in enumerate(bodies)]
+        before = self.offset if expected is None else expected
+        move = Move(SUBMITTED, self.partition, before, self.offset + len(bodies))
+        decided = apply_batch(
+            self.connection, Batch("cluster", parsed_messages, [move]), self.memory
+        )
+        self.offset += len(bodies)
+        return [outcome.status.value for outcome in decided.outcomes]
+
+    def version_remembered(self, account_id: str) -> int | None:
+        """Of the account, which stays remembered."""
+        account = self.remembered.take(account_stream(AccountId(account_id)))
+        if account is None:
+            return None
+        self.remembered.keep([account])
+        return account.version
+
+    def _reading(self, place: int, body: Body) -> ParsedMessage:
+        topic = SUBMITTED if "payment_id" in body else OPENED
+        key, value = body["account_id"].encode(), json.dumps(body).encode()
+        offset = self.offset + place
+        message = ReceivedMessage(
+            "cluster", topic, "id", self.partition, offset, None, key, (), value
+        )
+        return read_message(message, TOPICS[topic])
+
+
+@pytest.fixture
+def one(database: TestDatabase) -> Iterator[Member]:
+    """A member of the group."""
+    with Database(database.service_url).connect() as connection:
+        yield Member(connection)
+
+
+@pytest.fixture
+def other(database: TestDatabase) -> Iterator[Member]:
+    """Another one."""
+    with Database(database.service_url).connect() as connection:
+        yield Member(connection)
+
+
+def versions(database: TestDatabase, account_id: str) -> list[int]:
+    """Of the account's events, in order."""
+    rows = execute(
+        database,
+        "SELECT originator_version FROM events WHERE originator_id = %s ORDER BY position",
+        f"account-{account_id}",
+    )
+    return [version for (version,) in rows]
+
+
+def test_i1_what_others_appended_since_is_read(
+    database: TestDatabase, one: Member, other: Member
+) -> None:
+    """A remembered account that is behind the log is brought up to date, duplicates included."""
+    assert one.apply(opened("acc-1"), payment("p-1", "acc-1", 1)) == ["applied", "applied"]
+    assert other.apply(payment("p-2", "acc-1", 10)) == ["applied"]
+    assert one.version_remembered("acc-1") == 2
+    assert one.apply(payment("p-2", "acc-1", 10), payment("p-3", "acc-1", 100)) == [
+        "duplicate",
+        "applied",
+    ]
+    assert one.version_remembered("acc-1") == 4
+    assert posted(database, "acc-1") == -111
+    assert versions(database, "acc-1") == [1, 2, 3, 4]
+
+
+def test_i3_only_what_clashes_is_decided_again(
+    database: TestDatabase, one: Member, other: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Someone else appends after the accounts are read: one account twice, the other untouched."""
+    one.apply(opened("acc-1"), opened("acc-2"))
+    interfering = [[payment("p-1", "acc-1", 1), payment("p-other", "acc-1", 1000)]]
+
+    def store_late(connection: psycopg.Connection, decided: Decided) -> set[str]:
+        if connection is one.connection and interfering:
+            other.apply(*interfering.pop())
+        return store_events(connection, decided)
+
+    monkeypatch.setattr("txplatform.consumers.applying.store_events", store_late)
+    messages = [
+        payment("p-1", "acc-1", 1),
+        payment("p-2", "acc-2", 10),
+        payment("p-3", "acc-1", 100),
+    ]
+    assert one.apply(*messages) == ["duplicate", "applied", "applied"]
+    assert not interfering
+    assert one.apply(payment("p-4", "acc-1", 5)) == ["applied"]
+    assert posted(database, "acc-1") == -1106
+    assert posted(database, "acc-2") == -10
+    assert versions(database, "acc-1") == [1, 2, 3, 4, 5]
+    assert versions(database, "acc-2") == [1, 2]
+    named = execute(
+        database,
+        """SELECT count(*) FROM inbound_messages m
+        JOIN events e ON e.originator_id = 'account-' || m.account_id
+            AND e.originator_version = m.account_version AND e.event_key = m.business_key
+        WHERE position(m.event_id IN convert_from(e.state, 'UTF8')) > 0""",
+    )
+    assert named == [(2 + 2 + 3 + 1,)]  # each row of the ledger names what was stored in truth
+
+
+def test_i3_copies_in_one_batch_have_one_effect(database: TestDatabase, one: Member) -> None:
+    """Later messages see what earlier ones of their batch did; nothing has to clash for that."""
+    first, second, third = (payment(f"p-{n}", "acc-1", 10**n) for n in range(3))
+    opening = opened("acc-1")
+    assert one.apply(first, second, first, opening, opening, first, second) == [
+        *("waiting", "waiting", "duplicate"),
+        *("applied", "duplicate", "duplicate", "duplicate"),
+    ]
+    assert one.apply(first, third, third) == ["duplicate", "applied", "duplicate"]
+    assert posted(database, "acc-1") == -111
+
+
+def test_a_refusal_is_the_same_of_an_account_that_is_remembered(
+    database: TestDatabase, one: Member
+) -> None:
+    """What its id was used for is looked up before it is refused; its copy is not parked again."""
+    one.apply(opened("acc-1"), payment("p-1", "acc-1", 1))
+    in_euros = payment("p-1", "acc-1", 1, currency="EUR")
+    assert one.apply(in_euros, in_euros) == ["parked", "duplicate"]
+    assert one.apply(in_euros) == ["duplicate"]
+    reasons = execute(database, "SELECT DISTINCT reason FROM inbound_messages WHERE id > 2")
+    assert reasons == [("conflicting_copy",)]
+    assert versions(database, "acc-1") == [1, 2]
+
+
+def test_i2_what_was_rolled_back_is_not_remembered(database: TestDatabase, one: Member) -> None:
+    """A fenced batch had decided events: none of them may stay in an account."""
+    one.apply(opened("acc-1"), payment("p-1", "acc-1", 1))
+    with pytest.raises(FencedError):
+        one.apply(payment("p-2", "acc-1", 10), expected=77)
+    assert one.version_remembered("acc-1") is None
+    assert one.apply(payment("p-2", "acc-1", 10), payment("p-3", "acc-1", 100)) == [
+        "applied",
+        "applied",
+    ]
+    assert posted(database, "acc-1") == -111
+    assert versions(database, "acc-1") == [1, 2, 3, 4]
+
+
+def test_i7_an_account_ahead_of_the_log_is_found_out(database: TestDatabase, one: Member) -> None:
+    """A server that took over may lack the last commits: what was remembered of them clashes."""
+    one.apply(opened("acc-1"))
+    account = one.remembered.take(account_stream(AccountId("acc-1")))
+    assert account is not None
+    account._version += 3  # noqa: SLF001  # as if more had been committed
+    account.posted = -999
+    one.remembered.keep([account])
+    assert one.apply(payment("p-1", "acc-1", 1)) == ["applied"]
+    assert posted(database, "acc-1") == -1
+    assert versions(database, "acc-1") == [1, 2]
+    assert one.version_remembered("acc-1") == 2

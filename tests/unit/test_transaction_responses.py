@@ -1,0 +1,279 @@
+"""What callers see of a transaction is what its events come to, whatever they are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from accounts import ACCOUNT, BOOKSHOP, NOW, Stream, opening, purchase
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lives import Sent, arrive, lives
+
+from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.commands.correct_clearing import CorrectClearing
+from txplatform.domain.commands.expire_hold import ExpireHold
+from txplatform.domain.commands.increment_authorization import IncrementAuthorization
+from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.commands.outcome import Command, Outcome
+from txplatform.domain.commands.refund_purchase import RefundPurchase
+from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.events import (
+    AccountEvent,
+    AuthorizationApproved,
+    AuthorizationDeclined,
+    ClearingCorrected,
+    PaymentReceived,
+    PurchaseCleared,
+    PurchaseRefunded,
+    TransactionStarted,
+)
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.values import Clearing, Correction, Direction, Increment, Refund, Reversal
+from txplatform.eventstore.statements import LoggedEvent
+from txplatform.projections.transaction_history import TransactionView, transaction_of
+
+T = TransactionId("t")
+
+
+def clear(clearing_id: str, amount: int, *, final: bool = True) -> ClearPurchase:
+    """A clearing of it."""
+    return ClearPurchase(Clearing(clearing_id, ACCOUNT, T, amount, "USD", final))
+
+
+def correct(clearing_id: str, reverses: str, direction: Direction, amount: int) -> CorrectClearing:
+    """A correction of it."""
+    return CorrectClearing(Correction(clearing_id, ACCOUNT, T, reverses, direction, amount, "USD"))
+
+
+def refund(refund_id: str, amount: int) -> RefundPurchase:
+    """A refund of it."""
+    return RefundPurchase(Refund(refund_id, ACCOUNT, T, amount, "USD"))
+
+
+def named_by(event: AccountEvent) -> TransactionId | None:
+    """The transaction that an event is part of."""
+    match event:
+        case AuthorizationApproved() | AuthorizationDeclined():
+            return event.purchase.transaction_id
+        case TransactionStarted():
+            return event.transaction
+        case _:
+            return event.transaction_id
+
+
+def transactions(stream: Stream) -> dict[TransactionId, list[LoggedEvent]]:
+    """Each transaction of a stream with its events."""
+    found = defaultdict(list)
+    for number, event in enumerate(stream.events, 1):
+        if (transaction_id := named_by(event)) is not None:
+            found[transaction_id].append(LoggedEvent(10 * number, NOW, event))
+    return found
+
+
+def seen(*commands: Command, newest: int | None = None) -> TransactionView:
+    """The transaction as it is seen after these, on an opened account."""
+    stream = Stream()
+    for command in (OpenAccount(opening(10_000)), *commands):
+        stream.now = NOW + timedelta(days=40) if isinstance(command, ExpireHold) else NOW
+        assert isinstance(stream.ask(command), Outcome)
+    return transaction_of(T, transactions(stream)[T], newest)
+
+
+def facts(transaction: TransactionView) -> list[dict[str, Any]]:
+    """Its events without what each of them has, and without what is not there."""
+    common = ("event_id", "account_version", "at")
+    return [
+        {name: value for name, value in asdict(event).items() if value and name not in common}
+        for event in transaction.events
+    ]
+
+
+def test_a_held_purchase_is_as_it_was_decided_and_says_until_when_it_is_held() -> None:
+    """One event, which is the decision."""
+    found = seen(Authorize(purchase("t", 300)))
+    assert (found.decision, found.response_code, found.amount) == ("approved", "00", 300)
+    assert found.merchant == BOOKSHOP
+    assert (found.state, found.hold, found.posted) == ("held", 300, 0)
+    assert found.expires_at == NOW + timedelta(days=7)
+    (event,) = found.events
+    assert (event.type, event.amount, event.at) == ("authorization-approved", 300, NOW)
+    assert (event.event_id, event.account_version) == (found.event_id, found.account_version)
+    assert (found.account_version, found.log_position, found.events_total) == (2, 20, 1)
+
+
+def test_a_decline_has_its_reasons_and_holds_nothing() -> None:
+    """For ever."""
+    found = seen(Authorize(purchase("t", 10_001)))
+    assert (found.decision, found.state, found.hold, found.expires_at) == (
+        "declined",
+        "declined",
+        0,
+        None,
+    )
+    assert [reason.code for reason in found.reasons] == ["insufficient_credit"]
+
+
+def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
+    """Oldest first."""
+    found = seen(
+        Authorize(purchase("t", 1000)),
+        IncrementAuthorization(Increment("i1", T, ACCOUNT, 200)),
+        IncrementAuthorization(Increment("i2", T, ACCOUNT, 50_000)),
+        ReverseAuthorization(Reversal("r1", T, ACCOUNT, 100)),
+        clear("c1", 400, final=False),
+        ReverseAuthorization(Reversal("r2", T, ACCOUNT)),
+        clear("c2", 50),
+        correct("x1", "c2", Direction.CREDIT, 50),
+        correct("x2", "nobody", Direction.CREDIT, 10),
+        refund("f", 500),
+    )
+    assert facts(found) == [
+        {"type": "authorization-approved", "amount": 1000},
+        {"type": "authorization-incremented", "amount": 200, "increment_id": "i1"},
+        {"type": "increment-declined", "amount": 50_000, "increment_id": "i2"},
+        {"type": "authorization-reversed", "amount": 100, "released": 100, "reversal_id": "r1"},
+        {"type": "purchase-cleared", "amount": 400, "released": 400, "clearing_id": "c1"},
+        {"type": "authorization-reversed", "released": 700, "reversal_id": "r2"},
+        {
+            "type": "purchase-cleared",
+            "amount": 50,
+            "clearing_id": "c2",
+            "flags": ("after_reversal",),
+        },
+        {
+            "type": "clearing-corrected",
+            "amount": 50,
+            "clearing_id": "x1",
+            "reverses_clearing_id": "c2",
+            "direction": "credit",
+        },
+        {
+            "type": "clearing-corrected",
+            "amount": 10,
+            "clearing_id": "x2",
+            "reverses_clearing_id": "nobody",
+            "direction": "credit",
+            "flags": ("no_clearing",),
+        },
+        {
+            "type": "purchase-refunded",
+            "amount": 500,
+            "refund_id": "f",
+            "flags": ("over_purchase",),
+        },
+    ]
+    assert (found.state, found.hold, found.reversed) == ("cleared", 0, 800)
+    assert (found.cleared, found.corrected, found.posted, found.refunded) == (450, 60, 390, 500)
+    versions = [event.account_version for event in found.events]
+    assert versions == sorted(set(versions))
+    assert found.events_total == len(versions) == 10
+
+
+def test_an_expired_hold_is_gone_and_what_clears_after_it_is_flagged() -> None:
+    """A hold that ended has no end any more."""
+    found = seen(Authorize(purchase("t", 300)), ExpireHold(ACCOUNT, T))
+    assert (found.state, found.hold, found.expires_at) == ("expired", 0, None)
+    assert facts(found)[1:] == [{"type": "hold-expired", "released": 300}]
+    late = seen(Authorize(purchase("t", 300)), ExpireHold(ACCOUNT, T), clear("c", 300))
+    assert (late.state, late.posted) == ("cleared", 300)
+    assert late.events[-1].flags == ("after_expiry",)
+
+
+def test_what_was_never_authorized_has_no_decision_and_all_of_the_money() -> None:
+    """Named by a clearing, which begins it."""
+    found = seen(clear("c", 70))
+    assert [event.type for event in found.events] == ["transaction-started", "purchase-cleared"]
+    assert (found.state, found.cleared, found.hold) == ("unauthorized", 70, 0)
+    decided = (found.decision, found.response_code, found.amount, found.currency, found.merchant)
+    assert decided == (None,) * 5
+    assert (found.decided_at, found.balance, found.ruleset, found.reasons) == (
+        None,
+        None,
+        None,
+        (),
+    )
+    first = found.events[0]
+    assert (found.account_version, found.event_id) == (first.account_version, first.event_id)
+    assert found.log_position == 20
+
+
+def test_a_refund_of_an_unknown_purchase_begins_one_too() -> None:
+    """There is no more to say of its state."""
+    found = seen(refund("f", 5))
+    assert (found.decision, found.state, found.refunded) == (None, "unknown", 5)
+
+
+def test_a_late_authorization_gives_the_decision_to_what_was_there() -> None:
+    """It holds what is left of it, and identifies it."""
+    found = seen(clear("c", 60, final=False), Authorize(purchase("t", 100)))
+    assert [event.type for event in found.events] == [
+        "transaction-started",
+        "purchase-cleared",
+        "authorization-approved",
+    ]
+    assert (found.decision, found.state, found.hold, found.posted) == ("approved", "held", 40, 60)
+    assert (found.account_version, found.log_position) == (4, 40)
+    assert found.expires_at is not None
+
+
+def test_taking_a_refund_back_is_owed_again() -> None:
+    """A correction in the other direction."""
+    found = seen(
+        Authorize(purchase("t", 100)),
+        clear("c", 100),
+        refund("f", 30),
+        correct("x", "f", Direction.DEBIT, 30),
+    )
+    assert (found.cleared, found.corrected, found.refunded) == (100, 0, 0)
+    assert found.posted - found.refunded == 100
+
+
+def test_only_the_newest_events_may_be_shown_but_all_of_them_count() -> None:
+    """The sums are of the whole life."""
+    commands: tuple[Command, ...] = (
+        Authorize(purchase("t", 100)),
+        *(clear(f"c{n}", 10, final=False) for n in range(5)),
+    )
+    found, whole = seen(*commands, newest=2), seen(*commands)
+    assert [event.clearing_id for event in found.events] == ["c3", "c4"]
+    assert (found.events_total, found.cleared, found.hold) == (6, 50, 50)
+    assert len(whole.events) == 6
+    assert found.decision == "approved"
+
+
+def owed_without_a_transaction(event: AccountEvent) -> int:
+    """What a posting that names none adds to what is owed."""
+    match event:
+        case PaymentReceived():
+            return -event.payment.amount
+        case PurchaseCleared() if event.transaction_id is None:
+            return event.clearing.amount
+        case PurchaseRefunded() if event.transaction_id is None:
+            return -event.refund.amount
+        case ClearingCorrected() if event.transaction_id is None:
+            return -event.correction.amount
+        case _:
+            return 0
+
+
+@settings(max_examples=200)
+@given(lives() | lives(limit=200), st.none() | st.integers(1, 3))
+def test_i2_all_transactions_and_what_names_none_add_up_to_the_balance(
+    sent: Sent, newest: int | None
+) -> None:
+    """However the lives went, and however many of their events are shown."""
+    stream = Stream()
+    arrive(stream, sent)
+    account = stream.account()
+    found = [transaction_of(each, life, newest) for each, life in transactions(stream).items()]
+    owed = sum(each.posted - each.refunded for each in found)
+    assert account.posted == owed + sum(map(owed_without_a_transaction, stream.events))
+    assert account.pending == sum(each.hold for each in found)
+    for each in found:
+        hold = account.holds.get(each.transaction_id, (0, None))
+        assert (each.hold, each.expires_at) == hold
+        assert each.events_total >= len(each.events) > 0
