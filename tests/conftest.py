@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -39,6 +40,10 @@ TOPICS = (*TOPICS_IN, *(f"{topic}.dlq" for topic in TOPICS_IN), *TOPICS_OUT)
 
 # Whoever starts the suite in the background has SIGINT ignored in it, and so in all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A deadline for an example, and the health check that grows with it, measure the machine.
+settings.register_profile("txplatform", deadline=None)
+settings.load_profile("txplatform")
 
 
 @pytest.fixture(scope="session")

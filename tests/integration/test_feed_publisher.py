@@ -187,7 +187,7 @@ def test_what_was_sent_is_noted_also_where_the_next_cannot_be_read(
     assert "number 2 cannot be read" in feed_publisher.health().detail
 
 
-def test_an_outlet_held_up_by_its_own_earlier_connection_is_not_ready_and_says_why(
+def test_a_publisher_held_up_by_its_own_earlier_connection_is_not_ready_and_says_why(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
     """No other publisher is active: nothing is published until the server ends the connection."""
@@ -199,10 +199,10 @@ def test_an_outlet_held_up_by_its_own_earlier_connection_is_not_ready_and_says_w
         frozen.append(server_process)
         wait_until(lambda: server_process.status() == psutil.STATUS_STOPPED)
 
-    outlet = outlet_of(Numbers(1, unreadable=1, before_failing=freeze), database, registry)
-    stop = Stop(pauses=2, look=outlet.health)
+    feed_publisher = outlet_of(Numbers(1, unreadable=1, before_failing=freeze), database, registry)
+    stop = Stop(pauses=2, look=feed_publisher.health)
     try:
-        outlet.run(stop)
+        feed_publisher.run(stop)
     finally:
         for server_process in frozen:
             server_process.resume()

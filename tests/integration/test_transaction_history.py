@@ -269,9 +269,7 @@ _COMMANDS = st.one_of(
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     commits=st.lists(st.lists(_COMMANDS, min_size=1, max_size=6), min_size=1, max_size=8),
     batch=st.integers(1, 9),

@@ -396,9 +396,7 @@ _COMMANDS = st.one_of(
 )
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     commits=st.lists(
         st.tuples(st.lists(_COMMANDS, min_size=1, max_size=6), st.sampled_from([0, 0, 40])),

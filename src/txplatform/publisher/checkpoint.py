@@ -42,7 +42,7 @@ def try_to_take_turn(connection: psycopg.Connection, feed: Feed) -> bool:
     return row is not None and bool(row[0])
 
 
-def turn_is_held_by(connection: psycopg.Connection, feed: Feed, backend_pid: int) -> bool:
+def lock_is_held_by(connection: psycopg.Connection, feed: Feed, backend_pid: int) -> bool:
     """Return True if this server process holds the feed's lock."""
     row = connection.execute(
         "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_locks.database = oid"

@@ -20,10 +20,10 @@ from txplatform.errors import TxPlatformError
 from txplatform.publisher.checkpoint import (
     commit_without_waiting,
     end_when_silent,
+    lock_is_held_by,
     move_checkpoint,
     read_checkpoint,
     try_to_take_turn,
-    turn_is_held_by,
 )
 from txplatform.publisher.delivery import Delivery, DeliveryError
 from txplatform.publisher.feed import Batch, Feed, Record
@@ -86,16 +86,16 @@ class FeedPublisher:
         end_when_silent(connection)
         commit_without_waiting(connection)
         while not try_to_take_turn(connection, self._feed):
-            self._tell_who_is_active(connection)
+            self._report_leader(connection)
             if stop.wait(_STAND_BY_S):
                 return False
         self._backend_pid = connection.info.backend_pid
         self._log.info("took the turn", feed=self.name)
         return True
 
-    def _tell_who_is_active(self, connection: psycopg.Connection) -> None:
-        if turn_is_held_by(connection, self._feed, self._backend_pid):
-            # The server has not noticed yet that this outlet closed its connection after a fault.
+    def _report_leader(self, connection: psycopg.Connection) -> None:
+        if lock_is_held_by(connection, self._feed, self._backend_pid):
+            # The server has not noticed yet that this publisher closed the connection.
             detail = f"{self._fault}; the server still keeps the connection that was in use then"
             self._tell(ready=False, detail=detail)
         else:
