@@ -10,6 +10,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import settings
 
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 
 from harness.kafka import MISSING, Broker, LentBroker, can_start_broker, recreate_topics
 from harness.postgres import PostgresServer, TestDatabase
+from txplatform.database import Database
 
 TOPICS_IN = (
     "accounts.account-opened.v1",
@@ -98,6 +100,13 @@ def topics(kafka: Broker | LentBroker) -> Iterator[str]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         recreate_topics(kafka.bootstrap, TOPICS)
         yield kafka.bootstrap
+
+
+@pytest.fixture
+def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """Give a connection of the service's role."""
+    with Database(database.service_url).connect() as connection:
+        yield connection
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from psycopg import sql
 from harness.inbound import execute
 from harness.postgres import PostgresServer, TestDatabase
 from harness.proxy import lossy_proxy
+from harness.verification import tampering
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
@@ -80,14 +81,6 @@ async def decider(
         yield decider
     finally:
         await decider.stop()
-
-
-@contextmanager
-def tampering(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """An owner who switches the log's protection off."""
-    with psycopg.connect(database.owner_url) as owner:
-        owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
-        yield owner
 
 
 def test_i6_concurrent_purchases_near_the_limit_each_fit(database: TestDatabase) -> None:
