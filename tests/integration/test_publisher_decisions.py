@@ -27,7 +27,7 @@ from txplatform.publisher.event_feed import Outbound
 
 
 def test_a_decision_is_published_as_it_was_answered(database: TestDatabase, topics: str) -> None:
-    """contracts.md: the answer, the merchant, the time, and headers to dedupe by."""
+    """The response, the merchant, the time, and headers to dedupe by (docs/contracts.md)."""
     with Database(database.service_url).connect() as connection:
         record(connection, [opened("acc-1", 500_000), purchase("acc-1", "tx-1", 1250)])
     with publishing(settings_for(database, topics)):

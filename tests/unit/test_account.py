@@ -55,7 +55,7 @@ def status(answer: Outcome | CommandRejectedError) -> str:
 
 
 def test_a_purchase_within_the_limit_is_approved_and_held() -> None:
-    """The example of contracts.md: version 2, the amount pending."""
+    """The example of docs/contracts.md: version 2, the amount pending."""
     stream = opened(500_000)
     answer = stream.ask(Authorize(purchase("tx-1001", 1250)))
     assert isinstance(answer, Outcome)

@@ -44,11 +44,6 @@ def test_the_rules_that_are_always_on_are_documented() -> None:
             assert row.endswith(f"| {RESPONSE_CODES[code]} |")
 
 
-def test_the_order_of_precedence_is_documented() -> None:
-    """The numbered list is the code's order."""
-    assert re.findall(r"^\d+\. `([a-z_]+)`$", TEXT, re.MULTILINE) == list(ReasonCode)
-
-
 def test_the_example_can_be_used_as_it_stands() -> None:
     """It parses, without a warning, and its holds are the usual ones."""
     (example,) = re.findall(r"^```json\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)

@@ -43,7 +43,7 @@ RESPONSE_CODES = {
     ReasonCode.VELOCITY_AMOUNT_EXCEEDED: "61",
     ReasonCode.VELOCITY_COUNT_EXCEEDED: "65",
 }
-"""ISO 8583:1987 field 39 of each reason (contracts.md)."""
+"""ISO 8583:1987 field 39 of each reason (docs/contracts.md)."""
 
 _RANK = {code: rank for rank, code in enumerate(ReasonCode)}
 

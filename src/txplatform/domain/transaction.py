@@ -15,7 +15,7 @@ a final one does, as a reversal of all of it does. Where a clearing or reversal 
 authorization holds what is left of it, perhaps nothing. Refunds and corrections change no state.
 An account keeps only what is held; the rest is folded from the log.
 
-Whatever the order (contracts.md): posted = clearings - their corrections; hold = 0 once final,
+Whatever the order (docs/contracts.md): posted = clearings - their corrections; hold = 0 once final,
 expired or wholly reversed, else max(0, approved + increments - reversed - cleared).
 """
 

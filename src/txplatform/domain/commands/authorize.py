@@ -46,7 +46,7 @@ class Authorize:
         """Approve or decline; the same purchase again gets the first decision.
 
         Where a clearing or reversal of it came first, only what is left of it is held, and the
-        funds check gives back what is posted of it (contracts.md).
+        funds check gives back what is posted of it (docs/contracts.md).
 
         Raises:
             CommandRejectedError: The transaction id was used for another purchase.

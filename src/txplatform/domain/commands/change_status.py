@@ -1,6 +1,6 @@
 """Freeze, close or release an account: the accounts team's status, and an operator's.
 
-They are kept apart and the stricter holds; closed is for ever (contracts.md).
+They are kept apart and the stricter holds; closed is for ever (docs/contracts.md).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class IncrementAuthorization:
         return (increment_key(self.increment.increment_id),)
 
     def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
-        """Raise the hold or decline; there has to be one (contracts.md).
+        """Raise the hold or decline; without an open hold it is declined (docs/contracts.md).
 
         Raises:
             CommandRejectedError: The increment id was used with other contents.
