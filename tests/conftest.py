@@ -9,10 +9,13 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 from hypothesis import settings
+
+from harness.api import RunningApi, open_account, purchase, running_api
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -107,6 +110,37 @@ def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
     """Give a connection of the service's role."""
     with Database(database.service_url).connect() as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def api(postgres: PostgresServer) -> Iterator[RunningApi]:
+    """Give an API for all tests; each works on accounts of its own, and changes no rules."""
+    database = postgres.new_database()
+    with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as running:
+        yield running
+    postgres.drop(database)
+
+
+@pytest.fixture
+def own_api(service_env: dict[str, str]) -> Iterator[RunningApi]:
+    """Give an API of this test's own, on an empty database."""
+    with running_api(service_env) as running:
+        yield running
+
+
+@pytest.fixture
+def account_id() -> str:
+    """Give the id of an account that no other test uses."""
+    return f"acc-{uuid4()}"
+
+
+@pytest.fixture
+def held(api: RunningApi, account_id: str) -> str:
+    """Give an account of the shared API on which `tx` holds 1,000 of 10,000."""
+    open_account(api.client, account_id, 10_000)
+    answer = api.client.post("/v1/process-transaction", json=purchase("tx", account_id, 1000))
+    assert answer.json()["decision"] == "approved"
+    return account_id
 
 
 @pytest.fixture
