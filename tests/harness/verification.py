@@ -34,4 +34,4 @@ def empty_log(database: TestDatabase) -> None:
         owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
         owner.execute("TRUNCATE events, snapshots, transactions, account_directory, open_holds")
         owner.execute("ALTER TABLE events ENABLE TRIGGER USER")
-        owner.execute("UPDATE projection_positions SET position = 0")
+        owner.execute("UPDATE checkpoints SET position = 0")

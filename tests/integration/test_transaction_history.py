@@ -21,7 +21,7 @@ from harness.postgres import TestDatabase
 from harness.read_models import catch_up
 from harness.verification import differences, empty_log
 from txplatform.database import Database
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position

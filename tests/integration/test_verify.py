@@ -35,7 +35,7 @@ from txplatform.audit.totals import EventSums, event_sums
 from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.account import Account
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position, read_whole_log
