@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from txplatform.random_ids import random_id
+
+FORK = """
+import os
+from txplatform.random_ids import random_id
+
+random_id()
+child = os.fork()
+if child:
+    os.waitpid(child, 0)
+print(*(random_id() for _ in range(300)), flush=True)
+os._exit(0)
+"""
 
 
 def test_threads_are_given_different_ones() -> None:
@@ -19,16 +32,9 @@ def test_threads_are_given_different_ones() -> None:
 
 def test_a_copy_of_the_process_is_given_others() -> None:
     """What was drawn ahead is not given by both."""
-    random_id()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(writing, "".join(random_id() for _ in range(300)).encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    theirs = os.read(reading, 32 * 300).decode()
-    os.close(reading)
-    os.close(writing)
-    ours = {random_id() for _ in range(300)}
-    assert ours.isdisjoint(theirs[at : at + 32] for at in range(0, len(theirs), 32))
-    assert len(theirs) == 32 * 300
+    printed = subprocess.run(
+        [sys.executable, "-c", FORK], check=True, capture_output=True, text=True
+    ).stdout
+    theirs, ours = (line.split() for line in printed.splitlines())
+    assert len(theirs) == len(ours) == 300
+    assert set(theirs).isdisjoint(ours)
