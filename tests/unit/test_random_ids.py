@@ -1,4 +1,4 @@
-"""Identifiers are never given twice, whoever asks."""
+"""Random ids are unique across threads and forked processes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from txplatform.random_ids import random_id
 
 
-def test_threads_are_given_different_ones() -> None:
-    """However they come in each other's way when new ones are drawn."""
+def test_concurrent_threads_get_different_ids() -> None:
     with ThreadPoolExecutor(8) as threads:
         drawn = list(threads.map(lambda _: [random_id() for _ in range(2_000)], range(8)))
     ids = [each for some in drawn for each in some]
@@ -17,8 +16,8 @@ def test_threads_are_given_different_ones() -> None:
     assert all(len(each) == 32 and int(each, 16) >= 0 for each in ids)
 
 
-def test_a_copy_of_the_process_is_given_others() -> None:
-    """What was drawn ahead is not given by both."""
+def test_a_forked_process_gets_different_ids() -> None:
+    """The ids drawn in advance before the fork must not be used by both processes."""
     random_id()
     reading, writing = os.pipe()
     child = os.fork()
