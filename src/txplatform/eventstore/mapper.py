@@ -14,11 +14,13 @@ import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
-from txplatform.domain.events import EVENT_TYPES, AccountEvent
+from txplatform.domain.events import EVENT_TYPES, AccountEvent, Event
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.snapshot import AccountSnapshot
 
-_DECODERS = {kind.TOPIC: msgspec.json.Decoder(kind) for kind in EVENT_TYPES}
+_DECODERS: dict[str, msgspec.json.Decoder[Event]] = {
+    kind.TOPIC: msgspec.json.Decoder(kind) for kind in EVENT_TYPES
+}
 _encode = msgspec.json.Encoder().encode
 
 _COLUMNS = ("originator_id", "originator_version")
@@ -94,9 +96,7 @@ def encode_event(event: AccountEvent) -> bytes:
     return b"{" + written[written.index(_FIRST_STORED) + 1 :]
 
 
-def decode_event(
-    originator_id: str, originator_version: int, topic: str, state: bytes
-) -> AccountEvent:
+def decode_event(originator_id: str, originator_version: int, topic: str, state: bytes) -> Event:
     """Revive a stored event.
 
     Raises:
