@@ -81,7 +81,7 @@ class TransactionEvent:
 
 
 _TYPES = get_type_hints(Purchase)
-PURCHASE_FIELDS = tuple(each.name for each in fields(Purchase))
+PURCHASE_FIELDS = Purchase.__struct_fields__
 _Purchase: Any = make_dataclass(
     "_Purchase",
     [
