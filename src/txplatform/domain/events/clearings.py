@@ -7,6 +7,7 @@ from typing import ClassVar
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, Refund
 from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.words import flagged, of_transaction
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import Balance
 from txplatform.domain.transaction_flags import Flag
@@ -35,6 +36,15 @@ class PurchaseCleared(AccountEvent, frozen=True):
     def transaction_id(self) -> TransactionId | None:
         return self.clearing.transaction_id
 
+    @property
+    def summary(self) -> str:
+        clearing = self.clearing
+        return (
+            f"cleared {clearing.amount} {clearing.currency},"
+            f" {clearing.clearing_id}{of_transaction(clearing.transaction_id)},"
+            f" {self.released} released{flagged(self.flags)}"
+        )
+
     def apply(self, account: Account) -> None:
         account.posted += self.clearing.amount
         if self.clearing.transaction_id is not None:
@@ -62,6 +72,15 @@ class ClearingCorrected(AccountEvent, frozen=True):
     def transaction_id(self) -> TransactionId | None:
         return self.correction.transaction_id
 
+    @property
+    def summary(self) -> str:
+        correction = self.correction
+        return (
+            f"{correction.direction} of {correction.amount} {correction.currency},"
+            f" {correction.clearing_id}{of_transaction(correction.transaction_id)}"
+            f" corrects {correction.reverses_clearing_id}{flagged(self.flags)}"
+        )
+
     def apply(self, account: Account) -> None:
         account.posted += self.correction.posted_change
         account.waiting.pop(self.key, None)
@@ -87,6 +106,17 @@ class PurchaseRefunded(AccountEvent, frozen=True):
     def transaction_id(self) -> TransactionId | None:
         return self.refund.transaction_id
 
+    @property
+    def summary(self) -> str:
+        refund = self.refund
+        return (
+            f"refunded {refund.amount} {refund.currency},"
+            f" {refund.refund_id}{of_transaction(refund.transaction_id)}{flagged(self.flags)}"
+        )
+
     def apply(self, account: Account) -> None:
         account.posted -= self.refund.amount
         account.waiting.pop(self.key, None)
+
+
+SettlementEvent = PurchaseCleared | ClearingCorrected | PurchaseRefunded

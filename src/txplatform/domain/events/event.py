@@ -51,6 +51,11 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         """
         return None
 
+    @property
+    def summary(self) -> str:
+        """The event in a few words, for people who read an account's history."""
+        raise NotImplementedError
+
     def mutate(self, aggregate: Account | None) -> Account:
         """Apply this event; the first one of a stream creates the account.
 
