@@ -23,6 +23,7 @@ from txplatform.domain.events import (
     AuthorizationIncremented,
     AuthorizationReversed,
     ClearingCorrected,
+    Event,
     HoldExpired,
     IncrementDeclined,
     PurchaseCleared,
@@ -194,7 +195,7 @@ class Lives:
         held = self._account.held(transaction_id)
         self._account.release(transaction_id, held if amount is None else min(held, amount))
 
-    def _remember(self, event: AccountEvent) -> None:
+    def _remember(self, event: Event) -> None:
         early = self._early.get(event.transaction_id) if event.transaction_id else None
         if early is not None:
             early.take(event)

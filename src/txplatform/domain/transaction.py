@@ -24,24 +24,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import Self, assert_never
 
 from txplatform.domain.advices import Correction, Direction
 from txplatform.domain.events import (
-    AccountEvent,
+    AdministrativeEvent,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
     AuthorizationReversed,
     ClearingCorrected,
+    Event,
     HoldExpired,
+    IncrementDeclined,
+    PaymentEvent,
     PurchaseCleared,
     PurchaseRefunded,
+    SettlementEvent,
     TransactionStarted,
+    WaitingEvent,
 )
 from txplatform.domain.money import MAX_BALANCE
 from txplatform.domain.requests import Purchase
 from txplatform.domain.transaction_flags import Flag
+
+_OF_NO_TRANSACTION = PaymentEvent | AdministrativeEvent | WaitingEvent
 
 
 class TransactionState(StrEnum):
@@ -86,7 +93,7 @@ class Transaction:
     corrections: dict[str, Correction] = field(default_factory=dict)
 
     @classmethod
-    def fold(cls, events: Iterable[AccountEvent]) -> Self:
+    def fold(cls, events: Iterable[Event]) -> Self:
         """The transaction after these events of it, in order of version."""
         transaction = cls()
         for event in events:
@@ -182,7 +189,7 @@ class Transaction:
             correction = following
         return correction.direction is Direction.DEBIT
 
-    def take(self, event: AccountEvent) -> None:  # noqa: C901  # one case a kind of event
+    def take(self, event: Event) -> None:  # noqa: C901  # one case a kind of event
         """Add one event of this transaction; what is not about it changes nothing."""
         match event:
             case AuthorizationApproved():
@@ -203,6 +210,16 @@ class Transaction:
                     self.reversed = min(self.reversed + event.reversal.amount, MAX_BALANCE)
             case HoldExpired():
                 self.expired = True
+            case PurchaseCleared() | ClearingCorrected() | PurchaseRefunded():
+                self._settle(event)
+            case IncrementDeclined():
+                pass  # the hold stays as it is
+            case _:
+                if not isinstance(event, _OF_NO_TRANSACTION):
+                    assert_never(event)
+
+    def _settle(self, event: SettlementEvent) -> None:
+        match event:
             case PurchaseCleared():
                 self.cleared += event.clearing.amount
                 self.clearings.append(event.clearing.clearing_id)
@@ -212,3 +229,5 @@ class Transaction:
             case PurchaseRefunded():
                 self.gross_refunded += event.refund.amount
                 self.refunds.append(event.refund.refund_id)
+            case _:
+                assert_never(event)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Callable
+from typing import NamedTuple, assert_never
 
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import LimitChange, StatusChange
 from txplatform.domain.commands.checks import check_currency
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.events import (
-    AccountEvent,
     AccountStatusChanged,
     AccountStatusSuperseded,
+    AdministrativeEvent,
     CreditLimitChanged,
     CreditLimitChangeSuperseded,
 )
 from txplatform.domain.status import AccountStatus
+
+
+class _Kinds(NamedTuple):
+    """The events of a version that is in force, and of one that came too late."""
+
+    effective: Callable[..., AdministrativeEvent]
+    superseded: Callable[..., AdministrativeEvent]
 
 
 def take_version(
@@ -29,19 +37,19 @@ def take_version(
         CommandRejectedError: A limit in another currency than the account's.
     """
     terminal = False
-    effective: type[AccountEvent]
-    superseded: type[AccountEvent]
     match change:
         case LimitChange():
             check_currency(change, account)
             in_force = account.limit_version
-            effective, superseded = CreditLimitChanged, CreditLimitChangeSuperseded
+            kinds = _Kinds(CreditLimitChanged, CreditLimitChangeSuperseded)
         case StatusChange():
             terminal = change.status is AccountStatus.CLOSED
             in_force = account.status_version
-            effective, superseded = AccountStatusChanged, AccountStatusSuperseded
+            kinds = _Kinds(AccountStatusChanged, AccountStatusSuperseded)
         case _:
             assert_never(change)
     if change.version < in_force and not terminal:
-        return Outcome(OutcomeStatus.STALE, account.record(superseded, context, change=change))
-    return Outcome(OutcomeStatus.APPLIED, account.record(effective, context, change=change))
+        return Outcome(
+            OutcomeStatus.STALE, account.record(kinds.superseded, context, change=change)
+        )
+    return Outcome(OutcomeStatus.APPLIED, account.record(kinds.effective, context, change=change))

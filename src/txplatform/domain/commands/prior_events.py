@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from txplatform.domain.events import AccountEvent
+from txplatform.domain.events import Event
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.transaction import Transaction
@@ -22,7 +22,7 @@ class TransactionNotReadError(Exception):
         self.transaction_ids = transaction_ids
 
 
-class PriorEvents(dict[str, "AccountEvent"]):  # one a decision: it has to be cheap
+class PriorEvents(dict[str, Event]):  # one a decision: it has to be cheap
     """Events of one account's stream by business key, as far as they were read.
 
     Attributes:
@@ -34,9 +34,9 @@ class PriorEvents(dict[str, "AccountEvent"]):  # one a decision: it has to be ch
     def __init__(self) -> None:
         super().__init__()
         self.transactions: set[TransactionId] = set()
-        self._later_lives: dict[TransactionId, dict[str, AccountEvent]] = {}
+        self._later_lives: dict[TransactionId, dict[str, Event]] = {}
 
-    def __setitem__(self, key: str, event: AccountEvent) -> None:
+    def __setitem__(self, key: str, event: Event) -> None:
         super().__setitem__(key, event)
         if (transaction_id := event.transaction_id) is not None:
             self._later_lives.setdefault(transaction_id, {})[key] = event
