@@ -1,4 +1,4 @@
-"""What the accounts team and operators do to an account."""
+"""Changes of an account by the accounts team and by operators."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class CreditLimitChangeSuperseded(AccountEvent, frozen=True):
 
 
 class AccountStatusChanged(AccountEvent, frozen=True):
-    """The accounts team's newest status is in force; closed is so for ever."""
+    """The accounts team's newest status is in force; closed is terminal."""
 
     TOPIC: ClassVar[str] = "account-status-changed"
     change: StatusChange

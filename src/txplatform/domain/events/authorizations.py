@@ -16,16 +16,17 @@ from txplatform.domain.requests import Increment, Purchase
 
 
 class AuthorizationApproved(AccountEvent, frozen=True):
-    """A purchase was approved; what of it is not posted yet is held.
+    """A purchase was approved; the part that is not posted yet is held.
 
     Attributes:
         authorization_code: Six characters, for the merchant's receipt.
         balance: The money after it.
         ruleset: The rules it passed.
         observed: What each rule measured, in the rules' order.
-        hold: What is held, minor units; None where it is the purchase's amount.
+        hold: The held amount, minor units; None if it is the purchase's amount.
         expires_at: When the hold ends by itself, by the rule set in force; None for never.
-        already_posted: What of it was posted before it came, which its funds check gave back.
+        already_posted: Amount cleared before this authorization arrived; the funds check added it
+            back to the available credit.
         late: Whether a clearing or reversal of it came first.
     """
 
@@ -55,7 +56,7 @@ class AuthorizationApproved(AccountEvent, frozen=True):
 
     @property
     def held(self) -> int:
-        """What is held, minor units."""
+        """The held amount, minor units."""
         return self.purchase.amount if self.hold is None else self.hold
 
     @property
@@ -77,7 +78,8 @@ class AuthorizationDeclined(AccountEvent, frozen=True):
         balance: The money at the decision; None where there was no account.
         ruleset: The rules it was held against.
         observed: What each rule measured, in the rules' order.
-        already_posted: What of it was posted before it came, which its funds check gave back.
+        already_posted: Amount cleared before this authorization arrived; the funds check added it
+            back to the available credit.
         late: Whether a clearing or reversal of it came first.
     """
 

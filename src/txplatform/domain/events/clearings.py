@@ -1,4 +1,4 @@
-"""What the network settles: it is posted as it comes, and what is unusual is flagged."""
+"""Settlement by the network and refunds: posted as they come, with flags if unusual."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class PurchaseCleared(AccountEvent, frozen=True):
     """A purchase was posted, or a part of it.
 
     Attributes:
-        released: What it released of the hold, minor units; more than was cleared where it is
-            final and less than the hold.
+        released: The part of the hold that it released, minor units; more than the cleared amount
+            if the clearing is final and smaller than the hold.
         balance: The money after it.
     """
 

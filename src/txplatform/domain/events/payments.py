@@ -1,4 +1,4 @@
-"""What the cardholder pays, and what the bank takes back."""
+"""Payments by the cardholder, and their returns by the bank."""
 
 from __future__ import annotations
 

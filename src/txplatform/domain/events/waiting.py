@@ -107,7 +107,7 @@ class RefundWaiting(MessageWaiting, frozen=True):
 
 
 class WaitingMessageRejected(AccountEvent, frozen=True):
-    """What a message waited for arrived, and the message contradicts it; it is parked.
+    """The prerequisite of a waiting message arrived and contradicts it; the message is parked.
 
     Attributes:
         business_key: The waiting message's.
