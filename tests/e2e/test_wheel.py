@@ -40,7 +40,7 @@ def wheel(folder: Path) -> Path:
 
 
 def test_it_holds_what_the_code_reads_at_run_time(wheel: Path) -> None:
-    """Migrations, the demonstration data with its attribution, the typing marker."""
+    """Migrations, the demonstration data with its attribution, the API's page with its licence."""
     names = set(zipfile.ZipFile(wheel).namelist())
     migrations = {path.name for path in (ROOT / "src/txplatform/migrations").glob("*.sql")}
     assert {f"txplatform/migrations/{name}" for name in migrations} <= names
@@ -48,6 +48,8 @@ def test_it_holds_what_the_code_reads_at_run_time(wheel: Path) -> None:
     assert f"{data}/barnet-purchasing-cards-2017-18.csv" in names
     assert f"{data}/README.md" in names
     assert "txplatform/py.typed" in names
+    page = {path.name for path in (ROOT / "src/txplatform/api/swagger_ui").iterdir()}
+    assert {f"txplatform/api/swagger_ui/{name}" for name in page} <= names
 
 
 def test_installed_into_an_empty_environment_the_demo_runs(wheel: Path, folder: Path) -> None:

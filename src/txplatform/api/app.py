@@ -9,7 +9,6 @@ from operator import attrgetter
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from txplatform.api import (
@@ -23,6 +22,7 @@ from txplatform.api import (
     increments,
     metrics,
     probes,
+    reference_page,
     refunds,
     reversals,
     rulesets,
@@ -42,7 +42,6 @@ from txplatform.api.problems import (
 from txplatform.api.process_transaction import PATH, ProcessTransaction
 from txplatform.api.queries import Queries
 from txplatform.api.readiness import Readiness
-from txplatform.api.reference_page import reference_page
 from txplatform.api.rules_in_force import follow_rule_book
 from txplatform.api.services import Services
 from txplatform.database import Database
@@ -66,6 +65,7 @@ ROUTERS = (
     events.router,
     inbound_messages.router,
     probes.router,
+    reference_page.router,
 )
 """Every resource beside the decision; to add one, write its module and list its router."""
 
@@ -179,7 +179,12 @@ def create_api(settings: Settings, process: int = 0) -> Api:
         app.include_router(router)
     if settings.metrics_port is None:
         app.include_router(metrics.router)
-    _describe_itself(app)
+    document = describe(app)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        return document
+
     answer_errors_as_problems(app)
     process_transaction = ProcessTransaction(
         services.decider,
@@ -188,15 +193,3 @@ def create_api(settings: Settings, process: int = 0) -> Api:
         most_body_bytes=settings.api_max_body_bytes,
     )
     return Api(app, process_transaction, services)
-
-
-def _describe_itself(app: FastAPI) -> None:
-    document = describe(app)
-
-    @app.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> dict[str, Any]:
-        return document
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return reference_page(document)
