@@ -37,6 +37,9 @@ COMMANDS = {
     "simulate": "send a year of real purchases and made-up payments",
 }
 
+_MODULES = dict.fromkeys(("consume", "publish", "project"), "worker")
+"""Commands that share another one's module; every other module is named like its command."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; gives the exit code."""
@@ -52,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sentence = f"{summary[0].upper()}{summary[1:]}."
         subparser = subparsers.add_parser(name, help=summary, description=sentence)
         if name == chosen:
-            module = importlib.import_module(f"txplatform.cli.{name}")
+            module = importlib.import_module(f"txplatform.cli.{_MODULES.get(name, name)}")
             module.configure(subparser)
     arguments = parser.parse_args(words)
     assert module is not None  # argparse has refused anything else
