@@ -16,7 +16,6 @@ from typing import Any
 from pydantic import SecretStr, TypeAdapter
 
 from txplatform.api.app import create_api
-from txplatform.api.openapi import describe
 from txplatform.consumers import TOPICS
 from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.settings import Settings
@@ -51,7 +50,7 @@ def message_schemas() -> dict[str, dict[str, Any]]:
 
 def _openapi() -> dict[str, Any]:
     settings = Settings(database_url=SecretStr("postgresql://nowhere/none"))
-    return describe(create_api(settings).app)
+    return create_api(settings).document
 
 
 def _asyncapi(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

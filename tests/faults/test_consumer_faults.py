@@ -35,7 +35,7 @@ from harness.processes import Command
 from harness.waiting import wait_until
 from txplatform.consumers import TOPICS
 from txplatform.consumers.broker import topic_ids
-from txplatform.inbox.message_outcome import MessageStatus
+from txplatform.contracts.inbound_messages import MessageStatus
 
 ACCOUNTS = [f"acc-{n}" for n in range(20)]
 PAYMENTS = 200

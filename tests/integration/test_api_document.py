@@ -15,17 +15,16 @@ import pytest
 from pydantic import SecretStr
 
 from txplatform.api.app import create_api
-from txplatform.api.openapi import describe
-from txplatform.api.problems import KINDS
 from txplatform.api.reference_page import FOLDER
 from txplatform.api_keys import Scope
+from txplatform.contracts.problems import ProblemType
 from txplatform.settings import Settings
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     """The OpenAPI document."""
-    return describe(create_api(Settings(database_url=SecretStr("postgresql://nowhere/none"))).app)
+    return create_api(Settings(database_url=SecretStr("postgresql://nowhere/none"))).document
 
 
 def _answers(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -78,7 +77,7 @@ def test_every_problem_is_in_the_table_for_people() -> None:
     """With its status."""
     text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
     rows = set(re.findall(r"^\| (\d{3}) \| `([a-z-]+)` \|", text, re.MULTILINE))
-    assert rows == {(str(kind.status), kind.type) for kind in KINDS}
+    assert rows == {(str(kind.status), kind.type) for kind in ProblemType}
 
 
 def test_every_operation_says_the_scope_that_it_needs(document: dict[str, Any]) -> None:

@@ -24,12 +24,12 @@ from harness.histories import (
 )
 from harness.postgres import PostgresServer, TestDatabase
 from harness.waiting import wait_until
+from txplatform.contracts.cursors import InvalidCursorError
 from txplatform.database import Database
 from txplatform.domain.commands.outcome import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.log import last_position
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.cursors import InvalidCursorError
 from txplatform.projections.directory import get_account, list_accounts
 from txplatform.projections.open_holds import OPEN_HOLDS
 from txplatform.projections.positions import PositionError, move_position, read_positions

@@ -22,6 +22,7 @@ from harness.histories import (
 )
 from harness.postgres import TestDatabase
 from txplatform.audit.verify import verify
+from txplatform.contracts.transactions import TransactionResponse
 from txplatform.database import Database
 from txplatform.domain.commands.outcome import Command
 from txplatform.domain.ids import AccountId, TransactionId
@@ -29,7 +30,6 @@ from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position
 from txplatform.projections.rebuild import rebuild
 from txplatform.projections.runner import project_batch
-from txplatform.projections.transaction_history import TransactionView
 from txplatform.projections.transactions import (
     TRANSACTIONS,
     get_transaction,
@@ -52,9 +52,9 @@ def fold(connection: psycopg.Connection, batch: int = 1000) -> None:
         pass
 
 
-def listed(connection: psycopg.Connection, limit: int = 100) -> list[TransactionView]:
+def listed(connection: psycopg.Connection, limit: int = 100) -> list[TransactionResponse]:
     """All pages."""
-    found: list[TransactionView] = []
+    found: list[TransactionResponse] = []
     page = list_transactions(connection, ACCOUNT, limit=limit)
     found += page.items
     while page.next_cursor is not None:
@@ -64,12 +64,12 @@ def listed(connection: psycopg.Connection, limit: int = 100) -> list[Transaction
     return found
 
 
-def ids(transactions: list[TransactionView]) -> list[str]:
+def ids(transactions: list[TransactionResponse]) -> list[str]:
     """Of these."""
     return [each.transaction_id for each in transactions]
 
 
-def one(connection: psycopg.Connection, transaction_id: str) -> TransactionView:
+def one(connection: psycopg.Connection, transaction_id: str) -> TransactionResponse:
     """One that is there."""
     found = get_transaction(connection, ACCOUNT, TransactionId(transaction_id))
     assert found is not None

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.commands.outcome import (
+    CommandRejectedError,
+    Outcome,
+    OutcomeStatus,
+    RefusalReason,
+)
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import (
     AuthorizationApproved,
@@ -60,7 +65,7 @@ class Authorize:
                     if first.purchase == purchase:
                         return Outcome(OutcomeStatus.DUPLICATE, first)
                     raise CommandRejectedError(
-                        "transaction_id_reused",
+                        RefusalReason.TRANSACTION_ID_REUSED,
                         f"Transaction {purchase.transaction_id} was decided before "
                         "with other contents.",
                         "Use a new transaction_id for a new purchase, "

@@ -12,6 +12,7 @@ from txplatform.domain.commands.outcome import (
     CommandRejectedError,
     Outcome,
     OutcomeStatus,
+    RefusalReason,
     conflicting_copy,
 )
 from txplatform.domain.commands.prior_events import PriorEvents
@@ -90,7 +91,7 @@ class SetStatus:
                 raise conflicting_copy(f"OutcomeStatus {self.change.status_id}")
         if account.status is AccountStatus.CLOSED:
             raise CommandRejectedError(
-                "account_closed",
+                RefusalReason.ACCOUNT_CLOSED,
                 f"Account {self.account_id} is closed, for ever.",
                 "Open another account.",
             )

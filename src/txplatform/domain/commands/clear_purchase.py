@@ -9,6 +9,7 @@ from txplatform.domain.commands.outcome import (
     CommandRejectedError,
     Outcome,
     OutcomeStatus,
+    RefusalReason,
     conflicting_copy,
     wrong_currency,
 )
@@ -108,7 +109,7 @@ def check_balance(posted: int, what: str) -> None:
     """
     if abs(posted) > MAX_BALANCE:
         raise CommandRejectedError(
-            "balance_out_of_range",
+            RefusalReason.BALANCE_OUT_OF_RANGE,
             f"{what} would take the balance to {posted}, beyond {MAX_BALANCE}.",
             "Check the amount.",
         )

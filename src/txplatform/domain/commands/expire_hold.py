@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.commands.outcome import (
+    CommandRejectedError,
+    Outcome,
+    OutcomeStatus,
+    RefusalReason,
+)
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import HoldExpired, hold_expiry_key
 from txplatform.domain.ids import AccountId, TransactionId
@@ -31,14 +36,14 @@ class ExpireHold:
         hold = account.holds.get(self.transaction_id)
         if hold is None:
             raise CommandRejectedError(
-                "no_open_hold",
+                RefusalReason.NO_OPEN_HOLD,
                 f"Transaction {self.transaction_id} holds nothing.",
                 "Nothing is to be done: it was cleared, reversed or expired before.",
             )
         held, expires_at = hold
         if expires_at is None or context.now < expires_at:
             raise CommandRejectedError(
-                "hold_not_due",
+                RefusalReason.HOLD_NOT_DUE,
                 f"The hold of transaction {self.transaction_id} stands until {expires_at}.",
                 "Try again then.",
             )

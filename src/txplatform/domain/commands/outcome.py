@@ -34,14 +34,23 @@ class Outcome:
     event: AccountEvent
 
 
+class RefusalReason(StrEnum):
+    """Why a command was refused: stable codes, for machines."""
+
+    CONFLICTING_COPY = "conflicting_copy"
+    TRANSACTION_ID_REUSED = "transaction_id_reused"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    BALANCE_OUT_OF_RANGE = "balance_out_of_range"
+    ACCOUNT_CLOSED = "account_closed"
+    RETURN_DIFFERS_FROM_PAYMENT = "return_differs_from_payment"
+    NO_OPEN_HOLD = "no_open_hold"
+    HOLD_NOT_DUE = "hold_not_due"
+
+
 class CommandRejectedError(TxPlatformError):
-    """The command contradicts what is recorded; it changes nothing, now or later.
+    """The command contradicts what is recorded; it changes nothing, now or later."""
 
-    Attributes:
-        reason: A stable code, for machines.
-    """
-
-    def __init__(self, reason: str, detail: str, next_step: str) -> None:
+    def __init__(self, reason: RefusalReason, detail: str, next_step: str) -> None:
         super().__init__(detail, next_step=next_step)
         self.reason = reason
         self.detail = detail
@@ -74,7 +83,7 @@ class Command(Protocol):
 def conflicting_copy(what: str) -> CommandRejectedError:
     """The same business key was used before with other contents."""
     return CommandRejectedError(
-        "conflicting_copy",
+        RefusalReason.CONFLICTING_COPY,
         f"{what} was received before with other contents; the first copy stands.",
         "Repeat the first copy exactly, or leave it; only what is new may have a new id, since the "
         "same thing under two ids counts twice.",
@@ -84,7 +93,7 @@ def conflicting_copy(what: str) -> CommandRejectedError:
 def wrong_currency(what: str, currency: str, account_currency: str | None) -> CommandRejectedError:
     """One account has one currency."""
     return CommandRejectedError(
-        "currency_mismatch",
+        RefusalReason.CURRENCY_MISMATCH,
         f"{what} is in {currency}, the account is held in {account_currency}.",
         "Send it in the account's currency.",
     )

@@ -9,6 +9,7 @@ from txplatform.domain.commands.outcome import (
     CommandRejectedError,
     Outcome,
     OutcomeStatus,
+    RefusalReason,
     conflicting_copy,
     wrong_currency,
 )
@@ -74,7 +75,7 @@ def apply_payment(account: Account, payment: Payment, context: DecisionContext) 
         raise wrong_currency(f"Payment {payment.payment_id}", payment.currency, account.currency)
     if account.posted - payment.amount < -MAX_BALANCE:
         raise CommandRejectedError(
-            "balance_out_of_range",
+            RefusalReason.BALANCE_OUT_OF_RANGE,
             f"Payment {payment.payment_id} would take the balance below -{MAX_BALANCE}.",
             "Check the amount; refund the overpayment before you send more.",
         )

@@ -9,6 +9,7 @@ from txplatform.domain.commands.outcome import (
     CommandRejectedError,
     Outcome,
     OutcomeStatus,
+    RefusalReason,
     conflicting_copy,
 )
 from txplatform.domain.commands.prior_events import PriorEvents
@@ -77,7 +78,7 @@ def apply_payment_return(
     payment = received.payment
     if (payment_return.amount, payment_return.currency) != (payment.amount, payment.currency):
         raise CommandRejectedError(
-            "return_differs_from_payment",
+            RefusalReason.RETURN_DIFFERS_FROM_PAYMENT,
             f"Payment {payment.payment_id} was {payment.amount} {payment.currency}, "
             f"its return is {payment_return.amount} {payment_return.currency}.",
             "Send the return with the payment's own amount and currency.",
