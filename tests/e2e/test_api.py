@@ -25,7 +25,7 @@ def api(service_env: dict[str, str]) -> Iterator[RunningApi]:
 
 
 def test_a_purchase_is_decided_as_the_contract_shows(api: RunningApi) -> None:
-    """The example of contracts.md, field by field."""
+    """The example of docs/contracts.md, field by field."""
     open_account(api.client, "acc-1", 500_000)
     answer = api.client.post(
         "/v1/process-transaction",

@@ -146,7 +146,7 @@ def test_partial_clearings_release_what_they_post(api: RunningApi, held: str) ->
 
 
 def test_what_is_unusual_is_posted_and_flagged(api: RunningApi, held: str) -> None:
-    """contracts.md: never refused for lack of credit."""
+    """A clearing is never refused for lack of credit (docs/contracts.md)."""
     assert clear(api, held, "over", 1001)["flags"] == ["over_hold"]
     assert clear(api, held, "again", 1)["flags"] == ["after_final"]
     assert clear(api, held, "none", 20_000, tx="nothing")["flags"] == ["no_authorization"]

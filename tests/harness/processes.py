@@ -15,7 +15,7 @@ from typing import Self
 from harness.waiting import wait_until
 
 STOP_WITHIN_S = 10
-"""contracts.md: every long-running command stops cleanly on SIGTERM within this."""
+"""Every long-running command stops cleanly on SIGTERM within this (docs/contracts.md)."""
 
 
 class Command:

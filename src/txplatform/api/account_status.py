@@ -16,17 +16,16 @@ from txplatform.api.responses import json_response
 from txplatform.api_keys import Scope
 from txplatform.contracts.account_status import StatusRequest, StatusResponse, status_response
 from txplatform.contracts.problems import ProblemType
-from txplatform.domain.commands.change_status import SetStatus
 from txplatform.domain.events import OperatorStatusSet
+from txplatform.domain.requests import OperatorStatus
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import OperatorStatus
 
 router = APIRouter(tags=["accounts"])
 
 _LOST = OperatorStatus(
     "st-1", examples.ACCOUNT, AccountStatus.FROZEN, "The card was reported lost."
 )
-EXAMPLES = (status_response(examples.event(OperatorStatusSet, SetStatus(_LOST))),)
+EXAMPLES = (status_response(examples.event(OperatorStatusSet, _LOST)),)
 
 
 @router.post(
@@ -46,7 +45,7 @@ async def set_status(
     The accounts team's status is kept apart and the stricter of both holds. Frozen or closed
     refuses purchases and increments only; closed is for ever.
     """
-    command = SetStatus(body.to_value(OperatorStatus, account_id=account_id))
+    command = body.to_value(OperatorStatus, account_id=account_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, OperatorStatusSet)

@@ -25,10 +25,9 @@ from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.same_fields import from_same_fields
 from txplatform.contracts.times import rfc3339
 from txplatform.decisions.request import AccountView
-from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.ids import AccountId
+from txplatform.domain.requests import Opening
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import Opening
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
@@ -79,7 +78,7 @@ async def open_account(
 
     Payments and limit changes that came before it are applied by it.
     """
-    command = OpenAccount(body.to_value(Opening))
+    command = body.to_value(Opening)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     view = await services.decider.read_account(command.account_id)
     return json_response(

@@ -30,10 +30,9 @@ from txplatform.contracts.clearing_batch import (
 )
 from txplatform.contracts.problems import ProblemType
 from txplatform.decisions.errors import QueueFullError, StoreUnavailableError
-from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.advices import Clearing
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
-from txplatform.domain.values import Clearing
 from txplatform.telemetry import correlation_id, logger
 
 _MOST_BYTES = 1_048_576
@@ -50,9 +49,7 @@ EXAMPLES = (
             ClearingItemResponse(
                 "clr-1",
                 "clean",
-                clearing=clearing_response(
-                    examples.event(PurchaseCleared, ClearPurchase(examples.CLEARING))
-                ),
+                clearing=clearing_response(examples.event(PurchaseCleared, examples.CLEARING)),
             ),
             ClearingItemResponse(
                 "clr-2",
@@ -124,7 +121,7 @@ async def _clear(
     except ValidationError as error:
         return _not_a_clearing(place, item, error)
     try:
-        command = ClearPurchase(asked.to_value(Clearing))
+        command = asked.to_value(Clearing)
         decided = await services.decider.submit(command, traceparent=traceparent)
     except CommandRejectedError as error:
         return ClearingItemResponse(asked.clearing_id, "bad", error.reason, error.detail)

@@ -15,13 +15,12 @@ from txplatform.api.openapi_entries import MONEY_PROBLEMS, REPLAYED, documented_
 from txplatform.api.responses import json_response
 from txplatform.api_keys import Scope
 from txplatform.contracts.clearing import ClearingRequest, ClearingResponse, clearing_response
-from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.advices import Clearing
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
-from txplatform.domain.values import Clearing
 
 router = APIRouter(tags=["settlement"])
 
-_CLEARED = examples.event(PurchaseCleared, ClearPurchase(examples.CLEARING))
+_CLEARED = examples.event(PurchaseCleared, examples.CLEARING)
 EXAMPLES = (clearing_response(_CLEARED),)
 
 
@@ -43,9 +42,7 @@ async def clear_purchase(
     It is the network's fact, never refused for lack of credit: also late, above the hold or
     without an authorization it posts, and `flags` say so. Before its account is opened it waits.
     """
-    command = ClearPurchase(
-        body.to_value(Clearing, account_id=account_id, transaction_id=transaction_id)
-    )
+    command = body.to_value(Clearing, account_id=account_id, transaction_id=transaction_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, PurchaseCleared | ClearingWaiting)

@@ -27,22 +27,19 @@ from txplatform.contracts.controls import (
 )
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.times import rfc3339
-from txplatform.domain.commands.set_controls import SetControls
 from txplatform.domain.events import ControlsChanged
 from txplatform.domain.ids import AccountId
-from txplatform.domain.values import ControlsChange
+from txplatform.domain.requests import ControlsChange
 
 router = APIRouter(prefix="/v1/accounts/{account_id}/controls", tags=["accounts"])
 
 _CHANGED = examples.event(
     ControlsChanged,
-    SetControls(
-        ControlsChange(
-            "ctl-1",
-            examples.ACCOUNT,
-            ({"rule": "amount_limit", "max_amount": 20_000},),
-            "The cardholder asked for it.",
-        )
+    ControlsChange(
+        "ctl-1",
+        examples.ACCOUNT,
+        ({"rule": "amount_limit", "max_amount": 20_000},),
+        "The cardholder asked for it.",
     ),
 )
 EXAMPLES = (
@@ -86,7 +83,7 @@ async def set_controls(
 
     They are asked after the rule set's, and every refusal is reported: they can only narrow.
     """
-    command = SetControls(body.to_change(account_id))
+    command = body.to_change(account_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, ControlsChanged)

@@ -9,14 +9,12 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.advices import Clearing
+from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import AccountEvent, AuthorizationApproved
 from txplatform.domain.ids import AccountId, TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.values import Clearing, Opening
+from txplatform.domain.requests import Merchant, Opening, Purchase
 
 AT = datetime(2026, 11, 20, 10, 15, 0, 123456, UTC)
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -44,9 +42,9 @@ def event(kind: type[Event], *commands: Command) -> Event:
     prior.transactions.add(TRANSACTION)
     context = DecisionContext(AT, lambda: "0198a3c2-7d41-7b6e-9f10-3c5e8a2d4b17", TRACEPARENT)
     last: AccountEvent | None = None
-    story: tuple[Command, ...] = (OpenAccount(_OPENING), Authorize(PURCHASE), *commands)
+    story: tuple[Command, ...] = (_OPENING, PURCHASE, *commands)
     for command in story:
-        last = command.decide(account, prior, context).event
+        last = decide(command, account, prior, context).event
         prior[last.key] = last
     assert isinstance(last, kind)
     return last

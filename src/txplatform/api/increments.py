@@ -15,16 +15,13 @@ from txplatform.api.openapi_entries import REPLAYED, documented_command
 from txplatform.api.responses import json_response
 from txplatform.api_keys import Scope
 from txplatform.contracts.increment import IncrementRequest, IncrementResponse, increment_response
-from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
-from txplatform.domain.values import Increment
+from txplatform.domain.requests import Increment
 
 router = APIRouter(tags=["transactions"])
 
 _RAISE = Increment("inc-1", examples.TRANSACTION, examples.ACCOUNT, 300)
-EXAMPLES = (
-    increment_response(examples.event(AuthorizationIncremented, IncrementAuthorization(_RAISE))),
-)
+EXAMPLES = (increment_response(examples.event(AuthorizationIncremented, _RAISE)),)
 
 
 @router.post(
@@ -45,9 +42,7 @@ async def increment_authorization(
     A decline is not an error: it is 200 with `"decision": "declined"` and every reason, field 39
     being 12 where the transaction has no open hold.
     """
-    command = IncrementAuthorization(
-        body.to_value(Increment, account_id=account_id, transaction_id=transaction_id)
-    )
+    command = body.to_value(Increment, account_id=account_id, transaction_id=transaction_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, AuthorizationIncremented | IncrementDeclined)

@@ -37,7 +37,6 @@ from txplatform.contracts.process_transaction import (
     parse_process_transaction,
 )
 from txplatform.decisions.decider import Decider
-from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.telemetry import accept_traceparent, correlation_id, logger
 
@@ -115,7 +114,7 @@ class ProcessTransaction:
     async def respond(self, body: bytes, traceparent: str) -> _Written:
         """Have the purchase in this body decided, and write the decision."""
         purchase = parse_process_transaction(body)
-        decided = await self._decider.submit(Authorize(purchase), traceparent=traceparent)
+        decided = await self._decider.submit(purchase, traceparent=traceparent)
         event = decided.outcome.event
         assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
         return _written(decision_response(event), traceparent, replayed=decided.replayed)

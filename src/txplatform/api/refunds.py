@@ -15,21 +15,15 @@ from txplatform.api.openapi_entries import MONEY_PROBLEMS, REPLAYED, documented_
 from txplatform.api.responses import json_response
 from txplatform.api_keys import Scope
 from txplatform.contracts.refund import RefundRequest, RefundResponse, refund_response
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.refund_purchase import RefundPurchase
+from txplatform.domain.advices import Refund
 from txplatform.domain.events import PurchaseRefunded, RefundWaiting
-from txplatform.domain.values import Refund
 
 router = APIRouter(tags=["settlement"])
 
 _REFUND = Refund(
     "ref-1", examples.ACCOUNT, examples.TRANSACTION, 1200, "USD", examples.PURCHASE.merchant
 )
-EXAMPLES = (
-    refund_response(
-        examples.event(PurchaseRefunded, ClearPurchase(examples.CLEARING), RefundPurchase(_REFUND))
-    ),
-)
+EXAMPLES = (refund_response(examples.event(PurchaseRefunded, examples.CLEARING, _REFUND)),)
 
 
 @router.post(
@@ -49,7 +43,7 @@ async def refund_purchase(
     More than what is posted of that purchase is given back too, and `flags` say so. Before its
     account is opened it waits.
     """
-    command = RefundPurchase(body.to_value(Refund, account_id=account_id))
+    command = body.to_value(Refund, account_id=account_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, PurchaseRefunded | RefundWaiting)

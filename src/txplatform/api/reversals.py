@@ -15,14 +15,13 @@ from txplatform.api.openapi_entries import REPLAYED, documented_command
 from txplatform.api.responses import json_response
 from txplatform.api_keys import Scope
 from txplatform.contracts.reversal import ReversalRequest, ReversalResponse, reversal_response
-from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.advices import Reversal
 from txplatform.domain.events import AuthorizationReversed
-from txplatform.domain.values import Reversal
 
 router = APIRouter(tags=["transactions"])
 
 _PART = Reversal("rev-1", examples.TRANSACTION, examples.ACCOUNT, 250)
-EXAMPLES = (reversal_response(examples.event(AuthorizationReversed, ReverseAuthorization(_PART))),)
+EXAMPLES = (reversal_response(examples.event(AuthorizationReversed, _PART)),)
 
 
 @router.post(
@@ -42,9 +41,7 @@ async def reverse_authorization(
 
     Before its authorization it is recorded too, and that holds then only what is left of it.
     """
-    command = ReverseAuthorization(
-        body.to_value(Reversal, account_id=account_id, transaction_id=transaction_id)
-    )
+    command = body.to_value(Reversal, account_id=account_id, transaction_id=transaction_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, AuthorizationReversed)

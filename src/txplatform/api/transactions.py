@@ -18,7 +18,6 @@ from txplatform.contracts.cursors import ACCOUNT_VERSIONS
 from txplatform.contracts.fields import Identifier
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.transactions import TransactionResponse, TransactionsResponse
-from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.events import PurchaseCleared
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.statements import LoggedEvent
@@ -39,7 +38,7 @@ _TRANSACTION = transaction_of(
         LoggedEvent(
             4720,
             examples.AT,
-            examples.event(PurchaseCleared, ClearPurchase(examples.CLEARING)),
+            examples.event(PurchaseCleared, examples.CLEARING),
         ),
     ],
 )

@@ -155,7 +155,7 @@ class Replay:
             self._differ(event.originator_version, "raised from", raised_from, event.raised_from)
 
     def _compare_hold(self, transaction_id: TransactionId, event: AccountEvent) -> None:
-        """What a transaction's own sums leave to hold (contracts.md) is what is held for it."""
+        """Check that a transaction's hold is what its own sums leave (docs/contracts.md)."""
         life = self._lives.setdefault(transaction_id, Transaction())
         life.take(event)
         held = self.account.held(transaction_id)

@@ -18,8 +18,8 @@ from txplatform.contracts.fields import (
     UtcTime,
 )
 from txplatform.contracts.process_transaction import MerchantFields
+from txplatform.domain.advices import Direction
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import Direction
 
 
 class MessageBody(Body):

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from txplatform.contracts.same_fields import from_event
 from txplatform.contracts.times import rfc3339, rfc3339_or_none
+from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
     AuthorizationReversed,
     ClearingCorrected,
@@ -15,9 +16,8 @@ from txplatform.domain.events import (
     PurchaseRefunded,
 )
 from txplatform.domain.money import Balance
-from txplatform.domain.purchase import Merchant
+from txplatform.domain.requests import Merchant
 from txplatform.domain.transaction_flags import Flag
-from txplatform.domain.values import Direction
 
 
 @dataclass(frozen=True, slots=True)

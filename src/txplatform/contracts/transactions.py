@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from txplatform.domain.advices import Direction
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.money import Balance
-from txplatform.domain.purchase import Merchant
 from txplatform.domain.reasons import Reason
+from txplatform.domain.requests import Merchant
 from txplatform.domain.transaction import TransactionState
 from txplatform.domain.transaction_flags import Flag
-from txplatform.domain.values import Direction
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,9 @@ from txplatform.domain.events import (
     IncrementDeclined,
     PurchaseCleared,
     PurchaseRefunded,
-    authorization_key,
-    late_authorization_key,
 )
 from txplatform.domain.ids import TransactionId, account_of
+from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.transaction import Transaction
 from txplatform.eventstore.statements import LoggedEvent
 
