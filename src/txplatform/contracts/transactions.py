@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, make_dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, get_type_hints
 
 from txplatform.domain.advices import Direction
-from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
-from txplatform.domain.requests import Merchant
+from txplatform.domain.requests import Purchase
 from txplatform.domain.transaction import TransactionState
 from txplatform.domain.transaction_flags import Flag
 
@@ -23,12 +22,12 @@ class TransactionEventResponse:
         type: The event's name in the log, such as `authorization-approved`.
         account_version: The account's version with it.
         at: When it was decided, UTC.
-        amount: What was asked for, held, posted or given back; None for a reversal of all.
-        released: What it released of the hold.
-        clearing_id: Of a clearing or a correction, its own.
-        reverses_clearing_id: Of a correction, what it takes back, a clearing or a refund.
-        direction: Of a correction: credit takes a clearing back, debit a refund.
-        flags: What is unusual about it; it counts all the same.
+        amount: The amount asked for, posted or refunded; None for a reversal of all.
+        released: The part of the hold that it released.
+        clearing_id: The id of a clearing or a correction.
+        reverses_clearing_id: The clearing or refund that a correction takes back.
+        direction: A correction's: credit takes a clearing back, debit a refund.
+        flags: Anything unusual about it; it counts all the same.
     """
 
     type: str
@@ -46,48 +45,55 @@ class TransactionEventResponse:
     flags: tuple[Flag, ...] = ()
 
 
+_TYPES = get_type_hints(Purchase)
+PURCHASE_FIELDS = tuple(each.name for each in fields(Purchase))
+_Purchase: Any = make_dataclass(
+    "_Purchase",
+    [
+        (name, _TYPES[name] if name in {"transaction_id", "account_id"} else _TYPES[name] | None)
+        for name in PURCHASE_FIELDS
+    ],
+    frozen=True,
+    slots=True,
+)
+"""The fields of a purchase, null except for its ids if there is no purchase."""
+
+
 @dataclass(frozen=True, slots=True)
-class TransactionResponse:
+class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at run time
     """A purchase, how it was decided, and all that happened to it before and since.
 
-    What is asked and decided is null where it was named, by a clearing for one, and never
-    authorized. Money from `hold` on is in minor units of the account's currency, and what all
-    events come to, also those that are not shown.
+    Without a decision, since a clearing, for example, named a transaction that was never
+    authorized, the fields of the purchase and of the decision are null. Money from `hold` on is in
+    minor units of the account's currency, and the sum of all events, shown or not.
 
     Attributes:
         decision: None before there is one, as are the fields from `response_code` to `ruleset`.
         response_code: ISO 8583:1987 field 39.
         authorization_code: ISO 8583:1987 field 38; None for a decline.
         reasons: Every rule that refused, most important first.
-        amount: What was asked for, minor units of `currency`.
-        balance: The money after the decision; None where there was no account.
-        account_version: The account's version with the decision, or without one with its first
-            event; `event_id` and `log_position` are of the same event.
-        log_position: That event's place in the log.
-        state: Where it stands.
-        hold: What is reserved for it.
-        expires_at: When that ends by itself; None where nothing is held, or for ever.
-        cleared: What clearings posted.
-        corrected: What corrections took back of that, less what they took back of refunds.
-        posted: `cleared - corrected`; what is owed for it is that less `refunded`.
-        refunded: What refunds gave back.
-        reversed: What reversals gave up: of a part what they name, of all what was held.
-        events_total: How many events it has.
+        amount: The amount asked for, minor units of `currency`.
+        balance: The money after the decision; None if there was no account.
+        account_version: The account's version with the decision; without a decision, with the
+            transaction's first event. `event_id` and `log_position` are of the same event.
+        log_position: That event's position in the log.
+        state: Its state after all events.
+        hold: The amount reserved for it.
+        expires_at: When the hold ends by itself; None without a hold, or for never.
+        cleared: The sum of its clearings.
+        corrected: The part of `cleared` that corrections took back.
+        posted: `cleared - corrected`; the amount owed is this less `refunded`.
+        refunded: The sum of its refunds, less what corrections took back of them.
+        reversed: The sum of its reversals: the amount that a partial one names, the hold that a
+            full one released.
+        events_total: The number of its events.
         events: Its events, oldest first; in a list of transactions the newest 50.
     """
 
-    transaction_id: TransactionId
-    account_id: AccountId
     decision: Literal["approved", "declined"] | None
     response_code: str | None
     authorization_code: str | None
     reasons: tuple[Reason, ...]
-    amount: int | None
-    currency: str | None
-    merchant: Merchant | None
-    original_amount: int | None
-    original_currency: str | None
-    occurred_at: datetime | None
     decided_at: datetime | None
     balance: Balance | None
     ruleset: str | None

@@ -1,26 +1,25 @@
-"""A transaction's whole life as callers see it: its events, and what they come to.
+"""A transaction's history as callers see it: its events and their sums.
 
-Read from the log itself, each time in one statement: so it never lags, and is as of one version
-of the account. Which transactions there are is for the read model beside this to say.
+It is read from the log in one statement, so it never lags and is as of one version of the account.
+The read model `transactions` has which transactions there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import MISSING, fields
+from typing import cast
 
 from txplatform.contracts.decision import Decision, decision_response
-from txplatform.contracts.transactions import TransactionEventResponse, TransactionResponse
+from txplatform.contracts.transactions import (
+    PURCHASE_FIELDS,
+    TransactionEventResponse,
+    TransactionResponse,
+)
 from txplatform.domain.events import (
     AuthorizationApproved,
-    AuthorizationDeclined,
-    AuthorizationIncremented,
     AuthorizationReversed,
-    ClearingCorrected,
-    HoldExpired,
-    IncrementDeclined,
-    PurchaseCleared,
-    PurchaseRefunded,
+    Event,
 )
 from txplatform.domain.ids import TransactionId, account_of
 from txplatform.domain.keys import authorization_key, late_authorization_key
@@ -40,7 +39,7 @@ EVENTS_OF_NAMED = f"""
         UNION ALL
         SELECT * FROM events
         WHERE originator_id = %(stream)s AND transaction_id = named.transaction_id
-    ) life
+    ) history
 """
 """Every event of the transaction that a row `named` of the statement around it names.
 
@@ -50,33 +49,39 @@ index. In a `LATERAL (… OFFSET 0)` it stays one, whatever the planner believes
 
 
 def transaction_of(
-    transaction_id: TransactionId, life: Sequence[LoggedEvent], newest: int | None = None
+    transaction_id: TransactionId, history: Sequence[LoggedEvent], newest: int | None = None
 ) -> TransactionResponse:
-    """A transaction as its events say.
+    """Return a transaction as its events leave it.
 
     Args:
         transaction_id: Its id.
-        life: All of its events, at least one, in the order of the account's versions.
-        newest: How many events to show at most; all where it is None.
+        history: All of its events, at least one, in the order of the account's versions.
+        newest: How many events to show at most; None for all.
     """
-    events = [logged.event for logged in life]
+    events = [logged.event for logged in history]
     sums = Transaction.fold(events)
-    decided = next((logged for logged in life if isinstance(logged.event, Decision)), None)
-    marking = decided or life[0]
-    expires_at = None
-    for event in events:
-        if isinstance(event, AuthorizationApproved) and sums.hold:
-            expires_at = event.expires_at
+    decided = next((logged for logged in history if isinstance(logged.event, Decision)), None)
+    shown = decided or history[0]
+    decision = None if decided is None else cast("Decision", decided.event)
+    response = None if decision is None else decision_response(decision)
+    purchase = None if decision is None else decision.purchase
+    account_id = account_of(shown.event.originator_id)
     return TransactionResponse(
-        transaction_id=transaction_id,
-        account_id=account_of(marking.event.originator_id),
-        **_decision(decided),
-        account_version=marking.event.originator_version,
-        event_id=marking.event.event_id,
-        log_position=marking.position,
+        **{name: getattr(purchase, name, None) for name in PURCHASE_FIELDS}
+        | {"transaction_id": transaction_id, "account_id": account_id},
+        **{name: getattr(response, name, None) for name in _RESPONSE_FIELDS},
+        reasons=() if response is None else response.reasons,
+        decided_at=None if decision is None else decision.timestamp,
+        account_version=shown.event.originator_version,
+        event_id=shown.event.event_id,
+        log_position=shown.position,
         state=sums.state,
         hold=sums.hold,
-        expires_at=expires_at,
+        expires_at=(
+            decision.expires_at
+            if isinstance(decision, AuthorizationApproved) and sums.hold
+            else None
+        ),
         cleared=sums.cleared,
         corrected=sums.corrected,
         posted=sums.posted,
@@ -87,89 +92,31 @@ def transaction_of(
             for event in events
             if isinstance(event, AuthorizationReversed) and event.reversal.amount is None
         ),
-        events_total=len(life),
-        events=tuple(_shown(logged) for logged in life[-newest if newest else 0 :]),
+        events_total=len(history),
+        events=tuple(_event(logged.event) for logged in history[-newest if newest else 0 :]),
     )
 
 
-def _decision(decided: LoggedEvent | None) -> dict[str, Any]:
-    """What was asked and decided."""
-    if decided is None:
-        return {**dict.fromkeys(_DECIDED), "reasons": ()}
-    event = decided.event
-    assert isinstance(event, Decision)
-    answer, purchase = decision_response(event), event.purchase
-    return {
-        "decision": answer.decision,
-        "response_code": answer.response_code,
-        "authorization_code": answer.authorization_code,
-        "reasons": answer.reasons,
-        "amount": purchase.amount,
-        "currency": purchase.currency,
-        "merchant": purchase.merchant,
-        "original_amount": purchase.original_amount,
-        "original_currency": purchase.original_currency,
-        "occurred_at": purchase.occurred_at,
-        "decided_at": event.timestamp,
-        "balance": event.balance,
-        "ruleset": event.ruleset,
-    }
+_RESPONSE_FIELDS = ("decision", "response_code", "authorization_code", "balance", "ruleset")
+"""What a transaction has in common with the response to its purchase, beside the purchase."""
 
-
-_DECIDED = (
-    "decision",
-    "response_code",
-    "authorization_code",
-    "reasons",
-    "amount",
-    "currency",
-    "merchant",
-    "original_amount",
-    "original_currency",
-    "occurred_at",
-    "decided_at",
-    "balance",
-    "ruleset",
+_DETAILS = tuple(
+    each.name for each in fields(TransactionEventResponse) if each.default is not MISSING
 )
 
 
-def _shown(logged: LoggedEvent) -> TransactionEventResponse:
-    event = logged.event
-    facts: dict[str, Any] = {}
-    match event:
-        case AuthorizationApproved() | AuthorizationDeclined():
-            facts = {"amount": event.purchase.amount}
-        case AuthorizationIncremented(increment=increment) | IncrementDeclined(increment=increment):
-            facts = {"amount": increment.amount, "increment_id": increment.increment_id}
-        case AuthorizationReversed(reversal=reversal):
-            facts = {
-                "amount": reversal.amount,
-                "released": event.released,
-                "reversal_id": reversal.reversal_id,
-            }
-        case HoldExpired():
-            facts = {"released": event.released}
-        case PurchaseCleared(clearing=clearing):
-            facts = {
-                "amount": clearing.amount,
-                "released": event.released,
-                "clearing_id": clearing.clearing_id,
-                "flags": event.flags,
-            }
-        case ClearingCorrected(correction=correction):
-            facts = {
-                "amount": correction.amount,
-                "clearing_id": correction.clearing_id,
-                "reverses_clearing_id": correction.reverses_clearing_id,
-                "direction": correction.direction,
-                "flags": event.flags,
-            }
-        case PurchaseRefunded(refund=refund):
-            facts = {
-                "amount": refund.amount,
-                "refund_id": refund.refund_id,
-                "flags": event.flags,
-            }
+def _event(event: Event) -> TransactionEventResponse:
+    """Return an event as callers see it: with those details that it or its command has."""
+    details = {
+        name: getattr(source, name)
+        for source in (event.command, event)
+        for name in _DETAILS
+        if hasattr(source, name)
+    }
     return TransactionEventResponse(
-        event.TOPIC, event.event_id, event.originator_version, event.timestamp, **facts
+        type=event.TOPIC,
+        event_id=event.event_id,
+        account_version=event.originator_version,
+        at=event.timestamp,
+        **details,
     )
