@@ -284,18 +284,18 @@ def test_i8_partitions_without_a_leader_are_told_and_the_others_read(
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
 
 
-def test_missing_topics_are_named_and_waited_for(own_kafka: Broker, database: TestDatabase) -> None:
+def test_missing_topics_are_named_and_waited_for(topics: str, database: TestDatabase) -> None:
     """The others are read meanwhile."""
-    admin = AdminClient({"bootstrap.servers": own_kafka.bootstrap})
+    admin = AdminClient({"bootstrap.servers": topics})
     admin.delete_topics([OPENED])[OPENED].result(30)
-    with consuming(settings_for(database, own_kafka.bootstrap)) as consumer:
+    with consuming(settings_for(database, topics)) as consumer:
         wait_until(
             lambda: f"topic {OPENED} does not exist" in consumer.health().detail,
             message="the missing topic to be named",
         )
         assert not consumer.health().ready
-        recreate_topics(own_kafka.bootstrap, [OPENED])
-        sender = Sender(own_kafka.bootstrap)
+        recreate_topics(topics, [OPENED])
+        sender = Sender(topics)
         sender.send(OPENED, opened("acc-1"))
         sender.flush()
         wait_for_messages(database, 1, timeout_s=60)
@@ -303,10 +303,10 @@ def test_missing_topics_are_named_and_waited_for(own_kafka: Broker, database: Te
 
 
 def test_a_recreated_topic_is_told_and_not_skipped(
-    own_kafka: Broker, database: TestDatabase
+    topics: str, database: TestDatabase
 ) -> None:
     """Whether its consumer runs or not; the rest is read on; a reset begins it again."""
-    bootstrap = own_kafka.bootstrap
+    bootstrap = topics
     settings = settings_for(database, bootstrap)
     sender = Sender(bootstrap)
     for number in range(20):
@@ -339,10 +339,10 @@ def test_a_recreated_topic_is_told_and_not_skipped(
 
 
 def test_messages_that_were_deleted_unread_are_told(
-    own_kafka: Broker, database: TestDatabase
+    topics: str, database: TestDatabase
 ) -> None:
     """Retention that took messages before they were read is loss, and somebody has to know."""
-    bootstrap = own_kafka.bootstrap
+    bootstrap = topics
     settings = settings_for(database, bootstrap)
     sender = Sender(bootstrap)
     sender.send(OPENED, opened("acc-1"))
