@@ -10,6 +10,7 @@ import psycopg
 from harness.postgres import TestDatabase
 from txplatform.audit.verify import verify
 from txplatform.database import Database
+from txplatform.projections import PROJECTIONS
 
 
 @contextmanager
@@ -32,6 +33,7 @@ def empty_log(database: TestDatabase) -> None:
     """Empty the log and all that is derived from it."""
     with psycopg.connect(database.owner_url) as owner:
         owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
-        owner.execute("TRUNCATE events, snapshots, transactions, account_directory, open_holds")
+        tables = ", ".join(projection.table for projection in PROJECTIONS)
+        owner.execute(f"TRUNCATE events, snapshots, {tables}".encode())
         owner.execute("ALTER TABLE events ENABLE TRIGGER USER")
         owner.execute("UPDATE checkpoints SET position = 0")

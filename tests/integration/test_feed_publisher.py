@@ -15,8 +15,8 @@ from harness.postgres import TestDatabase
 from harness.published import checkpoint
 from harness.waiting import wait_until
 from txplatform.database import Database
+from txplatform.following.leader_lock import LeaderLock
 from txplatform.publisher import feed_publisher as outlet_module
-from txplatform.publisher.checkpoint import try_to_take_turn
 from txplatform.publisher.delivery import DeliveryError
 from txplatform.publisher.feed import Batch, Record
 from txplatform.publisher.feed_publisher import FeedPublisher
@@ -30,7 +30,6 @@ class Numbers:
     """A feed of the numbers up to its end, each a batch."""
 
     name = "numbers"
-    lock = 99
     topics: Sequence[str] = (TOPIC,)
     pause_s = 0.01
 
@@ -241,7 +240,7 @@ def test_a_stop_waits_for_what_is_in_flight_but_not_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A broker that does not answer holds no stop back."""
-    monkeypatch.setattr(outlet_module, "_LAST_WORDS_S", 0.0)
+    monkeypatch.setattr(outlet_module, "_STOP_PATIENCE_S", 0.0)
     stop = Stop(pauses=1)
 
     def in_flight(_: Callable[[float], object], give_up: Callable[[], bool]) -> None:
@@ -269,7 +268,7 @@ def test_who_stands_by_stops_at_once_and_tells_no_lag(
     assert stop.pauses == [feed.pause_s]
     assert registry.get_sample_value(*lag) is None
     with Database(database.service_url).connect() as other:
-        assert try_to_take_turn(other, feed)
+        assert LeaderLock("publisher:numbers").try_to_lead(other)
         stop = Stop(
             pauses=1, look=lambda: (feed_publisher.health(), registry.get_sample_value(*lag))
         )
@@ -277,6 +276,6 @@ def test_who_stands_by_stops_at_once_and_tells_no_lag(
     ((health, told),) = stop.seen
     assert health.ready
     assert "standing by" in health.detail
-    assert health.facts["lag_positions"] is None
+    assert health.figures["lag_positions"] is None
     assert told is None
     assert broker.sent == [1]

@@ -223,7 +223,9 @@ def test_a_projector_stands_by_while_another_holds_the_position(database: TestDa
             assert locked.rowcount == len(PROJECTIONS)
             record(connection, [opened("acc")])
             wait_until(
-                lambda: all(each["lag_positions"] > 0 for each in projector.health().facts.values())
+                lambda: all(
+                    each["lag_positions"] > 0 for each in projector.health().figures.values()
+                )
             )
             assert projector.health().ready
             assert lag_metric(registry) > 0

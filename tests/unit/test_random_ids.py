@@ -1,4 +1,4 @@
-"""Identifiers are never given twice, whoever asks."""
+"""Random ids are unique across threads and forked processes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ os._exit(0)
 """
 
 
-def test_threads_are_given_different_ones() -> None:
-    """However they come in each other's way when new ones are drawn."""
+def test_concurrent_threads_get_different_ids() -> None:
     with ThreadPoolExecutor(8) as threads:
         drawn = list(threads.map(lambda _: [random_id() for _ in range(2_000)], range(8)))
     ids = [each for some in drawn for each in some]
@@ -30,8 +29,8 @@ def test_threads_are_given_different_ones() -> None:
     assert all(len(each) == 32 and int(each, 16) >= 0 for each in ids)
 
 
-def test_a_copy_of_the_process_is_given_others() -> None:
-    """What was drawn ahead is not given by both."""
+def test_a_forked_process_gets_different_ids() -> None:
+    """The ids drawn in advance before the fork must not be used by both processes."""
     printed = subprocess.run(
         [sys.executable, "-c", FORK], check=True, capture_output=True, text=True
     ).stdout
