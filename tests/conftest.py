@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -16,11 +16,6 @@ import pytest
 from hypothesis import settings
 
 from harness.api import RunningApi, open_account, purchase, running_api
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from collections.abc import Iterator
-
 from harness.kafka import (
     MISSING,
     Broker,
