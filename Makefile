@@ -4,10 +4,10 @@ ARGS ?=
 BIN := .venv/bin
 UV := .cache/uv/bin/uv
 
-.PHONY: help setup demo test lint format bench pictures lock schemas clean
+.PHONY: help setup demo test test-long lint format bench pictures lock schemas clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: .venv/.installed ## install what the project needs into .venv
 
@@ -30,8 +30,13 @@ lint: setup ## style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: lint ## lint, then every test (ARGS=tests/unit for some)
-	$(BIN)/pytest --numprocesses 3 --dist worksteal $(ARGS)
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist worksteal
+
+test: lint ## lint, then one test of each kind (ARGS=tests/unit for some)
+	$(PYTEST) -m "not long" $(ARGS)
+
+test-long: lint ## lint, then every test, and how long each took
+	$(PYTEST) --durations 50 --durations-min 1 $(ARGS)
 
 format: setup ## put the code into its usual form
 	$(BIN)/ruff check --fix .

@@ -52,6 +52,7 @@ def test_it_holds_what_the_code_reads_at_run_time(wheel: Path) -> None:
     assert {f"txplatform/api/swagger_ui/{name}" for name in page} <= names
 
 
+@pytest.mark.long
 def test_installed_into_an_empty_environment_the_demo_runs(wheel: Path, folder: Path) -> None:
     """From another directory, with nothing of this checkout in reach."""
     environment = folder / "env"

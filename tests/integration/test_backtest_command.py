@@ -133,8 +133,14 @@ def test_since_takes_what_was_before_as_recorded(
     ("change", "version", "told"),
     [
         ("UPDATE events SET state = 'no json'", 3, "It cannot be read: JSONDecodeError"),
-        ("UPDATE events SET state = '{}'", 3, "It cannot be read: KeyError"),
-        ("UPDATE events SET topic = 'unheard-of'", 3, "This version has no such event"),
+        pytest.param(
+            *("UPDATE events SET state = '{}'", 3, "It cannot be read: KeyError"),
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            *("UPDATE events SET topic = 'unheard-of'", 3, "This version has no such event"),
+            marks=pytest.mark.long,
+        ),
         ("UPDATE events SET originator_version = 9", 4, "It follows version 2"),
     ],
 )

@@ -144,7 +144,14 @@ class Reference:
         }
 
 
-@pytest.mark.parametrize("candidate", [STRICTER, LOOSER, OTHER_DAYS], ids=lambda each: each.id)
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        pytest.param(STRICTER, id="stricter"),
+        pytest.param(LOOSER, id="looser", marks=pytest.mark.long),
+        pytest.param(OTHER_DAYS, id="other days", marks=pytest.mark.long),
+    ],
+)
 @settings(max_examples=200)
 @given(asked=st.data())
 def test_it_decides_as_the_domain_would_have(candidate: RuleSet, asked: st.DataObject) -> None:
