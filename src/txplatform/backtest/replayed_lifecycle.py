@@ -8,9 +8,10 @@ network's fact was there first, and a decline reserves nothing, as in the domain
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from heapq import heappop, heappush
+
+from msgspec.structs import replace
 
 from txplatform.backtest.recorded import RecordedDecision
 from txplatform.backtest.tally import Tally

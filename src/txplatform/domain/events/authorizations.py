@@ -15,7 +15,7 @@ from txplatform.domain.reasons import APPROVED_RESPONSE_CODE, Reason
 from txplatform.domain.requests import Increment, Purchase
 
 
-class AuthorizationApproved(AccountEvent):
+class AuthorizationApproved(AccountEvent, frozen=True):
     """A purchase was approved; what of it is not posted yet is held.
 
     Attributes:
@@ -63,7 +63,7 @@ class AuthorizationApproved(AccountEvent):
         account.activity.add(self.timestamp, self.purchase)
 
 
-class AuthorizationDeclined(AccountEvent):
+class AuthorizationDeclined(AccountEvent, frozen=True):
     """A purchase was declined; nothing is held.
 
     Attributes:
@@ -98,7 +98,7 @@ class AuthorizationDeclined(AccountEvent):
         return self.reasons[0].response_code
 
 
-class TransactionStarted(AccountEvent):
+class TransactionStarted(AccountEvent, frozen=True):
     """A transaction was named before it was authorized: by a clearing or a reversal.
 
     It holds the authorization's key, so that one that comes later is not waved through.
@@ -112,7 +112,7 @@ class TransactionStarted(AccountEvent):
         return authorization_key(self.transaction)
 
 
-class AuthorizationIncremented(AccountEvent):
+class AuthorizationIncremented(AccountEvent, frozen=True):
     """A hold was raised.
 
     Attributes:
@@ -149,7 +149,7 @@ class AuthorizationIncremented(AccountEvent):
         account.activity.add(self.timestamp, self.purchase, count=0)
 
 
-class IncrementDeclined(AccountEvent):
+class IncrementDeclined(AccountEvent, frozen=True):
     """A hold was not raised; it stays as it is.
 
     Attributes:
@@ -185,7 +185,7 @@ class IncrementDeclined(AccountEvent):
         return self.reasons[0].response_code
 
 
-class AuthorizationReversed(AccountEvent):
+class AuthorizationReversed(AccountEvent, frozen=True):
     """The merchant gave up a purchase, or a part of it.
 
     Attributes:
@@ -210,7 +210,7 @@ class AuthorizationReversed(AccountEvent):
         account.release(self.reversal.transaction_id, self.released)
 
 
-class HoldExpired(AccountEvent):
+class HoldExpired(AccountEvent, frozen=True):
     """Nothing cleared a hold in time; it was released.
 
     Attributes:
