@@ -57,7 +57,7 @@ class Cluster:
 class BrokerView:
     """A Kafka client that only reads.
 
-    Every method raises KafkaException or TimeoutError if the brokers do not answer in time.
+    Every method raises KafkaException or TimeoutError if the brokers are unreachable or too slow.
     """
 
     def __init__(self, settings: Settings) -> None:
