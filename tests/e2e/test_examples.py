@@ -191,7 +191,7 @@ def test_the_reader_of_decisions_drops_copies(
     decide(database, accounts=10, purchases=10)
     settings = settings_for(database, topics)
     for _ in range(2):
-        execute(database, "UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
+        execute(database, "UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%%'")
         with publishing(settings):
             wait_for_publisher(database)
     assert len(read_topic(topics)) == 200
