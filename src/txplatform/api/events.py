@@ -27,6 +27,7 @@ from txplatform.contracts.times import rfc3339
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.eventstore.log import read_log, read_stream
+from txplatform.eventstore.mapper import event_data
 from txplatform.eventstore.statements import LoggedEvent
 
 router = APIRouter(prefix="/v1", tags=["audit"], dependencies=[requires(Scope.AUDIT_READ)])
