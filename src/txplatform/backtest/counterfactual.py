@@ -17,8 +17,8 @@ from txplatform.backtest.tally import Tally
 from txplatform.domain.account import Account
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.rules import ALWAYS, Case, ConfigurableRule
-from txplatform.domain.rules.rule import Rule
-from txplatform.domain.rulesets import MAX_HOLD_DAYS, RuleSet
+from txplatform.domain.rules.rule import Rule, names_of
+from txplatform.domain.rulesets import CONTROLS_PREFIX, MAX_HOLD_DAYS, RuleSet
 from txplatform.eventstore.mapper import decode_event
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -105,13 +105,19 @@ class Alternative:
             lives.forget(recorded)
 
     def _refusing(self, case: Case) -> tuple[str, ...]:
-        """The rules that refuse it, by name; asked again, since few decisions change."""
-        controls = self.account.controls.rules
-        return tuple(
-            [rule.RULE for rule in ALWAYS if _refuses(rule, case)]
-            + [name_of(rule) for rule in self._candidate.rules if _refuses(rule, case)]
-            + [f"controls: {rule.RULE}" for rule in controls if _refuses(rule, case)]
-        )
+        """Name the rules that refuse it; they are asked again, since few decisions change.
+
+        To the name of a rule of the candidate its sentence is added.
+        """
+        rules = (*ALWAYS, *self._candidate.rules)
+        labels = [
+            f"{name}: {rule.sentence()}" if isinstance(rule, ConfigurableRule) else name
+            for name, rule in zip(names_of(rules), rules, strict=True)
+        ]
+        own = self.account.controls
+        labels += names_of(own.rules, CONTROLS_PREFIX)
+        asked = zip(labels, (*rules, *own.rules), strict=True)
+        return tuple(label for label, rule in asked if _refuses(rule, case))
 
     def _change(
         self, recorded: RecordedDecision, told: list[tuple[str, str]], rules: tuple[str, ...]
@@ -135,11 +141,6 @@ class Alternative:
             tuple(message for _, message in told),
             rules,
         )
-
-
-def name_of(rule: ConfigurableRule) -> str:
-    """A rule of the candidate as reports name it: two of one kind have to be told apart."""
-    return f"{rule.RULE}: {rule.sentence()}"
 
 
 def _refuses(rule: Rule, case: Case) -> bool:

@@ -191,9 +191,12 @@ class Controls:
 
     def __post_init__(self) -> None:
         _check_rules(self.rules)
-        object.__setattr__(self, "checks", checks_of(self.rules))
+        object.__setattr__(self, "checks", checks_of(self.rules, CONTROLS_PREFIX))
         object.__setattr__(self, "stored", tuple(map(rule_to_stored, self.rules)))
 
+
+CONTROLS_PREFIX = "controls: "
+"""In front of the name of a rule that is an account's own."""
 
 NO_CONTROLS = Controls()
 """What an account has until it is given some."""

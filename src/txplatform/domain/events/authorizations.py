@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import Balance
 from txplatform.domain.purchase import Purchase
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE, Reason
+from txplatform.domain.rules.rule import Observed
 from txplatform.domain.values import Increment, Reversal
 
 
@@ -28,7 +30,7 @@ class AuthorizationApproved(AccountEvent):
         authorization_code: Six characters, for the merchant's receipt.
         balance: The money after it.
         ruleset: The rules it passed.
-        observed: What each rule measured, in the rules' order.
+        observed: What each rule measured, by the rule's name.
         hold: What is held, minor units; None where it is the purchase's amount.
         expires_at: When the hold ends by itself, by the rule set in force; None for never.
         already_posted: What of it was posted before it came, which its funds check gave back.
@@ -40,7 +42,7 @@ class AuthorizationApproved(AccountEvent):
     authorization_code: str
     balance: Balance
     ruleset: str
-    observed: tuple[int | str | None, ...] = ()
+    observed: Mapping[str, Observed]
     hold: int | None = None
     expires_at: datetime | None = None
     already_posted: int = 0
@@ -72,7 +74,7 @@ class AuthorizationDeclined(AccountEvent):
         reasons: Every rule's refusal, most important first.
         balance: The money at the decision; None where there was no account.
         ruleset: The rules it was held against.
-        observed: What each rule measured, in the rules' order.
+        observed: What each rule measured, by the rule's name.
         already_posted: What of it was posted before it came, which its funds check gave back.
         late: Whether a clearing or reversal of it came first.
     """
@@ -82,7 +84,7 @@ class AuthorizationDeclined(AccountEvent):
     reasons: tuple[Reason, ...]
     balance: Balance | None
     ruleset: str
-    observed: tuple[int | str | None, ...] = ()
+    observed: Mapping[str, Observed]
     already_posted: int = 0
     late: bool = False
 
@@ -118,7 +120,7 @@ class AuthorizationIncremented(AccountEvent):
         raised_from: What was authorized of that before, minor units.
         balance: The money after it.
         ruleset: The rules it passed.
-        observed: What each rule measured, in the rules' order.
+        observed: What each rule measured, by the rule's name.
     """
 
     TOPIC: ClassVar[str] = "authorization-incremented"
@@ -127,7 +129,7 @@ class AuthorizationIncremented(AccountEvent):
     raised_from: int
     balance: Balance
     ruleset: str
-    observed: tuple[int | str | None, ...]
+    observed: Mapping[str, Observed]
 
     @property
     def key(self) -> str:
@@ -157,7 +159,7 @@ class IncrementDeclined(AccountEvent):
         reasons: Every refusal, most important first.
         balance: The money at the decision; None where there was no account.
         ruleset: The rules it was held against.
-        observed: What each rule measured, in the rules' order.
+        observed: What each rule measured, by the rule's name.
     """
 
     TOPIC: ClassVar[str] = "increment-declined"
@@ -167,7 +169,7 @@ class IncrementDeclined(AccountEvent):
     reasons: tuple[Reason, ...]
     balance: Balance | None
     ruleset: str
-    observed: tuple[int | str | None, ...]
+    observed: Mapping[str, Observed]
 
     @property
     def key(self) -> str:
