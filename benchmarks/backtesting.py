@@ -13,9 +13,8 @@ from benchmarks.stand import Effort, Stand, opening
 from txplatform.backtest.run import backtest, cores
 from txplatform.database import Database
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
-from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.requests import Merchant, Purchase
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.eventstore.batch import BatchStore, UnitOfWork
 
@@ -64,9 +63,9 @@ def _record(database: Database, numbers: range) -> None:
     for number in numbers:
         account = f"bench-{number}"
         stream = account_stream(AccountId(account))
-        work.decide(stream, opening(account), _stamp(_BEGIN))
+        work.execute(stream, opening(account), _stamp(_BEGIN))
         for at, purchase in _purchases(account, number):
-            work.decide(stream, Authorize(purchase), _stamp(at))
+            work.execute(stream, purchase, _stamp(at))
     with database.connect() as connection:
         if BatchStore(connection).append(work.collect()):
             raise RuntimeError("the benchmark's own accounts clash")

@@ -31,9 +31,8 @@ from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.demo.postgres import DemoPostgres
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.ids import AccountId, account_stream
-from txplatform.domain.values import Opening
+from txplatform.domain.requests import Opening
 from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.migrations import migrate
 from txplatform.eventstore.statements import APPEND
@@ -199,8 +198,8 @@ def _open_accounts(connection: psycopg.Connection, accounts: Sequence[str]) -> N
     for prefix in (_CONSUMERS, _COPIES):
         for each in accounts:
             account = AccountId(prefix + each)
-            command = OpenAccount(Opening(account, "USD", 0))
-            work.decide(account_stream(account), command, context)
+            command = Opening(account, "USD", 0)
+            work.execute(account_stream(account), command, context)
     BatchStore(connection).append(work.collect())
 
 

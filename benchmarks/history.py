@@ -15,12 +15,10 @@ from benchmarks.rows import Row
 from benchmarks.stand import Api, Effort, Stand, middle, opening
 from txplatform.api.process_transaction import PATH
 from txplatform.database import Database
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.outcome import Command
-from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.advices import Payment
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.values import Payment
+from txplatform.domain.requests import Merchant, Purchase
 from txplatform.projections.snapshots import retake_snapshots
 
 GROUP = "history"
@@ -86,10 +84,10 @@ def _history(account: str, events: int) -> Iterator[Command]:
         if number % _ONE_APPROVAL_IN == 1:
             amount = 100 * (_ONE_APPROVAL_IN - 1)
             transaction = TransactionId(f"{account}-t{number}")
-            yield Authorize(Purchase(transaction, account_id, amount, "USD", _SHOP))
+            yield Purchase(transaction, account_id, amount, "USD", _SHOP)
         else:
             payment = PaymentId(f"{account}-p{number}")
-            yield ReceivePayment(Payment(payment, account_id, 100, "USD", now))
+            yield Payment(payment, account_id, 100, "USD", now)
 
 
 def _warm(stand: Stand, api: Api, kinds: Sequence[Kind], effort: Effort) -> list[Row]:

@@ -18,12 +18,10 @@ from txplatform.audit.rerun import Rerun
 from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.account import Account
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.outcome import Command
-from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.advices import Payment
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_of
-from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.values import Payment
+from txplatform.domain.requests import Merchant, Purchase
 from txplatform.eventstore.mapper import EventMapper
 from txplatform.eventstore.streams import StoredRow, whole_streams
 from txplatform.projections.rebuild import rebuild
@@ -77,10 +75,10 @@ def _history(account: str) -> Iterator[Command]:
     for number in range(1, EVENTS):
         if number % 3 == 0:
             payment = PaymentId(f"{account}-p{number}")
-            yield ReceivePayment(Payment(payment, account_id, 150, "USD", now))
+            yield Payment(payment, account_id, 150, "USD", now)
         else:
             transaction = TransactionId(f"{account}-t{number}")
-            yield Authorize(Purchase(transaction, account_id, 100, "USD", _MERCHANT))
+            yield Purchase(transaction, account_id, 100, "USD", _MERCHANT)
 
 
 def _stored_rows(database: Database) -> list[tuple[str, list[StoredRow]]]:

@@ -26,11 +26,8 @@ from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.demo.postgres import DemoPostgres
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
-from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.values import Opening
+from txplatform.domain.requests import Merchant, Opening, Purchase
 from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.migrations import migrate
@@ -130,7 +127,7 @@ def _bare(settings: Settings, records: Sequence[Record]) -> float:
 def _published(settings: Settings, database: Database) -> float:
     """From its first checkpoint to its last, every feed of the real publisher at work."""
     with database.connect() as connection:
-        connection.execute("UPDATE publisher_checkpoints SET position = 0")
+        connection.execute("UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
         end = last_position(connection)
         with _publishing(settings, database):
             while (first := _checkpoint(connection)) == 0:
@@ -156,7 +153,7 @@ def _publishing(settings: Settings, database: Database) -> Iterator[None]:
 
 def _checkpoint(connection: psycopg.Connection) -> int:
     row = connection.execute(
-        "SELECT position FROM publisher_checkpoints WHERE feed = %s", (Outbound.name,)
+        "SELECT position FROM checkpoints WHERE name = %s", (f"publisher:{Outbound.name}",)
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -180,12 +177,12 @@ def _fill(connection: psycopg.Connection) -> None:
         return DecisionContext(datetime.now(UTC), lambda: f"{next(ids):032x}", _TRACE)
 
     for account in accounts:
-        command = OpenAccount(Opening(account, "USD", _LIMIT))
-        work.decide(account_stream(account), command, context())
+        command = Opening(account, "USD", _LIMIT)
+        work.execute(account_stream(account), command, context())
     for number in range(DECISIONS):
         account = accounts[number % ACCOUNTS]
         purchase = Purchase(TransactionId(f"bench-{number}"), account, 100, "USD", _SHOP)
-        work.decide(account_stream(account), Authorize(purchase), context())
+        work.execute(account_stream(account), purchase, context())
         if (number + 1) % _COMMIT_SIZE == 0:
             store.append(work.collect())
 

@@ -28,10 +28,9 @@ from txplatform.demo.ports import free_port
 from txplatform.demo.postgres import DemoPostgres, Urls
 from txplatform.demo.processes import Child
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, account_stream
-from txplatform.domain.values import Opening
+from txplatform.domain.requests import Opening
 from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.migrations import migrate
 
@@ -132,7 +131,7 @@ class Stand:
             store = BatchStore(connection)
             while some := list(islice(waiting, _RECORDED_AT_ONCE)):
                 for command in some:
-                    work.decide(account_stream(command.account_id), command, context)
+                    work.execute(account_stream(command.account_id), command, context)
                 if store.append(work.collect()):
                     raise RuntimeError("the benchmark's own accounts clash")
 
@@ -196,7 +195,7 @@ class Stand:
 
 def opening(account: str) -> Command:
     """An account with a limit that is never reached."""
-    return OpenAccount(Opening(AccountId(account), "USD", LIMIT))
+    return Opening(AccountId(account), "USD", LIMIT)
 
 
 def middle(

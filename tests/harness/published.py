@@ -180,6 +180,6 @@ def checkpoint(database: TestDatabase, feed: str = "decisions") -> int:
     """How far a feed has come."""
     with Database(database.service_url).connect() as connection:
         row = connection.execute(
-            "SELECT position FROM publisher_checkpoints WHERE feed = %s", (feed,)
+            "SELECT position FROM checkpoints WHERE name = %s", (f"publisher:{feed}",)
         ).fetchone()
         return row[0] if row else 0

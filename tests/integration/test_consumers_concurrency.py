@@ -27,10 +27,10 @@ from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.domain.account import DecisionContext
+from txplatform.domain.advices import Payment
+from txplatform.domain.commands import decide
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.ids import AccountId, PaymentId
-from txplatform.domain.values import Payment
 from txplatform.eventstore.accounts import Accounts
 
 PAYMENTS = 1000
@@ -61,7 +61,7 @@ def test_another_writer_on_the_same_account_costs_no_message(
                     datetime(2026, 11, 20, tzinfo=UTC),
                 )
                 context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-01")
-                ReceivePayment(paid).decide(account, PriorEvents(), context)
+                decide(paid, account, PriorEvents(), context)
                 try:
                     accounts.save(account)
                 except IntegrityError:

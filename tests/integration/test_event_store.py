@@ -14,12 +14,12 @@ from eventsourcing.persistence import IntegrityError
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.advices import Payment
+from txplatform.domain.commands import decide
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import AccountId, PaymentId, account_stream
-from txplatform.domain.values import Opening, Payment
+from txplatform.domain.requests import Opening
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.log import read_log, read_whole_log
@@ -31,25 +31,23 @@ IDS = count()
 STAMP = DecisionContext(NOW, lambda: f"event-{next(IDS)}", "00-0-0-00")
 
 
-def opened(account_id: str) -> OpenAccount:
+def opened(account_id: str) -> Opening:
     """An opening in USD."""
-    return OpenAccount(Opening(AccountId(account_id), "USD", 1000, NOW))
+    return Opening(AccountId(account_id), "USD", 1000, NOW)
 
 
-def paid(account_id: str, payment_id: str, amount: int = 10) -> ReceivePayment:
+def paid(account_id: str, payment_id: str, amount: int = 10) -> Payment:
     """A payment in USD."""
-    return ReceivePayment(Payment(PaymentId(payment_id), AccountId(account_id), amount, "USD", NOW))
+    return Payment(PaymentId(payment_id), AccountId(account_id), amount, "USD", NOW)
 
 
-def decided(
-    *commands: OpenAccount | ReceivePayment, on: Account | None = None
-) -> list[AccountEvent]:
+def decided(*commands: Opening | Payment, on: Account | None = None) -> list[AccountEvent]:
     """The events that these commands cause, on a new account or on this one."""
     work = UnitOfWork()
     if on is not None:
         work.accounts[on.id] = on
     for command in commands:
-        work.decide(account_stream(command.account_id), command, STAMP)
+        work.execute(account_stream(command.account_id), command, STAMP)
     return work.collect()
 
 
@@ -93,14 +91,14 @@ def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
     accounts = Accounts(Database(database.service_url))
     account = accounts.account(AccountId("a"))
     for command in (opened("a"), paid("a", "p", 5), paid("a", "q", 7)):
-        command.decide(account, PriorEvents(), STAMP)
+        decide(command, account, PriorEvents(), STAMP)
     accounts.save(account)
     assert accounts.account(AccountId("a"), version=2).posted == -5
     replayed = accounts.account(AccountId("a"))
     accounts.take_snapshot("account-a")
     assert account_state(accounts.account(AccountId("a"))) == account_state(replayed)
     stale = accounts.account(AccountId("a"))
-    paid("a", "p", 5).decide(stale, PriorEvents(), STAMP)
+    decide(paid("a", "p", 5), stale, PriorEvents(), STAMP)
     with pytest.raises(IntegrityError):
         accounts.save(stale)
 

@@ -25,14 +25,15 @@ from harness.histories import (
 from harness.postgres import PostgresServer, TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.log import last_position
+from txplatform.following.checkpoint import CheckpointError
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.cursors import InvalidCursorError
 from txplatform.projections.directory import get_account, list_accounts
 from txplatform.projections.open_holds import OPEN_HOLDS
-from txplatform.projections.positions import PositionError, move_position, read_positions
+from txplatform.projections.projection import checkpoint_of
 from txplatform.projections.runner import Projector, project_batch
 from txplatform.projections.transactions import get_transaction, list_transactions
 from txplatform.settings import Settings
@@ -185,7 +186,7 @@ def test_a_hold_that_the_read_model_has_lost_stops_it(service: psycopg.Connectio
     record(service, [reversal("acc", "t", "r")])
     with pytest.raises(psycopg.errors.CheckViolation):
         project_batch(service, OPEN_HOLDS)
-    assert read_positions(service)["open_holds"] < last_position(service)
+    assert checkpoint_of("open_holds").read(service) < last_position(service)
 
 
 def test_positions_move_over_events_that_a_read_model_does_not_use(
@@ -194,7 +195,8 @@ def test_positions_move_over_events_that_a_read_model_does_not_use(
     """So that as_of_position moves with the log."""
     record(service, [opened("acc"), payment("acc", "p", 1)])
     catch_up(service)
-    assert set(read_positions(service).values()) == {last_position(service)}
+    positions = {checkpoint_of(each.name).read(service) for each in PROJECTIONS}
+    assert positions == {last_position(service)}
 
 
 def test_i1_two_projectors_at_once_fold_each_event_once(database: TestDatabase) -> None:
@@ -207,8 +209,9 @@ def test_i1_two_projectors_at_once_fold_each_event_once(database: TestDatabase) 
         record(connection, [opened("acc", 10_000)])
         for batch in range(50):
             record(connection, [purchase("acc", f"t{batch}-{n}", 1) for n in range(20)])
-        wait_until(lambda: read_positions(connection)["directory"] == last_position(connection))
-        wait_until(lambda: read_positions(connection)["transactions"] == last_position(connection))
+        directory, transactions = checkpoint_of("directory"), checkpoint_of("transactions")
+        wait_until(lambda: directory.read(connection) == last_position(connection))
+        wait_until(lambda: transactions.read(connection) == last_position(connection))
         account = get_account(connection, ACCOUNT)
         assert account is not None
         assert (account.pending, account.account_version) == (1000, 1001)
@@ -234,8 +237,10 @@ def test_a_projector_stands_by_while_another_holds_the_position(database: TestDa
         Database(database.service_url).connect() as connection,
         projecting(database.service_url, registry) as projector,
     ):
+        wait_until(lambda: projector.health().ready)
         with holder.transaction():
-            holder.execute("SELECT FROM projection_positions FOR UPDATE")
+            locked = holder.execute("SELECT FROM checkpoints FOR UPDATE")
+            assert locked.rowcount == len(PROJECTIONS)
             record(connection, [opened("acc")])
             wait_until(
                 lambda: all(
@@ -259,9 +264,9 @@ def test_a_position_moved_behind_the_back_takes_the_rows_back(service: psycopg.C
                 "INSERT INTO account_directory (account_id, account_version, credit_limit,"
                 " limit_version, posted, pending, updated_at) VALUES ('x', 1, 0, 0, 0, 0, now())"
             )
-            move_position(service, "directory", before=7, after=8)
+            checkpoint_of("directory").move(service, before=7, to=8)
 
-    with pytest.raises(PositionError):
+    with pytest.raises(CheckpointError):
         lose()
     assert get_account(service, AccountId("x")) is None
 

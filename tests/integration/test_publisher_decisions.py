@@ -22,7 +22,8 @@ from harness.published import (
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.eventstore.mapper import UnknownEventError
-from txplatform.publisher.checkpoint import CheckpointError, move_checkpoint, read_checkpoint
+from txplatform.following.checkpoint import CheckpointError
+from txplatform.publisher.checkpoint import move_checkpoint, read_checkpoint
 from txplatform.publisher.event_feed import Outbound
 
 
@@ -169,7 +170,7 @@ def test_of_two_publishers_one_is_active_and_the_other_takes_over(
 def test_a_log_that_has_lost_its_end_is_not_published(database: TestDatabase, topics: str) -> None:
     """A checkpoint past the end means new events could pass below it unseen."""
     decide(database, accounts=1, purchases=1)
-    execute(database, "INSERT INTO publisher_checkpoints VALUES ('decisions', 1000)")
+    execute(database, "INSERT INTO checkpoints VALUES ('publisher:decisions', 1000)")
     with publishing(settings_for(database, topics)) as publisher:
         wait_until(lambda: "restored from a backup" in publisher.health().detail)
         assert not publisher.health().ready
@@ -182,7 +183,7 @@ def test_a_checkpoint_that_someone_else_has_moved_is_left_alone(database: TestDa
     decide(database, accounts=1, purchases=2)
     with Database(database.service_url).connect() as connection:
         assert read_checkpoint(connection, Outbound()) == 0
-        execute(database, "UPDATE publisher_checkpoints SET position = 2")
+        execute(database, "UPDATE checkpoints SET position = 2")
         with pytest.raises(CheckpointError):
             move_checkpoint(connection, Outbound(), before=0, to=1)
     assert checkpoint(database) == 2

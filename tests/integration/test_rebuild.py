@@ -21,7 +21,7 @@ from txplatform.eventstore.log import last_position
 from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.directory import DIRECTORY
-from txplatform.projections.positions import read_positions
+from txplatform.projections.projection import checkpoint_of
 from txplatform.projections.rebuild import RebuildError, rebuild
 from txplatform.projections.runner import project_batch
 from txplatform.projections.snapshots import retake_snapshots
@@ -123,7 +123,8 @@ def test_a_rebuild_goes_to_the_end_of_the_log_though_the_live_one_lags(
     rebuilt = rebuild(Database(database.owner_url), TRANSACTIONS)
     assert rebuilt.same
     assert rebuilt.compared_at == 0
-    assert rebuilt.position == last_position(service) == read_positions(service)["transactions"]
+    assert rebuilt.position == last_position(service)
+    assert rebuilt.position == checkpoint_of("transactions").read(service)
     before = service.execute("SELECT t::text FROM transactions t ORDER BY 1").fetchall()
     catch_up(service)
     after = contents(service)
@@ -217,7 +218,12 @@ def test_reads_writes_and_the_projector_go_on_during_rebuilds(
             thread.join(10)
         assert failures == []
         # Holds may be ended meanwhile, so the log's end moves.
-        wait_until(lambda: set(read_positions(service).values()) == {last_position(service)})
+        wait_until(
+            lambda: (
+                {checkpoint_of(each.name).read(service) for each in PROJECTIONS}
+                == {last_position(service)}
+            )
+        )
         assert projector.stop() == 0
     assert rebuild(Database(database.owner_url), TRANSACTIONS).same
     assert rebuild(Database(database.owner_url), DIRECTORY).same

@@ -143,9 +143,9 @@ def test_i8_two_that_judge_and_fail_in_between_count_everything_once(
     record_as_it_is = store.record
 
     def record_or_fail(
-        connection: psycopg.Connection, shadowing_id: str, position: int, judged: list[Judged]
+        connection: psycopg.Connection, shadowing_id: str, judged: list[Judged]
     ) -> None:
-        record_as_it_is(connection, shadowing_id, position, judged)
+        record_as_it_is(connection, shadowing_id, judged)
         if fails["next"]:
             raise psycopg.OperationalError("gone")
 
@@ -202,7 +202,7 @@ def test_who_does_not_judge_stands_by_and_waits_for_nobody(
     judge.advance(service)
     record(service, [purchase("acc-0", "later", 1)])
     with Database(database.service_url).connect() as other, other.transaction():
-        assert store.lock_position(other, "s") is not None
+        assert store.checkpoint_of("s").try_to_lock(other) is not None
         assert not judge.advance(service)
         assert "stands by" in judge.health().detail
     judge.advance(service)

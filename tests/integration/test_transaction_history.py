@@ -23,7 +23,7 @@ from harness.histories import (
 from harness.postgres import TestDatabase
 from txplatform.audit.verify import verify
 from txplatform.database import Database
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position
@@ -310,7 +310,7 @@ def _emptied(database: TestDatabase) -> Iterator[None]:
         owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
         owner.execute("TRUNCATE events, snapshots, transactions")
         owner.execute("ALTER TABLE events ENABLE TRIGGER USER")
-        owner.execute("UPDATE projection_positions SET position = 0")
+        owner.execute("UPDATE checkpoints SET position = 0")
     yield
 
 

@@ -34,7 +34,7 @@ from txplatform.audit.totals import EventSums, event_sums
 from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.account import Account
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position, read_whole_log
@@ -453,5 +453,5 @@ def _emptied(database: TestDatabase) -> Iterator[None]:
         owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
         owner.execute("TRUNCATE events, snapshots, transactions, account_directory, open_holds")
         owner.execute("ALTER TABLE events ENABLE TRIGGER USER")
-        owner.execute("UPDATE projection_positions SET position = 0")
+        owner.execute("UPDATE checkpoints SET position = 0")
     yield

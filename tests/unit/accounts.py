@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome
+from txplatform.domain.advices import LimitChange, Payment, PaymentReturn
+from txplatform.domain.commands import Command, decide
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
-from txplatform.domain.events import AccountEvent, authorization_key, late_authorization_key
+from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.keys import authorization_key, late_authorization_key
+from txplatform.domain.requests import Merchant, Opening, Purchase
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-from txplatform.domain.values import LimitChange, Opening, Payment, PaymentReturn
 
 ACCOUNT = AccountId("acc-1")
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
@@ -46,7 +48,7 @@ class Stream:
         )
         while True:
             try:
-                outcome = command.decide(account, stored, context)
+                outcome = decide(command, account, stored, context)
                 break
             except TransactionNotReadError as missing:
                 assert not account.pending_events

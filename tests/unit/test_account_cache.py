@@ -21,18 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from txplatform.domain.account import Account
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.change_limit import ChangeLimit
-from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command
-from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.commands.return_payment import ReturnPayment
-from txplatform.domain.commands.set_controls import SetControls
+from txplatform.domain.advices import StatusChange
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.money import MAX_AMOUNT
+from txplatform.domain.requests import ControlsChange, OperatorStatus
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import ControlsChange, OperatorStatus, StatusChange
 from txplatform.eventstore.snapshot import account_state, restore_account
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.account_packing import pack_account, unpack_account
@@ -167,15 +161,15 @@ def test_a_cleared_cache_remembers_nothing() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        OpenAccount(opening()),
-        ChangeLimit(limit_change(3, 10)),
-        ReceivePayment(payment("p", 10)),
-        ReturnPayment(payment_return("p", 10)),
-        Authorize(purchase("t", 10)),
-        SetStatus(OperatorStatus("s", ACCOUNT, AccountStatus.FROZEN, "lost")),
-        ChangeStatus(StatusChange(ACCOUNT, AccountStatus.FROZEN, 7, "lost", NOW)),
-        SetControls(ControlsChange("c", ACCOUNT, (), "none")),
-        SetControls(ControlsChange("c", ACCOUNT, ONE_LIMIT, "asked for")),
+        opening(),
+        limit_change(3, 10),
+        payment("p", 10),
+        payment_return("p", 10),
+        purchase("t", 10),
+        OperatorStatus("s", ACCOUNT, AccountStatus.FROZEN, "lost"),
+        StatusChange(ACCOUNT, AccountStatus.FROZEN, 7, "lost", NOW),
+        ControlsChange("c", ACCOUNT, (), "none"),
+        ControlsChange("c", ACCOUNT, ONE_LIMIT, "asked for"),
     ],
     ids=lambda command: type(command).__name__,
 )
@@ -186,7 +180,7 @@ def test_i1_an_account_is_the_same_once_it_was_packed_and_from_its_snapshot(
     """Whatever happened to it last: all that its events say of it, each by itself."""
     stream = Stream()
     if given_open:
-        stream.ask(OpenAccount(opening()))
+        stream.ask(opening())
     stream.ask(command)
     account = stream.account()
     packed = unpack_account(pack_account(account))

@@ -16,7 +16,6 @@ from txplatform.api.problems import KINDS
 from txplatform.api_keys import Scope
 from txplatform.cli import COMMANDS, main
 from txplatform.consumers import TOPICS as INBOUND
-from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import EVENT_TYPES
 from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
@@ -250,7 +249,7 @@ def test_every_outbound_topic_is_listed_with_its_fields() -> None:
 def test_the_headers_of_published_messages_are_listed() -> None:
     """Those of a decision; a test of the records holds that all topics have the same."""
     stream = Stream()
-    stream.ask(Authorize(purchase("tx-1", 1250)))
+    stream.ask(purchase("tx-1", 1250))
     (decided,) = stream.events
     record = TRANSACTION_DECISIONED.record_of(
         7, decided.originator_id, 1, decided.TOPIC, encode_event(decided)

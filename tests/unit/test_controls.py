@@ -11,16 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rule_cases import AccountSeen, buying, judged
 
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
-from txplatform.domain.commands.set_controls import SetControls
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.requests import ControlsChange
 from txplatform.domain.rules import CONFIGURABLE
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.stored import rule_from_stored
 from txplatform.domain.rulesets import NO_CONTROLS, Controls, controls_of
-from txplatform.domain.values import ControlsChange
 from txplatform.eventstore.mapper import decode_event, encode_event
 from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.processing.account_packing import pack_account, unpack_account
@@ -30,15 +27,15 @@ ONE_OF_EACH = Controls(
 )
 
 
-def change(controls_id: str, controls: Controls, reason: str = "asked for") -> SetControls:
+def change(controls_id: str, controls: Controls, reason: str = "asked for") -> ControlsChange:
     """The account's rules are these from now on."""
-    return SetControls(ControlsChange(controls_id, ACCOUNT, controls.stored, reason))
+    return ControlsChange(controls_id, ACCOUNT, controls.stored, reason)
 
 
 def opened() -> Stream:
     """An account with a limit of 1000."""
     stream = Stream()
-    stream.ask(OpenAccount(opening()))
+    stream.ask(opening())
     return stream
 
 
@@ -46,13 +43,13 @@ def test_controls_decline_until_they_are_removed() -> None:
     """The decision keeps what they measured, after what the rule set did."""
     stream = opened()
     stream.ask(change("c1", Controls((AmountLimit(50),))))
-    declined = stream.ask(Authorize(purchase("t1", 51)))
+    declined = stream.ask(purchase("t1", 51))
     assert isinstance(declined, Outcome)
     assert isinstance(declined.event, AuthorizationDeclined)
     assert [reason.code for reason in declined.event.reasons] == ["amount_limit_exceeded"]
     assert declined.event.observed["controls: amount_limit"] == 51
     stream.ask(change("c2", NO_CONTROLS))
-    approved = stream.ask(Authorize(purchase("t2", 51)))
+    approved = stream.ask(purchase("t2", 51))
     assert isinstance(approved, Outcome)
     assert isinstance(approved.event, AuthorizationApproved)
     assert declined.event.observed.keys() - approved.event.observed == {"controls: amount_limit"}
@@ -95,12 +92,12 @@ def test_i1_controls_are_the_same_from_the_log_a_snapshot_and_the_cache() -> Non
 def test_a_backtest_keeps_the_controls_of_the_time() -> None:
     """The same rule set changes nothing; what was declined by them stays so."""
     stream = Stream(ruleset=ACTIVE)
-    stream.ask(OpenAccount(opening()))
-    stream.ask(Authorize(purchase("t1", 60)))
+    stream.ask(opening())
+    stream.ask(purchase("t1", 60))
     stream.ask(change("c1", Controls((AmountLimit(50),))))
-    stream.ask(Authorize(purchase("t2", 60)))
+    stream.ask(purchase("t2", 60))
     stream.ask(change("c2", NO_CONTROLS))
-    stream.ask(Authorize(purchase("t3", 60)))
+    stream.ask(purchase("t3", 60))
     tally = backtested(stream, ACTIVE)
     assert tally.judged == 3
     assert not any(tally.largest.values())

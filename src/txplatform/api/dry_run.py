@@ -18,12 +18,11 @@ from txplatform.contracts.decision import (
     dry_run_answer,
 )
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.outcome import OutcomeStatus
 from txplatform.domain.commands.prior_events import TransactionNotReadError
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import account_stream
-from txplatform.domain.purchase import Purchase
+from txplatform.domain.requests import Purchase
 from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
 from txplatform.rulebook.store import rules_in_force
 
@@ -60,18 +59,18 @@ def decide_without_recording(
         CommandRejectedError: The transaction id was used for another purchase.
         RulesNotUnderstoodError: This version cannot decide by what is in force.
     """
-    command, stream = Authorize(purchase), account_stream(purchase.account_id)
+    command, stream = purchase, account_stream(purchase.account_id)
     store, work, read_set = BatchStore(connection), UnitOfWork(), ReadSet()
     read_set.look_up(stream, command.keys)
     store.read(work, read_set)
     context = DecisionContext(datetime.now(UTC), str, "", rules_in_force(connection))
     try:
-        outcome = work.decide(stream, command, context)
+        outcome = work.execute(stream, command, context)
     except TransactionNotReadError as missing:
         for transaction_id in missing.transaction_ids:
             read_set.look_up_transaction(stream, transaction_id)
         store.read(work, read_set)
-        outcome = work.decide(stream, command, context)
+        outcome = work.execute(stream, command, context)
     event = outcome.event
     assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
     if outcome.status is OutcomeStatus.DUPLICATE:

@@ -27,7 +27,7 @@ from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections import directory, open_holds, transactions
 from txplatform.projections.directory import AccountSummary
 from txplatform.projections.open_holds import OpenHold
-from txplatform.projections.positions import read_position
+from txplatform.projections.projection import checkpoint_of
 from txplatform.projections.transactions import TRANSACTIONS, decision_row, named_row
 
 R = TypeVar("R")
@@ -142,7 +142,7 @@ class TransactionCheck(DerivedCheck[tuple[Any, ...]]):
     _version = transactions.COLUMNS.index("account_version")
 
     def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
-        self._upto = read_position(connection, self.name)
+        self._upto = checkpoint_of(self.name).read(connection)
         self._decided: set[TransactionId] = set()
         self._named: dict[TransactionId, tuple[int, bool]] = {}  # its version, whether it has a row
         statement = sql.SQL(
@@ -225,7 +225,7 @@ class DirectoryCheck(DerivedCheck[AccountSummary]):
     name = "directory"
 
     def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
-        self._upto = read_position(connection, self.name)
+        self._upto = checkpoint_of(self.name).read(connection)
         self._expected: AccountSummary | None = None
         self._reached = False
         statement = sql.SQL("SELECT {} FROM account_directory ORDER BY account_id").format(
@@ -277,7 +277,7 @@ class OpenHoldsCheck(DerivedCheck[OpenHold]):
     name = "open_holds"
 
     def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
-        self._upto = read_position(connection, self.name)
+        self._upto = checkpoint_of(self.name).read(connection)
         self._expected: dict[TransactionId, Hold] | None = None
         statement = sql.SQL("SELECT {} FROM open_holds ORDER BY account_id, transaction_id").format(
             sql.SQL(", ").join(map(sql.Identifier, open_holds.COLUMNS))

@@ -17,11 +17,10 @@ import psycopg
 
 from txplatform.consumers.parsing import ParsedMessage, Rejection
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.advices import Clearing, Payment, Refund
+from txplatform.domain.commands import Command
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.commands.prior_events import TransactionNotReadError
-from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import StreamId, account_stream
 from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork, known_versions
@@ -106,7 +105,7 @@ def _append_tells(command: Command, account: Account | None) -> bool:
         account is not None
         and account.opened
         and not account.waiting
-        and isinstance(command, ReceivePayment | ClearPurchase | RefundPurchase)
+        and isinstance(command, Payment | Clearing | Refund)
     )
 
 
@@ -162,7 +161,7 @@ def _decide_having_read(
     while True:
         read_set = ReadSet()
         try:
-            return work.decide(stream, command, context)
+            return work.execute(stream, command, context)
         except TransactionNotReadError as missing:
             for transaction_id in missing.transaction_ids:
                 read_set.look_up_transaction(stream, transaction_id)

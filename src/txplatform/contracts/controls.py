@@ -12,9 +12,9 @@ from txplatform.contracts.rulesets import MAX_CONTROLS_ENTRIES, controls_from_js
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import ControlsChanged
 from txplatform.domain.ids import AccountId, account_of
+from txplatform.domain.requests import ControlsChange
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.category_deny import CategoryDeny
-from txplatform.domain.values import ControlsChange
 
 
 class ControlsRequest(BaseModel):

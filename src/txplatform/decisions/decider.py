@@ -12,7 +12,7 @@ from txplatform.decisions.lanes import lane_of
 from txplatform.decisions.metrics import DecisionMetrics
 from txplatform.decisions.request import AccountView, Decided, Request
 from txplatform.decisions.snapshots import SnapshotWriter
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.processing.account_cache import AccountCache
 from txplatform.rulebook.in_force import RulesInForce

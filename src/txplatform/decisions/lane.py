@@ -319,4 +319,4 @@ def _decide(
             now,
         )
     context = DecisionContext(now, random_id, request.traceparent, rules)
-    return work.decide(request.stream, request.command, context)
+    return work.execute(request.stream, request.command, context)

@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from txplatform.domain.commands.outcome import Command, Outcome, OutcomeStatus
+from txplatform.domain.commands import Command
+from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.money import Balance
 from txplatform.domain.rulesets import Controls

@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 from eventsourcing.domain import BaseAggregate, CanMutateAggregate
 
 from txplatform.domain.activity import Activity
+from txplatform.domain.advices import WaitingMessage
 from txplatform.domain.ids import AccountId, TransactionId, account_of, account_stream
 from txplatform.domain.money import Balance
 from txplatform.domain.rulesets import (
@@ -28,7 +29,6 @@ from txplatform.domain.rulesets import (
     RulesNotUnderstoodError,
 )
 from txplatform.domain.status import AccountStatus, stricter
-from txplatform.domain.values import WaitingMessage
 
 E = TypeVar("E", bound=CanMutateAggregate[str])
 

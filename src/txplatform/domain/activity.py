@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.requests import Merchant, Purchase
 
 LONGEST_WINDOW = 30 * 24 * 60
 """Minutes that can be looked back on."""

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
+from txplatform.domain.advices import Correction, Direction
 from txplatform.domain.events import (
     AccountEvent,
     AuthorizationApproved,
@@ -39,9 +40,8 @@ from txplatform.domain.events import (
     TransactionStarted,
 )
 from txplatform.domain.money import MAX_BALANCE
-from txplatform.domain.purchase import Purchase
+from txplatform.domain.requests import Purchase
 from txplatform.domain.transaction_flags import Flag
-from txplatform.domain.values import Correction, Direction
 
 
 class TransactionState(StrEnum):

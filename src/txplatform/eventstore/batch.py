@@ -14,10 +14,12 @@ import psycopg
 from eventsourcing.persistence import StoredEvent
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.outcome import Command, Outcome
+from txplatform.domain.commands import Command, decide
+from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.events import AccountEvent, authorization_key, late_authorization_key
+from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import TransactionId, account_of
+from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.eventstore.mapper import EventMapper, decode_event
 from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.eventstore.statements import (
@@ -66,7 +68,7 @@ class UnitOfWork:
         for stream, ids in transactions.items():
             self._of(stream).transactions.update(ids)
 
-    def decide(self, stream: str, command: Command, context: DecisionContext) -> Outcome:
+    def execute(self, stream: str, command: Command, context: DecisionContext) -> Outcome:
         """Decide one command; later ones of this work see what it recorded.
 
         Raises:
@@ -78,7 +80,7 @@ class UnitOfWork:
             account = self.accounts[stream] = Account.unopened(command.account_id)
         stored = self._of(stream)
         before = len(account.pending_events)
-        outcome = command.decide(account, stored, context)
+        outcome = decide(command, account, stored, context)
         for event in account.pending_events[before:]:
             stored[event.key] = event  # type: ignore[attr-defined,assignment]  # ours are keyed
         return outcome

@@ -15,11 +15,10 @@ from eventsourcing.domain import CanSnapshotAggregate
 
 from txplatform.domain.account import Account
 from txplatform.domain.activity import Activity
-from txplatform.domain.events import business_key
+from txplatform.domain.advices import WaitingMessage
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import controls_of
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import WaitingMessage
 
 SNAPSHOT_TOPIC = "account@4"
 """Raise the number whenever `AccountSnapshot.take` stores something else than before."""
@@ -130,5 +129,5 @@ def restore_account(stream: str, version: int, state: dict[str, Any]) -> Account
         message: WaitingMessage = msgspec.convert(
             waiting["message"], _WAITING_KINDS[waiting["kind"]]
         )
-        account.waiting[business_key(message)] = message
+        account.waiting[message.key] = message
     return account

@@ -13,10 +13,10 @@ from datetime import datetime
 import psycopg
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.expire_hold import ExpireHold
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import account_stream
+from txplatform.domain.requests import HoldExpiry
 from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
 from txplatform.projections.open_holds import DueHold
 from txplatform.random_ids import random_id
@@ -53,9 +53,9 @@ def expire(connection: psycopg.Connection, holds: Sequence[DueHold], now: dateti
     store.read(work, ReadSet(streams=streams))
     context = DecisionContext(now, random_id, new_traceparent())
     for hold in holds:
-        command = ExpireHold(hold.account_id, hold.transaction_id)
+        command = HoldExpiry(hold.account_id, hold.transaction_id)
         try:
-            work.decide(account_stream(hold.account_id), command, context)
+            work.execute(account_stream(hold.account_id), command, context)
         except CommandRejectedError:
             continue
     events = work.collect()

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
     EVENT_TYPES,
     AccountEvent,
@@ -33,8 +34,8 @@ from txplatform.domain.events import (
 )
 from txplatform.domain.ids import AccountId, account_of
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import Direction
 from txplatform.eventstore.statements import LoggedEvent
+from txplatform.projections.projection import checkpoint_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,16 +242,14 @@ def list_accounts(
     connection: psycopg.Connection, *, limit: int, after: AccountId | None = None
 ) -> DirectoryPage:
     """Accounts by id, those behind `after`; may lag behind the log."""
-    position = connection.execute(
-        "SELECT position FROM projection_positions WHERE name = 'directory'"
-    ).fetchone()
+    position = checkpoint_of(DIRECTORY.name).read(connection)
     with connection.cursor(row_factory=class_row(AccountSummary)) as rows:
         rows.execute(
             _SELECT + sql.SQL("WHERE account_id > %s ORDER BY account_id LIMIT %s"),
             (after or "", limit + 1),
         )
         found = rows.fetchall()
-    return DirectoryPage(found[:limit], len(found) > limit, int(position[0]) if position else 0)
+    return DirectoryPage(found[:limit], len(found) > limit, position)
 
 
 def get_account(connection: psycopg.Connection, account_id: AccountId) -> AccountSummary | None:

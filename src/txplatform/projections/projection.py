@@ -1,4 +1,4 @@
-"""What every read model is: a table, the events it is folded from, and the fold."""
+"""The parts of a read model: a table, the events it is folded from, and the fold."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import LiteralString, Protocol
 import psycopg
 
 from txplatform.eventstore.statements import LoggedEvent
+from txplatform.following.checkpoint import Checkpoint
 
 
 class Projection(Protocol):
     """A read model.
 
     Attributes:
-        name: Its name in `projection_positions` and on the command line.
+        name: Its name in its checkpoint and on the command line.
         table: Its table. A rebuild folds into another one of the same shape.
         topics: The events it uses.
         totals: Names and SQL aggregates over the table: two tables that were folded from the same
@@ -40,6 +41,11 @@ class Projection(Protocol):
             table: Where to write.
             events: Events of `topics`, in the log's order, each given once for ever.
         """
+
+
+def checkpoint_of(name: str) -> Checkpoint:
+    """Return the checkpoint of the read model with this name."""
+    return Checkpoint(f"projection:{name}")
 
 
 def fold_used(

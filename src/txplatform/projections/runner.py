@@ -17,8 +17,7 @@ from txplatform.database import PASSING_FAULTS, Database
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position, read_log
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.positions import lock_position, move_position, read_position
-from txplatform.projections.projection import Projection, fold_used
+from txplatform.projections.projection import Projection, checkpoint_of, fold_used
 from txplatform.settings import Settings
 from txplatform.telemetry import logger
 from txplatform.worker import Health
@@ -43,14 +42,15 @@ def project_batch(
         psycopg.Error: Nothing was written.
     """
     with connection.transaction():
-        before = lock_position(connection, projection.name)
+        checkpoint = checkpoint_of(projection.name)
+        before = checkpoint.try_to_lock(connection)
         if before is None:
             return 0
         events = read_log(connection, before, limit)
         if events:
             fold_used(projection, connection, projection.table, events)
             after = events[-1].position
-            move_position(connection, projection.name, before=before, after=after)
+            checkpoint.move(connection, before=before, to=after)
         return len(events)
 
 
@@ -120,6 +120,8 @@ class Projector:
                 self._backoff_s = min(2 * self._backoff_s, _LONGEST_BACKOFF_S)
 
     def _follow(self, connection: psycopg.Connection, stop: threading.Event) -> None:
+        for each in self._progress:
+            checkpoint_of(each.projection.name).begin(connection)
         while not stop.is_set():
             end = last_position(connection)
             behind = [each for each in self._progress if self._advance(connection, each, end)]
@@ -134,10 +136,10 @@ class Projector:
         name = each.projection.name
         folded = 0
         try:
-            each.position = read_position(connection, name)
+            each.position = checkpoint_of(name).read(connection)
             if each.position < end:
                 folded = project_batch(connection, each.projection)
-                each.position = read_position(connection, name)
+                each.position = checkpoint_of(name).read(connection)
         except PASSING_FAULTS:
             raise
         except (psycopg.Error, TxPlatformError) as error:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from txplatform.contracts.decision import Decision, decision_response
+from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
@@ -22,16 +23,14 @@ from txplatform.domain.events import (
     IncrementDeclined,
     PurchaseCleared,
     PurchaseRefunded,
-    authorization_key,
-    late_authorization_key,
 )
 from txplatform.domain.ids import AccountId, TransactionId, account_of
+from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.money import Balance
-from txplatform.domain.purchase import Merchant
 from txplatform.domain.reasons import Reason
+from txplatform.domain.requests import Merchant
 from txplatform.domain.transaction import Transaction, TransactionState
 from txplatform.domain.transaction_flags import Flag
-from txplatform.domain.values import Direction
 from txplatform.eventstore.statements import LoggedEvent
 
 EVENTS_OF_NAMED = f"""

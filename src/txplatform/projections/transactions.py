@@ -29,6 +29,7 @@ from txplatform.domain.ids import AccountId, TransactionId, account_of, account_
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.cursors import cursor_at, version_at
+from txplatform.projections.projection import checkpoint_of
 from txplatform.projections.transaction_history import (
     EVENTS_OF_NAMED,
     TransactionView,
@@ -307,10 +308,7 @@ def get_transaction(
 
 
 def _as_of(connection: psycopg.Connection) -> int:
-    row = connection.execute(
-        "SELECT position FROM projection_positions WHERE name = 'transactions'"
-    ).fetchone()
-    return int(row[0]) if row else 0
+    return checkpoint_of(TRANSACTIONS.name).read(connection)
 
 
 def _logged(rows: Iterable[tuple[Any, ...]]) -> list[LoggedEvent]:

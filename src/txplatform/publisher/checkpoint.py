@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import psycopg
 
-from txplatform.errors import TxPlatformError
+from txplatform.following.checkpoint import Checkpoint, CheckpointError
 from txplatform.publisher.feed import Feed
 
 _LOCK = 0x7478_7062
@@ -16,10 +16,6 @@ _LOCK = 0x7478_7062
 
 SILENCE_S = 10
 """After this an active publisher that says nothing is taken for frozen; none is idle longer."""
-
-
-class CheckpointError(TxPlatformError):
-    """The checkpoint is not where it has to be."""
 
 
 def end_when_silent(connection: psycopg.Connection) -> None:
@@ -50,22 +46,12 @@ def read_checkpoint(connection: psycopg.Connection, feed: Feed) -> int:
         psycopg.Error: It cannot be read, or could not be moved: what is sent would be sent again
             and again.
     """
-    row = connection.execute(
-        "SELECT position FROM publisher_checkpoints WHERE feed = %s FOR UPDATE", (feed.name,)
-    ).fetchone()
-    if row is None:
-        connection.execute(
-            "INSERT INTO publisher_checkpoints (feed, position) VALUES (%s, 0)"
-            " ON CONFLICT DO NOTHING",
-            (feed.name,),
-        )
-        return 0
-    position = int(row[0])
+    position = checkpoint_of(feed).lock(connection)
     if position > (end := feed.end(connection)):
         raise CheckpointError(
             f"The checkpoint of {feed.name} is {position}, but the feed ends at {end}.",
             why="The log has lost its end: it was restored from a backup, perhaps.",
-            next_step="Find out what was lost; then set the checkpoint in publisher_checkpoints"
+            next_step="Find out what was lost; then set the checkpoint in the table checkpoints"
             " back to a position that both histories share.",
         )
     return position
@@ -77,14 +63,9 @@ def move_checkpoint(connection: psycopg.Connection, feed: Feed, *, before: int, 
     Raises:
         CheckpointError: Someone else has moved it meanwhile.
     """
-    moved = connection.execute(
-        "UPDATE publisher_checkpoints SET position = %s, moved_at = clock_timestamp()"
-        " WHERE feed = %s AND position = %s",
-        (to, feed.name, before),
-    )
-    if moved.rowcount != 1:
-        raise CheckpointError(
-            f"The checkpoint of {feed.name} is no longer {before}.",
-            why="Another publisher, or a person, has moved it.",
-            next_step="Nothing to do: publishing goes on from where it is now.",
-        )
+    checkpoint_of(feed).move(connection, before=before, to=to)
+
+
+def checkpoint_of(feed: Feed) -> Checkpoint:
+    """Return the checkpoint of this feed."""
+    return Checkpoint(f"publisher:{feed.name}")

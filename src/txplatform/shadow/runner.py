@@ -108,7 +108,8 @@ class Shadower:
         """Judge one batch in one commit; gives the position reached, None while others judge."""
         with connection.transaction():
             store.begin(connection, shadowing.shadowing_id, candidate.id, shadowing.after_position)
-            before = store.lock_position(connection, shadowing.shadowing_id)
+            checkpoint = store.checkpoint_of(shadowing.shadowing_id)
+            before = checkpoint.try_to_lock(connection)
             if before is None:
                 return None
             until = shadowing.until_position
@@ -122,7 +123,8 @@ class Shadower:
             accounts = self._accounts(connection, events)
             judged = judge_events(events, accounts, candidate)
             position = events[-1].position
-            store.record(connection, shadowing.shadowing_id, position, judged)
+            store.record(connection, shadowing.shadowing_id, judged)
+            checkpoint.move(connection, before=before, to=position)
         self._cache.keep(accounts.values())
         self._count(candidate.id, judged)
         return position

@@ -26,23 +26,6 @@ from txplatform.domain.events.authorizations import (
 )
 from txplatform.domain.events.clearings import ClearingCorrected, PurchaseCleared, PurchaseRefunded
 from txplatform.domain.events.event import AccountEvent
-from txplatform.domain.events.keys import (
-    authorization_key,
-    business_key,
-    clearing_key,
-    controls_key,
-    hold_expiry_key,
-    increment_key,
-    late_authorization_key,
-    limit_change_key,
-    opening_key,
-    operator_status_key,
-    payment_key,
-    payment_return_key,
-    refund_key,
-    reversal_key,
-    status_change_key,
-)
 from txplatform.domain.events.payments import PaymentReceived, PaymentReturned
 from txplatform.domain.events.waiting import (
     ClearingWaiting,
@@ -85,21 +68,6 @@ __all__ = [
     "RefundWaiting",
     "TransactionStarted",
     "WaitingMessageRejected",
-    "authorization_key",
-    "business_key",
-    "clearing_key",
-    "controls_key",
-    "hold_expiry_key",
-    "increment_key",
-    "late_authorization_key",
-    "limit_change_key",
-    "opening_key",
-    "operator_status_key",
-    "payment_key",
-    "payment_return_key",
-    "refund_key",
-    "reversal_key",
-    "status_change_key",
 ]
 
 EVENT_TYPES: tuple[type[AccountEvent], ...] = (

@@ -8,6 +8,7 @@ from typing import ClassVar, TypeVar
 from eventsourcing.domain import BaseAggregate, CanMutateAggregate, MetaDomainEvent
 
 from txplatform.domain.account import Account
+from txplatform.domain.account_command import AccountCommand
 from txplatform.domain.ids import TransactionId, account_of
 
 TAccount = TypeVar("TAccount", bound="BaseAggregate[str]")
@@ -33,9 +34,15 @@ class AccountEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
     traceparent: str
 
     @property
+    def command(self) -> AccountCommand | None:
+        """The command that this event answers; None for an event that follows from another."""
+        return None
+
+    @property
     def key(self) -> str:
         """`<kind>:<business id>`, unique within the account for ever (I3)."""
-        raise NotImplementedError
+        assert self.command is not None  # an event without a command has a key of its own
+        return self.command.key
 
     @property
     def transaction_id(self) -> TransactionId | None:
