@@ -138,7 +138,7 @@ def test_since_takes_what_was_before_as_recorded(
 
 
 @pytest.mark.parametrize(
-    ("change", "version", "told"),
+    ("change", "version", "why"),
     [
         ("UPDATE events SET state = 'no json'", 3, "It cannot be read: JSONDecodeError"),
         ("UPDATE events SET state = '{}'", 3, "It cannot be read: KeyError"),
@@ -153,7 +153,7 @@ def test_i7_a_damaged_event_is_named(  # noqa: PLR0913  # fixtures
     candidate: str,
     change: str,
     version: int,
-    told: str,
+    why: str,
 ) -> None:
     """With its account and version; exit code 1 and nothing on stdout."""
     some_accounts(service, 3)
@@ -165,7 +165,7 @@ def test_i7_a_damaged_event_is_named(  # noqa: PLR0913  # fixtures
     code, out, err = run_command("backtest", "--ruleset", candidate, env=service_env)
     assert (code, out) == (1, "")
     assert f"Account acc-1, version {version}, cannot be replayed" in err
-    assert told in err
+    assert why in err
     assert "Traceback" not in err
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
-from txplatform.backtest.counterfactual import Alternative
+from txplatform.backtest.counterfactual import Counterfactual
 from txplatform.backtest.tally import Tally
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RuleSet
@@ -29,8 +29,8 @@ def replay_accounts(rows: Iterable[Row], candidate: RuleSet, since: datetime, ta
     """
     for stream, of_stream in groupby(rows, itemgetter(0)):
         tally.accounts += 1
-        alternative = Alternative(account_of(stream), candidate, since, tally)
-        apply, last = alternative.apply, 0
+        counterfactual = Counterfactual(account_of(stream), candidate, since, tally)
+        apply, last = counterfactual.apply, 0
         for _, version, topic, state in of_stream:
             if version != last + 1:
                 raise _damaged(stream, version, f"It follows version {last}")
@@ -42,16 +42,6 @@ def replay_accounts(rows: Iterable[Row], candidate: RuleSet, since: datetime, ta
             except (ValueError, TypeError, LookupError, AttributeError) as error:
                 raise _damaged(stream, version, f"It cannot be read: {error!r}") from error
         tally.events += last
-
-
-def counted(rows: Iterable[Row], advance: Callable[[int], None], every: int) -> Iterable[Row]:
-    """The rows, telling of each so many."""
-    number = 0
-    for number, row in enumerate(rows, 1):
-        if number % every == 0:
-            advance(every)
-        yield row
-    advance(number % every)
 
 
 def _damaged(stream: str, version: int, why: str) -> DamagedHistoryError:

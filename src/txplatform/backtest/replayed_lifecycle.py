@@ -1,9 +1,9 @@
-"""What becomes of purchases after their decision, in an account's alternative history.
+"""The lifecycle of purchases after their decision, in an account's counterfactual history.
 
 What a clearing or reversal releases is what is held here, which may differ from what was. A
 purchase that only the candidate declines is undone: its increments, clearings, reversals, refunds,
-corrections and its expiry do not happen. One that was cleared before it was asked for is not: the
-network's fact was there first, and a decline reserves nothing, as in the domain.
+corrections and its expiry do not happen. One that was cleared before it was asked for is not
+undone: the network's advice came first, and a decline reserves nothing, as in the domain.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from txplatform.domain.rulesets import RuleSet
 from txplatform.domain.transaction import Transaction
 
 
-class Lives:
-    """The later lives of one account's purchases.
+class ReplayedLifecycle:
+    """What follows the decisions on one account's purchases.
 
     Attributes:
         ends: A heap of the holds that end by themselves here, at another time than recorded.
@@ -96,7 +96,7 @@ class Lives:
             self._account.release(transaction_id, self._account.held(transaction_id))
 
     def follow(self, event: AccountEvent) -> None:  # noqa: C901, PLR0912  # one case a kind of event
-        """Let what is recorded beside authorizations happen, as far as it does here."""
+        """Apply an event other than an authorization, as far as it happens here."""
         if self.ends:
             self.end_holds(event.timestamp)
         match event:

@@ -1,22 +1,24 @@
-"""One of the processes that replay: takes slices from its pipe until there are no more."""
+"""What a process of the pool does: replay one slice of accounts after the other."""
 
 from __future__ import annotations
 
 import gc
+import multiprocessing
+import os
+import threading
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing.connection import Connection
+from functools import cache
 
 import psycopg
 
-from txplatform.backtest.accounts import counted, replay_accounts
+from txplatform.backtest.accounts import replay_accounts
 from txplatform.backtest.slices import Slice, import_snapshot, read_slice, reader
 from txplatform.backtest.tally import Tally
 from txplatform.database import Database
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
 
-_REPORT_EVERY = 1000
 _GARBAGE_AFTER = 100_000
 """An account leaves no cycles, so there is little to look for, and much to look through."""
 
@@ -36,48 +38,43 @@ class Task:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a process ended, as an error of ours has it."""
-
-    what: str
-    why: str
-    next_step: str
-
-
-Message = int | Tally | Failure
-"""Told by a worker: events more, a slice's tally, or why it ends."""
-
-
-def work(task: Task, pipe: Connection) -> None:
-    """Replay the slices that come; None is the last.
-
-    Ctrl-C is not for here (the signal is blocked by who starts us): when the parent ends, its
-    side of the pipe is closed, and so does this.
-    """
+def prepare() -> None:
+    """Prepare a new process: collect less garbage, and end when the parent does."""
     gc.freeze()
     gc.set_threshold(_GARBAGE_AFTER)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    """End a process whose parent was killed: the pool itself would let it wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this is a process of the pool
+    parent.join()
+    os._exit(1)
+
+
+def replay_slice(task: Task, part: Slice) -> Tally:
+    """Replay a slice's accounts.
+
+    Raises:
+        DamagedHistoryError: An event cannot be replayed.
+        TxPlatformError: The log cannot be read.
+    """
+    tally = Tally()
     try:
-        _work(task, pipe)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        pass  # nobody is there any more
-    except TxPlatformError as error:
-        pipe.send(Failure(error.what, error.why, error.next_step))
+        connection = _connection(task.database)
+        with connection.transaction():
+            import_snapshot(connection, task.snapshot)
+            replay_accounts(read_slice(connection, part), task.candidate, task.since, tally)
     except psycopg.Error as error:
-        pipe.send(Failure("The log cannot be read.", str(error), "Try again."))
+        raise TxPlatformError(
+            "The log cannot be read.", why=str(error), next_step="Try again."
+        ) from None
+    tally.settle()
+    return tally
 
 
-def _work(task: Task, pipe: Connection) -> None:
-    with reader(task.database) as connection, connection.transaction():
-        import_snapshot(connection, task.snapshot)
-        while (part := _next(pipe)) is not None:
-            tally = Tally()
-            rows = counted(read_slice(connection, part), pipe.send, _REPORT_EVERY)
-            replay_accounts(rows, task.candidate, task.since, tally)
-            tally.settle()
-            pipe.send(tally)
-
-
-def _next(pipe: Connection) -> Slice | None:
-    part: Slice | None = pipe.recv()
-    return part
+@cache
+def _connection(database: Database) -> psycopg.Connection:
+    """Connect once in each process; the connection ends with the process."""
+    return reader(database)
