@@ -33,7 +33,7 @@ from txplatform.eventstore.log import last_position
 from txplatform.eventstore.migrations import migrate
 from txplatform.gc_tuning import collect_seldom
 from txplatform.publisher.delivery import producer_config
-from txplatform.publisher.event_feed import Outbound
+from txplatform.publisher.event_feed import EventFeed
 from txplatform.publisher.feed import Record
 from txplatform.publisher.runner import Publisher
 from txplatform.settings import Settings
@@ -153,14 +153,14 @@ def _publishing(settings: Settings, database: Database) -> Iterator[None]:
 
 def _checkpoint(connection: psycopg.Connection) -> int:
     row = connection.execute(
-        "SELECT position FROM checkpoints WHERE name = %s", (f"publisher:{Outbound.name}",)
+        "SELECT position FROM checkpoints WHERE name = %s", (f"publisher:{EventFeed.name}",)
     ).fetchone()
     return int(row[0]) if row else 0
 
 
 def _records(connection: psycopg.Connection) -> list[Record]:
     """What the publisher sends of this log."""
-    feed, after = Outbound(), 0
+    feed, after = EventFeed(), 0
     records: list[Record] = []
     while batch := feed.read(connection, after):
         records += batch.records

@@ -110,7 +110,7 @@ def test_ids_become_visible_in_order(database: TestDatabase, topics: str) -> Non
         consuming(settings) as second,
         psycopg.connect(database.owner_url, autocommit=True) as reader,
     ):
-        wait_until(lambda: second.health().facts.get("partitions"), message="both to read")
+        wait_until(lambda: second.health().figures.get("partitions"), message="both to read")
         sender = Sender(topics)
         for number in range(PAYMENTS):
             sender.send_raw(SUBMITTED, str(number).encode(), str(number).encode())

@@ -244,7 +244,7 @@ def test_a_projector_stands_by_while_another_holds_the_position(database: TestDa
             record(connection, [opened("acc")])
             wait_until(
                 lambda: all(
-                    each["lag_positions"] > 0 for each in projector.health().facts.values()
+                    each["lag_positions"] > 0 for each in projector.health().figures.values()
                 ),
                 timeout_s=4,
             )

@@ -221,7 +221,7 @@ def test_i7_what_a_late_authorization_was_given_back_cannot_be_altered(
     record(service, [opened("a", 300), clearing("a", "t", "c", 50), purchase("a", "t", 60)])
     assert differences(database) == []
     alter(database, 4, '"already_posted":50', '"already_posted":51')
-    assert ("a", 4, "given back") in differences(database)
+    assert ("a", 4, "already posted") in differences(database)
 
 
 def test_i6_an_increment_above_the_available_credit_is_named(

@@ -21,11 +21,11 @@ from txplatform.backtest.tally import TOTAL, Tally
 from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
 from txplatform.domain.commands import Command
 from txplatform.domain.events import (
-    AccountEvent,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
     ClearingCorrected,
+    Event,
     PurchaseCleared,
 )
 from txplatform.domain.ids import TransactionId
@@ -109,7 +109,7 @@ class Reference:
                     self.taken_back += correction.amount if owed else -correction.amount
                     self._undo(name)
 
-    def _compare(self, recorded: AccountEvent, events: list[AccountEvent]) -> None:
+    def _compare(self, recorded: Event, events: list[Event]) -> None:
         match recorded, events[-1] if events else None:
             case AuthorizationApproved(), AuthorizationApproved() as now:
                 if now.held and recorded.expires_at != now.expires_at:

@@ -104,8 +104,8 @@ def _judge(account: Account, event: Decision, ruleset: RuleSet) -> Judgement:
                 ruleset,
                 event.timestamp,
             )
-        case _ as unreachable:
-            assert_never(unreachable)
+        case _:
+            assert_never(event)
 
 
 def _figures(reasons: tuple[Reason, ...]) -> list[tuple[str, Any, Any]]:

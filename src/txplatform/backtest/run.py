@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from txplatform.backtest.counterfactual import BEGINNING
-from txplatform.backtest.slices import export_snapshot, reader, slices
+from txplatform.backtest.slices import slices
 from txplatform.backtest.tally import Tally
 from txplatform.backtest.worker import Task, prepare, replay_slice
 from txplatform.database import Database
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position
+from txplatform.eventstore.moment import export_snapshot, moment
 
 _SLICES_EACH = 32
 """For each process: enough that none is idle for long during another one's last slice, and that
@@ -79,7 +80,7 @@ def backtest(
     started = time.perf_counter()
     number = processes or cores()
     tally = Tally()
-    with reader(database) as connection, connection.transaction():
+    with moment(database, idle_timeout_s=0) as connection:  # while the processes read
         task = Task(database, export_snapshot(connection), candidate, since or BEGINNING)
         position = last_position(connection)
         parts = slices(connection, number * _SLICES_EACH)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import multiprocessing
 import os
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -13,11 +15,12 @@ from functools import cache
 import psycopg
 
 from txplatform.backtest.accounts import replay_accounts
-from txplatform.backtest.slices import Slice, import_snapshot, read_slice, reader
+from txplatform.backtest.slices import Slice, read_slice
 from txplatform.backtest.tally import Tally
 from txplatform.database import Database
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
+from txplatform.eventstore.moment import moment
 
 _GARBAGE_AFTER = 100_000
 """An account leaves no cycles, so there is little to look for, and much to look through."""
@@ -62,10 +65,8 @@ def replay_slice(task: Task, part: Slice) -> Tally:
     """
     tally = Tally()
     try:
-        connection = _connection(task.database)
-        with connection.transaction():
-            import_snapshot(connection, task.snapshot)
-            replay_accounts(read_slice(connection, part), task.candidate, task.since, tally)
+        rows = read_slice(_connection(task.database, task.snapshot), part)
+        replay_accounts(rows, task.candidate, task.since, tally)
     except psycopg.Error as error:
         raise TxPlatformError(
             "The log cannot be read.", why=str(error), next_step="Try again."
@@ -75,6 +76,8 @@ def replay_slice(task: Task, part: Slice) -> Tally:
 
 
 @cache
-def _connection(database: Database) -> psycopg.Connection:
-    """Connect once in each process; the connection ends with the process."""
-    return reader(database)
+def _connection(database: Database, snapshot: str) -> psycopg.Connection:
+    """Enter the moment once in each process, until the process ends."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(moment(database, snapshot, idle_timeout_s=0))

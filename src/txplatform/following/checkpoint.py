@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import psycopg
 
 from txplatform.errors import TxPlatformError
+from txplatform.eventstore.statements import LAST_POSITION
 
 _BEGIN = "INSERT INTO checkpoints (name, position) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 _READ = "SELECT position FROM checkpoints WHERE name = %s"
+_READ_WITH_END = f"SELECT coalesce(({_READ}), 0), ({LAST_POSITION})"
 _MOVE = """
 UPDATE checkpoints SET position = %s, moved_at = clock_timestamp() WHERE name = %s AND position = %s
 """
@@ -43,6 +45,13 @@ class Checkpoint:
         """Return the position of the last event read; 0 before the first."""
         row = connection.execute(_READ, (self.name,)).fetchone()
         return 0 if row is None else int(row[0])
+
+    def read_with_end(self, connection: psycopg.Connection) -> tuple[int, int]:
+        """Return the position of the last event read and the log's last position."""
+        row = connection.execute(_READ_WITH_END, (self.name,)).fetchone()
+        assert row is not None
+        position, end = row
+        return position, end
 
     def lock(self, connection: psycopg.Connection) -> int:
         """Lock the checkpoint until the transaction ends, once no one else has it locked.

@@ -17,7 +17,7 @@ from psycopg import sql
 from txplatform.database import Database
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import read_log
-from txplatform.following.leader_lock import try_to_lead
+from txplatform.following.leader_lock import LeaderLock
 from txplatform.projections.projection import Projection, checkpoint_of, fold_used
 
 _BATCH_EVENTS = 2000
@@ -110,7 +110,7 @@ def _totals(
 @contextmanager
 def _alone(connection: psycopg.Connection, projection: Projection) -> Iterator[None]:
     """Keep a second rebuild of the same read model out."""
-    if not try_to_lead(connection, f"rebuild:{projection.name}"):
+    if not LeaderLock(f"rebuild:{projection.name}").try_to_lead(connection):
         raise RebuildError(
             f"{projection.name} is being rebuilt already.",
             why="Another process does it.",

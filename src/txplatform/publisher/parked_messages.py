@@ -24,7 +24,6 @@ class ParkedMessages:
     """Messages that could never be applied."""
 
     name = "parked-messages"
-    lock = 2
     topics: Sequence[str] = DEAD_LETTER_TOPICS
     pause_s = 0.5
 

@@ -56,7 +56,6 @@ class RejectedMessages:
     """Messages that waited in vain."""
 
     name = "rejected-messages"
-    lock = 3
     topics: Sequence[str] = DEAD_LETTER_TOPICS
     pause_s = 0.5
 

@@ -28,7 +28,7 @@ class SimulationError(TxPlatformError):
 
 @dataclass(slots=True)
 class Sent:
-    """What has been sent and answered so far.
+    """The progress of a simulation.
 
     Attributes:
         decisions: By decision, declines by their first reason.
@@ -54,7 +54,7 @@ class Simulator:
         """Prepare; nothing is sent yet.
 
         Args:
-            api_url: Where the API answers.
+            api_url: The URL of the API.
             api_key: A key with the scope transactions:write.
             kafka: The Kafka client's configuration.
             days_per_s: Simulated days a second; 0 for as fast as possible.
@@ -125,8 +125,8 @@ class Simulator:
 
     async def _buy(self, client: httpx.AsyncClient, purchases: Iterable[dict[str, Any]]) -> None:
         for purchase in purchases:
-            answer = await _ask(client, purchase)
-            reasons = answer["reasons"]
+            response = await _ask(client, purchase)
+            reasons = response["reasons"]
             self.sent.decisions[reasons[0]["code"] if reasons else "approved"] += 1
 
 
@@ -134,19 +134,19 @@ async def _ask(client: httpx.AsyncClient, purchase: dict[str, Any]) -> dict[str,
     """Ask until it is decided: the same id makes every retry safe."""
     while True:
         try:
-            answer = await client.post("/v1/process-transaction", json=purchase)
+            response = await client.post("/v1/process-transaction", json=purchase)
         except httpx.TransportError:
             await asyncio.sleep(_RETRY_S)
             continue
-        if answer.status_code == httpx.codes.OK:
-            decision: dict[str, Any] = answer.json()
+        if response.status_code == httpx.codes.OK:
+            decision: dict[str, Any] = response.json()
             return decision
-        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
             raise SimulationError(
-                f"The API answered {answer.status_code}: {answer.text}",
+                f"The API responded {response.status_code}: {response.text}",
                 next_step="Check the API key's scopes and the address.",
             )
-        await asyncio.sleep(float(answer.headers.get("Retry-After", _RETRY_S)))
+        await asyncio.sleep(float(response.headers.get("Retry-After", _RETRY_S)))
 
 
 def _cloudevent(message: Message) -> list[tuple[str, str | bytes | None]]:
