@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from harness.histories import limit, opened, payment, purchase, record
 from harness.postgres import TestDatabase
 from harness.processes import Command, run_command
+from harness.read_models import catch_up
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId
@@ -23,7 +24,6 @@ from txplatform.projections import PROJECTIONS
 from txplatform.projections.directory import DIRECTORY
 from txplatform.projections.projection import Projection, checkpoint_of
 from txplatform.projections.rebuild import RebuildError, rebuild
-from txplatform.projections.runner import project_batch
 from txplatform.projections.snapshots import retake_snapshots
 from txplatform.projections.transactions import TRANSACTIONS, list_transactions
 
@@ -42,20 +42,6 @@ ORDER BY 1, 2
 WAITING_SWAPS = """
 SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted
 """
-
-
-@pytest.fixture
-def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """A connection of the service's role."""
-    with Database(database.service_url).connect() as connection:
-        yield connection
-
-
-def catch_up(connection: psycopg.Connection) -> None:
-    """Fold all there is."""
-    for projection in PROJECTIONS:
-        while project_batch(connection, projection):
-            pass
 
 
 def some_history(connection: psycopg.Connection, accounts: int = 5, purchases: int = 12) -> None:
@@ -246,19 +232,22 @@ def test_a_long_read_delays_the_swap_and_is_not_disturbed(
         rebuild(Database(database.owner_url), TRANSACTIONS)
         done.set()
 
-    with service.transaction():
-        list_transactions(service, AccountId("acc-0"), limit=1)  # holds its lock until the end
+    with (
+        psycopg.connect(database.owner_url) as reader,  # may idle as it likes
+        reader.transaction(),
+    ):
+        list_transactions(reader, AccountId("acc-0"), limit=1)  # holds its lock until the end
         thread = threading.Thread(target=rebuild_and_tell)
         thread.start()
         with Database(database.service_url).connect() as other:
             waiting = (
                 "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
             )
-            wait_until(lambda: other.execute(waiting).fetchone() == (1,), timeout_s=10)
-            wait_until(lambda: other.execute(waiting).fetchone() == (0,), timeout_s=10)
+            wait_until(lambda: other.execute(waiting).fetchone() == (1,))
+            wait_until(lambda: other.execute(waiting).fetchone() == (0,))
             list_transactions(other, AccountId("acc-0"), limit=1)
         assert not done.is_set()
-    thread.join(15)
+    thread.join(60)
     assert done.is_set()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -30,6 +29,8 @@ from harness.histories import (
 )
 from harness.postgres import TestDatabase
 from harness.processes import run_command
+from harness.read_models import catch_up
+from harness.verification import differences, empty_log, tampering
 from txplatform.audit.totals import EventSums, event_sums
 from txplatform.audit.verify import verify
 from txplatform.database import Database
@@ -42,41 +43,10 @@ from txplatform.eventstore.snapshot import account_state
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.directory import get_account
 from txplatform.projections.projection import Projection
-from txplatform.projections.runner import project_batch
 from txplatform.projections.snapshots import retake_snapshots
 
 
-@pytest.fixture
-def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """A connection of the service's role."""
-    with Database(database.service_url).connect() as connection:
-        yield connection
-
-
-@contextmanager
-def tampering(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """An owner who switches the log's protection off."""
-    with psycopg.connect(database.owner_url) as connection:
-        connection.execute("ALTER TABLE events DISABLE TRIGGER USER")
-        yield connection
-
-
-def catch_up(connection: psycopg.Connection, batch: int = 1000) -> None:
-    """Fold all there is."""
-    for projection in PROJECTIONS:
-        while project_batch(connection, projection, batch):
-            pass
-
-
-def differences(database: TestDatabase) -> list[tuple[str, int, str]]:
-    """Account, version and field of what differs."""
-    found = verify(Database(database.service_url)).differences
-    assert found.count >= len(found.kept)
-    return [(each.account_id, each.version, each.field) for each in found.kept]
-
-
 def row_count(connection: psycopg.Connection, table: str) -> int:
-    """How many rows a table has."""
     row = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
     assert row is not None
     return int(row[0])
@@ -425,9 +395,7 @@ _COMMANDS = st.one_of(
 )
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     commits=st.lists(
         st.tuples(st.lists(_COMMANDS, min_size=1, max_size=6), st.sampled_from([0, 0, 40])),
@@ -444,7 +412,8 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
     batch: int,
 ) -> None:
     """Whatever happened to the account, at once or days later, in whatever batches it is folded."""
-    with Database(database.service_url).connect() as service, _emptied(database):
+    empty_log(database)
+    with Database(database.service_url).connect() as service:
         accounts = Accounts(Database(database.service_url))
         for number, (commands, days_later) in enumerate(commits):
             record(service, commands, begin=BEGIN + timedelta(days=days_later))
@@ -473,15 +442,3 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
             assert found.status == (replayed.status if replayed.opened else None)
         holds = service.execute("SELECT transaction_id, amount, expires_at FROM open_holds")
         assert {hold[0]: hold[1:] for hold in holds} == replayed.holds
-
-
-@contextmanager
-def _emptied(database: TestDatabase) -> Iterator[None]:
-    """An empty log for each example."""
-    with psycopg.connect(database.owner_url, autocommit=True) as owner:
-        owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
-        tables = ", ".join(projection.table for projection in PROJECTIONS)
-        owner.execute(f"TRUNCATE events, snapshots, {tables}".encode())
-        owner.execute("ALTER TABLE events ENABLE TRIGGER USER")
-        owner.execute("UPDATE checkpoints SET position = 0")
-    yield

@@ -145,7 +145,7 @@ class Reference:
 
 
 @pytest.mark.parametrize("candidate", [STRICTER, LOOSER, OTHER_DAYS], ids=lambda each: each.id)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(asked=st.data())
 def test_it_decides_as_the_domain_would_have(candidate: RuleSet, asked: st.DataObject) -> None:
     """Every decision and, in the end, all the money, holds and remembered purchases."""

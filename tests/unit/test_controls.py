@@ -103,7 +103,7 @@ def test_a_backtest_keeps_the_controls_of_the_time() -> None:
 RULES: list[Any] = list(ONE_OF_EACH.rules)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.sampled_from(RULES), unique_by=id),
     st.lists(st.sampled_from(RULES), unique_by=id),
