@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from heapq import heappop, heappush
+from typing import assert_never
 
 from txplatform.backtest.recorded import RecordedDecision
 from txplatform.backtest.tally import Tally
@@ -19,14 +20,33 @@ from txplatform.domain.advices import Correction, Direction
 from txplatform.domain.commands.increment_authorization import decide_increment
 from txplatform.domain.events import (
     AccountEvent,
+    AccountOpened,
+    AccountStatusChanged,
+    AccountStatusSuperseded,
+    AuthorizationApproved,
+    AuthorizationDeclined,
     AuthorizationIncremented,
     AuthorizationReversed,
     ClearingCorrected,
+    ClearingWaiting,
+    ControlsChanged,
+    CorrectionWaiting,
+    CreditLimitChanged,
+    CreditLimitChangeSuperseded,
+    CreditLimitChangeWaiting,
+    Event,
     HoldExpired,
     IncrementDeclined,
+    OperatorStatusSet,
+    PaymentReceived,
+    PaymentReturned,
+    PaymentReturnWaiting,
+    PaymentWaiting,
     PurchaseCleared,
     PurchaseRefunded,
+    RefundWaiting,
     TransactionStarted,
+    WaitingMessageRejected,
 )
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import Increment, Purchase
@@ -95,7 +115,7 @@ class ReplayedLifecycle:
             _, transaction_id = heappop(self.ends)
             self._account.release(transaction_id, self._account.held(transaction_id))
 
-    def follow(self, event: AccountEvent) -> None:  # noqa: C901, PLR0912  # one case a kind of event
+    def follow(self, event: Event) -> None:  # noqa: C901, PLR0912  # one case a kind of event
         """Apply an event other than an authorization, as far as it happens here."""
         if self.ends:
             self.end_holds(event.timestamp)
@@ -121,8 +141,29 @@ class ReplayedLifecycle:
                 self._correct(event)
             case TransactionStarted(transaction=transaction):
                 self._early[transaction] = Transaction(claimed=True)
-            case _:
+            case (
+                AccountOpened()
+                | CreditLimitChanged()
+                | CreditLimitChangeSuperseded()
+                | AccountStatusChanged()
+                | AccountStatusSuperseded()
+                | OperatorStatusSet()
+                | ControlsChanged()
+                | PaymentReceived()
+                | PaymentReturned()
+                | PaymentWaiting()
+                | PaymentReturnWaiting()
+                | CreditLimitChangeWaiting()
+                | ClearingWaiting()
+                | CorrectionWaiting()
+                | RefundWaiting()
+                | WaitingMessageRejected()
+            ):
                 event.apply(self._account)
+            case AuthorizationApproved() | AuthorizationDeclined():
+                raise TypeError("A decision is made anew, not followed.")
+            case _:
+                assert_never(event)
 
     def _increment(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
         """Decided anew, by the domain."""

@@ -180,8 +180,8 @@ class RuleBook:
                 )
             case ShadowingEnded() as ended:
                 self._end(self.shadowings[ended.shadowing_id], entry, ended.after_position)
-            case _ as unreachable:
-                assert_never(unreachable)
+            case _:
+                assert_never(entry.change)
 
     def _end(self, shadowing: Shadowing, entry: Entry, position: int) -> None:
         self.shadowings[shadowing.shadowing_id] = shadowing.ended(entry.recorded_at, position)

@@ -32,8 +32,8 @@ def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
             return f"at merchant {merchant.id}" if merchant else "at one merchant"
         case VelocityScope.COUNTRY:
             return f"in {merchant.country}" if merchant else "in one country"
-        case _ as unreachable:
-            assert_never(unreachable)
+        case _:
+            assert_never(scope)
 
 
 def time_span(minutes: int) -> str:
