@@ -95,7 +95,10 @@ class FeedPublisher(Follower):
     def _stand_by(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         reason = self.health().detail
         while not self._leader_lock.try_to_lead(connection):
-            if self._leader_lock.left_behind(connection):
+            leader = self._leader_lock.leading_session(connection)
+            if leader is None:
+                pass  # It has ended since; until this publisher leads, its health stays as it is.
+            elif leader == self._leader_lock.own_session:
                 detail = f"{reason}; the server still keeps the connection that was in use then"
                 self.report(detail, ready=False)
             else:
