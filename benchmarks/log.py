@@ -1,4 +1,4 @@
-"""Reading the log back: replay, verification, read models made again."""
+"""Reading the log: replay, verification and the rebuild of a read model."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from txplatform.rulebook.book import RuleBook
 
 GROUP = "log"
 REPLAY = "replay: stored rows to account states"
-LIBRARY = "the same by the library's mapper and mutate"
-VERIFY = "verify: replay and compare all that is derived"
+LIBRARY = "replay by the library's mapper and mutate"
+VERIFY = "verify: replay and compare all derived data"
 REBUILD = "rebuild of the list of transactions"
 EVENTS = 100
-"""Of each account."""
+"""Events of each account."""
 _MERCHANT = Merchant("m-17", "Corner Books", "5942", "USA")
 
 
 def measure(effort: Effort, accounts: int = 1_000, *, whole: bool = True) -> list[Row]:
-    """Of a log of two thirds purchases and one third payments; the replay alone if not whole."""
+    """Read a log of two thirds purchases and one third payments; only replay it if not `whole`."""
     with Stand() as stand:
         stand.record(
             command for account in range(accounts) for command in _history(f"bench-{account}")
@@ -89,7 +89,7 @@ def _stored_rows(database: Database) -> list[tuple[str, list[StoredRow]]]:
 
 
 def _replay(streams: list[tuple[str, list[StoredRow]]]) -> None:
-    """As the audit does it, its own checks included."""
+    """Replay as the audit does, with its checks."""
     differences, rerun = Differences(), Rerun(RuleBook())
     for stream, rows in streams:
         replay = Replay(account_of(stream), rerun, differences)
@@ -109,7 +109,7 @@ def _replay_by_library(streams: list[tuple[str, list[StoredRow]]]) -> None:
 
 
 def _cpu_s(work: Callable[[], object]) -> float:
-    """Time of this process alone: there is no waiting in it."""
+    """Return CPU time of this process, since the work does not wait."""
     started = process_time()
     work()
     return process_time() - started

@@ -1,4 +1,4 @@
-"""The limits of this machine, and of one thing at a time: what a decision is compared with."""
+"""The limits of this machine, as yardsticks for a decision."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _INSERT = "INSERT INTO bench_inserts (body) VALUES (repeat('x', 400));\n"
 
 
 def measure(effort: Effort, clients: Sequence[int] = CLIENTS) -> list[Row]:
-    """With the same PostgreSQL settings as everything else."""
+    """Measure with the PostgreSQL settings of all other groups."""
     with Stand() as stand:
         rows = [_durable_inserts(stand.urls.owner, each, effort.seconds) for each in clients]
         rows.append(_plain_eventsourcing(stand, effort.seconds))
@@ -47,7 +47,7 @@ def measure(effort: Effort, clients: Sequence[int] = CLIENTS) -> list[Row]:
 
 
 def describe_machine() -> dict[str, str]:
-    """What was measured on."""
+    """Return the machine and the versions of the run."""
     cpu = next(
         (
             line.partition(":")[2].strip()
@@ -74,7 +74,7 @@ def describe_machine() -> dict[str, str]:
 
 
 def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
-    """Transactions a second, each of one row of 400 bytes."""
+    """Measure transactions a second, each inserting a row of 400 bytes."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_TABLE)
     with tempfile.TemporaryDirectory() as folder:
@@ -105,7 +105,7 @@ def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
 
 
 def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
-    """One decision after the other through the library's repository, on accounts at random."""
+    """Decide one purchase after the other through the library's repository."""
     number = 100
     stand.open_accounts(number)
     accounts = Accounts(stand.database)
@@ -127,7 +127,7 @@ def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
 
 
 def _fdatasync_us(folder: Path) -> float:
-    """The median time of making 4 KiB durable."""
+    """Return the median time of a fdatasync after writing 4 KiB, in microseconds."""
     times = []
     with (folder / "sync").open("wb") as file:
         for _ in range(_SYNCS):

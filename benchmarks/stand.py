@@ -1,4 +1,4 @@
-"""What the rows are measured on: a PostgreSQL of their own, accounts, API processes, a load."""
+"""The test bed of a group: a PostgreSQL server, accounts, API processes and a load generator."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ POSTGRES_SETTINGS = {
     "max_wal_size": "8GB",
     "checkpoint_timeout": "15min",
 }
-"""Durability is the default: full. See docs/operations.md for these."""
+"""See docs/operations.md for the reasons. Durability stays at its default, full."""
 LIMIT = 999_999_999_999_999
 _RECORDED_AT_ONCE = 2000
 _WAL_FILES = 64
-"""Of 16 MiB each."""
+"""WAL files of 16 MiB each."""
 _RUNS = count()
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure.
+    """The duration of the measurements.
 
     Attributes:
-        seconds: Of each load.
-        rounds: How often each load is repeated; what is reported is the median.
+        seconds: The duration of each load.
+        rounds: The number of repetitions of each load; the median is reported.
     """
 
     seconds: float
@@ -63,19 +63,19 @@ class Effort:
 
 @dataclass(frozen=True)
 class Api:
-    """API processes that share the accounts."""
+    """Running API processes that share the accounts."""
 
     ports: tuple[int, ...]
     processes: tuple[psutil.Process, ...]
 
     @property
     def resident_mib(self) -> float:
-        """Memory of the first process."""
+        """The resident memory of the first process, MiB."""
         return float(self.processes[0].memory_info().rss) / 2**20
 
 
 class Stand:
-    """One PostgreSQL, and everything that runs on it until it is closed."""
+    """A PostgreSQL server with the schema and an API key; it runs until the context ends."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -100,7 +100,7 @@ class Stand:
 
     @contextmanager
     def api(self, processes: int = 1) -> Iterator[Api]:
-        """API processes as they ship, each on a port of its own."""
+        """Start API processes, each on a port of its own."""
         with ExitStack() as stack:
             ports, found = [], []
             for _ in range(processes):
@@ -118,13 +118,13 @@ class Stand:
             yield Api(tuple(ports), tuple(found))
 
     def open_accounts(self, number: int, prefix: str = "bench") -> None:
-        """Open accounts `<prefix>-0` and so on, with a limit that is never reached."""
+        """Open accounts `<prefix>-0`, `<prefix>-1`, …, with a limit that is never reached."""
         for first in range(0, number, _RECORDED_AT_ONCE):
             names = range(first, min(number, first + _RECORDED_AT_ONCE))
             self.record(opening(f"{prefix}-{each}") for each in names)
 
     def record(self, commands: Iterable[Command]) -> None:
-        """Decide commands that are all there is of their accounts, without HTTP."""
+        """Execute commands without HTTP; they have to be the first commands of their accounts."""
         context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
         work, waiting = UnitOfWork(), iter(commands)
         with self.database.connect() as connection:
@@ -133,13 +133,13 @@ class Stand:
                 for command in some:
                     work.execute(account_stream(command.account_id), command, context)
                 if store.append(work.collect()):
-                    raise RuntimeError("the benchmark's own accounts clash")
+                    raise RuntimeError("conflict in the benchmark's own accounts")
 
     def recycle_wal(self) -> None:
-        """Give PostgreSQL WAL files to use again, as one has that has been running for a while.
+        """Fill WAL files that PostgreSQL can recycle, as on a server that has run for a while.
 
-        A new one has to write each file whole before its first use, which holds up every commit
-        for 40 ms; with the load of this benchmark every three seconds.
+        PostgreSQL writes a new WAL file in full before its first use, which delays every commit
+        by 40 ms; with the load of this benchmark every three seconds.
         """
         with Database(self.urls.owner).connect() as connection:
             for _ in range(_WAL_FILES):
@@ -148,12 +148,12 @@ class Stand:
             connection.execute("CHECKPOINT")
 
     def settle(self) -> None:
-        """After events came in masses, do what autovacuum would do beside the load."""
+        """Vacuum the events after many were recorded; autovacuum would disturb the measurement."""
         with Database(self.urls.owner).connect() as connection:
             connection.execute("SET statement_timeout = 0")
             connection.execute("VACUUM (ANALYZE) events")
 
-    def load(  # noqa: PLR0913  # what a load is made of
+    def load(  # noqa: PLR0913  # the parameters of a load
         self,
         api: Api,
         *,
@@ -167,7 +167,11 @@ class Stand:
         rate: float | None = None,
         most: int | None = None,
     ) -> Measured:
-        """Send requests and measure the answers."""
+        """Send requests and measure the responses.
+
+        Raises:
+            RuntimeError: A request failed.
+        """
         load = Load(
             api.ports,
             self.key,
@@ -189,12 +193,12 @@ class Stand:
         )
         measured = Measured(**json.loads(done.stdout))
         if measured.failed:
-            raise RuntimeError(f"{measured.failed} of {measured.answered} requests failed: {load}")
+            raise RuntimeError(f"{measured.failed} of {measured.responses} requests failed: {load}")
         return measured
 
 
 def opening(account: str) -> Command:
-    """An account with a limit that is never reached."""
+    """Return the opening of an account with a limit that is never reached."""
     return Opening(AccountId(account), "USD", LIMIT)
 
 
@@ -206,7 +210,7 @@ def middle(
     unit: str = "requests/s",
     **settings: int,
 ) -> Row:
-    """The median of repeated measurements as one row."""
+    """Return a row with the medians of repeated measurements."""
     runs = list(measured)
     return Row(
         group,

@@ -31,6 +31,7 @@ from txplatform.doctor.clock import clock_finding
 from txplatform.doctor.database_server import check_server
 from txplatform.doctor.finding import Finding, FindingStatus, ok
 from txplatform.doctor.overdue_holds import overdue_finding
+from txplatform.projections import PROJECTIONS
 
 HOUR_AGO = "clock_timestamp() - interval '1 hour'"
 
@@ -71,8 +72,8 @@ def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
     assert all(found[check]["advice"] for check in statuses(found, FindingStatus.WARNING))
     assert statuses(found, FindingStatus.OK) == {
         *("database", "migrations", "rights", "durability", "clock", "api keys", "broker"),
-        *("topics", "retention", "project: transactions", "project: directory"),
-        *("project: open_holds", "overdue holds"),
+        *("topics", "retention", "overdue holds"),
+        *(f"project: {projection.name}" for projection in PROJECTIONS),
         *("publish: decisions", "publish: parked-messages", "publish: rejected-messages"),
         *(f"consume: {topic}" for topic in TOPICS),
     }
@@ -200,7 +201,7 @@ def test_an_old_event_fails_while_no_projector_and_no_publisher_runs(
     code, found = examined(env)
     assert code == 1
     assert statuses(found, FindingStatus.FAILED) == {
-        *("project: transactions", "project: directory", "project: open_holds"),
+        *(f"project: {projection.name}" for projection in PROJECTIONS),
         *("publish: decisions", "publish: rejected-messages"),
     }
     assert "`txplatform publish` is running" in found["publish: decisions"]["advice"]

@@ -151,7 +151,7 @@ def test_i5_a_reader_never_skips_a_position_that_commits_late(database: TestData
 
 def test_i8_a_frozen_transaction_that_holds_the_lock_is_ended(database: TestDatabase) -> None:
     """Whoever appended and then falls silent is ended by the server; the next append goes in."""
-    frozen = Database(database.service_url, idle_in_transaction_timeout_s=0.3)
+    frozen = Database(database.service_url, idle_in_transaction_timeout_s=1)
     connection = frozen.connect(autocommit=False)
     BatchStore(connection).append(decided(opened("frozen")))
     assert append(database, decided(opened("other"))) == set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from datetime import timedelta
 
 import psycopg
@@ -29,13 +28,6 @@ from txplatform.shadow.store import Progress, list_disagreements, read_progress
 
 AT_MOST_50 = RuleSet("small", 1, "", (AmountLimit(50),))
 TWO_AN_HOUR = RuleSet("slow", 1, "", (VelocityCount(60, 2),))
-
-
-@pytest.fixture
-def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """A connection of the service's role."""
-    with Database(database.service_url).connect() as connection:
-        yield connection
 
 
 def shadower(database: TestDatabase) -> Shadower:

@@ -11,7 +11,7 @@ from txplatform.domain.advices import LimitChange, Payment, PaymentReturn
 from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
-from txplatform.domain.events import AccountEvent
+from txplatform.domain.events import Event
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
 from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.requests import Merchant, Opening, Purchase
@@ -26,7 +26,7 @@ BOOKSHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 class Stream:
     """One account's stream; refuses a version or key that exists, as the event store does."""
 
-    events: list[AccountEvent] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     ids: itertools.count[int] = field(default_factory=itertools.count)
     now: datetime = NOW
     ruleset: RuleSet = DEFAULT_RULESET
@@ -59,8 +59,8 @@ class Stream:
                 return error
         for event in account.collect_events():
             assert event.originator_version == len(self.events) + 1
-            assert event.key not in {earlier.key for earlier in self.events}  # type: ignore[attr-defined]
-            self.events.append(event)  # type: ignore[arg-type]
+            assert event.key not in {earlier.key for earlier in self.events}
+            self.events.append(event)
         return outcome
 
     def _read(self, stored: PriorEvents, transaction_id: TransactionId) -> None:

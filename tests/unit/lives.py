@@ -16,6 +16,14 @@ from txplatform.domain.requests import HoldExpiry, Increment
 
 TRANSACTIONS = ("t0", "t1", "t2")
 AMOUNTS = st.integers(1, 300)
+
+# Made once: a strategy made anew for each draw takes as long as the draw.
+_ANY = st.sampled_from(TRANSACTIONS)
+_ANY_OR_NONE = st.none() | _ANY
+_AMOUNT_OR_NONE = st.none() | AMOUNTS
+_SELDOM = st.booleans() | st.just(value=False)
+_UP_TO = [st.integers(0, most) for most in range(7)]
+_SOME = st.sets(_ANY)
 LIMIT = 100_000
 
 
@@ -35,15 +43,12 @@ def _clearing(number: int, transaction: str | None, amount: int, final: bool) ->
 @st.composite
 def lives(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
     """Any part of the lives of some transactions, shuffled, some of it sent more than once."""
-    of = st.sampled_from(TRANSACTIONS)
     commands: list[Command] = [opening(limit)]
     commands += [purchase(name, draw(AMOUNTS)) for name in TRANSACTIONS if draw(st.booleans())]
-    for number in range(draw(st.integers(0, 6))):
-        clearing = _clearing(
-            number, draw(st.none() | of), draw(AMOUNTS), draw(st.booleans() | st.just(value=False))
-        )
+    for number in range(draw(_UP_TO[6])):
+        clearing = _clearing(number, draw(_ANY_OR_NONE), draw(AMOUNTS), draw(_SELDOM))
         commands.append(clearing)
-        if draw(st.integers(0, 3)) == 0:
+        if draw(_UP_TO[3]) == 0:
             commands.append(
                 Correction(
                     f"x{number}",
@@ -55,14 +60,14 @@ def lives(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
                     "USD",
                 )
             )
-    for number in range(draw(st.integers(0, 3))):
-        name, amount = TransactionId(draw(of)), draw(st.none() | AMOUNTS)
+    for number in range(draw(_UP_TO[3])):
+        name, amount = TransactionId(draw(_ANY)), draw(_AMOUNT_OR_NONE)
         commands.append(Reversal(f"r{number}", name, ACCOUNT, amount))
-    for number in range(draw(st.integers(0, 3))):
-        name, amount = TransactionId(draw(of)), draw(AMOUNTS)
+    for number in range(draw(_UP_TO[3])):
+        name, amount = TransactionId(draw(_ANY)), draw(AMOUNTS)
         commands.append(Increment(f"i{number}", name, ACCOUNT, amount))
-    for number in range(draw(st.integers(0, 2))):
-        named = draw(st.none() | of)
+    for number in range(draw(_UP_TO[2])):
+        named = draw(_ANY_OR_NONE)
         refund = Refund(
             # A refund may have a clearing's or a transaction's id.
             draw(st.sampled_from([f"c{number}", f"t{number}", f"f{number}"])) + f"-{number}",
@@ -74,7 +79,7 @@ def lives(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
         commands.append(refund)
     if draw(st.booleans()):
         commands.append(payment("p", draw(AMOUNTS)))
-    commands += [HoldExpiry(ACCOUNT, TransactionId(name)) for name in draw(st.sets(of))]
+    commands += [HoldExpiry(ACCOUNT, TransactionId(name)) for name in draw(_SOME)]
     copies = draw(st.lists(st.sampled_from(commands), max_size=8))
     return Sent(commands, draw(st.permutations(commands + copies)))
 

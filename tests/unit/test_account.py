@@ -250,7 +250,7 @@ def test_what_comes_before_the_opening_waits_and_is_applied_by_it() -> None:
     assert (stream.account().posted, stream.account().credit_limit) == (0, 0)
     stream.ask(opening())
     account = stream.account()
-    assert (account.posted, account.credit_limit, account.waiting) == (-50, 700, {})
+    assert (account.posted, account.credit_limit, dict(account.waiting)) == (-50, 700, {})
 
 
 def test_what_waited_in_another_currency_is_rejected_and_a_good_copy_is_applied() -> None:

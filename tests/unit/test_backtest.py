@@ -60,7 +60,7 @@ def changes(tally: Tally) -> int:
     return of_lines + tally.other_reasons + sum(map(len, tally.largest.values()))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(histories(), st.data())
 def test_the_active_rule_set_changes_nothing_in_its_own_history(
     stream: Stream, data: st.DataObject

@@ -21,11 +21,11 @@ from txplatform.backtest.tally import TOTAL, Tally
 from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
 from txplatform.domain.commands import Command
 from txplatform.domain.events import (
-    AccountEvent,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
     ClearingCorrected,
+    Event,
     PurchaseCleared,
 )
 from txplatform.domain.ids import TransactionId
@@ -109,7 +109,7 @@ class Reference:
                     self.taken_back += correction.amount if owed else -correction.amount
                     self._undo(name)
 
-    def _compare(self, recorded: AccountEvent, events: list[AccountEvent]) -> None:
+    def _compare(self, recorded: Event, events: list[Event]) -> None:
         match recorded, events[-1] if events else None:
             case AuthorizationApproved(), AuthorizationApproved() as now:
                 if now.held and recorded.expires_at != now.expires_at:
@@ -145,7 +145,7 @@ class Reference:
 
 
 @pytest.mark.parametrize("candidate", [STRICTER, LOOSER, OTHER_DAYS], ids=lambda each: each.id)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(asked=st.data())
 def test_it_decides_as_the_domain_would_have(candidate: RuleSet, asked: st.DataObject) -> None:
     """Every decision and, in the end, all the money, holds and remembered purchases."""

@@ -17,6 +17,7 @@ from accounts import (
 )
 
 from txplatform.cli.descriptions import describe
+from txplatform.domain.account import Account
 from txplatform.domain.advices import (
     Clearing,
     Correction,
@@ -27,10 +28,11 @@ from txplatform.domain.advices import (
 )
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import Outcome
-from txplatform.domain.events import EVENT_TYPES, AccountEvent
+from txplatform.domain.events import EVENT_TYPES, Event, MoneyEvent
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import ControlsChange, HoldExpiry, Increment, OperatorStatus
 from txplatform.domain.status import AccountStatus
+from txplatform.projections.money import money_change
 
 
 def clear(clearing_id: str, transaction: str | None, amount: int, *, final: bool) -> Clearing:
@@ -102,7 +104,7 @@ LIFE: list[Command] = [
 
 
 @pytest.fixture(scope="module")
-def events() -> list[AccountEvent]:
+def events() -> list[Event]:
     """A stream with every kind of event."""
     stream = Stream()
     for command in (*EARLY, *LIFE):
@@ -112,13 +114,26 @@ def events() -> list[AccountEvent]:
     return stream.events
 
 
-def test_every_kind_of_event_is_described(events: list[AccountEvent]) -> None:
+def test_every_kind_of_event_is_described(events: list[Event]) -> None:
     """A new kind needs a place in the stream above, and words of its own."""
     assert {type(event) for event in events} == set(EVENT_TYPES)
     assert [event.TOPIC for event in events if describe(event) == event.TOPIC] == []
 
 
-def test_a_description_says_what_happened_to_what(events: list[AccountEvent]) -> None:
+def test_i2_every_kind_of_event_moves_the_money_that_the_read_models_add_up(
+    events: list[Event],
+) -> None:
+    """Only those that are declared to move money do."""
+    account = Account.unopened(ACCOUNT)
+    for event in events:
+        posted, pending = account.posted, account.pending
+        event.mutate(account)
+        moved = (account.posted - posted, account.pending - pending)
+        assert moved == money_change(event), event.TOPIC
+        assert isinstance(event, MoneyEvent) or moved == (0, 0), event.TOPIC
+
+
+def test_a_description_says_what_happened_to_what(events: list[Event]) -> None:
     """With amounts, names, and what is unusual."""
     assert [describe(event) for event in events] == [
         "payment:p1 waits",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 from accounts import (
     ACCOUNT,
@@ -28,9 +27,10 @@ from txplatform.domain.requests import Opening, OperatorStatus
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.directory import Change, account_changes, money_change
+from txplatform.projections.directory import Change, account_changes
+from txplatform.projections.money import money_change
 from txplatform.projections.open_holds import hold_changes
-from txplatform.projections.transactions import COLUMNS, TRANSACTIONS, decision_row
+from txplatform.projections.transactions import new_rows
 
 
 def logged(*commands: Command) -> list[LoggedEvent]:
@@ -44,41 +44,26 @@ def logged(*commands: Command) -> list[LoggedEvent]:
     ]
 
 
-def decisions(*commands: Command) -> list[dict[str, Any]]:
-    """The rows of the list of transactions after these commands."""
-    return [
-        dict(zip(COLUMNS, decision_row(each), strict=True))
-        for each in logged(*commands)
-        if each.event.TOPIC in TRANSACTIONS.topics
-    ]
-
-
-def test_an_approval_becomes_a_row_with_the_money_after_it() -> None:
-    """Its place in the stream and in the log too."""
-    (row,) = decisions(opening(1000), purchase("t", 300))
-    assert (row["decision"], row["response_code"], row["reasons"]) == ("approved", "00", [])
-    assert (row["credit_limit_after"], row["posted_after"], row["pending_after"]) == (1000, 0, 300)
-    assert (row["account_version"], row["log_position"]) == (2, 20)
-    assert row["merchant_name"] == "Corner Books"
-    assert len(row["authorization_code"]) == 6
-
-
-def test_a_decline_becomes_a_row_with_its_reasons() -> None:
-    """The first one gives the response code."""
-    (row,) = decisions(opening(100), purchase("t", 101))
-    assert (row["decision"], row["response_code"], row["authorization_code"]) == (
-        "declined",
-        "51",
-        None,
+def test_a_decision_becomes_a_row_and_so_does_the_first_event_that_names_a_transaction() -> None:
+    """By the account's version; what comes after a decision adds no row to it."""
+    decided, named = new_rows(
+        logged(
+            opening(1000),
+            purchase("approved", 300),
+            purchase("declined", 5000),
+            payment("p", 70),
+            Refund("f1", ACCOUNT, TransactionId("named"), 1, "USD"),
+            Refund("f2", ACCOUNT, TransactionId("named"), 1, "USD"),
+            Refund("f3", ACCOUNT, None, 1, "USD"),
+        )
     )
-    assert [reason["code"] for reason in row["reasons"]] == ["insufficient_credit"]
-    assert row["pending_after"] == 0
+    assert decided == [(ACCOUNT, "approved", 2), (ACCOUNT, "declined", 3)]
+    assert named == [(ACCOUNT, "named", 5)]
 
 
-def test_a_decline_without_an_account_has_no_money_after_it() -> None:
-    """There is no balance to speak of."""
-    (row,) = decisions(purchase("t", 1))
-    assert (row["credit_limit_after"], row["posted_after"], row["pending_after"]) == (None,) * 3
+def test_a_decision_without_an_account_becomes_a_row() -> None:
+    """The decline is the account's first event."""
+    assert new_rows(logged(purchase("t", 1))) == ([(ACCOUNT, "t", 1)], [])
 
 
 def test_the_directory_adds_up_what_a_batch_changes() -> None:

@@ -273,6 +273,10 @@ class _Log:
         self.plain = self.counts.count(1) == rows
 
 
+STATE_OF_ACTIVITY = tuple(_Log.__annotations__)
+"""Names of what an activity keeps: its part in the shape of a snapshot."""
+
+
 def _total(values: array[int], names: list[str], wanted: str) -> int:
     """The sum of the values whose name is the wanted one."""
     matching = names.count(wanted)

@@ -177,22 +177,34 @@ class RuleSet:
         return self.hold_days.of(category_code)
 
 
-@dataclass(frozen=True, slots=True)
 class Controls:
     """One account's own rules; asked beside the rule set's, so they can only narrow.
 
+    Shared by accounts, so never changed. No dataclass, since an account is stored with `stored`
+    in its place.
+
     Attributes:
+        rules: In the order they are asked.
+        checks: The same, ready to be asked.
         stored: The rules as plain values.
     """
 
-    rules: tuple[ConfigurableRule, ...] = ()
-    checks: tuple[Check, ...] = field(init=False, repr=False, compare=False)
-    stored: tuple[StoredRule, ...] = field(init=False, repr=False, compare=False)
+    __slots__ = ("checks", "rules", "stored")
 
-    def __post_init__(self) -> None:
-        _check_rules(self.rules)
-        object.__setattr__(self, "checks", checks_of(self.rules))
-        object.__setattr__(self, "stored", tuple(map(rule_to_stored, self.rules)))
+    def __init__(self, rules: tuple[ConfigurableRule, ...] = ()) -> None:
+        _check_rules(rules)
+        self.rules = rules
+        self.checks: tuple[Check, ...] = checks_of(rules)
+        self.stored: tuple[StoredRule, ...] = tuple(map(rule_to_stored, rules))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Controls) and self.rules == other.rules
+
+    def __hash__(self) -> int:
+        return hash(self.rules)
+
+    def __repr__(self) -> str:
+        return f"Controls({self.rules!r})"
 
 
 NO_CONTROLS = Controls()
@@ -200,12 +212,13 @@ NO_CONTROLS = Controls()
 
 
 def controls_of(stored: Iterable[StoredRule]) -> Controls:
-    """The controls that were written like this; accounts with the same ones share them.
+    """Return the controls that were written like this; accounts with the same ones share them.
 
     Raises:
         KeyError, TypeError, ValueError: They are of a newer version, or were altered.
     """
-    return _controls_of(json.dumps(list(stored)))
+    written = list(stored)
+    return _controls_of(json.dumps(written)) if written else NO_CONTROLS
 
 
 @lru_cache(maxsize=4096)

@@ -82,7 +82,7 @@ class UnitOfWork:
         before = len(account.pending_events)
         outcome = decide(command, account, stored, context)
         for event in account.pending_events[before:]:
-            stored[event.key] = event  # type: ignore[attr-defined,assignment]  # ours are keyed
+            stored[event.key] = event
         return outcome
 
     def _of(self, stream: str) -> PriorEvents:
@@ -94,7 +94,7 @@ class UnitOfWork:
     def collect(self) -> list[AccountEvent]:
         """The events recorded since the last call, account by account."""
         return [
-            event  # type: ignore[misc]  # our accounts record account events only
+            event
             for account in self.accounts.values()
             if account.pending_events
             for event in account.collect_events()

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from txplatform.advisory_locks import LOG
-from txplatform.domain.events import AccountEvent
+from txplatform.domain.events import AccountEvent, Event
 from txplatform.eventstore.mapper import encode_event
 from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
 
@@ -150,7 +150,7 @@ class LoggedEvent:
 
     position: int
     recorded_at: datetime
-    event: AccountEvent
+    event: Event
 
 
 def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:

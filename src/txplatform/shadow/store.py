@@ -11,7 +11,7 @@ import orjson
 import psycopg
 from psycopg.rows import class_row
 
-from txplatform.domain.events import AuthorizationDeclined
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import account_of
 from txplatform.following.checkpoint import Checkpoint
 from txplatform.shadow.judging import Judged
@@ -129,7 +129,8 @@ def list_disagreements(
 
 def _row(judged: Judged) -> tuple[Any, ...]:
     event = judged.logged.event
-    purchase = event.purchase  # type: ignore[attr-defined]  # only decisions are judged
+    assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)  # no other is judged
+    purchase = event.purchase
     recorded = event.reasons if isinstance(event, AuthorizationDeclined) else ()
     return (
         judged.logged.position,

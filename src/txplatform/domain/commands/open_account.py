@@ -57,4 +57,4 @@ def _settle(
         reject_waiting(message, error, account, context)
     # What waits later may be about the same transaction, or correct this one.
     for event in account.pending_events[before:]:
-        prior[event.key] = event  # type: ignore[attr-defined,assignment]  # ours are keyed
+        prior[event.key] = event

@@ -6,6 +6,8 @@ renames one, and its `TOPIC` (the name it is stored under) never changes.
 
 from __future__ import annotations
 
+from typing import get_args
+
 from txplatform.domain.events.accounts import (
     AccountOpened,
     AccountStatusChanged,
@@ -55,9 +57,11 @@ __all__ = [
     "CreditLimitChangeSuperseded",
     "CreditLimitChangeWaiting",
     "CreditLimitChanged",
+    "Event",
     "HoldExpired",
     "IncrementDeclined",
     "MessageWaiting",
+    "MoneyEvent",
     "OperatorStatusSet",
     "PaymentReceived",
     "PaymentReturnWaiting",
@@ -70,32 +74,39 @@ __all__ = [
     "WaitingMessageRejected",
 ]
 
-EVENT_TYPES: tuple[type[AccountEvent], ...] = (
-    AccountOpened,
-    CreditLimitChanged,
-    CreditLimitChangeSuperseded,
-    AccountStatusChanged,
-    AccountStatusSuperseded,
-    OperatorStatusSet,
-    ControlsChanged,
-    AuthorizationApproved,
-    AuthorizationDeclined,
-    TransactionStarted,
-    AuthorizationIncremented,
-    IncrementDeclined,
-    AuthorizationReversed,
-    HoldExpired,
-    PurchaseCleared,
-    ClearingCorrected,
-    PurchaseRefunded,
-    PaymentReceived,
-    PaymentReturned,
-    PaymentWaiting,
-    PaymentReturnWaiting,
-    CreditLimitChangeWaiting,
-    ClearingWaiting,
-    CorrectionWaiting,
-    RefundWaiting,
-    WaitingMessageRejected,
+MoneyEvent = (
+    AuthorizationApproved
+    | AuthorizationIncremented
+    | AuthorizationReversed
+    | HoldExpired
+    | PurchaseCleared
+    | ClearingCorrected
+    | PurchaseRefunded
+    | PaymentReceived
+    | PaymentReturned
 )
-"""Every kind of event that a stream may hold."""
+"""Every kind of event that changes what an account has posted or pending."""
+
+Event = (
+    MoneyEvent
+    | AccountOpened
+    | CreditLimitChanged
+    | CreditLimitChangeSuperseded
+    | AccountStatusChanged
+    | AccountStatusSuperseded
+    | OperatorStatusSet
+    | ControlsChanged
+    | AuthorizationDeclined
+    | TransactionStarted
+    | IncrementDeclined
+    | PaymentWaiting
+    | PaymentReturnWaiting
+    | CreditLimitChangeWaiting
+    | ClearingWaiting
+    | CorrectionWaiting
+    | RefundWaiting
+    | WaitingMessageRejected
+)
+"""Every kind of event that a stream may hold. A `match` over either ends in `assert_never`."""
+
+EVENT_TYPES: tuple[type[Event], ...] = get_args(Event)
