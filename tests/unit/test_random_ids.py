@@ -29,29 +29,11 @@ def test_concurrent_threads_get_different_ids() -> None:
     assert all(len(each) == 32 and int(each, 16) >= 0 for each in ids)
 
 
-<<<<<<< HEAD
-def test_a_copy_of_the_process_is_given_others() -> None:
-    """What was drawn ahead is not given by both."""
+def test_a_forked_process_gets_different_ids() -> None:
+    """The ids drawn in advance before the fork must not be used by both processes."""
     printed = subprocess.run(
         [sys.executable, "-c", FORK], check=True, capture_output=True, text=True
     ).stdout
     theirs, ours = (line.split() for line in printed.splitlines())
     assert len(theirs) == len(ours) == 300
     assert set(theirs).isdisjoint(ours)
-=======
-def test_a_forked_process_gets_different_ids() -> None:
-    """The ids drawn in advance before the fork must not be used by both processes."""
-    random_id()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(writing, "".join(random_id() for _ in range(300)).encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    theirs = os.read(reading, 32 * 300).decode()
-    os.close(reading)
-    os.close(writing)
-    ours = {random_id() for _ in range(300)}
-    assert ours.isdisjoint(theirs[at : at + 32] for at in range(0, len(theirs), 32))
-    assert len(theirs) == 32 * 300
->>>>>>> help/language1
