@@ -204,7 +204,7 @@ def test_audit_interfaces_show_every_field_of_an_event(events: list[Event]) -> N
         "authorization_code": approved.authorization_code,
         "balance": {"credit_limit": 800, "posted": 2, "pending": 100, "available": 698},
         "ruleset": "default@1",
-        "observed": [*approved.observed],
+        "observed": dict(approved.observed),
         "hold": None,
         "expires_at": "2026-11-27T10:15:00+00:00",
         "already_posted": 0,

@@ -59,6 +59,7 @@ common = {
     "traceparent": texts,
     "purchase": purchases,
     "ruleset": texts,
+    "observed": st.dictionaries(texts, measured, max_size=3),
 }
 decisions: st.SearchStrategy[Decision] = st.builds(
     AuthorizationApproved, **common, authorization_code=texts, balance=balances
@@ -107,6 +108,7 @@ DECLINED: dict[str, Any] = {
     "reasons": (Reason(ReasonCode.CURRENCY_MISMATCH, "57", "No.", "EUR", "USD"),),
     "balance": None,
     "ruleset": "default@1",
+    "observed": {},
 }
 OLDER: dict[str, dict[str, Any]] = {
     "purchase without a time": {"purchase": {"occurred_at"}},

@@ -4,13 +4,14 @@ Members that we do not know are ignored: producers may add to their messages wit
 us. (Requests over HTTP are refused for them: there the caller is told at once.)
 """
 
-from pydantic import BaseModel, ConfigDict, StrictBool
+from typing import ClassVar
 
+from pydantic import ConfigDict, StrictBool
+
+from txplatform.contracts.body import Body
 from txplatform.contracts.fields import (
     Amount,
     AmountOrZero,
-    CategoryCode,
-    CountryCode,
     CurrencyCode,
     FreeText,
     Identifier,
@@ -18,20 +19,29 @@ from txplatform.contracts.fields import (
     StatusVersion,
     UtcTime,
 )
+from txplatform.contracts.process_transaction import MerchantFields
 from txplatform.domain.advices import Direction
 from txplatform.domain.status import AccountStatus
 
 
-class MessageBody(BaseModel):
-    """What every inbound message says."""
+class MessageBody(Body):
+    """The body of an inbound message.
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    Attributes:
+        TOPIC: The topic that it comes on.
+    """
+
+    TOPIC: ClassVar[str]
+
+    model_config = ConfigDict(extra="ignore")
 
     account_id: Identifier
 
 
 class AccountOpenedMessage(MessageBody):
     """`accounts.account-opened.v1`: an account was opened; its limit is limit version 0."""
+
+    TOPIC: ClassVar[str] = "accounts.account-opened.v1"
 
     currency: CurrencyCode
     credit_limit: AmountOrZero
@@ -40,6 +50,8 @@ class AccountOpenedMessage(MessageBody):
 
 class CreditLimitChangedMessage(MessageBody):
     """`accounts.credit-limit-changed.v1`: the limit is another from this version on."""
+
+    TOPIC: ClassVar[str] = "accounts.credit-limit-changed.v1"
 
     credit_limit: AmountOrZero
     currency: CurrencyCode
@@ -50,6 +62,8 @@ class CreditLimitChangedMessage(MessageBody):
 class PaymentSubmittedMessage(MessageBody):
     """`payments.payment-submitted.v1`: the cardholder paid."""
 
+    TOPIC: ClassVar[str] = "payments.payment-submitted.v1"
+
     payment_id: Identifier
     amount: Amount
     currency: CurrencyCode
@@ -58,6 +72,8 @@ class PaymentSubmittedMessage(MessageBody):
 
 class PaymentReturnedMessage(MessageBody):
     """`payments.payment-returned.v1`: the bank took a payment back."""
+
+    TOPIC: ClassVar[str] = "payments.payment-returned.v1"
 
     payment_id: Identifier
     amount: Amount
@@ -69,21 +85,18 @@ class PaymentReturnedMessage(MessageBody):
 class AccountStatusChangedMessage(MessageBody):
     """`accounts.account-status-changed.v1`: the account may be used, or not, from now on."""
 
+    TOPIC: ClassVar[str] = "accounts.account-status-changed.v1"
+
     status: AccountStatus
     status_version: StatusVersion
     reason: FreeText
     changed_at: UtcTime
 
 
-class PresentedMerchant(BaseModel):
+class PresentedMerchant(MerchantFields):
     """Where the card was used."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    id: Identifier
-    name: FreeText
-    category_code: CategoryCode
-    country: CountryCode
+    model_config = ConfigDict(extra="ignore")
 
 
 class PresentmentReceivedMessage(MessageBody):
@@ -92,6 +105,8 @@ class PresentmentReceivedMessage(MessageBody):
     A debit is owed by the cardholder, a credit gives money back. One that names a clearing takes
     that back.
     """
+
+    TOPIC: ClassVar[str] = "settlement.presentment-received.v1"
 
     clearing_id: Identifier
     transaction_id: Identifier | None = None
@@ -104,3 +119,7 @@ class PresentmentReceivedMessage(MessageBody):
     final: StrictBool = True
     merchant: PresentedMerchant | None = None
     presented_at: UtcTime
+
+
+INBOUND_TOPICS: tuple[str, ...] = tuple(body.TOPIC for body in MessageBody.__subclasses__())
+"""The topics of all bodies above."""

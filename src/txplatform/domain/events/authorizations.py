@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE, Reason
 from txplatform.domain.requests import Increment, Purchase
+from txplatform.domain.rules.rule import Observed
 
 
 class AuthorizationApproved(AccountEvent, frozen=True):
@@ -22,7 +24,7 @@ class AuthorizationApproved(AccountEvent, frozen=True):
         authorization_code: Six characters, for the merchant's receipt.
         balance: The money after it.
         ruleset: The rules it passed.
-        observed: What each rule measured, in the rules' order.
+        observed: What each rule measured, by the rule's name.
         hold: The held amount, minor units; None if it is the purchase's amount.
         expires_at: When the hold ends by itself, by the rule set in force; None for never.
         already_posted: Amount cleared before this authorization arrived; the funds check added it
@@ -35,7 +37,7 @@ class AuthorizationApproved(AccountEvent, frozen=True):
     authorization_code: str
     balance: Balance
     ruleset: str
-    observed: tuple[int | str | None, ...] = ()
+    observed: Mapping[str, Observed]
     hold: int | None = None
     expires_at: datetime | None = None
     already_posted: int = 0
@@ -77,7 +79,7 @@ class AuthorizationDeclined(AccountEvent, frozen=True):
         reasons: Every rule's refusal, most important first.
         balance: The money at the decision; None where there was no account.
         ruleset: The rules it was held against.
-        observed: What each rule measured, in the rules' order.
+        observed: What each rule measured, by the rule's name.
         already_posted: Amount cleared before this authorization arrived; the funds check added it
             back to the available credit.
         late: Whether a clearing or reversal of it came first.
@@ -88,7 +90,7 @@ class AuthorizationDeclined(AccountEvent, frozen=True):
     reasons: tuple[Reason, ...]
     balance: Balance | None
     ruleset: str
-    observed: tuple[int | str | None, ...] = ()
+    observed: Mapping[str, Observed]
     already_posted: int = 0
     late: bool = False
 
@@ -122,7 +124,7 @@ class AuthorizationIncremented(AccountEvent, frozen=True):
         raised_from: What was authorized of that before, minor units.
         balance: The money after it.
         ruleset: The rules it passed.
-        observed: What each rule measured, in the rules' order.
+        observed: What each rule measured, by the rule's name.
     """
 
     TOPIC: ClassVar[str] = "authorization-incremented"
@@ -131,7 +133,7 @@ class AuthorizationIncremented(AccountEvent, frozen=True):
     raised_from: int
     balance: Balance
     ruleset: str
-    observed: tuple[int | str | None, ...]
+    observed: Mapping[str, Observed]
 
     @property
     def command(self) -> Increment:
@@ -169,7 +171,7 @@ class IncrementDeclined(AccountEvent, frozen=True):
         reasons: Every refusal, most important first.
         balance: The money at the decision; None where there was no account.
         ruleset: The rules it was held against.
-        observed: What each rule measured, in the rules' order.
+        observed: What each rule measured, by the rule's name.
     """
 
     TOPIC: ClassVar[str] = "increment-declined"
@@ -179,7 +181,7 @@ class IncrementDeclined(AccountEvent, frozen=True):
     reasons: tuple[Reason, ...]
     balance: Balance | None
     ruleset: str
-    observed: tuple[int | str | None, ...]
+    observed: Mapping[str, Observed]
 
     @property
     def command(self) -> Increment:
