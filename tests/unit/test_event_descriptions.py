@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from accounts import (
@@ -17,8 +18,9 @@ from accounts import (
 )
 
 from txplatform.domain.account import Account
-from txplatform.domain.account_command import AccountCommand
+from txplatform.domain.account_command import AccountCommand, VersionedAdvice
 from txplatform.domain.advices import (
+    Advice,
     Clearing,
     Correction,
     Direction,
@@ -36,6 +38,7 @@ from txplatform.domain.events import (
     MessageWaiting,
     MoneyEvent,
 )
+from txplatform.domain.events.accounts import VERSIONED
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import ControlsChange, HoldExpiry, Increment, OperatorStatus
 from txplatform.domain.status import AccountStatus
@@ -132,6 +135,15 @@ def test_every_class_of_events_is_a_kind_of_event() -> None:
     """A class that is in no union could not be read back from the log."""
     classes = {*AccountEvent.__subclasses__(), *MessageWaiting.__subclasses__()}
     assert classes - {MessageWaiting} == set(EVENT_TYPES)
+
+
+def test_every_advice_with_versions_has_its_events() -> None:
+    """One that takes effect and one that came too late."""
+    versioned = {kind for kind in get_args(Advice) if issubclass(kind, VersionedAdvice)}
+    assert {*VERSIONED} == versioned
+    for kind in versioned:
+        assert kind.VERSION in Account.__struct_fields__
+        assert kind.VERSION in kind.__struct_fields__
 
 
 def test_stored_names_of_events_never_change() -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
 
 from txplatform.domain.account import Account
+from txplatform.domain.account_command import VersionedAdvice
 from txplatform.domain.advices import LimitChange, StatusChange
 from txplatform.domain.events.event import AccountEvent
 from txplatform.domain.events.words import in_brackets
 from txplatform.domain.requests import ControlsChange, Opening, OperatorStatus
 from txplatform.domain.rulesets import controls_of
 from txplatform.domain.status import AccountStatus
+
+
+class VersionedEvents(NamedTuple):
+    """The events of a version that takes effect, and of one that came too late."""
+
+    effective: Callable[..., AdministrativeEvent]
+    superseded: Callable[..., AdministrativeEvent]
 
 
 class AccountOpened(AccountEvent, frozen=True):
@@ -144,6 +153,12 @@ class ControlsChanged(AccountEvent, frozen=True):
     def apply(self, account: Account) -> None:
         account.controls = controls_of(self.change.rules)
 
+
+VERSIONED: dict[type[VersionedAdvice], VersionedEvents] = {
+    LimitChange: VersionedEvents(CreditLimitChanged, CreditLimitChangeSuperseded),
+    StatusChange: VersionedEvents(AccountStatusChanged, AccountStatusSuperseded),
+}
+"""The events of each advice of which the newest version wins."""
 
 AdministrativeEvent = (
     AccountOpened
