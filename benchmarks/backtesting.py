@@ -17,7 +17,8 @@ from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-from txplatform.eventstore.batch import BatchStore, UnitOfWork
+from txplatform.eventstore.query import run
+from txplatform.processing.unit_of_work import UnitOfWork
 
 GROUP = "backtest"
 ALWAYS_ON = "decisions judged again by the rules that are always on"
@@ -64,11 +65,12 @@ def _record(database: Database, numbers: range) -> None:
     for number in numbers:
         account = f"bench-{number}"
         stream = account_stream(AccountId(account))
-        work.decide(stream, opening(account), _stamp(_BEGIN))
+        work.execute(stream, opening(account), _stamp(_BEGIN))
         for at, purchase in _purchases(account, number):
-            work.decide(stream, Authorize(purchase), _stamp(at))
+            work.execute(stream, Authorize(purchase), _stamp(at))
     with database.connect() as connection:
-        if BatchStore(connection).append(work.collect()):
+        run(connection, work.append())
+        if work.conflicts:
             raise RuntimeError("the benchmark's own accounts clash")
 
 

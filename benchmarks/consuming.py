@@ -34,11 +34,12 @@ from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.values import Opening
-from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.migrations import migrate
+from txplatform.eventstore.query import run
 from txplatform.eventstore.statements import APPEND
 from txplatform.gc_tuning import collect_seldom
 from txplatform.inbox.writer import INSERT
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.settings import Settings
 from txplatform.telemetry import configure_logging
 
@@ -200,8 +201,8 @@ def _open_accounts(connection: psycopg.Connection, accounts: Sequence[str]) -> N
         for each in accounts:
             account = AccountId(prefix + each)
             command = OpenAccount(Opening(account, "USD", 0))
-            work.decide(account_stream(account), command, context)
-    BatchStore(connection).append(work.collect())
+            work.execute(account_stream(account), command, context)
+    run(connection, work.append())
 
 
 def _row(connection: psycopg.Connection, query: LiteralString) -> tuple[Any, ...]:

@@ -23,10 +23,10 @@ from benchmarks.rows import Row
 from benchmarks.stand import Effort, Stand
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.batch import UnitOfWork
 
 GROUP = "machine"
 PGBENCH = "pgbench, one durable insert a transaction"
@@ -118,7 +118,7 @@ def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
         transaction = TransactionId(f"t{decided}")
         purchase = Purchase(transaction, account.account_id, 100, "USD", merchant)
         context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
-        UnitOfWork(accounts={account.id: account}).decide(account.id, Authorize(purchase), context)
+        Authorize(purchase).decide(account, PriorEvents(), context)
         accounts.save(account)
         if perf_counter() > ends:
             break

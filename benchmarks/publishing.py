@@ -31,10 +31,11 @@ from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.domain.values import Opening
-from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.migrations import migrate
+from txplatform.eventstore.query import run
 from txplatform.gc_tuning import collect_seldom
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.publisher.delivery import producer_config
 from txplatform.publisher.event_feed import Outbound
 from txplatform.publisher.feed import Record
@@ -173,7 +174,7 @@ def _records(connection: psycopg.Connection) -> list[Record]:
 
 def _fill(connection: psycopg.Connection) -> None:
     """Decisions that go round the accounts, as many purchases on each."""
-    work, store, ids = UnitOfWork(), BatchStore(connection), iter(range(sys.maxsize))
+    work, ids = UnitOfWork(), iter(range(sys.maxsize))
     accounts = [AccountId(f"bench-{number}") for number in range(ACCOUNTS)]
 
     def context() -> DecisionContext:
@@ -181,13 +182,13 @@ def _fill(connection: psycopg.Connection) -> None:
 
     for account in accounts:
         command = OpenAccount(Opening(account, "USD", _LIMIT))
-        work.decide(account_stream(account), command, context())
+        work.execute(account_stream(account), command, context())
     for number in range(DECISIONS):
         account = accounts[number % ACCOUNTS]
         purchase = Purchase(TransactionId(f"bench-{number}"), account, 100, "USD", _SHOP)
-        work.decide(account_stream(account), Authorize(purchase), context())
+        work.execute(account_stream(account), Authorize(purchase), context())
         if (number + 1) % _COMMIT_SIZE == 0:
-            store.append(work.collect())
+            run(connection, work.append())
 
 
 def main() -> int:

@@ -32,8 +32,9 @@ from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.commands.outcome import Command
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.values import Opening
-from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.migrations import migrate
+from txplatform.eventstore.query import run
+from txplatform.processing.unit_of_work import UnitOfWork
 
 POSTGRES_SETTINGS = {
     "shared_buffers": "1GB",
@@ -129,11 +130,11 @@ class Stand:
         context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
         work, waiting = UnitOfWork(), iter(commands)
         with self.database.connect() as connection:
-            store = BatchStore(connection)
             while some := list(islice(waiting, _RECORDED_AT_ONCE)):
                 for command in some:
-                    work.decide(account_stream(command.account_id), command, context)
-                if store.append(work.collect()):
+                    work.execute(account_stream(command.account_id), command, context)
+                run(connection, work.append())
+                if work.conflicts:
                     raise RuntimeError("the benchmark's own accounts clash")
 
     def recycle_wal(self) -> None:

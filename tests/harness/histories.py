@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -18,13 +17,12 @@ from txplatform.domain.commands.correct_clearing import CorrectClearing
 from txplatform.domain.commands.expire_hold import ExpireHold
 from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command, CommandRejectedError
-from txplatform.domain.commands.prior_events import TransactionNotReadError
+from txplatform.domain.commands.outcome import Command
 from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
-from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_stream
+from txplatform.domain.ids import AccountId, PaymentId, TransactionId
 from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.domain.status import AccountStatus
@@ -42,7 +40,9 @@ from txplatform.domain.values import (
     Reversal,
     StatusChange,
 )
-from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
+from txplatform.eventstore.query import run
+from txplatform.processing.execution import execute_in_order
+from txplatform.processing.unit_of_work import PendingCommand, UnitOfWork
 
 SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 BEGIN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
@@ -164,41 +164,19 @@ def record(
 
     A command that is rejected records nothing, as in the product.
     """
-    commands = list(commands)
-    store, work = BatchStore(connection), UnitOfWork()
-    wanted = ReadSet()
-    for command in commands:
-        wanted.look_up(account_stream(command.account_id), command.keys)
+    pending = [PendingCommand.of(command, "00-0-0-00", look_up=True) for command in commands]
+    work = UnitOfWork()
+
+    def context_of(command: PendingCommand) -> DecisionContext:
+        return DecisionContext(
+            begin + timedelta(milliseconds=next(_numbers)),
+            lambda: f"event-{next(_numbers)}",
+            command.traceparent,
+            ruleset,
+        )
+
     with connection.transaction():
-        store.read(work, wanted)
-        for command in commands:
-            number = next(_numbers)
-            context = DecisionContext(
-                begin + timedelta(milliseconds=number),
-                lambda: f"event-{next(_numbers)}",
-                "00-0-0-00",
-                ruleset,
-            )
-            stream = account_stream(command.account_id)
-            with suppress(CommandRejectedError):
-                _decide(store, work, stream, command, context)
-        events = work.collect()
-        clashing = store.append(events)
-    assert not clashing
-    return len(events)
-
-
-def _decide(
-    store: BatchStore, work: UnitOfWork, stream: str, command: Command, context: DecisionContext
-) -> None:
-    """Fetch whatever transactions it needs; an opening needs those of all that waits."""
-    while True:
-        try:
-            work.decide(stream, command, context)
-        except TransactionNotReadError as missing:
-            wanted = ReadSet()
-            for transaction_id in missing.transaction_ids:
-                wanted.look_up_transaction(stream, transaction_id)
-            store.read(work, wanted)
-        else:
-            return
+        execute_in_order(connection, work, pending, context_of)
+        run(connection, work.append())
+    assert not work.conflicts
+    return len(work.events)

@@ -21,10 +21,11 @@ from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import AccountId, PaymentId, account_stream
 from txplatform.domain.values import Opening, Payment
 from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.log import read_log, read_whole_log
 from txplatform.eventstore.mapper import UnknownEventError, decode_event, encode_event
 from txplatform.eventstore.snapshot import account_state
+from txplatform.eventstore.statements import APPEND, append_parameters
+from txplatform.processing.unit_of_work import UnitOfWork
 
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
 IDS = count()
@@ -49,14 +50,21 @@ def decided(
     if on is not None:
         work.accounts[on.id] = on
     for command in commands:
-        work.decide(account_stream(command.account_id), command, STAMP)
+        work.execute(account_stream(command.account_id), command, STAMP)
     return work.collect()
+
+
+def append_on(connection: psycopg.Connection, events: list[AccountEvent]) -> set[str]:
+    """Append in the connection's transaction; gives the streams that clashed."""
+    row = connection.execute(APPEND, append_parameters(events)).fetchone()
+    assert row is not None
+    return set(row[0])
 
 
 def append(database: TestDatabase, events: list[AccountEvent]) -> set[str]:
     """Append in a transaction of its own; gives the streams that clashed."""
     with Database(database.service_url).connect() as connection:
-        return BatchStore(connection).append(events)
+        return append_on(connection, events)
 
 
 def test_i7_an_account_s_events_go_in_all_or_none_and_others_are_not_held_up(
@@ -125,9 +133,9 @@ def test_i5_a_reader_never_skips_a_position_that_commits_late(database: TestData
 
     def write(number: int) -> None:
         with psycopg.connect(database.service_url) as connection:
-            store = BatchStore(connection)
             for each in range(rounds):
-                store.append(decided(opened(f"w{number}-{each}"), paid(f"w{number}-{each}", "p")))
+                name = f"w{number}-{each}"
+                append_on(connection, decided(opened(name), paid(name, "p")))
                 connection.commit()
 
     def read() -> list[int]:
@@ -155,7 +163,7 @@ def test_i8_a_frozen_transaction_that_holds_the_lock_is_ended(database: TestData
     """Whoever appended and then falls silent is ended by the server; the next append goes in."""
     frozen = Database(database.service_url, idle_in_transaction_timeout_s=0.3)
     connection = frozen.connect(autocommit=False)
-    BatchStore(connection).append(decided(opened("frozen")))
+    append_on(connection, decided(opened("frozen")))
     assert append(database, decided(opened("other"))) == set()
     with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         connection.execute("COMMIT")

@@ -17,7 +17,8 @@ from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.events import business_key
 from txplatform.domain.ids import AccountId, account_stream
-from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
+from txplatform.eventstore.query import run as run_queries
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.directory import DirectoryPage, list_accounts
 from txplatform.settings import load_settings
 
@@ -98,7 +99,8 @@ def _pages(connection: psycopg.Connection) -> Iterator[DirectoryPage]:
 def _show(connection: psycopg.Connection, account_id: AccountId, *, as_json: bool) -> int:
     work = UnitOfWork()
     stream = account_stream(account_id)
-    BatchStore(connection).read(work, ReadSet(streams={stream}))
+    work.include_newest(stream)
+    run_queries(connection, work.load())
     account = work.accounts.get(stream)
     if account is None:
         raise UnknownAccountError(account_id)

@@ -21,8 +21,8 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from txplatform.consumers.parsing import UNREADABLE_HEADERS, Headers, ReceivedMessage
 from txplatform.inbox.positions import PartitionKey
+from txplatform.inbox.received_message import UNREADABLE_HEADERS, Headers, ReceivedMessage
 from txplatform.kafka import client_config
 from txplatform.settings import Settings
 

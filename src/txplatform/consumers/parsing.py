@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -14,40 +12,11 @@ from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, trace
 from txplatform.contracts.field_problems import field_problem
 from txplatform.contracts.messages import MessageBody
 from txplatform.domain.commands.outcome import Command
+from txplatform.inbox.received_message import UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.telemetry import accept_traceparent
-
-Headers = tuple[tuple[str, "bytes | None"], ...]
-
-UNREADABLE_HEADERS: Headers = (("\N{REPLACEMENT CHARACTER}", None),)
-"""Stand for headers that the client cannot give."""
 
 _MAX_PROBLEMS = 5
 _PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
-
-
-class ReceivedMessage(NamedTuple):
-    """One message as Kafka gave it.
-
-    Attributes:
-        topic_id: The broker's id of the topic; empty where it has none.
-        sent_at: The message's own timestamp, UTC; None where it has none.
-        body: None for a tombstone.
-    """
-
-    cluster_id: str
-    topic: str
-    topic_id: str
-    partition: int
-    offset: int
-    sent_at: datetime | None
-    key: bytes | None
-    headers: Headers
-    body: bytes | None
-
-    @property
-    def content_sha256(self) -> bytes:
-        """Of the body: with topic and key it tells whether two messages are the same."""
-        return hashlib.sha256(self.body or b"").digest()
 
 
 @dataclass(frozen=True, slots=True)

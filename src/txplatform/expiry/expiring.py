@@ -1,7 +1,7 @@
 """Ends the holds of many accounts in one commit.
 
-The read model only says where to look. Whether a hold is there and due, the account says; that it
-ends once, its business key in the log (I3).
+The read model only says where to look. The account says whether a hold is there and due; its
+business key in the log makes sure that it ends once (I3).
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ import psycopg
 
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.expire_hold import ExpireHold
-from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import AccountEvent
-from txplatform.domain.ids import account_stream
-from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
+from txplatform.eventstore.query import run
+from txplatform.processing.unit_of_work import PendingCommand, UnitOfWork
 from txplatform.projections.open_holds import DueHold
 from txplatform.random_ids import random_id
 from txplatform.telemetry import new_traceparent
@@ -25,12 +24,12 @@ from txplatform.telemetry import new_traceparent
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What became of holds that were to end.
+    """The result of ending holds.
 
     Attributes:
         events: What was appended, one event a hold.
         accounts: As they are after them, by stream.
-        left: Holds of accounts to which someone else appended meanwhile; look again.
+        left: Holds of accounts to which someone else appended meanwhile; try again.
     """
 
     events: list[AccountEvent]
@@ -39,29 +38,32 @@ class Expiry:
 
 
 def expire(connection: psycopg.Connection, holds: Sequence[DueHold], now: datetime) -> Expiry:
-    """End those of the holds that are still there; that is one statement, and so one commit.
-
-    One that was cleared, reversed or ended before is nothing to do.
+    """End those of the holds that are still there; the append is one statement, so one commit.
 
     Args:
         connection: In autocommit mode, so that nothing is locked while they are decided.
         holds: As the read model has them.
-        now: By which they are due, UTC.
+        now: The time at which they are due, UTC.
     """
-    store, work = BatchStore(connection), UnitOfWork()
-    streams: set[str] = {account_stream(hold.account_id) for hold in holds}
-    store.read(work, ReadSet(streams=streams))
-    context = DecisionContext(now, random_id, new_traceparent())
-    for hold in holds:
-        command = ExpireHold(hold.account_id, hold.transaction_id)
-        try:
-            work.decide(account_stream(hold.account_id), command, context)
-        except CommandRejectedError:
-            continue
-    events = work.collect()
-    clashing = store.append(events)
+    work = UnitOfWork()
+    traceparent = new_traceparent()
+    context = DecisionContext(now, random_id, traceparent)
+    commands = [
+        PendingCommand.of(ExpireHold(hold.account_id, hold.transaction_id), traceparent)
+        for hold in holds
+    ]
+    for command in commands:
+        work.include(command)
+    run(connection, work.load())
+    for command in commands:
+        work.attempt(command, context)  # one that is rejected has nothing to end
+    run(connection, work.append())
     return Expiry(
-        [event for event in events if event.originator_id not in clashing],
+        work.events,
         work.accounts,
-        [hold for hold in holds if account_stream(hold.account_id) in clashing],
+        [
+            hold
+            for hold, command in zip(holds, commands, strict=True)
+            if command.stream in work.conflicts
+        ],
     )

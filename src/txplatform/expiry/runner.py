@@ -16,11 +16,11 @@ from time import monotonic
 import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from txplatform.consumers.snapshots import take_snapshots
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.domain.ids import AccountId
 from txplatform.errors import TxPlatformError
 from txplatform.expiry.expiring import expire
+from txplatform.processing.snapshots import take_snapshots
 from txplatform.projections.open_holds import BEFORE_ALL, DueHold, due_holds
 from txplatform.settings import Settings
 from txplatform.telemetry import logger

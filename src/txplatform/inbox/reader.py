@@ -14,11 +14,11 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from txplatform.consumers.parsing import ReceivedMessage
 from txplatform.domain.events import CreditLimitChangeSuperseded, WaitingMessageRejected
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.mapper import decode_event
 from txplatform.inbox.message_outcome import MessageStatus
+from txplatform.inbox.received_message import ReceivedMessage
 from txplatform.inbox.writer import decode_headers
 
 MAX_LIMIT = 500

@@ -17,10 +17,11 @@ from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
-from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.log import last_position, read_log
+from txplatform.eventstore.query import run
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.processing.account_cache import AccountCache
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.rulebook.book import RuleBook, Shadowing
 from txplatform.rulebook.store import read_book
 from txplatform.settings import Settings
@@ -144,7 +145,7 @@ class Shadower:
                 work.accounts[stream] = Account.unopened(account_of(stream))
             else:
                 missing[stream] = before
-        BatchStore(connection).read_at(work, missing)
+        run(connection, work.read_at(missing))
         return work.accounts
 
     def _count(self, ruleset_id: str, judged: Sequence[Judged]) -> None:
