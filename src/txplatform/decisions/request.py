@@ -131,9 +131,7 @@ class AccountRequest(Request[AccountView]):
         work.include_newest(self.stream)
 
     @override
-    def attempt(
-        self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError
-    ) -> bool:  # no rule is asked
+    def attempt(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
         account = work.accounts.get(self.stream) or Account.unopened(self.account_id)
         self.view = AccountView.of(account)
         return True
