@@ -1,1 +1,1 @@
-"""Measures the platform beside the limits of the same machine, in the same run."""
+"""Measures the platform, and the limits of the same machine in the same run."""

@@ -1,8 +1,8 @@
-"""`make bench`: one run, one table.
+"""`make bench`: measures everything in one run and prints one table.
 
-Every figure comes from this run on this machine, with full durability (fsync and
-synchronous_commit on) in PostgreSQLs of the benchmark's own, and the load on the same cores:
-what counts is how the figures relate.
+Every figure comes from the same run on the same machine, with full durability (fsync and
+synchronous_commit on) in PostgreSQL servers started for the benchmark. The load generator shares
+the cores. So compare figures of one run with each other, not with those of another machine.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _SHORT_JSON = Path(".cache", "benchmark-ratios.json")
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure, print, and return the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3, help="of each load (default 3)")
-    parser.add_argument("--rounds", type=int, default=3, help="of each load (default 3)")
-    parser.add_argument("--only", action="append", help="this group of rows; may be repeated")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--seconds", type=float, default=3, help="duration of each load (3)")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of each load (3)")
+    parser.add_argument("--only", action="append", help="measure only this group; repeatable")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument(
         "--short",
         action="store_true",
-        help="about a minute; ratios only; fails where one misses its target by more than half",
+        help="one minute, ratios only; fails if one misses its target by more than half",
     )
     arguments = parser.parse_args()
     groups = (
@@ -45,7 +45,7 @@ def main() -> int:
     )
     unknown = set(arguments.only or ()) - groups.keys()
     if unknown:
-        parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(groups)}")
+        parser.error(f"unknown group: {', '.join(sorted(unknown))}; known: {', '.join(groups)}")
     if arguments.only:
         groups = {name: groups[name] for name in groups if name in arguments.only}
     rows, failed = _measure(groups)
@@ -82,7 +82,7 @@ def _check(rows: list[Row], groups: Groups, json: Path) -> bool:
 
 
 def _measure(groups: Groups) -> tuple[list[Row], list[str]]:
-    """The rows, and the groups that failed: one of them does not take the others along."""
+    """Measure each group; return the rows and the groups that failed."""
     rows: list[Row] = []
     failed = []
     for name, measure in groups.items():
@@ -90,7 +90,7 @@ def _measure(groups: Groups) -> tuple[list[Row], list[str]]:
         started = perf_counter()
         try:
             rows += measure()
-        except Exception:  # noqa: BLE001  # whatever it was, it is shown, and the run fails
+        except Exception:  # noqa: BLE001  # it is printed, and the run fails
             traceback.print_exc()
             failed.append(name)
         print(f" {perf_counter() - started:.0f} s", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Decisions against the number of accounts, from a single hot one to a million."""
+"""Decisions by number of accounts, from one hot account to a million."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from benchmarks.stand import Api, Effort, Stand, middle
 
 GROUP = "accounts"
 DECISIONS = "decisions"
-OPENING = "opened, a batch a commit"
-FIRST_TOUCH = "first decision on each, in order"
-MEMORY = "resident memory of the API after that"
+OPENING = "accounts opened in batches"
+FIRST_TOUCH = "first decision on each account, in order"
+MEMORY = "resident memory of the API afterwards"
 ACCOUNTS = (1, 1_000, 100_000, 1_000_000)
 CONNECTIONS = 128
 _TOUCHED = 100_000
-"""Where there are that many or more, a pass over all of them comes first."""
+"""From this number on, one decision on each account is made and measured first."""
 _AT_MOST_S = 900
 
 
 def measure(effort: Effort, accounts: Sequence[int] = ACCOUNTS) -> list[Row]:
-    """Touch every account once, then decide on accounts at random, by turns."""
+    """Decide once on every account, then on random accounts, alternating between the numbers."""
     most = max(accounts)
     with Stand() as stand:
         started = perf_counter()
@@ -58,7 +58,7 @@ def measure(effort: Effort, accounts: Sequence[int] = ACCOUNTS) -> list[Row]:
 
 
 def _touch(stand: Stand, api: Api, accounts: int) -> list[Row]:
-    """One decision on each account; none has been seen by the process before."""
+    """Make one decision on each account, none of which the process has cached."""
     touched = stand.load(
         api,
         connections=CONNECTIONS,
@@ -67,8 +67,8 @@ def _touch(stand: Stand, api: Api, accounts: int) -> list[Row]:
         in_order=True,
         most=accounts,
     )
-    if touched.answered != accounts:
-        raise RuntimeError(f"{touched.answered} of {accounts} accounts in {_AT_MOST_S} s")
+    if touched.responses != accounts:
+        raise RuntimeError(f"{touched.responses} of {accounts} accounts in {_AT_MOST_S} s")
     memory = round(api.resident_mib, 1)
     return [
         middle(GROUP, FIRST_TOUCH, [touched], accounts=accounts, connections=CONNECTIONS),

@@ -1,4 +1,4 @@
-"""Backtests: how fast a history is judged anew, by rules that are always on and by many."""
+"""The speed of backtests with the default rule set and with 20 more rules."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from benchmarks.stand import Effort, Stand, opening
 from txplatform.backtest.run import backtest, cores
 from txplatform.database import Database
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
-from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.requests import Merchant, Purchase
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.eventstore.query import run
 from txplatform.processing.unit_of_work import UnitOfWork
 
 GROUP = "backtest"
-ALWAYS_ON = "decisions judged again by the rules that are always on"
-TWENTY = "by 20 rules more, 5 of them velocity windows"
+ALWAYS_ON = "past decisions, the rules that are always on"
+TWENTY = "past decisions, 20 more rules, 5 of them velocity windows"
 PURCHASES = 100
-"""Of each account: five a day."""
+"""Purchases of each account, five a day."""
 _APART = timedelta(hours=4.8)
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 _AT_ONCE = 50
@@ -34,11 +33,11 @@ _SHOPS = [
 ]
 
 TWENTY_RULES = twenty_rules(400)
-"""Its windows decline some of these purchases."""
+"""The velocity windows of this rule set decline some of the purchases."""
 
 
 def measure(effort: Effort, accounts: int = 2_000) -> list[Row]:
-    """Of a log of purchases under the rules that are always on; on all cores, as the command."""
+    """Backtest a log of purchases under the default rule set on all cores, as the command does."""
     with Stand() as stand:
         for first in range(0, accounts, _AT_ONCE):
             _record(stand.database, range(first, min(accounts, first + _AT_ONCE)))
@@ -67,11 +66,11 @@ def _record(database: Database, numbers: range) -> None:
         stream = account_stream(AccountId(account))
         work.execute(stream, opening(account), _stamp(_BEGIN))
         for at, purchase in _purchases(account, number):
-            work.execute(stream, Authorize(purchase), _stamp(at))
+            work.execute(stream, purchase, _stamp(at))
     with database.connect() as connection:
         run(connection, work.append())
         if work.conflicts:
-            raise RuntimeError("the benchmark's own accounts clash")
+            raise RuntimeError("conflict in the benchmark's own accounts")
 
 
 def _purchases(account: str, number: int) -> Iterator[tuple[datetime, Purchase]]:

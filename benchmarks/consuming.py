@@ -1,8 +1,8 @@
-"""The consumer beside a bare psycopg loop: same rows, same statements, same size of a batch.
+"""The consumer and a bare psycopg loop with the same rows, statements and batch size.
 
-Each round opens accounts, sends payments to them, lets the real consumer apply these, and then
-inserts a copy of the very rows that it wrote, for other accounts, without deciding anything.
-The broker is librdkafka's mock cluster, so that this runs wherever Python does.
+Each round opens accounts, sends payments for them and lets the consumer apply these. Then the bare
+loop inserts copies of the rows that the consumer wrote, for other accounts and without deciding
+anything. The broker is librdkafka's mock cluster, so the benchmark needs no Kafka.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.demo.postgres import DemoPostgres
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.ids import AccountId, account_stream
-from txplatform.domain.values import Opening
+from txplatform.domain.requests import Opening
 from txplatform.eventstore.migrations import migrate
 from txplatform.eventstore.query import run
 from txplatform.eventstore.statements import APPEND
@@ -45,16 +44,16 @@ from txplatform.telemetry import configure_logging
 
 ACCOUNTS = 1000
 MESSAGES = 20_000
-"""In a round."""
+"""Messages of a round."""
 ROUNDS = 3
-"""At least; noise hits both sides of a round alike, and the median of the rounds counts."""
+"""The least number of rounds. Noise affects both loops of a round; the median counts."""
 
 _CONSUMERS, _COPIES = "bench-", "plain-"
-"""Prefixes of the accounts that the consumer writes to, and of those that the bare loop does."""
+"""Prefixes of the accounts of the consumer and of the bare loop."""
 _COPIED = "a copy"
-"""The cluster that the copied rows are said to come from: a message has one row only."""
-_LOOK_S = 0.01
-"""How often the positions are looked at."""
+"""The cluster id of the copied rows, since the inbox has one row per message."""
+_POLL_S = 0.01
+"""The interval at which the positions are read."""
 
 _WRITTEN_EVENTS = """
 SELECT replace(originator_id, %(ours)s, %(copies)s), originator_version, event_key, topic, state,
@@ -74,7 +73,7 @@ _READ_SO_FAR = "SELECT coalesce(sum(next_offset), 0)::bigint FROM inbound_positi
 
 
 def measure(bench_folder: Path, seconds: float) -> list[Row]:
-    """Both rates, in messages a second."""
+    """Measure both rates, in messages a second."""
     with ExitStack() as stack:
         postgres = DemoPostgres(bench_folder)
         stack.callback(postgres.stop)
@@ -86,21 +85,21 @@ def measure(bench_folder: Path, seconds: float) -> list[Row]:
             database_url=urls.service,
             kafka_bootstrap_servers=bus.bootstrap_servers,
         )
-        configure_logging(settings)  # at the level of a real one
-        collect_seldom()  # as a real one does
+        configure_logging(settings)  # as a worker process does
+        collect_seldom()  # likewise
         connection = stack.enter_context(Database.for_service(settings).connect())
         bare, consumed = _rounds(settings, connection, seconds)
     at = {"accounts": ACCOUNTS, "messages": MESSAGES, "batch": settings.consumer_batch_messages}
     return [
         Row("consumers", "bare psycopg loop, same rows", bare, "messages/s", settings=at),
-        Row("consumers", "consumer, Kafka to durable", consumed, "messages/s", settings=at),
+        Row("consumers", "consumer, Kafka to commit", consumed, "messages/s", settings=at),
     ]
 
 
 def _rounds(
     settings: Settings, connection: psycopg.Connection, seconds: float
 ) -> tuple[float, float]:
-    """The median rates, bare and consumed, of rounds that take turns."""
+    """Alternate both loops; return the median rates of the bare loop and of the consumer."""
     bare: list[float] = []
     consumed: list[float] = []
     started = perf_counter()
@@ -129,7 +128,7 @@ def _rounds(
 def _bare(
     connection: psycopg.Connection, events: list[list[Any]], ledger: list[list[Any]]
 ) -> float:
-    """The simplest program that makes these rows durable, batch by batch."""
+    """Insert the rows batch by batch with the least possible code; return messages a second."""
     started = perf_counter()
     for batch_events, batch_ledger in zip(events, ledger, strict=True):
         with connection.transaction(), connection.cursor(binary=True) as cursor:
@@ -139,20 +138,20 @@ def _bare(
 
 
 def _columns(rows: list[tuple[Any, ...]], size: int) -> list[list[Any]]:
-    """Rows as the statements take them: a batch is a list of columns."""
+    """Split the rows into batches, each a list of columns as the statements need them."""
     batches = (rows[first : first + size] for first in range(0, len(rows), size))
     return [[list(column) for column in zip(*batch, strict=True)] for batch in batches]
 
 
 def _consumed(settings: Settings, connection: psycopg.Connection) -> float:
-    """From the first position that the real consumer commits in this round to the last."""
+    """Return messages a second, between the consumer's first and last commit of the round."""
     before = _read_so_far(connection)
     with _consuming(settings):
         while (first := _read_so_far(connection)) == before:
-            sleep(_LOOK_S)
+            sleep(_POLL_S)
         started = perf_counter()
         while (now := _read_so_far(connection)) < before + MESSAGES:
-            sleep(_LOOK_S)
+            sleep(_POLL_S)
         return (now - first) / (perf_counter() - started)
 
 
@@ -178,7 +177,7 @@ def _read_so_far(connection: psycopg.Connection) -> int:
 
 
 def _send(settings: Settings, accounts: Sequence[str]) -> None:
-    """Payments that go round the accounts, as many on each."""
+    """Send the same number of payments to each account, in turn."""
     producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "linger.ms": 20})
     for number in range(MESSAGES):
         account = _CONSUMERS + accounts[number % ACCOUNTS]
@@ -200,7 +199,7 @@ def _open_accounts(connection: psycopg.Connection, accounts: Sequence[str]) -> N
     for prefix in (_CONSUMERS, _COPIES):
         for each in accounts:
             account = AccountId(prefix + each)
-            command = OpenAccount(Opening(account, "USD", 0))
+            command = Opening(account, "USD", 0)
             work.execute(account_stream(account), command, context)
     run(connection, work.append())
 
@@ -212,7 +211,7 @@ def _row(connection: psycopg.Connection, query: LiteralString) -> tuple[Any, ...
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure for ten seconds and print both rates and their ratio."""
     with tempfile.TemporaryDirectory(prefix="txplatform-bench-") as folder:
         Path(folder).chmod(0o755)
         bare, consumed = measure(Path(folder), seconds=10)

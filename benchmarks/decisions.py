@@ -1,4 +1,4 @@
-"""Decisions against connections, beside an endpoint of the same models that does nothing."""
+"""Decisions by number of connections, compared with an empty endpoint with the same models."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CONNECTIONS = (1, 8, 32, 128, 512)
 OPEN_LOOP_CONNECTIONS = 32
 ACCOUNTS = 1000
 _OPEN_LOOP_ROUNDS = 3
-"""Times as many: the slowest hundredth of a few seconds is what the machine did meanwhile."""
+"""Factor for the rounds: over a few seconds, p99 shows only disturbances of the machine."""
 
 
 def measure(effort: Effort, connections: Sequence[int] = CONNECTIONS) -> list[Row]:
-    """Both endpoints at each number of connections, by turns, then the open loop."""
+    """Measure both endpoints alternately at each number of connections, then the open loop."""
     with Stand() as stand:
         stand.open_accounts(ACCOUNTS)
         with stand.api() as api:

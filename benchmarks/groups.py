@@ -1,4 +1,4 @@
-"""The groups of rows, whole and short: what `--only` names."""
+"""The groups of measurements that `--only` can name, for the whole and the short run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SHORT_KAFKA_S = 1.0
 
 
 def all_groups(effort: Effort) -> Groups:
-    """Everything."""
+    """Return all groups."""
     return {
         machine.GROUP: lambda: machine.measure(effort),
         decisions.GROUP: lambda: decisions.measure(effort),
@@ -47,7 +47,7 @@ def all_groups(effort: Effort) -> Groups:
 
 
 def short_groups() -> Groups:
-    """What a broken batch, cache, lane, consumer, publisher or replay would show in."""
+    """Return the groups that reveal a broken batch, cache, lane, consumer, publisher or replay."""
     return {
         decisions.GROUP: lambda: decisions.measure(_SHORT, connections=(32, 128)),
         accounts.GROUP: lambda: accounts.measure(_SHORT, accounts=(1, 1_000)),
@@ -63,7 +63,7 @@ def short_groups() -> Groups:
 def _in_folder(
     measure: Callable[[Path, float], list[Row]], seconds: float
 ) -> Callable[[], list[Row]]:
-    """With a folder that the PostgreSQL of the group may read."""
+    """Call `measure` with a temporary folder that the group's PostgreSQL may read."""
 
     def run() -> list[Row]:
         with tempfile.TemporaryDirectory(prefix="txplatform-bench-") as folder:

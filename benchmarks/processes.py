@@ -1,4 +1,4 @@
-"""Two API processes on the same accounts, beside one: connections go to either at random."""
+"""Two API processes on the same accounts, compared with one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONNECTIONS, ACCOUNTS = 128, 1000
 
 
 def measure(effort: Effort) -> list[Row]:
-    """By turns; the process that is not asked does nothing."""
+    """Alternate between one process and two; the others are idle meanwhile."""
     runs: dict[int, list[Measured]] = {1: [], 2: []}
     with Stand() as stand:
         stand.open_accounts(ACCOUNTS)

@@ -1,7 +1,7 @@
-"""The publisher beside a bare produce loop: same records, same broker, same producer settings.
+"""The publisher and a bare produce loop with the same records, broker and producer settings.
 
-The broker is librdkafka's mock cluster, so that this runs wherever Python does. It stores
-nothing, which is in favour of the bare loop: the ratio on a real broker is no worse.
+The broker is librdkafka's mock cluster, so the benchmark needs no Kafka. It stores nothing, which
+favours the bare loop: the ratio on a real broker is no worse.
 """
 
 from __future__ import annotations
@@ -26,18 +26,15 @@ from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.demo.postgres import DemoPostgres
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
-from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.values import Opening
+from txplatform.domain.requests import Merchant, Opening, Purchase
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.migrations import migrate
 from txplatform.eventstore.query import run
 from txplatform.gc_tuning import collect_seldom
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.publisher.delivery import producer_config
-from txplatform.publisher.event_feed import Outbound
+from txplatform.publisher.event_feed import EventFeed
 from txplatform.publisher.feed import Record
 from txplatform.publisher.runner import Publisher
 from txplatform.settings import Settings
@@ -46,20 +43,20 @@ from txplatform.telemetry import configure_logging
 ACCOUNTS = 1000
 DECISIONS = 60_000
 ROUNDS = 3
-"""At least; noise hits both sides of a round alike, and the median of the rounds counts."""
+"""The least number of rounds. Noise affects both loops of a round; the median counts."""
 
 _COMMIT_SIZE = 2000
 _LIMIT = 100 * DECISIONS // ACCOUNTS - 500
-"""So that the last few decisions of each account are declines."""
+"""Low enough that the last few decisions of each account are declines."""
 
 _SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 _TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-_LOOK_S = 0.01
-"""How often the checkpoint is looked at."""
+_POLL_S = 0.01
+"""The interval at which the checkpoint is read."""
 
 
 def measure(bench_folder: Path, seconds: float) -> list[Row]:
-    """Both rates, in decisions a second."""
+    """Measure both rates, in decisions a second."""
     with ExitStack() as stack:
         postgres = DemoPostgres(bench_folder)
         stack.callback(postgres.stop)
@@ -77,8 +74,8 @@ def measure(bench_folder: Path, seconds: float) -> list[Row]:
         with database.connect() as connection:
             _fill(connection)
             records = _records(connection)
-        # As a real one does. Else the collector would also go through the bare loop's records
-        # while the publisher works.
+        # As a worker process does. Otherwise the collector would also traverse the records of the
+        # bare loop while the publisher works.
         collect_seldom()
         stack.callback(gc.unfreeze)
         bare, published = _rounds(settings, database, records, seconds)
@@ -92,7 +89,7 @@ def measure(bench_folder: Path, seconds: float) -> list[Row]:
 def _rounds(
     settings: Settings, database: Database, records: Sequence[Record], seconds: float
 ) -> tuple[float, float]:
-    """The median rates, bare and published, of rounds that take turns."""
+    """Alternate both loops; return the median rates of the bare loop and of the publisher."""
     bare: list[float] = []
     published: list[float] = []
     started = perf_counter()
@@ -103,17 +100,17 @@ def _rounds(
 
 
 def _bare(settings: Settings, records: Sequence[Record]) -> float:
-    """The simplest program that sends these records and sees that all of them arrived."""
-    arrived = 0
+    """Send the records with the least possible code and check that all were delivered."""
+    delivered = 0
 
     def on_delivery(error: object, _: object) -> None:
-        nonlocal arrived
+        nonlocal delivered
         if error is not None:
             raise RuntimeError(error)
-        arrived += 1
+        delivered += 1
 
     producer = Producer(producer_config(settings))
-    for record in records[:1]:  # connected, and known to the broker, before the clock starts
+    for record in records[:1]:  # connects before the clock starts
         producer.produce(record.topic, record.body, record.key)
         producer.flush()
     produce: Callable[..., None] = producer.produce
@@ -123,22 +120,22 @@ def _bare(settings: Settings, records: Sequence[Record]) -> float:
         producer.poll(0)
     producer.flush()
     took = perf_counter() - started
-    if arrived != len(records):
-        raise RuntimeError(f"{arrived} of {len(records)} records arrived")
+    if delivered != len(records):
+        raise RuntimeError(f"{delivered} of {len(records)} records were delivered")
     return len(records) / took
 
 
 def _published(settings: Settings, database: Database) -> float:
-    """From its first checkpoint to its last, every feed of the real publisher at work."""
+    """Return decisions a second, between the publisher's first and last checkpoint."""
     with database.connect() as connection:
-        connection.execute("UPDATE publisher_checkpoints SET position = 0")
+        connection.execute("UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
         end = last_position(connection)
         with _publishing(settings, database):
             while (first := _checkpoint(connection)) == 0:
-                sleep(_LOOK_S)
+                sleep(_POLL_S)
             started = perf_counter()
             while _checkpoint(connection) < end:
-                sleep(_LOOK_S)
+                sleep(_POLL_S)
             return (end - first) / (perf_counter() - started)
 
 
@@ -157,14 +154,14 @@ def _publishing(settings: Settings, database: Database) -> Iterator[None]:
 
 def _checkpoint(connection: psycopg.Connection) -> int:
     row = connection.execute(
-        "SELECT position FROM publisher_checkpoints WHERE feed = %s", (Outbound.name,)
+        "SELECT position FROM checkpoints WHERE name = %s", (f"publisher:{EventFeed.name}",)
     ).fetchone()
     return int(row[0]) if row else 0
 
 
 def _records(connection: psycopg.Connection) -> list[Record]:
-    """What the publisher sends of this log."""
-    feed, after = Outbound(), 0
+    """Return the records that the publisher sends for this log."""
+    feed, after = EventFeed(), 0
     records: list[Record] = []
     while batch := feed.read(connection, after):
         records += batch.records
@@ -173,7 +170,7 @@ def _records(connection: psycopg.Connection) -> list[Record]:
 
 
 def _fill(connection: psycopg.Connection) -> None:
-    """Decisions that go round the accounts, as many purchases on each."""
+    """Record the same number of purchases for each account, in turn."""
     work, ids = UnitOfWork(), iter(range(sys.maxsize))
     accounts = [AccountId(f"bench-{number}") for number in range(ACCOUNTS)]
 
@@ -181,18 +178,18 @@ def _fill(connection: psycopg.Connection) -> None:
         return DecisionContext(datetime.now(UTC), lambda: f"{next(ids):032x}", _TRACE)
 
     for account in accounts:
-        command = OpenAccount(Opening(account, "USD", _LIMIT))
+        command = Opening(account, "USD", _LIMIT)
         work.execute(account_stream(account), command, context())
     for number in range(DECISIONS):
         account = accounts[number % ACCOUNTS]
         purchase = Purchase(TransactionId(f"bench-{number}"), account, 100, "USD", _SHOP)
-        work.execute(account_stream(account), Authorize(purchase), context())
+        work.execute(account_stream(account), purchase, context())
         if (number + 1) % _COMMIT_SIZE == 0:
             run(connection, work.append())
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure for ten seconds and print both rates and their ratio."""
     with tempfile.TemporaryDirectory(prefix="txplatform-bench-") as folder:
         Path(folder).chmod(0o755)
         bare, published = measure(Path(folder), seconds=10)

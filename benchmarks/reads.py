@@ -1,4 +1,4 @@
-"""Balance reads, never stale, alone and mixed with decisions."""
+"""Balance reads, alone and mixed with decisions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ACCOUNTS = 1000
 
 
 def measure(effort: Effort) -> list[Row]:
-    """Each share at each number of connections."""
+    """Measure each share of reads at each number of connections."""
     with Stand() as stand:
         stand.open_accounts(ACCOUNTS)
         with stand.api() as api:

@@ -1,4 +1,4 @@
-"""A run as JSON, and the JSON as Markdown: what is printed and what the documents show."""
+"""Converts a run to JSON and to Markdown tables."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ _LATENCIES = ("p50_ms", "p95_ms", "p99_ms")
 
 
 def ratios(rows: Sequence[Row]) -> dict[str, float]:
-    """What means the same on every machine."""
+    """Return the figures of the targets, which can be compared between machines."""
     return {target.name: figure for target, figure in measured_targets(rows)}
 
 
 def as_json(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
-    """The run, whole."""
+    """Return the whole run as JSON."""
     run = {"about": about, "ratios": ratios(rows), "rows": [asdict(row) for row in rows]}
     return to_json(run)
 
 
 def to_json(value: Any) -> str:
-    """Indented, so that two runs can be compared line by line."""
+    """Return indented JSON, so that two runs can be compared line by line."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def rows_of(run: Mapping[str, Any]) -> list[Row]:
-    """The rows of a run that was written as JSON."""
+    """Return the rows of a run that was read from JSON."""
     return [Row(**row) for row in run["rows"]]
 
 
 def as_markdown(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
-    """What was measured on, every row, and the ratios against their targets."""
-    return "\n\n".join([*_facts(about), _figures(rows), ratios_as_markdown(rows)])
+    """Return the machine, the table of all rows, and the table of the targets."""
+    return "\n\n".join([*_conditions(about), _figures(rows), ratios_as_markdown(rows)])
 
 
 def ratios_as_markdown(rows: Sequence[Row]) -> str:
-    """The ratios that this run has the rows for."""
+    """Return the table of the targets that this run can judge."""
     return "\n".join(
         [
-            "| in the same run | target | measured | |",
+            "| ratio in the same run | target | measured | |",
             "|---|---:|---:|---|",
             *(
                 f"| {target.name} | {'≥' if target.at_least else '≤'} {target.bound:g} "
@@ -54,16 +54,17 @@ def ratios_as_markdown(rows: Sequence[Row]) -> str:
     )
 
 
-def _facts(about: Mapping[str, Any]) -> list[str]:
-    facts = "; ".join(f"{name}: {value}" for name, value in about.items() if isinstance(value, str))
+def _conditions(about: Mapping[str, Any]) -> list[str]:
+    machine = "\n".join(f"- {name}: {value}" for name, value in about.items() if name != "settings")
     settings = ", ".join(f"`{name}={value}`" for name, value in about["settings"].items())
-    return [f"{facts}.", f"PostgreSQL with {settings}; all else, durability too, as it comes."]
+    heading = "PostgreSQL settings; all others are defaults, with full durability:"
+    return [machine, f"{heading}\n{settings}."]
 
 
 def _figures(rows: Sequence[Row]) -> str:
     return "\n".join(
         [
-            "| what | at | figure | p50 ms | p95 ms | p99 ms |",
+            "| measurement | conditions | figure | p50 ms | p95 ms | p99 ms |",
             "|---|---|---:|---:|---:|---:|",
             *map(_line, rows),
         ]

@@ -1,4 +1,4 @@
-"""One line of the benchmark's table, the same for every group of rows."""
+"""One line of the benchmark's table."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured once.
+    """One figure of a run.
 
     Attributes:
-        group: Which module measured it: `decisions`, `accounts`, `consumers`, …
-        name: What it is, unique within the run together with `settings`.
+        group: The group it belongs to: `decisions`, `accounts`, `consumers`, …
+        name: The name of the measurement; `group`, `name` and `settings` are unique in a run.
         value: The figure.
-        unit: Of `value`: `requests/s`, `messages/s`, `events/s`, `ms`, `MiB`, `us`.
-        p50_ms: Median latency, where a latency was measured; likewise the next two.
-        settings: What it was measured at: `connections`, `accounts`, `history`, `processes`, …
+        unit: The unit of `value`: `requests/s`, `messages/s`, `events/s`, `ms`, `MiB` or `us`.
+        p50_ms: The median latency, if latencies were measured; likewise `p95_ms` and `p99_ms`.
+        settings: The conditions: `connections`, `accounts`, `history`, `processes`, …
     """
 
     group: str

@@ -1,4 +1,4 @@
-"""The API as it ships, with one more endpoint: same models, does nothing. The yardstick."""
+"""The API with an empty endpoint as yardstick: it has the same models and does nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from txplatform.settings import load_settings
 from txplatform.telemetry import configure_logging
 
 EMPTY_PATH = "/benchmark/empty"
-_ANSWER = DecisionResponse(
+_RESPONSE = DecisionResponse(
     transaction_id="tx-1001",
     account_id="acc-1",
     decision="approved",
@@ -37,8 +37,8 @@ def main() -> int:
     api = create_api(settings)
 
     @api.app.post(EMPTY_PATH)
-    async def empty(request: ProcessTransactionRequest) -> DecisionResponse:  # noqa: ARG001  # does nothing
-        return _ANSWER
+    async def empty(request: ProcessTransactionRequest) -> DecisionResponse:  # noqa: ARG001  # only parsed
+        return _RESPONSE
 
     def on_ready() -> None:
         print("txplatform ready", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What the rows are measured on: a PostgreSQL of their own, accounts, API processes, a load."""
+"""The test bed of a group: a PostgreSQL server, accounts, API processes and a load generator."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ from txplatform.demo.ports import free_port
 from txplatform.demo.postgres import DemoPostgres, Urls
 from txplatform.demo.processes import Child
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, account_stream
-from txplatform.domain.values import Opening
+from txplatform.domain.requests import Opening
 from txplatform.eventstore.migrations import migrate
 from txplatform.eventstore.query import run
 from txplatform.processing.unit_of_work import UnitOfWork
@@ -42,21 +41,21 @@ POSTGRES_SETTINGS = {
     "max_wal_size": "8GB",
     "checkpoint_timeout": "15min",
 }
-"""Durability is the default: full. See docs/operations.md for these."""
+"""See docs/operations.md for the reasons. Durability stays at its default, full."""
 LIMIT = 999_999_999_999_999
 _RECORDED_AT_ONCE = 2000
 _WAL_FILES = 64
-"""Of 16 MiB each."""
+"""WAL files of 16 MiB each."""
 _RUNS = count()
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure.
+    """The duration of the measurements.
 
     Attributes:
-        seconds: Of each load.
-        rounds: How often each load is repeated; what is reported is the median.
+        seconds: The duration of each load.
+        rounds: The number of repetitions of each load; the median is reported.
     """
 
     seconds: float
@@ -65,19 +64,19 @@ class Effort:
 
 @dataclass(frozen=True)
 class Api:
-    """API processes that share the accounts."""
+    """Running API processes that share the accounts."""
 
     ports: tuple[int, ...]
     processes: tuple[psutil.Process, ...]
 
     @property
     def resident_mib(self) -> float:
-        """Memory of the first process."""
+        """The resident memory of the first process, MiB."""
         return float(self.processes[0].memory_info().rss) / 2**20
 
 
 class Stand:
-    """One PostgreSQL, and everything that runs on it until it is closed."""
+    """A PostgreSQL server with the schema and an API key; it runs until the context ends."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -102,7 +101,7 @@ class Stand:
 
     @contextmanager
     def api(self, processes: int = 1) -> Iterator[Api]:
-        """API processes as they ship, each on a port of its own."""
+        """Start API processes, each on a port of its own."""
         with ExitStack() as stack:
             ports, found = [], []
             for _ in range(processes):
@@ -120,13 +119,13 @@ class Stand:
             yield Api(tuple(ports), tuple(found))
 
     def open_accounts(self, number: int, prefix: str = "bench") -> None:
-        """Open accounts `<prefix>-0` and so on, with a limit that is never reached."""
+        """Open accounts `<prefix>-0`, `<prefix>-1`, …, with a limit that is never reached."""
         for first in range(0, number, _RECORDED_AT_ONCE):
             names = range(first, min(number, first + _RECORDED_AT_ONCE))
             self.record(opening(f"{prefix}-{each}") for each in names)
 
     def record(self, commands: Iterable[Command]) -> None:
-        """Decide commands that are all there is of their accounts, without HTTP."""
+        """Execute commands without HTTP; they have to be the first commands of their accounts."""
         context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
         work, waiting = UnitOfWork(), iter(commands)
         with self.database.connect() as connection:
@@ -135,13 +134,13 @@ class Stand:
                     work.execute(account_stream(command.account_id), command, context)
                 run(connection, work.append())
                 if work.conflicts:
-                    raise RuntimeError("the benchmark's own accounts clash")
+                    raise RuntimeError("conflict in the benchmark's own accounts")
 
     def recycle_wal(self) -> None:
-        """Give PostgreSQL WAL files to use again, as one has that has been running for a while.
+        """Fill WAL files that PostgreSQL can recycle, as on a server that has run for a while.
 
-        A new one has to write each file whole before its first use, which holds up every commit
-        for 40 ms; with the load of this benchmark every three seconds.
+        PostgreSQL writes a new WAL file in full before its first use, which delays every commit
+        by 40 ms; with the load of this benchmark every three seconds.
         """
         with Database(self.urls.owner).connect() as connection:
             for _ in range(_WAL_FILES):
@@ -150,12 +149,12 @@ class Stand:
             connection.execute("CHECKPOINT")
 
     def settle(self) -> None:
-        """After events came in masses, do what autovacuum would do beside the load."""
+        """Vacuum the events after many were recorded; autovacuum would disturb the measurement."""
         with Database(self.urls.owner).connect() as connection:
             connection.execute("SET statement_timeout = 0")
             connection.execute("VACUUM (ANALYZE) events")
 
-    def load(  # noqa: PLR0913  # what a load is made of
+    def load(  # noqa: PLR0913  # the parameters of a load
         self,
         api: Api,
         *,
@@ -169,7 +168,11 @@ class Stand:
         rate: float | None = None,
         most: int | None = None,
     ) -> Measured:
-        """Send requests and measure the answers."""
+        """Send requests and measure the responses.
+
+        Raises:
+            RuntimeError: A request failed.
+        """
         load = Load(
             api.ports,
             self.key,
@@ -191,13 +194,13 @@ class Stand:
         )
         measured = Measured(**json.loads(done.stdout))
         if measured.failed:
-            raise RuntimeError(f"{measured.failed} of {measured.answered} requests failed: {load}")
+            raise RuntimeError(f"{measured.failed} of {measured.responses} requests failed: {load}")
         return measured
 
 
 def opening(account: str) -> Command:
-    """An account with a limit that is never reached."""
-    return OpenAccount(Opening(AccountId(account), "USD", LIMIT))
+    """Return the opening of an account with a limit that is never reached."""
+    return Opening(AccountId(account), "USD", LIMIT)
 
 
 def middle(
@@ -208,7 +211,7 @@ def middle(
     unit: str = "requests/s",
     **settings: int,
 ) -> Row:
-    """The median of repeated measurements as one row."""
+    """Return a row with the medians of repeated measurements."""
     runs = list(measured)
     return Row(
         group,

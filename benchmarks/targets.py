@@ -1,4 +1,4 @@
-"""What the figures of one run have to be to one another."""
+"""The targets: ratios between figures of one run, with their bounds."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from benchmarks import accounts, backtesting, decisions, history, log, machine, processes, rules
 from benchmarks.rows import Row
 
-_REPLAYED_A_SECOND = 60_000
+_REPLAY_PER_SECOND = 60_000
 _BROKEN = 2
-"""A guard fails only where a figure misses its target by this factor: noise does not."""
+"""The factor that noise does not explain: a figure that misses its target by it is broken."""
 
 
 class Figures:
-    """The rows of a run, to be asked for by name.
+    """The rows of a run by group and name.
 
     Attributes:
-        groups: Those that have been asked for.
+        groups: The groups whose rows have been read so far.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
@@ -26,10 +26,10 @@ class Figures:
         self.groups: set[str] = set()
 
     def row(self, group: str, name: str, **settings: int) -> Row:
-        """The one row of this name and these settings.
+        """Return the row with this name and these settings.
 
         Raises:
-            LookupError: It was not measured in this run.
+            LookupError: The run does not have it.
         """
         self.groups.add(group)
         for row in self._rows:
@@ -38,11 +38,11 @@ class Figures:
         raise LookupError(f"{group}: {name} {settings}")
 
     def value(self, group: str, name: str, **settings: int) -> float:
-        """Its figure."""
+        """Return the figure of a row."""
         return self.row(group, name, **settings).value
 
     def p50(self, group: str, name: str, **settings: int) -> float:
-        """Its median latency, milliseconds."""
+        """Return the median latency of a row in milliseconds."""
         p50_ms = self.row(group, name, **settings).p50_ms
         assert p50_ms is not None
         return p50_ms
@@ -50,12 +50,12 @@ class Figures:
 
 @dataclass(frozen=True)
 class Target:
-    """One relation between figures.
+    """A bound for a figure that is computed from rows of a run.
 
     Attributes:
-        bound: What it has to reach, or may be at most.
-        at_least: Which of the two.
-        figure: Computes it; raises LookupError where its rows were not measured.
+        bound: The lower bound, or the upper bound.
+        at_least: True if `bound` is the lower bound.
+        figure: Computes the figure; raises LookupError if the run lacks one of its rows.
     """
 
     name: str
@@ -64,11 +64,11 @@ class Target:
     figure: Callable[[Figures], float]
 
     def reached(self, figure: float) -> bool:
-        """Whether the target is met."""
+        """Return True if the target is met."""
         return figure >= self.bound if self.at_least else figure <= self.bound
 
     def broken(self, figure: float) -> bool:
-        """Whether it is missed by so much that something must be wrong."""
+        """Return True if the target is missed by more than noise explains."""
         if self.at_least:
             return figure < self.bound / _BROKEN
         return figure > self.bound * _BROKEN
@@ -127,8 +127,8 @@ def _long_history(run: Figures) -> float:
 
 
 def _replay(run: Figures) -> float:
-    """Over the lower of its two bounds: reaching either is enough."""
-    enough = min(_REPLAYED_A_SECOND, 0.7 * run.value(log.GROUP, log.LIBRARY))
+    """Divide by the lower of two bounds, since reaching either is enough."""
+    enough = min(_REPLAY_PER_SECOND, 0.7 * run.value(log.GROUP, log.LIBRARY))
     return run.value(log.GROUP, log.REPLAY) / enough
 
 
@@ -168,13 +168,13 @@ TARGETS: tuple[Target, ...] = (
         figure=lambda run: run.value(history.GROUP, history.COLD_WITH_SNAPSHOT, history=100_000),
     ),
     Target(
-        "20 rules, 5 of them velocity windows ÷ credit limit alone",
+        "20 more rules, 5 of them velocity windows ÷ rules that are always on",
         0.85,
         at_least=True,
-        figure=_ratio(rules.GROUP, rules.TWENTY, rules.CREDIT_LIMIT),
+        figure=_ratio(rules.GROUP, rules.TWENTY, rules.ALWAYS_ON),
     ),
     Target(
-        "backtest by 20 rules, decisions/s",
+        "backtest with 20 more rules, decisions/s",
         50_000,
         at_least=True,
         figure=lambda run: run.value(backtesting.GROUP, backtesting.TWENTY),
@@ -183,7 +183,7 @@ TARGETS: tuple[Target, ...] = (
         "consumer ÷ bare psycopg loop",
         0.5,
         at_least=True,
-        figure=_ratio("consumers", "consumer, Kafka to durable", "bare psycopg loop, same rows"),
+        figure=_ratio("consumers", "consumer, Kafka to commit", "bare psycopg loop, same rows"),
     ),
     Target(
         "publisher ÷ bare produce loop",
@@ -192,7 +192,7 @@ TARGETS: tuple[Target, ...] = (
         figure=_ratio("publisher", "publisher, log to Kafka", "bare produce loop, same headers"),
     ),
     Target(
-        "replay ÷ the lower of 60,000 events/s and 0.7 of the library's",
+        "replay ÷ the lower of 60,000 events/s and 0.7 of the library's rate",
         1.0,
         at_least=True,
         figure=_replay,
@@ -207,7 +207,7 @@ TARGETS: tuple[Target, ...] = (
 
 
 def measured_targets(rows: Sequence[Row]) -> list[tuple[Target, float]]:
-    """Every target whose rows this run has, with its figure."""
+    """Return the targets that this run has rows for, with their figures."""
     run, found = Figures(rows), []
     for target in TARGETS:
         with suppress(LookupError):
@@ -216,7 +216,7 @@ def measured_targets(rows: Sequence[Row]) -> list[tuple[Target, float]]:
 
 
 def groups_behind(target: Target, rows: Sequence[Row]) -> set[str]:
-    """The groups whose rows a target is computed from."""
+    """Return the groups whose rows a target needs."""
     run = Figures(rows)
     target.figure(run)
     return run.groups

@@ -9,8 +9,13 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
+from hypothesis import settings
+
+from harness.api import RunningApi, open_account, purchase, running_api
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -18,6 +23,7 @@ from collections.abc import Iterator
 
 from harness.kafka import MISSING, Broker, LentBroker, can_start_broker, recreate_topics
 from harness.postgres import PostgresServer, TestDatabase
+from txplatform.database import Database
 
 TOPICS_IN = (
     "accounts.account-opened.v1",
@@ -39,6 +45,10 @@ TOPICS = (*TOPICS_IN, *(f"{topic}.dlq" for topic in TOPICS_IN), *TOPICS_OUT)
 
 # Whoever starts the suite in the background has SIGINT ignored in it, and so in all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A deadline for an example, and the health check that grows with it, measure the machine.
+settings.register_profile("txplatform", deadline=None)
+settings.load_profile("txplatform")
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +103,44 @@ def topics(kafka: Broker | LentBroker) -> Iterator[str]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         recreate_topics(kafka.bootstrap, TOPICS)
         yield kafka.bootstrap
+
+
+@pytest.fixture
+def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """Give a connection of the service's role."""
+    with Database(database.service_url).connect() as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def api(postgres: PostgresServer) -> Iterator[RunningApi]:
+    """Give an API for all tests; each works on accounts of its own, and changes no rules."""
+    database = postgres.new_database()
+    with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as running:
+        yield running
+    postgres.drop(database)
+
+
+@pytest.fixture
+def own_api(service_env: dict[str, str]) -> Iterator[RunningApi]:
+    """Give an API of this test's own, on an empty database."""
+    with running_api(service_env) as running:
+        yield running
+
+
+@pytest.fixture
+def account_id() -> str:
+    """Give the id of an account that no other test uses."""
+    return f"acc-{uuid4()}"
+
+
+@pytest.fixture
+def held(api: RunningApi, account_id: str) -> str:
+    """Give an account of the shared API on which `tx` holds 1,000 of 10,000."""
+    open_account(api.client, account_id, 10_000)
+    answer = api.client.post("/v1/process-transaction", json=purchase("tx", account_id, 1000))
+    assert answer.json()["decision"] == "approved"
+    return account_id
 
 
 @pytest.fixture

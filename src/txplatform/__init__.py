@@ -1,1 +1,1 @@
-"""Event-sourced card transaction processing that companies run themselves."""
+"""Event-sourced card transaction processing for companies that host it themselves."""

@@ -1,4 +1,4 @@
-"""API keys in the database: only the SHA-256 of a key is kept, the key is shown once."""
+"""API keys in the database. Only the SHA-256 digest of a key is stored."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import psycopg
 from txplatform.errors import TxPlatformError
 
 KEY_BYTES = 32
-"""256 random bits: far beyond guessing, so a fast hash is enough."""
+"""256 random bits cannot be guessed, so a fast hash is enough."""
 
 _COLUMNS = "id, name, scopes, created_at, expires_at, revoked_at"
 
 
 class Scope(StrEnum):
-    """What a key may do."""
+    """A permission of an API key."""
 
     TRANSACTIONS_WRITE = "transactions:write"
     ACCOUNTS_READ = "accounts:read"
@@ -31,16 +31,16 @@ class Scope(StrEnum):
 
 
 class UnknownKeyError(TxPlatformError):
-    """There is no key with this id."""
+    """Raised if no key has this id."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key, without its secret.
+    """An API key without its secret.
 
     Attributes:
-        expires_at: From when on it is refused; None for never.
-        revoked_at: When it was revoked; None where it was not.
+        expires_at: The time from which the key is refused; None if it never expires.
+        revoked_at: None if the key was not revoked.
     """
 
     id: str
@@ -52,7 +52,7 @@ class ApiKey:
 
 
 def digest_of(key: str) -> bytes:
-    """What is kept of a key."""
+    """Return the digest that is stored for a key."""
     return hashlib.sha256(key.encode()).digest()
 
 
@@ -63,7 +63,7 @@ def create_key(
     scopes: Iterable[Scope],
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key; its secret is given this once and cannot be had again."""
+    """Create a key and return it with its secret, which is not stored."""
     key = "txp_" + secrets.token_urlsafe(KEY_BYTES)
     row = connection.execute(
         f"INSERT INTO api_keys (id, key_sha256, name, scopes, expires_at)"
@@ -81,16 +81,16 @@ def create_key(
 
 
 def list_keys(connection: psycopg.Connection) -> list[ApiKey]:
-    """All keys, oldest first."""
+    """Return all keys, oldest first."""
     rows = connection.execute(f"SELECT {_COLUMNS} FROM api_keys ORDER BY created_at, id")
     return [_key(row) for row in rows]
 
 
 def revoke_key(connection: psycopg.Connection, key_id: str) -> ApiKey:
-    """Refuse a key from now on; every process does so within five seconds.
+    """Revoke a key; every process refuses it within five seconds.
 
     Raises:
-        UnknownKeyError: There is no such key.
+        UnknownKeyError: No key has this id.
     """
     row = connection.execute(
         f"UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s"
@@ -99,13 +99,13 @@ def revoke_key(connection: psycopg.Connection, key_id: str) -> ApiKey:
     ).fetchone()
     if row is None:
         raise UnknownKeyError(
-            f"There is no key {key_id}.", next_step="`txplatform keys list` shows them."
+            f"There is no key {key_id}.", next_step="`txplatform keys list` shows all keys."
         )
     return _key(row)
 
 
 def find_key(connection: psycopg.Connection, digest: bytes) -> ApiKey | None:
-    """The key with this digest, if it may be used now."""
+    """Return the key with this digest, or None if it is unknown, expired or revoked."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM api_keys WHERE key_sha256 = %s AND revoked_at IS NULL"
         " AND (expires_at IS NULL OR expires_at > now())",

@@ -1,4 +1,4 @@
-"""How this package connects to Postgres: one place for timeouts, keepalives and planning."""
+"""Connections to PostgreSQL: the only place with timeouts, keepalives and planner settings."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ PASSING_FAULTS = (
     errors.TransactionTimeout,
     errors.ReadOnlySqlTransaction,
 )
-"""What passes by itself, though not always for the session that has met it.
+"""Faults that pass without an operator, but may last as long as the session.
 
-A server refuses writes while it is a standby, and so does a session, for as long as it lives, that
-began while its database was read-only: what has met one of these goes on with a new connection.
+A server refuses writes while it is a standby. A session that began while the database was read-only
+refuses writes until it ends. So the caller has to continue with a new connection.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database as one role sees it.
+    """The database and the role to connect as.
 
     Attributes:
-        url: libpq URL.
-        statement_timeout_s: How long one statement may take.
-        lock_timeout_s: How long to wait for a lock.
-        idle_in_transaction_timeout_s: When the server ends a transaction whose client is
-            silent, so that a frozen process does not hold the log's lock for ever.
+        url: A libpq URL.
+        statement_timeout_s: The longest time that a statement may take.
+        lock_timeout_s: The longest time to wait for a lock.
+        idle_in_transaction_timeout_s: The time after which the server ends the transaction of an
+            idle client. Without it a frozen process would hold the log's lock forever.
     """
 
     url: str
@@ -43,12 +43,12 @@ class Database:
 
     @classmethod
     def for_service(cls, settings: Settings) -> Database:
-        """The database as the service's own role."""
+        """Return the database with the role of the service."""
         return cls._from(settings, settings.service_url)
 
     @classmethod
     def for_owner(cls, settings: Settings) -> Database:
-        """The database as the owner of the tables."""
+        """Return the database with the role that owns the tables."""
         return cls._from(settings, settings.owner_url)
 
     @classmethod
@@ -62,7 +62,7 @@ class Database:
 
     @property
     def parameters(self) -> dict[str, str | int]:
-        """Connection parameters beside the URL."""
+        """The connection parameters that are not in the URL."""
         options = {
             "statement_timeout": f"{int(self.statement_timeout_s * 1000)}ms",
             "lock_timeout": f"{int(self.lock_timeout_s * 1000)}ms",
@@ -70,15 +70,14 @@ class Database:
                 f"{int(self.idle_in_transaction_timeout_s * 1000)}ms"
             ),
             "synchronous_commit": "on",
-            # What we write and read must not depend on what a role or a database is set to.
+            # The format of values must not depend on settings of the role or the database.
             "timezone": "UTC",
             "datestyle": "ISO",
             "array_nulls": "on",
-            # A clash is found by what others have committed while the log's lock was waited for.
+            # After waiting for the log's lock, the append has to see what others committed.
             "default_transaction_isolation": r"read\ committed",
-            # Prepared plans must not change to a scan when a table is small or unanalyzed
-            # at the moment they are made: every statement of the service is a point look-up
-            # or a range of an index.
+            # A plan that was prepared while a table was small or not analyzed must not be a
+            # scan: every statement of the service is a lookup or a range of an index.
             "enable_seqscan": "off",
         }
         return {
@@ -93,7 +92,7 @@ class Database:
         }
 
     def connect(self, *, autocommit: bool = True) -> psycopg.Connection:
-        """A new connection.
+        """Open a connection.
 
         Raises:
             psycopg.OperationalError: The database cannot be reached.
@@ -101,7 +100,7 @@ class Database:
         return psycopg.connect(self.url, autocommit=autocommit, **self.parameters)  # type: ignore[arg-type]
 
     async def connect_async(self) -> psycopg.AsyncConnection:
-        """A new connection for use on the event loop, in autocommit mode.
+        """Open a connection for the event loop, in autocommit mode.
 
         Raises:
             psycopg.OperationalError: The database cannot be reached.
@@ -114,7 +113,7 @@ class Database:
         )
 
     def pool(self, size: int) -> ConnectionPool:
-        """A pool of at most this many connections in autocommit mode; the caller opens it."""
+        """Return a closed pool of at most this many connections in autocommit mode."""
         return ConnectionPool(
             self.url,
             kwargs={"autocommit": True, **self.parameters},

@@ -1,17 +1,17 @@
-"""The root of every error this package raises on purpose.
+"""The base class of every error that this package raises.
 
-Each says what went wrong, why, and what to do next; only the edges (API, command
-line, consumers) translate one into their own protocol.
+Each error says what happened, why, and what to do next. Only the API, the command line and the
+consumers translate errors into their own protocol.
 """
 
 
 class TxPlatformError(Exception):
-    """Something went wrong that a caller or an operator can act on.
+    """An error that a caller or an operator can act on.
 
     Args:
-        what: What happened, in one sentence.
-        why: The cause, as far as it is known here.
-        next_step: What to do about it.
+        what: The error, in one sentence.
+        why: The cause, if it is known.
+        next_step: The advice for the caller or the operator.
     """
 
     def __init__(self, what: str, *, why: str = "", next_step: str = "") -> None:

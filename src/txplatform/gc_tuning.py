@@ -1,19 +1,19 @@
-"""How a long-running process treats Python's garbage collector."""
+"""Settings of Python's garbage collector for long-running processes."""
 
 from __future__ import annotations
 
 import gc
 
 _YOUNG, _MIDDLE, _OLD = 20_000, 5, 200
-"""A middle collection looks at what five young ones left: that takes 7 ms, where 20 took 28."""
+"""With 5 instead of 20, a collection of generation 1 takes 7 ms instead of 28."""
 
 
 def collect_seldom() -> None:
-    """Look for cycles seldom; called once a process has what it keeps.
+    """Exempt all existing objects from collection and raise the thresholds.
 
-    What exists by now lives as long as the process and is not looked at again. Hot paths leave no
-    cycles behind, while accounts and messages come and go by the thousand: with the usual
-    thresholds the collector took a tenth of the time and found nothing.
+    Call this after the start of a process: objects that exist then live as long as the process.
+    The hot paths create no reference cycles, but allocate objects by the thousand. With Python's
+    default thresholds the collector took a tenth of the CPU time and found nothing.
     """
     gc.collect()
     gc.freeze()

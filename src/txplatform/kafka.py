@@ -1,4 +1,4 @@
-"""How this package's clients connect to Kafka: one place for brokers, security and identity."""
+"""Connections to Kafka: the only place with brokers, security and client id."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ClientConfig = dict[str, str | int | float | bool]
 
 
 def client_config(settings: Settings) -> ClientConfig:
-    """What every client needs; a consumer or producer adds its own on top."""
+    """Return the properties that every consumer and producer needs."""
     password = settings.kafka_sasl_password
     given = {
         "bootstrap.servers": settings.kafka_bootstrap_servers,
@@ -21,7 +21,7 @@ def client_config(settings: Settings) -> ClientConfig:
         "ssl.certificate.location": _path(settings.kafka_ssl_certificate_location),
         "ssl.key.location": _path(settings.kafka_ssl_key_location),
         "client.id": "txplatform",
-        "reconnect.backoff.max.ms": 2000,  # a broker that is back is found soon
+        "reconnect.backoff.max.ms": 2000,  # reconnects soon after a broker returns
         "socket.keepalive.enable": True,
     }
     return {name: value for name, value in given.items() if value is not None}

@@ -1,6 +1,6 @@
-"""A number with its noun, as people write it."""
+"""Numbers with their nouns, for texts that people read."""
 
 
 def pluralize(number: int, noun: str) -> str:
-    """`1 rule`, `2 rules`; for nouns whose plural ends in s."""
+    """Return `1 rule` or `2 rules`; the plural of the noun has to end in s."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,4 +1,4 @@
-"""Identifiers that were never given before: 128 bits of the operating system's randomness."""
+"""Unique identifiers of 128 random bits from the operating system."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ _AT_ONCE = 256
 _DIGITS = 32
 
 _drawn: list[str] = []
-os.register_at_fork(after_in_child=_drawn.clear)  # a copy of this process gives none of them again
+os.register_at_fork(after_in_child=_drawn.clear)  # a child must not repeat its parent's ids
 
 
 def random_id() -> str:
-    """32 hexadecimal digits.
+    """Return 32 hexadecimal digits.
 
-    They are drawn many at a time: to ask the system for each one takes longer than all else that
-    an event needs, and lets other threads in between. Threads may share them: each is popped once.
+    Ids are drawn 256 at a time, since one system call per id would take longer than the rest of
+    an event's creation. Safe to call from any thread: each id is popped once.
     """
     while True:
         try:

@@ -18,6 +18,7 @@ from pydantic import SecretStr, TypeAdapter
 from txplatform.api.app import create_api
 from txplatform.api.openapi import describe
 from txplatform.consumers import TOPICS
+from txplatform.contracts.rules_document import with_rules
 from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.settings import Settings
 
@@ -96,6 +97,8 @@ def main(folder: Path) -> None:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
+    rules = folder / "rules.md"
+    rules.write_text(with_rules(rules.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

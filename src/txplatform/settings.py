@@ -1,4 +1,4 @@
-"""Every setting, from `TXPLATFORM_*` variables or `.env`; unknown or invalid ones are refused."""
+"""The settings, read from `TXPLATFORM_*` variables and `.env`; unknown names are refused."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from txplatform.errors import TxPlatformError
 
 _PREFIX = "TXPLATFORM_"
 _NOT_OURS = ("TXPLATFORM_TEST_", "TXPLATFORM_REQUIRE_")
-"""Read by the test suite, not by the product."""
+"""Variables of the test suite."""
 
 
 class SettingsError(TxPlatformError):
-    """A setting is unknown or has a value that cannot be used."""
+    """Raised if a setting is unknown, missing or invalid."""
 
 
 class Settings(BaseSettings):
-    """The configuration of one process; see docs/settings.md for what each one is for."""
+    """The configuration of one process; docs/settings.md describes each setting."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True
@@ -36,87 +36,91 @@ class Settings(BaseSettings):
         description="libpq URL of the tables' owner, for migrate and rebuild.",
     )
     database_statement_timeout_s: float = Field(
-        default=30, gt=0, description="How long one statement may take, seconds."
+        default=30, gt=0, description="Longest time for one statement, seconds."
     )
     database_lock_timeout_s: float = Field(
-        default=5, gt=0, description="How long to wait for a lock, seconds."
+        default=5, gt=0, description="Longest wait for a lock, seconds."
     )
     database_idle_in_transaction_timeout_s: float = Field(
         default=5,
         gt=0,
-        description="When the database ends a transaction whose process has stopped, seconds.",
+        description="Time after which the database ends an idle transaction, seconds.",
     )
 
     kafka_bootstrap_servers: str = Field(
         default="localhost:9092", description="host:port,host:port of the Kafka brokers."
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        default="PLAINTEXT", description="How to speak to the brokers."
+        default="PLAINTEXT", description="Protocol of the connections to the brokers."
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        default=None, description="How to sign in to the brokers."
+        default=None, description="SASL mechanism, for the SASL protocols."
     )
-    kafka_sasl_username: str | None = Field(default=None, description="The brokers' user.")
-    kafka_sasl_password: SecretStr | None = Field(
-        default=None, description="The brokers' password."
-    )
+    kafka_sasl_username: str | None = Field(default=None, description="SASL user name.")
+    kafka_sasl_password: SecretStr | None = Field(default=None, description="SASL password.")
     kafka_ssl_ca_location: Path | None = Field(
-        default=None, description="The certificate authority of the brokers."
+        default=None, description="File with the CA certificate of the brokers."
     )
     kafka_ssl_certificate_location: Path | None = Field(
-        default=None, description="This client's certificate."
+        default=None, description="File with this client's certificate."
     )
-    kafka_ssl_key_location: Path | None = Field(default=None, description="Its private key.")
+    kafka_ssl_key_location: Path | None = Field(
+        default=None, description="File with this client's private key."
+    )
     kafka_group_id: str = Field(
-        default="txplatform", min_length=1, description="The consumer group of `consume`."
+        default="txplatform", min_length=1, description="Consumer group of `consume`."
     )
     consumer_batch_messages: int = Field(
         default=200,
         ge=1,
         le=1000,
-        description="Messages applied in one database transaction, at most.",
+        description="Largest number of messages in one database transaction.",
     )
 
     api_host: str = Field(default="127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on.")
-    api_processes: int = Field(default=1, ge=1, le=64, description="API processes on this host.")
+    api_processes: int = Field(default=1, ge=1, le=64, description="Number of API processes.")
     api_max_body_bytes: int = Field(
-        default=65_536, ge=1024, description="The largest request body, bytes."
+        default=65_536, ge=1024, description="Largest request body, bytes."
     )
     metrics_port: int | None = Field(
-        default=None, ge=1, le=65535, description="A port of its own for the API's /metrics."
+        default=None, ge=1, le=65535, description="Separate port for the API's /metrics."
     )
     health_port: int | None = Field(
         default=None,
         ge=0,
         le=65535,
-        description="Port on which a worker answers /livez, /readyz and /metrics.",
+        description="Port of a worker's /livez, /readyz and /metrics.",
     )
 
     decision_lanes: int = Field(
-        default=1, ge=1, le=16, description="Lanes of accounts that decide side by side."
+        default=1, ge=1, le=16, description="Number of lanes that decide in parallel, by account."
     )
     decision_batch_size: int = Field(
-        default=256, ge=1, le=1000, description="Decisions in one commit, at most."
+        default=256, ge=1, le=1000, description="Largest number of decisions in one commit."
     )
     decision_queue_size: int = Field(
-        default=4096, ge=1, description="Requests that may wait for a decision; more get 503."
+        default=4096, ge=1, description="Largest number of waiting requests; further ones get 503."
     )
     decision_timeout_s: float = Field(
-        default=10, gt=0, description="How long an unknown commit is settled, seconds."
+        default=10,
+        gt=0,
+        description="Longest time for a decision, retries included, seconds.",
     )
     account_cache_size: int = Field(
-        default=1_000_000, ge=1, description="Accounts an API process keeps in memory."
+        default=1_000_000,
+        ge=1,
+        description="Largest number of accounts that an API process caches.",
     )
     snapshot_every_events: int = Field(
-        default=100, ge=2, description="An account's events between two snapshots."
+        default=100, ge=2, description="Number of an account's events between two snapshots."
     )
 
     log_format: Literal["json", "console"] = Field(
-        default="console", description="How log lines look."
+        default="console", description="Format of log lines."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe log line that is written."
+        default="info", description="Lowest level of the log lines that are written."
     )
 
     @field_validator("database_url", "migration_database_url")
@@ -132,12 +136,12 @@ class Settings(BaseSettings):
 
     @property
     def service_url(self) -> str:
-        """Libpq URL of the service's role."""
+        """The libpq URL of the service's role."""
         return self.database_url.get_secret_value()
 
     @property
     def owner_url(self) -> str:
-        """Libpq URL of the tables' owner."""
+        """The libpq URL of the tables' owner, or of the service's role if no owner is set."""
         return (self.migration_database_url or self.database_url).get_secret_value()
 
 
@@ -145,7 +149,7 @@ def load_settings() -> Settings:
     """Read the settings of this process.
 
     Raises:
-        SettingsError: A variable is unknown, missing or invalid; each one is named.
+        SettingsError: A variable is unknown, missing or invalid. The message lists all of them.
     """
     known = {_PREFIX + name.upper() for name in Settings.model_fields}
     given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
@@ -157,7 +161,7 @@ def load_settings() -> Settings:
     if unknown:
         raise SettingsError(
             f"Unknown setting: {', '.join(unknown)}.",
-            next_step="See `txplatform --help` and docs/settings.md for the names.",
+            next_step="docs/settings.md lists all settings.",
         )
     try:
         return Settings()
@@ -170,5 +174,5 @@ def load_settings() -> Settings:
         raise SettingsError(
             f"Invalid setting: {problems}.",
             next_step="Set it as an environment variable or in .env in the working directory; "
-            "docs/settings.md says what each is for.",
+            "docs/settings.md describes each setting.",
         ) from None

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as requests that the main thread waits for."""
+"""SIGTERM and SIGINT as entries in a queue on which the main thread waits."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ StopRequests = SimpleQueue[None]
 
 
 def stop_requests() -> StopRequests:
-    """From now on each of these signals is one entry here.
+    """Install handlers that put one entry per signal into the returned queue.
 
-    A handler runs in the middle of whatever the main thread does, so it must take no lock that
-    this thread may hold: setting a `threading.Event` would. To put into a `SimpleQueue` is safe.
+    A handler interrupts the main thread anywhere, so it must not take a lock that this thread may
+    hold. Setting a `threading.Event` takes one; putting into a `SimpleQueue` does not.
     """
     requests: StopRequests = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):

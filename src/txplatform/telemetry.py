@@ -1,4 +1,4 @@
-"""Log lines and trace context: how a request is followed to the event it caused and beyond."""
+"""Logging, and the trace context that links a request to its events and messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 
 
 def configure_logging(settings: Settings) -> None:
-    """Write log lines to stderr, as JSON or for people, from the configured level on."""
+    """Write log lines to stderr in the configured format and from the configured level."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -35,7 +35,7 @@ def configure_logging(settings: Settings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # Libraries that log by the standard library come out the same way.
+    # Libraries that use the standard library's logging get the same format.
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared)
@@ -44,23 +44,23 @@ def configure_logging(settings: Settings) -> None:
 
 
 def logger(name: str) -> FilteringBoundLogger:
-    """A logger whose lines carry this component name."""
+    """Return a logger that adds this component name to its lines."""
     bound: FilteringBoundLogger = structlog.get_logger(component=name)
     return bound
 
 
 def new_traceparent() -> str:
-    """The beginning of a trace (W3C Trace Context, section 3.2)."""
+    """Return a `traceparent` that begins a new trace (W3C Trace Context, section 3.2)."""
     return f"00-{random_id()}-{random_id()[:16]}-01"
 
 
 def accept_traceparent(given: str | None) -> str:
-    """The caller's trace where it is well formed, else a new one."""
+    """Return the caller's `traceparent` if it is well formed, otherwise a new one."""
     if given is not None and _TRACEPARENT.fullmatch(given):
         return given
     return new_traceparent()
 
 
 def correlation_id(traceparent: str) -> str:
-    """The trace id, under which log lines of one request can be found."""
+    """Return the trace id, which is in every log line of the request."""
     return traceparent.split("-")[1]

@@ -9,33 +9,18 @@ import json
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from txplatform.gc_tuning import collect_seldom
+from txplatform.health import Health
 from txplatform.signals import stop_requests
 from txplatform.telemetry import logger
 
 STOP_TIMEOUT_S = 9
 """How long parts may take to stop; SIGTERM is answered within 10 s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Whether a part does its work.
-
-    Attributes:
-        ready: False when it is not working: it waits for a broker, or stopped.
-        detail: What is going on, for people.
-        facts: Numbers such as lags.
-    """
-
-    ready: bool
-    detail: str
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Part(Protocol):
@@ -111,7 +96,7 @@ def _serve_health(
                     ready = not stop.is_set() and all(each.ready for each in health.values())
                     body = {
                         "status": "ready" if ready else "not ready",
-                        "parts": {name: asdict(each) for name, each in health.items()},
+                        "parts": {name: each.to_json() for name, each in health.items()},
                     }
                     self._answer(200 if ready else 503, json.dumps(body).encode())
                 case "/metrics":

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import httpx
 import psycopg
-import pytest
 
 from harness.api import RunningApi, balance, create_key, open_account, purchase, running_api
 from harness.postgres import PostgresServer
@@ -17,21 +15,14 @@ from harness.waiting import wait_until
 from txplatform import api_keys
 
 
-@pytest.fixture
-def api(service_env: dict[str, str]) -> Iterator[RunningApi]:
-    """An API on an empty database."""
-    with running_api(service_env) as running:
-        yield running
-
-
-def test_a_purchase_is_decided_as_the_contract_shows(api: RunningApi) -> None:
-    """The example of contracts.md, field by field."""
-    open_account(api.client, "acc-1", 500_000)
+def test_a_purchase_is_decided_as_the_contract_shows(api: RunningApi, account_id: str) -> None:
+    """The example of docs/contracts.md, field by field."""
+    open_account(api.client, account_id, 500_000)
     answer = api.client.post(
         "/v1/process-transaction",
         json=purchase(
             "tx-1001",
-            "acc-1",
+            account_id,
             1250,
             original_amount=1150,
             original_currency="EUR",
@@ -45,7 +36,7 @@ def test_a_purchase_is_decided_as_the_contract_shows(api: RunningApi) -> None:
     assert body.pop("decided_at").endswith("Z")
     assert body == {
         "transaction_id": "tx-1001",
-        "account_id": "acc-1",
+        "account_id": account_id,
         "decision": "approved",
         "response_code": "00",
         "reasons": [],
@@ -57,10 +48,12 @@ def test_a_purchase_is_decided_as_the_contract_shows(api: RunningApi) -> None:
     }
 
 
-def test_a_decline_is_an_answer_with_every_reason(api: RunningApi) -> None:
+def test_a_decline_is_an_answer_with_every_reason(api: RunningApi, account_id: str) -> None:
     """200, field 39 of the first reason, no authorization code."""
-    open_account(api.client, "acc-1", 500_000)
-    body = api.client.post("/v1/process-transaction", json=purchase("t", "acc-1", 510_000)).json()
+    open_account(api.client, account_id, 500_000)
+    body = api.client.post(
+        "/v1/process-transaction", json=purchase("t", account_id, 510_000)
+    ).json()
     assert (body["decision"], body["response_code"], body["authorization_code"]) == (
         "declined",
         "51",
@@ -76,11 +69,13 @@ def test_a_decline_is_an_answer_with_every_reason(api: RunningApi) -> None:
     }
 
 
-def test_an_unopened_account_is_declined_and_has_no_balance(api: RunningApi) -> None:
+def test_an_unopened_account_is_declined_and_has_no_balance(
+    api: RunningApi, account_id: str
+) -> None:
     """Recorded, so that the answer stands."""
-    body = api.client.post("/v1/process-transaction", json=purchase("t", "nobody", 1)).json()
+    body = api.client.post("/v1/process-transaction", json=purchase("t", account_id, 1)).json()
     assert (body["response_code"], body["balance"]) == ("14", None)
-    answer = api.client.get("/v1/accounts/nobody/balance")
+    answer = api.client.get(f"/v1/accounts/{account_id}/balance")
     assert (answer.status_code, answer.json()["type"]) == (404, "account-not-found")
 
 
@@ -115,78 +110,81 @@ def test_i4_the_same_request_gets_the_same_answer_from_another_process(
 
 def test_the_same_id_with_other_fields_is_a_conflict_that_changes_nothing(
     api: RunningApi,
+    account_id: str,
 ) -> None:
     """409, for purchases and for openings."""
-    open_account(api.client, "acc-1", 1000)
-    api.client.post("/v1/process-transaction", json=purchase("t", "acc-1", 10))
-    answer = api.client.post("/v1/process-transaction", json=purchase("t", "acc-1", 11))
+    open_account(api.client, account_id, 1000)
+    api.client.post("/v1/process-transaction", json=purchase("t", account_id, 10))
+    answer = api.client.post("/v1/process-transaction", json=purchase("t", account_id, 11))
     assert (answer.status_code, answer.json()["type"]) == (409, "id-reused")
     answer = api.client.post(
-        "/v1/accounts", json={"account_id": "acc-1", "currency": "EUR", "credit_limit": 1000}
+        "/v1/accounts", json={"account_id": account_id, "currency": "EUR", "credit_limit": 1000}
     )
     assert answer.status_code == 409
-    assert balance(api.client, "acc-1")["account_version"] == 2
+    assert balance(api.client, account_id)["account_version"] == 2
 
 
-def test_the_balance_has_its_version_as_etag(api: RunningApi) -> None:
+def test_the_balance_has_its_version_as_etag(api: RunningApi, account_id: str) -> None:
     """And is 304 until the version moves."""
-    open_account(api.client, "acc-1", 1000)
-    first = api.client.get("/v1/accounts/acc-1/balance")
+    open_account(api.client, account_id, 1000)
+    first = api.client.get(f"/v1/accounts/{account_id}/balance")
     seen = {"If-None-Match": first.headers["ETag"]}
-    assert api.client.get("/v1/accounts/acc-1/balance", headers=seen).status_code == 304
-    api.client.post("/v1/process-transaction", json=purchase("t", "acc-1", 10))
-    after = api.client.get("/v1/accounts/acc-1/balance", headers=seen)
+    assert api.client.get(f"/v1/accounts/{account_id}/balance", headers=seen).status_code == 304
+    api.client.post("/v1/process-transaction", json=purchase("t", account_id, 10))
+    after = api.client.get(f"/v1/accounts/{account_id}/balance", headers=seen)
     assert (after.status_code, after.headers["ETag"]) == (200, '"2"')
 
 
-def test_events_come_by_pages_and_as_a_stream_that_resumes(api: RunningApi) -> None:
+def test_events_come_by_pages_and_as_a_stream_that_resumes(own_api: RunningApi) -> None:
     """The same events, each once, in the account's order."""
-    open_account(api.client, "acc-1", 1000)
+    open_account(own_api.client, "acc-1", 1000)
     for number in range(5):
-        api.client.post("/v1/process-transaction", json=purchase(f"t{number}", "acc-1", 1))
+        own_api.client.post("/v1/process-transaction", json=purchase(f"t{number}", "acc-1", 1))
     paged, cursor = [], ""
-    while page := api.client.get("/v1/events", params={"limit": 2, "after": cursor}).json():
+    while page := own_api.client.get("/v1/events", params={"limit": 2, "after": cursor}).json():
         if not page["events"]:
             break
         paged += page["events"]
         cursor = page["next_cursor"]
     assert [event["account_version"] for event in paged] == [1, 2, 3, 4, 5, 6]
-    own = api.client.get("/v1/accounts/acc-1/events", params={"after_version": 2}).json()
+    own = own_api.client.get("/v1/accounts/acc-1/events", params={"after_version": 2}).json()
     assert own == {"events": paged[2:], "next_after_version": None}
-    own = api.client.get("/v1/accounts/acc-1/events", params={"limit": 4}).json()
+    own = own_api.client.get("/v1/accounts/acc-1/events", params={"limit": 4}).json()
     assert own == {"events": paged[:4], "next_after_version": 4}
     # A browser that connects again sends both, and has seen what the header says.
     headers, params = {"Last-Event-ID": paged[3]["cursor"]}, {"after": paged[0]["cursor"]}
-    with api.client.stream("GET", "/v1/events/stream", headers=headers, params=params) as stream:
+    with own_api.client.stream(
+        "GET", "/v1/events/stream", headers=headers, params=params
+    ) as stream:
         data = (line[6:] for line in stream.iter_lines() if line.startswith("data: "))
         assert [json.loads(next(data)) for _ in range(2)] == paged[4:]
-        api.client.post("/v1/process-transaction", json=purchase("later", "acc-1", 1))
+        own_api.client.post("/v1/process-transaction", json=purchase("later", "acc-1", 1))
         assert json.loads(next(data))["account_version"] == 7
 
 
-def test_an_open_stream_does_not_hold_the_shutdown_back(api: RunningApi) -> None:
+def test_an_open_stream_does_not_hold_the_shutdown_back(own_api: RunningApi) -> None:
     """SIGTERM ends the process within ten seconds, in order."""
-    with api.client.stream("GET", "/v1/events/stream") as stream:
+    with own_api.client.stream("GET", "/v1/events/stream") as stream:
         lines = stream.iter_lines()
         assert next(lines) == ": begin"
-        assert api.command.stop() == 0
+        assert own_api.command.stop() == 0
 
 
-def test_a_key_needs_the_scope_and_is_refused_soon_after_it_is_revoked(api: RunningApi) -> None:
+def test_a_key_needs_the_scope_and_is_refused_soon_after_it_is_revoked(own_api: RunningApi) -> None:
     """401 without a key, 403 without the scope, 401 within five seconds of the revocation."""
-    open_account(api.client, "acc-1", 1000)
+    open_account(own_api.client, "acc-1", 1000)
     path = "/v1/accounts/acc-1/balance"
-    assert httpx.get(api.url + path).status_code == 401
-    reader = {"Authorization": f"Bearer {create_key(api.env, 'accounts:read')}"}
-    assert httpx.get(api.url + path, headers=reader).status_code == 200
+    assert httpx.get(own_api.url + path).status_code == 401
+    reader = {"Authorization": f"Bearer {create_key(own_api.env, 'accounts:read')}"}
+    assert httpx.get(own_api.url + path, headers=reader).status_code == 200
     asked = purchase("t", "acc-1", 1)
-    answer = httpx.post(api.url + "/v1/process-transaction", json=asked, headers=reader)
+    answer = httpx.post(own_api.url + "/v1/process-transaction", json=asked, headers=reader)
     assert (answer.status_code, answer.json()["type"]) == (403, "forbidden")
-    _, out, _ = run_command("keys", "list", "--json", env=api.env)
+    _, out, _ = run_command("keys", "list", "--json", env=own_api.env)
     (key_id,) = [key["id"] for key in json.loads(out) if key["scopes"] == ["accounts:read"]]
-    assert run_command("keys", "revoke", key_id, env=api.env)[0] == 0
+    assert run_command("keys", "revoke", key_id, env=own_api.env)[0] == 0
     wait_until(
-        lambda: httpx.get(api.url + path, headers=reader).status_code == 401,
+        lambda: httpx.get(own_api.url + path, headers=reader).status_code == 401,
         timeout_s=5,
         message="the revoked key to be refused",
     )
@@ -231,15 +229,15 @@ def test_i8_the_api_is_not_ready_without_its_database_and_is_again_with_it(
         assert balance(api.client, "acc-1")["pending"] == 3
 
 
-def test_a_trace_is_kept_from_the_request_to_the_event(api: RunningApi) -> None:
+def test_a_trace_is_kept_from_the_request_to_the_event(api: RunningApi, account_id: str) -> None:
     """The caller's traceparent is stored with the event and answered as correlation id."""
-    open_account(api.client, "acc-1", 1000)
+    open_account(api.client, account_id, 1000)
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     answer = api.client.post(
-        "/v1/process-transaction", json=purchase("t", "acc-1", 1), headers={"traceparent": trace}
+        "/v1/process-transaction", json=purchase("t", account_id, 1), headers={"traceparent": trace}
     )
     assert answer.headers["X-Correlation-Id"] == "0af7651916cd43dd8448eb211c80319c"
-    events = api.client.get("/v1/accounts/acc-1/events").json()["events"]
+    events = api.client.get(f"/v1/accounts/{account_id}/events").json()["events"]
     assert events[-1]["traceparent"] == trace
 
 

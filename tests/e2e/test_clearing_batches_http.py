@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from harness.api import RunningApi, balance, open_account, purchase, running_api
+from harness.api import RunningApi, balance, open_account, running_api
 
 PATH = "/v1/clearings"
 CARD = "4111111111111111"
 
 
-@pytest.fixture
-def api(service_env: dict[str, str]) -> Iterator[RunningApi]:
-    """An API on which `tx` holds 1,000 of `acc-1`, in USD."""
-    with running_api(service_env) as running:
-        open_account(running.client, "acc-1", 10_000)
-        asked = purchase("tx", "acc-1", 1000)
-        running.client.post("/v1/process-transaction", json=asked)
-        yield running
-
-
-def item(clearing_id: str, **changes: Any) -> dict[str, Any]:
+def item(account_id: str, clearing_id: str, **changes: Any) -> dict[str, Any]:
     """A good clearing of 10 of that purchase, but for these changes."""
     return {
         "clearing_id": clearing_id,
-        "account_id": "acc-1",
+        "account_id": account_id,
         "transaction_id": "tx",
         "amount": 10,
         "currency": "USD",
@@ -47,22 +36,22 @@ def send(api: RunningApi, *items: Any) -> dict[str, Any]:
     return found
 
 
-def test_good_and_bad_items_each_get_their_answer(api: RunningApi) -> None:
+def test_good_and_bad_items_each_get_their_answer(api: RunningApi, held: str) -> None:
     """In order; what is unusual is clean and flagged, and no bad one harms another."""
     found = send(
         api,
-        item("c1", amount=400),
-        item("c2", currency="EUR"),
-        item("c3", amount=0),
-        item("c1", amount=401),
-        item("c1", amount=400),
-        item("c4", transaction_id=None, amount=7),
-        item("c5", amount=601, final=True),
-        item("c6", account_id="nobody-yet"),
-        item("c7", fee=1),
-        item(CARD),
+        item(held, "c1", amount=400),
+        item(held, "c2", currency="EUR"),
+        item(held, "c3", amount=0),
+        item(held, "c1", amount=401),
+        item(held, "c1", amount=400),
+        item(held, "c4", transaction_id=None, amount=7),
+        item(held, "c5", amount=601, final=True),
+        item(f"not-{held}", "c6"),
+        item(held, "c7", fee=1),
+        item(held, CARD),
         "rubbish",
-        item("c8", transaction_id="later"),
+        item(held, "c8", transaction_id="later"),
     )
     assert [(each["result"], each["reason"], each["flags"]) for each in found["items"]] == [
         ("clean", None, []),
@@ -92,30 +81,30 @@ def test_good_and_bad_items_each_get_their_answer(api: RunningApi) -> None:
     assert items[10]["errors"][0]["pointer"] == "/items/10"
     assert all(each["detail"] for each in items if each["result"] == "bad")
     assert CARD not in json.dumps(found)
-    after = balance(api.client, "acc-1")
+    after = balance(api.client, held)
     assert (after["posted"], after["pending"]) == (400 + 7 + 601 + 10, 0)
 
 
-def test_i3_a_file_sent_again_changes_nothing(api: RunningApi) -> None:
+def test_i3_a_file_sent_again_changes_nothing(own_api: RunningApi) -> None:
     """A thousand of the longest ids go in one request, and few commits."""
     for number in range(20):
-        open_account(api.client, f"{number:x>64}", 1000)
+        open_account(own_api.client, f"{number:x>64}", 1000)
     items = [
-        item(f"{number:c>64}", account_id=f"{number % 20:x>64}", transaction_id=f"{number:t>64}")
+        item(f"{number % 20:x>64}", f"{number:c>64}", transaction_id=f"{number:t>64}")
         for number in range(1000)
     ]
-    first = send(api, *items)
+    first = send(own_api, *items)
     assert (first["clean"], {tuple(each["flags"]) for each in first["items"]}) == (
         1000,
         {("no_authorization",)},
     )
-    again = send(api, *items)
+    again = send(own_api, *items)
     assert all(each["replayed"] for each in again["items"])
     assert [each["clearing"] for each in again["items"]] == [
         each["clearing"] for each in first["items"]
     ]
-    assert balance(api.client, f"{0:x>64}")["posted"] == 500
-    with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
+    assert balance(own_api.client, f"{0:x>64}")["posted"] == 500
+    with psycopg.connect(own_api.env["TXPLATFORM_DATABASE_URL"]) as connection:
         row = connection.execute(
             "SELECT count(*), count(DISTINCT xmin::text) FROM events"
             " WHERE topic = 'purchase-cleared'"
@@ -125,11 +114,11 @@ def test_i3_a_file_sent_again_changes_nothing(api: RunningApi) -> None:
     assert row[1] <= 20
 
 
-def test_one_by_one_and_by_the_file_is_the_same_clearing(api: RunningApi) -> None:
+def test_one_by_one_and_by_the_file_is_the_same_clearing(api: RunningApi, held: str) -> None:
     """The id is unique within the account, whichever way it came."""
     single = {"clearing_id": "c", "amount": 10, "currency": "USD", "final": False}
-    answer = api.client.post("/v1/accounts/acc-1/transactions/tx/clearings", json=single)
-    (found,) = send(api, item("c"))["items"]
+    answer = api.client.post(f"/v1/accounts/{held}/transactions/tx/clearings", json=single)
+    (found,) = send(api, item(held, "c"))["items"]
     assert found["replayed"]
     assert found["clearing"] == answer.json()
 
@@ -140,7 +129,7 @@ def test_what_does_not_fit_is_told_item_by_item_and_may_be_sent_again(
     """Until all of it is posted, once."""
     with running_api(service_env, TXPLATFORM_DECISION_QUEUE_SIZE="5") as api:
         open_account(api.client, "acc-1", 10_000)
-        items = [item(f"c{number}") for number in range(12)]
+        items = [item("acc-1", f"c{number}") for number in range(12)]
         found = send(api, *items)
         assert (found["clean"], found["retry"]) == (5, 7)
         reasons = {each["reason"] for each in found["items"] if each["result"] == "retry"}
@@ -169,10 +158,10 @@ def test_what_does_not_fit_is_told_item_by_item_and_may_be_sent_again(
     ],
 )
 def test_what_is_no_batch_is_refused_whole(
-    api: RunningApi, body: bytes, status: int, kind: str
+    api: RunningApi, held: str, body: bytes, status: int, kind: str
 ) -> None:
     """Nothing is recorded."""
     headers = {"Content-Type": "application/json"}
     answer = api.client.post(PATH, content=body, headers=headers)
     assert (answer.status_code, answer.json()["type"]) == (status, kind)
-    assert balance(api.client, "acc-1")["account_version"] == 2
+    assert balance(api.client, held)["account_version"] == 2

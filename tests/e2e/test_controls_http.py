@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from harness.api import RunningApi, create_key, open_account, purchase, running_api
+from harness.api import RunningApi, create_key, open_account, purchase
 from harness.postgres import TestDatabase
 from txplatform.audit.verify import verify
 from txplatform.database import Database
 
-PATH = "/v1/accounts/acc/controls"
 NO_BOOKS = [{"rule": "category_deny", "categories": ["5942"]}]
 
 
 @pytest.fixture
-def api(service_env: dict[str, str]) -> Iterator[RunningApi]:
-    """An API with one account."""
-    with running_api(service_env) as running:
-        open_account(running.client, "acc", 1000)
-        yield running
+def path(api: RunningApi, account_id: str) -> str:
+    """Give the path of the controls of an account with a limit of 1,000."""
+    open_account(api.client, account_id, 1000)
+    return f"/v1/accounts/{account_id}/controls"
 
 
 def put(
-    client: httpx.Client, controls_id: str, rules: Any, path: str = PATH, **other: Any
+    client: httpx.Client, path: str, controls_id: str, rules: Any, **other: Any
 ) -> httpx.Response:
     """Set the account's rules."""
     body = {"controls_id": controls_id, "rules": rules, "reason": "Asked for.", **other}
@@ -40,64 +37,65 @@ def decision(client: httpx.Client, transaction_id: str) -> dict[str, Any]:
     return answer
 
 
-def test_controls_are_set_read_and_removed(api: RunningApi, database: TestDatabase) -> None:
+def test_controls_are_set_read_and_removed(own_api: RunningApi, database: TestDatabase) -> None:
     """They are in force with the answer, and every decision comes out again."""
-    client = api.client
-    assert client.get(PATH).json()["rules"] == []
-    was_set = put(client, "c1", NO_BOOKS)
+    client, path = own_api.client, "/v1/accounts/acc/controls"
+    open_account(client, "acc", 1000)
+    assert client.get(path).json()["rules"] == []
+    was_set = put(client, path, "c1", NO_BOOKS)
     assert was_set.status_code == 200, was_set.text
     assert was_set.json()["rules"] == NO_BOOKS
-    read = client.get(PATH)
+    read = client.get(path)
     assert (read.json()["rules"], read.headers["ETag"]) == (NO_BOOKS, '"2"')
     declined = decision(client, "t1")
     assert [each["code"] for each in declined["reasons"]] == ["merchant_category_not_allowed"]
     dry = client.post("/v1/process-transaction?dry_run=true", json=purchase("t", "acc", 1)).json()
     assert dry["decision"] == "declined"
-    assert put(client, "c2", []).status_code == 200
+    assert put(client, path, "c2", []).status_code == 200
     assert decision(client, "t2")["decision"] == "approved"
 
-    copy = put(client, "c1", NO_BOOKS)
+    copy = put(client, path, "c1", NO_BOOKS)
     assert (copy.json(), copy.headers["Idempotency-Replayed"]) == (was_set.json(), "true")
-    assert client.get(PATH).json()["rules"] == []
-    other = put(client, "c1", [])
+    assert client.get(path).json()["rules"] == []
+    other = put(client, path, "c1", [])
     assert (other.status_code, other.json()["type"]) == (409, "id-reused")
     result = verify(Database(database.service_url))
     assert result.passed, result.differences.kept
     assert result.compared["decisions run again"] == 2
 
 
-def test_another_account_has_none_of_it(api: RunningApi) -> None:
+def test_another_account_has_none_of_it(api: RunningApi, path: str) -> None:
     """They are one account's; and there are none of an account that is not open."""
     open_account(api.client, "other", 1000)
-    put(api.client, "c1", NO_BOOKS)
+    put(api.client, path, "c1", NO_BOOKS)
     asked = purchase("t1", "other", 10)
     assert api.client.post("/v1/process-transaction", json=asked).json()["decision"] == "approved"
     unknown = api.client.get("/v1/accounts/nobody/controls")
     assert (unknown.status_code, unknown.json()["type"]) == (404, "account-not-found")
 
 
-def test_what_cannot_be_used_is_named_and_changes_nothing(api: RunningApi) -> None:
+def test_what_cannot_be_used_is_named_and_changes_nothing(api: RunningApi, path: str) -> None:
     """Each place by its pointer."""
     wrong = [
-        (put(api.client, "c1", [{"rule": "amount_limit"}]), "/rules/0/max_amount"),
-        (put(api.client, "c1", [{"rule": "nonsense"}]), "/rules/0/rule"),
-        (put(api.client, "c1", [*NO_BOOKS, *NO_BOOKS]), "/rules/1"),
-        (put(api.client, "c1", "none"), "/rules"),
-        (put(api.client, "c1", ["none"]), "/rules/0"),
-        (put(api.client, "c1", [], reason=""), "/reason"),
-        (put(api.client, "c 1", []), "/controls_id"),
-        (put(api.client, "c1", [], surprise=1), "/surprise"),
+        (put(api.client, path, "c1", [{"rule": "amount_limit"}]), "/rules/0/max_amount"),
+        (put(api.client, path, "c1", [{"rule": "nonsense"}]), "/rules/0/rule"),
+        (put(api.client, path, "c1", [*NO_BOOKS, *NO_BOOKS]), "/rules/1"),
+        (put(api.client, path, "c1", "none"), "/rules"),
+        (put(api.client, path, "c1", ["none"]), "/rules/0"),
+        (put(api.client, path, "c1", [], reason=""), "/reason"),
+        (put(api.client, path, "c 1", []), "/controls_id"),
+        (put(api.client, path, "c1", [], surprise=1), "/surprise"),
     ]
     for answer, pointer in wrong:
         assert (answer.status_code, answer.json()["type"]) == (422, "validation"), answer.text
         assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
-    assert api.client.get(PATH).json()["account_version"] == 1
+    assert api.client.get(path).json()["account_version"] == 1
 
 
-def test_controls_take_the_scopes_of_accounts(api: RunningApi) -> None:
+def test_controls_take_the_scopes_of_accounts(api: RunningApi, path: str) -> None:
     """Who may decide may not change what is decided by."""
     key = create_key(api.env, "transactions:write", "rules:write", "accounts:read")
     headers = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=api.url, headers=headers) as client:
-        assert client.get(PATH).status_code == 200
-        assert put(client, "c1", NO_BOOKS).status_code == 403
+        assert client.get(path).status_code == 200
+        assert put(client, path, "c1", NO_BOOKS).status_code == 403

@@ -1,4 +1,4 @@
-"""`txplatform demo` as a stranger meets it: starts, can be tried, stops cleanly, keeps its data."""
+"""`txplatform demo` as a newcomer uses it: start, try the printed commands, stop, start again."""
 
 from __future__ import annotations
 
@@ -35,12 +35,10 @@ class Demo:
 
     @property
     def text(self) -> str:
-        """What it has printed so far."""
+        """The output so far."""
         return self.output.read_text()
 
     def wait_for(self, words: str) -> None:
-        """Wait until it has printed this."""
-
         def printed() -> bool:
             assert words in self.text or self.process.poll() is None, self.text
             return words in self.text
@@ -48,15 +46,15 @@ class Demo:
         wait_until(printed, timeout_s=START_WITHIN_S, message=words)
 
     def curl(self, number: int) -> dict[str, object]:
-        """Run one of the printed lines as it stands; give its JSON."""
+        """Run one of the printed curl lines unchanged and return the JSON."""
         lines = [line for line in self.text.splitlines() if line.startswith("curl ")]
         assert len(lines) == 3
         done = subprocess.run(["bash", "-c", lines[number]], capture_output=True, check=True)
-        answer: dict[str, object] = json.loads(done.stdout)
-        return answer
+        response: dict[str, object] = json.loads(done.stdout)
+        return response
 
     def command_line(self, *further: str) -> str:
-        """Run the printed settings and command as they stand, then these with its program."""
+        """Run the printed export and command unchanged, then further commands of the program."""
         lines = self.text.splitlines()
         first = next(number for number, line in enumerate(lines) if line.startswith("export TXP"))
         settings, command = lines[first : first + 2]
@@ -70,7 +68,7 @@ class Demo:
         return done.stdout
 
     def stop(self, number: signal.Signals = signal.SIGINT, *, times: int = 1) -> int:
-        """Ctrl-C; gives the exit code."""
+        """Send the signal, Ctrl-C by default, and return the exit code."""
         for _ in range(times):
             self.process.send_signal(number)
         return self.process.wait(30)
@@ -78,7 +76,7 @@ class Demo:
 
 @contextmanager
 def demo(folder: Path, *words: str) -> Iterator[Demo]:
-    """A demo that leaves nothing behind."""
+    """Run a demo and stop it afterwards."""
     running = Demo(folder, *words)
     try:
         yield running
@@ -89,24 +87,22 @@ def demo(folder: Path, *words: str) -> Iterator[Demo]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A data folder that PostgreSQL's stand-in for root can reach, as pytest's own is not."""
+    """A data folder that the unprivileged PostgreSQL user can enter, unlike pytest's own."""
     with tempfile.TemporaryDirectory(prefix="txplatform-demo-") as parent:
         Path(parent).chmod(0o755)
         yield Path(parent, "data")
 
 
 def children_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """All processes that it started, and theirs."""
+    """Return all descendants of the process."""
     return psutil.Process(process.pid).children(recursive=True)
 
 
 def _ended(process: psutil.Process) -> bool:
-    """Gone, or only waiting for its exit code to be read."""
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def test_the_printed_lines_work_and_the_data_survives_a_restart(folder: Path) -> None:
-    """Decision, balance and list as printed; Ctrl-C ends all; the next start still knows it."""
     with demo(folder, "--speed", "20") as first:
         first.wait_for("ready after")
         decision = first.curl(0)
@@ -145,15 +141,13 @@ def test_the_printed_lines_work_and_the_data_survives_a_restart(folder: Path) ->
 
 
 def test_the_printed_command_line_works_on_the_demos_data(folder: Path) -> None:
-    """As pasted into another shell; the doctor finds nothing broken."""
     with demo(folder) as running:
         running.wait_for("ready after")
         printed = running.command_line("doctor", "rebuild --all")
-    assert "answers as txplatform_demo" in printed
+    assert "accepts connections as txplatform_demo" in printed
 
 
-def test_two_demos_do_not_share_a_folder(folder: Path) -> None:
-    """The second is refused with what to do; the first goes on."""
+def test_a_second_demo_on_the_same_folder_is_refused_and_the_first_continues(folder: Path) -> None:
     with demo(folder) as first:
         first.wait_for("ready after")
         second = subprocess.run(
@@ -168,7 +162,6 @@ def test_two_demos_do_not_share_a_folder(folder: Path) -> None:
 
 
 def test_ctrl_c_during_the_start_and_pressed_twice_stops_everything(folder: Path) -> None:
-    """Whenever it comes."""
     with demo(folder) as running:
         wait_until((folder / "postgres.new").exists, message="PostgreSQL's folder")
         family = children_of(running.process)
@@ -176,8 +169,7 @@ def test_ctrl_c_during_the_start_and_pressed_twice_stops_everything(folder: Path
         wait_until(lambda: all(_ended(each) for each in family), message="the children's end")
 
 
-def test_killed_it_takes_its_children_along_and_starts_again(folder: Path) -> None:
-    """Kill -9 of the demo alone: no process stays, no data is lost."""
+def test_a_killed_demo_leaves_no_process_and_starts_again(folder: Path) -> None:
     with demo(folder) as running:
         running.wait_for("ready after")
         running.curl(0)
@@ -190,8 +182,7 @@ def test_killed_it_takes_its_children_along_and_starts_again(folder: Path) -> No
         assert again.curl(0)["decision"] == "approved"
 
 
-def test_a_part_that_dies_is_reported(folder: Path) -> None:
-    """With its name and what to do; the demo stops the others and exits 1."""
+def test_a_part_that_dies_is_reported_and_stops_the_demo(folder: Path) -> None:
     with demo(folder) as running:
         running.wait_for("decisions/s")
         (worker,) = [
@@ -200,4 +191,4 @@ def test_a_part_that_dies_is_reported(folder: Path) -> None:
         worker.kill()
         assert running.process.wait(30) == 1
         assert "The worker was killed by SIGKILL." in running.text
-        assert "Run `make demo` again: the data stays." in running.text
+        assert "Run `make demo` again; the data is kept." in running.text

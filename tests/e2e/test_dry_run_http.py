@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
-from harness.api import RunningApi, balance, open_account, purchase, running_api
+from harness.api import RunningApi, balance, count_events, open_account, purchase
 
 PATH = "/v1/process-transaction"
 
 
 @pytest.fixture
-def api(service_env: Mapping[str, str]) -> Iterator[RunningApi]:
-    """An API with one account."""
-    with running_api(service_env) as running:
-        open_account(running.client, "acc", 1000)
-        yield running
+def account(api: RunningApi, account_id: str) -> str:
+    """Give an account with a limit of 1,000."""
+    open_account(api.client, account_id, 1000)
+    return account_id
 
 
 def tried(client: httpx.Client, *words: Any, **other: Any) -> dict[str, Any]:
@@ -30,25 +27,18 @@ def tried(client: httpx.Client, *words: Any, **other: Any) -> dict[str, Any]:
     return found
 
 
-def events(api: RunningApi) -> int:
-    """How many events there are."""
-    with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
-        row = connection.execute("SELECT count(*) FROM events").fetchone()
-        assert row is not None
-        return int(row[0])
-
-
 def test_a_dry_run_answers_what_the_purchase_then_gets_and_records_nothing(
     api: RunningApi,
+    account: str,
 ) -> None:
     """An approval and a decline; the same but for what only a record has."""
     client = api.client
     for name, amount, decision in (("small", 400, "approved"), ("large", 601, "declined")):
-        before = balance(client, "acc"), events(api)
-        dry = tried(client, name, "acc", amount)
-        after = balance(client, "acc"), events(api)
+        before = balance(client, account), count_events(api)
+        dry = tried(client, name, account, amount)
+        after = balance(client, account), count_events(api)
         assert (before[0]["available"], before[1]) == (after[0]["available"], after[1])
-        real = client.post(PATH, json=purchase(name, "acc", amount)).json()
+        real = client.post(PATH, json=purchase(name, account, amount)).json()
         assert (dry.pop("dry_run"), dry.pop("event_id")) == (True, None)
         assert dry.pop("authorization_code") is None
         assert dry.pop("account_version") == real.pop("account_version") - 1
@@ -59,53 +49,56 @@ def test_a_dry_run_answers_what_the_purchase_then_gets_and_records_nothing(
         assert real["decision"] == decision
 
 
-def test_a_used_id_gets_its_stored_answer(api: RunningApi) -> None:
+def test_a_used_id_gets_its_stored_answer(api: RunningApi, account: str) -> None:
     """As it would without the dry run; with other fields it is refused."""
     client = api.client
-    stored = client.post(PATH, json=purchase("tx", "acc", 400)).json()
-    again = client.post(f"{PATH}?dry_run=true", json=purchase("tx", "acc", 400))
+    stored = client.post(PATH, json=purchase("tx", account, 400)).json()
+    again = client.post(f"{PATH}?dry_run=true", json=purchase("tx", account, 400))
     assert (again.json(), again.headers["Idempotency-Replayed"]) == (stored, "true")
-    other = client.post(f"{PATH}?dry_run=true", json=purchase("tx", "acc", 401))
+    other = client.post(f"{PATH}?dry_run=true", json=purchase("tx", account, 401))
     assert (other.status_code, other.json()["type"]) == (409, "id-reused")
 
 
-def test_an_account_that_is_not_open_and_a_late_authorization(api: RunningApi) -> None:
+def test_an_account_that_is_not_open_and_a_late_authorization(
+    api: RunningApi, account: str
+) -> None:
     """What is special about a purchase is so in a dry run, too."""
     client = api.client
-    unknown = tried(client, "tx", "nobody", 1)
+    unknown = tried(client, "tx", f"not-{account}", 1)
     assert (unknown["reasons"][0]["code"], unknown["balance"]) == ("account_not_found", None)
     assert unknown["account_version"] == 0
 
-    path = "/v1/accounts/acc/transactions/late/clearings"
+    path = f"/v1/accounts/{account}/transactions/late/clearings"
     cleared = client.post(path, json={"clearing_id": "c", "amount": 900, "currency": "USD"})
     assert cleared.status_code == 200, cleared.text
-    late = tried(client, "late", "acc", 1000)
+    late = tried(client, "late", account, 1000)
     assert late["decision"] == "approved"
     assert late["balance"]["pending"] == 0
-    assert tried(client, "other", "acc", 101)["decision"] == "declined"
+    assert tried(client, "other", account, 101)["decision"] == "declined"
 
 
 @pytest.mark.parametrize(
     "query", ["dry_run=1", "dry_run=True", "dryrun=true", "dry_run=true&x=1", "dry_run", "x=1"]
 )
-def test_a_misspelt_dry_run_is_no_purchase(api: RunningApi, query: str) -> None:
+def test_a_misspelt_dry_run_is_no_purchase(api: RunningApi, account: str, query: str) -> None:
     """Whoever meant to try must not have bought."""
-    before = events(api)
-    answer = api.client.post(f"{PATH}?{query}", json=purchase("tx", "acc", 1))
+    before = count_events(api)
+    answer = api.client.post(f"{PATH}?{query}", json=purchase("tx", account, 1))
     assert (answer.status_code, answer.json()["type"]) == (422, "validation")
-    assert events(api) == before
+    assert count_events(api) == before
 
 
-def test_dry_run_false_decides(api: RunningApi) -> None:
+def test_dry_run_false_decides(api: RunningApi, account: str) -> None:
     """It is what nothing said means."""
-    answer = api.client.post(f"{PATH}?dry_run=false", json=purchase("tx", "acc", 1)).json()
+    answer = api.client.post(f"{PATH}?dry_run=false", json=purchase("tx", account, 1)).json()
     assert answer["event_id"] is not None
     assert "dry_run" not in answer
 
 
-def test_a_dry_run_knows_a_rule_set_at_once(api: RunningApi) -> None:
+def test_a_dry_run_knows_a_rule_set_at_once(own_api: RunningApi) -> None:
     """It reads the rule book each time."""
-    client = api.client
+    client = own_api.client
+    open_account(client, "acc", 1000)
     rules = [{"rule": "amount_limit", "max_amount": 100}]
     client.post("/v1/rulesets", json={"name": "small", "version": 1, "rules": rules})
     activation = {"activation_id": "a", "reason": "Try."}

@@ -193,7 +193,7 @@ def test_the_reader_drops_the_copies(database: TestDatabase, topics: str, tmp_pa
     decide(database, accounts=10, purchases=10)
     settings = settings_for(database, topics)
     for _ in range(2):
-        execute(database, "UPDATE publisher_checkpoints SET position = 0")
+        execute(database, "UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
         with publishing(settings):
             wait_for_publisher(database)
     assert len(read_topic(topics)) == 200

@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
-from harness.api import RunningApi, balance, create_key, open_account, purchase, running_api
-from harness.postgres import PostgresServer
+from harness.api import (
+    RunningApi,
+    balance,
+    count_events,
+    create_key,
+    open_account,
+    purchase,
+)
 
 CARD = "4111111111111111"
-TX = "/v1/accounts/acc/transactions/tx"
+TX = "/v1/accounts/held/transactions/tx"
 MERCHANT = purchase("", "", 1)["merchant"]
 GOOD: dict[str, dict[str, Any]] = {
     f"{TX}/increments": {"increment_id": "x", "amount": 1},
@@ -26,14 +31,14 @@ GOOD: dict[str, dict[str, Any]] = {
         "occurred_at": "2026-11-20T10:15:00Z",
     },
     f"{TX}/reversals": {"reversal_id": "x", "amount": 1},
-    "/v1/accounts/acc/refunds": {
+    "/v1/accounts/held/refunds": {
         "refund_id": "x",
         "amount": 1,
         "currency": "USD",
         "merchant": MERCHANT,
         "transaction_id": "tx",
     },
-    "/v1/accounts/acc/status": {"status_id": "x", "status": "frozen", "reason": "Lost."},
+    "/v1/accounts/held/status": {"status_id": "x", "status": "frozen", "reason": "Lost."},
 }
 WRONG: dict[str, list[Any]] = {
     "increment_id": [None, "", 7, "x" * 65, "a b", "a/b", "a\n", CARD],
@@ -68,24 +73,15 @@ ROWS += [
 ]
 
 
-@pytest.fixture(scope="module")
-def api(postgres: PostgresServer) -> Iterator[RunningApi]:
-    """An API with one account and one hold, for all of the table."""
-    database = postgres.new_database()
-    with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as running:
-        open_account(running.client, "acc", 1000)
-        running.client.post("/v1/process-transaction", json=purchase("tx", "acc", 10))
-        yield running
-    postgres.drop(database)
-
-
 @pytest.fixture(autouse=True)
 def _nothing_is_recorded(api: RunningApi) -> Iterator[None]:
-    """Whatever was sent: the account and the log are as before."""
+    """Hold the account, its purchase and the log to what they were, whatever was sent."""
+    open_account(api.client, "held", 1000)
+    api.client.post("/v1/process-transaction", json=purchase("tx", "held", 10))
+    before = count_events(api)
     yield
-    assert balance(api.client, "acc")["account_version"] == 2
-    with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
-        assert connection.execute("SELECT count(*) FROM events").fetchone() == (2,)
+    assert balance(api.client, "held")["account_version"] == 2
+    assert count_events(api) == before
 
 
 def check(answer: httpx.Response, status: int, kind: str) -> None:
@@ -122,7 +118,7 @@ def test_an_id_in_the_path_is_checked_too(
     api: RunningApi, path: str, body: dict[str, Any], wrong: str
 ) -> None:
     """Account and transaction."""
-    check(api.client.post(path.replace("/acc/", f"/{wrong}/"), json=body), 422, "validation")
+    check(api.client.post(path.replace("/held/", f"/{wrong}/"), json=body), 422, "validation")
     if path.startswith(TX):
         check(api.client.post(path.replace("/tx/", f"/{wrong}/"), json=body), 422, "validation")
 

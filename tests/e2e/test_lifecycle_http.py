@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import httpx
 import pytest
 
-from harness.api import RunningApi, balance, open_account, purchase, running_api
-from harness.postgres import PostgresServer
+from harness.api import RunningApi, balance, open_account, purchase
 
-_numbers = count(1)
 MERCHANT = purchase("", "", 1)["merchant"]
-
-
-@pytest.fixture(scope="module")
-def api(postgres: PostgresServer) -> Iterator[RunningApi]:
-    """An API for all of these; each test has accounts of its own."""
-    database = postgres.new_database()
-    with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as running:
-        yield running
-    postgres.drop(database)
-
-
-@pytest.fixture
-def held(api: RunningApi) -> str:
-    """An account of this test's own, on which `tx` holds 1,000 of 10,000."""
-    account_id = f"acc-{next(_numbers)}"
-    open_account(api.client, account_id, 10_000)
-    answer = api.client.post("/v1/process-transaction", json=purchase("tx", account_id, 1000))
-    assert answer.json()["decision"] == "approved"
-    return account_id
-
-
-@pytest.fixture
-def unopened() -> str:
-    """An account id that nobody has opened."""
-    return f"acc-{next(_numbers)}"
 
 
 def post(api: RunningApi, path: str, **body: Any) -> httpx.Response:
@@ -111,10 +82,10 @@ def test_an_increment_that_cannot_be_is_declined_with_every_reason(  # noqa: PLR
 
 
 def test_an_increment_without_an_account_is_declined_without_a_balance(
-    api: RunningApi, unopened: str
+    api: RunningApi, account_id: str
 ) -> None:
     """Recorded, so that the answer stands."""
-    path = f"{unopened}/transactions/tx/increments"
+    path = f"{account_id}/transactions/tx/increments"
     body = post(api, path, increment_id="i", amount=1).json()
     assert (body["response_code"], body["balance"]) == ("14", None)
 
@@ -146,7 +117,7 @@ def test_partial_clearings_release_what_they_post(api: RunningApi, held: str) ->
 
 
 def test_what_is_unusual_is_posted_and_flagged(api: RunningApi, held: str) -> None:
-    """contracts.md: never refused for lack of credit."""
+    """A clearing is never refused for lack of credit (docs/contracts.md)."""
     assert clear(api, held, "over", 1001)["flags"] == ["over_hold"]
     assert clear(api, held, "again", 1)["flags"] == ["after_final"]
     assert clear(api, held, "none", 20_000, tx="nothing")["flags"] == ["no_authorization"]
@@ -193,10 +164,9 @@ def test_a_reversal_releases_all_or_a_part(api: RunningApi, held: str) -> None:
 
 
 def test_a_reversal_before_its_authorization_leaves_nothing_to_hold(
-    api: RunningApi, unopened: str
+    api: RunningApi, account_id: str
 ) -> None:
     """In whatever order they come."""
-    account_id = unopened
     body = post(api, f"{account_id}/transactions/tx/reversals", reversal_id="r").json()
     assert (body["released"], body["balance"]) == (0, None)
     open_account(api.client, account_id, 1000)
@@ -276,10 +246,9 @@ def test_another_currency_is_refused_and_an_id_reused_in_one_is_a_conflict(
     "path", [path for path, body in REPEATED.values() if "currency" in body], ids=str
 )
 def test_before_its_account_is_opened_it_waits_and_then_is_applied(
-    api: RunningApi, unopened: str, path: str
+    api: RunningApi, account_id: str, path: str
 ) -> None:
     """The answer says so; later the same request tells what came of it."""
-    account_id = unopened
     name, sign = ("refund_id", -1) if path == "refunds" else ("clearing_id", 1)
     asked = {name: "x", "amount": 5, "currency": "USD"}
     first = post(api, f"{account_id}/{path}", **asked)

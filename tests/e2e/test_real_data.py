@@ -1,7 +1,7 @@
-"""The real data end to end: sent over HTTP and Kafka, and counted again from the file.
+"""The real data end to end: sent over HTTP and Kafka, then compared with the file.
 
-What is expected is computed here, from the file alone, by code that shares nothing with the
-product: the rules of the simulation are written down a second time.
+The expected balances are computed here from the file, by code that shares nothing with the product.
+So the rules of the simulation are implemented a second time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NO_HOTELS = ("TESCO SAINSBURY ASDA WAITROSE MORRISONS CO-OP ALDI LIDL AMAZON AMZ
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the file: ISO dates, pence; negative for a refund."""
+    """One row of the file: ISO dates, amounts in pence, negative for a refund."""
 
     used: str
     number: int
@@ -51,10 +51,10 @@ class Row:
 
 @dataclass
 class Card:
-    """One card's money, pence.
+    """The balances of one card, in pence.
 
     Attributes:
-        spent: What was asked for since it last paid.
+        spent: The sum of the purchases since the last payment.
     """
 
     limit: int
@@ -64,12 +64,12 @@ class Card:
 
     @property
     def money(self) -> tuple[int, int, int, int]:
-        """Limit, posted, pending and available."""
+        """The limit and the posted, pending and available amounts."""
         return self.limit, self.posted, self.pending, self.limit - self.posted - self.pending
 
 
 def rows() -> list[Row]:
-    """By day, then as in the file."""
+    """Read the file; rows are sorted by day and then by number."""
     found = []
     with FILE.open(encoding="latin-1", newline="") as file:
         for number, row in enumerate(csv.reader(file)):
@@ -90,7 +90,7 @@ def rows() -> list[Row]:
 
 
 def expected() -> Iterator[tuple[str, dict[str, Card]]]:
-    """Every account's money at the end of each day on which a card was used or posted to."""
+    """Yield the accounts at the end of each day with a purchase or a posting."""
     cards = [Card((150_000_00, 200_000_00, 250_000_00, 300_000_00)[each % 4]) for each in range(40)]
     accounts = {f"barnet-y1-card{number:02d}": card for number, card in enumerate(cards)}
     for card in cards[::10]:
@@ -112,21 +112,21 @@ def expected() -> Iterator[tuple[str, dict[str, Card]]]:
 
 
 def _pay(cards: list[Card], payments: int) -> int:
-    """Each card pays what it spent; gives the number of payments so far."""
+    """Let each card pay what it spent; return the number of payments so far."""
     for card in cards:
         if card.spent:
             payments += 1
-            # Each nineteenth payment is returned: it counts for nothing.
+            # Every 19th payment is returned, so it changes nothing.
             card.posted -= card.spent if payments % 19 else 0
             card.spent = 0
     return payments
 
 
 def _use(card: Card, row: Row, day: str) -> None:
-    """What a row of the file does on a day."""
+    """Apply a row of the file to its card on this day."""
     if row.posted == day:
         card.posted += row.pence
-        # Posted on the day it was used: before it was asked for, so nothing is held.
+        # If both are on one day, the clearing precedes the authorization and nothing is held.
         card.pending -= row.held if row.used < day else 0
     if row.used == day:
         card.spent += max(0, row.pence)
@@ -134,27 +134,27 @@ def _use(card: Card, row: Row, day: str) -> None:
 
 
 def balances(api: RunningApi) -> dict[str, tuple[int, int, int, int]]:
-    """Limit, posted, pending and available of each card, as the API answers."""
+    """Read limit, posted, pending and available of each card from the API."""
     found = {}
     for number in range(40):
         account = f"barnet-y1-card{number:02d}"
-        answer = api.client.get(f"/v1/accounts/{account}/balance").json()
+        response = api.client.get(f"/v1/accounts/{account}/balance").json()
         names = ("credit_limit", "posted", "pending", "available")
-        found[account] = tuple(answer[name] for name in names)
+        found[account] = tuple(response[name] for name in names)
     return found
 
 
 def messages(api: RunningApi, status: str) -> list[Any]:
-    """The inbound messages of which this became, as the API answers; 50 at most."""
-    answer = api.client.get("/v1/inbound-messages", params={"status": status})
-    found: list[Any] = answer.raise_for_status().json()["messages"]
+    """Read the inbound messages with this status from the API, 50 at most."""
+    response = api.client.get("/v1/inbound-messages", params={"status": status})
+    found: list[Any] = response.raise_for_status().json()["messages"]
     return found
 
 
 def test_i2_the_real_year_has_the_balances_that_the_file_gives_day_by_day(
     database: TestDatabase, topics: str, service_env: dict[str, str]
 ) -> None:
-    """To the penny, and at the end nothing is held; sent again as a whole, it changes nothing."""
+    """Balances match to the penny, no hold remains, and sending the year again changes nothing."""
     health = free_port()
     env = {
         **service_env,
@@ -170,10 +170,10 @@ def test_i2_the_real_year_has_the_balances_that_the_file_gives_day_by_day(
         simulator = Simulator(
             api_url=api.url, api_key=api.key, kafka={"bootstrap.servers": topics}, days_per_s=0
         )
-        asyncio.run(_live_through(simulator, api, database))
+        asyncio.run(_send_and_compare(simulator, api, database))
         end = balances(api)
         assert all(pending == 0 for _, _, pending, _ in end.values())
-        # Each fiftieth purchase is mistyped at first.
+        # Every 50th purchase is mistyped at first.
         purchases = [row for row in rows() if row.pence > 0]
         mistyped = sum(row.number % 50 == 0 for row in purchases)
         assert simulator.sent.decisions == {
@@ -196,10 +196,10 @@ def test_i2_the_real_year_has_the_balances_that_the_file_gives_day_by_day(
         assert len(declined) == mistyped
         assert all(name.endswith("-mistyped") for name in declined)
         assert len({name for name, _ in published}) == 4805 + mistyped
-        # What came too early has been applied since, and nothing was refused.
+        # Every message that came too early has been applied by now.
         assert not messages(api, "waiting")
         assert not messages(api, "parked")
-        # Each card's older limit, once: the second time it is a copy.
+        # The older limit of each card is stale the first time and a duplicate the second time.
         assert len(messages(api, "stale")) == 40
         assert worker.stop() == 0
         assert api.command.stop() == 0
@@ -208,8 +208,8 @@ def test_i2_the_real_year_has_the_balances_that_the_file_gives_day_by_day(
         assert code == 0, out + err
 
 
-async def _live_through(simulator: Simulator, api: RunningApi, database: TestDatabase) -> None:
-    """Send the year day by day and compare every card's money at the end of each."""
+async def _send_and_compare(simulator: Simulator, api: RunningApi, database: TestDatabase) -> None:
+    """Send the year day by day and compare the balances at the end of each day."""
 
     async def settled() -> None:
         await asyncio.to_thread(wait_for_messages, database, simulator.sent.messages.total())
@@ -220,19 +220,19 @@ async def _live_through(simulator: Simulator, api: RunningApi, database: TestDat
         touched = {message.key for message in day.messages}
         touched |= {purchase["account_id"] for purchase in day.purchases}
         for account in touched:
-            answer = api.client.get(f"/v1/accounts/{account}/balance").json()
-            found = (answer[each] for each in ("credit_limit", "posted", "pending", "available"))
+            response = api.client.get(f"/v1/accounts/{account}/balance").json()
+            found = (response[each] for each in ("credit_limit", "posted", "pending", "available"))
             assert tuple(found) == cards[account].money, f"{account} on {name}"
         days += 1
     assert days > 300
-    # The council's whole year: 476,662.15 pounds, less what was paid and not returned.
+    # The total of the file is 476,662.15 pounds; the rest was paid and not returned.
     paid = sum(card.posted for card in cards.values()) - 476_662_15
     assert paid < 0
     assert balances(api) == {account: card.money for account, card in cards.items()}
 
 
 def _decisions(bootstrap: str, *, at_least: int) -> list[tuple[str, str]]:
-    """Transaction and decision of each published message, once there are so many."""
+    """Return transaction id and decision of each message, or nothing while there are too few."""
     bodies = [message.json for message in read_topic(bootstrap, DECISIONED)]
     found = [(body["transaction_id"], body["decision"]) for body in bodies]
     return found if len(found) >= at_least else []

@@ -26,13 +26,6 @@ AT_MOST_10 = {
 }
 
 
-@pytest.fixture
-def api(service_env: Mapping[str, str]) -> Iterator[RunningApi]:
-    """An API with a key of every scope."""
-    with running_api(service_env) as running:
-        yield running
-
-
 @pytest.fixture(scope="module")
 def shared_api(postgres: PostgresServer) -> Iterator[RunningApi]:
     """An API whose rule book stays empty, for what is refused."""
@@ -76,9 +69,9 @@ def decides_by(client: httpx.Client, ruleset_id: str) -> None:
     )
 
 
-def test_a_rule_set_is_added_activated_and_left_again(api: RunningApi) -> None:
+def test_a_rule_set_is_added_activated_and_left_again(own_api: RunningApi) -> None:
     """Decisions name the rule set they were made by, and the history says who and why."""
-    client = api.client
+    client = own_api.client
     open_account(client, "acc", 1_000_000)
     assert decide(client, "before")["ruleset"] == "default@1"
 
@@ -111,9 +104,9 @@ def test_a_rule_set_is_added_activated_and_left_again(api: RunningApi) -> None:
     assert once["activated_by"].startswith("test (key_")
 
 
-def test_the_same_again_changes_nothing(api: RunningApi) -> None:
+def test_the_same_again_changes_nothing(own_api: RunningApi) -> None:
     """A rule set, an activation and a shadowing sent twice, and with other contents."""
-    client = api.client
+    client = own_api.client
     assert add(client, NO_BOOKS).status_code == 201
     again = add(client, NO_BOOKS)
     assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
@@ -198,17 +191,17 @@ def test_what_cannot_be_done_changes_nothing(  # noqa: PLR0913  # one row, one a
     assert client.get("/v1/rulesets").json()["version"] == 0
 
 
-def test_lists_that_contradict_each_other_hold_nobody_up(api: RunningApi) -> None:
+def test_lists_that_contradict_each_other_hold_nobody_up(own_api: RunningApi) -> None:
     """Each pair of two hundred gives a warning: a hundred are told, and they come at once."""
     lists = [[f"0000-{number:04d}", f"{number + 2:04d}-9999"] for number in range(200)]
     kinds = ("category_allow", "category_deny")
     rules = [{"rule": kinds[number % 2], "categories": list_} for number, list_ in enumerate(lists)]
-    added = add(api.client, {"name": "lists", "version": 1, "rules": rules})
+    added = add(own_api.client, {"name": "lists", "version": 1, "rules": rules})
     assert added.status_code == 201, added.text
     warnings = added.json()["warnings"]
     assert len(warnings) == 101
     assert warnings[-1] == "There are 9900 more warnings: mend these first."
-    assert api.client.get("/v1/rulesets/lists@1").json()["warnings"] == warnings
+    assert own_api.client.get("/v1/rulesets/lists@1").json()["warnings"] == warnings
 
 
 def test_invalid_rules_are_named_one_by_one(shared_api: RunningApi) -> None:
@@ -298,14 +291,14 @@ MOON_TOLD: Changes = (("shadowing-end:s", "shadowing-ended", {"phase_of_moon": "
     ids=["a rule set", "a kind of change", "a field of a change"],
 )
 def test_what_a_newer_version_put_in_force_stops_purchases_only(
-    api: RunningApi, changes: Changes, named: str
+    own_api: RunningApi, changes: Changes, named: str
 ) -> None:
     """A process that does not understand it says so; all that needs no rule set goes on."""
-    client = api.client
+    client = own_api.client
     open_account(client, "acc", 1_000_000)
     known = purchase("known", "acc", 500)
     decided = client.post("/v1/process-transaction", json=known)
-    put_in_force(api.env, changes)
+    put_in_force(own_api.env, changes)
 
     def unready() -> str:
         answer = client.get("/readyz")
@@ -345,15 +338,15 @@ def test_what_a_newer_version_put_in_force_stops_purchases_only(
 
     metrics = client.get("/metrics").text
     assert "txplatform_batch_failures_total 0.0" in metrics
-    assert "Traceback" not in api.command.stderr
-    assert api.command.stderr.count("no purchase can be decided") == 1
+    assert "Traceback" not in own_api.command.stderr
+    assert own_api.command.stderr.count("no purchase can be decided") == 1
 
 
-def test_a_rule_set_that_is_not_understood_can_be_left(api: RunningApi) -> None:
+def test_a_rule_set_that_is_not_understood_can_be_left(own_api: RunningApi) -> None:
     """By activating another one, with the version that does not understand it."""
-    client = api.client
+    client = own_api.client
     open_account(client, "acc", 1_000_000)
-    put_in_force(api.env, MOON_SET)
+    put_in_force(own_api.env, MOON_SET)
 
     wait_until(lambda: in_force(client) == ['{ruleset="moon@1"} 0.0'], message="it to be shown")
     assert activate(client, "default@1", "back").status_code == 200

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,8 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from harness.api import RunningApi, running_api
-from harness.postgres import PostgresServer
+from harness.api import RunningApi
 from txplatform.api.process_transaction import PATH
 
 CHECKS = [
@@ -28,24 +26,15 @@ CHECKS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def api(postgres: PostgresServer) -> Iterator[RunningApi]:
-    """An API to be fuzzed."""
-    database = postgres.new_database()
-    with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as running:
-        yield running
-    postgres.drop(database)
-
-
 def test_no_input_makes_the_api_fail_or_break_its_word(
-    api: RunningApi, subtests: pytest.Subtests
+    own_api: RunningApi, subtests: pytest.Subtests
 ) -> None:
     """No 5xx; status, media type and body are documented ones.
 
     The event stream is left out: it never ends, and has tests of its own.
     """
-    document = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
-    headers = {"Authorization": f"Bearer {api.key}"}
+    document = schemathesis.openapi.from_url(f"{own_api.url}/openapi.json")
+    headers = {"Authorization": f"Bearer {own_api.key}"}
     fuzzed = set()
     for result in document.exclude(path="/v1/events/stream").get_all_operations():
         assert isinstance(result, Ok)

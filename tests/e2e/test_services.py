@@ -1,4 +1,4 @@
-"""Every service of docker-compose.yml as a process with its own command, on real parts."""
+"""Runs the commands of docker-compose.yml as processes, with PostgreSQL and Kafka."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ SUBMITTED = "payments.payment-submitted.v1"
 
 @dataclass(frozen=True)
 class Health:
-    """What a worker says of itself."""
+    """A worker's response to `/readyz`."""
 
     ready: bool
     parts: dict[str, Any]
 
 
 def health_of(port: int) -> Health:
-    """Ask `/readyz`; not ready while it does not answer."""
+    """Read `/readyz`; a worker that does not answer counts as not ready."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return Health(True, json.load(answer)["parts"])
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as response:
+            return Health(True, json.load(response)["parts"])
     except HTTPError as error:
         return Health(False, json.load(error)["parts"])
     except URLError:
@@ -46,23 +46,21 @@ def health_of(port: int) -> Health:
 
 
 def command_of(service: str) -> list[str]:
-    """What docker-compose.yml runs for this service."""
+    """Return the command of this service in docker-compose.yml."""
     compose = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())
     command: list[str] = compose["services"][service]["command"]
     return command
 
 
 def pay(bootstrap: str, payment_id: str, account_id: str, amount: int) -> None:
-    """Send a payment as the payments team does."""
     producer = Producer({"bootstrap.servers": bootstrap})
     producer.produce(SUBMITTED, json.dumps(payment(payment_id, account_id, amount)), account_id)
     assert producer.flush(30) == 0
 
 
-def test_the_services_work_together_and_stop_in_order(
+def test_the_services_process_a_purchase_and_a_payment_and_stop_in_order(
     postgres: PostgresServer, topics: str
 ) -> None:
-    """From an empty database: migrate, then a purchase and a payment go all the way."""
     database = postgres.empty_database()
     env = {
         "TXPLATFORM_DATABASE_URL": database.service_url,
@@ -99,10 +97,9 @@ def test_the_services_work_together_and_stop_in_order(
         assert [worker.stop() for worker in (*workers, api.command)] == [0, 0, 0, 0]
 
 
-def test_i8_kafka_goes_and_comes_back_and_every_lag_returns_to_zero(
+def test_i8_decisions_continue_without_kafka_and_every_lag_returns_to_zero_afterwards(
     database: TestDatabase, service_env: dict[str, str], own_kafka: Broker
 ) -> None:
-    """Decisions go on meanwhile; readiness tells; nothing is lost, and no hand is needed."""
     port = free_port()
     env = {
         **service_env,
@@ -117,10 +114,10 @@ def test_i8_kafka_goes_and_comes_back_and_every_lag_returns_to_zero(
         wait_until(lambda: balance(api.client, "acc")["posted"] == -10, message="the payment")
         own_kafka.stop()
         for number in range(50):
-            asked = purchase(f"t{number}", "acc", 1)
-            answer = api.client.post("/v1/process-transaction", json=asked)
-            assert answer.status_code == 200
-            assert answer.elapsed.total_seconds() < 2
+            request = purchase(f"t{number}", "acc", 1)
+            response = api.client.post("/v1/process-transaction", json=request)
+            assert response.status_code == 200
+            assert response.elapsed.total_seconds() < 2
         wait_until(lambda: not health_of(port).ready, timeout_s=60, message="not ready")
         own_kafka.start()
         pay(own_kafka.bootstrap, "after", "acc", 20)

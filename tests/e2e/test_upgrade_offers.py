@@ -7,7 +7,7 @@ import socket
 from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
-from harness.api import RunningApi, balance, open_account, purchase, running_api
+from harness.api import RunningApi, balance, open_account, purchase
 
 OFFER = (
     "Connection: Upgrade, HTTP2-Settings\r\n"
@@ -22,9 +22,9 @@ def _answer(connection: socket.socket) -> tuple[int, bytes]:
     return response.status, response.read()
 
 
-def _parts(api: RunningApi, transaction_id: str) -> tuple[bytes, bytes]:
+def _parts(api: RunningApi, account_id: str, transaction_id: str) -> tuple[bytes, bytes]:
     """A request's header, which ends with a blank line, and its body."""
-    body = json.dumps(purchase(transaction_id, "acc", 10)).encode()
+    body = json.dumps(purchase(transaction_id, account_id, 10)).encode()
     header = (
         f"POST /v1/process-transaction HTTP/1.1\r\nHost: x\r\n{OFFER}"
         f"Authorization: Bearer {api.key}\r\n"
@@ -33,34 +33,32 @@ def _parts(api: RunningApi, transaction_id: str) -> tuple[bytes, bytes]:
     return header.encode(), body
 
 
-def test_an_offer_of_http_2_is_passed_over(service_env: dict[str, str]) -> None:
+def test_an_offer_of_http_2_is_passed_over(api: RunningApi, account_id: str) -> None:
     """Whatever packets the request comes in, and again on the same connection."""
-    with running_api(service_env) as api:
-        open_account(api.client, "acc", 1000)
-        port = urlsplit(api.url).port
-        assert port is not None
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-            header, body = _parts(api, "t1")
-            connection.sendall(header + body)
-            status, answer = _answer(connection)
-            assert (status, json.loads(answer)["decision"]) == (200, "approved")
-            header, body = _parts(api, "t2")
-            connection.sendall(header[:150])
-            assert api.client.get("/livez").status_code == 200  # it has read so far by then
-            connection.sendall(header[150:])
-            assert api.client.get("/livez").status_code == 200
-            connection.sendall(body)
-            status, answer = _answer(connection)
-            assert (status, json.loads(answer)["decision"]) == (200, "approved")
-        assert balance(api.client, "acc")["pending"] == 20
-
-
-def test_a_tunnel_is_refused(service_env: dict[str, str]) -> None:
-    """And the process goes on."""
-    with running_api(service_env) as api:
-        port = urlsplit(api.url).port
-        assert port is not None
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-            connection.sendall(b"CONNECT bank.example:443 HTTP/1.1\r\nHost: bank.example\r\n\r\n")
-            assert _answer(connection)[0] == 400
+    open_account(api.client, account_id, 1000)
+    port = urlsplit(api.url).port
+    assert port is not None
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        header, body = _parts(api, account_id, "t1")
+        connection.sendall(header + body)
+        status, answer = _answer(connection)
+        assert (status, json.loads(answer)["decision"]) == (200, "approved")
+        header, body = _parts(api, account_id, "t2")
+        connection.sendall(header[:150])
+        assert api.client.get("/livez").status_code == 200  # it has read so far by then
+        connection.sendall(header[150:])
         assert api.client.get("/livez").status_code == 200
+        connection.sendall(body)
+        status, answer = _answer(connection)
+        assert (status, json.loads(answer)["decision"]) == (200, "approved")
+    assert balance(api.client, account_id)["pending"] == 20
+
+
+def test_a_tunnel_is_refused(api: RunningApi) -> None:
+    """And the process goes on."""
+    port = urlsplit(api.url).port
+    assert port is not None
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"CONNECT bank.example:443 HTTP/1.1\r\nHost: bank.example\r\n\r\n")
+        assert _answer(connection)[0] == 400
+    assert api.client.get("/livez").status_code == 200

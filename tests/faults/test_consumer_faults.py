@@ -136,7 +136,7 @@ def test_two_consumers_and_a_rebalance_in_mid_stream(database: TestDatabase, top
         wait_for_messages(database, MESSAGES // 4)
         with consuming(settings) as second:
             wait_until(
-                lambda: second.health().facts.get("partitions"),
+                lambda: second.health().figures.get("partitions"),
                 message="the second consumer to get partitions",
             )
         wait_for_messages(database, MESSAGES, timeout_s=60)
@@ -152,7 +152,7 @@ def test_a_consumer_without_partitions_stands_by_and_takes_over(
         members = [others.enter_context(consuming(settings)) for _ in range(4)]
         wait_until(
             lambda: all(
-                member.health().facts.get("partitions") == len(TOPICS) for member in members
+                member.health().figures.get("partitions") == len(TOPICS) for member in members
             ),
             message="four members to share the partitions",
         )
@@ -168,7 +168,7 @@ def test_a_consumer_without_partitions_stands_by_and_takes_over(
             others.close()
             wait_until(
                 lambda: (
-                    fifth.health().ready and fifth.health().facts["partitions"] == 4 * len(TOPICS)
+                    fifth.health().ready and fifth.health().figures["partitions"] == 4 * len(TOPICS)
                 ),
                 message="the last member to read everything",
             )
@@ -270,7 +270,7 @@ def test_i8_partitions_without_a_leader_are_told_and_the_others_read(
         wait_until(
             lambda: (
                 "has no leader" in consumer.health().detail
-                and consumer.health().facts.get("partitions", 0) > 0
+                and consumer.health().figures.get("partitions", 0) > 0
             ),
             timeout_s=60,
             message="the partitions without a leader to be told, and the others read",

@@ -27,6 +27,7 @@ from harness.published import (
     wait_for_publisher,
 )
 from harness.waiting import wait_until
+from txplatform.advisory_locks import LEADERS
 
 ACCOUNTS = 100
 PURCHASES = 200
@@ -206,7 +207,7 @@ def test_i5_lost_database_sessions_cost_copies_at_most(database: TestDatabase, t
                 database,
                 "SELECT pg_terminate_backend(pid) FROM pg_locks"
                 " WHERE locktype = 'advisory' AND granted AND classid = %s",
-                0x7478_7062,
+                LEADERS,
             )
         wait_for_publisher(database)
     check_published_is_the_log(database, topics)

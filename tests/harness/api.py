@@ -90,6 +90,14 @@ def open_account(client: httpx.Client, account_id: str, credit_limit: int) -> No
     assert answer.status_code in {200, 201}, answer.text
 
 
+def count_events(api: RunningApi) -> int:
+    """Return how many events the API's database holds."""
+    with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
+        row = connection.execute("SELECT count(*) FROM events").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
 def balance(client: httpx.Client, account_id: str) -> dict[str, Any]:
     """The account's balance."""
     answer = client.get(f"/v1/accounts/{account_id}/balance")

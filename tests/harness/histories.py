@@ -9,37 +9,29 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.change_limit import ChangeLimit
-from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.correct_clearing import CorrectClearing
-from txplatform.domain.commands.expire_hold import ExpireHold
-from txplatform.domain.commands.increment_authorization import IncrementAuthorization
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command
-from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.return_payment import ReturnPayment
-from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
-from txplatform.domain.ids import AccountId, PaymentId, TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import (
+from txplatform.domain.advices import (
     Clearing,
     Correction,
     Direction,
-    Increment,
     LimitChange,
-    Opening,
-    OperatorStatus,
     Payment,
     PaymentReturn,
     Refund,
     Reversal,
     StatusChange,
 )
+from txplatform.domain.commands import Command
+from txplatform.domain.ids import AccountId, PaymentId, TransactionId
+from txplatform.domain.requests import (
+    HoldExpiry,
+    Increment,
+    Merchant,
+    Opening,
+    OperatorStatus,
+    Purchase,
+)
+from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
+from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.query import run
 from txplatform.processing.execution import execute_in_order
 from txplatform.processing.unit_of_work import PendingCommand, UnitOfWork
@@ -49,108 +41,88 @@ BEGIN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
 _numbers = itertools.count(1)
 
 
-def opened(account_id: str, credit_limit: int = 100_000, currency: str = "USD") -> OpenAccount:
+def opened(account_id: str, credit_limit: int = 100_000, currency: str = "USD") -> Opening:
     """The account is opened."""
-    return OpenAccount(Opening(AccountId(account_id), currency, credit_limit, BEGIN))
+    return Opening(AccountId(account_id), currency, credit_limit, BEGIN)
 
 
-def limit(account_id: str, version: int, credit_limit: int) -> ChangeLimit:
+def limit(account_id: str, version: int, credit_limit: int) -> LimitChange:
     """The limit is changed."""
-    return ChangeLimit(LimitChange(AccountId(account_id), credit_limit, "USD", version, BEGIN))
+    return LimitChange(AccountId(account_id), credit_limit, "USD", version, BEGIN)
 
 
-def purchase(account_id: str, transaction_id: str, amount: int, currency: str = "USD") -> Authorize:
+def purchase(account_id: str, transaction_id: str, amount: int, currency: str = "USD") -> Purchase:
     """A purchase at the shop."""
-    return Authorize(
-        Purchase(TransactionId(transaction_id), AccountId(account_id), amount, currency, SHOP)
-    )
+    return Purchase(TransactionId(transaction_id), AccountId(account_id), amount, currency, SHOP)
 
 
-def payment(account_id: str, payment_id: str, amount: int, currency: str = "USD") -> ReceivePayment:
+def payment(account_id: str, payment_id: str, amount: int, currency: str = "USD") -> Payment:
     """The cardholder pays."""
-    return ReceivePayment(
-        Payment(PaymentId(payment_id), AccountId(account_id), amount, currency, BEGIN)
-    )
+    return Payment(PaymentId(payment_id), AccountId(account_id), amount, currency, BEGIN)
 
 
-def payment_return(account_id: str, payment_id: str, amount: int) -> ReturnPayment:
+def payment_return(account_id: str, payment_id: str, amount: int) -> PaymentReturn:
     """The bank takes a payment back."""
-    return ReturnPayment(
-        PaymentReturn(
-            PaymentId(payment_id), AccountId(account_id), amount, "USD", "insufficient", BEGIN
-        )
+    return PaymentReturn(
+        PaymentId(payment_id), AccountId(account_id), amount, "USD", "insufficient", BEGIN
     )
 
 
-def increment(
-    account_id: str, transaction_id: str, increment_id: str, amount: int
-) -> IncrementAuthorization:
+def increment(account_id: str, transaction_id: str, increment_id: str, amount: int) -> Increment:
     """The merchant asks to hold more."""
-    return IncrementAuthorization(
-        Increment(increment_id, TransactionId(transaction_id), AccountId(account_id), amount)
-    )
+    return Increment(increment_id, TransactionId(transaction_id), AccountId(account_id), amount)
 
 
 def reversal(
     account_id: str, transaction_id: str, reversal_id: str, amount: int | None = None
-) -> ReverseAuthorization:
+) -> Reversal:
     """The merchant gives a purchase up, or a part of it."""
-    return ReverseAuthorization(
-        Reversal(reversal_id, TransactionId(transaction_id), AccountId(account_id), amount)
-    )
+    return Reversal(reversal_id, TransactionId(transaction_id), AccountId(account_id), amount)
 
 
 def clearing(
     account_id: str, transaction_id: str, clearing_id: str, amount: int, *, final: bool = True
-) -> ClearPurchase:
+) -> Clearing:
     """The network settles a purchase, or a part of it."""
-    return ClearPurchase(
-        Clearing(
-            clearing_id, AccountId(account_id), TransactionId(transaction_id), amount, "USD", final
-        )
+    return Clearing(
+        clearing_id, AccountId(account_id), TransactionId(transaction_id), amount, "USD", final
     )
 
 
-def refund(
-    account_id: str, transaction_id: str | None, refund_id: str, amount: int
-) -> RefundPurchase:
+def refund(account_id: str, transaction_id: str | None, refund_id: str, amount: int) -> Refund:
     """The merchant gives money back, of a purchase or of none."""
     named = None if transaction_id is None else TransactionId(transaction_id)
-    return RefundPurchase(Refund(refund_id, AccountId(account_id), named, amount, "USD"))
+    return Refund(refund_id, AccountId(account_id), named, amount, "USD")
 
 
 def correction(
     account_id: str, transaction_id: str, clearing_id: str, reverses: str, amount: int
-) -> CorrectClearing:
+) -> Correction:
     """The network takes a clearing back."""
-    return CorrectClearing(
-        Correction(
-            clearing_id,
-            AccountId(account_id),
-            TransactionId(transaction_id),
-            reverses,
-            Direction.CREDIT,
-            amount,
-            "USD",
-        )
+    return Correction(
+        clearing_id,
+        AccountId(account_id),
+        TransactionId(transaction_id),
+        reverses,
+        Direction.CREDIT,
+        amount,
+        "USD",
     )
 
 
-def expiry(account_id: str, transaction_id: str) -> ExpireHold:
+def expiry(account_id: str, transaction_id: str) -> HoldExpiry:
     """A hold's time has come, or has it?"""
-    return ExpireHold(AccountId(account_id), TransactionId(transaction_id))
+    return HoldExpiry(AccountId(account_id), TransactionId(transaction_id))
 
 
-def operator_status(account_id: str, status_id: str, status: str) -> SetStatus:
+def operator_status(account_id: str, status_id: str, status: str) -> OperatorStatus:
     """An operator freezes, closes or releases the account."""
-    return SetStatus(OperatorStatus(status_id, AccountId(account_id), AccountStatus(status), "why"))
+    return OperatorStatus(status_id, AccountId(account_id), AccountStatus(status), "why")
 
 
-def team_status(account_id: str, version: int, status: str) -> ChangeStatus:
+def team_status(account_id: str, version: int, status: str) -> StatusChange:
     """The accounts team does."""
-    return ChangeStatus(
-        StatusChange(AccountId(account_id), AccountStatus(status), version, "why", BEGIN)
-    )
+    return StatusChange(AccountId(account_id), AccountStatus(status), version, "why", BEGIN)
 
 
 def record(

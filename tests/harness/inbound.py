@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import psycopg
 from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
+from harness.parts import running
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.consumers.runner import InboundConsumer
@@ -128,24 +128,8 @@ def settings_for(database: TestDatabase, bootstrap: str, **more: Any) -> Setting
 def consuming(settings: Settings) -> Iterator[InboundConsumer]:
     """A consumer in a thread; what it dies of is raised here."""
     consumer = InboundConsumer(settings, Database.for_service(settings), CollectorRegistry())
-    stop = threading.Event()
-    died: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            consumer.run(stop)
-        except BaseException as error:  # noqa: BLE001  # raised in the test's own thread
-            died.append(error)
-
-    thread = threading.Thread(target=run, name="consumer under test")
-    thread.start()
-    try:
+    with running(consumer):
         yield consumer
-    finally:
-        stop.set()
-        thread.join(20)
-        if died:
-            raise died[0]
 
 
 def ledger(database: TestDatabase, **filters: Any) -> list[InboundMessage]:

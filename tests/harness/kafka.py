@@ -24,6 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, tho
 from confluent_kafka.cimpl import NewTopic
 
 from harness.ports import free_port
+from harness.processes import wait_frozen
 from harness.waiting import wait_until
 
 _POM = Path(__file__).parent / "kafka.xml"
@@ -89,9 +90,10 @@ class Broker:
         self._process = None
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open, nothing is answered."""
+        """Freeze the broker (SIGSTOP): connections stay open, and nothing is answered any more."""
         assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP)
+        self._process.send_signal(signal.SIGSTOP)
+        wait_frozen(self._process.pid)
 
     def thaw(self) -> None:
         """SIGCONT."""

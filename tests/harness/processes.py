@@ -15,7 +15,7 @@ from typing import Self
 from harness.waiting import wait_until
 
 STOP_WITHIN_S = 10
-"""contracts.md: every long-running command stops cleanly on SIGTERM within this."""
+"""Every long-running command stops cleanly on SIGTERM within this (docs/contracts.md)."""
 
 
 class Command:
@@ -116,12 +116,21 @@ class Command:
         self._process.wait(STOP_WITHIN_S)
 
     def freeze(self) -> None:
-        """SIGSTOP, to it and the processes it started."""
+        """Freeze it and the processes it started (SIGSTOP); they no longer run on return."""
         os.killpg(self.pid, signal.SIGSTOP)
+        wait_frozen(self.pid)
 
     def thaw(self) -> None:
         """SIGCONT."""
         os.killpg(self.pid, signal.SIGCONT)
+
+
+def wait_frozen(child_pid: int) -> None:
+    """Wait until SIGSTOP has stopped all threads of a child process.
+
+    A busy machine takes a while to deliver the signal, and the process works on until then.
+    """
+    os.waitid(os.P_PID, child_pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
 
 def run_command(*words: str, env: Mapping[str, str], timeout_s: float = 60) -> tuple[int, str, str]:

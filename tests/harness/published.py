@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from prometheus_client import CollectorRegistry
 
 from harness.histories import opened, purchase, record
+from harness.parts import running
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.contracts.outbound import transaction_decisioned
@@ -58,24 +58,8 @@ class Published:
 def publishing(settings: Settings) -> Iterator[Publisher]:
     """A publisher in a thread; what it dies of is raised here."""
     publisher = Publisher(settings, Database.for_service(settings), CollectorRegistry())
-    stop = threading.Event()
-    died: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            publisher.run(stop)
-        except BaseException as error:  # noqa: BLE001  # raised in the test's own thread
-            died.append(error)
-
-    thread = threading.Thread(target=run, name="publisher under test")
-    thread.start()
-    try:
+    with running(publisher):
         yield publisher
-    finally:
-        stop.set()
-        thread.join(20)
-        if died:
-            raise died[0]
 
 
 def read_topic(bootstrap: str, topic: str = TRANSACTION_DECISIONED) -> list[Published]:
@@ -180,6 +164,6 @@ def checkpoint(database: TestDatabase, feed: str = "decisions") -> int:
     """How far a feed has come."""
     with Database(database.service_url).connect() as connection:
         row = connection.execute(
-            "SELECT position FROM publisher_checkpoints WHERE feed = %s", (feed,)
+            "SELECT position FROM checkpoints WHERE name = %s", (f"publisher:{feed}",)
         ).fetchone()
         return row[0] if row else 0

@@ -62,7 +62,7 @@ def test_events_as_json_has_the_state_after_each_event(env: dict[str, str]) -> N
         [],
         ["payment-return:p2"],
     ]
-    assert lines[3]["facts"]["purchase"]["transaction_id"] == "t1"
+    assert lines[3]["data"]["purchase"]["transaction_id"] == "t1"
     assert lines[3]["decided_at"].endswith("Z")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,13 +25,6 @@ from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 
 CANDIDATE = RuleSet("retail", 7, "Nothing above <60>", (AmountLimit(60),))
 ACCOUNTS = 40
-
-
-@pytest.fixture
-def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """A connection of the service's role."""
-    with Database(database.service_url).connect() as connection:
-        yield connection
 
 
 @pytest.fixture

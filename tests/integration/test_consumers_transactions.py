@@ -59,13 +59,13 @@ def test_what_was_committed_is_applied_and_nothing_is_told_as_unread(
     with consuming(settings) as consumer:
         wait_for_messages(database, 2)
         wait_until(
-            lambda: (lag := consumer.health().facts.get("lag")) and not any(lag.values()),
+            lambda: (lag := consumer.health().figures.get("lag")) and not any(lag.values()),
             message="every lag to be zero",
         )
         in_transactions.send(SUBMITTED, [payment("p-3", ACCOUNT, 11)], commit=True)
         wait_for_messages(database, 3)
         wait_until(
-            lambda: not any(consumer.health().facts["lag"].values()),
+            lambda: not any(consumer.health().figures["lag"].values()),
             message="every lag to be zero again",
         )
     admin = AdminClient({"bootstrap.servers": topics})

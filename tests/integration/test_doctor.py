@@ -1,4 +1,4 @@
-"""`txplatform doctor` against real parts, healthy and broken in each way that it knows."""
+"""Runs `txplatform doctor` on a healthy installation and on every defect that it detects."""
 
 from __future__ import annotations
 
@@ -26,24 +26,25 @@ from harness.waiting import wait_until
 from txplatform.consumers import TOPICS
 from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
-from txplatform.doctor import looked
+from txplatform.doctor import run_check
 from txplatform.doctor.clock import clock_finding
 from txplatform.doctor.database_server import check_server
 from txplatform.doctor.finding import Finding, FindingStatus, ok
 from txplatform.doctor.overdue_holds import overdue_finding
+from txplatform.projections import PROJECTIONS
 
 HOUR_AGO = "clock_timestamp() - interval '1 hour'"
 
 
 @pytest.fixture
 def env(service_env: dict[str, str], topics: str) -> dict[str, str]:
-    """The settings of a healthy installation."""
+    """Settings of a healthy installation."""
     create_key(service_env, "transactions:write")
     return {**service_env, "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": topics}
 
 
 def examined(env: Mapping[str, str]) -> tuple[int, dict[str, dict[str, Any]]]:
-    """The exit code, and the findings by what was checked."""
+    """Run the doctor; return its exit code and the findings by the name of the check."""
     code, out, err = run_command("doctor", "--json", env=env)
     assert out, err
     report = json.loads(out)
@@ -52,42 +53,42 @@ def examined(env: Mapping[str, str]) -> tuple[int, dict[str, dict[str, Any]]]:
 
 
 def statuses(found: dict[str, dict[str, Any]], status: FindingStatus) -> set[str]:
-    """What was found to be so."""
+    """Return the names of the checks with this status."""
     return {check for check, finding in found.items() if finding["status"] == status}
 
 
 def age_the_log(database: TestDatabase) -> None:
-    """Make the log an hour old, as nobody but its owner can."""
+    """Date every event back by an hour, which only the tables' owner can do."""
     execute(database, "ALTER TABLE events DISABLE TRIGGER events_append_only")
     execute(database, f"UPDATE events SET recorded_at = {HOUR_AGO}")
     execute(database, "ALTER TABLE events ENABLE TRIGGER events_append_only")
 
 
 def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
-    """What one broker and one database cannot give is a warning, with advice."""
+    """One broker and one database give no redundancy: three warnings remain."""
     code, found = examined(env)
     assert code == 0
     assert statuses(found, FindingStatus.WARNING) == {"standby", "topic copies", "dead letter size"}
     assert all(found[check]["advice"] for check in statuses(found, FindingStatus.WARNING))
     assert statuses(found, FindingStatus.OK) == {
         *("database", "migrations", "rights", "durability", "clock", "api keys", "broker"),
-        *("topics", "retention", "project: transactions", "project: directory"),
-        *("project: open_holds", "overdue holds"),
+        *("topics", "retention", "overdue holds"),
+        *(f"project: {projection.name}" for projection in PROJECTIONS),
         *("publish: decisions", "publish: parked-messages", "publish: rejected-messages"),
         *(f"consume: {topic}" for topic in TOPICS),
     }
 
 
-def test_people_get_lines(env: dict[str, str]) -> None:
-    """The same findings, a line each; advice below."""
+def test_without_json_each_finding_is_a_line_with_its_advice_below(env: dict[str, str]) -> None:
     code, out, _ = run_command("doctor", env=env)
     assert code == 0
     assert "synchronous_standby_names" in out
-    assert "It is read to its end." in out, out
+    assert "Every message has been read." in out, out
 
 
-def test_what_cannot_be_reached_is_told_and_the_rest_is_looked_at(env: dict[str, str]) -> None:
-    """A database that is down says nothing about the topics."""
+def test_an_unreachable_database_or_broker_is_reported_and_the_rest_is_checked(
+    env: dict[str, str],
+) -> None:
     port = free_port()
     code, found = examined(
         {**env, "TXPLATFORM_DATABASE_URL": f"postgresql://nobody@127.0.0.1:{port}/none"}
@@ -101,10 +102,10 @@ def test_what_cannot_be_reached_is_told_and_the_rest_is_looked_at(env: dict[str,
     assert "rights" in statuses(found, FindingStatus.OK)
 
 
-def test_a_bus_that_does_not_tell_its_settings_is_looked_at_all_the_same(
+def test_a_broker_without_describe_configs_skips_only_the_topic_settings(
     service_env: dict[str, str],
 ) -> None:
-    """The demo's: that one check is skipped, those before and after it are not."""
+    """The demo's mock cluster is such a broker."""
     bus = DemoBus()
     create_key(service_env, "transactions:write")
     code, found = examined(
@@ -127,25 +128,23 @@ def test_a_bus_that_does_not_tell_its_settings_is_looked_at_all_the_same(
         (KeyError("cleanup.policy"), FindingStatus.FAILED),
     ],
 )
-def test_a_check_that_ends_in_an_error_keeps_what_it_found(
+def test_a_check_that_raises_keeps_its_findings_and_is_skipped_or_failed(
     error: Exception, status: FindingStatus
 ) -> None:
-    """What keeps it from looking skips the rest of it; anything else is its own failure."""
 
     def check() -> Iterator[Finding]:
         yield ok("first", "Found.")
         raise error
 
-    first, second = looked("second", check)
+    first, second = run_check("second", check)
     assert first.check == "first"
     assert (second.check, second.status) == ("second", status)
     assert second.detail
 
 
-def test_a_database_without_our_schema_is_sent_to_migrate(
+def test_without_the_schema_migrate_is_advised_and_checks_of_tables_are_skipped(
     postgres: PostgresServer, env: dict[str, str]
 ) -> None:
-    """The checks that need tables are skipped, not broken."""
     empty = postgres.empty_database()
     code, found = examined({**env, "TXPLATFORM_DATABASE_URL": empty.service_url})
     postgres.drop(empty)
@@ -156,14 +155,13 @@ def test_a_database_without_our_schema_is_sent_to_migrate(
 
 
 def test_a_role_that_could_alter_the_log_fails(database: TestDatabase, env: dict[str, str]) -> None:
-    """The owner's, for instance."""
+    """The tables' owner is such a role."""
     code, found = examined({**env, "TXPLATFORM_DATABASE_URL": database.owner_url})
     assert code == 1
     assert "could alter the log" in found["rights"]["detail"]
 
 
 def test_missing_topics_are_named(env: dict[str, str], topics: str) -> None:
-    """With how to create them."""
     admin = AdminClient({"bootstrap.servers": topics})
     admin.delete_topics([TRANSACTION_DECISIONED])[TRANSACTION_DECISIONED].result(30)
     wait_until(lambda: TRANSACTION_DECISIONED not in present_topics(admin))
@@ -173,7 +171,6 @@ def test_missing_topics_are_named(env: dict[str, str], topics: str) -> None:
 
 
 def test_topics_that_differ_in_partitions_are_a_warning(env: dict[str, str], topics: str) -> None:
-    """Consumers would get into each other's way."""
     recreate_topics(topics, [SUBMITTED], partitions=6)
     code, found = examined(env)
     assert code == 0
@@ -182,7 +179,7 @@ def test_topics_that_differ_in_partitions_are_a_warning(env: dict[str, str], top
 
 
 def test_a_compacted_topic_fails(env: dict[str, str], topics: str) -> None:
-    """Compaction keeps only an account's newest message."""
+    """Compaction would keep only an account's newest message."""
     admin = AdminClient({"bootstrap.servers": topics})
     admin.delete_topics([SUBMITTED])[SUBMITTED].result(30)
     wait_until(lambda: SUBMITTED not in present_topics(admin))
@@ -194,8 +191,9 @@ def test_a_compacted_topic_fails(env: dict[str, str], topics: str) -> None:
     assert SUBMITTED in found["topic settings"]["detail"]
 
 
-def test_a_log_that_nobody_follows_fails(database: TestDatabase, env: dict[str, str]) -> None:
-    """Neither a projector nor a publisher runs: the event is an hour old."""
+def test_an_old_event_fails_while_no_projector_and_no_publisher_runs(
+    database: TestDatabase, env: dict[str, str]
+) -> None:
     with Database(database.service_url).connect() as connection:
         record_events(connection, [opened("acc-1")])
     assert examined(env)[0] == 0
@@ -203,16 +201,17 @@ def test_a_log_that_nobody_follows_fails(database: TestDatabase, env: dict[str, 
     code, found = examined(env)
     assert code == 1
     assert statuses(found, FindingStatus.FAILED) == {
-        *("project: transactions", "project: directory", "project: open_holds"),
+        *(f"project: {projection.name}" for projection in PROJECTIONS),
         *("publish: decisions", "publish: rejected-messages"),
     }
-    assert "`txplatform publish` runs" in found["publish: decisions"]["advice"]
+    assert "`txplatform publish` is running" in found["publish: decisions"]["advice"]
 
 
-def test_a_hold_that_nobody_ends_fails(database: TestDatabase, env: dict[str, str]) -> None:
-    """One that is due in an hour is none."""
+def test_an_overdue_hold_fails_and_a_hold_that_is_not_due_does_not(
+    database: TestDatabase, env: dict[str, str]
+) -> None:
     execute(database, "INSERT INTO open_holds VALUES ('a', 'young', 1, now() + '1 hour')")
-    assert examined(env)[1]["overdue holds"]["detail"] == "There are none."
+    assert examined(env)[1]["overdue holds"]["detail"] == "No hold is overdue."
     execute(database, "INSERT INTO open_holds VALUES ('a', 'old', 1, now() - interval '1 hour')")
     code, found = examined(env)
     assert code == 1
@@ -229,19 +228,20 @@ def test_a_hold_that_nobody_ends_fails(database: TestDatabase, env: dict[str, st
         (61.0, FindingStatus.FAILED),
     ],
 )
-def test_a_hold_may_be_due_for_some_seconds(overdue_s: float | None, status: FindingStatus) -> None:
-    """It is looked for once a second."""
+def test_a_hold_may_be_overdue_for_some_seconds(
+    overdue_s: float | None, status: FindingStatus
+) -> None:
+    """Overdue holds are searched for once a second."""
     assert overdue_finding(overdue_s).status == status
 
 
-def test_messages_that_nobody_reads_fail(env: dict[str, str], topics: str) -> None:
-    """Old ones; what has just come is on its way."""
+def test_an_unread_message_fails_once_it_is_old(env: dict[str, str], topics: str) -> None:
     sender = Sender(topics)
     sender.send(SUBMITTED, payment("p-1", "acc-1"))
     sender.flush()
     code, found = examined(env)
     assert code == 0
-    assert found[f"consume: {SUBMITTED}"]["detail"] == "On the way: 1 message."
+    assert found[f"consume: {SUBMITTED}"]["detail"] == "1 message not read yet."
     recreate_topics(topics, [SUBMITTED])
     old = Producer({"bootstrap.servers": topics})
     old.produce(SUBMITTED, b"{}", b"acc-1", timestamp=int((time.time() - 3600) * 1000))
@@ -249,22 +249,21 @@ def test_messages_that_nobody_reads_fail(env: dict[str, str], topics: str) -> No
     code, found = examined(env)
     assert code == 1
     assert found[f"consume: {SUBMITTED}"]["status"] == FindingStatus.FAILED
-    assert "1 message, the first for 36" in found[f"consume: {SUBMITTED}"]["detail"]
+    assert "1 message not read yet, the first for 36" in found[f"consume: {SUBMITTED}"]["detail"]
 
 
-def test_messages_just_sent_are_no_fault_on_the_demos_bus(env: dict[str, str]) -> None:
-    """It cannot look offsets up by time."""
+def test_new_messages_are_no_fault_on_the_demos_mock_cluster(env: dict[str, str]) -> None:
+    """The mock cluster cannot look up offsets by time."""
     bus = DemoBus()
     sender = Sender(bus.bootstrap_servers)
     for number in range(20):
         sender.send(SUBMITTED, payment(f"p-{number}", "acc-1"))
     sender.flush()
     _, found = examined({**env, "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers})
-    assert found[f"consume: {SUBMITTED}"]["detail"] == "On the way: 20 messages."
+    assert found[f"consume: {SUBMITTED}"]["detail"] == "20 messages not read yet."
 
 
-def test_without_a_valid_key_it_warns(database: TestDatabase, env: dict[str, str]) -> None:
-    """Nobody could call the API."""
+def test_no_valid_api_key_is_a_warning(database: TestDatabase, env: dict[str, str]) -> None:
     execute(database, "UPDATE api_keys SET revoked_at = now()")
     code, found = examined(env)
     assert code == 0
@@ -283,12 +282,10 @@ def test_without_a_valid_key_it_warns(database: TestDatabase, env: dict[str, str
 def test_clocks_more_than_a_second_apart_are_a_warning(
     ahead_s: float, status: FindingStatus
 ) -> None:
-    """Either way."""
     assert clock_finding(ahead_s).status == status
 
 
-def test_a_database_that_takes_no_writes_is_told(database: TestDatabase) -> None:
-    """It answers every question, and no purchase can be decided."""
+def test_a_read_only_database_fails(database: TestDatabase) -> None:
     with psycopg.connect(database.service_url, autocommit=True) as connection:
         connection.execute("SET default_transaction_read_only = on")
         (finding,) = check_server(connection)

@@ -14,12 +14,12 @@ from eventsourcing.persistence import IntegrityError
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.advices import Payment
+from txplatform.domain.commands import decide
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.commands.receive_payment import ReceivePayment
 from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import AccountId, PaymentId, account_stream
-from txplatform.domain.values import Opening, Payment
+from txplatform.domain.requests import Opening
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import read_log, read_whole_log
 from txplatform.eventstore.mapper import UnknownEventError, decode_event, encode_event
@@ -32,19 +32,17 @@ IDS = count()
 STAMP = DecisionContext(NOW, lambda: f"event-{next(IDS)}", "00-0-0-00")
 
 
-def opened(account_id: str) -> OpenAccount:
+def opened(account_id: str) -> Opening:
     """An opening in USD."""
-    return OpenAccount(Opening(AccountId(account_id), "USD", 1000, NOW))
+    return Opening(AccountId(account_id), "USD", 1000, NOW)
 
 
-def paid(account_id: str, payment_id: str, amount: int = 10) -> ReceivePayment:
+def paid(account_id: str, payment_id: str, amount: int = 10) -> Payment:
     """A payment in USD."""
-    return ReceivePayment(Payment(PaymentId(payment_id), AccountId(account_id), amount, "USD", NOW))
+    return Payment(PaymentId(payment_id), AccountId(account_id), amount, "USD", NOW)
 
 
-def decided(
-    *commands: OpenAccount | ReceivePayment, on: Account | None = None
-) -> list[AccountEvent]:
+def decided(*commands: Opening | Payment, on: Account | None = None) -> list[AccountEvent]:
     """The events that these commands cause, on a new account or on this one."""
     work = UnitOfWork()
     if on is not None:
@@ -101,14 +99,14 @@ def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
     accounts = Accounts(Database(database.service_url))
     account = accounts.account(AccountId("a"))
     for command in (opened("a"), paid("a", "p", 5), paid("a", "q", 7)):
-        command.decide(account, PriorEvents(), STAMP)
+        decide(command, account, PriorEvents(), STAMP)
     accounts.save(account)
     assert accounts.account(AccountId("a"), version=2).posted == -5
     replayed = accounts.account(AccountId("a"))
     accounts.take_snapshot("account-a")
     assert account_state(accounts.account(AccountId("a"))) == account_state(replayed)
     stale = accounts.account(AccountId("a"))
-    paid("a", "p", 5).decide(stale, PriorEvents(), STAMP)
+    decide(paid("a", "p", 5), stale, PriorEvents(), STAMP)
     with pytest.raises(IntegrityError):
         accounts.save(stale)
 
@@ -161,7 +159,7 @@ def test_i5_a_reader_never_skips_a_position_that_commits_late(database: TestData
 
 def test_i8_a_frozen_transaction_that_holds_the_lock_is_ended(database: TestDatabase) -> None:
     """Whoever appended and then falls silent is ended by the server; the next append goes in."""
-    frozen = Database(database.service_url, idle_in_transaction_timeout_s=0.3)
+    frozen = Database(database.service_url, idle_in_transaction_timeout_s=1)
     connection = frozen.connect(autocommit=False)
     append_on(connection, decided(opened("frozen")))
     assert append(database, decided(opened("other"))) == set()

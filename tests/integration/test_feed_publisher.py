@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
+import psutil
 import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
@@ -14,8 +15,8 @@ from harness.postgres import TestDatabase
 from harness.published import checkpoint
 from harness.waiting import wait_until
 from txplatform.database import Database
+from txplatform.following.leader_lock import LeaderLock
 from txplatform.publisher import feed_publisher as outlet_module
-from txplatform.publisher.checkpoint import try_to_take_turn
 from txplatform.publisher.delivery import DeliveryError
 from txplatform.publisher.feed import Batch, Record
 from txplatform.publisher.feed_publisher import FeedPublisher
@@ -29,18 +30,24 @@ class Numbers:
     """A feed of the numbers up to its end, each a batch."""
 
     name = "numbers"
-    lock = 99
     topics: Sequence[str] = (TOPIC,)
     pause_s = 0.01
 
-    def __init__(self, last: int, unreadable: int | None = None) -> None:
+    def __init__(
+        self,
+        last: int,
+        unreadable: int | None = None,
+        before_failing: Callable[[psycopg.Connection], object] = lambda _: None,
+    ) -> None:
         self._last = last
         self._unreadable = unreadable
+        self._before_failing = before_failing
 
     def read(self, connection: psycopg.Connection, after: int) -> Batch | None:
         """The next number, should it be readable."""
         connection.execute("SELECT 1")
         if after + 1 == self._unreadable:
+            self._before_failing(connection)
             raise psycopg.DataError(f"number {after + 1} cannot be read")
         return (
             Batch.of(after + 1, [Record(TOPIC, None, b"%d" % (after + 1), [])])
@@ -179,6 +186,32 @@ def test_what_was_sent_is_noted_also_where_the_next_cannot_be_read(
     assert "number 2 cannot be read" in feed_publisher.health().detail
 
 
+def test_a_publisher_held_up_by_its_own_earlier_connection_is_not_ready_and_says_why(
+    database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
+) -> None:
+    """No other publisher is active: nothing is published until the server ends the connection."""
+    frozen: list[psutil.Process] = []
+
+    def freeze(connection: psycopg.Connection) -> None:
+        server_process = psutil.Process(connection.info.backend_pid)
+        server_process.suspend()
+        frozen.append(server_process)
+        wait_until(lambda: server_process.status() == psutil.STATUS_STOPPED)
+
+    feed_publisher = outlet_of(Numbers(1, unreadable=1, before_failing=freeze), database, registry)
+    stop = Stop(pauses=2, look=feed_publisher.health)
+    try:
+        feed_publisher.run(stop)
+    finally:
+        for server_process in frozen:
+            server_process.resume()
+    after_fault, standing_by = stop.seen
+    assert after_fault.detail == "number 1 cannot be read"
+    assert not standing_by.ready
+    assert standing_by.detail.startswith("number 1 cannot be read; the server still keeps")
+    assert broker.sent == []
+
+
 def test_acknowledgements_that_take_long_are_told(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
@@ -207,7 +240,7 @@ def test_a_stop_waits_for_what_is_in_flight_but_not_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A broker that does not answer holds no stop back."""
-    monkeypatch.setattr(outlet_module, "_LAST_WORDS_S", 0.0)
+    monkeypatch.setattr(outlet_module, "_STOP_PATIENCE_S", 0.0)
     stop = Stop(pauses=1)
 
     def in_flight(_: Callable[[float], object], give_up: Callable[[], bool]) -> None:
@@ -235,7 +268,7 @@ def test_who_stands_by_stops_at_once_and_tells_no_lag(
     assert stop.pauses == [feed.pause_s]
     assert registry.get_sample_value(*lag) is None
     with Database(database.service_url).connect() as other:
-        assert try_to_take_turn(other, feed)
+        assert LeaderLock("publisher:numbers").try_to_lead(other)
         stop = Stop(
             pauses=1, look=lambda: (feed_publisher.health(), registry.get_sample_value(*lag))
         )
@@ -243,6 +276,6 @@ def test_who_stands_by_stops_at_once_and_tells_no_lag(
     ((health, told),) = stop.seen
     assert health.ready
     assert "standing by" in health.detail
-    assert health.facts["lag_positions"] is None
+    assert health.figures["lag_positions"] is None
     assert told is None
     assert broker.sent == [1]

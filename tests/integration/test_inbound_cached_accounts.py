@@ -187,7 +187,7 @@ def test_i7_an_account_ahead_of_the_log_is_found_out(database: TestDatabase, one
     one.apply(opened("acc-1"))
     account = one.remembered.take(account_stream(AccountId("acc-1")))
     assert account is not None
-    account._version += 3  # noqa: SLF001  # as if more had been committed
+    account.version += 3  # as if more had been committed
     account.posted = -999
     one.remembered.keep([account])
     assert one.apply(payment("p-1", "acc-1", 1)) == ["applied"]

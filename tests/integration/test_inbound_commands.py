@@ -1,4 +1,4 @@
-"""`txplatform inbound`: what a person sees of parked messages and does with them."""
+"""`txplatform inbound`: list, show, retry, discard and reset."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from txplatform.inbox.received_message import ReceivedMessage
 
 @pytest.fixture
 def parked(database: TestDatabase, topics: str) -> tuple[int, int]:
-    """Two parked messages: a payment in another currency, and bytes that are no message."""
+    """The ids of two parked messages: a payment in another currency, and invalid bytes."""
     sender = Sender(topics)
     with consuming(settings_for(database, topics)):
         sender.send(OPENED, opened("acc-1"))
@@ -50,15 +50,14 @@ def parked(database: TestDatabase, topics: str) -> tuple[int, int]:
 
 
 def inbound(env: dict[str, str], *words: str) -> tuple[int, Any]:
-    """Run `txplatform inbound … --json`; gives the exit code and what it printed."""
+    """Run `txplatform inbound … --json`; return the exit code and the JSON, or stderr."""
     code, out, err = run_command("inbound", *words, "--json", env=env)
     return code, json.loads(out) if out else err
 
 
-def test_list_names_the_parked_messages_and_why(
+def test_list_shows_parked_messages_with_reasons_newest_first_and_filters(
     parked: tuple[int, int], service_env: dict[str, str]
 ) -> None:
-    """The newest first; others with --status."""
     code, messages = inbound(service_env, "list")
     assert code == 0
     assert [(each["id"], each["reason"]) for each in messages] == [
@@ -76,20 +75,18 @@ def test_list_names_the_parked_messages_and_why(
     ]
 
 
-def test_list_for_people_lets_no_control_character_through(
+def test_no_control_character_of_a_message_reaches_the_terminal(
     parked: tuple[int, int], service_env: dict[str, str]
 ) -> None:
-    """Contents from outside must not act on a terminal."""
     for words in (("list",), ("show", str(parked[1]))):
         _, out, _ = run_command("inbound", *words, env=service_env)
         assert str(parked[1]) in out
         assert "\x1b" not in out
 
 
-def test_show_gives_the_message_as_it_came(
+def test_show_prints_key_headers_and_body_as_received(
     parked: tuple[int, int], service_env: dict[str, str]
 ) -> None:
-    """Key, headers and body, as text where they are."""
     code, message = inbound(service_env, "show", str(parked[0]))
     assert code == 0
     assert message["key"] == "acc-1"
@@ -98,20 +95,19 @@ def test_show_gives_the_message_as_it_came(
     assert rubbish["headers"] == [["h", None], ["h", "base64:/w=="]]
 
 
-def test_retry_of_a_message_that_is_refused_again_says_why_and_fails(
+def test_a_retried_message_that_is_refused_again_stays_parked_and_the_command_fails(
     parked: tuple[int, int], service_env: dict[str, str]
 ) -> None:
-    """It stays parked."""
     code, outcomes = inbound(service_env, "retry", str(parked[0]), str(parked[1]))
     assert code == 1
     assert [each["reason"] for each in outcomes] == ["currency_mismatch", "not_json"]
     assert len(inbound(service_env, "list")[1]) == 2
 
 
-def test_retry_applies_what_can_be_applied_now(
+def test_retry_applies_a_message_that_has_become_valid(
     parked: tuple[int, int], service_env: dict[str, str], database: TestDatabase
 ) -> None:
-    """Here after its stored bytes were mended by the owner, as nothing else can mend them."""
+    """Here the database owner repairs the stored bytes, which no command can do."""
     body = json.dumps(payment("p-9", "acc-1", 10)).encode()
     execute(database, "UPDATE inbound_messages SET body = %s WHERE id = %s", body, parked[1])
     code, outcomes = inbound(service_env, "retry", str(parked[1]))
@@ -123,10 +119,9 @@ def test_retry_applies_what_can_be_applied_now(
     assert "applied, not parked" in message
 
 
-def test_what_is_discarded_is_not_parked_again(
+def test_a_copy_of_a_discarded_message_is_not_parked_again_and_the_reason_is_kept(
     parked: tuple[int, int], service_env: dict[str, str], database: TestDatabase, topics: str
 ) -> None:
-    """It is remembered by topic, key and content, and the reason is kept."""
     code, _ = inbound(service_env, "discard", str(parked[0]), "--reason", "sent in error")
     assert code == 0
     sender = Sender(topics)
@@ -142,10 +137,9 @@ def test_what_is_discarded_is_not_parked_again(
     assert "not parked" in message
 
 
-def test_reset_makes_a_running_consumer_begin_again(
+def test_after_a_reset_a_running_consumer_reads_the_topic_again_and_records_nothing_twice(
     parked: tuple[int, int], service_env: dict[str, str], database: TestDatabase, topics: str
 ) -> None:
-    """Nothing is applied twice, and the ledger has each message once."""
     assert parked
     total = "SELECT sum(next_offset) FROM inbound_positions"
     with consuming(settings_for(database, topics)) as consumer:
@@ -162,10 +156,9 @@ def test_reset_makes_a_running_consumer_begin_again(
     assert len(inbound(service_env, "positions")[1]) == 4 * len(TOPICS)
 
 
-def test_a_reset_topic_is_read_again_also_where_nothing_new_comes(
+def test_a_reset_topic_is_read_again_even_without_new_messages(
     parked: tuple[int, int], service_env: dict[str, str], database: TestDatabase, topics: str
 ) -> None:
-    """Running consumers begin again within seconds."""
     assert parked
     total = "SELECT sum(next_offset) FROM inbound_positions"
     with consuming(settings_for(database, topics)) as consumer:
@@ -176,10 +169,10 @@ def test_a_reset_topic_is_read_again_also_where_nothing_new_comes(
         wait_until(lambda: execute(database, total) == before, message="all to be read again")
 
 
-def test_the_publisher_finds_what_was_parked_and_what_waited(
+def test_the_publisher_finds_parked_and_waiting_messages_even_after_they_were_discarded(
     parked: tuple[int, int], database: TestDatabase, topics: str
 ) -> None:
-    """In the order of their ids, with the bytes as they came, whatever a person did since."""
+    """They are in the order of their ids, with the bytes as received."""
     sender = Sender(topics)
     sender.send(SUBMITTED, payment("w", "acc-2", 10))
     sender.flush()

@@ -1,4 +1,4 @@
-"""`txplatform keys`: what it prints can be used, and a key that nobody could use is not made."""
+"""`txplatform keys`: printed keys and ids can be used, and wrong options are refused."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ ALL_SCOPES = [word for scope in Scope for word in ("--scope", scope.value)]
 
 
 def listed(env: Mapping[str, str]) -> list[dict[str, object]]:
-    """All keys."""
     found: list[dict[str, object]] = json.loads(run_command("keys", "list", "--json", env=env)[1])
     return found
 
 
-def test_a_key_can_be_copied_from_the_list_and_revoked(service_env: dict[str, str]) -> None:
-    """Also where a script reads it: nothing is cut, a key is a line."""
+def test_the_list_prints_each_key_on_one_line_without_truncation(
+    service_env: dict[str, str],
+) -> None:
+    """A script can then take the id from the line, here to revoke the key."""
     words = ("--name", "shop [main]", *ALL_SCOPES, "--expires", "90d")
     assert run_command("keys", "create", *words, env=service_env)[0] == 0
     line = run_command("keys", "list", env=service_env)[1].splitlines()[-1]
@@ -37,10 +38,9 @@ def test_a_key_can_be_copied_from_the_list_and_revoked(service_env: dict[str, st
 
 
 @pytest.mark.parametrize("when", ["2020-01-01", "2020-01-01T00:00:00+02:00", "0d", "yesterday"])
-def test_a_key_that_is_dead_from_the_start_is_not_made(
+def test_a_key_that_would_already_be_expired_is_not_created(
     service_env: dict[str, str], when: str
 ) -> None:
-    """It looks like one that works."""
     words = ("--name", "old", "--scope", "audit:read", "--expires", when)
     code, out, err = run_command("keys", "create", *words, env=service_env)
     assert (code, out) == (2, "")
@@ -48,10 +48,9 @@ def test_a_key_that_is_dead_from_the_start_is_not_made(
     assert listed(service_env) == []
 
 
-def test_a_scope_that_there_is_not_is_answered_with_those_there_are(
+def test_an_unknown_scope_is_refused_with_a_list_of_all_scopes(
     service_env: dict[str, str],
 ) -> None:
-    """So that nobody has to look for them."""
     words = ("--name", "x", "--scope", "rubbish")
     code, _, err = run_command("keys", "create", *words, env=service_env)
     assert code == 2
@@ -60,18 +59,17 @@ def test_a_scope_that_there_is_not_is_answered_with_those_there_are(
 
 
 class Terminal(io.StringIO):
-    """Stands in for a terminal of COLUMNS."""
+    """A stream that claims to be a terminal, with the width of COLUMNS."""
 
     def isatty(self) -> bool:
-        """Yes."""
         return True
 
 
 @pytest.mark.parametrize("columns", ["20", "80"])
-def test_no_word_of_a_table_is_cut_in_a_narrow_terminal(
+def test_no_word_of_a_table_is_truncated_in_a_narrow_terminal(
     monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
-    """Columns wrap between words; where that is not enough, the terminal wraps the line."""
+    """Cells wrap between words. If that is not enough, the terminal wraps the line."""
     terminal = Terminal()
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setattr(sys, "stdout", terminal)

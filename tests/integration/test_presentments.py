@@ -108,7 +108,7 @@ def held(database: TestDatabase) -> TestDatabase:
 def test_a_debit_clears_a_credit_refunds_and_a_correction_takes_back(
     held: TestDatabase, topics: str
 ) -> None:
-    """Copies have no effect; the money is what contracts.md says."""
+    """Copies have no effect; the money is what docs/contracts.md says."""
     came = take(
         held,
         topics,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,17 +21,20 @@ from harness.histories import (
     reversal,
     team_status,
 )
+from harness.parts import running
 from harness.postgres import PostgresServer, TestDatabase
+from harness.read_models import catch_up
 from harness.waiting import wait_until
 from txplatform.database import Database
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.log import last_position
+from txplatform.following.checkpoint import CheckpointError
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.cursors import InvalidCursorError
 from txplatform.projections.directory import get_account, list_accounts
 from txplatform.projections.open_holds import OPEN_HOLDS
-from txplatform.projections.positions import PositionError, move_position, read_positions
+from txplatform.projections.projection import checkpoint_of
 from txplatform.projections.runner import Projector, project_batch
 from txplatform.projections.transactions import get_transaction, list_transactions
 from txplatform.settings import Settings
@@ -40,34 +42,13 @@ from txplatform.settings import Settings
 ACCOUNT = AccountId("acc")
 
 
-@pytest.fixture
-def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """A connection of the service's role."""
-    with Database(database.service_url).connect() as connection:
-        yield connection
-
-
 @contextmanager
 def projecting(url: str, registry: CollectorRegistry | None = None) -> Iterator[Projector]:
     """A projector at work; it has to stop when told to."""
     settings = Settings(database_url=SecretStr(url))
     projector = Projector(settings, Database(url), registry or CollectorRegistry())
-    stop = threading.Event()
-    thread = threading.Thread(target=projector.run, args=(stop,))
-    thread.start()
-    try:
+    with running(projector):
         yield projector
-    finally:
-        stop.set()
-        thread.join(10)
-        assert not thread.is_alive()
-
-
-def catch_up(connection: psycopg.Connection) -> None:
-    """Fold all there is."""
-    for projection in PROJECTIONS:
-        while project_batch(connection, projection, 3):
-            pass
 
 
 def test_a_page_is_newest_first_and_says_up_to_where_it_has_read(
@@ -75,7 +56,7 @@ def test_a_page_is_newest_first_and_says_up_to_where_it_has_read(
 ) -> None:
     """What is not folded yet is not in the page, and the position says so."""
     record(service, [opened("acc"), *(purchase("acc", f"t{n}", n) for n in range(1, 4))])
-    catch_up(service)
+    catch_up(service, 3)
     folded = last_position(service)
     record(service, [purchase("acc", "t4", 4)])
     page = list_transactions(service, ACCOUNT, limit=10)
@@ -89,10 +70,10 @@ def test_pages_follow_each_other_without_gap_or_overlap_while_transactions_come_
 ) -> None:
     """A cursor names a version, so that newer transactions do not shift the pages."""
     record(service, [opened("acc"), *(purchase("acc", f"t{n}", 1) for n in range(7))])
-    catch_up(service)
+    catch_up(service, 3)
     first = list_transactions(service, ACCOUNT, limit=3)
     record(service, [purchase("acc", "later", 1)])
-    catch_up(service)
+    catch_up(service, 3)
     second = list_transactions(service, ACCOUNT, limit=3, cursor=first.next_cursor)
     third = list_transactions(service, ACCOUNT, limit=3, cursor=second.next_cursor)
     ids = [item.transaction_id for page in (first, second, third) for item in page.items]
@@ -115,7 +96,7 @@ def test_a_transaction_has_what_was_asked_and_what_was_decided(
 ) -> None:
     """A decline keeps its reasons and the money it was held against."""
     record(service, [purchase("acc", "early", 5), opened("acc", 100), purchase("acc", "t", 101)])
-    catch_up(service)
+    catch_up(service, 3)
     early = get_transaction(service, ACCOUNT, TransactionId("early"))
     declined = get_transaction(service, ACCOUNT, TransactionId("t"))
     assert early is not None
@@ -136,7 +117,7 @@ def test_the_directory_has_every_account_opened_or_not(service: psycopg.Connecti
     record(service, [payment("early", "p1", 70)])
     record(service, [opened("acc", 1000), purchase("acc", "t", 300), payment("acc", "p", 200)])
     record(service, [payment_return("acc", "p", 200), limit("acc", 4, 900), limit("acc", 3, 1)])
-    catch_up(service)
+    catch_up(service, 3)
     page = list_accounts(service, limit=1)
     assert [item.account_id for item in page.items] == ["acc"]
     assert page.more
@@ -163,7 +144,7 @@ def test_the_directory_has_the_stricter_of_both_statuses(service: psycopg.Connec
     ]
     for commands in steps:
         record(service, commands)
-        catch_up(service)
+        catch_up(service, 3)
         account = get_account(service, ACCOUNT)
         assert account is not None
         statuses.append((account.status, account.operator_status, account.team_status))
@@ -180,12 +161,12 @@ def test_the_directory_has_the_stricter_of_both_statuses(service: psycopg.Connec
 def test_a_hold_that_the_read_model_has_lost_stops_it(service: psycopg.Connection) -> None:
     """Its release is not swallowed: a rebuild is needed, and asked for."""
     record(service, [opened("acc"), purchase("acc", "t", 5)])
-    catch_up(service)
+    catch_up(service, 3)
     service.execute("DELETE FROM open_holds")
     record(service, [reversal("acc", "t", "r")])
     with pytest.raises(psycopg.errors.CheckViolation):
         project_batch(service, OPEN_HOLDS)
-    assert read_positions(service)["open_holds"] < last_position(service)
+    assert checkpoint_of("open_holds").read(service) < last_position(service)
 
 
 def test_positions_move_over_events_that_a_read_model_does_not_use(
@@ -193,8 +174,9 @@ def test_positions_move_over_events_that_a_read_model_does_not_use(
 ) -> None:
     """So that as_of_position moves with the log."""
     record(service, [opened("acc"), payment("acc", "p", 1)])
-    catch_up(service)
-    assert set(read_positions(service).values()) == {last_position(service)}
+    catch_up(service, 3)
+    positions = {checkpoint_of(each.name).read(service) for each in PROJECTIONS}
+    assert positions == {last_position(service)}
 
 
 def test_i1_two_projectors_at_once_fold_each_event_once(database: TestDatabase) -> None:
@@ -207,8 +189,9 @@ def test_i1_two_projectors_at_once_fold_each_event_once(database: TestDatabase) 
         record(connection, [opened("acc", 10_000)])
         for batch in range(50):
             record(connection, [purchase("acc", f"t{batch}-{n}", 1) for n in range(20)])
-        wait_until(lambda: read_positions(connection)["directory"] == last_position(connection))
-        wait_until(lambda: read_positions(connection)["transactions"] == last_position(connection))
+        directory, transactions = checkpoint_of("directory"), checkpoint_of("transactions")
+        wait_until(lambda: directory.read(connection) == last_position(connection))
+        wait_until(lambda: transactions.read(connection) == last_position(connection))
         account = get_account(connection, ACCOUNT)
         assert account is not None
         assert (account.pending, account.account_version) == (1000, 1001)
@@ -230,18 +213,19 @@ def test_a_projector_stands_by_while_another_holds_the_position(database: TestDa
     """It neither waits on the lock nor fails; it goes on when the lock is free."""
     registry = CollectorRegistry()
     with (
-        Database(database.service_url).connect() as holder,
+        psycopg.connect(database.owner_url, autocommit=True) as holder,  # may idle as it likes
         Database(database.service_url).connect() as connection,
         projecting(database.service_url, registry) as projector,
     ):
+        wait_until(lambda: projector.health().ready)
         with holder.transaction():
-            holder.execute("SELECT FROM projection_positions FOR UPDATE")
+            locked = holder.execute("SELECT FROM checkpoints FOR UPDATE")
+            assert locked.rowcount == len(PROJECTIONS)
             record(connection, [opened("acc")])
             wait_until(
                 lambda: all(
-                    each["lag_positions"] > 0 for each in projector.health().facts.values()
-                ),
-                timeout_s=4,
+                    each["lag_positions"] > 0 for each in projector.health().figures.values()
+                )
             )
             assert projector.health().ready
             assert lag_metric(registry) > 0
@@ -259,9 +243,9 @@ def test_a_position_moved_behind_the_back_takes_the_rows_back(service: psycopg.C
                 "INSERT INTO account_directory (account_id, account_version, credit_limit,"
                 " limit_version, posted, pending, updated_at) VALUES ('x', 1, 0, 0, 0, 0, now())"
             )
-            move_position(service, "directory", before=7, after=8)
+            checkpoint_of("directory").move(service, before=7, to=8)
 
-    with pytest.raises(PositionError):
+    with pytest.raises(CheckpointError):
         lose()
     assert get_account(service, AccountId("x")) is None
 

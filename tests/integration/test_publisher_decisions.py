@@ -20,14 +20,16 @@ from harness.published import (
     wait_for_publisher,
 )
 from harness.waiting import wait_until
+from txplatform.advisory_locks import LEADERS
 from txplatform.database import Database
 from txplatform.eventstore.mapper import UnknownEventError
-from txplatform.publisher.checkpoint import CheckpointError, move_checkpoint, read_checkpoint
-from txplatform.publisher.event_feed import Outbound
+from txplatform.following.checkpoint import CheckpointError
+from txplatform.publisher.checkpoint import checkpoint_of, read_checkpoint
+from txplatform.publisher.event_feed import EventFeed
 
 
 def test_a_decision_is_published_as_it_was_answered(database: TestDatabase, topics: str) -> None:
-    """contracts.md: the answer, the merchant, the time, and headers to dedupe by."""
+    """The response, the merchant, the time, and headers to dedupe by (docs/contracts.md)."""
     with Database(database.service_url).connect() as connection:
         record(connection, [opened("acc-1", 500_000), purchase("acc-1", "tx-1", 1250)])
     with publishing(settings_for(database, topics)):
@@ -103,7 +105,7 @@ def test_i5_every_account_is_published_in_order_once(database: TestDatabase, top
     decide(database, accounts=50, purchases=60)
     with publishing(settings_for(database, topics)) as publisher:
         wait_for_publisher(database)
-        wait_until(lambda: publisher.health().facts["decisions"]["lag_positions"] == 0)
+        wait_until(lambda: publisher.health().figures["decisions"]["lag_positions"] == 0)
         assert publisher.health().ready
     records = read_topic(topics)
     assert len(records) == 50 * 60
@@ -158,7 +160,7 @@ def test_of_two_publishers_one_is_active_and_the_other_takes_over(
             database,
             "SELECT pg_terminate_backend(pid) FROM pg_locks"
             " WHERE locktype = 'advisory' AND granted AND classid = %s",
-            0x7478_7062,
+            LEADERS,
         )
         decide(database, accounts=5, purchases=5, name="after")
         wait_for_publisher(database)
@@ -169,7 +171,7 @@ def test_of_two_publishers_one_is_active_and_the_other_takes_over(
 def test_a_log_that_has_lost_its_end_is_not_published(database: TestDatabase, topics: str) -> None:
     """A checkpoint past the end means new events could pass below it unseen."""
     decide(database, accounts=1, purchases=1)
-    execute(database, "INSERT INTO publisher_checkpoints VALUES ('decisions', 1000)")
+    execute(database, "INSERT INTO checkpoints VALUES ('publisher:decisions', 1000)")
     with publishing(settings_for(database, topics)) as publisher:
         wait_until(lambda: "restored from a backup" in publisher.health().detail)
         assert not publisher.health().ready
@@ -181,10 +183,10 @@ def test_a_checkpoint_that_someone_else_has_moved_is_left_alone(database: TestDa
     """Whoever lost its turn without knowing moves it neither on nor back."""
     decide(database, accounts=1, purchases=2)
     with Database(database.service_url).connect() as connection:
-        assert read_checkpoint(connection, Outbound()) == 0
-        execute(database, "UPDATE publisher_checkpoints SET position = 2")
+        assert read_checkpoint(connection, EventFeed()) == 0
+        execute(database, "UPDATE checkpoints SET position = 2")
         with pytest.raises(CheckpointError):
-            move_checkpoint(connection, Outbound(), before=0, to=1)
+            checkpoint_of(EventFeed()).move(connection, before=0, to=1)
     assert checkpoint(database) == 2
 
 
@@ -197,7 +199,7 @@ def test_i5_what_a_newer_version_wrote_is_not_passed_over(database: TestDatabase
         Database(database.service_url).connect() as connection,
         pytest.raises(UnknownEventError, match="unheard-of"),
     ):
-        Outbound().read(connection, 0)
+        EventFeed().read(connection, 0)
 
 
 def _murmur2(data: bytes) -> int:

@@ -17,14 +17,10 @@ from harness.published import Order, deduped, publishing, read_topic, wait_for_p
 from harness.waiting import wait_until
 from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
 from txplatform.database import Database
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.correct_clearing import CorrectClearing
-from txplatform.domain.commands.expire_hold import ExpireHold
-from txplatform.domain.commands.outcome import Command
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
-from txplatform.domain.values import Clearing, Correction, Direction, Refund, Reversal
+from txplatform.domain.requests import HoldExpiry
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import read_whole_log
 from txplatform.publisher import TOPICS
@@ -34,30 +30,26 @@ CLEARED, REVERSED, REFUNDED, EXPIRED = TOPICS_OUT[1:]
 TX = TransactionId("tx")
 
 
-def clear(account_id: str, clearing_id: str, amount: int, currency: str = "USD") -> ClearPurchase:
+def clear(account_id: str, clearing_id: str, amount: int, currency: str = "USD") -> Clearing:
     """A part of the purchase is cleared."""
-    return ClearPurchase(
-        Clearing(clearing_id, AccountId(account_id), TX, amount, currency, final=False)
-    )
+    return Clearing(clearing_id, AccountId(account_id), TX, amount, currency, final=False)
 
 
-def reverse(account_id: str, reversal_id: str, amount: int | None = None) -> ReverseAuthorization:
+def reverse(account_id: str, reversal_id: str, amount: int | None = None) -> Reversal:
     """The purchase is given up."""
-    return ReverseAuthorization(Reversal(reversal_id, TX, AccountId(account_id), amount))
+    return Reversal(reversal_id, TX, AccountId(account_id), amount)
 
 
-def refund(account_id: str, refund_id: str, amount: int, currency: str = "USD") -> RefundPurchase:
+def refund(account_id: str, refund_id: str, amount: int, currency: str = "USD") -> Refund:
     """Money is given back."""
-    return RefundPurchase(Refund(refund_id, AccountId(account_id), TX, amount, currency, SHOP))
+    return Refund(refund_id, AccountId(account_id), TX, amount, currency, SHOP)
 
 
 def correct(
     account_id: str, clearing_id: str, of: str, amount: int, direction: Direction
-) -> CorrectClearing:
+) -> Correction:
     """A clearing or a refund is taken back."""
-    return CorrectClearing(
-        Correction(clearing_id, AccountId(account_id), TX, of, direction, amount, "USD")
-    )
+    return Correction(clearing_id, AccountId(account_id), TX, of, direction, amount, "USD")
 
 
 def life(account_id: str) -> list[Command]:
@@ -100,7 +92,7 @@ def test_i5_every_topic_deduped_equals_the_log_also_when_sent_again(
         with publishing(settings):
             wait_for_publisher(database)
         with Database(database.service_url).connect() as connection:
-            connection.execute("UPDATE publisher_checkpoints SET position = 0")
+            connection.execute("UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
     in_log = told(database)
     found = {name: read_topic(topics, name) for name in TOPICS}
     assert {name: deduped(records) for name, records in found.items()} == in_log
@@ -124,7 +116,7 @@ def test_each_says_what_happened_and_the_balance_after_it(
             record(connection, [command])
         record(connection, [opened("acc-2"), purchase("acc-2", "tx", 700)])
         late = BEGIN + timedelta(days=400)
-        record(connection, [ExpireHold(AccountId("acc-2"), TX)], begin=late)
+        record(connection, [HoldExpiry(AccountId("acc-2"), TX)], begin=late)
     with publishing(settings_for(database, topics)):
         wait_for_publisher(database)
     schemas = message_schemas()

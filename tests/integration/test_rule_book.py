@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -34,13 +33,6 @@ from txplatform.rulebook.store import (
 def retail(version: int) -> RuleSet:
     """A rule set like the others, with a limit of its own."""
     return RuleSet("retail", version, f"At most {version}", (AmountLimit(version),))
-
-
-@pytest.fixture
-def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """A connection of the service's role."""
-    with Database(database.service_url).connect() as connection:
-        yield connection
 
 
 def make_unreadable(database: TestDatabase) -> None:

@@ -1,4 +1,4 @@
-"""A role or a database may be set to whatever: what the service writes and reads stays the same."""
+"""Settings of the role or the database do not change what the service writes and reads."""
 
 from __future__ import annotations
 
@@ -26,14 +26,13 @@ ODD = (
 
 @pytest.fixture
 def odd(database: TestDatabase) -> TestDatabase:
-    """A database whose sessions begin with odd settings."""
+    """A database whose sessions start with unusual settings."""
     for setting in ODD:
         execute(database, f"ALTER DATABASE {database.name} SET {setting}")
     return database
 
 
-def test_times_texts_bytes_and_nulls_come_back_as_they_went(odd: TestDatabase) -> None:
-    """Also those that Latin 1 cannot say, and a null among texts."""
+def test_times_texts_bytes_and_nulls_are_read_as_they_were_written(odd: TestDatabase) -> None:
     values = (
         datetime(2026, 11, 21, 12, 30, tzinfo=UTC),
         "Łódź ☃",
@@ -45,8 +44,9 @@ def test_times_texts_bytes_and_nulls_come_back_as_they_went(odd: TestDatabase) -
     assert row == values
 
 
-def test_who_waited_for_the_logs_lock_sees_what_was_appended_meanwhile(odd: TestDatabase) -> None:
-    """So that a clash is told as one, and is no error."""
+def test_an_append_that_waited_for_the_log_lock_reports_a_conflict_and_no_error(
+    odd: TestDatabase,
+) -> None:
     database = Database(odd.service_url)
     event = (["account-acc"], [1], ["opening:acc"], ["t"], [b"{}"], [None])
     waiting = (
@@ -66,10 +66,8 @@ def test_who_waited_for_the_logs_lock_sees_what_was_appended_meanwhile(odd: Test
         assert appended.result() == (["account-acc"],)
 
 
-def test_the_schema_is_brought_up_to_date_whatever_texts_come_back_as(
-    postgres: PostgresServer,
-) -> None:
-    """In a database made in the C locale the server leaves it to clients what bytes mean."""
+def test_migrations_do_not_depend_on_the_client_encoding(postgres: PostgresServer) -> None:
+    """In a database with the C locale the server does not convert text."""
     empty = postgres.empty_database()
     execute(empty, f"ALTER DATABASE {empty.name} SET client_encoding = 'SQL_ASCII'")
     assert migrate(empty.owner_url, empty.service_url)

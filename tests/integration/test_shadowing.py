@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from datetime import timedelta
 
 import psycopg
@@ -29,13 +28,6 @@ from txplatform.shadow.store import Progress, list_disagreements, read_progress
 
 AT_MOST_50 = RuleSet("small", 1, "", (AmountLimit(50),))
 TWO_AN_HOUR = RuleSet("slow", 1, "", (VelocityCount(60, 2),))
-
-
-@pytest.fixture
-def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """A connection of the service's role."""
-    with Database(database.service_url).connect() as connection:
-        yield connection
 
 
 def shadower(database: TestDatabase) -> Shadower:
@@ -143,9 +135,9 @@ def test_i8_two_that_judge_and_fail_in_between_count_everything_once(
     record_as_it_is = store.record
 
     def record_or_fail(
-        connection: psycopg.Connection, shadowing_id: str, position: int, judged: list[Judged]
+        connection: psycopg.Connection, shadowing_id: str, judged: list[Judged]
     ) -> None:
-        record_as_it_is(connection, shadowing_id, position, judged)
+        record_as_it_is(connection, shadowing_id, judged)
         if fails["next"]:
             raise psycopg.OperationalError("gone")
 
@@ -202,7 +194,7 @@ def test_who_does_not_judge_stands_by_and_waits_for_nobody(
     judge.advance(service)
     record(service, [purchase("acc-0", "later", 1)])
     with Database(database.service_url).connect() as other, other.transaction():
-        assert store.lock_position(other, "s") is not None
+        assert store.checkpoint_of("s").try_to_lock(other) is not None
         assert not judge.advance(service)
         assert "stands by" in judge.health().detail
     judge.advance(service)

@@ -1,4 +1,4 @@
-"""A process that is told to stop does so, whenever it is told and however often."""
+"""Workers stop in order on any number of stop signals."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ sys.exit(run_parts([Part()], registry=CollectorRegistry(), health_port=None))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_worker_told_to_stop_over_and_over_stops_in_order(number: signal.Signals) -> None:
-    """A signal may come in the middle of what the one before it has begun."""
+def test_a_worker_that_gets_thousands_of_stop_signals_stops_in_order(
+    number: signal.Signals,
+) -> None:
+    """A signal may interrupt the handler of an earlier one."""
     with subprocess.Popen(
         [sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as worker:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome
+from txplatform.domain.advices import LimitChange, Payment, PaymentReturn
+from txplatform.domain.commands import Command, decide
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
-from txplatform.domain.events import AccountEvent, authorization_key, late_authorization_key
+from txplatform.domain.events import Event
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.keys import authorization_key, late_authorization_key
+from txplatform.domain.requests import Merchant, Opening, Purchase
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-from txplatform.domain.values import LimitChange, Opening, Payment, PaymentReturn
 
 ACCOUNT = AccountId("acc-1")
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
@@ -24,7 +26,7 @@ BOOKSHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 class Stream:
     """One account's stream; refuses a version or key that exists, as the event store does."""
 
-    events: list[AccountEvent] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     ids: itertools.count[int] = field(default_factory=itertools.count)
     now: datetime = NOW
     ruleset: RuleSet = DEFAULT_RULESET
@@ -46,7 +48,7 @@ class Stream:
         )
         while True:
             try:
-                outcome = command.decide(account, stored, context)
+                outcome = decide(command, account, stored, context)
                 break
             except TransactionNotReadError as missing:
                 assert not account.pending_events
@@ -57,8 +59,8 @@ class Stream:
                 return error
         for event in account.collect_events():
             assert event.originator_version == len(self.events) + 1
-            assert event.key not in {earlier.key for earlier in self.events}  # type: ignore[attr-defined]
-            self.events.append(event)  # type: ignore[arg-type]
+            assert event.key not in {earlier.key for earlier in self.events}
+            self.events.append(event)
         return outcome
 
     def _read(self, stored: PriorEvents, transaction_id: TransactionId) -> None:

@@ -12,36 +12,16 @@ from txplatform.backtest.accounts import replay_accounts
 from txplatform.backtest.counterfactual import BEGINNING
 from txplatform.backtest.tally import Tally
 from txplatform.domain.activity import VelocityScope
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.change_limit import ChangeLimit
-from txplatform.domain.commands.change_status import SetStatus
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.correct_clearing import CorrectClearing
-from txplatform.domain.commands.expire_hold import ExpireHold
-from txplatform.domain.commands.increment_authorization import IncrementAuthorization
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command
-from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.advices import Clearing, Correction, Direction, LimitChange, Refund, Reversal
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.requests import HoldExpiry, Increment, Merchant, OperatorStatus, Purchase
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.category_deny import CategoryDeny
 from txplatform.domain.rules.velocity_amount import VelocityAmount
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import RuleSet
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import (
-    Clearing,
-    Correction,
-    Direction,
-    Increment,
-    LimitChange,
-    OperatorStatus,
-    Refund,
-    Reversal,
-)
 from txplatform.eventstore.mapper import encode_event
 
 SHOPS = (
@@ -91,15 +71,15 @@ def backtested(stream: Stream, candidate: RuleSet, since: datetime = BEGINNING) 
     return tally
 
 
-def buy(transaction: str, amount: int, shop: Merchant = SHOPS[0]) -> Authorize:
+def buy(transaction: str, amount: int, shop: Merchant = SHOPS[0]) -> Purchase:
     """A purchase."""
-    return Authorize(Purchase(TransactionId(transaction), ACCOUNT, amount, "USD", shop))
+    return Purchase(TransactionId(transaction), ACCOUNT, amount, "USD", shop)
 
 
 def clear(clearing: str, transaction: str | None, amount: int, *, final: bool = True) -> Command:
     """A clearing."""
     name = None if transaction is None else TransactionId(transaction)
-    return ClearPurchase(Clearing(clearing, ACCOUNT, name, amount, "USD", final))
+    return Clearing(clearing, ACCOUNT, name, amount, "USD", final)
 
 
 def correct(
@@ -111,28 +91,28 @@ def correct(
 ) -> Command:
     """A correction, of a clearing unless said otherwise."""
     of = None if transaction is None else TransactionId(transaction)
-    return CorrectClearing(Correction(name, ACCOUNT, of, reverses, direction, amount, "USD"))
+    return Correction(name, ACCOUNT, of, reverses, direction, amount, "USD")
 
 
 def refund(name: str, transaction: str | None, amount: int) -> Command:
     """A refund."""
     of = None if transaction is None else TransactionId(transaction)
-    return RefundPurchase(Refund(name, ACCOUNT, of, amount, "USD"))
+    return Refund(name, ACCOUNT, of, amount, "USD")
 
 
 def raise_by(name: str, transaction: str, amount: int) -> Command:
     """An increment."""
-    return IncrementAuthorization(Increment(name, TransactionId(transaction), ACCOUNT, amount))
+    return Increment(name, TransactionId(transaction), ACCOUNT, amount)
 
 
 def reverse(name: str, transaction: str, amount: int | None = None) -> Command:
     """A reversal."""
-    return ReverseAuthorization(Reversal(name, TransactionId(transaction), ACCOUNT, amount))
+    return Reversal(name, TransactionId(transaction), ACCOUNT, amount)
 
 
 def expire(transaction: str) -> Command:
     """The sweeper comes by."""
-    return ExpireHold(ACCOUNT, TransactionId(transaction))
+    return HoldExpiry(ACCOUNT, TransactionId(transaction))
 
 
 _TRANSACTIONS = st.sampled_from([f"t{number}" for number in range(6)])
@@ -165,14 +145,14 @@ def _commands() -> st.SearchStrategy[Command]:
             _AMOUNTS,
             st.sampled_from([("c", Direction.CREDIT), ("r", Direction.DEBIT)]),
         ),
-        st.builds(lambda name, by: ReceivePayment(payment(f"p{name}", by)), names, _AMOUNTS),
+        st.builds(lambda name, by: payment(f"p{name}", by), names, _AMOUNTS),
         st.builds(
-            lambda version, to: ChangeLimit(LimitChange(ACCOUNT, to, "USD", version, NOW)),
+            lambda version, to: LimitChange(ACCOUNT, to, "USD", version, NOW),
             st.integers(1, 9),
             st.integers(0, 3_000),
         ),
         st.builds(
-            lambda name, to: SetStatus(OperatorStatus(f"s{name}", ACCOUNT, to, "test")),
+            lambda name, to: OperatorStatus(f"s{name}", ACCOUNT, to, "test"),
             names,
             st.sampled_from([AccountStatus.ACTIVE] * 5 + [AccountStatus.FROZEN]),
         ),
@@ -187,14 +167,14 @@ def commands(draw: st.DrawFn) -> list[tuple[timedelta, Command]]:
         buy(f"t{number}", draw(st.integers(1, 600)), draw(st.sampled_from(SHOPS)))
         for number in range(draw(st.integers(0, 5)))
     ]
-    asked.insert(draw(st.integers(0, 2)), OpenAccount(opening(2_000)))
+    asked.insert(draw(st.integers(0, 2)), opening(2_000))
     return [
         (
             timedelta(
                 minutes=draw(
                     st.sampled_from(
                         [0, 12_000, 45_000]
-                        if isinstance(command, ExpireHold)
+                        if isinstance(command, HoldExpiry)
                         else [0, 1, 7, 90, 1_500]
                     )
                 )

@@ -8,21 +8,22 @@ from datetime import timedelta
 from accounts import ACCOUNT, NOW, Stream, opening, payment, purchase
 from hypothesis import strategies as st
 
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.correct_clearing import CorrectClearing
-from txplatform.domain.commands.expire_hold import ExpireHold
-from txplatform.domain.commands.increment_authorization import IncrementAuthorization
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome
-from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
+from txplatform.domain.commands import Command
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
 from txplatform.domain.ids import TransactionId
-from txplatform.domain.values import Clearing, Correction, Direction, Increment, Refund, Reversal
+from txplatform.domain.requests import HoldExpiry, Increment
 
 TRANSACTIONS = ("t0", "t1", "t2")
 AMOUNTS = st.integers(1, 300)
+
+# Made once: a strategy made anew for each draw takes as long as the draw.
+_ANY = st.sampled_from(TRANSACTIONS)
+_ANY_OR_NONE = st.none() | _ANY
+_AMOUNT_OR_NONE = st.none() | AMOUNTS
+_SELDOM = st.booleans() | st.just(value=False)
+_UP_TO = [st.integers(0, most) for most in range(7)]
+_SOME = st.sets(_ANY)
 LIMIT = 100_000
 
 
@@ -42,38 +43,31 @@ def _clearing(number: int, transaction: str | None, amount: int, final: bool) ->
 @st.composite
 def lives(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
     """Any part of the lives of some transactions, shuffled, some of it sent more than once."""
-    of = st.sampled_from(TRANSACTIONS)
-    commands: list[Command] = [OpenAccount(opening(limit))]
-    commands += [
-        Authorize(purchase(name, draw(AMOUNTS))) for name in TRANSACTIONS if draw(st.booleans())
-    ]
-    for number in range(draw(st.integers(0, 6))):
-        clearing = _clearing(
-            number, draw(st.none() | of), draw(AMOUNTS), draw(st.booleans() | st.just(value=False))
-        )
-        commands.append(ClearPurchase(clearing))
-        if draw(st.integers(0, 3)) == 0:
+    commands: list[Command] = [opening(limit)]
+    commands += [purchase(name, draw(AMOUNTS)) for name in TRANSACTIONS if draw(st.booleans())]
+    for number in range(draw(_UP_TO[6])):
+        clearing = _clearing(number, draw(_ANY_OR_NONE), draw(AMOUNTS), draw(_SELDOM))
+        commands.append(clearing)
+        if draw(_UP_TO[3]) == 0:
             commands.append(
-                CorrectClearing(
-                    Correction(
-                        f"x{number}",
-                        ACCOUNT,
-                        clearing.transaction_id,
-                        clearing.clearing_id,
-                        Direction.CREDIT,
-                        clearing.amount,
-                        "USD",
-                    )
+                Correction(
+                    f"x{number}",
+                    ACCOUNT,
+                    clearing.transaction_id,
+                    clearing.clearing_id,
+                    Direction.CREDIT,
+                    clearing.amount,
+                    "USD",
                 )
             )
-    for number in range(draw(st.integers(0, 3))):
-        name, amount = TransactionId(draw(of)), draw(st.none() | AMOUNTS)
-        commands.append(ReverseAuthorization(Reversal(f"r{number}", name, ACCOUNT, amount)))
-    for number in range(draw(st.integers(0, 3))):
-        name, amount = TransactionId(draw(of)), draw(AMOUNTS)
-        commands.append(IncrementAuthorization(Increment(f"i{number}", name, ACCOUNT, amount)))
-    for number in range(draw(st.integers(0, 2))):
-        named = draw(st.none() | of)
+    for number in range(draw(_UP_TO[3])):
+        name, amount = TransactionId(draw(_ANY)), draw(_AMOUNT_OR_NONE)
+        commands.append(Reversal(f"r{number}", name, ACCOUNT, amount))
+    for number in range(draw(_UP_TO[3])):
+        name, amount = TransactionId(draw(_ANY)), draw(AMOUNTS)
+        commands.append(Increment(f"i{number}", name, ACCOUNT, amount))
+    for number in range(draw(_UP_TO[2])):
+        named = draw(_ANY_OR_NONE)
         refund = Refund(
             # A refund may have a clearing's or a transaction's id.
             draw(st.sampled_from([f"c{number}", f"t{number}", f"f{number}"])) + f"-{number}",
@@ -82,10 +76,10 @@ def lives(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
             draw(AMOUNTS),
             "USD",
         )
-        commands.append(RefundPurchase(refund))
+        commands.append(refund)
     if draw(st.booleans()):
-        commands.append(ReceivePayment(payment("p", draw(AMOUNTS))))
-    commands += [ExpireHold(ACCOUNT, TransactionId(name)) for name in draw(st.sets(of))]
+        commands.append(payment("p", draw(AMOUNTS)))
+    commands += [HoldExpiry(ACCOUNT, TransactionId(name)) for name in draw(_SOME)]
     copies = draw(st.lists(st.sampled_from(commands), max_size=8))
     return Sent(commands, draw(st.permutations(commands + copies)))
 
@@ -93,7 +87,7 @@ def lives(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
 def arrive(stream: Stream, sent: Sent) -> None:
     """Send everything; only the end of a hold that is not there may be refused."""
     for command in sent.arrivals:
-        expiring = isinstance(command, ExpireHold)
+        expiring = isinstance(command, HoldExpiry)
         stream.now = NOW + timedelta(days=40) if expiring else NOW
         outcome = stream.ask(command)
         assert isinstance(outcome, Outcome) or (

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from txplatform.domain.activity import Activity
 from txplatform.domain.ids import AccountId, TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.requests import Merchant, Purchase
 from txplatform.domain.rules import Case, ConfigurableRule, Judgement
 from txplatform.domain.rulesets import NO_CONTROLS, Controls, RuleSet
 from txplatform.domain.status import AccountStatus

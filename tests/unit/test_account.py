@@ -20,16 +20,10 @@ from accounts import (
 )
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.change_limit import ChangeLimit
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.correct_clearing import CorrectClearing
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.advices import Clearing, Correction, Direction, LimitChange, Payment, Refund
+from txplatform.domain.commands import Command, decide
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
-from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.return_payment import ReturnPayment
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
@@ -37,15 +31,15 @@ from txplatform.domain.events import (
 )
 from txplatform.domain.ids import AccountId
 from txplatform.domain.money import MAX_BALANCE
+from txplatform.domain.requests import Opening
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import RuleSet
-from txplatform.domain.values import Clearing, Correction, Direction, Refund
 
 
 def opened(credit_limit: int = 1000) -> Stream:
     """A stream whose account is open."""
     stream = Stream()
-    stream.ask(OpenAccount(opening(credit_limit)))
+    stream.ask(opening(credit_limit))
     return stream
 
 
@@ -55,9 +49,9 @@ def status(answer: Outcome | CommandRejectedError) -> str:
 
 
 def test_a_purchase_within_the_limit_is_approved_and_held() -> None:
-    """The example of contracts.md: version 2, the amount pending."""
+    """The example of docs/contracts.md: version 2, the amount pending."""
     stream = opened(500_000)
-    answer = stream.ask(Authorize(purchase("tx-1001", 1250)))
+    answer = stream.ask(purchase("tx-1001", 1250))
     assert isinstance(answer, Outcome)
     event = answer.event
     assert isinstance(event, AuthorizationApproved)
@@ -70,8 +64,8 @@ def test_a_purchase_within_the_limit_is_approved_and_held() -> None:
 def test_i6_a_purchase_is_approved_up_to_the_last_cent_and_not_beyond() -> None:
     """Exactly the available credit fits; one more does not."""
     stream = opened(1000)
-    first = stream.ask(Authorize(purchase("a", 1000)))
-    second = stream.ask(Authorize(purchase("b", 1)))
+    first = stream.ask(purchase("a", 1000))
+    second = stream.ask(purchase("b", 1))
     assert isinstance(first, Outcome)
     assert isinstance(second, Outcome)
     assert isinstance(first.event, AuthorizationApproved)
@@ -97,7 +91,7 @@ def test_a_decline_names_every_reason_most_important_first(
 ) -> None:
     """The order of precedence, as a table."""
     stream = opened() if given_open else Stream()
-    answer = stream.ask(Authorize(purchase("tx", amount, currency)))
+    answer = stream.ask(purchase("tx", amount, currency))
     assert isinstance(answer, Outcome)
     assert isinstance(answer.event, AuthorizationDeclined)
     assert [reason.code for reason in answer.event.reasons] == codes
@@ -108,9 +102,9 @@ def test_a_decline_names_every_reason_most_important_first(
 def test_an_account_verification_is_approved_even_over_the_limit() -> None:
     """Amount 0 asks whether the card is good, and holds nothing."""
     stream = opened(1000)
-    stream.ask(Authorize(purchase("a", 1000)))
-    stream.ask(ChangeLimit(limit_change(1, 500)))
-    answer = stream.ask(Authorize(purchase("verify", 0)))
+    stream.ask(purchase("a", 1000))
+    stream.ask(limit_change(1, 500))
+    answer = stream.ask(purchase("verify", 0))
     assert isinstance(answer, Outcome)
     assert isinstance(answer.event, AuthorizationApproved)
     assert answer.event.expires_at is None
@@ -122,9 +116,9 @@ def test_the_merchants_time_neither_shortens_a_hold_nor_dodges_a_window() -> Non
     stream = opened(1000)
     stream.ruleset = RuleSet("busy", 1, rules=(VelocityCount(60, 1),))
     long_ago = NOW - timedelta(days=6)
-    first = stream.ask(Authorize(replace(purchase("a", 1), occurred_at=long_ago)))
-    second = stream.ask(Authorize(replace(purchase("b", 1), occurred_at=long_ago)))
-    third = stream.ask(Authorize(replace(purchase("c", 1), occurred_at=NOW + timedelta(days=6))))
+    first = stream.ask(replace(purchase("a", 1), occurred_at=long_ago))
+    second = stream.ask(replace(purchase("b", 1), occurred_at=long_ago))
+    third = stream.ask(replace(purchase("c", 1), occurred_at=NOW + timedelta(days=6)))
     assert isinstance(first, Outcome)
     assert isinstance(first.event, AuthorizationApproved)
     assert first.event.expires_at == NOW + timedelta(days=7)
@@ -140,10 +134,8 @@ def test_an_authorization_code_follows_from_account_and_transaction() -> None:
         asked = replace(purchase(transaction_id, 0), account_id=AccountId(name))
         account = Account.unopened(asked.account_id)
         context = DecisionContext(NOW, lambda: "event", "00-0-0-00")
-        OpenAccount(replace(opening(), account_id=asked.account_id)).decide(
-            account, PriorEvents(), context
-        )
-        approved = Authorize(asked).decide(account, PriorEvents(), context).event
+        decide(replace(opening(), account_id=asked.account_id), account, PriorEvents(), context)
+        approved = decide(asked, account, PriorEvents(), context).event
         assert isinstance(approved, AuthorizationApproved)
         assert re.fullmatch("[A-Z2-7]{6}", approved.authorization_code)
         codes.add(approved.authorization_code)
@@ -153,8 +145,8 @@ def test_an_authorization_code_follows_from_account_and_transaction() -> None:
 def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
     """Even where it would be decided otherwise by now."""
     stream = opened(1000)
-    first = stream.ask(Authorize(purchase("a", 800)))
-    again = stream.ask(Authorize(purchase("a", 800)))
+    first = stream.ask(purchase("a", 800))
+    again = stream.ask(purchase("a", 800))
     assert isinstance(first, Outcome)
     assert isinstance(again, Outcome)
     assert again.status is OutcomeStatus.DUPLICATE
@@ -165,12 +157,12 @@ def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
 def test_a_copy_of_a_purchase_whose_hold_is_open_does_not_touch_the_account() -> None:
     """Its decision is read first: an account with ten thousand holds need not be read again."""
     stream = Stream()
-    stream.ask(OpenAccount(opening()))
-    stream.ask(Authorize(purchase("tx-1", 100)))
+    stream.ask(opening())
+    stream.ask(purchase("tx-1", 100))
     account = stream.account()
     context = DecisionContext(NOW, lambda: "event", "00-0-0-00")
     with pytest.raises(TransactionNotReadError) as missing:
-        Authorize(purchase("tx-1", 100)).decide(account, PriorEvents(), context)
+        decide(purchase("tx-1", 100), account, PriorEvents(), context)
     assert missing.value.transaction_ids == ("tx-1",)
     assert (account.pending, account.version, list(account.pending_events)) == (100, 2, [])
 
@@ -178,17 +170,17 @@ def test_a_copy_of_a_purchase_whose_hold_is_open_does_not_touch_the_account() ->
 def test_a_transaction_id_used_for_another_purchase_is_refused() -> None:
     """It changes nothing."""
     stream = opened(1000)
-    stream.ask(Authorize(purchase("a", 800)))
-    assert status(stream.ask(Authorize(purchase("a", 801)))) == "transaction_id_reused"
+    stream.ask(purchase("a", 800))
+    assert status(stream.ask(purchase("a", 801))) == "transaction_id_reused"
     assert stream.account().version == 2
 
 
 def test_a_decline_on_an_unopened_account_stands_after_it_is_opened() -> None:
     """The answer was sent: it is kept."""
     stream = Stream()
-    stream.ask(Authorize(purchase("early", 10)))
-    stream.ask(OpenAccount(opening()))
-    again = stream.ask(Authorize(purchase("early", 10)))
+    stream.ask(purchase("early", 10))
+    stream.ask(opening())
+    again = stream.ask(purchase("early", 10))
     assert isinstance(again, Outcome)
     assert isinstance(again.event, AuthorizationDeclined)
 
@@ -196,26 +188,26 @@ def test_a_decline_on_an_unopened_account_stands_after_it_is_opened() -> None:
 def test_a_payment_lowers_what_is_owed_and_its_return_raises_it_again() -> None:
     """Posted is negative after an overpayment."""
     stream = opened()
-    stream.ask(ReceivePayment(payment("p", 300)))
+    stream.ask(payment("p", 300))
     assert (stream.account().posted, stream.account().available) == (-300, 1300)
-    stream.ask(ReturnPayment(payment_return("p", 300)))
+    stream.ask(payment_return("p", 300))
     assert stream.account().posted == 0
 
 
 @pytest.mark.parametrize(
     ("command", "conflicting"),
     [
-        (ReceivePayment(payment("p", 300)), ReceivePayment(payment("p", 301))),
-        (ChangeLimit(limit_change(1, 10)), ChangeLimit(limit_change(1, 11))),
-        (OpenAccount(opening(1000)), OpenAccount(opening(1001))),
+        (payment("p", 300), payment("p", 301)),
+        (limit_change(1, 10), limit_change(1, 11)),
+        (opening(1000), opening(1001)),
     ],
 )
 @pytest.mark.parametrize("given_open", [True, False])
 def test_a_copy_is_a_duplicate_and_a_copy_with_other_contents_is_rejected(
     *,
     given_open: bool,
-    command: ReceivePayment | ChangeLimit | OpenAccount,
-    conflicting: ReceivePayment | ChangeLimit | OpenAccount,
+    command: Payment | LimitChange | Opening,
+    conflicting: Payment | LimitChange | Opening,
 ) -> None:
     """Whether it was applied already or still waits."""
     stream = opened() if given_open else Stream()
@@ -229,18 +221,18 @@ def test_a_copy_is_a_duplicate_and_a_copy_with_other_contents_is_rejected(
 def test_an_opening_without_a_time_is_the_same_opening() -> None:
     """HTTP callers need not give one; the accounts team's event does."""
     stream = opened()
-    without_time = OpenAccount(opening().__class__(opening().account_id, "USD", 1000, None))
+    without_time = replace(opening(), opened_at=None)
     assert status(stream.ask(without_time)) == "duplicate"
-    other_limit = OpenAccount(replace(without_time.opening, credit_limit=1001))
+    other_limit = replace(without_time, credit_limit=1001)
     assert status(stream.ask(other_limit)) == "conflicting_copy"
 
 
 def test_an_older_limit_is_noted_as_stale_and_has_no_effect() -> None:
     """The limit version decides, not the time of arrival."""
     stream = opened()
-    stream.ask(ChangeLimit(limit_change(2, 2000)))
-    assert status(stream.ask(ChangeLimit(limit_change(1, 1)))) == "stale"
-    assert status(stream.ask(ChangeLimit(limit_change(1, 1)))) == "duplicate"
+    stream.ask(limit_change(2, 2000))
+    assert status(stream.ask(limit_change(1, 1))) == "stale"
+    assert status(stream.ask(limit_change(1, 1))) == "duplicate"
     assert (stream.account().credit_limit, stream.account().limit_version) == (2000, 2)
 
 
@@ -248,52 +240,52 @@ def test_what_comes_before_the_opening_waits_and_is_applied_by_it() -> None:
     """Without effect on the money until then."""
     stream = Stream()
     for command in (
-        ReturnPayment(payment_return("p", 300)),
-        ReceivePayment(payment("p", 300)),
-        ReceivePayment(payment("q", 50)),
-        ChangeLimit(limit_change(2, 700)),
-        ChangeLimit(limit_change(1, 600)),
+        payment_return("p", 300),
+        payment("p", 300),
+        payment("q", 50),
+        limit_change(2, 700),
+        limit_change(1, 600),
     ):
         assert status(stream.ask(command)) == "waiting"
     assert (stream.account().posted, stream.account().credit_limit) == (0, 0)
-    stream.ask(OpenAccount(opening()))
+    stream.ask(opening())
     account = stream.account()
-    assert (account.posted, account.credit_limit, account.waiting) == (-50, 700, {})
+    assert (account.posted, account.credit_limit, dict(account.waiting)) == (-50, 700, {})
 
 
 def test_what_waited_in_another_currency_is_rejected_and_a_good_copy_is_applied() -> None:
     """Parking one message stops no other."""
     stream = Stream()
-    stream.ask(ReceivePayment(payment("p", 300, "EUR")))
-    stream.ask(OpenAccount(opening()))
+    stream.ask(payment("p", 300, "EUR"))
+    stream.ask(opening())
     rejected = stream.events[-1]
     assert isinstance(rejected, WaitingMessageRejected)
     assert (rejected.business_key, rejected.reason) == ("payment:p", "currency_mismatch")
-    assert status(stream.ask(ReceivePayment(payment("p", 300)))) == "applied"
+    assert status(stream.ask(payment("p", 300))) == "applied"
     assert stream.account().posted == -300
 
 
 def test_a_waiting_return_of_another_amount_is_rejected_when_its_payment_comes() -> None:
     """And a good copy of the return is applied afterwards."""
     stream = opened()
-    stream.ask(ReturnPayment(payment_return("p", 299)))
-    stream.ask(ReceivePayment(payment("p", 300)))
+    stream.ask(payment_return("p", 299))
+    stream.ask(payment("p", 300))
     assert isinstance(stream.events[-1], WaitingMessageRejected)
-    assert status(stream.ask(ReturnPayment(payment_return("p", 300)))) == "applied"
+    assert status(stream.ask(payment_return("p", 300))) == "applied"
     assert stream.account().posted == 0
 
 
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        (ReceivePayment(payment("p", 1, "EUR")), "currency_mismatch"),
-        (ChangeLimit(limit_change(1, 1, "EUR")), "currency_mismatch"),
-        (ReturnPayment(payment_return("paid", 2)), "return_differs_from_payment"),
-        (ReturnPayment(payment_return("paid", 1, "EUR")), "return_differs_from_payment"),
-        (ClearPurchase(Clearing("c", ACCOUNT, None, 1, "EUR")), "currency_mismatch"),
-        (RefundPurchase(Refund("f", ACCOUNT, None, 1, "EUR")), "currency_mismatch"),
+        (payment("p", 1, "EUR"), "currency_mismatch"),
+        (limit_change(1, 1, "EUR"), "currency_mismatch"),
+        (payment_return("paid", 2), "return_differs_from_payment"),
+        (payment_return("paid", 1, "EUR"), "return_differs_from_payment"),
+        (Clearing("c", ACCOUNT, None, 1, "EUR"), "currency_mismatch"),
+        (Refund("f", ACCOUNT, None, 1, "EUR"), "currency_mismatch"),
         (
-            CorrectClearing(Correction("x", ACCOUNT, None, "c", Direction.CREDIT, 1, "EUR")),
+            Correction("x", ACCOUNT, None, "c", Direction.CREDIT, 1, "EUR"),
             "currency_mismatch",
         ),
     ],
@@ -301,7 +293,7 @@ def test_a_waiting_return_of_another_amount_is_rejected_when_its_payment_comes()
 def test_what_contradicts_the_account_is_rejected(command: Command, reason: str) -> None:
     """It changes nothing, whenever it comes."""
     stream = opened()
-    stream.ask(ReceivePayment(payment("paid", 1)))
+    stream.ask(payment("paid", 1))
     before = stream.account()
     assert status(stream.ask(command)) == reason
     assert stream.account() == before
@@ -310,26 +302,22 @@ def test_what_contradicts_the_account_is_rejected(command: Command, reason: str)
 @pytest.mark.parametrize(
     ("edge", "moving"),
     [
-        (-MAX_BALANCE, lambda amount: ReceivePayment(payment("p", amount))),
+        (-MAX_BALANCE, lambda amount: payment("p", amount)),
         (
             MAX_BALANCE,
-            lambda amount: ClearPurchase(Clearing("c", ACCOUNT, None, amount, "USD")),
+            lambda amount: Clearing("c", ACCOUNT, None, amount, "USD"),
         ),
         (
             -MAX_BALANCE,
-            lambda amount: RefundPurchase(Refund("f", ACCOUNT, None, amount, "USD")),
+            lambda amount: Refund("f", ACCOUNT, None, amount, "USD"),
         ),
         (
             MAX_BALANCE,
-            lambda amount: CorrectClearing(
-                Correction("x", ACCOUNT, None, "f", Direction.DEBIT, amount, "USD")
-            ),
+            lambda amount: Correction("x", ACCOUNT, None, "f", Direction.DEBIT, amount, "USD"),
         ),
         (
             -MAX_BALANCE,
-            lambda amount: CorrectClearing(
-                Correction("x", ACCOUNT, None, "c", Direction.CREDIT, amount, "USD")
-            ),
+            lambda amount: Correction("x", ACCOUNT, None, "c", Direction.CREDIT, amount, "USD"),
         ),
     ],
     ids=["payment", "clearing", "refund", "corrected refund", "corrected clearing"],
@@ -342,7 +330,7 @@ def test_what_a_balance_cannot_hold_is_rejected(
     account.posted = edge - 1 if edge > 0 else edge + 1
     context = DecisionContext(NOW, lambda: "id", "")
     with pytest.raises(CommandRejectedError) as refused:
-        moving(2).decide(account, PriorEvents(), context)
+        decide(moving(2), account, PriorEvents(), context)
     assert refused.value.reason == "balance_out_of_range"
-    moving(1).decide(account, PriorEvents(), context)
+    decide(moving(1), account, PriorEvents(), context)
     assert account.posted == edge

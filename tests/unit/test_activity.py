@@ -19,7 +19,7 @@ from txplatform.domain.activity import (
     VelocityScope,
     minute_of,
 )
-from txplatform.domain.purchase import Purchase
+from txplatform.domain.requests import Purchase
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(hours=2)

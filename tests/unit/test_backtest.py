@@ -33,17 +33,16 @@ from txplatform.backtest.report import as_json
 from txplatform.backtest.run import Result
 from txplatform.backtest.tally import LARGEST, NOT_POSTED, TOTAL, Tally
 from txplatform.domain.account import Account
-from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.advices import Direction
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import HoldDays, RuleSet
-from txplatform.domain.values import Direction
 from txplatform.eventstore.mapper import encode_event
 
 
 def test_sums_that_no_64_bit_integer_holds_are_reported() -> None:
     """Twenty thousand of the largest purchases are enough; each figure is exact."""
-    told = Told().ask(OpenAccount(opening(2_000)), buy("a", 100), buy("b", 300))
+    told = Told().ask(opening(2_000), buy("a", 100), buy("b", 300))
     tally = told.backtest(STRICTER)
     for line in tally.lines.values():
         line[:] = [value * 2**64 for value in line]
@@ -61,7 +60,7 @@ def changes(tally: Tally) -> int:
     return of_lines + tally.other_reasons + sum(map(len, tally.largest.values()))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(histories(), st.data())
 def test_the_active_rule_set_changes_nothing_in_its_own_history(
     stream: Stream, data: st.DataObject
@@ -99,7 +98,7 @@ WAS_LIMITED = RuleSet("retail", 1, rules=(AmountLimit(200),))
 
 def told() -> Told:
     """An account with a limit of 1000 that was just opened."""
-    return Told().ask(OpenAccount(opening(1_000)))
+    return Told().ask(opening(1_000))
 
 
 def there(history: Told, candidate: RuleSet) -> Account:
@@ -164,7 +163,7 @@ def test_a_newly_approved_purchase_holds_until_the_candidates_days_are_over() ->
     """2 days for fuel; then its credit is free again."""
     history = Told()
     history.stream.ruleset = WAS_LIMITED
-    history.ask(OpenAccount(opening(1_000)), buy("t0", 890, SHOPS[2]))
+    history.ask(opening(1_000), buy("t0", 890, SHOPS[2]))
     history.ask(buy("t1", 150), after=timedelta(hours=47))
     history.ask(buy("t2", 150), after=timedelta(hours=1))
     tally = history.backtest(LOOSER)
@@ -176,7 +175,7 @@ def test_a_clearing_in_spite_of_a_decline_takes_of_the_new_hold() -> None:
     """It posted in truth, and posts there."""
     history = Told()
     history.stream.ruleset = WAS_LIMITED
-    history.ask(OpenAccount(opening(1_000)), buy("t0", 800), clear("c0", "t0", 300, final=False))
+    history.ask(opening(1_000), buy("t0", 800), clear("c0", "t0", 300, final=False))
     account = there(history, LOOSER)
     assert (account.posted, account.pending) == (300, 500)
 
@@ -185,7 +184,7 @@ def test_a_newly_approved_late_purchase_holds_what_is_left_of_it() -> None:
     """300 of the 800 was reversed before it was asked for, and 100 cleared."""
     history = Told()
     history.stream.ruleset = WAS_LIMITED
-    history.ask(OpenAccount(opening(1_000)), reverse("v0", "t0", 300))
+    history.ask(opening(1_000), reverse("v0", "t0", 300))
     history.ask(clear("c0", "t0", 100, final=False), buy("t0", 800))
     account = there(history, LOOSER)
     assert (account.posted, account.pending) == (100, 400)
@@ -232,7 +231,7 @@ def test_only_the_largest_changes_are_kept() -> None:
     """However many there are."""
     history = Told()
     history.stream.ruleset = RuleSet("none", 1)
-    history.ask(OpenAccount(opening(10_000_000)))
+    history.ask(opening(10_000_000))
     history.ask(*(buy(f"t{number}", 300 + number) for number in range(LARGEST + 9)))
     kept = sorted(history.backtest(STRICTER).largest["USD"])
     assert [change.amount for change in kept] == list(range(309, 309 + LARGEST))

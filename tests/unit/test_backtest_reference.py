@@ -18,24 +18,19 @@ from hypothesis import strategies as st
 from txplatform.backtest.counterfactual import BEGINNING, Alternative
 from txplatform.backtest.recorded import APPROVED, DECLINED
 from txplatform.backtest.tally import TOTAL, Tally
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.correct_clearing import CorrectClearing
-from txplatform.domain.commands.expire_hold import ExpireHold
-from txplatform.domain.commands.increment_authorization import IncrementAuthorization
-from txplatform.domain.commands.outcome import Command
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
+from txplatform.domain.commands import Command
 from txplatform.domain.events import (
-    AccountEvent,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
     ClearingCorrected,
+    Event,
     PurchaseCleared,
 )
 from txplatform.domain.ids import TransactionId
+from txplatform.domain.requests import HoldExpiry, Increment
 from txplatform.domain.rulesets import HoldDays, RuleSet
-from txplatform.domain.values import Direction
 from txplatform.eventstore.mapper import encode_event
 
 LOOSER = RuleSet("retail", 4)
@@ -73,7 +68,7 @@ class Reference:
         for transaction, ends in list(self.ending.items()):
             if ends <= self.would.now:
                 del self.ending[transaction]
-                self.would.ask(ExpireHold(ACCOUNT, TransactionId(transaction)))
+                self.would.ask(HoldExpiry(ACCOUNT, TransactionId(transaction)))
                 self.undone.add(f"ended:{transaction}")
         if self._happens(command):
             place = len(self.would.events)
@@ -82,24 +77,24 @@ class Reference:
 
     def _happens(self, command: Command) -> bool:  # noqa: PLR0911  # one a kind of command
         match command:
-            case ExpireHold(transaction_id=name):
+            case HoldExpiry(transaction_id=name):
                 own = name in self.ending or f"ended:{name}" in self.undone
                 return name not in self.undone and not own
-            case IncrementAuthorization(increment=increment):
-                return increment.transaction_id not in self.undone
-            case ReverseAuthorization(reversal=reversal):
-                return reversal.transaction_id not in self.undone
-            case ClearPurchase(clearing=clearing) if clearing.transaction_id in self.undone:
-                self._undo(clearing.clearing_id)
+            case Increment():
+                return command.transaction_id not in self.undone
+            case Reversal():
+                return command.transaction_id not in self.undone
+            case Clearing() if command.transaction_id in self.undone:
+                self._undo(command.clearing_id)
                 return False
-            case RefundPurchase(refund=refund) if refund.transaction_id in self.undone:
-                self._undo(refund.refund_id)
+            case Refund() if command.transaction_id in self.undone:
+                self._undo(command.refund_id)
                 return False
-            case CorrectClearing(correction=correction) if (
-                correction.transaction_id in self.undone
-                or correction.reverses_clearing_id in self.undone_postings
+            case Correction() if (
+                command.transaction_id in self.undone
+                or command.reverses_clearing_id in self.undone_postings
             ):
-                self._undo(correction.clearing_id)
+                self._undo(command.clearing_id)
                 return False
         return True
 
@@ -114,7 +109,7 @@ class Reference:
                     self.taken_back += correction.amount if owed else -correction.amount
                     self._undo(name)
 
-    def _compare(self, recorded: AccountEvent, events: list[AccountEvent]) -> None:
+    def _compare(self, recorded: Event, events: list[Event]) -> None:
         match recorded, events[-1] if events else None:
             case AuthorizationApproved(), AuthorizationApproved() as now:
                 if now.held and recorded.expires_at != now.expires_at:
@@ -150,7 +145,7 @@ class Reference:
 
 
 @pytest.mark.parametrize("candidate", [STRICTER, LOOSER, OTHER_DAYS], ids=lambda each: each.id)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(asked=st.data())
 def test_it_decides_as_the_domain_would_have(candidate: RuleSet, asked: st.DataObject) -> None:
     """Every decision and, in the end, all the money, holds and remembered purchases."""

@@ -1,4 +1,4 @@
-"""docs/performance.md shows docs/benchmark.json, to the letter."""
+"""docs/performance.md shows exactly the figures of docs/benchmark.json."""
 
 from __future__ import annotations
 
@@ -15,30 +15,26 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.fixture(scope="module")
 def run() -> dict[str, Any]:
-    """The run that the documents show."""
+    """The run that the document shows."""
     found: dict[str, Any] = json.loads((DOCS / "benchmark.json").read_text(encoding="utf-8"))
     return found
 
 
-def test_the_tables_are_those_of_the_run(run: dict[str, Any]) -> None:
-    """`make pictures` would change nothing."""
+def test_the_document_has_the_tables_of_the_run(run: dict[str, Any]) -> None:
     document = (DOCS / "performance.md").read_text(encoding="utf-8")
     assert with_tables(document, run) == document
 
 
-def test_the_ratios_are_those_of_the_rows(run: dict[str, Any]) -> None:
-    """Nobody wrote them by hand, and no target came or went since."""
+def test_the_stored_ratios_follow_from_the_rows(run: dict[str, Any]) -> None:
     assert run["ratios"] == ratios(rows_of(run))
 
 
-def test_every_picture_is_shown_and_there(run: dict[str, Any]) -> None:
-    """With words for who cannot see it."""
+def test_the_document_shows_every_picture_with_a_text(run: dict[str, Any]) -> None:
     document = (DOCS / "performance.md").read_text(encoding="utf-8")
     for name in drawn(rows_of(run)):
         assert f"]({name})" in document
         assert (DOCS / name).is_file()
 
 
-def test_the_same_run_gives_the_same_pictures(run: dict[str, Any]) -> None:
-    """Byte by byte: a picture changes only with its figures."""
+def test_the_same_run_gives_the_same_bytes(run: dict[str, Any]) -> None:
     assert drawn(rows_of(run)) == drawn(rows_of(run))

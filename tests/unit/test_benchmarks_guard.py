@@ -1,4 +1,4 @@
-"""The short benchmark fails where something is broken, and only there."""
+"""The short benchmark fails only if a ratio misses its target by more than half, twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EMPTY_RATE = 4000.0
 
 
 def decision_rows(factor: float) -> list[Row]:
-    """All ratios of this group at this part of their targets."""
+    """Return rows whose ratios reach this factor of their targets."""
     rows = [Row(decisions.GROUP, decisions.OPEN_LOOP, 2000, "requests/s", 2.0, 4.0, 8.0 / factor)]
     for connections, target in ((32, 1.1), (128, 1.5)):
         settings = {"connections": connections}
@@ -31,22 +31,21 @@ def decision_rows(factor: float) -> list[Row]:
 
 
 def account_rows(factor: float) -> list[Row]:
-    """One hot account at this part of its target."""
+    """Return rows with one hot account at this factor of its target."""
     return [
         Row(accounts.GROUP, accounts.DECISIONS, value, "requests/s", settings={"accounts": number})
         for number, value in ((1, factor * 0.8 * EMPTY_RATE), (1_000, EMPTY_RATE))
     ]
 
 
-def in_turn(*answers: list[Row]) -> Callable[[], list[Row]]:
-    """A group that measures this, then that."""
-    left = iter(answers)
+def in_turn(*measurements: list[Row]) -> Callable[[], list[Row]]:
+    """Return a group that gives these rows, one list per call."""
+    left = iter(measurements)
     return lambda: next(left)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-def test_broken_is_worse_than_half_of_a_target(target: Target) -> None:
-    """In either direction; what misses by less is no failure, but not reached either."""
+def test_a_figure_that_misses_by_more_than_half_is_broken(target: Target) -> None:
 
     def at(factor: float) -> float:
         return target.bound * factor if target.at_least else target.bound / factor
@@ -58,14 +57,14 @@ def test_broken_is_worse_than_half_of_a_target(target: Target) -> None:
 
 
 @pytest.mark.parametrize(("factor", "status"), [(0.49, 1), (0.6, 0), (1.2, 0)])
-def test_the_short_run_fails_below_half(
+def test_the_short_run_fails_below_half_of_a_target_and_names_it(
     factor: float,
     status: int,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It says what is broken; it prints and writes ratios, and no times."""
+    """It prints and writes ratios, and no times, which differ between machines."""
     groups = {
         decisions.GROUP: lambda: decision_rows(factor),
         accounts.GROUP: lambda: account_rows(factor),
@@ -88,8 +87,7 @@ def test_the_short_run_fails_below_half(
     assert " ms" not in printed
 
 
-def test_what_is_broken_once_is_measured_again() -> None:
-    """And only that: its new rows take the place of the old ones."""
+def test_only_the_group_of_a_broken_ratio_is_measured_again() -> None:
     rows = [*decision_rows(1.0), *account_rows(0.3)]
     groups = {decisions.GROUP: in_turn(), accounts.GROUP: in_turn(account_rows(1.1))}
     settled, broken = settle(rows, groups)
@@ -97,8 +95,7 @@ def test_what_is_broken_once_is_measured_again() -> None:
     assert settled == [*decision_rows(1.0), *account_rows(1.1)]
 
 
-def test_what_is_broken_twice_is_broken() -> None:
-    """With the figure of the second time."""
+def test_a_ratio_that_is_broken_twice_is_reported_with_its_second_figure() -> None:
     _, broken = settle(account_rows(0.3), {accounts.GROUP: in_turn(account_rows(0.4))})
     assert [(target.name, figure) for target, figure in broken] == [
         ("one hot account ÷ 1,000 accounts", 0.32)
@@ -106,17 +103,14 @@ def test_what_is_broken_twice_is_broken() -> None:
 
 
 def test_ratios_whose_rows_were_not_measured_are_left_out() -> None:
-    """As with --only."""
     assert [target.name for target, _ in measured_targets(account_rows(1.0))] == [
         "one hot account ÷ 1,000 accounts"
     ]
 
 
-def test_a_group_that_fails_fails_the_run_alone(
+def test_a_group_that_raises_fails_the_run_and_the_others_are_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The others are measured, and what went wrong is said."""
-
     def fail() -> list[Row]:
         raise RuntimeError("no broker")
 

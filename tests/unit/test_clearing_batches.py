@@ -16,7 +16,8 @@ from txplatform.contracts.clearing_batch import ClearingBatchBody
 from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
 from txplatform.decisions.request import Decided
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.clear_purchase import ClearPurchase
+from txplatform.domain.advices import Clearing
+from txplatform.domain.commands import decide
 from txplatform.domain.commands.prior_events import PriorEvents
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -29,7 +30,7 @@ class TroubledDecider:
     def __init__(self, fates: Sequence[Exception | None]) -> None:
         self._fates = iter(fates)
 
-    def submit(self, command: ClearPurchase, *, traceparent: str) -> asyncio.Future[Decided]:
+    def submit(self, command: Clearing, *, traceparent: str) -> asyncio.Future[Decided]:
         """As a `Decider` does: a full queue says so at once, all else by the future."""
         fate = next(self._fates)
         if isinstance(fate, QueueFullError):
@@ -41,7 +42,7 @@ class TroubledDecider:
             account = Account.unopened(command.account_id)
             context = DecisionContext(NOW, lambda: "event", traceparent)
             answer.set_result(
-                Decided(command.decide(account, PriorEvents(), context), replayed=False)
+                Decided(decide(command, account, PriorEvents(), context), replayed=False)
             )
         return answer
 

@@ -1,4 +1,4 @@
-"""`txplatform COMMAND --help`."""
+"""The output of `txplatform COMMAND --help`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from txplatform.cli import COMMANDS, main
 def test_the_help_of_a_command_begins_with_its_summary_as_written(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    """A sentence, with the capitals of API, HTTP and Kafka."""
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     assert ended.value.code == 0

@@ -116,7 +116,7 @@ def test_a_limit_version_begins_at_1(version: object) -> None:
 
 
 def test_a_topic_is_listed_under_its_name() -> None:
-    """contracts.md names four."""
+    """Those of docs/contracts.md."""
     assert list(TOPICS) == [topic.name for topic in TOPICS.values()]
     assert sorted(TOPICS) == [
         "accounts.account-opened.v1",

@@ -11,13 +11,9 @@ from itertools import permutations
 import pytest
 from accounts import ACCOUNT, Stream, opening, purchase
 
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.correct_clearing import CorrectClearing
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command, Outcome
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
+from txplatform.domain.commands import Command
+from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
@@ -28,24 +24,23 @@ from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
 from txplatform.domain.transaction import Transaction
 from txplatform.domain.transaction_flags import Flag
-from txplatform.domain.values import Clearing, Correction, Direction, Refund, Reversal
 
 TX = TransactionId("t")
 
 
-def clear(clearing_id: str, amount: int) -> ClearPurchase:
+def clear(clearing_id: str, amount: int) -> Clearing:
     """A clearing that leaves the rest of the hold."""
-    return ClearPurchase(Clearing(clearing_id, ACCOUNT, TX, amount, "USD", final=False))
+    return Clearing(clearing_id, ACCOUNT, TX, amount, "USD", final=False)
 
 
-def refund(refund_id: str, amount: int) -> RefundPurchase:
+def refund(refund_id: str, amount: int) -> Refund:
     """A refund of the transaction."""
-    return RefundPurchase(Refund(refund_id, ACCOUNT, TX, amount, "USD"))
+    return Refund(refund_id, ACCOUNT, TX, amount, "USD")
 
 
-def correct(correction_id: str, direction: Direction, what: str, amount: int) -> CorrectClearing:
+def correct(correction_id: str, direction: Direction, what: str, amount: int) -> Correction:
     """Takes back another posting."""
-    return CorrectClearing(Correction(correction_id, ACCOUNT, TX, what, direction, amount, "USD"))
+    return Correction(correction_id, ACCOUNT, TX, what, direction, amount, "USD")
 
 
 CREDIT, DEBIT = Direction.CREDIT, Direction.DEBIT
@@ -74,17 +69,17 @@ def test_i6_a_late_authorization_is_given_back_what_its_clearings_posted(
     """In any order of them; one more than fits is declined."""
     for order in permutations(postings):
         stream = Stream()
-        stream.ask(OpenAccount(opening(10_000)))
+        stream.ask(opening(10_000))
         for command in order:
             stream.ask(command)
         available = stream.account().available
-        declined = stream.ask(Authorize(purchase("t", available + already_posted + 1)))
+        declined = stream.ask(purchase("t", available + already_posted + 1))
         assert isinstance(declined, Outcome)
         assert isinstance(declined.event, AuthorizationDeclined), order
         assert declined.event.already_posted == already_posted
 
         stream.events.pop()
-        approved = stream.ask(Authorize(purchase("t", available + already_posted)))
+        approved = stream.ask(purchase("t", available + already_posted))
         assert isinstance(approved, Outcome)
         assert isinstance(approved.event, AuthorizationApproved), order
 
@@ -92,9 +87,9 @@ def test_i6_a_late_authorization_is_given_back_what_its_clearings_posted(
 def test_i6_all_that_is_posted_is_given_back_also_where_less_is_asked_for() -> None:
     """150 are posted of what now asks for 100: it holds nothing, and fits a limit of 100 by far."""
     stream = Stream()
-    stream.ask(OpenAccount(opening(100)))
+    stream.ask(opening(100))
     stream.ask(clear("c", 150))
-    approved = stream.ask(Authorize(purchase("t", 100)))
+    approved = stream.ask(purchase("t", 100))
     assert isinstance(approved, Outcome)
     assert isinstance(approved.event, AuthorizationApproved)
     assert (approved.event.already_posted, approved.event.held) == (150, 0)
@@ -104,9 +99,9 @@ def test_reversals_beyond_all_measure_are_counted_as_far_as_a_balance_goes() -> 
     """So that a transaction can be told of, whatever was sent."""
     transaction = Transaction()
     stream = Stream()
-    stream.ask(OpenAccount(opening()))
+    stream.ask(opening())
     reversal = Reversal("v", TX, ACCOUNT, MAX_AMOUNT)
-    reversed_ = stream.ask(ReverseAuthorization(reversal))
+    reversed_ = stream.ask(reversal)
     assert isinstance(reversed_, Outcome)
     for _ in range(10_000):
         transaction.take(reversed_.event)
@@ -119,7 +114,7 @@ def test_a_refund_is_held_against_what_its_corrections_left_of_a_purchase(
 ) -> None:
     """100 were cleared and 40 of that taken back, and a refund of 10 was, too."""
     stream = Stream()
-    stream.ask(OpenAccount(opening()))
+    stream.ask(opening())
     for command in (
         clear("c", 100),
         correct("x", CREDIT, "c", 40),
@@ -136,7 +131,7 @@ def test_a_refund_is_held_against_what_its_corrections_left_of_a_purchase(
 def test_a_correction_of_a_correction_is_known() -> None:
     """It is flagged only where nobody knows what it takes back."""
     stream = Stream()
-    stream.ask(OpenAccount(opening()))
+    stream.ask(opening())
     for command in (clear("c", 10), correct("x", CREDIT, "c", 10), correct("y", DEBIT, "x", 10)):
         stream.ask(command)
     known, unknown = (

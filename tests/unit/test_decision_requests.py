@@ -8,7 +8,6 @@ import pytest
 from accounts import ACCOUNT, Stream, purchase
 
 from txplatform.decisions.request import CommandRequest, Decided
-from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.ids import account_stream
 from txplatform.processing.unit_of_work import PendingCommand
@@ -31,7 +30,7 @@ def test_i4_only_what_an_earlier_request_had_caused_is_replayed(
     lost: list[OutcomeStatus], settled: OutcomeStatus, *, replayed: bool
 ) -> None:
     """Attempts whose reply was lost come first; what one of them stored is this request's own."""
-    command = Authorize(purchase("t", 1))
+    command = purchase("t", 1)
     outcome = Stream().ask(command)
     assert isinstance(outcome, Outcome)
 

@@ -1,4 +1,4 @@
-"""What the demo says of a process of its that has ended."""
+"""The demo's report about a child process that has ended."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from harness.waiting import wait_until
 from txplatform.demo.processes import Child, ChildDiedError
 
 
-def test_its_last_words_are_its_own(tmp_path: Path) -> None:
-    """Not those of an earlier run, whose log goes on."""
+def test_the_output_of_an_earlier_run_is_not_given_as_the_reason(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("an old warning\n")
     child = Child("part", [sys.executable, "-c", "exit('no room')"], log=log)
@@ -26,8 +25,8 @@ def test_its_last_words_are_its_own(tmp_path: Path) -> None:
     assert "again" in died.value.next_step
 
 
-def test_what_it_wrote_long_before_it_was_killed_is_not_the_reason(tmp_path: Path) -> None:
-    """A warning of an hour ago would send the reader astray."""
+def test_output_from_long_before_the_kill_is_not_given_as_the_reason(tmp_path: Path) -> None:
+    """An hour-old warning would mislead the reader."""
     log = tmp_path / "log"
     script = "print('a warning', flush=True); import signal; signal.pause()"
     child = Child("part", [sys.executable, "-c", script], log=log)
@@ -39,4 +38,4 @@ def test_what_it_wrote_long_before_it_was_killed_is_not_the_reason(tmp_path: Pat
     with pytest.raises(ChildDiedError) as died:
         child.check()
     assert died.value.what == "The part was killed by SIGKILL."
-    assert died.value.why == "Its log does not say why."
+    assert died.value.why == "Its log does not contain the reason."

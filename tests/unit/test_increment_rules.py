@@ -5,15 +5,12 @@ from __future__ import annotations
 import pytest
 from accounts import ACCOUNT, NOW, Stream, opening, purchase
 
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.increment_authorization import IncrementAuthorization
-from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.advices import Clearing
 from txplatform.domain.commands.outcome import Outcome
-from txplatform.domain.commands.set_controls import SetControls
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.reasons import ReasonCode
+from txplatform.domain.requests import ControlsChange, Increment
 from txplatform.domain.rules import ConfigurableRule
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
@@ -22,15 +19,14 @@ from txplatform.domain.rules.country_allow import CountryAllow
 from txplatform.domain.rules.velocity_amount import VelocityAmount
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import DEFAULT_RULESET, Controls, RuleSet
-from txplatform.domain.values import Clearing, ControlsChange, Increment
 
 
 def approved(*amounts: int) -> Stream:
     """An account with a limit of 1000 and a purchase of each amount, decided by `default@1`."""
     stream = Stream()
-    stream.ask(OpenAccount(opening(1_000)))
+    stream.ask(opening(1_000))
     for number, amount in enumerate(amounts):
-        stream.ask(Authorize(purchase(f"t{number}", amount)))
+        stream.ask(purchase(f"t{number}", amount))
     return stream
 
 
@@ -40,9 +36,7 @@ def raised(
     """What a raise gets, by a rule set of these rules."""
     stream.ruleset = RuleSet("tried", 1, rules=rules)
     name = f"i{len(stream.events)}"
-    outcome = stream.ask(
-        IncrementAuthorization(Increment(name, TransactionId(transaction), ACCOUNT, amount))
-    )
+    outcome = stream.ask(Increment(name, TransactionId(transaction), ACCOUNT, amount))
     stream.ruleset = DEFAULT_RULESET
     assert isinstance(outcome, Outcome)
     assert isinstance(outcome.event, AuthorizationIncremented | IncrementDeclined)
@@ -88,7 +82,7 @@ def test_what_was_cleared_of_it_counts_too() -> None:
     """100, of which 60 are posted, raised by 30 is a purchase of 130, and not of 70."""
     stream = approved(100)
     part = Clearing("c", ACCOUNT, TransactionId("t0"), 60, "USD", final=False)
-    stream.ask(ClearPurchase(part))
+    stream.ask(part)
     declined = raised(stream, "t0", 30, AmountLimit(129))
     assert isinstance(declined, IncrementDeclined)
     assert (declined.raised_from, declined.observed[-1]) == (100, 130)
@@ -109,7 +103,7 @@ def test_controls_narrow_it_too() -> None:
     """A card that may spend 50 at once cannot be raised to 60."""
     stream = approved(10)
     limit = Controls((AmountLimit(50),))
-    stream.ask(SetControls(ControlsChange("ctl-1", ACCOUNT, limit.stored, "asked for")))
+    stream.ask(ControlsChange("ctl-1", ACCOUNT, limit.stored, "asked for"))
     declined = raised(stream, "t0", 50)
     assert isinstance(declined, IncrementDeclined)
     assert [reason.observed for reason in declined.reasons] == [60]

@@ -10,16 +10,8 @@ from lives import TRANSACTIONS, Sent, arrive, lives
 from reference_money import Life
 
 from txplatform.domain.account import Account
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.correct_clearing import CorrectClearing
-from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
-from txplatform.domain.events import (
-    AuthorizationApproved,
-    AuthorizationIncremented,
-    HoldExpired,
-)
+from txplatform.domain.advices import Clearing, Correction, Payment, Refund, Reversal
+from txplatform.domain.events import AuthorizationApproved, AuthorizationIncremented, HoldExpired
 from txplatform.domain.ids import TransactionId
 from txplatform.eventstore.snapshot import account_state
 from txplatform.processing.account_packing import pack_account, unpack_account
@@ -42,17 +34,17 @@ def _reference(  # noqa: C901  # one case a kind of message
                 of[event.transaction].expired = True
     for command in sent.messages:
         match command:
-            case ClearPurchase(clearing):
+            case Clearing() as clearing:
                 life = of.get(clearing.transaction_id or "", Life())
                 life.clearings.append((clearing.amount, clearing.final))
                 other += clearing.amount if clearing.transaction_id is None else 0
-            case CorrectClearing(correction):
+            case Correction() as correction:
                 other -= correction.amount
-            case ReverseAuthorization(reversal):
+            case Reversal() as reversal:
                 of[reversal.transaction_id].reversals.append(reversal.amount)
-            case RefundPurchase(refund):
+            case Refund() as refund:
                 other -= refund.amount
-            case ReceivePayment(paid):
+            case Payment() as paid:
                 other -= paid.amount
     posted = other + sum(life.posted for life in of.values())
     return posted, {name: life.hold for name, life in of.items()}

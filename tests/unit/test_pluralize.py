@@ -1,4 +1,4 @@
-"""Numbers with nouns."""
+"""Numbers with their nouns."""
 
 from __future__ import annotations
 
@@ -10,6 +10,5 @@ from txplatform.pluralize import pluralize
 @pytest.mark.parametrize(
     ("number", "words"), [(0, "0 rules"), (1, "1 rule"), (2, "2 rules"), (-1, "-1 rules")]
 )
-def test_one_of_a_kind_is_singular(number: int, words: str) -> None:
-    """And nothing else."""
+def test_only_one_is_singular(number: int, words: str) -> None:
     assert pluralize(number, "rule") == words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 from accounts import (
     ACCOUNT,
@@ -20,31 +19,18 @@ from hypothesis import strategies as st
 from lives import Sent, arrive, lives
 
 from txplatform.domain.account import Hold
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.change_limit import ChangeLimit
-from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
-from txplatform.domain.commands.correct_clearing import CorrectClearing
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command
-from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.advices import Correction, Direction, Refund, StatusChange
+from txplatform.domain.commands import Command
 from txplatform.domain.events import EVENT_TYPES
 from txplatform.domain.ids import TransactionId
+from txplatform.domain.requests import Opening, OperatorStatus
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import (
-    Correction,
-    Direction,
-    Opening,
-    OperatorStatus,
-    Refund,
-    StatusChange,
-)
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.directory import Change, account_changes, money_change
+from txplatform.projections.directory import Change, account_changes
+from txplatform.projections.money import money_change
 from txplatform.projections.open_holds import hold_changes
-from txplatform.projections.transactions import COLUMNS, TRANSACTIONS, decision_row
+from txplatform.projections.transactions import new_rows
 
 
 def logged(*commands: Command) -> list[LoggedEvent]:
@@ -58,55 +44,40 @@ def logged(*commands: Command) -> list[LoggedEvent]:
     ]
 
 
-def decisions(*commands: Command) -> list[dict[str, Any]]:
-    """The rows of the list of transactions after these commands."""
-    return [
-        dict(zip(COLUMNS, decision_row(each), strict=True))
-        for each in logged(*commands)
-        if each.event.TOPIC in TRANSACTIONS.topics
-    ]
-
-
-def test_an_approval_becomes_a_row_with_the_money_after_it() -> None:
-    """Its place in the stream and in the log too."""
-    (row,) = decisions(OpenAccount(opening(1000)), Authorize(purchase("t", 300)))
-    assert (row["decision"], row["response_code"], row["reasons"]) == ("approved", "00", [])
-    assert (row["credit_limit_after"], row["posted_after"], row["pending_after"]) == (1000, 0, 300)
-    assert (row["account_version"], row["log_position"]) == (2, 20)
-    assert row["merchant_name"] == "Corner Books"
-    assert len(row["authorization_code"]) == 6
-
-
-def test_a_decline_becomes_a_row_with_its_reasons() -> None:
-    """The first one gives the response code."""
-    (row,) = decisions(OpenAccount(opening(100)), Authorize(purchase("t", 101)))
-    assert (row["decision"], row["response_code"], row["authorization_code"]) == (
-        "declined",
-        "51",
-        None,
+def test_a_decision_becomes_a_row_and_so_does_the_first_event_that_names_a_transaction() -> None:
+    """By the account's version; what comes after a decision adds no row to it."""
+    decided, named = new_rows(
+        logged(
+            opening(1000),
+            purchase("approved", 300),
+            purchase("declined", 5000),
+            payment("p", 70),
+            Refund("f1", ACCOUNT, TransactionId("named"), 1, "USD"),
+            Refund("f2", ACCOUNT, TransactionId("named"), 1, "USD"),
+            Refund("f3", ACCOUNT, None, 1, "USD"),
+        )
     )
-    assert [reason["code"] for reason in row["reasons"]] == ["insufficient_credit"]
-    assert row["pending_after"] == 0
+    assert decided == [(ACCOUNT, "approved", 2), (ACCOUNT, "declined", 3)]
+    assert named == [(ACCOUNT, "named", 5)]
 
 
-def test_a_decline_without_an_account_has_no_money_after_it() -> None:
-    """There is no balance to speak of."""
-    (row,) = decisions(Authorize(purchase("t", 1)))
-    assert (row["credit_limit_after"], row["posted_after"], row["pending_after"]) == (None,) * 3
+def test_a_decision_without_an_account_becomes_a_row() -> None:
+    """The decline is the account's first event."""
+    assert new_rows(logged(purchase("t", 1))) == ([(ACCOUNT, "t", 1)], [])
 
 
 def test_the_directory_adds_up_what_a_batch_changes() -> None:
     """Sums for money, the newest for the rest."""
     changes = account_changes(
         logged(
-            OpenAccount(opening(1000)),
-            Authorize(purchase("t1", 300)),
-            Authorize(purchase("t2", 5000)),
-            ReceivePayment(payment("p1", 70)),
-            ReceivePayment(payment("p2", 30)),
-            ReturnPayment(payment_return("p1", 70)),
-            ChangeLimit(limit_change(2, 900)),
-            ChangeLimit(limit_change(1, 1)),
+            opening(1000),
+            purchase("t1", 300),
+            purchase("t2", 5000),
+            payment("p1", 70),
+            payment("p2", 30),
+            payment_return("p1", 70),
+            limit_change(2, 900),
+            limit_change(1, 1),
         )
     )
     assert changes == {
@@ -125,21 +96,19 @@ def test_the_directory_adds_up_what_a_batch_changes() -> None:
 
 def test_what_waits_changes_no_money_in_the_directory() -> None:
     """It makes the account known, no more."""
-    changes = account_changes(
-        logged(ReceivePayment(payment("p", 70)), ChangeLimit(limit_change(1, 900)))
-    )
+    changes = account_changes(logged(payment("p", 70), limit_change(1, 900)))
     assert changes == {ACCOUNT: Change(account_version=2, updated_at=NOW)}
 
 
 def test_an_opening_without_a_time_is_dated_when_it_was_told() -> None:
     """The caller need not give one."""
-    changes = account_changes(logged(OpenAccount(Opening(ACCOUNT, "USD", 1))))
+    changes = account_changes(logged(Opening(ACCOUNT, "USD", 1)))
     assert changes[ACCOUNT].opened_at == NOW
 
 
-def told(version: int, status: AccountStatus) -> ChangeStatus:
+def told(version: int, status: AccountStatus) -> StatusChange:
     """The accounts team's status."""
-    return ChangeStatus(StatusChange(ACCOUNT, status, version, "", NOW))
+    return StatusChange(ACCOUNT, status, version, "", NOW)
 
 
 def test_the_directory_keeps_the_operator_s_status_and_the_team_s_apart() -> None:
@@ -148,8 +117,8 @@ def test_the_directory_keeps_the_operator_s_status_and_the_team_s_apart() -> Non
         logged(
             told(2, AccountStatus.FROZEN),
             told(1, AccountStatus.ACTIVE),
-            SetStatus(OperatorStatus("s1", ACCOUNT, AccountStatus.FROZEN, "")),
-            SetStatus(OperatorStatus("s2", ACCOUNT, AccountStatus.ACTIVE, "")),
+            OperatorStatus("s1", ACCOUNT, AccountStatus.FROZEN, ""),
+            OperatorStatus("s2", ACCOUNT, AccountStatus.ACTIVE, ""),
         )
     )
     assert changes == {
@@ -198,9 +167,9 @@ def test_i1_the_directory_s_money_of_any_life_is_the_account_s(sent: Sent) -> No
     """Added up event by event, in an arithmetic of its own; a corrected refund is owed again."""
     stream = Stream()
     arrive(stream, sent)
-    stream.ask(RefundPurchase(Refund("given", ACCOUNT, None, 30, "USD")))
+    stream.ask(Refund("given", ACCOUNT, None, 30, "USD"))
     owed_again = Correction("taken", ACCOUNT, None, "given", Direction.DEBIT, 20, "USD")
-    stream.ask(CorrectClearing(owed_again))
+    stream.ask(owed_again)
     changes = [money_change(event) for event in stream.events]
     account = stream.account()
     assert sum(posted for posted, _ in changes) == account.posted

@@ -16,15 +16,13 @@ from txplatform.contracts.decision import Decision, decision_response
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.outbound import transaction_decisioned
 from txplatform.contracts.times import rfc3339
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.open_account import OpenAccount
+from txplatform.domain.advices import Clearing
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.money import Balance
-from txplatform.domain.purchase import Merchant, Purchase
 from txplatform.domain.reasons import Reason, ReasonCode
-from txplatform.domain.values import Clearing
+from txplatform.domain.requests import Merchant, Purchase
 from txplatform.eventstore.mapper import decode_event, encode_event
 from txplatform.publisher.feed import Record
 from txplatform.publisher.transaction_cleared import TRANSACTION_CLEARED
@@ -135,8 +133,8 @@ def test_what_an_old_event_lacks_is_told_as_its_class_says(lacking: dict[str, An
 def test_what_is_told_by_way_of_its_class_has_the_same_headers() -> None:
     """Log position and account version are two things, and each is told as itself."""
     stream = Stream()
-    stream.ask(OpenAccount(opening()))
-    cleared = stream.ask(ClearPurchase(Clearing("c", ACCOUNT, None, 5, "USD")))
+    stream.ask(opening())
+    cleared = stream.ask(Clearing("c", ACCOUNT, None, 5, "USD"))
     assert isinstance(cleared, Outcome)
     event = cleared.event
     record = TRANSACTION_CLEARED.record_of(

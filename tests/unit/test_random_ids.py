@@ -1,15 +1,27 @@
-"""Identifiers are never given twice, whoever asks."""
+"""Random ids are unique across threads and forked processes."""
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from txplatform.random_ids import random_id
 
+FORK = """
+import os
+from txplatform.random_ids import random_id
 
-def test_threads_are_given_different_ones() -> None:
-    """However they come in each other's way when new ones are drawn."""
+random_id()
+child = os.fork()
+if child:
+    os.waitpid(child, 0)
+print(*(random_id() for _ in range(300)), flush=True)
+os._exit(0)
+"""
+
+
+def test_concurrent_threads_get_different_ids() -> None:
     with ThreadPoolExecutor(8) as threads:
         drawn = list(threads.map(lambda _: [random_id() for _ in range(2_000)], range(8)))
     ids = [each for some in drawn for each in some]
@@ -17,18 +29,11 @@ def test_threads_are_given_different_ones() -> None:
     assert all(len(each) == 32 and int(each, 16) >= 0 for each in ids)
 
 
-def test_a_copy_of_the_process_is_given_others() -> None:
-    """What was drawn ahead is not given by both."""
-    random_id()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(writing, "".join(random_id() for _ in range(300)).encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    theirs = os.read(reading, 32 * 300).decode()
-    os.close(reading)
-    os.close(writing)
-    ours = {random_id() for _ in range(300)}
-    assert ours.isdisjoint(theirs[at : at + 32] for at in range(0, len(theirs), 32))
-    assert len(theirs) == 32 * 300
+def test_a_forked_process_gets_different_ids() -> None:
+    """The ids drawn in advance before the fork must not be used by both processes."""
+    printed = subprocess.run(
+        [sys.executable, "-c", FORK], check=True, capture_output=True, text=True
+    ).stdout
+    theirs, ours = (line.split() for line in printed.splitlines())
+    assert len(theirs) == len(ours) == 300
+    assert set(theirs).isdisjoint(ours)

@@ -8,8 +8,8 @@ import pytest
 from rule_cases import AccountSeen, buying, codes, judged
 
 from txplatform.domain.activity import VelocityScope
-from txplatform.domain.purchase import Purchase
 from txplatform.domain.reasons import ReasonCode
+from txplatform.domain.requests import Purchase
 from txplatform.domain.rules import ALWAYS, ConfigurableRule
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import fields
 from typing import Any
 
+import jsonschema
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rule_cases import AccountSeen, buying, codes, judged
 
+from txplatform.api.openapi_descriptions import describe_fields
 from txplatform.contracts.codes import COUNTRIES, CURRENCIES
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.rulesets import (
@@ -30,12 +33,20 @@ from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
 from txplatform.domain.rules.category_allow import CategoryAllow
 from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.codes import (
+    CategoryCodes,
+    CodeList,
+    Codes,
+    CountryCodes,
+    MerchantIds,
+)
 from txplatform.domain.rules.country_allow import CountryAllow
 from txplatform.domain.rules.country_deny import CountryDeny
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, most_telling
 from txplatform.domain.rules.merchant_deny import MerchantDeny
-from txplatform.domain.rules.new_country import NewCountry
+from txplatform.domain.rules.parameters import Choice, CurrencyCode, Number, Parameter, json_name
+from txplatform.domain.rules.stored import rule_from_stored, rule_to_stored
 from txplatform.domain.rules.velocity_amount import VelocityAmount
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import (
@@ -49,9 +60,6 @@ from txplatform.domain.rulesets import (
 )
 from txplatform.rulebook.book import StoredRuleSet
 
-_AMOUNTS = st.integers(1, 10**15 - 1)
-_CURRENCY = st.none() | st.sampled_from(sorted(CURRENCIES))
-_COUNTRIES = st.lists(st.sampled_from(sorted(COUNTRIES)), min_size=1, max_size=9, unique=True)
 _CATEGORIES = st.lists(
     st.integers(0, 99).map(lambda block: block * 100), min_size=1, max_size=5, unique=True
 ).flatmap(
@@ -59,19 +67,38 @@ _CATEGORIES = st.lists(
         *(st.sampled_from((f"{at:04d}", f"{at:04d}-{at + 99:04d}")) for at in firsts)
     )
 )
-_WINDOWS = st.integers(1, 43_200)
-RULES: st.SearchStrategy[ConfigurableRule] = st.one_of(
-    st.builds(CountryAllow, _COUNTRIES.map(tuple)),
-    st.builds(CountryDeny, _COUNTRIES.map(tuple)),
-    st.builds(CategoryAllow, _CATEGORIES),
-    st.builds(CategoryDeny, _CATEGORIES),
-    st.builds(MerchantDeny, st.just(("m-9", "m-10"))),
-    st.builds(AmountLimit, _AMOUNTS, _CURRENCY),
-    st.builds(CashLike, _AMOUNTS, _CATEGORIES, _CURRENCY),
-    st.builds(NewCountry, _AMOUNTS, st.just(()) | _COUNTRIES.map(tuple), _CURRENCY),
-    st.builds(VelocityCount, _WINDOWS, st.integers(1, 99), st.sampled_from(VelocityScope)),
-    st.builds(VelocityAmount, _WINDOWS, _AMOUNTS, st.sampled_from(VelocityScope), _CURRENCY),
-)
+_CODES: dict[type[Codes], st.SearchStrategy[tuple[str, ...]]] = {
+    CategoryCodes: _CATEGORIES,
+    CountryCodes: st.lists(
+        st.sampled_from(sorted(COUNTRIES)), min_size=1, max_size=9, unique=True
+    ).map(tuple),
+    MerchantIds: st.just(("m-9", "m-10")),
+}
+
+
+def values(parameter: Parameter) -> st.SearchStrategy[Any]:
+    """Anything that such a parameter may be."""
+    match parameter:
+        case Number(least=least, most=most):
+            return st.integers(least, most)
+        case CurrencyCode():
+            return st.none() | st.sampled_from(sorted(CURRENCIES))
+        case Choice(kind=kind):
+            return st.sampled_from(kind)
+        case CodeList(kind=kind, if_empty=None):
+            return st.just(()) | _CODES[kind]
+        case CodeList(kind=kind):
+            return _CODES[kind]
+    raise AssertionError(parameter)
+
+
+def anything(rule: type[ConfigurableRule]) -> st.SearchStrategy[ConfigurableRule]:
+    """Any rule of this kind."""
+    parameters = {field: values(parameter) for field, parameter in rule.PARAMETERS.items()}
+    return st.builds(rule, **parameters)
+
+
+RULES = st.one_of(*map(anything, CONFIGURABLE))
 RULESETS = st.builds(
     RuleSet,
     st.just("retail"),
@@ -124,29 +151,44 @@ def test_the_same_said_differently_has_the_same_hash() -> None:
     assert content_hash(ruleset_from_json(one)) != content_hash(ruleset_from_json(changed))
 
 
-def test_the_hash_of_a_stored_rule_set_never_changes() -> None:
+FROZEN: list[tuple[dict[str, Any], str]] = [
+    ({"rule": "country_allow", "countries": ["GBR"]}, "1c20cf719bc85ed5"),
+    ({"rule": "country_deny", "countries": ["PRK"]}, "6de043efca7215a9"),
+    ({"rule": "new_country", "max_amount": 1}, "dfdbfec0fa0611d1"),
+    ({"rule": "category_allow", "categories": ["5942"]}, "73427ed5a207de9d"),
+    ({"rule": "category_deny", "categories": ["7995"]}, "587a0188bf8d99fe"),
+    ({"rule": "merchant_deny", "merchants": ["m-1"]}, "974f637dde60c77c"),
+    ({"rule": "amount_limit", "max_amount": 1}, "3abb444f649bda34"),
+    ({"rule": "cash_like", "max_amount": 1, "categories": ["6011"]}, "af623ae8dc89ff6e"),
+    ({"rule": "velocity_amount", "window_minutes": 1, "max_amount": 1}, "b53a6d3afab1f37c"),
+    ({"rule": "velocity_count", "window_minutes": 1, "max_count": 1}, "c89741bf6234148e"),
+]
+
+
+@pytest.mark.parametrize(("rule", "expected"), FROZEN, ids=lambda value: str(value)[:40])
+def test_the_hash_of_a_stored_rule_never_changes(rule: dict[str, Any], expected: str) -> None:
     """Whoever changes this changes what is stored: give new parameters a default of None."""
-    every = ruleset_from_json(
-        {
-            "name": "every-rule",
-            "version": 1,
-            "hold_days": {"default": 7},
-            "rules": [
-                {"rule": "country_allow", "countries": ["GBR"]},
-                {"rule": "country_deny", "countries": ["PRK"]},
-                {"rule": "new_country", "max_amount": 1},
-                {"rule": "category_allow", "categories": ["5942"]},
-                {"rule": "category_deny", "categories": ["7995"]},
-                {"rule": "merchant_deny", "merchants": ["m-1"]},
-                {"rule": "amount_limit", "max_amount": 1},
-                {"rule": "cash_like", "max_amount": 1, "categories": ["6011"]},
-                {"rule": "velocity_amount", "window_minutes": 1, "max_amount": 1},
-                {"rule": "velocity_count", "window_minutes": 1, "max_count": 1},
-            ],
-        }
+    frozen = {"name": "frozen", "version": 1, "hold_days": {"default": 7}, "rules": [rule]}
+    assert content_hash(ruleset_from_json(frozen))[:16] == expected
+
+
+def test_the_hash_of_every_rule_is_frozen() -> None:
+    """A new rule is a line of that list."""
+    assert [rule["rule"] for rule, _ in FROZEN] == [rule.RULE for rule in CONFIGURABLE]
+
+
+def test_the_hash_of_a_stored_rule_set_never_changes() -> None:
+    """The first ten rules, in their order."""
+    every = {
+        "name": "every-rule",
+        "version": 1,
+        "hold_days": {"default": 7},
+        "rules": [rule for rule, _ in FROZEN[:10]],
+    }
+    assert (
+        content_hash(ruleset_from_json(every))
+        == "3d10ca50a7542ccf669ccffdd8f8139faeda7cb3995770845c3aa1272bd42326"
     )
-    assert len(every.rules) == len(CONFIGURABLE)
-    assert content_hash(every) == "3d10ca50a7542ccf669ccffdd8f8139faeda7cb3995770845c3aa1272bd42326"
 
 
 RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
@@ -413,6 +455,10 @@ def test_holds_last_as_the_rule_set_says(category: str, days: int) -> None:
             ["rules[0] (country_allow) and rules[1] (country_allow) have nothing in common"],
         ),
         (
+            (MerchantDeny(("m-1",)), MerchantDeny(("m-1", "m-2"))),
+            ["rules[0] (merchant_deny) never refuses what rules[1] (merchant_deny) allows"],
+        ),
+        (
             (CountryAllow(("FRA", "GBR")), CountryAllow(("GBR",))),
             ["rules[0] (country_allow) never refuses what rules[1] (country_allow) allows"],
         ),
@@ -505,8 +551,18 @@ def test_another_order_is_a_difference_too() -> None:
 
 
 def test_every_rule_has_a_schema_of_its_own() -> None:
-    """For the written contract: the name is part of it, what is computed is not."""
+    """For the written contract: the name is part of it, and its example fits."""
     schemas = rule_schemas()
     assert list(schemas) == [rule.RULE for rule in CONFIGURABLE]
-    assert list(schemas["category_deny"]["properties"]) == ["rule", "categories"]
+    for rule in CONFIGURABLE:
+        schema = schemas[rule.RULE]
+        assert list(schema["properties"]) == ["rule", *map(json_name, rule.PARAMETERS)]
+        names = [field.name for field in fields(rule)]  # type: ignore[arg-type]
+        assert names == list(rule.PARAMETERS)
+        (example,) = schema["examples"]
+        jsonschema.validate(example, schema)
+        assert rule_to_stored(rule_from_stored(example)).items() >= example.items()
+        describe_fields(schema)
+        parameters = [name for name in schema["properties"] if name != "rule"]
+        assert all(schema["properties"][name]["description"] for name in parameters)
     assert orjson.dumps(schemas)

@@ -1,4 +1,4 @@
-"""Settings: every one is documented; what is unknown or invalid is named and refused."""
+"""Settings: all are documented; unknown, missing and invalid ones are named and refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 def documented() -> str:
-    """The table that the document has to hold."""
+    """Return the table that the document must contain."""
     rows = []
     for name, field in Settings.model_fields.items():
         default = "" if field.is_required() or field.default is None else f"`{field.default}`"
@@ -28,8 +28,7 @@ def _no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TXPLATFORM_DATABASE_URL", "postgresql://localhost/x")
 
 
-def test_the_document_lists_every_setting_as_it_is() -> None:
-    """Name, default and meaning come from the code."""
+def test_the_document_has_name_default_and_description_of_every_setting() -> None:
     assert documented() in DOCUMENT.read_text()
 
 
@@ -55,15 +54,15 @@ def test_an_unknown_setting_is_named_and_refused(monkeypatch: pytest.MonkeyPatch
 def test_an_invalid_setting_is_named_and_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """With what is wrong."""
     monkeypatch.setenv(f"TXPLATFORM_{name}", value)
     with pytest.raises(SettingsError, match=f"TXPLATFORM_{name}"):
         load_settings()
 
 
 @pytest.mark.usefixtures("_no_file")
-def test_a_missing_setting_is_named_with_where_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has just installed it does not know."""
+def test_a_missing_setting_is_named_with_the_places_to_set_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("TXPLATFORM_DATABASE_URL")
     with pytest.raises(SettingsError, match="TXPLATFORM_DATABASE_URL is not set") as refused:
         load_settings()
@@ -72,14 +71,13 @@ def test_a_missing_setting_is_named_with_where_it_is_set(monkeypatch: pytest.Mon
 
 @pytest.mark.usefixtures("_no_file")
 def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings end up in logs and tracebacks."""
+    """Logs and tracebacks can contain the settings."""
     monkeypatch.setenv("TXPLATFORM_DATABASE_URL", "postgresql://me:s3cret@localhost/x")
     assert "s3cret" not in repr(load_settings())
 
 
 @pytest.mark.usefixtures("_no_file")
-def test_settings_come_from_a_file_too(tmp_path: Path) -> None:
-    """The environment wins."""
+def test_settings_are_read_from_the_env_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("TXPLATFORM_API_PORT=8123\n")
     assert load_settings().api_port == 8123
     (tmp_path / ".env").write_text("TXPLATFORM_NOPE=1\n")

@@ -1,4 +1,4 @@
-"""The simulated year: real purchases, every one of them once, and messages as real teams send."""
+"""The simulated year: every real purchase once, and the messages around them."""
 
 from __future__ import annotations
 
@@ -41,18 +41,17 @@ CONTRACTS: dict[str, type[MessageBody]] = {
 
 @pytest.fixture(scope="module")
 def days() -> list[Day]:
-    """The first run of the year."""
     return list(plan(1))
 
 
 @pytest.fixture(scope="module")
 def messages(days: list[Day]) -> list[Message]:
-    """All of its messages, in the order in which they are sent."""
+    """All messages of the year, in the order in which they are sent."""
     return [message for day in days for message in day.messages]
 
 
-def test_every_purchase_of_the_file_is_asked_for_once(days: list[Day]) -> None:
-    """4,931 rows, of which 126 are refunds; hotels ask for more, and some amounts are mistyped."""
+def test_every_purchase_of_the_file_is_requested_once(days: list[Day]) -> None:
+    """The file has 4,931 rows, of which 126 are refunds."""
     sent = [purchase for day in days for purchase in day.purchases]
     assert len({purchase["transaction_id"] for purchase in sent}) == len(sent)
     mistyped = [each for each in sent if each["transaction_id"].endswith("-mistyped")]
@@ -65,12 +64,12 @@ def test_every_purchase_of_the_file_is_asked_for_once(days: list[Day]) -> None:
         row.amount for row in real_rows() if row.amount > 0 and row.category_code == HOTELS
     )
     assert cleared == 48_270_287
-    asked = sum(each["amount"] for each in meant)
-    assert asked - cleared == sum(each["amount"] for each in hotels) - cleared_by_hotels > 0
+    requested = sum(each["amount"] for each in meant)
+    assert requested - cleared == sum(each["amount"] for each in hotels) - cleared_by_hotels > 0
 
 
-def test_what_is_presented_adds_up_to_the_file(messages: list[Message]) -> None:
-    """476,662.15 pounds, refunds and corrections taken off, copies counted once."""
+def test_the_presentments_add_up_to_the_total_of_the_file(messages: list[Message]) -> None:
+    """The total is 476,662.15 pounds after refunds."""
     presented = {
         each.body["clearing_id"]: each.body for each in messages if each.topic == PRESENTED
     }
@@ -93,10 +92,9 @@ def test_what_is_presented_adds_up_to_the_file(messages: list[Message]) -> None:
 
 
 def test_each_purchase_is_presented_on_its_posting_date(days: list[Day]) -> None:
-    """The same day for some, up to 16 days later for others."""
-    asked = {each["transaction_id"]: day.date for day in days for each in day.purchases}
+    requested = {each["transaction_id"]: day.date for day in days for each in day.purchases}
     delays = Counter(
-        (day.date - asked[message.body["transaction_id"]]).days
+        (day.date - requested[message.body["transaction_id"]]).days
         for day in days
         for message in day.messages
         if message.topic == PRESENTED and message.body["transaction_id"]
@@ -106,7 +104,6 @@ def test_each_purchase_is_presented_on_its_posting_date(days: list[Day]) -> None
 
 
 def test_purchases_abroad_have_their_original_amount() -> None:
-    """36 in dollars and 5 in euro; all others are at home."""
     originals = Counter(row.original_currency for row in real_rows())
     assert originals == {"USD": 36, "EUR": 5, None: 4890}
     (genealogy,) = [row for row in real_rows() if row.merchant_name == "GENOPRO"]
@@ -114,10 +111,9 @@ def test_purchases_abroad_have_their_original_amount() -> None:
     assert genealogy.country == "USA"
 
 
-def test_every_request_and_message_is_as_the_contract_says(
+def test_every_request_and_message_conforms_to_the_contract(
     days: list[Day], messages: list[Message]
 ) -> None:
-    """Ids, names, categories, countries and times among it."""
     for day in days:
         for purchase in day.purchases:
             assert ProcessTransactionRequest.model_validate(purchase).occurred_at is not None
@@ -128,7 +124,6 @@ def test_every_request_and_message_is_as_the_contract_says(
 def test_days_come_in_order_and_accounts_are_opened_before_the_first_purchase(
     days: list[Day],
 ) -> None:
-    """The first day has no purchase; the others have, on their transaction date."""
     assert all(before.date < after.date for before, after in pairwise(days))
     assert not days[0].purchases
     opened = {message.key for message in days[0].messages if message.topic == OPENED}
@@ -139,13 +134,11 @@ def test_days_come_in_order_and_accounts_are_opened_before_the_first_purchase(
 
 
 def test_the_plan_is_the_same_every_time() -> None:
-    """A run that is sent again is a run of duplicates."""
+    """If a run is sent again, everything in it is a duplicate."""
     assert list(plan(3)) == list(plan(3))
 
 
 def test_another_run_shares_no_id(days: list[Day]) -> None:
-    """So that traffic never ends and never clashes."""
-
     def ids(of: list[Day]) -> set[str]:
         purchases = {each["transaction_id"] for day in of for each in day.purchases}
         bodies = [message.body for day in of for message in day.messages]
@@ -156,7 +149,6 @@ def test_another_run_shares_no_id(days: list[Day]) -> None:
 
 
 def test_some_payments_come_twice_and_their_copies_are_equal(messages: list[Message]) -> None:
-    """The business key repeats with the same contents, never with others."""
     copies: dict[str, list[Message]] = {}
     for message in messages:
         if message.topic == SUBMITTED:
@@ -166,8 +158,9 @@ def test_some_payments_come_twice_and_their_copies_are_equal(messages: list[Mess
     assert all(each[0] == other for each in repeated for other in each[1:])
 
 
-def test_some_messages_come_before_what_they_need(messages: list[Message]) -> None:
-    """A payment before its account, a return before its payment."""
+def test_some_payments_precede_their_account_and_some_returns_their_payment(
+    messages: list[Message],
+) -> None:
     first: dict[tuple[str, str], int] = {}
     for position, message in enumerate(messages):
         about = message.body.get("payment_id", message.key)
@@ -183,8 +176,10 @@ def test_some_messages_come_before_what_they_need(messages: list[Message]) -> No
     assert 0 < len(before) < len(returns)
 
 
-def test_a_return_names_its_payment_exactly(messages: list[Message]) -> None:
-    """Account, amount and currency; otherwise it would be parked."""
+def test_a_return_repeats_account_amount_and_currency_of_its_payment(
+    messages: list[Message],
+) -> None:
+    """The platform would park a return that differs."""
     fields = ("account_id", "amount", "currency")
     paid = {each.body["payment_id"]: each.body for each in messages if each.topic == SUBMITTED}
     returned = [each.body for each in messages if each.topic == RETURNED]
@@ -195,7 +190,6 @@ def test_a_return_names_its_payment_exactly(messages: list[Message]) -> None:
 
 
 def test_every_limit_changes_and_an_older_version_comes_late(messages: list[Message]) -> None:
-    """Version 2 and then version 1, which is stale by then."""
     versions: dict[str, list[int]] = {}
     for message in messages:
         if message.topic == LIMIT_CHANGED:
@@ -204,8 +198,7 @@ def test_every_limit_changes_and_an_older_version_comes_late(messages: list[Mess
     assert all(each == [2, 1] for each in versions.values())
 
 
-def test_a_merchant_is_always_bought_from_with_the_same_card() -> None:
-    """By a stable hash of its name and city, so that the test of the real data can say it too."""
+def test_one_card_makes_all_purchases_at_a_merchant() -> None:
     assert card_of("TESCO STORE 2296", "COLNEY HATCH") == card_of(
         "TESCO STORE 2296", "COLNEY HATCH"
     )

@@ -12,15 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lives import Sent, arrive, lives
 
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.correct_clearing import CorrectClearing
-from txplatform.domain.commands.expire_hold import ExpireHold
-from txplatform.domain.commands.increment_authorization import IncrementAuthorization
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command, Outcome
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
+from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
+from txplatform.domain.commands import Command
+from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import (
     AccountEvent,
     AuthorizationApproved,
@@ -32,26 +26,26 @@ from txplatform.domain.events import (
     TransactionStarted,
 )
 from txplatform.domain.ids import TransactionId
-from txplatform.domain.values import Clearing, Correction, Direction, Increment, Refund, Reversal
+from txplatform.domain.requests import HoldExpiry, Increment
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.transaction_history import TransactionView, transaction_of
 
 T = TransactionId("t")
 
 
-def clear(clearing_id: str, amount: int, *, final: bool = True) -> ClearPurchase:
+def clear(clearing_id: str, amount: int, *, final: bool = True) -> Clearing:
     """A clearing of it."""
-    return ClearPurchase(Clearing(clearing_id, ACCOUNT, T, amount, "USD", final))
+    return Clearing(clearing_id, ACCOUNT, T, amount, "USD", final)
 
 
-def correct(clearing_id: str, reverses: str, direction: Direction, amount: int) -> CorrectClearing:
+def correct(clearing_id: str, reverses: str, direction: Direction, amount: int) -> Correction:
     """A correction of it."""
-    return CorrectClearing(Correction(clearing_id, ACCOUNT, T, reverses, direction, amount, "USD"))
+    return Correction(clearing_id, ACCOUNT, T, reverses, direction, amount, "USD")
 
 
-def refund(refund_id: str, amount: int) -> RefundPurchase:
+def refund(refund_id: str, amount: int) -> Refund:
     """A refund of it."""
-    return RefundPurchase(Refund(refund_id, ACCOUNT, T, amount, "USD"))
+    return Refund(refund_id, ACCOUNT, T, amount, "USD")
 
 
 def named_by(event: AccountEvent) -> TransactionId | None:
@@ -77,8 +71,8 @@ def transactions(stream: Stream) -> dict[TransactionId, list[LoggedEvent]]:
 def seen(*commands: Command, newest: int | None = None) -> TransactionView:
     """The transaction as it is seen after these, on an opened account."""
     stream = Stream()
-    for command in (OpenAccount(opening(10_000)), *commands):
-        stream.now = NOW + timedelta(days=40) if isinstance(command, ExpireHold) else NOW
+    for command in (opening(10_000), *commands):
+        stream.now = NOW + timedelta(days=40) if isinstance(command, HoldExpiry) else NOW
         assert isinstance(stream.ask(command), Outcome)
     return transaction_of(T, transactions(stream)[T], newest)
 
@@ -94,7 +88,7 @@ def facts(transaction: TransactionView) -> list[dict[str, Any]]:
 
 def test_a_held_purchase_is_as_it_was_decided_and_says_until_when_it_is_held() -> None:
     """One event, which is the decision."""
-    found = seen(Authorize(purchase("t", 300)))
+    found = seen(purchase("t", 300))
     assert (found.decision, found.response_code, found.amount) == ("approved", "00", 300)
     assert found.merchant == BOOKSHOP
     assert (found.state, found.hold, found.posted) == ("held", 300, 0)
@@ -107,7 +101,7 @@ def test_a_held_purchase_is_as_it_was_decided_and_says_until_when_it_is_held() -
 
 def test_a_decline_has_its_reasons_and_holds_nothing() -> None:
     """For ever."""
-    found = seen(Authorize(purchase("t", 10_001)))
+    found = seen(purchase("t", 10_001))
     assert (found.decision, found.state, found.hold, found.expires_at) == (
         "declined",
         "declined",
@@ -120,12 +114,12 @@ def test_a_decline_has_its_reasons_and_holds_nothing() -> None:
 def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
     """Oldest first."""
     found = seen(
-        Authorize(purchase("t", 1000)),
-        IncrementAuthorization(Increment("i1", T, ACCOUNT, 200)),
-        IncrementAuthorization(Increment("i2", T, ACCOUNT, 50_000)),
-        ReverseAuthorization(Reversal("r1", T, ACCOUNT, 100)),
+        purchase("t", 1000),
+        Increment("i1", T, ACCOUNT, 200),
+        Increment("i2", T, ACCOUNT, 50_000),
+        Reversal("r1", T, ACCOUNT, 100),
         clear("c1", 400, final=False),
-        ReverseAuthorization(Reversal("r2", T, ACCOUNT)),
+        Reversal("r2", T, ACCOUNT),
         clear("c2", 50),
         correct("x1", "c2", Direction.CREDIT, 50),
         correct("x2", "nobody", Direction.CREDIT, 10),
@@ -175,10 +169,10 @@ def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
 
 def test_an_expired_hold_is_gone_and_what_clears_after_it_is_flagged() -> None:
     """A hold that ended has no end any more."""
-    found = seen(Authorize(purchase("t", 300)), ExpireHold(ACCOUNT, T))
+    found = seen(purchase("t", 300), HoldExpiry(ACCOUNT, T))
     assert (found.state, found.hold, found.expires_at) == ("expired", 0, None)
     assert facts(found)[1:] == [{"type": "hold-expired", "released": 300}]
-    late = seen(Authorize(purchase("t", 300)), ExpireHold(ACCOUNT, T), clear("c", 300))
+    late = seen(purchase("t", 300), HoldExpiry(ACCOUNT, T), clear("c", 300))
     assert (late.state, late.posted) == ("cleared", 300)
     assert late.events[-1].flags == ("after_expiry",)
 
@@ -209,7 +203,7 @@ def test_a_refund_of_an_unknown_purchase_begins_one_too() -> None:
 
 def test_a_late_authorization_gives_the_decision_to_what_was_there() -> None:
     """It holds what is left of it, and identifies it."""
-    found = seen(clear("c", 60, final=False), Authorize(purchase("t", 100)))
+    found = seen(clear("c", 60, final=False), purchase("t", 100))
     assert [event.type for event in found.events] == [
         "transaction-started",
         "purchase-cleared",
@@ -223,7 +217,7 @@ def test_a_late_authorization_gives_the_decision_to_what_was_there() -> None:
 def test_taking_a_refund_back_is_owed_again() -> None:
     """A correction in the other direction."""
     found = seen(
-        Authorize(purchase("t", 100)),
+        purchase("t", 100),
         clear("c", 100),
         refund("f", 30),
         correct("x", "f", Direction.DEBIT, 30),
@@ -235,7 +229,7 @@ def test_taking_a_refund_back_is_owed_again() -> None:
 def test_only_the_newest_events_may_be_shown_but_all_of_them_count() -> None:
     """The sums are of the whole life."""
     commands: tuple[Command, ...] = (
-        Authorize(purchase("t", 100)),
+        purchase("t", 100),
         *(clear(f"c{n}", 10, final=False) for n in range(5)),
     )
     found, whole = seen(*commands, newest=2), seen(*commands)

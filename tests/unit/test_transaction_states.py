@@ -9,59 +9,50 @@ from typing import Any
 import pytest
 from accounts import ACCOUNT, BOOKSHOP, NOW, Stream, opening, payment, purchase
 
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.change_status import ChangeStatus, SetStatus
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.correct_clearing import CorrectClearing
-from txplatform.domain.commands.expire_hold import ExpireHold
-from txplatform.domain.commands.increment_authorization import IncrementAuthorization
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome, OutcomeStatus
-from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
-from txplatform.domain.events import AuthorizationApproved, ClearingCorrected, authorization_key
-from txplatform.domain.ids import TransactionId
-from txplatform.domain.status import AccountStatus
-from txplatform.domain.transaction import Transaction, TransactionState
-from txplatform.domain.values import (
+from txplatform.domain.advices import (
     Clearing,
     Correction,
     Direction,
-    Increment,
-    OperatorStatus,
     Refund,
     Reversal,
     StatusChange,
 )
+from txplatform.domain.commands import Command
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.events import AuthorizationApproved, ClearingCorrected
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.keys import authorization_key
+from txplatform.domain.requests import HoldExpiry, Increment, OperatorStatus
+from txplatform.domain.status import AccountStatus
+from txplatform.domain.transaction import Transaction, TransactionState
 
 T = TransactionId("t")
 HELD = 100
 BEFORE: dict[str, list[Command]] = {
     "unknown": [],
-    "declined": [Authorize(purchase("t", 5000))],
-    "held": [Authorize(purchase("t", HELD))],
+    "declined": [purchase("t", 5000)],
+    "held": [purchase("t", HELD)],
     "cleared": [
-        Authorize(purchase("t", HELD)),
-        ClearPurchase(Clearing("c0", ACCOUNT, T, 90, "USD")),
+        purchase("t", HELD),
+        Clearing("c0", ACCOUNT, T, 90, "USD"),
     ],
     "reversed": [
-        Authorize(purchase("t", HELD)),
-        ReverseAuthorization(Reversal("r0", T, ACCOUNT)),
+        purchase("t", HELD),
+        Reversal("r0", T, ACCOUNT),
     ],
-    "expired": [Authorize(purchase("t", HELD)), ExpireHold(ACCOUNT, T)],
-    "unauthorized": [ClearPurchase(Clearing("c0", ACCOUNT, T, 30, "USD", final=False))],
+    "expired": [purchase("t", HELD), HoldExpiry(ACCOUNT, T)],
+    "unauthorized": [Clearing("c0", ACCOUNT, T, 30, "USD", final=False)],
 }
 MESSAGES: dict[str, Command] = {
-    "authorize": Authorize(purchase("t", HELD)),
-    "increment": IncrementAuthorization(Increment("i", T, ACCOUNT, 50)),
-    "clear part": ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD", final=False)),
-    "clear final": ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD")),
-    "clear over": ClearPurchase(Clearing("c", ACCOUNT, T, 160, "USD", final=False)),
-    "reverse part": ReverseAuthorization(Reversal("r", T, ACCOUNT, 40)),
-    "reverse all": ReverseAuthorization(Reversal("r", T, ACCOUNT)),
-    "expire": ExpireHold(ACCOUNT, T),
-    "refund": RefundPurchase(Refund("f", ACCOUNT, T, 20, "USD")),
+    "authorize": purchase("t", HELD),
+    "increment": Increment("i", T, ACCOUNT, 50),
+    "clear part": Clearing("c", ACCOUNT, T, 60, "USD", final=False),
+    "clear final": Clearing("c", ACCOUNT, T, 60, "USD"),
+    "clear over": Clearing("c", ACCOUNT, T, 160, "USD", final=False),
+    "reverse part": Reversal("r", T, ACCOUNT, 40),
+    "reverse all": Reversal("r", T, ACCOUNT),
+    "expire": HoldExpiry(ACCOUNT, T),
+    "refund": Refund("f", ACCOUNT, T, 20, "USD"),
 }
 # Before: message: state after, its hold, what is posted, flags or the first reason.
 TABLE = """
@@ -152,13 +143,13 @@ ROWS = [
 
 
 def _ask(stream: Stream, command: Command) -> Outcome | CommandRejectedError:
-    stream.now = NOW + timedelta(days=40) if isinstance(command, ExpireHold) else NOW
+    stream.now = NOW + timedelta(days=40) if isinstance(command, HoldExpiry) else NOW
     return stream.ask(command)
 
 
 def _opened(*commands: Command, limit: int = 1000) -> Stream:
     stream = Stream()
-    for command in (OpenAccount(opening(limit)), *commands):
+    for command in (opening(limit), *commands):
         assert isinstance(_ask(stream, command), Outcome)
     return stream
 
@@ -209,24 +200,24 @@ def test_what_a_message_does_to_a_transaction(row: Row) -> None:
 )
 def test_a_late_authorization_is_given_back_what_is_posted_of_it(limit: int, decision: str) -> None:
     """60 of its 100 are posted already, so 100 of credit are enough; 40 are held."""
-    cleared = ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD", final=False))
+    cleared = Clearing("c", ACCOUNT, T, 60, "USD", final=False)
     stream = _opened(cleared, limit=limit)
-    outcome = _ask(stream, Authorize(purchase("t", 100)))
+    outcome = _ask(stream, purchase("t", 100))
     assert isinstance(outcome, Outcome)
     approved = isinstance(outcome.event, AuthorizationApproved)
     assert ("approved" if approved else "declined") == decision
     assert stream.account().pending == (40 if approved else 0)
-    again = _ask(stream, Authorize(purchase("t", 100)))
+    again = _ask(stream, purchase("t", 100))
     assert isinstance(again, Outcome)
     assert (again.status, again.event) == (OutcomeStatus.DUPLICATE, outcome.event)
 
 
 def test_a_hold_lasts_as_long_as_the_rule_set_says_for_the_category() -> None:
     """Seven days for a bookshop; it ends then and not before, and once."""
-    stream = _opened(Authorize(purchase("t", 100)))
+    stream = _opened(purchase("t", 100))
     for days, reason in ((6, "hold_not_due"), (7, None), (8, "no_open_hold")):
         stream.now = NOW + timedelta(days=days)
-        outcome = stream.ask(ExpireHold(ACCOUNT, T))
+        outcome = stream.ask(HoldExpiry(ACCOUNT, T))
         assert (outcome.reason if isinstance(outcome, CommandRejectedError) else None) == reason
     assert stream.account().pending == 0
 
@@ -234,23 +225,23 @@ def test_a_hold_lasts_as_long_as_the_rule_set_says_for_the_category() -> None:
 def test_a_hold_at_a_hotel_lasts_longer() -> None:
     """By the purchase's own category, with the usual days of a rule set that names none."""
     at_a_hotel = replace(purchase("t", 100), merchant=replace(BOOKSHOP, category_code="7011"))
-    stream = _opened(Authorize(at_a_hotel))
+    stream = _opened(at_a_hotel)
     for days, ended in ((29, False), (30, True)):
         stream.now = NOW + timedelta(days=days)
-        assert isinstance(stream.ask(ExpireHold(ACCOUNT, T)), Outcome) is ended
+        assert isinstance(stream.ask(HoldExpiry(ACCOUNT, T)), Outcome) is ended
 
 
 def test_a_clearing_waits_for_its_account_and_finds_what_came_of_its_transaction() -> None:
     """A reversal needs no account: the clearing that waited is flagged when it is posted."""
     stream = Stream()
-    stream.ask(ReverseAuthorization(Reversal("r", T, ACCOUNT)))
-    clearing = ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD"))
+    stream.ask(Reversal("r", T, ACCOUNT))
+    clearing = Clearing("c", ACCOUNT, T, 60, "USD")
     outcomes = [stream.ask(clearing), stream.ask(clearing)]
     assert [each.status for each in outcomes if isinstance(each, Outcome)] == [
         OutcomeStatus.WAITING,
         OutcomeStatus.DUPLICATE,
     ]
-    stream.ask(OpenAccount(opening()))
+    stream.ask(opening())
     assert stream.account().posted == 60
     assert not stream.account().waiting
     posted: Any = stream.events[-1]
@@ -260,18 +251,18 @@ def test_a_clearing_waits_for_its_account_and_finds_what_came_of_its_transaction
 def test_a_clearing_of_all_that_is_held_is_nothing_unusual() -> None:
     """One more is."""
     for amount, said in ((HELD, ""), (HELD + 1, "over_hold")):
-        stream = _opened(Authorize(purchase("t", HELD)))
+        stream = _opened(purchase("t", HELD))
         clearing = Clearing("c", ACCOUNT, T, amount, "USD", final=False)
-        assert _said(stream.ask(ClearPurchase(clearing))) == said
+        assert _said(stream.ask(clearing)) == said
 
 
 def test_a_clearing_behind_one_that_took_all_of_the_hold_is_over_it() -> None:
     """Though it is less than what was authorized."""
     stream = _opened(
-        Authorize(purchase("t", HELD)),
-        ClearPurchase(Clearing("c1", ACCOUNT, T, HELD, "USD", final=False)),
+        purchase("t", HELD),
+        Clearing("c1", ACCOUNT, T, HELD, "USD", final=False),
     )
-    more = ClearPurchase(Clearing("c2", ACCOUNT, T, 1, "USD", final=False))
+    more = Clearing("c2", ACCOUNT, T, 1, "USD", final=False)
     assert _said(stream.ask(more)) == "over_hold"
 
 
@@ -279,13 +270,13 @@ def test_copies_of_a_clearing_are_compared_by_what_both_say() -> None:
     """HTTP has no merchant and Kafka no time of the caller's; an amount they both have."""
     stream = _opened()
     first = Clearing("c", ACCOUNT, None, 60, "USD", occurred_at=NOW)
-    stream.ask(ClearPurchase(first))
+    stream.ask(first)
     copy = Clearing("c", ACCOUNT, None, 60, "USD", presented_at=NOW)
     other = Clearing("c", ACCOUNT, None, 61, "USD", presented_at=NOW)
-    outcome = stream.ask(ClearPurchase(copy))
+    outcome = stream.ask(copy)
     assert isinstance(outcome, Outcome)
     assert outcome.status is OutcomeStatus.DUPLICATE
-    rejected = stream.ask(ClearPurchase(other))
+    rejected = stream.ask(other)
     assert isinstance(rejected, CommandRejectedError)
     assert stream.account().posted == 60
 
@@ -293,20 +284,18 @@ def test_copies_of_a_clearing_are_compared_by_what_both_say() -> None:
 def test_a_correction_takes_a_clearing_or_a_refund_back_and_frees_no_hold() -> None:
     """Credit for a clearing, debit for a refund; of an unknown one it is flagged."""
     stream = _opened(
-        Authorize(purchase("t", 100)),
-        ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD", final=False)),
-        RefundPurchase(Refund("f", ACCOUNT, None, 10, "USD")),
-        CorrectClearing(Correction("x1", ACCOUNT, T, "c", Direction.CREDIT, 60, "USD")),
-        CorrectClearing(Correction("x2", ACCOUNT, None, "f", Direction.DEBIT, 10, "USD")),
+        purchase("t", 100),
+        Clearing("c", ACCOUNT, T, 60, "USD", final=False),
+        Refund("f", ACCOUNT, None, 10, "USD"),
+        Correction("x1", ACCOUNT, T, "c", Direction.CREDIT, 60, "USD"),
+        Correction("x2", ACCOUNT, None, "f", Direction.DEBIT, 10, "USD"),
     )
     assert (stream.account().posted, stream.account().pending) == (0, 40)
     of_clearing, of_refund = stream.events[-2:]
     assert isinstance(of_clearing, ClearingCorrected)
     assert isinstance(of_refund, ClearingCorrected)
     assert (of_clearing.flags, of_refund.flags) == ((), ())
-    unknown = stream.ask(
-        CorrectClearing(Correction("x3", ACCOUNT, None, "nobody", Direction.CREDIT, 5, "USD"))
-    )
+    unknown = stream.ask(Correction("x3", ACCOUNT, None, "nobody", Direction.CREDIT, 5, "USD"))
     assert _said(unknown) == "no_clearing"
 
 
@@ -316,26 +305,26 @@ def test_a_frozen_or_closed_account_refuses_purchases_and_increments_only(
 ) -> None:
     """Clearings, reversals, refunds and payments always post."""
     stream = _opened(
-        Authorize(purchase("t", 100)),
-        SetStatus(OperatorStatus("s", ACCOUNT, status, "lost")),
+        purchase("t", 100),
+        OperatorStatus("s", ACCOUNT, status, "lost"),
     )
     for refused in (
-        Authorize(purchase("u", 1)),
-        IncrementAuthorization(Increment("i", T, ACCOUNT, 1)),
+        purchase("u", 1),
+        Increment("i", T, ACCOUNT, 1),
     ):
         assert _said(stream.ask(refused)) == f"account_{status.value}"
     for taken in (
-        ClearPurchase(Clearing("c", ACCOUNT, T, 60, "USD", final=False)),
-        ReverseAuthorization(Reversal("r", T, ACCOUNT)),
-        RefundPurchase(Refund("f", ACCOUNT, T, 20, "USD")),
-        ReceivePayment(payment("p", 10)),
+        Clearing("c", ACCOUNT, T, 60, "USD", final=False),
+        Reversal("r", T, ACCOUNT),
+        Refund("f", ACCOUNT, T, 20, "USD"),
+        payment("p", 10),
     ):
         assert isinstance(stream.ask(taken), Outcome)
     assert (stream.account().posted, stream.account().pending) == (30, 0)
 
 
-def _changed(version: int, status: AccountStatus) -> ChangeStatus:
-    return ChangeStatus(StatusChange(ACCOUNT, status, version, "because", NOW))
+def _changed(version: int, status: AccountStatus) -> StatusChange:
+    return StatusChange(ACCOUNT, status, version, "because", NOW)
 
 
 def test_the_stricter_of_both_statuses_holds_whoever_set_it() -> None:
@@ -343,7 +332,7 @@ def test_the_stricter_of_both_statuses_holds_whoever_set_it() -> None:
     strictness = list(AccountStatus)
     for operator in AccountStatus:
         for team in AccountStatus:
-            set_status = SetStatus(OperatorStatus("s", ACCOUNT, operator, "because"))
+            set_status = OperatorStatus("s", ACCOUNT, operator, "because")
             account = _opened(set_status, _changed(1, team)).account()
             stricter = max(operator, team, key=strictness.index)
             assert account.status is stricter, (operator, team)
@@ -352,10 +341,10 @@ def test_the_stricter_of_both_statuses_holds_whoever_set_it() -> None:
 def test_the_stricter_status_holds_and_closed_is_for_ever() -> None:
     """The team's newest version counts, but an older one that closes still closes."""
     active, frozen, closed = AccountStatus
-    stream = _opened(SetStatus(OperatorStatus("s1", ACCOUNT, frozen, "lost")))
+    stream = _opened(OperatorStatus("s1", ACCOUNT, frozen, "lost"))
     assert isinstance(stream.ask(_changed(2, active)), Outcome)
     assert stream.account().status is frozen
-    stream.ask(SetStatus(OperatorStatus("s2", ACCOUNT, active, "found")))
+    stream.ask(OperatorStatus("s2", ACCOUNT, active, "found"))
     assert stream.account().status is active
     stale = stream.ask(_changed(1, frozen))
     assert isinstance(stale, Outcome)
@@ -365,5 +354,5 @@ def test_the_stricter_status_holds_and_closed_is_for_ever() -> None:
     assert stream.account().status_version == 4
     stream.ask(_changed(5, active))
     assert stream.account().status is closed
-    rejected = stream.ask(SetStatus(OperatorStatus("s3", ACCOUNT, active, "please")))
+    rejected = stream.ask(OperatorStatus("s3", ACCOUNT, active, "please"))
     assert isinstance(rejected, CommandRejectedError)

@@ -14,7 +14,6 @@ from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
 from txplatform.api.problems import ACCOUNT_CLOSED
 from txplatform.api_keys import Scope
 from txplatform.contracts.account_status import StatusRequest, StatusResponse, status_answer
-from txplatform.domain.commands.change_status import SetStatus
 from txplatform.domain.events import OperatorStatusSet
 
 router = APIRouter(tags=["accounts"])
@@ -38,7 +37,7 @@ async def set_status(
     The accounts team's status is kept apart and the stricter of both holds. Frozen or closed
     refuses purchases and increments only; closed is for ever.
     """
-    command = SetStatus(body.to_operator_status(account_id))
+    command = body.to_operator_status(account_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, OperatorStatusSet)

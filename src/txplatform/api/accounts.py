@@ -27,7 +27,6 @@ from txplatform.api_keys import Scope
 from txplatform.contracts.accounts import BalanceResponse, OpenAccountRequest
 from txplatform.contracts.times import rfc3339
 from txplatform.decisions.request import AccountView
-from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.ids import AccountId
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
@@ -73,7 +72,7 @@ async def open_account(
 
     Payments and limit changes that came before it are applied by it.
     """
-    command = OpenAccount(body.to_opening())
+    command = body.to_opening()
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     view = await services.decider.read_account(command.account_id)
     headers = {"Location": f"/v1/accounts/{body.account_id}/balance"}

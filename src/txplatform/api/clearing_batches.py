@@ -34,7 +34,6 @@ from txplatform.contracts.clearing_batch import (
 )
 from txplatform.contracts.encoding import to_json
 from txplatform.decisions.errors import QueueFullError, StoreUnavailableError
-from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
 from txplatform.telemetry import correlation_id, logger
@@ -97,7 +96,7 @@ async def _clear(
     except ValidationError as error:
         return _not_a_clearing(place, item, error)
     try:
-        command = ClearPurchase(asked.to_item_clearing())
+        command = asked.to_item_clearing()
         decided = await services.decider.submit(command, traceparent=traceparent)
     except CommandRejectedError as error:
         return ClearingItemResponse(asked.clearing_id, "bad", error.reason, error.detail)

@@ -13,7 +13,6 @@ from txplatform.api.command_responses import MONEY_PROBLEMS, documented_recordin
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, TransactionIdPath, requires
 from txplatform.api_keys import Scope
 from txplatform.contracts.clearing import ClearingRequest, ClearingResponse, clearing_answer
-from txplatform.domain.commands.clear_purchase import ClearPurchase
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
 
 router = APIRouter(tags=["settlement"])
@@ -38,7 +37,7 @@ async def clear_purchase(
     It is the network's fact, never refused for lack of credit: also late, above the hold or
     without an authorization it posts, and `flags` say so. Before its account is opened it waits.
     """
-    command = ClearPurchase(body.to_clearing(account_id, transaction_id))
+    command = body.to_clearing(account_id, transaction_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, PurchaseCleared | ClearingWaiting)

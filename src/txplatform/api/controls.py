@@ -21,7 +21,6 @@ from txplatform.contracts.controls import (
 )
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.times import rfc3339
-from txplatform.domain.commands.set_controls import SetControls
 from txplatform.domain.events import ControlsChanged
 from txplatform.domain.ids import AccountId
 
@@ -64,7 +63,7 @@ async def set_controls(
 
     They are asked after the rule set's, and every refusal is reported: they can only narrow.
     """
-    command = SetControls(body.to_change(account_id))
+    command = body.to_change(account_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, ControlsChanged)

@@ -18,10 +18,9 @@ from txplatform.contracts.decision import (
     dry_run_answer,
 )
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.domain.purchase import Purchase
+from txplatform.domain.requests import Purchase
 from txplatform.processing.execution import execute_in_order
 from txplatform.processing.unit_of_work import PendingCommand, UnitOfWork
 from txplatform.rulebook.store import rules_in_force
@@ -59,7 +58,7 @@ def decide_without_recording(
         CommandRejectedError: The transaction id was used for another purchase.
         RulesNotUnderstoodError: This version cannot decide by what is in force.
     """
-    command = PendingCommand.of(Authorize(purchase), "", look_up=True)
+    command = PendingCommand.of(purchase, "", look_up=True)
     context = DecisionContext(datetime.now(UTC), str, "", rules_in_force(connection))
     execute_in_order(connection, UnitOfWork(), [command], lambda _: context)
     outcome = command.result

@@ -23,16 +23,9 @@ from txplatform.contracts.refund import refund_answer
 from txplatform.contracts.reversal import reversal_answer
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.authorize import Authorize
-from txplatform.domain.commands.change_status import SetStatus
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.increment_authorization import IncrementAuthorization
-from txplatform.domain.commands.open_account import OpenAccount
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.advices import Clearing, Refund, Reversal
+from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
-from txplatform.domain.commands.set_controls import SetControls
 from txplatform.domain.events import (
     AccountEvent,
     AuthorizationApproved,
@@ -44,17 +37,15 @@ from txplatform.domain.events import (
     PurchaseRefunded,
 )
 from txplatform.domain.ids import AccountId, TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
-from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import (
-    Clearing,
+from txplatform.domain.requests import (
     ControlsChange,
     Increment,
+    Merchant,
     Opening,
     OperatorStatus,
-    Refund,
-    Reversal,
+    Purchase,
 )
+from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.inbox.message_outcome import MessageStatus
 from txplatform.inbox.reader import InboundMessage
@@ -86,9 +77,9 @@ def _decide(kind: type[_EVENT], *commands: Command) -> _EVENT:
     stored.transactions.add(_PURCHASE.transaction_id)
     context = DecisionContext(_AT, lambda: "0198a3c2-7d41-7b6e-9f10-3c5e8a2d4b17", _TRACE)
     event: AccountEvent | None = None
-    asked: tuple[Command, ...] = (OpenAccount(_OPENING), Authorize(_PURCHASE), *commands)
+    asked: tuple[Command, ...] = (_OPENING, _PURCHASE, *commands)
     for command in asked:
-        event = command.decide(account, stored, context).event
+        event = decide(command, account, stored, context).event
         stored[event.key] = event
     assert isinstance(event, kind)
     return event
@@ -100,29 +91,25 @@ _REFUND = Refund("ref-1", _ACCOUNT, _PURCHASE.transaction_id, 1200, "USD", _PURC
 _APPROVED = _decide(AuthorizationApproved)
 _INCREMENTED = _decide(
     AuthorizationIncremented,
-    IncrementAuthorization(Increment("inc-1", _PURCHASE.transaction_id, _ACCOUNT, 300)),
+    Increment("inc-1", _PURCHASE.transaction_id, _ACCOUNT, 300),
 )
-_CLEARED = _decide(PurchaseCleared, ClearPurchase(_CLEARING))
+_CLEARED = _decide(PurchaseCleared, _CLEARING)
 _REVERSED = _decide(
     AuthorizationReversed,
-    ReverseAuthorization(Reversal("rev-1", _PURCHASE.transaction_id, _ACCOUNT, 250)),
+    Reversal("rev-1", _PURCHASE.transaction_id, _ACCOUNT, 250),
 )
-_REFUNDED = _decide(PurchaseRefunded, ClearPurchase(_CLEARING), RefundPurchase(_REFUND))
+_REFUNDED = _decide(PurchaseRefunded, _CLEARING, _REFUND)
 _FROZEN = _decide(
     OperatorStatusSet,
-    SetStatus(
-        OperatorStatus("st-1", _ACCOUNT, AccountStatus.FROZEN, "The card was reported lost.")
-    ),
+    OperatorStatus("st-1", _ACCOUNT, AccountStatus.FROZEN, "The card was reported lost."),
 )
 _CONTROLLED = _decide(
     ControlsChanged,
-    SetControls(
-        ControlsChange(
-            "ctl-1",
-            _ACCOUNT,
-            ({"rule": "amount_limit", "max_amount": 20_000},),
-            "The cardholder asked for it.",
-        )
+    ControlsChange(
+        "ctl-1",
+        _ACCOUNT,
+        ({"rule": "amount_limit", "max_amount": 20_000},),
+        "The cardholder asked for it.",
     ),
 )
 

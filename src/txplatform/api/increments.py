@@ -13,7 +13,6 @@ from txplatform.api.command_responses import documented_recording, recorded_answ
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, TransactionIdPath, requires
 from txplatform.api_keys import Scope
 from txplatform.contracts.increment import IncrementRequest, IncrementResponse, increment_answer
-from txplatform.domain.commands.increment_authorization import IncrementAuthorization
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
 
 router = APIRouter(tags=["transactions"])
@@ -38,7 +37,7 @@ async def increment_authorization(
     A decline is not an error: it is 200 with `"decision": "declined"` and every reason, field 39
     being 12 where the transaction has no open hold.
     """
-    command = IncrementAuthorization(body.to_increment(account_id, transaction_id))
+    command = body.to_increment(account_id, transaction_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, AuthorizationIncremented | IncrementDeclined)

@@ -27,7 +27,8 @@ def describe_fields(value: Any) -> None:
         and (attributes := _ATTRIBUTES.search(description))
     ):
         value["description"] = description[: attributes.start()]
-        for name, text in _FIELD.findall(attributes["fields"]):
+        for attribute, text in _FIELD.findall(attributes["fields"]):
+            name = attribute.removesuffix("_")  # where the name alone is a keyword of Python
             if name in properties:  # not what the class makes of the others
                 properties[name].setdefault("description", _as_json(text))
     for inner in value.values():

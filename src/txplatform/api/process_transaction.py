@@ -41,7 +41,6 @@ from txplatform.contracts.process_transaction import (
     parse_process_transaction,
 )
 from txplatform.decisions.decider import Decider
-from txplatform.domain.commands.authorize import Authorize
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.telemetry import accept_traceparent, correlation_id, logger
 
@@ -114,7 +113,7 @@ class ProcessTransaction:
 
     async def _decide(self, body: bytes, traceparent: str) -> _Response:
         purchase = parse_process_transaction(body)
-        decided = await self._decider.submit(Authorize(purchase), traceparent=traceparent)
+        decided = await self._decider.submit(purchase, traceparent=traceparent)
         event = decided.outcome.event
         assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
         return _answer(decision_response(event), traceparent, replayed=decided.replayed)

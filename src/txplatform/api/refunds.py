@@ -13,7 +13,6 @@ from txplatform.api.command_responses import MONEY_PROBLEMS, documented_recordin
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
 from txplatform.api_keys import Scope
 from txplatform.contracts.refund import RefundRequest, RefundResponse, refund_answer
-from txplatform.domain.commands.refund_purchase import RefundPurchase
 from txplatform.domain.events import PurchaseRefunded, RefundWaiting
 
 router = APIRouter(tags=["settlement"])
@@ -37,7 +36,7 @@ async def refund_purchase(
     More than what is posted of that purchase is given back too, and `flags` say so. Before its
     account is opened it waits.
     """
-    command = RefundPurchase(body.to_refund(account_id))
+    command = body.to_refund(account_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, PurchaseRefunded | RefundWaiting)

@@ -13,7 +13,6 @@ from txplatform.api.command_responses import documented_recording, recorded_answ
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, TransactionIdPath, requires
 from txplatform.api_keys import Scope
 from txplatform.contracts.reversal import ReversalRequest, ReversalResponse, reversal_answer
-from txplatform.domain.commands.reverse_authorization import ReverseAuthorization
 from txplatform.domain.events import AuthorizationReversed
 
 router = APIRouter(tags=["transactions"])
@@ -37,7 +36,7 @@ async def reverse_authorization(
 
     Before its authorization it is recorded too, and that holds then only what is left of it.
     """
-    command = ReverseAuthorization(body.to_reversal(account_id, transaction_id))
+    command = body.to_reversal(account_id, transaction_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, AuthorizationReversed)

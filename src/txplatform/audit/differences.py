@@ -1,4 +1,4 @@
-"""What a verification found: each difference by account, version and field."""
+"""The differences that a verification found, by account, version and field."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _MOST_KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is not as the log says it is.
+    """One value that is not as the log says.
 
     Attributes:
         account_id: The account.
-        version: Its version at which it shows.
-        field: What differs, such as `directory.posted`.
-        expected: What replaying the log gives.
-        found: What is stored.
+        version: The account's version at which it shows.
+        field: The value that differs, such as `directory.posted`.
+        expected: The value that the replay gives.
+        found: The value that is stored.
     """
 
     account_id: str
@@ -43,7 +43,7 @@ class Differences:
     _fields: set[str] = field(default_factory=set)
 
     def add(self, account_id: str, version: int, name: str, expected: Any, found: Any) -> None:
-        """Note a difference; one that follows from an earlier one is counted only."""
+        """Note a difference; the next ones of the same account and field are only counted."""
         self.count += 1
         if account_id != self._account:
             self._account, self._fields = account_id, set()
@@ -52,6 +52,6 @@ class Differences:
             self.kept.append(Difference(account_id, version, name, expected, found))
 
     def compare(self, account_id: str, version: int, name: str, expected: Any, found: Any) -> None:
-        """Note a difference where the two are not equal."""
+        """Note a difference if the two are not equal."""
         if expected != found:
             self.add(account_id, version, name, expected, found)

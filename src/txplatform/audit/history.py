@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 import psycopg
 
 from txplatform.domain.account import Account
-from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.money import Balance
 from txplatform.errors import TxPlatformError
-from txplatform.eventstore.mapper import decode_event
-
-_READ = """
-SELECT position, originator_version, topic, state, recorded_at
-FROM events
-WHERE originator_id = %s AND originator_version > %s
-ORDER BY originator_version
-LIMIT %s
-"""
-_READ_EVENTS = 1000
+from txplatform.eventstore.log import read_stream
+from txplatform.eventstore.statements import LoggedEvent
 
 
 class UnknownAccountError(TxPlatformError):
@@ -38,20 +28,16 @@ class UnknownAccountError(TxPlatformError):
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """An event and what the account was after it.
+    """An event and the account after it.
 
     Attributes:
-        position: The event's place in the log.
-        recorded_at: The database's time at the insert, UTC.
         currency: None until the account is opened.
-        balance: The money after it, minor units.
+        balance: The money after the event, minor units.
         limit_version: The version of the limit in force.
         waiting: Business keys of the messages that wait for what they need.
     """
 
-    event: AccountEvent
-    position: int
-    recorded_at: datetime
+    logged: LoggedEvent
     currency: str | None
     balance: Balance
     limit_version: int
@@ -61,26 +47,21 @@ class HistoryEntry:
 def account_history(
     connection: psycopg.Connection, account_id: AccountId
 ) -> Iterator[HistoryEntry]:
-    """The account's events in order, replayed from the first one.
+    """Replay the account's events in order, from the first one.
 
     Raises:
         UnknownAccountError: It has none.
     """
-    stream = account_stream(account_id)
     account = Account.unopened(account_id)
-    with connection.cursor(binary=True) as cursor:
-        while rows := cursor.execute(_READ, (stream, account.version, _READ_EVENTS)).fetchall():
-            for position, version, topic, state, recorded_at in rows:
-                event = decode_event(stream, version, topic, state)
-                event.mutate(account)
-                yield HistoryEntry(
-                    event,
-                    position,
-                    recorded_at,
-                    account.currency,
-                    account.balance,
-                    account.limit_version,
-                    tuple(account.waiting),
-                )
+    while events := read_stream(connection, account_stream(account_id), account.version):
+        for logged in events:
+            logged.event.mutate(account)
+            yield HistoryEntry(
+                logged,
+                account.currency,
+                account.balance,
+                account.limit_version,
+                tuple(account.waiting),
+            )
     if account.version == 0:
         raise UnknownAccountError(account_id)

@@ -9,6 +9,7 @@ Key = tuple[str, int]
 """Account and account version."""
 
 R = TypeVar("R")
+_LAST = 2**63
 
 
 class Ordered(Generic[R]):
@@ -22,7 +23,7 @@ class Ordered(Generic[R]):
         self._next()
 
     def before(self, key: Key) -> Iterator[R]:
-        """Take the rows before this key: those that nothing else has."""
+        """Take the rows before this key."""
         while self._key is not None and self._key < key:
             yield self._take()
 
@@ -30,6 +31,10 @@ class Ordered(Generic[R]):
         """Take the rows with this very key."""
         while self._key == key:
             yield self._take()
+
+    def of(self, account_id: str) -> Iterator[R]:
+        """Take the rows of this account and of those before it."""
+        return self.before((account_id, _LAST))
 
     def rest(self) -> Iterator[R]:
         """Take all rows that are left."""

@@ -1,26 +1,19 @@
-"""Replays one account from its stored events and holds each event against the account."""
+"""Replays one account from its stored events and checks each event against the account."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from txplatform.audit.differences import Differences
 from txplatform.audit.rerun import Decision, Rerun
 from txplatform.domain.account import Account
 from txplatform.domain.events import (
-    AccountEvent,
-    AccountOpened,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
-    AuthorizationReversed,
-    ClearingCorrected,
-    HoldExpired,
+    Event,
     IncrementDeclined,
-    PurchaseCleared,
-    PurchaseRefunded,
     TransactionStarted,
 )
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
@@ -34,11 +27,11 @@ _BALANCE = ("credit_limit", "posted", "pending", "available")
 
 
 class BrokenStreamError(TxPlatformError):
-    """An account's versions have a gap: what follows it means nothing."""
+    """An account's versions have a gap, so the events after it cannot be replayed."""
 
     def __init__(self, account_id: AccountId, expected: int, found: int) -> None:
         super().__init__(
-            f"Account {account_id} goes on at version {found} where {expected} has to come.",
+            f"Account {account_id} goes on at version {found} instead of {expected}.",
             why="Events were removed, or versions changed.",
             next_step="Restore the log from a backup.",
         )
@@ -51,23 +44,19 @@ class Replay:
 
     Attributes:
         account: Its state after the events applied so far.
-        opened_at: As in the directory.
-        updated_at: When its last event was decided; None before the first.
     """
 
     def __init__(self, account_id: AccountId, rerun: Rerun, differences: Differences) -> None:
         self.account = Account.unopened(account_id)
         self.account_id = account_id
-        self.opened_at: datetime | None = None
-        self.updated_at: datetime | None = None
         self._stream = account_stream(account_id)
         self._position = 0
-        self._lives: dict[TransactionId, Transaction] = {}
+        self._transactions: dict[TransactionId, Transaction] = {}
         self._rerun = rerun
         self._differences = differences
 
-    def read(self, row: StoredRow) -> AccountEvent:
-        """The next event, checked against its columns and the one before it.
+    def read(self, row: StoredRow) -> Event:
+        """Return the next event, checked against its columns and the event before it.
 
         Raises:
             BrokenStreamError: It does not follow the one before (I7).
@@ -87,16 +76,26 @@ class Replay:
         self._position = row.position
         return event
 
-    def apply(self, event: AccountEvent) -> None:
-        """Run a decision again, let the event change the account, compare the money it names."""
-        account = self.account
-        transaction_id = _transaction_of(event)
+    def apply(self, event: Event) -> None:
+        """Run a decision again, apply the event, and compare the money that it records."""
+        account, version = self.account, event.originator_version
         if isinstance(event, Decision):
             self._rerun.compare(account, event, self._differ)
             self._compare_inputs(event)
+        event.mutate(account)
+        if hasattr(event, "balance"):
+            balance = account.balance if account.opened else None
+            self._compare_balance(version, balance, event.balance)
+        transaction_id = _transaction_of(event)
+        if transaction_id is not None:
+            self._compare_hold(transaction_id, event)
+
+    def _compare_inputs(self, event: Decision) -> None:
+        """Compare what a decision rested on, beside the account, with its transaction's events."""
         match event:
             case AuthorizationApproved():
-                available = account.available + event.already_posted
+                self._compare_already_posted(event)
+                available = self.account.available + event.already_posted
                 if event.purchase.amount > available:
                     self._differ(
                         event.originator_version,
@@ -104,63 +103,39 @@ class Replay:
                         f"at most the available {available}",
                         event.purchase.amount,
                     )
-                event.mutate(account)
-                self._compare_balance(event.originator_version, account.balance, event.balance)
-            case (
-                AuthorizationDeclined()
-                | AuthorizationIncremented()
-                | IncrementDeclined()
-                | AuthorizationReversed()
-                | HoldExpired()
-                | PurchaseCleared()
-                | ClearingCorrected()
-                | PurchaseRefunded()
-            ):
-                event.mutate(account)
-                balance = account.balance if account.opened else None
-                self._compare_balance(event.originator_version, balance, event.balance)
-            case _:
-                event.mutate(account)
-                if isinstance(event, AccountOpened):
-                    self.opened_at = event.opening.opened_at or event.timestamp
-        self.updated_at = event.timestamp
-        if transaction_id is not None:
-            self._compare_hold(transaction_id, event)
-
-    def _compare_inputs(self, event: Decision) -> None:
-        """What a decision rested on beside the account follows from the transaction's life."""
-        match event:
-            case AuthorizationApproved() | AuthorizationDeclined():
-                self._compare_given_back(event)
+            case AuthorizationDeclined():
+                self._compare_already_posted(event)
             case AuthorizationIncremented() | IncrementDeclined():
                 self._compare_raised(event)
+            case _:
+                assert_never(event)
 
-    def _compare_given_back(self, event: AuthorizationApproved | AuthorizationDeclined) -> None:
-        """The funds check gives back what of a transaction was posted before it was authorized."""
-        life = self._lives.get(event.purchase.transaction_id)
-        posted = 0 if life is None else max(0, life.posted)
+    def _compare_already_posted(self, event: AuthorizationApproved | AuthorizationDeclined) -> None:
+        """What was posted before the authorization came is available to it once more."""
+        sums = self._transactions.get(event.purchase.transaction_id)
+        posted = 0 if sums is None else max(0, sums.posted)
         if event.already_posted != posted:
-            self._differ(event.originator_version, "given back", posted, event.already_posted)
+            self._differ(event.originator_version, "already posted", posted, event.already_posted)
 
     def _compare_raised(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """A raise is asked of the purchase that has the hold."""
-        life = self._lives.get(event.increment.transaction_id)
+        """An increment raises the purchase that has the hold."""
+        sums = self._transactions.get(event.increment.transaction_id)
         held = self.account.held(event.increment.transaction_id)
-        purchase = None if life is None or not held else life.purchase
+        purchase = None if sums is None or not held else sums.purchase
         expected = None if purchase is None else replace(purchase, amount=event.increment.amount)
         if event.purchase != expected:
             self._differ(event.originator_version, "raised purchase", expected, event.purchase)
-        raised_from = 0 if life is None or not held else life.approved
+        raised_from = 0 if sums is None or not held else sums.approved
         if event.raised_from != raised_from:
             self._differ(event.originator_version, "raised from", raised_from, event.raised_from)
 
-    def _compare_hold(self, transaction_id: TransactionId, event: AccountEvent) -> None:
-        """What a transaction's own sums leave to hold (contracts.md) is what is held for it."""
-        life = self._lives.setdefault(transaction_id, Transaction())
-        life.take(event)
+    def _compare_hold(self, transaction_id: TransactionId, event: Event) -> None:
+        """Check that a transaction's hold is what its own sums leave (docs/contracts.md)."""
+        sums = self._transactions.setdefault(transaction_id, Transaction())
+        sums.take(event)
         held = self.account.held(transaction_id)
-        if held != life.hold:
-            self._differ(event.originator_version, "hold", life.hold, held)
+        if held != sums.hold:
+            self._differ(event.originator_version, "hold", sums.hold, held)
 
     def _compare_balance(
         self, version: int, expected: Balance | None, found: Balance | None
@@ -180,7 +155,7 @@ class Replay:
         self._differences.add(self.account_id, version, name, expected, found)
 
 
-def _transaction_of(event: AccountEvent) -> TransactionId | None:
+def _transaction_of(event: Event) -> TransactionId | None:
     match event:
         case AuthorizationApproved() | AuthorizationDeclined():
             return event.purchase.transaction_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from txplatform.domain.account import Account
 from txplatform.domain.commands.increment_authorization import judge_increment
@@ -105,6 +105,8 @@ def _judge(account: Account, event: Decision, ruleset: RuleSet) -> Judgement:
                 ruleset,
                 event.timestamp,
             )
+        case _:
+            assert_never(event)
 
 
 def _figures(reasons: tuple[Reason, ...]) -> list[tuple[str, Any, Any]]:

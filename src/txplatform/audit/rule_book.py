@@ -1,4 +1,4 @@
-"""Holds the rule book against itself: its versions, its keys, every rule set's content."""
+"""Checks the rule book: its versions, its keys, the content of every rule set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from txplatform.rulebook.book import RuleBook, UnreadableRuleSetError
 from txplatform.rulebook.changes import Entry, decode_change
 
 NAME = "rule book"
-"""In the place of an account where it is the rule book that differs."""
+"""Stands in the place of an account if the rule book differs."""
 
 _READ = """
 SELECT version, event_id, event_key, recorded_at, topic, state
@@ -20,7 +20,7 @@ ORDER BY version
 
 
 def check_rule_book(connection: psycopg.Connection, differences: Differences) -> RuleBook:
-    """The rule book as far as it can be read; what is wrong with it is noted."""
+    """Return the rule book as far as it can be read, and note what is wrong with it."""
     book = RuleBook()
     for version, event_id, event_key, recorded_at, topic, state in connection.execute(_READ):
         if version != book.version + 1:

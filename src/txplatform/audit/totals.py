@@ -4,29 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import LiteralString, get_args
 
 import psycopg
+from typing_extensions import override
 
-_SUMS = """
-SELECT originator_id,
-       count(*),
-       coalesce(sum(CASE topic
-           WHEN 'payment-received' THEN -(facts -> 'payment' ->> 'amount')::numeric
-           WHEN 'payment-returned' THEN (facts -> 'payment_return' ->> 'amount')::numeric
-           WHEN 'purchase-cleared' THEN (facts -> 'clearing' ->> 'amount')::numeric
-           WHEN 'purchase-refunded' THEN -(facts -> 'refund' ->> 'amount')::numeric
-           WHEN 'clearing-corrected' THEN (facts -> 'correction' ->> 'amount')::numeric
-               * CASE facts -> 'correction' ->> 'direction' WHEN 'debit' THEN 1 ELSE -1 END
-       END), 0),
-       coalesce(sum(CASE topic
-           WHEN 'authorization-approved'
-               THEN coalesce(facts ->> 'hold', facts -> 'purchase' ->> 'amount')::numeric
-           WHEN 'authorization-incremented' THEN (facts -> 'increment' ->> 'amount')::numeric
-           WHEN 'authorization-reversed' THEN -(facts ->> 'released')::numeric
-           WHEN 'purchase-cleared' THEN -(facts ->> 'released')::numeric
-           WHEN 'hold-expired' THEN -(facts ->> 'released')::numeric
-       END), 0)
-FROM events, LATERAL (SELECT convert_from(state, 'UTF8')::json AS facts) AS stored
+from txplatform.audit.derived import DerivedCheck
+from txplatform.audit.differences import Differences
+from txplatform.audit.merge_join import Key
+from txplatform.audit.replay import Replay
+from txplatform.domain.events import (
+    AuthorizationApproved,
+    AuthorizationIncremented,
+    AuthorizationReversed,
+    ClearingCorrected,
+    Event,
+    HoldExpired,
+    MoneyEvent,
+    PaymentReceived,
+    PaymentReturned,
+    PurchaseCleared,
+    PurchaseRefunded,
+)
+from txplatform.domain.ids import account_of
+
+_RELEASED = "-(event ->> 'released')::numeric"
+_CORRECTED = (
+    "(event -> 'correction' ->> 'amount')::numeric"
+    " * CASE event -> 'correction' ->> 'direction' WHEN 'debit' THEN 1 ELSE -1 END"
+)
+_AMOUNTS: dict[type[Event], tuple[LiteralString, LiteralString]] = {
+    AuthorizationApproved: (
+        "0",
+        "coalesce(event ->> 'hold', event -> 'purchase' ->> 'amount')::numeric",
+    ),
+    AuthorizationIncremented: ("0", "(event -> 'increment' ->> 'amount')::numeric"),
+    AuthorizationReversed: ("0", _RELEASED),
+    HoldExpired: ("0", _RELEASED),
+    PurchaseCleared: ("(event -> 'clearing' ->> 'amount')::numeric", _RELEASED),
+    ClearingCorrected: (_CORRECTED, "0"),
+    PurchaseRefunded: ("-(event -> 'refund' ->> 'amount')::numeric", "0"),
+    PaymentReceived: ("-(event -> 'payment' ->> 'amount')::numeric", "0"),
+    PaymentReturned: ("(event -> 'payment_return' ->> 'amount')::numeric", "0"),
+}
+"""What each kind of event adds to posted and to pending, minor units."""
+
+
+def _sum(nth: int) -> str:
+    cases = (f"WHEN '{kind.TOPIC}' THEN {_AMOUNTS[kind][nth]}" for kind in get_args(MoneyEvent))
+    return f"coalesce(sum(CASE topic {' '.join(cases)} END), 0)"
+
+
+_SUMS = f"""
+SELECT originator_id, count(*), {_sum(0)}, {_sum(1)}
+FROM events, LATERAL (SELECT convert_from(state, 'UTF8')::json AS event) AS stored
 GROUP BY originator_id
 ORDER BY originator_id
 """
@@ -43,8 +74,37 @@ class EventSums:
     pending: int
 
 
+class SumCheck(DerivedCheck[EventSums]):
+    """Posted and pending are what the amounts in the stored events add up to (I2)."""
+
+    def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
+        super().__init__("sums", self._readable(connection), differences)
+
+    @override
+    def key(self, row: EventSums) -> Key:
+        return account_of(row.stream), 0
+
+    @override
+    def end(self, replay: Replay) -> None:
+        account = replay.account
+        for found in self._rows.at((replay.account_id, 0)):
+            self._compare(
+                replay.account_id,
+                account.version,
+                ("events", "posted", "pending"),
+                (account.version, account.posted, account.pending),
+                (found.events, found.posted, found.pending),
+            )
+
+    def _readable(self, connection: psycopg.Connection) -> Iterator[EventSums]:
+        try:
+            yield from event_sums(connection)
+        except psycopg.DataError as error:
+            self._differences.add("(all)", 0, self.name, "amounts in JSON", str(error).strip())
+
+
 def event_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
-    """The sums of every stream, in order of their ids' bytes.
+    """Read the sums of every stream, in order of their ids' bytes.
 
     Args:
         connection: In a transaction.
@@ -54,6 +114,6 @@ def event_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
     """
     with connection.cursor("event_sums") as cursor:
         cursor.itersize = _FETCH_ROWS
-        cursor.execute(_SUMS)
+        cursor.execute(_SUMS.encode())
         for stream, events, posted, pending in cursor:
             yield EventSums(stream, events, int(posted), int(pending))

@@ -1,48 +1,42 @@
 """Replays every account from its first event and compares with everything derived from it.
 
-All of it is read as of one moment, so it can run beside a working system: a read model that
-lags is held against the log up to its own position. One account is in memory at a time.
+All is read as of one moment, so it can run beside a working system: a read model that lags is
+compared with the log up to its own checkpoint. One account is in memory at a time.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
-
-from txplatform.audit.derived import (
-    DerivedCheck,
-    DirectoryCheck,
-    OpenHoldsCheck,
-    SnapshotCheck,
-    SumCheck,
-    TransactionCheck,
-)
+from txplatform.audit.derived import DerivedCheck
 from txplatform.audit.differences import Differences
+from txplatform.audit.read_models import ReadModelCheck
 from txplatform.audit.replay import BrokenStreamError, Replay
 from txplatform.audit.rerun import Rerun
 from txplatform.audit.rule_book import check_rule_book
+from txplatform.audit.snapshots import SnapshotCheck
+from txplatform.audit.totals import SumCheck
 from txplatform.database import Database
 from txplatform.domain.ids import account_of, account_stream
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position
+from txplatform.eventstore.moment import export_snapshot, moment
+from txplatform.eventstore.statements import LoggedEvent
 from txplatform.eventstore.streams import StoredRow, whole_streams
-
-_REPORT_EVERY = 1000
+from txplatform.projections import PROJECTIONS
 
 
 @dataclass(slots=True)
 class Verification:
-    """What was replayed and compared, and what differs.
+    """The result of a verification.
 
     Attributes:
         log_position: The newest event's at the moment that was verified.
-        compared: How many rows of each derived thing were compared.
-        seconds: How long it took.
+        compared: The number of rows compared, by check.
+        seconds: The time it took.
     """
 
     log_position: int = 0
@@ -54,7 +48,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether everything is as the log says."""
+        """True if everything is as the log says."""
         return self.differences.count == 0
 
 
@@ -63,39 +57,34 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
 
     Args:
         database: As any role that may read; nothing is written.
-        advance: Is told how many events more have been replayed.
+        advance: Is called with the number of events read since the last call.
 
     Raises:
         psycopg.OperationalError: The database cannot be read.
     """
     started = time.perf_counter()
     result = Verification()
-    with ExitStack() as stack:
-        main = stack.enter_context(_reader(database))
-        stack.enter_context(main.transaction())
-        # The sums have a connection of their own, so that bytes that are no JSON cannot end
-        # the transaction that everything else is read in; both see the same moment.
-        sums = stack.enter_context(_reader(database))
-        stack.enter_context(sums.transaction())
-        row = main.execute("SELECT pg_export_snapshot()").fetchone()
-        assert row is not None
-        sums.execute(f"SET TRANSACTION SNAPSHOT '{row[0]}'".encode())
+
+    def count(events: int) -> None:
+        result.events += events
+        advance(events)
+
+    # The sums have a connection of their own, so that bytes that are no JSON cannot end the
+    # transaction that everything else is read in.
+    with moment(database) as main, moment(database, export_snapshot(main)) as sums:
         result.log_position = last_position(main)
         checks: tuple[DerivedCheck[Any], ...] = (
             SnapshotCheck(main, result.differences),
-            TransactionCheck(main, result.differences),
-            DirectoryCheck(main, result.differences),
-            OpenHoldsCheck(main, result.differences),
+            *(ReadModelCheck(each, main, result.differences) for each in PROJECTIONS),
             SumCheck(sums, result.differences),
         )
         rerun = Rerun(check_rule_book(main, result.differences))
-        for stream, rows in whole_streams(main):
-            _verify_stream(stream, _counted(rows, result, advance), rerun, checks, result)
+        for stream, rows in whole_streams(main, count):
+            _verify_stream(stream, rows, rerun, checks, result)
         for check in checks:
             check.finish()
             result.compared[check.name] = check.compared
         result.compared["decisions run again"] = rerun.decisions
-    advance(result.events % _REPORT_EVERY)
     result.seconds = time.perf_counter() - started
     return result
 
@@ -129,7 +118,7 @@ def _replay(
     checks: tuple[DerivedCheck[Any], ...],
     differences: Differences,
 ) -> bool:
-    """Apply the account's events one by one; gives whether all could be applied."""
+    """Apply the account's events one by one; return False if one cannot be applied."""
     version = 0
     try:
         for row in rows:
@@ -138,8 +127,9 @@ def _replay(
             for check in checks:
                 check.before(replay, row.position)
             replay.apply(event)
+            logged = LoggedEvent(row.position, row.recorded_at, event)
             for check in checks:
-                check.after(replay, row.position, row.recorded_at, event)
+                check.after(replay, logged)
     except BrokenStreamError as error:
         differences.add(replay.account_id, version, "version", error.expected, error.found)
     except (TxPlatformError, ValueError, TypeError, LookupError, AttributeError) as error:
@@ -147,25 +137,5 @@ def _replay(
     else:
         return True
     for _ in rows:
-        pass  # what follows cannot be replayed; the other accounts can
+        pass  # the rest of this account cannot be replayed; the other accounts can
     return False
-
-
-def _counted(
-    rows: Iterator[StoredRow], result: Verification, advance: Callable[[int], None]
-) -> Iterator[StoredRow]:
-    for row in rows:
-        result.events += 1
-        if result.events % _REPORT_EVERY == 0:
-            advance(_REPORT_EVERY)
-        yield row
-
-
-def _reader(database: Database) -> psycopg.Connection:
-    connection = database.connect()
-    # It reads everything there is: no statement's time is bounded by what a request may take.
-    connection.execute("SET statement_timeout = 0")
-    connection.execute("SET idle_in_transaction_session_timeout = '10min'")
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    connection.read_only = True
-    return connection

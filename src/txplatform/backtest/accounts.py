@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -42,16 +42,6 @@ def replay_accounts(rows: Iterable[Row], candidate: RuleSet, since: datetime, ta
             except (ValueError, TypeError, LookupError, AttributeError) as error:
                 raise _damaged(stream, version, f"It cannot be read: {error!r}") from error
         tally.events += last
-
-
-def counted(rows: Iterable[Row], advance: Callable[[int], None], every: int) -> Iterable[Row]:
-    """The rows, telling of each so many."""
-    number = 0
-    for number, row in enumerate(rows, 1):
-        if number % every == 0:
-            advance(every)
-        yield row
-    advance(number % every)
 
 
 def _damaged(stream: str, version: int, why: str) -> DamagedHistoryError:

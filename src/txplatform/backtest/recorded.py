@@ -15,7 +15,7 @@ import orjson
 
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import TransactionId
-from txplatform.domain.purchase import Purchase
+from txplatform.domain.requests import Purchase
 
 APPROVED, DECLINED = AuthorizationApproved.TOPIC, AuthorizationDeclined.TOPIC
 

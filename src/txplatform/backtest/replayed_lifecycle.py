@@ -15,6 +15,7 @@ from heapq import heappop, heappush
 from txplatform.backtest.recorded import RecordedDecision
 from txplatform.backtest.tally import Tally
 from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.advices import Correction, Direction
 from txplatform.domain.commands.increment_authorization import decide_increment
 from txplatform.domain.events import (
     AccountEvent,
@@ -28,10 +29,9 @@ from txplatform.domain.events import (
     TransactionStarted,
 )
 from txplatform.domain.ids import TransactionId
-from txplatform.domain.purchase import Purchase
+from txplatform.domain.requests import Increment, Purchase
 from txplatform.domain.rulesets import RuleSet
 from txplatform.domain.transaction import Transaction
-from txplatform.domain.values import Correction, Direction, Increment
 
 
 class Lives:

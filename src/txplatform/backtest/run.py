@@ -15,13 +15,14 @@ from multiprocessing.context import SpawnProcess
 from typing import cast
 
 from txplatform.backtest.counterfactual import BEGINNING
-from txplatform.backtest.slices import Slice, export_snapshot, reader, slices
+from txplatform.backtest.slices import Slice, slices
 from txplatform.backtest.tally import Tally
 from txplatform.backtest.worker import Failure, Message, Task, work
 from txplatform.database import Database
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position
+from txplatform.eventstore.moment import export_snapshot, moment
 
 _SLICES_EACH = 16
 """Of each process: enough that none is idle for long while the last one is at its last slice."""
@@ -78,7 +79,7 @@ def backtest(
     """
     started = time.perf_counter()
     number = processes or cores()
-    with reader(database) as connection, connection.transaction():
+    with moment(database, idle_timeout_s=0) as connection:  # while the processes read
         snapshot = export_snapshot(connection)
         position = last_position(connection)
         parts = slices(connection, number * _SLICES_EACH)

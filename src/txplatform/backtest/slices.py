@@ -12,7 +12,6 @@ from itertools import pairwise
 import psycopg
 
 from txplatform.backtest.accounts import Row
-from txplatform.database import Database
 
 Slice = tuple[str, str]
 """The first stream and the one before which it ends."""
@@ -32,29 +31,6 @@ WHERE originator_id >= %s AND originator_id < %s
 ORDER BY originator_id, originator_version
 """
 _FETCH_ROWS = 2000
-
-
-def reader(database: Database) -> psycopg.Connection:
-    """A connection for one long transaction that sees one moment and writes nothing."""
-    connection = database.connect()
-    # It reads everything there is, and the first one waits for the others.
-    connection.execute("SET statement_timeout = 0")
-    connection.execute("SET idle_in_transaction_session_timeout = 0")
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    connection.read_only = True
-    return connection
-
-
-def export_snapshot(connection: psycopg.Connection) -> str:
-    """What other connections see the same moment by, while this one's transaction lasts."""
-    row = connection.execute("SELECT pg_export_snapshot()").fetchone()
-    assert row is not None
-    return str(row[0])
-
-
-def import_snapshot(connection: psycopg.Connection, snapshot: str) -> None:
-    """See that moment in this transaction, which has not read anything yet."""
-    connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'".encode())
 
 
 def slices(connection: psycopg.Connection, number: int) -> list[Slice]:

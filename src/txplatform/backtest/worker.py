@@ -9,14 +9,14 @@ from multiprocessing.connection import Connection
 
 import psycopg
 
-from txplatform.backtest.accounts import counted, replay_accounts
-from txplatform.backtest.slices import Slice, import_snapshot, read_slice, reader
+from txplatform.backtest.accounts import replay_accounts
+from txplatform.backtest.slices import Slice, read_slice
 from txplatform.backtest.tally import Tally
 from txplatform.database import Database
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
+from txplatform.eventstore.moment import counted, moment
 
-_REPORT_EVERY = 1000
 _GARBAGE_AFTER = 100_000
 """An account leaves no cycles, so there is little to look for, and much to look through."""
 
@@ -68,11 +68,10 @@ def work(task: Task, pipe: Connection) -> None:
 
 
 def _work(task: Task, pipe: Connection) -> None:
-    with reader(task.database) as connection, connection.transaction():
-        import_snapshot(connection, task.snapshot)
+    with moment(task.database, task.snapshot, idle_timeout_s=0) as connection:
         while (part := _next(pipe)) is not None:
             tally = Tally()
-            rows = counted(read_slice(connection, part), pipe.send, _REPORT_EVERY)
+            rows = counted(read_slice(connection, part), pipe.send)
             replay_accounts(rows, task.candidate, task.since, tally)
             tally.settle()
             pipe.send(tally)

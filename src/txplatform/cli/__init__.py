@@ -1,8 +1,8 @@
-"""The `txplatform` command: one module a subcommand, listed here.
+"""The `txplatform` command. Each subcommand is a module of its own, listed here.
 
-A subcommand's module has `configure(parser)` and `run(arguments) -> exit code`. It is
-imported only when it is used. Data goes to stdout, progress to stderr; exit codes are
-0 done, 1 failed, 2 wrong use.
+A subcommand's module has `configure(parser)` and `run(arguments)`, which returns the exit code. It
+is imported only when it is used. Data is written to stdout, progress and errors to stderr. The exit
+code is 0 for success, 1 for a failure and 2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ import psycopg
 from txplatform.errors import TxPlatformError
 
 COMMANDS = {
-    "demo": "try everything on this machine, without Docker or configuration",
-    "migrate": "bring the database's schema to this version",
-    "api": "answer HTTP requests",
+    "demo": "run the whole platform on this machine, without Docker or configuration",
+    "migrate": "update the database schema to this version",
+    "api": "serve the HTTP API",
     "consume": "apply messages from Kafka",
     "publish": "publish decisions and dead letters to Kafka",
-    "project": "keep the read models up to date, and end holds that are due",
+    "project": "update the read models and expire holds",
     "worker": "consume, publish and project in one process",
-    "doctor": "check database, broker, topics, clock and lag, and say what to do",
+    "doctor": "check database, broker, topics, clock and lag, and advise what to do",
     "keys": "create, list and revoke API keys",
     "accounts": "list accounts and their balances",
     "inbound": "list, show, retry and discard parked messages",
-    "events": "print an account's history with the state after each event",
-    "verify": "replay every account and compare with everything derived from it",
-    "rebuild": "make read models and snapshots again from the log",
+    "events": "print an account's events with the state after each one",
+    "verify": "replay every account and compare the result with all derived data",
+    "rebuild": "rebuild read models and snapshots from the log",
     "rulesets": "check, compare, add, activate and shadow rule sets",
-    "backtest": "try a rule set on the past and say what would have been different",
-    "simulate": "send a year of real purchases and made-up payments",
+    "backtest": "apply a rule set to past decisions and report the differences",
+    "simulate": "send a year of real purchases and invented payments",
 }
 
 _MODULES = dict.fromkeys(("consume", "publish", "project"), "worker")
-"""Commands that share another one's module; every other module is named like its command."""
+"""Commands without a module of the same name."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; gives the exit code."""
+    """Run one subcommand and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog="txplatform", description="Event-sourced card transaction processing."
@@ -51,14 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = next((word for word in words if not word.startswith("-")), None)
     module = None
     for name, summary in COMMANDS.items():
-        # Not capitalize(), which would take the capitals of "API" and "Kafka" away.
+        # capitalize() would change "API" and "Kafka" to lower case.
         sentence = f"{summary[0].upper()}{summary[1:]}."
         subparser = subparsers.add_parser(name, help=summary, description=sentence)
         if name == chosen:
             module = importlib.import_module(f"txplatform.cli.{_MODULES.get(name, name)}")
             module.configure(subparser)
     arguments = parser.parse_args(words)
-    assert module is not None  # argparse has refused anything else
+    assert module is not None  # argparse has refused any other command
     try:
         return int(module.run(arguments))
     except TxPlatformError as error:
@@ -67,14 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except psycopg.OperationalError as error:
         print(  # noqa: T201
             f"txplatform {arguments.command}: The database cannot be used: {error}. "
-            "Check TXPLATFORM_DATABASE_URL and that the server is up; "
-            "`txplatform doctor` says more.",
+            "Check TXPLATFORM_DATABASE_URL and that the server is running; "
+            "`txplatform doctor` gives details.",
             file=sys.stderr,
         )
         return 1
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
         print(  # noqa: T201
-            f"txplatform {arguments.command}: The database's schema is not this version's. "
+            f"txplatform {arguments.command}: The database schema does not match this version. "
             "Run `txplatform migrate`.",
             file=sys.stderr,
         )
@@ -82,6 +82,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 1
     except BrokenPipeError:
-        # Whoever read our output has seen enough; keep Python from complaining at exit.
+        # The reader closed the pipe. Without this, Python would report an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -1,4 +1,4 @@
-"""Lets `python -m txplatform.cli` run the command."""
+"""Runs the command as `python -m txplatform.cli`."""
 
 import sys
 

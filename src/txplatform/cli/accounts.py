@@ -15,7 +15,6 @@ from txplatform.audit.history import UnknownAccountError
 from txplatform.cli.tables import print_table
 from txplatform.database import Database
 from txplatform.domain.account import Account
-from txplatform.domain.events import business_key
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.query import run as run_queries
 from txplatform.processing.unit_of_work import UnitOfWork
@@ -126,7 +125,7 @@ def _shown(account: Account) -> dict[str, Any]:
         **{name: getattr(balance, name) for name in _MONEY},
         "limit_version": account.limit_version,
         "account_version": account.version,
-        "waiting": [business_key(message) for message in account.waiting.values()],
+        "waiting": list(account.waiting),
     }
 
 

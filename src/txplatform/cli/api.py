@@ -1,4 +1,4 @@
-"""`txplatform api`: answer HTTP requests."""
+"""`txplatform api`: serve the HTTP API."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from txplatform.settings import load_settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """This command has no options: see the settings."""
+    """Add no options: this command is configured by settings alone."""
 
 
-def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001  # every command is given them
-    """Run until told to stop."""
+def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001  # every command gets them
+    """Run until SIGTERM or SIGINT."""
     return serve(load_settings())

@@ -1,4 +1,4 @@
-"""`txplatform demo`: try everything on this machine, without Docker or configuration."""
+"""`txplatform demo`: run the whole platform on this machine, without Docker or configuration."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--data-dir",
         type=Path,
         default=Path(".txplatform"),
-        help="where the data is kept (default: %(default)s)",
+        help="data folder (default: %(default)s)",
     )
-    parser.add_argument("--fresh", action="store_true", help="begin without earlier data")
+    parser.add_argument(
+        "--fresh", action="store_true", help="delete the data of earlier runs first"
+    )
     parser.add_argument(
         "--speed",
         type=float,
         default=2.0,
         metavar="DAYS",
-        help="simulated days a second; 0 for as fast as possible (default: %(default)s)",
+        help="simulated days a second; 0: as fast as possible (default: %(default)s)",
     )
-    parser.add_argument("--port", type=int, help="the API's port (default: a free one)")
+    parser.add_argument("--port", type=int, help="port of the API (default: a free port)")
 
 
 def run(arguments: argparse.Namespace) -> int:

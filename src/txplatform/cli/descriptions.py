@@ -27,7 +27,6 @@ from txplatform.domain.events import (
     PurchaseRefunded,
     TransactionStarted,
     WaitingMessageRejected,
-    business_key,
 )
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.reasons import Reason
@@ -61,7 +60,7 @@ def _of_account(event: AccountEvent) -> str | None:  # noqa: C901, PLR0911  # on
         case PaymentReturned(payment_return=returned):
             return f"payment returned, {returned.amount} {returned.currency}, {returned.payment_id}"
         case MessageWaiting():
-            return f"{business_key(event.message)} waits"
+            return f"{event.command.key} waits"
         case WaitingMessageRejected():
             return f"{event.business_key} rejected: {event.reason}"
         case _:

@@ -1,4 +1,4 @@
-"""`txplatform doctor`: check database, broker, topics, clock and lag, and say what to do."""
+"""`txplatform doctor`: check database, broker, topics, clock and lag, and advise what to do."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Look at everything; 1 where a check failed."""
+    """Print every finding; return 1 if a check failed."""
     findings = []
     for finding in examine(load_settings()):
         findings.append(finding)
         if not arguments.json:
-            print_table(_row(finding))  # each at once: a broker that is silent takes seconds
+            print_table(_row(finding))  # at once, since a check can take seconds
     healthy = all(finding.status is not FindingStatus.FAILED for finding in findings)
     if arguments.json:
         report = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}

@@ -42,11 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("waiting", justify="right")
         for entry in history:
-            balance = entry.balance
+            event, balance = entry.logged.event, entry.balance
             table.add_row(
-                str(entry.event.originator_version),
-                entry.event.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f"),
-                Text(describe(entry.event)),  # what others wrote is no markup
+                str(event.originator_version),
+                event.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f"),
+                Text(describe(event)),  # text of others is not markup
                 str(balance.credit_limit),
                 str(balance.posted),
                 str(balance.pending),
@@ -58,21 +58,21 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _as_json(entry: HistoryEntry) -> str:
-    event, balance = entry.event, entry.balance
-    facts = orjson.loads(encode_event(event))
+    event, balance = entry.logged.event, entry.balance
+    data = orjson.loads(encode_event(event))
     for name in ("timestamp", "event_id", "traceparent"):
-        del facts[name]
+        del data[name]
     line = orjson.dumps(
         {
             "account_version": event.originator_version,
-            "log_position": entry.position,
+            "log_position": entry.logged.position,
             "event_id": event.event_id,
             "type": event.TOPIC,
             "key": event.key,
             "decided_at": rfc3339(event.timestamp),
-            "recorded_at": rfc3339(entry.recorded_at),
+            "recorded_at": rfc3339(entry.logged.recorded_at),
             "traceparent": event.traceparent,
-            "facts": facts,
+            "data": data,
             "state": {
                 "currency": entry.currency,
                 "credit_limit": balance.credit_limit,

@@ -1,4 +1,4 @@
-"""`txplatform inbound`: list, show, retry and discard parked messages; see and reset positions."""
+"""`txplatform inbound`: list, show, retry and discard parked messages; show and reset positions."""
 
 from __future__ import annotations
 
@@ -29,49 +29,53 @@ from txplatform.settings import load_settings
 
 
 class NoSuchMessageError(TxPlatformError):
-    """The inbound ledger has no message of this number."""
+    """Raised if the inbox has no message with this id."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
-    listing = actions.add_parser("list", help="list messages, the newest first")
+    listing = actions.add_parser("list", help="list messages, newest first")
     listing.add_argument(
         "--status",
         choices=[*(status.value for status in MessageStatus), "all"],
         default=MessageStatus.PARKED.value,
-        help="only these (default: parked)",
+        help="only messages with this status (default: parked)",
     )
-    listing.add_argument("--topic", choices=list(TOPICS), help="only this topic's")
-    listing.add_argument("--account", help="only this account's")
-    listing.add_argument("--limit", type=_limit, default=50, help="how many at most (50)")
-    listing.add_argument("--before", type=int, metavar="ID", help="only those before this one")
+    listing.add_argument("--topic", choices=list(TOPICS), help="only messages of this topic")
+    listing.add_argument("--account", help="only messages of this account")
+    listing.add_argument(
+        "--limit", type=_limit, default=50, help="largest number of messages (default: 50)"
+    )
+    listing.add_argument(
+        "--before", type=int, metavar="ID", help="only messages older than this id"
+    )
 
-    show = actions.add_parser("show", help="show a message with its contents")
+    show = actions.add_parser("show", help="show a message with key, headers and body")
     show.add_argument("id", type=int)
 
-    retry = actions.add_parser("retry", help="try parked messages again")
+    retry = actions.add_parser("retry", help="apply parked messages again")
     retry.add_argument("id", type=int, nargs="+")
 
-    discard = actions.add_parser("discard", help="give parked messages up, for good")
+    discard = actions.add_parser("discard", help="discard parked messages permanently")
     discard.add_argument("id", type=int, nargs="+")
-    discard.add_argument("--reason", required=True, help="why, for the record")
+    discard.add_argument("--reason", required=True, help="reason, recorded with the message")
 
-    seen = actions.add_parser("positions", help="show how far each partition is read")
+    position_list = actions.add_parser("positions", help="show the next offset of each partition")
 
     reset = actions.add_parser(
-        "reset", help="read a topic from its beginning: nothing is applied twice"
+        "reset", help="read a topic from its beginning; no message is applied twice"
     )
     reset.add_argument("topic", choices=list(TOPICS))
     reset.add_argument("--partition", type=int, help="only this partition")
 
-    for action in (listing, show, retry, discard, seen, reset):
+    for action in (listing, show, retry, discard, position_list, reset):
         action.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do one action; 1 where a message was refused again."""
+    """Run one action; return 1 if a retried message was parked again."""
     with Database.for_service(load_settings()).connect() as connection:
         match arguments.action:
             case "list":
@@ -95,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
                 if stored is None:
                     raise NoSuchMessageError(
                         f"There is no message {arguments.id}.",
-                        next_step="See `txplatform inbound list --status all`.",
+                        next_step="`txplatform inbound list --status all` lists all messages.",
                     )
                 shown = _contents(stored)
                 lines = [f"{name:<16} {value}" for name, value in shown.items()]
@@ -136,7 +140,7 @@ def run(arguments: argparse.Namespace) -> int:
                 reset = f"{pluralize(count, 'position')} reset"
                 _print(
                     {"reset": count},
-                    [f"{reset}: running consumers begin again within seconds"],
+                    [f"{reset}: running consumers start again within seconds"],
                     as_json=arguments.json,
                 )
                 return 0
@@ -169,7 +173,7 @@ def _contents(stored: StoredMessage) -> dict[str, Any]:
 
 
 def _text(data: bytes | None) -> str | None:
-    """Bytes for people: as text where they are text."""
+    """Return the bytes as text if they are valid UTF-8, otherwise in base64."""
     if data is None:
         return None
     try:
@@ -189,7 +193,7 @@ def _print(data: object, lines: list[str], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(data) + "\n")
     else:
-        # What came in may hold control characters; a terminal must not act on them.
+        # Messages may contain control characters, which a terminal must not interpret.
         sys.stdout.writelines(line.translate(_PRINTABLE) + "\n" for line in lines)
 
 

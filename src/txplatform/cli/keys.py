@@ -21,27 +21,27 @@ from txplatform.settings import load_settings
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     actions = parser.add_subparsers(dest="action", required=True)
-    create = actions.add_parser("create", help="make a key; it is shown this once")
-    create.add_argument("--name", required=True, help="whose key it is")
+    create = actions.add_parser("create", help="create a key; it is shown only once")
+    create.add_argument("--name", required=True, help="name of the client that uses the key")
     create.add_argument(
         "--scope",
         required=True,
         action="append",
         type=_scope,
         metavar="SCOPE",
-        help=f"what it may do, repeatable: {', '.join(Scope)}",
+        help=f"permission, repeatable: {', '.join(Scope)}",
     )
     create.add_argument(
-        "--expires", type=_when, help="when it expires: RFC 3339, a date, or days such as 90d"
+        "--expires", type=_when, help="expiry: RFC 3339 time, date, or days such as 90d"
     )
-    revoke = actions.add_parser("revoke", help="refuse a key from now on")
-    revoke.add_argument("id", help="the key's id, as `keys list` shows it")
+    revoke = actions.add_parser("revoke", help="revoke a key")
+    revoke.add_argument("id", help="id of the key, from `keys list`")
     for action in (create, revoke, actions.add_parser("list", help="list all keys")):
         action.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what was asked."""
+    """Run one action."""
     with Database.for_service(load_settings()).connect() as connection:
         match arguments.action:
             case "create":
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
                     _print({"id": created.id, "key": secret, "scopes": created.scopes})
                 else:
                     sys.stdout.write(f"{secret}\n")
-                    sys.stderr.write(f"{created.id}: keep the key, it is shown this once\n")
+                    sys.stderr.write(f"{created.id}: store the key now, it is not shown again\n")
             case "list":
                 keys = list_keys(connection)
                 if arguments.json:
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.json:
                     _print(asdict(revoked))
                 else:
-                    sys.stdout.write(f"revoked {revoked.id}; refused everywhere within 5 s\n")
+                    sys.stdout.write(f"revoked {revoked.id}; every process refuses it within 5 s\n")
     return 0
 
 
@@ -95,7 +95,7 @@ def _table(keys: list[ApiKey]) -> Table:
 
 def _scope(text: str) -> Scope:
     if text not in list(Scope):
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(Scope)}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(Scope)}")
     return Scope(text)
 
 
@@ -112,5 +112,7 @@ def _when(text: str) -> datetime:
             f"{text!r} is neither a time such as 2027-01-31T00:00:00Z nor days such as 90d"
         ) from None
     if when <= now:
-        raise argparse.ArgumentTypeError(f"{text!r} is not in the future: nobody could use the key")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not in the future, so the key would never be valid"
+        )
     return when

@@ -1,4 +1,4 @@
-"""`txplatform migrate`: bring the database's schema to this version."""
+"""`txplatform migrate`: update the database schema to this version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Apply what is missing and say what was done."""
+    """Apply the pending migrations and print their names."""
     settings = load_settings()
     applied = migrate(settings.owner_url, settings.service_url)
     if arguments.json:
@@ -24,5 +24,5 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         sys.stdout.writelines(f"applied {name}\n" for name in applied or ())
         if not applied:
-            sys.stdout.write("nothing to apply: the schema is this version's\n")
+            sys.stdout.write("nothing to apply: the schema matches this version\n")
     return 0

@@ -1,4 +1,4 @@
-"""How far a long command has come, on stderr: a bar on a terminal, lines elsewhere."""
+"""Progress of long commands on stderr: a bar on a terminal, otherwise lines."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _LINE_EVERY_S = 2.0
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show progress; gives the function that is told of each step forward.
+def progress(task: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show progress; yield a function that adds a number of completed steps.
 
     Args:
-        what: What is being done.
-        total: How many steps there are, as far as is known.
+        task: The text before the numbers, such as `verify`.
+        total: The expected number of steps; more may follow.
     """
     if sys.stderr.isatty():
         with Progress(
@@ -35,34 +35,32 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
             TimeRemainingColumn(),
             console=Console(stderr=True),
         ) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda steps: bar.advance(task, steps)
+            task_id = bar.add_task(task, total=total)
+            yield lambda steps: bar.advance(task_id, steps)
         return
-    lines = _Lines(what, total)
+    lines = _Lines(task, total)
     yield lines.advance
     lines.write()
 
 
 class _Lines:
-    """A line now and then, for logs and pipes."""
+    """Writes a line every two seconds at most, for logs and pipes."""
 
-    def __init__(self, what: str, total: int) -> None:
-        self._what = what
+    def __init__(self, task: str, total: int) -> None:
+        self._task = task
         self._total = total
         self._done = 0
         self._written = time.monotonic()
 
     def advance(self, steps: int) -> None:
-        """Go forward, and say so when it is time."""
         self._done += steps
         if time.monotonic() - self._written >= _LINE_EVERY_S:
             self.write()
 
     def write(self) -> None:
-        """Say how far it is."""
         self._written = time.monotonic()
         print(  # noqa: T201
-            f"{self._what}: {self._done} of {max(self._total, self._done)}",
+            f"{self._task}: {self._done} of {max(self._total, self._done)}",
             file=sys.stderr,
             flush=True,
         )

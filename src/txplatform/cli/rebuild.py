@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rebuild, print the numbers before and after, and exit 1 where they are not the same."""
+    """Rebuild, print the numbers before and after, and exit 1 if they are not the same."""
     settings = load_settings()
     owner = Database.for_owner(settings)
     with owner.connect() as connection:

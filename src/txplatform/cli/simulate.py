@@ -1,4 +1,4 @@
-"""`txplatform simulate`: send a year of real purchases and made-up payments."""
+"""`txplatform simulate`: send a year of real purchases and invented payments."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from txplatform.simulation.runner import Simulator
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument(
-        "--api-url", default="http://127.0.0.1:8000", help="the API (default: %(default)s)"
+        "--api-url", default="http://127.0.0.1:8000", help="URL of the API (default: %(default)s)"
     )
-    parser.add_argument("--api-key", required=True, help="a key with transactions:write")
     parser.add_argument(
-        "--year", type=int, default=1, help="which run: another number is another set of ids"
+        "--api-key", required=True, help="API key with the scope transactions:write"
+    )
+    parser.add_argument(
+        "--year", type=int, default=1, help="run number; each produces distinct ids"
     )
     parser.add_argument(
         "--speed",
         type=float,
         default=2.0,
         metavar="DAYS",
-        help="simulated days a second; 0 for as fast as possible (default: %(default)s)",
+        help="simulated days a second; 0: as fast as possible (default: %(default)s)",
     )
 
 
@@ -43,18 +45,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _send(simulator: Simulator, year: int) -> None:
-    async def watch() -> None:
+    async def report() -> None:
         while True:
             await asyncio.sleep(1)
-            _tell(simulator)
+            _print_counts(simulator)
 
-    watching = asyncio.create_task(watch())
+    reporting = asyncio.create_task(report())
     await simulator.run(plan(year))
-    watching.cancel()
-    _tell(simulator)
+    reporting.cancel()
+    _print_counts(simulator)
 
 
-def _tell(simulator: Simulator) -> None:
+def _print_counts(simulator: Simulator) -> None:
     sent = simulator.sent
     decisions = ", ".join(f"{name} {count}" for name, count in sorted(sent.decisions.items()))
     sys.stderr.write(f"{sent.day}  {decisions}; {sent.messages.total()} messages\n")

@@ -1,6 +1,7 @@
-"""Prints tables to stdout and never cuts a word of them: an id is there to be copied.
+"""Prints tables to stdout without ever truncating a word, so that ids can be copied.
 
-As wide as the terminal, or wider where the longest words need it; as wide as all of it in a pipe.
+On a terminal, a table is as wide as the terminal, or wider if its longest words need it. In a pipe,
+it is as wide as its contents.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from rich.console import Console
 from rich.measure import Measurement, measure_renderables
 from rich.table import Column, Table
 
-_BOUNDLESS = 100_000
+_UNLIMITED = 100_000
 
 
 def print_table(table: Table) -> None:
-    """Print a table."""
+    """Print a table to stdout."""
     console = Console(file=sys.stdout, highlight=False)
-    options = console.options.update_width(_BOUNDLESS)
+    options = console.options.update_width(_UNLIMITED)
     whole = Measurement.get(console, options, table).maximum
     if sys.stdout.isatty() and whole > console.width:
         ranges = [
@@ -31,9 +32,10 @@ def print_table(table: Table) -> None:
 
 
 def _fit(columns: list[Column], ranges: list[Measurement], available: int) -> int:
-    """Give each column its longest word, and what is left to those that want least.
+    """Set the width of each column and return the sum.
 
-    rich shrinks the widest first, whatever it holds.
+    Each column gets room for its longest word. The rest goes first to the columns that need least
+    to avoid wrapping. rich would shrink the widest column first, even below its longest word.
     """
     spare = max(0, available - sum(each.minimum for each in ranges))
     for column, each in sorted(zip(columns, ranges, strict=True), key=lambda pair: pair[1].span):

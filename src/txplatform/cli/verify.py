@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Verify, print the result, and exit 1 where something differs."""
+    """Verify, print the result, and exit 1 if something differs."""
     database = Database.for_service(load_settings())
     with database.connect() as connection:
         events = count_events(connection)

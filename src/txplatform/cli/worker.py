@@ -1,4 +1,4 @@
-"""`txplatform consume`, `publish`, `project` and `worker`: run parts until told to stop."""
+"""`txplatform consume`, `publish`, `project` and `worker`: run the parts of a worker process."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run until SIGTERM."""
+    """Run until SIGTERM or SIGINT."""
     return run_worker(arguments.command, load_settings())

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import AccountOpenedMessage
-from txplatform.domain.commands.open_account import OpenAccount
 from txplatform.domain.ids import AccountId
-from txplatform.domain.values import Opening
+from txplatform.domain.requests import Opening
 
 
-def _to_command(body: AccountOpenedMessage) -> OpenAccount:
-    return OpenAccount(
-        Opening(
-            account_id=AccountId(body.account_id),
-            currency=body.currency,
-            credit_limit=body.credit_limit,
-            opened_at=body.opened_at,
-        )
+def _to_command(body: AccountOpenedMessage) -> Opening:
+    return Opening(
+        account_id=AccountId(body.account_id),
+        currency=body.currency,
+        credit_limit=body.credit_limit,
+        opened_at=body.opened_at,
     )
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import AccountStatusChangedMessage
-from txplatform.domain.commands.change_status import ChangeStatus
+from txplatform.domain.advices import StatusChange
 from txplatform.domain.ids import AccountId
-from txplatform.domain.values import StatusChange
 
 
-def _to_command(body: AccountStatusChangedMessage) -> ChangeStatus:
-    return ChangeStatus(
-        StatusChange(
-            account_id=AccountId(body.account_id),
-            status=body.status,
-            status_version=body.status_version,
-            reason=body.reason,
-            changed_at=body.changed_at,
-        )
+def _to_command(body: AccountStatusChangedMessage) -> StatusChange:
+    return StatusChange(
+        account_id=AccountId(body.account_id),
+        status=body.status,
+        status_version=body.status_version,
+        reason=body.reason,
+        changed_at=body.changed_at,
     )
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import CreditLimitChangedMessage
-from txplatform.domain.commands.change_limit import ChangeLimit
+from txplatform.domain.advices import LimitChange
 from txplatform.domain.ids import AccountId
-from txplatform.domain.values import LimitChange
 
 
-def _to_command(body: CreditLimitChangedMessage) -> ChangeLimit:
-    return ChangeLimit(
-        LimitChange(
-            account_id=AccountId(body.account_id),
-            credit_limit=body.credit_limit,
-            currency=body.currency,
-            limit_version=body.limit_version,
-            effective_at=body.effective_at,
-        )
+def _to_command(body: CreditLimitChangedMessage) -> LimitChange:
+    return LimitChange(
+        account_id=AccountId(body.account_id),
+        credit_limit=body.credit_limit,
+        currency=body.currency,
+        limit_version=body.limit_version,
+        effective_at=body.effective_at,
     )
 
 

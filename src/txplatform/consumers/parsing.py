@@ -11,7 +11,7 @@ from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, traceparent_of
 from txplatform.contracts.field_problems import field_problem
 from txplatform.contracts.messages import MessageBody
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.inbox.received_message import UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.telemetry import accept_traceparent
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import PaymentReturnedMessage
-from txplatform.domain.commands.return_payment import ReturnPayment
+from txplatform.domain.advices import PaymentReturn
 from txplatform.domain.ids import AccountId, PaymentId
-from txplatform.domain.values import PaymentReturn
 
 
-def _to_command(body: PaymentReturnedMessage) -> ReturnPayment:
-    return ReturnPayment(
-        PaymentReturn(
-            payment_id=PaymentId(body.payment_id),
-            account_id=AccountId(body.account_id),
-            amount=body.amount,
-            currency=body.currency,
-            reason=body.reason,
-            returned_at=body.returned_at,
-        )
+def _to_command(body: PaymentReturnedMessage) -> PaymentReturn:
+    return PaymentReturn(
+        payment_id=PaymentId(body.payment_id),
+        account_id=AccountId(body.account_id),
+        amount=body.amount,
+        currency=body.currency,
+        reason=body.reason,
+        returned_at=body.returned_at,
     )
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import PaymentSubmittedMessage
-from txplatform.domain.commands.receive_payment import ReceivePayment
+from txplatform.domain.advices import Payment
 from txplatform.domain.ids import AccountId, PaymentId
-from txplatform.domain.values import Payment
 
 
-def _to_command(body: PaymentSubmittedMessage) -> ReceivePayment:
-    return ReceivePayment(
-        Payment(
-            payment_id=PaymentId(body.payment_id),
-            account_id=AccountId(body.account_id),
-            amount=body.amount,
-            currency=body.currency,
-            submitted_at=body.submitted_at,
-        )
+def _to_command(body: PaymentSubmittedMessage) -> Payment:
+    return Payment(
+        payment_id=PaymentId(body.payment_id),
+        account_id=AccountId(body.account_id),
+        amount=body.amount,
+        currency=body.currency,
+        submitted_at=body.submitted_at,
     )
 
 

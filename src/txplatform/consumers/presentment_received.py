@@ -6,13 +6,10 @@ from typing import Any
 
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import PresentedMerchant, PresentmentReceivedMessage
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.correct_clearing import CorrectClearing
-from txplatform.domain.commands.outcome import Command
-from txplatform.domain.commands.refund_purchase import RefundPurchase
+from txplatform.domain.advices import Clearing, Correction, Direction, Refund
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
-from txplatform.domain.purchase import Merchant
-from txplatform.domain.values import Clearing, Correction, Direction, Refund
+from txplatform.domain.requests import Merchant
 
 
 def _to_command(body: PresentmentReceivedMessage) -> Command:
@@ -29,19 +26,17 @@ def _to_command(body: PresentmentReceivedMessage) -> Command:
         "presented_at": body.presented_at,
     }
     if body.reverses_clearing_id is not None:
-        return CorrectClearing(
-            Correction(
-                clearing_id=body.clearing_id,
-                reverses_clearing_id=body.reverses_clearing_id,
-                direction=body.direction,
-                **said,
-            )
+        return Correction(
+            clearing_id=body.clearing_id,
+            reverses_clearing_id=body.reverses_clearing_id,
+            direction=body.direction,
+            **said,
         )
     match body.direction:
         case Direction.DEBIT:
-            return ClearPurchase(Clearing(clearing_id=body.clearing_id, final=body.final, **said))
+            return Clearing(clearing_id=body.clearing_id, final=body.final, **said)
         case Direction.CREDIT:
-            return RefundPurchase(Refund(refund_id=body.clearing_id, **said))
+            return Refund(refund_id=body.clearing_id, **said)
 
 
 def _merchant(merchant: PresentedMerchant | None) -> Merchant | None:

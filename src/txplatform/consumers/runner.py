@@ -24,13 +24,13 @@ from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.eventstore.snapshot import account_state
+from txplatform.health import Health
 from txplatform.inbox.message_outcome import MessageStatus
 from txplatform.inbox.positions import FencedError, PartitionKey
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.snapshots import take_snapshots
 from txplatform.settings import Settings
 from txplatform.telemetry import correlation_id, logger
-from txplatform.worker import Health
 
 _POLL_S = 0.25
 _CHECK_EVERY_S = 5.0
@@ -198,7 +198,7 @@ class InboundConsumer:
 
 
 def _health_of(assignment: Assignment) -> Health:
-    facts = {
+    figures = {
         "cluster_id": assignment.origin.cluster_id,
         "partitions": len(assignment.positions),
         "lag": {f"{key.topic}[{key.partition}]": lag for key, lag in assignment.lags().items()},
@@ -216,9 +216,10 @@ def _health_of(assignment: Assignment) -> Health:
     elif assignment.given and not assignment.taken_up:
         problems.append("has not looked up its positions yet")
     if problems:
-        return Health(ready=False, detail="; ".join(problems), facts=facts)
+        return Health(ready=False, detail="; ".join(problems), figures=figures)
     if not assignment.given:
         return Health(
-            ready=True, detail="stands by: other members read all partitions", facts=facts
+            ready=True, detail="stands by: other members read all partitions", figures=figures
         )
-    return Health(ready=True, detail=f"reads {len(assignment.positions)} partitions", facts=facts)
+    detail = f"reads {len(assignment.positions)} partitions"
+    return Health(ready=True, detail=detail, figures=figures)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from txplatform.contracts.messages import MessageBody
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 
 Body = TypeVar("Body", bound=MessageBody)
 

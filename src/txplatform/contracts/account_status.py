@@ -11,8 +11,8 @@ from txplatform.contracts.fields import FreeText, Identifier
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import OperatorStatusSet
 from txplatform.domain.ids import AccountId, account_of
+from txplatform.domain.requests import OperatorStatus
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import OperatorStatus
 
 
 class StatusRequest(BaseModel):

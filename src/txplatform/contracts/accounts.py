@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from txplatform.contracts.fields import AmountOrZero, CurrencyCode, Identifier, UtcTime
 from txplatform.domain.ids import AccountId
+from txplatform.domain.requests import Opening
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import Opening
 
 
 class OpenAccountRequest(BaseModel):

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from txplatform.contracts.fields import Amount, CurrencyCode, Identifier, UtcTime
 from txplatform.contracts.times import rfc3339
+from txplatform.domain.advices import Clearing
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.transaction_flags import Flag
-from txplatform.domain.values import Clearing
 
 
 class ClearingRequest(BaseModel):

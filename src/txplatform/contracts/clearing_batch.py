@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from txplatform.contracts.clearing import ClearingRequest, ClearingResponse
 from txplatform.contracts.fields import Identifier
+from txplatform.domain.advices import Clearing
 from txplatform.domain.transaction_flags import Flag
-from txplatform.domain.values import Clearing
 
 MOST_ITEMS = 1000
 

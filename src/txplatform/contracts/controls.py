@@ -12,7 +12,9 @@ from txplatform.contracts.rulesets import MAX_CONTROLS_ENTRIES, controls_from_js
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import ControlsChanged
 from txplatform.domain.ids import AccountId, account_of
-from txplatform.domain.values import ControlsChange
+from txplatform.domain.requests import ControlsChange
+from txplatform.domain.rules.amount_limit import AmountLimit
+from txplatform.domain.rules.category_deny import CategoryDeny
 
 
 class ControlsRequest(BaseModel):
@@ -26,8 +28,7 @@ class ControlsRequest(BaseModel):
                 {
                     "controls_id": "ctl-1",
                     "rules": [
-                        {"rule": "amount_limit", "max_amount": 20000},
-                        {"rule": "category_deny", "categories": ["7995"]},
+                        {"rule": rule.RULE, **rule.EXAMPLE} for rule in (AmountLimit, CategoryDeny)
                     ],
                     "reason": "The cardholder asked for it.",
                 }

@@ -1,4 +1,4 @@
-"""The types of fields, as contracts.md states them: strict, so that nothing is guessed."""
+"""The types of fields, as docs/contracts.md states them: strict, so that nothing is guessed."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
-from txplatform.domain.values import Increment
+from txplatform.domain.requests import Increment
 
 
 class IncrementRequest(BaseModel):

@@ -18,8 +18,8 @@ from txplatform.contracts.fields import (
     StatusVersion,
     UtcTime,
 )
+from txplatform.domain.advices import Direction
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import Direction
 
 
 class MessageBody(BaseModel):

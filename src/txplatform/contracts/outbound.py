@@ -8,7 +8,7 @@ from txplatform.contracts.decision import Decision, DecisionResponse, decision_r
 from txplatform.contracts.times import rfc3339_or_none
 
 # Schemas are generated from these annotations at run time.
-from txplatform.domain.purchase import Merchant
+from txplatform.domain.requests import Merchant
 
 _ANSWER = tuple(field.name for field in fields(DecisionResponse))
 

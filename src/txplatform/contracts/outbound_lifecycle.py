@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from txplatform.contracts.times import rfc3339, rfc3339_or_none
+from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
     AuthorizationReversed,
     ClearingCorrected,
@@ -14,9 +15,8 @@ from txplatform.domain.events import (
 )
 from txplatform.domain.ids import account_of
 from txplatform.domain.money import Balance
-from txplatform.domain.purchase import Merchant
+from txplatform.domain.requests import Merchant
 from txplatform.domain.transaction_flags import Flag
-from txplatform.domain.values import Direction
 
 
 @dataclass(frozen=True, slots=True)

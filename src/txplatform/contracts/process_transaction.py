@@ -18,7 +18,7 @@ from txplatform.contracts.fields import (
 )
 from txplatform.contracts.json import NotJsonError, parse_strict_json, repeats_a_key
 from txplatform.domain.ids import AccountId, TransactionId
-from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.requests import Merchant, Purchase
 
 _EXAMPLE: dict[str, JsonValue] = {
     "transaction_id": "tx-1001",

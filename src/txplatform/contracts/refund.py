@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from txplatform.contracts.fields import Amount, CurrencyCode, Identifier
 from txplatform.contracts.process_transaction import MerchantFields
 from txplatform.contracts.times import rfc3339
+from txplatform.domain.advices import Refund
 from txplatform.domain.events import PurchaseRefunded, RefundWaiting
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
-from txplatform.domain.purchase import Merchant
+from txplatform.domain.requests import Merchant
 from txplatform.domain.transaction_flags import Flag
-from txplatform.domain.values import Refund
 
 
 class RefundRequest(BaseModel):

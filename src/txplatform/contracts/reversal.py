@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from txplatform.contracts.fields import Amount, Identifier
 from txplatform.contracts.times import rfc3339
+from txplatform.domain.advices import Reversal
 from txplatform.domain.events import AuthorizationReversed
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
-from txplatform.domain.values import Reversal
 
 
 class ReversalRequest(BaseModel):

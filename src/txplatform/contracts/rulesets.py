@@ -1,7 +1,7 @@
 """Rule sets and controls as JSON: read strictly, written in one canonical form, hashed.
 
 How a rule is written is said in `domain/rules/stored.py`; what is read follows from the rule's
-dataclass, so a new rule needs nothing here.
+dataclass and its kinds of parameters, so a new rule needs nothing here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ from txplatform.contracts.field_problems import field_problem
 from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.json import parse_strict_json
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
-from txplatform.domain.rules.parameters import ParameterError, shown
+from txplatform.domain.rules.codes import CodeList, CountryCodes, MerchantIds
+from txplatform.domain.rules.parameters import (
+    CurrencyCode,
+    Parameter,
+    ParameterError,
+    json_name,
+    shown,
+)
 from txplatform.domain.rules.stored import parameters_to_stored, rule_to_stored
 from txplatform.domain.rulesets import (
     USUAL_HOLD_DAYS,
@@ -42,8 +49,7 @@ they are read and kept where decisions are made.
 _MOST_PROBLEMS = 100
 """More at once nobody corrects, and to word each of thousands holds everybody else up."""
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
-_COUNTRY_FIELDS = ("countries", "home_countries")
+_STRICT = ConfigDict(extra="forbid", strict=True, alias_generator=json_name)
 
 
 class InvalidRuleSetError(TxPlatformError):
@@ -77,7 +83,7 @@ class _ControlsForm:
 
 
 def _adapter(form: type[T]) -> TypeAdapter[tuple[T]]:
-    # A dataclass takes the strictness of what it stands in: hence the tuple of one.
+    # pydantic takes the configuration from the enclosing type, so wrap the dataclass in a 1-tuple.
     one: Any = tuple[form]  # type: ignore[valid-type]
     return TypeAdapter(one, config=_STRICT)
 
@@ -148,16 +154,13 @@ def content_hash(ruleset: RuleSet) -> str:
 
 
 def rule_schemas() -> dict[str, JsonObject]:
-    """JSON Schema of each rule, by its name."""
-    return {
-        rule.RULE: _with_its_name(rule.RULE, TypeAdapter(rule).json_schema())
-        for rule in CONFIGURABLE
-    }
+    """Return the JSON Schema of each rule, by its name."""
+    return {rule.RULE: _rule_schema(rule) for rule in CONFIGURABLE}
 
 
 def rules_schema() -> JsonObject:
-    """JSON Schema of a list of rules; it refers to nothing outside of it."""
-    return {"type": "array", "items": {"oneOf": [_whole(each) for each in rule_schemas().values()]}}
+    """Return the JSON Schema of a list of rules; it refers to nothing outside of it."""
+    return {"type": "array", "items": {"oneOf": list(rule_schemas().values())}}
 
 
 def ruleset_schema() -> JsonObject:
@@ -187,11 +190,14 @@ def _whole(schema: JsonObject) -> JsonObject:
     return whole
 
 
-def _with_its_name(name: str, schema: JsonObject) -> JsonObject:
-    schema["properties"] = {"rule": {"const": name}, **schema["properties"]}
-    schema["required"] = ["rule", *schema.get("required", ())]
-    schema["additionalProperties"] = False
-    return schema
+def _rule_schema(rule: type[ConfigurableRule]) -> JsonObject:
+    (schema,) = _whole(_RULES[rule.RULE].json_schema())["prefixItems"]
+    return {
+        **schema,
+        "properties": {"rule": {"const": rule.RULE}, **schema["properties"]},
+        "required": ["rule", *schema.get("required", ())],
+        "examples": [{"rule": rule.RULE, **rule.EXAMPLE}],
+    }
 
 
 def _check_entries(rules: list[Any]) -> None:
@@ -280,19 +286,25 @@ def _path(place: str, steps: list[int | str]) -> str:
 
 
 def _unknown_codes(rule: ConfigurableRule) -> Iterator[str]:
-    """What has the right form and still stands for nothing."""
-    for name in _COUNTRY_FIELDS:
-        for country in getattr(rule, name, ()):
+    """Yield what has the right form and still stands for nothing."""
+    for field, parameter in rule.PARAMETERS.items():
+        for problem in _unknown(parameter, getattr(rule, field)):
+            yield f"{json_name(field)}{problem}"
+
+
+def _unknown(parameter: Parameter, value: Any) -> Iterator[str]:
+    if isinstance(parameter, CurrencyCode) and value is not None and value not in CURRENCIES:
+        yield f": is {value!r}, which is no ISO 4217 currency."
+    if isinstance(parameter, CodeList) and parameter.kind is CountryCodes:
+        for country in value:
             if country not in COUNTRIES:
-                yield f"{name}: has {country!r}, which is no ISO 3166-1 alpha-3 country."
-    currency = getattr(rule, "currency", None)
-    if currency is not None and currency not in CURRENCIES:
-        yield f"currency: is {currency!r}, which is no ISO 4217 currency."
-    for place, merchant in enumerate(getattr(rule, "merchants", ())):
-        try:
-            refuse_card_number(merchant)
-        except ValueError as error:
-            yield f"merchants[{place}]: {error}."
+                yield f": has {country!r}, which is no ISO 3166-1 alpha-3 country."
+    if isinstance(parameter, CodeList) and parameter.kind is MerchantIds:
+        for place, merchant in enumerate(value):
+            try:
+                refuse_card_number(merchant)
+            except ValueError as error:
+                yield f"[{place}]: {error}."
 
 
 def _made(make: Callable[[], T]) -> T:

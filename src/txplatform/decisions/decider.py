@@ -12,7 +12,7 @@ from txplatform.decisions.lane import Lane, LaneLimits
 from txplatform.decisions.metrics import DecisionMetrics
 from txplatform.decisions.request import AccountRequest, AccountView, CommandRequest, Decided
 from txplatform.decisions.snapshot_writer import SnapshotWriter
-from txplatform.domain.commands.outcome import Command
+from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, StreamId, account_stream
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.unit_of_work import PendingCommand

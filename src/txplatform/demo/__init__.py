@@ -1,1 +1,1 @@
-"""Everything on this machine at once, without Docker, Java or configuration."""
+"""Runs the whole platform on one machine, without Docker, Java or configuration."""

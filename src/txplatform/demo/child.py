@@ -1,6 +1,7 @@
-"""Runs a command that ends when its parent does, however the parent ends.
+"""Runs a command that receives a signal when its parent ends, even if the parent was killed.
 
-Used as `python -m txplatform.demo.child PARENT_PID USER SIGNAL COMMAND…`: becomes the command.
+Usage: `python -m txplatform.demo.child PARENT_PID USER SIGNAL COMMAND…`. The process replaces
+itself with the command.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
-"""Linux, prctl(2); elsewhere a killed parent's children are stopped by the next start."""
+"""prctl(2), Linux only. On other systems the next start stops the children of a killed demo."""
 
 
 def main() -> None:
-    """Change to the user, tie the life to the parent's, and become the command."""
+    """Switch to the user, request the signal, and execute the command unless the parent ended."""
     parent, user, death_signal, *command = sys.argv[1:]
     if user:
         entry = pwd.getpwnam(user)
@@ -24,10 +25,10 @@ def main() -> None:
         os.setgid(entry.pw_gid)
         os.setuid(entry.pw_uid)
     if sys.platform == "linux":
-        # After the change of user, which would clear it.
+        # Set after the change of user, which clears it.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.Signals[death_signal].value)
     if os.getppid() == int(parent):
-        os.execv(command[0], command)  # noqa: S606  # becoming the command is the point
+        os.execv(command[0], command)  # noqa: S606  # the caller chooses the command
 
 
 if __name__ == "__main__":

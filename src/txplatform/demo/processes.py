@@ -1,4 +1,4 @@
-"""The demo's child processes: started with their log in a file, watched, stopped in order."""
+"""The demo's child processes: started with a log file, checked, and stopped."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _RECENT_S = 10
 
 
 class ChildDiedError(TxPlatformError):
-    """A child process ended that should not have."""
+    """Raised if a child process ended unexpectedly."""
 
 
 class Child:
-    """One process of the demo."""
+    """A child process of the demo; it starts with this object and ends with the demo."""
 
-    def __init__(  # noqa: PLR0913  # what a process needs
+    def __init__(  # noqa: PLR0913  # everything a process needs
         self,
         name: str,
         command: Sequence[str],
@@ -45,20 +45,20 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                # Ctrl-C is for the demo itself, which stops the others in their order.
+                # Keeps Ctrl-C from reaching the child: the demo stops its children in order.
                 start_new_session=True,
             )
 
     @property
     def pid(self) -> int:
-        """Of the command: it takes the place of what started it."""
+        """The process id of the command, which replaces its wrapper."""
         return self._process.pid
 
     def check(self) -> None:
-        """See that it still runs.
+        """Check that the process is still running.
 
         Raises:
-            ChildDiedError: It has ended; with the last lines of its log, where it says why.
+            ChildDiedError: It has ended. The error has the last lines of its log.
         """
         code = self._process.poll()
         if code is not None:
@@ -67,21 +67,21 @@ class Child:
             )
             raise ChildDiedError(
                 f"The {self.name} {how}.",
-                why=self._last_words(),
-                next_step=f"Run `make demo` again: the data stays. The whole log is {self._log}.",
+                why=self._recent_output(),
+                next_step=f"Run `make demo` again; the data is kept. The full log is {self._log}.",
             )
 
-    def _last_words(self) -> str:
-        """What it has just written; older lines do not tell why it ended."""
+    def _recent_output(self) -> str:
+        """Return the last lines of its log, unless they are too old to explain its end."""
         with self._log.open("rb") as log:
             log.seek(self._log_before)
             lines = log.read().decode(errors="replace").splitlines()[-_SHOWN_LINES:]
         if not lines or time() - self._log.stat().st_mtime > _RECENT_S:
-            return "Its log does not say why."
-        return "Its last words:\n" + "\n".join(lines) + "\n"
+            return "Its log does not contain the reason."
+        return "Its last output:\n" + "\n".join(lines) + "\n"
 
     def stop(self, signal_number: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to stop, and wait; kill it where it does not."""
+        """Send the signal and wait; kill the process if it does not stop in time."""
         if self._process.poll() is None:
             self._process.send_signal(signal_number)
             try:

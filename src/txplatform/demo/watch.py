@@ -1,4 +1,4 @@
-"""What the demo shows while it runs: one line a second."""
+"""The line that the demo prints each second while it runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from txplatform.simulation.runner import Sent
 
 
 class LiveLine:
-    """Makes a line from what was sent and what the workers measure."""
+    """Builds the line from the simulator's counts and the worker's metrics."""
 
     def __init__(self, worker_url: str) -> None:
         self._worker_url = worker_url
         self._before = 0
 
     def line(self, sent: Sent, seconds: float) -> str:
-        """The line for the last `seconds`."""
+        """Return the line; the rate is of the last `seconds`."""
         decided = sent.decisions.total()
         rate, self._before = (decided - self._before) / seconds, decided
         approved = sent.decisions["approved"]
@@ -35,7 +35,7 @@ class LiveLine:
         )
 
     def _measured(self) -> tuple[int | str, int | str]:
-        """Payments applied and how far the workers are behind; `?` while they cannot be asked."""
+        """Return the payments applied and the sum of all lags; `?` if the worker is unreachable."""
         try:
             text = httpx.get(f"{self._worker_url}/metrics", timeout=1).text
         except httpx.TransportError:

@@ -1,7 +1,4 @@
-"""`txplatform doctor`: looks at everything the service stands on; one module a check, listed here.
-
-It changes nothing. A check that cannot look is told as skipped, with the reason.
-"""
+"""The checks of `txplatform doctor`, one module each. None of them changes anything."""
 
 from __future__ import annotations
 
@@ -43,57 +40,65 @@ DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], list[Finding]], ...] = (
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """What each check found, one after the other, as it comes."""
-    with ExitStack() as open_things:
+    """Run every check and yield each finding as soon as it is known.
+
+    If the database or the broker cannot be reached, the checks that need it are left out.
+    """
+    with ExitStack() as stack:
         connection = None
         try:
-            connection = open_things.enter_context(Database.for_service(settings).connect())
+            connection = stack.enter_context(Database.for_service(settings).connect())
         except psycopg.OperationalError as error:
             yield failed(
                 "database",
-                f"It cannot be reached: {_in_a_line(error)}.",
-                "Check TXPLATFORM_DATABASE_URL and that the server is up.",
+                f"The database cannot be reached: {_one_line(error)}.",
+                "Check TXPLATFORM_DATABASE_URL and that the server is running.",
             )
         else:
             for check in DATABASE_CHECKS:
                 name = check.__name__.removeprefix("check_").replace("_", " ")
-                yield from looked(name, partial(check, connection))
+                yield from run_check(name, partial(check, connection))
         try:
-            view = open_things.enter_context(BrokerView(settings))
+            view = stack.enter_context(BrokerView(settings))
             cluster = view.cluster()
         except KafkaException as error:
             yield failed(
                 "broker",
                 f"{settings.kafka_bootstrap_servers} does not answer: {error.args[0].str()}.",
-                "Check TXPLATFORM_KAFKA_* and that the brokers are up. Decisions go on meanwhile.",
+                "Check TXPLATFORM_KAFKA_* and that the brokers are running. "
+                "Decisions continue without them.",
             )
         else:
             yield ok(
                 "broker", f"{pluralize(cluster.brokers, 'broker')} in cluster {cluster.cluster_id}."
             )
-            yield from looked("topics", partial(check_topics, cluster))
-            yield from looked("topic settings", partial(check_topic_settings, view, cluster))
+            yield from run_check("topics", partial(check_topics, cluster))
+            yield from run_check("topic settings", partial(check_topic_settings, view, cluster))
             if connection is not None:
-                yield from looked("consume", partial(check_consumers, connection, view, cluster))
+                yield from run_check("consume", partial(check_consumers, connection, view, cluster))
 
 
-def looked(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """What one check finds; one that cannot look, or is wrong itself, keeps no other from it."""
+def run_check(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """Yield the findings of one check, and a last one if an exception ends it.
+
+    The check is skipped if the database or the broker keeps it from working, and failed if it is
+    itself broken. Either way the other checks still run.
+    """
     try:
         yield from check()
     except KafkaException as error:
-        yield skipped(name, f"The broker does not tell: {error.args[0].str()}.")
+        yield skipped(name, f"The broker refused the query: {error.args[0].str()}.")
     except TimeoutError:
-        yield skipped(name, "The broker does not tell: no answer in time.")
+        yield skipped(name, "The broker did not answer in time.")
     except psycopg.Error as error:
-        yield skipped(name, f"The database does not tell: {_in_a_line(error)}.")
-    except Exception as error:  # noqa: BLE001  # told as what it is: this check does not work
+        yield skipped(name, f"The database refused the query: {_one_line(error)}.")
+    except Exception as error:  # noqa: BLE001  # reported as a defect of this check
         yield failed(
             name,
-            f"The check itself failed: {type(error).__name__}: {_in_a_line(error)}.",
-            "Run `txplatform doctor` again; where it stays so, report this: the doctor is wrong.",
+            f"The check itself failed: {type(error).__name__}: {_one_line(error)}.",
+            "Run `txplatform doctor` again. If the check fails again, report it as a defect.",
         )
 
 
-def _in_a_line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())

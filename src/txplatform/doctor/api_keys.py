@@ -1,4 +1,4 @@
-"""Can anybody call the API?"""
+"""Check that a client can call the API."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 
 
 def check_api_keys(connection: psycopg.Connection) -> list[Finding]:
-    """Whether there is a key that is accepted."""
+    """Warn if no API key is valid."""
     row = connection.execute(_VALID).fetchone()
     if row is None or not row[0]:
         return [
             warning(
                 "api keys",
-                "There is no valid key: the API refuses everyone.",
+                "There is no valid API key: the API refuses every request.",
                 "Run `txplatform keys create --name NAME --scope transactions:write`.",
             )
         ]

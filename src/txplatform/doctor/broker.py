@@ -1,4 +1,4 @@
-"""The broker as the doctor sees it: whether it answers, its topics, their settings and ends."""
+"""A read-only client for the brokers: their topics, topic settings and offsets."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from txplatform.settings import Settings
 
 _TIMEOUT_S = 5
 _FUTURE_S = 2 * _TIMEOUT_S
-"""Beyond the request's own, so that the client says itself what it could not do."""
+"""Longer than the request's own timeout, so that the client reports the cause itself."""
 
-_LEADER_MOVES = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
-_LEADER_MOVES_S = 0.1
+_LEADER_ELECTION = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+_ELECTION_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic.
+    """The size of one topic.
 
     Attributes:
-        partitions: How many it has.
-        replicas: On how many brokers its first partition is.
+        partitions: The number of partitions.
+        replicas: The number of brokers that hold the first partition.
     """
 
     partitions: int
@@ -47,7 +47,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What the brokers say of themselves."""
+    """The brokers' cluster and its topics by name; `brokers` is their number."""
 
     cluster_id: str
     brokers: int
@@ -55,9 +55,9 @@ class Cluster:
 
 
 class BrokerView:
-    """A client that only looks.
+    """A Kafka client that only reads.
 
-    Every method raises KafkaException, or TimeoutError, where the brokers do not answer in time.
+    Every method raises KafkaException or TimeoutError if the brokers do not answer in time.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -85,7 +85,7 @@ class BrokerView:
         self._consumer.close()
 
     def cluster(self) -> Cluster:
-        """Brokers and topics."""
+        """Return the cluster with every topic that has a partition."""
         found = self._consumer.list_topics(timeout=_TIMEOUT_S)
         return Cluster(
             str(found.cluster_id),
@@ -98,7 +98,7 @@ class BrokerView:
         )
 
     def settings(self, topics: Iterable[str]) -> dict[str, dict[str, str]]:
-        """The topics' settings; librdkafka's mock cluster, for one, does not tell them."""
+        """Return the settings of each topic. librdkafka's mock cluster does not support this."""
         wanted = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
         return {
             resource.name: {
@@ -110,24 +110,24 @@ class BrokerView:
         }
 
     def ends(self, topic: str, partition: int) -> tuple[int, int]:
-        """The first offset and the one after the last; a leader that moves is waited for."""
+        """Return the first offset and the one after the last, waiting out a leader election."""
         wanted, until = TopicPartition(topic, partition), time.monotonic() + _TIMEOUT_S
         while True:
             try:
                 found = self._consumer.get_watermark_offsets(wanted, timeout=_TIMEOUT_S)
             except KafkaException as error:
-                if error.args[0].code() not in _LEADER_MOVES or time.monotonic() > until:
+                if error.args[0].code() not in _LEADER_ELECTION or time.monotonic() > until:
                     raise
-                time.sleep(_LEADER_MOVES_S)
+                time.sleep(_ELECTION_POLL_S)
             else:
-                assert found is not None  # a time-out is an exception
+                assert found is not None  # a timeout raises
                 low, high = found
                 return low, high
 
     def timestamp_ms(self, topic: str, partition: int, offset: int) -> int | None:
-        """When the first message from this offset on was sent; None where there is none.
+        """Return the timestamp of the first message at or after this offset; None if none exists.
 
-        It is read: offsets cannot be looked up by time on every broker (not on librdkafka's mock).
+        The message itself is read: librdkafka's mock cluster cannot look up offsets by time.
         """
         self._consumer.assign([TopicPartition(topic, partition, offset)])
         try:

@@ -1,4 +1,4 @@
-"""Does this machine's clock agree with the database's?"""
+"""Compare this machine's clock with the database's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TOLERATED_S = 1.0
 
 
 def check_clock(connection: psycopg.Connection) -> list[Finding]:
-    """How far the two clocks are apart; the way to the database and back counts half."""
+    """Measure the difference; half of the round trip counts as the way there."""
     before = datetime.now(UTC)
     row = connection.execute("SELECT clock_timestamp()").fetchone()
     after = datetime.now(UTC)
@@ -21,12 +21,12 @@ def check_clock(connection: psycopg.Connection) -> list[Finding]:
 
 
 def clock_finding(ahead_s: float) -> Finding:
-    """What it means that the database's clock is ahead by so much."""
+    """Judge how far the database's clock is ahead; a negative number means behind."""
     if abs(ahead_s) > TOLERATED_S:
         return warning(
             "clock",
             f"The database's clock is {abs(ahead_s):.1f} s {'ahead' if ahead_s > 0 else 'behind'}: "
-            "`decided_at` and `recorded_at` do not fit together.",
+            "`decided_at` and `recorded_at` cannot be compared.",
             "Synchronise the clocks of both machines (NTP).",
         )
-    return ok("clock", f"It is within {TOLERATED_S:.0f} s of the database's.")
+    return ok("clock", f"This machine's clock is within {TOLERATED_S:.0f} s of the database's.")

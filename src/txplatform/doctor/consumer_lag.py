@@ -1,4 +1,4 @@
-"""Are the inbound topics read to their ends?"""
+"""Check that the inbound topics are being read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STOPPED_S = 60
 def check_consumers(
     connection: psycopg.Connection, view: BrokerView, cluster: Cluster
 ) -> Iterator[Finding]:
-    """How long the first unread message of each topic has been waiting: a minute is too long."""
+    """Yield one finding a topic; fail if its first unread message has waited over a minute."""
     stored = {
         PartitionKey(position.topic, position.partition): position
         for cluster_id, position in all_positions(connection)
@@ -27,7 +27,7 @@ def check_consumers(
     }
     for topic in TOPICS:
         if topic not in cluster.topics:
-            continue  # told by `topics`
+            continue  # reported by the check `topics`
         unread = 0
         waiting_since_ms = []
         faults = []
@@ -48,13 +48,13 @@ def check_consumers(
 
 def _finding(check: str, unread: int, waited_s: int, faults: list[str]) -> Finding:
     if faults:
-        return failed(check, " ".join(faults), "Do as it says for each partition named.")
+        return failed(check, " ".join(faults), "Follow the instruction for each partition.")
     if waited_s > STOPPED_S:
         return failed(
             check,
-            f"Waiting: {pluralize(unread, 'message')}, the first for {waited_s} s.",
-            "See that `txplatform consume` runs; its /readyz and log say what holds it up.",
+            f"{pluralize(unread, 'message')} not read yet, the first for {waited_s} s.",
+            "Check that `txplatform consume` is running; its /readyz and log name the cause.",
         )
     if unread:
-        return ok(check, f"On the way: {pluralize(unread, 'message')}.")
-    return ok(check, "It is read to its end.")
+        return ok(check, f"{pluralize(unread, 'message')} not read yet.")
+    return ok(check, "Every message has been read.")

@@ -1,4 +1,4 @@
-"""Is the database a PostgreSQL that this version works with, and does it take writes?"""
+"""Check that the database server is supported and accepts writes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OLDEST_MAJOR = 16
 
 
 def check_server(connection: psycopg.Connection) -> list[Finding]:
-    """The server's version, and whether it is a standby or has been made read-only."""
+    """Fail if the server is too old, a standby, or read-only."""
     version = connection.info.server_version
     named = f"PostgreSQL {version // 10_000}.{version % 10_000}"
     if version // 10_000 < OLDEST_MAJOR:
@@ -26,9 +26,9 @@ def check_server(connection: psycopg.Connection) -> list[Finding]:
         return [
             failed(
                 "database",
-                "It takes no writes: a standby, or default_transaction_read_only is on.",
-                "Have TXPLATFORM_DATABASE_URL lead to the primary, or find out who has switched "
-                "that on (providers do where the disk is full), and reset it.",
+                "It takes no writes: it is a standby, or default_transaction_read_only is on.",
+                "Point TXPLATFORM_DATABASE_URL to the primary. If the setting is on, find out why "
+                "(providers set it when the disk is full) and reset it.",
             )
         ]
-    return [ok("database", f"{named} answers as {connection.info.user}.")]
+    return [ok("database", f"{named} accepts connections as {connection.info.user}.")]

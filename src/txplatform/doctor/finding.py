@@ -1,4 +1,4 @@
-"""What a check found, and what to do about it."""
+"""The result of a check, with advice if something is wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class FindingStatus(StrEnum):
-    """How a check ended."""
+    """The result of a check; `skipped` if it could not be made."""
 
     OK = "ok"
     WARNING = "warning"
@@ -20,9 +20,9 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        check: What was checked.
-        detail: What was found, in a sentence.
-        advice: What to do; empty where nothing is wrong.
+        check: The name of the check, such as `clock`.
+        detail: The finding as a sentence.
+        advice: What to do about it; empty if nothing is wrong.
     """
 
     check: str
@@ -32,20 +32,20 @@ class Finding:
 
 
 def ok(check: str, detail: str) -> Finding:
-    """Nothing is wrong."""
+    """Report that nothing is wrong."""
     return Finding(check, FindingStatus.OK, detail)
 
 
 def warning(check: str, detail: str, advice: str) -> Finding:
-    """It works, but a promise is weaker than it could be."""
+    """Report a guarantee that is weaker than it could be, in a system that works."""
     return Finding(check, FindingStatus.WARNING, detail, advice)
 
 
 def failed(check: str, detail: str, advice: str) -> Finding:
-    """It does not work."""
+    """Report something that does not work."""
     return Finding(check, FindingStatus.FAILED, detail, advice)
 
 
 def skipped(check: str, detail: str) -> Finding:
-    """It could not be looked at."""
+    """Report a check that could not be made."""
     return Finding(check, FindingStatus.SKIPPED, detail)

@@ -1,4 +1,4 @@
-"""Are holds ended when their time has come?"""
+"""Check that holds end when they expire."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ WHERE expires_at <= now() ORDER BY expires_at LIMIT 1
 
 
 def check_overdue_holds(connection: psycopg.Connection) -> list[Finding]:
-    """For how long the oldest hold that is due has been so."""
+    """Measure how long ago the oldest open hold should have expired."""
     row = connection.execute(_OLDEST).fetchone()
     return [overdue_finding(None if row is None else float(row[0]))]
 
 
 def overdue_finding(overdue_s: float | None) -> Finding:
-    """What that means; None where no hold is due."""
+    """Judge the delay in seconds; None means that no hold is overdue."""
     if overdue_s is None:
-        return ok("overdue holds", "There are none.")
-    detail = f"The oldest hold should have ended {overdue_s:.0f} s ago."
+        return ok("overdue holds", "No hold is overdue.")
+    detail = f"The oldest open hold should have expired {overdue_s:.0f} s ago."
     if overdue_s > STOPPED_S:
         return failed(
             "overdue holds",
             detail,
-            "See that `txplatform project` runs; its /readyz and log say what holds it up.",
+            "Check that `txplatform project` is running; its /readyz and log name the cause.",
         )
     if overdue_s > SLOW_S:
-        return warning("overdue holds", detail, "Look again soon; see `txplatform project`'s log.")
+        return warning(
+            "overdue holds", detail, "Check again soon; see the log of `txplatform project`."
+        )
     return ok("overdue holds", detail)

@@ -1,4 +1,4 @@
-"""Is the schema this version's?"""
+"""Check that the database schema fits this version."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from txplatform.eventstore.migrations import MigrationError, pending_migrations
 
 
 def check_migrations(connection: psycopg.Connection) -> list[Finding]:
-    """Whether migrations are pending, were changed, or belong to another version."""
+    """Fail if a migration is pending, was changed, or belongs to a newer version."""
     try:
         pending = pending_migrations(connection)
     except MigrationError as error:
         return [failed("migrations", f"{error.what} {error.why}".strip(), error.next_step)]
     if pending:
         names = ", ".join(migration.name for migration in pending)
-        return [failed("migrations", f"Not applied: {names}.", "Run `txplatform migrate`.")]
+        return [failed("migrations", f"Pending: {names}.", "Run `txplatform migrate`.")]
     return [ok("migrations", "The schema is this version's.")]

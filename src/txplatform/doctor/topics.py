@@ -1,4 +1,4 @@
-"""Are the topics there, and made so that the promises can be kept?"""
+"""Check that the topics exist and have settings that keep messages safe and in order."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS
 TOPICS = (*INBOUND, *OUTBOUND)
 ALL_TOPICS = (*TOPICS, *DEAD_LETTER_TOPICS)
 DEAD_LETTER_EXTRA_BYTES = 16_384
-"""What the headers that say why may add to a message."""
+"""The size that the headers with the reason may add to a message."""
 
 _DAY_MS = 86_400_000
 
 
 def check_topics(cluster: Cluster) -> list[Finding]:
-    """Existence, partitions and copies of all topics."""
+    """Check the existence, the number of partitions and the replicas of all topics."""
     if missing := _missing(cluster):
         return [
             failed(
                 "topics",
                 f"Missing: {', '.join(missing)}.",
-                "Create them, e.g. `kafka-topics.sh --create --topic NAME --partitions 12`; "
-                "docs/operations.md says with which settings.",
+                "Create them, for example with `kafka-topics.sh --create --topic NAME "
+                "--partitions 12`; docs/operations.md lists the settings.",
             )
         ]
-    return [_partitions(cluster), *_copies(cluster)]
+    return [_partitions(cluster), *_replicas(cluster)]
 
 
 def check_topic_settings(view: BrokerView, cluster: Cluster) -> Iterable[Finding]:
-    """What the brokers do with the topics' messages."""
+    """Check compaction, message size and retention of all topics."""
     if _missing(cluster):
-        return [skipped("topic settings", "Not all topics are there.")]
+        return [skipped("topic settings", "Some topics are missing.")]
     return _settings(view.settings(ALL_TOPICS))
 
 
@@ -50,24 +50,24 @@ def _partitions(cluster: Cluster) -> Finding:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         return warning(
             "topics",
-            f"They differ in partitions: {listed}.",
-            "Give them the same number, so that an account has the same partition in each "
-            "and consumers seldom get into each other's way.",
+            f"The numbers of partitions differ: {listed}.",
+            "Use one number for all, so that an account has the same partition in every topic. "
+            "Otherwise two consumers often write to one account and have to retry.",
         )
     return ok(
         "topics",
-        f"All {len(ALL_TOPICS)} are there, {pluralize(next(iter(counts.values())), 'partition')}.",
+        f"All {len(ALL_TOPICS)} exist, with {pluralize(next(iter(counts.values())), 'partition')}.",
     )
 
 
-def _copies(cluster: Cluster) -> Iterator[Finding]:
+def _replicas(cluster: Cluster) -> Iterator[Finding]:
     single = [name for name in ALL_TOPICS if cluster.topics[name].replicas == 1]
     if single:
         yield warning(
             "topic copies",
-            f"On one broker only: {pluralize(len(single), 'topic')}; with it go their messages.",
-            "In production use three copies and min.insync.replicas=2. What we sent can be sent "
-            "again from the log, what others send us cannot.",
+            f"{pluralize(len(single), 'topic')} with one replica: a lost broker loses them.",
+            "In production use three replicas and min.insync.replicas=2. Outbound messages can be "
+            "published again from the log; inbound messages cannot be recovered.",
         )
 
 
@@ -77,7 +77,7 @@ def _settings(settings: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
     ]:
         yield failed(
             "topic settings",
-            f"Compacted: {', '.join(compacted)}. An account's older messages vanish.",
+            f"Compacted: {', '.join(compacted)}. Kafka deletes an account's older messages.",
             "Set cleanup.policy=delete.",
         )
     if narrow := [
@@ -87,9 +87,9 @@ def _settings(settings: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
     ]:
         yield warning(
             "dead letter size",
-            f"max.message.bytes leaves no room for the reason: {', '.join(narrow)}.",
-            f"Set it {DEAD_LETTER_EXTRA_BYTES} bytes above that of the topic itself, else the "
-            "largest parked message holds up the dead letters behind it.",
+            f"max.message.bytes leaves no room for the headers: {', '.join(narrow)}.",
+            f"Set it {DEAD_LETTER_EXTRA_BYTES} bytes above that of the original topic. Otherwise "
+            "a dead letter that is too large blocks the ones after it.",
         )
     listed = ", ".join(
         f"{name} {_retention(settings[name].get('retention.ms', ''))}" for name in TOPICS
@@ -104,4 +104,4 @@ def _bytes(settings: Mapping[str, Mapping[str, str]], topic: str) -> int:
 def _retention(milliseconds: str) -> str:
     if not milliseconds.lstrip("-").isdecimal():
         return "unknown"
-    return "for ever" if int(milliseconds) < 0 else f"{int(milliseconds) / _DAY_MS:.1f} days"
+    return "forever" if int(milliseconds) < 0 else f"{int(milliseconds) / _DAY_MS:.1f} days"

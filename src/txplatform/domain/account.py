@@ -10,15 +10,17 @@ here; a transaction without a hold is folded again from its events when more of 
 
 from __future__ import annotations
 
+from collections import UserDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
-from eventsourcing.domain import BaseAggregate, CanMutateAggregate
+import msgspec
 
 from txplatform.domain.activity import Activity
-from txplatform.domain.ids import AccountId, TransactionId, account_of, account_stream
+from txplatform.domain.advices import WaitingMessage
+from txplatform.domain.ids import AccountId, StreamId, TransactionId, account_of, account_stream
 from txplatform.domain.money import Balance
 from txplatform.domain.rulesets import (
     DEFAULT_RULESET,
@@ -28,9 +30,20 @@ from txplatform.domain.rulesets import (
     RulesNotUnderstoodError,
 )
 from txplatform.domain.status import AccountStatus, stricter
-from txplatform.domain.values import WaitingMessage
 
-E = TypeVar("E", bound=CanMutateAggregate[str])
+
+class RecordedEvent(Protocol):
+    """An event, as far as an account knows it."""
+
+    @property
+    def key(self) -> str:
+        """Its business key."""
+
+    def mutate(self, aggregate: Account | None) -> Account:
+        """Change the account."""
+
+
+E = TypeVar("E", bound=RecordedEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,55 +75,68 @@ class DecisionContext:
         raise self.rules.with_traceback(None)
 
 
-Hold = tuple[int, "datetime | None"]
-"""What is reserved, in minor units and above 0, and when it ends by itself; None for never.
+Hold = tuple[int, datetime | None]
+"""A reserved amount in minor units, above 0, and the time it ends by itself; None for never.
 
 A plain tuple, since accounts hold many: the garbage collector stops looking at one that leads
 nowhere, while it would go through objects of a class of ours again and again.
 """
 
 
-class Account(BaseAggregate[str]):
+class WaitingMessages(UserDict[str, WaitingMessage]):
+    """Messages that came before what they need, by business key."""
+
+
+class Account(msgspec.Struct, dict=True, omit_defaults=True):
     """One card account.
 
+    These fields are the only list of what an account keeps: snapshots, the cache and comparisons
+    are made from it (`eventstore/snapshot.py`). A new field needs a value before the first event.
+
     Attributes:
-        account_id: The accounts team's identifier.
+        id: Its stream.
+        version: The version of its last event; 0 before the first.
         currency: ISO 4217 code; None until the account is opened.
         credit_limit: Minor units.
         limit_version: The version of the limit in force; 0 is the one it was opened with.
-        posted: What is owed, minor units.
+        posted: The amount owed, minor units.
         pending: The sum of all holds, minor units.
-        holds: Of the transactions that have one.
+        holds: By transaction, of those that have one.
         operator_status: As an operator set it.
         team_status: As the accounts team has it.
         status_version: The version of the latter; 0 before the first.
         activity: The purchases approved lately, which velocity rules look at.
         controls: The account's own rules.
-        waiting: Messages that came before what they need, by business key.
+        waiting: Messages that came before what they need.
     """
 
-    def __init__(self, stream_id: str) -> None:
-        self.__base_init__(stream_id, 0, None)  # type: ignore[arg-type]  # no event, so no time yet
-        self.account_id: AccountId = account_of(stream_id)
-        self.currency: str | None = None
-        self.credit_limit = 0
-        self.limit_version = 0
-        self.posted = 0
-        self.pending = 0
-        self.holds: dict[TransactionId, Hold] = {}
-        self.operator_status = AccountStatus.ACTIVE
-        self.team_status = AccountStatus.ACTIVE
-        self.status_version = 0
-        self.activity = Activity()
-        self.controls: Controls = NO_CONTROLS
-        self.waiting: dict[str, WaitingMessage] = {}
+    id: StreamId
+    version: int = 0
+    currency: str | None = None
+    credit_limit: int = 0
+    limit_version: int = 0
+    posted: int = 0
+    pending: int = 0
+    holds: dict[TransactionId, Hold] = msgspec.field(default_factory=dict)
+    operator_status: AccountStatus = AccountStatus.ACTIVE
+    team_status: AccountStatus = AccountStatus.ACTIVE
+    status_version: int = 0
+    activity: Activity = msgspec.field(default_factory=Activity)
+    controls: Controls = NO_CONTROLS
+    waiting: WaitingMessages = msgspec.field(default_factory=WaitingMessages)
+
+    def __post_init__(self) -> None:
+        self.pending_events: list[Any] = []
 
     @classmethod
     def unopened(cls, account_id: AccountId) -> Self:
-        """An account before its first event."""
-        account = cls.__new__(cls)
-        account.__init__(account_stream(account_id))  # type: ignore[misc]
-        return account
+        """Return an account before its first event."""
+        return cls(account_stream(account_id))
+
+    @property
+    def account_id(self) -> AccountId:
+        """The accounts team's identifier."""
+        return account_of(self.id)
 
     @property
     def opened(self) -> bool:
@@ -164,14 +190,21 @@ class Account(BaseAggregate[str]):
             else:
                 del self.holds[transaction_id]
 
-    def record(self, event_class: type[E], context: DecisionContext, **facts: Any) -> E:
+    def record(self, event_class: Callable[..., E], context: DecisionContext, **fields: Any) -> E:
         """Append an event to this account and let it change the state."""
-        self.trigger_event(
-            event_class,
+        event = event_class(
+            originator_id=self.id,
+            originator_version=self.version + 1,
             timestamp=context.now,
             event_id=context.new_event_id(),
             traceparent=context.traceparent,
-            **facts,
+            **fields,
         )
-        event: E = self.pending_events[-1]  # type: ignore[assignment]
+        event.mutate(self)
+        self.pending_events.append(event)
         return event
+
+    def collect_events(self) -> list[Any]:
+        """Hand over the events recorded since the last call."""
+        events, self.pending_events = self.pending_events, []
+        return events

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.requests import Merchant, Purchase
 
 LONGEST_WINDOW = 30 * 24 * 60
 """Minutes that can be looked back on."""
@@ -271,6 +271,10 @@ class _Log:
         rows = len(self.minutes)
         self.compact_at = rows + rows // 2 + _SPARE_ROWS
         self.plain = self.counts.count(1) == rows
+
+
+STATE_OF_ACTIVITY = tuple(_Log.__annotations__)
+"""Names of what an activity keeps: its part in the shape of a snapshot."""
 
 
 def _total(values: array[int], names: list[str], wanted: str) -> int:

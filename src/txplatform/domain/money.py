@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 MAX_AMOUNT = 999_999_999_999_999
-"""The largest amount of one purchase, payment or limit, in minor units (contracts.md)."""
+"""The largest amount of one purchase, payment or limit, in minor units (docs/contracts.md)."""
 
 MAX_BALANCE = 9_000_000_000_000_000_000
 """The furthest a posted balance may be from zero, so that it is a 64-bit integer everywhere."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 APPROVED_RESPONSE_CODE = "00"
 """ISO 8583:1987 field 39: approved."""
@@ -15,37 +16,32 @@ class ReasonCode(StrEnum):
     want anywhere (places, then sizes), and last what only a burst of purchases makes wrong.
     """
 
-    ACCOUNT_NOT_FOUND = "account_not_found"
-    ACCOUNT_CLOSED = "account_closed"
-    ACCOUNT_FROZEN = "account_frozen"
-    CURRENCY_MISMATCH = "currency_mismatch"
-    NO_OPEN_HOLD = "no_open_hold"
-    INSUFFICIENT_CREDIT = "insufficient_credit"
-    COUNTRY_NOT_ALLOWED = "country_not_allowed"
-    MERCHANT_CATEGORY_NOT_ALLOWED = "merchant_category_not_allowed"
-    MERCHANT_NOT_ALLOWED = "merchant_not_allowed"
-    AMOUNT_LIMIT_EXCEEDED = "amount_limit_exceeded"
-    VELOCITY_AMOUNT_EXCEEDED = "velocity_amount_exceeded"
-    VELOCITY_COUNT_EXCEEDED = "velocity_count_exceeded"
+    ACCOUNT_NOT_FOUND = "account_not_found", "14"
+    ACCOUNT_CLOSED = "account_closed", "62"
+    ACCOUNT_FROZEN = "account_frozen", "62"
+    CURRENCY_MISMATCH = "currency_mismatch", "12"
+    NO_OPEN_HOLD = "no_open_hold", "12"
+    INSUFFICIENT_CREDIT = "insufficient_credit", "51"
+    COUNTRY_NOT_ALLOWED = "country_not_allowed", "57"
+    MERCHANT_CATEGORY_NOT_ALLOWED = "merchant_category_not_allowed", "57"
+    MERCHANT_NOT_ALLOWED = "merchant_not_allowed", "57"
+    AMOUNT_LIMIT_EXCEEDED = "amount_limit_exceeded", "61"
+    VELOCITY_AMOUNT_EXCEEDED = "velocity_amount_exceeded", "61"
+    VELOCITY_COUNT_EXCEEDED = "velocity_count_exceeded", "65"
 
+    response_code: str
+    """ISO 8583:1987 field 39 (docs/contracts.md)."""
 
-RESPONSE_CODES = {
-    ReasonCode.ACCOUNT_NOT_FOUND: "14",
-    ReasonCode.ACCOUNT_CLOSED: "62",
-    ReasonCode.ACCOUNT_FROZEN: "62",
-    ReasonCode.CURRENCY_MISMATCH: "12",
-    ReasonCode.NO_OPEN_HOLD: "12",
-    ReasonCode.INSUFFICIENT_CREDIT: "51",
-    ReasonCode.COUNTRY_NOT_ALLOWED: "57",
-    ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED: "57",
-    ReasonCode.MERCHANT_NOT_ALLOWED: "57",
-    ReasonCode.AMOUNT_LIMIT_EXCEEDED: "61",
-    ReasonCode.VELOCITY_AMOUNT_EXCEEDED: "61",
-    ReasonCode.VELOCITY_COUNT_EXCEEDED: "65",
-}
-"""ISO 8583:1987 field 39 of each reason (contracts.md)."""
+    precedence: int
+    """The place among all reasons, from 0."""
 
-_RANK = {code: rank for rank, code in enumerate(ReasonCode)}
+    def __new__(cls, value: str, response_code: str) -> Self:
+        """Make a member, after those that are more important."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.response_code = response_code
+        member.precedence = len(cls.__members__)
+        return member
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +69,10 @@ class Reason:
         observed: int | str | None = None,
         limit: int | str | None = None,
     ) -> "Reason":
-        """A refusal with the response code that goes with its reason."""
-        return cls(code, RESPONSE_CODES[code], message, observed, limit)
+        """Refuse with the response code that goes with the reason."""
+        return cls(code, code.response_code, message, observed, limit)
 
 
 def most_important_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """In the order they are reported; those with one code stay in the order of their rules."""
-    return tuple(sorted(reasons, key=lambda reason: _RANK[reason.code]))
+    """Sort by precedence; reasons with one code stay in the order of their rules."""
+    return tuple(sorted(reasons, key=lambda reason: reason.code.precedence))

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
+from typing import Annotated
 
 from txplatform.domain.rules import ALWAYS, Case, ConfigurableRule, Judgement
-from txplatform.domain.rules.categories import category_bounds, sorted_categories
-from txplatform.domain.rules.parameters import ParameterError, check_not_empty, shown
+from txplatform.domain.rules.codes import CategoryCodes, CodeList
+from txplatform.domain.rules.parameters import Number, ParameterError, Parametrized, shown
 from txplatform.domain.rules.rule import Check, ask, checks_of
 from txplatform.domain.rules.stored import StoredRule, rule_from_stored, rule_to_stored
 from txplatform.errors import TxPlatformError
@@ -55,15 +56,13 @@ def _check_rules(rules: tuple[ConfigurableRule, ...]) -> None:
             )
 
 
-def _check_days(name: str, days: int) -> None:
-    if not 1 <= days <= MAX_HOLD_DAYS:
-        raise ParameterError(
-            name, f"is {days}, too short or too long for a hold; write 1 to {MAX_HOLD_DAYS}."
-        )
+_DAYS = Number(
+    1, MAX_HOLD_DAYS, "is {value}, too short or too long for a hold; write {least} to {most}."
+)
 
 
 @dataclass(frozen=True, slots=True)
-class CategoryHold:
+class CategoryHold(Parametrized):
     """How long holds in some merchant categories last.
 
     Attributes:
@@ -71,13 +70,8 @@ class CategoryHold:
         days: Days from the approval.
     """
 
-    categories: tuple[str, ...]
-    days: int
-
-    def __post_init__(self) -> None:
-        check_not_empty("categories", self.categories, "so it would hold nothing")
-        object.__setattr__(self, "categories", sorted_categories("categories", self.categories))
-        _check_days("days", self.days)
+    categories: Annotated[tuple[str, ...], CodeList(CategoryCodes, "so it would hold nothing")]
+    days: Annotated[int, _DAYS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +81,33 @@ class HoldDays:
     Attributes:
         default: Days from the approval.
         by_category: Where it is another number of days; no category is named twice.
-        days: Of the entries that `bounds` are of.
+        categories: Every entry of `by_category`.
+        days: The days of each of them.
     """
 
     default: int = 7
     by_category: tuple[CategoryHold, ...] = ()
-    bounds: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    categories: CategoryCodes = field(init=False, repr=False, compare=False)
     days: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _check_days("default", self.default)
+        _DAYS.checked("default", self.default)
         entries = tuple(chain.from_iterable(hold.categories for hold in self.by_category))
-        ordered = sorted_categories("by_category", entries)
+        categories = CategoryCodes.checked("by_category", entries)
         by_category = tuple(sorted(self.by_category, key=lambda hold: hold.categories))
         object.__setattr__(self, "by_category", by_category)  # one way to write it
         days = {entry: hold.days for hold in by_category for entry in hold.categories}
-        object.__setattr__(self, "bounds", category_bounds(ordered))
-        object.__setattr__(self, "days", tuple(days[entry] for entry in ordered))
+        object.__setattr__(self, "categories", categories)
+        object.__setattr__(self, "days", tuple(days[entry] for entry in categories))
 
     def of(self, category_code: str) -> int:
-        """Days that a hold in this merchant category lasts."""
-        place = bisect_right(self.bounds, category_code)
+        """Return the days that a hold in this merchant category lasts."""
+        place = bisect_right(self.categories.bounds, category_code)
         return self.days[place // 2] if place % 2 else self.default
 
     def names(self, category_code: str) -> bool:
-        """Whether this merchant category has a number of days of its own."""
-        return bisect_right(self.bounds, category_code) % 2 == 1
+        """Return whether this merchant category has a number of days of its own."""
+        return category_code in self.categories
 
 
 USUAL_HOLD_DAYS = HoldDays(
@@ -182,22 +177,34 @@ class RuleSet:
         return self.hold_days.of(category_code)
 
 
-@dataclass(frozen=True, slots=True)
 class Controls:
     """One account's own rules; asked beside the rule set's, so they can only narrow.
 
+    Shared by accounts, so never changed. No dataclass, since an account is stored with `stored`
+    in its place.
+
     Attributes:
+        rules: In the order they are asked.
+        checks: The same, ready to be asked.
         stored: The rules as plain values.
     """
 
-    rules: tuple[ConfigurableRule, ...] = ()
-    checks: tuple[Check, ...] = field(init=False, repr=False, compare=False)
-    stored: tuple[StoredRule, ...] = field(init=False, repr=False, compare=False)
+    __slots__ = ("checks", "rules", "stored")
 
-    def __post_init__(self) -> None:
-        _check_rules(self.rules)
-        object.__setattr__(self, "checks", checks_of(self.rules))
-        object.__setattr__(self, "stored", tuple(map(rule_to_stored, self.rules)))
+    def __init__(self, rules: tuple[ConfigurableRule, ...] = ()) -> None:
+        _check_rules(rules)
+        self.rules = rules
+        self.checks: tuple[Check, ...] = checks_of(rules)
+        self.stored: tuple[StoredRule, ...] = tuple(map(rule_to_stored, rules))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Controls) and self.rules == other.rules
+
+    def __hash__(self) -> int:
+        return hash(self.rules)
+
+    def __repr__(self) -> str:
+        return f"Controls({self.rules!r})"
 
 
 NO_CONTROLS = Controls()
@@ -205,12 +212,13 @@ NO_CONTROLS = Controls()
 
 
 def controls_of(stored: Iterable[StoredRule]) -> Controls:
-    """The controls that were written like this; accounts with the same ones share them.
+    """Return the controls that were written like this; accounts with the same ones share them.
 
     Raises:
         KeyError, TypeError, ValueError: They are of a newer version, or were altered.
     """
-    return _controls_of(json.dumps(list(stored)))
+    written = list(stored)
+    return _controls_of(json.dumps(written)) if written else NO_CONTROLS
 
 
 @lru_cache(maxsize=4096)

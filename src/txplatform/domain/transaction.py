@@ -15,7 +15,7 @@ a final one does, as a reversal of all of it does. Where a clearing or reversal 
 authorization holds what is left of it, perhaps nothing. Refunds and corrections change no state.
 An account keeps only what is held; the rest is folded from the log.
 
-Whatever the order (contracts.md): posted = clearings - their corrections; hold = 0 once final,
+Whatever the order (docs/contracts.md): posted = clearings - their corrections; hold = 0 once final,
 expired or wholly reversed, else max(0, approved + increments - reversed - cleared).
 """
 
@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
+from txplatform.domain.advices import Correction, Direction
 from txplatform.domain.events import (
     AccountEvent,
     AuthorizationApproved,
@@ -39,9 +40,8 @@ from txplatform.domain.events import (
     TransactionStarted,
 )
 from txplatform.domain.money import MAX_BALANCE
-from txplatform.domain.purchase import Purchase
+from txplatform.domain.requests import Purchase
 from txplatform.domain.transaction_flags import Flag
-from txplatform.domain.values import Correction, Direction
 
 
 class TransactionState(StrEnum):

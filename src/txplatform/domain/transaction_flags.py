@@ -1,10 +1,10 @@
-"""What is unusual about a clearing or a refund; it posts all the same."""
+"""Flags of clearings, refunds and corrections: each posts all the same."""
 
 from enum import StrEnum
 
 
 class Flag(StrEnum):
-    """The codes that contracts.md names, and what else people who reconcile want to see."""
+    """What is unusual about a clearing, a refund or a correction."""
 
     AFTER_EXPIRY = "after_expiry"
     AFTER_REVERSAL = "after_reversal"

@@ -14,11 +14,11 @@ import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 
-from txplatform.domain.events import EVENT_TYPES, AccountEvent
+from txplatform.domain.events import EVENT_TYPES, AccountEvent, Event
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.snapshot import AccountSnapshot
 
-_EVENT_CLASSES: dict[str, type[AccountEvent]] = {cls.TOPIC: cls for cls in EVENT_TYPES}
+_EVENT_CLASSES: dict[str, type[Event]] = {cls.TOPIC: cls for cls in EVENT_TYPES}
 
 
 class UnknownEventError(TxPlatformError):
@@ -55,7 +55,7 @@ class EventMapper(Mapper[str]):
                 originator_id=domain_event.originator_id,
                 originator_version=domain_event.originator_version,
                 topic=domain_event.topic,
-                state=self.transcoder.encode(domain_event.state),
+                state=domain_event.state,
             )
         event = cast("AccountEvent", domain_event)
         return StoredAccountEvent(
@@ -79,7 +79,7 @@ class EventMapper(Mapper[str]):
                 originator_id=originator_id,
                 originator_version=stored_event.originator_version,
                 topic=stored_event.topic,
-                state=orjson.loads(stored_event.state),
+                state=stored_event.state,
             )
         return decode_event(
             originator_id,
@@ -96,9 +96,7 @@ def encode_event(event: AccountEvent) -> bytes:
     return orjson.dumps(facts)
 
 
-def decode_event(
-    originator_id: str, originator_version: int, topic: str, state: bytes
-) -> AccountEvent:
+def decode_event(originator_id: str, originator_version: int, topic: str, state: bytes) -> Event:
     """Revive a stored event.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Brings the schema to this version's: numbered SQL files, forward only, checksummed.
+"""Bring the schema to this version: numbered SQL files, forward only, checksummed.
 
 One migration runs at a time (session advisory lock), each in a transaction of its own.
 A file that was applied and has changed since, or one that the database knows and this
@@ -14,10 +14,8 @@ from importlib import resources
 import psycopg
 from psycopg import sql
 
+from txplatform.advisory_locks import MIGRATIONS
 from txplatform.errors import TxPlatformError
-
-_LOCK = 0x7478_706D
-"""Advisory lock of whoever migrates ("txpm")."""
 
 _CREATE_HISTORY = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -26,6 +24,12 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     applied_at timestamptz NOT NULL DEFAULT now()
 )
 """
+
+
+_OTHER_SCHEMA = (
+    "Run the version that made it or a newer one. If it was made before version 0.1 was released,"
+    " it cannot be upgraded: use an empty database, or `txplatform demo --fresh` for the demo."
+)
 
 
 class MigrationError(TxPlatformError):
@@ -56,7 +60,7 @@ def shipped_migrations() -> list[Migration]:
 
 
 def pending_migrations(connection: psycopg.Connection) -> list[Migration]:
-    """What has not been applied yet, in order.
+    """Return the migrations that have not been applied yet, in order.
 
     Raises:
         MigrationError: An applied migration was changed, or is unknown to this version.
@@ -71,25 +75,25 @@ def pending_migrations(connection: psycopg.Connection) -> list[Migration]:
     if unknown := sorted(applied.keys() - shipped.keys()):
         raise MigrationError(
             f"The database has migrations that this version does not know: {', '.join(unknown)}.",
-            why="It was migrated by a newer version.",
-            next_step="Run that version, or a newer one.",
+            why="Another version made its schema.",
+            next_step=_OTHER_SCHEMA,
         )
     if changed := [name for name, sha256 in applied.items() if shipped[name].sha256 != sha256]:
         raise MigrationError(
             f"Migrations were changed after they were applied: {', '.join(changed)}.",
-            why="Their checksums differ from those the database recorded.",
-            next_step="Restore the released files; add a new migration for a new change.",
+            why="Another version made the database's schema: it recorded other checksums.",
+            next_step=_OTHER_SCHEMA,
         )
     return [migration for name, migration in shipped.items() if name not in applied]
 
 
 def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
-    """Apply what is missing and let the service's role use it.
+    """Apply the pending migrations and let the service's role use the tables.
 
     Args:
         owner_url: libpq URL of the role that owns the tables.
         service_url: libpq URL of the service; its role is granted `txplatform_service`
-            where it is another than the owner.
+            if it is not the owner's.
 
     Returns:
         The names of the migrations that were applied, in order.
@@ -99,7 +103,7 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
         psycopg.OperationalError: The database cannot be reached.
     """
     with psycopg.connect(owner_url, autocommit=True, client_encoding="UTF8") as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATIONS,))
         applied = []
         for migration in pending_migrations(connection):
             with connection.transaction():

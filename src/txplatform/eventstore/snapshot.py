@@ -1,42 +1,66 @@
 """A snapshot: an account's state at one version, so that a replay need not begin at 1.
 
-The name it is stored under carries the shape of the state. A snapshot of another shape is
-not looked at; the account is folded from its events and snapshotted anew.
+The stored state is made from the fields that `Account` declares. The name that a snapshot is
+stored under is a hash of these declarations: a snapshot of another shape is not looked at; the
+account is folded from its events and snapshotted anew.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, ClassVar, Self, get_args
 
 import msgspec
 from eventsourcing.domain import CanSnapshotAggregate
 
-from txplatform.domain.account import Account
-from txplatform.domain.activity import Activity
-from txplatform.domain.events import business_key
-from txplatform.domain.ids import account_of
-from txplatform.domain.rulesets import controls_of
-from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import WaitingMessage
+from txplatform.domain.account import Account, WaitingMessages
+from txplatform.domain.activity import STATE_OF_ACTIVITY, Activity
+from txplatform.domain.advices import WaitingMessage
+from txplatform.domain.requests import Merchant
+from txplatform.domain.rulesets import Controls, controls_of
 
-SNAPSHOT_TOPIC = "account@4"
-"""Raise the number whenever `AccountSnapshot.take` stores something else than before."""
-
-_WAITING_KINDS: dict[str, type] = {cls.__name__: cls for cls in get_args(WaitingMessage)}
-
-
-_NUMBERS: dict[str, int | str | None] = {
-    "currency": None,
-    "credit_limit": 0,
-    "limit_version": 0,
-    "posted": 0,
-    "pending": 0,
-    "status_version": 0,
+_WAITING_KINDS: dict[str, type[WaitingMessage]] = {
+    kind.__name__: kind for kind in get_args(WaitingMessage)
 }
-"""The plain values of an account, each with what it is before the first event."""
-_STATUSES = ("operator_status", "team_status")
+
+
+def shape_of(kinds: Iterable[type]) -> str:
+    """Return a short text that changes when a field of these classes changes."""
+    declared = [(kind.__name__, *kind.__annotations__.items()) for kind in kinds]
+    written = repr((declared, STATE_OF_ACTIVITY))
+    return hashlib.blake2b(written.encode(), digest_size=6).hexdigest()
+
+
+SNAPSHOT_TOPIC = f"account@{shape_of((Account, *_WAITING_KINDS.values(), Merchant))}"
+
+
+def to_plain(value: object) -> object:
+    """Return the part of an account's state that msgspec cannot write, as plain values."""
+    match value:
+        case Activity():
+            return value.state()
+        case Controls():
+            return value.stored
+        case WaitingMessages():
+            return [(type(message).__name__, message) for message in value.values()]
+        case _:
+            raise TypeError(f"{type(value)} is no part of an account's state")
+
+
+def from_plain(kind: type, plain: Any) -> object:
+    """Return the part of an account's state that these plain values were made of."""
+    if kind is Activity:
+        return Activity.from_state(plain)
+    if kind is Controls:
+        return controls_of(plain)
+    messages = [msgspec.convert(message, _WAITING_KINDS[name]) for name, message in plain]
+    return WaitingMessages({message.key: message for message in messages})
+
+
+_encode = msgspec.json.Encoder(enc_hook=to_plain).encode
+_decode = msgspec.json.Decoder(Account, dec_hook=from_plain).decode
 
 
 @dataclass(frozen=True)
@@ -48,7 +72,7 @@ class AccountSnapshot(CanSnapshotAggregate[str]):
     originator_id: str
     originator_version: int
     topic: str
-    state: dict[str, Any]
+    state: bytes
 
     @staticmethod
     def is_current(topic: str) -> bool:
@@ -58,43 +82,43 @@ class AccountSnapshot(CanSnapshotAggregate[str]):
     @classmethod
     def take(cls, aggregate: Account) -> Self:  # type: ignore[override]  # we have one aggregate
         """The account as it is now."""
-        return cls(
-            originator_id=aggregate.id,
-            originator_version=aggregate.version,
-            topic=SNAPSHOT_TOPIC,
-            state=account_state(aggregate),
-        )
+        return cls(aggregate.id, aggregate.version, SNAPSHOT_TOPIC, encode_account(aggregate))
 
-    def mutate(self, _: None) -> Account:
-        """The account as it was."""
-        return restore_account(self.originator_id, self.originator_version, self.state)
+    def mutate(self, _: None) -> Account:  # type: ignore[override]  # as above
+        """The account as it was.
+
+        Raises:
+            ValueError: The state is not this account's at this version.
+        """
+        account = decode_account(self.state)
+        if (account.id, account.version) != (self.originator_id, self.originator_version):
+            raise ValueError(
+                f"The snapshot of {self.originator_id} at version {self.originator_version}"
+                f" is of {account.id} at version {account.version}."
+            )
+        return account
+
+
+def encode_account(account: Account) -> bytes:
+    """Return the account's state as JSON; a field that has its first value is left out."""
+    return _encode(account)
+
+
+def decode_account(state: bytes) -> Account:
+    """Return the account whose state this is.
+
+    Raises:
+        ValueError: The bytes are no state of this version's shape.
+    """
+    return _decode(state)
 
 
 def account_state(account: Account) -> dict[str, Any]:
-    """Everything that an account's events add up to; equal states mean equal accounts (I1).
+    """Return everything that an account's events add up to, as plain values.
 
-    What is as it was before the first event is left out, so that many accounts fit in memory.
+    Equal states mean equal accounts (I1).
     """
-    state: dict[str, Any] = {}
-    for name, before in _NUMBERS.items():
-        value = getattr(account, name)
-        if value != before:
-            state[name] = value
-    for name in _STATUSES:
-        status = getattr(account, name)
-        if status is not AccountStatus.ACTIVE:
-            state[name] = status
-    if account.holds:
-        state["holds"] = account.holds
-    if activity := account.activity.state():
-        state["activity"] = activity
-    if account.controls.rules:
-        state["controls"] = account.controls.stored
-    if account.waiting:
-        state["waiting"] = [
-            {"kind": type(message).__name__, "message": message}
-            for message in account.waiting.values()
-        ]
+    state: dict[str, Any] = msgspec.to_builtins(account, enc_hook=to_plain)
     return state
 
 
@@ -108,27 +132,3 @@ def snapshot_due(account: Account, version: int, every: int) -> bool:
     while interval < len(account.holds):
         interval *= 2
     return version % interval == 0
-
-
-def restore_account(stream: str, version: int, state: dict[str, Any]) -> Account:
-    """The account whose state this is."""
-    account = Account.unopened(account_of(stream))
-    account.version = version
-    for name in _NUMBERS.keys() & state.keys():
-        setattr(account, name, state[name])
-    for name in _STATUSES:
-        if name in state:
-            setattr(account, name, AccountStatus(state[name]))
-    for transaction_id, (amount, expires_at) in state.get("holds", {}).items():
-        ends = None if expires_at is None else datetime.fromisoformat(expires_at)
-        account.holds[transaction_id] = (amount, ends)
-    if "activity" in state:
-        account.activity = Activity.from_state(state["activity"])
-    if "controls" in state:
-        account.controls = controls_of(state["controls"])
-    for waiting in state.get("waiting", ()):
-        message: WaitingMessage = msgspec.convert(
-            waiting["message"], _WAITING_KINDS[waiting["kind"]]
-        )
-        account.waiting[business_key(message)] = message
-    return account

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from txplatform.domain.events import AccountEvent
+from txplatform.advisory_locks import LOG
+from txplatform.domain.events import AccountEvent, Event
 from txplatform.eventstore.mapper import encode_event
 from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
 
-LOCK_LOG = "SELECT pg_advisory_xact_lock(1954049127)"
-"""Takes the log's lock ("txlg") ahead of `APPEND`, for who has to read and append under it."""
+LOCK_LOG = f"SELECT pg_advisory_xact_lock({LOG})"
+"""Take the log's lock ahead of `APPEND`, to read and append under it."""
 
 APPEND = "SELECT append_events(%b, %b::bigint[], %b, %b, %b, %b::text[])"
 """Gives the streams that were left out; the others are appended."""
@@ -149,7 +150,7 @@ class LoggedEvent:
 
     position: int
     recorded_at: datetime
-    event: AccountEvent
+    event: Event
 
 
 def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:

@@ -5,13 +5,15 @@ The events are those of one moment, the caller's snapshot, however long the read
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
 import psycopg
+
+from txplatform.eventstore.moment import counted
 
 _READ_EVENTS = """
 SELECT position, originator_id, originator_version, event_key, topic, state, recorded_at,
@@ -36,16 +38,20 @@ class StoredRow:
     transaction_id: str | None = None
 
 
-def whole_streams(connection: psycopg.Connection) -> Iterator[tuple[str, Iterator[StoredRow]]]:
-    """Every stream and its rows in order of version, streams in order of their ids' bytes.
+def whole_streams(
+    connection: psycopg.Connection, advance: Callable[[int], None] = lambda _: None
+) -> Iterator[tuple[str, Iterator[StoredRow]]]:
+    """Read every stream's rows in order of version, streams in order of their ids' bytes.
 
     Args:
-        connection: In a transaction with isolation level REPEATABLE READ.
+        connection: Of a `moment`.
+        advance: Is called with the number of rows read since the last call.
     """
     with connection.cursor("whole_streams") as cursor:
         cursor.itersize = _FETCH_ROWS
         cursor.execute(_READ_EVENTS, binary=True)
-        yield from groupby((StoredRow(*row) for row in cursor), attrgetter("originator_id"))
+        rows = (StoredRow(*row) for row in counted(cursor, advance))
+        yield from groupby(rows, attrgetter("originator_id"))
 
 
 def count_events(connection: psycopg.Connection) -> int:

@@ -1,7 +1,7 @@
 """Ends the holds of many accounts in one commit.
 
-The read model only says where to look. The account says whether a hold is there and due; its
-business key in the log makes sure that it ends once (I3).
+The read model only says where to look. Whether a hold is there and due, the account says; that it
+ends once, its business key in the log (I3).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from datetime import datetime
 import psycopg
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.expire_hold import ExpireHold
 from txplatform.domain.events import AccountEvent
+from txplatform.domain.requests import HoldExpiry
 from txplatform.eventstore.query import run
 from txplatform.processing.unit_of_work import PendingCommand, UnitOfWork
 from txplatform.projections.open_holds import DueHold
@@ -24,12 +24,12 @@ from txplatform.telemetry import new_traceparent
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """The result of ending holds.
+    """What became of holds that were to end.
 
     Attributes:
         events: What was appended, one event a hold.
         accounts: As they are after them, by stream.
-        left: Holds of accounts to which someone else appended meanwhile; try again.
+        left: Holds of accounts to which someone else appended meanwhile; look again.
     """
 
     events: list[AccountEvent]
@@ -38,18 +38,20 @@ class Expiry:
 
 
 def expire(connection: psycopg.Connection, holds: Sequence[DueHold], now: datetime) -> Expiry:
-    """End those of the holds that are still there; the append is one statement, so one commit.
+    """End those of the holds that are still there; that is one statement, and so one commit.
+
+    One that was cleared, reversed or ended before is nothing to do.
 
     Args:
         connection: In autocommit mode, so that nothing is locked while they are decided.
         holds: As the read model has them.
-        now: The time at which they are due, UTC.
+        now: By which they are due, UTC.
     """
     work = UnitOfWork()
     traceparent = new_traceparent()
     context = DecisionContext(now, random_id, traceparent)
     commands = [
-        PendingCommand.of(ExpireHold(hold.account_id, hold.transaction_id), traceparent)
+        PendingCommand.of(HoldExpiry(hold.account_id, hold.transaction_id), traceparent)
         for hold in holds
     ]
     for command in commands:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Self
 
-import orjson
 import psycopg
 
 from txplatform.domain.account import Account
 from txplatform.domain.events import AccountEvent
 from txplatform.eventstore.query import Query, run
-from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state, snapshot_due
+from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, encode_account, snapshot_due
 from txplatform.eventstore.statements import INSERT_SNAPSHOTS
 
 
@@ -29,8 +28,7 @@ class SnapshotRow(NamedTuple):
     @classmethod
     def of(cls, account: Account) -> Self:
         """Take the account's state as it is now."""
-        state = orjson.dumps(account_state(account))
-        return cls(account.id, account.version, SNAPSHOT_TOPIC, state)
+        return cls(account.id, account.version, SNAPSHOT_TOPIC, encode_account(account))
 
 
 def due_snapshots(

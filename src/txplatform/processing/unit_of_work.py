@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from eventsourcing.persistence import StoredEvent
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.clear_purchase import ClearPurchase
-from txplatform.domain.commands.outcome import Command, CommandRejectedError, Outcome
+from txplatform.domain.commands import Command, decide
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
-from txplatform.domain.commands.receive_payment import ReceivePayment
-from txplatform.domain.commands.refund_purchase import RefundPurchase
-from txplatform.domain.events import AccountEvent, authorization_key, late_authorization_key
+from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import StreamId, TransactionId, account_of, account_stream
+from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.eventstore.mapper import EventMapper, decode_event
 from txplatform.eventstore.query import Query
@@ -131,7 +130,7 @@ class UnitOfWork:
         pending.result = None
         self._take(stream)
         if expect_copies and (
-            self._read_first or not _conflicts_as_copy(pending.command, self.accounts.get(stream))
+            self._read_first or not _copy_conflicts(pending.command, self.accounts.get(stream))
         ):
             pending.look_up = True
         if pending.look_up:
@@ -212,9 +211,9 @@ class UnitOfWork:
             account = self.accounts[stream] = Account.unopened(command.account_id)
         prior = self._prior_of(stream)
         before = len(account.pending_events)
-        outcome = command.decide(account, prior, context)
+        outcome = decide(command, account, prior, context)
         for event in account.pending_events[before:]:
-            prior[event.key] = event  # type: ignore[attr-defined,assignment]  # ours are keyed
+            prior[event.key] = event
         return outcome
 
     def discard(self, stream: str) -> None:
@@ -242,7 +241,7 @@ class UnitOfWork:
     def collect(self) -> list[AccountEvent]:
         """Return the events recorded since the last call, account by account."""
         return [
-            event  # type: ignore[misc]  # our accounts record account events only
+            event
             for account in self.accounts.values()
             if account.pending_events
             for event in account.collect_events()
@@ -303,11 +302,6 @@ class UnitOfWork:
         return prior
 
 
-def _conflicts_as_copy(command: Command, account: Account | None) -> bool:
-    """Return whether a copy of this would be an event again, and so a conflict on append."""
-    return (
-        account is not None
-        and account.opened
-        and not account.waiting
-        and isinstance(command, ReceivePayment | ClearPurchase | RefundPurchase)
-    )
+def _copy_conflicts(command: Command, account: Account | None) -> bool:
+    """Return whether the append finds out if this is a copy, so that no key has to be looked up."""
+    return account is not None and account.opened and not account.waiting and command.COPY_CONFLICTS

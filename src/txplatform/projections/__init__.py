@@ -1,7 +1,7 @@
-"""The read models: one module each, with its table, its fold and its queries side by side.
+"""The read models: one module each, with its row, its fold, its queries and its check.
 
-To add one: a migration with its table and position, a module, and a line here. The runner
-keeps it up to date, `txplatform rebuild` makes it again from the log.
+To add one: a migration with its table, a module, and a line here. The projector keeps it up to
+date, `txplatform rebuild` makes it again, and `txplatform verify` compares it with the log.
 """
 
 from __future__ import annotations

@@ -1,44 +1,35 @@
-"""The read model of all accounts and their money: its rows, their fold, what is asked of them.
-
-The fold is arithmetic of its own, not the account's, so that comparing the two means
-something (`txplatform verify`, invariant I1).
-"""
+"""The read model of all accounts and their money: its rows, fold, queries and check."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
+from typing_extensions import override
 
+from txplatform.domain.account import Account
 from txplatform.domain.events import (
     EVENT_TYPES,
-    AccountEvent,
     AccountOpened,
     AccountStatusChanged,
-    AuthorizationApproved,
-    AuthorizationIncremented,
-    AuthorizationReversed,
-    ClearingCorrected,
     CreditLimitChanged,
-    HoldExpired,
+    Event,
     OperatorStatusSet,
-    PaymentReceived,
-    PaymentReturned,
-    PurchaseCleared,
-    PurchaseRefunded,
 )
 from txplatform.domain.ids import AccountId, account_of
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import Direction
 from txplatform.eventstore.statements import LoggedEvent
+from txplatform.projections.money import money_change
+from txplatform.projections.projection import ExpectedRows, Projection, checkpoint_of
+from txplatform.projections.tables import NEWEST, SUM, Column, Merge, columns_of, newest_or
 
 
-@dataclass(frozen=True, slots=True)
-class AccountSummary:
+class AccountSummary(NamedTuple):
     """One account; money in minor units of its currency.
 
     Attributes:
@@ -50,7 +41,7 @@ class AccountSummary:
         limit_version: The version of the limit in force.
         posted: What is owed.
         pending: What approved authorizations hold.
-        opened_at: The accounts team's time, or where they gave none when we were told, UTC.
+        opened_at: The accounts team's time, or the decision's if they gave none, UTC.
         updated_at: When its last event was decided, UTC.
     """
 
@@ -78,15 +69,12 @@ class AccountSummary:
         return self.credit_limit - self.posted - self.pending
 
 
-COLUMNS = tuple(AccountSummary.__dataclass_fields__)
-
-
 @dataclass(frozen=True, slots=True)
 class DirectoryPage:
     """Some of the accounts, by id.
 
     Attributes:
-        more: Whether there are accounts behind these.
+        more: Whether more accounts follow.
         as_of_position: The last log position that the directory has read.
     """
 
@@ -95,7 +83,7 @@ class DirectoryPage:
     as_of_position: int
 
 
-@dataclass(slots=True)
+@dataclass
 class Change:
     """What a batch of events changes of one account."""
 
@@ -111,40 +99,67 @@ class Change:
     updated_at: datetime | None = None
 
 
-_MERGE = sql.SQL("""
-MERGE INTO {} AS a
-USING unnest(
-    %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
-    %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]
-) AS c (account_id, account_version, operator_status, team_status, currency, credit_limit,
-        limit_version, posted, pending, opened_at, updated_at)
-ON a.account_id = c.account_id
-WHEN MATCHED THEN UPDATE SET
-    account_version = c.account_version,
-    operator_status = coalesce(c.operator_status, a.operator_status),
-    team_status = CASE a.team_status
-        WHEN 'closed' THEN 'closed' ELSE coalesce(c.team_status, a.team_status)
-    END,
-    currency = coalesce(c.currency, a.currency),
-    credit_limit = coalesce(c.credit_limit, a.credit_limit),
-    limit_version = coalesce(c.limit_version, a.limit_version),
-    posted = a.posted + c.posted,
-    pending = a.pending + c.pending,
-    opened_at = coalesce(c.opened_at, a.opened_at),
-    updated_at = c.updated_at
-WHEN NOT MATCHED THEN INSERT (account_id, account_version, operator_status, team_status, currency,
-    credit_limit, limit_version, posted, pending, opened_at, updated_at)
-VALUES (c.account_id, c.account_version, coalesce(c.operator_status, 'active'),
-    coalesce(c.team_status, 'active'), c.currency, coalesce(c.credit_limit, 0),
-    coalesce(c.limit_version, 0), c.posted, c.pending, c.opened_at, c.updated_at)
-""")
+_CLOSED_FOR_EVER = Column(
+    "coalesce(c.{0}, 'active')",
+    "CASE t.{0} WHEN 'closed' THEN 'closed' ELSE coalesce(c.{0}, t.{0}) END",
+)
+_MERGE = Merge(
+    ("account_id",),
+    {
+        "account_version": NEWEST,
+        "operator_status": newest_or("'active'"),
+        "team_status": _CLOSED_FOR_EVER,
+        "currency": NEWEST,
+        "credit_limit": newest_or("0"),
+        "limit_version": newest_or("0"),
+        "posted": SUM,
+        "pending": SUM,
+        "opened_at": NEWEST,
+        "updated_at": NEWEST,
+    },
+)
+"""Of all columns but `status`, which the database makes of the two."""
 
 
-class Directory:
-    """How the table is folded from the log."""
+class _ExpectedAccount(ExpectedRows):
+    """The account's row, from its replayed state."""
+
+    def __init__(self) -> None:
+        self._opened_at: datetime | None = None
+        self._updated_at: datetime | None = None
+
+    @override
+    def add(self, event: Event) -> None:
+        if isinstance(event, AccountOpened):
+            self._opened_at = event.opening.opened_at or event.timestamp
+        self._updated_at = event.timestamp
+
+    @override
+    def rows(self, account: Account) -> Iterable[AccountSummary]:
+        if self._updated_at is not None:
+            yield AccountSummary(
+                account_id=account.account_id,
+                account_version=account.version,
+                status=str(account.status) if account.opened else None,
+                operator_status=str(account.operator_status),
+                team_status=str(account.team_status),
+                currency=account.currency,
+                credit_limit=account.credit_limit,
+                limit_version=account.limit_version,
+                posted=account.posted,
+                pending=account.pending,
+                opened_at=self._opened_at,
+                updated_at=self._updated_at,
+            )
+
+
+class Directory(Projection):
+    """The table's definition and its fold."""
 
     name = "directory"
     table = "account_directory"
+    row = AccountSummary
+    key = ("account_id",)
     topics = frozenset(event_type.TOPIC for event_type in EVENT_TYPES)
     totals = (
         ("accounts", "count(t)"),
@@ -153,35 +168,23 @@ class Directory:
         ("credit_limit", "sum(credit_limit)"),
     )
 
+    @override
     def fold(
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
     ) -> None:
-        """Add up what the events change and apply it account by account."""
-        rows = [
-            (
-                account_id,
-                change.account_version,
-                change.operator_status,
-                change.team_status,
-                change.currency,
-                change.credit_limit,
-                change.limit_version,
-                change.posted,
-                change.pending,
-                change.opened_at,
-                change.updated_at,
-            )
-            for account_id, change in account_changes(events).items()
-        ]
-        columns = tuple(map(list, zip(*rows, strict=True)))
-        connection.execute(_MERGE.format(sql.Identifier(table)), columns)
+        changes = account_changes(events).items()
+        _MERGE.write(connection, table, ({"account_id": of, **vars(each)} for of, each in changes))
+
+    @override
+    def expected(self) -> ExpectedRows:
+        return _ExpectedAccount()
 
 
 DIRECTORY = Directory()
 
 
 def account_changes(events: Sequence[LoggedEvent]) -> dict[AccountId, Change]:
-    """What these events change, by account; the last of them gives version and time."""
+    """Return what these events change, by account; the last one gives version and time."""
     changes: dict[AccountId, Change] = {}
     for logged in events:
         event = logged.event
@@ -198,63 +201,35 @@ def account_changes(events: Sequence[LoggedEvent]) -> dict[AccountId, Change]:
                 change.limit_version = limit.limit_version
             case OperatorStatusSet(change=set_status):
                 change.operator_status = set_status.status
-            case AccountStatusChanged(change=told) if (
+            case AccountStatusChanged(change=status) if (
                 change.team_status is not AccountStatus.CLOSED
             ):
-                change.team_status = told.status
-        posted, pending = money_change(event)
-        change.posted += posted
-        change.pending += pending
+                change.team_status = status.status
+        moved = money_change(event)
+        change.posted += moved.posted
+        change.pending += moved.pending
     return changes
 
 
-def money_change(event: AccountEvent) -> tuple[int, int]:  # noqa: PLR0911  # one a kind of event
-    """What an event adds to posted and to pending, minor units."""
-    match event:
-        case AuthorizationApproved(purchase=purchase, hold=hold):
-            return 0, purchase.amount if hold is None else hold
-        case AuthorizationIncremented(increment=increment):
-            return 0, increment.amount
-        case AuthorizationReversed(released=released) | HoldExpired(released=released):
-            return 0, -released
-        case PurchaseCleared(clearing=clearing, released=released):
-            return clearing.amount, -released
-        case ClearingCorrected(correction=correction):
-            owed = correction.direction is Direction.DEBIT
-            return (correction.amount if owed else -correction.amount), 0
-        case PurchaseRefunded(refund=refund):
-            return -refund.amount, 0
-        case PaymentReceived(payment=payment):
-            return -payment.amount, 0
-        case PaymentReturned(payment_return=payment_return):
-            return payment_return.amount, 0
-        case _:
-            return 0, 0  # told of, without effect on the money
-
-
-_SELECT = sql.SQL("SELECT {} FROM account_directory ").format(
-    sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-)
+_SELECT = sql.SQL("SELECT {} FROM account_directory ").format(columns_of(AccountSummary))
 
 
 def list_accounts(
     connection: psycopg.Connection, *, limit: int, after: AccountId | None = None
 ) -> DirectoryPage:
-    """Accounts by id, those behind `after`; may lag behind the log."""
-    position = connection.execute(
-        "SELECT position FROM projection_positions WHERE name = 'directory'"
-    ).fetchone()
+    """Return accounts by id, those behind `after`; may lag behind the log."""
+    position = checkpoint_of(DIRECTORY.name).read(connection)
     with connection.cursor(row_factory=class_row(AccountSummary)) as rows:
         rows.execute(
             _SELECT + sql.SQL("WHERE account_id > %s ORDER BY account_id LIMIT %s"),
             (after or "", limit + 1),
         )
         found = rows.fetchall()
-    return DirectoryPage(found[:limit], len(found) > limit, int(position[0]) if position else 0)
+    return DirectoryPage(found[:limit], len(found) > limit, position)
 
 
 def get_account(connection: psycopg.Connection, account_id: AccountId) -> AccountSummary | None:
-    """One account as the directory knows it; may lag behind the log."""
+    """Return one account as the directory has it; may lag behind the log."""
     with connection.cursor(row_factory=class_row(AccountSummary)) as rows:
         rows.execute(_SELECT + sql.SQL("WHERE account_id = %s"), (account_id,))
         return rows.fetchone()

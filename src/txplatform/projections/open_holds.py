@@ -1,35 +1,36 @@
-"""The read model of open holds: its rows, their fold, and which of them are due.
-
-The fold is arithmetic of its own, not the account's, so that comparing the two means
-something (`txplatform verify`, invariant I1).
-"""
+"""The read model of open holds: its rows, fold, check, and the query of those that are due."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
+from typing_extensions import override
 
+from txplatform.domain.account import Account
 from txplatform.domain.events import (
-    AccountEvent,
     AuthorizationApproved,
     AuthorizationIncremented,
     AuthorizationReversed,
+    Event,
     HoldExpired,
     PurchaseCleared,
 )
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.eventstore.statements import LoggedEvent
+from txplatform.projections.money import money_change
+from txplatform.projections.projection import ExpectedRows, Projection
+from txplatform.projections.tables import FIRST, SUM, Merge
 
 HoldKey = tuple[AccountId, TransactionId]
 
 
 class OpenHold(NamedTuple):
-    """What a transaction holds; the table's columns in order.
+    """What a transaction holds.
 
     Attributes:
         amount: Minor units, above 0.
@@ -42,10 +43,7 @@ class OpenHold(NamedTuple):
     expires_at: datetime | None
 
 
-COLUMNS = OpenHold._fields
-
-
-@dataclass(slots=True)
+@dataclass
 class HoldChange:
     """What a batch of events changes of one hold.
 
@@ -60,23 +58,28 @@ class HoldChange:
 
 # A release of what is not there would make a row below 0, which the table refuses: a read model
 # that has lost a row stops and says so.
-_MERGE = sql.SQL("""
-MERGE INTO {} AS h
-USING unnest(%s::text[], %s::text[], %s::bigint[], %s::timestamptz[])
-    AS c (account_id, transaction_id, amount, expires_at)
-ON h.account_id = c.account_id AND h.transaction_id = c.transaction_id
-WHEN MATCHED AND h.amount + c.amount = 0 THEN DELETE
-WHEN MATCHED THEN UPDATE SET amount = h.amount + c.amount
-WHEN NOT MATCHED THEN INSERT (account_id, transaction_id, amount, expires_at)
-VALUES (c.account_id, c.transaction_id, c.amount, c.expires_at)
-""")
+_MERGE = Merge(
+    ("account_id", "transaction_id"),
+    {"amount": SUM, "expires_at": FIRST},
+    delete_when=sql.SQL("t.amount + c.amount = 0"),
+)
 
 
-class OpenHolds:
-    """How the table is folded from the log."""
+class _ExpectedHolds(ExpectedRows):
+    """A row for each hold of the replayed account."""
+
+    @override
+    def rows(self, account: Account) -> Iterable[OpenHold]:
+        return [OpenHold(account.account_id, of, *hold) for of, hold in account.holds.items()]
+
+
+class OpenHolds(Projection):
+    """The table's definition and its fold."""
 
     name = "open_holds"
     table = "open_holds"
+    row = OpenHold
+    key = ("account_id", "transaction_id")
     topics = frozenset(
         event_type.TOPIC
         for event_type in (
@@ -89,49 +92,43 @@ class OpenHolds:
     )
     totals = (("holds", "count(t)"), ("amount", "sum(amount)"))
 
+    @override
     def fold(
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
     ) -> None:
-        """Add up what the events change and apply it hold by hold."""
+        changes = hold_changes([logged.event for logged in events])
         rows = [
-            (*key, change.amount, change.expires_at)
-            for key, change in hold_changes([logged.event for logged in events]).items()
+            {"account_id": account_id, "transaction_id": transaction_id, **vars(change)}
+            for (account_id, transaction_id), change in changes.items()
             if change.amount
         ]
         if rows:
-            columns = tuple(map(list, zip(*rows, strict=True)))
-            connection.execute(_MERGE.format(sql.Identifier(table)), columns)
+            _MERGE.write(connection, table, rows)
+
+    @override
+    def expected(self) -> ExpectedRows:
+        return _ExpectedHolds()
 
 
 OPEN_HOLDS = OpenHolds()
 
 
-def hold_changes(events: Sequence[AccountEvent]) -> dict[HoldKey, HoldChange]:
-    """What these events change, by hold; a transaction holds once, so it begins once."""
+def hold_changes(events: Sequence[Event]) -> dict[HoldKey, HoldChange]:
+    """Return what these events change, by hold; a transaction has one hold, which begins once."""
     changes: dict[HoldKey, HoldChange] = {}
     for event in events:
-        transaction_id, amount = _change(event)
-        if transaction_id is None or amount == 0:
-            continue
-        key = account_of(event.originator_id), transaction_id
-        change = changes.setdefault(key, HoldChange())
-        change.amount += amount
+        amount = money_change(event).pending
+        transaction_id: TransactionId | None
         if isinstance(event, AuthorizationApproved):
-            change.expires_at = event.expires_at
+            transaction_id, expires_at = event.purchase.transaction_id, event.expires_at
+        else:
+            transaction_id, expires_at = event.transaction_id, None
+        if transaction_id is not None and amount:
+            key = account_of(event.originator_id), transaction_id
+            change = changes.setdefault(key, HoldChange())
+            change.amount += amount
+            change.expires_at = expires_at or change.expires_at
     return changes
-
-
-def _change(event: AccountEvent) -> tuple[TransactionId | None, int]:
-    """The transaction, and what the event adds to its hold, minor units."""
-    match event:
-        case AuthorizationApproved(purchase=purchase, hold=hold):
-            return purchase.transaction_id, purchase.amount if hold is None else hold
-        case AuthorizationIncremented(increment=increment):
-            return increment.transaction_id, increment.amount
-        case AuthorizationReversed() | PurchaseCleared() | HoldExpired():
-            return event.transaction_id, -event.released
-        case _:
-            return None, 0
 
 
 class DueHold(NamedTuple):

@@ -17,13 +17,10 @@ from psycopg import sql
 from txplatform.database import Database
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import read_log
-from txplatform.projections.positions import lock_position, move_position, read_position
-from txplatform.projections.projection import Projection, fold_used
+from txplatform.following.leader_lock import LeaderLock
+from txplatform.projections.projection import Projection, checkpoint_of, fold_used
 
 _BATCH_EVENTS = 2000
-_LOCK = 0x7478_7262
-"""Advisory locks of whoever rebuilds ("txrb"), one a read model."""
-
 _SWAP_LOCK_TIMEOUT = "1s"
 """New reads queue behind a swap that waits for a long one: so it gives up soon, and retries."""
 
@@ -78,6 +75,7 @@ def rebuild(
         # Scans of whole tables, for as long as they take.
         connection.execute("SET enable_seqscan = on")
         connection.execute("SET statement_timeout = 0")
+        checkpoint_of(projection.name).begin(connection)
         compared_at, before = _totals(connection, projection, projection.table)
         build = _Build(connection, projection, advance)
         build.create()
@@ -97,13 +95,13 @@ def _totals(
     """The live position, and sums over a table with one of all columns, as of one moment."""
     named = [*projection.totals, _CHECKSUM]
     statement = sql.SQL(
-        "SELECT p.position, {} FROM projection_positions p LEFT JOIN {} t ON true"
+        "SELECT p.position, {} FROM checkpoints p LEFT JOIN {} t ON true"
         " WHERE p.name = %s GROUP BY p.position"
     ).format(
         sql.SQL(", ").join(sql.SQL("coalesce({}, 0)").format(sql.SQL(each)) for _, each in named),
         sql.Identifier(table),
     )
-    row = connection.execute(statement, (projection.name,)).fetchone()
+    row = connection.execute(statement, (checkpoint_of(projection.name).name,)).fetchone()
     assert row is not None
     position, *figures = map(int, row)
     return position, {name: figure for (name, _), figure in zip(named, figures, strict=True)}
@@ -112,9 +110,7 @@ def _totals(
 @contextmanager
 def _alone(connection: psycopg.Connection, projection: Projection) -> Iterator[None]:
     """Keep a second rebuild of the same read model out."""
-    key = (_LOCK, projection.name)
-    row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key).fetchone()
-    if row is None or not row[0]:
+    if not LeaderLock(f"rebuild:{projection.name}").try_to_lead(connection):
         raise RebuildError(
             f"{projection.name} is being rebuilt already.",
             why="Another process does it.",
@@ -203,10 +199,8 @@ class _Build:
         self._connection.execute(
             "SELECT set_config('lock_timeout', %s, true)", (_SWAP_LOCK_TIMEOUT,)
         )
-        before = lock_position(self._connection, name, wait=True)
-        if before is None:
-            read_position(self._connection, name)  # says that there is none
-            raise AssertionError
+        checkpoint = checkpoint_of(name)
+        before = checkpoint.lock(self._connection)
         while self._fold_batch(None):
             pass
         self._execute("DROP TABLE {live}")
@@ -222,7 +216,7 @@ class _Build:
                     sql.Identifier(index.replace(self.next_table, table, 1)),
                 )
             )
-        move_position(self._connection, name, before=before, after=max(before, self.position))
+        checkpoint.move(self._connection, before=before, to=max(before, self.position))
 
     def _fold_batch(self, upto: int | None) -> int:
         events = read_log(self._connection, self.position, _BATCH_EVENTS)

@@ -1,40 +1,36 @@
-"""The projector: keeps every read model up to date with the log, for as long as it runs.
+"""The projector: keeps every read model up to date with the log.
 
-Any number may run: one folds a read model at a time, the others stand by.
+Any number may run: one folds a read model at a time, the others stand by. A read model that
+cannot go on does not hold up the others.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Sequence
+from typing import Any
 
 import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from txplatform.database import PASSING_FAULTS, Database
-from txplatform.errors import TxPlatformError
-from txplatform.eventstore.log import last_position, read_log
+from txplatform.database import Database
+from txplatform.following.follower import Follower
+from txplatform.following.log_batch import next_batch
+from txplatform.following.side_by_side import SideBySide
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.positions import lock_position, move_position, read_position
-from txplatform.projections.projection import Projection, fold_used
+from txplatform.projections.projection import Projection, checkpoint_of, fold_used
 from txplatform.settings import Settings
-from txplatform.telemetry import logger
-from txplatform.worker import Health
 
 BATCH_EVENTS = 1000
 """Events folded in one transaction, at most."""
 
 _IDLE_S = 0.05
-_FIRST_BACKOFF_S = 0.1
-_LONGEST_BACKOFF_S = 5.0
 
 
 def project_batch(
     connection: psycopg.Connection, projection: Projection, limit: int = BATCH_EVENTS
 ) -> int:
-    """Fold the next events of the log into a read model; rows and position in one commit.
+    """Fold the next events of the log into a read model; rows and checkpoint in one commit.
 
     Returns:
         How many events were read: 0 at the end of the log, and while someone else folds.
@@ -42,34 +38,70 @@ def project_batch(
     Raises:
         psycopg.Error: Nothing was written.
     """
-    with connection.transaction():
-        before = lock_position(connection, projection.name)
-        if before is None:
-            return 0
-        events = read_log(connection, before, limit)
+    with next_batch(connection, checkpoint_of(projection.name), limit) as events:
         if events:
             fold_used(projection, connection, projection.table, events)
-            after = events[-1].position
-            move_position(connection, projection.name, before=before, after=after)
-        return len(events)
+    return len(events or ())
 
 
-@dataclass(slots=True)
-class _Progress:
-    """How one read model is doing."""
+class ProjectionMetrics:
+    """The metrics of all read models in one process."""
 
-    projection: Projection
-    position: int = 0
-    lag: int = 0
-    failure: str | None = "has not begun"
-    failures: int = 0
-    retry_at: float = field(default_factory=time.monotonic)
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.lag = Gauge(
+            "txplatform_projection_lag_positions",
+            "Log positions that a read model has not read yet.",
+            ["projection"],
+            registry=registry,
+        )
+        self.events = Counter(
+            "txplatform_projected_events",
+            "Events that this process has read into a read model.",
+            ["projection"],
+            registry=registry,
+        )
 
 
-class Projector:
+class ReadModelFollower(Follower):
+    """Keeps one read model up to date."""
+
+    def __init__(
+        self, projection: Projection, database: Database, metrics: ProjectionMetrics
+    ) -> None:
+        super().__init__(projection.name, database, component=f"projector.{projection.name}")
+        self._projection = projection
+        self._checkpoint = checkpoint_of(projection.name)
+        self._lag_gauge = metrics.lag.labels(self.name)
+        self._events_counter = metrics.events.labels(self.name)
+        self._position = 0
+        self._lag = 0
+
+    def follow(
+        self,
+        connection: psycopg.Connection,
+        stop: threading.Event,  # noqa: ARG002  # no batch takes long
+    ) -> Generator[float, None, None]:
+        """Fold batch after batch."""
+        self._checkpoint.begin(connection)
+        while True:
+            position, end = self._checkpoint.read_with_end(connection)
+            folded = 0
+            if position < end:
+                folded = project_batch(connection, self._projection)
+                position = self._checkpoint.read(connection)
+            self._position, self._lag = position, max(end - position, 0)
+            self._lag_gauge.set(self._lag)
+            self._events_counter.inc(folded)
+            self.report("follows the log")
+            yield 0 if folded and self._lag else _IDLE_S
+
+    def figures(self) -> dict[str, Any]:
+        """Return its position and its lag."""
+        return {"position": self._position, "lag_positions": self._lag}
+
+
+class Projector(SideBySide):
     """The part of a worker that folds the log into the read models."""
-
-    name = "projector"
 
     def __init__(
         self,
@@ -78,81 +110,7 @@ class Projector:
         registry: CollectorRegistry,
         projections: Sequence[Projection] = PROJECTIONS,
     ) -> None:
-        self._database = database
-        self._backoff_s = _FIRST_BACKOFF_S
-        self._progress = [_Progress(projection) for projection in projections]
-        self._log = logger(self.name)
-        self._lag = Gauge(
-            "txplatform_projection_lag_positions",
-            "Log positions that a read model has not read yet.",
-            ["projection"],
-            registry=registry,
+        metrics = ProjectionMetrics(registry)
+        super().__init__(
+            "projector", [ReadModelFollower(each, database, metrics) for each in projections]
         )
-        self._events = Counter(
-            "txplatform_projected_events",
-            "Events that this process has read into a read model.",
-            ["projection"],
-            registry=registry,
-        )
-
-    def health(self) -> Health:
-        """Ready while every read model makes progress; the facts are their lags."""
-        facts = {
-            each.projection.name: {"position": each.position, "lag_positions": each.lag}
-            for each in self._progress
-        }
-        failing = [
-            f"{each.projection.name}: {each.failure}" for each in self._progress if each.failure
-        ]
-        return Health(not failing, "; ".join(failing) or "follows the log", facts)
-
-    def run(self, stop: threading.Event) -> None:
-        """Follow the log until told to stop; database faults are waited out."""
-        while not stop.is_set():
-            try:
-                with self._database.connect() as connection:
-                    self._follow(connection, stop)
-            except psycopg.Error as error:
-                self._log.warning("database cannot be used, will retry", error=str(error).strip())
-                for each in self._progress:
-                    each.failure = f"the database cannot be used: {error}"
-                stop.wait(self._backoff_s)
-                self._backoff_s = min(2 * self._backoff_s, _LONGEST_BACKOFF_S)
-
-    def _follow(self, connection: psycopg.Connection, stop: threading.Event) -> None:
-        while not stop.is_set():
-            end = last_position(connection)
-            behind = [each for each in self._progress if self._advance(connection, each, end)]
-            self._backoff_s = _FIRST_BACKOFF_S
-            if not behind:
-                stop.wait(_IDLE_S)
-
-    def _advance(self, connection: psycopg.Connection, each: _Progress, end: int) -> bool:
-        """Fold a batch where there is one; gives whether more is there to fold at once."""
-        if time.monotonic() < each.retry_at:
-            return False
-        name = each.projection.name
-        folded = 0
-        try:
-            each.position = read_position(connection, name)
-            if each.position < end:
-                folded = project_batch(connection, each.projection)
-                each.position = read_position(connection, name)
-        except PASSING_FAULTS:
-            raise
-        except (psycopg.Error, TxPlatformError) as error:
-            # One read model that cannot go on does not hold up the others.
-            each.failure = str(error).strip()
-            each.retry_at = time.monotonic() + min(
-                _FIRST_BACKOFF_S * 2**each.failures, _LONGEST_BACKOFF_S
-            )
-            each.failures = min(each.failures + 1, 10)
-            self._log.exception("read model cannot go on, will retry", projection=name)
-        else:
-            if each.failure is not None:
-                self._log.info("follows the log", projection=name, position=each.position)
-            each.failure, each.failures = None, 0
-        each.lag = max(end - each.position, 0)
-        self._lag.labels(name).set(each.lag)
-        self._events.labels(name).inc(folded)
-        return folded > 0 and each.lag > 0

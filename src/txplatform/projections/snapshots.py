@@ -1,4 +1,4 @@
-"""Takes the snapshots again from the log: each account's old ones go, its newest state stays.
+"""Takes the snapshots again from the log: each account keeps one, of its newest state.
 
 A snapshot only spares a replay; an account without one is folded from its first event. So
 this may run while accounts are decided on.
@@ -14,6 +14,7 @@ from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.mapper import decode_event
+from txplatform.eventstore.moment import moment
 from txplatform.eventstore.query import run
 from txplatform.eventstore.streams import whole_streams
 from txplatform.processing.snapshots import SnapshotRow, insert_snapshots
@@ -28,33 +29,28 @@ def retake_snapshots(
 
     Args:
         owner: The database as the owner of the tables: the service may not delete.
-        every: How many events are enough.
-        advance: Is told how many events more have been read.
+        every: The fewest events of an account that gets one.
+        advance: Is called with the number of events read since the last call.
 
     Returns:
-        How many snapshots were taken.
+        The number of snapshots taken.
     """
     taken = 0
-    with owner.connect() as reading, owner.connect() as writing:
-        for connection in (reading, writing):
-            connection.execute("SET statement_timeout = 0")
-        reading.execute("SET idle_in_transaction_session_timeout = '60s'")
-        reading.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        reading.read_only = True
+    with owner.connect() as writing:
+        writing.execute("SET statement_timeout = 0")
         # Those of accounts that the log does not know would be left otherwise.
         writing.execute(
             "DELETE FROM snapshots s WHERE NOT EXISTS"
             " (SELECT FROM events e WHERE e.originator_id = s.originator_id)"
         )
         batch: list[Account] = []
-        with reading.transaction():
-            for stream, rows in whole_streams(reading):
+        with moment(owner) as reading:
+            for stream, rows in whole_streams(reading, advance):
                 account = Account.unopened(account_of(stream))
                 for row in rows:
                     decode_event(stream, row.originator_version, row.topic, row.state).mutate(
                         account
                     )
-                advance(account.version)
                 batch.append(account)
                 if len(batch) == _BATCH_ACCOUNTS:
                     taken += _replace(writing, batch, every)

@@ -1,37 +1,30 @@
-"""A transaction's whole life as callers see it: its events, and what they come to.
+"""A transaction's history as callers see it: its events and their sums.
 
-Read from the log itself, each time in one statement: so it never lags, and is as of one version
-of the account. Which transactions there are is for the read model beside this to say.
+It is read from the log in one statement, so it never lags and is as of one version of the account.
+The read model `transactions` has which transactions there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, make_dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_type_hints
 
 from txplatform.contracts.decision import Decision, decision_response
+from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
     AuthorizationApproved,
-    AuthorizationDeclined,
-    AuthorizationIncremented,
     AuthorizationReversed,
-    ClearingCorrected,
-    HoldExpired,
-    IncrementDeclined,
-    PurchaseCleared,
-    PurchaseRefunded,
-    authorization_key,
-    late_authorization_key,
+    Event,
 )
-from txplatform.domain.ids import AccountId, TransactionId, account_of
+from txplatform.domain.ids import TransactionId, account_of
+from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.money import Balance
-from txplatform.domain.purchase import Merchant
 from txplatform.domain.reasons import Reason
+from txplatform.domain.requests import Purchase
 from txplatform.domain.transaction import Transaction, TransactionState
 from txplatform.domain.transaction_flags import Flag
-from txplatform.domain.values import Direction
 from txplatform.eventstore.statements import LoggedEvent
 
 EVENTS_OF_NAMED = f"""
@@ -47,7 +40,7 @@ EVENTS_OF_NAMED = f"""
         UNION ALL
         SELECT * FROM events
         WHERE originator_id = %(stream)s AND transaction_id = named.transaction_id
-    ) life
+    ) history
 """
 """Every event of the transaction that a row `named` of the statement around it names.
 
@@ -64,12 +57,12 @@ class TransactionEvent:
         type: The event's name in the log, such as `authorization-approved`.
         account_version: The account's version with it.
         at: When it was decided, UTC.
-        amount: What was asked for, held, posted or given back; None for a reversal of all.
-        released: What it released of the hold.
-        clearing_id: Of a clearing or a correction, its own.
-        reverses_clearing_id: Of a correction, what it takes back, a clearing or a refund.
-        direction: Of a correction: credit takes a clearing back, debit a refund.
-        flags: What is unusual about it; it counts all the same.
+        amount: The amount asked for, posted or refunded; None for a reversal of all.
+        released: The part of the hold that it released.
+        clearing_id: The id of a clearing or a correction.
+        reverses_clearing_id: The clearing or refund that a correction takes back.
+        direction: A correction's: credit takes a clearing back, debit a refund.
+        flags: Anything unusual about it; it counts all the same.
     """
 
     type: str
@@ -87,48 +80,55 @@ class TransactionEvent:
     flags: tuple[Flag, ...] = ()
 
 
+_TYPES = get_type_hints(Purchase)
+PURCHASE_FIELDS = tuple(each.name for each in fields(Purchase))
+_Purchase: Any = make_dataclass(
+    "_Purchase",
+    [
+        (name, _TYPES[name] if name in {"transaction_id", "account_id"} else _TYPES[name] | None)
+        for name in PURCHASE_FIELDS
+    ],
+    frozen=True,
+    slots=True,
+)
+"""The fields of a purchase, null except for its ids if there is no purchase."""
+
+
 @dataclass(frozen=True, slots=True)
-class TransactionView:
+class TransactionView(_Purchase):  # type: ignore[misc]  # a class made at run time
     """A purchase, how it was decided, and all that happened to it before and since.
 
-    What is asked and decided is null where it was named, by a clearing for one, and never
-    authorized. Money from `hold` on is in minor units of the account's currency, and what all
-    events come to, also those that are not shown.
+    Without a decision, since a clearing, for example, named a transaction that was never
+    authorized, the fields of the purchase and of the decision are null. Money from `hold` on is in
+    minor units of the account's currency, and the sum of all events, shown or not.
 
     Attributes:
         decision: None before there is one, as are the fields from `response_code` to `ruleset`.
         response_code: ISO 8583:1987 field 39.
         authorization_code: ISO 8583:1987 field 38; None for a decline.
         reasons: Every rule that refused, most important first.
-        amount: What was asked for, minor units of `currency`.
-        balance: The money after the decision; None where there was no account.
-        account_version: The account's version with the decision, or without one with its first
-            event; `event_id` and `log_position` are of the same event.
-        log_position: That event's place in the log.
-        state: Where it stands.
-        hold: What is reserved for it.
-        expires_at: When that ends by itself; None where nothing is held, or for ever.
-        cleared: What clearings posted.
-        corrected: What corrections took back of that, less what they took back of refunds.
-        posted: `cleared - corrected`; what is owed for it is that less `refunded`.
-        refunded: What refunds gave back.
-        reversed: What reversals gave up: of a part what they name, of all what was held.
-        events_total: How many events it has.
+        amount: The amount asked for, minor units of `currency`.
+        balance: The money after the decision; None if there was no account.
+        account_version: The account's version with the decision; without a decision, with the
+            transaction's first event. `event_id` and `log_position` are of the same event.
+        log_position: That event's position in the log.
+        state: Its state after all events.
+        hold: The amount reserved for it.
+        expires_at: When the hold ends by itself; None without a hold, or for never.
+        cleared: The sum of its clearings.
+        corrected: The part of `cleared` that corrections took back.
+        posted: `cleared - corrected`; the amount owed is this less `refunded`.
+        refunded: The sum of its refunds, less what corrections took back of them.
+        reversed: The sum of its reversals: the amount that a partial one names, the hold that a
+            full one released.
+        events_total: The number of its events.
         events: Its events, oldest first; in a list of transactions the newest 50.
     """
 
-    transaction_id: TransactionId
-    account_id: AccountId
     decision: Literal["approved", "declined"] | None
     response_code: str | None
     authorization_code: str | None
     reasons: tuple[Reason, ...]
-    amount: int | None
-    currency: str | None
-    merchant: Merchant | None
-    original_amount: int | None
-    original_currency: str | None
-    occurred_at: datetime | None
     decided_at: datetime | None
     balance: Balance | None
     ruleset: str | None
@@ -148,33 +148,39 @@ class TransactionView:
 
 
 def transaction_of(
-    transaction_id: TransactionId, life: Sequence[LoggedEvent], newest: int | None = None
+    transaction_id: TransactionId, history: Sequence[LoggedEvent], newest: int | None = None
 ) -> TransactionView:
-    """A transaction as its events say.
+    """Return a transaction as its events leave it.
 
     Args:
         transaction_id: Its id.
-        life: All of its events, at least one, in the order of the account's versions.
-        newest: How many events to show at most; all where it is None.
+        history: All of its events, at least one, in the order of the account's versions.
+        newest: How many events to show at most; None for all.
     """
-    events = [logged.event for logged in life]
+    events = [logged.event for logged in history]
     sums = Transaction.fold(events)
-    decided = next((logged for logged in life if isinstance(logged.event, Decision)), None)
-    marking = decided or life[0]
-    expires_at = None
-    for event in events:
-        if isinstance(event, AuthorizationApproved) and sums.hold:
-            expires_at = event.expires_at
+    decided = next((logged for logged in history if isinstance(logged.event, Decision)), None)
+    shown = decided or history[0]
+    decision = None if decided is None else cast("Decision", decided.event)
+    response = None if decision is None else decision_response(decision)
+    purchase = None if decision is None else decision.purchase
+    account_id = account_of(shown.event.originator_id)
     return TransactionView(
-        transaction_id=transaction_id,
-        account_id=account_of(marking.event.originator_id),
-        **_decision(decided),
-        account_version=marking.event.originator_version,
-        event_id=marking.event.event_id,
-        log_position=marking.position,
+        **{name: getattr(purchase, name, None) for name in PURCHASE_FIELDS}
+        | {"transaction_id": transaction_id, "account_id": account_id},
+        **{name: getattr(response, name, None) for name in _RESPONSE_FIELDS},
+        reasons=() if response is None else response.reasons,
+        decided_at=None if decision is None else decision.timestamp,
+        account_version=shown.event.originator_version,
+        event_id=shown.event.event_id,
+        log_position=shown.position,
         state=sums.state,
         hold=sums.hold,
-        expires_at=expires_at,
+        expires_at=(
+            decision.expires_at
+            if isinstance(decision, AuthorizationApproved) and sums.hold
+            else None
+        ),
         cleared=sums.cleared,
         corrected=sums.corrected,
         posted=sums.posted,
@@ -185,89 +191,29 @@ def transaction_of(
             for event in events
             if isinstance(event, AuthorizationReversed) and event.reversal.amount is None
         ),
-        events_total=len(life),
-        events=tuple(_shown(logged) for logged in life[-newest if newest else 0 :]),
+        events_total=len(history),
+        events=tuple(_event(logged.event) for logged in history[-newest if newest else 0 :]),
     )
 
 
-def _decision(decided: LoggedEvent | None) -> dict[str, Any]:
-    """What was asked and decided."""
-    if decided is None:
-        return {**dict.fromkeys(_DECIDED), "reasons": ()}
-    event = decided.event
-    assert isinstance(event, Decision)
-    answer, purchase = decision_response(event), event.purchase
-    return {
-        "decision": answer.decision,
-        "response_code": answer.response_code,
-        "authorization_code": answer.authorization_code,
-        "reasons": answer.reasons,
-        "amount": purchase.amount,
-        "currency": purchase.currency,
-        "merchant": purchase.merchant,
-        "original_amount": purchase.original_amount,
-        "original_currency": purchase.original_currency,
-        "occurred_at": purchase.occurred_at,
-        "decided_at": event.timestamp,
-        "balance": event.balance,
-        "ruleset": event.ruleset,
+_RESPONSE_FIELDS = ("decision", "response_code", "authorization_code", "balance", "ruleset")
+"""What a transaction has in common with the response to its purchase, beside the purchase."""
+
+_DETAILS = tuple(each.name for each in fields(TransactionEvent) if each.default is not MISSING)
+
+
+def _event(event: Event) -> TransactionEvent:
+    """Return an event as callers see it: with those details that it or its command has."""
+    details = {
+        name: getattr(source, name)
+        for source in (event.command, event)
+        for name in _DETAILS
+        if hasattr(source, name)
     }
-
-
-_DECIDED = (
-    "decision",
-    "response_code",
-    "authorization_code",
-    "reasons",
-    "amount",
-    "currency",
-    "merchant",
-    "original_amount",
-    "original_currency",
-    "occurred_at",
-    "decided_at",
-    "balance",
-    "ruleset",
-)
-
-
-def _shown(logged: LoggedEvent) -> TransactionEvent:
-    event = logged.event
-    facts: dict[str, Any] = {}
-    match event:
-        case AuthorizationApproved() | AuthorizationDeclined():
-            facts = {"amount": event.purchase.amount}
-        case AuthorizationIncremented(increment=increment) | IncrementDeclined(increment=increment):
-            facts = {"amount": increment.amount, "increment_id": increment.increment_id}
-        case AuthorizationReversed(reversal=reversal):
-            facts = {
-                "amount": reversal.amount,
-                "released": event.released,
-                "reversal_id": reversal.reversal_id,
-            }
-        case HoldExpired():
-            facts = {"released": event.released}
-        case PurchaseCleared(clearing=clearing):
-            facts = {
-                "amount": clearing.amount,
-                "released": event.released,
-                "clearing_id": clearing.clearing_id,
-                "flags": event.flags,
-            }
-        case ClearingCorrected(correction=correction):
-            facts = {
-                "amount": correction.amount,
-                "clearing_id": correction.clearing_id,
-                "reverses_clearing_id": correction.reverses_clearing_id,
-                "direction": correction.direction,
-                "flags": event.flags,
-            }
-        case PurchaseRefunded(refund=refund):
-            facts = {
-                "amount": refund.amount,
-                "refund_id": refund.refund_id,
-                "flags": event.flags,
-            }
     return TransactionEvent(
-        event.TOPIC, event.event_id, event.originator_version, event.timestamp, **facts
+        type=event.TOPIC,
+        event_id=event.event_id,
+        account_version=event.originator_version,
+        at=event.timestamp,
+        **details,
     )

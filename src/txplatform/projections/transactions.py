@@ -1,7 +1,8 @@
-"""The read model of transactions by account: its rows, their fold, and what is asked of them.
+"""The read model of transactions by account: its rows, fold, check and queries.
 
-It says which transactions there are, newest first, and may lag behind the log; every page says up
-to which log position it goes. What became of each is read from the log (`lives`).
+It has which transactions there are, newest first, and may lag behind the log; every page has the
+log position up to which it is complete. What happened to each is read from the log
+(`transaction_history`).
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, NamedTuple
 
-import orjson
 import psycopg
-from psycopg import sql
+from typing_extensions import override
 
+from txplatform.domain.account import Account
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationReversed,
     ClearingCorrected,
+    Event,
     IncrementDeclined,
     PurchaseCleared,
     PurchaseRefunded,
@@ -29,62 +31,35 @@ from txplatform.domain.ids import AccountId, TransactionId, account_of, account_
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.cursors import cursor_at, version_at
+from txplatform.projections.projection import ExpectedRows, Projection, checkpoint_of
+from txplatform.projections.tables import FIRST, NEWEST, Merge
 from txplatform.projections.transaction_history import (
     EVENTS_OF_NAMED,
     TransactionView,
     transaction_of,
 )
 
-COLUMNS = (
-    "account_id",
-    "transaction_id",
-    "account_version",
-    "log_position",
-    "event_id",
-    "decision",
-    "response_code",
-    "authorization_code",
-    "reasons",
-    "amount",
-    "currency",
-    "merchant_id",
-    "merchant_name",
-    "merchant_category_code",
-    "merchant_country",
-    "original_amount",
-    "original_currency",
-    "occurred_at",
-    "decided_at",
-    "ruleset",
-    "credit_limit_after",
-    "posted_after",
-    "pending_after",
-)
-"""The table's; the last three are null where there was no account.
 
-Without a decision all but the first four are.
-"""
+class TransactionRow(NamedTuple):
+    """A transaction and its place in the list.
 
-_COLUMN_LIST = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-_REASONS = COLUMNS.index("reasons")
-_NAMED = COLUMNS.index("log_position") + 1
-"""So many of them, the first ones, has a transaction without a decision."""
+    Attributes:
+        account_version: The account's version with the decision; without a decision, with the
+            first event that names the transaction.
+    """
 
-_GIVE_WAY = sql.SQL(
-    "DELETE FROM {table} t USING unnest(%s::text[], %s::text[]) AS d (account_id, transaction_id)"
-    " WHERE t.account_id = d.account_id AND t.transaction_id = d.transaction_id"
-    " AND t.decision IS NULL"
-)
-_ADD_DECIDED = sql.SQL("COPY {table} ({columns}) FROM STDIN")
-_ADD_NAMED = sql.SQL(
-    "INSERT INTO {table} (account_id, transaction_id, account_version, log_position)"
-    " SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[])"
-    " ON CONFLICT (account_id, transaction_id) DO NOTHING"
-)
+    account_id: AccountId
+    transaction_id: TransactionId
+    account_version: int
+
+
+_KEY = ("account_id", "transaction_id")
+_DECIDED = Merge(_KEY, {"account_version": NEWEST})
+_NAMED = Merge(_KEY, {"account_version": FIRST})
 
 _SHOWN_EVENTS = 50
 _MOST_EVENTS = 5000
-"""A page ends behind the transaction with which its transactions have that many."""
+"""A page ends once its transactions have this many events."""
 
 _READ_ONE = f"""
 SELECT e.*
@@ -117,7 +92,7 @@ SELECT named.transaction_id, named.account_version, fits, e.*
 FROM named LEFT JOIN LATERAL ({EVENTS_OF_NAMED} WHERE fits OFFSET 0) e ON true
 ORDER BY named.account_version DESC, e.originator_version
 """
-"""A page of transactions with their events, and behind it, without, what shows that more follow."""
+"""A page of transactions with their events; then one without events if more transactions follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +110,31 @@ class TransactionPage:
     as_of_position: int
 
 
-class Transactions:
-    """How the table is folded from the log."""
+class _ExpectedTransactions(ExpectedRows):
+    """A row for each transaction that the account's events decide or name."""
+
+    def __init__(self) -> None:
+        self._versions: dict[TransactionId, int] = {}
+
+    @override
+    def add(self, event: Event) -> None:
+        if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
+            self._versions[event.purchase.transaction_id] = event.originator_version
+        elif event.transaction_id is not None:
+            self._versions.setdefault(event.transaction_id, event.originator_version)
+
+    @override
+    def rows(self, account: Account) -> Iterable[TransactionRow]:
+        return [TransactionRow(account.account_id, *each) for each in self._versions.items()]
+
+
+class Transactions(Projection):
+    """The table's definition and its fold."""
 
     name = "transactions"
     table = "transactions"
+    row = TransactionRow
+    key = ("account_id", "account_version")
     topics = frozenset(
         kind.TOPIC
         for kind in (
@@ -153,116 +148,48 @@ class Transactions:
         )
     )
     """Decisions, and what can name a transaction before there is one."""
-    totals = (
-        ("transactions", "count(t)"),
-        ("approved", "count(t) FILTER (WHERE decision = 'approved')"),
-        ("amount", "sum(amount)"),
-    )
+    totals = (("transactions", "count(t)"),)
 
+    @override
     def fold(
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
     ) -> None:
-        """Add a row for each decision, then for each transaction that is named and has no row."""
         decided, named = new_rows(events)
-        names = {"table": sql.Identifier(table), "columns": _COLUMN_LIST}
-        with connection.cursor() as cursor:
-            if decided:
-                keys = [*zip(*(row[:2] for row in decided), strict=True)]
-                # Planned each time: a plan made for a table that was small would read all of it.
-                cursor.execute(_GIVE_WAY.format(**names), [*map(list, keys)], prepare=False)
-                with cursor.copy(_ADD_DECIDED.format(**names)) as copy:
-                    for row in decided:
-                        as_stored = list(row)
-                        as_stored[_REASONS] = orjson.dumps(row[_REASONS]).decode()
-                        copy.write_row(as_stored)
-            if named:
-                columns = zip(*(row[:_NAMED] for row in named), strict=True)
-                cursor.execute(_ADD_NAMED.format(**names), [*map(list, columns)])
+        if decided:
+            _DECIDED.write(connection, table, (row._asdict() for row in decided))
+        if named:
+            _NAMED.write(connection, table, (row._asdict() for row in named))
+
+    @override
+    def expected(self) -> ExpectedRows:
+        return _ExpectedTransactions()
 
 
 TRANSACTIONS = Transactions()
 
 
-def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    """The rows of these decisions, and of what else is named, should that have no decision."""
-    decided: dict[tuple[str, str], tuple[Any, ...]] = {}
-    named: dict[tuple[str, str], tuple[Any, ...]] = {}
+def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[TransactionRow], list[TransactionRow]]:
+    """Return the rows of these decisions, and those of other events that name a transaction.
+
+    The latter are for transactions that have no row yet.
+    """
+    decided: list[TransactionRow] = []
+    named: dict[tuple[AccountId, TransactionId], TransactionRow] = {}
     for logged in events:
-        if isinstance(logged.event, AuthorizationApproved | AuthorizationDeclined):
-            row = decision_row(logged)
-            decided[row[:2]] = row
-        elif logged.event.transaction_id is not None:
-            row = named_row(logged)
-            named.setdefault(row[:2], row)
-    return [*decided.values()], [*named.values()]
-
-
-def named_row(logged: LoggedEvent) -> tuple[Any, ...]:
-    """A transaction that this event is the first to name, as the values of `COLUMNS`."""
-    event = logged.event
-    return (
-        account_of(event.originator_id),
-        event.transaction_id,
-        event.originator_version,
-        logged.position,
-        *(None,) * (len(COLUMNS) - _NAMED),
-    )
-
-
-def decision_row(logged: LoggedEvent) -> tuple[Any, ...]:
-    """A decision as the values of `COLUMNS`; the reasons as JSON's own values."""
-    event = cast("AuthorizationApproved | AuthorizationDeclined", logged.event)
-    purchase, merchant, balance = event.purchase, event.purchase.merchant, event.balance
-    authorization_code: str | None
-    reasons: list[dict[str, Any]]
-    match event:
-        case AuthorizationApproved():
-            decision, authorization_code, reasons = "approved", event.authorization_code, []
-        case AuthorizationDeclined():
-            decision, authorization_code = "declined", None
-            reasons = [
-                {
-                    "code": str(reason.code),
-                    "response_code": reason.response_code,
-                    "message": reason.message,
-                    "observed": reason.observed,
-                    "limit": reason.limit,
-                }
-                for reason in event.reasons
-            ]
-    return (
-        account_of(event.originator_id),
-        purchase.transaction_id,
-        event.originator_version,
-        logged.position,
-        event.event_id,
-        decision,
-        event.response_code,
-        authorization_code,
-        reasons,
-        purchase.amount,
-        purchase.currency,
-        merchant.id,
-        merchant.name,
-        merchant.category_code,
-        merchant.country,
-        purchase.original_amount,
-        purchase.original_currency,
-        purchase.occurred_at,
-        event.timestamp,
-        event.ruleset,
-        *(
-            (None,) * 3
-            if balance is None
-            else (balance.credit_limit, balance.posted, balance.pending)
-        ),
-    )
+        event = logged.event
+        account_id, version = account_of(event.originator_id), event.originator_version
+        if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
+            decided.append(TransactionRow(account_id, event.purchase.transaction_id, version))
+        elif event.transaction_id is not None:
+            row = TransactionRow(account_id, event.transaction_id, version)
+            named.setdefault((account_id, event.transaction_id), row)
+    return decided, [*named.values()]
 
 
 def list_transactions(
     connection: psycopg.Connection, account_id: AccountId, *, limit: int, cursor: str | None = None
 ) -> TransactionPage:
-    """An account's transactions, newest first, all as of one version of the account.
+    """Return an account's transactions, newest first, all as of one version of the account.
 
     Args:
         connection: Any; need not be in a transaction.
@@ -274,8 +201,8 @@ def list_transactions(
         InvalidCursorError: No page has given this cursor out.
     """
     before = 2**63 - 1 if cursor is None else version_at(cursor)
-    # The position first: rows that come in between are more than is promised, never less.
-    position = _as_of(connection)
+    # Read the position first: rows that come in between are more than is promised, never fewer.
+    position = checkpoint_of(TRANSACTIONS.name).read(connection)
     asked = {
         "account_id": account_id,
         "stream": account_stream(account_id),
@@ -288,8 +215,8 @@ def list_transactions(
         rows.execute(_READ_PAGE, asked)
         for (transaction_id, version, fits), events in groupby(rows, itemgetter(0, 1, 2)):
             more = more or not fits
-            if life := _logged(row[3:] for row in events):
-                items.append(transaction_of(transaction_id, life, newest=_SHOWN_EVENTS))
+            if history := _logged(row[3:] for row in events):
+                items.append(transaction_of(transaction_id, history, newest=_SHOWN_EVENTS))
             if fits:
                 last = version
     return TransactionPage(items, cursor_at(last) if more else None, position)
@@ -298,19 +225,12 @@ def list_transactions(
 def get_transaction(
     connection: psycopg.Connection, account_id: AccountId, transaction_id: TransactionId
 ) -> TransactionView | None:
-    """One transaction as the log has it, with all of its events; None where nothing names it."""
+    """Return one transaction from the log, with all of its events; None if no event names it."""
     asked = {"stream": account_stream(account_id), "transaction_id": transaction_id}
     with connection.cursor(binary=True) as rows:
         rows.execute(_READ_ONE, asked)
-        life = _logged(rows)
-    return transaction_of(transaction_id, life) if life else None
-
-
-def _as_of(connection: psycopg.Connection) -> int:
-    row = connection.execute(
-        "SELECT position FROM projection_positions WHERE name = 'transactions'"
-    ).fetchone()
-    return int(row[0]) if row else 0
+        history = _logged(rows)
+    return transaction_of(transaction_id, history) if history else None
 
 
 def _logged(rows: Iterable[tuple[Any, ...]]) -> list[LoggedEvent]:

@@ -26,11 +26,10 @@ _KNOWN = frozenset(event.TOPIC for event in EVENT_TYPES)
 _TOPIC_OF = {event.TOPIC: topic for topic in TOPICS.values() for event in topic.events}
 
 
-class Outbound:
+class EventFeed:
     """What happened, on the topics that tell of it."""
 
     name = "decisions"
-    lock = 1
     topics: Sequence[str] = tuple(TOPICS)
     pause_s = 0.05
 

@@ -57,13 +57,11 @@ class Feed(Protocol):
 
     Attributes:
         name: Names its checkpoint, for ever.
-        lock: Distinguishes its advisory lock from the other feeds', for ever.
         topics: Topics that have to be there before it starts; others are looked for when used.
         pause_s: How long to wait at its end before looking again.
     """
 
     name: str
-    lock: int
     topics: Sequence[str]
     pause_s: float
 

@@ -1,8 +1,12 @@
-"""Publishes one feed: takes its turn, sends batch after batch, moves the checkpoint behind them.
+"""Publishes one feed: becomes its leader, sends batch after batch, moves the checkpoint after each.
 
-Where Kafka fails, the producer is thrown away and the feed starts again from the checkpoint.
-Where the database fails, the turn is lost too. Either way some records are sent twice, in
-order, and none is left out.
+Leader lock, reads and checkpoint share one connection. A publisher that has lost its connection
+can neither read on nor move the checkpoint; what it still has in flight repeats, in order, what
+its successor sends.
+
+If Kafka fails, the publisher discards the producer and starts again from the checkpoint. If the
+database fails, the leadership is lost too. Either way some records are sent twice, in order, and
+none is left out.
 """
 
 from __future__ import annotations
@@ -10,169 +14,174 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Generator
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 
 from txplatform.contracts.times import rfc3339_or_none
 from txplatform.database import Database
-from txplatform.errors import TxPlatformError
-from txplatform.publisher.checkpoint import (
-    commit_without_waiting,
-    end_when_silent,
-    move_checkpoint,
-    read_checkpoint,
-    try_to_take_turn,
-)
+from txplatform.following.follower import Follower
+from txplatform.following.leader_lock import LeaderLock
+from txplatform.publisher.checkpoint import checkpoint_of, read_checkpoint
 from txplatform.publisher.delivery import Delivery, DeliveryError
 from txplatform.publisher.feed import Batch, Feed, Record
 from txplatform.publisher.metrics import PublisherMetrics
 from txplatform.settings import Settings
-from txplatform.telemetry import correlation_id, logger
-from txplatform.worker import Health
+from txplatform.telemetry import correlation_id
+
+SILENCE_S = 10
+"""The server takes an active publisher for frozen after this; none is idle for longer."""
 
 _STAND_BY_S = 1.0
-_FIRST_BACK_OFF_S = 0.25
-_LAST_BACK_OFF_S = 5.0
 _MEASURE_EVERY_S = 1.0
 _PATIENCE_S = 5.0
-"""How long acknowledgements may take before it is told."""
+"""How long acknowledgements may take before health says so."""
 
-_LAST_WORDS_S = 3.0
-"""How long a batch in flight is waited for when told to stop."""
+_STOP_PATIENCE_S = 3.0
+"""How long a batch in flight is waited for when the process stops."""
 
 
-class FeedPublisher:
-    """One feed's way to Kafka."""
+class FeedPublisher(Follower):
+    """Publishes one feed to Kafka."""
 
     def __init__(
         self, feed: Feed, settings: Settings, database: Database, metrics: PublisherMetrics
     ) -> None:
-        self.name = feed.name
+        super().__init__(feed.name, database, component=f"publisher.{feed.name}")
         self._feed = feed
         self._settings = settings
-        self._database = database
         self._metrics = metrics
-        self._log = logger(f"publisher.{feed.name}")
-        self._health = Health(ready=False, detail="starting")
-        self._back_off_s = _FIRST_BACK_OFF_S
-        self._checkpoint = 0
+        self._leader_lock = LeaderLock(f"publisher:{feed.name}")
+        self._checkpoint = checkpoint_of(feed)
+        self._position = 0
         self._lag: int | None = None
         self._measured = 0.0
         self._published_at: datetime | None = None
 
-    def health(self) -> Health:
-        """How it is doing."""
-        return self._health
+    def follow(
+        self, connection: psycopg.Connection, stop: threading.Event
+    ) -> Generator[float, None, None]:
+        """Lead, and publish from the checkpoint; start again from it whenever Kafka fails."""
+        _end_when_silent(connection)
+        _commit_without_waiting(connection)
+        yield from self._stand_by(connection)
+        try:
+            while True:
+                try:
+                    yield from self._publish(connection, stop)
+                except DeliveryError as error:
+                    self._measure(connection)
+                    pause_s = self.report_fault(error)
+                yield pause_s
+        finally:
+            self._lag = None
+            self._metrics.forget(self.name)
 
-    def run(self, stop: threading.Event) -> None:
-        """Publish until told to stop."""
-        while not stop.is_set():
-            try:
-                with self._database.connect() as connection:
-                    if self._take_turn(connection, stop):
-                        self._hold_turn(connection, stop)
-            except (psycopg.Error, TxPlatformError) as error:
-                # The connection is closed: if another publisher stands by, it is its turn.
-                self._pause_after(error, stop)
-            finally:
-                self._lag = None
-                self._metrics.forget(self.name)
+    def figures(self) -> dict[str, Any]:
+        """Return its lag while it leads, its checkpoint, and when it last published."""
+        return {
+            "lag_positions": self._lag,
+            "checkpoint": self._position,
+            "last_published_at": rfc3339_or_none(self._published_at),
+        }
 
-    def _take_turn(self, connection: psycopg.Connection, stop: threading.Event) -> bool:
-        end_when_silent(connection)
-        commit_without_waiting(connection)
-        while not try_to_take_turn(connection, self._feed):
-            self._tell(ready=True, detail="standing by: another publisher is active")
-            if stop.wait(_STAND_BY_S):
-                return False
-        self._log.info("took the turn", feed=self.name)
-        return True
+    def report_fault(self, error: Exception) -> float:
+        """Count the restart too."""
+        self._metrics.restarted(self.name)
+        return super().report_fault(error)
 
-    def _hold_turn(self, connection: psycopg.Connection, stop: threading.Event) -> None:
-        while not stop.is_set():
-            try:
-                self._checkpoint = read_checkpoint(connection, self._feed)
-                self._measure(connection)
-                with Delivery(self._settings) as delivery:
-                    delivery.require_topics(self._feed.topics)
-                    self._publish(connection, delivery, stop)
-            except DeliveryError as error:
-                self._measure(connection)
-                self._pause_after(error, stop)
+    def _stand_by(self, connection: psycopg.Connection) -> Generator[float, None, None]:
+        reason = self.health().detail
+        while not self._leader_lock.try_to_lead(connection):
+            if self._leader_lock.left_behind(connection):
+                detail = f"{reason}; the server still keeps the connection that was in use then"
+                self.report(detail, ready=False)
+            else:
+                self.report("standing by: another publisher is active")
+            yield _STAND_BY_S
+        self._log.info("leads")
 
     def _publish(
-        self, connection: psycopg.Connection, delivery: Delivery, stop: threading.Event
-    ) -> None:
-        batch = self._feed.read(connection, self._checkpoint)
-        while not stop.is_set():
-            if batch is None:
-                self._measure(connection)
-                self._went_well()
-                stop.wait(self._feed.pause_s)
-                batch = self._feed.read(connection, self._checkpoint)
-                continue
-            delivery.begin(batch)
-            try:
-                following = self._feed.read(connection, batch.upto)  # while these are on their way
-            finally:
-                # Also where the next ones cannot be read: else these were sent at each attempt.
-                delivery.wait(
-                    lambda waited_s: self._still_waiting(connection, waited_s),
-                    give_up=_Deadline(stop).passed,
-                )
-                self._acknowledged(connection, batch)
-            self._measure(connection)
-            batch = following
+        self, connection: psycopg.Connection, stop: threading.Event
+    ) -> Generator[float, None, None]:
+        self._position = read_checkpoint(connection, self._feed)
+        self._measure(connection)
+        with Delivery(self._settings) as delivery:
+            delivery.require_topics(self._feed.topics)
+            batch = self._feed.read(connection, self._position)
+            while True:
+                if batch is None:
+                    self._measure(connection)
+                    self.report("active")
+                    yield self._feed.pause_s
+                    batch = self._feed.read(connection, self._position)
+                else:
+                    batch = self._send(connection, delivery, batch, stop)
+                    yield 0
+
+    def _send(
+        self,
+        connection: psycopg.Connection,
+        delivery: Delivery,
+        batch: Batch,
+        stop: threading.Event,
+    ) -> Batch | None:
+        """Send a batch and move the checkpoint; return the next one, read while it was sent."""
+        delivery.begin(batch)
+        try:
+            next_batch = self._feed.read(connection, batch.upto)
+        finally:
+            # Also if the next batch cannot be read: else this one would be sent at each attempt.
+            delivery.wait(
+                lambda waited_s: self._still_waiting(connection, waited_s),
+                give_up=_Deadline(stop).passed,
+            )
+            self._acknowledged(connection, batch)
+        self._measure(connection)
+        return next_batch
 
     def _acknowledged(self, connection: psycopg.Connection, batch: Batch) -> None:
-        move_checkpoint(connection, self._feed, before=self._checkpoint, to=batch.upto)
-        self._checkpoint = batch.upto
+        self._checkpoint.move(connection, before=self._position, to=batch.upto)
+        self._position = batch.upto
         if batch.topics:
             self._metrics.published(batch.topics)
             self._published_at = datetime.now(UTC)
             for record in batch.records if self._log.is_enabled_for(logging.DEBUG) else ():
                 self._log.debug("published", topic=record.topic, **_trace(record))
-        self._went_well()
+        self.report("active")
 
     def _still_waiting(self, connection: psycopg.Connection, waited_s: float) -> None:
         self._measure(connection)
         if waited_s > _PATIENCE_S:
-            self._tell(ready=False, detail="the brokers do not acknowledge what was sent")
+            self.report("the brokers do not acknowledge what was sent", ready=False)
 
     def _measure(self, connection: psycopg.Connection) -> None:
-        """Tell the lag, once a second; fails when the turn was lost with the connection."""
+        """Measure the lag, once a second; fail if the leadership was lost with the connection."""
         now = time.monotonic()
         if now - self._measured >= _MEASURE_EVERY_S:
             self._measured = now
-            self._lag = self._feed.end(connection) - self._checkpoint
+            self._lag = self._feed.end(connection) - self._position
             self._metrics.lag(self.name, self._lag)
 
-    def _went_well(self) -> None:
-        self._back_off_s = _FIRST_BACK_OFF_S
-        self._tell(ready=True, detail="active")
 
-    def _pause_after(self, error: Exception, stop: threading.Event) -> None:
-        self._metrics.restarted(self.name)
-        self._log.warning("publishing is held up", feed=self.name, error=str(error))
-        self._tell(ready=False, detail=str(error))
-        stop.wait(self._back_off_s)
-        self._back_off_s = min(2 * self._back_off_s, _LAST_BACK_OFF_S)
+def _end_when_silent(connection: psycopg.Connection) -> None:
+    """Have the server end this connection, and with it the leadership, if our process freezes."""
+    connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
 
-    def _tell(self, *, ready: bool, detail: str) -> None:
-        self._health = Health(
-            ready,
-            detail,
-            {
-                "lag_positions": self._lag,
-                "checkpoint": self._checkpoint,
-                "last_published_at": rfc3339_or_none(self._published_at),
-            },
-        )
+
+def _commit_without_waiting(connection: psycopg.Connection) -> None:
+    """Move the checkpoint without waiting for the disk.
+
+    Others see it at once. A crash of the server can set it back by moments, never ahead of the
+    log: then a few records are sent again, in order, as after any other fault.
+    """
+    connection.execute("SET synchronous_commit = off")
 
 
 class _Deadline:
-    """Passes some seconds after the order to stop."""
+    """Passes some seconds after the process was told to stop."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -182,12 +191,12 @@ class _Deadline:
         if not self._stop.is_set():
             return False
         if self._at is None:
-            self._at = time.monotonic() + _LAST_WORDS_S
+            self._at = time.monotonic() + _STOP_PATIENCE_S
         return time.monotonic() > self._at
 
 
 def _trace(record: Record) -> dict[str, str]:
-    """What finds a record's log line: its headers of the same names."""
+    """Return what finds a record's log line: its headers of the same names."""
     texts = {
         name: value.decode("utf-8", "replace")
         for name, value in record.headers

@@ -1,6 +1,6 @@
 """The feed of parked messages: each goes to its topic's dead letters, as it came.
 
-Ids of the inbound ledger are given out under the log's lock (migration 0003), so reading on
+Ids of the inbound ledger are given out under the log's lock (migration 0004), so reading on
 from an id skips none that commits late.
 """
 
@@ -24,7 +24,6 @@ class ParkedMessages:
     """Messages that could never be applied."""
 
     name = "parked-messages"
-    lock = 2
     topics: Sequence[str] = DEAD_LETTER_TOPICS
     pause_s = 0.5
 

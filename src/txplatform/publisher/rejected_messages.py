@@ -16,9 +16,7 @@ from txplatform.consumers.payment_returned import PAYMENT_RETURNED
 from txplatform.consumers.payment_submitted import PAYMENT_SUBMITTED
 from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
 from txplatform.contracts.encoding import to_json
-from txplatform.domain.events import MessageWaiting, WaitingMessageRejected
-from txplatform.domain.ids import account_of
-from txplatform.domain.values import (
+from txplatform.domain.advices import (
     Clearing,
     Correction,
     Direction,
@@ -27,6 +25,8 @@ from txplatform.domain.values import (
     PaymentReturn,
     Refund,
 )
+from txplatform.domain.events import MessageWaiting, WaitingMessageRejected
+from txplatform.domain.ids import account_of
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.mapper import decode_event
 from txplatform.inbox.reader import message_that_waited
@@ -56,7 +56,6 @@ class RejectedMessages:
     """Messages that waited in vain."""
 
     name = "rejected-messages"
-    lock = 3
     topics: Sequence[str] = DEAD_LETTER_TOPICS
     pause_s = 0.5
 
@@ -111,7 +110,7 @@ def _written_anew(
     assert row is not None  # only what waited can be rejected
     waiting = decode_event(rejected.originator_id, *row)
     assert isinstance(waiting, MessageWaiting)
-    message = waiting.message
+    message = waiting.command
     body: object = message
     match message:
         case Payment():

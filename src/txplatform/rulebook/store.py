@@ -12,6 +12,7 @@ from datetime import datetime
 
 import psycopg
 
+from txplatform.advisory_locks import RULE_BOOK
 from txplatform.contracts.rulesets import content_hash, ruleset_to_json
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet, RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
@@ -35,8 +36,7 @@ WHERE version > %s
 ORDER BY version
 """
 
-_LOCK = "SELECT pg_advisory_xact_lock(1954050658)"
-"""Held by whoever appends to the rule book ("txrb")."""
+_LOCK = f"SELECT pg_advisory_xact_lock({RULE_BOOK})"
 
 _LAST_POSITION = "SELECT coalesce(max(position), 0) FROM events"
 

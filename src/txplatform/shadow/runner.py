@@ -1,13 +1,14 @@
-"""The part of a worker that lets shadowed rule sets decide along.
+"""The part of a worker that evaluates shadowed rule sets.
 
-Any number may run: one judges at a time, the others stand by. What was counted and how far it
-came are one commit.
+Any number may run: one judges at a time, the others stand by. The counts and the checkpoint are
+one commit.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from typing import Any
 
 import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -16,10 +17,11 @@ from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RuleSet
-from txplatform.errors import TxPlatformError
-from txplatform.eventstore.log import last_position, read_log
+from txplatform.eventstore.log import last_position
 from txplatform.eventstore.query import run
 from txplatform.eventstore.statements import LoggedEvent
+from txplatform.following.follower import Follower
+from txplatform.following.log_batch import next_batch
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.rulebook.book import RuleBook, Shadowing
@@ -27,26 +29,19 @@ from txplatform.rulebook.store import read_book
 from txplatform.settings import Settings
 from txplatform.shadow import store
 from txplatform.shadow.judging import Judged, judge_events
-from txplatform.telemetry import logger
-from txplatform.worker import Health
 
 _BATCH_EVENTS = 1000
 _IDLE_S = 0.5
-"""How long a shadowing that was started may go unnoticed, too."""
-_FIRST_BACKOFF_S = 0.1
-_LONGEST_BACKOFF_S = 5.0
+"""Also how long a shadowing that was started may go unnoticed."""
 
 
-class Shadower:
-    """Judges what is decided by the shadowed rule set, a moment later."""
-
-    name = "shadower"
+class Shadower(Follower):
+    """Judges recorded decisions by the shadowed rule set, a moment later."""
 
     def __init__(self, settings: Settings, database: Database, registry: CollectorRegistry) -> None:
-        self._database = database
+        super().__init__("shadower", database)
         self._cache = AccountCache(settings.account_cache_size)
-        self._health = Health(ready=False, detail="has not begun")
-        self._log = logger(self.name)
+        self._figures: dict[str, Any] = {}
         self._decisions = Counter(
             "txplatform_shadow_decisions",
             "Decisions held against a shadowed rule set by this process.",
@@ -59,79 +54,68 @@ class Shadower:
             registry=registry,
         )
 
-    def health(self) -> Health:
-        """Ready while it follows, and where there is nothing to follow."""
-        return self._health
+    def follow(
+        self,
+        connection: psycopg.Connection,
+        stop: threading.Event,  # noqa: ARG002  # no batch takes long
+    ) -> Generator[float, None, None]:
+        """Judge batch after batch."""
+        self._cache.clear()
+        while True:
+            more = self.advance(connection)
+            yield 0 if more else _IDLE_S
 
-    def run(self, stop: threading.Event) -> None:
-        """Follow the log until told to stop; faults are waited out."""
-        backoff_s = _FIRST_BACKOFF_S
-        while not stop.is_set():
-            try:
-                with self._database.connect() as connection:
-                    while not stop.is_set():
-                        if not self.advance(connection):
-                            stop.wait(_IDLE_S)
-                        backoff_s = _FIRST_BACKOFF_S
-            except (psycopg.Error, TxPlatformError) as error:
-                self._cache.clear()
-                self._log.warning("cannot go on, will retry", error=str(error).strip())
-                self._health = Health(ready=False, detail=str(error).strip())
-                stop.wait(backoff_s)
-                backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+    def figures(self) -> dict[str, Any]:
+        """Return the shadowing, its position and its lag; nothing while nothing is evaluated."""
+        return self._figures
 
     def advance(self, connection: psycopg.Connection) -> bool:
-        """Judge the next stretch of the log; gives whether more is there to judge at once."""
+        """Judge the next batch; return True if there is more to judge at once."""
         book = read_book(connection)
         end = last_position(connection)
         shadowing = _unfinished(connection, book)
         if shadowing is None:
             self._lag.set(0)
-            self._health = Health(ready=True, detail="no rule set is shadowed")
+            self._figures = {}
+            self.report("no rule set is shadowed")
             return False
         candidate = book.rulesets[shadowing.ruleset_id].read()
         position = self._judge(connection, shadowing, candidate)
         if position is None:
-            self._health = Health(ready=True, detail="stands by: another process judges")
+            self._figures = {}
+            self.report("stands by: another process judges")
             return False
         lag = max(0, end - position)
         self._lag.set(lag)
-        self._health = Health(
-            ready=True,
-            detail=f"{shadowing.ruleset_id} decides along",
-            facts={"shadowing": shadowing.shadowing_id, "position": position, "lag": lag},
-        )
+        self._figures = {"shadowing": shadowing.shadowing_id, "position": position, "lag": lag}
+        self.report(f"{shadowing.ruleset_id} is evaluated in shadow")
         return lag > 0
 
     def _judge(
         self, connection: psycopg.Connection, shadowing: Shadowing, candidate: RuleSet
     ) -> int | None:
-        """Judge one batch in one commit; gives the position reached, None while others judge."""
-        with connection.transaction():
-            store.begin(connection, shadowing.shadowing_id, candidate.id, shadowing.after_position)
-            before = store.lock_position(connection, shadowing.shadowing_id)
-            if before is None:
+        """Judge one batch in one commit; return the position reached, None while others judge."""
+        shadowing_id = shadowing.shadowing_id
+        store.begin(connection, shadowing_id, candidate.id, shadowing.after_position)
+        checkpoint = store.checkpoint_of(shadowing_id)
+        with next_batch(
+            connection, checkpoint, _BATCH_EVENTS, until=shadowing.until_position
+        ) as events:
+            if events is None:
                 return None
-            until = shadowing.until_position
-            events = [
-                logged
-                for logged in read_log(connection, before, _BATCH_EVENTS)
-                if until is None or logged.position <= until
-            ]
             if not events:
-                return before
+                return checkpoint.read(connection)
             accounts = self._accounts(connection, events)
             judged = judge_events(events, accounts, candidate)
-            position = events[-1].position
-            store.record(connection, shadowing.shadowing_id, position, judged)
+            store.record(connection, shadowing_id, judged)
         self._cache.keep(accounts.values())
         self._count(candidate.id, judged)
-        return position
+        return events[-1].position
 
     def _accounts(
         self, connection: psycopg.Connection, events: Sequence[LoggedEvent]
     ) -> dict[str, Account]:
-        """Each account of these events as it was before the first of them."""
+        """Return each account of these events as it was before the first of them."""
         work = UnitOfWork()
         missing: dict[str, int] = {}
         for logged in events:
@@ -158,7 +142,7 @@ class Shadower:
 
 
 def _unfinished(connection: psycopg.Connection, book: RuleBook) -> Shadowing | None:
-    """The oldest shadowing that has something left to judge, or may have."""
+    """Return the oldest shadowing that may have something left to judge."""
     progress = store.read_progress(connection)
     for shadowing in book.shadowings.values():
         reached = progress.get(shadowing.shadowing_id)

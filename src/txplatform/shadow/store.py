@@ -11,19 +11,18 @@ import orjson
 import psycopg
 from psycopg.rows import class_row
 
-from txplatform.domain.events import AuthorizationDeclined
+from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import account_of
+from txplatform.following.checkpoint import Checkpoint
 from txplatform.shadow.judging import Judged
 
 _BEGIN = """
-INSERT INTO shadowings (shadowing_id, ruleset_id, position) VALUES (%s, %s, %s)
+INSERT INTO shadowings (shadowing_id, ruleset_id) VALUES (%s, %s)
 ON CONFLICT DO NOTHING
 """
-_LOCK = "SELECT position FROM shadowings WHERE shadowing_id = %s FOR UPDATE SKIP LOCKED"
-_MOVE = """
+_COUNT = """
 UPDATE shadowings
-SET position = %s, judged = judged + %s, newly_declined = newly_declined + %s,
-    newly_approved = newly_approved + %s
+SET judged = judged + %s, newly_declined = newly_declined + %s, newly_approved = newly_approved + %s
 WHERE shadowing_id = %s
 """
 _COLUMNS = (
@@ -87,20 +86,18 @@ class Disagreement:
 def begin(
     connection: psycopg.Connection, shadowing_id: str, ruleset_id: str, position: int
 ) -> None:
-    """Note where a shadowing begins; once."""
-    connection.execute(_BEGIN, (shadowing_id, ruleset_id, position))
+    """Store where a shadowing begins, unless it has begun."""
+    connection.execute(_BEGIN, (shadowing_id, ruleset_id))
+    checkpoint_of(shadowing_id).begin(connection, position)
 
 
-def lock_position(connection: psycopg.Connection, shadowing_id: str) -> int | None:
-    """Keep others from judging until the transaction ends; None while someone else does."""
-    row = connection.execute(_LOCK, (shadowing_id,)).fetchone()
-    return None if row is None else int(row[0])
+def checkpoint_of(shadowing_id: str) -> Checkpoint:
+    """Return the checkpoint of this shadowing."""
+    return Checkpoint(f"shadow:{shadowing_id}")
 
 
-def record(
-    connection: psycopg.Connection, shadowing_id: str, position: int, judged: Sequence[Judged]
-) -> None:
-    """Note what was judged up to this log position, in the transaction that locked it."""
+def record(connection: psycopg.Connection, shadowing_id: str, judged: Sequence[Judged]) -> None:
+    """Store what was judged, in the transaction that moves the checkpoint."""
     otherwise = [each for each in judged if each.disagrees]
     if otherwise:
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
@@ -108,14 +105,15 @@ def record(
                 copy.write_row((shadowing_id, *_row(each)))
     declined = sum(each.approved for each in otherwise)
     counts = (len(judged), declined, len(otherwise) - declined)
-    connection.execute(_MOVE, (position, *counts, shadowing_id))
+    connection.execute(_COUNT, (*counts, shadowing_id))
 
 
 def read_progress(connection: psycopg.Connection) -> dict[str, Progress]:
     """How far each shadowing has come, by its id; those that have not begun are missing."""
     with connection.cursor(row_factory=class_row(Progress)) as rows:
         rows.execute(
-            "SELECT shadowing_id, position, judged, newly_declined, newly_approved FROM shadowings"
+            "SELECT shadowing_id, position, judged, newly_declined, newly_approved"
+            " FROM shadowings JOIN checkpoints ON name = 'shadow:' || shadowing_id"
         )
         return {progress.shadowing_id: progress for progress in rows}
 
@@ -131,7 +129,8 @@ def list_disagreements(
 
 def _row(judged: Judged) -> tuple[Any, ...]:
     event = judged.logged.event
-    purchase = event.purchase  # type: ignore[attr-defined]  # only decisions are judged
+    assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)  # no other is judged
+    purchase = event.purchase
     recorded = event.reasons if isinstance(event, AuthorizationDeclined) else ()
     return (
         judged.logged.position,

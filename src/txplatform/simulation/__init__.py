@@ -1,1 +1,1 @@
-"""Believable traffic: a year of real purchases over HTTP, and made-up payments over Kafka."""
+"""Realistic traffic: a year of real purchases over HTTP, and invented payments over Kafka."""

@@ -1,8 +1,8 @@
 """Reads the real purchases and refunds that the simulation replays.
 
 Source: London Borough of Barnet, Open Barnet, purchasing cards 2017/18. The file has merchants,
-dates, amounts and original currencies, but no cards, categories or countries: these are drawn by
-the rules below. Its 126 negative amounts are refunds; of which purchase it does not say.
+dates, amounts and original currencies. Cards, merchant categories and countries are not in the file
+and are derived here. Its 126 negative amounts are refunds, without the purchase they belong to.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from decimal import Decimal
 from importlib import resources
 
 CARDS = 40
-"""How many cards the purchases are spread over."""
+"""The number of cards that make the purchases."""
 
 LIMITS_MINOR = (15_000_000, 20_000_000, 25_000_000, 30_000_000)
-"""A card's limit, pence, by its number: each purchase of the file was made, so each one fits."""
+"""Credit limits in pence, by card number modulo 4; high enough for every purchase of the file."""
 
 _FILE = "barnet-purchasing-cards-2017-18.csv"
 _DATE, _POSTED = "FIN.TRANSACTION DATE", "FIN.POSTING DATE"
@@ -41,7 +41,7 @@ _OTHER_CATEGORY = "9399"
 """ISO 18245: government services, not elsewhere classified."""
 
 _COUNTRIES = {"USD": "USA", "EUR": "IRL"}
-"""By the original currency; everything else is at home."""
+"""Countries by original currency; the country of every other purchase is GBR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class RealRow:
     """One row of the file.
 
     Attributes:
-        number: The row's number, from 1.
-        card: Which of the cards, from 0.
-        day: When the card was used.
-        posted: When it was posted: the same day, or up to 16 days later.
+        number: The number of the row, from 1.
+        card: The number of the card, from 0.
+        day: The day on which the card was used.
+        posted: The day of posting: the same day, or up to 16 days later.
         amount: Pence; negative for a refund.
-        original_amount: Minor units of `original_currency`; None where it is sterling.
+        original_amount: Minor units of `original_currency`; None for a purchase in sterling.
     """
 
     number: int
@@ -71,7 +71,7 @@ class RealRow:
 
 
 def real_rows() -> list[RealRow]:
-    """All rows in the order of their days, then of the file."""
+    """Return all rows, sorted by day and then by row number."""
     path = resources.files("txplatform.simulation") / "data" / _FILE
     lines = path.read_text(encoding="latin-1").splitlines()
     rows = [_row(number, row) for number, row in enumerate(csv.DictReader(lines), 1)]
@@ -79,7 +79,7 @@ def real_rows() -> list[RealRow]:
 
 
 def card_of(merchant_name: str, city: str) -> int:
-    """The card that buys at this merchant: always the same one, as a department would."""
+    """Return the number of the card that buys at this merchant, which is always the same card."""
     digest = hashlib.sha256(f"{merchant_name}|{city}".encode()).digest()
     return int.from_bytes(digest[:4]) % CARDS
 
@@ -106,9 +106,9 @@ def _row(number: int, row: dict[str, str]) -> RealRow:
 
 
 def _day(text: str) -> date:
-    return datetime.strptime(text, "%d/%m/%y").date()  # noqa: DTZ007  # a day only
+    return datetime.strptime(text, "%d/%m/%y").date()  # noqa: DTZ007  # a date has no zone
 
 
 def _minor(amount: str) -> int:
-    """`1,234.50` as 123450; sterling, dollar and euro all have two decimals."""
+    """Convert `1,234.50` to 123450; pounds, dollars and euros all have two decimals."""
     return int(Decimal(amount.replace(",", "").strip()) * 100)

@@ -1,4 +1,4 @@
-"""What merchants ask for and the network presents, of each real purchase and refund. Pure."""
+"""Builds the authorization requests and the presentments of each real purchase and refund."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from txplatform.simulation.barnet import LIMITS_MINOR, RealRow
 CURRENCY = "GBP"
 
 EVERY_MISTYPED = 50
-"""Each fiftieth purchase is first asked for with a mistyped amount, which no limit allows."""
+"""Before every 50th purchase, a request with a mistyped amount is sent, above every limit."""
 MISTYPED_BY = 2 * max(LIMITS_MINOR)
 EVERY_PRESENTED_TWICE = 11
-"""Each eleventh clearing is presented twice."""
+"""Every 11th clearing is presented twice."""
 EVERY_CORRECTED = 97
-"""Each ninety-seventh is presented with a wrong amount, corrected, and presented again."""
+"""Every 97th is presented with a wrong amount, then corrected, then presented again."""
 WRONG_BY = 100
 HOTELS = "7011"
-"""Merchant category whose hold is a fifth above what is cleared: ISO 18245, lodging."""
+"""ISO 18245, lodging. Its holds are 20 % above the cleared amount."""
 
 
 def account_id(year: int, card: int) -> str:
-    """A card's account in this run of the year; another run has other accounts."""
+    """Return the id of a card's account; each run of the year has accounts of its own."""
     return f"barnet-y{year}-card{card:02d}"
 
 
 def transaction_id(year: int, row: RealRow) -> str:
-    """A purchase's; it is part of the ids of all that becomes of it."""
+    """Return the transaction id of a purchase; clearing ids are derived from it."""
     return f"barnet-y{year}-tx{row.number:04d}"
 
 
-def attempts(year: int, row: RealRow) -> list[dict[str, Any]]:
-    """What is asked for on the day of a purchase; a refund is not asked for."""
+def authorization_requests(year: int, row: RealRow) -> list[dict[str, Any]]:
+    """Return the request bodies for the day of the purchase; none for a refund."""
     if row.amount < 0:
         return []
     held = row.amount * 6 // 5 if row.category_code == HOTELS else row.amount
-    asked = _purchase(year, row, transaction_id(year, row), held)
+    request = _purchase(year, row, transaction_id(year, row), held)
     if row.number % EVERY_MISTYPED:
-        return [asked]
+        return [request]
     mistyped = f"{transaction_id(year, row)}-mistyped"
-    return [_purchase(year, row, mistyped, row.amount + MISTYPED_BY), asked]
+    return [_purchase(year, row, mistyped, row.amount + MISTYPED_BY), request]
 
 
 def presentments(year: int, row: RealRow) -> list[dict[str, Any]]:
-    """What the network presents of a purchase or refund on the day it is posted."""
+    """Return the presentments of a purchase or refund on its posting day."""
     name = transaction_id(year, row)
     presented = _presentment(year, row, f"{name}-c1", abs(row.amount))
     if row.amount > 0 and row.number % EVERY_CORRECTED == 0:
@@ -77,7 +77,7 @@ def _presentment(year: int, row: RealRow, clearing_id: str, amount: int) -> dict
     return {
         "clearing_id": clearing_id,
         "account_id": account_id(year, row.card),
-        # The file does not say which purchase a refund is of.
+        # The file does not link a refund to its purchase.
         "transaction_id": transaction_id(year, row) if row.amount > 0 else None,
         "direction": "debit" if row.amount > 0 else "credit",
         "reverses_clearing_id": None,

@@ -1,10 +1,13 @@
-"""What is sent on each day of the simulated year. Pure: the same plan every time.
+"""The plan of the simulated year: the purchases and messages to send on each day.
 
-Purchases and refunds are real: asked for on the day the card was used, presented by the network on
-the day they were posted. Around them the payments and accounts teams are made up: each card is
-opened by a message, pays each month what it spent in the month before, and gets a new limit in
-October. As real ones do, some messages come twice, some out of order, some payments are returned,
-some clearings are corrected, hotels hold more than they clear, and some people mistype an amount.
+The plan is a pure function of the run number. Purchases and refunds are real: each purchase is
+authorized on the day the card was used, and presented on the day it was posted. The rest is
+invented:
+
+- Each account is opened by a message, pays its purchases of a month at the beginning of the next,
+  and gets a new limit in October.
+- Some messages are sent twice, some out of order, and some payments are returned.
+- Some clearings are corrected, hotels hold more than they clear, and some amounts are mistyped.
 """
 
 from __future__ import annotations
@@ -16,7 +19,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from txplatform.simulation.barnet import CARDS, LIMITS_MINOR, RealRow, real_rows
-from txplatform.simulation.network import CURRENCY, account_id, attempts, presentments
+from txplatform.simulation.network import (
+    CURRENCY,
+    account_id,
+    authorization_requests,
+    presentments,
+)
 
 OPENED = "accounts.account-opened.v1"
 LIMIT_CHANGED = "accounts.credit-limit-changed.v1"
@@ -25,31 +33,31 @@ RETURNED = "payments.payment-returned.v1"
 PRESENTED = "settlement.presentment-received.v1"
 
 EVERY_COPIED = 7
-"""Each seventh payment message comes twice."""
+"""Every 7th payment message is sent twice."""
 EVERY_RETURNED = 19
-"""Each nineteenth payment is returned, every other time before it was heard of."""
+"""Every 19th payment is returned. Every second return is sent before its payment."""
 EVERY_EARLY = 10
-"""Each tenth card pays before its account is opened."""
+"""Every 10th card pays before its account is opened."""
 EARLY_PAYMENT = 5_000
 NEW_LIMITS_FROM = date(2017, 10, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A Kafka message; its key is the body's account."""
+    """A Kafka message: its topic and its body as JSON."""
 
     topic: str
     body: dict[str, Any]
 
     @property
     def key(self) -> str:
-        """The account it is about."""
+        """The account id of the body."""
         return str(self.body["account_id"])
 
 
 @dataclass(slots=True)
 class Day:
-    """What is sent on one day: messages first, then purchases."""
+    """The messages of one day, and the purchases to send after them."""
 
     date: date
     messages: list[Message] = field(default_factory=list)
@@ -57,10 +65,10 @@ class Day:
 
 
 def plan(year: int) -> Iterator[Day]:
-    """The days of one run of the year that have something to send.
+    """Yield the days of the year on which anything is sent.
 
     Args:
-        year: Which run, from 1; it is part of every id, so that a run never repeats one.
+        year: The number of the run, from 1. It is part of every id, so that each run has new ids.
     """
     used: dict[date, list[RealRow]] = defaultdict(list)
     posted: dict[date, list[RealRow]] = defaultdict(list)
@@ -86,7 +94,7 @@ def plan(year: int) -> Iterator[Day]:
             today.messages += [Message(PRESENTED, body) for body in presentments(year, row)]
         for row in used[day]:
             paid_for[row.card] += max(0, row.amount)
-            today.purchases += attempts(year, row)
+            today.purchases += authorization_requests(year, row)
         yield today
 
 
@@ -131,7 +139,7 @@ def _payment_body(year: int, name: str, card: int, amount: int, day: date) -> di
 
 
 def _new_limits(year: int, day: date) -> list[Message]:
-    """Half as much again for every card; the older version comes last, and is stale."""
+    """Raise every limit by half; the older version is sent last, so that it is stale."""
     messages = []
     for card in range(CARDS):
         before = LIMITS_MINOR[card % len(LIMITS_MINOR)]

@@ -23,17 +23,17 @@ _FLUSH_S = 30
 
 
 class SimulationError(TxPlatformError):
-    """The platform refused what it should have taken."""
+    """Raised if the platform refused a purchase, or a message was not delivered."""
 
 
 @dataclass(slots=True)
 class Sent:
-    """What has been sent and answered so far.
+    """The counts of a simulation so far.
 
     Attributes:
-        decisions: By decision, declines by their first reason.
-        messages: By topic.
-        day: The simulated day.
+        decisions: The number of decisions by `approved` or the first decline reason.
+        messages: The number of messages by topic.
+        day: The simulated day, `YYYY-MM-DD`; empty before the first.
     """
 
     decisions: Counter[str] = field(default_factory=Counter)
@@ -45,18 +45,18 @@ class Simulator:
     """Sends plans day by day.
 
     Attributes:
-        sent: What has been sent so far; read it at any time.
+        sent: The counts so far, updated while a plan is being sent.
     """
 
     def __init__(
         self, *, api_url: str, api_key: str, kafka: Mapping[str, Any], days_per_s: float
     ) -> None:
-        """Prepare; nothing is sent yet.
+        """Set the addresses and the speed.
 
         Args:
-            api_url: Where the API answers.
+            api_url: The API's base URL.
             api_key: A key with the scope transactions:write.
-            kafka: The Kafka client's configuration.
+            kafka: librdkafka's configuration properties.
             days_per_s: Simulated days a second; 0 for as fast as possible.
         """
         self.sent = Sent()
@@ -68,16 +68,16 @@ class Simulator:
     async def run(
         self, days: Iterable[Day], *, settled: Callable[[], Awaitable[None]] | None = None
     ) -> None:
-        """Send each day's messages, then its purchases, each account's in order.
+        """Send the messages of each day, then its purchases, in order for each account.
 
         Args:
-            days: What to send.
-            settled: Waits until the messages sent so far have been applied; without it
-                purchases and messages race, as they do in life.
+            days: The plan.
+            settled: Waits until the messages sent so far have been applied. Without it, purchases
+                and messages of a day may be processed in any order, as in production.
 
         Raises:
-            SimulationError: A purchase was refused for another cause than load, or a message
-                could not be delivered.
+            SimulationError: A purchase got an error other than 503, or a message was not
+                delivered.
         """
         limits = httpx.Limits(max_connections=_CONNECTIONS)
         async with httpx.AsyncClient(
@@ -99,7 +99,11 @@ class Simulator:
                 await asyncio.sleep(max(0.0, self._day_s - took))
 
     async def send_messages(self, messages: Iterable[Message]) -> None:
-        """Send messages and wait until the broker has them all."""
+        """Send messages and wait until the broker has stored them.
+
+        Raises:
+            SimulationError: At least one message was not delivered.
+        """
         failed: list[Any] = []
 
         def delivered(error: Any, _: Any) -> None:
@@ -120,37 +124,37 @@ class Simulator:
             raise SimulationError(
                 f"{left + len(failed)} messages were not delivered.",
                 why=f"{failed[0]}." if failed else "The brokers did not answer in time.",
-                next_step="Check that Kafka is up and that the topics exist.",
+                next_step="Check that Kafka is running and that the topics exist.",
             )
 
     async def _buy(self, client: httpx.AsyncClient, purchases: Iterable[dict[str, Any]]) -> None:
         for purchase in purchases:
-            answer = await _ask(client, purchase)
-            reasons = answer["reasons"]
+            decision = await _decide(client, purchase)
+            reasons = decision["reasons"]
             self.sent.decisions[reasons[0]["code"] if reasons else "approved"] += 1
 
 
-async def _ask(client: httpx.AsyncClient, purchase: dict[str, Any]) -> dict[str, Any]:
-    """Ask until it is decided: the same id makes every retry safe."""
+async def _decide(client: httpx.AsyncClient, purchase: dict[str, Any]) -> dict[str, Any]:
+    """Send a purchase until it is decided; retries are safe, since they repeat the id."""
     while True:
         try:
-            answer = await client.post("/v1/process-transaction", json=purchase)
+            response = await client.post("/v1/process-transaction", json=purchase)
         except httpx.TransportError:
             await asyncio.sleep(_RETRY_S)
             continue
-        if answer.status_code == httpx.codes.OK:
-            decision: dict[str, Any] = answer.json()
+        if response.status_code == httpx.codes.OK:
+            decision: dict[str, Any] = response.json()
             return decision
-        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
             raise SimulationError(
-                f"The API answered {answer.status_code}: {answer.text}",
-                next_step="Check the API key's scopes and the address.",
+                f"The API returned {response.status_code}: {response.text}",
+                next_step="Check the API's URL and the scopes of the key.",
             )
-        await asyncio.sleep(float(answer.headers.get("Retry-After", _RETRY_S)))
+        await asyncio.sleep(float(response.headers.get("Retry-After", _RETRY_S)))
 
 
 def _cloudevent(message: Message) -> list[tuple[str, str | bytes | None]]:
-    """CloudEvents 1.0, binary mode."""
+    """Return the headers of CloudEvents 1.0, binary mode."""
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", str(uuid4()).encode()),

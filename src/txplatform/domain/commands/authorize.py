@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from datetime import timedelta
 
 from txplatform.domain.account import Account, DecisionContext
@@ -14,11 +13,8 @@ from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
     TransactionStarted,
-    authorization_key,
-    late_authorization_key,
 )
-from txplatform.domain.ids import AccountId
-from txplatform.domain.purchase import Purchase
+from txplatform.domain.requests import Purchase
 from txplatform.domain.rules import Case
 from txplatform.domain.transaction import Transaction
 
@@ -27,89 +23,74 @@ _CODE_LENGTH = 6
 _NOT_BEGUN = Transaction()
 
 
-@dataclass(frozen=True, slots=True)
-class Authorize:
-    """Decide this purchase, once for ever."""
+def authorize(
+    purchase: Purchase, account: Account, prior: PriorEvents, context: DecisionContext
+) -> Outcome:
+    """Approve or decline; the same purchase again gets the first decision.
 
-    purchase: Purchase
+    If a clearing or reversal of it came first, only the rest of it is held, and the funds check
+    adds back the amount that is already posted (docs/contracts.md).
 
-    @property
-    def account_id(self) -> AccountId:
-        return self.purchase.account_id
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        transaction_id = self.purchase.transaction_id
-        return (authorization_key(transaction_id), late_authorization_key(transaction_id))
-
-    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
-        """Approve or decline; the same purchase again gets the first decision.
-
-        Where a clearing or reversal of it came first, only what is left of it is held, and the
-        funds check gives back what is posted of it (contracts.md).
-
-        Raises:
-            CommandRejectedError: The transaction id was used for another purchase.
-            TransactionNotReadError: It was decided or named before, and has to be read.
-        """
-        purchase = self.purchase
-        transaction, late = _NOT_BEGUN, False
-        for key in self.keys if prior else ():
-            match prior.get(key):
-                case AuthorizationApproved() | AuthorizationDeclined() as first:
-                    if first.purchase == purchase:
-                        return Outcome(OutcomeStatus.DUPLICATE, first)
-                    raise CommandRejectedError(
-                        "transaction_id_reused",
-                        f"Transaction {purchase.transaction_id} was decided before "
-                        "with other contents.",
-                        "Use a new transaction_id for a new purchase, "
-                        "or repeat the first one exactly.",
-                    )
-                case TransactionStarted():
-                    transaction, late = prior.transaction(purchase.transaction_id), True
-        if purchase.transaction_id in account.holds:
-            # Decided before. That it clashes would tell too, but would cost the account, which
-            # is then to be read again with all its holds.
-            prior.require((purchase.transaction_id,))
-        already_posted = max(0, transaction.posted)
-        ruleset = context.ruleset
-        judgement = ruleset.judge(
-            Case(account, purchase, context.now, already_posted), account.controls
-        )
-        if judgement.reasons:
-            return Outcome(
-                OutcomeStatus.APPLIED,
-                account.record(
-                    AuthorizationDeclined,
-                    context,
-                    purchase=purchase,
-                    reasons=judgement.reasons,
-                    balance=account.balance if account.opened else None,
-                    ruleset=ruleset.id,
-                    observed=judgement.observed,
-                    already_posted=already_posted,
-                    late=late,
-                ),
-            )
-        hold = transaction.hold_of(purchase.amount) if late else purchase.amount
-        days = ruleset.hold_days_of(purchase.merchant.category_code)
+    Raises:
+        CommandRejectedError: The transaction id was used for another purchase.
+        TransactionNotReadError: It was decided or named before, and has to be read.
+    """
+    transaction, late = _NOT_BEGUN, False
+    for key in purchase.keys if prior else ():
+        match prior.get(key):
+            case AuthorizationApproved() | AuthorizationDeclined() as first:
+                if purchase.is_copy_of(first.purchase):
+                    return Outcome(OutcomeStatus.DUPLICATE, first)
+                raise CommandRejectedError(
+                    "transaction_id_reused",
+                    f"Transaction {purchase.transaction_id} was decided before "
+                    "with other contents.",
+                    "Use a new transaction_id for a new purchase, or repeat the first one exactly.",
+                )
+            case TransactionStarted():
+                transaction, late = prior.transaction(purchase.transaction_id), True
+    if purchase.transaction_id in account.holds:
+        # Decided before. The append conflict would also reveal this, but only after evicting the
+        # account from the cache and reloading it with all its holds.
+        prior.require((purchase.transaction_id,))
+    already_posted = max(0, transaction.posted)
+    ruleset = context.ruleset
+    judgement = ruleset.judge(
+        Case(account, purchase, context.now, already_posted), account.controls
+    )
+    if judgement.reasons:
         return Outcome(
             OutcomeStatus.APPLIED,
             account.record(
-                AuthorizationApproved,
+                AuthorizationDeclined,
                 context,
                 purchase=purchase,
-                authorization_code=_authorization_code(account, purchase),
-                balance=account.balance_after(pending=hold),
+                reasons=judgement.reasons,
+                balance=account.balance if account.opened else None,
                 ruleset=ruleset.id,
                 observed=judgement.observed,
-                hold=hold if late else None,
-                expires_at=context.now + timedelta(days=days) if hold else None,
                 already_posted=already_posted,
                 late=late,
             ),
         )
+    hold = transaction.hold_of(purchase.amount) if late else purchase.amount
+    days = ruleset.hold_days_of(purchase.merchant.category_code)
+    return Outcome(
+        OutcomeStatus.APPLIED,
+        account.record(
+            AuthorizationApproved,
+            context,
+            purchase=purchase,
+            authorization_code=_authorization_code(account, purchase),
+            balance=account.balance_after(pending=hold),
+            ruleset=ruleset.id,
+            observed=judgement.observed,
+            hold=hold if late else None,
+            expires_at=context.now + timedelta(days=days) if hold else None,
+            already_posted=already_posted,
+            late=late,
+        ),
+    )
 
 
 def _authorization_code(account: Account, purchase: Purchase) -> str:

@@ -2,59 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.outcome import Outcome, OutcomeStatus, conflicting_copy
+from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined, increment_key
-from txplatform.domain.ids import AccountId
-from txplatform.domain.purchase import Merchant, Purchase
+from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
 from txplatform.domain.reasons import Reason, ReasonCode, most_important_first
+from txplatform.domain.requests import Increment, Merchant, Purchase
 from txplatform.domain.rules import ALWAYS, Case, Judgement
 from txplatform.domain.rules.rule import ask, checks_of
 from txplatform.domain.rulesets import RuleSet
-from txplatform.domain.values import Increment
 
 _ACCOUNT_CHECKS = checks_of(ALWAYS)
 _NO_MERCHANT = Merchant("", "", "", "")
 
 
-@dataclass(frozen=True, slots=True)
-class IncrementAuthorization:
-    """Decide this increment, once for ever."""
+def increment_authorization(
+    increment: Increment, account: Account, prior: PriorEvents, context: DecisionContext
+) -> Outcome:
+    """Raise the hold or decline; without an open hold it is declined (docs/contracts.md).
 
-    increment: Increment
-
-    @property
-    def account_id(self) -> AccountId:
-        return self.increment.account_id
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return (increment_key(self.increment.increment_id),)
-
-    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
-        """Raise the hold or decline; there has to be one (contracts.md).
-
-        Raises:
-            CommandRejectedError: The increment id was used with other contents.
-            TransactionNotReadError: What is raised has to be read.
-        """
-        increment = self.increment
-        match prior.get(increment_key(increment.increment_id)):
-            case AuthorizationIncremented() | IncrementDeclined() as first:
-                if first.increment == increment:
-                    return Outcome(OutcomeStatus.DUPLICATE, first)
-                raise conflicting_copy(f"Increment {increment.increment_id}")
-        asked, raised_from = None, 0
-        if increment.transaction_id in account.holds:
-            transaction = prior.transaction(increment.transaction_id)
-            assert transaction.purchase is not None  # what has a hold was approved
-            asked = replace(transaction.purchase, amount=increment.amount)
-            raised_from = transaction.approved
-        return decide_increment(account, increment, asked, raised_from, context)
+    Raises:
+        TransactionNotReadError: The transaction that is raised has to be read.
+    """
+    asked, raised_from = None, 0
+    if increment.transaction_id in account.holds:
+        transaction = prior.transaction(increment.transaction_id)
+        assert transaction.purchase is not None  # what has a hold was approved
+        asked = replace(transaction.purchase, amount=increment.amount)
+        raised_from = transaction.approved
+    return decide_increment(account, increment, asked, raised_from, context)
 
 
 def decide_increment(

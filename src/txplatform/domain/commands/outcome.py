@@ -1,20 +1,20 @@
-"""What a command came to, and the errors that mean: this can never be applied."""
+"""The outcome of a command, its rejection, and the copies of one that came before."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
-from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.account import Account
+from txplatform.domain.account_command import AccountCommand
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import AccountEvent
-from txplatform.domain.ids import AccountId
+from txplatform.domain.keys import waiting_key
 from txplatform.errors import TxPlatformError
 
 
 class OutcomeStatus(StrEnum):
-    """What became of a command."""
+    """The effect of a command."""
 
     APPLIED = "applied"
     WAITING = "waiting"
@@ -24,7 +24,7 @@ class OutcomeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a command, and the event that says so.
+    """The status of a command, and the event that holds its decision.
 
     Attributes:
         event: The event it caused, or for a duplicate the one that the first copy caused.
@@ -47,44 +47,31 @@ class CommandRejectedError(TxPlatformError):
         self.detail = detail
 
 
-class Command(Protocol):
-    """Something asked of one account."""
+def earlier_copy(command: AccountCommand, account: Account, prior: PriorEvents) -> Outcome | None:
+    """Return the outcome of a copy of a command that came before; None if none did.
 
-    @property
-    def account_id(self) -> AccountId:
-        """The account it is asked of."""
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Business keys whose prior events `decide` has to see."""
-
-    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
-        """Record on the account what follows from this command.
-
-        Args:
-            account: The account at its newest version.
-            prior: The events that the account's stream holds under `keys`.
-            context: The time and new identifiers.
-
-        Raises:
-            CommandRejectedError: It contradicts what is recorded.
-        """
+    Raises:
+        CommandRejectedError: A command with the same business key said something else.
+    """
+    first = prior.get(command.key)
+    if first is not None and first.command is not None:
+        if command.is_copy_of(first.command):
+            return Outcome(OutcomeStatus.DUPLICATE, first)
+        raise _conflicting_copy(command)
+    waiting = account.waiting.get(command.key)
+    if waiting is not None:
+        if not command.is_copy_of(waiting):
+            raise _conflicting_copy(command)
+        if (first := prior.get(waiting_key(command.key))) is not None:
+            return Outcome(OutcomeStatus.DUPLICATE, first)
+        # Not loaded yet. Recording it again conflicts on append; the retry then loads it.
+    return None
 
 
-def conflicting_copy(what: str) -> CommandRejectedError:
-    """The same business key was used before with other contents."""
+def _conflicting_copy(command: AccountCommand) -> CommandRejectedError:
     return CommandRejectedError(
         "conflicting_copy",
-        f"{what} was received before with other contents; the first copy stands.",
-        "Repeat the first copy exactly, or leave it; only what is new may have a new id, since the "
-        "same thing under two ids counts twice.",
-    )
-
-
-def wrong_currency(what: str, currency: str, account_currency: str | None) -> CommandRejectedError:
-    """One account has one currency."""
-    return CommandRejectedError(
-        "currency_mismatch",
-        f"{what} is in {currency}, the account is held in {account_currency}.",
-        "Send it in the account's currency.",
+        f"{command.label} was received before with other contents; the first copy stands.",
+        "Resend the original unchanged. Use a new id only for a new item; the same item under two "
+        "ids is counted twice.",
     )

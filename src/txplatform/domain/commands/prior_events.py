@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from txplatform.domain.events import AccountEvent, authorization_key, late_authorization_key
+from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import TransactionId
+from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.transaction import Transaction
 
 

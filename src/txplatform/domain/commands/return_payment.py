@@ -2,71 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.outcome import (
-    CommandRejectedError,
-    Outcome,
-    OutcomeStatus,
-    conflicting_copy,
-)
+from txplatform.domain.advices import PaymentReturn
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.events import (
-    PaymentReceived,
-    PaymentReturned,
-    PaymentReturnWaiting,
-    payment_key,
-    payment_return_key,
-)
-from txplatform.domain.ids import AccountId
-from txplatform.domain.values import PaymentReturn
+from txplatform.domain.commands.waiting import let_wait
+from txplatform.domain.events import PaymentReceived, PaymentReturned
+from txplatform.domain.keys import payment_key
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnPayment:
-    """Undo this payment, once for ever."""
+def return_payment(
+    payment_return: PaymentReturn, account: Account, prior: PriorEvents, context: DecisionContext
+) -> Outcome:
+    """Apply a return, or let it wait for its payment.
 
-    payment_return: PaymentReturn
-
-    @property
-    def account_id(self) -> AccountId:
-        return self.payment_return.account_id
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        payment_id = self.payment_return.payment_id
-        key = payment_return_key(payment_id)
-        return (key, f"waiting:{key}", payment_key(payment_id))
-
-    def decide(self, account: Account, prior: PriorEvents, context: DecisionContext) -> Outcome:
-        """Apply it, or let it wait for its payment.
-
-        Raises:
-            CommandRejectedError: Another amount or currency than the payment's, or the same
-                return with other contents.
-        """
-        payment_id = self.payment_return.payment_id
-        key = payment_return_key(payment_id)
-        if isinstance(first := prior.get(key), PaymentReturned):
-            if first.payment_return == self.payment_return:
-                return Outcome(OutcomeStatus.DUPLICATE, first)
-            raise conflicting_copy(f"The return of payment {payment_id}")
-        if (waiting := account.waiting.get(key)) is not None:
-            if waiting == self.payment_return:
-                return Outcome(OutcomeStatus.DUPLICATE, prior[f"waiting:{key}"])
-            raise conflicting_copy(f"The return of payment {payment_id}")
-        match prior.get(payment_key(payment_id)):
-            case PaymentReceived() as received:
-                return apply_payment_return(account, self.payment_return, received, context)
-        event = account.record(PaymentReturnWaiting, context, payment_return=self.payment_return)
-        return Outcome(OutcomeStatus.WAITING, event)
+    Raises:
+        CommandRejectedError: Another amount or currency than the payment's.
+    """
+    received = prior.get(payment_key(payment_return.payment_id))
+    if isinstance(received, PaymentReceived):
+        return undo_payment(received, payment_return, account, context)
+    return let_wait(payment_return, account, context)
 
 
-def apply_payment_return(
-    account: Account,
-    payment_return: PaymentReturn,
+def undo_payment(
     received: PaymentReceived,
+    payment_return: PaymentReturn,
+    account: Account,
     context: DecisionContext,
 ) -> Outcome:
     """Apply a return whose payment has been received.

@@ -6,6 +6,8 @@ renames one, and its `TOPIC` (the name it is stored under) never changes.
 
 from __future__ import annotations
 
+from typing import get_args
+
 from txplatform.domain.events.accounts import (
     AccountOpened,
     AccountStatusChanged,
@@ -26,23 +28,6 @@ from txplatform.domain.events.authorizations import (
 )
 from txplatform.domain.events.clearings import ClearingCorrected, PurchaseCleared, PurchaseRefunded
 from txplatform.domain.events.event import AccountEvent
-from txplatform.domain.events.keys import (
-    authorization_key,
-    business_key,
-    clearing_key,
-    controls_key,
-    hold_expiry_key,
-    increment_key,
-    late_authorization_key,
-    limit_change_key,
-    opening_key,
-    operator_status_key,
-    payment_key,
-    payment_return_key,
-    refund_key,
-    reversal_key,
-    status_change_key,
-)
 from txplatform.domain.events.payments import PaymentReceived, PaymentReturned
 from txplatform.domain.events.waiting import (
     ClearingWaiting,
@@ -72,9 +57,11 @@ __all__ = [
     "CreditLimitChangeSuperseded",
     "CreditLimitChangeWaiting",
     "CreditLimitChanged",
+    "Event",
     "HoldExpired",
     "IncrementDeclined",
     "MessageWaiting",
+    "MoneyEvent",
     "OperatorStatusSet",
     "PaymentReceived",
     "PaymentReturnWaiting",
@@ -85,49 +72,41 @@ __all__ = [
     "RefundWaiting",
     "TransactionStarted",
     "WaitingMessageRejected",
-    "authorization_key",
-    "business_key",
-    "clearing_key",
-    "controls_key",
-    "hold_expiry_key",
-    "increment_key",
-    "late_authorization_key",
-    "limit_change_key",
-    "opening_key",
-    "operator_status_key",
-    "payment_key",
-    "payment_return_key",
-    "refund_key",
-    "reversal_key",
-    "status_change_key",
 ]
 
-EVENT_TYPES: tuple[type[AccountEvent], ...] = (
-    AccountOpened,
-    CreditLimitChanged,
-    CreditLimitChangeSuperseded,
-    AccountStatusChanged,
-    AccountStatusSuperseded,
-    OperatorStatusSet,
-    ControlsChanged,
-    AuthorizationApproved,
-    AuthorizationDeclined,
-    TransactionStarted,
-    AuthorizationIncremented,
-    IncrementDeclined,
-    AuthorizationReversed,
-    HoldExpired,
-    PurchaseCleared,
-    ClearingCorrected,
-    PurchaseRefunded,
-    PaymentReceived,
-    PaymentReturned,
-    PaymentWaiting,
-    PaymentReturnWaiting,
-    CreditLimitChangeWaiting,
-    ClearingWaiting,
-    CorrectionWaiting,
-    RefundWaiting,
-    WaitingMessageRejected,
+MoneyEvent = (
+    AuthorizationApproved
+    | AuthorizationIncremented
+    | AuthorizationReversed
+    | HoldExpired
+    | PurchaseCleared
+    | ClearingCorrected
+    | PurchaseRefunded
+    | PaymentReceived
+    | PaymentReturned
 )
-"""Every kind of event that a stream may hold."""
+"""Every kind of event that changes what an account has posted or pending."""
+
+Event = (
+    MoneyEvent
+    | AccountOpened
+    | CreditLimitChanged
+    | CreditLimitChangeSuperseded
+    | AccountStatusChanged
+    | AccountStatusSuperseded
+    | OperatorStatusSet
+    | ControlsChanged
+    | AuthorizationDeclined
+    | TransactionStarted
+    | IncrementDeclined
+    | PaymentWaiting
+    | PaymentReturnWaiting
+    | CreditLimitChangeWaiting
+    | ClearingWaiting
+    | CorrectionWaiting
+    | RefundWaiting
+    | WaitingMessageRejected
+)
+"""Every kind of event that a stream may hold. A `match` over either ends in `assert_never`."""
+
+EVENT_TYPES: tuple[type[Event], ...] = get_args(Event)

@@ -5,23 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from txplatform.domain.account import Account
+from txplatform.domain.advices import LimitChange, StatusChange
 from txplatform.domain.events.event import AccountEvent
-from txplatform.domain.events.keys import (
-    controls_key,
-    limit_change_key,
-    opening_key,
-    operator_status_key,
-    status_change_key,
-)
+from txplatform.domain.requests import ControlsChange, Opening, OperatorStatus
 from txplatform.domain.rulesets import controls_of
 from txplatform.domain.status import AccountStatus
-from txplatform.domain.values import (
-    ControlsChange,
-    LimitChange,
-    Opening,
-    OperatorStatus,
-    StatusChange,
-)
 
 
 class AccountOpened(AccountEvent):
@@ -31,8 +19,8 @@ class AccountOpened(AccountEvent):
     opening: Opening
 
     @property
-    def key(self) -> str:
-        return opening_key()
+    def command(self) -> Opening:
+        return self.opening
 
     def apply(self, account: Account) -> None:
         account.currency = self.opening.currency
@@ -46,8 +34,8 @@ class CreditLimitChanged(AccountEvent):
     change: LimitChange
 
     @property
-    def key(self) -> str:
-        return limit_change_key(self.change)
+    def command(self) -> LimitChange:
+        return self.change
 
     def apply(self, account: Account) -> None:
         account.credit_limit = self.change.credit_limit
@@ -62,8 +50,8 @@ class CreditLimitChangeSuperseded(AccountEvent):
     change: LimitChange
 
     @property
-    def key(self) -> str:
-        return limit_change_key(self.change)
+    def command(self) -> LimitChange:
+        return self.change
 
 
 class AccountStatusChanged(AccountEvent):
@@ -73,8 +61,8 @@ class AccountStatusChanged(AccountEvent):
     change: StatusChange
 
     @property
-    def key(self) -> str:
-        return status_change_key(self.change.status_version)
+    def command(self) -> StatusChange:
+        return self.change
 
     def apply(self, account: Account) -> None:
         if account.team_status is not AccountStatus.CLOSED:
@@ -89,8 +77,8 @@ class AccountStatusSuperseded(AccountEvent):
     change: StatusChange
 
     @property
-    def key(self) -> str:
-        return status_change_key(self.change.status_version)
+    def command(self) -> StatusChange:
+        return self.change
 
 
 class OperatorStatusSet(AccountEvent):
@@ -100,8 +88,8 @@ class OperatorStatusSet(AccountEvent):
     change: OperatorStatus
 
     @property
-    def key(self) -> str:
-        return operator_status_key(self.change.status_id)
+    def command(self) -> OperatorStatus:
+        return self.change
 
     def apply(self, account: Account) -> None:
         account.operator_status = self.change.status
@@ -114,8 +102,8 @@ class ControlsChanged(AccountEvent):
     change: ControlsChange
 
     @property
-    def key(self) -> str:
-        return controls_key(self.change.controls_id)
+    def command(self) -> ControlsChange:
+        return self.change
 
     def apply(self, account: Account) -> None:
         account.controls = controls_of(self.change.rules)

@@ -6,19 +6,13 @@ from datetime import datetime
 from typing import ClassVar
 
 from txplatform.domain.account import Account
+from txplatform.domain.advices import Reversal
 from txplatform.domain.events.event import AccountEvent
-from txplatform.domain.events.keys import (
-    authorization_key,
-    hold_expiry_key,
-    increment_key,
-    late_authorization_key,
-    reversal_key,
-)
 from txplatform.domain.ids import TransactionId
+from txplatform.domain.keys import authorization_key, hold_expiry_key, late_authorization_key
 from txplatform.domain.money import Balance
-from txplatform.domain.purchase import Purchase
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE, Reason
-from txplatform.domain.values import Increment, Reversal
+from txplatform.domain.requests import Increment, Purchase
 
 
 class AuthorizationApproved(AccountEvent):
@@ -45,6 +39,10 @@ class AuthorizationApproved(AccountEvent):
     expires_at: datetime | None = None
     already_posted: int = 0
     late: bool = False
+
+    @property
+    def command(self) -> Purchase:
+        return self.purchase
 
     @property
     def key(self) -> str:
@@ -85,6 +83,10 @@ class AuthorizationDeclined(AccountEvent):
     observed: tuple[int | str | None, ...] = ()
     already_posted: int = 0
     late: bool = False
+
+    @property
+    def command(self) -> Purchase:
+        return self.purchase
 
     @property
     def key(self) -> str:
@@ -130,8 +132,8 @@ class AuthorizationIncremented(AccountEvent):
     observed: tuple[int | str | None, ...]
 
     @property
-    def key(self) -> str:
-        return increment_key(self.increment.increment_id)
+    def command(self) -> Increment:
+        return self.increment
 
     @property
     def transaction_id(self) -> TransactionId:
@@ -170,8 +172,8 @@ class IncrementDeclined(AccountEvent):
     observed: tuple[int | str | None, ...]
 
     @property
-    def key(self) -> str:
-        return increment_key(self.increment.increment_id)
+    def command(self) -> Increment:
+        return self.increment
 
     @property
     def transaction_id(self) -> TransactionId:
@@ -197,8 +199,8 @@ class AuthorizationReversed(AccountEvent):
     balance: Balance | None
 
     @property
-    def key(self) -> str:
-        return reversal_key(self.reversal.reversal_id)
+    def command(self) -> Reversal:
+        return self.reversal
 
     @property
     def transaction_id(self) -> TransactionId:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from txplatform.domain.account import Account
+from txplatform.domain.advices import Clearing, Correction, Refund
 from txplatform.domain.events.event import AccountEvent
-from txplatform.domain.events.keys import clearing_key, refund_key
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import Balance
 from txplatform.domain.transaction_flags import Flag
-from txplatform.domain.values import Clearing, Correction, Direction, Refund
 
 
 class PurchaseCleared(AccountEvent):
@@ -29,8 +28,8 @@ class PurchaseCleared(AccountEvent):
     balance: Balance
 
     @property
-    def key(self) -> str:
-        return clearing_key(self.clearing.clearing_id)
+    def command(self) -> Clearing:
+        return self.clearing
 
     @property
     def transaction_id(self) -> TransactionId | None:
@@ -56,16 +55,15 @@ class ClearingCorrected(AccountEvent):
     balance: Balance
 
     @property
-    def key(self) -> str:
-        return clearing_key(self.correction.clearing_id)
+    def command(self) -> Correction:
+        return self.correction
 
     @property
     def transaction_id(self) -> TransactionId | None:
         return self.correction.transaction_id
 
     def apply(self, account: Account) -> None:
-        amount = self.correction.amount
-        account.posted += amount if self.correction.direction is Direction.DEBIT else -amount
+        account.posted += self.correction.posted_change
         account.waiting.pop(self.key, None)
 
 
@@ -82,8 +80,8 @@ class PurchaseRefunded(AccountEvent):
     balance: Balance
 
     @property
-    def key(self) -> str:
-        return refund_key(self.refund.refund_id)
+    def command(self) -> Refund:
+        return self.refund
 
     @property
     def transaction_id(self) -> TransactionId | None:

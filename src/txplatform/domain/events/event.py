@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
-from eventsourcing.domain import BaseAggregate, CanMutateAggregate, MetaDomainEvent
+from eventsourcing.domain import (
+    CanMutateAggregate,
+    MetaDomainEvent,
+    OriginatorIDError,
+    OriginatorVersionError,
+)
 
 from txplatform.domain.account import Account
-from txplatform.domain.ids import TransactionId, account_of
-
-TAccount = TypeVar("TAccount", bound="BaseAggregate[str]")
+from txplatform.domain.account_command import AccountCommand
+from txplatform.domain.ids import StreamId, TransactionId
 
 
 class AccountEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
@@ -33,9 +37,15 @@ class AccountEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
     traceparent: str
 
     @property
+    def command(self) -> AccountCommand | None:
+        """The command that this event answers; None for an event that follows from another."""
+        return None
+
+    @property
     def key(self) -> str:
         """`<kind>:<business id>`, unique within the account for ever (I3)."""
-        raise NotImplementedError
+        assert self.command is not None  # an event without a command has a key of its own
+        return self.command.key
 
     @property
     def transaction_id(self) -> TransactionId | None:
@@ -45,11 +55,21 @@ class AccountEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
         """
         return None
 
-    def mutate(self, aggregate: TAccount | None) -> TAccount | None:
-        """Apply this event; the first one of a stream creates the account."""
-        if aggregate is None:
-            aggregate = Account.unopened(account_of(self.originator_id))  # type: ignore[assignment]
-        return super().mutate(aggregate)
+    def mutate(self, aggregate: Account | None) -> Account:  # type: ignore[override]  # we have one
+        """Apply this event; the first one of a stream creates the account.
+
+        Raises:
+            OriginatorIDError: The event is of another account.
+            OriginatorVersionError: It is not the account's next event.
+        """
+        account = Account(StreamId(self.originator_id)) if aggregate is None else aggregate
+        if self.originator_id != account.id:
+            raise OriginatorIDError(self.originator_id, account.id)
+        if self.originator_version != account.version + 1:
+            raise OriginatorVersionError(self.originator_version, account.version + 1)
+        self.apply(account)
+        account.version = self.originator_version
+        return account
 
     def apply(self, account: Account) -> None:
         """Change the account's state."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from txplatform.domain.account import Account
+from txplatform.domain.advices import Payment, PaymentReturn
 from txplatform.domain.events.event import AccountEvent
-from txplatform.domain.events.keys import payment_key, payment_return_key
-from txplatform.domain.values import Payment, PaymentReturn
 
 
 class PaymentReceived(AccountEvent):
@@ -17,8 +16,8 @@ class PaymentReceived(AccountEvent):
     payment: Payment
 
     @property
-    def key(self) -> str:
-        return payment_key(self.payment.payment_id)
+    def command(self) -> Payment:
+        return self.payment
 
     def apply(self, account: Account) -> None:
         account.posted -= self.payment.amount
@@ -32,8 +31,8 @@ class PaymentReturned(AccountEvent):
     payment_return: PaymentReturn
 
     @property
-    def key(self) -> str:
-        return payment_return_key(self.payment_return.payment_id)
+    def command(self) -> PaymentReturn:
+        return self.payment_return
 
     def apply(self, account: Account) -> None:
         account.posted += self.payment_return.amount

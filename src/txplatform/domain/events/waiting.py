@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from txplatform.domain.account import Account
-from txplatform.domain.events.event import AccountEvent
-from txplatform.domain.events.keys import business_key
-from txplatform.domain.values import (
+from txplatform.domain.advices import (
     Clearing,
     Correction,
     LimitChange,
@@ -16,6 +14,8 @@ from txplatform.domain.values import (
     Refund,
     WaitingMessage,
 )
+from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.keys import waiting_key
 
 
 class MessageWaiting(AccountEvent):
@@ -24,16 +24,16 @@ class MessageWaiting(AccountEvent):
     TOPIC: ClassVar[str]
 
     @property
-    def message(self) -> WaitingMessage:
-        """What waits."""
+    def command(self) -> WaitingMessage:
+        """The message that waits."""
         raise NotImplementedError
 
     @property
     def key(self) -> str:
-        return f"waiting:{business_key(self.message)}"
+        return waiting_key(self.command.key)
 
     def apply(self, account: Account) -> None:
-        account.waiting[business_key(self.message)] = self.message
+        account.waiting[self.command.key] = self.command
 
 
 class PaymentWaiting(MessageWaiting):
@@ -43,7 +43,7 @@ class PaymentWaiting(MessageWaiting):
     payment: Payment
 
     @property
-    def message(self) -> Payment:
+    def command(self) -> Payment:
         return self.payment
 
 
@@ -54,7 +54,7 @@ class PaymentReturnWaiting(MessageWaiting):
     payment_return: PaymentReturn
 
     @property
-    def message(self) -> PaymentReturn:
+    def command(self) -> PaymentReturn:
         return self.payment_return
 
 
@@ -65,7 +65,7 @@ class CreditLimitChangeWaiting(MessageWaiting):
     change: LimitChange
 
     @property
-    def message(self) -> LimitChange:
+    def command(self) -> LimitChange:
         return self.change
 
 
@@ -76,7 +76,7 @@ class ClearingWaiting(MessageWaiting):
     clearing: Clearing
 
     @property
-    def message(self) -> Clearing:
+    def command(self) -> Clearing:
         return self.clearing
 
 
@@ -87,7 +87,7 @@ class CorrectionWaiting(MessageWaiting):
     correction: Correction
 
     @property
-    def message(self) -> Correction:
+    def command(self) -> Correction:
         return self.correction
 
 
@@ -98,7 +98,7 @@ class RefundWaiting(MessageWaiting):
     refund: Refund
 
     @property
-    def message(self) -> Refund:
+    def command(self) -> Refund:
         return self.refund
 
 

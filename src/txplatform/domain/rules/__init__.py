@@ -2,8 +2,9 @@
 
 A rule is one module with one frozen dataclass: its fields are its parameters, `observe` measures,
 `refusal` says why what was measured is refused. To add one, write the module and list it in
-`CONFIGURABLE`; its JSON form follows from its fields. All rules are asked, so that a decline
-names every reason.
+`CONFIGURABLE`; a reason of its own is a line of `reasons.py`. Its JSON form, schema, differences,
+comparison with others of its kind and line in docs/rules.md follow from the class (`make schemas`
+writes the documents). All rules are asked, so that a decline names every reason.
 """
 
 from __future__ import annotations

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from typing_extensions import override
+
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
-from txplatform.domain.rules.parameters import check_amount, check_currency
+from txplatform.domain.rules.parameters import Currency, PurchaseAmount
+from txplatform.domain.rules.rule import ConfigurableRule
 from txplatform.domain.rules.sentences import in_currency
 
 
 @dataclass(frozen=True, slots=True)
-class AmountLimit:
+class AmountLimit(ConfigurableRule):
     """Field 39 is 61, exceeds the amount limit.
 
     Attributes:
@@ -20,28 +23,27 @@ class AmountLimit:
         currency: Only for accounts held in it; None for all, each in its own minor units.
     """
 
-    RULE: ClassVar[str] = "amount_limit"
-    CODE: ClassVar[ReasonCode] = ReasonCode.AMOUNT_LIMIT_EXCEEDED
+    RULE: ClassVar = "amount_limit"
+    CODE: ClassVar = ReasonCode.AMOUNT_LIMIT_EXCEEDED
+    REFUSES: ClassVar = "a larger purchase"
+    EXAMPLE: ClassVar = {"max_amount": 250_000}
 
-    max_amount: int
-    currency: str | None = None
+    max_amount: PurchaseAmount
+    currency: Currency = None
 
-    def __post_init__(self) -> None:
-        check_amount("max_amount", self.max_amount)
-        check_currency("currency", self.currency)
-
+    @override
     def sentence(self) -> str:
-        """What it refuses, for people."""
         return f"No purchase may be above {self.max_amount}{in_currency(self.currency)}."
 
+    @override
     def observe(self, case: Case, /) -> int | None:
-        """What the purchase comes to; an account verification has no amount."""
+        """Measure what the purchase comes to; an account verification has no amount."""
         if self.currency is not None and case.purchase.currency != self.currency:
             return None
         return case.total or None
 
+    @override
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
-        """The limit itself is allowed."""
         if observed <= self.max_amount:
             return None
         return Reason.of(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from txplatform.domain.activity import Activity, minute_of
-from txplatform.domain.purchase import Purchase
+from txplatform.domain.requests import Purchase
 from txplatform.domain.status import AccountStatus
 
 

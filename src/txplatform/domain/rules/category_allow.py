@@ -2,47 +2,51 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from typing_extensions import override
 
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
-from txplatform.domain.rules.categories import category_bounds, sorted_categories
-from txplatform.domain.rules.parameters import check_not_empty
+from txplatform.domain.rules.codes import AllowList, CategoryCodes, is_every_category
+from txplatform.domain.rules.rule import ConfigurableRule
 from txplatform.domain.rules.sentences import listed
 
 
 @dataclass(frozen=True, slots=True)
-class CategoryAllow:
+class CategoryAllow(ConfigurableRule):
     """Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
         categories: The only categories that may be bought from: four digits (ISO 18245), or ranges.
     """
 
-    RULE: ClassVar[str] = "category_allow"
-    CODE: ClassVar[ReasonCode] = ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED
+    RULE: ClassVar = "category_allow"
+    CODE: ClassVar = ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED
+    REFUSES: ClassVar = "a merchant of any other category"
+    EXAMPLE: ClassVar = {"categories": ["4000-4999", "5942"]}
 
-    categories: tuple[str, ...]
-    bounds: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    categories: Annotated[tuple[str, ...], AllowList(CategoryCodes)]
 
-    def __post_init__(self) -> None:
-        check_not_empty("categories", self.categories, "so it would refuse every purchase")
-        object.__setattr__(self, "categories", sorted_categories("categories", self.categories))
-        object.__setattr__(self, "bounds", category_bounds(self.categories))
-
+    @override
     def sentence(self) -> str:
-        """What it refuses, for people."""
         return f"Only purchases in the merchant categories {listed(self.categories)} are allowed."
 
+    @override
+    def oddities(self) -> Iterator[str]:
+        if is_every_category(self.categories):
+            yield "never refuses: it allows every category."
+
+    @override
     def observe(self, case: Case, /) -> str:
-        """The merchant's category."""
         return case.purchase.merchant.category_code
 
+    @override
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
-        """An account verification is refused too: it would only lead to a purchase."""
-        if bisect_right(self.bounds, observed) % 2:
+        """Refuse an account verification too: it would only lead to a purchase."""
+        if observed in self.categories:
             return None
         merchant = case.purchase.merchant
         return Reason.of(

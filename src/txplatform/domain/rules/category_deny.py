@@ -2,47 +2,51 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from typing_extensions import override
 
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
-from txplatform.domain.rules.categories import category_bounds, sorted_categories
-from txplatform.domain.rules.parameters import check_not_empty
+from txplatform.domain.rules.codes import CategoryCodes, DenyList, is_every_category
+from txplatform.domain.rules.rule import ConfigurableRule
 from txplatform.domain.rules.sentences import listed
 
 
 @dataclass(frozen=True, slots=True)
-class CategoryDeny:
+class CategoryDeny(ConfigurableRule):
     """Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
         categories: Categories that may not be bought from: four digits (ISO 18245), or ranges.
     """
 
-    RULE: ClassVar[str] = "category_deny"
-    CODE: ClassVar[ReasonCode] = ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED
+    RULE: ClassVar = "category_deny"
+    CODE: ClassVar = ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED
+    REFUSES: ClassVar = "a merchant of one of them"
+    EXAMPLE: ClassVar = {"categories": ["7800-7802", "7995"]}
 
-    categories: tuple[str, ...]
-    bounds: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    categories: Annotated[tuple[str, ...], DenyList(CategoryCodes)]
 
-    def __post_init__(self) -> None:
-        check_not_empty("categories", self.categories, "so it would refuse nothing")
-        object.__setattr__(self, "categories", sorted_categories("categories", self.categories))
-        object.__setattr__(self, "bounds", category_bounds(self.categories))
-
+    @override
     def sentence(self) -> str:
-        """What it refuses, for people."""
         return f"No purchase in the merchant categories {listed(self.categories)} is allowed."
 
+    @override
+    def oddities(self) -> Iterator[str]:
+        if is_every_category(self.categories):
+            yield "refuses every purchase: it denies every category."
+
+    @override
     def observe(self, case: Case, /) -> str:
-        """The merchant's category."""
         return case.purchase.merchant.category_code
 
+    @override
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
-        """An account verification is refused too: it would only lead to a purchase."""
-        if not bisect_right(self.bounds, observed) % 2:
+        """Refuse an account verification too: it would only lead to a purchase."""
+        if observed not in self.categories:
             return None
         merchant = case.purchase.merchant
         return Reason.of(

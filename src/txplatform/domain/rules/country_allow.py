@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from typing_extensions import override
 
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
-from txplatform.domain.rules.parameters import check_not_empty, sorted_countries
+from txplatform.domain.rules.codes import AllowList, CountryCodes
+from txplatform.domain.rules.rule import ConfigurableRule
 from txplatform.domain.rules.sentences import listed
 
 
 @dataclass(frozen=True, slots=True)
-class CountryAllow:
+class CountryAllow(ConfigurableRule):
     """Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
         countries: The only countries where the card works, ISO 3166-1 alpha-3.
     """
 
-    RULE: ClassVar[str] = "country_allow"
-    CODE: ClassVar[ReasonCode] = ReasonCode.COUNTRY_NOT_ALLOWED
+    RULE: ClassVar = "country_allow"
+    CODE: ClassVar = ReasonCode.COUNTRY_NOT_ALLOWED
+    REFUSES: ClassVar = "a merchant in any other country"
+    EXAMPLE: ClassVar = {"countries": ["FRA", "GBR", "USA"]}
 
-    countries: tuple[str, ...]
+    countries: Annotated[tuple[str, ...], AllowList(CountryCodes)]
 
-    def __post_init__(self) -> None:
-        check_not_empty("countries", self.countries, "so it would refuse every purchase")
-        object.__setattr__(self, "countries", sorted_countries("countries", self.countries))
-
+    @override
     def sentence(self) -> str:
-        """What it refuses, for people."""
         return f"Only purchases in {listed(self.countries)} are allowed."
 
+    @override
     def observe(self, case: Case, /) -> str:
-        """The merchant's country."""
         return case.purchase.merchant.country
 
+    @override
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
-        """An account verification is refused too: it would only lead to a purchase."""
+        """Refuse an account verification too: it would only lead to a purchase."""
         if observed in self.countries:
             return None
         merchant = case.purchase.merchant

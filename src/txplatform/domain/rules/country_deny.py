@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from typing_extensions import override
 
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
-from txplatform.domain.rules.parameters import check_not_empty, sorted_countries
+from txplatform.domain.rules.codes import CountryCodes, DenyList
+from txplatform.domain.rules.rule import ConfigurableRule
 from txplatform.domain.rules.sentences import listed
 
 
 @dataclass(frozen=True, slots=True)
-class CountryDeny:
+class CountryDeny(ConfigurableRule):
     """Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
         countries: Countries where the card does not work, ISO 3166-1 alpha-3.
     """
 
-    RULE: ClassVar[str] = "country_deny"
-    CODE: ClassVar[ReasonCode] = ReasonCode.COUNTRY_NOT_ALLOWED
+    RULE: ClassVar = "country_deny"
+    CODE: ClassVar = ReasonCode.COUNTRY_NOT_ALLOWED
+    REFUSES: ClassVar = "a merchant in one of them"
+    EXAMPLE: ClassVar = {"countries": ["IRN", "PRK", "SYR"]}
 
-    countries: tuple[str, ...]
+    countries: Annotated[tuple[str, ...], DenyList(CountryCodes)]
 
-    def __post_init__(self) -> None:
-        check_not_empty("countries", self.countries, "so it would refuse nothing")
-        object.__setattr__(self, "countries", sorted_countries("countries", self.countries))
-
+    @override
     def sentence(self) -> str:
-        """What it refuses, for people."""
         return f"No purchase in {listed(self.countries)} is allowed."
 
+    @override
     def observe(self, case: Case, /) -> str:
-        """The merchant's country."""
         return case.purchase.merchant.country
 
+    @override
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
-        """An account verification is refused too: it would only lead to a purchase."""
+        """Refuse an account verification too: it would only lead to a purchase."""
         if observed not in self.countries:
             return None
         merchant = case.purchase.merchant

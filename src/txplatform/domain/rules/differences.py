@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from itertools import groupby
 from typing import Any
 
+from txplatform.domain.rules.parameters import json_name
 from txplatform.domain.rules.rule import ConfigurableRule
 from txplatform.domain.rulesets import HoldDays, RuleSet
-
-_WHAT_IT_IS_ABOUT = ("scope", "window_minutes", "currency")
-"""Parameters that tell two rules of one kind apart; the others are how strict it is."""
 
 _CODES = [f"{code:04d}" for code in range(10_000)]
 
@@ -50,26 +47,15 @@ def _counterpart(
 
 
 def _about(rule: ConfigurableRule) -> list[Any]:
-    return [getattr(rule, name, None) for name in _WHAT_IT_IS_ABOUT]
+    """Return the parameters that tell two rules of one kind apart."""
+    parameters = rule.PARAMETERS.items()
+    return [getattr(rule, field) for field, parameter in parameters if parameter.tells_apart]
 
 
-def _changes(before: Any, after: Any) -> Iterator[str]:
-    for field in fields(after):
-        if not field.init:
-            continue
-        old, new = getattr(before, field.name), getattr(after, field.name)
-        if isinstance(new, tuple):
-            added, removed = sorted(set(new) - set(old)), sorted(set(old) - set(new))
-            if added:
-                yield f"{field.name} gains {', '.join(added)}"
-            if removed:
-                yield f"{field.name} loses {', '.join(removed)}"
-        elif old != new:
-            yield f"{field.name} from {_said(old)} to {_said(new)}"
-
-
-def _said(value: Any) -> str:
-    return "any" if value is None else str(value)
+def _changes(before: ConfigurableRule, after: ConfigurableRule) -> Iterator[str]:
+    for field, parameter in after.PARAMETERS.items():
+        old, new = getattr(before, field), getattr(after, field)
+        yield from parameter.changes(json_name(field), old, new)
 
 
 def _holds(old: HoldDays, new: HoldDays) -> Iterator[str]:

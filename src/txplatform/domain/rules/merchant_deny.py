@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from typing_extensions import override
 
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
-from txplatform.domain.rules.parameters import check_not_empty, sorted_merchants
+from txplatform.domain.rules.codes import DenyList, MerchantIds
+from txplatform.domain.rules.rule import ConfigurableRule
 from txplatform.domain.rules.sentences import listed
 
 
 @dataclass(frozen=True, slots=True)
-class MerchantDeny:
+class MerchantDeny(ConfigurableRule):
     """Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
         merchants: Ids of merchants that may not be bought from, as their acquirers give them.
     """
 
-    RULE: ClassVar[str] = "merchant_deny"
-    CODE: ClassVar[ReasonCode] = ReasonCode.MERCHANT_NOT_ALLOWED
+    RULE: ClassVar = "merchant_deny"
+    CODE: ClassVar = ReasonCode.MERCHANT_NOT_ALLOWED
+    REFUSES: ClassVar = "one of these merchant ids"
+    EXAMPLE: ClassVar = {"merchants": ["m-666"]}
 
-    merchants: tuple[str, ...]
-    ids: frozenset[str] = field(init=False, repr=False, compare=False)
+    merchants: Annotated[tuple[str, ...], DenyList(MerchantIds)]
 
-    def __post_init__(self) -> None:
-        check_not_empty("merchants", self.merchants, "so it would refuse nothing")
-        object.__setattr__(self, "merchants", sorted_merchants("merchants", self.merchants))
-        object.__setattr__(self, "ids", frozenset(self.merchants))
-
+    @override
     def sentence(self) -> str:
-        """What it refuses, for people."""
         return f"No purchase at the merchants {listed(self.merchants)} is allowed."
 
+    @override
     def observe(self, case: Case, /) -> str:
-        """The merchant's id."""
         return case.purchase.merchant.id
 
+    @override
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
-        """An account verification is refused too: it would only lead to a purchase."""
-        if observed not in self.ids:
+        """Refuse an account verification too: it would only lead to a purchase."""
+        if observed not in self.merchants:
             return None
         merchant = case.purchase.merchant
         return Reason.of(

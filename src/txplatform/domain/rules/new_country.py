@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from typing_extensions import override
 
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
-from txplatform.domain.rules.parameters import check_amount, check_currency, sorted_countries
+from txplatform.domain.rules.codes import CodeList, CountryCodes
+from txplatform.domain.rules.parameters import Currency, PurchaseAmountOrNothing
+from txplatform.domain.rules.rule import ConfigurableRule
 from txplatform.domain.rules.sentences import in_currency, listed
 
 
 @dataclass(frozen=True, slots=True)
-class NewCountry:
+class NewCountry(ConfigurableRule):
     """Field 39 is 57, not permitted to this cardholder.
 
     The country becomes known by a purchase that is approved there, not by an account
@@ -28,29 +32,26 @@ class NewCountry:
         currency: Only for accounts held in it; None for all, each in its own minor units.
     """
 
-    RULE: ClassVar[str] = "new_country"
-    CODE: ClassVar[ReasonCode] = ReasonCode.COUNTRY_NOT_ALLOWED
+    RULE: ClassVar = "new_country"
+    CODE: ClassVar = ReasonCode.COUNTRY_NOT_ALLOWED
+    REFUSES: ClassVar = "a larger purchase in a country where the account never spent"
+    EXAMPLE: ClassVar = {"max_amount": 20_000, "home_countries": ["GBR"]}
 
-    max_amount: int
-    home_countries: tuple[str, ...] = ()
-    currency: str | None = None
+    max_amount: PurchaseAmountOrNothing
+    home_countries: Annotated[tuple[str, ...], CodeList(CountryCodes)] = ()
+    currency: Currency = None
 
-    def __post_init__(self) -> None:
-        check_amount("max_amount", self.max_amount, least=0)
-        check_currency("currency", self.currency)
-        home_countries = sorted_countries("home_countries", self.home_countries)
-        object.__setattr__(self, "home_countries", home_countries)
-
+    @override
     def sentence(self) -> str:
-        """What it refuses, for people."""
         home = f" other than {listed(self.home_countries)}" if self.home_countries else ""
         return (
             f"The first purchase in a country{home} may not be above "
             f"{self.max_amount}{in_currency(self.currency)}."
         )
 
+    @override
     def observe(self, case: Case, /) -> int | None:
-        """What it comes to, where the country is new."""
+        """Measure what the purchase comes to if the country is new."""
         country = case.purchase.merchant.country
         known = case.account.activity.countries
         if country in known or country in self.home_countries:
@@ -61,8 +62,8 @@ class NewCountry:
             return None
         return case.total or None
 
+    @override
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
-        """The limit itself is allowed."""
         if observed <= self.max_amount:
             return None
         purchase = case.purchase

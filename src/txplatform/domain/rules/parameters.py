@@ -1,26 +1,35 @@
-"""Checks of rules' parameters, shared by the rules: each error says what, why and what next."""
+"""The kinds of parameters that rules have, and how each is checked, compared and described.
+
+A dataclass gets its parameters' checks by deriving from `Parametrized` and annotating each field
+with a kind: `max_amount: Annotated[int, PURCHASE_AMOUNT]`. Reading, writing, differences, lint and
+the documentation ask the kind, so they need no change for a new rule.
+"""
 
 from __future__ import annotations
 
-import itertools
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, ClassVar, get_type_hints
 
-from txplatform.domain.activity import LONGEST_WINDOW
+from typing_extensions import override
+
+from txplatform.domain.activity import LONGEST_WINDOW, VelocityScope
 from txplatform.domain.money import MAX_AMOUNT
 
-_COUNTRY = re.compile(r"[A-Z]{3}", re.ASCII)
-_CURRENCY = _COUNTRY
-_MERCHANT = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
-_LONGEST_SHOWN = 14  # with its quotes; a card number has 13 digits at least
 MAX_COUNT = 1_000_000
 """The most purchases that a velocity rule may allow in its window."""
+
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+_LONGEST_SHOWN = 14  # with its quotes; a card number has 13 digits at least
 
 
 class ParameterError(ValueError):
     """A rule or rule set was given a parameter that makes no sense.
 
     Attributes:
-        field: The parameter's name.
+        field: The parameter's name in JSON.
     """
 
     def __init__(self, field: str, problem: str) -> None:
@@ -30,112 +39,219 @@ class ParameterError(ValueError):
 
 
 def shown(value: object) -> str:
-    """A value as an error may repeat it: nothing long enough to be a card number."""
+    """Return a value as an error may repeat it: nothing long enough to be a card number."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else "a long value"
 
 
-def sorted_countries(field: str, countries: tuple[str, ...]) -> tuple[str, ...]:
-    """The countries in alphabetical order, so that one list is written in one way.
+class Parameter:
+    """A kind of parameter. This base accepts every value, and compares by equality."""
 
-    Raises:
-        ParameterError: One is not three capital letters, or is repeated.
+    tells_apart = False
+    """True if it says what a rule is about, false if it says how strict the rule is."""
+
+    @property
+    def note(self) -> str:
+        """Allowed values, for the documentation, if they differ from those of similar ones."""
+        return ""
+
+    def checked(self, name: str, value: Any) -> Any:
+        """Return the value in the form in which it is kept.
+
+        Raises:
+            ParameterError: The value makes no sense.
+        """
+        del name
+        return value
+
+    def written(self, value: Any) -> Any:
+        """Return the value as JSON has it."""
+        return value
+
+    def at_least_as_strict(self, value: Any, than: Any) -> bool:
+        """Return whether a rule with this value refuses all that it refuses with the other."""
+        return bool(value == than)
+
+    def oddities(self, value: Any) -> Iterator[str]:
+        """Warn of an allowed value that looks like a mistake."""
+        del value
+        return iter(())
+
+    def changes(self, name: str, old: Any, new: Any) -> Iterator[str]:
+        """Describe a change from one value to another."""
+        if old != new:
+            yield f"{name} from {self._said(old)} to {self._said(new)}"
+
+    @staticmethod
+    def _said(value: Any) -> str:
+        return "any" if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Parameter):
+    """A whole number within bounds.
+
+    Attributes:
+        problem: The error's text; may name `value`, `least` and `most`.
+        higher_is_stricter: True for how far a rule looks back, false for a limit.
+        odd: The number that looks like a mistake, and the warning.
     """
-    for country in countries:
-        if not _COUNTRY.fullmatch(country):
+
+    least: int
+    most: int
+    problem: str
+    higher_is_stricter: bool = False
+    tells_apart: bool = False
+    odd: tuple[int, str] | None = None
+
+    @property
+    @override
+    def note(self) -> str:
+        return "" if self.least else "0 or more"
+
+    @override
+    def checked(self, name: str, value: Any) -> Any:
+        if not self.least <= value <= self.most:
+            problem = self.problem.format(value=value, least=self.least, most=self.most)
+            raise ParameterError(name, problem)
+        return value
+
+    @override
+    def at_least_as_strict(self, value: Any, than: Any) -> bool:
+        return bool(value >= than if self.higher_is_stricter else value <= than)
+
+    @override
+    def oddities(self, value: Any) -> Iterator[str]:
+        if self.odd is not None and value == self.odd[0]:
+            yield self.odd[1]
+
+
+class CurrencyCode(Parameter):
+    """An ISO 4217 code: the rule is only for accounts held in it; None for all accounts."""
+
+    tells_apart = True
+
+    @override
+    def checked(self, name: str, value: Any) -> Any:
+        if value is not None and not _CURRENCY.fullmatch(value):
             raise ParameterError(
-                field,
-                f"has {shown(country)}, which is no ISO 3166-1 alpha-3 code; "
-                "write three capital letters, such as GBR.",
+                name,
+                f"is {shown(value)}, which is no ISO 4217 code; write three capital letters, "
+                "such as USD, or leave it out for accounts of any currency.",
             )
-    return _sorted_without_repeats(field, countries)
+        return value
+
+    @override
+    def at_least_as_strict(self, value: Any, than: Any) -> bool:
+        return value in (None, than)
 
 
-def sorted_merchants(field: str, merchants: tuple[str, ...]) -> tuple[str, ...]:
-    """The merchant ids in alphabetical order.
+@dataclass(frozen=True, slots=True)
+class Choice(Parameter):
+    """A member of an enumeration.
 
-    Raises:
-        ParameterError: One cannot be a merchant id, or is repeated.
+    Attributes:
+        strictest: The member under which a rule refuses all that it refuses under any other.
     """
-    for merchant in merchants:
-        if not _MERCHANT.fullmatch(merchant):
-            raise ParameterError(
-                field,
-                f"has {shown(merchant)}, which no merchant can have as its id; "
-                "write 1 to 64 characters of A-Z, a-z, 0-9 and . _ : -.",
-            )
-    return _sorted_without_repeats(field, merchants)
+
+    kind: type[Enum]
+    strictest: Enum | None = None
+    tells_apart: bool = False
+
+    @override
+    def checked(self, name: str, value: Any) -> Any:
+        try:
+            return self.kind(value)
+        except ValueError:
+            members = ", ".join(member.value for member in self.kind)
+            raise ParameterError(name, f"is {shown(value)}; write one of {members}.") from None
+
+    @override
+    def at_least_as_strict(self, value: Any, than: Any) -> bool:
+        return value is than or value is self.strictest
 
 
-def check_not_empty(field: str, values: tuple[str, ...], otherwise: str) -> None:
-    """Refuse an empty list.
+_AMOUNT_PROBLEM = (
+    "is {value}, which is no limit that a purchase can meet; write minor units from {least} "
+    "to {most}."
+)
+_NO_LARGER = (MAX_AMOUNT, "never refuses: no purchase can be larger than its max_amount.")
 
-    Raises:
-        ParameterError: It is empty.
-    """
-    if not values:
-        raise ParameterError(field, f"is empty, {otherwise}; name at least one or drop the rule.")
+PurchaseAmount = Annotated[int, Number(1, MAX_AMOUNT, _AMOUNT_PROBLEM, odd=_NO_LARGER)]
+"""The most that one purchase may be, minor units."""
 
+PurchaseAmountOrNothing = Annotated[int, Number(0, MAX_AMOUNT, _AMOUNT_PROBLEM, odd=_NO_LARGER)]
+"""As `PurchaseAmount`; 0 refuses every purchase of more than nothing."""
 
-def check_amount(field: str, amount: int, least: int = 1) -> None:
-    """Refuse what cannot be a limit of money.
+SpentAmount = Annotated[int, Number(1, MAX_AMOUNT, _AMOUNT_PROBLEM)]
+"""The most that several purchases may come to, minor units."""
 
-    Raises:
-        ParameterError: It is below the least or above the largest amount there is.
-    """
-    if not least <= amount <= MAX_AMOUNT:
-        raise ParameterError(
-            field,
-            f"is {amount}, which is no limit that a purchase can meet; "
-            f"write minor units from {least} to {MAX_AMOUNT}.",
-        )
+PurchaseCount = Annotated[
+    int,
+    Number(
+        1,
+        MAX_COUNT,
+        "is {value}, which is no number of purchases to allow; write 1 to {most} "
+        "(to allow none, deny the country, category or merchant).",
+    ),
+]
 
+WindowMinutes = Annotated[
+    int,
+    Number(
+        1,
+        LONGEST_WINDOW,
+        "is {value}, but purchases are remembered for 30 days; write minutes from 1 to {most}.",
+        higher_is_stricter=True,
+        tells_apart=True,
+        odd=(
+            1,
+            (
+                "has a window of 1 minute, which is the resolution: "
+                "it may look back for nearly 2 minutes."
+            ),
+        ),
+    ),
+]
 
-def check_count(field: str, count: int) -> None:
-    """Refuse what cannot be a limit of purchases.
+Currency = Annotated[str | None, CurrencyCode()]
 
-    Raises:
-        ParameterError: It is below 1 or too many to be a limit.
-    """
-    if not 1 <= count <= MAX_COUNT:
-        raise ParameterError(
-            field,
-            f"is {count}, which is no number of purchases to allow; write 1 to {MAX_COUNT} "
-            "(to allow none, deny the country, category or merchant).",
-        )
-
-
-def check_window(field: str, minutes: int) -> None:
-    """Refuse a window that the account's activity cannot answer.
-
-    Raises:
-        ParameterError: It is not within 1 minute and 30 days.
-    """
-    if not 1 <= minutes <= LONGEST_WINDOW:
-        raise ParameterError(
-            field,
-            f"is {minutes}, but purchases are remembered for 30 days; "
-            f"write minutes from 1 to {LONGEST_WINDOW}.",
-        )
+Scope = Annotated[
+    VelocityScope, Choice(VelocityScope, strictest=VelocityScope.ACCOUNT, tells_apart=True)
+]
 
 
-def check_currency(field: str, currency: str | None) -> None:
-    """Refuse what cannot be a currency.
+class Parametrized:
+    """A frozen dataclass of parameters, each checked by its kind when an object is made."""
 
-    Raises:
-        ParameterError: It is not three capital letters.
-    """
-    if currency is not None and not _CURRENCY.fullmatch(currency):
-        raise ParameterError(
-            field,
-            f"is {shown(currency)}, which is no ISO 4217 code; write three capital letters, "
-            "such as USD, or leave it out for accounts of any currency.",
-        )
+    __slots__ = ()
+
+    PARAMETERS: ClassVar[Mapping[str, Parameter]]
+    """Each field's kind of parameter, in the order of the fields."""
+
+    def __init_subclass__(cls) -> None:
+        hints = get_type_hints(cls, include_extras=True).items()
+        cls.PARAMETERS = {
+            field: parameter
+            for field, hint in hints
+            for parameter in getattr(hint, "__metadata__", ())
+            if isinstance(parameter, Parameter)
+        }
+
+    def __post_init__(self) -> None:
+        for field, parameter in self.PARAMETERS.items():
+            checked = parameter.checked(json_name(field), getattr(self, field))
+            object.__setattr__(self, field, checked)
+        self.check()
+
+    def check(self) -> None:
+        """Check what concerns several parameters.
+
+        Raises:
+            ParameterError: They contradict each other.
+        """
 
 
-def _sorted_without_repeats(field: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    ordered = tuple(sorted(values))
-    for value, following in itertools.pairwise(ordered):
-        if value == following:
-            raise ParameterError(field, f"has {shown(value)} twice; name it once.")
-    return ordered
+def json_name(field: str) -> str:
+    """Return a field's name in JSON: a field named `from_`, as `from` is a keyword, is `from`."""
+    return field.removesuffix("_")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from txplatform.domain.reasons import Reason, ReasonCode, most_important_first
 from txplatform.domain.rules.case import Case
+from txplatform.domain.rules.parameters import Parametrized
 
 Observed = int | str | None
-Check = tuple[Callable[[Case], Observed], Callable[[Case, Any], Reason | None]]
-"""A rule's two methods, looked up once for all decisions."""
 
 
 class Rule(Protocol):
@@ -27,18 +27,53 @@ class Rule(Protocol):
         """Why what was observed is refused; None where it is allowed."""
 
 
-class ConfigurableRule(Rule, Protocol):
+Check = tuple[Callable[[Case], Observed], Callable[[Case, Any], Reason | None]]
+"""A rule's two methods, looked up once for all decisions."""
+
+
+class ConfigurableRule(Parametrized, ABC):
     """A rule that a rule set or an account's controls turn on; a frozen dataclass.
 
-    Its fields are its parameters, here and in JSON; those that `__init__` does not take are
-    made from the others.
+    Its fields are its parameters, here and in JSON.
     """
+
+    __slots__ = ()
+
+    RULE: ClassVar[str]
+    """Its name in JSON and in the documentation."""
 
     CODE: ClassVar[ReasonCode]
     """The reason it refuses with."""
 
+    REFUSES: ClassVar[str]
+    """What it refuses, as the table in docs/rules.md has it."""
+
+    EXAMPLE: ClassVar[Mapping[str, Any]]
+    """Parameters as in JSON, for the documentation and tests."""
+
+    @abstractmethod
     def sentence(self) -> str:
-        """What it refuses, for people."""
+        """Say what it refuses, for people."""
+
+    @abstractmethod
+    def observe(self, case: Case, /) -> Observed:
+        """Measure what the rule is about; None where the rule does not apply."""
+
+    @abstractmethod
+    def refusal(self, case: Case, observed: Any, /) -> Reason | None:
+        """Say why what was observed is refused; None where it is allowed."""
+
+    def oddities(self) -> Iterator[str]:
+        """Warn of what looks like a mistake, whatever rules stand beside this one."""
+        for field, parameter in self.PARAMETERS.items():
+            yield from parameter.oddities(getattr(self, field))
+
+    def refuses_all_of(self, other: Self) -> bool:
+        """Return whether it refuses everything that another rule of its kind refuses."""
+        return all(
+            parameter.at_least_as_strict(getattr(self, field), getattr(other, field))
+            for field, parameter in self.PARAMETERS.items()
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from txplatform.domain.activity import VelocityScope
-from txplatform.domain.purchase import Merchant
+from txplatform.domain.requests import Merchant
 
 _DAY, _HOUR = 24 * 60, 60
 

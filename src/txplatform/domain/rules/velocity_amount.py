@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from typing_extensions import override
+
 from txplatform.domain.activity import VelocityScope
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
-from txplatform.domain.rules.parameters import check_amount, check_currency, check_window
+from txplatform.domain.rules.parameters import Currency, Scope, SpentAmount, WindowMinutes
+from txplatform.domain.rules.rule import ConfigurableRule
 from txplatform.domain.rules.sentences import in_currency, of_scope, time_span
 
 
 @dataclass(frozen=True, slots=True)
-class VelocityAmount:
+class VelocityAmount(ConfigurableRule):
     """Field 39 is 61, exceeds the amount limit.
 
     Attributes:
@@ -23,28 +26,26 @@ class VelocityAmount:
         currency: Only for accounts held in it; None for all, each in its own minor units.
     """
 
-    RULE: ClassVar[str] = "velocity_amount"
-    CODE: ClassVar[ReasonCode] = ReasonCode.VELOCITY_AMOUNT_EXCEEDED
+    RULE: ClassVar = "velocity_amount"
+    CODE: ClassVar = ReasonCode.VELOCITY_AMOUNT_EXCEEDED
+    REFUSES: ClassVar = "more money than that within the window, this purchase counted"
+    EXAMPLE: ClassVar = {"window_minutes": 1440, "max_amount": 500_000, "currency": "GBP"}
 
-    window_minutes: int
-    max_amount: int
-    scope: VelocityScope = VelocityScope.ACCOUNT
-    currency: str | None = None
+    window_minutes: WindowMinutes
+    max_amount: SpentAmount
+    scope: Scope = VelocityScope.ACCOUNT
+    currency: Currency = None
 
-    def __post_init__(self) -> None:
-        check_window("window_minutes", self.window_minutes)
-        check_amount("max_amount", self.max_amount)
-        check_currency("currency", self.currency)
-
+    @override
     def sentence(self) -> str:
-        """What it refuses, for people."""
         return (
             f"At most {self.max_amount}{in_currency(self.currency)} "
             f"{of_scope(self.scope)} within {time_span(self.window_minutes)}."
         )
 
+    @override
     def observe(self, case: Case, /) -> int | None:
-        """What they come to with this one; an account verification adds nothing."""
+        """Measure what they come to with this one; an account verification adds nothing."""
         spent = case.spent
         if not spent:
             return None
@@ -55,8 +56,8 @@ class VelocityAmount:
             case.minute - self.window_minutes, self.scope, purchase.merchant
         )
 
+    @override
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
-        """The limit itself is allowed."""
         if observed <= self.max_amount:
             return None
         purchase = case.purchase

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from typing_extensions import override
+
 from txplatform.domain.activity import VelocityScope
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
-from txplatform.domain.rules.parameters import check_count, check_window
+from txplatform.domain.rules.parameters import PurchaseCount, Scope, WindowMinutes
+from txplatform.domain.rules.rule import ConfigurableRule
 from txplatform.domain.rules.sentences import of_scope, time_span
 
 
 @dataclass(frozen=True, slots=True)
-class VelocityCount:
+class VelocityCount(ConfigurableRule):
     """Field 39 is 65, exceeds the number of withdrawals.
 
     Attributes:
@@ -22,28 +25,27 @@ class VelocityCount:
         scope: Which purchases count together.
     """
 
-    RULE: ClassVar[str] = "velocity_count"
-    CODE: ClassVar[ReasonCode] = ReasonCode.VELOCITY_COUNT_EXCEEDED
+    RULE: ClassVar = "velocity_count"
+    CODE: ClassVar = ReasonCode.VELOCITY_COUNT_EXCEEDED
+    REFUSES: ClassVar = "more purchases than that within the window, this one counted"
+    EXAMPLE: ClassVar = {"window_minutes": 60, "max_count": 3, "scope": "merchant"}
 
-    window_minutes: int
-    max_count: int
-    scope: VelocityScope = VelocityScope.ACCOUNT
+    window_minutes: WindowMinutes
+    max_count: PurchaseCount
+    scope: Scope = VelocityScope.ACCOUNT
 
-    def __post_init__(self) -> None:
-        check_window("window_minutes", self.window_minutes)
-        check_count("max_count", self.max_count)
-
+    @override
     def sentence(self) -> str:
-        """What it refuses, for people."""
         return (
             f"At most {self.max_count} purchases {of_scope(self.scope)} "
             f"within {time_span(self.window_minutes)}."
         )
 
+    @override
     def observe(self, case: Case, /) -> int | None:
-        """How many with this one; verifications count, since a burst of them tests cards.
+        """Count them with this one; verifications count, since a burst of them tests cards.
 
-        What raises a purchase is none more.
+        What raises a purchase is not one more.
         """
         if case.raised_from:
             return None
@@ -51,8 +53,8 @@ class VelocityCount:
             case.minute - self.window_minutes, self.scope, case.purchase.merchant
         )
 
+    @override
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
-        """The limit itself is allowed."""
         if observed <= self.max_count:
             return None
         return Reason.of(

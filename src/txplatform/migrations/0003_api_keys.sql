@@ -1,4 +1,4 @@
--- Who may call the API. Only the SHA-256 of a key is kept.
+-- API keys: who may call the API. Only the SHA-256 of a key is stored.
 
 CREATE TABLE api_keys (
     id         text PRIMARY KEY,
@@ -9,5 +9,7 @@ CREATE TABLE api_keys (
     expires_at timestamptz,
     revoked_at timestamptz
 );
+
+COMMENT ON TABLE api_keys IS 'Who may call the API, and what for.';
 
 GRANT SELECT, INSERT, UPDATE ON api_keys TO txplatform_service;

@@ -1,4 +1,4 @@
-"""What the demo prints once it runs: where everything is, and lines to try in another shell."""
+"""The text that the demo prints when it is ready: addresses, the API key, commands to try."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def card(  # noqa: PLR0913  # what is printed
+def welcome_text(  # noqa: PLR0913  # everything that is printed
     *,
     api_url: str,
     worker_url: str,
@@ -19,16 +19,16 @@ def card(  # noqa: PLR0913  # what is printed
     folder: Path,
     settings: Mapping[str, str],
 ) -> str:
-    """The text of the card; its curl lines and commands can be pasted as they are.
+    """Return the text; its curl lines and commands can be pasted into a shell unchanged.
 
     Args:
-        api_url: Where the API answers.
-        worker_url: Where the worker's metrics are.
-        kafka: The bus's host and port.
+        api_url: The API's base URL.
+        worker_url: The base URL of the worker's metrics.
+        kafka: The broker's host and port.
         key: An API key with every scope.
-        account: One that makes purchases.
-        folder: Where the data is.
-        settings: With these the command line works on the demo's data.
+        account: The id of an account that makes purchases.
+        folder: The data folder.
+        settings: The environment variables with which the CLI uses the demo's data.
     """
     purchase = {
         "transaction_id": "try-1",
@@ -45,7 +45,7 @@ def card(  # noqa: PLR0913  # what is printed
     authorization = f"-H 'Authorization: Bearer {key}'"
     json_type = "-H 'Content-Type: application/json'"
     account_url = f"{api_url}/v1/accounts/{account}"
-    given = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
+    exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
     return f"""
 txplatform demo
 
@@ -61,18 +61,18 @@ curl -s {api_url}/v1/process-transaction {authorization} {json_type} -d '{json.d
 curl -s {account_url}/balance {authorization}
 curl -s '{account_url}/transactions?limit=5' {authorization}
 
-In another shell the command line (`--help` lists it) works on the same data:
+In another shell, run any command (see `--help`) on the same data:
 
-export {given}
+export {exports}
 {_command()} verify
 
-A year of real purchases and refunds (London Borough of Barnet, Open Barnet) is being replayed: each
-is asked for on the day the card was used and cleared on the day it was posted.
-Ctrl-C stops everything; the data stays. `--fresh` starts over.
+The demo replays a year of real purchases and refunds (London Borough of Barnet, Open Barnet). Each
+purchase is authorized on the day the card was used and cleared on the day it was posted.
+Ctrl-C stops everything and keeps the data. `--fresh` starts without it.
 """
 
 
 def _command() -> str:
-    """`txplatform` of the installation that runs, which need not be on the PATH."""
+    """Return the path of the running installation's `txplatform`, which may not be on the PATH."""
     path, here = Path(sys.executable).with_name("txplatform"), Path.cwd()
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

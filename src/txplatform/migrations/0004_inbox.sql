@@ -1,4 +1,4 @@
--- What came in from Kafka: every message with what became of it, and how far each partition is read.
+-- The inbox: every message received from Kafka with its outcome, and the position in each partition.
 
 CREATE TABLE inbound_positions (
     cluster_id  text COLLATE "C" NOT NULL,
@@ -10,9 +10,10 @@ CREATE TABLE inbound_positions (
     PRIMARY KEY (cluster_id, topic, partition)
 ) WITH (fillfactor = 50);
 
-COMMENT ON TABLE inbound_positions IS 'How far each partition is read; moves in the transaction of what it brought.';
-COMMENT ON COLUMN inbound_positions.topic_id IS 'The broker''s id of the topic: a recreated topic has another.';
-COMMENT ON COLUMN inbound_positions.next_offset IS 'The offset that is read next.';
+COMMENT ON TABLE inbound_positions IS
+    'The position in each partition. It moves in the transaction that stores what was read.';
+COMMENT ON COLUMN inbound_positions.topic_id IS 'The broker''s id of the topic. A recreated topic has another.';
+COMMENT ON COLUMN inbound_positions.next_offset IS 'The offset to read next.';
 
 CREATE TABLE inbound_messages (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -51,14 +52,17 @@ CREATE INDEX inbound_messages_parked ON inbound_messages (id) WHERE first_status
 CREATE INDEX inbound_messages_waited ON inbound_messages (account_id, business_key)
     WHERE first_status = 'waiting';
 
-COMMENT ON TABLE inbound_messages IS 'Every message from Kafka and what became of it.';
-COMMENT ON COLUMN inbound_messages.id IS 'Given out under the log''s lock: who sees an id has seen every lower one.';
+COMMENT ON TABLE inbound_messages IS 'Every message received from Kafka, with its outcome.';
+COMMENT ON COLUMN inbound_messages.id IS
+    'Assigned under the log''s lock: a reader that sees an id has seen every lower one.';
 COMMENT ON COLUMN inbound_messages.headers IS '[[name, base64 of the value or null], ...]';
-COMMENT ON COLUMN inbound_messages.body IS 'As it came; null for a tombstone.';
-COMMENT ON COLUMN inbound_messages.business_key IS 'The event key it claims; null where the body cannot be read.';
-COMMENT ON COLUMN inbound_messages.first_status IS 'What became of it when it came; never changed.';
-COMMENT ON COLUMN inbound_messages.status IS 'A waiting one is settled by the log: a later event under its business key.';
-COMMENT ON COLUMN inbound_messages.resolution IS 'Why a person discarded it.';
+COMMENT ON COLUMN inbound_messages.body IS 'As received. Null for a tombstone.';
+COMMENT ON COLUMN inbound_messages.business_key IS
+    'The event key that the message claims. Null if the body cannot be read.';
+COMMENT ON COLUMN inbound_messages.first_status IS 'The outcome when the message was received. Never changed.';
+COMMENT ON COLUMN inbound_messages.status IS
+    'The outcome now. A waiting message is settled by the log: a later event under its business key.';
+COMMENT ON COLUMN inbound_messages.resolution IS 'Why a person discarded the message.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON inbound_positions TO txplatform_service;
 GRANT SELECT, INSERT ON inbound_messages TO txplatform_service;

@@ -1,0 +1,41 @@
+"""The part of docs/rules.md that follows from the code: the table of rules."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
+from txplatform.domain.rules.parameters import Parameter, json_name
+
+_BEGIN = """<!-- made by `make schemas` -->
+| Rule | Parameters | Refuses | Reason | Field 39 |
+|---|---|---|---|---|
+"""
+_END = "<!-- end -->\n"
+
+
+def with_rules(text: str) -> str:
+    """Return the document with the table of rules as the code has it, between two comments."""
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return "".join((before, _BEGIN, *map(_row, CONFIGURABLE), _END, after))
+
+
+def _row(rule: type[ConfigurableRule]) -> str:
+    parameters = ", ".join(
+        f"`{json_name(field.name)}`{_note(rule.PARAMETERS[field.name], field.default)}"
+        for field in dataclasses.fields(rule)  # type: ignore[arg-type]  # each is a dataclass
+    )
+    code = rule.CODE
+    cells = (f"`{rule.RULE}`", parameters, rule.REFUSES, f"`{code.value}`", code.response_code)
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _note(parameter: Parameter, default: Any) -> str:
+    """Return in brackets what is allowed, if that is unusual, and what holds by default."""
+    if isinstance(default, tuple):
+        default = ", ".join(default) or "none"
+    said = [parameter.note, "" if default in (dataclasses.MISSING, None) else str(default)]
+    brackets = ", ".join(filter(None, said))
+    return f" ({brackets})" if brackets else ""

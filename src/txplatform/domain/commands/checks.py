@@ -1,0 +1,48 @@
+"""Checks that an advice has to pass on the account that it is about."""
+
+from __future__ import annotations
+
+from txplatform.domain.account import Account
+from txplatform.domain.advices import Clearing, Correction, LimitChange, Payment, Refund
+from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.domain.money import MAX_BALANCE
+
+
+def check_currency(
+    advice: LimitChange | Payment | Clearing | Correction | Refund, account: Account
+) -> None:
+    """Check that an advice is in the account's currency; an account has one.
+
+    Raises:
+        CommandRejectedError: It is in another currency.
+    """
+    if advice.currency != account.currency:
+        raise CommandRejectedError(
+            "currency_mismatch",
+            f"{advice.label} is in {advice.currency}, the account is held in {account.currency}.",
+            "Send it in the account's currency.",
+        )
+
+
+def check_posting(
+    advice: Payment | Clearing | Correction | Refund, account: Account, change: int
+) -> None:
+    """Check that an advice can change the account's posted balance.
+
+    Args:
+        advice: Anything that moves money.
+        account: An opened account.
+        change: The change of its posted balance, minor units.
+
+    Raises:
+        CommandRejectedError: Another currency than the account's, or a balance beyond the
+            supported range.
+    """
+    check_currency(advice, account)
+    posted = account.posted + change
+    if abs(posted) > MAX_BALANCE:
+        raise CommandRejectedError(
+            "balance_out_of_range",
+            f"{advice.label} would take the balance to {posted}, beyond {MAX_BALANCE}.",
+            "Check the amount.",
+        )

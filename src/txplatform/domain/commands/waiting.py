@@ -1,0 +1,61 @@
+"""Let a message wait for what it needs, or reject one that has waited."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.advices import (
+    Clearing,
+    Correction,
+    LimitChange,
+    Payment,
+    PaymentReturn,
+    Refund,
+    WaitingMessage,
+)
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.events import (
+    AccountEvent,
+    ClearingWaiting,
+    CorrectionWaiting,
+    CreditLimitChangeWaiting,
+    PaymentReturnWaiting,
+    PaymentWaiting,
+    RefundWaiting,
+    WaitingMessageRejected,
+)
+
+
+def let_wait(message: WaitingMessage, account: Account, context: DecisionContext) -> Outcome:
+    """Record that a message waits."""
+    event: AccountEvent
+    match message:
+        case LimitChange():
+            event = account.record(CreditLimitChangeWaiting, context, change=message)
+        case Payment():
+            event = account.record(PaymentWaiting, context, payment=message)
+        case PaymentReturn():
+            event = account.record(PaymentReturnWaiting, context, payment_return=message)
+        case Clearing():
+            event = account.record(ClearingWaiting, context, clearing=message)
+        case Correction():
+            event = account.record(CorrectionWaiting, context, correction=message)
+        case Refund():
+            event = account.record(RefundWaiting, context, refund=message)
+        case _:
+            assert_never(message)
+    return Outcome(OutcomeStatus.WAITING, event)
+
+
+def reject_waiting(
+    message: WaitingMessage, error: CommandRejectedError, account: Account, context: DecisionContext
+) -> None:
+    """Record that a message that waited can never be applied."""
+    account.record(
+        WaitingMessageRejected,
+        context,
+        business_key=message.key,
+        reason=error.reason,
+        detail=error.detail,
+    )

@@ -1,0 +1,160 @@
+"""Requests: an account can decline a purchase or an increment; the others can be refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from txplatform.domain.account_command import AccountCommand
+from txplatform.domain.ids import AccountId, TransactionId
+from txplatform.domain.keys import authorization_key, hold_expiry_key, late_authorization_key
+from txplatform.domain.status import AccountStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """The merchant where a card is used.
+
+    Attributes:
+        id: The acquirer's identifier of the merchant.
+        name: The name on the cardholder's statement.
+        category_code: ISO 18245 merchant category, four digits.
+        country: ISO 3166-1 alpha-3.
+    """
+
+    id: str
+    name: str
+    category_code: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase(AccountCommand):
+    """One authorization request.
+
+    Attributes:
+        amount: Billing amount in minor units of `currency`; 0 is an account verification.
+        currency: ISO 4217 code; has to be the account's.
+        original_amount: The merchant's price, in minor units of `original_currency`.
+        occurred_at: The merchant's time, UTC.
+    """
+
+    transaction_id: TransactionId
+    account_id: AccountId
+    amount: int
+    currency: str
+    merchant: Merchant
+    original_amount: int | None = None
+    original_currency: str | None = None
+    occurred_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        return authorization_key(self.transaction_id)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.key, late_authorization_key(self.transaction_id))
+
+    @property
+    def label(self) -> str:
+        return f"Transaction {self.transaction_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Increment(AccountCommand):
+    """The merchant asks to raise a hold by `amount` minor units."""
+
+    increment_id: str
+    transaction_id: TransactionId
+    account_id: AccountId
+    amount: int
+
+    @property
+    def key(self) -> str:
+        return f"increment:{self.increment_id}"
+
+    @property
+    def label(self) -> str:
+        return f"Increment {self.increment_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening(AccountCommand):
+    """The accounts team opens an account; its limit is limit version 0.
+
+    Attributes:
+        credit_limit: Minor units of `currency`.
+        opened_at: The accounts team's time, UTC; None if the caller gave none.
+    """
+
+    DESCRIPTIVE: ClassVar[frozenset[str]] = frozenset({"opened_at"})
+
+    account_id: AccountId
+    currency: str
+    credit_limit: int
+    opened_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        return "account-opened"
+
+    @property
+    def label(self) -> str:
+        return f"The opening of account {self.account_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorStatus(AccountCommand):
+    """An operator freezes, closes or releases the account."""
+
+    status_id: str
+    account_id: AccountId
+    status: AccountStatus
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return f"status:{self.status_id}"
+
+    @property
+    def label(self) -> str:
+        return f"Status {self.status_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ControlsChange(AccountCommand):
+    """The account gets these rules of its own, as plain values, instead of those it had."""
+
+    controls_id: str
+    account_id: AccountId
+    rules: tuple[dict[str, Any], ...]
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return f"controls:{self.controls_id}"
+
+    @property
+    def label(self) -> str:
+        return f"Controls {self.controls_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldExpiry(AccountCommand):
+    """The platform ends a hold whose time has come."""
+
+    account_id: AccountId
+    transaction_id: TransactionId
+
+    @property
+    def key(self) -> str:
+        return hold_expiry_key(self.transaction_id)
+
+    @property
+    def label(self) -> str:
+        return f"The expiry of transaction {self.transaction_id}"
+
+
+Request = Purchase | Increment | Opening | OperatorStatus | ControlsChange | HoldExpiry

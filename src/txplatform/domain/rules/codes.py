@@ -1,0 +1,231 @@
+"""Lists of codes as parameters: countries, merchants and merchant categories (ISO 18245)."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, pairwise
+from typing import Any, Self
+
+from typing_extensions import override
+
+from txplatform.domain.rules.parameters import Parameter, ParameterError, shown
+
+_COUNTRY = re.compile(r"[A-Z]{3}", re.ASCII)
+_MERCHANT = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+_CATEGORIES = re.compile(r"([0-9]{4})(?:-([0-9]{4}))?", re.ASCII)
+_AFTER_ANY_DIGIT = "~"
+
+
+class Codes(tuple[str, ...]):  # noqa: SLOT001  # keeps what is computed once
+    """Entries in ascending order, so that one list is written in one way.
+
+    `code in codes` tells whether an entry covers the code.
+    """
+
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...]]]:
+        """Leave out what is computed from the entries."""
+        return type(self), (tuple(self),)
+
+    @classmethod
+    def checked(cls, name: str, entries: tuple[str, ...]) -> Self:
+        """Sort the entries.
+
+        Raises:
+            ParameterError: One is no such code, or is repeated.
+        """
+        for entry in entries:
+            cls.check_entry(name, entry)
+        codes = cls(sorted(entries))
+        codes.check_repeats(name)
+        return codes
+
+    @classmethod
+    def check_entry(cls, name: str, entry: str) -> None:
+        """Refuse what is no such code.
+
+        Raises:
+            ParameterError: The entry is none.
+        """
+        raise NotImplementedError
+
+    def check_repeats(self, name: str) -> None:
+        """Refuse entries that cover the same code.
+
+        Raises:
+            ParameterError: Two do.
+        """
+        for entry, following in pairwise(self):
+            if entry == following:
+                raise ParameterError(name, f"has {shown(entry)} twice; name it once.")
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        """The entries as a set."""
+        return frozenset(self)
+
+    def covers(self, other: Self) -> bool:
+        """Return whether every code of the other list is covered."""
+        return self.members >= other.members
+
+    def first_common(self, other: Self) -> str | None:
+        """Return the first code that both lists cover."""
+        return min(self.members & other.members, default=None)
+
+
+class CountryCodes(Codes):
+    """ISO 3166-1 alpha-3."""
+
+    @override
+    @classmethod
+    def check_entry(cls, name: str, entry: str) -> None:
+        if not _COUNTRY.fullmatch(entry):
+            raise ParameterError(
+                name,
+                f"has {shown(entry)}, which is no ISO 3166-1 alpha-3 code; "
+                "write three capital letters, such as GBR.",
+            )
+
+
+class MerchantIds(Codes):
+    """Merchants' ids, as their acquirers give them."""
+
+    @override
+    @classmethod
+    def check_entry(cls, name: str, entry: str) -> None:
+        if not _MERCHANT.fullmatch(entry):
+            raise ParameterError(
+                name,
+                f"has {shown(entry)}, which no merchant can have as its id; "
+                "write 1 to 64 characters of A-Z, a-z, 0-9 and . _ : -.",
+            )
+
+    def __contains__(self, merchant_id: object) -> bool:
+        return merchant_id in self.members
+
+
+class CategoryCodes(Codes):
+    """Merchant categories (ISO 18245): single ones, and ranges such as 4000-4999."""
+
+    @override
+    @classmethod
+    def check_entry(cls, name: str, entry: str) -> None:
+        match = _CATEGORIES.fullmatch(entry)
+        if match is None:
+            raise ParameterError(
+                name,
+                f"has {shown(entry)}, which is no merchant category; "
+                "write four digits, such as 5942, or a range, such as 4000-4999.",
+            )
+        first, last = match.groups()
+        if last is not None and last < first:
+            raise ParameterError(
+                name, f"has {entry!r}, which ends before it begins; write {last}-{first}."
+            )
+
+    @override
+    def check_repeats(self, name: str) -> None:
+        for before, after in pairwise(self):
+            if after[:4] <= before[-4:]:
+                raise ParameterError(
+                    name, f"has {after!r} twice: it overlaps {before!r}; name each once."
+                )
+
+    def __contains__(self, code: Any) -> bool:
+        return bisect_right(self.bounds, code) % 2 == 1
+
+    @cached_property
+    def bounds(self) -> tuple[str, ...]:
+        """Where entries begin and end, in turns.
+
+        `bisect_right(bounds, code)` is odd for a code that an entry covers, and half of it is
+        that entry's index. The bounds are as small as what was written, but the codes of one
+        range can be 10,000. A look-up is nearly as fast as in a set. Text that is no code is
+        compared as well, without harm.
+        """
+        return tuple(
+            chain.from_iterable((entry[:4], entry[-4:] + _AFTER_ANY_DIGIT) for entry in self)
+        )
+
+    @cached_property
+    def mask(self) -> int:
+        """One bit for each code that the entries cover, to compare whole lists."""
+        mask = 0
+        for entry in self:
+            first, last = int(entry[:4]), int(entry[-4:])
+            mask |= ((1 << (last - first + 1)) - 1) << first
+        return mask
+
+    @override
+    def covers(self, other: Self) -> bool:
+        return not other.mask & ~self.mask
+
+    @override
+    def first_common(self, other: Self) -> str | None:
+        common = self.mask & other.mask
+        lowest_bit = common & -common
+        return f"{lowest_bit.bit_length() - 1:04d}" if common else None
+
+
+_EVERY_CATEGORY = CategoryCodes(("0000-9999",))
+
+
+def is_every_category(categories: tuple[str, ...]) -> bool:
+    """Return whether the entries cover all that can be a merchant category."""
+    return CategoryCodes(categories).covers(_EVERY_CATEGORY)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeList(Parameter):
+    """A list of codes.
+
+    Attributes:
+        if_empty: The consequence of an empty list, which is refused; None if it may be empty.
+    """
+
+    kind: type[Codes]
+    if_empty: str | None = None
+
+    @override
+    def checked(self, name: str, value: Any) -> Any:
+        if self.if_empty is not None and not value:
+            problem = f"is empty, {self.if_empty}; name at least one or drop the rule."
+            raise ParameterError(name, problem)
+        return self.kind.checked(name, value)
+
+    @override
+    def written(self, value: Any) -> Any:
+        return list(value)
+
+    @override
+    def changes(self, name: str, old: Any, new: Any) -> Iterator[str]:
+        added, removed = sorted(set(new) - set(old)), sorted(set(old) - set(new))
+        if added:
+            yield f"{name} gains {', '.join(added)}"
+        if removed:
+            yield f"{name} loses {', '.join(removed)}"
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList(CodeList):
+    """A list of all that a rule lets through: the shorter, the stricter."""
+
+    if_empty: str | None = "so it would refuse every purchase"
+
+    @override
+    def at_least_as_strict(self, value: Any, than: Any) -> bool:
+        return bool(than.covers(value))
+
+
+@dataclass(frozen=True, slots=True)
+class DenyList(CodeList):
+    """A list of what a rule refuses: the longer, the stricter."""
+
+    if_empty: str | None = "so it would refuse nothing"
+
+    @override
+    def at_least_as_strict(self, value: Any, than: Any) -> bool:
+        return bool(value.covers(than))

@@ -1,0 +1,88 @@
+"""The position that a follower has reached, in the table `checkpoints`.
+
+A follower moves its checkpoint in one of two ways. If its results are rows in this database, it
+locks the checkpoint, writes the rows and moves the checkpoint in one transaction: no event counts
+twice. If its results are elsewhere, it moves the checkpoint once they are confirmed, unless
+someone else has moved it meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+
+from txplatform.errors import TxPlatformError
+from txplatform.eventstore.statements import LAST_POSITION
+
+_BEGIN = "INSERT INTO checkpoints (name, position) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+_READ = "SELECT position FROM checkpoints WHERE name = %s"
+_READ_WITH_END = f"SELECT coalesce(({_READ}), 0), ({LAST_POSITION})"
+_MOVE = """
+UPDATE checkpoints SET position = %s, moved_at = clock_timestamp() WHERE name = %s AND position = %s
+"""
+
+
+class CheckpointError(TxPlatformError):
+    """The checkpoint is not where it has to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One follower's checkpoint.
+
+    Attributes:
+        name: Its name in the table: `<kind of follower>:<what it follows for>`.
+    """
+
+    name: str
+
+    def begin(self, connection: psycopg.Connection, position: int = 0) -> None:
+        """Create the checkpoint if there is none."""
+        connection.execute(_BEGIN, (self.name, position))
+
+    def read(self, connection: psycopg.Connection) -> int:
+        """Return the position of the last event read; 0 before the first."""
+        row = connection.execute(_READ, (self.name,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def read_with_end(self, connection: psycopg.Connection) -> tuple[int, int]:
+        """Return the position of the last event read and the log's last position."""
+        row = connection.execute(_READ_WITH_END, (self.name,)).fetchone()
+        assert row is not None
+        position, end = row
+        return position, end
+
+    def lock(self, connection: psycopg.Connection) -> int:
+        """Lock the checkpoint until the transaction ends, once no one else has it locked.
+
+        Returns:
+            The position of the last event read.
+        """
+        self.begin(connection)
+        row = connection.execute(f"{_READ} FOR UPDATE", (self.name,)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def try_to_lock(self, connection: psycopg.Connection) -> int | None:
+        """Lock the checkpoint until the transaction ends.
+
+        Returns:
+            The position of the last event read; None while someone else has it locked.
+        """
+        self.begin(connection)
+        row = connection.execute(f"{_READ} FOR UPDATE SKIP LOCKED", (self.name,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def move(self, connection: psycopg.Connection, *, before: int, to: int) -> None:
+        """Move the checkpoint.
+
+        Raises:
+            CheckpointError: It is not at `before` any more. In a transaction, roll back.
+        """
+        if connection.execute(_MOVE, (to, self.name, before)).rowcount != 1:
+            raise CheckpointError(
+                f"The checkpoint {self.name} is no longer {before}.",
+                why="Another process, or a person, has moved it.",
+                next_step="Nothing to do: reading goes on from where it is now.",
+            )

@@ -1,0 +1,40 @@
+"""Leader election by session-level advisory lock: at most one session leads for each name.
+
+The lock ends with its session. The server ends a session when the client closes the connection,
+and some time after a client or its network has gone silently.
+"""
+
+from __future__ import annotations
+
+import psycopg
+
+from txplatform.advisory_locks import LEADERS
+
+_TRY = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
+_LEADER = """
+SELECT pid FROM pg_locks
+WHERE locktype = 'advisory' AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (classid, objid, objsubid) = (%s, hashtext(%s)::bit(32)::bigint, 2)
+"""
+
+
+class LeaderLock:
+    """The leader lock of one name, as one process sees it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._last_session: int | None = None
+
+    def try_to_lead(self, connection: psycopg.Connection) -> bool:
+        """Become the leader for as long as the connection lives; return False if another leads."""
+        row = connection.execute(_TRY, (LEADERS, self._name)).fetchone()
+        leads = row is not None and bool(row[0])
+        if leads:
+            self._last_session = connection.info.backend_pid
+        return leads
+
+    def left_behind(self, connection: psycopg.Connection) -> bool:
+        """Return True if the leader is a session of ours that the server has not ended yet."""
+        row = connection.execute(_LEADER, (LEADERS, self._name)).fetchone()
+        return row is not None and row[0] == self._last_session

@@ -1,0 +1,47 @@
+"""One batch of the log whose results are rows in this database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import psycopg
+
+from txplatform.eventstore.log import read_log
+from txplatform.eventstore.statements import LoggedEvent
+from txplatform.following.checkpoint import Checkpoint
+
+
+@contextmanager
+def next_batch(
+    connection: psycopg.Connection,
+    checkpoint: Checkpoint,
+    limit: int,
+    *,
+    until: int | None = None,
+) -> Iterator[Sequence[LoggedEvent] | None]:
+    """Read the next events; commit what the block writes together with the checkpoint behind them.
+
+    Args:
+        connection: In autocommit mode.
+        checkpoint: Locked until the commit.
+        limit: How many events to read at most.
+        until: The last log position to read; None for the log's end.
+
+    Yields:
+        The events, oldest first: none at the end; None while someone else has the checkpoint.
+
+    Raises:
+        psycopg.Error: Nothing was written.
+    """
+    with connection.transaction():
+        before = checkpoint.try_to_lock(connection)
+        if before is None:
+            yield None
+            return
+        events = read_log(connection, before, limit)
+        if until is not None:
+            events = [logged for logged in events if logged.position <= until]
+        yield events
+        if events:
+            checkpoint.move(connection, before=before, to=events[-1].position)

@@ -1,0 +1,41 @@
+"""Several followers as one part of a process, each in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from txplatform.following.follower import Follower
+from txplatform.health import Health
+
+
+class SideBySide:
+    """Runs followers so that none of them holds up another.
+
+    Attributes:
+        name: The part's name in health and logs.
+    """
+
+    def __init__(self, name: str, followers: Sequence[Follower]) -> None:
+        self.name = name
+        self._followers = followers
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until told to stop; an error that no retry can heal ends all of them."""
+        with ThreadPoolExecutor(len(self._followers), thread_name_prefix=self.name) as threads:
+            running = [threads.submit(follower.run, stop) for follower in self._followers]
+            try:
+                for ended in as_completed(running):
+                    ended.result()
+            finally:
+                stop.set()
+
+    def health(self) -> Health:
+        """Return the health of all; ready when each of them is."""
+        healths = {follower.name: follower.health() for follower in self._followers}
+        return Health(
+            all(health.ready for health in healths.values()),
+            "; ".join(f"{name}: {health.detail}" for name, health in healths.items()),
+            {name: health.figures for name, health in healths.items()},
+        )

@@ -1,0 +1,57 @@
+"""The money that an event moves, for the read models.
+
+This is arithmetic of its own, neither the account's nor that of `audit/totals.py`, so that
+comparing them in `txplatform verify` means something (I1, I2).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, assert_never
+
+from txplatform.domain.advices import Direction
+from txplatform.domain.events import (
+    AuthorizationApproved,
+    AuthorizationIncremented,
+    AuthorizationReversed,
+    ClearingCorrected,
+    Event,
+    HoldExpired,
+    MoneyEvent,
+    PaymentReceived,
+    PaymentReturned,
+    PurchaseCleared,
+    PurchaseRefunded,
+)
+
+
+class MoneyChange(NamedTuple):
+    """What an event adds to an account's posted and pending, minor units."""
+
+    posted: int = 0
+    pending: int = 0
+
+
+def money_change(event: Event) -> MoneyChange:  # noqa: PLR0911  # one a kind of event
+    """Return what an event adds."""
+    if not isinstance(event, MoneyEvent):
+        return MoneyChange()
+    match event:
+        case AuthorizationApproved(purchase=purchase, hold=hold):
+            return MoneyChange(pending=purchase.amount if hold is None else hold)
+        case AuthorizationIncremented(increment=increment):
+            return MoneyChange(pending=increment.amount)
+        case AuthorizationReversed(released=released) | HoldExpired(released=released):
+            return MoneyChange(pending=-released)
+        case PurchaseCleared(clearing=clearing, released=released):
+            return MoneyChange(posted=clearing.amount, pending=-released)
+        case ClearingCorrected(correction=correction):
+            owed = correction.direction is Direction.DEBIT
+            return MoneyChange(posted=correction.amount if owed else -correction.amount)
+        case PurchaseRefunded(refund=refund):
+            return MoneyChange(posted=-refund.amount)
+        case PaymentReceived(payment=payment):
+            return MoneyChange(posted=-payment.amount)
+        case PaymentReturned(payment_return=payment_return):
+            return MoneyChange(posted=payment_return.amount)
+        case _:
+            assert_never(event)

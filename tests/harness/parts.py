@@ -1,0 +1,37 @@
+"""A part of a process at work in a thread of the test's own process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from txplatform.worker import Part
+
+P = TypeVar("P", bound=Part)
+_STOPS_WITHIN_S = 30
+
+
+@contextmanager
+def running(part: P) -> Iterator[P]:
+    """Run a part until the test is done with it; what it dies of is raised here."""
+    stop = threading.Event()
+    died: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            part.run(stop)
+        except BaseException as error:  # noqa: BLE001  # raised in the test's own thread
+            died.append(error)
+
+    thread = threading.Thread(target=run, name=f"{part.name} under test")
+    thread.start()
+    try:
+        yield part
+    finally:
+        stop.set()
+        thread.join(_STOPS_WITHIN_S)
+        if died:
+            raise died[0]
+        assert not thread.is_alive(), f"{part.name} did not stop when told to"

@@ -1,0 +1,318 @@
+"""docs/contracts.md says what the code does: its tables are held to the code."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from accounts import Stream, purchase
+
+from txplatform.api.problems import KINDS
+from txplatform.api_keys import Scope
+from txplatform.cli import COMMANDS, main
+from txplatform.consumers import TOPICS as INBOUND
+from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.domain.events import EVENT_TYPES
+from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
+from txplatform.domain.reasons import ReasonCode
+from txplatform.domain.transaction import TransactionState
+from txplatform.domain.transaction_flags import Flag
+from txplatform.eventstore.mapper import encode_event
+from txplatform.inbox.message_outcome import MessageStatus
+from txplatform.publisher import TOPICS as OUTBOUND
+from txplatform.publisher.transaction_decisioned import TRANSACTION_DECISIONED
+from txplatform.schema_export import documents, message_schemas
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "contracts.md").read_text(encoding="utf-8")
+
+NOT_OF_MESSAGES = {"account_closed", "hold_not_due", "no_open_hold", "transaction_id_reused"}
+"""Reasons of commands that no inbound topic asks for."""
+
+Row = tuple[str, ...]
+
+
+def table(heading: str, first_column: str) -> list[Row]:
+    """The rows of the table with this first column in the section of this heading."""
+    section = TEXT.partition(f"\n## {heading}\n")[2] or TEXT.partition(f"\n### {heading}\n")[2]
+    lines = re.split(r"^##", section, maxsplit=1, flags=re.MULTILINE)[0].splitlines()
+    (start,) = [at for at, line in enumerate(lines) if line.startswith(f"| {first_column} |")]
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append(tuple(cell.strip() for cell in line.removeprefix("|").split("|")[:-1]))
+    return rows
+
+
+def codes(cell: str) -> list[str]:
+    """What is set as code in a cell."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def first_codes(rows: list[Row]) -> list[str]:
+    """What is set as code in the first cell of each row."""
+    return [code for row in rows for code in codes(row[0])]
+
+
+@pytest.fixture(scope="module")
+def openapi() -> dict[str, Any]:
+    """The API's description of itself."""
+    document: dict[str, Any] = json.loads(documents()["openapi.json"])
+    return document
+
+
+def operations(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every call under /v1."""
+    for path, methods in openapi["paths"].items():
+        for method, operation in methods.items():
+            if path.startswith("/v1"):
+                yield f"{method.upper()} {path}", operation
+
+
+def resolved(openapi: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema itself where it is referred to; of alternatives the first one."""
+    schema = schema.get("anyOf", [schema])[0]
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return openapi["components"]["schemas"][name] if name else schema
+
+
+def members(openapi: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
+    """The members of the JSON response, with their schemas."""
+    content = operation["responses"]["200"]["content"]["application/json"]
+    properties: dict[str, Any] = resolved(openapi, content["schema"])["properties"]
+    return properties
+
+
+def required_and_optional(schema: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The names of an object's fields."""
+    required = schema.get("required", [])
+    return [*filter(required.__contains__, schema["properties"])], [
+        name for name in schema["properties"] if name not in required
+    ]
+
+
+def test_every_call_is_listed_with_the_scope_that_its_route_asks_for(
+    openapi: dict[str, Any],
+) -> None:
+    """Once, by method and path."""
+    rows = [(*codes(call), *codes(scope)) for call, scope, _ in table("HTTP", "Call")]
+    assert sorted(rows) == sorted(
+        (call, *operation["security"][0]["api-key"]) for call, operation in operations(openapi)
+    )
+
+
+def test_every_request_body_is_listed_with_its_fields(openapi: dict[str, Any]) -> None:
+    """Required and optional ones, in the schema's order."""
+    rows = {
+        codes(call)[0]: (codes(required), codes(optional))
+        for call, required, optional in table("Request bodies", "Call")
+    }
+    assert rows == {
+        call: required_and_optional(
+            resolved(openapi, operation["requestBody"]["content"]["application/json"]["schema"])
+        )
+        for call, operation in operations(openapi)
+        if "requestBody" in operation
+    }
+
+
+def test_every_list_that_has_pages_is_listed_with_its_parameters(openapi: dict[str, Any]) -> None:
+    """And with the default and the highest `limit`."""
+    rows = {
+        codes(call)[0]: (codes(names), set(codes(parameters)), bounds)
+        for call, names, parameters, bounds in table("Lists", "Call")
+    }
+    found = {}
+    for call, operation in operations(openapi):
+        parameters = {
+            each["name"]: each["schema"]
+            for each in operation.get("parameters", ())
+            if each["in"] == "query"
+        }
+        if (limit := parameters.get("limit")) is not None:
+            bounds = f"{limit['default']}, {limit['maximum']}"
+            found[call] = [*members(openapi, operation)], {*parameters}, bounds
+    assert rows == found
+
+
+def test_every_header_of_a_response_is_listed(openapi: dict[str, Any]) -> None:
+    """Those of successes and of problems."""
+    rows = {codes(name)[0]: direction for name, direction, _ in table("HTTP", "Header")}
+    documented = {
+        name
+        for _, operation in operations(openapi)
+        for response in operation["responses"].values()
+        for name in response["headers"]
+    }
+    documented.remove("WWW-Authenticate")  # of 401 only, and HTTP's own
+    assert {name for name, direction in rows.items() if direction == "response"} == documented
+
+
+def test_every_problem_is_listed_with_its_status() -> None:
+    """No other one is."""
+    rows = [(status, *codes(kind)) for status, kind, _ in table("Errors", "Status")]
+    assert sorted(rows) == sorted((str(kind.status), kind.type) for kind in KINDS)
+
+
+def test_every_member_of_a_problem_is_listed(openapi: dict[str, Any]) -> None:
+    """The example has the same members."""
+    problem = openapi["components"]["schemas"]["ProblemDetails"]["properties"]
+    assert first_codes(table("Errors", "Member")) == [*problem]
+    (example,) = re.findall(r"^```json\n(\{\n  \"type\".*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    assert [*json.loads(example)] == [*problem]
+
+
+def test_the_response_to_a_purchase_is_listed(openapi: dict[str, Any]) -> None:
+    """In the schema's order."""
+    operation = dict(operations(openapi))["POST /v1/process-transaction"]
+    assert first_codes(table("Deciding a purchase", "Response field")) == [
+        *members(openapi, operation)
+    ]
+
+
+def test_the_examples_are_the_published_ones(openapi: dict[str, Any]) -> None:
+    """Of a purchase, its response and a balance."""
+    examples = map(json.loads, re.findall(r"^```json\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
+    schemas = openapi["components"]["schemas"].values()
+    published = [example for schema in schemas for example in schema.get("examples", ())]
+    assert [example in published for example in examples if "errors" not in example] == [True] * 3
+
+
+def test_the_reasons_are_listed_in_order_of_precedence_with_field_39() -> None:
+    """The order of the table is the order in responses."""
+    rows = [(*codes(reason), code) for reason, code, _ in table("Reasons", "Reason")]
+    assert rows == [(code.value, code.response_code) for code in ReasonCode]
+
+
+def test_the_members_of_a_balance_are_listed(openapi: dict[str, Any]) -> None:
+    """In the schema's order."""
+    operation = dict(operations(openapi))["GET /v1/accounts/{account_id}/balance"]
+    assert first_codes(table("Balance", "Field")) == [*members(openapi, operation)]
+
+
+def test_every_state_of_a_transaction_is_listed() -> None:
+    """In any order."""
+    assert sorted(first_codes(table("Transactions", "State"))) == sorted(TransactionState)
+
+
+def test_every_flag_is_listed() -> None:
+    """In the code's order."""
+    assert first_codes(table("Flags", "Flag")) == list(Flag)
+
+
+def test_every_result_of_a_batch_is_listed(openapi: dict[str, Any]) -> None:
+    """In the schema's order."""
+    batch = members(openapi, dict(operations(openapi))["POST /v1/clearings"])
+    item = resolved(openapi, batch["items"]["items"])
+    assert (
+        first_codes(table("Batches of clearings", "`result`"))
+        == item["properties"]["result"]["enum"]
+    )
+
+
+def test_the_members_and_types_of_events_are_listed(openapi: dict[str, Any]) -> None:
+    """Types are the names under which events are stored."""
+    page = members(openapi, dict(operations(openapi))["GET /v1/events"])
+    event = resolved(openapi, page["events"]["items"])
+    assert first_codes(table("The log", "Field of an event")) == [*event["properties"]]
+    assert sorted(first_codes(table("The log", "Type"))) == sorted(
+        kind.TOPIC for kind in EVENT_TYPES
+    )
+
+
+def test_every_inbound_topic_is_listed_with_its_fields() -> None:
+    """Required and optional ones, in any order."""
+    schemas = message_schemas()
+    rows = {
+        codes(topic)[0]: (sorted(codes(required)), sorted(codes(optional)))
+        for topic, _, required, optional in table("Inbound topics", "Topic")
+    }
+    assert rows == {
+        topic: tuple(map(sorted, required_and_optional(schemas[topic]))) for topic in INBOUND
+    }
+
+
+def test_every_outbound_topic_is_listed_with_its_fields() -> None:
+    """All are required: those without a value are null."""
+    schemas = message_schemas()
+    rows = {codes(topic)[0]: codes(names) for topic, _, names in table("Outbound topics", "Topic")}
+    assert rows == {topic: [*schemas[topic]["properties"]] for topic in OUTBOUND}
+    assert all(rows[topic] == schemas[topic]["required"] for topic in OUTBOUND)
+
+
+def test_the_headers_of_published_messages_are_listed() -> None:
+    """Those of a decision; a test of the records holds that all topics have the same."""
+    stream = Stream()
+    stream.ask(purchase("tx-1", 1250))
+    (decided,) = stream.events
+    record = TRANSACTION_DECISIONED.record_of(
+        7, decided.originator_id, 1, decided.TOPIC, encode_event(decided)
+    )
+    assert first_codes(table("Outbound topics", "Header")) == [name for name, _ in record.headers]
+
+
+def test_every_status_of_a_message_is_listed() -> None:
+    """In the code's order."""
+    assert first_codes(table("Outcomes", "Status")) == list(MessageStatus)
+
+
+def test_every_reason_for_parking_is_listed() -> None:
+    """Of envelopes, bodies and commands."""
+    given = set(reasons_given(CommandRejectedError.__name__, "Rejection", "EnvelopeError"))
+    assert given > NOT_OF_MESSAGES
+    assert sorted(first_codes(table("Parked messages", "Reason"))) == sorted(
+        given - NOT_OF_MESSAGES
+    )
+
+
+def reasons_given(*constructors: str) -> Iterator[str]:
+    """The reasons that the package's code refuses with: the first arguments of these."""
+    for module in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(ast.Name(name), [ast.Constant(str(reason)), *_]):
+                    if name in constructors:
+                        yield reason
+
+
+def test_every_command_is_listed_with_its_summary_and_whether_it_prints_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In the order of `txplatform --help`."""
+    assert table("Command line", "Command") == [
+        (f"`{name}`", summary, "yes" if prints_json(capsys, name) else "no")
+        for name, summary in COMMANDS.items()
+    ]
+
+
+def prints_json(capsys: pytest.CaptureFixture[str], command: str) -> bool:
+    """Whether the command, or each of its actions, has the option `--json`."""
+    shown = help_of(capsys, command)
+    actions = re.findall(r"^    ([a-z]+)\b", shown, re.MULTILINE)
+    return "--json" in shown or (
+        bool(actions) and all("--json" in help_of(capsys, command, each) for each in actions)
+    )
+
+
+def help_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The help of a command or of one of its actions."""
+    with pytest.raises(SystemExit):
+        main([*words, "--help"])
+    return capsys.readouterr().out
+
+
+def test_every_scope_is_listed() -> None:
+    """In the code's order."""
+    assert first_codes(table("Keys", "Scope")) == list(Scope)
+
+
+def test_the_bounds_of_money_are_the_codes() -> None:
+    """The largest amount and the largest balance."""
+    assert f"1 to {MAX_AMOUNT:,}" in TEXT
+    assert f"±{MAX_BALANCE:,}" in TEXT
