@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
 from txplatform.consumers import TOPICS
 from txplatform.contracts.messages import CreditLimitChangedMessage, PaymentSubmittedMessage
+from txplatform.domain.advices import Payment, WaitingMessage
+from txplatform.domain.ids import AccountId, PaymentId
 
 PAYMENT: dict[str, Any] = {
     "payment_id": "p-1",
@@ -126,3 +128,20 @@ def test_a_topic_is_listed_under_its_name() -> None:
         "payments.payment-submitted.v1",
         "settlement.presentment-received.v1",
     ]
+
+
+def test_every_advice_that_may_wait_has_a_topic() -> None:
+    """Else the publisher could not write it anew when it turns out to be contradictory."""
+    commands = {command for topic in TOPICS.values() for command in topic.commands}
+    assert commands.issuperset(get_args(WaitingMessage))
+
+
+def test_a_command_takes_the_fields_of_its_body() -> None:
+    topic = TOPICS["payments.payment-submitted.v1"]
+    assert topic.to_command(PaymentSubmittedMessage.model_validate(PAYMENT)) == Payment(
+        payment_id=PaymentId("p-1"),
+        account_id=AccountId("acc-1"),
+        amount=100,
+        currency="USD",
+        submitted_at=datetime(2026, 11, 20, 10, 15, tzinfo=UTC),
+    )

@@ -1,28 +1,35 @@
-"""What comes in from Kafka: one runner, one small module a topic, listed here.
+"""Messages from Kafka: the topics that are read, and the consumer that applies them.
 
-To read another topic, write its body (`contracts/messages.py`) and its module, and list it.
+To read another topic, write its body (`contracts/messages.py`) and add a line here. If the body
+has other fields than its command, write a module that translates it, as `presentment_received.py`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from txplatform.consumers.account_opened import ACCOUNT_OPENED
-from txplatform.consumers.account_status_changed import ACCOUNT_STATUS_CHANGED
-from txplatform.consumers.credit_limit_changed import CREDIT_LIMIT_CHANGED
-from txplatform.consumers.payment_returned import PAYMENT_RETURNED
-from txplatform.consumers.payment_submitted import PAYMENT_SUBMITTED
 from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
 from txplatform.consumers.topic import InboundTopic
+from txplatform.contracts.messages import (
+    AccountOpenedMessage,
+    AccountStatusChangedMessage,
+    CreditLimitChangedMessage,
+    PaymentReturnedMessage,
+    PaymentSubmittedMessage,
+)
+from txplatform.domain.advices import LimitChange, Payment, PaymentReturn, StatusChange
+from txplatform.domain.requests import Opening
 
 TOPICS: dict[str, InboundTopic[Any]] = {
     topic.name: topic
     for topic in (
-        ACCOUNT_OPENED,
-        ACCOUNT_STATUS_CHANGED,
-        CREDIT_LIMIT_CHANGED,
-        PAYMENT_SUBMITTED,
-        PAYMENT_RETURNED,
+        InboundTopic.of("accounts.account-opened.v1", AccountOpenedMessage, Opening),
+        InboundTopic.of(
+            "accounts.account-status-changed.v1", AccountStatusChangedMessage, StatusChange
+        ),
+        InboundTopic.of("accounts.credit-limit-changed.v1", CreditLimitChangedMessage, LimitChange),
+        InboundTopic.of("payments.payment-submitted.v1", PaymentSubmittedMessage, Payment),
+        InboundTopic.of("payments.payment-returned.v1", PaymentReturnedMessage, PaymentReturn),
         PRESENTMENT_RECEIVED,
     )
 }

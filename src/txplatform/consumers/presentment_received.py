@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, assert_never, get_args
 
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import PresentedMerchant, PresentmentReceivedMessage
 from txplatform.domain.advices import Clearing, Correction, Direction, Refund
-from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import Merchant
 
+Presentment = Clearing | Correction | Refund
 
-def _to_command(body: PresentmentReceivedMessage) -> Command:
-    """A credit is a refund, under its clearing id; what names another presentment corrects it."""
+
+def _to_command(body: PresentmentReceivedMessage) -> Presentment:
+    """Return a correction if the body names another presentment; a credit else is a refund."""
     transaction_id = None if body.transaction_id is None else TransactionId(body.transaction_id)
-    said: dict[str, Any] = {
+    shared: dict[str, Any] = {
         "account_id": AccountId(body.account_id),
         "transaction_id": transaction_id,
         "amount": body.amount,
@@ -30,13 +33,43 @@ def _to_command(body: PresentmentReceivedMessage) -> Command:
             clearing_id=body.clearing_id,
             reverses_clearing_id=body.reverses_clearing_id,
             direction=body.direction,
-            **said,
+            **shared,
         )
     match body.direction:
         case Direction.DEBIT:
-            return Clearing(clearing_id=body.clearing_id, final=body.final, **said)
+            return Clearing(clearing_id=body.clearing_id, final=body.final, **shared)
         case Direction.CREDIT:
-            return Refund(refund_id=body.clearing_id, **said)
+            return Refund(refund_id=body.clearing_id, **shared)
+        case _:
+            assert_never(body.direction)
+
+
+def presentment_body(command: Presentment, recorded_at: datetime) -> dict[str, Any]:
+    """Return the body that would ask for this command, which may have come over HTTP.
+
+    Args:
+        command: The command.
+        recorded_at: Stands for the time of a presentment that gave none, UTC.
+    """
+    body = asdict(command)
+    match command:
+        case Clearing():
+            occurred_at = body.pop("occurred_at")
+            body |= {
+                "direction": Direction.DEBIT,
+                "presented_at": command.presented_at or occurred_at or recorded_at,
+            }
+        case Refund():
+            body |= {
+                "clearing_id": body.pop("refund_id"),
+                "direction": Direction.CREDIT,
+                "presented_at": command.presented_at or recorded_at,
+            }
+        case Correction():
+            pass  # only the network's message asks for one: it has every field
+        case _:
+            assert_never(command)
+    return body
 
 
 def _merchant(merchant: PresentedMerchant | None) -> Merchant | None:
@@ -46,5 +79,8 @@ def _merchant(merchant: PresentedMerchant | None) -> Merchant | None:
 
 
 PRESENTMENT_RECEIVED = InboundTopic(
-    "settlement.presentment-received.v1", PresentmentReceivedMessage, _to_command
+    "settlement.presentment-received.v1",
+    PresentmentReceivedMessage,
+    get_args(Presentment),
+    _to_command,
 )

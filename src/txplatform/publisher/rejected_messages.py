@@ -7,24 +7,12 @@ ledger as it came; where the ledger does not have it, it is written anew from th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import psycopg
 
-from txplatform.consumers.credit_limit_changed import CREDIT_LIMIT_CHANGED
-from txplatform.consumers.payment_returned import PAYMENT_RETURNED
-from txplatform.consumers.payment_submitted import PAYMENT_SUBMITTED
-from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
+from txplatform.consumers import TOPICS
+from txplatform.consumers.presentment_received import Presentment, presentment_body
 from txplatform.contracts.encoding import to_json
-from txplatform.domain.advices import (
-    Clearing,
-    Correction,
-    Direction,
-    LimitChange,
-    Payment,
-    PaymentReturn,
-    Refund,
-)
 from txplatform.domain.events import MessageWaiting, WaitingMessageRejected
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.log import last_position
@@ -32,6 +20,8 @@ from txplatform.eventstore.mapper import decode_event
 from txplatform.inbox.reader import message_that_waited
 from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, About, dead_letter
 from txplatform.publisher.feed import Batch, Header, Record
+
+_TOPIC_OF = {command: topic.name for topic in TOPICS.values() for command in topic.commands}
 
 _STRETCH = 5000
 """Events looked through at once; few of them say this."""
@@ -110,42 +100,14 @@ def _written_anew(
     assert row is not None  # only what waited can be rejected
     waiting = decode_event(rejected.originator_id, *row)
     assert isinstance(waiting, MessageWaiting)
-    message = waiting.command
-    body: object = message
-    match message:
-        case Payment():
-            topic = PAYMENT_SUBMITTED.name
-        case PaymentReturn():
-            topic = PAYMENT_RETURNED.name
-        case LimitChange():
-            topic = CREDIT_LIMIT_CHANGED.name
-        case Clearing() | Correction() | Refund():
-            topic = PRESENTMENT_RECEIVED.name
-            body = _presentment(message, waiting)
+    command = waiting.command
+    topic = _TOPIC_OF[type(command)]
+    body: object = command
+    if isinstance(command, Presentment):
+        body = presentment_body(command, waiting.timestamp)
     return (
         topic,
-        message.account_id.encode(),
+        command.account_id.encode(),
         to_json(body),
         [("content-type", b"application/json"), ("traceparent", waiting.traceparent.encode())],
     )
-
-
-def _presentment(
-    message: Clearing | Correction | Refund, waiting: MessageWaiting
-) -> dict[str, object]:
-    """What came over HTTP, in the words of the network's topic."""
-    body = asdict(message)
-    match message:
-        case Clearing():
-            occurred_at = body.pop("occurred_at")
-            body |= {
-                "direction": Direction.DEBIT,
-                "presented_at": message.presented_at or occurred_at or waiting.timestamp,
-            }
-        case Refund():
-            body |= {
-                "clearing_id": body.pop("refund_id"),
-                "direction": Direction.CREDIT,
-                "presented_at": message.presented_at or waiting.timestamp,
-            }
-    return body
