@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from txplatform.domain.account import DecisionContext
+from harness.postgres import TestDatabase
+from txplatform.database import Database
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import (
     Clearing,
     Correction,
@@ -32,6 +34,7 @@ from txplatform.domain.requests import (
 )
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.domain.status import AccountStatus
+from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.query import run
 from txplatform.processing.execution import execute_in_order
 from txplatform.processing.unit_of_work import PendingCommand, UnitOfWork
@@ -152,3 +155,9 @@ def record(
         run(connection, work.append())
     assert not work.conflicts
     return len(work.events)
+
+
+def stored_account(database: TestDatabase, account_id: str) -> Account:
+    """The account as its snapshot and events say."""
+    with Database(database.service_url).connect() as connection:
+        return Accounts(connection).account(AccountId(account_id))

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import IntegrityError
 
+from harness.histories import stored_account
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.account import Account, DecisionContext
@@ -72,15 +73,14 @@ def test_i7_an_account_s_events_go_in_all_or_none_and_others_are_not_held_up(
     append(database, decided(opened("a")))
     clashing = decided(opened("a"), paid("a", "p"))
     assert append(database, [*clashing, *decided(opened("b"), paid("b", "p"))]) == {"account-a"}
-    accounts = Accounts(Database(database.service_url))
-    assert accounts.account(AccountId("a")).version == 1
-    assert accounts.account(AccountId("b")).version == 2
+    assert stored_account(database, "a").version == 1
+    assert stored_account(database, "b").version == 2
 
 
 def test_i7_events_go_only_onto_the_version_right_before_them(database: TestDatabase) -> None:
     """A gap is a clash."""
     append(database, decided(opened("a")))
-    account = Accounts(Database(database.service_url)).account(AccountId("a"))
+    account = stored_account(database, "a")
     skipped, kept = decided(paid("a", "p"), paid("a", "q"), on=account)
     assert append(database, [kept]) == {"account-a"}
     assert append(database, [skipped, kept]) == set()
@@ -89,26 +89,27 @@ def test_i7_events_go_only_onto_the_version_right_before_them(database: TestData
 def test_i3_a_business_key_is_taken_once_for_ever(database: TestDatabase) -> None:
     """Also when the version is free."""
     append(database, decided(opened("a"), paid("a", "p")))
-    account = Accounts(Database(database.service_url)).account(AccountId("a"))
+    account = stored_account(database, "a")
     assert append(database, decided(paid("a", "p"), on=account)) == {"account-a"}
     assert append(database, decided(opened("b"), paid("b", "p"))) == set()
 
 
 def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
     """Eventsourcing's own way, on the same tables: any version, with and without snapshot."""
-    accounts = Accounts(Database(database.service_url))
-    account = accounts.account(AccountId("a"))
-    for command in (opened("a"), paid("a", "p", 5), paid("a", "q", 7)):
-        decide(command, account, PriorEvents(), STAMP)
-    accounts.save(account)
-    assert accounts.account(AccountId("a"), version=2).posted == -5
-    replayed = accounts.account(AccountId("a"))
-    accounts.take_snapshot("account-a")
-    assert account_state(accounts.account(AccountId("a"))) == account_state(replayed)
-    stale = accounts.account(AccountId("a"))
-    decide(paid("a", "p", 5), stale, PriorEvents(), STAMP)
-    with pytest.raises(IntegrityError):
-        accounts.save(stale)
+    with Database(database.service_url).connect() as connection:
+        accounts = Accounts(connection)
+        account = accounts.account(AccountId("a"))
+        for command in (opened("a"), paid("a", "p", 5), paid("a", "q", 7)):
+            decide(command, account, PriorEvents(), STAMP)
+        accounts.save(account)
+        assert accounts.account(AccountId("a"), version=2).posted == -5
+        replayed = accounts.account(AccountId("a"))
+        accounts.take_snapshot("account-a")
+        assert account_state(accounts.account(AccountId("a"))) == account_state(replayed)
+        stale = accounts.account(AccountId("a"))
+        decide(paid("a", "p", 5), stale, PriorEvents(), STAMP)
+        with pytest.raises(IntegrityError):
+            accounts.save(stale)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE events SET topic = ''", "DELETE FROM events"])
@@ -166,9 +167,8 @@ def test_i8_a_frozen_transaction_that_holds_the_lock_is_ended(database: TestData
     with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         connection.execute("COMMIT")
     connection.close()
-    accounts = Accounts(Database(database.service_url))
-    assert not accounts.account(AccountId("frozen")).opened
-    assert accounts.account(AccountId("other")).opened
+    assert not stored_account(database, "frozen").opened
+    assert stored_account(database, "other").opened
 
 
 def test_an_event_of_a_newer_version_is_refused_with_what_to_do() -> None:

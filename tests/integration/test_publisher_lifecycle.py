@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from conftest import TOPICS_OUT
-from harness.histories import BEGIN, SHOP, opened, purchase, record
+from harness.histories import BEGIN, SHOP, opened, purchase, record, stored_account
 from harness.inbound import settings_for
 from harness.postgres import TestDatabase
 from harness.published import Order, deduped, publishing, read_topic, wait_for_publisher
@@ -21,7 +21,6 @@ from txplatform.domain.advices import Clearing, Correction, Direction, Refund, R
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import HoldExpiry
-from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import read_whole_log
 from txplatform.publisher import TOPICS
 from txplatform.schema_export import message_schemas
@@ -101,9 +100,7 @@ def test_i5_every_topic_deduped_equals_the_log_also_when_sent_again(
     for each in {e.header("event_id"): e for e in found[CLEARED] + found[REFUNDED]}.values():
         body = each.json
         changes[body["account_id"]] = changes.get(body["account_id"], 0) + body["posted_change"]
-    store = Accounts(Database(database.service_url), pool_size=1)
-    owed = {each: store.account(AccountId(each)).posted for each in accounts}
-    store.close()
+    owed = {each: stored_account(database, each).posted for each in accounts}
     assert changes == owed == dict.fromkeys(accounts, 250)
 
 

@@ -414,7 +414,7 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
     """Whatever happened to the account, at once or days later, in whatever batches it is folded."""
     empty_log(database)
     with Database(database.service_url).connect() as service:
-        accounts = Accounts(Database(database.service_url))
+        accounts = Accounts(service)
         for number, (commands, days_later) in enumerate(commits):
             record(service, commands, begin=BEGIN + timedelta(days=days_later))
             if number == snapshot_after:
@@ -425,7 +425,6 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
         result = verify(Database(database.service_url))
         assert result.passed, result.differences.kept
         with_snapshot = accounts.account(AccountId("x"))
-        accounts.close()
         replayed = Account.unopened(AccountId("x"))
         for logged in read_whole_log(service):
             logged.event.mutate(replayed)

@@ -11,7 +11,8 @@ from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.events import AccountEvent
 from txplatform.eventstore.query import run_async
-from txplatform.processing.snapshots import SnapshotRow, due_snapshots, insert_snapshots
+from txplatform.eventstore.snapshot import AccountSnapshot
+from txplatform.processing.snapshots import due_snapshots, insert_snapshots
 from txplatform.telemetry import logger
 
 _MOST_WAITING = 10_000
@@ -24,7 +25,7 @@ class SnapshotWriter:
     def __init__(self, database: Database, every: int) -> None:
         self._every = every
         self._database = database
-        self._waiting: dict[str, SnapshotRow] = {}
+        self._waiting: dict[str, AccountSnapshot] = {}
         self._wake = asyncio.Event()
         self._stopping = False
         self._connection: psycopg.AsyncConnection | None = None
@@ -34,7 +35,7 @@ class SnapshotWriter:
         """Note the state of accounts that are due; if too many wait, the next time will do."""
         for account in due_snapshots(accounts, events, every=self._every):
             if len(self._waiting) < _MOST_WAITING or account.id in self._waiting:
-                self._waiting[account.id] = SnapshotRow.of(account)
+                self._waiting[account.id] = AccountSnapshot.take(account)
                 self._wake.set()
 
     def stop(self) -> None:

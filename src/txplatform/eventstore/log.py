@@ -33,11 +33,11 @@ def read_stream(
     connection: psycopg.Connection, stream: str, after: int, limit: int = READ_SIZE
 ) -> list[LoggedEvent]:
     """One stream's events behind a version, oldest first."""
-    return _read(connection, READ_STREAM, (stream, after, limit))
+    return _read(connection, READ_STREAM, (stream, after, None, limit))
 
 
 def _read(
-    connection: psycopg.Connection, query: LiteralString, parameters: tuple[str | int, ...]
+    connection: psycopg.Connection, query: LiteralString, parameters: tuple[str | int | None, ...]
 ) -> list[LoggedEvent]:
     with connection.cursor(binary=True) as cursor:
         cursor.execute(query, parameters, prepare=True)

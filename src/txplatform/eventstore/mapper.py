@@ -7,12 +7,12 @@ code. A field that is missing in an old event takes the class's default.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 import orjson
 from eventsourcing.domain import DomainEventProtocol
-from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
+from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
 from txplatform.domain.events import EVENT_TYPES, AccountEvent, Event
 from txplatform.errors import TxPlatformError
@@ -33,21 +33,11 @@ class StoredAccountEvent(StoredEvent):
     transaction_id: str | None = None
 
 
-class JsonTranscoder(Transcoder):
-    """JSON in UTF-8; times are RFC 3339 UTC with microseconds."""
-
-    def encode(self, obj: Any) -> bytes:
-        return orjson.dumps(obj, option=orjson.OPT_NAIVE_UTC)
-
-    def decode(self, data: bytes) -> Any:
-        return orjson.loads(data)
-
-
 class EventMapper(Mapper[str]):
     """Maps account events and snapshots to stored events and back."""
 
     def __init__(self) -> None:
-        super().__init__(JsonTranscoder())
+        super().__init__(JSONTranscoder())  # required by the library; unused here
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
         if isinstance(domain_event, AccountSnapshot):

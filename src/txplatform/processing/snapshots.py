@@ -6,29 +6,14 @@ They are taken behind the commit: a snapshot is of what is stored, and nobody wa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, Self
 
 import psycopg
 
 from txplatform.domain.account import Account
 from txplatform.domain.events import AccountEvent
 from txplatform.eventstore.query import Query, run
-from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, encode_account, snapshot_due
-from txplatform.eventstore.statements import INSERT_SNAPSHOTS
-
-
-class SnapshotRow(NamedTuple):
-    """An account's state at one version, as it is stored."""
-
-    stream: str
-    version: int
-    topic: str
-    state: bytes
-
-    @classmethod
-    def of(cls, account: Account) -> Self:
-        """Take the account's state as it is now."""
-        return cls(account.id, account.version, SNAPSHOT_TOPIC, encode_account(account))
+from txplatform.eventstore.snapshot import AccountSnapshot, snapshot_due
+from txplatform.eventstore.statements import INSERT_SNAPSHOTS, columns_of
 
 
 def due_snapshots(
@@ -50,9 +35,12 @@ def due_snapshots(
             yield account
 
 
-def insert_snapshots(snapshots: Iterable[SnapshotRow]) -> Iterator[Query]:
+def insert_snapshots(snapshots: Iterable[AccountSnapshot]) -> Iterator[Query]:
     """Store snapshots; one that exists already stays as it is."""
-    if columns := [list(column) for column in zip(*snapshots, strict=True)]:
+    columns = columns_of(
+        (each.originator_id, each.originator_version, each.topic, each.state) for each in snapshots
+    )
+    if columns:
         yield Query(INSERT_SNAPSHOTS, columns)
 
 
@@ -65,4 +53,4 @@ def take_snapshots(
 ) -> None:
     """Snapshot the accounts whose time has come with these events."""
     due = due_snapshots(accounts, events, every=every)
-    run(connection, insert_snapshots(SnapshotRow.of(account) for account in due))
+    run(connection, insert_snapshots(AccountSnapshot.take(account) for account in due))

@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from eventsourcing.persistence import StoredEvent
-
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
@@ -23,7 +21,7 @@ from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import StreamId, TransactionId, account_of, account_stream
 from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.rulesets import RulesNotUnderstoodError
-from txplatform.eventstore.mapper import EventMapper, decode_event
+from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.query import Query
 from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.eventstore.statements import (
@@ -37,8 +35,6 @@ from txplatform.eventstore.statements import (
     name_parameters,
 )
 from txplatform.processing.account_cache import AccountCache
-
-_MAPPER = EventMapper()
 
 
 @dataclass(eq=False, slots=True)
@@ -280,9 +276,7 @@ class UnitOfWork:
         for row in rows:
             stream = row[0]
             if AccountSnapshot.is_current(row[2]):
-                snapshot = _MAPPER.to_domain_event(StoredEvent(*row))
-                assert isinstance(snapshot, AccountSnapshot)
-                self.accounts[stream] = snapshot.mutate(None)
+                self.accounts[stream] = AccountSnapshot(*row).mutate(None)
             else:
                 account = self.accounts.get(stream)
                 if account is None:
