@@ -37,7 +37,8 @@ from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.query import run
 from txplatform.processing.execution import execute_in_order
-from txplatform.processing.unit_of_work import PendingCommand, UnitOfWork
+from txplatform.processing.pending_command import PendingCommand
+from txplatform.processing.unit_of_work import UnitOfWork
 
 SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 BEGIN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)

@@ -10,7 +10,7 @@ from accounts import ACCOUNT, Stream, purchase
 from txplatform.decisions.request import CommandRequest, Decided
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.ids import account_stream
-from txplatform.processing.unit_of_work import PendingCommand
+from txplatform.processing.pending_command import PendingCommand
 
 
 @pytest.mark.parametrize(

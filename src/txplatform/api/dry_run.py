@@ -22,7 +22,8 @@ from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.requests import Purchase
 from txplatform.processing.execution import execute_in_order
-from txplatform.processing.unit_of_work import PendingCommand, UnitOfWork
+from txplatform.processing.pending_command import PendingCommand
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.rulebook.store import rules_in_force
 
 _PARAMETER = "dry_run"

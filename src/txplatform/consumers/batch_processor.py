@@ -29,7 +29,8 @@ from txplatform.inbox.positions import Move, advance
 from txplatform.inbox.writer import InboxEntry, record
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.execution import execute_in_order
-from txplatform.processing.unit_of_work import PendingCommand, UnitOfWork
+from txplatform.processing.pending_command import PendingCommand
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.random_ids import random_id
 
 _STATUS_OF = {status: MessageStatus(status.value) for status in OutcomeStatus}

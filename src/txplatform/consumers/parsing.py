@@ -1,4 +1,4 @@
-"""From the bytes of one message to what it asks of an account, or why it never can be applied."""
+"""Parses the bytes of one message into a command, or into the reason why it never can be applied."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Rejection:
 
 
 class ParsedMessage(NamedTuple):
-    """A message and what it was found to ask.
+    """A message and the command that it asks for.
 
     Attributes:
         command: The command, or why there is none.
@@ -46,7 +46,7 @@ class ParsedMessage(NamedTuple):
 
 
 def read_message(message: ReceivedMessage, topic: InboundTopic[Any]) -> ParsedMessage:
-    """Find out what a message asks."""
+    """Parse a message."""
     command: Command | Rejection
     if message.headers == UNREADABLE_HEADERS:
         command = Rejection("unreadable_headers", "The name of one of its headers is not UTF-8.")
@@ -75,7 +75,7 @@ def _command_of(topic: InboundTopic[Any], data: object, key: bytes | None) -> Co
 
 
 def _problems(error: ValidationError) -> str:
-    """Which fields are wrong and why; never what they held, which may be a card number."""
+    """Name the wrong fields and why; never what they held, which may be a card number."""
     found = [
         f"{'.'.join(map(str, each['loc'])) or 'body'}: {field_problem(each)}"
         for each in error.errors(include_url=False, include_input=False)

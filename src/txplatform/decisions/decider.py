@@ -15,7 +15,7 @@ from txplatform.decisions.snapshot_writer import SnapshotWriter
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, StreamId, account_stream
 from txplatform.processing.account_cache import AccountCache
-from txplatform.processing.unit_of_work import PendingCommand
+from txplatform.processing.pending_command import PendingCommand
 from txplatform.rulebook.in_force import RulesInForce
 from txplatform.settings import Settings
 

@@ -17,7 +17,8 @@ from txplatform.domain.ids import AccountId, StreamId
 from txplatform.domain.money import Balance
 from txplatform.domain.rulesets import Controls, RuleSet, RulesNotUnderstoodError
 from txplatform.domain.status import AccountStatus
-from txplatform.processing.unit_of_work import PendingCommand, UnitOfWork
+from txplatform.processing.pending_command import PendingCommand
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.random_ids import random_id
 
 

@@ -1,7 +1,7 @@
 """The SQL of the log, once: what the synchronous recorder and the decision lanes both run.
 
 Appending itself is the database function `append_events` (migration 0001): how the log keeps
-its order and how a clash is found are said there.
+its order and how a conflict is found are said there.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.events import AccountEvent
 from txplatform.domain.requests import HoldExpiry
 from txplatform.eventstore.query import run
-from txplatform.processing.unit_of_work import PendingCommand, UnitOfWork
+from txplatform.processing.pending_command import PendingCommand
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.open_holds import DueHold
 from txplatform.random_ids import random_id
 from txplatform.telemetry import new_traceparent
@@ -24,7 +25,7 @@ from txplatform.telemetry import new_traceparent
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What became of holds that were to end.
+    """The result of ending holds.
 
     Attributes:
         events: What was appended, one event a hold.

@@ -123,7 +123,7 @@ class HoldExpirer(Follower):
         now: datetime,
         handled: _Handled,
     ) -> None:
-        """End these holds in one commit, and note what became of them."""
+        """End these holds in one commit, and note which of them ended."""
         try:
             expiry = expire(connection, holds, now)
         except _UNREADABLE:

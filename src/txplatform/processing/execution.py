@@ -8,7 +8,8 @@ import psycopg
 
 from txplatform.domain.account import DecisionContext
 from txplatform.eventstore.query import run
-from txplatform.processing.unit_of_work import PendingCommand, UnitOfWork
+from txplatform.processing.pending_command import PendingCommand
+from txplatform.processing.unit_of_work import UnitOfWork
 
 
 def execute_in_order(
