@@ -1,4 +1,4 @@
-"""Parses the bytes of one message into a command, or into the reason why it never can be applied."""
+"""Parses a message into a command, or into the reason why it can never be applied."""
 
 from __future__ import annotations
 
