@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -35,7 +35,9 @@ from txplatform.domain.requests import (
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.accounts import Accounts
+from txplatform.eventstore.log import read_log
 from txplatform.eventstore.query import run
+from txplatform.eventstore.statements import LoggedEvent
 from txplatform.processing.execution import execute_in_order
 from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.unit_of_work import UnitOfWork
@@ -162,3 +164,11 @@ def stored_account(database: TestDatabase, account_id: str) -> Account:
     """The account as its snapshot and events say."""
     with Database(database.service_url).connect() as connection:
         return Accounts(connection).account(AccountId(account_id))
+
+
+def read_whole_log(connection: psycopg.Connection) -> Iterator[LoggedEvent]:
+    """Every event, as the log stands when its end is reached."""
+    position = 0
+    while batch := read_log(connection, position):
+        yield from batch
+        position = batch[-1].position

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import IntegrityError
 
-from harness.histories import stored_account
+from harness.histories import read_whole_log, stored_account
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.account import Account, DecisionContext
@@ -22,7 +22,7 @@ from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import AccountId, PaymentId, account_stream
 from txplatform.domain.requests import Opening
 from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.log import read_log, read_whole_log
+from txplatform.eventstore.log import read_log
 from txplatform.eventstore.mapper import UnknownEventError, decode_event, encode_event
 from txplatform.eventstore.snapshot import account_state
 from txplatform.eventstore.statements import APPEND, append_parameters

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.histories import opened as account_opened
-from harness.histories import purchase, record, stored_account
+from harness.histories import purchase, read_whole_log, record, stored_account
 from harness.inbound import (
     OPENED,
     TIME,
@@ -22,7 +22,6 @@ from harness.inbound import (
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
-from txplatform.eventstore.log import read_whole_log
 
 PRESENTED = "settlement.presentment-received.v1"
 STATUS_CHANGED = "accounts.account-status-changed.v1"

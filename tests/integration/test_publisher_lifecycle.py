@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from conftest import TOPICS_OUT
-from harness.histories import BEGIN, SHOP, opened, purchase, record, stored_account
+from harness.histories import BEGIN, SHOP, opened, purchase, read_whole_log, record, stored_account
 from harness.inbound import settings_for
 from harness.postgres import TestDatabase
 from harness.published import Order, deduped, publishing, read_topic, wait_for_publisher
@@ -21,7 +21,6 @@ from txplatform.domain.advices import Clearing, Correction, Direction, Refund, R
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import HoldExpiry
-from txplatform.eventstore.log import read_whole_log
 from txplatform.publisher import TOPICS
 from txplatform.schema_export import message_schemas
 

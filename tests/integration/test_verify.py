@@ -23,13 +23,14 @@ from harness.histories import (
     payment,
     payment_return,
     purchase,
+    read_whole_log,
     record,
     reversal,
     team_status,
 )
 from harness.postgres import TestDatabase
 from harness.processes import run_command
-from harness.read_models import catch_up
+from harness.read_models import catch_up, get_account
 from harness.verification import differences, empty_log, tampering
 from txplatform.audit.totals import EventSums, event_sums
 from txplatform.audit.verify import verify
@@ -38,10 +39,9 @@ from txplatform.domain.account import Account
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.log import last_position, read_whole_log
+from txplatform.eventstore.log import last_position
 from txplatform.eventstore.snapshot import account_state
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.directory import get_account
 from txplatform.projections.projection import Projection
 from txplatform.projections.snapshots import retake_snapshots
 

@@ -5,7 +5,6 @@ No lock is needed: see `append_events` in migration 0001.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import LiteralString
 
 import psycopg
@@ -45,13 +44,6 @@ def _read(
             LoggedEvent(position, recorded_at, decode_event(stream, version, topic, state))
             for position, stream, version, topic, state, recorded_at in cursor
         ]
-
-
-def read_whole_log(connection: psycopg.Connection, after: int = 0) -> Iterator[LoggedEvent]:
-    """Every event behind a position, as the log stands when its end is reached."""
-    while batch := read_log(connection, after):
-        yield from batch
-        after = batch[-1].position
 
 
 def last_position(connection: psycopg.Connection) -> int:
