@@ -16,7 +16,7 @@ from txplatform.domain.account import DecisionContext
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.requests import Merchant, Purchase
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-from txplatform.eventstore.query import run
+from txplatform.eventstore.query import run_queries
 from txplatform.processing.unit_of_work import UnitOfWork
 
 GROUP = "backtest"
@@ -68,7 +68,7 @@ def _record(database: Database, numbers: range) -> None:
         for at, purchase in _purchases(account, number):
             work.execute(stream, purchase, _stamp(at))
     with database.connect() as connection:
-        run(connection, work.append())
+        run_queries(connection, work.append())
         if work.conflicts:
             raise RuntimeError("conflict in the benchmark's own accounts")
 

@@ -33,7 +33,7 @@ from txplatform.domain.account import DecisionContext
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.requests import Opening
 from txplatform.eventstore.migrations import migrate
-from txplatform.eventstore.query import run
+from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import APPEND
 from txplatform.gc_tuning import collect_seldom
 from txplatform.inbox.writer import INSERT
@@ -201,7 +201,7 @@ def _open_accounts(connection: psycopg.Connection, accounts: Sequence[str]) -> N
             account = AccountId(prefix + each)
             command = Opening(account, "USD", 0)
             work.execute(account_stream(account), command, context)
-    run(connection, work.append())
+    run_queries(connection, work.append())
 
 
 def _row(connection: psycopg.Connection, query: LiteralString) -> tuple[Any, ...]:

@@ -30,7 +30,7 @@ from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.requests import Merchant, Opening, Purchase
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.migrations import migrate
-from txplatform.eventstore.query import run
+from txplatform.eventstore.query import run_queries
 from txplatform.gc_tuning import collect_seldom
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.publisher.delivery import producer_config
@@ -185,7 +185,7 @@ def _fill(connection: psycopg.Connection) -> None:
         purchase = Purchase(TransactionId(f"bench-{number}"), account, 100, "USD", _SHOP)
         work.execute(account_stream(account), purchase, context())
         if (number + 1) % _COMMIT_SIZE == 0:
-            run(connection, work.append())
+            run_queries(connection, work.append())
 
 
 def main() -> int:

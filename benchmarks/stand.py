@@ -32,7 +32,7 @@ from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.requests import Opening
 from txplatform.eventstore.migrations import migrate
-from txplatform.eventstore.query import run
+from txplatform.eventstore.query import run_queries
 from txplatform.processing.unit_of_work import UnitOfWork
 
 POSTGRES_SETTINGS = {
@@ -132,7 +132,7 @@ class Stand:
             while some := list(islice(waiting, _RECORDED_AT_ONCE)):
                 for command in some:
                     work.execute(account_stream(command.account_id), command, context)
-                run(connection, work.append())
+                run_queries(connection, work.append())
                 if work.conflicts:
                     raise RuntimeError("conflict in the benchmark's own accounts")
 

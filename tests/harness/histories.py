@@ -36,7 +36,7 @@ from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import read_log
-from txplatform.eventstore.query import run
+from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.processing.execution import execute_in_order
 from txplatform.processing.pending_command import PendingCommand
@@ -155,7 +155,7 @@ def record(
 
     with connection.transaction():
         execute_in_order(connection, work, pending, context_of)
-        run(connection, work.append())
+        run_queries(connection, work.append())
     assert not work.conflicts
     return len(work.events)
 

@@ -105,7 +105,7 @@ def test_what_conflicts_is_forgotten_and_everything_else_is_kept() -> None:
     work.execute(STREAM, purchase("acc", "t", 5), CONTEXT)
     work.execute(other, opened("other"), CONTEXT)
     appended(work, STREAM)
-    work.keep()
+    work.cache_accounts()
     assert work.conflicts == {STREAM}
     assert [event.originator_id for event in work.events] == [other]
     assert cache.take(STREAM) is None

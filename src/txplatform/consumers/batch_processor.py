@@ -21,7 +21,7 @@ from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
-from txplatform.eventstore.query import run
+from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.inbox.message_outcome import MessageOutcome, MessageStatus
 from txplatform.inbox.parking import deduplicate_parked
@@ -90,8 +90,8 @@ class BatchProcessor:
         commands = [command for command in pending if command is not None]
         work = UnitOfWork(self._cache)
         with connection.transaction():
-            _execute(connection, work, commands)
-            run(connection, work.append())
+            _run_commands(connection, work, commands)
+            run_queries(connection, work.append())
             if work.conflicts:
                 again = [command for command in commands if command.stream in work.conflicts]
                 decide_under_lock(connection, work, again)
@@ -114,7 +114,7 @@ class BatchProcessor:
                 ],
             )
             advance(connection, batch.cluster_id, batch.moves)
-        work.keep()
+        work.cache_accounts()
         return ProcessedBatch(outcomes, work)
 
 
@@ -128,8 +128,8 @@ def decide_under_lock(
     """
     for command in commands:
         command.look_up = True
-    _execute(connection, work, commands)
-    run(connection, work.append())
+    _run_commands(connection, work, commands)
+    run_queries(connection, work.append())
     if work.conflicts:
         raise ContradictionError(work.conflicts)
 
@@ -171,7 +171,7 @@ def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> Message
             assert_never(unknown)
 
 
-def _execute(
+def _run_commands(
     connection: psycopg.Connection, work: UnitOfWork, commands: Sequence[PendingCommand]
 ) -> None:
     now = datetime.now(UTC)

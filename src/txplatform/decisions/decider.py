@@ -106,7 +106,7 @@ class Decider:
             pending,
             perf_counter(),
         )
-        self._lane_of(pending.stream).submit(request)
+        self._lane_of(pending.stream).enqueue(request)
         return request.response
 
     async def read_account(self, account_id: AccountId) -> AccountView:
@@ -121,7 +121,7 @@ class Decider:
         request = AccountRequest(
             stream, loop.create_future(), loop.time() + self._timeout_s, account_id
         )
-        self._lane_of(stream).submit(request)
+        self._lane_of(stream).enqueue(request)
         return await request.response
 
     def _lane_of(self, stream: StreamId) -> Lane:

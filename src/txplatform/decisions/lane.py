@@ -22,7 +22,7 @@ from txplatform.decisions.metrics import DecisionMetrics
 from txplatform.decisions.request import AnyRequest
 from txplatform.decisions.snapshot_writer import SnapshotWriter
 from txplatform.domain.rulesets import RuleSet, RulesNotUnderstoodError
-from txplatform.eventstore.query import run_async
+from txplatform.eventstore.query import run_queries_async
 from txplatform.eventstore.snapshot import account_state
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.unit_of_work import UnitOfWork
@@ -79,7 +79,7 @@ class Lane:
         """Requests that wait."""
         return len(self._queue)
 
-    def submit(self, request: AnyRequest) -> None:
+    def enqueue(self, request: AnyRequest) -> None:
         """Queue a request; its response is set when it is durable.
 
         Raises:
@@ -146,11 +146,11 @@ class Lane:
         rules = await self._rules.current(cursor.connection)
         work = UnitOfWork(self._cache)
         for request in batch:
-            request.include(work)
-        await run_async(cursor, work.load())
-        done, again = self._attempt(batch, work, rules)
-        await run_async(cursor, work.append())
-        work.keep()
+            request.join(work)
+        await run_queries_async(cursor, work.load())
+        done, again = self._perform_all(batch, work, rules)
+        await run_queries_async(cursor, work.append())
+        work.cache_accounts()
         settled = []
         for request in done:
             if request.stream in work.conflicts:
@@ -167,7 +167,7 @@ class Lane:
             self._log_events(work)
         return again
 
-    def _attempt(
+    def _perform_all(
         self,
         batch: Iterable[AnyRequest],
         work: UnitOfWork,
@@ -179,25 +179,25 @@ class Lane:
         a defect.
         """
         spoilt: set[str] = set()
-        attempted: list[AnyRequest] = []
+        done: list[AnyRequest] = []
         again: list[AnyRequest] = []
         for request in batch:
             if request.stream in spoilt:
-                attempted.append(request)
+                done.append(request)  # goes again in its place, see below
                 continue
             try:
-                done = request.attempt(work, rules)
+                is_done = request.perform(work, rules)
             except Exception as error:  # noqa: BLE001  # a defect: this request's caller is told
                 self._log.exception("decision failed", stream=request.stream)
                 spoilt.add(request.stream)
                 work.discard(request.stream)
                 request.fail(error)
             else:
-                (attempted if done else again).append(request)
-        if not spoilt:
-            return attempted, again
-        again += [request for request in attempted if request.stream in spoilt]
-        return [request for request in attempted if request.stream not in spoilt], again
+                (done if is_done else again).append(request)
+        if spoilt:
+            again += [request for request in done if request.stream in spoilt]
+            done = [request for request in done if request.stream not in spoilt]
+        return done, again
 
     def _log_events(self, work: UnitOfWork) -> None:
         for event in work.events:

@@ -76,7 +76,7 @@ Response = TypeVar("Response")
 class Request(ABC, Generic[Response]):
     """One request for one account, and the caller who waits for its response.
 
-    Each attempt goes through `include`, `attempt` and, once its batch is committed, `settle`.
+    Each attempt is to `join` a unit of work, to `perform`, and once that is committed, to `settle`.
 
     Attributes:
         response: Receives the response, or the error. A caller who left cancels it.
@@ -88,11 +88,11 @@ class Request(ABC, Generic[Response]):
     deadline: float
 
     @abstractmethod
-    def include(self, work: UnitOfWork) -> None:
+    def join(self, work: UnitOfWork) -> None:
         """Note what has to be read for an attempt."""
 
     @abstractmethod
-    def attempt(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
+    def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
         """Execute; return whether that is done, or more has to be read first."""
 
     @abstractmethod
@@ -128,11 +128,11 @@ class AccountRequest(Request[AccountView]):
     view: AccountView | None = None
 
     @override
-    def include(self, work: UnitOfWork) -> None:
+    def join(self, work: UnitOfWork) -> None:
         work.include_newest(self.stream)
 
     @override
-    def attempt(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
+    def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
         account = work.accounts.get(self.stream) or Account.unopened(self.account_id)
         self.view = AccountView.of(account)
         return True
@@ -169,11 +169,11 @@ class CommandRequest(Request[Decided]):
     doubtful_event_ids: frozenset[str] = frozenset()
 
     @override
-    def include(self, work: UnitOfWork) -> None:
+    def join(self, work: UnitOfWork) -> None:
         work.include(self.pending)
 
     @override
-    def attempt(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
+    def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
         pending = self.pending
         context = DecisionContext(datetime.now(UTC), random_id, pending.traceparent, rules)
         return work.attempt(pending, context) is None

@@ -10,7 +10,7 @@ import psycopg
 from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.events import AccountEvent
-from txplatform.eventstore.query import run_async
+from txplatform.eventstore.query import run_queries_async
 from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.processing.snapshots import due_snapshots, insert_snapshots
 from txplatform.telemetry import logger
@@ -64,7 +64,9 @@ class SnapshotWriter:
             if self._connection is None:
                 self._connection = await self._database.connect_async()
             taken, self._waiting = self._waiting, {}
-            await run_async(self._connection.cursor(binary=True), insert_snapshots(taken.values()))
+            await run_queries_async(
+                self._connection.cursor(binary=True), insert_snapshots(taken.values())
+            )
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -24,7 +24,7 @@ class Query(NamedTuple):
     take: Callable[[list[Any]], None] | None = None
 
 
-def run(connection: psycopg.Connection, queries: Iterable[Query]) -> None:
+def run_queries(connection: psycopg.Connection, queries: Iterable[Query]) -> None:
     """Run queries one after the other, in the transaction of the caller."""
     with connection.cursor(binary=True) as cursor:
         for statement, parameters, take in queries:
@@ -33,7 +33,7 @@ def run(connection: psycopg.Connection, queries: Iterable[Query]) -> None:
                 take(cursor.fetchall())
 
 
-async def run_async(cursor: psycopg.AsyncCursor, queries: Iterable[Query]) -> None:
+async def run_queries_async(cursor: psycopg.AsyncCursor, queries: Iterable[Query]) -> None:
     """Run queries one after the other; in autocommit mode each of them is a commit.
 
     Args:

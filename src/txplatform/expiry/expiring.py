@@ -15,7 +15,7 @@ import psycopg
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.events import AccountEvent
 from txplatform.domain.requests import HoldExpiry
-from txplatform.eventstore.query import run
+from txplatform.eventstore.query import run_queries
 from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.open_holds import DueHold
@@ -57,10 +57,10 @@ def expire(connection: psycopg.Connection, holds: Sequence[DueHold], now: dateti
     ]
     for command in commands:
         work.include(command)
-    run(connection, work.load())
+    run_queries(connection, work.load())
     for command in commands:
         work.attempt(command, context)  # one that is rejected has nothing to end
-    run(connection, work.append())
+    run_queries(connection, work.append())
     return Expiry(
         work.events,
         work.accounts,

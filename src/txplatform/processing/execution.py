@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import psycopg
 
 from txplatform.domain.account import DecisionContext
-from txplatform.eventstore.query import run
+from txplatform.eventstore.query import run_queries
 from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.unit_of_work import UnitOfWork
 
@@ -33,8 +33,8 @@ def execute_in_order(
     """
     for command in commands:
         work.include(command, expect_copies=expect_copies)
-    run(connection, work.load())
+    run_queries(connection, work.load())
     for command in commands:
         context = context_of(command)
         while (missing := work.attempt(command, context)) is not None:
-            run(connection, work.read(missing))
+            run_queries(connection, work.read(missing))

@@ -11,7 +11,7 @@ import psycopg
 
 from txplatform.domain.account import Account
 from txplatform.domain.events import AccountEvent
-from txplatform.eventstore.query import Query, run
+from txplatform.eventstore.query import Query, run_queries
 from txplatform.eventstore.snapshot import AccountSnapshot, snapshot_due
 from txplatform.eventstore.statements import INSERT_SNAPSHOTS, columns_of
 
@@ -53,4 +53,4 @@ def take_snapshots(
 ) -> None:
     """Snapshot the accounts whose time has come with these events."""
     due = due_snapshots(accounts, events, every=every)
-    run(connection, insert_snapshots(AccountSnapshot.take(account) for account in due))
+    run_queries(connection, insert_snapshots(AccountSnapshot.take(account) for account in due))

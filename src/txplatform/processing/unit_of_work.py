@@ -39,8 +39,8 @@ from txplatform.processing.pending_command import PendingCommand, ReadSet
 class UnitOfWork:
     """The accounts of one batch at their newest known versions, and their prior events.
 
-    Use: `include` every command, run `load`, `attempt` each command, run `append`; `keep` what is
-    committed. What conflicted can be included once more.
+    Use: `include` every command, run `load`, `attempt` each command, run `append`; `cache_accounts`
+    once that is committed. What conflicted can be included once more.
 
     Attributes:
         accounts: By stream.
@@ -70,7 +70,7 @@ class UnitOfWork:
         """
         stream = pending.stream
         pending.result = None
-        self._take(stream)
+        self._use_cached(stream)
         if expect_copies and (
             self._read_first or not _copy_conflicts(pending.command, self.accounts.get(stream))
         ):
@@ -82,7 +82,7 @@ class UnitOfWork:
 
     def include_newest(self, stream: StreamId) -> None:
         """Have an account brought up to date by `load`, for who only reads it."""
-        self._take(stream)
+        self._use_cached(stream)
         self._read_set.streams.add(stream)
 
     def load(self) -> Iterator[Query]:
@@ -189,11 +189,11 @@ class UnitOfWork:
             for event in account.collect_events()
         ]
 
-    def keep(self) -> None:
+    def cache_accounts(self) -> None:
         """Put the accounts into the cache: all that was recorded on them is committed."""
         self._cache.keep(self.accounts.values())
 
-    def _take(self, stream: str) -> None:
+    def _use_cached(self, stream: str) -> None:
         if stream in self.accounts or stream in self._read_set.streams:
             return
         account = self._cache.take(stream)

@@ -15,7 +15,7 @@ from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.moment import moment
-from txplatform.eventstore.query import run
+from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.eventstore.streams import whole_streams
 from txplatform.processing.snapshots import insert_snapshots
@@ -67,5 +67,5 @@ def _replace(connection: psycopg.Connection, accounts: list[Account], every: int
             "DELETE FROM snapshots WHERE originator_id = ANY (%s)",
             ([account.id for account in accounts],),
         )
-        run(connection, insert_snapshots(AccountSnapshot.take(account) for account in long))
+        run_queries(connection, insert_snapshots(AccountSnapshot.take(account) for account in long))
     return len(long)

@@ -18,7 +18,7 @@ from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RuleSet
 from txplatform.eventstore.log import last_position
-from txplatform.eventstore.query import run
+from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.following.follower import Follower
 from txplatform.following.log_batch import next_batch
@@ -129,7 +129,7 @@ class Shadower(Follower):
                 work.accounts[stream] = Account.unopened(account_of(stream))
             else:
                 missing[stream] = before
-        run(connection, work.read_at(missing))
+        run_queries(connection, work.read_at(missing))
         return work.accounts
 
     def _count(self, ruleset_id: str, judged: Sequence[Judged]) -> None:
