@@ -17,13 +17,14 @@ from typing import assert_never
 import psycopg
 
 from txplatform.consumers.parsing import ParsedMessage, Rejection
+from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import LOCK_LOG
-from txplatform.inbox.message_outcome import MessageOutcome, MessageStatus
+from txplatform.inbox.message_outcome import MessageOutcome
 from txplatform.inbox.parking import deduplicate_parked
 from txplatform.inbox.positions import Move, advance
 from txplatform.inbox.writer import InboxEntry, record

@@ -7,9 +7,10 @@ import psycopg
 from txplatform.consumers import TOPICS
 from txplatform.consumers.batch_processor import decide_under_lock, outcome_of, pending_command
 from txplatform.consumers.parsing import read_message
+from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.statements import LOCK_LOG
-from txplatform.inbox.message_outcome import MessageOutcome, MessageStatus
+from txplatform.inbox.message_outcome import MessageOutcome
 from txplatform.inbox.reader import StoredMessage, stored_message
 from txplatform.inbox.writer import discard, settle
 from txplatform.processing.unit_of_work import UnitOfWork

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, assert_never, get_args
+
+import msgspec
 
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import PresentedMerchant, PresentmentReceivedMessage
@@ -51,7 +52,7 @@ def presentment_body(command: Presentment, recorded_at: datetime) -> dict[str, A
         command: The command.
         recorded_at: Stands for the time of a presentment that gave none, UTC.
     """
-    body = asdict(command)
+    body = msgspec.structs.asdict(command)
     match command:
         case Clearing():
             occurred_at = body.pop("occurred_at")

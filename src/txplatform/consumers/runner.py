@@ -22,10 +22,10 @@ from txplatform.consumers.batch_processor import Batch, BatchProcessor, Processe
 from txplatform.consumers.broker import Broker, Polled
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
+from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.eventstore.snapshot import account_state
 from txplatform.health import Health
-from txplatform.inbox.message_outcome import MessageStatus
 from txplatform.inbox.positions import FencedError, PartitionKey
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.snapshots import take_snapshots

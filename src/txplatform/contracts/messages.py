@@ -4,13 +4,12 @@ Members that we do not know are ignored: producers may add to their messages wit
 us. (Requests over HTTP are refused for them: there the caller is told at once.)
 """
 
-from pydantic import BaseModel, ConfigDict, StrictBool
+from pydantic import ConfigDict, StrictBool
 
+from txplatform.contracts.body import Body
 from txplatform.contracts.fields import (
     Amount,
     AmountOrZero,
-    CategoryCode,
-    CountryCode,
     CurrencyCode,
     FreeText,
     Identifier,
@@ -18,14 +17,15 @@ from txplatform.contracts.fields import (
     StatusVersion,
     UtcTime,
 )
+from txplatform.contracts.process_transaction import MerchantFields
 from txplatform.domain.advices import Direction
 from txplatform.domain.status import AccountStatus
 
 
-class MessageBody(BaseModel):
+class MessageBody(Body):
     """What every inbound message says."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore")
 
     account_id: Identifier
 
@@ -75,15 +75,10 @@ class AccountStatusChangedMessage(MessageBody):
     changed_at: UtcTime
 
 
-class PresentedMerchant(BaseModel):
+class PresentedMerchant(MerchantFields):
     """Where the card was used."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    id: Identifier
-    name: FreeText
-    category_code: CategoryCode
-    country: CountryCode
+    model_config = ConfigDict(extra="ignore")
 
 
 class PresentmentReceivedMessage(MessageBody):

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import psycopg
 
-from txplatform.inbox.message_outcome import MessageOutcome, MessageStatus
+from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.inbox.message_outcome import MessageOutcome
 from txplatform.inbox.received_message import ReceivedMessage
 
 _PARKED_BEFORE = """
