@@ -26,6 +26,7 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.rows import Row
 from txplatform.consumers.runner import InboundConsumer
+from txplatform.contracts.messages import PaymentSubmittedMessage
 from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.demo.postgres import DemoPostgres
@@ -51,7 +52,6 @@ _CONSUMERS, _COPIES = "bench-", "plain-"
 """Prefixes of the accounts of the consumer and of the bare loop."""
 _COPIED = "a copy"
 """The cluster id of the copied rows, since the inbox has one row per message."""
-_TOPIC = "payments.payment-submitted.v1"
 _POLL_S = 0.01
 """The interval at which the positions are read."""
 
@@ -188,7 +188,7 @@ def _send(settings: Settings, accounts: Sequence[str]) -> None:
             "currency": "USD",
             "submitted_at": "2026-11-20T10:15:00Z",
         }
-        producer.produce(_TOPIC, orjson.dumps(body), account)
+        producer.produce(PaymentSubmittedMessage.TOPIC, orjson.dumps(body), account)
         producer.poll(0)
     producer.flush()
 

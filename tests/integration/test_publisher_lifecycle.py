@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -15,7 +17,8 @@ from harness.inbound import settings_for
 from harness.postgres import TestDatabase
 from harness.published import Order, deduped, publishing, read_topic, wait_for_publisher
 from harness.waiting import wait_until
-from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
+from txplatform.consumers import TOPICS as INBOUND
+from txplatform.contracts.messages import PresentmentReceivedMessage
 from txplatform.database import Database
 from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
 from txplatform.domain.commands import Command
@@ -26,6 +29,7 @@ from txplatform.schema_export import message_schemas
 
 CLEARED, REVERSED, REFUNDED, EXPIRED = TOPICS_OUT[1:]
 TX = TransactionId("tx")
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def clear(account_id: str, clearing_id: str, amount: int, currency: str = "USD") -> Clearing:
@@ -86,11 +90,13 @@ def test_i5_every_topic_deduped_equals_the_log_also_when_sent_again(
         for commands in zip(*map(life, accounts), strict=True):
             record(connection, commands)
     settings = settings_for(database, topics)
+    documented = re.search(r"`(UPDATE checkpoints [^`]+)`", OPERATIONS.read_text(encoding="utf-8"))
+    assert documented
     for _ in range(2):
         with publishing(settings):
             wait_for_publisher(database)
         with Database(database.service_url).connect() as connection:
-            connection.execute("UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
+            assert connection.execute(documented[1].encode()).rowcount == 1
     in_log = told(database)
     found = {name: read_topic(topics, name) for name in TOPICS}
     assert {name: deduped(records) for name, records in found.items()} == in_log
@@ -167,16 +173,13 @@ def test_what_came_over_http_and_waited_in_vain_is_a_presentment_s_dead_letter(
         record(connection, [command])
         record(connection, [opened("acc-1")])
     with publishing(settings_for(database, topics)):
-        wait_until(lambda: read_topic(topics, f"{PRESENTMENT_RECEIVED.name}.dlq"))
-    (dead,) = read_topic(topics, f"{PRESENTMENT_RECEIVED.name}.dlq")
+        wait_until(lambda: read_topic(topics, f"{PresentmentReceivedMessage.TOPIC}.dlq"))
+    (dead,) = read_topic(topics, f"{PresentmentReceivedMessage.TOPIC}.dlq")
     body = json.loads(dead.body or b"")
     assert (body["clearing_id"], body["currency"]) == ("x", "EUR")
     if said["merchant"] is not None:
         assert body["merchant"].items() >= said.pop("merchant").items()
     assert body.items() >= said.items()
     assert dead.header("dlq_reason") == "currency_mismatch"
-    PRESENTMENT_RECEIVED.body.model_validate(body)
-    assert (
-        PRESENTMENT_RECEIVED.to_command(PRESENTMENT_RECEIVED.body.model_validate(body)).keys
-        == command.keys
-    )
+    topic = INBOUND[PresentmentReceivedMessage.TOPIC]
+    assert topic.to_command(topic.body.model_validate(body)).keys == command.keys

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from txplatform.consumers import TOPICS
 from txplatform.contracts.messages import CreditLimitChangedMessage, PaymentSubmittedMessage
-from txplatform.domain.advices import Payment, WaitingMessage
+from txplatform.domain.advices import Payment
 from txplatform.domain.ids import AccountId, PaymentId
 
 PAYMENT: dict[str, Any] = {
@@ -128,12 +128,6 @@ def test_a_topic_is_listed_under_its_name() -> None:
         "payments.payment-submitted.v1",
         "settlement.presentment-received.v1",
     ]
-
-
-def test_every_advice_that_may_wait_has_a_topic() -> None:
-    """Else the publisher could not write it anew when it turns out to be contradictory."""
-    commands = {command for topic in TOPICS.values() for command in topic.commands}
-    assert commands.issuperset(get_args(WaitingMessage))
 
 
 def test_a_command_takes_the_fields_of_its_body() -> None:

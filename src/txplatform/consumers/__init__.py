@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
+from txplatform.consumers.presentment_received import presentment_command
 from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import (
     AccountOpenedMessage,
@@ -16,6 +16,7 @@ from txplatform.contracts.messages import (
     CreditLimitChangedMessage,
     PaymentReturnedMessage,
     PaymentSubmittedMessage,
+    PresentmentReceivedMessage,
 )
 from txplatform.domain.advices import LimitChange, Payment, PaymentReturn, StatusChange
 from txplatform.domain.requests import Opening
@@ -23,14 +24,12 @@ from txplatform.domain.requests import Opening
 TOPICS: dict[str, InboundTopic[Any]] = {
     topic.name: topic
     for topic in (
-        InboundTopic.of("accounts.account-opened.v1", AccountOpenedMessage, Opening),
-        InboundTopic.of(
-            "accounts.account-status-changed.v1", AccountStatusChangedMessage, StatusChange
-        ),
-        InboundTopic.of("accounts.credit-limit-changed.v1", CreditLimitChangedMessage, LimitChange),
-        InboundTopic.of("payments.payment-submitted.v1", PaymentSubmittedMessage, Payment),
-        InboundTopic.of("payments.payment-returned.v1", PaymentReturnedMessage, PaymentReturn),
-        PRESENTMENT_RECEIVED,
+        InboundTopic.of(AccountOpenedMessage, Opening),
+        InboundTopic.of(AccountStatusChangedMessage, StatusChange),
+        InboundTopic.of(CreditLimitChangedMessage, LimitChange),
+        InboundTopic.of(PaymentSubmittedMessage, Payment),
+        InboundTopic.of(PaymentReturnedMessage, PaymentReturn),
+        InboundTopic(PresentmentReceivedMessage, presentment_command),
     )
 }
 """The topics that are read, by name."""

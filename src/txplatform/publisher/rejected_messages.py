@@ -1,18 +1,33 @@
-"""The feed of rejected messages: those that waited, and then turned out to contradict the account.
+"""The feed of rejected messages: they waited, and then contradicted the account.
 
-The log says that it happened (`WaitingMessageRejected`). The message itself is in the inbound
-ledger as it came; where the ledger does not have it, it is written anew from the log.
+The log says that it happened (`WaitingMessageRejected`). The message itself is in the inbox as it
+came. A message that is not there, because it came over HTTP, is written from the log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
+import msgspec
 import psycopg
 
-from txplatform.consumers import TOPICS
-from txplatform.consumers.presentment_received import Presentment, presentment_body
 from txplatform.contracts.encoding import to_json
+from txplatform.contracts.messages import (
+    CreditLimitChangedMessage,
+    PaymentReturnedMessage,
+    PaymentSubmittedMessage,
+    PresentmentReceivedMessage,
+)
+from txplatform.domain.advices import (
+    Clearing,
+    Correction,
+    Direction,
+    LimitChange,
+    Payment,
+    PaymentReturn,
+    Refund,
+)
 from txplatform.domain.events import MessageWaiting, WaitingMessageRejected
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.log import last_position
@@ -21,10 +36,8 @@ from txplatform.inbox.reader import message_that_waited
 from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, About, dead_letter
 from txplatform.publisher.feed import Batch, Header, Record
 
-_TOPIC_OF = {command: topic.name for topic in TOPICS.values() for command in topic.commands}
-
 _STRETCH = 5000
-"""Events looked through at once; few of them say this."""
+"""Events looked through at once; few of them are rejections."""
 
 _READ = f"""
 WITH stretch AS MATERIALIZED (
@@ -43,7 +56,7 @@ SELECT originator_version, topic, state FROM events WHERE originator_id = %s AND
 
 
 class RejectedMessages:
-    """Messages that waited in vain."""
+    """Messages that waited and were rejected."""
 
     name = "rejected-messages"
     topics: Sequence[str] = DEAD_LETTER_TOPICS
@@ -79,7 +92,7 @@ def _record(
     account_id = account_of(rejected.originator_id)
     found = message_that_waited(connection, account_id, rejected.business_key)
     if found is None:
-        topic, key, body, headers = _written_anew(connection, rejected)
+        topic, key, body, headers = _from_log(connection, rejected)
         return dead_letter(topic, key, body, headers, about)
     came = found.received
     about |= {
@@ -90,24 +103,58 @@ def _record(
     return dead_letter(came.topic, came.key, came.body, came.headers, about)
 
 
-def _written_anew(
+def _from_log(
     connection: psycopg.Connection, rejected: WaitingMessageRejected
 ) -> tuple[str, bytes, bytes, list[Header]]:
-    """The message by what the log knows of it: topic, key, body, headers."""
+    """Return the message as the log has it: topic, key, body, headers."""
     row = connection.execute(
         _WAITING, (rejected.originator_id, f"waiting:{rejected.business_key}")
     ).fetchone()
-    assert row is not None  # only what waited can be rejected
+    assert row is not None  # only waiting messages are rejected
     waiting = decode_event(rejected.originator_id, *row)
     assert isinstance(waiting, MessageWaiting)
-    command = waiting.command
-    topic = _TOPIC_OF[type(command)]
-    body: object = command
-    if isinstance(command, Presentment):
-        body = presentment_body(command, waiting.timestamp)
+    message = waiting.command
+    body: object = message
+    match message:
+        case Payment():
+            topic = PaymentSubmittedMessage.TOPIC
+        case PaymentReturn():
+            topic = PaymentReturnedMessage.TOPIC
+        case LimitChange():
+            topic = CreditLimitChangedMessage.TOPIC
+        case Clearing() | Correction() | Refund():
+            topic = PresentmentReceivedMessage.TOPIC
+            body = _presentment(message, waiting)
+        case _:
+            assert_never(message)
     return (
         topic,
-        command.account_id.encode(),
+        message.account_id.encode(),
         to_json(body),
         [("content-type", b"application/json"), ("traceparent", waiting.traceparent.encode())],
     )
+
+
+def _presentment(
+    message: Clearing | Correction | Refund, waiting: MessageWaiting
+) -> dict[str, object]:
+    """Return the body that a message over HTTP has on the network's topic."""
+    body = msgspec.structs.asdict(message)
+    match message:
+        case Clearing():
+            occurred_at = body.pop("occurred_at")
+            body |= {
+                "direction": Direction.DEBIT,
+                "presented_at": message.presented_at or occurred_at or waiting.timestamp,
+            }
+        case Refund():
+            body |= {
+                "clearing_id": body.pop("refund_id"),
+                "direction": Direction.CREDIT,
+                "presented_at": message.presented_at or waiting.timestamp,
+            }
+        case Correction():
+            pass  # only the network sends corrections: it is as it came
+        case _:
+            assert_never(message)
+    return body
