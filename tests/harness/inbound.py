@@ -16,10 +16,11 @@ from harness.parts import running
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.consumers.runner import InboundConsumer
+from txplatform.contracts.inbound_messages import InboundMessageResponse
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
-from txplatform.inbox.reader import InboundMessage, list_messages
+from txplatform.inbox.reader import list_messages
 from txplatform.settings import Settings
 
 OPENED = "accounts.account-opened.v1"
@@ -132,7 +133,7 @@ def consuming(settings: Settings) -> Iterator[InboundConsumer]:
         yield consumer
 
 
-def ledger(database: TestDatabase, **filters: Any) -> list[InboundMessage]:
+def ledger(database: TestDatabase, **filters: Any) -> list[InboundMessageResponse]:
     """The inbound ledger, the oldest first."""
     with Database(database.service_url).connect() as connection:
         return list_messages(connection, limit=500, **filters)[::-1]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
+import httpx
 import jsonschema
 import pytest
 from pydantic import SecretStr
 
 from txplatform.api.app import create_api
-from txplatform.api.openapi import describe
-from txplatform.api.reference_page import reference_page
+from txplatform.api.reference_page import FOLDER
 from txplatform.api_keys import Scope
 from txplatform.settings import Settings
 
@@ -19,7 +22,7 @@ from txplatform.settings import Settings
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     """The OpenAPI document."""
-    return describe(create_api(Settings(database_url=SecretStr("postgresql://nowhere/none"))).app)
+    return create_api(Settings(database_url=SecretStr("postgresql://nowhere/none"))).document
 
 
 def _answers(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -79,8 +82,54 @@ def test_every_operation_says_the_scope_that_it_needs(document: dict[str, Any]) 
                 assert f"the scope `{scope}`" in operation["description"]
 
 
-def test_the_page_shows_every_operation_and_needs_no_other_host(document: dict[str, Any]) -> None:
-    """It is read where there is no internet, too."""
-    page = bytes(reference_page(document).body).decode()
-    assert all(f"<code>{path}</code>" in page for path in document["paths"])
-    assert not re.search(r"""(src|href)=["']?(https?:)?//|<script|@import|url\(""", page)
+@pytest.fixture(scope="module")
+def browse() -> Callable[..., httpx.Response]:
+    """Open a path of an API whose services have not started."""
+    api = create_api(Settings(database_url=SecretStr("postgresql://nowhere/none")))
+
+    async def send(path: str, method: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app=api)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+            return await client.request(method, path)
+
+    return lambda path, method="GET": asyncio.run(send(path, method))
+
+
+def test_the_page_shows_the_document_and_needs_no_other_host(
+    browse: Callable[..., httpx.Response], document: dict[str, Any]
+) -> None:
+    """It is read where there is no internet, too; the policy keeps the vendored scripts to that."""
+    page = browse("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert not re.search(r"https?:|\*|unsafe", policy)
+    loaded = re.findall(r"""(?:src|href)=["']([^"']+)""", page.text)
+    assert len(loaded) == 4
+    assert not re.search(r"<script(?! src)|<style|@import|url\(", page.text)
+    for name in loaded:
+        assert re.fullmatch(r"docs/[\w.-]+", name)
+        assert browse(f"/{name}").status_code == 200
+    assert '"openapi.json"' in browse("/docs/initialize.js").text
+    assert browse("/openapi.json").json() == document
+
+
+def test_files_that_the_page_does_not_have_are_not_found(
+    browse: Callable[..., httpx.Response],
+) -> None:
+    """Nothing beside the listed files can be read."""
+    for name in ("nothing.js", "..%2Fapp.py", "%2Fetc%2Fpasswd"):
+        assert browse(f"/docs/{name}").status_code == 404
+    refused = browse("/docs/index.html", "POST")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+
+
+def test_swagger_ui_is_the_version_that_is_named() -> None:
+    """Each vendored file has the digest noted beside it, and the licence is among them."""
+    text = (FOLDER / "VENDORED.md").read_text()
+    noted = {name: digest for digest, name in re.findall(r"`([0-9a-f]{64})` \| `([^`]+)`", text)}
+    ours = {"VENDORED.md", "index.html", "initialize.js"}
+    assert {path.name for path in FOLDER.iterdir()} == noted.keys() | ours
+    assert {"LICENSE", "NOTICE"} <= noted.keys()
+    for name, digest in noted.items():
+        assert sha256((FOLDER / name).read_bytes()).hexdigest() == digest, name

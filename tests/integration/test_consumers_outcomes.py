@@ -30,8 +30,8 @@ from harness.postgres import TestDatabase
 from harness.raw_records import send_bytes
 from harness.waiting import wait_until
 from txplatform.consumers.parked_messages import retry_message
+from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.database import Database
-from txplatform.inbox.message_outcome import MessageStatus
 
 
 def statuses(database: TestDatabase) -> list[tuple[str, str | None]]:

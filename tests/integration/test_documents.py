@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conftest import TOPICS
-from txplatform.api.problems import KINDS
+from txplatform.contracts.problems import ProblemType
 from txplatform.schema_export import documents
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -55,7 +55,7 @@ def test_every_problem_is_described_somewhere(openapi: dict[str, Any]) -> None:
         .get("application/problem+json", {})
         .get("examples", {})
     }
-    assert {kind.type for kind in KINDS} - described == {"not-found", "method-not-allowed"}
+    assert {kind.type for kind in ProblemType} - described == {"not-found", "method-not-allowed"}
 
 
 def test_the_decision_has_the_contract_s_example(openapi: dict[str, Any]) -> None:

@@ -20,13 +20,13 @@ from harness.histories import (
 from harness.postgres import TestDatabase
 from harness.read_models import catch_up
 from harness.verification import differences, empty_log
+from txplatform.contracts.transactions import TransactionResponse
 from txplatform.database import Database
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position
 from txplatform.projections.rebuild import rebuild
-from txplatform.projections.transaction_history import TransactionView
 from txplatform.projections.transactions import (
     TRANSACTIONS,
     get_transaction,
@@ -36,9 +36,9 @@ from txplatform.projections.transactions import (
 ACCOUNT = AccountId("acc")
 
 
-def listed(connection: psycopg.Connection, limit: int = 100) -> list[TransactionView]:
+def listed(connection: psycopg.Connection, limit: int = 100) -> list[TransactionResponse]:
     """All pages."""
-    found: list[TransactionView] = []
+    found: list[TransactionResponse] = []
     page = list_transactions(connection, ACCOUNT, limit=limit)
     found += page.items
     while page.next_cursor is not None:
@@ -48,12 +48,12 @@ def listed(connection: psycopg.Connection, limit: int = 100) -> list[Transaction
     return found
 
 
-def ids(transactions: list[TransactionView]) -> list[str]:
+def ids(transactions: list[TransactionResponse]) -> list[str]:
     """Of these."""
     return [each.transaction_id for each in transactions]
 
 
-def one(connection: psycopg.Connection, transaction_id: str) -> TransactionView:
+def one(connection: psycopg.Connection, transaction_id: str) -> TransactionResponse:
     """One that is there."""
     found = get_transaction(connection, ACCOUNT, TransactionId(transaction_id))
     assert found is not None

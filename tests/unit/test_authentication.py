@@ -73,7 +73,7 @@ def ask(authenticator: Authenticator, authorization: bytes | None, scope: Scope 
     try:
         return asyncio.run(authenticator.authenticate(authorization, scope)).id
     except ProblemError as problem:
-        return problem.kind.type
+        return problem.type.type
 
 
 def test_a_key_is_looked_up_again_once_it_is_not_remembered_any_more(

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 from accounts import Stream, purchase
 
-from txplatform.api.problems import KINDS
 from txplatform.api_keys import Scope
 from txplatform.cli import COMMANDS, main
 from txplatform.consumers import TOPICS as INBOUND
-from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.contracts.problems import ProblemType
+from txplatform.domain.commands.outcome import RefusalReason
 from txplatform.domain.events import EVENT_TYPES
 from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
 from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.transaction import TransactionState
 from txplatform.domain.transaction_flags import Flag
 from txplatform.eventstore.mapper import encode_event
-from txplatform.inbox.message_outcome import MessageStatus
 from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.publisher.transaction_decisioned import TRANSACTION_DECISIONED
 from txplatform.schema_export import documents, message_schemas
@@ -157,7 +157,7 @@ def test_every_header_of_a_response_is_listed(openapi: dict[str, Any]) -> None:
 def test_every_problem_is_listed_with_its_status() -> None:
     """No other one is."""
     rows = [(status, *codes(kind)) for status, kind, _ in table("Errors", "Status")]
-    assert sorted(rows) == sorted((str(kind.status), kind.type) for kind in KINDS)
+    assert sorted(rows) == sorted((str(each.status), each.type) for each in ProblemType)
 
 
 def test_every_member_of_a_problem_is_listed(openapi: dict[str, Any]) -> None:
@@ -264,7 +264,7 @@ def test_every_status_of_a_message_is_listed() -> None:
 
 def test_every_reason_for_parking_is_listed() -> None:
     """Of envelopes, bodies and commands."""
-    given = set(reasons_given(CommandRejectedError.__name__, "Rejection", "EnvelopeError"))
+    given = {*RefusalReason, *reasons_given("Rejection", "EnvelopeError")}
     assert given > NOT_OF_MESSAGES
     assert sorted(first_codes(table("Parked messages", "Reason"))) == sorted(
         given - NOT_OF_MESSAGES

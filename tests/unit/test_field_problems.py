@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from harness.api import purchase
-from txplatform.api.problems import validation_problem
+from txplatform.api.validation_problems import validation_problem
 from txplatform.contracts.clearing_batch import ClearingBatchBody
 from txplatform.contracts.messages import AccountStatusChangedMessage
 from txplatform.contracts.process_transaction import ProcessTransactionRequest

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lives import Sent, arrive, lives
 
+from txplatform.contracts.transactions import TransactionResponse
 from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import Outcome
@@ -28,7 +29,7 @@ from txplatform.domain.events import (
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import HoldExpiry, Increment
 from txplatform.eventstore.statements import LoggedEvent
-from txplatform.projections.transaction_history import TransactionView, transaction_of
+from txplatform.projections.transaction_history import transaction_of
 
 T = TransactionId("t")
 
@@ -68,7 +69,7 @@ def transactions(stream: Stream) -> dict[TransactionId, list[LoggedEvent]]:
     return found
 
 
-def seen(*commands: Command, newest: int | None = None) -> TransactionView:
+def seen(*commands: Command, newest: int | None = None) -> TransactionResponse:
     """The transaction as it is seen after these, on an opened account."""
     stream = Stream()
     for command in (opening(10_000), *commands):
@@ -77,7 +78,7 @@ def seen(*commands: Command, newest: int | None = None) -> TransactionView:
     return transaction_of(T, transactions(stream)[T], newest)
 
 
-def facts(transaction: TransactionView) -> list[dict[str, Any]]:
+def facts(transaction: TransactionResponse) -> list[dict[str, Any]]:
     """Its events without what each of them has, and without what is not there."""
     common = ("event_id", "account_version", "at")
     return [

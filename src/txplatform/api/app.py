@@ -9,7 +9,6 @@ from operator import attrgetter
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from txplatform.api import (
@@ -23,6 +22,8 @@ from txplatform.api import (
     increments,
     metrics,
     probes,
+    process_transaction,
+    reference_page,
     refunds,
     reversals,
     rulesets,
@@ -31,52 +32,53 @@ from txplatform.api import (
 )
 from txplatform.api.authentication import Authenticator
 from txplatform.api.exception_handlers import answer_errors_as_problems
-from txplatform.api.openapi import describe
-from txplatform.api.problems import (
-    OUTCOME_UNKNOWN,
-    RETRY_AFTER_S,
-    STORE_UNAVAILABLE,
-    ProblemError,
-    problem_answer,
-)
-from txplatform.api.process_transaction import PATH, ProcessTransaction
+from txplatform.api.openapi import Endpoint, describe
+from txplatform.api.problems import RETRY_AFTER_S, ProblemError, problem_response
 from txplatform.api.queries import Queries
 from txplatform.api.readiness import Readiness
-from txplatform.api.reference_page import reference_page
 from txplatform.api.rules_in_force import follow_rule_book
 from txplatform.api.services import Services
+from txplatform.contracts.problems import ProblemType
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
 from txplatform.gc_tuning import collect_seldom
 from txplatform.settings import Settings
 from txplatform.telemetry import accept_traceparent, correlation_id
 
-ROUTERS = (
-    accounts.router,
-    account_status.router,
-    controls.router,
-    transactions.router,
-    increments.router,
-    clearings.router,
-    reversals.router,
-    refunds.router,
-    clearing_batches.router,
-    rulesets.router,
-    shadowings.router,
-    events.router,
-    inbound_messages.router,
-    probes.router,
+ENDPOINTS: tuple[Endpoint, ...] = (
+    process_transaction,
+    accounts,
+    account_status,
+    controls,
+    transactions,
+    increments,
+    clearings,
+    reversals,
+    refunds,
+    clearing_batches,
+    rulesets,
+    shadowings,
+    events,
+    inbound_messages,
+    probes,
 )
-"""Every resource beside the decision; to add one, write its module and list its router."""
+"""Every resource; to add one, write its module and list it here."""
 
 
 class Api:
-    """The ASGI application: decisions go straight to their route, the rest through FastAPI."""
+    """The ASGI application: decisions go straight to their route, the rest through FastAPI.
 
-    def __init__(self, app: FastAPI, process_transaction: ASGIApp, services: Services) -> None:
+    Attributes:
+        document: Its description, as OpenAPI.
+    """
+
+    def __init__(
+        self, app: FastAPI, thin_route: ASGIApp, services: Services, document: dict[str, Any]
+    ) -> None:
         self.app = app
-        self._process_transaction = process_transaction
+        self._thin_route = thin_route
         self.services = services
+        self.document = document
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the process's lifespan."""
@@ -84,8 +86,8 @@ class Api:
             await self.app(scope, receive, send)
             return
         try:
-            if scope["path"] == PATH:
-                await self._process_transaction(scope, receive, send)
+            if scope["path"] == process_transaction.PATH:
+                await self._thin_route(scope, receive, send)
             else:
                 await self._traced(scope, receive, send)
         except asyncio.CancelledError:
@@ -119,9 +121,11 @@ async def _give_up(scope: Scope, send: Send) -> None:
     """Answer a request that could not be finished before the process stops."""
     if scope.get("state", {}).get("answered", False):
         return
-    status, headers, body = problem_answer(
+    status, headers, body = problem_response(
         ProblemError(
-            OUTCOME_UNKNOWN if scope["method"] == "POST" else STORE_UNAVAILABLE,
+            ProblemType.OUTCOME_UNKNOWN
+            if scope["method"] == "POST"
+            else ProblemType.STORE_UNAVAILABLE,
             "The service is stopping, and the event store did not answer in time.",
             "Retry with the same ids: what was recorded is not recorded twice.",
             headers={"Retry-After": str(RETRY_AFTER_S), "Connection": "close"},
@@ -175,28 +179,22 @@ def create_api(settings: Settings, process: int = 0) -> Api:
         generate_unique_id_function=attrgetter("name"),
     )
     app.state.services = services
-    for router in ROUTERS:
-        app.include_router(router)
+    for endpoint in ENDPOINTS:
+        app.include_router(endpoint.router)
     if settings.metrics_port is None:
         app.include_router(metrics.router)
-    _describe_itself(app)
-    answer_errors_as_problems(app)
-    process_transaction = ProcessTransaction(
-        services.decider,
-        services.authenticator,
-        queries,
-        most_body_bytes=settings.api_max_body_bytes,
-    )
-    return Api(app, process_transaction, services)
-
-
-def _describe_itself(app: FastAPI) -> None:
-    document = describe(app)
+    app.include_router(reference_page.router)
+    document = describe(app, ENDPOINTS)
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> dict[str, Any]:
         return document
 
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return reference_page(document)
+    answer_errors_as_problems(app)
+    thin_route = process_transaction.ProcessTransaction(
+        services.decider,
+        services.authenticator,
+        queries,
+        most_body_bytes=settings.api_max_body_bytes,
+    )
+    return Api(app, thin_route, services, document)

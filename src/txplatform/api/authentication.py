@@ -14,9 +14,10 @@ from functools import partial
 from hashlib import sha256
 from time import monotonic
 
-from txplatform.api.problems import FORBIDDEN, UNAUTHENTICATED, ProblemError
+from txplatform.api.problems import ProblemError
 from txplatform.api.queries import Queries
 from txplatform.api_keys import ApiKey, Scope, find_key
+from txplatform.contracts.problems import ProblemType
 
 REMEMBERED_S = 3.0
 _MOST_REMEMBERED = 10_000
@@ -63,7 +64,7 @@ class Authenticator:
             raise _unauthenticated("The API key is unknown, expired or revoked.")
         if scope not in key.scopes:
             raise ProblemError(
-                FORBIDDEN,
+                ProblemType.FORBIDDEN,
                 f"This call needs the scope {scope}, which the key {key.id} does not have.",
                 f"Use a key with it: `txplatform keys create --scope {scope} …`.",
             )
@@ -94,7 +95,7 @@ def authorization_header(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None
 
 def _unauthenticated(detail: str) -> ProblemError:
     return ProblemError(
-        UNAUTHENTICATED,
+        ProblemType.UNAUTHENTICATED,
         detail,
         "Send `Authorization: Bearer <API key>`; `txplatform keys create` makes one.",
         headers={"WWW-Authenticate": "Bearer"},

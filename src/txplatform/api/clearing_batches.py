@@ -10,30 +10,27 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from txplatform.api.body import documented_body, json_body
+from txplatform.api import examples
+from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import ServicesOf, requires
-from txplatform.api.problems import (
-    BODY_TOO_LARGE,
-    NOT_JSON,
-    OVERLOADED,
-    UNSUPPORTED_MEDIA_TYPE,
-    documented,
-    problem_of,
-    validation_problem,
-)
+from txplatform.api.exception_handlers import problem_of
+from txplatform.api.openapi_entries import documented
+from txplatform.api.responses import json_response
 from txplatform.api.services import Services
+from txplatform.api.validation_problems import validation_problem
 from txplatform.api_keys import Scope
-from txplatform.contracts.clearing import clearing_answer
+from txplatform.contracts.clearing import clearing_response
 from txplatform.contracts.clearing_batch import (
     ClearingBatchBody,
     ClearingBatchRequest,
     ClearingBatchResponse,
     ClearingItem,
     ClearingItemResponse,
-    FieldError,
+    FieldProblem,
 )
-from txplatform.contracts.encoding import to_json
+from txplatform.contracts.problems import ProblemType
 from txplatform.decisions.errors import QueueFullError, StoreUnavailableError
+from txplatform.domain.advices import Clearing
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
 from txplatform.telemetry import correlation_id, logger
@@ -45,6 +42,25 @@ _AT_ONCE = 100
 _NOTHING_RECORDED = (QueueFullError, StoreUnavailableError)
 
 router = APIRouter(tags=["settlement"])
+
+EXAMPLES = (
+    ClearingBatchResponse.of(
+        [
+            ClearingItemResponse(
+                "clr-1",
+                "clean",
+                clearing=clearing_response(examples.event(PurchaseCleared, examples.CLEARING)),
+            ),
+            ClearingItemResponse(
+                "clr-2",
+                "bad",
+                "currency_mismatch",
+                "Clearing clr-2 is in EUR, the account is held in USD.",
+            ),
+        ]
+    ),
+)
+
 _log = logger("api")
 
 
@@ -52,13 +68,22 @@ _log = logger("api")
     "/v1/clearings",
     response_model=ClearingBatchResponse,
     dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
-    openapi_extra=documented_body(ClearingBatchRequest),
-    responses=documented(NOT_JSON, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, OVERLOADED),
+    responses=documented(
+        ProblemType.NOT_JSON,
+        ProblemType.BODY_TOO_LARGE,
+        ProblemType.UNSUPPORTED_MEDIA_TYPE,
+        ProblemType.OVERLOADED,
+    ),
 )
 async def clear_purchases(
     request: Request,
     services: ServicesOf,
-    body: Annotated[ClearingBatchBody, Depends(json_body(ClearingBatchBody, _MOST_BYTES))],
+    body: Annotated[
+        ClearingBatchBody,
+        Depends(
+            JsonBody(ClearingBatchBody, described_as=ClearingBatchRequest, most_bytes=_MOST_BYTES)
+        ),
+    ],
 ) -> Response:
     """Post up to 1,000 clearings, as many commits as they need, each item answered for itself.
 
@@ -74,17 +99,17 @@ async def clear_purchases(
             *(_clear(services, place, body.items[place], traceparent) for place in places)
         )
     failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
-    answers = [
+    items = [
         outcome if isinstance(outcome, ClearingItemResponse) else _to_retry(item, outcome)
         for item, outcome in zip(body.items, outcomes, strict=True)
     ]
-    answer = ClearingBatchResponse.of(answers)
-    if failures and not answer.clean and all(isinstance(e, _NOTHING_RECORDED) for e in failures):
+    response = ClearingBatchResponse.of(items)
+    if failures and not response.clean and all(isinstance(e, _NOTHING_RECORDED) for e in failures):
         raise failures[0]
     for failure in failures:
-        if problem_of(failure).kind.status == 500:  # noqa: PLR2004  # HTTP's number
+        if problem_of(failure).type is ProblemType.INTERNAL:
             _log.error("item failed", correlation_id=correlation_id(traceparent), exc_info=failure)
-    return Response(to_json(answer), media_type="application/json")
+    return json_response(response)
 
 
 async def _clear(
@@ -96,7 +121,7 @@ async def _clear(
     except ValidationError as error:
         return _not_a_clearing(place, item, error)
     try:
-        command = asked.to_item_clearing()
+        command = asked.to_value(Clearing)
         decided = await services.decider.submit(command, traceparent=traceparent)
     except CommandRejectedError as error:
         return ClearingItemResponse(asked.clearing_id, "bad", error.reason, error.detail)
@@ -104,9 +129,13 @@ async def _clear(
         return error
     event = decided.outcome.event
     assert isinstance(event, PurchaseCleared | ClearingWaiting)
-    answer = clearing_answer(event)
+    clearing = clearing_response(event)
     return ClearingItemResponse(
-        asked.clearing_id, "clean", flags=answer.flags, replayed=decided.replayed, clearing=answer
+        asked.clearing_id,
+        "clean",
+        flags=clearing.flags,
+        replayed=decided.replayed,
+        clearing=clearing,
     )
 
 
@@ -125,7 +154,7 @@ def _not_a_clearing(place: int, item: object, error: ValidationError) -> Clearin
         "bad",
         "validation",
         f"{problem.what} {problem.next_step}",
-        errors=tuple(FieldError(each["pointer"], each["message"]) for each in problem.errors),
+        errors=tuple(FieldProblem(each["pointer"], each["message"]) for each in problem.errors),
     )
 
 
@@ -135,6 +164,6 @@ def _to_retry(item: object, error: Exception) -> ClearingItemResponse:
     return ClearingItemResponse(
         item["clearing_id"],
         "retry",
-        problem.kind.type.replace("-", "_"),
+        problem.type.type.replace("-", "_"),
         f"{problem.what} Send it again: it is posted once.",
     )

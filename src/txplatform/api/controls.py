@@ -8,23 +8,44 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from txplatform.api.body import documented_body, json_body
-from txplatform.api.command_responses import documented_recording, recorded_answer, require_opened
-from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
-from txplatform.api.problems import ACCOUNT_NOT_FOUND, OVERLOADED, documented, documented_header
+from txplatform.api import examples
+from txplatform.api.body import JsonBody
+from txplatform.api.dependencies import AccountIdPath, ServicesOf, require_opened, requires
+from txplatform.api.openapi_entries import (
+    REPLAYED,
+    documented,
+    documented_command,
+    documented_header,
+)
+from txplatform.api.responses import json_response
 from txplatform.api_keys import Scope
 from txplatform.contracts.controls import (
     ControlsInForce,
     ControlsRequest,
     ControlsResponse,
-    controls_answer,
+    controls_response,
 )
-from txplatform.contracts.encoding import to_json
+from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import ControlsChanged
 from txplatform.domain.ids import AccountId
+from txplatform.domain.requests import ControlsChange
 
 router = APIRouter(prefix="/v1/accounts/{account_id}/controls", tags=["accounts"])
+
+_CHANGED = examples.event(
+    ControlsChanged,
+    ControlsChange(
+        "ctl-1",
+        examples.ACCOUNT,
+        ({"rule": "amount_limit", "max_amount": 20_000},),
+        "The cardholder asked for it.",
+    ),
+)
+EXAMPLES = (
+    controls_response(_CHANGED),
+    ControlsInForce(examples.ACCOUNT, _CHANGED.change.rules, 3, rfc3339(examples.AT)),
+)
 
 
 @router.get(
@@ -33,31 +54,30 @@ router = APIRouter(prefix="/v1/accounts/{account_id}/controls", tags=["accounts"
     dependencies=[requires(Scope.ACCOUNTS_READ)],
     responses={
         200: {"headers": documented_header("ETag", "The account version.")},
-        **documented(ACCOUNT_NOT_FOUND, OVERLOADED),
+        **documented(ProblemType.ACCOUNT_NOT_FOUND, ProblemType.OVERLOADED),
     },
 )
 async def read_controls(services: ServicesOf, account_id: AccountIdPath) -> Response:
     """The account's own rules at its newest version; they never lag."""
     view = await services.decider.read_account(AccountId(account_id))
     require_opened(view)
-    answer = ControlsInForce(
+    response = ControlsInForce(
         view.account_id, view.controls.stored, view.version, rfc3339(view.as_of)
     )
-    return Response(to_json(answer), 200, {"ETag": f'"{view.version}"'}, "application/json")
+    return json_response(response, version=view.version)
 
 
 @router.put(
     "",
     response_model=ControlsResponse,
     dependencies=[requires(Scope.ACCOUNTS_WRITE)],
-    openapi_extra=documented_body(ControlsRequest),
-    responses=documented_recording(),
+    responses={200: {"headers": REPLAYED}, **documented_command()},
 )
 async def set_controls(
     request: Request,
     services: ServicesOf,
     account_id: AccountIdPath,
-    body: Annotated[ControlsRequest, Depends(json_body(ControlsRequest))],
+    body: Annotated[ControlsRequest, Depends(JsonBody(ControlsRequest))],
 ) -> Response:
     """Give the account rules of its own, instead of those it had; no rules remove them.
 
@@ -67,4 +87,4 @@ async def set_controls(
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, ControlsChanged)
-    return recorded_answer(controls_answer(event), decided)
+    return json_response(controls_response(event), replayed=decided.replayed)

@@ -16,10 +16,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
 from txplatform.api.authentication import authorization_header
-from txplatform.api.problems import validation_problem
+from txplatform.api.problems import ProblemError
 from txplatform.api.services import Services, services_of
+from txplatform.api.validation_problems import validation_problem
 from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.fields import Identifier
+from txplatform.contracts.problems import ProblemType
+from txplatform.decisions.request import AccountView
 
 SECURITY_SCHEME = "api-key"
 _BEARER = HTTPBearer(
@@ -84,3 +87,17 @@ def _require_known_query(request: Request) -> None:
     ]
     if errors:
         raise validation_problem(errors)
+
+
+def require_opened(view: AccountView) -> None:
+    """Check that an account has been opened.
+
+    Raises:
+        ProblemError: It has not.
+    """
+    if not view.opened:
+        raise ProblemError(
+            ProblemType.ACCOUNT_NOT_FOUND,
+            f"Account {view.account_id} has not been opened.",
+            "Open it with POST /v1/accounts, or wait for the accounts team's event.",
+        )

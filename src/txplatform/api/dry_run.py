@@ -10,13 +10,14 @@ from urllib.parse import parse_qsl
 
 import psycopg
 
-from txplatform.api.problems import VALIDATION, ProblemError
+from txplatform.api.problems import ProblemError
 from txplatform.contracts.decision import (
     DecisionResponse,
     DryRunResponse,
     decision_response,
-    dry_run_answer,
+    dry_run_response,
 )
+from txplatform.contracts.problems import ProblemType
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.outcome import OutcomeStatus
 from txplatform.domain.commands.prior_events import TransactionNotReadError
@@ -43,7 +44,7 @@ def asks_for_dry_run(query: bytes) -> bool:
         case [(name, word)] if name == _PARAMETER and word in _WORDS:
             return _WORDS[word]
     raise ProblemError(
-        VALIDATION,
+        ProblemType.VALIDATION,
         "The query has something else than dry_run=true or dry_run=false; nothing was recorded.",
         "Send ?dry_run=true to try, or no query to decide.",
         errors=[{"pointer": f"/{_PARAMETER}", "message": "is not true or false, or not alone"}],
@@ -75,4 +76,4 @@ def decide_without_recording(
     assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
     if outcome.status is OutcomeStatus.DUPLICATE:
         return decision_response(event)
-    return dry_run_answer(event)
+    return dry_run_response(event)

@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from txplatform.api import examples
 from txplatform.api.authentication import authorization_header
-from txplatform.api.cursors import cursor_of, position_of
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
-from txplatform.api.problems import ProblemError, documented
+from txplatform.api.openapi_entries import documented
+from txplatform.api.problems import ProblemError
+from txplatform.api.responses import json_response
 from txplatform.api.services import Services
 from txplatform.api_keys import Scope
+from txplatform.contracts.cursors import LOG_POSITIONS
+from txplatform.contracts.events import AccountEventsResponse, EventResponse, EventsResponse
 from txplatform.contracts.times import rfc3339
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.eventstore.log import read_log, read_stream
-from txplatform.eventstore.mapper import encode_event
+from txplatform.eventstore.mapper import event_data
 from txplatform.eventstore.statements import LoggedEvent
 
 router = APIRouter(prefix="/v1", tags=["audit"], dependencies=[requires(Scope.AUDIT_READ)])
@@ -40,55 +43,28 @@ After = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class EventItem:
-    """One event of the log.
-
-    Attributes:
-        cursor: Goes on behind this event; opaque.
-        type: What happened.
-        decided_at: By the service's clock.
-        recorded_at: By the database's clock.
-        data: The event's facts.
-    """
-
-    cursor: str
-    event_id: str
-    type: str
-    account_id: str
-    account_version: int
-    decided_at: str
-    recorded_at: str
-    traceparent: str
-    data: dict[str, Any]
+def event_response(logged: LoggedEvent) -> EventResponse:
+    """Return an event of the log as the API shows it."""
+    event = logged.event
+    return EventResponse(
+        LOG_POSITIONS.write(logged.position),
+        event.event_id,
+        event.TOPIC,
+        account_of(event.originator_id),
+        event.originator_version,
+        rfc3339(event.timestamp),
+        rfc3339(logged.recorded_at),
+        event.traceparent,
+        event_data(event),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class EventPage:
-    """Events in order.
-
-    Attributes:
-        next_cursor: Ask for what is `after` it; given at the end of the log too.
-    """
-
-    events: list[EventItem]
-    next_cursor: str
-
-
-@dataclass(frozen=True, slots=True)
-class AccountEventPage:
-    """One account's events in order.
-
-    Attributes:
-        next_after_version: Ask for what is after it; null at the end of the stream.
-    """
-
-    events: list[EventItem]
-    next_after_version: int | None
+_EVENT = event_response(LoggedEvent(4711, examples.AT, examples.APPROVED))
+EXAMPLES = (EventsResponse([_EVENT], _EVENT.cursor), AccountEventsResponse([_EVENT], None))
 
 
 @router.get(
-    "/accounts/{account_id}/events", response_model=AccountEventPage, responses=documented()
+    "/accounts/{account_id}/events", response_model=AccountEventsResponse, responses=documented()
 )
 async def read_account_events(
     services: ServicesOf,
@@ -104,20 +80,21 @@ async def read_account_events(
         partial(read_stream, stream=stream, after=after_version, limit=limit)
     )
     more = events[-1].event.originator_version if len(events) == limit else None
-    return _json(AccountEventPage([event_item(event) for event in events], more))
+    return json_response(AccountEventsResponse([event_response(event) for event in events], more))
 
 
-@router.get("/events", response_model=EventPage, responses=documented())
+@router.get("/events", response_model=EventsResponse, responses=documented())
 async def read_events(
     services: ServicesOf,
     after: After = None,
     limit: Limit = 100,
 ) -> Response:
     """The whole log from its beginning or after a cursor; ordered within each account."""
-    position = position_of(after)
+    position = _position(after)
     events = await services.queries.run(partial(read_log, after=position, limit=limit))
-    items = [event_item(event) for event in events]
-    return _json(EventPage(items, items[-1].cursor if items else cursor_of(position)))
+    items = [event_response(event) for event in events]
+    cursor = items[-1].cursor if items else LOG_POSITIONS.write(position)
+    return json_response(EventsResponse(items, cursor))
 
 
 @router.get(
@@ -144,13 +121,18 @@ async def stream_events(
     It ends when the service stops, loses its database, or the key is revoked: connect again
     with `Last-Event-ID`.
     """
-    position = position_of(last_event_id or after)
+    position = _position(last_event_id or after)
     authorization = authorization_header(request.scope["headers"])
     return StreamingResponse(
         _stream(services, position, authorization),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+def _position(cursor: str | None) -> int:
+    """Return the position that a cursor goes on behind; 0, the beginning, without one."""
+    return LOG_POSITIONS.read(cursor, "after") if cursor else 0
 
 
 async def _stream(
@@ -170,7 +152,7 @@ async def _stream(
             yield b": the stream ends here: %b\n\n" % error.what.encode()
             return
         for event in events:
-            item = event_item(event)
+            item = event_response(event)
             yield b"id: %b\nevent: %b\ndata: %b\n\n" % (
                 item.cursor.encode(),
                 item.type.encode(),
@@ -185,26 +167,3 @@ async def _stream(
             yield b": still here\n\n"
         with suppress(TimeoutError):
             await asyncio.wait_for(services.stopping.wait(), _POLL_S)
-
-
-def event_item(logged: LoggedEvent) -> EventItem:
-    """An event of the log as the API shows it."""
-    event = logged.event
-    data = orjson.loads(encode_event(event))
-    for shown_beside in ("event_id", "timestamp", "traceparent"):
-        del data[shown_beside]
-    return EventItem(
-        cursor_of(logged.position),
-        event.event_id,
-        event.TOPIC,
-        account_of(event.originator_id),
-        event.originator_version,
-        rfc3339(event.timestamp),
-        rfc3339(logged.recorded_at),
-        event.traceparent,
-        data,
-    )
-
-
-def _json(page: EventPage | AccountEventPage) -> Response:
-    return Response(orjson.dumps(page), media_type="application/json")

@@ -1,30 +1,39 @@
-"""Has FastAPI answer every error as a problem."""
+"""Errors of the inside as HTTP problems: the one place where one becomes the other."""
 
 from __future__ import annotations
+
+from typing import assert_never
 
 import psycopg
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedFunction, UndefinedTable
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from txplatform.api.body import ClientLeftError
-from txplatform.api.problems import (
-    METHOD_NOT_ALLOWED,
-    NOT_FOUND,
-    ProblemError,
-    problem_answer,
-    problem_of,
+from txplatform.api.problems import ProblemError, problem_response, retry_later
+from txplatform.api.validation_problems import (
+    invalid_cursor_problem,
+    invalid_rules_problem,
     validation_problem,
 )
+from txplatform.contracts.cursors import InvalidCursorError
+from txplatform.contracts.json import NotJsonError
+from txplatform.contracts.problems import ProblemType
+from txplatform.contracts.rulesets import InvalidRuleSetError
+from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
+from txplatform.domain.commands.outcome import CommandRejectedError, RefusalReason
+from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
+from txplatform.rulebook.store import ChangeRefusal, RefusedChangeError
 from txplatform.telemetry import correlation_id, logger
 
 
 def answer_errors_as_problems(app: FastAPI) -> None:
-    """Whatever is raised while a request is answered."""
+    """Respond with a problem to whatever is raised while a request is handled."""
     log = logger("api")
 
     async def answer(request: Request, error: Exception) -> Response:
@@ -35,13 +44,13 @@ def answer_errors_as_problems(app: FastAPI) -> None:
                 problem = validation_problem(error.errors(), leave_out=1)
             case HTTPException(status_code=404):
                 problem = ProblemError(
-                    NOT_FOUND,
+                    ProblemType.NOT_FOUND,
                     "No resource has this path.",
                     "GET /docs lists the API's resources.",
                 )
             case HTTPException(status_code=405):
                 problem = ProblemError(
-                    METHOD_NOT_ALLOWED,
+                    ProblemType.METHOD_NOT_ALLOWED,
                     f"This resource does not take {request.method}.",
                     "The Allow header lists what it takes.",
                     headers=error.headers,
@@ -49,9 +58,9 @@ def answer_errors_as_problems(app: FastAPI) -> None:
             case _:
                 problem = problem_of(error)
         trace = correlation_id(request.state.traceparent)
-        if problem.kind.status == 500:  # noqa: PLR2004  # HTTP's number
+        if problem.type is ProblemType.INTERNAL:
             log.error("request failed", correlation_id=trace, exc_info=error)
-        status, headers, body = problem_answer(problem, trace)
+        status, headers, body = problem_response(problem, trace)
         response = Response(body, status)
         response.raw_headers = headers
         return response
@@ -66,3 +75,90 @@ def answer_errors_as_problems(app: FastAPI) -> None:
         Exception,
     ):
         app.add_exception_handler(kind, answer)
+
+
+def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one return a kind
+    """Return the problem that an error is; an unexpected one is an internal one."""
+    match error:
+        case ProblemError():
+            return error
+        case NotJsonError():
+            return ProblemError(ProblemType.NOT_JSON, f"{error.what} {error.why}", error.next_step)
+        case ValidationError():
+            return validation_problem(error.errors(include_input=False, include_url=False))
+        case InvalidRuleSetError():
+            return invalid_rules_problem(error)
+        case InvalidCursorError():
+            return invalid_cursor_problem(error)
+        case CommandRejectedError():
+            return _refused(_command_refused(error.reason), error)
+        case RefusedChangeError():
+            return _refused(_change_refused(error.reason), error)
+        case QueueFullError():
+            return _passing(ProblemType.OVERLOADED, error)
+        case OutcomeUnknownError():
+            return _passing(ProblemType.OUTCOME_UNKNOWN, error)
+        case StoreUnavailableError() | RulesNotUnderstoodError():
+            return _passing(ProblemType.STORE_UNAVAILABLE, error)
+        case psycopg.OperationalError():
+            return _passing(ProblemType.STORE_UNAVAILABLE, StoreUnavailableError(error))
+        case UndefinedTable() | UndefinedColumn() | UndefinedFunction() | InsufficientPrivilege():
+            return retry_later(
+                ProblemType.STORE_UNAVAILABLE,
+                f"The database's schema is not the one of this version: {type(error).__name__}.",
+                "An operator runs `txplatform migrate`; then retry.",
+            )
+    return _unforeseen()
+
+
+def _command_refused(reason: RefusalReason) -> ProblemType | None:
+    """Return the problem of a refused command; None where no request can be refused for that."""
+    match reason:
+        case RefusalReason.CONFLICTING_COPY | RefusalReason.TRANSACTION_ID_REUSED:
+            return ProblemType.ID_REUSED
+        case RefusalReason.ACCOUNT_CLOSED:
+            return ProblemType.ACCOUNT_CLOSED
+        case RefusalReason.BALANCE_OUT_OF_RANGE:
+            return ProblemType.BALANCE_OUT_OF_RANGE
+        case RefusalReason.CURRENCY_MISMATCH:
+            return ProblemType.CURRENCY_MISMATCH
+        case (
+            RefusalReason.RETURN_DIFFERS_FROM_PAYMENT
+            | RefusalReason.NO_OPEN_HOLD
+            | RefusalReason.HOLD_NOT_DUE
+        ):
+            return None
+        case _:
+            assert_never(reason)
+
+
+def _change_refused(reason: ChangeRefusal) -> ProblemType:
+    match reason:
+        case ChangeRefusal.ID_REUSED:
+            return ProblemType.ID_REUSED
+        case ChangeRefusal.RULESET_NOT_FOUND:
+            return ProblemType.RULESET_NOT_FOUND
+        case ChangeRefusal.RULESET_IN_FORCE:
+            return ProblemType.RULESET_IN_FORCE
+        case ChangeRefusal.SHADOWING_NOT_FOUND:
+            return ProblemType.SHADOWING_NOT_FOUND
+        case _:
+            assert_never(reason)
+
+
+def _refused(type_: ProblemType | None, error: TxPlatformError) -> ProblemError:
+    return _unforeseen() if type_ is None else ProblemError(type_, error.what, error.next_step)
+
+
+def _passing(type_: ProblemType, error: TxPlatformError) -> ProblemError:
+    return retry_later(
+        type_, " ".join(part for part in (error.what, error.why) if part), error.next_step
+    )
+
+
+def _unforeseen() -> ProblemError:
+    return ProblemError(
+        ProblemType.INTERNAL,
+        "The service failed in a way that was not foreseen; it has been logged.",
+        "Retry with the same ids; report the correlation id if it happens again.",
+    )

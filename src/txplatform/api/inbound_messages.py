@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -10,16 +9,42 @@ from fastapi import APIRouter, Query
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
+from txplatform.api import examples
 from txplatform.api.dependencies import ServicesOf, requires
-from txplatform.api.problems import documented
+from txplatform.api.openapi_entries import documented
+from txplatform.api.responses import json_response
 from txplatform.api_keys import Scope
 from txplatform.consumers import TOPICS
-from txplatform.contracts.encoding import to_json
 from txplatform.contracts.fields import Identifier
-from txplatform.inbox.message_outcome import MessageStatus
-from txplatform.inbox.reader import MAX_LIMIT, InboundMessage, list_messages
+from txplatform.contracts.inbound_messages import (
+    InboundMessageResponse,
+    InboundMessagesResponse,
+    MessageStatus,
+)
+from txplatform.inbox.reader import MAX_LIMIT, list_messages
 
 router = APIRouter(prefix="/v1/inbound-messages", tags=["audit"])
+
+_APPLIED = InboundMessageResponse(
+    id=17,
+    cluster_id="MkU3OEVBNTcwNTJENDM2Qg",
+    topic="payments.payment-submitted.v1",
+    partition=3,
+    offset=205,
+    sent_at=examples.AT,
+    received_at=examples.AT,
+    traceparent=examples.TRACEPARENT,
+    account_id=examples.ACCOUNT,
+    business_key="payment:pay-7",
+    status=MessageStatus.APPLIED,
+    reason=None,
+    detail=None,
+    event_id="0198a3c2-9a02-7c11-8d55-6f2b1e9c0a33",
+    account_version=3,
+    resolved_at=None,
+    resolution=None,
+)
+EXAMPLES = (InboundMessagesResponse([_APPLIED], None),)
 
 
 def _is_read(topic: str) -> str:
@@ -31,21 +56,9 @@ def _is_read(topic: str) -> str:
 TopicName = Annotated[str, AfterValidator(_is_read), Field(json_schema_extra={"enum": [*TOPICS]})]
 
 
-@dataclass(frozen=True, slots=True)
-class InboundMessagePage:
-    """Messages, the newest first.
-
-    Attributes:
-        next_before_id: Ask for what is `before_id` it; null at the end.
-    """
-
-    messages: list[InboundMessage]
-    next_before_id: int | None
-
-
 @router.get(
     "",
-    response_model=InboundMessagePage,
+    response_model=InboundMessagesResponse,
     dependencies=[requires(Scope.AUDIT_READ)],
     responses=documented(),
 )
@@ -72,4 +85,4 @@ async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the con
         )
     )
     more = messages[-1].id if len(messages) == limit else None
-    return Response(to_json(InboundMessagePage(messages, more)), media_type="application/json")
+    return json_response(InboundMessagesResponse(messages, more))

@@ -2,54 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
-from fastapi import FastAPI
+import orjson
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import TypeAdapter
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, TypeAdapter
 
+from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import SECURITY_SCHEME
-from txplatform.api.examples import answer_examples
 from txplatform.api.openapi_descriptions import describe_fields
-from txplatform.api.problems import ProblemDetails, documented_header
-from txplatform.api.process_transaction import PATH, documentation
-from txplatform.contracts.account_status import StatusRequest
-from txplatform.contracts.accounts import OpenAccountRequest
-from txplatform.contracts.clearing import ClearingRequest
-from txplatform.contracts.clearing_batch import ClearingBatchRequest
-from txplatform.contracts.controls import ControlsRequest
-from txplatform.contracts.increment import IncrementRequest
-from txplatform.contracts.refund import RefundRequest
-from txplatform.contracts.reversal import ReversalRequest
-from txplatform.contracts.ruleset_requests import ActivationRequest, ShadowingRequest
-
-_BODIES = (
-    OpenAccountRequest,
-    StatusRequest,
-    ControlsRequest,
-    IncrementRequest,
-    ClearingRequest,
-    ReversalRequest,
-    RefundRequest,
-    ClearingBatchRequest,
-    ActivationRequest,
-    ShadowingRequest,
-)
-"""What `json_body` reads."""
+from txplatform.api.openapi_entries import documented_header
+from txplatform.contracts.encoding import to_json
+from txplatform.contracts.problems import ProblemDetails
 
 _FASTAPIS_WORDS = "Successful Response"
 _CORRELATION = documented_header(
     "X-Correlation-Id", "The trace id, under which the service's log lines can be found."
 )
-_REPLAYED = documented_header(
-    "Idempotency-Replayed", "`true` where an earlier request had caused it already."
-)
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document."""
+class Endpoint(Protocol):
+    """A module with operations of one resource.
+
+    Attributes:
+        EXAMPLES: An example of each of its responses.
+    """
+
+    @property
+    def router(self) -> APIRouter: ...  # noqa: D102
+    @property
+    def EXAMPLES(self) -> Sequence[object]: ...  # noqa: D102, N802
+
+
+def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
+    """Return the OpenAPI document of an application that includes these endpoints."""
     document: dict[str, Any] = get_openapi(
         title="txplatform",
         version=version("txplatform"),
@@ -58,44 +48,63 @@ def describe(app: FastAPI) -> dict[str, Any]:
             "Money is an integer in the currency's minor unit. Errors are RFC 9457 problem "
             "details; branch on `type`. Ids are idempotency keys: retry with the same one."
         ),
-        routes=[documentation(), *app.routes],
+        routes=app.routes,
     )
     schemas = document["components"]["schemas"]
-    # Named by hand-made entries of operations, so FastAPI does not know of them.
+    # FastAPI does not know of these: `JsonBody` reads the bodies, handlers write the problems.
     _, extra = TypeAdapter.json_schemas(
         [
-            *((body.__name__, "validation", TypeAdapter(body)) for body in _BODIES),
+            *(
+                (body.__name__, "validation", TypeAdapter(body))
+                for endpoint in endpoints
+                for body in _add_bodies(document, endpoint.router)
+            ),
             ("problem", "serialization", TypeAdapter(ProblemDetails)),
         ],
         ref_template="#/components/schemas/{model}",
     )
     schemas.update(extra["$defs"])
-    for name, example in answer_examples().items():
-        schemas[name]["examples"] = [example]
+    for endpoint in endpoints:
+        for example in endpoint.EXAMPLES:
+            schemas[type(example).__name__]["examples"] = [orjson.loads(to_json(example))]
     describe_fields(document)
-    for path, _, operation in _operations(document):
+    for operation in _operations(document):
         for requirement in operation.get("security", ()):
             (scope,) = requirement[SECURITY_SCHEME]
             operation["description"] += f"\n\nThe API key needs the scope `{scope}`."
         operation["responses"] = dict(sorted(operation["responses"].items()))
-        for answer in operation["responses"].values():
-            answer["headers"] = {**_CORRELATION, **answer.get("headers", {})}
-            if answer["description"] == _FASTAPIS_WORDS:
-                answer["description"] = _what_it_is(document, answer)
-        if path == PATH:
-            operation["responses"]["200"]["headers"].update(_REPLAYED)
+        for response in operation["responses"].values():
+            response["headers"] = {**_CORRELATION, **response.get("headers", {})}
+            if response["description"] == _FASTAPIS_WORDS:
+                response["description"] = _what_it_is(document, response)
     return document
 
 
-def _what_it_is(document: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
-    """The first sentences of its schema's description; of several schemas the first one's."""
-    schema = answer["content"]["application/json"]["schema"]
+def _add_bodies(document: Mapping[str, Any], router: APIRouter) -> Iterator[type[BaseModel]]:
+    """Add the entries of the bodies that `JsonBody` reads, and return their models."""
+    for route in router.routes:
+        if not isinstance(route, APIRoute):
+            continue
+        for dependency in route.dependant.dependencies:
+            if isinstance(dependency.call, JsonBody):
+                model = dependency.call.described_as
+                schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+                for method in route.methods or ():
+                    document["paths"][route.path][method.lower()]["requestBody"] = {
+                        "required": True,
+                        "content": {"application/json": {"schema": schema}},
+                    }
+                yield model
+
+
+def _what_it_is(document: Mapping[str, Any], response: Mapping[str, Any]) -> str:
+    """Return the first sentences of its schema's description; of several schemas the first's."""
+    schema = response["content"]["application/json"]["schema"]
     name = schema.get("anyOf", [schema])[0]["$ref"].rpartition("/")[2]
     description: str = document["components"]["schemas"][name]["description"]
     return " ".join(description.partition("\n\n")[0].split())
 
 
-def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            yield path, method, operation
+def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for operations in document["paths"].values():
+        yield from operations.values()

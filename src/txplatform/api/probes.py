@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import orjson
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from txplatform.api.dependencies import ServicesOf
+from txplatform.api.responses import json_response
+from txplatform.contracts.probes import ProbeResponse
 
 router = APIRouter(tags=["operations"])
 
-
-@dataclass(frozen=True, slots=True)
-class ProbeResponse:
-    """What a probe found.
-
-    Attributes:
-        detail: What is wrong, for people.
-    """
-
-    status: str
-    detail: str
+EXAMPLES = (ProbeResponse("ready", ""),)
 
 
 @router.get("/livez", response_model=ProbeResponse)
 async def livez() -> Response:
     """The process answers."""
-    return _answer(200, "alive", "")
+    return _probe(200, "alive", "")
 
 
 @router.get(
@@ -49,10 +38,8 @@ async def startupz(services: ServicesOf) -> Response:
 async def readyz(services: ServicesOf) -> Response:
     """The process can decide: lanes run, the database answers, schema and rules are understood."""
     missing = await services.readiness.what_is_missing()
-    return _answer(503, "not ready", missing) if missing else _answer(200, "ready", "")
+    return _probe(503, "not ready", missing) if missing else _probe(200, "ready", "")
 
 
-def _answer(status_code: int, status: str, detail: str) -> Response:
-    return Response(
-        orjson.dumps(ProbeResponse(status, detail)), status_code, media_type="application/json"
-    )
+def _probe(status_code: int, status: str, detail: str) -> Response:
+    return json_response(ProbeResponse(status, detail), status_code)

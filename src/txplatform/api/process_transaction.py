@@ -11,31 +11,27 @@ from functools import partial
 from typing import Annotated
 
 import orjson
-from fastapi import Query
-from fastapi.routing import APIRoute
+from fastapi import APIRouter, Query
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
+from txplatform.api import examples
 from txplatform.api.authentication import Authenticator
 from txplatform.api.body import ClientLeftError, read_body, require_json
 from txplatform.api.dependencies import requires
 from txplatform.api.dry_run import asks_for_dry_run, decide_without_recording
-from txplatform.api.problems import (
-    BODY_TOO_LARGE,
-    ID_REUSED,
-    METHOD_NOT_ALLOWED,
-    NOT_JSON,
-    OUTCOME_UNKNOWN,
-    OVERLOADED,
-    UNSUPPORTED_MEDIA_TYPE,
-    ProblemError,
-    documented,
-    problem_answer,
-    problem_of,
-)
+from txplatform.api.exception_handlers import problem_of
+from txplatform.api.openapi_entries import REPLAYED, documented_command
+from txplatform.api.problems import ProblemError, problem_response
 from txplatform.api.queries import Queries
 from txplatform.api_keys import Scope
-from txplatform.contracts.decision import DecisionResponse, DryRunResponse, decision_response
+from txplatform.contracts.decision import (
+    DecisionResponse,
+    DryRunResponse,
+    decision_response,
+    dry_run_response,
+)
+from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.process_transaction import (
     ProcessTransactionRequest,
     parse_process_transaction,
@@ -44,10 +40,14 @@ from txplatform.decisions.decider import Decider
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.telemetry import accept_traceparent, correlation_id, logger
 
+router = APIRouter(tags=["transactions"])
+
+EXAMPLES = (decision_response(examples.APPROVED), dry_run_response(examples.APPROVED))
+
 PATH = "/v1/process-transaction"
 _SCOPE = Scope.TRANSACTIONS_WRITE
 
-_Response = tuple[int, list[tuple[bytes, bytes]], bytes]
+_Written = tuple[int, list[tuple[bytes, bytes]], bytes]
 """Status, headers and body."""
 
 
@@ -84,7 +84,7 @@ class ProcessTransaction:
         try:
             if scope["method"] != "POST":
                 raise ProblemError(  # noqa: TRY301  # as what is called below does
-                    METHOD_NOT_ALLOWED,
+                    ProblemType.METHOD_NOT_ALLOWED,
                     f"{PATH} takes POST only.",
                     "Send a POST request.",
                     headers={"Allow": "POST"},
@@ -98,36 +98,37 @@ class ProcessTransaction:
                 require_json(content_type.decode("latin-1"))
             body = await read_body(receive, self._most_body_bytes)
             if scope["query_string"] and asks_for_dry_run(scope["query_string"]):
-                status, headers, answer = await self._try(body, trace)
+                status, headers, response = await self._try(body, trace)
             else:
-                status, headers, answer = await self._decide(body, trace)
+                status, headers, response = await self.respond(body, trace)
         except ClientLeftError:
             return
         except Exception as error:  # noqa: BLE001  # every request is answered, whatever happens
             problem = problem_of(error)
-            if problem.kind.status == 500:  # noqa: PLR2004  # HTTP's number
+            if problem.type is ProblemType.INTERNAL:
                 self._log.exception("request failed", correlation_id=correlation_id(trace))
-            status, headers, answer = problem_answer(problem, correlation_id(trace))
+            status, headers, response = problem_response(problem, correlation_id(trace))
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+        await send({"type": "http.response.body", "body": response})
 
-    async def _decide(self, body: bytes, traceparent: str) -> _Response:
+    async def respond(self, body: bytes, traceparent: str) -> _Written:
+        """Have the purchase in this body decided, and write the decision."""
         purchase = parse_process_transaction(body)
         decided = await self._decider.submit(purchase, traceparent=traceparent)
         event = decided.outcome.event
         assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
-        return _answer(decision_response(event), traceparent, replayed=decided.replayed)
+        return _written(decision_response(event), traceparent, replayed=decided.replayed)
 
-    async def _try(self, body: bytes, traceparent: str) -> _Response:
+    async def _try(self, body: bytes, traceparent: str) -> _Written:
         purchase = parse_process_transaction(body)
-        answer = await self._queries.run(partial(decide_without_recording, purchase=purchase))
-        return _answer(answer, traceparent, replayed=isinstance(answer, DecisionResponse))
+        response = await self._queries.run(partial(decide_without_recording, purchase=purchase))
+        return _written(response, traceparent, replayed=isinstance(response, DecisionResponse))
 
 
-def _answer(
-    answer: DecisionResponse | DryRunResponse, traceparent: str, *, replayed: bool
-) -> _Response:
-    body = orjson.dumps(answer)
+def _written(
+    response: DecisionResponse | DryRunResponse, traceparent: str, *, replayed: bool
+) -> _Written:
+    body = orjson.dumps(response)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
@@ -138,38 +139,23 @@ def _answer(
     return 200, headers, body
 
 
-def documentation() -> APIRoute:
-    """The route as OpenAPI describes it; requests go to `ProcessTransaction` instead."""
+@router.post(
+    PATH,
+    operation_id="process_transaction_v1_process_transaction_post",  # as published
+    response_model=DecisionResponse | DryRunResponse,
+    dependencies=[requires(_SCOPE)],
+    responses={200: {"headers": REPLAYED}, **documented_command()},
+)
+async def process_transaction(
+    request: ProcessTransactionRequest,
+    *,
+    dry_run: Annotated[bool, Query(description="Decide, and record nothing.")] = False,
+) -> None:
+    """Decide a purchase, durably, and answer with the balance after it.
 
-    async def process_transaction(
-        request: ProcessTransactionRequest, *, dry_run: bool = False
-    ) -> DecisionResponse | DryRunResponse:
-        """Decide a purchase, durably, and answer with the balance after it.
-
-        A decline is not an error: it is 200 with `"decision": "declined"` and every reason.
-        The same `transaction_id` with the same fields gets the same answer again, with the
-        header `Idempotency-Replayed: true`. With `?dry_run=true` it is decided on the account as it
-        is now and nothing is recorded; an id that was used gets its stored answer.
-        """
-        raise NotImplementedError
-
-    process_transaction.__annotations__ = {
-        "request": ProcessTransactionRequest,
-        "dry_run": Annotated[bool, Query(description="Decide, and record nothing.")],
-        "return": DecisionResponse | DryRunResponse,
-    }
-    return APIRoute(
-        PATH,
-        process_transaction,
-        methods=["POST"],
-        tags=["transactions"],
-        dependencies=[requires(_SCOPE)],
-        responses=documented(
-            NOT_JSON,
-            ID_REUSED,
-            BODY_TOO_LARGE,
-            UNSUPPORTED_MEDIA_TYPE,
-            OVERLOADED,
-            OUTCOME_UNKNOWN,
-        ),
-    )
+    A decline is not an error: it is 200 with `"decision": "declined"` and every reason.
+    The same `transaction_id` with the same fields gets the same answer again, with the
+    header `Idempotency-Replayed: true`. With `?dry_run=true` it is decided on the account as it
+    is now and nothing is recorded; an id that was used gets its stored answer.
+    """
+    raise NotImplementedError  # here for the description: requests go to `ProcessTransaction`

@@ -8,36 +8,41 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from txplatform.api.body import documented_body, json_body
-from txplatform.api.command_responses import documented_recording, recorded_answer
+from txplatform.api import examples
+from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, TransactionIdPath, requires
+from txplatform.api.openapi_entries import REPLAYED, documented_command
+from txplatform.api.responses import json_response
 from txplatform.api_keys import Scope
-from txplatform.contracts.reversal import ReversalRequest, ReversalResponse, reversal_answer
+from txplatform.contracts.reversal import ReversalRequest, ReversalResponse, reversal_response
+from txplatform.domain.advices import Reversal
 from txplatform.domain.events import AuthorizationReversed
 
 router = APIRouter(tags=["transactions"])
+
+_PART = Reversal("rev-1", examples.TRANSACTION, examples.ACCOUNT, 250)
+EXAMPLES = (reversal_response(examples.event(AuthorizationReversed, _PART)),)
 
 
 @router.post(
     "/v1/accounts/{account_id}/transactions/{transaction_id}/reversals",
     response_model=ReversalResponse,
     dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
-    openapi_extra=documented_body(ReversalRequest),
-    responses=documented_recording(),
+    responses={200: {"headers": REPLAYED}, **documented_command()},
 )
 async def reverse_authorization(
     request: Request,
     services: ServicesOf,
     account_id: AccountIdPath,
     transaction_id: TransactionIdPath,
-    body: Annotated[ReversalRequest, Depends(json_body(ReversalRequest))],
+    body: Annotated[ReversalRequest, Depends(JsonBody(ReversalRequest))],
 ) -> Response:
     """Release the transaction's hold, or that part of it: the merchant gave the purchase up.
 
     Before its authorization it is recorded too, and that holds then only what is left of it.
     """
-    command = body.to_reversal(account_id, transaction_id)
+    command = body.to_value(Reversal, account_id=account_id, transaction_id=transaction_id)
     decided = await services.decider.submit(command, traceparent=request.state.traceparent)
     event = decided.outcome.event
     assert isinstance(event, AuthorizationReversed)
-    return recorded_answer(reversal_answer(event), decided)
+    return json_response(reversal_response(event), replayed=decided.replayed)

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import psycopg
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from txplatform.api.body import documented_body, json_body, json_bytes
+from txplatform.api.body import JsonBody, json_bytes
 from txplatform.api.dependencies import ServicesOf
-from txplatform.api.problems import (
-    RULESET_NOT_FOUND,
-    documented,
-)
+from txplatform.api.openapi_entries import REPLAYED, documented, documented_change
+from txplatform.api.responses import json_response
+from txplatform.api.rule_book_view import activation_response, book_response, ruleset_response
 from txplatform.api.rule_changes import (
     READING,
-    REPLAYED,
     RuleSetId,
     Writer,
-    answer_of,
     change_rules,
-    documented_change,
     who,
 )
-from txplatform.api.ruleset_answers import (
+from txplatform.api.ruleset_examples import BOOK, ENTRIES, RULESET
+from txplatform.contracts.problems import ProblemType
+from txplatform.contracts.ruleset_requests import ActivationRequest
+from txplatform.contracts.ruleset_responses import (
     ActivationResponse,
     RuleBookResponse,
     RuleSetResponse,
-    activation_answer,
-    book_answer,
-    ruleset_answer,
 )
-from txplatform.contracts.ruleset_requests import ActivationRequest
 from txplatform.contracts.rulesets import parse_ruleset, ruleset_schema
 from txplatform.rulebook.store import (
     activate,
@@ -43,12 +38,16 @@ from txplatform.rulebook.store import (
     read_book,
 )
 
-T = TypeVar("T")
-
 _MOST_BYTES = 1_048_576
 """Two hundred rules with long lists."""
 
 router = APIRouter(prefix="/v1/rulesets", tags=["rule sets"])
+
+EXAMPLES = (
+    book_response(BOOK),
+    ruleset_response(BOOK, RULESET.id),
+    activation_response(ENTRIES[-1]),
+)
 
 
 @router.get("", response_model=RuleBookResponse, responses=documented(), dependencies=READING)
@@ -56,9 +55,9 @@ async def read_rulesets(services: ServicesOf) -> Response:
     """Every rule set, and which one decides."""
 
     def read(connection: psycopg.Connection) -> RuleBookResponse:
-        return book_answer(read_book(connection))
+        return book_response(read_book(connection))
 
-    return answer_of(await services.queries.run(read))
+    return json_response(await services.queries.run(read))
 
 
 @router.post(
@@ -90,16 +89,16 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
         # In here, since to read long lists and to compare each with each holds up the event loop.
         ruleset = parse_ruleset(body)
         added = add_ruleset(connection, ruleset, by=who(key))
-        return ruleset_answer(added.book, ruleset.id), added.replayed
+        return ruleset_response(added.book, ruleset.id), added.replayed
 
-    answer, replayed = await change_rules(services, change)
-    return answer_of(answer, 200 if replayed else 201, replayed=replayed)
+    ruleset, replayed = await change_rules(services, change)
+    return json_response(ruleset, 200 if replayed else 201, replayed=replayed)
 
 
 @router.get(
     "/{ruleset_id}",
     response_model=RuleSetResponse,
-    responses=documented(RULESET_NOT_FOUND),
+    responses=documented(ProblemType.RULESET_NOT_FOUND),
     dependencies=READING,
 )
 async def read_ruleset(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
@@ -107,22 +106,21 @@ async def read_ruleset(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
 
     def read(connection: psycopg.Connection) -> RuleSetResponse:
         book = read_book(connection)
-        return ruleset_answer(book, find_ruleset(book, ruleset_id).id)
+        return ruleset_response(book, find_ruleset(book, ruleset_id).id)
 
-    return answer_of(await services.queries.run(read))
+    return json_response(await services.queries.run(read))
 
 
 @router.post(
     "/{ruleset_id}/activations",
     response_model=ActivationResponse,
-    responses={200: {"headers": REPLAYED}, **documented_change(RULESET_NOT_FOUND)},
-    openapi_extra=documented_body(ActivationRequest),
+    responses={200: {"headers": REPLAYED}, **documented_change(ProblemType.RULESET_NOT_FOUND)},
 )
 async def activate_ruleset(
     services: ServicesOf,
     key: Writer,
     ruleset_id: RuleSetId,
-    body: Annotated[ActivationRequest, Depends(json_body(ActivationRequest))],
+    body: Annotated[ActivationRequest, Depends(JsonBody(ActivationRequest))],
 ) -> Response:
     """Let this rule set decide, in every process within a second, without a restart.
 
@@ -138,4 +136,4 @@ async def activate_ruleset(
             by=who(key),
         ),
     )
-    return answer_of(activation_answer(recorded.entry), replayed=recorded.replayed)
+    return json_response(activation_response(recorded.entry), replayed=recorded.replayed)

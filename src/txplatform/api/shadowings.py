@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import Annotated
 
@@ -9,35 +10,31 @@ import psycopg
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from txplatform.api.body import documented_body, json_body
-from txplatform.api.cursors import cursor_of, position_of
+from txplatform.api import examples
+from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import ServicesOf
-from txplatform.api.problems import (
-    OUTCOME_UNKNOWN,
-    RULESET_IN_FORCE,
-    RULESET_NOT_FOUND,
-    SHADOWING_NOT_FOUND,
-    documented,
-)
+from txplatform.api.openapi_entries import REPLAYED, documented, documented_change
+from txplatform.api.responses import json_response
+from txplatform.api.rule_book_view import shadowing_response
 from txplatform.api.rule_changes import (
     READING,
-    REPLAYED,
     RuleSetId,
     Writer,
-    answer_of,
     change_rules,
-    documented_change,
     who,
 )
-from txplatform.api.ruleset_answers import (
-    DisagreementPage,
+from txplatform.api.ruleset_examples import BOOK
+from txplatform.api.services import Services
+from txplatform.contracts.cursors import LOG_POSITIONS
+from txplatform.contracts.fields import Identifier
+from txplatform.contracts.problems import ProblemType
+from txplatform.contracts.ruleset_requests import ShadowingRequest
+from txplatform.contracts.ruleset_responses import (
+    DisagreementResponse,
+    DisagreementsResponse,
     ShadowingResponse,
     ShadowingsResponse,
-    shadowing_answer,
 )
-from txplatform.api.services import Services
-from txplatform.contracts.fields import Identifier
-from txplatform.contracts.ruleset_requests import ShadowingRequest
 from txplatform.rulebook.book import RuleBook, Shadowing
 from txplatform.rulebook.store import (
     end_shadowing,
@@ -46,15 +43,44 @@ from txplatform.rulebook.store import (
     read_book,
     start_shadowing,
 )
-from txplatform.shadow.store import Disagreement, Progress, list_disagreements, read_progress
+from txplatform.shadow.store import Progress, list_disagreements, read_progress
 
 router = APIRouter(prefix="/v1/rulesets/{ruleset_id}/shadowings", tags=["rule sets"])
+
+_SHADOWING = shadowing_response(BOOK.shadowings["sh-3"], Progress("sh-3", 9000, 2418, 17, 0))
+_DISAGREEMENT = DisagreementResponse(
+    log_position=8124,
+    account_id="acc-1",
+    account_version=41,
+    event_id="0198a3c27d417b6e9f103c5e8a2d4b17",
+    transaction_id="tx-1001",
+    amount=260_000,
+    currency="USD",
+    decided_at=examples.AT + timedelta(days=9),
+    decision="approved",
+    reasons=[],
+    shadow_decision="declined",
+    shadow_reasons=[
+        {
+            "code": "amount_limit_exceeded",
+            "response_code": "61",
+            "message": "The purchase of 260000 USD is above the limit of 250000 for one purchase.",
+            "observed": 260_000,
+            "limit": 250_000,
+        }
+    ],
+)
+EXAMPLES = (
+    _SHADOWING,
+    ShadowingsResponse([_SHADOWING]),
+    DisagreementsResponse([_DISAGREEMENT], LOG_POSITIONS.write(8124), 9000),
+)
 
 
 @router.get(
     "",
     response_model=ShadowingsResponse,
-    responses=documented(RULESET_NOT_FOUND),
+    responses=documented(ProblemType.RULESET_NOT_FOUND),
     dependencies=READING,
 )
 async def read_shadowings(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
@@ -65,13 +91,13 @@ async def read_shadowings(services: ServicesOf, ruleset_id: RuleSetId) -> Respon
         find_ruleset(book, ruleset_id)
         return ShadowingsResponse(
             [
-                shadowing_answer(each, progress.get(each.shadowing_id))
+                shadowing_response(each, progress.get(each.shadowing_id))
                 for each in book.shadowings.values()
                 if each.ruleset_id == ruleset_id
             ]
         )
 
-    return answer_of(await services.queries.run(read))
+    return json_response(await services.queries.run(read))
 
 
 @router.post(
@@ -79,15 +105,14 @@ async def read_shadowings(services: ServicesOf, ruleset_id: RuleSetId) -> Respon
     response_model=ShadowingResponse,
     responses={
         200: {"headers": REPLAYED},
-        **documented_change(RULESET_NOT_FOUND, RULESET_IN_FORCE),
+        **documented_change(ProblemType.RULESET_NOT_FOUND, ProblemType.RULESET_IN_FORCE),
     },
-    openapi_extra=documented_body(ShadowingRequest),
 )
 async def shadow_ruleset(
     services: ServicesOf,
     key: Writer,
     ruleset_id: RuleSetId,
-    body: Annotated[ShadowingRequest, Depends(json_body(ShadowingRequest))],
+    body: Annotated[ShadowingRequest, Depends(JsonBody(ShadowingRequest))],
 ) -> Response:
     """Let this rule set decide along, without effect, from now on; it ends another shadowing.
 
@@ -112,7 +137,7 @@ async def shadow_ruleset(
 @router.delete(
     "/{shadowing_id}",
     response_model=ShadowingResponse,
-    responses=documented(SHADOWING_NOT_FOUND, OUTCOME_UNKNOWN),
+    responses=documented(ProblemType.SHADOWING_NOT_FOUND, ProblemType.OUTCOME_UNKNOWN),
 )
 async def end_shadowing_of_ruleset(
     services: ServicesOf, key: Writer, ruleset_id: RuleSetId, shadowing_id: Identifier
@@ -127,8 +152,8 @@ async def end_shadowing_of_ruleset(
 
 @router.get(
     "/{shadowing_id}/disagreements",
-    response_model=DisagreementPage,
-    responses=documented(SHADOWING_NOT_FOUND),
+    response_model=DisagreementsResponse,
+    responses=documented(ProblemType.SHADOWING_NOT_FOUND),
     dependencies=READING,
 )
 async def read_disagreements(
@@ -139,11 +164,11 @@ async def read_disagreements(
     cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
 ) -> Response:
     """The decisions that this rule set would have made otherwise, the newest first."""
-    before = position_of(cursor, "cursor") or None
+    before = LOG_POSITIONS.read(cursor) if cursor else None
 
     def read(
         connection: psycopg.Connection,
-    ) -> tuple[Shadowing, Progress | None, list[Disagreement]]:
+    ) -> tuple[Shadowing, Progress | None, list[DisagreementResponse]]:
         shadowing = find_shadowing(read_book(connection), ruleset_id, shadowing_id)
         progress = read_progress(connection).get(shadowing_id)
         found = list_disagreements(connection, shadowing_id, limit=limit + 1, before=before)
@@ -151,10 +176,10 @@ async def read_disagreements(
 
     shadowing, progress, found = await services.queries.run(read)
     items = found[:limit]
-    return answer_of(
-        DisagreementPage(
+    return json_response(
+        DisagreementsResponse(
             items,
-            cursor_of(items[-1].log_position) if len(found) > limit else None,
+            LOG_POSITIONS.write(items[-1].log_position) if len(found) > limit else None,
             shadowing.after_position if progress is None else progress.position,
         )
     )
@@ -170,4 +195,6 @@ async def _shadowing(
 ) -> Response:
     progress = await services.queries.run(read_progress)
     shadowing = find_shadowing(book, ruleset_id, shadowing_id)
-    return answer_of(shadowing_answer(shadowing, progress.get(shadowing_id)), replayed=replayed)
+    return json_response(
+        shadowing_response(shadowing, progress.get(shadowing_id)), replayed=replayed
+    )

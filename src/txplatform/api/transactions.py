@@ -8,25 +8,21 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from txplatform.api import examples
 from txplatform.api.dependencies import AccountIdPath, IfNoneMatch, ServicesOf, requires
-from txplatform.api.problems import (
-    TRANSACTION_NOT_FOUND,
-    VALIDATION,
-    ProblemError,
-    documented,
-    documented_header,
-)
+from txplatform.api.openapi_entries import documented, documented_header
+from txplatform.api.problems import ProblemError
+from txplatform.api.responses import json_response, not_modified
 from txplatform.api_keys import Scope
-from txplatform.contracts.encoding import to_json
+from txplatform.contracts.cursors import ACCOUNT_VERSIONS
 from txplatform.contracts.fields import Identifier
+from txplatform.contracts.problems import ProblemType
+from txplatform.contracts.transactions import TransactionResponse, TransactionsResponse
+from txplatform.domain.events import PurchaseCleared
 from txplatform.domain.ids import AccountId, TransactionId
-from txplatform.projections.cursors import InvalidCursorError
-from txplatform.projections.transaction_history import TransactionView
-from txplatform.projections.transactions import (
-    TransactionPage,
-    get_transaction,
-    list_transactions,
-)
+from txplatform.eventstore.statements import LoggedEvent
+from txplatform.projections.transaction_history import transaction_of
+from txplatform.projections.transactions import get_transaction, list_transactions
 
 router = APIRouter(
     prefix="/v1/accounts/{account_id}/transactions",
@@ -35,10 +31,26 @@ router = APIRouter(
 )
 
 
+_TRANSACTION = transaction_of(
+    examples.TRANSACTION,
+    [
+        LoggedEvent(4711, examples.AT, examples.APPROVED),
+        LoggedEvent(
+            4720,
+            examples.AT,
+            examples.event(PurchaseCleared, examples.CLEARING),
+        ),
+    ],
+)
+EXAMPLES = (
+    _TRANSACTION,
+    TransactionsResponse([_TRANSACTION], ACCOUNT_VERSIONS.write(2), 4711),
+)
+
 _ETAG = documented_header("ETag", "The account version of its newest event.")
 
 
-@router.get("", response_model=TransactionPage, responses=documented())
+@router.get("", response_model=TransactionsResponse, responses=documented())
 async def read_transactions(
     services: ServicesOf,
     account_id: AccountIdPath,
@@ -52,30 +64,22 @@ async def read_transactions(
     `as_of_position` is the log position that the list has come to. Their lives never do, and are as
     of one version of the account.
     """
-    try:
-        page = await services.queries.run(
-            partial(list_transactions, account_id=AccountId(account_id), limit=limit, cursor=cursor)
-        )
-    except InvalidCursorError as error:
-        raise ProblemError(
-            VALIDATION,
-            f"{error.what} {error.why}",
-            error.next_step,
-            errors=[{"pointer": "/cursor", "message": error.reason}],
-        ) from None
-    return Response(to_json(page), media_type="application/json")
+    page = await services.queries.run(
+        partial(list_transactions, account_id=AccountId(account_id), limit=limit, cursor=cursor)
+    )
+    return json_response(page)
 
 
 @router.get(
     "/{transaction_id}",
-    response_model=TransactionView,
+    response_model=TransactionResponse,
     responses={
         200: {"headers": _ETAG},
         304: {
             "description": "The version in If-None-Match is still its newest event's.",
             "headers": _ETAG,
         },
-        **documented(TRANSACTION_NOT_FOUND),
+        **documented(ProblemType.TRANSACTION_NOT_FOUND),
     },
 )
 async def read_transaction(
@@ -97,11 +101,9 @@ async def read_transaction(
     )
     if transaction is None:
         raise ProblemError(
-            TRANSACTION_NOT_FOUND,
+            ProblemType.TRANSACTION_NOT_FOUND,
             f"Account {account_id} has no transaction {transaction_id}.",
             "Check both ids.",
         )
-    etag = f'"{transaction.events[-1].account_version}"'
-    if if_none_match is not None and etag in if_none_match:
-        return Response(status_code=304, headers={"ETag": etag})
-    return Response(to_json(transaction), headers={"ETag": etag}, media_type="application/json")
+    version = transaction.events[-1].account_version
+    return not_modified(version, if_none_match) or json_response(transaction, version=version)

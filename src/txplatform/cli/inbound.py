@@ -12,14 +12,13 @@ from typing import Any
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.parked_messages import discard_message, retry_message
+from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
 from txplatform.contracts.times import rfc3339
 from txplatform.database import Database
 from txplatform.errors import TxPlatformError
 from txplatform.inbox import positions
-from txplatform.inbox.message_outcome import MessageStatus
 from txplatform.inbox.reader import (
     MAX_LIMIT,
-    InboundMessage,
     StoredMessage,
     list_messages,
     stored_message,
@@ -153,7 +152,7 @@ def _limit(word: str) -> int:
     return limit
 
 
-def _line(message: InboundMessage) -> str:
+def _line(message: InboundMessageResponse) -> str:
     where = f"{message.topic}[{message.partition}]@{message.offset}"
     why = f" {message.reason}: {message.detail}" if message.reason else ""
     return (

@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from txplatform.api.ruleset_answers import RuleBookResponse, RuleSetResponse, ShadowingResponse
 from txplatform.cli.tables import print_table
+from txplatform.contracts.ruleset_responses import (
+    DisagreementResponse,
+    RuleBookResponse,
+    RuleSetResponse,
+    ShadowingResponse,
+)
 from txplatform.domain.rules.sentences import listed
 from txplatform.domain.rulesets import RuleSet
-from txplatform.shadow.store import Disagreement
 
 
 def print_book(answer: RuleBookResponse) -> None:
@@ -67,7 +71,7 @@ def _days(days: int) -> str:
     return "a day" if days == 1 else f"{days} days"
 
 
-def print_disagreements(ruleset_id: str, found: Sequence[Disagreement]) -> None:
+def print_disagreements(ruleset_id: str, found: Sequence[DisagreementResponse]) -> None:
     """What a shadowed rule set would decide otherwise, a line each."""
     table = Table(title=f"What {ruleset_id} would decide otherwise, the newest first")
     for name in ("event", "account", "version", "decided at (UTC)"):

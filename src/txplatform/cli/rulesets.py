@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import psycopg
 
-from txplatform.api.ruleset_answers import (
-    activation_answer,
-    book_answer,
-    ruleset_answer,
-    shadowing_answer,
+from txplatform.api.rule_book_view import (
+    activation_response,
+    book_response,
+    ruleset_response,
+    shadowing_response,
 )
 from txplatform.backtest.candidate import NoCandidateError, find_candidate
 from txplatform.cli.ruleset_tables import print_book, print_disagreements, print_ruleset
@@ -119,7 +119,7 @@ def _add(arguments: argparse.Namespace) -> int:
     with _connect() as connection:
         recorded = add_ruleset(connection, ruleset, by=_who(arguments))
     if arguments.json:
-        _print(ruleset_answer(recorded.book, ruleset.id))
+        _print(ruleset_response(recorded.book, ruleset.id))
         return 0
     sys.stderr.writelines(f"warning: {warning}\n" for warning in most_telling(lint(ruleset)))
     how = "was there already" if recorded.replayed else "added"
@@ -141,7 +141,7 @@ def _activate(arguments: argparse.Namespace) -> int:
             by=_who(arguments),
         )
     if arguments.json:
-        _print(activation_answer(recorded.entry))
+        _print(activation_response(recorded.entry))
         return 0
     sys.stdout.write(
         f"{arguments.id} decides everywhere within a second, after {before.active_id}\n"
@@ -173,7 +173,7 @@ def _shadow(arguments: argparse.Namespace) -> int:
             connection, shadowing_id, arguments.id, reason=arguments.reason, by=_who(arguments)
         )
     if arguments.json:
-        _print(shadowing_answer(recorded.book.shadowings[shadowing_id], None))
+        _print(shadowing_response(recorded.book.shadowings[shadowing_id], None))
     else:
         sys.stdout.write(
             f"{arguments.id} decides along where `txplatform project` or `worker` runs"
@@ -191,7 +191,7 @@ def _stop_shadowing(connection: psycopg.Connection, arguments: argparse.Namespac
     book = end_shadowing(connection, arguments.id, shadowing.shadowing_id, by=_who(arguments))
     if arguments.json:
         progress = read_progress(connection).get(shadowing.shadowing_id)
-        _print(shadowing_answer(book.shadowings[shadowing.shadowing_id], progress))
+        _print(shadowing_response(book.shadowings[shadowing.shadowing_id], progress))
     else:
         sys.stdout.write(f"{arguments.id} decides along no more\n")
     return 0
@@ -199,7 +199,7 @@ def _stop_shadowing(connection: psycopg.Connection, arguments: argparse.Namespac
 
 def _list(arguments: argparse.Namespace) -> int:
     with _connect() as connection:
-        answer = book_answer(read_book(connection))
+        answer = book_response(read_book(connection))
     if arguments.json:
         _print(answer)
     else:
@@ -210,9 +210,9 @@ def _list(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     with _connect() as connection:
         book, progress = read_book(connection), read_progress(connection)
-    answer = ruleset_answer(book, find_ruleset(book, arguments.id).id)
+    answer = ruleset_response(book, find_ruleset(book, arguments.id).id)
     shadowings = [
-        shadowing_answer(each, progress.get(each.shadowing_id))
+        shadowing_response(each, progress.get(each.shadowing_id))
         for each in book.shadowings.values()
         if each.ruleset_id == arguments.id
     ]

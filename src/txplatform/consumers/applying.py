@@ -14,9 +14,10 @@ import psycopg
 
 from txplatform.consumers.deciding import Decided, decide, store_events, stream_of
 from txplatform.consumers.parsing import ParsedMessage, Rejection
+from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.batch import UnitOfWork
-from txplatform.inbox.message_outcome import MessageOutcome, MessageStatus
+from txplatform.inbox.message_outcome import MessageOutcome
 from txplatform.inbox.positions import Move, advance
 from txplatform.inbox.writer import ContentKey, RefusedBefore, record, refused_before
 from txplatform.processing.account_cache import AccountCache

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from txplatform.consumers.parsing import ParsedMessage, Rejection
+from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing, Payment, Refund
 from txplatform.domain.commands import Command
@@ -25,7 +26,7 @@ from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import StreamId, account_stream
 from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork, known_versions
 from txplatform.eventstore.statements import LOCK_LOG
-from txplatform.inbox.message_outcome import MessageOutcome, MessageStatus
+from txplatform.inbox.message_outcome import MessageOutcome
 from txplatform.random_ids import random_id
 
 _STATUS_OF = {status: MessageStatus(status.value) for status in OutcomeStatus}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from txplatform.inbox.message_outcome import MessageStatus
+from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.inbox.positions import PartitionKey
 
 

@@ -8,10 +8,11 @@ from txplatform.consumers import TOPICS
 from txplatform.consumers.applying import store_all_events
 from txplatform.consumers.deciding import decide
 from txplatform.consumers.parsing import read_message
+from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.batch import UnitOfWork
 from txplatform.eventstore.statements import LOCK_LOG
-from txplatform.inbox.message_outcome import MessageOutcome, MessageStatus
+from txplatform.inbox.message_outcome import MessageOutcome
 from txplatform.inbox.reader import StoredMessage, stored_message
 from txplatform.inbox.writer import discard, settle
 

@@ -24,10 +24,10 @@ from txplatform.consumers.deciding import Decided
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
 from txplatform.consumers.snapshots import take_snapshots
+from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.eventstore.snapshot import account_state
 from txplatform.health import Health
-from txplatform.inbox.message_outcome import MessageStatus
 from txplatform.inbox.positions import FencedError, PartitionKey
 from txplatform.processing.account_cache import AccountCache
 from txplatform.settings import Settings

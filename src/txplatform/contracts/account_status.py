@@ -5,22 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import FreeText, Identifier
+from txplatform.contracts.same_fields import from_event
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import OperatorStatusSet
-from txplatform.domain.ids import AccountId, account_of
-from txplatform.domain.requests import OperatorStatus
 from txplatform.domain.status import AccountStatus
 
 
-class StatusRequest(BaseModel):
+class StatusRequest(RequestBody):
     """A status that an operator sets."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
         json_schema_extra={
             "examples": [
                 {"status_id": "st-1", "status": "frozen", "reason": "The card was reported lost."}
@@ -33,10 +31,6 @@ class StatusRequest(BaseModel):
     ]
     status: Annotated[AccountStatus, Field(description="`closed` is for ever.")]
     reason: FreeText
-
-    def to_operator_status(self, account_id: str) -> OperatorStatus:
-        """The status that is asked for."""
-        return OperatorStatus(self.status_id, AccountId(account_id), self.status, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +53,6 @@ class StatusResponse:
     recorded_at: str
 
 
-def status_answer(event: OperatorStatusSet) -> StatusResponse:
-    """The answer that this event stands for."""
-    change = event.change
-    return StatusResponse(
-        change.status_id,
-        account_of(event.originator_id),
-        change.status,
-        change.reason,
-        event.originator_version,
-        event.event_id,
-        rfc3339(event.timestamp),
-    )
+def status_response(event: OperatorStatusSet) -> StatusResponse:
+    """Return the response that this event stands for."""
+    return from_event(StatusResponse, event, event.change, recorded_at=rfc3339(event.timestamp))

@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import AmountOrZero, CurrencyCode, Identifier, UtcTime
-from txplatform.domain.ids import AccountId
-from txplatform.domain.requests import Opening
 from txplatform.domain.status import AccountStatus
 
 
-class OpenAccountRequest(BaseModel):
+class OpenAccountRequest(RequestBody):
     """An account to open."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
         json_schema_extra={
             "examples": [{"account_id": "acc-1", "currency": "USD", "credit_limit": 500000}]
         },
@@ -28,10 +25,6 @@ class OpenAccountRequest(BaseModel):
     currency: CurrencyCode
     credit_limit: Annotated[AmountOrZero, Field(description="Minor units; limit version 0.")]
     opened_at: Annotated[UtcTime | None, Field(description="When it was opened.")] = None
-
-    def to_opening(self) -> Opening:
-        """The opening that is asked for."""
-        return Opening(AccountId(self.account_id), self.currency, self.credit_limit, self.opened_at)
 
 
 @dataclass(frozen=True, slots=True)

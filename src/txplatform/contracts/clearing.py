@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import ConfigDict, Field, StrictBool
 
+from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import Amount, CurrencyCode, Identifier, UtcTime
+from txplatform.contracts.same_fields import from_event
 from txplatform.contracts.times import rfc3339
-from txplatform.domain.advices import Clearing
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
-from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.transaction_flags import Flag
 
 
-class ClearingRequest(BaseModel):
+class ClearingRequest(RequestBody):
     """What the network presents of a purchase."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
         json_schema_extra={
             "examples": [
                 {
@@ -46,18 +44,6 @@ class ClearingRequest(BaseModel):
         Field(description="Nothing more is to come: the rest of the hold is released."),
     ] = True
     occurred_at: Annotated[UtcTime | None, Field(description="The network's time.")] = None
-
-    def to_clearing(self, account_id: str, transaction_id: str | None) -> Clearing:
-        """The clearing that is presented."""
-        return Clearing(
-            self.clearing_id,
-            AccountId(account_id),
-            None if transaction_id is None else TransactionId(transaction_id),
-            self.amount,
-            self.currency,
-            self.final,
-            occurred_at=self.occurred_at,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +75,16 @@ class ClearingResponse:
     recorded_at: str
 
 
-def clearing_answer(event: PurchaseCleared | ClearingWaiting) -> ClearingResponse:
-    """The answer that this event stands for."""
-    clearing = event.clearing
-    status: Literal["applied", "waiting"]
-    flags: tuple[Flag, ...]
-    balance: Balance | None
+def clearing_response(event: PurchaseCleared | ClearingWaiting) -> ClearingResponse:
+    """Return the response that this event stands for."""
+    outcome: dict[str, Any]
     match event:
         case PurchaseCleared():
-            status, released, flags, balance = "applied", event.released, event.flags, event.balance
+            outcome = {"status": "applied"}
         case ClearingWaiting():
-            status, released, flags, balance = "waiting", 0, (), None
-    return ClearingResponse(
-        clearing.clearing_id,
-        account_of(event.originator_id),
-        clearing.transaction_id,
-        clearing.amount,
-        clearing.currency,
-        clearing.final,
-        status,
-        released,
-        flags,
-        balance,
-        event.originator_version,
-        event.event_id,
-        rfc3339(event.timestamp),
+            outcome = {"status": "waiting", "released": 0, "flags": (), "balance": None}
+        case _:
+            assert_never(event)
+    return from_event(
+        ClearingResponse, event, event.clearing, recorded_at=rfc3339(event.timestamp), **outcome
     )

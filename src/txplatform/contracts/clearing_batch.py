@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
+from txplatform.contracts.body import RequestBody
 from txplatform.contracts.clearing import ClearingRequest, ClearingResponse
 from txplatform.contracts.fields import Identifier
-from txplatform.domain.advices import Clearing
 from txplatform.domain.transaction_flags import Flag
 
 MOST_ITEMS = 1000
@@ -28,9 +28,7 @@ _EXAMPLE: dict[str, JsonValue] = {
 class ClearingItem(ClearingRequest):
     """One clearing of a batch, which says whose it is."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     account_id: Identifier
     transaction_id: Annotated[
@@ -38,17 +36,11 @@ class ClearingItem(ClearingRequest):
         Field(description="The purchase's; null or absent where it was never authorized."),
     ] = None
 
-    def to_item_clearing(self) -> Clearing:
-        """The clearing that is presented."""
-        return self.to_clearing(self.account_id, self.transaction_id)
 
-
-class ClearingBatchRequest(BaseModel):
+class ClearingBatchRequest(RequestBody):
     """Clearings to post; each stands for itself."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_extra={"examples": [{"items": [_EXAMPLE]}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE]}]})
 
     items: Annotated[
         list[ClearingItem],
@@ -56,16 +48,14 @@ class ClearingBatchRequest(BaseModel):
     ]
 
 
-class ClearingBatchBody(BaseModel):
+class ClearingBatchBody(RequestBody):
     """The same before its items are looked at: a wrong one is not to refuse the others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     items: Annotated[list[Any], Field(min_length=1, max_length=MOST_ITEMS)]
 
 
 @dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldProblem:
     """One invalid field of an item.
 
     Attributes:
@@ -97,7 +87,7 @@ class ClearingItemResponse:
     reason: str | None = None
     detail: str | None = None
     flags: tuple[Flag, ...] = ()
-    errors: tuple[FieldError, ...] = ()
+    errors: tuple[FieldProblem, ...] = ()
     replayed: bool = False
     clearing: ClearingResponse | None = None
 

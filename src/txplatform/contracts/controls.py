@@ -92,7 +92,7 @@ class ControlsInForce:
     as_of: str
 
 
-def controls_answer(event: ControlsChanged) -> ControlsResponse:
+def controls_response(event: ControlsChanged) -> ControlsResponse:
     """The answer that this event stands for."""
     change = event.change
     return ControlsResponse(

@@ -6,7 +6,7 @@ It is made from the stored event alone, so that the same key gives the same answ
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
@@ -76,7 +76,7 @@ class DryRunResponse:
     dry_run: Literal[True]
 
 
-def dry_run_answer(event: Decision) -> DryRunResponse:
+def dry_run_response(event: Decision) -> DryRunResponse:
     """The answer that this event, which is not recorded, would stand for."""
     answer = asdict(decision_response(event))
     answer |= {
@@ -99,6 +99,8 @@ def decision_response(event: Decision) -> DecisionResponse:
             decision, authorization_code, reasons = "approved", event.authorization_code, ()
         case AuthorizationDeclined():
             decision, authorization_code, reasons = "declined", None, event.reasons
+        case _:
+            assert_never(event)
     return DecisionResponse(
         purchase.transaction_id,
         account_of(event.originator_id),

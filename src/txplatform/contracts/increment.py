@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import Amount, Identifier
+from txplatform.contracts.same_fields import from_event
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
-from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
-from txplatform.domain.requests import Increment
 
 
-class IncrementRequest(BaseModel):
+class IncrementRequest(RequestBody):
     """A raise of a hold to decide."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
         json_schema_extra={"examples": [{"increment_id": "inc-1", "amount": 300}]},
     )
 
@@ -30,12 +28,6 @@ class IncrementRequest(BaseModel):
         Field(description="The idempotency key, for ever.", examples=["inc-1"]),
     ]
     amount: Annotated[Amount, Field(description="By how much, minor units.")]
-
-    def to_increment(self, account_id: str, transaction_id: str) -> Increment:
-        """The increment that is asked for."""
-        return Increment(
-            self.increment_id, TransactionId(transaction_id), AccountId(account_id), self.amount
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +58,16 @@ class IncrementResponse:
     decided_at: str
 
 
-def increment_answer(event: AuthorizationIncremented | IncrementDeclined) -> IncrementResponse:
-    """The answer that this event stands for."""
-    increment = event.increment
-    decision: Literal["approved", "declined"]
-    reasons: tuple[Reason, ...]
+def increment_response(event: AuthorizationIncremented | IncrementDeclined) -> IncrementResponse:
+    """Return the response that this event stands for."""
+    outcome: dict[str, Any]
     match event:
         case AuthorizationIncremented():
-            decision, reasons = "approved", ()
+            outcome = {"decision": "approved", "reasons": ()}
         case IncrementDeclined():
-            decision, reasons = "declined", event.reasons
-    return IncrementResponse(
-        increment.increment_id,
-        increment.transaction_id,
-        account_of(event.originator_id),
-        decision,
-        event.response_code,
-        reasons,
-        increment.amount,
-        event.balance,
-        event.ruleset,
-        event.originator_version,
-        event.event_id,
-        rfc3339(event.timestamp),
+            outcome = {"decision": "declined"}
+        case _:
+            assert_never(event)
+    return from_event(
+        IncrementResponse, event, event.increment, decided_at=rfc3339(event.timestamp), **outcome
     )

@@ -6,13 +6,12 @@ us. (Requests over HTTP are refused for them: there the caller is told at once.)
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, StrictBool
+from pydantic import ConfigDict, StrictBool
 
+from txplatform.contracts.body import Body
 from txplatform.contracts.fields import (
     Amount,
     AmountOrZero,
-    CategoryCode,
-    CountryCode,
     CurrencyCode,
     FreeText,
     Identifier,
@@ -20,11 +19,12 @@ from txplatform.contracts.fields import (
     StatusVersion,
     UtcTime,
 )
+from txplatform.contracts.process_transaction import MerchantFields
 from txplatform.domain.advices import Direction
 from txplatform.domain.status import AccountStatus
 
 
-class MessageBody(BaseModel):
+class MessageBody(Body):
     """The body of an inbound message.
 
     Attributes:
@@ -33,7 +33,7 @@ class MessageBody(BaseModel):
 
     TOPIC: ClassVar[str]
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore")
 
     account_id: Identifier
 
@@ -93,15 +93,10 @@ class AccountStatusChangedMessage(MessageBody):
     changed_at: UtcTime
 
 
-class PresentedMerchant(BaseModel):
+class PresentedMerchant(MerchantFields):
     """Where the card was used."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    id: Identifier
-    name: FreeText
-    category_code: CategoryCode
-    country: CountryCode
+    model_config = ConfigDict(extra="ignore")
 
 
 class PresentmentReceivedMessage(MessageBody):

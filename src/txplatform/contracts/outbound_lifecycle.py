@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, assert_never
 
+from txplatform.contracts.same_fields import from_event
 from txplatform.contracts.times import rfc3339, rfc3339_or_none
 from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
@@ -13,7 +15,6 @@ from txplatform.domain.events import (
     PurchaseCleared,
     PurchaseRefunded,
 )
-from txplatform.domain.ids import account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.requests import Merchant
 from txplatform.domain.transaction_flags import Flag
@@ -66,35 +67,33 @@ class TransactionCleared:
 
 
 def transaction_cleared(event: PurchaseCleared | ClearingCorrected) -> TransactionCleared:
-    """The message that tells of this."""
+    """Return the message of a clearing, or of what the network took back."""
+    outcome: dict[str, Any]
     match event:
-        case PurchaseCleared(clearing=said):
-            direction, reverses, final = Direction.DEBIT, None, said.final
-            released, occurred_at = event.released, said.occurred_at
-        case ClearingCorrected(correction=said):
-            direction, reverses, final = said.direction, said.reverses_clearing_id, False
-            released, occurred_at = 0, None
-    return TransactionCleared(
-        said.clearing_id,
-        account_of(event.originator_id),
-        said.transaction_id,
-        direction,
-        reverses,
-        said.amount,
-        said.currency,
-        said.amount if direction is Direction.DEBIT else -said.amount,
-        final,
-        released,
-        event.flags,
-        event.balance,
-        said.merchant,
-        said.original_amount,
-        said.original_currency,
-        rfc3339_or_none(occurred_at),
-        rfc3339_or_none(said.presented_at),
-        event.originator_version,
-        event.event_id,
-        rfc3339(event.timestamp),
+        case PurchaseCleared(clearing=value):
+            outcome = {
+                "direction": Direction.DEBIT,
+                "reverses_clearing_id": None,
+                "occurred_at": rfc3339_or_none(value.occurred_at),
+            }
+        case ClearingCorrected(correction=value):
+            outcome = {
+                "direction": value.direction,
+                "final": False,
+                "released": 0,
+                "occurred_at": None,
+            }
+        case _:
+            assert_never(event)
+    debit = outcome["direction"] is Direction.DEBIT
+    return from_event(
+        TransactionCleared,
+        event,
+        value,
+        posted_change=value.amount if debit else -value.amount,
+        presented_at=rfc3339_or_none(value.presented_at),
+        recorded_at=rfc3339(event.timestamp),
+        **outcome,
     )
 
 
@@ -132,24 +131,15 @@ class TransactionRefunded:
 
 
 def transaction_refunded(event: PurchaseRefunded) -> TransactionRefunded:
-    """The message that tells of this."""
+    """Return the message of a refund."""
     refund = event.refund
-    return TransactionRefunded(
-        refund.refund_id,
-        account_of(event.originator_id),
-        refund.transaction_id,
-        refund.amount,
-        refund.currency,
-        -refund.amount,
-        event.flags,
-        event.balance,
-        refund.merchant,
-        refund.original_amount,
-        refund.original_currency,
-        rfc3339_or_none(refund.presented_at),
-        event.originator_version,
-        event.event_id,
-        rfc3339(event.timestamp),
+    return from_event(
+        TransactionRefunded,
+        event,
+        refund,
+        posted_change=-refund.amount,
+        presented_at=rfc3339_or_none(refund.presented_at),
+        recorded_at=rfc3339(event.timestamp),
     )
 
 
@@ -177,18 +167,9 @@ class TransactionReversed:
 
 
 def transaction_reversed(event: AuthorizationReversed) -> TransactionReversed:
-    """The message that tells of this."""
-    reversal = event.reversal
-    return TransactionReversed(
-        reversal.reversal_id,
-        account_of(event.originator_id),
-        reversal.transaction_id,
-        reversal.amount,
-        event.released,
-        event.balance,
-        event.originator_version,
-        event.event_id,
-        rfc3339(event.timestamp),
+    """Return the message of a reversal."""
+    return from_event(
+        TransactionReversed, event, event.reversal, recorded_at=rfc3339(event.timestamp)
     )
 
 
@@ -213,13 +194,5 @@ class TransactionHoldExpired:
 
 
 def hold_expired(event: HoldExpired) -> TransactionHoldExpired:
-    """The message that tells of this."""
-    return TransactionHoldExpired(
-        event.transaction,
-        account_of(event.originator_id),
-        event.released,
-        event.balance,
-        event.originator_version,
-        event.event_id,
-        rfc3339(event.timestamp),
-    )
+    """Return the message of a hold that expired."""
+    return from_event(TransactionHoldExpired, event, event, recorded_at=rfc3339(event.timestamp))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
+from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import (
     Amount,
     AmountOrZero,
@@ -17,7 +18,6 @@ from txplatform.contracts.fields import (
     UtcTime,
 )
 from txplatform.contracts.json import NotJsonError, parse_strict_json, repeats_a_key
-from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import Merchant, Purchase
 
 _EXAMPLE: dict[str, JsonValue] = {
@@ -37,10 +37,10 @@ _EXAMPLE: dict[str, JsonValue] = {
 }
 
 
-class MerchantFields(BaseModel):
+class MerchantFields(RequestBody):
     """Where the card is used."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    VALUE: ClassVar = Merchant
 
     id: Identifier
     name: FreeText
@@ -48,12 +48,10 @@ class MerchantFields(BaseModel):
     country: CountryCode
 
 
-class ProcessTransactionRequest(BaseModel):
+class ProcessTransactionRequest(RequestBody):
     """A purchase to decide."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     transaction_id: Annotated[Identifier, Field(description="The idempotency key, for ever.")]
     account_id: Identifier
@@ -68,20 +66,6 @@ class ProcessTransactionRequest(BaseModel):
     ] = None
     original_currency: CurrencyCode | None = None
     occurred_at: Annotated[UtcTime | None, Field(description="The merchant's time.")] = None
-
-    def to_purchase(self) -> Purchase:
-        """The purchase that is asked for."""
-        merchant = self.merchant
-        return Purchase(
-            TransactionId(self.transaction_id),
-            AccountId(self.account_id),
-            self.amount,
-            self.currency,
-            Merchant(merchant.id, merchant.name, merchant.category_code, merchant.country),
-            self.original_amount,
-            self.original_currency,
-            self.occurred_at,
-        )
 
 
 def parse_process_transaction(body: bytes) -> Purchase:
@@ -100,4 +84,4 @@ def parse_process_transaction(body: bytes) -> Purchase:
     distinct = len(request.model_fields_set) + len(request.merchant.model_fields_set)
     if repeats_a_key(body, distinct):
         raise NotJsonError("A key is repeated within an object.")
-    return request.to_purchase()
+    return request.to_value(Purchase)

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import Amount, CurrencyCode, Identifier
 from txplatform.contracts.process_transaction import MerchantFields
+from txplatform.contracts.same_fields import from_event
 from txplatform.contracts.times import rfc3339
-from txplatform.domain.advices import Refund
 from txplatform.domain.events import PurchaseRefunded, RefundWaiting
-from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
-from txplatform.domain.requests import Merchant
 from txplatform.domain.transaction_flags import Flag
 
 
-class RefundRequest(BaseModel):
+class RefundRequest(RequestBody):
     """Money that the merchant gives back."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
         json_schema_extra={
             "examples": [
                 {
@@ -53,20 +50,6 @@ class RefundRequest(BaseModel):
         Identifier | None, Field(description="The purchase that is given back, where known.")
     ] = None
 
-    def to_refund(self, account_id: str) -> Refund:
-        """The refund that is asked for."""
-        merchant = self.merchant
-        return Refund(
-            self.refund_id,
-            AccountId(account_id),
-            None if self.transaction_id is None else TransactionId(self.transaction_id),
-            self.amount,
-            self.currency,
-            None
-            if merchant is None
-            else Merchant(merchant.id, merchant.name, merchant.category_code, merchant.country),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class RefundResponse:
@@ -94,27 +77,16 @@ class RefundResponse:
     recorded_at: str
 
 
-def refund_answer(event: PurchaseRefunded | RefundWaiting) -> RefundResponse:
-    """The answer that this event stands for."""
-    refund = event.refund
-    status: Literal["applied", "waiting"]
-    flags: tuple[Flag, ...]
-    balance: Balance | None
+def refund_response(event: PurchaseRefunded | RefundWaiting) -> RefundResponse:
+    """Return the response that this event stands for."""
+    outcome: dict[str, Any]
     match event:
         case PurchaseRefunded():
-            status, flags, balance = "applied", event.flags, event.balance
+            outcome = {"status": "applied"}
         case RefundWaiting():
-            status, flags, balance = "waiting", (), None
-    return RefundResponse(
-        refund.refund_id,
-        account_of(event.originator_id),
-        refund.transaction_id,
-        refund.amount,
-        refund.currency,
-        status,
-        flags,
-        balance,
-        event.originator_version,
-        event.event_id,
-        rfc3339(event.timestamp),
+            outcome = {"status": "waiting", "flags": (), "balance": None}
+        case _:
+            assert_never(event)
+    return from_event(
+        RefundResponse, event, event.refund, recorded_at=rfc3339(event.timestamp), **outcome
     )

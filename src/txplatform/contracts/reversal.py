@@ -5,22 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import Amount, Identifier
+from txplatform.contracts.same_fields import from_event
 from txplatform.contracts.times import rfc3339
-from txplatform.domain.advices import Reversal
 from txplatform.domain.events import AuthorizationReversed
-from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.domain.money import Balance
 
 
-class ReversalRequest(BaseModel):
+class ReversalRequest(RequestBody):
     """A purchase, or a part of it, that the merchant gives up."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
         json_schema_extra={"examples": [{"reversal_id": "rev-1", "amount": 250}]},
     )
 
@@ -31,12 +29,6 @@ class ReversalRequest(BaseModel):
     amount: Annotated[
         Amount | None, Field(description="Minor units; null or absent for all of it.")
     ] = None
-
-    def to_reversal(self, account_id: str, transaction_id: str) -> Reversal:
-        """The reversal that is asked for."""
-        return Reversal(
-            self.reversal_id, TransactionId(transaction_id), AccountId(account_id), self.amount
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +57,12 @@ class ReversalResponse:
     recorded_at: str
 
 
-def reversal_answer(event: AuthorizationReversed) -> ReversalResponse:
-    """The answer that this event stands for."""
-    reversal = event.reversal
-    return ReversalResponse(
-        reversal.reversal_id,
-        account_of(event.originator_id),
-        reversal.transaction_id,
-        reversal.amount,
-        "applied",
-        event.released,
-        event.balance,
-        event.originator_version,
-        event.event_id,
-        rfc3339(event.timestamp),
+def reversal_response(event: AuthorizationReversed) -> ReversalResponse:
+    """Return the response that this event stands for."""
+    return from_event(
+        ReversalResponse,
+        event,
+        event.reversal,
+        status="applied",
+        recorded_at=rfc3339(event.timestamp),
     )

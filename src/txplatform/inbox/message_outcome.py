@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import NamedTuple
 
-
-class MessageStatus(StrEnum):
-    """What became of a message, as the inbound ledger and its readers name it."""
-
-    APPLIED = "applied"
-    WAITING = "waiting"
-    DUPLICATE = "duplicate"
-    STALE = "stale"
-    PARKED = "parked"
-    DISCARDED = "discarded"
+from txplatform.contracts.inbound_messages import MessageStatus
 
 
 class MessageOutcome(NamedTuple):

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 
 from txplatform.consumers.parsing import ReceivedMessage
+from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
 from txplatform.domain.events import CreditLimitChangeSuperseded, WaitingMessageRejected
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.mapper import decode_event
-from txplatform.inbox.message_outcome import MessageStatus
 from txplatform.inbox.writer import decode_headers
 
 MAX_LIMIT = 500
@@ -51,47 +50,10 @@ since: that one has its own row.
 
 
 @dataclass(frozen=True, slots=True)
-class InboundMessage:
-    """What became of one message.
-
-    Attributes:
-        id: Its number in the ledger; grows with time.
-        sent_at: Kafka's timestamp of it, UTC.
-        received_at: When its row was written, by the database's clock, UTC.
-        business_key: The event key that it claims; None where its body could not be read.
-        status: What became of it as the log stands now.
-        reason: Why it was refused, a stable code.
-        detail: The same in a sentence.
-        event_id: The event it caused, or for a duplicate the one that the first copy caused.
-        account_version: That event's.
-        resolved_at: When a person retried or discarded it.
-        resolution: Why a person discarded it.
-    """
-
-    id: int
-    cluster_id: str
-    topic: str
-    partition: int
-    offset: int
-    sent_at: datetime | None
-    received_at: datetime
-    traceparent: str
-    account_id: str | None
-    business_key: str | None
-    status: MessageStatus
-    reason: str | None
-    detail: str | None
-    event_id: str | None
-    account_version: int | None
-    resolved_at: datetime | None
-    resolution: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class StoredMessage:
     """A message as it came, and what became of it."""
 
-    summary: InboundMessage
+    summary: InboundMessageResponse
     received: ReceivedMessage
 
 
@@ -103,7 +65,7 @@ def list_messages(  # noqa: PLR0913  # each is a filter of the API's
     status: MessageStatus | None = None,
     before_id: int | None = None,
     limit: int = 50,
-) -> list[InboundMessage]:
+) -> list[InboundMessageResponse]:
     """What became of messages, the newest first.
 
     Args:
@@ -211,9 +173,9 @@ def _stored(
     ]
 
 
-def _message(row: tuple[Any, ...]) -> InboundMessage:
+def _message(row: tuple[Any, ...]) -> InboundMessageResponse:
     *columns, settled_topic, settled_version, settled_state = row
-    fields = dict(zip(InboundMessage.__slots__, columns, strict=True))
+    fields = dict(zip(InboundMessageResponse.__slots__, columns, strict=True))
     fields["status"] = MessageStatus(fields["status"])
     if settled_topic is not None:
         stream = account_stream(AccountId(fields["account_id"]))
@@ -227,4 +189,4 @@ def _message(row: tuple[Any, ...]) -> InboundMessage:
                 fields["status"] = MessageStatus.STALE
             case _:
                 fields["status"] = MessageStatus.APPLIED
-    return InboundMessage(**fields)
+    return InboundMessageResponse(**fields)

@@ -15,7 +15,8 @@ import orjson
 import psycopg
 
 from txplatform.consumers.parsing import ParsedMessage, ReceivedMessage
-from txplatform.inbox.message_outcome import MessageOutcome, MessageStatus
+from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.inbox.message_outcome import MessageOutcome
 
 INSERT = """
 INSERT INTO inbound_messages (

@@ -8,7 +8,6 @@ log position up to which it is complete. What happened to each is read from the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -16,6 +15,8 @@ from typing import Any, NamedTuple
 import psycopg
 from typing_extensions import override
 
+from txplatform.contracts.cursors import ACCOUNT_VERSIONS
+from txplatform.contracts.transactions import TransactionResponse, TransactionsResponse
 from txplatform.domain.account import Account
 from txplatform.domain.events import (
     AuthorizationApproved,
@@ -30,12 +31,10 @@ from txplatform.domain.events import (
 from txplatform.domain.ids import AccountId, TransactionId, account_of, account_stream
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import LoggedEvent
-from txplatform.projections.cursors import cursor_at, version_at
 from txplatform.projections.projection import ExpectedRows, Projection, checkpoint_of
 from txplatform.projections.tables import FIRST, NEWEST, Merge
 from txplatform.projections.transaction_history import (
     EVENTS_OF_NAMED,
-    TransactionView,
     transaction_of,
 )
 
@@ -93,21 +92,6 @@ FROM named LEFT JOIN LATERAL ({EVENTS_OF_NAMED} WHERE fits OFFSET 0) e ON true
 ORDER BY named.account_version DESC, e.originator_version
 """
 """A page of transactions with their events; then one without events if more transactions follow."""
-
-
-@dataclass(frozen=True, slots=True)
-class TransactionPage:
-    """Some of an account's transactions, newest first.
-
-    Attributes:
-        items: Each with its newest 50 events; fewer than asked for where they have very many.
-        next_cursor: Gives the page after this one; None where there is none.
-        as_of_position: The last log position that the list has read.
-    """
-
-    items: list[TransactionView]
-    next_cursor: str | None
-    as_of_position: int
 
 
 class _ExpectedTransactions(ExpectedRows):
@@ -188,7 +172,7 @@ def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[TransactionRow], list[
 
 def list_transactions(
     connection: psycopg.Connection, account_id: AccountId, *, limit: int, cursor: str | None = None
-) -> TransactionPage:
+) -> TransactionsResponse:
     """Return an account's transactions, newest first, all as of one version of the account.
 
     Args:
@@ -200,7 +184,7 @@ def list_transactions(
     Raises:
         InvalidCursorError: No page has given this cursor out.
     """
-    before = 2**63 - 1 if cursor is None else version_at(cursor)
+    before = 2**63 - 1 if cursor is None else ACCOUNT_VERSIONS.read(cursor)
     # Read the position first: rows that come in between are more than is promised, never fewer.
     position = checkpoint_of(TRANSACTIONS.name).read(connection)
     asked = {
@@ -219,12 +203,12 @@ def list_transactions(
                 items.append(transaction_of(transaction_id, history, newest=_SHOWN_EVENTS))
             if fits:
                 last = version
-    return TransactionPage(items, cursor_at(last) if more else None, position)
+    return TransactionsResponse(items, ACCOUNT_VERSIONS.write(last) if more else None, position)
 
 
 def get_transaction(
     connection: psycopg.Connection, account_id: AccountId, transaction_id: TransactionId
-) -> TransactionView | None:
+) -> TransactionResponse | None:
     """Return one transaction from the log, with all of its events; None if no event names it."""
     asked = {"stream": account_stream(account_id), "transaction_id": transaction_id}
     with connection.cursor(binary=True) as rows:

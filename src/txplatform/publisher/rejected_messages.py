@@ -7,9 +7,9 @@ came. A message that is not there, because it came over HTTP, is written from th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import assert_never
 
+import msgspec
 import psycopg
 
 from txplatform.contracts.encoding import to_json
@@ -139,7 +139,7 @@ def _presentment(
     message: Clearing | Correction | Refund, waiting: MessageWaiting
 ) -> dict[str, object]:
     """Return the body that a message over HTTP has on the network's topic."""
-    body = asdict(message)
+    body = msgspec.structs.asdict(message)
     match message:
         case Clearing():
             occurred_at = body.pop("occurred_at")

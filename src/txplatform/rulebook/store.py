@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 import psycopg
 
@@ -47,14 +48,19 @@ RETURNING recorded_at
 """
 
 
+class ChangeRefusal(StrEnum):
+    """Why a change of the rule book was refused."""
+
+    ID_REUSED = "id_reused"
+    RULESET_NOT_FOUND = "ruleset_not_found"
+    RULESET_IN_FORCE = "ruleset_in_force"
+    SHADOWING_NOT_FOUND = "shadowing_not_found"
+
+
 class RefusedChangeError(TxPlatformError):
-    """The change contradicts the rule book; nothing was recorded.
+    """The change contradicts the rule book; nothing was recorded."""
 
-    Attributes:
-        reason: `id_reused`, `ruleset_not_found`, `ruleset_in_force` or `shadowing_not_found`.
-    """
-
-    def __init__(self, reason: str, what: str, next_step: str) -> None:
+    def __init__(self, reason: ChangeRefusal, what: str, next_step: str) -> None:
         super().__init__(what, next_step=next_step)
         self.reason = reason
 
@@ -134,7 +140,7 @@ def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: str) ->
             return Added(earlier.replayed, earlier.book)
         if ruleset.id in book.rulesets:
             raise RefusedChangeError(
-                "id_reused",
+                ChangeRefusal.ID_REUSED,
                 f"Rule set {ruleset.id} is built in, with other contents.",
                 "Activate it as it is, or add yours under another id.",
             )
@@ -180,7 +186,7 @@ def start_shadowing(
         find_ruleset(book, ruleset_id).read()
         if book.active_id == ruleset_id:
             raise RefusedChangeError(
-                "ruleset_in_force",
+                ChangeRefusal.RULESET_IN_FORCE,
                 f"Rule set {ruleset_id} decides already, so it could not disagree.",
                 "Shadow another one.",
             )
@@ -226,12 +232,14 @@ def _earlier(book: RuleBook, asked: Change) -> Recorded | None:
     before = book.entries.get(asked.key)
     if before is None:
         return None
-    if not _says_the_same(before.change, asked):
+    if before.change.contents != asked.contents:
         what, next_step = asked.key.replace(":", " "), "Use a new id."
         if isinstance(asked, RuleSetAdded):
             next_step = "Rule sets never change: add a version."
         raise RefusedChangeError(
-            "id_reused", f"The {what} was recorded before with other contents.", next_step
+            ChangeRefusal.ID_REUSED,
+            f"The {what} was recorded before with other contents.",
+            next_step,
         )
     return Recorded(before, replayed=True, book=book)
 
@@ -256,7 +264,7 @@ def find_ruleset(book: RuleBook, ruleset_id: str) -> StoredRuleSet:
     stored = book.rulesets.get(ruleset_id)
     if stored is None:
         raise RefusedChangeError(
-            "ruleset_not_found",
+            ChangeRefusal.RULESET_NOT_FOUND,
             f"There is no rule set {ruleset_id}.",
             "Add it first; `txplatform rulesets list` shows those there are.",
         )
@@ -272,20 +280,8 @@ def find_shadowing(book: RuleBook, ruleset_id: str, shadowing_id: str) -> Shadow
     shadowing = book.shadowings.get(shadowing_id)
     if shadowing is None or shadowing.ruleset_id != ruleset_id:
         raise RefusedChangeError(
-            "shadowing_not_found",
+            ChangeRefusal.SHADOWING_NOT_FOUND,
             f"Rule set {ruleset_id} has no shadowing {shadowing_id}.",
             "`txplatform rulesets show` lists those it has.",
         )
     return shadowing
-
-
-def _says_the_same(before: Change, asked: Change) -> bool:
-    """Whether it is a copy: by whom and when it came does not matter."""
-    match before, asked:
-        case RuleSetAdded(), RuleSetAdded():
-            return before.content_hash == asked.content_hash
-        case RuleSetActivated(), RuleSetActivated():
-            return (before.ruleset_id, before.reason) == (asked.ruleset_id, asked.reason)
-        case ShadowingStarted(), ShadowingStarted():
-            return (before.ruleset_id, before.reason) == (asked.ruleset_id, asked.reason)
-    return type(before) is type(asked)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 import psycopg
 from psycopg.rows import class_row
 
+from txplatform.contracts.ruleset_responses import DisagreementResponse
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import account_of
 from txplatform.following.checkpoint import Checkpoint
@@ -58,31 +58,6 @@ class Progress:
     newly_approved: int
 
 
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """A decision that the candidate would have made otherwise.
-
-    Attributes:
-        log_position: The decision's place in the log.
-        amount: Minor units of `currency`.
-        reasons: Every recorded reason; none for an approval.
-        shadow_reasons: Every reason of the candidate's; none where it approves.
-    """
-
-    log_position: int
-    account_id: str
-    account_version: int
-    event_id: str
-    transaction_id: str
-    amount: int
-    currency: str
-    decided_at: datetime
-    decision: Literal["approved", "declined"]
-    reasons: list[dict[str, Any]]
-    shadow_decision: Literal["approved", "declined"]
-    shadow_reasons: list[dict[str, Any]]
-
-
 def begin(
     connection: psycopg.Connection, shadowing_id: str, ruleset_id: str, position: int
 ) -> None:
@@ -120,9 +95,9 @@ def read_progress(connection: psycopg.Connection) -> dict[str, Progress]:
 
 def list_disagreements(
     connection: psycopg.Connection, shadowing_id: str, *, limit: int, before: int | None = None
-) -> list[Disagreement]:
+) -> list[DisagreementResponse]:
     """A shadowing's disagreements, newest first, those before a log position."""
-    with connection.cursor(row_factory=class_row(Disagreement)) as rows:
+    with connection.cursor(row_factory=class_row(DisagreementResponse)) as rows:
         rows.execute(_NEWEST_FIRST, (shadowing_id, before or _END, limit))
         return rows.fetchall()
 

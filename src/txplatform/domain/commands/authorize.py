@@ -7,7 +7,12 @@ import hashlib
 from datetime import timedelta
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.commands.outcome import (
+    CommandRejectedError,
+    Outcome,
+    OutcomeStatus,
+    RefusalReason,
+)
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import (
     AuthorizationApproved,
@@ -42,7 +47,7 @@ def authorize(
                 if purchase.is_copy_of(first.purchase):
                     return Outcome(OutcomeStatus.DUPLICATE, first)
                 raise CommandRejectedError(
-                    "transaction_id_reused",
+                    RefusalReason.TRANSACTION_ID_REUSED,
                     f"Transaction {purchase.transaction_id} was decided before "
                     "with other contents.",
                     "Use a new transaction_id for a new purchase, or repeat the first one exactly.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, LimitChange, Payment, Refund
-from txplatform.domain.commands.outcome import CommandRejectedError
+from txplatform.domain.commands.outcome import CommandRejectedError, RefusalReason
 from txplatform.domain.money import MAX_BALANCE
 
 
@@ -18,7 +18,7 @@ def check_currency(
     """
     if advice.currency != account.currency:
         raise CommandRejectedError(
-            "currency_mismatch",
+            RefusalReason.CURRENCY_MISMATCH,
             f"{advice.label} is in {advice.currency}, the account is held in {account.currency}.",
             "Send it in the account's currency.",
         )
@@ -42,7 +42,7 @@ def check_posting(
     posted = account.posted + change
     if abs(posted) > MAX_BALANCE:
         raise CommandRejectedError(
-            "balance_out_of_range",
+            RefusalReason.BALANCE_OUT_OF_RANGE,
             f"{advice.label} would take the balance to {posted}, beyond {MAX_BALANCE}.",
             "Check the amount.",
         )

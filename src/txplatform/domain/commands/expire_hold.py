@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.commands.outcome import (
+    CommandRejectedError,
+    Outcome,
+    OutcomeStatus,
+    RefusalReason,
+)
 from txplatform.domain.events import HoldExpired
 from txplatform.domain.requests import HoldExpiry
 
@@ -17,14 +22,14 @@ def expire_hold(expiry: HoldExpiry, account: Account, context: DecisionContext) 
     hold = account.holds.get(expiry.transaction_id)
     if hold is None:
         raise CommandRejectedError(
-            "no_open_hold",
+            RefusalReason.NO_OPEN_HOLD,
             f"Transaction {expiry.transaction_id} holds nothing.",
             "No action needed: it was cleared, reversed or expired before.",
         )
     held, expires_at = hold
     if expires_at is None or context.now < expires_at:
         raise CommandRejectedError(
-            "hold_not_due",
+            RefusalReason.HOLD_NOT_DUE,
             f"The hold of transaction {expiry.transaction_id} stands until {expires_at}.",
             "Try again then.",
         )

@@ -34,14 +34,23 @@ class Outcome:
     event: AccountEvent
 
 
+class RefusalReason(StrEnum):
+    """The reasons to refuse a command: stable codes, for machines."""
+
+    CONFLICTING_COPY = "conflicting_copy"
+    TRANSACTION_ID_REUSED = "transaction_id_reused"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    BALANCE_OUT_OF_RANGE = "balance_out_of_range"
+    ACCOUNT_CLOSED = "account_closed"
+    RETURN_DIFFERS_FROM_PAYMENT = "return_differs_from_payment"
+    NO_OPEN_HOLD = "no_open_hold"
+    HOLD_NOT_DUE = "hold_not_due"
+
+
 class CommandRejectedError(TxPlatformError):
-    """The command contradicts what is recorded; it changes nothing, now or later.
+    """The command contradicts what is recorded; it changes nothing, now or later."""
 
-    Attributes:
-        reason: A stable code, for machines.
-    """
-
-    def __init__(self, reason: str, detail: str, next_step: str) -> None:
+    def __init__(self, reason: RefusalReason, detail: str, next_step: str) -> None:
         super().__init__(detail, next_step=next_step)
         self.reason = reason
         self.detail = detail
@@ -70,7 +79,7 @@ def earlier_copy(command: AccountCommand, account: Account, prior: PriorEvents) 
 
 def _conflicting_copy(command: AccountCommand) -> CommandRejectedError:
     return CommandRejectedError(
-        "conflicting_copy",
+        RefusalReason.CONFLICTING_COPY,
         f"{command.label} was received before with other contents; the first copy stands.",
         "Resend the original unchanged. Use a new id only for a new item; the same item under two "
         "ids is counted twice.",

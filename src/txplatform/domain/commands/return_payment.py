@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import PaymentReturn
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.commands.outcome import (
+    CommandRejectedError,
+    Outcome,
+    OutcomeStatus,
+    RefusalReason,
+)
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.commands.waiting import let_wait
 from txplatform.domain.events import PaymentReceived, PaymentReturned
@@ -39,7 +44,7 @@ def undo_payment(
     payment = received.payment
     if (payment_return.amount, payment_return.currency) != (payment.amount, payment.currency):
         raise CommandRejectedError(
-            "return_differs_from_payment",
+            RefusalReason.RETURN_DIFFERS_FROM_PAYMENT,
             f"Payment {payment.payment_id} was {payment.amount} {payment.currency}, "
             f"its return is {payment_return.amount} {payment_return.currency}.",
             "Send the return with the payment's own amount and currency.",

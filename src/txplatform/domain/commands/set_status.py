@@ -7,7 +7,12 @@ The accounts team's status is kept apart; the stricter of the two holds, and clo
 from __future__ import annotations
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.commands.outcome import (
+    CommandRejectedError,
+    Outcome,
+    OutcomeStatus,
+    RefusalReason,
+)
 from txplatform.domain.events import OperatorStatusSet
 from txplatform.domain.requests import OperatorStatus
 from txplatform.domain.status import AccountStatus
@@ -21,7 +26,7 @@ def set_status(change: OperatorStatus, account: Account, context: DecisionContex
     """
     if account.status is AccountStatus.CLOSED:
         raise CommandRejectedError(
-            "account_closed",
+            RefusalReason.ACCOUNT_CLOSED,
             f"Account {change.account_id} is closed permanently.",
             "Open another account.",
         )

@@ -1,18 +1,10 @@
-"""What is told about rule sets: made from the rule book alone, and from what shadowings found."""
+"""What callers are told about rule sets, their activations and their shadow evaluations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import orjson
-
-from txplatform.contracts.rulesets import ruleset_to_json
-from txplatform.domain.rules.lint import lint, most_telling
-from txplatform.rulebook.book import RuleBook, Shadowing, StoredRuleSet
-from txplatform.rulebook.changes import Entry, RuleSetActivated
-from txplatform.shadow.store import Disagreement, Progress
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +120,32 @@ class ShadowingsResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class DisagreementPage:
+class DisagreementResponse:
+    """A decision that the candidate would have made otherwise.
+
+    Attributes:
+        log_position: The decision's place in the log.
+        amount: Minor units of `currency`.
+        reasons: Every recorded reason; none for an approval.
+        shadow_reasons: Every reason of the candidate's; none where it approves.
+    """
+
+    log_position: int
+    account_id: str
+    account_version: int
+    event_id: str
+    transaction_id: str
+    amount: int
+    currency: str
+    decided_at: datetime
+    decision: Literal["approved", "declined"]
+    reasons: list[dict[str, Any]]
+    shadow_decision: Literal["approved", "declined"]
+    shadow_reasons: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class DisagreementsResponse:
     """Decisions that a shadowed rule set would have made otherwise, the newest first.
 
     Attributes:
@@ -136,88 +153,6 @@ class DisagreementPage:
         as_of_position: The last log position that was judged.
     """
 
-    items: list[Disagreement]
+    items: list[DisagreementResponse]
     next_cursor: str | None
     as_of_position: int
-
-
-def book_answer(book: RuleBook) -> RuleBookResponse:
-    """The whole rule book, in short."""
-    shadowing = book.shadowing
-    return RuleBookResponse(
-        book.version,
-        book.active_id,
-        None if shadowing is None else shadowing.ruleset_id,
-        [_summary(book, stored) for stored in book.rulesets.values()],
-    )
-
-
-def ruleset_answer(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
-    """One of the rule book's rule sets."""
-    stored = book.rulesets[ruleset_id]
-    ruleset = stored.read()
-    return RuleSetResponse(
-        stored.id,
-        stored.content_hash,
-        ruleset_to_json(ruleset),
-        book.active_id == stored.id,
-        _shadowed(book, stored),
-        stored.added_by,
-        stored.added_at,
-        most_telling(lint(ruleset)),
-        [activation_answer(entry) for entry in book.activations(ruleset_id)],
-    )
-
-
-def activation_answer(entry: Entry) -> ActivationResponse:
-    """What an activation's entry in the rule book says."""
-    change = entry.change
-    assert isinstance(change, RuleSetActivated)
-    return ActivationResponse(
-        change.activation_id,
-        change.ruleset_id,
-        change.reason,
-        change.by,
-        entry.recorded_at,
-        change.after_position,
-        entry.event_id,
-    )
-
-
-def shadowing_answer(shadowing: Shadowing, progress: Progress | None) -> ShadowingResponse:
-    """A shadowing; one that has not begun has judged nothing."""
-    if progress is None:
-        progress = Progress(shadowing.shadowing_id, shadowing.after_position, 0, 0, 0)
-    return ShadowingResponse(
-        shadowing.shadowing_id,
-        shadowing.ruleset_id,
-        shadowing.reason,
-        shadowing.started_by,
-        shadowing.started_at,
-        shadowing.ended_at,
-        shadowing.after_position,
-        shadowing.until_position,
-        progress.position,
-        progress.judged,
-        progress.newly_declined,
-        progress.newly_approved,
-    )
-
-
-def _summary(book: RuleBook, stored: StoredRuleSet) -> RuleSetSummary:
-    # As it is written: one that this version cannot read is listed, too.
-    content = orjson.loads(stored.content)
-    return RuleSetSummary(
-        stored.id,
-        content.get("description", ""),
-        stored.content_hash,
-        len(content["rules"]),
-        book.active_id == stored.id,
-        _shadowed(book, stored),
-        stored.added_by,
-        stored.added_at,
-    )
-
-
-def _shadowed(book: RuleBook, stored: StoredRuleSet) -> bool:
-    return book.shadowing is not None and book.shadowing.ruleset_id == stored.id

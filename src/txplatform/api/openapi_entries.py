@@ -1,0 +1,85 @@
+"""OpenAPI entries that operations share: their problems and their headers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from txplatform.contracts.problems import MEDIA_TYPE, ProblemDetails, ProblemType
+
+Responses = dict[int | str, dict[str, Any]]
+"""OpenAPI entries by status."""
+
+
+def documented_header(name: str, description: str) -> dict[str, Any]:
+    """Return the entry of a response's header."""
+    return {name: {"description": description, "schema": {"type": "string"}}}
+
+
+REPLAYED = documented_header(
+    "Idempotency-Replayed", "`true` where an earlier request had caused it already."
+)
+MONEY_PROBLEMS = (ProblemType.CURRENCY_MISMATCH, ProblemType.BALANCE_OUT_OF_RANGE)
+"""Why what moves money may be refused."""
+
+_HEADERS = {
+    401: documented_header("WWW-Authenticate", "How to authenticate (RFC 6750)."),
+    503: documented_header("Retry-After", "Seconds after which to retry, with the same ids."),
+}
+_ALWAYS = (
+    ProblemType.UNAUTHENTICATED,
+    ProblemType.FORBIDDEN,
+    ProblemType.VALIDATION,
+    ProblemType.INTERNAL,
+    ProblemType.STORE_UNAVAILABLE,
+)
+_OF_BODIES = (
+    ProblemType.NOT_JSON,
+    ProblemType.ID_REUSED,
+    ProblemType.BODY_TOO_LARGE,
+    ProblemType.UNSUPPORTED_MEDIA_TYPE,
+)
+
+
+def documented(*types: ProblemType) -> Responses:
+    """Return the entries of the problems that an operation may respond with."""
+    entries: Responses = {}
+    for type_ in (*_ALWAYS, *types):
+        entry = entries.setdefault(
+            type_.status,
+            {
+                "description": type_.title,
+                "content": {
+                    MEDIA_TYPE: {
+                        "schema": {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"},
+                        "examples": {},
+                    }
+                },
+            },
+        )
+        if type_.status in _HEADERS:
+            entry["headers"] = _HEADERS[type_.status]
+        entry["content"][MEDIA_TYPE]["examples"][type_.type] = {
+            "summary": type_.title,
+            "value": asdict(
+                ProblemDetails(
+                    type_.type,
+                    type_.title,
+                    type_.status,
+                    "…",
+                    "…",
+                    "0af7651916cd43dd8448eb211c80319c",
+                )
+            ),
+        }
+    return entries
+
+
+def documented_change(*types: ProblemType) -> Responses:
+    """Return the entries of an operation that has a body and records something under its id."""
+    return documented(*_OF_BODIES, ProblemType.OUTCOME_UNKNOWN, *types)
+
+
+def documented_command(*types: ProblemType) -> Responses:
+    """Return the entries of one that moreover waits in the queue of its account's lane."""
+    return documented(*_OF_BODIES, ProblemType.OVERLOADED, ProblemType.OUTCOME_UNKNOWN, *types)

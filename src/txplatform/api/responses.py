@@ -1,0 +1,46 @@
+"""JSON responses: how each is written, and the headers that say which version it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from txplatform.contracts.encoding import to_json
+
+
+def json_response(
+    body: object,
+    status_code: int = 200,
+    *,
+    version: int | None = None,
+    replayed: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a response with this body.
+
+    Args:
+        body: A dataclass of `contracts`.
+        status_code: The HTTP status.
+        version: The version that the body shows, for the `ETag`.
+        replayed: Whether an earlier request had caused it already.
+        headers: Further headers.
+    """
+    all_headers = dict(headers or {})
+    if version is not None:
+        all_headers["ETag"] = etag(version)
+    if replayed:
+        all_headers["Idempotency-Replayed"] = "true"
+    return Response(to_json(body), status_code, all_headers, "application/json")
+
+
+def not_modified(version: int, if_none_match: str | None) -> Response | None:
+    """Return 304 if the caller has this version already."""
+    if if_none_match is None or etag(version) not in if_none_match:
+        return None
+    return Response(status_code=304, headers={"ETag": etag(version)})
+
+
+def etag(version: int) -> str:
+    """Return the entity tag of a version."""
+    return f'"{version}"'

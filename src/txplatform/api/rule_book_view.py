@@ -1,0 +1,83 @@
+"""The rule book as responses: rule sets, activations, and what shadow evaluations found."""
+
+from __future__ import annotations
+
+import orjson
+
+from txplatform.contracts.ruleset_responses import (
+    ActivationResponse,
+    RuleBookResponse,
+    RuleSetResponse,
+    RuleSetSummary,
+    ShadowingResponse,
+)
+from txplatform.contracts.rulesets import ruleset_to_json
+from txplatform.contracts.same_fields import from_same_fields
+from txplatform.domain.rules.lint import lint, most_telling
+from txplatform.rulebook.book import RuleBook, Shadowing, StoredRuleSet
+from txplatform.rulebook.changes import Entry, RuleSetActivated
+from txplatform.shadow.store import Progress
+
+
+def book_response(book: RuleBook) -> RuleBookResponse:
+    """Return the whole rule book, in short."""
+    shadowing = book.shadowing
+    return RuleBookResponse(
+        book.version,
+        book.active_id,
+        None if shadowing is None else shadowing.ruleset_id,
+        [_summary(book, stored) for stored in book.rulesets.values()],
+    )
+
+
+def ruleset_response(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
+    """Return one of the rule book's rule sets."""
+    stored = book.rulesets[ruleset_id]
+    ruleset = stored.read()
+    return from_same_fields(
+        RuleSetResponse,
+        stored,
+        content=ruleset_to_json(ruleset),
+        active=book.active_id == stored.id,
+        shadowed=_shadowed(book, stored),
+        warnings=most_telling(lint(ruleset)),
+        activations=[activation_response(entry) for entry in book.activations(ruleset_id)],
+    )
+
+
+def activation_response(entry: Entry) -> ActivationResponse:
+    """Return an activation, as its entry in the rule book has it."""
+    change = entry.change
+    assert isinstance(change, RuleSetActivated)
+    return from_same_fields(
+        ActivationResponse,
+        change,
+        entry,
+        ruleset=change.ruleset_id,
+        activated_by=change.by,
+        activated_at=entry.recorded_at,
+    )
+
+
+def shadowing_response(shadowing: Shadowing, progress: Progress | None) -> ShadowingResponse:
+    """Return a shadow evaluation; one that has not begun has judged nothing."""
+    if progress is None:
+        progress = Progress(shadowing.shadowing_id, shadowing.after_position, 0, 0, 0)
+    return from_same_fields(ShadowingResponse, shadowing, progress, ruleset=shadowing.ruleset_id)
+
+
+def _summary(book: RuleBook, stored: StoredRuleSet) -> RuleSetSummary:
+    # As it is written: one that this version cannot read is listed, too.
+    content = orjson.loads(stored.content)
+    return from_same_fields(
+        RuleSetSummary,
+        stored,
+        description=content.get("description", ""),
+        rules=len(content["rules"]),
+        active=book.active_id == stored.id,
+        shadowed=_shadowed(book, stored),
+    )
+
+
+def _shadowed(book: RuleBook, stored: StoredRuleSet) -> bool:
+    return book.shadowing is not None and book.shadowing.ruleset_id == stored.id

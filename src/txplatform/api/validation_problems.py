@@ -1,0 +1,84 @@
+"""Invalid fields as problems: where each is, and what is wrong with it, but never its value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from txplatform.api.problems import ProblemError
+from txplatform.contracts.cursors import InvalidCursorError
+from txplatform.contracts.field_problems import field_problem
+from txplatform.contracts.fields import refuse_card_number
+from txplatform.contracts.problems import ProblemType
+from txplatform.contracts.rulesets import InvalidRuleSetError
+
+_MOST_ERRORS = 50
+_LONGEST_NAME = 64
+_STEP = re.compile(r"[^.\[\]]+")
+"""Of a place such as `rules[3].window_minutes`."""
+
+
+def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemError:
+    """Return the problem of invalid fields; a value could be a card number, so it is left out.
+
+    Args:
+        errors: As pydantic gives them.
+        leave_out: How many leading parts of each location are not the body's.
+    """
+    return ProblemError(
+        ProblemType.VALIDATION,
+        "The request has fields that are missing, unknown or invalid; nothing was recorded.",
+        "Correct the fields named in errors; /docs describes each.",
+        errors=[
+            {
+                "pointer": _pointer(error["loc"][leave_out:]),
+                "message": field_problem(error),
+            }
+            for error in errors[:_MOST_ERRORS]
+        ],
+    )
+
+
+def invalid_cursor_problem(error: InvalidCursorError) -> ProblemError:
+    """Return the problem of a cursor that no page has given out."""
+    return ProblemError(
+        ProblemType.VALIDATION,
+        f"{error.what} {error.why}",
+        error.next_step,
+        errors=[{"pointer": f"/{error.parameter}", "message": error.reason}],
+    )
+
+
+def invalid_rules_problem(error: InvalidRuleSetError) -> ProblemError:
+    """Return the problem of rules that cannot be used."""
+    places = [problem.partition(": ") for problem in error.problems]
+    return ProblemError(
+        ProblemType.VALIDATION,
+        f"{error.what} Nothing was recorded.",
+        error.next_step,
+        errors=[
+            {"pointer": _pointer(_steps(place)), "message": message}
+            for place, _, message in places[:_MOST_ERRORS]
+        ],
+    )
+
+
+def _steps(place: str) -> list[str]:
+    return [] if place == "The value" else _STEP.findall(place)
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    """Return a JSON pointer (RFC 6901), empty for the whole body."""
+    return "".join(f"/{_name(str(part))}" for part in location)
+
+
+def _name(part: str) -> str:
+    """Return a field's name; the caller chose it, so it could be a card number too."""
+    try:
+        refuse_card_number(part)
+    except ValueError:
+        return "(a number)"
+    if len(part) > _LONGEST_NAME:
+        part = part[:_LONGEST_NAME] + "…"
+    return part.replace("~", "~0").replace("/", "~1")

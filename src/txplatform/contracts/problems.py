@@ -1,0 +1,74 @@
+"""The catalogue of problems (RFC 9457) that a request may be answered with, and their body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemType(Enum):
+    """A stable type of problem.
+
+    Attributes:
+        type: The name that a program branches on; never changes.
+        status: The HTTP status.
+        title: The type in a few words, for people.
+    """
+
+    NOT_JSON = "not-json", 400, "The body is not acceptable JSON"
+    UNAUTHENTICATED = "unauthenticated", 401, "The API key is missing, unknown or expired"
+    FORBIDDEN = "forbidden", 403, "The API key lacks a scope"
+    NOT_FOUND = "not-found", 404, "There is no such resource"
+    ACCOUNT_NOT_FOUND = "account-not-found", 404, "The account has not been opened"
+    RULESET_NOT_FOUND = "ruleset-not-found", 404, "There is no such rule set"
+    SHADOWING_NOT_FOUND = "shadowing-not-found", 404, "The rule set has no such shadowing"
+    TRANSACTION_NOT_FOUND = "transaction-not-found", 404, "The transaction is not known"
+    METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The resource has no such method"
+    ID_REUSED = "id-reused", 409, "The id was used before with other fields"
+    ACCOUNT_CLOSED = "account-closed", 409, "The account is closed for ever"
+    RULESET_IN_FORCE = "ruleset-in-force", 409, "The rule set is already active"
+    BODY_TOO_LARGE = "body-too-large", 413, "The body is too large"
+    UNSUPPORTED_MEDIA_TYPE = (
+        "unsupported-media-type",
+        415,
+        "The body is not application/json",
+    )
+    VALIDATION = "validation", 422, "The request has invalid fields"
+    CURRENCY_MISMATCH = "currency-mismatch", 422, "The account has another currency"
+    BALANCE_OUT_OF_RANGE = (
+        "balance-out-of-range",
+        422,
+        "The balance would exceed the supported range",
+    )
+    INTERNAL = "internal", 500, "The service failed"
+    OVERLOADED = "overloaded", 503, "Too many requests are waiting"
+    STORE_UNAVAILABLE = "store-unavailable", 503, "The event store cannot be used"
+    OUTCOME_UNKNOWN = "outcome-unknown", 503, "Whether it was recorded is not known"
+
+    def __init__(self, type_: str, status: int, title: str) -> None:
+        self.type = type_
+        self.status = status
+        self.title = title
+
+
+@dataclass(frozen=True)
+class ProblemDetails:
+    """The body of every error (RFC 9457).
+
+    Attributes:
+        type: A stable name of the kind of problem.
+        detail: What was wrong here, and why.
+        next_step: What to do about it.
+        errors: For invalid fields: JSON pointer and message.
+        correlation_id: Under which the service's log lines can be found.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    next_step: str
+    correlation_id: str
+    errors: list[dict[str, str]] = field(default_factory=list)
