@@ -7,8 +7,8 @@ ledger as it came; where the ledger does not have it, it is written anew from th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
+import msgspec
 import psycopg
 
 from txplatform.consumers.credit_limit_changed import CREDIT_LIMIT_CHANGED
@@ -134,7 +134,7 @@ def _presentment(
     message: Clearing | Correction | Refund, waiting: MessageWaiting
 ) -> dict[str, object]:
     """What came over HTTP, in the words of the network's topic."""
-    body = asdict(message)
+    body = msgspec.structs.asdict(message)
     match message:
         case Clearing():
             occurred_at = body.pop("occurred_at")
