@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from txplatform.domain.account import Account
 from txplatform.processing.account_packing import pack_account, unpack_account
+from txplatform.processing.conflict_rate import ConflictRate
 
 UNPACKED = 10_000
 """Accounts kept as they are: a few megabytes."""
@@ -23,9 +24,14 @@ _GENERATIONS = 8
 
 
 class AccountCache:
-    """The accounts used last, at most `capacity` of them."""
+    """The accounts used last, at most `capacity` of them.
+
+    Attributes:
+        conflict_rate: How often they turned out to be behind the log.
+    """
 
     def __init__(self, capacity: int, unpacked: int = UNPACKED) -> None:
+        self.conflict_rate = ConflictRate()
         self._unpacked = min(unpacked, capacity)
         self._accounts: OrderedDict[str, Account] = OrderedDict()
         self._room = capacity - self._unpacked
