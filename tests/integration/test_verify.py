@@ -23,6 +23,7 @@ from harness.histories import (
     payment,
     payment_return,
     purchase,
+    read_whole_log,
     record,
     refund,
     reversal,
@@ -30,7 +31,7 @@ from harness.histories import (
 )
 from harness.postgres import TestDatabase
 from harness.processes import run_command
-from harness.read_models import catch_up
+from harness.read_models import catch_up, get_account
 from harness.verification import differences, empty_log, tampering
 from txplatform.audit.totals import EventSums, event_sums
 from txplatform.audit.verify import verify
@@ -39,10 +40,9 @@ from txplatform.domain.account import Account
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.log import last_position, read_whole_log
+from txplatform.eventstore.log import last_position
 from txplatform.eventstore.snapshot import account_state
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.directory import get_account
 from txplatform.projections.projection import Projection
 from txplatform.projections.snapshots import retake_snapshots
 
@@ -418,7 +418,7 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
     """Whatever happened to the account, at once or days later, in whatever batches it is folded."""
     empty_log(database)
     with Database(database.service_url).connect() as service:
-        accounts = Accounts(Database(database.service_url))
+        accounts = Accounts(service)
         for number, (commands, days_later) in enumerate(commits):
             record(service, commands, begin=BEGIN + timedelta(days=days_later))
             if number == snapshot_after:
@@ -429,7 +429,6 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
         result = verify(Database(database.service_url))
         assert result.passed, result.differences.kept
         with_snapshot = accounts.account(AccountId("x"))
-        accounts.close()
         replayed = Account.unopened(AccountId("x"))
         for logged in read_whole_log(service):
             logged.event.mutate(replayed)
