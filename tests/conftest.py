@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -16,12 +16,14 @@ import pytest
 from hypothesis import settings
 
 from harness.api import RunningApi, open_account, purchase, running_api
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from collections.abc import Iterator
-
-from harness.kafka import MISSING, Broker, LentBroker, can_start_broker, recreate_topics
+from harness.kafka import (
+    MISSING,
+    Broker,
+    LentBroker,
+    can_start_broker,
+    empty_topics,
+    recreate_topics,
+)
 from harness.postgres import PostgresServer, TestDatabase
 from txplatform.database import Database
 
@@ -101,7 +103,7 @@ def topics(kafka: Broker | LentBroker) -> Iterator[str]:
             # The test processes share it, and the topics' names are fixed: one test at a time.
             lock = stack.enter_context(Path(tempfile.gettempdir(), "txplatform-kafka").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
-        recreate_topics(kafka.bootstrap, TOPICS)
+        empty_topics(kafka.bootstrap, TOPICS)
         yield kafka.bootstrap
 
 

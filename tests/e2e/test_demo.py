@@ -140,6 +140,7 @@ def test_the_printed_lines_work_and_the_data_survives_a_restart(folder: Path) ->
         assert second.stop(signal.SIGTERM) == 0
 
 
+@pytest.mark.long
 def test_the_printed_command_line_works_on_the_demos_data(folder: Path) -> None:
     with demo(folder) as running:
         running.wait_for("ready after")
@@ -147,6 +148,7 @@ def test_the_printed_command_line_works_on_the_demos_data(folder: Path) -> None:
     assert "accepts connections as txplatform_demo" in printed
 
 
+@pytest.mark.long
 def test_a_second_demo_on_the_same_folder_is_refused_and_the_first_continues(folder: Path) -> None:
     with demo(folder) as first:
         first.wait_for("ready after")
@@ -161,6 +163,7 @@ def test_a_second_demo_on_the_same_folder_is_refused_and_the_first_continues(fol
         assert first.curl(1)["currency"] == "GBP"
 
 
+@pytest.mark.long
 def test_ctrl_c_during_the_start_and_pressed_twice_stops_everything(folder: Path) -> None:
     with demo(folder) as running:
         wait_until((folder / "postgres.new").exists, message="PostgreSQL's folder")
@@ -169,6 +172,7 @@ def test_ctrl_c_during_the_start_and_pressed_twice_stops_everything(folder: Path
         wait_until(lambda: all(_ended(each) for each in family), message="the children's end")
 
 
+@pytest.mark.long
 def test_a_killed_demo_leaves_no_process_and_starts_again(folder: Path) -> None:
     with demo(folder) as running:
         running.wait_for("ready after")
@@ -182,6 +186,7 @@ def test_a_killed_demo_leaves_no_process_and_starts_again(folder: Path) -> None:
         assert again.curl(0)["decision"] == "approved"
 
 
+@pytest.mark.long
 def test_a_part_that_dies_is_reported_and_stops_the_demo(folder: Path) -> None:
     with demo(folder) as running:
         running.wait_for("decisions/s")

@@ -54,9 +54,19 @@ def posted_over_http(
     return api.client.post(f"/v1/accounts/{account_id}/{path}", json=body)
 
 
-@pytest.mark.parametrize("direction", ["debit", "credit"])
-@pytest.mark.parametrize("http_first", [True, False])
-@pytest.mark.parametrize("account_id", ["acc-1", "not-opened-yet"])
+@pytest.mark.parametrize(
+    ("account_id", "http_first", "direction"),
+    [
+        ("acc-1", True, "debit"),
+        ("not-opened-yet", False, "credit"),
+        pytest.param("acc-1", True, "credit", marks=pytest.mark.long),
+        pytest.param("acc-1", False, "debit", marks=pytest.mark.long),
+        pytest.param("acc-1", False, "credit", marks=pytest.mark.long),
+        pytest.param("not-opened-yet", True, "debit", marks=pytest.mark.long),
+        pytest.param("not-opened-yet", True, "credit", marks=pytest.mark.long),
+        pytest.param("not-opened-yet", False, "debit", marks=pytest.mark.long),
+    ],
+)
 def test_i3_both_ways_is_one_effect(  # noqa: PLR0913  # a table
     api: RunningApi,
     database: TestDatabase,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from harness.api import RunningApi, running_api
 from harness.inbound import wait_for_messages
@@ -151,6 +152,7 @@ def messages(api: RunningApi, status: str) -> list[Any]:
     return found
 
 
+@pytest.mark.long
 def test_i2_the_real_year_has_the_balances_that_the_file_gives_day_by_day(
     database: TestDatabase, topics: str, service_env: dict[str, str]
 ) -> None:

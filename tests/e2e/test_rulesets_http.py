@@ -287,8 +287,13 @@ MOON_TOLD: Changes = (("shadowing-end:s", "shadowing-ended", {"phase_of_moon": "
 
 @pytest.mark.parametrize(
     ("changes", "named"),
-    [(MOON_SET, "moon@1"), (MOON_ROSE, "moon-rose"), (MOON_TOLD, "shadowing-ended")],
-    ids=["a rule set", "a kind of change", "a field of a change"],
+    [
+        pytest.param(MOON_SET, "moon@1", id="a rule set"),
+        pytest.param(MOON_ROSE, "moon-rose", id="a kind of change", marks=pytest.mark.long),
+        pytest.param(
+            MOON_TOLD, "shadowing-ended", id="a field of a change", marks=pytest.mark.long
+        ),
+    ],
 )
 def test_what_a_newer_version_put_in_force_stops_purchases_only(
     own_api: RunningApi, changes: Changes, named: str
@@ -355,6 +360,7 @@ def test_a_rule_set_that_is_not_understood_can_be_left(own_api: RunningApi) -> N
     assert in_force(client) == ['{ruleset="default@1"} 1.0']
 
 
+@pytest.mark.long
 def test_an_idle_process_shows_what_is_in_force(service_env: Mapping[str, str]) -> None:
     """So that processes which show different ones are an alarm."""
     with running_api(service_env) as one, running_api(service_env) as idle:

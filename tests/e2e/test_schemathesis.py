@@ -26,8 +26,9 @@ CHECKS = [
 ]
 
 
+@pytest.mark.parametrize("examples", [4, pytest.param(40, marks=pytest.mark.long)])
 def test_no_input_makes_the_api_fail_or_break_its_word(
-    own_api: RunningApi, subtests: pytest.Subtests
+    own_api: RunningApi, subtests: pytest.Subtests, examples: int
 ) -> None:
     """No 5xx; status, media type and body are documented ones.
 
@@ -42,8 +43,7 @@ def test_no_input_makes_the_api_fail_or_break_its_word(
         fuzzed.add(f"{operation.method.upper()} {operation.path}")
 
         @settings(
-            max_examples=40,
-            deadline=None,
+            max_examples=examples,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 
+import pytest
 import yaml
 from confluent_kafka import Producer
 
@@ -97,6 +98,7 @@ def test_the_services_process_a_purchase_and_a_payment_and_stop_in_order(
         assert [worker.stop() for worker in (*workers, api.command)] == [0, 0, 0, 0]
 
 
+@pytest.mark.long
 def test_i8_decisions_continue_without_kafka_and_every_lag_returns_to_zero_afterwards(
     database: TestDatabase, service_env: dict[str, str], own_kafka: Broker
 ) -> None:

@@ -11,6 +11,7 @@ from itertools import count
 import httpx
 import orjson
 import psycopg
+import pytest
 
 from harness.api import open_account, purchase, running_api
 from harness.postgres import TestDatabase
@@ -33,6 +34,7 @@ RULES = {
 }
 
 
+@pytest.mark.long
 def test_i4_each_decision_is_by_one_rule_set_and_by_the_one_in_force(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:

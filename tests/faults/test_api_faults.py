@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import psutil
 import psycopg
+import pytest
 
 from harness.api import balance, open_account, purchase, running_api
 from harness.postgres import TestDatabase
@@ -56,6 +57,7 @@ def test_i6_64_clients_on_one_account_near_its_limit_with_two_processes(
         assert versions == [*range(2, len(answers) + 2)]
 
 
+@pytest.mark.long
 def test_i3_20_copies_at_once_to_two_processes_have_one_effect_and_one_answer(
     service_env: dict[str, str],
 ) -> None:
@@ -168,6 +170,7 @@ def test_a_process_that_dies_is_started_again(service_env: dict[str, str]) -> No
         assert api.command.stop() == 0
 
 
+@pytest.mark.long
 def test_i8_a_frozen_process_holds_up_no_other(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:

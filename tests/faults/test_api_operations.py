@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import httpx
 import psutil
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from harness.api import create_key, open_account, purchase, running_api
@@ -84,6 +85,7 @@ def test_i8_a_frozen_database_holds_no_answer_up_for_long(own_postgres: Postgres
         assert ask("/v1/events", unseen) == 200
 
 
+@pytest.mark.long
 def test_the_api_stops_in_time_while_its_database_is_frozen(own_postgres: PostgresServer) -> None:
     """Within the ten seconds of the contract, whatever still waits for an answer."""
     database = own_postgres.new_database()
@@ -95,6 +97,7 @@ def test_the_api_stops_in_time_while_its_database_is_frozen(own_postgres: Postgr
             assert api.command.stop() == 0
 
 
+@pytest.mark.long
 def test_a_decision_in_a_frozen_database_does_not_hold_the_stop_back(
     own_postgres: PostgresServer,
 ) -> None:
@@ -123,6 +126,7 @@ def test_a_decision_in_a_frozen_database_does_not_hold_the_stop_back(
         assert (balance["pending"], balance["account_version"]) == (10, 2)
 
 
+@pytest.mark.long
 def test_no_process_outlives_its_supervisor(service_env: dict[str, str]) -> None:
     """After kill -9 of the one that started them, the port is free for the next start."""
     port = str(free_port())
@@ -181,6 +185,7 @@ def test_metrics_count_decisions_and_memory(database: TestDatabase) -> None:
         assert series["process_resident_memory_bytes"][""] > 10_000_000
 
 
+@pytest.mark.long
 def test_metrics_have_their_own_port_where_one_is_configured(service_env: dict[str, str]) -> None:
     """And are not on the API's then; the next process has the next port."""
     port = free_port()
@@ -190,6 +195,7 @@ def test_metrics_have_their_own_port_where_one_is_configured(service_env: dict[s
         assert (answer.status_code, answer.json()["type"]) == (404, "not-found")
 
 
+@pytest.mark.long
 def test_processes_that_share_a_port_are_told_apart_in_their_metrics(
     service_env: dict[str, str],
 ) -> None:

@@ -112,6 +112,7 @@ def test_a_database_session_that_is_ended_costs_nothing(
     check_all_applied_once(database)
 
 
+@pytest.mark.long
 def test_a_database_that_is_killed_and_comes_back(
     own_postgres: PostgresServer, topics: str
 ) -> None:
@@ -128,6 +129,7 @@ def test_a_database_that_is_killed_and_comes_back(
     check_all_applied_once(database)
 
 
+@pytest.mark.long
 def test_two_consumers_and_a_rebalance_in_mid_stream(database: TestDatabase, topics: str) -> None:
     """Partitions change hands while messages flow."""
     settings = settings_for(database, topics, consumer_batch_messages=20)
@@ -188,6 +190,7 @@ def test_a_consumer_that_is_killed_in_mid_stream(database: TestDatabase, topics:
     check_all_applied_once(database)
 
 
+@pytest.mark.long
 def test_a_consumer_that_is_frozen_with_the_logs_lock_holds_nobody_up_for_long(
     database: TestDatabase, topics: str
 ) -> None:
@@ -228,6 +231,7 @@ def test_a_consumer_that_is_frozen_with_the_logs_lock_holds_nobody_up_for_long(
     check_all_applied_once(database)
 
 
+@pytest.mark.long
 def test_a_broker_that_is_away_is_waited_for(own_kafka: Broker, database: TestDatabase) -> None:
     """Not ready meanwhile, and a stop is not held up."""
     port = free_port()
@@ -259,6 +263,7 @@ def test_a_broker_that_freezes_before_it_told_the_topics_ids_is_a_fault_that_pas
     assert all(topic_ids(admin, list(TOPICS)).values())
 
 
+@pytest.mark.long
 def test_i8_partitions_without_a_leader_are_told_and_the_others_read(
     own_kafka: Broker, database: TestDatabase
 ) -> None:
@@ -284,29 +289,27 @@ def test_i8_partitions_without_a_leader_are_told_and_the_others_read(
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
 
 
-def test_missing_topics_are_named_and_waited_for(own_kafka: Broker, database: TestDatabase) -> None:
+def test_missing_topics_are_named_and_waited_for(topics: str, database: TestDatabase) -> None:
     """The others are read meanwhile."""
-    admin = AdminClient({"bootstrap.servers": own_kafka.bootstrap})
+    admin = AdminClient({"bootstrap.servers": topics})
     admin.delete_topics([OPENED])[OPENED].result(30)
-    with consuming(settings_for(database, own_kafka.bootstrap)) as consumer:
+    with consuming(settings_for(database, topics)) as consumer:
         wait_until(
             lambda: f"topic {OPENED} does not exist" in consumer.health().detail,
             message="the missing topic to be named",
         )
         assert not consumer.health().ready
-        recreate_topics(own_kafka.bootstrap, [OPENED])
-        sender = Sender(own_kafka.bootstrap)
+        recreate_topics(topics, [OPENED])
+        sender = Sender(topics)
         sender.send(OPENED, opened("acc-1"))
         sender.flush()
         wait_for_messages(database, 1, timeout_s=60)
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
 
 
-def test_a_recreated_topic_is_told_and_not_skipped(
-    own_kafka: Broker, database: TestDatabase
-) -> None:
+def test_a_recreated_topic_is_told_and_not_skipped(topics: str, database: TestDatabase) -> None:
     """Whether its consumer runs or not; the rest is read on; a reset begins it again."""
-    bootstrap = own_kafka.bootstrap
+    bootstrap = topics
     settings = settings_for(database, bootstrap)
     sender = Sender(bootstrap)
     for number in range(20):
@@ -338,11 +341,9 @@ def test_a_recreated_topic_is_told_and_not_skipped(
         )
 
 
-def test_messages_that_were_deleted_unread_are_told(
-    own_kafka: Broker, database: TestDatabase
-) -> None:
+def test_messages_that_were_deleted_unread_are_told(topics: str, database: TestDatabase) -> None:
     """Retention that took messages before they were read is loss, and somebody has to know."""
-    bootstrap = own_kafka.bootstrap
+    bootstrap = topics
     settings = settings_for(database, bootstrap)
     sender = Sender(bootstrap)
     sender.send(OPENED, opened("acc-1"))

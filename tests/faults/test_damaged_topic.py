@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.inbound import (
     LIMIT_CHANGED,
     OPENED,
@@ -20,6 +22,7 @@ from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 
 
+@pytest.mark.long
 def test_i8_a_damaged_message_holds_up_its_partition_alone_until_it_is_mended(
     own_kafka: Broker, database: TestDatabase
 ) -> None:

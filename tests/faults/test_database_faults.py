@@ -7,6 +7,7 @@ from itertools import count
 
 import httpx
 import psycopg
+import pytest
 
 from harness import histories
 from harness.api import RunningApi, open_account, purchase, running_api
@@ -96,6 +97,7 @@ def test_i8_a_database_that_was_read_only_for_a_time(
         wait_until(lambda: len(api.client.get(listed).json()["items"]) == 2)
 
 
+@pytest.mark.long
 def test_i8_rights_that_were_taken_and_given_back(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
@@ -120,6 +122,7 @@ def test_i8_rights_that_were_taken_and_given_back(
         wait_until(lambda: all(_parts(port).values()), message="all parts to be ready again")
 
 
+@pytest.mark.long
 def test_i8_a_change_of_rules_that_a_failover_has_lost_is_forgotten(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 
 import psycopg
+import pytest
 
 from harness.inbound import execute, settings_for
 from harness.kafka import Broker, recreate_topics, set_topic
@@ -84,6 +85,7 @@ def test_i5_a_publisher_killed_in_the_middle_loses_and_invents_nothing(
     check_published_is_the_log(database, topics)
 
 
+@pytest.mark.long
 def test_a_stopped_publisher_has_published_nothing_twice(
     database: TestDatabase, topics: str, service_env: dict[str, str]
 ) -> None:
@@ -122,6 +124,7 @@ def test_i8_what_was_decided_while_kafka_was_down_is_published_when_it_is_back(
     check_published_is_the_log(database, own_kafka.bootstrap)
 
 
+@pytest.mark.long
 def test_a_publisher_that_starts_before_kafka_waits_for_it(
     database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
 ) -> None:
@@ -140,6 +143,7 @@ def test_a_publisher_that_starts_before_kafka_waits_for_it(
     check_published_is_the_log(database, own_kafka.bootstrap)
 
 
+@pytest.mark.long
 def test_i8_a_frozen_broker_is_waited_for(
     database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
 ) -> None:
@@ -158,7 +162,8 @@ def test_i8_a_frozen_broker_is_waited_for(
     check_published_is_the_log(database, own_kafka.bootstrap)
 
 
-def test_i8_a_frozen_publisher_loses_its_turn_to_the_one_that_stands_by(
+@pytest.mark.long
+def test_i8_a_frozen_publisher_loses_the_lead_to_the_one_on_standby(
     database: TestDatabase, topics: str, service_env: dict[str, str]
 ) -> None:
     """And repeats at most what it had in flight, once it goes on."""
@@ -196,6 +201,7 @@ def test_i8_what_the_broker_refuses_is_told_and_sent_again(
     check_published_is_the_log(database, topics)
 
 
+@pytest.mark.long
 def test_i5_lost_database_sessions_cost_copies_at_most(database: TestDatabase, topics: str) -> None:
     """The service's sessions are ended again and again, as a failover would end them."""
     with publishing(settings_for(database, topics)):
@@ -213,6 +219,7 @@ def test_i5_lost_database_sessions_cost_copies_at_most(database: TestDatabase, t
     check_published_is_the_log(database, topics)
 
 
+@pytest.mark.long
 def test_i8_a_database_that_was_down_is_found_again(
     own_postgres: PostgresServer, topics: str
 ) -> None:

@@ -262,6 +262,7 @@ def test_i8_a_commit_that_is_rolled_back_is_made_again(
         wait_until(lambda: expirer.health().ready)
 
 
+@pytest.mark.long
 def test_i8_it_recovers_from_a_database_that_was_away(own_postgres: PostgresServer) -> None:
     """It is not ready meanwhile, and what came due is ended without a hand."""
     url = own_postgres.new_database().service_url

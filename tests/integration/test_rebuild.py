@@ -174,6 +174,7 @@ class ForwardReader:
         self.newest, self.position = newest, page.as_of_position
 
 
+@pytest.mark.long
 def test_reads_writes_and_the_projector_go_on_during_rebuilds(
     database: TestDatabase, service: psycopg.Connection, service_env: dict[str, str]
 ) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from accounts import ACCOUNT, NOW, Stream, opening, payment, payment_return, purchase
 
-from txplatform.domain.account import DecisionContext
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing, Refund, Reversal
 from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
@@ -42,8 +43,8 @@ def lives(number: int) -> list[Command]:
     ]
 
 
-def after(weeks: int) -> Stream:
-    """An account after so many weeks, with one purchase a week whose hold expires."""
+def weekly(weeks: int) -> Iterator[Account]:
+    """Give an account after each of so many weeks, with one purchase a week whose hold expires."""
     stream = Stream()
     stream.ask(opening(1_000))
     for number in range(weeks):
@@ -53,12 +54,12 @@ def after(weeks: int) -> Stream:
         stream.ask(purchase(f"t{number}-expires", 1))
         stream.now += WEEK
         stream.ask(HoldExpiry(ACCOUNT, TransactionId(f"t{number}-expires")))
-    return stream
+        yield stream.account()
 
 
 def test_what_is_over_leaves_the_state() -> None:
     """Nothing held, nothing waiting; all the money is there."""
-    account = after(12).account()
+    *_, account = weekly(12)
     assert (account.holds, dict(account.waiting), account.pending) == ({}, {}, 0)
     assert account.posted == 12 * (10 + 20 - 5 + 20 + 20 + 5 - 70)
 
@@ -68,10 +69,10 @@ def test_the_state_is_as_large_after_two_years_as_after_ten_weeks() -> None:
 
     The largest of some weeks counts: it breathes, since old purchases leave it many at a time.
     """
-    short = max(len(pack_account(after(weeks).account())) for weeks in range(5, 13))
-    long = max(len(pack_account(after(weeks).account())) for weeks in range(96, 104))
-    assert long <= 1.1 * short
-    rest = account_state(after(104).account())
+    accounts = list(weekly(104))
+    sizes = [len(pack_account(account)) for account in accounts]
+    assert max(sizes[95:103]) <= 1.1 * max(sizes[4:12])
+    rest = account_state(accounts[-1])
     del rest["activity"]
     kept = {name for name, value in rest.items() if value}
     assert kept <= {"id", "version", "currency", "credit_limit", "posted"}

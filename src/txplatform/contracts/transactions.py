@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, make_dataclass
+from dataclasses import dataclass, make_dataclass
 from datetime import datetime
 from typing import Any, Literal, get_type_hints
 
@@ -46,7 +46,7 @@ class TransactionEventResponse:
 
 
 _TYPES = get_type_hints(Purchase)
-PURCHASE_FIELDS = tuple(each.name for each in fields(Purchase))
+PURCHASE_FIELDS = Purchase.__struct_fields__
 _Purchase: Any = make_dataclass(
     "_Purchase",
     [

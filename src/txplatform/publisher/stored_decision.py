@@ -23,7 +23,7 @@ from txplatform.domain.ids import account_of
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE
 from txplatform.domain.requests import Purchase
 
-_UTC, _UPTO_MICROSECONDS = "+00:00", len("2026-11-20T10:15:00.123456")
+_WITH_MICROSECONDS = len("2026-11-20T10:15:00.123456Z")
 _ENVELOPE = ("timestamp", "event_id", "traceparent", "purchase")
 _GIVEN = ("account_id", "account_version", "decision", "decided_at")
 """The fields of the contract that are not stored, or not in the form that is published."""
@@ -66,9 +66,9 @@ def encode_decision(stream: str, version: int, kind: str, state: bytes) -> Decis
 
 
 def _utc(text: str) -> str:
-    """Return a stored time as it is published: always with microseconds, and Z for UTC."""
-    if text[_UPTO_MICROSECONDS:] == _UTC:
-        return text[:_UPTO_MICROSECONDS] + "Z"
+    """Return a stored time as it is published: with microseconds, stored or not, and Z for UTC."""
+    if len(text) == _WITH_MICROSECONDS:
+        return text
     return rfc3339(datetime.fromisoformat(text))
 
 
