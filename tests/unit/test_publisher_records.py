@@ -119,13 +119,13 @@ OLDER: dict[str, dict[str, Any]] = {
 def test_what_an_old_event_lacks_is_told_as_its_class_says(lacking: dict[str, Any]) -> None:
     """A field that was added later has its default, as everywhere else."""
     event = AuthorizationDeclined(**DECLINED)
-    facts = orjson.loads(encode_event(event))
+    stored = orjson.loads(encode_event(event))
     for field, names in lacking.items():
-        values = facts[field] if isinstance(facts[field], list) else [facts[field]]
+        values = stored[field] if isinstance(stored[field], list) else [stored[field]]
         for value in values:
             for name in names:
                 value.pop(name, None)  # not stored if it has its default
-    state = orjson.dumps(facts)
+    state = orjson.dumps(stored)
     revived = decode_event(event.originator_id, 1, event.TOPIC, state)
     assert isinstance(revived, AuthorizationDeclined)
     assert published(event, state).body == contract(revived)
@@ -138,7 +138,7 @@ def test_what_is_told_by_way_of_its_class_has_the_same_headers() -> None:
     cleared = stream.ask(Clearing("c", ACCOUNT, None, 5, "USD"))
     assert isinstance(cleared, Outcome)
     event = cleared.event
-    record = TRANSACTION_CLEARED.record_of(
+    record = TRANSACTION_CLEARED.encode(
         77, event.originator_id, event.originator_version, event.TOPIC, encode_event(event)
     )
     assert (record.topic, record.key) == (TRANSACTION_CLEARED.name, ACCOUNT.encode())
@@ -158,7 +158,7 @@ def test_what_is_told_by_way_of_its_class_has_the_same_headers() -> None:
 
 def published(event: Decision, state: bytes, position: int = 1) -> Record:
     """The record of an event that is stored like this."""
-    return TRANSACTION_DECISIONED.record_of(
+    return TRANSACTION_DECISIONED.encode(
         position, event.originator_id, event.originator_version, event.TOPIC, state
     )
 

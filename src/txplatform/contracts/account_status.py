@@ -1,4 +1,4 @@
-"""An operator's status: the request, and the answer made from the stored event alone."""
+"""An operator's status: the request, and the response made from the stored event alone."""
 
 from __future__ import annotations
 

@@ -47,6 +47,6 @@ class Body(BaseModel):
 
 
 class RequestBody(Body):
-    """The body of a request. Unknown members are refused: the caller is told at once."""
+    """The body of a request; an unknown member is refused, so that the caller sees it at once."""
 
     model_config = ConfigDict(extra="forbid")

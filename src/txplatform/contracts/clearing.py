@@ -1,4 +1,4 @@
-"""Clearing a purchase: the request, and the answer made from the stored event alone."""
+"""Clearing a purchase: the request, and the response made from the stored event alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raising a hold: the request, and the answer made from the stored event alone."""
+"""Raising a hold: the request, and the response made from the stored event alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bodies of the messages that tell other teams what became of an authorization."""
+"""The bodies of the messages about clearings, refunds, reversals and expired holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Giving money back: the request, and the answer made from the stored event alone."""
+"""A refund: the request, and the response made from the stored event alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reversing an authorization: the request, and the answer made from the stored event alone."""
+"""A reversal: the request, and the response made from the stored event alone."""
 
 from __future__ import annotations
 

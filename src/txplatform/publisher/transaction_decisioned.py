@@ -17,7 +17,7 @@ _SPECVERSION, _, _SOURCE, _TYPE, _, _, _CONTENT_TYPE, _ = binary_headers(
 )
 
 
-def _record_of(position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
+def _encode(position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
     message = encode_decision(stream, version, kind, state)
     account_id, event_id = message.account_id.encode(), message.event_id.encode()
     headers: list[Header] = [
@@ -40,5 +40,5 @@ TRANSACTION_DECISIONED = OutboundTopic(
     TOPIC,
     (AuthorizationApproved, AuthorizationDeclined),
     TransactionDecisioned,
-    _record_of,
+    _encode,
 )
