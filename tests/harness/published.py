@@ -11,14 +11,14 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from prometheus_client import CollectorRegistry
 
-from harness.histories import opened, purchase, record
+from harness.histories import opened, purchase, read_whole_log, record
 from harness.parts import running
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import account_of
-from txplatform.eventstore.log import last_position, read_whole_log
+from txplatform.eventstore.log import last_position
 from txplatform.publisher.runner import Publisher
 from txplatform.settings import Settings
 

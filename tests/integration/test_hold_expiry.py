@@ -19,6 +19,7 @@ from harness.histories import (
     opened,
     payment,
     purchase,
+    read_whole_log,
     record,
     reversal,
 )
@@ -31,7 +32,6 @@ from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.events import HoldExpired
 from txplatform.domain.ids import AccountId, TransactionId, account_of
-from txplatform.eventstore.log import read_whole_log
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.expiry.runner import HoldExpirer
 from txplatform.projections.open_holds import BEFORE_ALL, DUE, DueHold, due_holds

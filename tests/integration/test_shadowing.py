@@ -10,14 +10,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from harness.histories import BEGIN, clearing, opened, payment, purchase, record
+from harness.histories import BEGIN, clearing, opened, payment, purchase, read_whole_log, record
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import RuleSet
-from txplatform.eventstore.log import read_whole_log
 from txplatform.projections.snapshots import retake_snapshots
 from txplatform.rulebook.store import add_ruleset, end_shadowing, start_shadowing
 from txplatform.settings import Settings

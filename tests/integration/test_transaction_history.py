@@ -16,6 +16,7 @@ from harness.histories import (
     record,
     refund,
     reversal,
+    stored_account,
 )
 from harness.postgres import TestDatabase
 from harness.read_models import catch_up
@@ -24,7 +25,6 @@ from txplatform.contracts.transactions import TransactionResponse
 from txplatform.database import Database
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
-from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position
 from txplatform.projections.rebuild import rebuild
 from txplatform.projections.transactions import (
@@ -263,8 +263,7 @@ def test_i2_the_pages_of_an_account_add_up_to_its_balance(
         assert versions == sorted(versions, reverse=True)
         for each in found:
             assert each == one(service, each.transaction_id)
-        with Accounts(Database(database.service_url)) as accounts:
-            account = accounts.account(AccountId("acc"))
+        account = stored_account(database, "acc")
         assert sum(each.posted - each.refunded for each in found) == account.posted
         assert sum(each.hold for each in found) == account.pending
         assert differences(database) == []

@@ -19,9 +19,12 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     Attributes:
         DESCRIPTIVE: Fields that only describe; a copy that leaves one out is still a copy.
+        COPY_CONFLICTS: Whether a copy is found on append too, if the account is opened and nothing
+            waits on it: then it is decided without its prior events, and records the same key.
     """
 
     DESCRIPTIVE: ClassVar[frozenset[str]] = frozenset()
+    COPY_CONFLICTS: ClassVar[bool] = False
 
     @property
     def key(self) -> str:

@@ -64,6 +64,8 @@ class StatusChange(VersionedAdvice, frozen=True):
 class Payment(EarlyAdvice, frozen=True):
     """The cardholder paid; lowers the posted balance by `amount` minor units."""
 
+    COPY_CONFLICTS: ClassVar[bool] = True
+
     payment_id: PaymentId
     account_id: AccountId
     amount: int
@@ -147,6 +149,7 @@ class Clearing(EarlyAdvice, frozen=True):
         presented_at: As the network's message gives it, UTC.
     """
 
+    COPY_CONFLICTS: ClassVar[bool] = True
     DESCRIPTIVE: ClassVar[frozenset[str]] = _DESCRIPTIVE
 
     clearing_id: str
@@ -217,6 +220,7 @@ class Correction(EarlyAdvice, frozen=True):
 class Refund(EarlyAdvice, frozen=True):
     """The merchant gives money back, with or without naming the purchase."""
 
+    COPY_CONFLICTS: ClassVar[bool] = True
     DESCRIPTIVE: ClassVar[frozenset[str]] = _DESCRIPTIVE
 
     refund_id: str
