@@ -149,7 +149,7 @@ def decide(database: TestDatabase, accounts: int, purchases: int, name: str = "t
 
 
 def wait_for_publisher(
-    database: TestDatabase, *, timeout_s: float = 60, feed: str = "decisions"
+    database: TestDatabase, *, timeout_s: float = 120, feed: str = "decisions"
 ) -> None:
     """Wait until a feed of the log is published to its end."""
     with Database(database.service_url).connect() as connection:
