@@ -1,4 +1,4 @@
-# The project's commands. Everything is set up in .venv, from requirements.lock with hashes.
+# The commands of the project. All tools are in .venv, installed from requirements.lock with hashes.
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
@@ -9,7 +9,7 @@ UV := .cache/uv/bin/uv
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-setup: .venv/.installed ## install what the project needs into .venv
+setup: .venv/.installed ## install all dependencies into .venv
 
 $(UV):
 	$(PYTHON) -m venv .cache/uv
@@ -21,10 +21,10 @@ $(UV):
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
-demo: setup ## try everything on this machine (ARGS="--fresh --speed 5")
+demo: setup ## run the whole platform on this machine (ARGS="--fresh --speed 5")
 	@$(BIN)/txplatform demo $(ARGS)
 
-lint: setup ## style, types and the direction of imports
+lint: setup ## check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -38,24 +38,24 @@ test: lint ## lint, then one test of each kind (ARGS=tests/unit for some)
 test-long: lint ## lint, then every test, and how long each took
 	$(PYTEST) --durations 50 --durations-min 1 $(ARGS)
 
-format: setup ## put the code into its usual form
+format: setup ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## measure, beside the limits of this machine (ARGS=--short)
+bench: setup ## measure speed, and the limits of this machine (ARGS=--short)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-pictures: setup ## draw docs/benchmark.json, and put its tables into docs/performance.md
+pictures: setup ## write pictures and tables of docs/benchmark.json into docs/
 	$(BIN)/python -m benchmarks.pictures docs/benchmark.json
 
-lock: $(UV) ## choose the newest versions that fit pyproject.toml
+lock: $(UV) ## lock the newest versions that pyproject.toml allows
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--upgrade --group dev pyproject.toml --output-file requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--constraint requirements.lock pyproject.toml --output-file requirements-runtime.lock
 
-schemas: setup ## write what the code says of its contracts into docs/
+schemas: setup ## write OpenAPI, AsyncAPI and JSON Schemas into docs/
 	$(BIN)/python -m txplatform.schema_export docs
 
-clean: ## remove everything that was made, but the demo's data
+clean: ## remove all generated files except the demo's data
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -16,8 +16,8 @@ FIRST_TOUCH = "first decision on each account, in order"
 MEMORY = "resident memory of the API afterwards"
 ACCOUNTS = (1, 1_000, 100_000, 1_000_000)
 CONNECTIONS = 128
-_TOUCHED = 100_000
-"""From this number on, one decision on each account is made and measured first."""
+_FIRST_TOUCH_FROM = 100_000
+"""From this number of accounts on, the first decision on each account is measured too."""
 _AT_MOST_S = 900
 
 
@@ -31,7 +31,7 @@ def measure(effort: Effort, accounts: Sequence[int] = ACCOUNTS) -> list[Row]:
         stand.settle()
         with stand.api() as api:
             touched = []
-            if most >= _TOUCHED:
+            if most >= _FIRST_TOUCH_FROM:
                 touched = [
                     Row(GROUP, OPENING, round(opened), "accounts/s", settings={"accounts": most}),
                     *_touch(stand, api, most),

@@ -17,7 +17,7 @@ CONNECTIONS = (1, 8, 32, 128, 512)
 OPEN_LOOP_CONNECTIONS = 32
 ACCOUNTS = 1000
 _OPEN_LOOP_ROUNDS = 3
-"""Factor for the rounds: over a few seconds, p99 shows only disturbances of the machine."""
+"""Times as many rounds: within a few seconds, p99 shows only disturbances of the machine."""
 
 
 def measure(effort: Effort, connections: Sequence[int] = CONNECTIONS) -> list[Row]:

@@ -30,7 +30,7 @@ _SHORT_KAFKA_S = 1.0
 
 
 def all_groups(effort: Effort) -> Groups:
-    """Return all groups."""
+    """Return the groups of a whole run."""
     return {
         machine.GROUP: lambda: machine.measure(effort),
         decisions.GROUP: lambda: decisions.measure(effort),

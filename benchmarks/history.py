@@ -55,9 +55,14 @@ class Kind:
         return {"history": self.history, "accounts": self.accounts}
 
 
-LIKE = 10
-"""The number of accounts for comparing histories, since the number itself affects the rate."""
-KINDS = (Kind(10, 1_000), Kind(10, LIKE), Kind(1_000, LIKE), Kind(100_000, LIKE))
+COMPARED_ACCOUNTS = 10
+"""The number of accounts in each comparison; it is always the same, since it affects the rate."""
+KINDS = (
+    Kind(10, 1_000),
+    Kind(10, COMPARED_ACCOUNTS),
+    Kind(1_000, COMPARED_ACCOUNTS),
+    Kind(100_000, COMPARED_ACCOUNTS),
+)
 
 
 def measure(effort: Effort, kinds: Sequence[Kind] = KINDS) -> list[Row]:
@@ -70,7 +75,7 @@ def measure(effort: Effort, kinds: Sequence[Kind] = KINDS) -> list[Row]:
             for number in range(kind.accounts):
                 stand.record(_history(f"{kind.prefix}-{number}", kind.history))
         stand.settle()
-        alike = [kind for kind in kinds if kind.accounts == LIKE]
+        alike = [kind for kind in kinds if kind.accounts == COMPARED_ACCOUNTS]
         with stand.api() as api:
             cold = _cold(stand, api, alike, COLD)
         retake_snapshots(Database(stand.urls.owner), every=_SNAPSHOT_EVERY)

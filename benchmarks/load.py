@@ -72,7 +72,7 @@ class Measured:
 
 
 class _Connection(asyncio.Protocol):
-    """Sends one request at a time and calls back at its response."""
+    """Sends one request at a time and calls `on_response` after each response."""
 
     def __init__(self, on_response: Callable[[_Connection, bool], None]) -> None:
         self._on_response = on_response

@@ -1,4 +1,4 @@
-"""The limits of this machine, as yardsticks for a decision."""
+"""Measures the limits of this machine, as yardsticks for a decision."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _history(rows: Sequence[Row]) -> Figure:
     some = [
         row
         for row in rows
-        if row.group == history.GROUP and row.settings["accounts"] == history.LIKE
+        if row.group == history.GROUP and row.settings["accounts"] == history.COMPARED_ACCOUNTS
     ]
     warm = (_Line("cached", history.WARM, _BLUE),)
     for axes in (rate, tail, cold):

@@ -46,7 +46,7 @@ ROUNDS = 3
 
 _COMMIT_SIZE = 2000
 _LIMIT = 100 * DECISIONS // ACCOUNTS - 500
-"""Low enough that the last few decisions of each account are declines."""
+"""The credit limit, low enough that the last few decisions of each account are declines."""
 
 _SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 _TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

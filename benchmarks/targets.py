@@ -11,7 +11,7 @@ from benchmarks.rows import Row
 
 _REPLAY_PER_SECOND = 60_000
 _BROKEN = 2
-"""The factor that noise does not explain: a figure that misses its target by it is broken."""
+"""A figure that misses its target by this factor is broken; noise does not explain it."""
 
 
 class Figures:
@@ -119,7 +119,7 @@ def _two_processes(run: Figures) -> float:
 
 def _long_history(run: Figures) -> float:
     warm = (
-        run.value(history.GROUP, history.WARM, history=events, accounts=history.LIKE)
+        run.value(history.GROUP, history.WARM, history=events, accounts=history.COMPARED_ACCOUNTS)
         for events in (100_000, 10)
     )
     long, short = warm
@@ -127,7 +127,7 @@ def _long_history(run: Figures) -> float:
 
 
 def _replay(run: Figures) -> float:
-    """Divide by the lower of two bounds, since reaching either is enough."""
+    """Divide the replay rate by the lower of two bounds, since reaching either is enough."""
     enough = min(_REPLAY_PER_SECOND, 0.7 * run.value(log.GROUP, log.LIBRARY))
     return run.value(log.GROUP, log.REPLAY) / enough
 

@@ -1,9 +1,9 @@
-"""Ask for a decision over HTTP, and retry rightly.
+"""Request a decision over HTTP, with safe retries.
 
     TXPLATFORM_API_KEY=… python examples/authorize.py http://localhost:8000 acc-1 1250 USD
 
-The transaction_id is made once, before the first attempt, and never changes: that makes every
-retry safe. A repeated id gets the first answer again and is not charged twice.
+The transaction_id is created once, before the first attempt, and never changes. That makes every
+retry safe: a repeated id gets the first response again and is not charged twice.
 """
 
 import os
@@ -16,25 +16,25 @@ from typing import Any
 import httpx
 
 RETRIED = {500, 502, 503, 504}
-"""Whether it was recorded may be unknown. A 4xx says that the request is wrong, and stays so."""
+"""Statuses to retry: the request may not be recorded. A 4xx would be the same again."""
 
 
 def authorize(client: httpx.Client, purchase: dict[str, Any], give_up_s: float = 30) -> Any:
-    """The decision: a dict with `decision`, `reasons`, `balance` and more; a decline is no error.
+    """Return the decision with `decision`, `reasons`, `balance` and more; a decline is no error.
 
     Raises:
-        httpx.HTTPStatusError: The request was refused (4xx) and would be again.
-        httpx.TransportError: No answer in time; whether it was decided is not known. Ask again
-            later with the same transaction_id before you tell the customer anything.
+        httpx.HTTPStatusError: The request was refused (4xx), or still failed at the end (5xx).
+        httpx.TransportError: No response in time, so the outcome is unknown. Send the same
+            transaction_id again later, before you tell the customer anything.
     """
     deadline = time.monotonic() + give_up_s
     wait_s = 0.1
     while True:
         try:
-            answer = client.post("/v1/process-transaction", json=purchase)
-            if answer.status_code not in RETRIED or time.monotonic() > deadline:
-                return answer.raise_for_status().json()
-            pause_s = float(answer.headers.get("Retry-After", wait_s))
+            response = client.post("/v1/process-transaction", json=purchase)
+            if response.status_code not in RETRIED or time.monotonic() > deadline:
+                return response.raise_for_status().json()
+            pause_s = float(response.headers.get("Retry-After", wait_s))
         except httpx.TransportError:
             if time.monotonic() > deadline:
                 raise
@@ -47,7 +47,7 @@ if __name__ == "__main__":
     if not sys.argv[4:] or "TXPLATFORM_API_KEY" not in os.environ:
         sys.exit(__doc__)
     url, account_id, amount, currency = sys.argv[1:5]
-    wanted = {
+    purchase = {
         "transaction_id": str(uuid.uuid4()),
         "account_id": account_id,
         "amount": int(amount),
@@ -62,8 +62,8 @@ if __name__ == "__main__":
     headers = {"Authorization": f"Bearer {os.environ['TXPLATFORM_API_KEY']}"}
     with httpx.Client(base_url=url, headers=headers, timeout=5) as api:
         try:
-            decision = authorize(api, wanted)
+            decision = authorize(api, purchase)
         except httpx.HTTPStatusError as refused:
-            problem = refused.response.json()  # RFC 9457, as every error of the API
+            problem = refused.response.json()  # RFC 9457, like every error of the API
             sys.exit(f"{problem['type']}: {problem['detail']} {problem['next_step']}")
     print(decision["decision"], decision["response_code"], decision["balance"])

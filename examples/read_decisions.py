@@ -1,10 +1,10 @@
-"""Follow every decision, each exactly once in effect, in order for each account.
+"""Store every decision once, in order for each account.
 
     python examples/read_decisions.py localhost:9092 decisions.db
 
-Decisions come at least once: after a fault some are repeated. `log_position` grows within an
-account, so whatever is not newer than what was last seen of its account is a copy. What was
-seen is stored in the same transaction as the work that was done with it.
+Decisions are delivered at least once: after a fault some are repeated. `log_position` grows within
+an account, so a message is a copy if its position is not above the last one of the account. That
+position is stored in the same transaction as the decision.
 """
 
 import json
@@ -28,7 +28,7 @@ DO UPDATE SET log_position = excluded.log_position WHERE log_position < excluded
 
 
 def read_decisions(brokers: str, path: str, group: str = "example", idle_s: float = -1) -> None:
-    """Read on until nothing came for `idle_s` seconds; with -1 for ever."""
+    """Read until no message comes for `idle_s` seconds; -1 reads forever."""
     consumer = Consumer(
         {
             "bootstrap.servers": brokers,
@@ -51,11 +51,11 @@ def read_decisions(brokers: str, path: str, group: str = "example", idle_s: floa
                         "INSERT INTO decisions VALUES (:event_id, :account_id, :decision, :amount)",
                         body,
                     )
-            consumer.commit(message=message)  # only spares reading it again: `seen` is what counts
+            consumer.commit(message=message)  # saves reading it again; `seen` prevents copies
 
 
 if __name__ == "__main__":
     if not sys.argv[2:]:
         sys.exit(__doc__)
-    with suppress(KeyboardInterrupt):  # Ctrl-C: what was not stored yet is read again
+    with suppress(KeyboardInterrupt):  # after Ctrl-C, the next run continues
         read_decisions(sys.argv[1], sys.argv[2])

@@ -1,10 +1,10 @@
-"""Keep what settlement has posted to each account, from two topics, each message once in effect.
+"""Sum up the posted amount of each account from two topics, counting each message once.
 
     python examples/read_postings.py localhost:9092 postings.db
 
-Clearings, their corrections and refunds each say by `posted_change` what they added to what the
-account owes. Messages come at least once and in order for each account of a topic, so whatever
-is not newer than what was last seen of its account on that topic is a copy.
+`posted_change` is the amount that a clearing, correction or refund adds to the posted balance.
+Messages are delivered at least once, in order for each account of a topic. So a message is a copy
+if its `log_position` is not above the last one of the account on that topic.
 """
 
 import json
@@ -32,7 +32,7 @@ DO UPDATE SET posted = posted + excluded.posted
 
 
 def read_postings(brokers: str, path: str, group: str = "example", idle_s: float = -1) -> None:
-    """Read on until nothing came for `idle_s` seconds; with -1 for ever."""
+    """Read until no message comes for `idle_s` seconds; -1 reads forever."""
     consumer = Consumer(
         {
             "bootstrap.servers": brokers,
@@ -52,11 +52,11 @@ def read_postings(brokers: str, path: str, group: str = "example", idle_s: float
             with store:  # one transaction: both or neither
                 if store.execute(NEWER, (message.topic(), body["account_id"], position)).rowcount:
                     store.execute(POST, body)
-            consumer.commit(message=message)  # only spares reading it again: `seen` is what counts
+            consumer.commit(message=message)  # saves reading it again; `seen` prevents copies
 
 
 if __name__ == "__main__":
     if not sys.argv[2:]:
         sys.exit(__doc__)
-    with suppress(KeyboardInterrupt):  # Ctrl-C: what was not stored yet is read again
+    with suppress(KeyboardInterrupt):  # after Ctrl-C, the next run continues
         read_postings(sys.argv[1], sys.argv[2])

@@ -1,9 +1,9 @@
-"""Tell the platform about a payment, as the payments team does.
+"""Send a payment to the platform, as the payments team does.
 
     python examples/send_payment.py localhost:9092 pay-1 acc-1 5000 USD
 
-The key is the account id, so that one account's messages stay in order. Sending the same
-payment again, for instance because this program died before it knew, changes nothing.
+The key is the account id, so that the messages of an account stay in order. Sending the same
+payment again is safe and changes nothing, for instance after this program was killed.
 """
 
 import json
@@ -17,10 +17,10 @@ TOPIC = "payments.payment-submitted.v1"
 
 
 def send_payment(producer: Producer, payment: dict[str, Any]) -> None:
-    """Return once the brokers have stored it.
+    """Send a payment and wait until the brokers have stored it.
 
     Raises:
-        RuntimeError: They have not, or it is not known: send the same payment again.
+        RuntimeError: It was not stored, or the outcome is unknown: send the same payment again.
     """
     failures: list[str] = ["no answer in time"]
 

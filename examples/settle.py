@@ -1,10 +1,10 @@
-"""Post a settlement file over HTTP, a thousand clearings at a time, and retry rightly.
+"""Post a settlement file over HTTP, a thousand clearings at a time, with safe retries.
 
     TXPLATFORM_API_KEY=… python examples/settle.py http://localhost:8000 clearings.jsonl
 
 Each line is a JSON object with `clearing_id`, `account_id`, `transaction_id`, `amount` and
-`currency`. A clearing is posted once however often it is sent, so the whole file may be sent
-again too, for instance because this program died halfway.
+`currency`. A clearing is posted once, however often it is sent. So the whole file can be sent
+again, for instance after this program was killed.
 """
 
 import json
@@ -24,10 +24,11 @@ RETRIED = {500, 502, 503, 504}
 def settle(
     client: httpx.Client, clearings: list[dict[str, Any]], give_up_s: float = 60
 ) -> list[dict[str, Any]]:
-    """Post these; gives the answers to those that are refused, which somebody has to look at.
+    """Post clearings; return the results of the refused ones, which need a person's attention.
 
     Raises:
-        RuntimeError: Some were not posted in time, or it is not known: send the file again.
+        httpx.HTTPStatusError: A whole request was refused (4xx).
+        RuntimeError: Some were not posted in time, or their outcome is unknown: send them again.
     """
     refused: list[dict[str, Any]] = []
     waiting = iter(clearings)
@@ -36,17 +37,17 @@ def settle(
     while items := [*again, *islice(waiting, MOST_ITEMS - len(again))]:
         again = items
         try:
-            answer = client.post("/v1/clearings", json={"items": items})
-            if answer.status_code not in RETRIED:
-                results = answer.raise_for_status().json()["items"]
+            response = client.post("/v1/clearings", json={"items": items})
+            if response.status_code not in RETRIED:
+                results = response.raise_for_status().json()["items"]
                 pairs = list(zip(items, results, strict=True))
                 refused += [result for _, result in pairs if result["result"] == "bad"]
                 again = [item for item, result in pairs if result["result"] == "retry"]
         except httpx.TransportError:
-            pass  # whether they were posted is not known: they are sent again
+            pass  # the outcome is unknown, so they are sent again
         if again:
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{len(again)} clearings are open; send the file again")
+                raise RuntimeError(f"{len(again)} clearings not confirmed; send the file again")
             time.sleep(1)
     return refused
 
@@ -61,7 +62,7 @@ if __name__ == "__main__":
         try:
             bad = settle(api, lines)
         except httpx.HTTPStatusError as refused:
-            problem = refused.response.json()  # RFC 9457, as every error of the API
+            problem = refused.response.json()  # RFC 9457, like every error of the API
             sys.exit(f"{problem['type']}: {problem['detail']} {problem['next_step']}")
     for each in bad:
         print(each["clearing_id"], each["reason"], each["detail"])

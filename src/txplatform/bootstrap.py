@@ -1,4 +1,4 @@
-"""Builds a worker process from its settings: the module that knows every part.
+"""Builds a worker process from its settings. Only this module knows every part.
 
 Each part receives the settings, the database and the registry of the process's metrics.
 """
@@ -31,7 +31,7 @@ WORKERS: dict[str, tuple[PartFactory, ...]] = {
     "project": PROJECT,
     "worker": (*CONSUME, *PUBLISH, *PROJECT),
 }
-"""The parts that each long-running command runs beside the API."""
+"""The parts of each worker command."""
 
 
 def run_worker(command: str, settings: Settings) -> int:

@@ -11,7 +11,7 @@ class Health:
     """The health of a part.
 
     Attributes:
-        ready: False while the part does not work: it waits for a fault to pass, or stopped.
+        ready: False while the part is not working: it waits for a fault to pass, or has stopped.
         detail: What the part is doing, or why it is not working; for people.
         figures: Numbers such as lags.
     """

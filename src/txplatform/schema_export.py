@@ -1,7 +1,6 @@
-"""The written contracts, made from the code's own models: OpenAPI, AsyncAPI, JSON Schema.
+"""Generates the OpenAPI, AsyncAPI and JSON Schema documents from the models in the code.
 
-`python -m txplatform.schema_export docs` writes them; a test holds that they are up to date, so the
-written contract and the running one cannot drift apart.
+`python -m txplatform.schema_export docs` writes them. A test fails if they are out of date.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _KEY = {"type": "string", "description": "The account id, always: one account's 
 
 
 def documents() -> dict[str, str]:
-    """Every document's text, by its path under docs/."""
+    """Return the text of every document by its path under docs/."""
     schemas = message_schemas()
     files: dict[str, Any] = {
         "openapi.json": _openapi(),
@@ -36,7 +35,7 @@ def documents() -> dict[str, str]:
 
 
 def message_schemas() -> dict[str, dict[str, Any]]:
-    """The JSON Schema of each topic's body."""
+    """Return the JSON Schema of the message body of each topic."""
     bodies: dict[str, type] = {name: topic.body for name, topic in TOPICS.items()}
     bodies |= {name: topic.body for name, topic in OUTBOUND.items()}
     return {
@@ -55,7 +54,7 @@ def _openapi() -> dict[str, Any]:
 
 
 def _asyncapi(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """AsyncAPI 3.0: we receive what is read from Kafka and send what is published."""
+    """Return the AsyncAPI 3.0 document: inbound topics are received, outbound topics are sent."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -91,7 +90,7 @@ def _asyncapi(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    """Write every document."""
+    """Write every document into the folder."""
     for path, text in documents().items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from txplatform.errors import TxPlatformError
 
 _PREFIX = "TXPLATFORM_"
-_NOT_OURS = ("TXPLATFORM_TEST_", "TXPLATFORM_REQUIRE_")
-"""Variables of the test suite."""
+_TEST_PREFIXES = ("TXPLATFORM_TEST_", "TXPLATFORM_REQUIRE_")
+"""Prefixes of the variables that configure the test suite."""
 
 
 class SettingsError(TxPlatformError):
@@ -156,7 +156,7 @@ def load_settings() -> Settings:
     unknown = sorted(
         name
         for name in given
-        if name.startswith(_PREFIX) and not name.startswith(_NOT_OURS) and name not in known
+        if name.startswith(_PREFIX) and not name.startswith(_TEST_PREFIXES) and name not in known
     )
     if unknown:
         raise SettingsError(

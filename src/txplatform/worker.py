@@ -1,6 +1,6 @@
-"""Runs the long-running parts of a process: threads, readiness, signals, an orderly stop.
+"""Runs the parts of a worker process: threads, readiness, signals, an orderly stop.
 
-A part that dies ends the process: better restarted by whoever runs it than silently idle.
+If a part raises an exception, the process ends, so that its supervisor restarts it.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from txplatform.signals import stop_requests
 from txplatform.telemetry import logger
 
 STOP_TIMEOUT_S = 9
-"""How long parts may take to stop; SIGTERM is answered within 10 s."""
+"""The time for each part to stop; the process promises to stop within 10 s of SIGTERM."""
 
 
 class Part(Protocol):
-    """Something that works until it is told to stop."""
+    """A task that runs in a thread of its own until the process stops."""
 
     name: str
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; an exception that leaves here ends the process."""
+        """Run until `stop` is set; an exception ends the process."""
 
     def health(self) -> Health:
-        """How it is doing; called from another thread."""
+        """Return the health of this part; called from another thread."""
 
 
 def run_parts(
     parts: Sequence[Part], *, registry: CollectorRegistry, health_port: int | None
 ) -> int:
-    """Run until SIGTERM or SIGINT, or until a part dies.
+    """Run until SIGTERM or SIGINT, or until a part raises an exception.
 
     Args:
-        parts: What runs, each in a thread of its own.
-        registry: The metrics that `/metrics` shows.
-        health_port: Where `/livez`, `/readyz` and `/metrics` answer; None for nowhere.
+        parts: The parts, each of which gets a thread of its own.
+        registry: The metrics for `/metrics`.
+        health_port: The port of `/livez`, `/readyz` and `/metrics`; None for no port.
 
     Returns:
-        The process's exit code: 0 when told to stop, 1 when a part died.
+        The exit code: 0 after a signal, 1 if a part failed or did not stop in time.
     """
     log = logger("worker")
     stop = threading.Event()
@@ -87,10 +87,10 @@ def _serve_health(
     parts: Sequence[Part], registry: CollectorRegistry, port: int, stop: threading.Event
 ) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # the standard library's name
+        def do_GET(self) -> None:  # named by the standard library
             match self.path:
                 case "/livez":
-                    self._answer(200, b'{"status": "alive"}')
+                    self._respond(200, b'{"status": "alive"}')
                 case "/readyz" | "/startupz":
                     health = {part.name: part.health() for part in parts}
                     ready = not stop.is_set() and all(each.ready for each in health.values())
@@ -98,13 +98,13 @@ def _serve_health(
                         "status": "ready" if ready else "not ready",
                         "parts": {name: each.to_json() for name, each in health.items()},
                     }
-                    self._answer(200 if ready else 503, json.dumps(body).encode())
+                    self._respond(200 if ready else 503, json.dumps(body).encode())
                 case "/metrics":
-                    self._answer(200, generate_latest(registry), "text/plain; version=0.0.4")
+                    self._respond(200, generate_latest(registry), "text/plain; version=0.0.4")
                 case _:
-                    self._answer(404, b'{"status": "not found"}')
+                    self._respond(404, b'{"status": "not found"}')
 
-        def _answer(self, status: int, body: bytes, media_type: str = "application/json") -> None:
+        def _respond(self, status: int, body: bytes, media_type: str = "application/json") -> None:
             self.send_response(status)
             self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(body)))
@@ -112,8 +112,8 @@ def _serve_health(
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Probes are not worth a log line."""
+            """Write nothing: probes are too frequent for log lines."""
 
-    server = ThreadingHTTPServer(("0.0.0.0", port), Handler)  # noqa: S104  # probes come from outside
+    server = ThreadingHTTPServer(("0.0.0.0", port), Handler)  # noqa: S104  # probes come from other hosts
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server

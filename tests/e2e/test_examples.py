@@ -1,4 +1,4 @@
-"""The examples that other teams start from, each run against the real parts."""
+"""Runs each example with the API, PostgreSQL and Kafka."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run_example(name: str, *words: str, env: Mapping[str, str] | None = None) -> str:
-    """Run an example as its first lines say; gives what it prints."""
+    """Run an example from the command line and return its output."""
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / name), *words],
         check=True,
@@ -38,21 +38,20 @@ def run_example(name: str, *words: str, env: Mapping[str, str] | None = None) ->
 
 
 def loaded(name: str) -> dict[str, Any]:
-    """An example's functions."""
+    """Return the functions of an example."""
     return runpy.run_path(str(EXAMPLES / name))
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
-def test_an_example_is_short_and_uses_nothing_of_ours(path: Path) -> None:
-    """They have to be readable at a glance, and work where our package is not installed."""
+def test_an_example_is_short_and_does_not_import_txplatform(path: Path) -> None:
+    """Other teams copy the examples and do not have this package."""
     source = path.read_text()
     assert len(source.splitlines()) <= 70
     assert "import txplatform" not in source
     assert "from txplatform" not in source
 
 
-def test_the_caller_gets_a_decision(service_env: dict[str, str]) -> None:
-    """From the command line."""
+def test_authorize_prints_a_decision(service_env: dict[str, str]) -> None:
     with running_api(service_env) as api:
         open_account(api.client, "acc-1", 500_000)
         printed = run_example(
@@ -63,8 +62,7 @@ def test_the_caller_gets_a_decision(service_env: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
-def test_an_example_without_arguments_says_how_to_use_it(path: Path) -> None:
-    """With its first lines instead of a traceback."""
+def test_an_example_without_arguments_prints_its_usage(path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(path)], check=False, capture_output=True, text=True, timeout=60
     )
@@ -74,10 +72,9 @@ def test_an_example_without_arguments_says_how_to_use_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["authorize.py", "settle.py"])
-def test_a_caller_that_is_refused_shows_why_and_what_to_do(
+def test_a_refused_caller_prints_the_reason_and_the_next_step_of_the_api(
     service_env: dict[str, str], tmp_path: Path, name: str
 ) -> None:
-    """As the API says it."""
     file = tmp_path / "clearings.jsonl"
     file.write_text("{}\n")
     words = {"authorize.py": ("acc-1", "1250", "USD"), "settle.py": (str(file),)}[name]
@@ -97,7 +94,6 @@ def test_a_caller_that_is_refused_shows_why_and_what_to_do(
 
 @pytest.mark.parametrize("name", ["read_decisions.py", "read_postings.py"])
 def test_a_reader_ends_quietly_at_ctrl_c(topics: str, tmp_path: Path, name: str) -> None:
-    """It is how one stops it."""
     store = tmp_path / "store.db"
     reader = subprocess.Popen(
         [sys.executable, str(EXAMPLES / name), topics, str(store)],
@@ -114,7 +110,7 @@ def test_a_reader_ends_quietly_at_ctrl_c(topics: str, tmp_path: Path, name: str)
 
 
 class Faults(httpx.BaseTransport):
-    """The way to a real API on which answers get lost."""
+    """A transport that simulates faults on the way to a real API."""
 
     def __init__(self, faults: Iterator[str]) -> None:
         self._way = httpx.HTTPTransport()
@@ -122,14 +118,13 @@ class Faults(httpx.BaseTransport):
         self.ids: list[str] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Meet the next fault, if any is left."""
         self.ids.append(request.read().decode())
         match next(self._faults, "none"):
-            case "lost answer":
+            case "lost response":
                 self._way.handle_request(request).read()
-                raise httpx.ReadTimeout("the answer was lost")
+                raise httpx.ReadTimeout("the response was lost")
             case "unreachable":
-                raise httpx.ConnectError("nobody there")
+                raise httpx.ConnectError("the API is unreachable")
             case "outcome unknown":
                 self._way.handle_request(request).read()
                 return httpx.Response(503, headers={"Retry-After": "0.2"})
@@ -137,13 +132,13 @@ class Faults(httpx.BaseTransport):
                 return self._way.handle_request(request)
 
     def close(self) -> None:
-        """Close the connections."""
         self._way.close()
 
 
-def test_the_caller_retries_with_the_same_id_until_it_knows(service_env: dict[str, str]) -> None:
-    """Lost answers, a lost connection, an unknown outcome: one effect."""
-    faults = Faults(iter(["lost answer", "unreachable", "outcome unknown"]))
+def test_authorize_retries_with_the_same_id_and_the_purchase_counts_once(
+    service_env: dict[str, str],
+) -> None:
+    faults = Faults(iter(["lost response", "unreachable", "outcome unknown"]))
     authorize = loaded("authorize.py")["authorize"]
     with running_api(service_env) as api:
         open_account(api.client, "acc-1", 500_000)
@@ -163,10 +158,9 @@ def test_the_caller_retries_with_the_same_id_until_it_knows(service_env: dict[st
         (purchase("tx-2", "acc-1", -1), 422),
     ],
 )
-def test_the_caller_does_not_retry_what_is_wrong(
+def test_authorize_does_not_retry_a_refused_request(
     service_env: dict[str, str], body: dict[str, Any], status: int
 ) -> None:
-    """It would be refused for ever."""
     faults = Faults(iter([]))
     authorize = loaded("authorize.py")["authorize"]
     with running_api(service_env) as api:
@@ -179,21 +173,25 @@ def test_the_caller_does_not_retry_what_is_wrong(
     assert len(faults.ids) == 2
 
 
-def test_a_payment_is_sent_twice_and_applied_once(database: TestDatabase, topics: str) -> None:
-    """Before its account is opened, too: it waits."""
+def test_a_payment_sent_twice_before_its_account_is_opened_is_applied_once(
+    database: TestDatabase, topics: str
+) -> None:
     words = (topics, "pay-1", "acc-1", "5000", "USD")
-    assert run_example("send_payment.py", *words) == "sent pay-1\n"
+    for _ in range(2):
+        assert run_example("send_payment.py", *words) == "sent pay-1\n"
     with consuming(settings_for(database, topics)):
         decide(database, accounts=2, purchases=1)
         wait_until(lambda: posted(database, "acc-1") == -5000)
 
 
-def test_the_reader_drops_the_copies(database: TestDatabase, topics: str, tmp_path: Path) -> None:
-    """The publisher is made to send everything twice; the reader is started twice."""
+def test_the_reader_of_decisions_drops_copies(
+    database: TestDatabase, topics: str, tmp_path: Path
+) -> None:
+    """The publisher sends everything twice, and the reader reads everything twice."""
     decide(database, accounts=10, purchases=10)
     settings = settings_for(database, topics)
     for _ in range(2):
-        execute(database, "UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
+        execute(database, "UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%%'")
         with publishing(settings):
             wait_for_publisher(database)
     assert len(read_topic(topics)) == 200

@@ -94,7 +94,7 @@ def test_the_reader_of_postings_has_what_is_owed(
             api.client.post(f"/v1/accounts/{account_id}/refunds", json=refund)
         owed = {each: balance(api.client, each)["posted"] for each in ("acc-1", "acc-2")}
     for _ in range(2):
-        execute(database, "UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
+        execute(database, "UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%%'")
         with publishing(settings_for(database, topics)):
             wait_for_publisher(database)
     path = str(tmp_path / "postings.db")

@@ -1,4 +1,4 @@
-"""The built wheel holds everything: installed into an empty environment, the demo runs."""
+"""The built wheel is complete: the demo runs from it in an empty environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UV = ROOT / ".cache" / "uv" / "bin" / "uv"
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """Where PostgreSQL's stand-in for root can read, as in pytest's own it cannot."""
+    """A folder that the unprivileged PostgreSQL user can enter, unlike pytest's own."""
     with tempfile.TemporaryDirectory(prefix="txplatform-wheel-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -29,7 +29,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def wheel(folder: Path) -> Path:
-    """The wheel, built anew."""
+    """A newly built wheel."""
     subprocess.run(
         [UV, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT],
         check=True,
@@ -39,8 +39,7 @@ def wheel(folder: Path) -> Path:
     return built
 
 
-def test_it_holds_what_the_code_reads_at_run_time(wheel: Path) -> None:
-    """Migrations, the demonstration data with its attribution, the API's page with its licence."""
+def test_the_wheel_has_the_migrations_the_demo_data_and_the_api_page(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     migrations = {path.name for path in (ROOT / "src/txplatform/migrations").glob("*.sql")}
     assert {f"txplatform/migrations/{name}" for name in migrations} <= names
@@ -53,8 +52,7 @@ def test_it_holds_what_the_code_reads_at_run_time(wheel: Path) -> None:
 
 
 @pytest.mark.long
-def test_installed_into_an_empty_environment_the_demo_runs(wheel: Path, folder: Path) -> None:
-    """From another directory, with nothing of this checkout in reach."""
+def test_the_demo_runs_from_the_wheel_in_an_empty_environment(wheel: Path, folder: Path) -> None:
     environment = folder / "env"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     subprocess.run(

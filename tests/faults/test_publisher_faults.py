@@ -163,7 +163,7 @@ def test_i8_a_frozen_broker_is_waited_for(
 
 
 @pytest.mark.long
-def test_i8_a_frozen_publisher_loses_its_turn_to_the_one_that_stands_by(
+def test_i8_a_frozen_publisher_loses_the_lead_to_the_one_on_standby(
     database: TestDatabase, topics: str, service_env: dict[str, str]
 ) -> None:
     """And repeats at most what it had in flight, once it goes on."""

@@ -130,7 +130,7 @@ def test_since_takes_what_was_before_as_recorded(
 
 
 @pytest.mark.parametrize(
-    ("change", "version", "told"),
+    ("change", "version", "why"),
     [
         ("UPDATE events SET state = 'no json'", 3, "It cannot be read: JSONDecodeError"),
         pytest.param(
@@ -151,7 +151,7 @@ def test_i7_a_damaged_event_is_named(  # noqa: PLR0913  # fixtures
     candidate: str,
     change: str,
     version: int,
-    told: str,
+    why: str,
 ) -> None:
     """With its account and version; exit code 1 and nothing on stdout."""
     some_accounts(service, 3)
@@ -163,7 +163,7 @@ def test_i7_a_damaged_event_is_named(  # noqa: PLR0913  # fixtures
     code, out, err = run_command("backtest", "--ruleset", candidate, env=service_env)
     assert (code, out) == (1, "")
     assert f"Account acc-1, version {version}, cannot be replayed" in err
-    assert told in err
+    assert why in err
     assert "Traceback" not in err
 
 
@@ -192,6 +192,27 @@ def test_a_rule_set_that_cannot_be_used_is_wrong_use(
     assert "Traceback" not in err
 
 
+def stopped_workers(command: Command) -> list[psutil.Process]:
+    """The two processes that a backtest has started, each stopped as soon as it was there."""
+    workers: list[psutil.Process] = []
+
+    def started() -> bool:
+        assert command.exit_code is None, command.stderr
+        for child in psutil.Process(command.pid).children():
+            if child not in workers and "spawn_main" in " ".join(child.cmdline()):
+                child.suspend()
+                workers.append(child)
+        return len(workers) == 2
+
+    wait_until(started, message="its processes to be started")
+    return workers
+
+
+def alive(worker: psutil.Process) -> bool:
+    """Whether it still runs; one whose parent is gone may stay a zombie for a while."""
+    return worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE
+
+
 def test_ctrl_c_ends_all_of_its_processes(
     service: psycopg.Connection, service_env: dict[str, str], candidate: str
 ) -> None:
@@ -199,19 +220,38 @@ def test_ctrl_c_ends_all_of_its_processes(
     some_accounts(service, 3)
     words = ("backtest", "--ruleset", candidate, "--processes", "2")
     with Command(*words, env=service_env) as command:
-        workers: list[psutil.Process] = []
-
-        def at_work() -> bool:
-            assert command.exit_code is None, command.stderr
-            for child in psutil.Process(command.pid).children():
-                if child not in workers and "spawn_main" in " ".join(child.cmdline()):
-                    child.suspend()
-                    workers.append(child)
-            return len(workers) == 2
-
-        wait_until(at_work, message="its processes to be started")
+        workers = stopped_workers(command)
         os.killpg(command.pid, signal.SIGINT)  # as a terminal does: to all of them
         assert command.wait(10) == 1
         assert "Traceback" not in command.stderr
         assert command.stdout == ""
+        assert not any(worker.is_running() for worker in workers)
+
+
+def test_a_killed_backtest_leaves_no_process_behind(
+    service: psycopg.Connection, service_env: dict[str, str], candidate: str
+) -> None:
+    """Nobody is there to end them, so they end themselves."""
+    some_accounts(service, 3)
+    words = ("backtest", "--ruleset", candidate, "--processes", "2")
+    with Command(*words, env=service_env) as command:
+        workers = stopped_workers(command)
+        os.kill(command.pid, signal.SIGKILL)
+        for worker in workers:
+            worker.resume()
+        wait_until(lambda: not any(map(alive, workers)), message="its processes to end")
+
+
+def test_a_backtest_that_loses_a_process_says_so(
+    service: psycopg.Connection, service_env: dict[str, str], candidate: str
+) -> None:
+    """The kernel kills one where memory runs out."""
+    some_accounts(service, 3)
+    words = ("backtest", "--ruleset", candidate, "--processes", "2")
+    with Command(*words, env=service_env) as command:
+        workers = stopped_workers(command)
+        workers[0].kill()
+        assert command.wait(10) == 1
+        assert "A process of the backtest ended. It was killed" in " ".join(command.stderr.split())
+        assert "Traceback" not in command.stderr
         assert not any(worker.is_running() for worker in workers)

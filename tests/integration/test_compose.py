@@ -1,4 +1,4 @@
-"""docker-compose.yml, checked without an engine: each service's command is run elsewhere."""
+"""Checks docker-compose.yml and the Dockerfile without Docker."""
 
 from __future__ import annotations
 
@@ -18,21 +18,19 @@ OURS = {"migrate", "api", "consumer", "publisher", "projector"}
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    """The file with its anchors resolved."""
+    """The parsed file, with its anchors resolved."""
     parsed: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     return parsed
 
 
 def test_every_image_is_pinned(compose: dict[str, Any]) -> None:
-    """To a version, not to `latest`."""
     for service in compose["services"].values():
         _, _, tag = service["image"].partition(":")
         assert tag
         assert tag != "latest"
 
 
-def test_our_services_run_commands_that_exist(compose: dict[str, Any]) -> None:
-    """Each with settings that the code knows."""
+def test_our_services_use_existing_commands_and_settings(compose: dict[str, Any]) -> None:
     known = {f"TXPLATFORM_{name.upper()}" for name in Settings.model_fields}
     for name in OURS:
         service = compose["services"][name]
@@ -40,16 +38,16 @@ def test_our_services_run_commands_that_exist(compose: dict[str, Any]) -> None:
         assert set(service["environment"]) <= known
 
 
-def test_what_keeps_running_has_a_health_check_and_is_restarted(compose: dict[str, Any]) -> None:
-    """All but the one-shots."""
+def test_every_long_running_service_has_a_health_check_and_is_restarted(
+    compose: dict[str, Any],
+) -> None:
     for name, service in compose["services"].items():
         if name not in {"migrate", "topics"}:
             assert service["healthcheck"]["test"]
             assert service["restart"] == "unless-stopped"
 
 
-def test_dependencies_are_services_and_wait_for_the_right_thing(compose: dict[str, Any]) -> None:
-    """One-shots have to be done, servers healthy."""
+def test_services_wait_for_finished_tasks_and_healthy_servers(compose: dict[str, Any]) -> None:
     services = compose["services"]
     for service in services.values():
         for needed, how in service.get("depends_on", {}).items():
@@ -59,16 +57,16 @@ def test_dependencies_are_services_and_wait_for_the_right_thing(compose: dict[st
             )
 
 
-def test_all_topics_of_the_contract_are_made_with_12_partitions(compose: dict[str, Any]) -> None:
-    """In and out, and the dead letters."""
+def test_all_topics_of_the_contract_are_created_with_12_partitions(
+    compose: dict[str, Any],
+) -> None:
     (script,) = compose["services"]["topics"]["command"]
     words = script.replace("\\", " ").split()
     assert set(TOPICS) <= set(words)
     assert "--partitions 12" in script
 
 
-def test_the_service_owns_nothing(compose: dict[str, Any]) -> None:
-    """Only the migration knows the owner."""
+def test_only_the_migration_has_the_password_of_the_owner(compose: dict[str, Any]) -> None:
     services = compose["services"]
     owner = services["postgres"]["environment"]["POSTGRES_USER"]
     for name in OURS - {"migrate"}:
@@ -79,8 +77,7 @@ def test_the_service_owns_nothing(compose: dict[str, Any]) -> None:
     assert role in services["api"]["environment"]["TXPLATFORM_DATABASE_URL"]
 
 
-def test_the_image_runs_without_root_and_from_hashes() -> None:
-    """Multi-stage; what is installed is what was locked."""
+def test_the_image_has_two_stages_runs_without_root_and_installs_locked_versions() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     assert dockerfile.count("\nFROM ") + dockerfile.startswith("FROM ") == 2
     assert "\nUSER txplatform\n" in dockerfile

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 from psycopg import sql
 
 from harness.inbound import execute

@@ -175,4 +175,4 @@ def test_an_event_is_the_same_after_it_was_stored() -> None:
         again = decode_event(
             event.originator_id, event.originator_version, event.TOPIC, encode_event(event)
         )
-        assert vars(again) == vars(event)
+        assert again == event

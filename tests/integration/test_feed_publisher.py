@@ -16,7 +16,7 @@ from harness.published import checkpoint
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.following.leader_lock import LeaderLock
-from txplatform.publisher import feed_publisher as outlet_module
+from txplatform.publisher import feed_publisher as feed_publisher_module
 from txplatform.publisher.delivery import DeliveryError
 from txplatform.publisher.feed import Batch, Record
 from txplatform.publisher.feed_publisher import FeedPublisher
@@ -122,20 +122,22 @@ class Stop(threading.Event):
 
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> MadeUpBroker:
-    """The one that outlets deliver to."""
+    """The broker that publishers deliver to."""
     broker = MadeUpBroker()
-    monkeypatch.setattr(outlet_module, "Delivery", lambda _: broker)
+    monkeypatch.setattr(feed_publisher_module, "Delivery", lambda _: broker)
     return broker
 
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    """The metrics of the feed_publisher."""
+    """The metrics of the publisher."""
     return CollectorRegistry()
 
 
-def outlet_of(feed: Numbers, database: TestDatabase, registry: CollectorRegistry) -> FeedPublisher:
-    """An feed_publisher that has not begun."""
+def publisher_of(
+    feed: Numbers, database: TestDatabase, registry: CollectorRegistry
+) -> FeedPublisher:
+    """A publisher that has not begun."""
     settings = Settings(_env_file=None, database_url=database.service_url)
     return FeedPublisher(feed, settings, Database.for_service(settings), PublisherMetrics(registry))
 
@@ -155,7 +157,7 @@ def test_pauses_grow_while_it_fails_and_are_short_again_after_a_success(
     """An outage of the morning is not to slow down what is told in the evening."""
     broker.waits = [refuse, refuse, refuse, acknowledge, refuse]
     stop = Stop(pauses=4)
-    outlet_of(Numbers(2), database, registry).run(stop)
+    publisher_of(Numbers(2), database, registry).run(stop)
     assert stop.pauses == [0.25, 0.5, 1.0, 0.25]
     assert broker.sent == [1, 1, 1, 1, 2]
     assert checkpoint(database, "numbers") == 1
@@ -164,12 +166,12 @@ def test_pauses_grow_while_it_fails_and_are_short_again_after_a_success(
     )
 
 
-def test_a_missing_topic_is_told_before_there_is_anything_to_send(
+def test_a_missing_topic_shows_before_there_is_anything_to_send(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
     """Readiness says so when it is installed, not when the first message waits."""
     broker.missing = True
-    feed_publisher = outlet_of(Numbers(0), database, registry)
+    feed_publisher = publisher_of(Numbers(0), database, registry)
     feed_publisher.run(Stop(pauses=1))
     assert not feed_publisher.health().ready
     assert "The topic numbers is missing" in feed_publisher.health().detail
@@ -179,7 +181,7 @@ def test_what_was_sent_is_noted_also_where_the_next_cannot_be_read(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
     """Else it were sent again at each attempt."""
-    feed_publisher = outlet_of(Numbers(3, unreadable=2), database, registry)
+    feed_publisher = publisher_of(Numbers(3, unreadable=2), database, registry)
     feed_publisher.run(Stop(pauses=3))
     assert broker.sent == [1]
     assert checkpoint(database, "numbers") == 1
@@ -198,7 +200,9 @@ def test_a_publisher_held_up_by_its_own_earlier_connection_is_not_ready_and_says
         frozen.append(server_process)
         wait_until(lambda: server_process.status() == psutil.STATUS_STOPPED)
 
-    feed_publisher = outlet_of(Numbers(1, unreadable=1, before_failing=freeze), database, registry)
+    feed_publisher = publisher_of(
+        Numbers(1, unreadable=1, before_failing=freeze), database, registry
+    )
     stop = Stop(pauses=2, look=feed_publisher.health)
     try:
         feed_publisher.run(stop)
@@ -212,7 +216,7 @@ def test_a_publisher_held_up_by_its_own_earlier_connection_is_not_ready_and_says
     assert broker.sent == []
 
 
-def test_acknowledgements_that_take_long_are_told(
+def test_acknowledgements_that_take_long_show_in_health(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
     """Before they are given up."""
@@ -224,7 +228,7 @@ def test_acknowledgements_that_take_long_are_told(
             told.append((feed_publisher.health().ready, feed_publisher.health().detail))
 
     broker.waits = [acknowledge, slowly]
-    feed_publisher = outlet_of(Numbers(2), database, registry)
+    feed_publisher = publisher_of(Numbers(2), database, registry)
     feed_publisher.run(Stop(pauses=1))
     assert told == [
         (True, "active"),
@@ -240,7 +244,7 @@ def test_a_stop_waits_for_what_is_in_flight_but_not_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A broker that does not answer holds no stop back."""
-    monkeypatch.setattr(outlet_module, "_STOP_PATIENCE_S", 0.0)
+    monkeypatch.setattr(feed_publisher_module, "_STOP_PATIENCE_S", 0.0)
     stop = Stop(pauses=1)
 
     def in_flight(_: Callable[[float], object], give_up: Callable[[], bool]) -> None:
@@ -250,17 +254,17 @@ def test_a_stop_waits_for_what_is_in_flight_but_not_for_long(
         raise DeliveryError("1 records were not acknowledged in time.")
 
     broker.waits = [in_flight]
-    outlet_of(Numbers(1), database, registry).run(stop)
+    publisher_of(Numbers(1), database, registry).run(stop)
     assert broker.sent == [1]
     assert checkpoint(database, "numbers") == 0
 
 
-def test_who_stands_by_stops_at_once_and_tells_no_lag(
+def test_a_publisher_on_standby_stops_at_once_and_shows_no_lag(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
-    """The lag is for the one who publishes to tell, also where the turn was lost a moment ago."""
+    """Only the leader shows the lag, also if the leadership was lost a moment ago."""
     feed = Numbers(1)
-    feed_publisher = outlet_of(feed, database, registry)
+    feed_publisher = publisher_of(feed, database, registry)
     lag = ("txplatform_publisher_lag_positions", {"feed": "numbers"})
     stop = Stop(pauses=1, look=lambda: registry.get_sample_value(*lag))
     feed_publisher.run(stop)

@@ -180,7 +180,7 @@ def test_a_log_that_has_lost_its_end_is_not_published(database: TestDatabase, to
 
 
 def test_a_checkpoint_that_someone_else_has_moved_is_left_alone(database: TestDatabase) -> None:
-    """Whoever lost its turn without knowing moves it neither on nor back."""
+    """A publisher that lost the lead without knowing moves it neither on nor back."""
     decide(database, accounts=1, purchases=2)
     with Database(database.service_url).connect() as connection:
         assert read_checkpoint(connection, EventFeed()) == 0

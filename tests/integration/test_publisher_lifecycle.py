@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -28,6 +30,7 @@ from txplatform.schema_export import message_schemas
 
 CLEARED, REVERSED, REFUNDED, EXPIRED = TOPICS_OUT[1:]
 TX = TransactionId("tx")
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def clear(account_id: str, clearing_id: str, amount: int, currency: str = "USD") -> Clearing:
@@ -88,11 +91,13 @@ def test_i5_every_topic_deduped_equals_the_log_also_when_sent_again(
         for commands in zip(*map(life, accounts), strict=True):
             record(connection, commands)
     settings = settings_for(database, topics)
+    documented = re.search(r"`(UPDATE checkpoints [^`]+)`", OPERATIONS.read_text(encoding="utf-8"))
+    assert documented
     for _ in range(2):
         with publishing(settings):
             wait_for_publisher(database)
         with Database(database.service_url).connect() as connection:
-            connection.execute("UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
+            assert connection.execute(documented[1].encode()).rowcount == 1
     in_log = told(database)
     found = {name: read_topic(topics, name) for name in TOPICS}
     assert {name: deduped(records) for name, records in found.items()} == in_log

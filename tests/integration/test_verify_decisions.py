@@ -103,7 +103,7 @@ def test_every_decision_comes_out_again_as_it_was_recorded(
         ('"ruleset":"small@1"', '"ruleset":"slow@1"', "observed"),
         ('"ruleset":"small@1"', '"ruleset":"small@2"', "ruleset"),
         ('"ruleset":"small@1"', '"ruleset":"idle@1"', "ruleset"),
-        ('"observed":[', '"observed":[7,', "observed"),
+        ('"credit_limit":31', '"credit_limit":32', "observed"),
         ('"code":"amount_limit_exceeded"', '"code":"merchant_not_allowed"', "reasons"),
         ('"limit":30', '"limit":29', "reasons"),
     ],

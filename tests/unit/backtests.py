@@ -1,4 +1,4 @@
-"""Random lives of one account under rules, and the backtest of them without a database."""
+"""Random histories of one account under rules, and the backtest of them without a database."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ STRICTER = RuleSet("retail", 3, rules=(*ACTIVE.rules, AmountLimit(200)))
 
 
 @dataclass
-class Told:
-    """A history as a test tells it, step by step."""
+class RecordedHistory:
+    """A history that a test records step by step."""
 
     stream: Stream = field(default_factory=lambda: Stream(ruleset=ACTIVE))
 
-    def ask(self, *commands: Command, after: timedelta = timedelta(minutes=1)) -> Told:
+    def ask(self, *commands: Command, after: timedelta = timedelta(minutes=1)) -> RecordedHistory:
         """Ask these, one after the other, each that long after the one before."""
         for command in commands:
             self.stream.now += after
@@ -188,7 +188,7 @@ def commands(draw: st.DrawFn) -> list[tuple[timedelta, Command]]:
 @st.composite
 def histories(draw: st.DrawFn) -> Stream:
     """Anything that can happen to one account under the active rule set, opened or not yet."""
-    told = Told()
+    history = RecordedHistory()
     for after, command in draw(commands()):
-        told.ask(command, after=after)
-    return told.stream
+        history.ask(command, after=after)
+    return history.stream

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,6 +17,7 @@ from accounts import (
     payment_return,
     purchase,
 )
+from msgspec.structs import replace
 
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing, Correction, Direction, LimitChange, Payment, Refund

@@ -11,7 +11,7 @@ from backtests import (
     ACTIVE,
     SHOPS,
     STRICTER,
-    Told,
+    RecordedHistory,
     backtested,
     buy,
     clear,
@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from txplatform.backtest.accounts import DamagedHistoryError, replay_accounts
-from txplatform.backtest.counterfactual import BEGINNING, Alternative
+from txplatform.backtest.counterfactual import BEGINNING, Counterfactual
 from txplatform.backtest.page import as_html
 from txplatform.backtest.recorded import APPROVED, DECLINED
 from txplatform.backtest.report import as_json
@@ -42,8 +42,8 @@ from txplatform.eventstore.mapper import encode_event
 
 def test_sums_that_no_64_bit_integer_holds_are_reported() -> None:
     """Twenty thousand of the largest purchases are enough; each figure is exact."""
-    told = Told().ask(opening(2_000), buy("a", 100), buy("b", 300))
-    tally = told.backtest(STRICTER)
+    history = RecordedHistory().ask(opening(2_000), buy("a", 100), buy("b", 300))
+    tally = history.backtest(STRICTER)
     for line in tally.lines.values():
         line[:] = [value * 2**64 for value in line]
     result = Result(STRICTER, None, 3, 1, 0.5, tally)
@@ -77,7 +77,7 @@ def test_the_active_rule_set_changes_nothing_in_its_own_history(
 
 def test_what_was_declined_before_its_days_counts_in_no_window() -> None:
     """Nor does it hold anything: there as here it did not happen."""
-    history = told().ask(buy("t0", 2_000), buy("t1", 2_000), buy("t2", 10))
+    history = opened().ask(buy("t0", 2_000), buy("t1", 2_000), buy("t2", 10))
     one_an_hour = RuleSet("retail", 9, rules=(VelocityCount(60, 1),))
     tally = history.backtest(one_an_hour, since=history.stream.events[-1].timestamp)
     assert (tally.recorded, tally.judged) == (2, 1)
@@ -86,7 +86,7 @@ def test_what_was_declined_before_its_days_counts_in_no_window() -> None:
 
 def test_a_purchase_that_is_declined_there_too_for_other_reasons_is_counted_as_such() -> None:
     """It is no change; the same reasons are not even that."""
-    history = told().ask(buy("t0", 2_000))
+    history = opened().ask(buy("t0", 2_000))
     tally = history.backtest(STRICTER)
     assert (changed(tally), tally.other_reasons) == ((0, 0), 1)
     assert history.backtest(ACTIVE).other_reasons == 0
@@ -96,17 +96,17 @@ LOOSER = RuleSet("retail", 9, rules=(AmountLimit(900),))
 WAS_LIMITED = RuleSet("retail", 1, rules=(AmountLimit(200),))
 
 
-def told() -> Told:
+def opened() -> RecordedHistory:
     """An account with a limit of 1000 that was just opened."""
-    return Told().ask(opening(1_000))
+    return RecordedHistory().ask(opening(1_000))
 
 
-def there(history: Told, candidate: RuleSet) -> Account:
-    """The account at the end of its alternative history."""
-    alternative = Alternative(ACCOUNT, candidate, BEGINNING, Tally())
+def there(history: RecordedHistory, candidate: RuleSet) -> Account:
+    """The account at the end of its counterfactual history."""
+    counterfactual = Counterfactual(ACCOUNT, candidate, BEGINNING, Tally())
     for event in history.stream.events:
-        alternative.apply(event.originator_version, event.TOPIC, encode_event(event))
-    return alternative.account
+        counterfactual.apply(event.originator_version, event.TOPIC, encode_event(event))
+    return counterfactual.account
 
 
 def changed(tally: Tally) -> tuple[int, int]:
@@ -117,7 +117,7 @@ def changed(tally: Tally) -> tuple[int, int]:
 
 def test_credit_of_a_purchase_that_does_not_happen_is_free_for_the_next() -> None:
     """900 is declined there, so the 150 that did not fit beside it does."""
-    history = told().ask(buy("t0", 900), buy("t1", 150))
+    history = opened().ask(buy("t0", 900), buy("t1", 150))
     tally = history.backtest(STRICTER)
     assert changed(tally) == (1, 1)
     (declined, approved) = sorted(tally.largest["USD"], reverse=True)
@@ -130,7 +130,7 @@ def test_credit_of_a_purchase_that_does_not_happen_is_free_for_the_next() -> Non
 
 def test_a_purchase_that_does_not_happen_leaves_velocity_windows() -> None:
     """The fourth within an hour is the third there."""
-    history = told().ask(buy("t0", 250), buy("t1", 10), buy("t2", 10), buy("t3", 10))
+    history = opened().ask(buy("t0", 250), buy("t1", 10), buy("t2", 10), buy("t3", 10))
     assert changed(history.backtest(STRICTER)) == (1, 1)
 
 
@@ -151,7 +151,7 @@ def test_a_purchase_that_does_not_happen_leaves_velocity_windows() -> None:
 )
 def test_the_later_life_of_what_does_not_happen_does_not_happen(order: list[object]) -> None:
     """In any order: what corrects a clearing that never comes has nothing to take back."""
-    history = told().ask(buy("t0", 250), raise_by("i1", "t0", 5))
+    history = opened().ask(buy("t0", 250), raise_by("i1", "t0", 5))
     history.ask(*order, reverse("v1", "t0"), buy("t1", 7))  # type: ignore[arg-type]  # commands
     account = there(history, STRICTER)
     assert (account.posted, account.pending, list(account.holds)) == (0, 7, ["t1"])
@@ -161,7 +161,7 @@ def test_the_later_life_of_what_does_not_happen_does_not_happen(order: list[obje
 
 def test_a_newly_approved_purchase_holds_until_the_candidates_days_are_over() -> None:
     """2 days for fuel; then its credit is free again."""
-    history = Told()
+    history = RecordedHistory()
     history.stream.ruleset = WAS_LIMITED
     history.ask(opening(1_000), buy("t0", 890, SHOPS[2]))
     history.ask(buy("t1", 150), after=timedelta(hours=47))
@@ -173,7 +173,7 @@ def test_a_newly_approved_purchase_holds_until_the_candidates_days_are_over() ->
 
 def test_a_clearing_in_spite_of_a_decline_takes_of_the_new_hold() -> None:
     """It posted in truth, and posts there."""
-    history = Told()
+    history = RecordedHistory()
     history.stream.ruleset = WAS_LIMITED
     history.ask(opening(1_000), buy("t0", 800), clear("c0", "t0", 300, final=False))
     account = there(history, LOOSER)
@@ -182,7 +182,7 @@ def test_a_clearing_in_spite_of_a_decline_takes_of_the_new_hold() -> None:
 
 def test_a_newly_approved_late_purchase_holds_what_is_left_of_it() -> None:
     """300 of the 800 was reversed before it was asked for, and 100 cleared."""
-    history = Told()
+    history = RecordedHistory()
     history.stream.ruleset = WAS_LIMITED
     history.ask(opening(1_000), reverse("v0", "t0", 300))
     history.ask(clear("c0", "t0", 100, final=False), buy("t0", 800))
@@ -192,7 +192,7 @@ def test_a_newly_approved_late_purchase_holds_what_is_left_of_it() -> None:
 
 def test_a_late_purchase_that_is_newly_declined_stays_posted() -> None:
     """What was cleared before it was asked for goes on; it only holds nothing."""
-    history = told().ask(clear("c0", "t0", 100, final=False), buy("t0", 300))
+    history = opened().ask(clear("c0", "t0", 100, final=False), buy("t0", 300))
     history.ask(clear("c1", "t0", 100), refund("r0", "t0", 50))
     assert changed(history.backtest(STRICTER)) == (1, 0)
     account = there(history, STRICTER)
@@ -201,7 +201,7 @@ def test_a_late_purchase_that_is_newly_declined_stays_posted() -> None:
 
 def test_holds_end_by_the_candidates_days() -> None:
     """Where they are longer the recorded expiry does not count; where shorter it comes late."""
-    history = told().ask(buy("t0", 100)).ask(expire("t0"), after=timedelta(days=8))
+    history = opened().ask(buy("t0", 100)).ask(expire("t0"), after=timedelta(days=8))
     history.ask(buy("t1", 1))
     longer = RuleSet("retail", 3, rules=ACTIVE.rules, hold_days=HoldDays(30))
     assert list(there(history, longer).holds) == ["t0", "t1"]
@@ -213,7 +213,7 @@ def test_holds_end_by_the_candidates_days() -> None:
 
 def test_raises_of_holds_are_decided_on_the_credit_there() -> None:
     """With 850 not held, 100 more fits."""
-    history = told().ask(buy("t0", 100), buy("t1", 850), raise_by("i0", "t0", 100))
+    history = opened().ask(buy("t0", 100), buy("t1", 850), raise_by("i0", "t0", 100))
     tally = history.backtest(STRICTER)
     assert tally.lines["increments", "", "USD"] == [0, 0, 0, 0, 0, 0, 1, 100]
     assert there(history, STRICTER).pending == 200
@@ -221,7 +221,7 @@ def test_raises_of_holds_are_decided_on_the_credit_there() -> None:
 
 def test_raises_of_holds_are_held_against_the_candidate() -> None:
     """A purchase that it would not approve cannot be come to by raising a smaller one."""
-    history = told().ask(buy("t0", 100), raise_by("i0", "t0", 90), raise_by("i1", "t0", 20))
+    history = opened().ask(buy("t0", 100), raise_by("i0", "t0", 90), raise_by("i1", "t0", 20))
     tally = history.backtest(STRICTER)
     assert tally.lines["increments", "", "USD"] == [0, 0, 0, 0, 1, 20, 0, 0]
     assert there(history, STRICTER).pending == 190
@@ -229,7 +229,7 @@ def test_raises_of_holds_are_held_against_the_candidate() -> None:
 
 def test_only_the_largest_changes_are_kept() -> None:
     """However many there are."""
-    history = Told()
+    history = RecordedHistory()
     history.stream.ruleset = RuleSet("none", 1)
     history.ask(opening(10_000_000))
     history.ask(*(buy(f"t{number}", 300 + number) for number in range(LARGEST + 9)))
@@ -239,7 +239,7 @@ def test_only_the_largest_changes_are_kept() -> None:
 
 def test_i7_a_missing_event_is_named() -> None:
     """What follows it would mean nothing."""
-    stream = told().ask(buy("t0", 1), buy("t1", 1)).stream
+    stream = opened().ask(buy("t0", 1), buy("t1", 1)).stream
     rows = [
         (event.originator_id, event.originator_version, event.TOPIC, encode_event(event))
         for event in stream.events

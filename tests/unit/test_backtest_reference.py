@@ -15,7 +15,7 @@ from backtests import ACTIVE, STRICTER, backtested, commands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from txplatform.backtest.counterfactual import BEGINNING, Alternative
+from txplatform.backtest.counterfactual import BEGINNING, Counterfactual
 from txplatform.backtest.recorded import APPROVED, DECLINED
 from txplatform.backtest.tally import TOTAL, Tally
 from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
@@ -161,10 +161,10 @@ def test_it_decides_as_the_domain_would_have(candidate: RuleSet, asked: st.DataO
         reference.ask(after, command)
     was, would = reference.was, reference.would
     tally = Tally()
-    alternative = Alternative(ACCOUNT, candidate, BEGINNING, tally)
+    counterfactual = Counterfactual(ACCOUNT, candidate, BEGINNING, tally)
     for event in was.events:
-        alternative.apply(event.originator_version, event.TOPIC, encode_event(event))
-    expected, found = would.account(), alternative.account
+        counterfactual.apply(event.originator_version, event.TOPIC, encode_event(event))
+    expected, found = would.account(), counterfactual.account
     assert found.posted == expected.posted - reference.taken_back
     assert (found.pending, found.holds) == (expected.pending, expected.holds)
     assert found.credit_limit == expected.credit_limit

@@ -5,7 +5,8 @@ Whether the first one was applied already or still waits for its account.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+import dataclasses
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from accounts import (
     payment_return,
     purchase,
 )
+from msgspec.structs import fields, replace
 
 from txplatform.domain.advices import (
     Clearing,
@@ -37,7 +39,7 @@ from txplatform.domain.status import AccountStatus
 
 T, U = TransactionId("t"), TransactionId("u")
 LATER = NOW + timedelta(hours=1)
-OTHER_SHOP = replace(BOOKSHOP, name="Corner Book")
+OTHER_SHOP = dataclasses.replace(BOOKSHOP, name="Corner Book")
 LIMIT_50 = ({"rule": "amount_limit", "max_amount": 50},)
 PRESENTED = {
     "transaction_id": None,

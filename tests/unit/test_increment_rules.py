@@ -62,7 +62,7 @@ def test_it_is_declined_by_what_would_refuse_the_whole_purchase(
     declined = raised(stream, "t0", 30, rule)
     assert isinstance(declined, IncrementDeclined)
     (reason,) = declined.reasons
-    assert (reason.code, declined.observed[-1]) == (code, observed)
+    assert (reason.code, declined.observed[rule.RULE]) == (code, observed)
     assert declined.ruleset == "tried@1"
     assert stream.account().pending == 150
 
@@ -85,7 +85,7 @@ def test_what_was_cleared_of_it_counts_too() -> None:
     stream.ask(part)
     declined = raised(stream, "t0", 30, AmountLimit(129))
     assert isinstance(declined, IncrementDeclined)
-    assert (declined.raised_from, declined.observed[-1]) == (100, 130)
+    assert (declined.raised_from, declined.observed["amount_limit"]) == (100, 130)
 
 
 def test_it_is_not_one_purchase_more() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from rule_cases import AccountSeen, buying, codes, judged
 from txplatform.domain.activity import VelocityScope
 from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.requests import Purchase
-from txplatform.domain.rules import ALWAYS, ConfigurableRule
+from txplatform.domain.rules import ALWAYS, CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
 from txplatform.domain.rules.category_allow import CategoryAllow
@@ -214,14 +215,44 @@ def test_refusals_with_one_code_keep_the_order_of_their_rules_and_controls_come_
     ]
 
 
-def test_what_each_rule_observed_is_told_in_the_order_they_were_asked() -> None:
+def test_what_each_rule_observed_has_its_name_in_the_order_they_were_asked() -> None:
     """None where a rule does not apply; enough to see why the answer came out."""
     account = AccountSeen(posted=50, controls=Controls((VelocityCount(60, 5),)))
     account.bought(buying(), HOUR_AGO)
     judgement = judged(account, buying(), CashLike(5), VelocityAmount(60, 9000))
     assert judgement.reasons == ()
-    assert judgement.observed == ("opened", "active", "GBP", 1050, None, 2000, 2)
+    assert list(judgement.observed.items()) == [
+        ("account_opened", "opened"),
+        ("account_status", "active"),
+        ("currency", "GBP"),
+        ("credit_limit", 1050),
+        ("cash_like", None),
+        ("velocity_amount", 2000),
+        ("controls: velocity_count", 2),
+    ]
     assert len(judgement.observed) == len(ALWAYS) + 3
+
+
+def test_rules_of_one_kind_have_names_of_their_own() -> None:
+    """Numbered in their order; an account's own are counted apart from the rule set's."""
+    own = Controls((AmountLimit(7), AmountLimit(8)))
+    rules = (AmountLimit(9), VelocityCount(60, 5), AmountLimit(10), AmountLimit(11))
+    judgement = judged(AccountSeen(controls=own), buying(), *rules)
+    assert list(judgement.observed)[len(ALWAYS) :] == [
+        "amount_limit",
+        "velocity_count",
+        "amount_limit-2",
+        "amount_limit-3",
+        "controls: amount_limit",
+        "controls: amount_limit-2",
+    ]
+
+
+def test_no_two_kinds_of_rule_have_one_name() -> None:
+    """Nor could a number make one."""
+    names = [rule.RULE for rule in ALWAYS] + [rule.RULE for rule in CONFIGURABLE]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch("[a-z_]+", name) for name in names)
 
 
 def test_a_refusal_says_what_was_measured_and_what_is_allowed() -> None:

@@ -76,8 +76,8 @@ _CODES: dict[type[Codes], st.SearchStrategy[tuple[str, ...]]] = {
 }
 
 
-def values(parameter: Parameter) -> st.SearchStrategy[Any]:
-    """Anything that such a parameter may be."""
+def values(parameter: Parameter, example: Any) -> st.SearchStrategy[Any]:
+    """Anything that a parameter may be; the example if only one rule has such a parameter."""
     match parameter:
         case Number(least=least, most=most):
             return st.integers(least, most)
@@ -89,12 +89,15 @@ def values(parameter: Parameter) -> st.SearchStrategy[Any]:
             return st.just(()) | _CODES[kind]
         case CodeList(kind=kind):
             return _CODES[kind]
-    raise AssertionError(parameter)
+    return st.just(example)
 
 
 def anything(rule: type[ConfigurableRule]) -> st.SearchStrategy[ConfigurableRule]:
     """Any rule of this kind."""
-    parameters = {field: values(parameter) for field, parameter in rule.PARAMETERS.items()}
+    parameters = {
+        field: values(parameter, rule.EXAMPLE.get(json_name(field)))
+        for field, parameter in rule.PARAMETERS.items()
+    }
     return st.builds(rule, **parameters)
 
 

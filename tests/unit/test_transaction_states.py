@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from accounts import ACCOUNT, BOOKSHOP, NOW, Stream, opening, payment, purchase
 
@@ -224,7 +225,9 @@ def test_a_hold_lasts_as_long_as_the_rule_set_says_for_the_category() -> None:
 
 def test_a_hold_at_a_hotel_lasts_longer() -> None:
     """By the purchase's own category, with the usual days of a rule set that names none."""
-    at_a_hotel = replace(purchase("t", 100), merchant=replace(BOOKSHOP, category_code="7011"))
+    at_a_hotel = msgspec.structs.replace(
+        purchase("t", 100), merchant=replace(BOOKSHOP, category_code="7011")
+    )
     stream = _opened(at_a_hotel)
     for days, ended in ((29, False), (30, True)):
         stream.now = NOW + timedelta(days=days)

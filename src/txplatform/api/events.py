@@ -27,7 +27,7 @@ from txplatform.contracts.times import rfc3339
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.eventstore.log import read_log, read_stream
-from txplatform.eventstore.mapper import encode_event
+from txplatform.eventstore.mapper import event_data
 from txplatform.eventstore.statements import LoggedEvent
 
 router = APIRouter(prefix="/v1", tags=["audit"], dependencies=[requires(Scope.AUDIT_READ)])
@@ -46,9 +46,6 @@ After = Annotated[
 def event_response(logged: LoggedEvent) -> EventResponse:
     """Return an event of the log as the API shows it."""
     event = logged.event
-    data = orjson.loads(encode_event(event))
-    for shown_beside in ("event_id", "timestamp", "traceparent"):
-        del data[shown_beside]
     return EventResponse(
         LOG_POSITIONS.write(logged.position),
         event.event_id,
@@ -58,7 +55,7 @@ def event_response(logged: LoggedEvent) -> EventResponse:
         rfc3339(event.timestamp),
         rfc3339(logged.recorded_at),
         event.traceparent,
-        data,
+        event_data(event),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, assert_never
+
+from msgspec.structs import replace
 
 from txplatform.audit.differences import Differences
 from txplatform.audit.rerun import Decision, Rerun

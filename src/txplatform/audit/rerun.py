@@ -48,7 +48,7 @@ class Rerun:
         """Hold a decision against what its rule set says now.
 
         Reasons are compared by code and figures: their sentences may be put better in a later
-        version. Decisions of before the rules were measured have nothing observed.
+        version.
 
         Args:
             account: As it was right before the decision.
@@ -73,9 +73,8 @@ class Rerun:
         expected, found = _figures(judgement.reasons), _figures(recorded)
         if expected != found:
             differ(version, "reasons", expected, found)
-        observed = tuple(event.observed)
-        if observed and observed != judgement.observed:
-            differ(version, "observed", judgement.observed, observed)
+        if event.observed != judgement.observed:
+            differ(version, "observed", judgement.observed, event.observed)
         if isinstance(event, AuthorizationApproved) and event.expires_at is not None:
             days = ruleset.hold_days_of(event.purchase.merchant.category_code)
             expires_at = event.timestamp + timedelta(days=days)

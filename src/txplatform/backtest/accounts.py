@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
-from txplatform.backtest.counterfactual import Alternative
+from txplatform.backtest.counterfactual import Counterfactual
 from txplatform.backtest.tally import Tally
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RuleSet
@@ -29,8 +29,8 @@ def replay_accounts(rows: Iterable[Row], candidate: RuleSet, since: datetime, ta
     """
     for stream, of_stream in groupby(rows, itemgetter(0)):
         tally.accounts += 1
-        alternative = Alternative(account_of(stream), candidate, since, tally)
-        apply, last = alternative.apply, 0
+        counterfactual = Counterfactual(account_of(stream), candidate, since, tally)
+        apply, last = counterfactual.apply, 0
         for _, version, topic, state in of_stream:
             if version != last + 1:
                 raise _damaged(stream, version, f"It follows version {last}")

@@ -1,24 +1,24 @@
-"""One account's alternative history: the recorded one, decided by the candidate from a day on.
+"""One account's counterfactual history: the recorded one, decided by the candidate from a day on.
 
 What is no decision happens as recorded: openings, limits, statuses, payments and their returns,
-postings that name no purchase. A purchase that only the candidate declines has no later life: see
-`lives.py`. One that only the candidate approves holds its amount until the candidate's days are
-over, since nothing is known of what it would have cleared for.
+postings that name no purchase. Of a purchase that only the candidate declines nothing happens
+later: see `replayed_lifecycle.py`. One that only the candidate approves holds its amount until the
+candidate's hold days are over, since nobody knows what it would have cleared for.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from txplatform.backtest.change import Change
+from txplatform.backtest.changed_decision import ChangedDecision
 from txplatform.backtest.recorded import APPROVED, DECLINED, RecordedDecision, read_decision
-from txplatform.backtest.replayed_lifecycle import Lives
+from txplatform.backtest.replayed_lifecycle import ReplayedLifecycle
 from txplatform.backtest.tally import Tally
 from txplatform.domain.account import Account
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.rules import ALWAYS, Case, ConfigurableRule
-from txplatform.domain.rules.rule import Rule
-from txplatform.domain.rulesets import MAX_HOLD_DAYS, RuleSet
+from txplatform.domain.rules.rule import Rule, names_of
+from txplatform.domain.rulesets import CONTROLS_PREFIX, MAX_HOLD_DAYS, RuleSet
 from txplatform.eventstore.mapper import decode_event
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -27,8 +27,8 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 _DAYS = [timedelta(days=days) for days in range(MAX_HOLD_DAYS + 1)]
 
 
-class Alternative:
-    """One account on its way through the alternative history.
+class Counterfactual:
+    """One account on its way through its counterfactual history.
 
     Attributes:
         account: Its state there.
@@ -42,10 +42,10 @@ class Alternative:
         self._candidate = candidate
         self._since = since
         self._tally = tally
-        self._lives = Lives(self.account, candidate, since, tally)
+        self._lifecycle = ReplayedLifecycle(self.account, candidate, since, tally)
 
     def apply(self, version: int, topic: str, state: bytes) -> None:
-        """Let the next recorded event happen, or what happens here in its place.
+        """Apply the next recorded event, or what happens here in its place.
 
         Raises:
             UnknownEventError: It is of a kind that this version does not know.
@@ -54,18 +54,18 @@ class Alternative:
         if topic in (APPROVED, DECLINED):
             self._decide(read_decision(version, topic, state))
         else:
-            self._lives.follow(decode_event(self._stream, version, topic, state))
+            self._lifecycle.follow(decode_event(self._stream, version, topic, state))
 
     def _decide(self, recorded: RecordedDecision) -> None:
-        at, purchase, lives = recorded.at, recorded.purchase, self._lives
-        if lives.ends:
-            lives.end_holds(at)
+        at, purchase, lifecycle = recorded.at, recorded.purchase, self._lifecycle
+        if lifecycle.ends:
+            lifecycle.end_holds(at)
         if at < self._since:
             self._tally.recorded += 1
             if recorded.approved:
-                lives.begin(recorded, recorded.hold, recorded.expires_at)
+                lifecycle.begin(recorded, recorded.hold, recorded.expires_at)
             else:
-                lives.forget(recorded)
+                lifecycle.forget(recorded)
             return
         case = Case(self.account, purchase, at, recorded.already_posted)
         reasons = self._candidate.judge(case, self.account.controls).reasons
@@ -85,40 +85,46 @@ class Alternative:
             purchase.amount,
         )
         if approved is not recorded.approved:
-            told = (
+            refusals = (
                 [(reason["code"], reason["message"]) for reason in recorded.reasons]
                 if approved
                 else [(reason.code.value, reason.message) for reason in reasons]
             )
             rules = () if approved else self._refusing(case)
-            self._tally.changed(self._change(recorded, told, rules))
+            self._tally.changed(self._change(recorded, refusals, rules))
         elif not approved and [reason.code.value for reason in reasons] != [
             reason["code"] for reason in recorded.reasons
         ]:
             self._tally.other_reasons += 1
         if approved:
             days = self._candidate.hold_days_of(merchant.category_code)
-            lives.begin_anew(recorded, at + _DAYS[days])
+            lifecycle.begin_anew(recorded, at + _DAYS[days])
         elif recorded.approved:
-            lives.undo(recorded)
+            lifecycle.undo(recorded)
         else:
-            lives.forget(recorded)
+            lifecycle.forget(recorded)
 
     def _refusing(self, case: Case) -> tuple[str, ...]:
-        """The rules that refuse it, by name; asked again, since few decisions change."""
-        controls = self.account.controls.rules
-        return tuple(
-            [rule.RULE for rule in ALWAYS if _refuses(rule, case)]
-            + [name_of(rule) for rule in self._candidate.rules if _refuses(rule, case)]
-            + [f"controls: {rule.RULE}" for rule in controls if _refuses(rule, case)]
-        )
+        """Name the rules that refuse it; they are asked again, since few decisions change.
+
+        To the name of a rule of the candidate its sentence is added.
+        """
+        rules = (*ALWAYS, *self._candidate.rules)
+        labels = [
+            f"{name}: {rule.sentence()}" if isinstance(rule, ConfigurableRule) else name
+            for name, rule in zip(names_of(rules), rules, strict=True)
+        ]
+        own = self.account.controls
+        labels += names_of(own.rules, CONTROLS_PREFIX)
+        asked = zip(labels, (*rules, *own.rules), strict=True)
+        return tuple(label for label, rule in asked if _refuses(rule, case))
 
     def _change(
-        self, recorded: RecordedDecision, told: list[tuple[str, str]], rules: tuple[str, ...]
-    ) -> Change:
+        self, recorded: RecordedDecision, refusals: list[tuple[str, str]], rules: tuple[str, ...]
+    ) -> ChangedDecision:
         purchase = recorded.purchase
         merchant = purchase.merchant
-        return Change(
+        return ChangedDecision(
             purchase.amount,
             purchase.currency,
             self.account.account_id,
@@ -131,15 +137,10 @@ class Alternative:
             merchant.category_code,
             merchant.country,
             not recorded.approved,
-            tuple(code for code, _ in told),
-            tuple(message for _, message in told),
+            tuple(code for code, _ in refusals),
+            tuple(message for _, message in refusals),
             rules,
         )
-
-
-def name_of(rule: ConfigurableRule) -> str:
-    """A rule of the candidate as reports name it: two of one kind have to be told apart."""
-    return f"{rule.RULE}: {rule.sentence()}"
 
 
 def _refuses(rule: Rule, case: Case) -> bool:

@@ -59,24 +59,24 @@ def read_decision(version: int, topic: str, state: bytes) -> RecordedDecision:
     Raises:
         ValueError, TypeError, LookupError: Its bytes are no such event.
     """
-    facts = orjson.loads(state)
-    purchase = msgspec.convert(facts["purchase"], Purchase)
+    stored = orjson.loads(state)
+    purchase = msgspec.convert(stored["purchase"], Purchase)
     hold, expires_at = 0, None
     if approved := topic == APPROVED:
-        held = facts.get("hold")
+        held = stored.get("hold")
         hold = purchase.amount if held is None else held
-        ends = facts.get("expires_at")
+        ends = stored.get("expires_at")
         expires_at = None if ends is None else datetime.fromisoformat(ends)
     return RecordedDecision(
         version,
         approved,
-        datetime.fromisoformat(facts["timestamp"]),
-        facts["event_id"],
+        datetime.fromisoformat(stored["timestamp"]),
+        stored["event_id"],
         purchase,
         hold,
         expires_at,
-        facts.get("already_posted", 0),
-        facts.get("late", False),
-        facts["ruleset"],
-        [] if approved else facts["reasons"],
+        stored.get("already_posted", 0),
+        stored.get("late", False),
+        stored["ruleset"],
+        [] if approved else stored["reasons"],
     )

@@ -1,16 +1,18 @@
-"""What becomes of purchases after their decision, in an account's alternative history.
+"""The lifecycle of purchases after their decision, in an account's counterfactual history.
 
 What a clearing or reversal releases is what is held here, which may differ from what was. A
 purchase that only the candidate declines is undone: its increments, clearings, reversals, refunds,
-corrections and its expiry do not happen. One that was cleared before it was asked for is not: the
-network's fact was there first, and a decline reserves nothing, as in the domain.
+corrections and its expiry do not happen. One that was cleared before it was asked for is not
+undone: the network's advice came first, and a decline reserves nothing, as in the domain.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from heapq import heappop, heappush
+from typing import assert_never
+
+from msgspec.structs import replace
 
 from txplatform.backtest.recorded import RecordedDecision
 from txplatform.backtest.tally import Tally
@@ -19,14 +21,33 @@ from txplatform.domain.advices import Correction, Direction
 from txplatform.domain.commands.increment_authorization import decide_increment
 from txplatform.domain.events import (
     AccountEvent,
+    AccountOpened,
+    AccountStatusChanged,
+    AccountStatusSuperseded,
+    AuthorizationApproved,
+    AuthorizationDeclined,
     AuthorizationIncremented,
     AuthorizationReversed,
     ClearingCorrected,
+    ClearingWaiting,
+    ControlsChanged,
+    CorrectionWaiting,
+    CreditLimitChanged,
+    CreditLimitChangeSuperseded,
+    CreditLimitChangeWaiting,
+    Event,
     HoldExpired,
     IncrementDeclined,
+    OperatorStatusSet,
+    PaymentReceived,
+    PaymentReturned,
+    PaymentReturnWaiting,
+    PaymentWaiting,
     PurchaseCleared,
     PurchaseRefunded,
+    RefundWaiting,
     TransactionStarted,
+    WaitingMessageRejected,
 )
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import Increment, Purchase
@@ -34,8 +55,8 @@ from txplatform.domain.rulesets import RuleSet
 from txplatform.domain.transaction import Transaction
 
 
-class Lives:
-    """The later lives of one account's purchases.
+class ReplayedLifecycle:
+    """What follows the decisions on one account's purchases.
 
     Attributes:
         ends: A heap of the holds that end by themselves here, at another time than recorded.
@@ -95,8 +116,8 @@ class Lives:
             _, transaction_id = heappop(self.ends)
             self._account.release(transaction_id, self._account.held(transaction_id))
 
-    def follow(self, event: AccountEvent) -> None:  # noqa: C901, PLR0912  # one case a kind of event
-        """Let what is recorded beside authorizations happen, as far as it does here."""
+    def follow(self, event: Event) -> None:  # noqa: C901, PLR0912  # one case a kind of event
+        """Apply an event other than an authorization, as far as it happens here."""
         if self.ends:
             self.end_holds(event.timestamp)
         match event:
@@ -121,8 +142,29 @@ class Lives:
                 self._correct(event)
             case TransactionStarted(transaction=transaction):
                 self._early[transaction] = Transaction(claimed=True)
-            case _:
+            case (
+                AccountOpened()
+                | CreditLimitChanged()
+                | CreditLimitChangeSuperseded()
+                | AccountStatusChanged()
+                | AccountStatusSuperseded()
+                | OperatorStatusSet()
+                | ControlsChanged()
+                | PaymentReceived()
+                | PaymentReturned()
+                | PaymentWaiting()
+                | PaymentReturnWaiting()
+                | CreditLimitChangeWaiting()
+                | ClearingWaiting()
+                | CorrectionWaiting()
+                | RefundWaiting()
+                | WaitingMessageRejected()
+            ):
                 event.apply(self._account)
+            case AuthorizationApproved() | AuthorizationDeclined():
+                raise TypeError("A decision is made anew, not followed.")
+            case _:
+                assert_never(event)
 
     def _increment(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
         """Decided anew, by the domain."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from txplatform.backtest.change import Change
+from txplatform.backtest.changed_decision import ChangedDecision
 from txplatform.backtest.run import Result
 from txplatform.backtest.tally import (
     CATEGORY,
@@ -82,7 +82,7 @@ def groups(tally: Tally, by: str) -> list[Group]:
     )
 
 
-def largest(tally: Tally) -> list[Change]:
+def largest(tally: Tally) -> list[ChangedDecision]:
     """The largest changes, of the currency with the most of them first."""
     heaps = sorted(tally.largest.items(), key=lambda item: (-len(item[1]), item[0]))
     return [change for _, heap in heaps for change in sorted(heap, reverse=True)]
@@ -159,7 +159,7 @@ def _groups_as_json(tally: Tally, by: str) -> list[dict[str, Any]]:
     return written
 
 
-def _change_as_json(change: Change) -> dict[str, Any]:
+def _change_as_json(change: ChangedDecision) -> dict[str, Any]:
     return {
         "event_id": change.event_id,
         "account_id": change.account_id,

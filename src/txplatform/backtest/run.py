@@ -7,26 +7,26 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
-from typing import cast
 
 from txplatform.backtest.counterfactual import BEGINNING
-from txplatform.backtest.slices import Slice, slices
+from txplatform.backtest.slices import slices
 from txplatform.backtest.tally import Tally
-from txplatform.backtest.worker import Failure, Message, Task, work
+from txplatform.backtest.worker import Task, prepare, replay_slice
 from txplatform.database import Database
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.moment import export_snapshot, moment
 
-_SLICES_EACH = 16
-"""Of each process: enough that none is idle for long while the last one is at its last slice."""
-_STOP_WITHIN_S = 5
+_SLICES_EACH = 32
+"""For each process: enough that none is idle for long during another one's last slice, and that
+progress shows.
+"""
 
 
 class WorkerLostError(TxPlatformError):
@@ -70,7 +70,7 @@ def backtest(
         candidate: The rule set to try.
         since: The day from which the candidate decides; what came before is as recorded.
         processes: One a core unless said otherwise.
-        advance: Is told how many events more have been replayed.
+        advance: Called with the number of events that were replayed since the last call.
 
     Raises:
         DamagedHistoryError: An event cannot be replayed.
@@ -79,89 +79,57 @@ def backtest(
     """
     started = time.perf_counter()
     number = processes or cores()
+    tally = Tally()
     with moment(database, idle_timeout_s=0) as connection:  # while the processes read
-        snapshot = export_snapshot(connection)
+        task = Task(database, export_snapshot(connection), candidate, since or BEGINNING)
         position = last_position(connection)
         parts = slices(connection, number * _SLICES_EACH)
-        task = Task(database, snapshot, candidate, since or BEGINNING)
-        with _workers(task, min(number, len(parts))) as workers:
-            tally = _hand_out(parts, workers, advance)
+        with _pool(min(number, len(parts))) as pool:
+            with _without_interrupts():
+                futures = [pool.submit(replay_slice, task, part) for part in parts]
+            for future in as_completed(futures):
+                replayed = future.result()
+                tally.merge(replayed)
+                advance(replayed.events)
     seconds = time.perf_counter() - started
     return Result(candidate, since, position, number, seconds, tally)
 
 
-def _hand_out(
-    parts: list[Slice], workers: list[Connection], advance: Callable[[int], None]
-) -> Tally:
-    total, waiting = Tally(), parts[::-1]
-    busy = set(workers)
-    for pipe in workers:
-        pipe.send(waiting.pop())
-    while busy:
-        for ready in wait(list(busy)):
-            pipe = cast("Connection", ready)
-            match _receive(pipe):
-                case int(events):
-                    advance(events)
-                case Tally() as tally:
-                    total.merge(tally)
-                    part = waiting.pop() if waiting else None
-                    pipe.send(part)
-                    if part is None:
-                        busy.discard(pipe)
-                case Failure(what, why, next_step):
-                    raise _failed(what, why, next_step)
-    return total
-
-
-def _receive(pipe: Connection) -> Message:
-    try:
-        message: Message = pipe.recv()
-    except (EOFError, ConnectionResetError):
-        raise WorkerLostError(
-            "A process of the backtest ended.",
-            why="It was killed, perhaps since memory ran out.",
-            next_step="Try again, with fewer processes where memory is short.",
-        ) from None
-    return message
-
-
-def _failed(what: str, why: str, next_step: str) -> TxPlatformError:
-    return TxPlatformError(what, why=why, next_step=next_step)
-
-
 @contextmanager
-def _workers(task: Task, number: int) -> Iterator[list[Connection]]:
-    """The processes' pipes; when they are left the processes are gone, however that came."""
+def _pool(number: int) -> Iterator[ProcessPoolExecutor]:
+    """Provide a pool of new processes; if the block fails, its processes are killed.
+
+    They have nothing to put in order, and a stopped one answers nothing else.
+
+    Raises:
+        WorkerLostError: A process was killed by somebody else.
+    """
+    others = multiprocessing.active_children()
     context = multiprocessing.get_context("spawn")
-    pipes: list[Connection] = []
-    processes: list[SpawnProcess] = []
+    pool = ProcessPoolExecutor(number, context, initializer=prepare)
     try:
-        for _ in range(number):
-            ours, theirs = context.Pipe()
-            pipes.append(ours)
-            process = context.Process(target=work, args=(task, theirs), daemon=True)
-            with _without_interrupts():
-                process.start()
-                processes.append(process)
-            theirs.close()  # so that its end is seen here
-        yield pipes
-        for process in processes:
-            process.join(_STOP_WITHIN_S)
+        yield pool
+    except BaseException as error:
+        for process in multiprocessing.active_children():
+            if process not in others:
+                process.kill()
+        if isinstance(error, BrokenProcessPool):
+            raise WorkerLostError(
+                "A process of the backtest ended.",
+                why="It was killed, perhaps since memory ran out.",
+                next_step="Try again, with fewer processes where memory is short.",
+            ) from None
+        raise
     finally:
-        for process in processes:
-            process.kill()  # it has nothing to put in order, and may be stopped
-            process.join(_STOP_WITHIN_S)
-        for pipe in pipes:
-            pipe.close()
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """A process that is started in here never sees Ctrl-C; what comes meanwhile is told at the end.
+    """Start child processes that never see Ctrl-C; here, it is raised at the end of the block.
 
-    Blocking it is for the process, which inherits that. Here another thread may take the signal,
-    and the exception would come between two steps that belong together.
+    Children inherit the blocked signal. This process needs a handler besides, since another
+    thread may take the signal, and the exception would come in the middle of the block.
     """
     came: list[int] = []
     handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
-from txplatform.backtest.change import Change
+from txplatform.backtest.changed_decision import ChangedDecision
 
 LARGEST = 50
 """How many of the largest changes are kept, of each currency."""
@@ -50,7 +50,7 @@ class Tally:
     judged: int = 0
     other_reasons: int = 0
     lines: dict[LineKey, Line] = field(default_factory=dict)
-    largest: dict[str, list[Change]] = field(default_factory=dict)
+    largest: dict[str, list[ChangedDecision]] = field(default_factory=dict)
     _cells: dict[_CellKey, list[int]] = field(default_factory=dict)
 
     def decision(self, key: _CellKey, amount: int) -> None:
@@ -62,7 +62,7 @@ class Tally:
             cell[0] += 1
             cell[1] += amount
 
-    def changed(self, change: Change) -> None:
+    def changed(self, change: ChangedDecision) -> None:
         """Note a changed decision with all that is known of it."""
         place = _NEWLY_APPROVED if change.approved else _NEWLY_DECLINED
         for reason in dict.fromkeys(change.reasons):
@@ -120,7 +120,7 @@ class Tally:
         line[place] += count
         line[place + 1] += amount
 
-    def _keep(self, change: Change) -> None:
+    def _keep(self, change: ChangedDecision) -> None:
         heap = self.largest.setdefault(change.currency, [])
         if len(heap) < LARGEST:
             heapq.heappush(heap, change)

@@ -1,11 +1,16 @@
-"""One of the processes that replay: takes slices from its pipe until there are no more."""
+"""What a process of the pool does: replay one slice of accounts after the other."""
 
 from __future__ import annotations
 
+import atexit
 import gc
+import multiprocessing
+import os
+import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing.connection import Connection
+from functools import cache
 
 import psycopg
 
@@ -15,7 +20,7 @@ from txplatform.backtest.tally import Tally
 from txplatform.database import Database
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
-from txplatform.eventstore.moment import counted, moment
+from txplatform.eventstore.moment import moment
 
 _GARBAGE_AFTER = 100_000
 """An account leaves no cycles, so there is little to look for, and much to look through."""
@@ -36,47 +41,43 @@ class Task:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a process ended, as an error of ours has it."""
-
-    what: str
-    why: str
-    next_step: str
-
-
-Message = int | Tally | Failure
-"""Told by a worker: events more, a slice's tally, or why it ends."""
-
-
-def work(task: Task, pipe: Connection) -> None:
-    """Replay the slices that come; None is the last.
-
-    Ctrl-C is not for here (the signal is blocked by who starts us): when the parent ends, its
-    side of the pipe is closed, and so does this.
-    """
+def prepare() -> None:
+    """Prepare a new process: collect less garbage, and end when the parent does."""
     gc.freeze()
     gc.set_threshold(_GARBAGE_AFTER)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    """End a process whose parent was killed: the pool itself would let it wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this is a process of the pool
+    parent.join()
+    os._exit(1)
+
+
+def replay_slice(task: Task, part: Slice) -> Tally:
+    """Replay a slice's accounts.
+
+    Raises:
+        DamagedHistoryError: An event cannot be replayed.
+        TxPlatformError: The log cannot be read.
+    """
+    tally = Tally()
     try:
-        _work(task, pipe)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        pass  # nobody is there any more
-    except TxPlatformError as error:
-        pipe.send(Failure(error.what, error.why, error.next_step))
+        rows = read_slice(_connection(task.database, task.snapshot), part)
+        replay_accounts(rows, task.candidate, task.since, tally)
     except psycopg.Error as error:
-        pipe.send(Failure("The log cannot be read.", str(error), "Try again."))
+        raise TxPlatformError(
+            "The log cannot be read.", why=str(error), next_step="Try again."
+        ) from None
+    tally.settle()
+    return tally
 
 
-def _work(task: Task, pipe: Connection) -> None:
-    with moment(task.database, task.snapshot, idle_timeout_s=0) as connection:
-        while (part := _next(pipe)) is not None:
-            tally = Tally()
-            rows = counted(read_slice(connection, part), pipe.send)
-            replay_accounts(rows, task.candidate, task.since, tally)
-            tally.settle()
-            pipe.send(tally)
-
-
-def _next(pipe: Connection) -> Slice | None:
-    part: Slice | None = pipe.recv()
-    return part
+@cache
+def _connection(database: Database, snapshot: str) -> psycopg.Connection:
+    """Enter the moment once in each process, until the process ends."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(moment(database, snapshot, idle_timeout_s=0))

@@ -15,7 +15,7 @@ from txplatform.cli.tables import print_table
 from txplatform.contracts.times import rfc3339
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId
-from txplatform.eventstore.mapper import encode_event
+from txplatform.eventstore.mapper import event_data
 from txplatform.settings import load_settings
 
 
@@ -59,9 +59,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _as_json(entry: HistoryEntry) -> str:
     event, balance = entry.logged.event, entry.balance
-    data = orjson.loads(encode_event(event))
-    for name in ("timestamp", "event_id", "traceparent"):
-        del data[name]
     line = orjson.dumps(
         {
             "account_version": event.originator_version,
@@ -72,7 +69,7 @@ def _as_json(entry: HistoryEntry) -> str:
             "decided_at": rfc3339(event.timestamp),
             "recorded_at": rfc3339(entry.logged.recorded_at),
             "traceparent": event.traceparent,
-            "data": data,
+            "data": event_data(event),
             "state": {
                 "currency": entry.currency,
                 "credit_limit": balance.credit_limit,

@@ -17,4 +17,4 @@ def _to_command(body: AccountOpenedMessage) -> Opening:
     )
 
 
-ACCOUNT_OPENED = InboundTopic("accounts.account-opened.v1", AccountOpenedMessage, _to_command)
+ACCOUNT_OPENED = InboundTopic(AccountOpenedMessage, _to_command)

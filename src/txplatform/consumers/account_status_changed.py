@@ -18,6 +18,4 @@ def _to_command(body: AccountStatusChangedMessage) -> StatusChange:
     )
 
 
-ACCOUNT_STATUS_CHANGED = InboundTopic(
-    "accounts.account-status-changed.v1", AccountStatusChangedMessage, _to_command
-)
+ACCOUNT_STATUS_CHANGED = InboundTopic(AccountStatusChangedMessage, _to_command)

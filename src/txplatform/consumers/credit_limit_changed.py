@@ -18,6 +18,4 @@ def _to_command(body: CreditLimitChangedMessage) -> LimitChange:
     )
 
 
-CREDIT_LIMIT_CHANGED = InboundTopic(
-    "accounts.credit-limit-changed.v1", CreditLimitChangedMessage, _to_command
-)
+CREDIT_LIMIT_CHANGED = InboundTopic(CreditLimitChangedMessage, _to_command)

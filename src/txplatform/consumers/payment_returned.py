@@ -19,4 +19,4 @@ def _to_command(body: PaymentReturnedMessage) -> PaymentReturn:
     )
 
 
-PAYMENT_RETURNED = InboundTopic("payments.payment-returned.v1", PaymentReturnedMessage, _to_command)
+PAYMENT_RETURNED = InboundTopic(PaymentReturnedMessage, _to_command)

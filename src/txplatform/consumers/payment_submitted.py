@@ -18,6 +18,4 @@ def _to_command(body: PaymentSubmittedMessage) -> Payment:
     )
 
 
-PAYMENT_SUBMITTED = InboundTopic(
-    "payments.payment-submitted.v1", PaymentSubmittedMessage, _to_command
-)
+PAYMENT_SUBMITTED = InboundTopic(PaymentSubmittedMessage, _to_command)

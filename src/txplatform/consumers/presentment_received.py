@@ -45,6 +45,4 @@ def _merchant(merchant: PresentedMerchant | None) -> Merchant | None:
     return Merchant(merchant.id, merchant.name, merchant.category_code, merchant.country)
 
 
-PRESENTMENT_RECEIVED = InboundTopic(
-    "settlement.presentment-received.v1", PresentmentReceivedMessage, _to_command
-)
+PRESENTMENT_RECEIVED = InboundTopic(PresentmentReceivedMessage, _to_command)

@@ -17,11 +17,14 @@ class InboundTopic(Generic[Body]):
     """A topic that we read.
 
     Attributes:
-        name: The topic, and the CloudEvents type of its messages.
         body: What a message's data has to be.
         to_command: What a body asks for; the command's first key is its business key.
     """
 
-    name: str
     body: type[Body]
     to_command: Callable[[Body], Command]
+
+    @property
+    def name(self) -> str:
+        """The topic, and the CloudEvents type of its messages."""
+        return self.body.TOPIC

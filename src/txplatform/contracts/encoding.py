@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import orjson
 
 from txplatform.contracts.times import rfc3339
@@ -15,7 +16,9 @@ def to_json(answer: Any) -> bytes:
     return orjson.dumps(answer, default=_encode, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
-def _encode(value: Any) -> str:
+def _encode(value: Any) -> str | dict[str, Any]:
     if isinstance(value, datetime):
         return rfc3339(value)
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.asdict(value)
     raise TypeError(f"{type(value).__name__} has no JSON form here")

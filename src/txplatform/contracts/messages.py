@@ -4,6 +4,8 @@ Members that we do not know are ignored: producers may add to their messages wit
 us. (Requests over HTTP are refused for them: there the caller is told at once.)
 """
 
+from typing import ClassVar
+
 from pydantic import ConfigDict, StrictBool
 
 from txplatform.contracts.body import Body
@@ -23,7 +25,13 @@ from txplatform.domain.status import AccountStatus
 
 
 class MessageBody(Body):
-    """What every inbound message says."""
+    """The body of an inbound message.
+
+    Attributes:
+        TOPIC: The topic that it comes on.
+    """
+
+    TOPIC: ClassVar[str]
 
     model_config = ConfigDict(extra="ignore")
 
@@ -33,6 +41,8 @@ class MessageBody(Body):
 class AccountOpenedMessage(MessageBody):
     """`accounts.account-opened.v1`: an account was opened; its limit is limit version 0."""
 
+    TOPIC: ClassVar[str] = "accounts.account-opened.v1"
+
     currency: CurrencyCode
     credit_limit: AmountOrZero
     opened_at: UtcTime
@@ -40,6 +50,8 @@ class AccountOpenedMessage(MessageBody):
 
 class CreditLimitChangedMessage(MessageBody):
     """`accounts.credit-limit-changed.v1`: the limit is another from this version on."""
+
+    TOPIC: ClassVar[str] = "accounts.credit-limit-changed.v1"
 
     credit_limit: AmountOrZero
     currency: CurrencyCode
@@ -50,6 +62,8 @@ class CreditLimitChangedMessage(MessageBody):
 class PaymentSubmittedMessage(MessageBody):
     """`payments.payment-submitted.v1`: the cardholder paid."""
 
+    TOPIC: ClassVar[str] = "payments.payment-submitted.v1"
+
     payment_id: Identifier
     amount: Amount
     currency: CurrencyCode
@@ -58,6 +72,8 @@ class PaymentSubmittedMessage(MessageBody):
 
 class PaymentReturnedMessage(MessageBody):
     """`payments.payment-returned.v1`: the bank took a payment back."""
+
+    TOPIC: ClassVar[str] = "payments.payment-returned.v1"
 
     payment_id: Identifier
     amount: Amount
@@ -68,6 +84,8 @@ class PaymentReturnedMessage(MessageBody):
 
 class AccountStatusChangedMessage(MessageBody):
     """`accounts.account-status-changed.v1`: the account may be used, or not, from now on."""
+
+    TOPIC: ClassVar[str] = "accounts.account-status-changed.v1"
 
     status: AccountStatus
     status_version: StatusVersion
@@ -88,6 +106,8 @@ class PresentmentReceivedMessage(MessageBody):
     that back.
     """
 
+    TOPIC: ClassVar[str] = "settlement.presentment-received.v1"
+
     clearing_id: Identifier
     transaction_id: Identifier | None = None
     direction: Direction
@@ -99,3 +119,7 @@ class PresentmentReceivedMessage(MessageBody):
     final: StrictBool = True
     merchant: PresentedMerchant | None = None
     presented_at: UtcTime
+
+
+INBOUND_TOPICS: tuple[str, ...] = tuple(body.TOPIC for body in MessageBody.__subclasses__())
+"""The topics of all bodies above."""

@@ -82,7 +82,7 @@ class DemoPostgres:
         """Start the server and create the database and the service's role if they are missing.
 
         Raises:
-            PostgresError: The server could not be set up, or did not answer in time.
+            PostgresError: The server could not be set up, or was not ready in time.
             ChildDiedError: The server ended during its start.
         """
         if self._user:

@@ -1,4 +1,4 @@
-"""The demo's child processes: started with a log file, checked, and stopped."""
+"""Starts, checks and stops the demo's child processes; each writes a log file."""
 
 from __future__ import annotations
 

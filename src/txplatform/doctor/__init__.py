@@ -79,10 +79,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def run_check(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """Yield the findings of one check, and a last one if an exception ends it.
+    """Yield the findings of one check; turn an exception into a last finding.
 
-    The check is skipped if the database or the broker keeps it from working, and failed if it is
-    itself broken. Either way the other checks still run.
+    If the database or the broker caused the exception, the check counts as skipped. Any other
+    exception is a defect of the check, which counts as failed. The other checks still run.
     """
     try:
         yield from check()

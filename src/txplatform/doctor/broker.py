@@ -26,7 +26,7 @@ from txplatform.settings import Settings
 
 _TIMEOUT_S = 5
 _FUTURE_S = 2 * _TIMEOUT_S
-"""Longer than the request's own timeout, so that the client reports the cause itself."""
+"""Longer than the request's timeout, so that the client reports the cause of a failure itself."""
 
 _LEADER_ELECTION = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 _ELECTION_POLL_S = 0.1
@@ -57,7 +57,7 @@ class Cluster:
 class BrokerView:
     """A Kafka client that only reads.
 
-    Every method raises KafkaException or TimeoutError if the brokers do not answer in time.
+    Every method raises KafkaException or TimeoutError if the brokers are unreachable or too slow.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -21,7 +21,7 @@ def check_clock(connection: psycopg.Connection) -> list[Finding]:
 
 
 def clock_finding(ahead_s: float) -> Finding:
-    """Judge how far the database's clock is ahead; a negative number means behind."""
+    """Return the finding for a database clock that is ahead by `ahead_s`, or behind if negative."""
     if abs(ahead_s) > TOLERATED_S:
         return warning(
             "clock",

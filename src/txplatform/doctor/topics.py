@@ -14,7 +14,7 @@ from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS
 TOPICS = (*INBOUND, *OUTBOUND)
 ALL_TOPICS = (*TOPICS, *DEAD_LETTER_TOPICS)
 DEAD_LETTER_EXTRA_BYTES = 16_384
-"""The size that the headers with the reason may add to a message."""
+"""The largest size that the headers of a dead letter may add to the original message."""
 
 _DAY_MS = 86_400_000
 

@@ -1,21 +1,25 @@
-"""The part that all commands have: a business key, a label, and the comparison with a copy."""
+"""The part that all commands have: a business key, a label, and the comparison with a copy.
+
+Commands and events are msgspec Structs: stored bytes decode straight into them. Where their JSON
+is stored, a field that has its default is left out. The garbage collector does not track them,
+so none of them may refer to anything that refers back to it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import ClassVar
+
+import msgspec
 
 from txplatform.domain.keys import waiting_key
 
 
-class AccountCommand:
+class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A request to one account, or an advice about it.
 
     Attributes:
         DESCRIPTIVE: Fields that only describe; a copy that leaves one out is still a copy.
     """
-
-    __slots__ = ()
 
     DESCRIPTIVE: ClassVar[frozenset[str]] = frozenset()
 
@@ -41,26 +45,21 @@ class AccountCommand:
         return all(
             one == another or (name in self.DESCRIPTIVE and (one is None or another is None))
             for name, one, another in (
-                (field.name, getattr(self, field.name), getattr(other, field.name))
-                for field in fields(self)  # type: ignore[arg-type]  # each command is a dataclass
+                (name, getattr(self, name), getattr(other, name)) for name in self.__struct_fields__
             )
         )
 
 
-class EarlyAdvice(AccountCommand):
+class EarlyAdvice(AccountCommand, frozen=True):
     """An advice that can arrive before what it needs, and then waits for it."""
-
-    __slots__ = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
         return (self.key, waiting_key(self.key))
 
 
-class VersionedAdvice(AccountCommand):
+class VersionedAdvice(AccountCommand, frozen=True):
     """An advice that replaces the one before it; the newest version wins, whatever the order."""
-
-    __slots__ = ()
 
     @property
     def version(self) -> int:

@@ -6,7 +6,6 @@ are not, one of them is wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -18,8 +17,7 @@ from txplatform.domain.requests import Merchant
 from txplatform.domain.status import AccountStatus
 
 
-@dataclass(frozen=True, slots=True)
-class LimitChange(EarlyAdvice, VersionedAdvice):
+class LimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
     """The accounts team changed the credit limit."""
 
     account_id: AccountId
@@ -41,8 +39,7 @@ class LimitChange(EarlyAdvice, VersionedAdvice):
         return self.limit_version
 
 
-@dataclass(frozen=True, slots=True)
-class StatusChange(VersionedAdvice):
+class StatusChange(VersionedAdvice, frozen=True):
     """The accounts team changed the status."""
 
     account_id: AccountId
@@ -64,8 +61,7 @@ class StatusChange(VersionedAdvice):
         return self.status_version
 
 
-@dataclass(frozen=True, slots=True)
-class Payment(EarlyAdvice):
+class Payment(EarlyAdvice, frozen=True):
     """The cardholder paid; lowers the posted balance by `amount` minor units."""
 
     payment_id: PaymentId
@@ -83,8 +79,7 @@ class Payment(EarlyAdvice):
         return f"Payment {self.payment_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentReturn(EarlyAdvice):
+class PaymentReturn(EarlyAdvice, frozen=True):
     """The bank took a payment back; amount and currency have to be the payment's."""
 
     payment_id: PaymentId
@@ -100,15 +95,14 @@ class PaymentReturn(EarlyAdvice):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        return (*super(PaymentReturn, self).keys, payment_key(self.payment_id))
+        return (*super().keys, payment_key(self.payment_id))
 
     @property
     def label(self) -> str:
         return f"The return of payment {self.payment_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reversal(AccountCommand):
+class Reversal(AccountCommand, frozen=True):
     """The merchant gave a purchase up.
 
     Attributes:
@@ -142,8 +136,7 @@ _DESCRIPTIVE = frozenset(
 """Of a clearing or refund: HTTP and Kafka differ in which of these they give."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clearing(EarlyAdvice):
+class Clearing(EarlyAdvice, frozen=True):
     """The network presents a purchase for settlement.
 
     Attributes:
@@ -177,8 +170,7 @@ class Clearing(EarlyAdvice):
         return f"Clearing {self.clearing_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Correction(EarlyAdvice):
+class Correction(EarlyAdvice, frozen=True):
     """The network withdraws a clearing or a refund that it presented.
 
     Attributes:
@@ -205,7 +197,7 @@ class Correction(EarlyAdvice):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        return (*super(Correction, self).keys, *self.reversed_keys)
+        return (*super().keys, *self.reversed_keys)
 
     @property
     def reversed_keys(self) -> tuple[str, str]:
@@ -222,8 +214,7 @@ class Correction(EarlyAdvice):
         return self.amount if self.direction is Direction.DEBIT else -self.amount
 
 
-@dataclass(frozen=True, slots=True)
-class Refund(EarlyAdvice):
+class Refund(EarlyAdvice, frozen=True):
     """The merchant gives money back, with or without naming the purchase."""
 
     DESCRIPTIVE: ClassVar[frozenset[str]] = _DESCRIPTIVE

@@ -29,8 +29,7 @@ class Merchant:
     country: str
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase(AccountCommand):
+class Purchase(AccountCommand, frozen=True):
     """One authorization request.
 
     Attributes:
@@ -62,8 +61,7 @@ class Purchase(AccountCommand):
         return f"Transaction {self.transaction_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Increment(AccountCommand):
+class Increment(AccountCommand, frozen=True):
     """The merchant asks to raise a hold by `amount` minor units."""
 
     increment_id: str
@@ -80,8 +78,7 @@ class Increment(AccountCommand):
         return f"Increment {self.increment_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Opening(AccountCommand):
+class Opening(AccountCommand, frozen=True):
     """The accounts team opens an account; its limit is limit version 0.
 
     Attributes:
@@ -105,8 +102,7 @@ class Opening(AccountCommand):
         return f"The opening of account {self.account_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorStatus(AccountCommand):
+class OperatorStatus(AccountCommand, frozen=True):
     """An operator freezes, closes or releases the account."""
 
     status_id: str
@@ -123,8 +119,7 @@ class OperatorStatus(AccountCommand):
         return f"Status {self.status_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class ControlsChange(AccountCommand):
+class ControlsChange(AccountCommand, frozen=True):
     """The account gets these rules of its own, as plain values, instead of those it had."""
 
     controls_id: str
@@ -141,8 +136,7 @@ class ControlsChange(AccountCommand):
         return f"Controls {self.controls_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class HoldExpiry(AccountCommand):
+class HoldExpiry(AccountCommand, frozen=True):
     """The platform ends a hold whose time has come."""
 
     account_id: AccountId

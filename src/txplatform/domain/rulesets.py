@@ -177,6 +177,10 @@ class RuleSet:
         return self.hold_days.of(category_code)
 
 
+CONTROLS_PREFIX = "controls: "
+"""In front of the name of a rule that is an account's own."""
+
+
 class Controls:
     """One account's own rules; asked beside the rule set's, so they can only narrow.
 
@@ -194,7 +198,7 @@ class Controls:
     def __init__(self, rules: tuple[ConfigurableRule, ...] = ()) -> None:
         _check_rules(rules)
         self.rules = rules
-        self.checks: tuple[Check, ...] = checks_of(rules)
+        self.checks: tuple[Check, ...] = checks_of(rules, CONTROLS_PREFIX)
         self.stored: tuple[StoredRule, ...] = tuple(map(rule_to_stored, rules))
 
     def __eq__(self, other: object) -> bool:

@@ -1,7 +1,7 @@
-"""Between an event and the bytes that are stored of it: JSON that a person can read.
+"""Map events to the bytes that are stored, JSON that a person can read, and back.
 
-Stored names lead to classes through one explicit table, so that nothing stored can name
-code. A field that is missing in an old event takes the class's default.
+Stored names lead to classes through one explicit table, so that nothing stored can name code.
+A field that is missing takes the class's default.
 """
 
 from __future__ import annotations
@@ -12,13 +12,21 @@ from typing import Any, cast
 import msgspec
 import orjson
 from eventsourcing.domain import DomainEventProtocol
-from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
+from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
 from txplatform.domain.events import EVENT_TYPES, AccountEvent, Event
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.snapshot import AccountSnapshot
 
-_EVENT_CLASSES: dict[str, type[Event]] = {cls.TOPIC: cls for cls in EVENT_TYPES}
+_DECODERS: dict[str, msgspec.json.Decoder[Event]] = {
+    kind.TOPIC: msgspec.json.Decoder(kind) for kind in EVENT_TYPES
+}
+_encode = msgspec.json.Encoder().encode
+
+_COLUMNS = ("originator_id", "originator_version")
+"""Columns of the log, which are cut off an event's JSON and put in front of it again."""
+_FIRST_STORED = b',"timestamp":'
+_ENVELOPE = (*_COLUMNS, "timestamp", "event_id", "traceparent")
 
 
 class UnknownEventError(TxPlatformError):
@@ -33,21 +41,11 @@ class StoredAccountEvent(StoredEvent):
     transaction_id: str | None = None
 
 
-class JsonTranscoder(Transcoder):
-    """JSON in UTF-8; times are RFC 3339 UTC with microseconds."""
-
-    def encode(self, obj: Any) -> bytes:
-        return orjson.dumps(obj, option=orjson.OPT_NAIVE_UTC)
-
-    def decode(self, data: bytes) -> Any:
-        return orjson.loads(data)
-
-
 class EventMapper(Mapper[str]):
     """Maps account events and snapshots to stored events and back."""
 
     def __init__(self) -> None:
-        super().__init__(JsonTranscoder())
+        super().__init__(JSONTranscoder())
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
         if isinstance(domain_event, AccountSnapshot):
@@ -90,10 +88,12 @@ class EventMapper(Mapper[str]):
 
 
 def encode_event(event: AccountEvent) -> bytes:
-    """An event's facts as JSON, without its stream and version, which are columns."""
-    facts = vars(event).copy()
-    del facts["originator_id"], facts["originator_version"]
-    return orjson.dumps(facts)
+    """Return an event as JSON without its stream and version, which are columns.
+
+    A field that has its default is left out.
+    """
+    written = _encode(event)
+    return b"{" + written[written.index(_FIRST_STORED) + 1 :]
 
 
 def decode_event(originator_id: str, originator_version: int, topic: str, state: bytes) -> Event:
@@ -101,16 +101,25 @@ def decode_event(originator_id: str, originator_version: int, topic: str, state:
 
     Raises:
         UnknownEventError: The topic is not one of this version's.
-        ValueError, TypeError: The bytes are no such event.
+        ValueError: The bytes are no such event.
     """
-    event_class = _EVENT_CLASSES.get(topic)
-    if event_class is None:
+    decoder = _DECODERS.get(topic)
+    if decoder is None:
         raise UnknownEventError(
             f"{originator_id} version {originator_version} is a {topic!r}.",
             why="This version has no such event; a newer one wrote it.",
             next_step="Run that version, or a newer one.",
         )
-    facts = orjson.loads(state)
-    facts["originator_id"] = originator_id
-    facts["originator_version"] = originator_version
-    return msgspec.convert(facts, event_class)
+    if not state.startswith(b'{"'):
+        raise ValueError(f"{originator_id} version {originator_version} is no JSON object.")
+    columns = b'{"originator_id":%b,"originator_version":%d,'
+    return decoder.decode(columns % (_encode(originator_id), originator_version) + state[1:])
+
+
+def event_data(event: AccountEvent) -> dict[str, Any]:
+    """Return an event's data as audit interfaces show it: every field beside the envelope."""
+    fields = msgspec.structs.asdict(event)
+    for name in _ENVELOPE:
+        del fields[name]
+    data: dict[str, Any] = orjson.loads(orjson.dumps(fields, default=msgspec.structs.asdict))
+    return data

@@ -7,7 +7,6 @@ Any number may run: if two end the same hold, one of them conflicts and finds it
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -79,11 +78,7 @@ class HoldExpirer(Follower):
             registry=registry,
         )
 
-    def follow(
-        self,
-        connection: psycopg.Connection,
-        stop: threading.Event,  # noqa: ARG002  # no batch takes long
-    ) -> Generator[float, None, None]:
+    def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         """Make one pass after another over all holds that are due."""
         handled = _Handled()
         while True:

@@ -42,20 +42,18 @@ class Follower(ABC):
         self.name = name
         self._database = database
         self._log = logger(component or name)
+        self._stop = threading.Event()  # set once the process stops, for batches that take long
         self._back_off_s = FIRST_BACK_OFF_S
         self._ready = False
         self._detail = "has not begun"
 
     @abstractmethod
-    def follow(
-        self, connection: psycopg.Connection, stop: threading.Event
-    ) -> Generator[float, None, None]:
+    def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         """Do one batch after another, without end; the caller ends it between two of them.
 
         Args:
             connection: New, in autocommit mode. Whatever it loses, the next call starts again from
                 the checkpoint.
-            stop: Set once the process stops, for batches that take long.
 
         Yields:
             How many seconds to pause before the next batch; 0 for not at all.
@@ -91,17 +89,18 @@ class Follower(ABC):
 
     def run(self, stop: threading.Event) -> None:
         """Follow until told to stop; faults are waited out."""
+        self._stop = stop
         while not stop.is_set():
             try:
                 with self._database.connect() as connection:
-                    self._run_connected(connection, stop)
+                    self._run_connected(connection)
             except (psycopg.Error, TxPlatformError) as error:
                 stop.wait(self.report_fault(error))
 
-    def _run_connected(self, connection: psycopg.Connection, stop: threading.Event) -> None:
-        with closing(self.follow(connection, stop)) as pauses:
+    def _run_connected(self, connection: psycopg.Connection) -> None:
+        with closing(self.follow(connection)) as pauses:
             for pause_s in pauses:
                 if pause_s:
-                    stop.wait(pause_s)
-                if stop.is_set():
+                    self._stop.wait(pause_s)
+                if self._stop.is_set():
                     return

@@ -20,21 +20,25 @@ WHERE locktype = 'advisory' AND granted
 
 
 class LeaderLock:
-    """The leader lock of one name, as one process sees it."""
+    """The leader lock of one name, as one process sees it.
+
+    Attributes:
+        own_session: Server process of the session in which this process led last.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._last_session: int | None = None
+        self.own_session: int | None = None
 
     def try_to_lead(self, connection: psycopg.Connection) -> bool:
         """Become the leader for as long as the connection lives; return False if another leads."""
         row = connection.execute(_TRY, (LEADERS, self._name)).fetchone()
         leads = row is not None and bool(row[0])
         if leads:
-            self._last_session = connection.info.backend_pid
+            self.own_session = connection.info.backend_pid
         return leads
 
-    def left_behind(self, connection: psycopg.Connection) -> bool:
-        """Return True if the leader is a session of ours that the server has not ended yet."""
+    def leading_session(self, connection: psycopg.Connection) -> int | None:
+        """Return the server process of the session that leads; None if none does."""
         row = connection.execute(_LEADER, (LEADERS, self._name)).fetchone()
-        return row is not None and row[0] == self._last_session
+        return None if row is None else int(row[0])

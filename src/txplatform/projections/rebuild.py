@@ -1,7 +1,7 @@
-"""Makes a read model again from the log beside the live one, and swaps the two.
+"""Make a read model again from the log beside the live one, and swap the two.
 
-Reads go on all the while, and so does the projector. What a rebuild that was killed leaves
-behind, a table `<table>_next`, is dropped by the next one.
+Reads go on all the while, and so does the projector. A rebuild that was killed leaves a table
+`<table>_next` behind; the next rebuild drops it.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from txplatform.projections.projection import Projection, checkpoint_of, fold_us
 
 _BATCH_EVENTS = 2000
 _SWAP_LOCK_TIMEOUT = "1s"
-"""New reads queue behind a swap that waits for a long one: so it gives up soon, and retries."""
+"""A swap gives up soon and retries: new reads queue behind a swap that waits for a long read."""
 
 _SWAP_DEADLINE_S = 60.0
 _SWAP_RETRY_S = 0.5
 
 
 class RebuildError(TxPlatformError):
-    """A read model could not be made again; the live one is as it was."""
+    """The read model could not be rebuilt; the live one is as it was."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a rebuild came to.
+    """The result of a rebuild.
 
     Attributes:
-        compared_at: Log position at which the table before and the new one were compared.
-        before: Sums over the live table as it was there.
-        after: The same sums over the new one.
+        compared_at: Log position at which the live and the new table were compared.
+        before: Sums over the live table at that position.
+        after: The same sums over the new table.
         position: Log position of the read model after the swap.
         events: How many events were read.
     """
@@ -60,19 +60,19 @@ class Rebuilt:
 def rebuild(
     owner: Database, projection: Projection, advance: Callable[[int], None] = lambda _: None
 ) -> Rebuilt:
-    """Make a read model again from the first event on.
+    """Make a read model again from the first event.
 
     Args:
         owner: The database as the owner of the tables.
         projection: The read model.
-        advance: Is told how many events more have been read.
+        advance: Called with the number of events read since the last call.
 
     Raises:
-        RebuildError: Someone else rebuilds it, or it was in use for too long to be swapped.
+        RebuildError: Another process rebuilds it, or its table was in use for too long.
         psycopg.Error: The database refused; the live table is as it was.
     """
     with owner.connect() as connection, _alone(connection, projection):
-        # Scans of whole tables, for as long as they take.
+        # Whole tables are scanned, for as long as that takes.
         connection.execute("SET enable_seqscan = on")
         connection.execute("SET statement_timeout = 0")
         checkpoint_of(projection.name).begin(connection)
@@ -92,7 +92,7 @@ _CHECKSUM = ("checksum", "sum(hashtextextended(t::text, 0))")
 def _totals(
     connection: psycopg.Connection, projection: Projection, table: str
 ) -> tuple[int, Mapping[str, int]]:
-    """The live position, and sums over a table with one of all columns, as of one moment."""
+    """Return the checkpoint, and sums over a table with a checksum of all columns, consistently."""
     named = [*projection.totals, _CHECKSUM]
     statement = sql.SQL(
         "SELECT p.position, {} FROM checkpoints p LEFT JOIN {} t ON true"
@@ -109,18 +109,18 @@ def _totals(
 
 @contextmanager
 def _alone(connection: psycopg.Connection, projection: Projection) -> Iterator[None]:
-    """Keep a second rebuild of the same read model out."""
+    """Keep out a second rebuild of the same read model."""
     if not LeaderLock(f"rebuild:{projection.name}").try_to_lead(connection):
         raise RebuildError(
             f"{projection.name} is being rebuilt already.",
             why="Another process does it.",
-            next_step="Wait for its end.",
+            next_step="Wait until it has ended.",
         )
     yield  # the lock ends with the connection
 
 
 class _Build:
-    """The new table on its way to becoming the live one."""
+    """The new table, until it is the live one."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class _Build:
         self._next = sql.Identifier(self.next_table)
 
     def create(self) -> None:
-        """Make an empty table of the same shape, for the same roles."""
+        """Create an empty table of the same shape, for the same roles."""
         table = self._projection.table
         with self._connection.transaction():
             self._execute("DROP TABLE IF EXISTS {next}")
@@ -161,8 +161,8 @@ class _Build:
 
     def fold(self, upto: int | None = None) -> None:
         """Fold the log into the new table, to its end or up to a position."""
-        # What is lost in a crash is made again anyway; the swap's own commit is durable,
-        # and what came before it with it.
+        # A crash costs nothing: the rebuild starts again. The swap's commit is durable, and so is
+        # everything before it.
         self._connection.execute("SET synchronous_commit = off")
         while self._fold_batch(upto):
             pass
@@ -172,7 +172,7 @@ class _Build:
         """Put the new table in the place of the live one.
 
         Raises:
-            RebuildError: Long reads were in the way all the time.
+            RebuildError: Long reads kept the table locked.
         """
         self._execute("ANALYZE {next}")
         deadline = time.monotonic() + _SWAP_DEADLINE_S

@@ -6,7 +6,6 @@ cannot go on does not hold up the others.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Sequence
 from typing import Any
 
@@ -76,11 +75,7 @@ class ReadModelFollower(Follower):
         self._position = 0
         self._lag = 0
 
-    def follow(
-        self,
-        connection: psycopg.Connection,
-        stop: threading.Event,  # noqa: ARG002  # no batch takes long
-    ) -> Generator[float, None, None]:
+    def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         """Fold batch after batch."""
         self._checkpoint.begin(connection)
         while True:

@@ -1,20 +1,20 @@
-"""What a dead letter looks like: the message as it came, and headers that say why.
+"""Dead letters: messages as they came, with headers that say why they are here.
 
-It goes to `<topic>.dlq` with its own key, body and headers.
+A dead letter goes to `<topic>.dlq` with its own key, body and headers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from txplatform.consumers import TOPICS
+from txplatform.contracts.messages import INBOUND_TOPICS
 from txplatform.publisher.feed import Header, Record
 
 About = dict[str, "str | int | None"]
-"""Headers that say what happened; None for what is not known."""
+"""Headers that say what happened; those with None are left out."""
 
 _SUFFIX = ".dlq"
-DEAD_LETTER_TOPICS = tuple(topic + _SUFFIX for topic in TOPICS)
+DEAD_LETTER_TOPICS = tuple(topic + _SUFFIX for topic in INBOUND_TOPICS)
 
 
 def dead_letter(
@@ -24,14 +24,14 @@ def dead_letter(
     headers: Iterable[Header],
     about: About,
 ) -> Record:
-    """The dead letter of a message.
+    """Return the dead letter of a message.
 
     Args:
         topic: Where the message came from.
         key: As it came.
         body: As it came.
         headers: As they came.
-        about: Further headers, which say why it is here.
+        about: Further headers.
     """
-    told = [(name, str(value).encode()) for name, value in about.items() if value is not None]
-    return Record(topic + _SUFFIX, key, body, [*headers, ("dlq_topic", topic.encode()), *told])
+    added = [(name, str(value).encode()) for name, value in about.items() if value is not None]
+    return Record(topic + _SUFFIX, key, body, [*headers, ("dlq_topic", topic.encode()), *added])

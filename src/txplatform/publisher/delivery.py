@@ -1,9 +1,9 @@
-"""Sends records and waits until the broker has acknowledged every one, in order.
+"""Send records and wait until the broker has acknowledged every one, in order.
 
-A reader tells a copy by its log position, so a record must never overtake an earlier one of
-its account, not even when that one fails and is sent again: what was sent is always a
-beginning of what was to be sent. Hence one request in flight for a broker, no time-out of
-single messages, and after the first doubt the whole producer is thrown away.
+A reader recognises a copy by its log position, so a record must never overtake an earlier one of
+its account, not even if that one fails and is sent again. The records sent are always a prefix of
+the batch. Hence one request in flight for each broker, no time-out of single messages, and after
+the first doubt the whole producer is discarded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from txplatform.settings import Settings
 DELIVERY_TIMEOUT_S = 15
 """How long to wait for the next acknowledgement of a batch.
 
-Not for all of them: brokers that are slow, or slow us down, would be sent the same batch for ever.
+A limit for the whole batch would send the same batch to a slow broker again and again.
 """
 
 _METADATA_TIMEOUT_S = 5
@@ -37,7 +37,7 @@ _MISSING = (
 
 
 def producer_config(settings: Settings) -> ClientConfig:
-    """How records are sent: none lost, none overtaken."""
+    """Return the producer's configuration: no record is lost, none overtaken."""
     return {
         **client_config(settings),
         "enable.idempotence": True,
@@ -54,25 +54,25 @@ def producer_config(settings: Settings) -> ClientConfig:
         "batch.size": 131_072,
         # The broker decides what is too large, not the client.
         "message.max.bytes": 100_000_000,
-        # What fails is told by whoever gives up; an outage is not a line a second.
+        # Whoever gives up reports the failure; an outage is not a line a second.
         "log_level": 0,
     }
 
 
 _FATAL = (KafkaException, SystemError)
-"""What the client raises once it can go on no more.
+"""Raised by the client once it cannot go on, for example because a record was refused.
 
-Among others where a record is refused, for it may leave no gap. Confluent's client raises that
-amid its other callbacks and may mix it up with theirs, which Python then calls a SystemError.
+Confluent's client raises it amid its other callbacks and may mix it up with their errors; Python
+then raises a SystemError.
 """
 
 
 class DeliveryError(TxPlatformError):
-    """It is not certain that all records were stored: they have to be sent again."""
+    """It is not certain that all records were stored; they have to be sent again."""
 
 
 class _Failures:
-    """What was not stored; apart from the producer, so that neither keeps the other alive."""
+    """The first failure; apart from the producer, so that neither keeps the other alive."""
 
     def __init__(self) -> None:
         self.first: KafkaError | None = None
@@ -93,7 +93,7 @@ class Delivery:
             {
                 **producer_config(settings),
                 "on_delivery": self._failures.take,
-                # That all else was stored is known when nothing is left to be reported.
+                # Without a failure, everything is stored once nothing is left to be reported.
                 "delivery.report.only.error": True,
             }
         )
@@ -102,7 +102,7 @@ class Delivery:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Purging what is in flight breaks the gapless guarantee: that is what is meant here.
+        # Purging what is in flight breaks the gapless guarantee, as intended here.
         with suppress(*_FATAL):
             self._producer.purge(in_queue=True, in_flight=True)
         with suppress(*_FATAL):
@@ -110,7 +110,7 @@ class Delivery:
         del self._producer  # ends its threads; nothing else refers to it
 
     def require_topics(self, topics: Iterable[str]) -> None:
-        """See that the topics are there.
+        """Check that the topics exist.
 
         Raises:
             DeliveryError: The brokers do not answer, or a topic is missing.
@@ -140,7 +140,7 @@ class Delivery:
             )
 
     def begin(self, batch: Batch) -> None:
-        """Hand records over; they are sent in the background.
+        """Hand records to the client, which sends them in the background.
 
         Raises:
             DeliveryError: One cannot be sent.
@@ -149,7 +149,7 @@ class Delivery:
         produce = self._producer.produce
         try:
             for topic, key, body, headers in batch.records:
-                # They are only read: that its list might hold text too does not matter.
+                # The client only reads the list, whose type would allow text too.
                 produce(topic, body, key, headers=headers)  # type: ignore[arg-type]
         except (KafkaException, BufferError) as error:
             raise DeliveryError("A record was not taken by the client.", why=f"{error}.") from error
@@ -158,9 +158,9 @@ class Delivery:
         """Return once everything handed over is acknowledged.
 
         Args:
-            meanwhile: Called about every second with the seconds since the last acknowledgement;
-                what it raises ends the wait.
-            give_up: Asked now and then whether the wait should end early.
+            meanwhile: Called about every second with the seconds since the last acknowledgement.
+                An exception from it ends the wait.
+            give_up: Called now and then; True ends the wait early.
 
         Raises:
             DeliveryError: Something failed or took too long.
@@ -175,14 +175,14 @@ class Delivery:
                 raise DeliveryError(
                     f"{unreported} records were not acknowledged in time.",
                     why=f"The brokers at {self._brokers} do not answer.",
-                    next_step="Nothing to do but to get them up: all is sent again then.",
+                    next_step="Get the brokers up; all is sent again then.",
                 )
             if now - asked > 1:
                 asked = now
                 meanwhile(now - heard)
 
     def _flush(self) -> int:
-        """Wait a moment for what is to be reported; how much of it is missing then."""
+        """Wait a moment for reports; return how many are still missing."""
         try:
             unreported = self._producer.flush(_POLL_S)
         except _FATAL as error:

@@ -1,4 +1,4 @@
-"""The feed of the log: every event that other teams are told of, in the log's order."""
+"""The feed of the log: every event that is published, in the log's order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from txplatform.publisher.feed import Batch, Record
 from txplatform.publisher.topic import StoredEvent
 
 BATCH_EVENTS = 2000
-"""As many are sent before the checkpoint moves, and so at most again after a fault."""
+"""Sent before the checkpoint moves, and so at most sent again after a fault."""
 
 _READ = """
 SELECT position, originator_id, originator_version, topic, state
@@ -27,18 +27,18 @@ _TOPIC_OF = {event.TOPIC: topic for topic in TOPICS.values() for event in topic.
 
 
 class EventFeed:
-    """What happened, on the topics that tell of it."""
+    """Published events, on the topic of each kind."""
 
     name = "decisions"
     topics: Sequence[str] = tuple(TOPICS)
     pause_s = 0.05
 
     def read(self, connection: psycopg.Connection, after: int) -> Batch | None:
-        """The next stretch of the log.
+        """Return the next events of the log.
 
         Raises:
-            UnknownEventError: It holds a kind of event that this version does not know, and
-                that might have to be told.
+            UnknownEventError: This version does not know a kind of event in it, and so whether
+                it has to be published.
         """
         with connection.cursor(binary=True) as cursor:
             cursor.execute(_READ, (after, BATCH_EVENTS), prepare=True)
@@ -57,24 +57,24 @@ class EventFeed:
 
 
 class _Records:
-    """The records of stored events, each made when it is asked for.
+    """The records of stored events.
 
-    So each is gone again before the next one: a list of them would be what the garbage
-    collector is busy with, and the broker would have to wait for its end.
+    They are generated lazily: a full list would trigger long passes of the garbage collector and
+    delay the first send.
     """
 
     def __init__(self, rows: Sequence[StoredEvent]) -> None:
         self._rows = rows
 
     def __iter__(self) -> Iterator[Record]:
-        makers = {kind: topic.record_of for kind, topic in _TOPIC_OF.items()}
+        encoders = {kind: topic.record_of for kind, topic in _TOPIC_OF.items()}
         for row in self._rows:
-            if (record_of := makers.get(row[3])) is not None:
+            if (record_of := encoders.get(row[3])) is not None:
                 yield record_of(*row)
 
 
 def _require_known(kinds: Iterable[str]) -> None:
-    # Before any of the batch is sent: else what lies before it were sent at each attempt.
+    # Before any record is sent: otherwise every retry would resend the records before it.
     if unknown := sorted(set(kinds) - _KNOWN):
         raise UnknownEventError(
             f"The log holds a {unknown[0]!r}.",

@@ -1,7 +1,7 @@
-"""What a feed is: an ordered source in the database, read into records for Kafka.
+"""Feeds: ordered sources in the database, read into records for Kafka.
 
-Each feed is published on its own, with its own checkpoint, so that what goes wrong with one
-topic holds up no other feed.
+Each feed is published on its own, with its own checkpoint, so that a fault of one topic holds up
+no other feed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Record(NamedTuple):
     """One message to send.
 
     Attributes:
-        key: The account id, so that one account's messages stay in order; of a dead letter
-            whatever the original had.
+        key: The account id, so that one account's messages stay in order. A dead letter has the
+            key of the original.
         body: None for a tombstone.
     """
 
@@ -33,13 +33,13 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A stretch of a feed.
+    """The next part of a feed.
 
     Attributes:
         upto: The checkpoint once all records are acknowledged.
-        topics: How many records there are for each topic; may be empty: not every event is
+        topics: The number of records for each topic; may be empty, since not every event is
             published.
-        records: Can be gone through more than once.
+        records: Can be iterated more than once.
     """
 
     upto: int
@@ -48,7 +48,7 @@ class Batch:
 
     @classmethod
     def of(cls, upto: int, records: Sequence[Record]) -> Self:
-        """A stretch whose records are all there."""
+        """Return a batch of these records."""
         return cls(upto, Counter(record.topic for record in records), records)
 
 
@@ -56,9 +56,9 @@ class Feed(Protocol):
     """An ordered source of records.
 
     Attributes:
-        name: Names its checkpoint, for ever.
-        topics: Topics that have to be there before it starts; others are looked for when used.
-        pause_s: How long to wait at its end before looking again.
+        name: Names its checkpoint, permanently.
+        topics: Topics that must exist before it starts; others are checked when they are used.
+        pause_s: How long to pause at the end of the feed.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Feed(Protocol):
     pause_s: float
 
     def read(self, connection: psycopg.Connection, after: int) -> Batch | None:
-        """The next stretch behind a position; None at the end."""
+        """Return the batch after a position; None at the end."""
 
     def end(self, connection: psycopg.Connection) -> int:
-        """The position of its end, to tell the lag."""
+        """Return the position of the feed's end, for the lag."""

@@ -60,9 +60,7 @@ class FeedPublisher(Follower):
         self._measured = 0.0
         self._published_at: datetime | None = None
 
-    def follow(
-        self, connection: psycopg.Connection, stop: threading.Event
-    ) -> Generator[float, None, None]:
+    def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         """Lead, and publish from the checkpoint; start again from it whenever Kafka fails."""
         _end_when_silent(connection)
         _commit_without_waiting(connection)
@@ -70,7 +68,7 @@ class FeedPublisher(Follower):
         try:
             while True:
                 try:
-                    yield from self._publish(connection, stop)
+                    yield from self._publish(connection)
                 except DeliveryError as error:
                     self._measure(connection)
                     pause_s = self.report_fault(error)
@@ -95,7 +93,10 @@ class FeedPublisher(Follower):
     def _stand_by(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         reason = self.health().detail
         while not self._leader_lock.try_to_lead(connection):
-            if self._leader_lock.left_behind(connection):
+            leader = self._leader_lock.leading_session(connection)
+            if leader is None:
+                pass  # It has ended since; until this publisher leads, its health stays as it is.
+            elif leader == self._leader_lock.own_session:
                 detail = f"{reason}; the server still keeps the connection that was in use then"
                 self.report(detail, ready=False)
             else:
@@ -103,9 +104,7 @@ class FeedPublisher(Follower):
             yield _STAND_BY_S
         self._log.info("leads")
 
-    def _publish(
-        self, connection: psycopg.Connection, stop: threading.Event
-    ) -> Generator[float, None, None]:
+    def _publish(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         self._position = read_checkpoint(connection, self._feed)
         self._measure(connection)
         with Delivery(self._settings) as delivery:
@@ -118,15 +117,11 @@ class FeedPublisher(Follower):
                     yield self._feed.pause_s
                     batch = self._feed.read(connection, self._position)
                 else:
-                    batch = self._send(connection, delivery, batch, stop)
+                    batch = self._send(connection, delivery, batch)
                     yield 0
 
     def _send(
-        self,
-        connection: psycopg.Connection,
-        delivery: Delivery,
-        batch: Batch,
-        stop: threading.Event,
+        self, connection: psycopg.Connection, delivery: Delivery, batch: Batch
     ) -> Batch | None:
         """Send a batch and move the checkpoint; return the next one, read while it was sent."""
         delivery.begin(batch)
@@ -136,7 +131,7 @@ class FeedPublisher(Follower):
             # Also if the next batch cannot be read: else this one would be sent at each attempt.
             delivery.wait(
                 lambda waited_s: self._still_waiting(connection, waited_s),
-                give_up=_Deadline(stop).passed,
+                give_up=_Deadline(self._stop).passed,
             )
             self._acknowledged(connection, batch)
         self._measure(connection)

@@ -1,4 +1,4 @@
-"""What the publisher counts."""
+"""The metrics of the publisher."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class PublisherMetrics:
-    """Counts of one process."""
+    """The metrics of one process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._published = Counter(
@@ -31,19 +31,19 @@ class PublisherMetrics:
         )
 
     def published(self, topics: Mapping[str, int]) -> None:
-        """Count so many records for each topic."""
+        """Count records by topic."""
         for topic, count in topics.items():
             self._published.labels(topic).inc(count)
 
     def lag(self, feed: str, positions: int) -> None:
-        """How far the feed is behind."""
+        """Set the lag of a feed."""
         self._lag.labels(feed).set(positions)
 
     def restarted(self, feed: str) -> None:
-        """A fault made the feed start again."""
+        """Count a restart of a feed after a fault."""
         self._restarts.labels(feed).inc()
 
     def forget(self, feed: str) -> None:
-        """This process no longer publishes the feed."""
+        """Show no lag any more: this process no longer publishes the feed."""
         self._lag.labels(feed)  # so that there is one to remove
         self._lag.remove(feed)

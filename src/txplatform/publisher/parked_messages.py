@@ -1,7 +1,7 @@
 """The feed of parked messages: each goes to its topic's dead letters, as it came.
 
-Ids of the inbound ledger are given out under the log's lock (migration 0004), so reading on
-from an id skips none that commits late.
+Ids of the inbox are assigned under the log's lock (migration 0004), so a reader that continues
+from an id skips no message that commits late.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, dead_letter
 from txplatform.publisher.feed import Batch, Record
 
 BATCH_MESSAGES = 50
-"""They are as large as others make them."""
+"""Few, since others decide how large a message is."""
 
 _END = "SELECT coalesce(max(id), 0) FROM inbound_messages WHERE first_status = 'parked'"
 

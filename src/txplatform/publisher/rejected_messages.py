@@ -1,21 +1,24 @@
-"""The feed of rejected messages: those that waited, and then turned out to contradict the account.
+"""The feed of rejected messages: they waited, and then contradicted the account.
 
-The log says that it happened (`WaitingMessageRejected`). The message itself is in the inbound
-ledger as it came; where the ledger does not have it, it is written anew from the log.
+The log says that it happened (`WaitingMessageRejected`). The message itself is in the inbox as it
+came. A message that is not there, because it came over HTTP, is written from the log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from typing import assert_never
 
+import msgspec
 import psycopg
 
-from txplatform.consumers.credit_limit_changed import CREDIT_LIMIT_CHANGED
-from txplatform.consumers.payment_returned import PAYMENT_RETURNED
-from txplatform.consumers.payment_submitted import PAYMENT_SUBMITTED
-from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
 from txplatform.contracts.encoding import to_json
+from txplatform.contracts.messages import (
+    CreditLimitChangedMessage,
+    PaymentReturnedMessage,
+    PaymentSubmittedMessage,
+    PresentmentReceivedMessage,
+)
 from txplatform.domain.advices import (
     Clearing,
     Correction,
@@ -34,7 +37,7 @@ from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, About, dead_le
 from txplatform.publisher.feed import Batch, Header, Record
 
 _STRETCH = 5000
-"""Events looked through at once; few of them say this."""
+"""Events looked through at once; few of them are rejections."""
 
 _READ = f"""
 WITH stretch AS MATERIALIZED (
@@ -53,7 +56,7 @@ SELECT originator_version, topic, state FROM events WHERE originator_id = %s AND
 
 
 class RejectedMessages:
-    """Messages that waited in vain."""
+    """Messages that waited and were rejected."""
 
     name = "rejected-messages"
     topics: Sequence[str] = DEAD_LETTER_TOPICS
@@ -89,7 +92,7 @@ def _record(
     account_id = account_of(rejected.originator_id)
     found = message_that_waited(connection, account_id, rejected.business_key)
     if found is None:
-        topic, key, body, headers = _written_anew(connection, rejected)
+        topic, key, body, headers = _from_log(connection, rejected)
         return dead_letter(topic, key, body, headers, about)
     came = found.received
     about |= {
@@ -100,28 +103,30 @@ def _record(
     return dead_letter(came.topic, came.key, came.body, came.headers, about)
 
 
-def _written_anew(
+def _from_log(
     connection: psycopg.Connection, rejected: WaitingMessageRejected
 ) -> tuple[str, bytes, bytes, list[Header]]:
-    """The message by what the log knows of it: topic, key, body, headers."""
+    """Return the message as the log has it: topic, key, body, headers."""
     row = connection.execute(
         _WAITING, (rejected.originator_id, f"waiting:{rejected.business_key}")
     ).fetchone()
-    assert row is not None  # only what waited can be rejected
+    assert row is not None  # only waiting messages are rejected
     waiting = decode_event(rejected.originator_id, *row)
     assert isinstance(waiting, MessageWaiting)
     message = waiting.command
     body: object = message
     match message:
         case Payment():
-            topic = PAYMENT_SUBMITTED.name
+            topic = PaymentSubmittedMessage.TOPIC
         case PaymentReturn():
-            topic = PAYMENT_RETURNED.name
+            topic = PaymentReturnedMessage.TOPIC
         case LimitChange():
-            topic = CREDIT_LIMIT_CHANGED.name
+            topic = CreditLimitChangedMessage.TOPIC
         case Clearing() | Correction() | Refund():
-            topic = PRESENTMENT_RECEIVED.name
+            topic = PresentmentReceivedMessage.TOPIC
             body = _presentment(message, waiting)
+        case _:
+            assert_never(message)
     return (
         topic,
         message.account_id.encode(),
@@ -133,8 +138,8 @@ def _written_anew(
 def _presentment(
     message: Clearing | Correction | Refund, waiting: MessageWaiting
 ) -> dict[str, object]:
-    """What came over HTTP, in the words of the network's topic."""
-    body = asdict(message)
+    """Return the body that a message over HTTP has on the network's topic."""
+    body = msgspec.structs.asdict(message)
     match message:
         case Clearing():
             occurred_at = body.pop("occurred_at")
@@ -148,4 +153,8 @@ def _presentment(
                 "direction": Direction.CREDIT,
                 "presented_at": message.presented_at or waiting.timestamp,
             }
+        case Correction():
+            pass  # only the network sends corrections: it is as it came
+        case _:
+            assert_never(message)
     return body

@@ -18,7 +18,7 @@ from txplatform.domain.events import AuthorizationApproved
 from txplatform.domain.ids import account_of
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE
 
-_UTC, _UPTO_MICROSECONDS = "+00:00", len("2026-11-20T10:15:00.123456")
+_WITH_MICROSECONDS = len("2026-11-20T10:15:00.123456Z")
 
 
 class _Purchase(Struct, gc=False):
@@ -138,7 +138,7 @@ def tell_decision(stream: str, version: int, kind: str, state: bytes) -> Decisio
 
 
 def _utc(text: str) -> str:
-    """A stored time as it is told: always with microseconds, and Z for UTC."""
-    if text[_UPTO_MICROSECONDS:] == _UTC:
-        return text[:_UPTO_MICROSECONDS] + "Z"
+    """Return a stored time as it is published: with microseconds, stored or not, and Z for UTC."""
+    if len(text) == _WITH_MICROSECONDS:
+        return text
     return rfc3339(datetime.fromisoformat(text))

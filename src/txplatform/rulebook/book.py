@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import assert_never
 
 import orjson
 
@@ -179,6 +180,8 @@ class RuleBook:
                 )
             case ShadowingEnded() as ended:
                 self._end(self.shadowings[ended.shadowing_id], entry, ended.after_position)
+            case _:
+                assert_never(entry.change)
 
     def _end(self, shadowing: Shadowing, entry: Entry, position: int) -> None:
         self.shadowings[shadowing.shadowing_id] = shadowing.ended(entry.recorded_at, position)

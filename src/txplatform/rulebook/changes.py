@@ -32,6 +32,11 @@ class RuleSetAdded:
         return f"ruleset:{self.ruleset_id}"
 
     @property
+    def contents(self) -> object:
+        """What a copy has to repeat; by whom and when it came does not matter."""
+        return self.content_hash
+
+    @property
     def ruleset_id(self) -> str:
         """Such as retail@3."""
         return ruleset_id(self.ruleset["name"], self.ruleset["version"])
@@ -59,6 +64,11 @@ class RuleSetActivated:
         """`activation:<id>`."""
         return f"activation:{self.activation_id}"
 
+    @property
+    def contents(self) -> object:
+        """What a copy has to repeat."""
+        return self.ruleset_id, self.reason
+
 
 @dataclass(frozen=True, slots=True)
 class ShadowingStarted:
@@ -81,6 +91,11 @@ class ShadowingStarted:
         """`shadowing:<id>`."""
         return f"shadowing:{self.shadowing_id}"
 
+    @property
+    def contents(self) -> object:
+        """What a copy has to repeat."""
+        return self.ruleset_id, self.reason
+
 
 @dataclass(frozen=True, slots=True)
 class ShadowingEnded:
@@ -99,6 +114,11 @@ class ShadowingEnded:
     def key(self) -> str:
         """`shadowing-end:<id>`."""
         return f"shadowing-end:{self.shadowing_id}"
+
+    @property
+    def contents(self) -> object:
+        """Nothing beside its id."""
+        return None
 
 
 Change = RuleSetAdded | RuleSetActivated | ShadowingStarted | ShadowingEnded

@@ -6,7 +6,6 @@ one commit.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Sequence
 from typing import Any
 
@@ -53,11 +52,7 @@ class Shadower(Follower):
             registry=registry,
         )
 
-    def follow(
-        self,
-        connection: psycopg.Connection,
-        stop: threading.Event,  # noqa: ARG002  # no batch takes long
-    ) -> Generator[float, None, None]:
+    def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         """Judge batch after batch."""
         self._cache.clear()
         while True:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus

@@ -12,7 +12,7 @@ from txplatform.domain.rulesets import controls_of
 from txplatform.domain.status import AccountStatus
 
 
-class AccountOpened(AccountEvent):
+class AccountOpened(AccountEvent, frozen=True):
     """The account may be used from now on."""
 
     TOPIC: ClassVar[str] = "account-opened"
@@ -27,7 +27,7 @@ class AccountOpened(AccountEvent):
         account.credit_limit = self.opening.credit_limit
 
 
-class CreditLimitChanged(AccountEvent):
+class CreditLimitChanged(AccountEvent, frozen=True):
     """A newer credit limit is in force."""
 
     TOPIC: ClassVar[str] = "credit-limit-changed"
@@ -43,7 +43,7 @@ class CreditLimitChanged(AccountEvent):
         account.waiting.pop(self.key, None)
 
 
-class CreditLimitChangeSuperseded(AccountEvent):
+class CreditLimitChangeSuperseded(AccountEvent, frozen=True):
     """A limit older than the one in force arrived: noted, without effect."""
 
     TOPIC: ClassVar[str] = "credit-limit-change-superseded"
@@ -54,7 +54,7 @@ class CreditLimitChangeSuperseded(AccountEvent):
         return self.change
 
 
-class AccountStatusChanged(AccountEvent):
+class AccountStatusChanged(AccountEvent, frozen=True):
     """The accounts team's newest status is in force; closed is so for ever."""
 
     TOPIC: ClassVar[str] = "account-status-changed"
@@ -70,7 +70,7 @@ class AccountStatusChanged(AccountEvent):
         account.status_version = max(account.status_version, self.change.status_version)
 
 
-class AccountStatusSuperseded(AccountEvent):
+class AccountStatusSuperseded(AccountEvent, frozen=True):
     """A status older than the one in force arrived: noted, without effect."""
 
     TOPIC: ClassVar[str] = "account-status-superseded"
@@ -81,7 +81,7 @@ class AccountStatusSuperseded(AccountEvent):
         return self.change
 
 
-class OperatorStatusSet(AccountEvent):
+class OperatorStatusSet(AccountEvent, frozen=True):
     """An operator froze, closed or released the account."""
 
     TOPIC: ClassVar[str] = "operator-status-set"
@@ -95,7 +95,7 @@ class OperatorStatusSet(AccountEvent):
         account.operator_status = self.change.status
 
 
-class ControlsChanged(AccountEvent):
+class ControlsChanged(AccountEvent, frozen=True):
     """The account has these rules of its own from now on."""
 
     TOPIC: ClassVar[str] = "controls-changed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -13,16 +14,17 @@ from txplatform.domain.keys import authorization_key, hold_expiry_key, late_auth
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE, Reason
 from txplatform.domain.requests import Increment, Purchase
+from txplatform.domain.rules.rule import Observed
 
 
-class AuthorizationApproved(AccountEvent):
+class AuthorizationApproved(AccountEvent, frozen=True):
     """A purchase was approved; what of it is not posted yet is held.
 
     Attributes:
         authorization_code: Six characters, for the merchant's receipt.
         balance: The money after it.
         ruleset: The rules it passed.
-        observed: What each rule measured, in the rules' order.
+        observed: What each rule measured, by the rule's name.
         hold: What is held, minor units; None where it is the purchase's amount.
         expires_at: When the hold ends by itself, by the rule set in force; None for never.
         already_posted: What of it was posted before it came, which its funds check gave back.
@@ -34,7 +36,7 @@ class AuthorizationApproved(AccountEvent):
     authorization_code: str
     balance: Balance
     ruleset: str
-    observed: tuple[int | str | None, ...] = ()
+    observed: Mapping[str, Observed]
     hold: int | None = None
     expires_at: datetime | None = None
     already_posted: int = 0
@@ -63,14 +65,14 @@ class AuthorizationApproved(AccountEvent):
         account.activity.add(self.timestamp, self.purchase)
 
 
-class AuthorizationDeclined(AccountEvent):
+class AuthorizationDeclined(AccountEvent, frozen=True):
     """A purchase was declined; nothing is held.
 
     Attributes:
         reasons: Every rule's refusal, most important first.
         balance: The money at the decision; None where there was no account.
         ruleset: The rules it was held against.
-        observed: What each rule measured, in the rules' order.
+        observed: What each rule measured, by the rule's name.
         already_posted: What of it was posted before it came, which its funds check gave back.
         late: Whether a clearing or reversal of it came first.
     """
@@ -80,7 +82,7 @@ class AuthorizationDeclined(AccountEvent):
     reasons: tuple[Reason, ...]
     balance: Balance | None
     ruleset: str
-    observed: tuple[int | str | None, ...] = ()
+    observed: Mapping[str, Observed]
     already_posted: int = 0
     late: bool = False
 
@@ -98,7 +100,7 @@ class AuthorizationDeclined(AccountEvent):
         return self.reasons[0].response_code
 
 
-class TransactionStarted(AccountEvent):
+class TransactionStarted(AccountEvent, frozen=True):
     """A transaction was named before it was authorized: by a clearing or a reversal.
 
     It holds the authorization's key, so that one that comes later is not waved through.
@@ -112,7 +114,7 @@ class TransactionStarted(AccountEvent):
         return authorization_key(self.transaction)
 
 
-class AuthorizationIncremented(AccountEvent):
+class AuthorizationIncremented(AccountEvent, frozen=True):
     """A hold was raised.
 
     Attributes:
@@ -120,7 +122,7 @@ class AuthorizationIncremented(AccountEvent):
         raised_from: What was authorized of that before, minor units.
         balance: The money after it.
         ruleset: The rules it passed.
-        observed: What each rule measured, in the rules' order.
+        observed: What each rule measured, by the rule's name.
     """
 
     TOPIC: ClassVar[str] = "authorization-incremented"
@@ -129,7 +131,7 @@ class AuthorizationIncremented(AccountEvent):
     raised_from: int
     balance: Balance
     ruleset: str
-    observed: tuple[int | str | None, ...]
+    observed: Mapping[str, Observed]
 
     @property
     def command(self) -> Increment:
@@ -149,7 +151,7 @@ class AuthorizationIncremented(AccountEvent):
         account.activity.add(self.timestamp, self.purchase, count=0)
 
 
-class IncrementDeclined(AccountEvent):
+class IncrementDeclined(AccountEvent, frozen=True):
     """A hold was not raised; it stays as it is.
 
     Attributes:
@@ -159,7 +161,7 @@ class IncrementDeclined(AccountEvent):
         reasons: Every refusal, most important first.
         balance: The money at the decision; None where there was no account.
         ruleset: The rules it was held against.
-        observed: What each rule measured, in the rules' order.
+        observed: What each rule measured, by the rule's name.
     """
 
     TOPIC: ClassVar[str] = "increment-declined"
@@ -169,7 +171,7 @@ class IncrementDeclined(AccountEvent):
     reasons: tuple[Reason, ...]
     balance: Balance | None
     ruleset: str
-    observed: tuple[int | str | None, ...]
+    observed: Mapping[str, Observed]
 
     @property
     def command(self) -> Increment:
@@ -185,7 +187,7 @@ class IncrementDeclined(AccountEvent):
         return self.reasons[0].response_code
 
 
-class AuthorizationReversed(AccountEvent):
+class AuthorizationReversed(AccountEvent, frozen=True):
     """The merchant gave up a purchase, or a part of it.
 
     Attributes:
@@ -210,7 +212,7 @@ class AuthorizationReversed(AccountEvent):
         account.release(self.reversal.transaction_id, self.released)
 
 
-class HoldExpired(AccountEvent):
+class HoldExpired(AccountEvent, frozen=True):
     """Nothing cleared a hold in time; it was released.
 
     Attributes:

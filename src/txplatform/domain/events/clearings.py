@@ -12,7 +12,7 @@ from txplatform.domain.money import Balance
 from txplatform.domain.transaction_flags import Flag
 
 
-class PurchaseCleared(AccountEvent):
+class PurchaseCleared(AccountEvent, frozen=True):
     """A purchase was posted, or a part of it.
 
     Attributes:
@@ -42,7 +42,7 @@ class PurchaseCleared(AccountEvent):
         account.waiting.pop(self.key, None)
 
 
-class ClearingCorrected(AccountEvent):
+class ClearingCorrected(AccountEvent, frozen=True):
     """The network took a clearing or a refund back.
 
     Attributes:
@@ -67,7 +67,7 @@ class ClearingCorrected(AccountEvent):
         account.waiting.pop(self.key, None)
 
 
-class PurchaseRefunded(AccountEvent):
+class PurchaseRefunded(AccountEvent, frozen=True):
     """The merchant gave money back.
 
     Attributes:

@@ -5,19 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from eventsourcing.domain import (
-    CanMutateAggregate,
-    MetaDomainEvent,
-    OriginatorIDError,
-    OriginatorVersionError,
-)
+import msgspec
+from eventsourcing.domain import OriginatorIDError, OriginatorVersionError
 
 from txplatform.domain.account import Account
 from txplatform.domain.account_command import AccountCommand
 from txplatform.domain.ids import StreamId, TransactionId
 
 
-class AccountEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
+class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One thing that happened to one account.
 
     Attributes:
@@ -55,7 +51,7 @@ class AccountEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
         """
         return None
 
-    def mutate(self, aggregate: Account | None) -> Account:  # type: ignore[override]  # we have one
+    def mutate(self, aggregate: Account | None) -> Account:
         """Apply this event; the first one of a stream creates the account.
 
         Raises:

@@ -9,7 +9,7 @@ from txplatform.domain.advices import Payment, PaymentReturn
 from txplatform.domain.events.event import AccountEvent
 
 
-class PaymentReceived(AccountEvent):
+class PaymentReceived(AccountEvent, frozen=True):
     """A payment was applied."""
 
     TOPIC: ClassVar[str] = "payment-received"
@@ -24,7 +24,7 @@ class PaymentReceived(AccountEvent):
         account.waiting.pop(self.key, None)
 
 
-class PaymentReturned(AccountEvent):
+class PaymentReturned(AccountEvent, frozen=True):
     """A payment's return was applied: it is owed again."""
 
     TOPIC: ClassVar[str] = "payment-returned"

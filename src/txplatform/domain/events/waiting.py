@@ -18,7 +18,7 @@ from txplatform.domain.events.event import AccountEvent
 from txplatform.domain.keys import waiting_key
 
 
-class MessageWaiting(AccountEvent):
+class MessageWaiting(AccountEvent, frozen=True):
     """A message came before what it needs; it has no effect on the money yet."""
 
     TOPIC: ClassVar[str]
@@ -36,7 +36,7 @@ class MessageWaiting(AccountEvent):
         account.waiting[self.command.key] = self.command
 
 
-class PaymentWaiting(MessageWaiting):
+class PaymentWaiting(MessageWaiting, frozen=True):
     """A payment waits for its account to be opened."""
 
     TOPIC: ClassVar[str] = "payment-waiting"
@@ -47,7 +47,7 @@ class PaymentWaiting(MessageWaiting):
         return self.payment
 
 
-class PaymentReturnWaiting(MessageWaiting):
+class PaymentReturnWaiting(MessageWaiting, frozen=True):
     """A return waits for its payment."""
 
     TOPIC: ClassVar[str] = "payment-return-waiting"
@@ -58,7 +58,7 @@ class PaymentReturnWaiting(MessageWaiting):
         return self.payment_return
 
 
-class CreditLimitChangeWaiting(MessageWaiting):
+class CreditLimitChangeWaiting(MessageWaiting, frozen=True):
     """A limit change waits for its account to be opened."""
 
     TOPIC: ClassVar[str] = "credit-limit-change-waiting"
@@ -69,7 +69,7 @@ class CreditLimitChangeWaiting(MessageWaiting):
         return self.change
 
 
-class ClearingWaiting(MessageWaiting):
+class ClearingWaiting(MessageWaiting, frozen=True):
     """A clearing waits for its account to be opened."""
 
     TOPIC: ClassVar[str] = "clearing-waiting"
@@ -80,7 +80,7 @@ class ClearingWaiting(MessageWaiting):
         return self.clearing
 
 
-class CorrectionWaiting(MessageWaiting):
+class CorrectionWaiting(MessageWaiting, frozen=True):
     """A correction waits for its account to be opened."""
 
     TOPIC: ClassVar[str] = "correction-waiting"
@@ -91,7 +91,7 @@ class CorrectionWaiting(MessageWaiting):
         return self.correction
 
 
-class RefundWaiting(MessageWaiting):
+class RefundWaiting(MessageWaiting, frozen=True):
     """A refund waits for its account to be opened."""
 
     TOPIC: ClassVar[str] = "refund-waiting"
@@ -102,7 +102,7 @@ class RefundWaiting(MessageWaiting):
         return self.refund
 
 
-class WaitingMessageRejected(AccountEvent):
+class WaitingMessageRejected(AccountEvent, frozen=True):
     """What a message waited for arrived, and the message contradicts it; it is parked.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
@@ -27,8 +28,8 @@ class Rule(Protocol):
         """Why what was observed is refused; None where it is allowed."""
 
 
-Check = tuple[Callable[[Case], Observed], Callable[[Case, Any], Reason | None]]
-"""A rule's two methods, looked up once for all decisions."""
+Check = tuple[str, Callable[[Case], Observed], Callable[[Case, Any], Reason | None]]
+"""A rule's name and its two methods, looked up once for all decisions."""
 
 
 class ConfigurableRule(Parametrized, ABC):
@@ -82,25 +83,42 @@ class Judgement:
 
     Attributes:
         reasons: Every refusal, most important first; empty when the purchase is approved.
-        observed: What each rule measured, in the order the rules were asked.
+        observed: What each rule measured, by the rule's name, in the order the rules were asked.
     """
 
     reasons: tuple[Reason, ...]
-    observed: tuple[Observed, ...]
+    observed: Mapping[str, Observed]
 
 
-def checks_of(rules: tuple[Rule, ...]) -> tuple[Check, ...]:
-    """The rules as `ask` wants them."""
-    return tuple((rule.observe, rule.refusal) for rule in rules)
+def names_of(rules: Iterable[Rule], prefix: str = "") -> list[str]:
+    """Name rules that are asked together, for events and reports.
+
+    A rule has the name of its kind. Those of one kind that follow are numbered from 2, in their
+    order: `amount_limit`, `amount_limit-2`. Rule sets never change, so the names stay too.
+    """
+    counts: Counter[str] = Counter()
+    names = []
+    for rule in rules:
+        counts[rule.RULE] += 1
+        number = counts[rule.RULE]
+        names.append(f"{prefix}{rule.RULE}" + (f"-{number}" if number > 1 else ""))
+    return names
 
 
-def ask(checks: tuple[Check, ...], case: Case) -> Judgement:
+def checks_of(rules: Sequence[Rule], prefix: str = "") -> tuple[Check, ...]:
+    """Return the rules as `ask` wants them, with the names of `names_of`."""
+    return tuple(
+        (name, rule.observe, rule.refusal)
+        for name, rule in zip(names_of(rules, prefix), rules, strict=True)
+    )
+
+
+def ask(checks: Iterable[Check], case: Case) -> Judgement:
     """Ask every rule, so that a decline names every reason."""
-    observed: list[Observed] = []
+    observed: dict[str, Observed] = {}
     reasons: list[Reason] = []
-    for observe, refusal in checks:
-        value = observe(case)
-        observed.append(value)
+    for name, observe, refusal in checks:
+        observed[name] = value = observe(case)
         if value is not None and (reason := refusal(case, value)) is not None:
             reasons.append(reason)
-    return Judgement(most_important_first(reasons) if reasons else (), tuple(observed))
+    return Judgement(most_important_first(reasons) if reasons else (), observed)

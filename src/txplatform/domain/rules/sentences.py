@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from txplatform.domain.activity import VelocityScope
 from txplatform.domain.requests import Merchant
@@ -31,6 +32,8 @@ def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
             return f"at merchant {merchant.id}" if merchant else "at one merchant"
         case VelocityScope.COUNTRY:
             return f"in {merchant.country}" if merchant else "in one country"
+        case _:
+            assert_never(scope)
 
 
 def time_span(minutes: int) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 @dataclass(slots=True)
-class Change:
+class ChangedDecision:
     """A changed decision; of two the one with the larger amount is the larger.
 
     Attributes:
@@ -34,7 +34,7 @@ class Change:
     messages: tuple[str, ...]
     rules: tuple[str, ...]
 
-    def __lt__(self, other: Change) -> bool:
+    def __lt__(self, other: ChangedDecision) -> bool:
         """A total order, so that the largest are the same however the accounts are divided."""
         return self._rank() < other._rank()
 

@@ -1,0 +1,145 @@
+"""What all followers of the log share: checkpoints, leader locks, and the loop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator
+
+import psycopg
+import pytest
+
+from harness.postgres import TestDatabase
+from txplatform import advisory_locks
+from txplatform.database import Database
+from txplatform.eventstore.migrations import shipped_migrations
+from txplatform.following.checkpoint import Checkpoint, CheckpointError
+from txplatform.following.follower import Follower
+from txplatform.following.leader_lock import LeaderLock
+from txplatform.following.side_by_side import SideBySide
+from txplatform.projections import PROJECTIONS
+from txplatform.publisher.runner import FEEDS
+
+CHECKPOINT = Checkpoint("test:numbers")
+
+
+@pytest.fixture
+def one(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """A connection of the service's role."""
+    with Database(database.service_url).connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def two(database: TestDatabase) -> Iterator[psycopg.Connection]:
+    """Another connection of the service's role."""
+    with Database(database.service_url).connect() as connection:
+        yield connection
+
+
+def test_a_follower_without_a_checkpoint_starts_at_0(one: psycopg.Connection) -> None:
+    assert CHECKPOINT.read(one) == 0
+    assert CHECKPOINT.lock(one) == 0
+    CHECKPOINT.move(one, before=0, to=7)
+    assert CHECKPOINT.read(one) == 7
+
+
+def test_a_checkpoint_that_exists_is_not_begun_again(one: psycopg.Connection) -> None:
+    CHECKPOINT.begin(one, 5)
+    CHECKPOINT.begin(one, 9)
+    assert CHECKPOINT.try_to_lock(one) == 5
+
+
+def test_a_locked_checkpoint_is_left_to_who_has_it(
+    one: psycopg.Connection, two: psycopg.Connection
+) -> None:
+    CHECKPOINT.begin(one)
+    with one.transaction():
+        assert CHECKPOINT.try_to_lock(one) == 0
+        assert CHECKPOINT.try_to_lock(two) is None
+    assert CHECKPOINT.try_to_lock(two) == 0
+
+
+def test_a_checkpoint_that_was_moved_meanwhile_stays(one: psycopg.Connection) -> None:
+    CHECKPOINT.begin(one, 5)
+    with pytest.raises(CheckpointError, match="no longer 4"):
+        CHECKPOINT.move(one, before=4, to=9)
+    assert CHECKPOINT.read(one) == 5
+
+
+def test_one_session_leads_until_it_ends(
+    database: TestDatabase, one: psycopg.Connection, two: psycopg.Connection
+) -> None:
+    with Database(database.service_url).connect() as ending:
+        ours, other = LeaderLock("a"), LeaderLock("a")
+        assert ours.try_to_lead(ending)
+        assert not other.try_to_lead(one)
+        assert other.own_session is None
+        assert other.leading_session(one) == ours.own_session == ending.info.backend_pid
+        assert LeaderLock("b").try_to_lead(two)
+        ending.execute("SELECT pg_advisory_unlock_all()")
+    assert other.leading_session(one) is None
+    assert other.try_to_lead(one)
+
+
+def test_the_same_name_leads_in_another_database(
+    database: TestDatabase, one: psycopg.Connection
+) -> None:
+    url = psycopg.conninfo.make_conninfo(database.owner_url, dbname="postgres")
+    with psycopg.connect(url, autocommit=True) as elsewhere:
+        assert LeaderLock("a").try_to_lead(elsewhere)
+        assert LeaderLock("a").leading_session(one) is None
+        assert LeaderLock("a").try_to_lead(one)
+
+
+def test_no_two_locks_are_the_same(one: psycopg.Connection) -> None:
+    """Of the names only a hash of 32 bits is locked."""
+    numbers = [value for name, value in vars(advisory_locks).items() if name.isupper()]
+    assert len(set(numbers)) == len(numbers)
+    assert str(advisory_locks.LOG) in shipped_migrations()[0].statements
+    names = [f"publisher:{feed.name}" for feed in FEEDS]
+    names += [f"rebuild:{projection.name}" for projection in PROJECTIONS]
+    row = one.execute(
+        "SELECT count(DISTINCT hashtext(name)) FROM unnest(%s::text[]) AS n (name)", (names,)
+    ).fetchone()
+    assert row == (len(names),)
+
+
+class _Counting(Follower):
+    """Counts its batches, and fails in an unforeseen way at one of them."""
+
+    def __init__(self, name: str, database: Database, fails_at: int | None = None) -> None:
+        super().__init__(name, database)
+        self._fails_at = fails_at
+        self.batches = 0
+
+    def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
+        while True:
+            connection.execute("SELECT 1")
+            if self.batches == self._fails_at:
+                raise ValueError("unforeseen")
+            self.batches += 1
+            self.report("counts")
+            yield 0.01
+
+
+def test_an_error_that_no_retry_can_heal_ends_all_followers(database: TestDatabase) -> None:
+    """The process ends with them, and whoever runs it starts it again."""
+    connect = Database(database.service_url)
+    fine, failing = _Counting("fine", connect), _Counting("failing", connect, fails_at=3)
+    part = SideBySide("both", [fine, failing])
+    stop = threading.Event()
+    with pytest.raises(ValueError, match="unforeseen"):
+        part.run(stop)
+    assert stop.is_set()
+    assert failing.batches == 3
+    assert part.health().detail == "fine: counts; failing: counts"
+
+
+def test_the_health_of_several_is_that_of_each() -> None:
+    unreachable = Database("host=/nowhere")
+    part = SideBySide("all", [_Counting(name, unreachable) for name in ("a", "b")])
+    assert part.health().to_json() == {
+        "ready": False,
+        "detail": "a: has not begun; b: has not begun",
+        "facts": {"a": {}, "b": {}},
+    }
