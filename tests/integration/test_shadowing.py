@@ -10,7 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from harness.histories import BEGIN, clearing, opened, payment, purchase, record
+from harness.commands import NOW, clearing, opening, payment, purchase
+from harness.histories import record
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
@@ -51,7 +52,7 @@ def counts(connection: psycopg.Connection, shadowing_id: str = "s") -> tuple[int
 def some_purchases(connection: psycopg.Connection, accounts: int = 5) -> None:
     """Of each account: 70 and 30 are approved, 40 declined for want of credit."""
     for name in (f"acc-{each}" for each in range(accounts)):
-        record(connection, [opened(name, 100), purchase(name, f"{name}-a", 70)])
+        record(connection, [opening(name, 100), purchase(name, f"{name}-a", 70)])
         record(connection, [purchase(name, f"{name}-b", 40), purchase(name, f"{name}-c", 30)])
 
 
@@ -79,7 +80,7 @@ def test_it_judges_from_its_beginning_to_its_end(
     """However late it is run; and not at all where it never begins."""
     some_purchases(service, 1)
     shadow(service, AT_MOST_50)
-    record(service, [opened("b"), purchase("b", "b1", 60), purchase("b", "b2", 10)])
+    record(service, [opening("b"), purchase("b", "b1", 60), purchase("b", "b2", 10)])
     end_shadowing(service, AT_MOST_50.id, "s", by="me")
     record(service, [purchase("b", "b3", 61)])
     judge = shadower(database)
@@ -95,8 +96,8 @@ def test_windows_see_what_was_approved_before_the_shadowing_began(
 ) -> None:
     """Held against a count by hand; snapshots that are newer than a decision are no help."""
     chance = random.Random(7)
-    record(service, [opened(name, 10_000) for name in ("a", "b", "c")])
-    moment = BEGIN
+    record(service, [opening(name, 10_000) for name in ("a", "b", "c")])
+    moment = NOW
     for number in range(60):
         moment += timedelta(minutes=chance.randrange(25))
         name = chance.choice("abc")
@@ -129,7 +130,7 @@ def test_i8_two_that_judge_and_fail_in_between_count_everything_once(
     shadow(service, TWO_AN_HOUR)
     for number in range(40):
         name = f"acc-{number % 3}"
-        record(service, [opened(name)] if number < 3 else [purchase(name, f"t{number}", 1)])
+        record(service, [opening(name)] if number < 3 else [purchase(name, f"t{number}", 1)])
     chance = random.Random(3)
     fails = {"next": False}
     record_as_it_is = store.record
@@ -160,7 +161,7 @@ def test_the_decisions_state_is_the_one_before_it(
 ) -> None:
     """A payment between two purchases counts for the second one alone."""
     shadow(service, RuleSet("none", 1, "Nothing more than what always holds"))
-    record(service, [opened("a", 100), purchase("a", "t1", 100), purchase("a", "t2", 1)])
+    record(service, [opening("a", 100), purchase("a", "t1", 100), purchase("a", "t2", 1)])
     record(service, [payment("a", "p", 1), purchase("a", "t3", 1)])
     shadower(database).advance(service)
     assert counts(service) == (3, 0, 0)
@@ -177,7 +178,7 @@ def test_what_was_posted_before_the_purchase_came_is_given_back_here_too(
 ) -> None:
     """Its clearing has taken the credit already: it is not to need it twice."""
     shadow(service, RuleSet("none", 1, "Nothing more than what always holds"))
-    record(service, [opened("a", 100), clearing("a", "t", "c", 100)])
+    record(service, [opening("a", 100), clearing("a", "t", "c", 100)])
     record(service, [purchase("a", "t", 100)])
     shadower(database).advance(service)
     assert isinstance([*read_whole_log(service)][-1].event, AuthorizationApproved)

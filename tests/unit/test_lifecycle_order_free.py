@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from accounts import ACCOUNT, Stream
 from hypothesis import given, settings
-from lives import TRANSACTIONS, Sent, arrive, lives
-from reference_money import Life
 
+from harness.commands import (
+    ACCOUNT,
+)
+from harness.reference_money import Life
+from harness.shuffled import TRANSACTIONS, Sent, arrive, lives
+from harness.streams import Stream
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, Payment, Refund, Reversal
 from txplatform.domain.events import AuthorizationApproved, AuthorizationIncremented, HoldExpired

@@ -12,8 +12,8 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rule_cases import AccountSeen, buying, codes, judged
 
+from harness.rule_cases import AccountSeen, buying, codes, judged
 from txplatform.api.openapi_descriptions import describe_fields
 from txplatform.contracts.codes import COUNTRIES, CURRENCIES
 from txplatform.contracts.json import NotJsonError
