@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, make_dataclass
+from dataclasses import dataclass, make_dataclass
 from datetime import datetime
 from typing import Any, Literal, get_type_hints
+
+import msgspec
 
 from txplatform.domain.advices import Direction
 from txplatform.domain.money import Balance
@@ -46,7 +48,7 @@ class TransactionEventResponse:
 
 
 _TYPES = get_type_hints(Purchase)
-PURCHASE_FIELDS = tuple(each.name for each in fields(Purchase))
+PURCHASE_FIELDS = tuple(each.name for each in msgspec.structs.fields(Purchase))
 _Purchase: Any = make_dataclass(
     "_Purchase",
     [
