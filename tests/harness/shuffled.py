@@ -1,4 +1,4 @@
-"""Whole lives of transactions for property tests: any part of them, in any order, with copies."""
+"""Transaction histories for property tests: any part of them, in any order, with copies."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def _clearing(number: int, transaction: str | None, amount: int, final: bool) ->
 
 
 @st.composite
-def lives(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
-    """Any part of the lives of some transactions, shuffled, some of it sent more than once."""
+def shuffled_histories(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
+    """Draw parts of some transaction histories, shuffled, some sent more than once."""
     commands: list[Command] = [opening(ACCOUNT, limit)]
     commands += [
         purchase(ACCOUNT, name, draw(AMOUNTS)) for name in TRANSACTIONS if draw(st.booleans())

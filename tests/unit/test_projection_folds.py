@@ -16,7 +16,7 @@ from harness.commands import (
     payment_return,
     purchase,
 )
-from harness.shuffled import Sent, arrive, lives
+from harness.shuffled import Sent, arrive, shuffled_histories
 from harness.streams import Stream
 from txplatform.domain.account import Hold
 from txplatform.domain.advices import Correction, Direction, Refund, StatusChange
@@ -146,7 +146,7 @@ def test_the_directory_s_closed_is_for_ever() -> None:
 
 
 @settings(max_examples=300)
-@given(lives(limit=500), st.integers(1, 9))
+@given(shuffled_histories(limit=500), st.integers(1, 9))
 def test_i1_the_open_holds_of_any_life_are_those_of_the_account(sent: Sent, batch: int) -> None:
     """In whatever batches the events are folded."""
     stream = Stream()
@@ -162,7 +162,7 @@ def test_i1_the_open_holds_of_any_life_are_those_of_the_account(sent: Sent, batc
 
 
 @settings(max_examples=100)
-@given(lives())
+@given(shuffled_histories())
 def test_i1_the_directory_s_money_of_any_life_is_the_account_s(sent: Sent) -> None:
     """Added up event by event, in an arithmetic of its own; a corrected refund is owed again."""
     stream = Stream()

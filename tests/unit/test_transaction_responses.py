@@ -20,7 +20,7 @@ from harness.commands import (
     purchase,
     refund,
 )
-from harness.shuffled import Sent, arrive, lives
+from harness.shuffled import Sent, arrive, shuffled_histories
 from harness.streams import Stream
 from txplatform.contracts.transactions import TransactionResponse
 from txplatform.domain.advices import Direction, Reversal
@@ -251,7 +251,7 @@ def owed_without_a_transaction(event: AccountEvent) -> int:
 
 
 @settings(max_examples=200)
-@given(lives() | lives(limit=200), st.none() | st.integers(1, 3))
+@given(shuffled_histories() | shuffled_histories(limit=200), st.none() | st.integers(1, 3))
 def test_i2_all_transactions_and_what_names_none_add_up_to_the_balance(
     sent: Sent, newest: int | None
 ) -> None:
