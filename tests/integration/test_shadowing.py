@@ -6,12 +6,12 @@ import random
 from datetime import timedelta
 
 import psycopg
-import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from harness.commands import NOW, clearing, opening, payment, purchase
 from harness.histories import record
+from harness.inbound import execute
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
@@ -22,8 +22,7 @@ from txplatform.eventstore.log import read_whole_log
 from txplatform.projections.snapshots import retake_snapshots
 from txplatform.rulebook.store import add_ruleset, end_shadowing, start_shadowing
 from txplatform.settings import Settings
-from txplatform.shadow import runner, store
-from txplatform.shadow.judging import Judged
+from txplatform.shadow import store
 from txplatform.shadow.runner import Shadower
 from txplatform.shadow.store import Progress, list_disagreements, read_progress
 
@@ -31,10 +30,17 @@ AT_MOST_50 = RuleSet("small", 1, "", (AmountLimit(50),))
 TWO_AN_HOUR = RuleSet("slow", 1, "", (VelocityCount(60, 2),))
 
 
-def shadower(database: TestDatabase) -> Shadower:
-    """One that nobody runs; `advance` is called by hand."""
+FAIL_AT_COMMIT = """
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''gone''; END';
+CREATE CONSTRAINT TRIGGER fail AFTER UPDATE ON shadowings DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION fail();
+"""
+
+
+def shadower(database: TestDatabase, batch_events: int = 1000) -> Shadower:
+    """Give one that nobody runs; `advance` is called by hand."""
     settings = Settings(database_url=SecretStr(database.service_url))
-    return Shadower(settings, Database(database.service_url), CollectorRegistry())
+    return Shadower(settings, Database(database.service_url), CollectorRegistry(), batch_events)
 
 
 def shadow(connection: psycopg.Connection, ruleset: RuleSet, shadowing_id: str = "s") -> None:
@@ -123,34 +129,25 @@ def test_windows_see_what_was_approved_before_the_shadowing_began(
 
 
 def test_i8_two_that_judge_and_fail_in_between_count_everything_once(
-    database: TestDatabase, service: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Whatever one remembers of an account while the other goes on, and after a rollback."""
-    monkeypatch.setattr(runner, "_BATCH_EVENTS", 3)
+    execute(database, FAIL_AT_COMMIT)
     shadow(service, TWO_AN_HOUR)
     for number in range(40):
         name = f"acc-{number % 3}"
         record(service, [opening(name)] if number < 3 else [purchase(name, f"t{number}", 1)])
     chance = random.Random(3)
-    fails = {"next": False}
-    record_as_it_is = store.record
-
-    def record_or_fail(
-        connection: psycopg.Connection, shadowing_id: str, judged: list[Judged]
-    ) -> None:
-        record_as_it_is(connection, shadowing_id, judged)
-        if fails["next"]:
-            raise psycopg.OperationalError("gone")
-
-    monkeypatch.setattr(store, "record", record_or_fail)
-    both = [shadower(database), shadower(database)]
-    more = True
+    both = [shadower(database, batch_events=3), shadower(database, batch_events=3)]
+    more, failed = True, 0
     while more:
-        fails["next"] = chance.random() < 0.3
+        way = "ENABLE" if chance.random() < 0.3 else "DISABLE"
+        execute(database, f"ALTER TABLE shadowings {way} TRIGGER fail")
         try:
             more = chance.choice(both).advance(service)
-        except psycopg.OperationalError:
-            more = True
+        except psycopg.errors.RaiseException:
+            failed += 1
+    assert failed > 2
     # Of each account the first two are within the limit of two an hour, all others are not.
     assert counts(service) == (37, 31, 0)
     assert len(list_disagreements(service, "s", limit=100)) == 31
