@@ -16,7 +16,8 @@ from txplatform.domain.account import DecisionContext
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.requests import Merchant, Purchase
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-from txplatform.eventstore.batch import BatchStore, UnitOfWork
+from txplatform.eventstore.query import run_queries
+from txplatform.processing.unit_of_work import UnitOfWork
 
 GROUP = "backtest"
 ALWAYS_ON = "past decisions, the rules that are always on"
@@ -67,7 +68,8 @@ def _record(database: Database, numbers: range) -> None:
         for at, purchase in _purchases(account, number):
             work.execute(stream, purchase, _stamp(at))
     with database.connect() as connection:
-        if BatchStore(connection).append(work.collect()):
+        run_queries(connection, work.append())
+        if work.conflicts:
             raise RuntimeError("conflict in the benchmark's own accounts")
 
 

@@ -25,19 +25,20 @@ from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
 from benchmarks.rows import Row
-from txplatform.consumers.payment_submitted import PAYMENT_SUBMITTED
 from txplatform.consumers.runner import InboundConsumer
+from txplatform.contracts.messages import PaymentSubmittedMessage
 from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.demo.postgres import DemoPostgres
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.requests import Opening
-from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.migrations import migrate
+from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import APPEND
 from txplatform.gc_tuning import collect_seldom
 from txplatform.inbox.writer import INSERT
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.settings import Settings
 from txplatform.telemetry import configure_logging
 
@@ -187,7 +188,7 @@ def _send(settings: Settings, accounts: Sequence[str]) -> None:
             "currency": "USD",
             "submitted_at": "2026-11-20T10:15:00Z",
         }
-        producer.produce(PAYMENT_SUBMITTED.name, orjson.dumps(body), account)
+        producer.produce(PaymentSubmittedMessage.TOPIC, orjson.dumps(body), account)
         producer.poll(0)
     producer.flush()
 
@@ -200,7 +201,7 @@ def _open_accounts(connection: psycopg.Connection, accounts: Sequence[str]) -> N
             account = AccountId(prefix + each)
             command = Opening(account, "USD", 0)
             work.execute(account_stream(account), command, context)
-    BatchStore(connection).append(work.collect())
+    run_queries(connection, work.append())
 
 
 def _row(connection: psycopg.Connection, query: LiteralString) -> tuple[Any, ...]:

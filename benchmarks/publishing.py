@@ -28,10 +28,11 @@ from txplatform.demo.postgres import DemoPostgres
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.requests import Merchant, Opening, Purchase
-from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.migrations import migrate
+from txplatform.eventstore.query import run_queries
 from txplatform.gc_tuning import collect_seldom
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.publisher.delivery import producer_config
 from txplatform.publisher.event_feed import EventFeed
 from txplatform.publisher.feed import Record
@@ -170,7 +171,7 @@ def _records(connection: psycopg.Connection) -> list[Record]:
 
 def _fill(connection: psycopg.Connection) -> None:
     """Record the same number of purchases for each account, in turn."""
-    work, store, ids = UnitOfWork(), BatchStore(connection), iter(range(sys.maxsize))
+    work, ids = UnitOfWork(), iter(range(sys.maxsize))
     accounts = [AccountId(f"bench-{number}") for number in range(ACCOUNTS)]
 
     def context() -> DecisionContext:
@@ -184,7 +185,7 @@ def _fill(connection: psycopg.Connection) -> None:
         purchase = Purchase(TransactionId(f"bench-{number}"), account, 100, "USD", _SHOP)
         work.execute(account_stream(account), purchase, context())
         if (number + 1) % _COMMIT_SIZE == 0:
-            store.append(work.collect())
+            run_queries(connection, work.append())
 
 
 def main() -> int:

@@ -31,8 +31,9 @@ from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.requests import Opening
-from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.migrations import migrate
+from txplatform.eventstore.query import run_queries
+from txplatform.processing.unit_of_work import UnitOfWork
 
 POSTGRES_SETTINGS = {
     "shared_buffers": "1GB",
@@ -128,11 +129,11 @@ class Stand:
         context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
         work, waiting = UnitOfWork(), iter(commands)
         with self.database.connect() as connection:
-            store = BatchStore(connection)
             while some := list(islice(waiting, _RECORDED_AT_ONCE)):
                 for command in some:
                     work.execute(account_stream(command.account_id), command, context)
-                if store.append(work.collect()):
+                run_queries(connection, work.append())
+                if work.conflicts:
                     raise RuntimeError("conflict in the benchmark's own accounts")
 
     def recycle_wal(self) -> None:

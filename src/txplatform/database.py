@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import psycopg
 from psycopg import errors
-from psycopg_pool import ConnectionPool
 
 from txplatform.settings import Settings
 
@@ -110,16 +109,4 @@ class Database:
             autocommit=True,
             prepare_threshold=0,
             **self.parameters,  # type: ignore[arg-type]
-        )
-
-    def pool(self, size: int) -> ConnectionPool:
-        """Return a closed pool of at most this many connections in autocommit mode."""
-        return ConnectionPool(
-            self.url,
-            kwargs={"autocommit": True, **self.parameters},
-            min_size=0 if size > 1 else 1,
-            max_size=size,
-            open=False,
-            check=ConnectionPool.check_connection,
-            timeout=10,
         )

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 import psycopg
 
 from harness.commands import NOW
-from txplatform.domain.account import DecisionContext
+from harness.postgres import TestDatabase
+from txplatform.database import Database
+from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands import Command
-from txplatform.domain.commands.outcome import CommandRejectedError
-from txplatform.domain.commands.prior_events import TransactionNotReadError
-from txplatform.domain.ids import account_stream
+from txplatform.domain.ids import AccountId
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
+from txplatform.eventstore.accounts import Accounts
+from txplatform.eventstore.log import read_log
+from txplatform.eventstore.query import run_queries
+from txplatform.eventstore.statements import LoggedEvent
+from txplatform.processing.execution import execute_in_order
+from txplatform.processing.pending_command import PendingCommand
+from txplatform.processing.unit_of_work import UnitOfWork
 
 _numbers = itertools.count(1)
 
@@ -32,41 +37,33 @@ def record(
 
     A command that is rejected records nothing, as in the product.
     """
-    commands = list(commands)
-    store, work = BatchStore(connection), UnitOfWork()
-    wanted = ReadSet()
-    for command in commands:
-        wanted.look_up(account_stream(command.account_id), command.keys)
+    pending = [PendingCommand.of(command, "00-0-0-00", look_up=True) for command in commands]
+    work = UnitOfWork()
+
+    def context_of(command: PendingCommand) -> DecisionContext:
+        return DecisionContext(
+            begin + timedelta(milliseconds=next(_numbers)),
+            lambda: f"event-{next(_numbers)}",
+            command.traceparent,
+            ruleset,
+        )
+
     with connection.transaction():
-        store.read(work, wanted)
-        for command in commands:
-            number = next(_numbers)
-            context = DecisionContext(
-                begin + timedelta(milliseconds=number),
-                lambda: f"event-{next(_numbers)}",
-                "00-0-0-00",
-                ruleset,
-            )
-            stream = account_stream(command.account_id)
-            with suppress(CommandRejectedError):
-                _decide(store, work, stream, command, context)
-        events = work.collect()
-        clashing = store.append(events)
-    assert not clashing
-    return len(events)
+        execute_in_order(connection, work, pending, context_of)
+        run_queries(connection, work.append())
+    assert not work.conflicts
+    return len(work.events)
 
 
-def _decide(
-    store: BatchStore, work: UnitOfWork, stream: str, command: Command, context: DecisionContext
-) -> None:
-    """Fetch whatever transactions it needs; an opening needs those of all that waits."""
-    while True:
-        try:
-            work.execute(stream, command, context)
-        except TransactionNotReadError as missing:
-            wanted = ReadSet()
-            for transaction_id in missing.transaction_ids:
-                wanted.look_up_transaction(stream, transaction_id)
-            store.read(work, wanted)
-        else:
-            return
+def stored_account(database: TestDatabase, account_id: str) -> Account:
+    """The account as its snapshot and events say."""
+    with Database(database.service_url).connect() as connection:
+        return Accounts(connection).account(AccountId(account_id))
+
+
+def read_whole_log(connection: psycopg.Connection) -> Iterator[LoggedEvent]:
+    """Every event, as the log stands when its end is reached."""
+    position = 0
+    while batch := read_log(connection, position):
+        yield from batch
+        position = batch[-1].position

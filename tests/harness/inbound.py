@@ -12,14 +12,13 @@ import psycopg
 from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
+from harness.histories import stored_account
 from harness.parts import running
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.consumers.runner import InboundConsumer
 from txplatform.contracts.inbound_messages import InboundMessageResponse
 from txplatform.database import Database
-from txplatform.domain.ids import AccountId
-from txplatform.eventstore.accounts import Accounts
 from txplatform.inbox.reader import list_messages
 from txplatform.settings import Settings
 
@@ -153,11 +152,7 @@ def wait_for_messages(database: TestDatabase, count: int, *, timeout_s: float = 
 
 def posted(database: TestDatabase, account_id: str) -> int:
     """What an account owes."""
-    accounts = Accounts(Database(database.service_url), pool_size=1)
-    try:
-        return accounts.account(AccountId(account_id)).posted
-    finally:
-        accounts.close()
+    return stored_account(database, account_id).posted
 
 
 def execute(database: TestDatabase, query: str, *values: object) -> list[tuple[Any, ...]]:

@@ -12,14 +12,14 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from prometheus_client import CollectorRegistry
 
 from harness.commands import opening, purchase
-from harness.histories import record
+from harness.histories import read_whole_log, record
 from harness.parts import running
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.contracts.outbound import transaction_decisioned
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.eventstore.log import last_position, read_whole_log
+from txplatform.eventstore.log import last_position
 from txplatform.publisher.runner import Publisher
 from txplatform.settings import Settings
 

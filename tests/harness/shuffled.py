@@ -7,13 +7,7 @@ from datetime import timedelta
 
 from hypothesis import strategies as st
 
-from harness.commands import (
-    ACCOUNT,
-    NOW,
-    opening,
-    payment,
-    purchase,
-)
+from harness.commands import ACCOUNT, NOW, opening, payment, purchase
 from harness.streams import Stream
 from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
 from txplatform.domain.commands import Command

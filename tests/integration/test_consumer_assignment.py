@@ -12,9 +12,9 @@ from harness.inbound import OPENED, RETURNED, SUBMITTED, execute
 from harness.postgres import TestDatabase
 from txplatform.consumers.assignment import Assignment
 from txplatform.consumers.broker import Broker, Topics
-from txplatform.consumers.parsing import ReceivedMessage
 from txplatform.database import Database
 from txplatform.inbox.positions import Move, PartitionKey, Position, advance, fault_of
+from txplatform.inbox.received_message import ReceivedMessage
 
 ONE, TWO = PartitionKey(OPENED, 0), PartitionKey(SUBMITTED, 0)
 

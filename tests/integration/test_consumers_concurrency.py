@@ -50,24 +50,24 @@ def test_another_writer_on_the_same_account_costs_no_message(
 
         def write() -> None:
             nonlocal written
-            accounts = Accounts(Database(database.service_url), pool_size=1)
-            while not done.is_set():
-                account = accounts.account(AccountId("acc-1"))
-                paid = Payment(
-                    PaymentId(f"other-{written}"),
-                    AccountId("acc-1"),
-                    1000,
-                    "USD",
-                    datetime(2026, 11, 20, tzinfo=UTC),
-                )
-                context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-01")
-                decide(paid, account, PriorEvents(), context)
-                try:
-                    accounts.save(account)
-                except IntegrityError:
-                    continue
-                written += 1
-            accounts.close()
+            with Database(database.service_url).connect() as connection:
+                accounts = Accounts(connection)
+                while not done.is_set():
+                    account = accounts.account(AccountId("acc-1"))
+                    paid = Payment(
+                        PaymentId(f"other-{written}"),
+                        AccountId("acc-1"),
+                        1000,
+                        "USD",
+                        datetime(2026, 11, 20, tzinfo=UTC),
+                    )
+                    context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-01")
+                    decide(paid, account, PriorEvents(), context)
+                    try:
+                        accounts.save(account)
+                    except IntegrityError:
+                        continue
+                    written += 1
 
         writer = threading.Thread(target=write)
         writer.start()

@@ -13,10 +13,8 @@ import pytest
 from msgspec.structs import replace
 from psycopg import sql
 
-from harness.commands import (
-    opening,
-    purchase,
-)
+from harness.commands import opening, purchase
+from harness.histories import stored_account
 from harness.inbound import execute
 from harness.postgres import PostgresServer, TestDatabase
 from harness.proxy import lossy_proxy
@@ -24,11 +22,7 @@ from harness.verification import tampering
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
-from txplatform.decisions.errors import (
-    OutcomeUnknownError,
-    QueueFullError,
-    StoreUnavailableError,
-)
+from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
 from txplatform.decisions.lane import LaneLimits
 from txplatform.decisions.request import Decided
 from txplatform.domain.advices import StatusChange
@@ -37,7 +31,6 @@ from txplatform.domain.events import AuthorizationApproved
 from txplatform.domain.ids import AccountId
 from txplatform.domain.requests import Merchant
 from txplatform.domain.status import AccountStatus
-from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.mapper import UnknownEventError
 from txplatform.eventstore.snapshot import account_state
 from txplatform.eventstore.statements import LOCK_LOG
@@ -88,7 +81,7 @@ def test_i6_concurrent_purchases_near_the_limit_each_fit(database: TestDatabase)
 
     approved = asyncio.run(race())
     assert approved.count(True) == 33
-    account = Accounts(Database(database.service_url)).account(AccountId("acc"))
+    account = stored_account(database, "acc")
     assert (account.pending, account.version) == (990, 201)
 
 
@@ -130,7 +123,7 @@ def test_a_rejected_request_affects_no_other_of_its_batch(database: TestDatabase
     assert isinstance(second, CommandRejectedError)
     assert not isinstance(first, Exception)
     assert not isinstance(third, Exception)
-    account = Accounts(Database(database.service_url)).account(AccountId("acc"))
+    account = stored_account(database, "acc")
     assert account.pending == 62
 
 
@@ -164,7 +157,7 @@ def test_i4_a_defect_spoils_neither_its_account_nor_what_came_just_before_it(
             assert (await one.read_account(AccountId("acc"))).balance.pending == pending
 
     asyncio.run(ask())
-    account = Accounts(Database(database.service_url)).account(AccountId("acc"))
+    account = stored_account(database, "acc")
     assert (account.pending, account.version) == (300 + 600 * len(after), 2 + len(after))
 
 
@@ -238,16 +231,15 @@ def test_i1_cache_snapshot_and_replay_agree(database: TestDatabase) -> None:
             return {view.account_id: (view.version, view.balance.pending) for view in views}
 
     seen = asyncio.run(ask())
-    accounts = Accounts(Database(database.service_url))
     with psycopg.connect(database.owner_url) as connection:
         row = connection.execute("SELECT count(*) FROM snapshots").fetchone()
         assert row is not None
         assert row[0] >= 6
         for name, (version, pending) in seen.items():
-            with_snapshot = accounts.account(AccountId(name))
+            with_snapshot = stored_account(database, name)
             connection.execute("DELETE FROM snapshots")
             connection.commit()
-            replayed = accounts.account(AccountId(name))
+            replayed = stored_account(database, name)
             assert account_state(with_snapshot) == account_state(replayed)
             assert (replayed.version, replayed.pending) == (version, pending)
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import IntegrityError
 
+from harness.histories import read_whole_log, stored_account
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.account import Account, DecisionContext
@@ -21,10 +22,11 @@ from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import AccountId, PaymentId, account_stream
 from txplatform.domain.requests import Opening
 from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.batch import BatchStore, UnitOfWork
-from txplatform.eventstore.log import read_log, read_whole_log
+from txplatform.eventstore.log import read_log
 from txplatform.eventstore.mapper import UnknownEventError, decode_event, encode_event
 from txplatform.eventstore.snapshot import account_state
+from txplatform.eventstore.statements import APPEND, append_parameters
+from txplatform.processing.unit_of_work import UnitOfWork
 
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
 IDS = count()
@@ -51,10 +53,17 @@ def decided(*commands: Opening | Payment, on: Account | None = None) -> list[Acc
     return work.collect()
 
 
+def append_on(connection: psycopg.Connection, events: list[AccountEvent]) -> set[str]:
+    """Append in the connection's transaction; gives the streams that clashed."""
+    row = connection.execute(APPEND, append_parameters(events)).fetchone()
+    assert row is not None
+    return set(row[0])
+
+
 def append(database: TestDatabase, events: list[AccountEvent]) -> set[str]:
     """Append in a transaction of its own; gives the streams that clashed."""
     with Database(database.service_url).connect() as connection:
-        return BatchStore(connection).append(events)
+        return append_on(connection, events)
 
 
 def test_i7_an_account_s_events_go_in_all_or_none_and_others_are_not_held_up(
@@ -64,15 +73,14 @@ def test_i7_an_account_s_events_go_in_all_or_none_and_others_are_not_held_up(
     append(database, decided(opened("a")))
     clashing = decided(opened("a"), paid("a", "p"))
     assert append(database, [*clashing, *decided(opened("b"), paid("b", "p"))]) == {"account-a"}
-    accounts = Accounts(Database(database.service_url))
-    assert accounts.account(AccountId("a")).version == 1
-    assert accounts.account(AccountId("b")).version == 2
+    assert stored_account(database, "a").version == 1
+    assert stored_account(database, "b").version == 2
 
 
 def test_i7_events_go_only_onto_the_version_right_before_them(database: TestDatabase) -> None:
     """A gap is a clash."""
     append(database, decided(opened("a")))
-    account = Accounts(Database(database.service_url)).account(AccountId("a"))
+    account = stored_account(database, "a")
     skipped, kept = decided(paid("a", "p"), paid("a", "q"), on=account)
     assert append(database, [kept]) == {"account-a"}
     assert append(database, [skipped, kept]) == set()
@@ -81,26 +89,27 @@ def test_i7_events_go_only_onto_the_version_right_before_them(database: TestData
 def test_i3_a_business_key_is_taken_once_for_ever(database: TestDatabase) -> None:
     """Also when the version is free."""
     append(database, decided(opened("a"), paid("a", "p")))
-    account = Accounts(Database(database.service_url)).account(AccountId("a"))
+    account = stored_account(database, "a")
     assert append(database, decided(paid("a", "p"), on=account)) == {"account-a"}
     assert append(database, decided(opened("b"), paid("b", "p"))) == set()
 
 
 def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
     """Eventsourcing's own way, on the same tables: any version, with and without snapshot."""
-    accounts = Accounts(Database(database.service_url))
-    account = accounts.account(AccountId("a"))
-    for command in (opened("a"), paid("a", "p", 5), paid("a", "q", 7)):
-        decide(command, account, PriorEvents(), STAMP)
-    accounts.save(account)
-    assert accounts.account(AccountId("a"), version=2).posted == -5
-    replayed = accounts.account(AccountId("a"))
-    accounts.take_snapshot("account-a")
-    assert account_state(accounts.account(AccountId("a"))) == account_state(replayed)
-    stale = accounts.account(AccountId("a"))
-    decide(paid("a", "p", 5), stale, PriorEvents(), STAMP)
-    with pytest.raises(IntegrityError):
-        accounts.save(stale)
+    with Database(database.service_url).connect() as connection:
+        accounts = Accounts(connection)
+        account = accounts.account(AccountId("a"))
+        for command in (opened("a"), paid("a", "p", 5), paid("a", "q", 7)):
+            decide(command, account, PriorEvents(), STAMP)
+        accounts.save(account)
+        assert accounts.account(AccountId("a"), version=2).posted == -5
+        replayed = accounts.account(AccountId("a"))
+        accounts.take_snapshot("account-a")
+        assert account_state(accounts.account(AccountId("a"))) == account_state(replayed)
+        stale = accounts.account(AccountId("a"))
+        decide(paid("a", "p", 5), stale, PriorEvents(), STAMP)
+        with pytest.raises(IntegrityError):
+            accounts.save(stale)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE events SET topic = ''", "DELETE FROM events"])
@@ -123,9 +132,9 @@ def test_i5_a_reader_never_skips_a_position_that_commits_late(database: TestData
 
     def write(number: int) -> None:
         with psycopg.connect(database.service_url) as connection:
-            store = BatchStore(connection)
             for each in range(rounds):
-                store.append(decided(opened(f"w{number}-{each}"), paid(f"w{number}-{each}", "p")))
+                name = f"w{number}-{each}"
+                append_on(connection, decided(opened(name), paid(name, "p")))
                 connection.commit()
 
     def read() -> list[int]:
@@ -153,14 +162,13 @@ def test_i8_a_frozen_transaction_that_holds_the_lock_is_ended(database: TestData
     """Whoever appended and then falls silent is ended by the server; the next append goes in."""
     frozen = Database(database.service_url, idle_in_transaction_timeout_s=1)
     connection = frozen.connect(autocommit=False)
-    BatchStore(connection).append(decided(opened("frozen")))
+    append_on(connection, decided(opened("frozen")))
     assert append(database, decided(opened("other"))) == set()
     with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         connection.execute("COMMIT")
     connection.close()
-    accounts = Accounts(Database(database.service_url))
-    assert not accounts.account(AccountId("frozen")).opened
-    assert accounts.account(AccountId("other")).opened
+    assert not stored_account(database, "frozen").opened
+    assert stored_account(database, "other").opened
 
 
 def test_an_event_of_a_newer_version_is_refused_with_what_to_do() -> None:

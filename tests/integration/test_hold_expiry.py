@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from harness.commands import clearing, expiry, increment, opening, payment, purchase, reversal
-from harness.histories import record
+from harness.histories import read_whole_log, record
 from harness.parts import running
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
@@ -23,7 +23,6 @@ from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.events import HoldExpired
 from txplatform.domain.ids import AccountId, TransactionId, account_of
-from txplatform.eventstore.log import read_whole_log
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.expiry.runner import HoldExpirer
 from txplatform.projections.open_holds import BEFORE_ALL, DUE, DueHold, due_holds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import psycopg
@@ -11,14 +12,21 @@ import pytest
 
 from harness.inbound import OPENED, SUBMITTED, Body, execute, opened, payment, posted
 from harness.postgres import TestDatabase
+from harness.waiting import wait_until
 from txplatform.consumers import TOPICS
-from txplatform.consumers.applying import Batch, Memory, apply_batch
-from txplatform.consumers.deciding import Decided, store_events
-from txplatform.consumers.parsing import ParsedMessage, ReceivedMessage, read_message
+from txplatform.consumers.batch_processor import Batch, BatchProcessor
+from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId, account_stream
+from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.inbox.positions import FencedError, Move, Position, begin
+from txplatform.inbox.received_message import ReceivedMessage
 from txplatform.processing.account_cache import AccountCache
+
+APPENDS_WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE wait_event = 'advisory' AND query LIKE '%%append_events%%' AND datname = current_database()
+"""
 
 
 class Member:
@@ -29,7 +37,7 @@ class Member:
     def __init__(self, connection: psycopg.Connection) -> None:
         self.connection = connection
         self.remembered = AccountCache(10)
-        self.memory = Memory(self.remembered)
+        self.processor = BatchProcessor(self.remembered)
         self.partition = next(self._partitions)
         self.offset = 0
         for topic in (OPENED, SUBMITTED):
@@ -40,11 +48,10 @@ class Member:
         parsed_messages = [self._reading(place, body) for place, body in enumerate(bodies)]
         before = self.offset if expected is None else expected
         move = Move(SUBMITTED, self.partition, before, self.offset + len(bodies))
-        decided = apply_batch(
-            self.connection, Batch("cluster", parsed_messages, [move]), self.memory
-        )
+        batch = Batch("cluster", parsed_messages, [move])
+        processed = self.processor.process(self.connection, batch)
         self.offset += len(bodies)
-        return [outcome.status.value for outcome in decided.outcomes]
+        return [outcome.status.value for outcome in processed.outcomes]
 
     def version_remembered(self, account_id: str) -> int | None:
         """Of the account, which stays remembered."""
@@ -105,25 +112,22 @@ def test_i1_what_others_appended_since_is_read(
 
 
 def test_i3_only_what_clashes_is_decided_again(
-    database: TestDatabase, one: Member, other: Member, monkeypatch: pytest.MonkeyPatch
+    database: TestDatabase, one: Member, other: Member
 ) -> None:
     """Someone else appends after the accounts are read: one account twice, the other untouched."""
     one.apply(opened("acc-1"), opened("acc-2"))
-    interfering = [[payment("p-1", "acc-1", 1), payment("p-other", "acc-1", 1000)]]
-
-    def store_late(connection: psycopg.Connection, decided: Decided) -> set[str]:
-        if connection is one.connection and interfering:
-            other.apply(*interfering.pop())
-        return store_events(connection, decided)
-
-    monkeypatch.setattr("txplatform.consumers.applying.store_events", store_late)
     messages = [
         payment("p-1", "acc-1", 1),
         payment("p-2", "acc-2", 10),
         payment("p-3", "acc-1", 100),
     ]
-    assert one.apply(*messages) == ["duplicate", "applied", "applied"]
-    assert not interfering
+    with ThreadPoolExecutor(1) as thread:
+        with other.connection.transaction():
+            other.connection.execute(LOCK_LOG)
+            applied = thread.submit(one.apply, *messages)
+            wait_until(lambda: execute(database, APPENDS_WAITING) == [(1,)])
+            other.apply(payment("p-1", "acc-1", 1), payment("p-other", "acc-1", 1000))
+        assert applied.result() == ["duplicate", "applied", "applied"]
     assert one.apply(payment("p-4", "acc-1", 5)) == ["applied"]
     assert posted(database, "acc-1") == -1106
     assert posted(database, "acc-2") == -10

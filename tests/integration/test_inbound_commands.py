@@ -24,9 +24,9 @@ from harness.postgres import TestDatabase
 from harness.processes import run_command
 from harness.waiting import wait_until
 from txplatform.consumers import TOPICS
-from txplatform.consumers.parsing import ReceivedMessage
 from txplatform.database import Database
 from txplatform.inbox.reader import list_messages, message_that_waited, parked_after
+from txplatform.inbox.received_message import ReceivedMessage
 
 
 @pytest.fixture

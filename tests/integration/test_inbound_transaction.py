@@ -10,12 +10,13 @@ import pytest
 from harness.inbound import SUBMITTED, execute, payment
 from harness.postgres import TestDatabase
 from txplatform.consumers import TOPICS
-from txplatform.consumers.applying import Batch, Memory, apply_batch
+from txplatform.consumers.batch_processor import Batch, BatchProcessor
 from txplatform.consumers.parked_messages import discard_message
-from txplatform.consumers.parsing import ParsedMessage, ReceivedMessage, read_message
+from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.database import Database
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.inbox.positions import FencedError, Move, Position, begin
+from txplatform.inbox.received_message import ReceivedMessage
 from txplatform.processing.account_cache import AccountCache
 from txplatform.publisher.parked_messages import ParkedMessages
 
@@ -33,6 +34,11 @@ def batch(offset: int, body: bytes) -> Batch:
     return Batch(CLUSTER, [parsed(offset, body)], [Move(SUBMITTED, 0, offset, offset + 1)])
 
 
+def processor() -> BatchProcessor:
+    """A consumer's, with nothing cached yet."""
+    return BatchProcessor(AccountCache(10))
+
+
 def begin_at(connection: psycopg.Connection, offset: int) -> None:
     """Make the position known."""
     begin(connection, CLUSTER, [Position(SUBMITTED, 0, "id", offset)])
@@ -47,9 +53,9 @@ def test_a_batch_without_events_takes_the_logs_lock_too(database: TestDatabase) 
         begin_at(connection, 0)
         other.execute(LOCK_LOG.encode())
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            apply_batch(connection, batch(0, b"rubbish"), Memory(AccountCache(10)))
+            processor().process(connection, batch(0, b"rubbish"))
         other.rollback()
-        apply_batch(connection, batch(0, b"rubbish"), Memory(AccountCache(10)))
+        processor().process(connection, batch(0, b"rubbish"))
     assert execute(database, "SELECT status FROM inbound_messages") == [("parked",)]
 
 
@@ -59,7 +65,7 @@ def test_a_batch_from_a_position_that_was_moved_is_rolled_back(database: TestDat
     with Database(database.service_url).connect() as connection:
         begin_at(connection, 7)
         with pytest.raises(FencedError):
-            apply_batch(connection, batch(6, body), Memory(AccountCache(10)))
+            processor().process(connection, batch(6, body))
     assert execute(database, "SELECT count(*) FROM events") == [(0,)]
     assert execute(database, "SELECT count(*) FROM inbound_messages") == [(0,)]
     assert execute(database, "SELECT next_offset FROM inbound_positions") == [(7,)]
@@ -73,9 +79,7 @@ def test_a_batch_of_which_one_position_was_moved_is_rolled_back(database: TestDa
         begin_at(connection, 6)
         begin(connection, CLUSTER, [Position(SUBMITTED, 1, "id", 9)])
         with pytest.raises(FencedError):
-            apply_batch(
-                connection, Batch(CLUSTER, [parsed(6, body)], moves), Memory(AccountCache(10))
-            )
+            processor().process(connection, Batch(CLUSTER, [parsed(6, body)], moves))
     assert execute(database, "SELECT count(*) FROM events") == [(0,)]
     offsets = "SELECT next_offset FROM inbound_positions ORDER BY partition"
     assert execute(database, offsets) == [(6,), (9,)]
@@ -87,7 +91,7 @@ def test_what_a_person_discards_does_not_set_the_feed_of_parked_messages_back(
     """Its dead letter was sent: a feed that ends before its checkpoint would stop."""
     with Database(database.service_url).connect() as connection:
         begin_at(connection, 0)
-        apply_batch(connection, batch(0, b"rubbish"), Memory(AccountCache(10)))
+        processor().process(connection, batch(0, b"rubbish"))
         end = ParkedMessages().end(connection)
         assert end > 0
         discard_message(connection, end, "sent in error")

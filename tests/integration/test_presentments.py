@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.commands import opening, purchase
-from harness.histories import record
+from harness.histories import read_whole_log, record, stored_account
 from harness.inbound import (
     OPENED,
     TIME,
@@ -22,9 +22,6 @@ from harness.inbound import (
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
-from txplatform.domain.ids import AccountId
-from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.log import read_whole_log
 
 PRESENTED = "settlement.presentment-received.v1"
 STATUS_CHANGED = "accounts.account-status-changed.v1"
@@ -84,11 +81,7 @@ def take(database: TestDatabase, topics: str, *messages: tuple[str, Body]) -> li
 
 def account(database: TestDatabase) -> Any:
     """The account of these tests, as its events say."""
-    accounts = Accounts(Database(database.service_url), pool_size=1)
-    try:
-        return accounts.account(AccountId("acc-1"))
-    finally:
-        accounts.close()
+    return stored_account(database, "acc-1")
 
 
 def kinds(database: TestDatabase) -> list[str]:
@@ -232,9 +225,7 @@ def test_i2_any_order_ends_in_the_same_money(database: TestDatabase, topics: str
                 count += 1
         sender.flush()
         wait_for_messages(database, count)
-    store = Accounts(Database(database.service_url), pool_size=1)
-    found = {store.account(AccountId(each)).posted for each in accounts}
-    store.close()
+    found = {stored_account(database, each).posted for each in accounts}
     assert found == {500 - 120 + 33}
 
 

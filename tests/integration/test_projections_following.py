@@ -23,7 +23,7 @@ from harness.commands import (
 from harness.histories import record
 from harness.parts import running
 from harness.postgres import PostgresServer, TestDatabase
-from harness.read_models import catch_up
+from harness.read_models import catch_up, get_account
 from harness.waiting import wait_until
 from txplatform.contracts.cursors import InvalidCursorError
 from txplatform.database import Database
@@ -32,7 +32,7 @@ from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.log import last_position
 from txplatform.following.checkpoint import CheckpointError
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.directory import get_account, list_accounts
+from txplatform.projections.directory import list_accounts
 from txplatform.projections.open_holds import OPEN_HOLDS
 from txplatform.projections.projection import checkpoint_of
 from txplatform.projections.runner import Projector, project_batch

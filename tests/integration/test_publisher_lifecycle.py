@@ -12,29 +12,19 @@ import jsonschema
 import pytest
 
 from conftest import TOPICS_OUT
-from harness.commands import (
-    NOW,
-    SHOP,
-    clearing,
-    correction,
-    opening,
-    purchase,
-    refund,
-    reversal,
-)
-from harness.histories import record
+from harness.commands import NOW, SHOP, clearing, correction, opening, purchase, refund, reversal
+from harness.histories import read_whole_log, record, stored_account
 from harness.inbound import settings_for
 from harness.postgres import TestDatabase
 from harness.published import Order, deduped, publishing, read_topic, wait_for_publisher
 from harness.waiting import wait_until
-from txplatform.consumers.presentment_received import PRESENTMENT_RECEIVED
+from txplatform.consumers import TOPICS as INBOUND
+from txplatform.contracts.messages import PresentmentReceivedMessage
 from txplatform.database import Database
 from txplatform.domain.advices import Direction
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import HoldExpiry
-from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.log import read_whole_log
 from txplatform.publisher import TOPICS
 from txplatform.schema_export import message_schemas
 
@@ -94,9 +84,7 @@ def test_i5_every_topic_deduped_equals_the_log_also_when_sent_again(
     for each in {e.header("event_id"): e for e in found[CLEARED] + found[REFUNDED]}.values():
         body = each.json
         changes[body["account_id"]] = changes.get(body["account_id"], 0) + body["posted_change"]
-    store = Accounts(Database(database.service_url), pool_size=1)
-    owed = {each: store.account(AccountId(each)).posted for each in accounts}
-    store.close()
+    owed = {each: stored_account(database, each).posted for each in accounts}
     assert changes == owed == dict.fromkeys(accounts, 250)
 
 
@@ -164,16 +152,13 @@ def test_what_came_over_http_and_waited_in_vain_is_a_presentment_s_dead_letter(
         record(connection, [command])
         record(connection, [opening("acc-1")])
     with publishing(settings_for(database, topics)):
-        wait_until(lambda: read_topic(topics, f"{PRESENTMENT_RECEIVED.name}.dlq"))
-    (dead,) = read_topic(topics, f"{PRESENTMENT_RECEIVED.name}.dlq")
+        wait_until(lambda: read_topic(topics, f"{PresentmentReceivedMessage.TOPIC}.dlq"))
+    (dead,) = read_topic(topics, f"{PresentmentReceivedMessage.TOPIC}.dlq")
     body = json.loads(dead.body or b"")
     assert (body["clearing_id"], body["currency"]) == ("x", "EUR")
     if said["merchant"] is not None:
         assert body["merchant"].items() >= said.pop("merchant").items()
     assert body.items() >= said.items()
     assert dead.header("dlq_reason") == "currency_mismatch"
-    PRESENTMENT_RECEIVED.body.model_validate(body)
-    assert (
-        PRESENTMENT_RECEIVED.to_command(PRESENTMENT_RECEIVED.body.model_validate(body)).keys
-        == command.keys
-    )
+    topic = INBOUND[PresentmentReceivedMessage.TOPIC]
+    assert topic.to_command(topic.body.model_validate(body)).keys == command.keys

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from harness.commands import NOW, clearing, opening, payment, purchase
-from harness.histories import record
+from harness.histories import read_whole_log, record
 from harness.inbound import execute
 from harness.postgres import TestDatabase
 from txplatform.database import Database
@@ -18,7 +18,6 @@ from txplatform.domain.events import AuthorizationApproved, AuthorizationDecline
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.velocity_count import VelocityCount
 from txplatform.domain.rulesets import RuleSet
-from txplatform.eventstore.log import read_whole_log
 from txplatform.projections.snapshots import retake_snapshots
 from txplatform.rulebook.store import add_ruleset, end_shadowing, start_shadowing
 from txplatform.settings import Settings

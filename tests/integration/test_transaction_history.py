@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.commands import clearing, correction, increment, opening, purchase, refund, reversal
-from harness.histories import record
+from harness.histories import record, stored_account
 from harness.postgres import TestDatabase
 from harness.read_models import catch_up
 from harness.verification import differences, empty_log
@@ -16,14 +16,9 @@ from txplatform.contracts.transactions import TransactionResponse
 from txplatform.database import Database
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
-from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position
 from txplatform.projections.rebuild import rebuild
-from txplatform.projections.transactions import (
-    TRANSACTIONS,
-    get_transaction,
-    list_transactions,
-)
+from txplatform.projections.transactions import TRANSACTIONS, get_transaction, list_transactions
 
 ACCOUNT = AccountId("acc")
 
@@ -255,8 +250,7 @@ def test_i2_the_pages_of_an_account_add_up_to_its_balance(
         assert versions == sorted(versions, reverse=True)
         for each in found:
             assert each == one(service, each.transaction_id)
-        with Accounts(Database(database.service_url)) as accounts:
-            account = accounts.account(AccountId("acc"))
+        account = stored_account(database, "acc")
         assert sum(each.posted - each.refunded for each in found) == account.posted
         assert sum(each.hold for each in found) == account.pending
         assert differences(database) == []

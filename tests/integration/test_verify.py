@@ -23,13 +23,14 @@ from harness.commands import (
     payment,
     payment_return,
     purchase,
+    refund,
     reversal,
     team_status,
 )
-from harness.histories import record
+from harness.histories import read_whole_log, record
 from harness.postgres import TestDatabase
 from harness.processes import run_command
-from harness.read_models import catch_up
+from harness.read_models import catch_up, get_account
 from harness.verification import differences, empty_log, tampering
 from txplatform.audit.totals import EventSums, event_sums
 from txplatform.audit.verify import verify
@@ -38,10 +39,9 @@ from txplatform.domain.account import Account
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.log import last_position, read_whole_log
+from txplatform.eventstore.log import last_position
 from txplatform.eventstore.snapshot import account_state
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.directory import get_account
 from txplatform.projections.projection import Projection
 from txplatform.projections.snapshots import retake_snapshots
 
@@ -80,7 +80,6 @@ def test_nothing_differs_in_an_untouched_database(
         "sums": 3,
         "decisions run again": 9,
     }
-    assert all(result.compared.values())
     own_counts = {"transactions": 9, "directory": 3, "open_holds": 6}
     assert result.compared.items() >= own_counts.items()
 
@@ -246,6 +245,10 @@ def test_i1_every_read_model_is_held_against_the_log(
 ) -> None:
     """Rows that it has lost are named, and so are those of an account that the log has not."""
     three_accounts(database, service)
+    for name in ("a", "b", "c"):
+        record(service, [clearing(name, "t1", "c", 50, final=False), refund(name, "t1", "f", 5)])
+    catch_up(service)
+    assert differences(database) == []
     with psycopg.connect(database.owner_url) as owner:
         owner.execute(f"DELETE FROM {projection.table} WHERE account_id = 'b'".encode())
         owner.execute(
@@ -416,7 +419,7 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
     """Whatever happened to the account, at once or days later, in whatever batches it is folded."""
     empty_log(database)
     with Database(database.service_url).connect() as service:
-        accounts = Accounts(Database(database.service_url))
+        accounts = Accounts(service)
         for number, (commands, days_later) in enumerate(commits):
             record(service, commands, begin=NOW + timedelta(days=days_later))
             if number == snapshot_after:
@@ -427,7 +430,6 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
         result = verify(Database(database.service_url))
         assert result.passed, result.differences.kept
         with_snapshot = accounts.account(AccountId("x"))
-        accounts.close()
         replayed = Account.unopened(AccountId("x"))
         for logged in read_whole_log(service):
             logged.event.mutate(replayed)

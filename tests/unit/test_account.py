@@ -9,15 +9,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from harness.commands import (
-    ACCOUNT,
-    NOW,
-    limit_change,
-    opening,
-    payment,
-    payment_return,
-    purchase,
-)
+from harness.commands import ACCOUNT, NOW, limit_change, opening, payment, payment_return, purchase
 from harness.streams import Stream
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing, Correction, Direction, LimitChange, Payment, Refund

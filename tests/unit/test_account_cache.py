@@ -10,15 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.commands import (
-    ACCOUNT,
-    NOW,
-    limit_change,
-    opening,
-    payment,
-    payment_return,
-    purchase,
-)
+from harness.commands import ACCOUNT, NOW, limit_change, opening, payment, payment_return, purchase
 from harness.streams import Stream
 from txplatform.domain.account import Account
 from txplatform.domain.advices import StatusChange

@@ -14,9 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.backtests import ACTIVE, STRICTER, backtested, commands
-from harness.commands import (
-    ACCOUNT,
-)
+from harness.commands import ACCOUNT
 from harness.streams import Stream
 from txplatform.backtest.counterfactual import BEGINNING, Counterfactual
 from txplatform.backtest.recorded import APPROVED, DECLINED

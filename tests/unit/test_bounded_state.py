@@ -7,14 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from harness.commands import (
-    ACCOUNT,
-    NOW,
-    opening,
-    payment,
-    payment_return,
-    purchase,
-)
+from harness.commands import ACCOUNT, NOW, opening, payment, payment_return, purchase
 from harness.streams import Stream
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing, Refund, Reversal

@@ -11,10 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.commands import (
-    ACCOUNT,
-    purchase,
-)
+from harness.commands import ACCOUNT, purchase
 from harness.streams import Stream
 from txplatform.api_keys import Scope
 from txplatform.cli import COMMANDS, main

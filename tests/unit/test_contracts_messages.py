@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from txplatform.consumers import TOPICS
 from txplatform.contracts.messages import CreditLimitChangedMessage, PaymentSubmittedMessage
+from txplatform.domain.advices import Payment
+from txplatform.domain.ids import AccountId, PaymentId
 
 PAYMENT: dict[str, Any] = {
     "payment_id": "p-1",
@@ -126,3 +128,14 @@ def test_a_topic_is_listed_under_its_name() -> None:
         "payments.payment-submitted.v1",
         "settlement.presentment-received.v1",
     ]
+
+
+def test_a_command_takes_the_fields_of_its_body() -> None:
+    topic = TOPICS["payments.payment-submitted.v1"]
+    assert topic.to_command(PaymentSubmittedMessage.model_validate(PAYMENT)) == Payment(
+        payment_id=PaymentId("p-1"),
+        account_id=AccountId("acc-1"),
+        amount=100,
+        currency="USD",
+        submitted_at=datetime(2026, 11, 20, 10, 15, tzinfo=UTC),
+    )

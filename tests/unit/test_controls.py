@@ -8,11 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.backtests import ACTIVE, backtested
-from harness.commands import (
-    ACCOUNT,
-    opening,
-    purchase,
-)
+from harness.commands import ACCOUNT, opening, purchase
 from harness.rule_cases import AccountSeen, buying, judged
 from harness.streams import Stream
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus

@@ -10,14 +10,7 @@ from itertools import permutations
 
 import pytest
 
-from harness.commands import (
-    ACCOUNT,
-    clearing,
-    correction,
-    opening,
-    purchase,
-    refund,
-)
+from harness.commands import ACCOUNT, clearing, correction, opening, purchase, refund
 from harness.streams import Stream
 from txplatform.domain.advices import Direction, Reversal
 from txplatform.domain.commands import Command

@@ -6,14 +6,12 @@ import asyncio
 
 import pytest
 
-from harness.commands import (
-    ACCOUNT,
-    purchase,
-)
+from harness.commands import ACCOUNT, purchase
 from harness.streams import Stream
-from txplatform.decisions.request import Decided, Request
+from txplatform.decisions.request import CommandRequest, Decided
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.ids import account_stream
+from txplatform.processing.pending_command import PendingCommand
 
 
 @pytest.mark.parametrize(
@@ -39,11 +37,12 @@ def test_i4_only_what_an_earlier_request_had_caused_is_replayed(
 
     async def answer() -> Decided:
         future = asyncio.get_running_loop().create_future()
-        request = Request(account_stream(ACCOUNT), ACCOUNT, command, "", future, 0.0, 0.0)
+        pending = PendingCommand.of(command, "")
+        request = CommandRequest(account_stream(ACCOUNT), future, 0.0, pending, 0.0)
         for status in lost:
-            request.result = Outcome(status, outcome.event)
-            request.doubt_result()
-        request.result = Outcome(settled, outcome.event)
+            pending.result = Outcome(status, outcome.event)
+            request.doubt()
+        pending.result = Outcome(settled, outcome.event)
         request.settle()
         decided: Decided = await future
         return decided

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.commands import (
-    ACCOUNT,
-    NOW,
-    opening,
-    purchase,
-)
+from harness.commands import ACCOUNT, NOW, opening, purchase
 from harness.streams import Stream
 from txplatform.domain.advices import Clearing
 from txplatform.domain.commands.outcome import Outcome

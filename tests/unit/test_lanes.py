@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from txplatform.decisions.lanes import lane_of
+from txplatform.decisions.decider import lane_of
 
 
 def test_an_account_has_the_same_lane_in_every_process() -> None:

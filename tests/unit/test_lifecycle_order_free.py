@@ -6,9 +6,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 
-from harness.commands import (
-    ACCOUNT,
-)
+from harness.commands import ACCOUNT
 from harness.reference_money import ReferenceTransaction
 from harness.shuffled import TRANSACTIONS, Sent, arrive, shuffled_histories
 from harness.streams import Stream

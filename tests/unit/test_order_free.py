@@ -10,14 +10,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.commands import (
-    ACCOUNT,
-    limit_change,
-    opening,
-    payment,
-    payment_return,
-    purchase,
-)
+from harness.commands import ACCOUNT, limit_change, opening, payment, payment_return, purchase
 from harness.streams import Stream
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import Outcome

@@ -7,15 +7,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.commands import (
-    ACCOUNT,
-    NOW,
-    limit_change,
-    opening,
-    payment,
-    payment_return,
-    purchase,
-)
+from harness.commands import ACCOUNT, NOW, limit_change, opening, payment, payment_return, purchase
 from harness.shuffled import Sent, arrive, shuffled_histories
 from harness.streams import Stream
 from txplatform.domain.account import Hold

@@ -10,10 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.commands import (
-    ACCOUNT,
-    opening,
-)
+from harness.commands import ACCOUNT, opening
 from harness.streams import Stream
 from txplatform.contracts.cloudevents import binary_headers
 from txplatform.contracts.decision import Decision, decision_response

@@ -10,16 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.commands import (
-    ACCOUNT,
-    NOW,
-    SHOP,
-    clearing,
-    correction,
-    opening,
-    purchase,
-    refund,
-)
+from harness.commands import ACCOUNT, NOW, SHOP, clearing, correction, opening, purchase, refund
 from harness.shuffled import Sent, arrive, shuffled_histories
 from harness.streams import Stream
 from txplatform.contracts.transactions import TransactionResponse

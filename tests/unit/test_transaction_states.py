@@ -9,14 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.commands import (
-    ACCOUNT,
-    NOW,
-    SHOP,
-    opening,
-    payment,
-    purchase,
-)
+from harness.commands import ACCOUNT, NOW, SHOP, opening, payment, purchase
 from harness.streams import Stream
 from txplatform.domain.advices import (
     Clearing,

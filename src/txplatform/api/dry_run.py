@@ -19,12 +19,12 @@ from txplatform.contracts.decision import (
 )
 from txplatform.contracts.problems import ProblemType
 from txplatform.domain.account import DecisionContext
-from txplatform.domain.commands.outcome import OutcomeStatus
-from txplatform.domain.commands.prior_events import TransactionNotReadError
+from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.domain.ids import account_stream
 from txplatform.domain.requests import Purchase
-from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
+from txplatform.processing.execution import execute_in_order
+from txplatform.processing.pending_command import PendingCommand
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.rulebook.store import rules_in_force
 
 _PARAMETER = "dry_run"
@@ -60,18 +60,13 @@ def decide_without_recording(
         CommandRejectedError: The transaction id was used for another purchase.
         RulesNotUnderstoodError: This version cannot decide by what is in force.
     """
-    command, stream = purchase, account_stream(purchase.account_id)
-    store, work, read_set = BatchStore(connection), UnitOfWork(), ReadSet()
-    read_set.look_up(stream, command.keys)
-    store.read(work, read_set)
+    command = PendingCommand.of(purchase, "", look_up=True)
     context = DecisionContext(datetime.now(UTC), str, "", rules_in_force(connection))
-    try:
-        outcome = work.execute(stream, command, context)
-    except TransactionNotReadError as missing:
-        for transaction_id in missing.transaction_ids:
-            read_set.look_up_transaction(stream, transaction_id)
-        store.read(work, read_set)
-        outcome = work.execute(stream, command, context)
+    execute_in_order(connection, UnitOfWork(), [command], lambda _: context)
+    outcome = command.result
+    if not isinstance(outcome, Outcome):
+        assert outcome is not None
+        raise outcome
     event = outcome.event
     assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
     if outcome.status is OutcomeStatus.DUPLICATE:

@@ -20,7 +20,6 @@ from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Correction, Direction
 from txplatform.domain.commands.increment_authorization import decide_increment
 from txplatform.domain.events import (
-    AccountEvent,
     AccountOpened,
     AccountStatusChanged,
     AccountStatusSuperseded,
@@ -235,7 +234,7 @@ class ReplayedLifecycle:
         held = self._account.held(transaction_id)
         self._account.release(transaction_id, held if amount is None else min(held, amount))
 
-    def _remember(self, event: AccountEvent) -> None:
+    def _remember(self, event: Event) -> None:
         early = self._early.get(event.transaction_id) if event.transaction_id else None
         if early is not None:
             early.take(event)

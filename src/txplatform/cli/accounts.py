@@ -15,8 +15,8 @@ from txplatform.audit.history import UnknownAccountError
 from txplatform.cli.tables import print_table
 from txplatform.database import Database
 from txplatform.domain.account import Account
-from txplatform.domain.ids import AccountId, account_stream
-from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
+from txplatform.domain.ids import AccountId
+from txplatform.eventstore.accounts import Accounts
 from txplatform.projections.directory import DirectoryPage, list_accounts
 from txplatform.settings import load_settings
 
@@ -95,11 +95,8 @@ def _pages(connection: psycopg.Connection) -> Iterator[DirectoryPage]:
 
 
 def _show(connection: psycopg.Connection, account_id: AccountId, *, as_json: bool) -> int:
-    work = UnitOfWork()
-    stream = account_stream(account_id)
-    BatchStore(connection).read(work, ReadSet(streams={stream}))
-    account = work.accounts.get(stream)
-    if account is None:
+    account = Accounts(connection).account(account_id)
+    if account.version == 0:
         raise UnknownAccountError(account_id)
     if as_json:
         _write_json(_shown(account))

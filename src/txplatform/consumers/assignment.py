@@ -12,7 +12,6 @@ import psycopg
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.broker import Broker, Origin, Topics
-from txplatform.consumers.parsing import ReceivedMessage
 from txplatform.inbox.positions import (
     Move,
     PartitionKey,
@@ -21,10 +20,11 @@ from txplatform.inbox.positions import (
     fault_of,
     stored_positions,
 )
+from txplatform.inbox.received_message import ReceivedMessage
 
 
 class Assignment:
-    """What is read here.
+    """The partitions that this consumer owns, and its position in each.
 
     Attributes:
         given: The partitions that the group gave us; None while we are no member.
@@ -108,7 +108,7 @@ class Assignment:
         self.taken_up = True
 
     def check(self, connection: psycopg.Connection) -> None:
-        """Look whether what can be read is what is read, from where it is stored that it is.
+        """Check that the assigned partitions are those being read, each from its stored position.
 
         Raises:
             KafkaException: The broker does not answer.

@@ -1,4 +1,4 @@
-"""What a consumer asks the broker beside messages: which topics there are, and where they end."""
+"""One member of the consumer group: its messages, the topics there are, and where they end."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from txplatform.consumers.parsing import UNREADABLE_HEADERS, Headers, ReceivedMessage
 from txplatform.inbox.positions import PartitionKey
+from txplatform.inbox.received_message import UNREADABLE_HEADERS, Headers, ReceivedMessage
 from txplatform.kafka import client_config
 from txplatform.settings import Settings
 
@@ -95,7 +95,7 @@ class Broker:
                 # At its end a partition may hold what is no message: see `Polled.ends`.
                 "enable.partition.eof": True,
                 # An account's messages have the same partition number in every topic: this
-                # way one member reads them all, and members seldom clash.
+                # way one member reads them all, and members seldom conflict.
                 "partition.assignment.strategy": "range",
                 "session.timeout.ms": 10_000,
                 "heartbeat.interval.ms": 2_000,
@@ -200,8 +200,8 @@ class Broker:
     def leave(self) -> None:
         """Leave the group and disconnect.
 
-        Where the broker is away, closing may wait for an answer that does not come; the group
-        finds out by itself then, when the session times out.
+        If the broker is away, closing may wait for a response that does not come; the group
+        finds out by itself when the session times out.
         """
         closing = threading.Thread(target=self._consumer.close, daemon=True)
         closing.start()
@@ -247,15 +247,18 @@ def _partition(message: Message) -> PartitionKey:
 
 
 _ask_for_headers = methodcaller("headers")
-"""Python looks at what such a call leaves behind, which it does not at a plain one made often."""
+"""CPython checks the result of such a call and raises SystemError.
+
+A direct call that is made often is specialised, and skips the check.
+"""
 
 
 def _headers(message: Message) -> Headers:
     try:
         headers = cast("list[tuple[str, bytes | None]] | None", _ask_for_headers(message))
     except (SystemError, UnicodeDecodeError):
-        # The client cannot give any where one has a name that is not UTF-8. It gives half-made
-        # ones and an error at once, which Python, if it looks, calls a SystemError.
+        # If any header's name is not UTF-8, the client returns a partial list and sets an error,
+        # which surfaces as a SystemError.
         return UNREADABLE_HEADERS
     return tuple((name, _bytes(value)) for name, value in headers) if headers else ()
 

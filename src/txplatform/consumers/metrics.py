@@ -1,4 +1,4 @@
-"""What a consumer counts, for Prometheus."""
+"""A consumer's counts, for Prometheus."""
 
 from __future__ import annotations
 

@@ -1,20 +1,19 @@
-"""What a person does with a parked message: try it again, or give it up."""
+"""Retry or discard a parked message, as a person decides."""
 
 from __future__ import annotations
 
 import psycopg
 
 from txplatform.consumers import TOPICS
-from txplatform.consumers.applying import store_all_events
-from txplatform.consumers.deciding import decide
+from txplatform.consumers.batch_processor import decide_under_lock, outcome_of, pending_command
 from txplatform.consumers.parsing import read_message
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.errors import TxPlatformError
-from txplatform.eventstore.batch import UnitOfWork
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.inbox.message_outcome import MessageOutcome
 from txplatform.inbox.reader import StoredMessage, stored_message
 from txplatform.inbox.writer import discard, settle
+from txplatform.processing.unit_of_work import UnitOfWork
 
 
 class NotParkedError(TxPlatformError):
@@ -22,12 +21,7 @@ class NotParkedError(TxPlatformError):
 
 
 def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
-    """Try a parked message on the account as it is now.
-
-    Where it is refused again, it stays as it was.
-
-    Returns:
-        What became of it; `parked` where it was refused again.
+    """Try a parked message on the account as it is now; if it is rejected again, it stays parked.
 
     Raises:
         NotParkedError: There is no such message, or it is not parked.
@@ -36,10 +30,11 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOut
         connection.execute(LOCK_LOG)
         stored = _parked(connection, message_id)
         parsed = read_message(stored.received, TOPICS[stored.received.topic])
-        decided = decide(connection, [parsed], UnitOfWork())
-        (outcome,) = decided.outcomes
+        command = pending_command(parsed)
+        if command is not None:
+            decide_under_lock(connection, UnitOfWork(), [command])
+        outcome = outcome_of(parsed, command)
         if outcome.status is not MessageStatus.PARKED:
-            store_all_events(connection, decided)
             settle(connection, message_id, outcome)
     return outcome
 

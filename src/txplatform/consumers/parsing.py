@@ -1,10 +1,8 @@
-"""From the bytes of one message to what it asks of an account, or why it never can be applied."""
+"""Parses a message into a command, or into the reason why it can never be applied."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -14,40 +12,11 @@ from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, trace
 from txplatform.contracts.field_problems import field_problem
 from txplatform.contracts.messages import MessageBody
 from txplatform.domain.commands import Command
+from txplatform.inbox.received_message import UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.telemetry import accept_traceparent
-
-Headers = tuple[tuple[str, "bytes | None"], ...]
-
-UNREADABLE_HEADERS: Headers = (("\N{REPLACEMENT CHARACTER}", None),)
-"""Stand for headers that the client cannot give."""
 
 _MAX_PROBLEMS = 5
 _PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
-
-
-class ReceivedMessage(NamedTuple):
-    """One message as Kafka gave it.
-
-    Attributes:
-        topic_id: The broker's id of the topic; empty where it has none.
-        sent_at: The message's own timestamp, UTC; None where it has none.
-        body: None for a tombstone.
-    """
-
-    cluster_id: str
-    topic: str
-    topic_id: str
-    partition: int
-    offset: int
-    sent_at: datetime | None
-    key: bytes | None
-    headers: Headers
-    body: bytes | None
-
-    @property
-    def content_sha256(self) -> bytes:
-        """Of the body: with topic and key it tells whether two messages are the same."""
-        return hashlib.sha256(self.body or b"").digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +33,7 @@ class Rejection:
 
 
 class ParsedMessage(NamedTuple):
-    """A message and what it was found to ask.
+    """A message and the command that it asks for.
 
     Attributes:
         command: The command, or why there is none.
@@ -77,7 +46,7 @@ class ParsedMessage(NamedTuple):
 
 
 def read_message(message: ReceivedMessage, topic: InboundTopic[Any]) -> ParsedMessage:
-    """Find out what a message asks."""
+    """Parse a message."""
     command: Command | Rejection
     if message.headers == UNREADABLE_HEADERS:
         command = Rejection("unreadable_headers", "The name of one of its headers is not UTF-8.")
@@ -106,7 +75,7 @@ def _command_of(topic: InboundTopic[Any], data: object, key: bytes | None) -> Co
 
 
 def _problems(error: ValidationError) -> str:
-    """Which fields are wrong and why; never what they held, which may be a card number."""
+    """Name the wrong fields and why; never what they held, which may be a card number."""
     found = [
         f"{'.'.join(map(str, each['loc'])) or 'body'}: {field_problem(each)}"
         for each in error.errors(include_url=False, include_input=False)

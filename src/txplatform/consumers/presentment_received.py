@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
-from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import PresentedMerchant, PresentmentReceivedMessage
 from txplatform.domain.advices import Clearing, Correction, Direction, Refund
-from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import Merchant
 
 
-def _to_command(body: PresentmentReceivedMessage) -> Command:
-    """A credit is a refund, under its clearing id; what names another presentment corrects it."""
+def presentment_command(body: PresentmentReceivedMessage) -> Clearing | Correction | Refund:
+    """Return a correction if the body names another presentment; a credit else is a refund."""
     transaction_id = None if body.transaction_id is None else TransactionId(body.transaction_id)
-    said: dict[str, Any] = {
+    shared: dict[str, Any] = {
         "account_id": AccountId(body.account_id),
         "transaction_id": transaction_id,
         "amount": body.amount,
@@ -30,19 +28,18 @@ def _to_command(body: PresentmentReceivedMessage) -> Command:
             clearing_id=body.clearing_id,
             reverses_clearing_id=body.reverses_clearing_id,
             direction=body.direction,
-            **said,
+            **shared,
         )
     match body.direction:
         case Direction.DEBIT:
-            return Clearing(clearing_id=body.clearing_id, final=body.final, **said)
+            return Clearing(clearing_id=body.clearing_id, final=body.final, **shared)
         case Direction.CREDIT:
-            return Refund(refund_id=body.clearing_id, **said)
+            return Refund(refund_id=body.clearing_id, **shared)
+        case _:
+            assert_never(body.direction)
 
 
 def _merchant(merchant: PresentedMerchant | None) -> Merchant | None:
     if merchant is None:
         return None
     return Merchant(merchant.id, merchant.name, merchant.category_code, merchant.country)
-
-
-PRESENTMENT_RECEIVED = InboundTopic(PresentmentReceivedMessage, _to_command)

@@ -17,19 +17,18 @@ from confluent_kafka import KafkaError, KafkaException
 from prometheus_client import CollectorRegistry
 
 from txplatform.consumers import TOPICS
-from txplatform.consumers.applying import Batch, Memory, apply_batch
 from txplatform.consumers.assignment import Assignment
+from txplatform.consumers.batch_processor import Batch, BatchProcessor, ProcessedBatch
 from txplatform.consumers.broker import Broker, Polled
-from txplatform.consumers.deciding import Decided
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
-from txplatform.consumers.snapshots import take_snapshots
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.eventstore.snapshot import account_state
 from txplatform.health import Health
 from txplatform.inbox.positions import FencedError, PartitionKey
 from txplatform.processing.account_cache import AccountCache
+from txplatform.processing.snapshots import take_snapshots
 from txplatform.settings import Settings
 from txplatform.telemetry import correlation_id, logger
 
@@ -56,7 +55,8 @@ class InboundConsumer:
         self._metrics = ConsumerMetrics(registry)
         self._log = logger(self.name)
         self._connection: psycopg.Connection | None = None
-        self._memory = Memory(AccountCache(settings.account_cache_size))
+        self._cache = AccountCache(settings.account_cache_size)
+        self._processor = BatchProcessor(self._cache)
         self._failures = 0
         self._retry_at = 0.0
         self._check_at = 0.0
@@ -114,17 +114,17 @@ class InboundConsumer:
             return
         parsed_messages = [read_message(message, TOPICS[message.topic]) for message in ours]
         batch = Batch(assignment.origin.cluster_id, parsed_messages, moves)
-        decided = apply_batch(self._connected(), batch, self._memory)
+        processed = self._processor.process(self._connected(), batch)
         assignment.moved(moves)
         self._metrics.count_batch(
-            [(m.topic, v.status) for m, v in zip(ours, decided.outcomes, strict=True)],
+            [(m.topic, v.status) for m, v in zip(ours, processed.outcomes, strict=True)],
             monotonic() - started,
         )
-        self._tell(batch, decided)
+        self._log_outcomes(batch, processed)
         take_snapshots(
             self._connected(),
-            decided.work.accounts,
-            decided.events,
+            processed.work.accounts,
+            processed.work.events,
             every=self._settings.snapshot_every_events,
         )
         broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
@@ -159,11 +159,11 @@ class InboundConsumer:
         self._disconnect()
         assignment.put_down()
 
-    def _tell(self, batch: Batch, decided: Decided) -> None:
-        tell_all = self._log.is_enabled_for(DEBUG)
-        for parsed, outcome in zip(batch.parsed_messages, decided.outcomes, strict=True):
+    def _log_outcomes(self, batch: Batch, processed: ProcessedBatch) -> None:
+        logs_all = self._log.is_enabled_for(DEBUG)
+        for parsed, outcome in zip(batch.parsed_messages, processed.outcomes, strict=True):
             parked = outcome.status is MessageStatus.PARKED
-            if parked or tell_all:
+            if parked or logs_all:
                 self._log.log(
                     WARNING if parked else DEBUG,
                     "message " + outcome.status.value,
@@ -175,8 +175,8 @@ class InboundConsumer:
                     event_id=outcome.event_id,
                     correlation_id=correlation_id(parsed.traceparent),
                 )
-        if tell_all:
-            for account in decided.work.accounts.values():
+        if logs_all:
+            for account in processed.work.accounts.values():
                 self._log.debug(
                     "account now",
                     account=account.account_id,
@@ -191,7 +191,7 @@ class InboundConsumer:
 
     def _disconnect(self) -> None:
         # Another server may have taken over, without the last commits of the one before it.
-        self._memory.accounts.clear()
+        self._cache.clear()
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -6,8 +6,6 @@ from dataclasses import dataclass, make_dataclass
 from datetime import datetime
 from typing import Any, Literal, get_type_hints
 
-import msgspec
-
 from txplatform.domain.advices import Direction
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
@@ -48,7 +46,7 @@ class TransactionEventResponse:
 
 
 _TYPES = get_type_hints(Purchase)
-PURCHASE_FIELDS = tuple(each.name for each in msgspec.structs.fields(Purchase))
+PURCHASE_FIELDS = Purchase.__struct_fields__
 _Purchase: Any = make_dataclass(
     "_Purchase",
     [

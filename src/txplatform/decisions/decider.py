@@ -1,20 +1,21 @@
-"""The way into the lanes: hands each request to its account's lane and waits for the answer."""
+"""The way into the lanes: hands each request to its account's lane."""
 
 from __future__ import annotations
 
 import asyncio
 from time import perf_counter
 from typing import Self
+from zlib import crc32
 
 from txplatform.database import Database
 from txplatform.decisions.lane import Lane, LaneLimits
-from txplatform.decisions.lanes import lane_of
 from txplatform.decisions.metrics import DecisionMetrics
-from txplatform.decisions.request import AccountView, Decided, Request
-from txplatform.decisions.snapshots import SnapshotWriter
+from txplatform.decisions.request import AccountRequest, AccountView, CommandRequest, Decided
+from txplatform.decisions.snapshot_writer import SnapshotWriter
 from txplatform.domain.commands import Command
-from txplatform.domain.ids import AccountId, account_stream
+from txplatform.domain.ids import AccountId, StreamId, account_stream
 from txplatform.processing.account_cache import AccountCache
+from txplatform.processing.pending_command import PendingCommand
 from txplatform.rulebook.in_force import RulesInForce
 from txplatform.settings import Settings
 
@@ -23,7 +24,7 @@ class Decider:
     """Decides commands and reads accounts, many at a time, on the running event loop.
 
     Attributes:
-        rules: What purchases are decided by.
+        rules: The rule set that purchases are decided by.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Decider:
 
     @classmethod
     def from_settings(cls, settings: Settings, database: Database) -> Self:
-        """A decider as it is configured."""
+        """Build a decider as it is configured."""
         return cls(
             database,
             LaneLimits(
@@ -70,12 +71,12 @@ class Decider:
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def start(self) -> None:
-        """Let the lanes work."""
+        """Start the lanes."""
         self._snapshot_task = asyncio.create_task(self._snapshots.run())
         self._tasks = [asyncio.create_task(lane.run()) for lane in self._lanes]
 
     async def stop(self) -> None:
-        """Take nothing more, answer what was taken, and return."""
+        """Take nothing more, respond to what was taken, and return."""
         for lane in self._lanes:
             lane.stop()
         await asyncio.gather(*self._tasks)
@@ -86,7 +87,7 @@ class Decider:
     def submit(self, command: Command, *, traceparent: str) -> asyncio.Future[Decided]:
         """Ask for a decision; the future has it when it is durable.
 
-        Whoever stops waiting cancels nothing: the decision is made all the same.
+        A caller who stops waiting cancels nothing: the decision is made all the same.
 
         Raises:
             QueueFullError: Too many requests wait.
@@ -96,32 +97,41 @@ class Decider:
             StoreUnavailableError: By the future: nothing was recorded.
             OutcomeUnknownError: By the future: it may have been recorded.
         """
-        return self._submit(command.account_id, command, traceparent)  # type: ignore[return-value]
+        loop = asyncio.get_running_loop()
+        pending = PendingCommand.of(command, traceparent)
+        request = CommandRequest(
+            pending.stream,
+            loop.create_future(),
+            loop.time() + self._timeout_s,
+            pending,
+            perf_counter(),
+        )
+        self._lane_of(pending.stream).enqueue(request)
+        return request.response
 
     async def read_account(self, account_id: AccountId) -> AccountView:
-        """The account at its newest version.
+        """Read the account at its newest version.
 
         Raises:
             QueueFullError: Too many requests wait.
             StoreUnavailableError: The event store could not be read in time.
         """
-        view = await self._submit(account_id, None, "")
-        assert isinstance(view, AccountView)
-        return view
-
-    def _submit(
-        self, account_id: AccountId, command: Command | None, traceparent: str
-    ) -> asyncio.Future[Decided | AccountView]:
         loop = asyncio.get_running_loop()
         stream = account_stream(account_id)
-        request = Request(
-            stream=stream,
-            account_id=account_id,
-            command=command,
-            traceparent=traceparent,
-            answer=loop.create_future(),
-            deadline=loop.time() + self._timeout_s,
-            submitted=perf_counter(),
+        request = AccountRequest(
+            stream, loop.create_future(), loop.time() + self._timeout_s, account_id
         )
-        self._lanes[lane_of(stream, len(self._lanes))].submit(request)
-        return request.answer
+        self._lane_of(stream).enqueue(request)
+        return await request.response
+
+    def _lane_of(self, stream: StreamId) -> Lane:
+        return self._lanes[lane_of(stream, len(self._lanes))]
+
+
+def lane_of(stream: str, lanes: int) -> int:
+    """The lane of an account's stream, the same in every process.
+
+    A commit never mixes lanes, so that on a store that is distributed by account a lane can be
+    made to follow the shard.
+    """
+    return crc32(stream.encode()) % lanes

@@ -1,9 +1,12 @@
-"""What the lanes count: plain numbers on the hot path, Prometheus families when asked."""
+"""The counts of the lanes: plain numbers on the hot path, Prometheus families when asked.
+
+Incrementing the client's own counter and histogram costs ten times as much for each decision.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from time import perf_counter
 
 from prometheus_client import Metric
@@ -14,7 +17,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from txplatform.decisions.request import Request
+from txplatform.decisions.request import AnyRequest, CommandRequest
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.rulebook.in_force import RulesInForce
@@ -41,35 +44,38 @@ class DecisionMetrics(Collector):
         self._decisions: dict[tuple[str, str], int] = {}
         self._batches = 0
         self._requests = 0
-        self._clashes = 0
+        self._conflicts = 0
         self._busy_s = 0.0
         self._latency_counts = [0] * (len(_BOUNDS_S) + 1)
         self._latency_sum_s = 0.0
 
     def count_batch(
-        self, batch: Sequence[Request], clashing: Collection[str], busy_s: float
+        self, requests: int, conflicts: int, busy_s: float, settled: Iterable[AnyRequest]
     ) -> None:
-        """Count a batch whose append was answered, and the decisions that came of it."""
+        """Count a batch that was committed, and the decisions among its settled requests."""
         self._batches += 1
-        self._requests += len(batch)
-        self._clashes += len(clashing)
+        self._requests += requests
+        self._conflicts += conflicts
         self._busy_s += busy_s
         now = perf_counter()
-        for request in batch:
-            result = request.result
-            if isinstance(result, Outcome) and request.stream not in clashing:
-                match result.event:
-                    case AuthorizationApproved():
-                        kind = ("approved", "")
-                    case AuthorizationDeclined() as declined:
-                        kind = ("declined", declined.reasons[0].code)
-                    case _:
-                        continue
-                latency_s = now - request.submitted
-                self._latency_counts[bisect_left(_BOUNDS_S, latency_s)] += 1
-                self._latency_sum_s += latency_s
-                if result.status is not OutcomeStatus.DUPLICATE:
-                    self._decisions[kind] = self._decisions.get(kind, 0) + 1
+        for request in settled:
+            if not isinstance(request, CommandRequest):
+                continue
+            outcome = request.pending.result
+            if not isinstance(outcome, Outcome):
+                continue
+            event = outcome.event
+            if isinstance(event, AuthorizationApproved):
+                kind = ("approved", "")
+            elif isinstance(event, AuthorizationDeclined):
+                kind = ("declined", event.reasons[0].code)
+            else:
+                continue
+            latency_s = now - request.submitted
+            self._latency_counts[bisect_left(_BOUNDS_S, latency_s)] += 1
+            self._latency_sum_s += latency_s
+            if outcome.status is not OutcomeStatus.DUPLICATE:
+                self._decisions[kind] = self._decisions.get(kind, 0) + 1
 
     def collect(self) -> Iterable[Metric]:
         """The counts as Prometheus families."""
@@ -93,7 +99,7 @@ class DecisionMetrics(Collector):
         for name, help_text, value in (
             ("batches", "Commits attempted.", self._batches),
             ("batch_requests", "Requests in those batches.", self._requests),
-            ("batch_clashes", "Accounts that clashed and were decided again.", self._clashes),
+            ("batch_clashes", "Accounts that conflicted and were decided again.", self._conflicts),
             ("batch_failures", "Batches in which the event store failed.", self.batches_failed),
             ("batch_busy_seconds", "Time spent in batches.", self._busy_s),
             ("refused_requests", "Requests turned away because too many waited.", self.refused),

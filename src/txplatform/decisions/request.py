@@ -1,17 +1,25 @@
-"""A request that waits in a lane, and what it is answered with."""
+"""The requests that wait in a lane, and what they are responded with."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from datetime import datetime
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, Self, TypeVar, assert_never
 
-from txplatform.domain.commands import Command
-from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
-from txplatform.domain.ids import AccountId, TransactionId
+from typing_extensions import override
+
+from txplatform.decisions.errors import OutcomeUnknownError, StoreUnavailableError
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.ids import AccountId, StreamId
 from txplatform.domain.money import Balance
-from txplatform.domain.rulesets import Controls
+from txplatform.domain.rulesets import Controls, RuleSet, RulesNotUnderstoodError
 from txplatform.domain.status import AccountStatus
+from txplatform.processing.pending_command import PendingCommand
+from txplatform.processing.unit_of_work import UnitOfWork
+from txplatform.random_ids import random_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +28,8 @@ class AccountView:
 
     Attributes:
         status: The stricter of the operator's and the accounts team's.
-        currency: None, and every amount 0, where the account has not been opened.
-        version: 0 where the account has no events.
+        currency: None, and every amount 0, if the account has not been opened.
+        version: 0 if the account has no events.
         as_of: When it was read, UTC.
     """
 
@@ -34,10 +42,24 @@ class AccountView:
     version: int
     as_of: datetime
 
+    @classmethod
+    def of(cls, account: Account) -> Self:
+        """View the account as it is now."""
+        return cls(
+            account_id=account.account_id,
+            opened=account.opened,
+            status=account.status,
+            currency=account.currency,
+            balance=account.balance,
+            controls=account.controls,
+            version=account.version,
+            as_of=datetime.now(UTC),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What became of a command, durably.
+    """The outcome of a command, durably.
 
     Attributes:
         replayed: Whether an earlier request had caused it already.
@@ -47,60 +69,148 @@ class Decided:
     replayed: bool
 
 
+Response = TypeVar("Response")
+
+
 @dataclass(eq=False, slots=True)
-class Request:
-    """One request for one account.
+class Request(ABC, Generic[Response]):
+    """One request for one account, and the caller who waits for its response.
+
+    Each attempt is to `join` a unit of work, to `perform`, and once that is committed, to `settle`.
 
     Attributes:
-        stream: The account's stream.
-        command: What is asked; None to read the account.
-        answer: Receives a `Decided` or an `AccountView`, or the error.
-        deadline: Loop time after which the request is no longer settled.
-        submitted: When it was queued, `perf_counter` seconds.
-        suspect: Whether an attempt clashed, so that the stream has to be read again.
-        transactions: Whose events an attempt found missing.
-        doubtful_event_ids: Events of attempts that may or may not have been committed.
-        result: What this attempt came to; given as the answer once its commit is durable.
+        response: Receives the response, or the error. A caller who left cancels it.
+        deadline: Loop time after which the request is attempted no more.
     """
 
-    stream: str
-    account_id: AccountId
-    command: Command | None
-    traceparent: str
-    answer: asyncio.Future[Decided | AccountView]
+    stream: StreamId
+    response: asyncio.Future[Response]
     deadline: float
-    submitted: float
-    suspect: bool = False
-    transactions: set[TransactionId] = field(default_factory=set)
-    doubtful_event_ids: set[str] = field(default_factory=set)
-    result: Outcome | AccountView | Exception | None = None
 
+    @abstractmethod
+    def join(self, work: UnitOfWork) -> None:
+        """Note what has to be read for an attempt."""
+
+    @abstractmethod
+    def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
+        """Execute; return whether that is done, or more has to be read first."""
+
+    @abstractmethod
     def settle(self) -> None:
-        """Answer with this attempt's result, which is durable now."""
-        match self.result:
+        """Respond with what the attempt came to: it is durable now."""
+
+    @abstractmethod
+    def attempt_again(self) -> None:
+        """Forget the attempt's result; the next attempt reads first."""
+
+    @abstractmethod
+    def doubt(self) -> None:
+        """Note that the connection was lost: the attempt may have been committed or not."""
+
+    @abstractmethod
+    def expire(self, cause: BaseException) -> None:
+        """Respond that the deadline has passed, and why it was not decided until then."""
+
+    def fail(self, error: BaseException) -> None:
+        """Respond with an error."""
+        if not self.response.done():
+            self.response.set_exception(error)
+
+
+AnyRequest = Request[Any]
+
+
+@dataclass(eq=False, slots=True)
+class AccountRequest(Request[AccountView]):
+    """Asks for the account as it is."""
+
+    account_id: AccountId
+    view: AccountView | None = None
+
+    @override
+    def join(self, work: UnitOfWork) -> None:
+        work.include_newest(self.stream)
+
+    @override
+    def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
+        account = work.accounts.get(self.stream) or Account.unopened(self.account_id)
+        self.view = AccountView.of(account)
+        return True
+
+    @override
+    def settle(self) -> None:
+        if self.view is not None and not self.response.done():
+            self.response.set_result(self.view)
+
+    @override
+    def attempt_again(self) -> None:
+        self.view = None
+
+    @override
+    def doubt(self) -> None:
+        """Nothing is committed for a read."""
+
+    @override
+    def expire(self, cause: BaseException) -> None:
+        self.fail(StoreUnavailableError(cause))
+
+
+@dataclass(eq=False, slots=True)
+class CommandRequest(Request[Decided]):
+    """Asks for a command to be decided.
+
+    Attributes:
+        submitted: When it was queued, `perf_counter` seconds.
+        doubtful_event_ids: Events of attempts that may or may not have been committed.
+    """
+
+    pending: PendingCommand
+    submitted: float
+    doubtful_event_ids: frozenset[str] = frozenset()
+
+    @override
+    def join(self, work: UnitOfWork) -> None:
+        work.include(self.pending)
+
+    @override
+    def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
+        pending = self.pending
+        context = DecisionContext(datetime.now(UTC), random_id, pending.traceparent, rules)
+        return work.attempt(pending, context) is None
+
+    @override
+    def settle(self) -> None:
+        match self.pending.result:
+            case Outcome() as outcome:
+                if not self.response.done():
+                    self.response.set_result(Decided(outcome, self._is_replayed(outcome)))
+            case CommandRejectedError() | RulesNotUnderstoodError() as rejection:
+                # It does not settle what became of an attempt that may have been committed.
+                self.fail(OutcomeUnknownError() if self.doubtful_event_ids else rejection)
             case None:
-                raise AssertionError("settled before it was decided")
-            case Exception() as error:
-                self.fail(error)
-            case view_or_outcome if not self.answer.done():
-                if self.command is None:
-                    self.answer.set_result(view_or_outcome)  # type: ignore[arg-type]
-                else:
-                    self.answer.set_result(self._decided(view_or_outcome))  # type: ignore[arg-type]
+                pass  # the attempt failed, and so did the request
+            case unknown:
+                assert_never(unknown)
 
-    def doubt_result(self) -> None:
-        """The attempt failed after its append may have been committed."""
-        if isinstance(self.result, Outcome) and self.result.status is not OutcomeStatus.DUPLICATE:
-            self.doubtful_event_ids.add(self.result.event.event_id)
+    @override
+    def attempt_again(self) -> None:
+        self.pending.result = None
+        self.pending.look_up = True
 
-    def fail(self, error: Exception) -> None:
-        """Answer that it could not be done; a client that left is not told."""
-        if not self.answer.done():
-            self.answer.set_exception(error)
+    @override
+    def doubt(self) -> None:
+        result = self.pending.result
+        if isinstance(result, Outcome) and result.status is not OutcomeStatus.DUPLICATE:
+            self.doubtful_event_ids |= {result.event.event_id}
 
-    def _decided(self, outcome: Outcome) -> Decided:
-        replayed = (
+    @override
+    def expire(self, cause: BaseException) -> None:
+        self.fail(
+            OutcomeUnknownError() if self.doubtful_event_ids else StoreUnavailableError(cause)
+        )
+
+    def _is_replayed(self, outcome: Outcome) -> bool:
+        return (
             outcome.status is OutcomeStatus.DUPLICATE
             and outcome.event.event_id not in self.doubtful_event_ids
         )
-        return Decided(outcome, replayed)

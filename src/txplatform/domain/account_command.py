@@ -19,9 +19,12 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     Attributes:
         DESCRIPTIVE: Fields that only describe; a copy that leaves one out is still a copy.
+        COPY_CONFLICTS: Whether a copy is found on append too, if the account is opened and nothing
+            waits on it: then it is decided without its prior events, and records the same key.
     """
 
     DESCRIPTIVE: ClassVar[frozenset[str]] = frozenset()
+    COPY_CONFLICTS: ClassVar[bool] = False
 
     @property
     def key(self) -> str:
@@ -59,9 +62,16 @@ class EarlyAdvice(AccountCommand, frozen=True):
 
 
 class VersionedAdvice(AccountCommand, frozen=True):
-    """An advice that replaces the one before it; the newest version wins, whatever the order."""
+    """An advice that replaces the one before it; the newest version wins, whatever the order.
+
+    Attributes:
+        VERSION: Its field with the version that the sender counts; the account's field of the same
+            name has the version in force.
+    """
+
+    VERSION: ClassVar[str]
 
     @property
-    def version(self) -> int:
-        """Counted by the sender; a higher one is newer."""
-        raise NotImplementedError
+    def terminal(self) -> bool:
+        """True if it takes effect even if a newer version is in force."""
+        return False

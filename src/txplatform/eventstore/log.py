@@ -5,7 +5,6 @@ No lock is needed: see `append_events` in migration 0001.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import LiteralString
 
 import psycopg
@@ -33,11 +32,11 @@ def read_stream(
     connection: psycopg.Connection, stream: str, after: int, limit: int = READ_SIZE
 ) -> list[LoggedEvent]:
     """One stream's events behind a version, oldest first."""
-    return _read(connection, READ_STREAM, (stream, after, limit))
+    return _read(connection, READ_STREAM, (stream, after, None, limit))
 
 
 def _read(
-    connection: psycopg.Connection, query: LiteralString, parameters: tuple[str | int, ...]
+    connection: psycopg.Connection, query: LiteralString, parameters: tuple[str | int | None, ...]
 ) -> list[LoggedEvent]:
     with connection.cursor(binary=True) as cursor:
         cursor.execute(query, parameters, prepare=True)
@@ -45,13 +44,6 @@ def _read(
             LoggedEvent(position, recorded_at, decode_event(stream, version, topic, state))
             for position, stream, version, topic, state, recorded_at in cursor
         ]
-
-
-def read_whole_log(connection: psycopg.Connection, after: int = 0) -> Iterator[LoggedEvent]:
-    """Every event behind a position, as the log stands when its end is reached."""
-    while batch := read_log(connection, after):
-        yield from batch
-        after = batch[-1].position
 
 
 def last_position(connection: psycopg.Connection) -> int:

@@ -1,4 +1,4 @@
-"""The event store as the eventsourcing library sees it: one recorder on our own tables.
+"""Our tables as the eventsourcing library sees them: one recorder for events, one for snapshots.
 
 The library's own statements are replaced, for three reasons: columns are named, so that an
 added one breaks nothing; the log's order is kept by an advisory lock, which does not wait
@@ -8,48 +8,51 @@ behind VACUUM; and business keys are unique within the stream.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 from uuid import UUID
 
-from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
-from eventsourcing.postgres import (
-    PostgresAggregateRecorder,
-    PostgresApplicationRecorder,
-    PostgresDatastore,
-)
-from psycopg.rows import dict_row
+import psycopg
+from eventsourcing.persistence import AggregateRecorder, IntegrityError, StoredEvent
 
-from txplatform.database import Database
 from txplatform.eventstore.mapper import StoredAccountEvent
-from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
 from txplatform.eventstore.statements import (
     APPEND,
     INSERT_SNAPSHOTS,
-    LAST_POSITION,
+    READ_SNAPSHOTS,
+    READ_STREAM,
+    columns_of,
 )
 
 
-class Datastore(PostgresDatastore):
-    """The library's datastore on a connection pool of ours, which takes a whole URL."""
+class EventRecorder(AggregateRecorder):
+    """Appends account events to the log and reads them, stream by stream."""
 
-    def __init__(self, database: Database, *, pool_size: int) -> None:
-        super().__init__("", "", "", "", "", originator_id_type="text")
-        pool = database.pool(pool_size)
-        pool.kwargs["row_factory"] = dict_row  # type: ignore[index]
-        self.pool = cast("Any", pool)
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
 
-    def register_type_adapters(self) -> None:
-        """Our statements take plain arrays: there are no composite types to learn."""
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
+        """Append, all or nothing.
 
-
-class StreamReader(PostgresAggregateRecorder):
-    """Reads one stream of `events` or of `snapshots`.
-
-    Attributes:
-        topic: The only topic that is read; None for all.
-    """
-
-    topic: ClassVar[str | None] = None
+        Raises:
+            IntegrityError: A version or a business key exists already; nothing was appended.
+        """
+        columns = columns_of(
+            (
+                event.originator_id,
+                event.originator_version,
+                event.event_key,
+                event.topic,
+                event.state,
+                event.transaction_id,
+            )
+            for event in cast("Sequence[StoredAccountEvent]", stored_events)
+        )
+        if columns:
+            with self._connection.transaction():
+                (conflicts,) = self._connection.execute(APPEND, columns).fetchone() or ((),)
+                if conflicts:
+                    raise IntegrityError(f"a version or a business key exists in {conflicts}")
+        return None
 
     def select_events(  # the library's
         self,
@@ -60,94 +63,41 @@ class StreamReader(PostgresAggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        order = "DESC" if desc else "ASC"
-        query = (
-            "SELECT originator_id, originator_version, topic, state"  # constants
-            f" FROM {self.events_table_name}"
-            " WHERE originator_id = %s"
-            " AND (%s::text IS NULL OR topic = %s)"
-            " AND originator_version > %s AND (%s::bigint IS NULL OR originator_version <= %s)"
-            f" ORDER BY originator_version {order} LIMIT %s"
-        )
-        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
-            cursor.execute(query, (originator_id, self.topic, self.topic, gt or 0, lte, lte, limit))
-            return [StoredEvent(**row) for row in cursor.fetchall()]
+        with self._connection.cursor(binary=True) as cursor:
+            cursor.execute(READ_STREAM, (originator_id, gt or 0, lte, None if desc else limit))
+            events = [
+                StoredEvent(stream, version, topic, state)
+                for _, stream, version, topic, state, _ in cursor
+            ]
+        return events[::-1][:limit] if desc else events
 
 
-class SnapshotRecorder(StreamReader):
-    """Stores snapshots of the current shape; one that exists already is left as it is."""
+class SnapshotRecorder(AggregateRecorder):
+    """Stores snapshots, and reads those of this version's shape."""
 
-    topic = SNAPSHOT_TOPIC
-
-    def insert_events(  # the library's
-        self, stored_events: Sequence[StoredEvent], **_: Any
-    ) -> Sequence[int] | None:
-        with self.datastore.get_connection() as connection:
-            connection.execute(
-                INSERT_SNAPSHOTS,
-                (
-                    [event.originator_id for event in stored_events],
-                    [event.originator_version for event in stored_events],
-                    [event.topic for event in stored_events],
-                    [event.state for event in stored_events],
-                ),
-            )
-        return None
-
-
-class AccountRecorder(StreamReader, PostgresApplicationRecorder):
-    """Appends account events to the log and reads them."""
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
-        """Append, all or nothing.
-
-        Raises:
-            IntegrityError: A version or a business key exists already; nothing was appended.
-        """
-        if not stored_events:
-            return []
-        events = [cast("StoredAccountEvent", event) for event in stored_events]
-        with self.datastore.get_connection() as connection, connection.transaction():
-            row = connection.execute(
-                APPEND,
-                (
-                    [event.originator_id for event in events],
-                    [event.originator_version for event in events],
-                    [event.event_key for event in events],
-                    [event.topic for event in events],
-                    [event.state for event in events],
-                    [event.transaction_id for event in events],
-                ),
-            ).fetchone()
-            if row is None or row["append_events"]:
-                raise IntegrityError(
-                    f"a version or a business key exists already: {row and row['append_events']}"
-                )
+        """Store; a snapshot that exists already is left as it is."""
+        columns = columns_of(
+            (event.originator_id, event.originator_version, event.topic, event.state)
+            for event in stored_events
+        )
+        if columns:
+            self._connection.execute(INSERT_SNAPSHOTS, columns)
         return None
 
-    def select_notifications(  # the library's
+    def select_events(  # the library's
         self,
-        start: int | None,
-        limit: int,
-        stop: int | None = None,
-        topics: Sequence[str] = (),
+        originator_id: UUID | str,
         *,
-        inclusive_of_start: bool = True,
-    ) -> Sequence[Notification]:
-        after = (start or 0) - (1 if inclusive_of_start and start is not None else 0)
-        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT position AS id, originator_id, originator_version, topic, state"
-                " FROM events WHERE position > %s"
-                " AND (%s::bigint IS NULL OR position <= %s)"
-                " AND (%s::text[] = '{}' OR topic = ANY(%s))"
-                " ORDER BY position LIMIT %s",
-                (after, stop, stop, list(topics), list(topics), limit),
-            )
-            return [Notification(**row) for row in cursor.fetchall()]
-
-    def max_notification_id(self) -> int | None:  # the library's
-        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
-            cursor.execute(LAST_POSITION)
-            row = cursor.fetchone()
-            return row["coalesce"] or None if row else None
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        with self._connection.cursor(binary=True) as cursor:
+            cursor.execute(READ_SNAPSHOTS, (originator_id, gt or 0, lte, limit if desc else None))
+            snapshots = [StoredEvent(*row) for row in cursor]
+        return snapshots if desc else snapshots[::-1][:limit]

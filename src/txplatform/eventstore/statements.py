@@ -1,7 +1,7 @@
 """The SQL of the log, once: what the synchronous recorder and the decision lanes both run.
 
 Appending itself is the database function `append_events` (migration 0001): how the log keeps
-its order and how a clash is found are said there.
+its order and how a conflict is found are said there.
 """
 
 from __future__ import annotations
@@ -129,9 +129,21 @@ READ_STREAM = """
 SELECT position, originator_id, originator_version, topic, state, recorded_at
 FROM events
 WHERE originator_id = %s AND originator_version > %s
+  AND originator_version <= coalesce(%s::bigint, 9223372036854775807)
 ORDER BY originator_version
 LIMIT %s
 """
+"""One stream's events behind a version and up to another; null for all, and for no limit."""
+
+READ_SNAPSHOTS = f"""
+SELECT originator_id, originator_version, topic, state
+FROM snapshots
+WHERE originator_id = %s AND topic = '{SNAPSHOT_TOPIC}' AND originator_version > %s
+  AND originator_version <= coalesce(%s::bigint, 9223372036854775807)
+ORDER BY originator_version DESC
+LIMIT %s
+"""  # the topic is a constant of this package
+"""One stream's snapshots in this version's shape, likewise, the newest first."""
 
 LAST_POSITION = "SELECT coalesce(max(position), 0) FROM events"
 
@@ -155,7 +167,7 @@ class LoggedEvent:
 
 def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:
     """The arrays that `APPEND` takes."""
-    rows = [
+    return columns_of(
         (
             event.originator_id,
             event.originator_version,
@@ -165,7 +177,11 @@ def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:
             event.transaction_id,
         )
         for event in events
-    ]
+    )
+
+
+def columns_of(rows: Iterable[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    """One array a column, for `unnest`; none if there are no rows."""
     return tuple(map(list, zip(*rows, strict=True)))
 
 

@@ -13,11 +13,11 @@ from datetime import datetime
 import psycopg
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import AccountEvent
-from txplatform.domain.ids import account_stream
 from txplatform.domain.requests import HoldExpiry
-from txplatform.eventstore.batch import BatchStore, ReadSet, UnitOfWork
+from txplatform.eventstore.query import run_queries
+from txplatform.processing.pending_command import PendingCommand
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.open_holds import DueHold
 from txplatform.random_ids import random_id
 from txplatform.telemetry import new_traceparent
@@ -25,7 +25,7 @@ from txplatform.telemetry import new_traceparent
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What became of holds that were to end.
+    """The result of ending holds.
 
     Attributes:
         events: What was appended, one event a hold.
@@ -48,20 +48,25 @@ def expire(connection: psycopg.Connection, holds: Sequence[DueHold], now: dateti
         holds: As the read model has them.
         now: By which they are due, UTC.
     """
-    store, work = BatchStore(connection), UnitOfWork()
-    streams: set[str] = {account_stream(hold.account_id) for hold in holds}
-    store.read(work, ReadSet(streams=streams))
-    context = DecisionContext(now, random_id, new_traceparent())
-    for hold in holds:
-        command = HoldExpiry(hold.account_id, hold.transaction_id)
-        try:
-            work.execute(account_stream(hold.account_id), command, context)
-        except CommandRejectedError:
-            continue
-    events = work.collect()
-    clashing = store.append(events)
+    work = UnitOfWork()
+    traceparent = new_traceparent()
+    context = DecisionContext(now, random_id, traceparent)
+    commands = [
+        PendingCommand.of(HoldExpiry(hold.account_id, hold.transaction_id), traceparent)
+        for hold in holds
+    ]
+    for command in commands:
+        work.include(command)
+    run_queries(connection, work.load())
+    for command in commands:
+        work.attempt(command, context)  # one that is rejected has nothing to end
+    run_queries(connection, work.append())
     return Expiry(
-        [event for event in events if event.originator_id not in clashing],
+        work.events,
         work.accounts,
-        [hold for hold in holds if account_stream(hold.account_id) in clashing],
+        [
+            hold
+            for hold, command in zip(holds, commands, strict=True)
+            if command.stream in work.conflicts
+        ],
     )

@@ -16,12 +16,12 @@ from typing import Any
 import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from txplatform.consumers.snapshots import take_snapshots
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId
 from txplatform.errors import TxPlatformError
 from txplatform.expiry.expiring import expire
 from txplatform.following.follower import Follower
+from txplatform.processing.snapshots import take_snapshots
 from txplatform.projections.open_holds import BEFORE_ALL, DueHold, due_holds
 from txplatform.settings import Settings
 
@@ -118,7 +118,7 @@ class HoldExpirer(Follower):
         now: datetime,
         handled: _Handled,
     ) -> None:
-        """End these holds in one commit, and note what became of them."""
+        """End these holds in one commit, and note which of them ended."""
         try:
             expiry = expire(connection, holds, now)
         except _UNREADABLE:

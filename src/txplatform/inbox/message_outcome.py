@@ -1,4 +1,4 @@
-"""What became of an inbound message."""
+"""The outcome of an inbound message."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from txplatform.contracts.inbound_messages import MessageStatus
 
 
 class MessageOutcome(NamedTuple):
-    """What became of a message.
+    """The outcome of a message.
 
     Attributes:
-        account_id: None where the body could not be read.
+        account_id: None if the body could not be read.
         business_key: The event key that the message claims; None likewise.
-        reason: For parked and discarded ones a stable code; None for others.
-        detail: Why, in a sentence.
+        reason: A stable code for parked and discarded messages; None for others.
+        detail: The reason in a sentence.
         event_id: The event it caused, or for a duplicate the one the first copy caused.
         account_version: That event's.
     """

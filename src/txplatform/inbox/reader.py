@@ -1,7 +1,7 @@
-"""The inbound ledger: what became of each message from Kafka, for API, tools and publisher.
+"""Reads the inbox: the outcome of each message from Kafka, for API, tools and publisher.
 
-A message that waited is settled by the log, not by an update of its row: whoever opens the
-account may know nothing of Kafka. So its present status is looked up where it is asked for.
+A message that waited is settled by the log, not by an update of its row: a request that opens the
+account knows nothing of Kafka. So its present status is looked up whenever it is read.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from txplatform.consumers.parsing import ReceivedMessage
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
 from txplatform.domain.events import CreditLimitChangeSuperseded, WaitingMessageRejected
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.mapper import decode_event
+from txplatform.inbox.received_message import ReceivedMessage
 from txplatform.inbox.writer import decode_headers
 
 MAX_LIMIT = 500
@@ -51,7 +51,7 @@ since: that one has its own row.
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message as it came, and what became of it."""
+    """A message as it came, and its outcome."""
 
     summary: InboundMessageResponse
     received: ReceivedMessage
@@ -66,7 +66,7 @@ def list_messages(  # noqa: PLR0913  # each is a filter of the API's
     before_id: int | None = None,
     limit: int = 50,
 ) -> list[InboundMessageResponse]:
-    """What became of messages, the newest first.
+    """The outcomes of messages, the newest first.
 
     Args:
         connection: Any of the service's.
@@ -181,12 +181,10 @@ def _message(row: tuple[Any, ...]) -> InboundMessageResponse:
         stream = account_stream(AccountId(fields["account_id"]))
         event = decode_event(stream, settled_version, settled_topic, settled_state)
         fields["event_id"], fields["account_version"] = event.event_id, event.originator_version
-        match event:
-            case WaitingMessageRejected():
-                fields["status"] = MessageStatus.PARKED
-                fields["reason"], fields["detail"] = event.reason, event.detail
-            case CreditLimitChangeSuperseded():
-                fields["status"] = MessageStatus.STALE
-            case _:
-                fields["status"] = MessageStatus.APPLIED
+        fields["status"] = MessageStatus.APPLIED
+        if isinstance(event, WaitingMessageRejected):
+            fields["status"] = MessageStatus.PARKED
+            fields["reason"], fields["detail"] = event.reason, event.detail
+        elif isinstance(event, CreditLimitChangeSuperseded):
+            fields["status"] = MessageStatus.STALE
     return InboundMessageResponse(**fields)

@@ -1,22 +1,20 @@
-"""Writes the inbound ledger: a row for each message, and what a person decided later.
+"""Writes the inbox: a row for each message, and what a person decided later.
 
-Rows are inserted under the log's lock only, so that who has seen an id has seen every lower
-one: dead letters are published by a cursor over it.
+Rows are inserted under the log's lock only, so that a reader who has seen an id has seen every
+lower one: dead letters are published by a cursor over it.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import orjson
 import psycopg
 
-from txplatform.consumers.parsing import ParsedMessage, ReceivedMessage
-from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.inbox.message_outcome import MessageOutcome
+from txplatform.inbox.received_message import ReceivedMessage
 
 INSERT = """
 INSERT INTO inbound_messages (
@@ -40,13 +38,6 @@ ORDER BY nth
 ON CONFLICT (cluster_id, topic_id, topic, partition, "offset") DO NOTHING
 """
 
-_REFUSED_BEFORE = """
-SELECT topic, key, content_sha256, id, status
-FROM inbound_messages
-WHERE content_sha256 = ANY (%s) AND status IN ('parked', 'discarded', 'waiting')
-ORDER BY id
-"""
-
 _SETTLE = """
 UPDATE inbound_messages
 SET status = %s, reason = %s, detail = %s, event_id = %s, account_version = %s, resolved_at = now()
@@ -59,30 +50,15 @@ WHERE id = %s
 """
 
 
-class ContentKey(NamedTuple):
-    """By what a person's decision on a message is remembered."""
+class InboxEntry(NamedTuple):
+    """A message, its trace context, and its outcome: one row."""
 
-    topic: str
-    key: bytes | None
-    content_sha256: bytes
-
-    @classmethod
-    def of(cls, message: ReceivedMessage) -> ContentKey:
-        """The content key of a message."""
-        return cls(message.topic, message.key, message.content_sha256)
+    message: ReceivedMessage
+    traceparent: str
+    outcome: MessageOutcome
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedBefore:
-    """That the same contents were refused before, and whether a person discarded them."""
-
-    message_id: int
-    discarded: bool
-
-
-def record(
-    connection: psycopg.Connection, entries: Sequence[tuple[ParsedMessage, MessageOutcome]]
-) -> None:
+def record(connection: psycopg.Connection, entries: Sequence[InboxEntry]) -> None:
     """Insert rows in order; a message that has its row already keeps it.
 
     The caller holds the log's lock.
@@ -101,7 +77,7 @@ def record(
             encode_headers(message.headers),
             message.body,
             message.content_sha256,
-            parsed.traceparent,
+            traceparent,
             outcome.account_id,
             outcome.business_key,
             outcome.status.value,
@@ -110,33 +86,14 @@ def record(
             outcome.event_id,
             outcome.account_version,
         )
-        for parsed, outcome in entries
-        for message in (parsed.message,)
+        for message, traceparent, outcome in entries
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
     connection.cursor(binary=True).execute(INSERT, columns, prepare=True)
 
 
-def refused_before(
-    connection: psycopg.Connection, messages: Iterable[ReceivedMessage]
-) -> dict[ContentKey, RefusedBefore]:
-    """Which of these contents were refused before.
-
-    One that waits in the ledger counts too: it is asked for only when the same contents are
-    refused now, so what it waited for came and the log refused it.
-    """
-    digests = list({message.content_sha256 for message in messages})
-    found: dict[ContentKey, RefusedBefore] = {}
-    for topic, key, digest, message_id, status in connection.execute(_REFUSED_BEFORE, (digests,)):
-        content = ContentKey(topic, key, digest)
-        before = RefusedBefore(message_id, discarded=status == MessageStatus.DISCARDED)
-        if content not in found or (before.discarded and not found[content].discarded):
-            found[content] = before
-    return found
-
-
 def settle(connection: psycopg.Connection, message_id: int, outcome: MessageOutcome) -> None:
-    """Note what became of a parked message that was tried again."""
+    """Note the outcome of a parked message that was tried again."""
     connection.execute(
         _SETTLE,
         (
@@ -156,7 +113,7 @@ def discard(connection: psycopg.Connection, message_id: int, why: str) -> None:
 
 
 def encode_headers(headers: Sequence[tuple[str, bytes | None]]) -> str:
-    """A message's headers as the ledger keeps them: any bytes, in order, repeated or not."""
+    """A message's headers as they are stored: any bytes, in order, repeated or not."""
     if not headers:
         return "[]"
     return orjson.dumps(

@@ -1,10 +1,10 @@
-"""The accounts a lane remembers between batches: a help, never the truth.
+"""The accounts a lane keeps between batches: an optimisation, never the truth.
 
-What is remembered may be behind the log; an append on it then clashes, and the account is
-read again.
+A cached account may be behind the log. An append on it then fails with a conflict, and the
+account is read again.
 
-The accounts used last are kept as they are. Those before them are packed into a fraction of the
-memory, so that a process can remember a million: to unpack one costs a fifth of reading it.
+The accounts used last are kept as they are. The others are packed into a fraction of the memory,
+so that a process can cache a million: to unpack one costs a fifth of reading it.
 """
 
 from __future__ import annotations
@@ -14,24 +14,30 @@ from collections.abc import Iterable
 
 from txplatform.domain.account import Account
 from txplatform.processing.account_packing import pack_account, unpack_account
+from txplatform.processing.conflict_rate import ConflictRate
 
 UNPACKED = 10_000
 """Accounts kept as they are: a few megabytes."""
 
 _GENERATIONS = 8
-"""That all packed accounts fill, where each is used once."""
+"""The number that all packed accounts fill if each is used once."""
 
 
 class AccountCache:
-    """The accounts used last, at most `capacity` of them."""
+    """The accounts used last, at most `capacity` of them.
+
+    Attributes:
+        conflict_rate: How often they turned out to be behind the log.
+    """
 
     def __init__(self, capacity: int, unpacked: int = UNPACKED) -> None:
+        self.conflict_rate = ConflictRate()
         self._unpacked = min(unpacked, capacity)
         self._accounts: OrderedDict[str, Account] = OrderedDict()
         self._room = capacity - self._unpacked
         # Generations, the youngest first, instead of a strict order: an entry of a plain
         # dictionary takes half the memory of one that knows its neighbours. And hashes instead of
-        # names, which the packed accounts have in them: of two with one hash one is forgotten.
+        # names, which the packed accounts have in them: on a collision one of the two is dropped.
         self._packed: deque[dict[int, bytes]] = deque([{}])
         self._generation = self._room // _GENERATIONS + 1
 
@@ -43,7 +49,7 @@ class AccountCache:
         return sum(map(len, self._packed))
 
     def take(self, stream: str) -> Account | None:
-        """Hand an account over to who will change it; it is no longer remembered."""
+        """Remove an account and return it, so that only the caller changes it."""
         account = self._accounts.pop(stream, None)
         if account is not None:
             return account
@@ -55,7 +61,7 @@ class AccountCache:
         return None
 
     def keep(self, accounts: Iterable[Account]) -> None:
-        """Remember accounts as they were committed; the least recently used ones make room."""
+        """Cache accounts as they were committed; the least recently used ones make room."""
         for account in accounts:
             self._accounts[account.id] = account
         while len(self._accounts) > self._unpacked:
@@ -64,7 +70,7 @@ class AccountCache:
                 self._pack(account)
 
     def clear(self) -> None:
-        """Forget all: what the log holds is not known any more."""
+        """Drop all accounts: the state of the log is not known any more."""
         self._accounts.clear()
         self._packed.clear()
         self._packed.append({})
@@ -83,7 +89,7 @@ class AccountCache:
             self._make_room()
 
     def _make_room(self) -> None:
-        """Forget one of the accounts that were not used for longest."""
+        """Drop one of the accounts that were unused for longest."""
         while not self._packed[-1]:
             self._packed.pop()
         self._packed[-1].popitem()

@@ -226,10 +226,3 @@ def list_accounts(
         )
         found = rows.fetchall()
     return DirectoryPage(found[:limit], len(found) > limit, position)
-
-
-def get_account(connection: psycopg.Connection, account_id: AccountId) -> AccountSummary | None:
-    """Return one account as the directory has it; may lag behind the log."""
-    with connection.cursor(row_factory=class_row(AccountSummary)) as rows:
-        rows.execute(_SELECT + sql.SQL("WHERE account_id = %s"), (account_id,))
-        return rows.fetchone()

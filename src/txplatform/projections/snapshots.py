@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import orjson
 import psycopg
 
 from txplatform.database import Database
@@ -16,9 +15,10 @@ from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.moment import moment
-from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state
-from txplatform.eventstore.statements import INSERT_SNAPSHOTS
+from txplatform.eventstore.query import run_queries
+from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.eventstore.streams import whole_streams
+from txplatform.processing.snapshots import insert_snapshots
 
 _BATCH_ACCOUNTS = 200
 
@@ -67,13 +67,5 @@ def _replace(connection: psycopg.Connection, accounts: list[Account], every: int
             "DELETE FROM snapshots WHERE originator_id = ANY (%s)",
             ([account.id for account in accounts],),
         )
-        connection.execute(
-            INSERT_SNAPSHOTS,
-            (
-                [account.id for account in long],
-                [account.version for account in long],
-                [SNAPSHOT_TOPIC] * len(long),
-                [orjson.dumps(account_state(account)) for account in long],
-            ),
-        )
+        run_queries(connection, insert_snapshots(AccountSnapshot.take(account) for account in long))
     return len(long)

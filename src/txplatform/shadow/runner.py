@@ -16,12 +16,13 @@ from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RuleSet
-from txplatform.eventstore.batch import BatchStore, UnitOfWork
 from txplatform.eventstore.log import last_position
+from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.following.follower import Follower
 from txplatform.following.log_batch import next_batch
 from txplatform.processing.account_cache import AccountCache
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.rulebook.book import RuleBook, Shadowing
 from txplatform.rulebook.store import read_book
 from txplatform.settings import Settings
@@ -129,7 +130,7 @@ class Shadower(Follower):
                 work.accounts[stream] = Account.unopened(account_of(stream))
             else:
                 missing[stream] = before
-        BatchStore(connection).read_at(work, missing)
+        run_queries(connection, work.read_at(missing))
         return work.accounts
 
     def _count(self, ruleset_id: str, judged: Sequence[Judged]) -> None:

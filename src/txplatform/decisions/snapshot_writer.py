@@ -1,16 +1,18 @@
-"""Writes snapshots behind the answers: a decision never waits for one, nor fails with it."""
+"""Writes snapshots behind the responses: a decision never waits for one, nor fails with it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 
-import orjson
 import psycopg
 
 from txplatform.database import Database
 from txplatform.domain.account import Account
-from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC, account_state
-from txplatform.eventstore.statements import INSERT_SNAPSHOTS
+from txplatform.domain.events import AccountEvent
+from txplatform.eventstore.query import run_queries_async
+from txplatform.eventstore.snapshot import AccountSnapshot
+from txplatform.processing.snapshots import due_snapshots, insert_snapshots
 from txplatform.telemetry import logger
 
 _MOST_WAITING = 10_000
@@ -18,26 +20,23 @@ _RETRY_S = 1.0
 
 
 class SnapshotWriter:
-    """Takes the state of accounts at once and stores it when there is time.
-
-    Attributes:
-        every: An account's events between two snapshots.
-    """
+    """Takes the state of accounts at once and stores it when there is time."""
 
     def __init__(self, database: Database, every: int) -> None:
-        self.every = every
+        self._every = every
         self._database = database
-        self._waiting: dict[str, tuple[int, bytes]] = {}
+        self._waiting: dict[str, AccountSnapshot] = {}
         self._wake = asyncio.Event()
         self._stopping = False
         self._connection: psycopg.AsyncConnection | None = None
         self._log = logger("snapshots")
 
-    def offer(self, account: Account) -> None:
-        """Note an account's state; where too many wait it is left for the next time."""
-        if len(self._waiting) < _MOST_WAITING or account.id in self._waiting:
-            self._waiting[account.id] = (account.version, orjson.dumps(account_state(account)))
-            self._wake.set()
+    def offer(self, accounts: Mapping[str, Account], events: Iterable[AccountEvent]) -> None:
+        """Note the state of accounts that are due; if too many wait, the next time will do."""
+        for account in due_snapshots(accounts, events, every=self._every):
+            if len(self._waiting) < _MOST_WAITING or account.id in self._waiting:
+                self._waiting[account.id] = AccountSnapshot.take(account)
+                self._wake.set()
 
     def stop(self) -> None:
         """Store what waits and return from `run`."""
@@ -65,15 +64,8 @@ class SnapshotWriter:
             if self._connection is None:
                 self._connection = await self._database.connect_async()
             taken, self._waiting = self._waiting, {}
-            await self._connection.execute(
-                INSERT_SNAPSHOTS,
-                (
-                    list(taken),
-                    [version for version, _ in taken.values()],
-                    [SNAPSHOT_TOPIC] * len(taken),
-                    [state for _, state in taken.values()],
-                ),
-                prepare=True,
+            await run_queries_async(
+                self._connection.cursor(binary=True), insert_snapshots(taken.values())
             )
 
     async def _disconnect(self) -> None:
