@@ -219,6 +219,8 @@ def test_i3_killed_in_the_middle_of_a_commit_nothing_is_lost_or_ended_twice(
 ) -> None:
     """Its append may still come through, or not: the next process finds out."""
     holds = many_due(service, accounts=30, each=20)
+    # The process may take longer to start than the server lets a transaction be idle.
+    service.execute("SET idle_in_transaction_session_timeout = 0")
     with Command("project", env=service_env) as process:
         with service.transaction():
             service.execute(LOCK_LOG)
