@@ -17,6 +17,8 @@ from txplatform.eventstore.statements import LAST_POSITION
 
 _BEGIN = "INSERT INTO checkpoints (name, position) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 _READ = "SELECT position FROM checkpoints WHERE name = %s"
+_LOCK = f"{_READ} FOR UPDATE"
+_TRY_TO_LOCK = f"{_LOCK} SKIP LOCKED"
 _READ_WITH_END = f"SELECT coalesce(({_READ}), 0), ({LAST_POSITION})"
 _MOVE = """
 UPDATE checkpoints SET position = %s, moved_at = clock_timestamp() WHERE name = %s AND position = %s
@@ -60,7 +62,7 @@ class Checkpoint:
             The position of the last event read.
         """
         self.begin(connection)
-        row = connection.execute(f"{_READ} FOR UPDATE", (self.name,)).fetchone()
+        row = connection.execute(_LOCK, (self.name,)).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -70,8 +72,10 @@ class Checkpoint:
         Returns:
             The position of the last event read; None while someone else has it locked.
         """
-        self.begin(connection)
-        row = connection.execute(f"{_READ} FOR UPDATE SKIP LOCKED", (self.name,)).fetchone()
+        row = connection.execute(_TRY_TO_LOCK, (self.name,)).fetchone()
+        if row is None:  # locked, or not there yet
+            self.begin(connection)
+            row = connection.execute(_TRY_TO_LOCK, (self.name,)).fetchone()
         return None if row is None else int(row[0])
 
     def move(self, connection: psycopg.Connection, *, before: int, to: int) -> None:

@@ -13,6 +13,7 @@ import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from txplatform.database import Database
+from txplatform.eventstore.statements import LoggedEvent
 from txplatform.following.follower import Follower
 from txplatform.following.log_batch import next_batch
 from txplatform.following.side_by_side import SideBySide
@@ -28,11 +29,11 @@ _IDLE_S = 0.05
 
 def project_batch(
     connection: psycopg.Connection, projection: Projection, limit: int = BATCH_EVENTS
-) -> int:
+) -> Sequence[LoggedEvent]:
     """Fold the next events of the log into a read model; rows and checkpoint in one commit.
 
     Returns:
-        How many events were read: 0 at the end of the log, and while someone else folds.
+        The events that were read: none at the end of the log, and while someone else folds.
 
     Raises:
         psycopg.Error: Nothing was written.
@@ -40,7 +41,7 @@ def project_batch(
     with next_batch(connection, checkpoint_of(projection.name), limit) as events:
         if events:
             fold_used(projection, connection, projection.table, events)
-    return len(events or ())
+    return events or ()
 
 
 class ProjectionMetrics:
@@ -80,15 +81,13 @@ class ReadModelFollower(Follower):
         self._checkpoint.begin(connection)
         while True:
             position, end = self._checkpoint.read_with_end(connection)
-            folded = 0
-            if position < end:
-                folded = project_batch(connection, self._projection)
-                position = self._checkpoint.read(connection)
-            self._position, self._lag = position, max(end - position, 0)
+            events = project_batch(connection, self._projection) if position < end else ()
+            self._position = events[-1].position if events else position
+            self._lag = max(end - self._position, 0)
             self._lag_gauge.set(self._lag)
-            self._events_counter.inc(folded)
+            self._events_counter.inc(len(events))
             self.report("follows the log")
-            yield 0 if folded and self._lag else _IDLE_S
+            yield 0 if events and self._lag else _IDLE_S
 
     def figures(self) -> dict[str, Any]:
         """Return its position and its lag."""
