@@ -150,7 +150,7 @@ def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> Message
             MessageStatus.PARKED, reason=rejection.reason, detail=rejection.detail
         )
     assert pending is not None
-    account_id, business_key = parsed.command.account_id, parsed.command.keys[0]
+    account_id, business_key = parsed.command.account_id, parsed.command.key
     match pending.result:
         case Outcome() as outcome:
             return MessageOutcome(
