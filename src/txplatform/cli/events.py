@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from txplatform.audit.history import HistoryEntry, account_history
-from txplatform.cli.descriptions import describe
 from txplatform.cli.tables import print_table
 from txplatform.contracts.times import rfc3339
 from txplatform.database import Database
@@ -46,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
             table.add_row(
                 str(event.originator_version),
                 event.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f"),
-                Text(describe(event)),  # text of others is not markup
+                Text(event.summary),  # text of others is not markup
                 str(balance.credit_limit),
                 str(balance.posted),
                 str(balance.pending),

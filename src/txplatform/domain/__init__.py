@@ -1,5 +1,5 @@
-"""What an account is and may do. Pure: no I/O, no clock, no randomness.
+"""The account and its rules. Pure: no I/O, no clock, no randomness.
 
-Read `account.py` first, then `commands/` (what is asked of it), `rules/` (why a
-purchase is refused) and `events.py` (what is remembered, for ever).
+Read `account.py` first, then `requests.py` and `advices.py` (the commands), `commands/` (their
+decisions), `rules/` (reasons to decline a purchase) and `events/` (the stored facts).
 """

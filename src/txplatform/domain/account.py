@@ -1,11 +1,11 @@
-"""The account: what its events add up to, and nothing that its events do not say.
+"""The account: the sum of its events, and nothing else.
 
 An account's stream may begin with any event: a payment can arrive, and wait, before the
 account is opened. So an account exists, at version 0, before its first event.
 
-Its state is bounded by what is open or waiting and by the last 30 days, never by how long its
-history is. That a business key was used before is known from the stream (`event_key`), not from
-here; a transaction without a hold is folded again from its events when more of it comes.
+Its state is bounded by open holds, waiting messages and the last 30 days, never by the length of
+its history. Used business keys are known from the stream (`event_key`), not from here. A
+transaction without a hold is folded again from its events when a later message of it arrives.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ E = TypeVar("E", bound=RecordedEvent)
 
 @dataclass(frozen=True, slots=True)
 class DecisionContext:
-    """What a decision needs from outside the account: time, new identifiers, trace, rules.
+    """The inputs of a decision from outside the account: time, new identifiers, trace, rules.
 
     Attributes:
         now: When it is decided, UTC.
@@ -64,10 +64,10 @@ class DecisionContext:
 
     @property
     def ruleset(self) -> RuleSet:
-        """What to decide by; asked by the commands that need it only, so the others go on.
+        """The rule set in force. Only commands that need it read it, so the others go on.
 
         Raises:
-            RulesNotUnderstoodError: This version cannot decide by what is in force.
+            RulesNotUnderstoodError: This version does not understand the rule set in force.
         """
         if isinstance(self.rules, RuleSet):
             return self.rules
@@ -140,7 +140,7 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
 
     @property
     def opened(self) -> bool:
-        """Whether the accounts team has opened it."""
+        """True once the accounts team has opened it."""
         return self.currency is not None
 
     @property
@@ -170,7 +170,7 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
             self.pending += amount
 
     def held(self, transaction_id: TransactionId) -> int:
-        """What is reserved for a transaction, minor units."""
+        """Return the amount reserved for a transaction, minor units."""
         hold = self.holds.get(transaction_id)
         return 0 if hold is None else hold[0]
 
@@ -181,7 +181,7 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
         self.pending += amount
 
     def release(self, transaction_id: TransactionId, amount: int) -> None:
-        """Reserve that much less; what has nothing left to reserve is forgotten."""
+        """Reserve that much less; a hold with nothing left is dropped."""
         if amount:
             held, expires_at = self.holds[transaction_id]
             self.pending -= amount

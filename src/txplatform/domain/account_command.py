@@ -62,9 +62,16 @@ class EarlyAdvice(AccountCommand, frozen=True):
 
 
 class VersionedAdvice(AccountCommand, frozen=True):
-    """An advice that replaces the one before it; the newest version wins, whatever the order."""
+    """An advice that replaces the one before it; the newest version wins, whatever the order.
+
+    Attributes:
+        VERSION: Its field with the version that the sender counts; the account's field of the same
+            name has the version in force.
+    """
+
+    VERSION: ClassVar[str]
 
     @property
-    def version(self) -> int:
-        """Counted by the sender; a higher one is newer."""
-        raise NotImplementedError
+    def terminal(self) -> bool:
+        """True if it takes effect even if a newer version is in force."""
+        return False

@@ -1,9 +1,9 @@
-"""What velocity rules look at: an account's approved purchases of the last 30 days.
+"""The input of velocity rules: an account's approved purchases of the last 30 days.
 
 It is kept whatever rule set is in force, so that one activated today sees yesterday. It follows
 from the approvals and the times they were decided at alone, so a replay makes the same again.
 
-Purchases are remembered to the minute for a day and to the hour beyond. What is asked for is
+Purchases are kept to the minute for a day and to the hour beyond. A window is
 counted from the beginning of the minute or hour in which the window begins: a window looks back
 up to one minute (beyond a day: one hour) longer than it says, never shorter, so no limit is dodged.
 """
@@ -69,14 +69,14 @@ class Activity:
 
     @classmethod
     def from_state(cls, state: Sequence[Any]) -> Activity:
-        """What `state` was taken of."""
+        """Return the activity that `state` was taken from."""
         activity = cls()
         if state:
             activity._log = _Log.from_state(state)
         return activity
 
     def state(self) -> list[Any]:
-        """All of it as JSON can say it; nothing but an empty list when there is nothing."""
+        """Return it as plain values; an empty list if there is nothing."""
         return [] if self._log is None else self._log.state()
 
     def __eq__(self, other: object) -> bool:
@@ -93,21 +93,21 @@ class Activity:
         Args:
             at: When.
             purchase: What was approved.
-            count: How many purchases it counts as: none where it only raises an earlier one.
+            count: The number of purchases it counts as; 0 if it only raises an earlier one.
         """
         if self._log is None:
             self._log = _Log()
         self._log.add(minute_of(at), purchase, count)
 
     def count(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
-        """How many purchases were approved since this minute, of those like at this merchant."""
+        """Return the number of purchases since this minute, of those in this merchant's scope."""
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
         return log.count(since, scope, merchant)
 
     def amount(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
-        """What they come to, in minor units."""
+        """Return their sum, in minor units."""
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
@@ -115,11 +115,11 @@ class Activity:
 
     @property
     def countries(self) -> tuple[str, ...]:
-        """Where money was ever spent, in the order of the first time."""
+        """The countries where money was ever spent, in the order of the first time."""
         return () if self._log is None else self._log.known_countries
 
     def knows_country(self, country: str) -> bool:
-        """Whether money was ever spent there, however long ago."""
+        """Return whether money was ever spent there, however long ago."""
         return self._log is not None and country in self._log.known_countries
 
 

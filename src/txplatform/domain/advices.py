@@ -20,6 +20,8 @@ from txplatform.domain.status import AccountStatus
 class LimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
     """The accounts team changed the credit limit."""
 
+    VERSION: ClassVar[str] = "limit_version"
+
     account_id: AccountId
     credit_limit: int
     currency: str
@@ -34,13 +36,11 @@ class LimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
     def label(self) -> str:
         return f"Limit version {self.limit_version}"
 
-    @property
-    def version(self) -> int:
-        return self.limit_version
-
 
 class StatusChange(VersionedAdvice, frozen=True):
-    """The accounts team changed the status."""
+    """The accounts team changed the status; closed is terminal."""
+
+    VERSION: ClassVar[str] = "status_version"
 
     account_id: AccountId
     status: AccountStatus
@@ -57,8 +57,8 @@ class StatusChange(VersionedAdvice, frozen=True):
         return f"Status version {self.status_version}"
 
     @property
-    def version(self) -> int:
-        return self.status_version
+    def terminal(self) -> bool:
+        return self.status is AccountStatus.CLOSED
 
 
 class Payment(EarlyAdvice, frozen=True):

@@ -1,6 +1,6 @@
 """Names for the identifiers that other teams give us, and for the streams we keep.
 
-Whether an identifier is well formed is checked where it comes in (`contracts`).
+The form of an identifier is checked at the boundary (`contracts`).
 """
 
 from typing import NewType

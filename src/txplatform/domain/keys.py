@@ -1,4 +1,4 @@
-"""Business keys: `<kind>:<business id>`, the same for ever, one effect each (I3)."""
+"""Business keys: `<kind>:<business id>`, never changed, one effect each (I3)."""
 
 
 def authorization_key(transaction_id: str) -> str:

@@ -11,7 +11,7 @@ MAX_BALANCE = 9_000_000_000_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What an account owes, has reserved and may still spend, at one account version.
+    """The amounts an account owes, has reserved and may still spend, at one account version.
 
     Attributes:
         credit_limit: The credit granted.

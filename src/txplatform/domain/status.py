@@ -1,4 +1,4 @@
-"""Whether an account may be used."""
+"""The status of an account: usable, frozen or closed."""
 
 from enum import StrEnum
 

@@ -10,10 +10,10 @@
     unauthorized  held       declined   unauthorized  unauthorized  unauth.   unauth.   -
 
 A decision may decline instead: an increment leaves the state as it was, an authorization makes it
-declined. A clearing is the network's fact and always posts; one that takes all of a hold ends it as
-a final one does, as a reversal of all of it does. Where a clearing or reversal came first, a late
-authorization holds what is left of it, perhaps nothing. Refunds and corrections change no state.
-An account keeps only what is held; the rest is folded from the log.
+declined. A clearing is the network's advice and always posts. A clearing that uses all of a hold
+ends it as a final one does, and so does a reversal of all of it. If a clearing or reversal came
+first, a late authorization holds the rest of its amount, perhaps nothing. Refunds and corrections
+change no state. An account keeps only open holds; the rest is folded from the log.
 
 Whatever the order (docs/contracts.md): posted = clearings - their corrections; hold = 0 once final,
 expired or wholly reversed, else max(0, approved + increments - reversed - cleared).
@@ -24,19 +24,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import Self, assert_never
 
 from txplatform.domain.advices import Correction, Direction
 from txplatform.domain.events import (
-    AccountEvent,
+    AccountLevelEvent,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
     AuthorizationReversed,
     ClearingCorrected,
+    Event,
     HoldExpired,
+    IncrementDeclined,
     PurchaseCleared,
     PurchaseRefunded,
+    SettlementEvent,
     TransactionStarted,
 )
 from txplatform.domain.money import MAX_BALANCE
@@ -45,7 +48,7 @@ from txplatform.domain.transaction_flags import Flag
 
 
 class TransactionState(StrEnum):
-    """Where a transaction stands."""
+    """The states of a transaction."""
 
     UNKNOWN = "unknown"
     DECLINED = "declined"
@@ -62,11 +65,11 @@ class Transaction:
 
     Attributes:
         claimed: Whether its first event is stored: no other authorization can be taken for it.
-        purchase: What was approved first; None unless it was.
-        approved: What was authorized, increments included; 0 unless it was.
-        reversed: What reversals of a part gave up.
-        cleared: What clearings posted.
-        gross_refunded: What refunds that name it gave back, before their corrections.
+        purchase: The purchase as it was approved first; None if it was not.
+        approved: The authorized amount, increments included; 0 if it was not approved.
+        reversed: The sum of partial reversals.
+        cleared: The sum of clearings.
+        gross_refunded: The sum of the refunds that name it, before their corrections.
         clearings: Their ids; likewise refunds and corrections.
     """
 
@@ -86,8 +89,8 @@ class Transaction:
     corrections: dict[str, Correction] = field(default_factory=dict)
 
     @classmethod
-    def fold(cls, events: Iterable[AccountEvent]) -> Self:
-        """The transaction after these events of it, in order of version."""
+    def fold(cls, events: Iterable[Event]) -> Self:
+        """Return the transaction after these events of it, in order of version."""
         transaction = cls()
         for event in events:
             transaction.take(event)
@@ -95,7 +98,7 @@ class Transaction:
 
     @property
     def corrected(self) -> int:
-        """What of the clearings was taken back by their corrections."""
+        """The part of the clearings that their corrections took back."""
         return sum(
             correction.amount if correction.direction is Direction.CREDIT else -correction.amount
             for correction in self.corrections.values()
@@ -104,7 +107,7 @@ class Transaction:
 
     @property
     def refunded(self) -> int:
-        """What refunds gave back, less what their corrections took back."""
+        """The sum of the refunds, less the corrections that took refunds back."""
         return self.gross_refunded - sum(
             correction.amount if correction.direction is Direction.DEBIT else -correction.amount
             for correction in self.corrections.values()
@@ -113,23 +116,23 @@ class Transaction:
 
     @property
     def posted(self) -> int:
-        """What is owed for it, refunds aside."""
+        """The amount owed for it, refunds aside."""
         return self.cleared - self.corrected
 
     @property
     def hold(self) -> int:
-        """What is reserved for it."""
+        """The amount reserved for it."""
         return self.hold_of(self.approved)
 
     def hold_of(self, approved: int) -> int:
-        """What would be reserved if that much were authorized."""
+        """Return the amount that would be reserved if that much were authorized."""
         if self.final or self.expired or self.reversed_wholly:
             return 0
         return max(0, approved - self.reversed - self.cleared)
 
     @property
     def state(self) -> TransactionState:
-        """Where it stands: the first of these that applies."""
+        """The state: the first of these that applies."""
         for state, holds in (
             (TransactionState.DECLINED, self.declined),
             (TransactionState.HELD, self.hold > 0),
@@ -145,7 +148,7 @@ class Transaction:
         return TransactionState.UNKNOWN
 
     def clearing_flags(self, amount: int) -> tuple[Flag, ...]:
-        """What is unusual about one more clearing of this amount."""
+        """Return the flags of one more clearing of this amount."""
         flags = []
         if self.expired:
             flags.append(Flag.AFTER_EXPIRY)
@@ -160,13 +163,13 @@ class Transaction:
         return tuple(flags)
 
     def refund_flags(self, amount: int) -> tuple[Flag, ...]:
-        """What is unusual about one more refund of this amount."""
+        """Return the flags of one more refund of this amount."""
         return (Flag.OVER_PURCHASE,) if self.refunded + amount > self.posted else ()
 
     def _corrects_refund(self, correction: Correction) -> bool:
-        """Whether what it takes back is a refund, by way of other corrections too.
+        """Return whether it takes back a refund, also by way of other corrections.
 
-        What is not known yet is taken for what such a direction usually takes back.
+        Its direction decides as long as the item that it takes back is not known.
         """
         seen: set[str] = set()
         while correction.clearing_id not in seen:
@@ -182,8 +185,8 @@ class Transaction:
             correction = following
         return correction.direction is Direction.DEBIT
 
-    def take(self, event: AccountEvent) -> None:  # noqa: C901  # one case a kind of event
-        """Add one event of this transaction; what is not about it changes nothing."""
+    def take(self, event: Event) -> None:  # noqa: C901  # one case a kind of event
+        """Add one event; an event that is not about the transaction changes nothing."""
         match event:
             case AuthorizationApproved():
                 self.claimed = self.authorized = True
@@ -203,6 +206,16 @@ class Transaction:
                     self.reversed = min(self.reversed + event.reversal.amount, MAX_BALANCE)
             case HoldExpired():
                 self.expired = True
+            case PurchaseCleared() | ClearingCorrected() | PurchaseRefunded():
+                self._settle(event)
+            case IncrementDeclined():
+                pass  # the hold stays as it is
+            case _:
+                if not isinstance(event, AccountLevelEvent):
+                    assert_never(event)
+
+    def _settle(self, event: SettlementEvent) -> None:
+        match event:
             case PurchaseCleared():
                 self.cleared += event.clearing.amount
                 self.clearings.append(event.clearing.clearing_id)
@@ -212,3 +225,5 @@ class Transaction:
             case PurchaseRefunded():
                 self.gross_refunded += event.refund.amount
                 self.refunds.append(event.refund.refund_id)
+            case _:
+                assert_never(event)

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Flag(StrEnum):
-    """What is unusual about a clearing, a refund or a correction."""
+    """Unusual circumstances of a clearing, a refund or a correction."""
 
     AFTER_EXPIRY = "after_expiry"
     AFTER_REVERSAL = "after_reversal"

@@ -76,16 +76,16 @@ class AccountSnapshot(CanSnapshotAggregate[str]):
 
     @staticmethod
     def is_current(topic: str) -> bool:
-        """Whether a snapshot stored under this name has this version's shape."""
+        """Return whether a snapshot stored under this name has this version's shape."""
         return topic == SNAPSHOT_TOPIC
 
     @classmethod
     def take(cls, aggregate: Account) -> Self:  # type: ignore[override]  # we have one aggregate
-        """The account as it is now."""
+        """Return a snapshot of the account as it is now."""
         return cls(aggregate.id, aggregate.version, SNAPSHOT_TOPIC, encode_account(aggregate))
 
     def mutate(self, _: None) -> Account:  # type: ignore[override]  # as above
-        """The account as it was.
+        """Return the account as it was.
 
         Raises:
             ValueError: The state is not this account's at this version.
@@ -123,10 +123,10 @@ def account_state(account: Account) -> dict[str, Any]:
 
 
 def snapshot_due(account: Account, version: int, every: int) -> bool:
-    """Whether an account that has come to this version is to be snapshotted.
+    """Return whether an account at this version is to be snapshotted.
 
-    That is after `every` events; for an account with more holds than that, after a number that
-    grows with them, so that the work stays in proportion to the events.
+    It is after `every` events. An account with more holds than that is snapshotted less often, so
+    that the work stays in proportion to the events.
     """
     interval = every
     while interval < len(account.holds):

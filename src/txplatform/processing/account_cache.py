@@ -1,10 +1,10 @@
-"""The accounts that are cached between batches: an optimisation, never the truth.
+"""The accounts a lane keeps between batches: an optimisation, never the truth.
 
-A cached account may be behind the log. An append on it is a conflict then, and the account is
-read again.
+A cached account may be behind the log. An append on it then fails with a conflict, and the
+account is read again.
 
-The accounts used last are kept as they are. Those before them are packed into a fraction of the
-memory, so that a process can cache a million: to unpack one costs a fifth of reading it.
+The accounts used last are kept as they are. The others are packed into a fraction of the memory,
+so that a process can cache a million: to unpack one costs a fifth of reading it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ UNPACKED = 10_000
 """Accounts kept as they are: a few megabytes."""
 
 _GENERATIONS = 8
-"""That all packed accounts fill, where each is used once."""
+"""The number that all packed accounts fill if each is used once."""
 
 
 class AccountCache:
@@ -37,7 +37,7 @@ class AccountCache:
         self._room = capacity - self._unpacked
         # Generations, the youngest first, instead of a strict order: an entry of a plain
         # dictionary takes half the memory of one that knows its neighbours. And hashes instead of
-        # names, which the packed accounts have in them: of two with one hash one is dropped.
+        # names, which the packed accounts have in them: on a collision one of the two is dropped.
         self._packed: deque[dict[int, bytes]] = deque([{}])
         self._generation = self._room // _GENERATIONS + 1
 
@@ -49,7 +49,7 @@ class AccountCache:
         return sum(map(len, self._packed))
 
     def take(self, stream: str) -> Account | None:
-        """Hand an account over to the caller, who may change it; it is no longer cached."""
+        """Remove an account and return it, so that only the caller changes it."""
         account = self._accounts.pop(stream, None)
         if account is not None:
             return account
@@ -70,7 +70,7 @@ class AccountCache:
                 self._pack(account)
 
     def clear(self) -> None:
-        """Forget all accounts: after a lost connection the log may hold less than they do."""
+        """Drop all accounts: the state of the log is not known any more."""
         self._accounts.clear()
         self._packed.clear()
         self._packed.append({})
@@ -89,7 +89,7 @@ class AccountCache:
             self._make_room()
 
     def _make_room(self) -> None:
-        """Drop one of the accounts that were not used for longest."""
+        """Drop one of the accounts that were unused for longest."""
         while not self._packed[-1]:
             self._packed.pop()
         self._packed[-1].popitem()

@@ -42,18 +42,17 @@ def authorize(
     """
     transaction, late = _NOT_BEGUN, False
     for key in purchase.keys if prior else ():
-        match prior.get(key):
-            case AuthorizationApproved() | AuthorizationDeclined() as first:
-                if purchase.is_copy_of(first.purchase):
-                    return Outcome(OutcomeStatus.DUPLICATE, first)
-                raise CommandRejectedError(
-                    RefusalReason.TRANSACTION_ID_REUSED,
-                    f"Transaction {purchase.transaction_id} was decided before "
-                    "with other contents.",
-                    "Use a new transaction_id for a new purchase, or repeat the first one exactly.",
-                )
-            case TransactionStarted():
-                transaction, late = prior.transaction(purchase.transaction_id), True
+        first = prior.get(key)
+        if isinstance(first, TransactionStarted):
+            transaction, late = prior.transaction(purchase.transaction_id), True
+        elif first is not None:
+            if purchase.is_copy_of(first.command):
+                return Outcome(OutcomeStatus.DUPLICATE, first)
+            raise CommandRejectedError(
+                RefusalReason.TRANSACTION_ID_REUSED,
+                f"Transaction {purchase.transaction_id} was decided before with other contents.",
+                "Use a new transaction_id for a new purchase, or repeat the first one exactly.",
+            )
     if purchase.transaction_id in account.holds:
         # Decided before. The append conflict would also reveal this, but only after evicting the
         # account from the cache and reloading it with all its holds.

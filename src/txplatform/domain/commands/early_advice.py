@@ -14,6 +14,7 @@ from txplatform.domain.advices import (
     Refund,
     WaitingMessage,
 )
+from txplatform.domain.commands.checks import check_currency
 from txplatform.domain.commands.clear_purchase import clear_purchase
 from txplatform.domain.commands.correct_clearing import correct_clearing
 from txplatform.domain.commands.newest_version import take_version
@@ -48,6 +49,7 @@ def apply_advice(
     """
     match advice:
         case LimitChange():
+            check_currency(advice, account)
             outcome = take_version(advice, account, context)
         case Payment():
             outcome = receive_payment(advice, account, context)

@@ -84,15 +84,15 @@ def judge_increment(  # noqa: PLR0913  # what the decision rests on
 ) -> Judgement:
     """Ask all rules that the purchase itself had to pass.
 
-    Limits of one purchase look at what it comes to, velocity at what is added: else a small
-    purchase could be raised to what the rules would have refused.
+    Limits of one purchase apply to its total, velocity rules to the increment. Otherwise a small
+    purchase could be raised to an amount that the rules would have refused.
 
     Args:
         account: As it is before.
         increment: By how much a hold is to be raised.
         asked: The purchase that is raised, its amount the increment's; None where there is no
             open hold: then only the account is asked, since nothing is known of a purchase.
-        raised_from: What was authorized of it until now, minor units.
+        raised_from: The amount authorized so far, minor units.
         ruleset: In force.
         now: The time of the decision.
     """

@@ -8,7 +8,7 @@ from enum import StrEnum
 from txplatform.domain.account import Account
 from txplatform.domain.account_command import AccountCommand
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.events import AccountEvent
+from txplatform.domain.events import Event
 from txplatform.domain.keys import waiting_key
 from txplatform.errors import TxPlatformError
 
@@ -31,7 +31,7 @@ class Outcome:
     """
 
     status: OutcomeStatus
-    event: AccountEvent
+    event: Event
 
 
 class RefusalReason(StrEnum):

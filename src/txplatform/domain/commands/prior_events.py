@@ -1,10 +1,10 @@
-"""What a decision may look up of an account's stream beside the account's state."""
+"""Earlier events of an account's stream that a decision looks up beside the account's state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from txplatform.domain.events import AccountEvent
+from txplatform.domain.events import Event
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.transaction import Transaction
@@ -13,7 +13,7 @@ from txplatform.domain.transaction import Transaction
 class TransactionNotReadError(Exception):
     """A decision needs transactions' events; read them and decide again.
 
-    No refusal: it tells who runs the decision what to fetch. Most decisions need nothing, so
+    It is no refusal: it names what the caller has to fetch. Most decisions need nothing, so
     nothing is fetched for them.
     """
 
@@ -22,24 +22,24 @@ class TransactionNotReadError(Exception):
         self.transaction_ids = transaction_ids
 
 
-class PriorEvents(dict[str, "AccountEvent"]):  # one a decision: it has to be cheap
+class PriorEvents(dict[str, Event]):  # one a decision: it has to be cheap
     """Events of one account's stream by business key, as far as they were read.
 
     Attributes:
         transactions: Those of which every event is here.
     """
 
-    __slots__ = ("_later_lives", "transactions")
+    __slots__ = ("_by_transaction", "transactions")
 
     def __init__(self) -> None:
         super().__init__()
         self.transactions: set[TransactionId] = set()
-        self._later_lives: dict[TransactionId, dict[str, AccountEvent]] = {}
+        self._by_transaction: dict[TransactionId, dict[str, Event]] = {}
 
-    def __setitem__(self, key: str, event: AccountEvent) -> None:
+    def __setitem__(self, key: str, event: Event) -> None:
         super().__setitem__(key, event)
         if (transaction_id := event.transaction_id) is not None:
-            self._later_lives.setdefault(transaction_id, {})[key] = event
+            self._by_transaction.setdefault(transaction_id, {})[key] = event
 
     def require(self, transaction_ids: Iterable[TransactionId]) -> None:
         """See that every event of these is here: all of them are fetched at once.
@@ -57,7 +57,7 @@ class PriorEvents(dict[str, "AccountEvent"]):  # one a decision: it has to be ch
             TransactionNotReadError: They were not read.
         """
         self.require((transaction_id,))
-        events = dict(self._later_lives.get(transaction_id, {}))
+        events = dict(self._by_transaction.get(transaction_id, {}))
         for key in (authorization_key(transaction_id), late_authorization_key(transaction_id)):
             if (event := self.get(key)) is not None:
                 events[key] = event

@@ -16,20 +16,20 @@ from txplatform.domain.advices import (
 )
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.events import (
-    AccountEvent,
     ClearingWaiting,
     CorrectionWaiting,
     CreditLimitChangeWaiting,
     PaymentReturnWaiting,
     PaymentWaiting,
     RefundWaiting,
+    WaitingEvent,
     WaitingMessageRejected,
 )
 
 
 def let_wait(message: WaitingMessage, account: Account, context: DecisionContext) -> Outcome:
     """Record that a message waits."""
-    event: AccountEvent
+    event: WaitingEvent
     match message:
         case LimitChange():
             event = account.record(CreditLimitChangeWaiting, context, change=message)

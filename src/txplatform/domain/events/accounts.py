@@ -1,15 +1,25 @@
-"""What the accounts team and operators do to an account."""
+"""Changes of an account by the accounts team and by operators."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
 
 from txplatform.domain.account import Account
+from txplatform.domain.account_command import VersionedAdvice
 from txplatform.domain.advices import LimitChange, StatusChange
 from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.words import in_brackets
 from txplatform.domain.requests import ControlsChange, Opening, OperatorStatus
 from txplatform.domain.rulesets import controls_of
 from txplatform.domain.status import AccountStatus
+
+
+class VersionedEvents(NamedTuple):
+    """The events of a version that takes effect, and of one that came too late."""
+
+    effective: Callable[..., AdministrativeEvent]
+    superseded: Callable[..., AdministrativeEvent]
 
 
 class AccountOpened(AccountEvent, frozen=True):
@@ -21,6 +31,10 @@ class AccountOpened(AccountEvent, frozen=True):
     @property
     def command(self) -> Opening:
         return self.opening
+
+    @property
+    def summary(self) -> str:
+        return f"opened in {self.opening.currency} with limit {self.opening.credit_limit}"
 
     def apply(self, account: Account) -> None:
         account.currency = self.opening.currency
@@ -36,6 +50,10 @@ class CreditLimitChanged(AccountEvent, frozen=True):
     @property
     def command(self) -> LimitChange:
         return self.change
+
+    @property
+    def summary(self) -> str:
+        return f"limit version {self.change.limit_version}: {self.change.credit_limit}"
 
     def apply(self, account: Account) -> None:
         account.credit_limit = self.change.credit_limit
@@ -53,9 +71,13 @@ class CreditLimitChangeSuperseded(AccountEvent, frozen=True):
     def command(self) -> LimitChange:
         return self.change
 
+    @property
+    def summary(self) -> str:
+        return f"limit version {self.change.limit_version} came late, no effect"
+
 
 class AccountStatusChanged(AccountEvent, frozen=True):
-    """The accounts team's newest status is in force; closed is so for ever."""
+    """The accounts team's newest status is in force; closed is terminal."""
 
     TOPIC: ClassVar[str] = "account-status-changed"
     change: StatusChange
@@ -63,6 +85,13 @@ class AccountStatusChanged(AccountEvent, frozen=True):
     @property
     def command(self) -> StatusChange:
         return self.change
+
+    @property
+    def summary(self) -> str:
+        change = self.change
+        return (
+            f"status version {change.status_version}: {change.status}{in_brackets(change.reason)}"
+        )
 
     def apply(self, account: Account) -> None:
         if account.team_status is not AccountStatus.CLOSED:
@@ -80,6 +109,11 @@ class AccountStatusSuperseded(AccountEvent, frozen=True):
     def command(self) -> StatusChange:
         return self.change
 
+    @property
+    def summary(self) -> str:
+        change = self.change
+        return f"status version {change.status_version}, {change.status}, came late, no effect"
+
 
 class OperatorStatusSet(AccountEvent, frozen=True):
     """An operator froze, closed or released the account."""
@@ -90,6 +124,11 @@ class OperatorStatusSet(AccountEvent, frozen=True):
     @property
     def command(self) -> OperatorStatus:
         return self.change
+
+    @property
+    def summary(self) -> str:
+        change = self.change
+        return f"operator's status {change.status_id}: {change.status}{in_brackets(change.reason)}"
 
     def apply(self, account: Account) -> None:
         account.operator_status = self.change.status
@@ -105,5 +144,28 @@ class ControlsChanged(AccountEvent, frozen=True):
     def command(self) -> ControlsChange:
         return self.change
 
+    @property
+    def summary(self) -> str:
+        change = self.change
+        rules = ", ".join(rule["rule"] for rule in change.rules) or "none any more"
+        return f"controls {change.controls_id}: {rules}{in_brackets(change.reason)}"
+
     def apply(self, account: Account) -> None:
         account.controls = controls_of(self.change.rules)
+
+
+VERSIONED: dict[type[VersionedAdvice], VersionedEvents] = {
+    LimitChange: VersionedEvents(CreditLimitChanged, CreditLimitChangeSuperseded),
+    StatusChange: VersionedEvents(AccountStatusChanged, AccountStatusSuperseded),
+}
+"""The events of each advice of which the newest version wins."""
+
+AdministrativeEvent = (
+    AccountOpened
+    | CreditLimitChanged
+    | CreditLimitChangeSuperseded
+    | AccountStatusChanged
+    | AccountStatusSuperseded
+    | OperatorStatusSet
+    | ControlsChanged
+)

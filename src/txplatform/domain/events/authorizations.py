@@ -1,4 +1,4 @@
-"""Decisions on purchases, and what becomes of their holds before they clear."""
+"""Decisions on purchases and on increments of their holds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import ClassVar
 
 from txplatform.domain.account import Account
-from txplatform.domain.advices import Reversal
 from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.words import codes
 from txplatform.domain.ids import TransactionId
-from txplatform.domain.keys import authorization_key, hold_expiry_key, late_authorization_key
+from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE, Reason
 from txplatform.domain.requests import Increment, Purchase
@@ -18,16 +18,17 @@ from txplatform.domain.rules.rule import Observed
 
 
 class AuthorizationApproved(AccountEvent, frozen=True):
-    """A purchase was approved; what of it is not posted yet is held.
+    """A purchase was approved; the part that is not posted yet is held.
 
     Attributes:
         authorization_code: Six characters, for the merchant's receipt.
         balance: The money after it.
         ruleset: The rules it passed.
         observed: What each rule measured, by the rule's name.
-        hold: What is held, minor units; None where it is the purchase's amount.
+        hold: The held amount, minor units; None if it is the purchase's amount.
         expires_at: When the hold ends by itself, by the rule set in force; None for never.
-        already_posted: What of it was posted before it came, which its funds check gave back.
+        already_posted: Amount cleared before this authorization arrived; the funds check added it
+            back to the available credit.
         late: Whether a clearing or reversal of it came first.
     """
 
@@ -57,8 +58,14 @@ class AuthorizationApproved(AccountEvent, frozen=True):
 
     @property
     def held(self) -> int:
-        """What is held, minor units."""
+        """The held amount, minor units."""
         return self.purchase.amount if self.hold is None else self.hold
+
+    @property
+    def summary(self) -> str:
+        purchase = self.purchase
+        part = "" if self.held == purchase.amount else f", {self.held} of it held"
+        return f"approved {purchase.amount} {purchase.currency}, {purchase.transaction_id}{part}"
 
     def apply(self, account: Account) -> None:
         account.hold(self.purchase.transaction_id, self.held, self.expires_at)
@@ -73,7 +80,8 @@ class AuthorizationDeclined(AccountEvent, frozen=True):
         balance: The money at the decision; None where there was no account.
         ruleset: The rules it was held against.
         observed: What each rule measured, by the rule's name.
-        already_posted: What of it was posted before it came, which its funds check gave back.
+        already_posted: Amount cleared before this authorization arrived; the funds check added it
+            back to the available credit.
         late: Whether a clearing or reversal of it came first.
     """
 
@@ -99,19 +107,13 @@ class AuthorizationDeclined(AccountEvent, frozen=True):
         """ISO 8583:1987 field 39 of the most important reason."""
         return self.reasons[0].response_code
 
-
-class TransactionStarted(AccountEvent, frozen=True):
-    """A transaction was named before it was authorized: by a clearing or a reversal.
-
-    It holds the authorization's key, so that one that comes later is not waved through.
-    """
-
-    TOPIC: ClassVar[str] = "transaction-started"
-    transaction: TransactionId
-
     @property
-    def key(self) -> str:
-        return authorization_key(self.transaction)
+    def summary(self) -> str:
+        purchase = self.purchase
+        return (
+            f"declined {purchase.amount} {purchase.currency}, {purchase.transaction_id}:"
+            f" {codes(self.reasons)}"
+        )
 
 
 class AuthorizationIncremented(AccountEvent, frozen=True):
@@ -145,6 +147,14 @@ class AuthorizationIncremented(AccountEvent, frozen=True):
     def response_code(self) -> str:
         """ISO 8583:1987 field 39."""
         return APPROVED_RESPONSE_CODE
+
+    @property
+    def summary(self) -> str:
+        increment = self.increment
+        return (
+            f"hold of {increment.transaction_id} raised by {increment.amount},"
+            f" {increment.increment_id}"
+        )
 
     def apply(self, account: Account) -> None:
         account.raise_hold(self.increment.transaction_id, self.increment.amount)
@@ -186,55 +196,17 @@ class IncrementDeclined(AccountEvent, frozen=True):
         """ISO 8583:1987 field 39 of the most important reason."""
         return self.reasons[0].response_code
 
-
-class AuthorizationReversed(AccountEvent, frozen=True):
-    """The merchant gave up a purchase, or a part of it.
-
-    Attributes:
-        released: What it released of the hold, minor units.
-        balance: The money after it; None where there is no account.
-    """
-
-    TOPIC: ClassVar[str] = "authorization-reversed"
-    reversal: Reversal
-    released: int
-    balance: Balance | None
-
     @property
-    def command(self) -> Reversal:
-        return self.reversal
-
-    @property
-    def transaction_id(self) -> TransactionId:
-        return self.reversal.transaction_id
-
-    def apply(self, account: Account) -> None:
-        account.release(self.reversal.transaction_id, self.released)
+    def summary(self) -> str:
+        increment = self.increment
+        return (
+            f"hold of {increment.transaction_id} not raised by {increment.amount},"
+            f" {increment.increment_id}: {codes(self.reasons)}"
+        )
 
 
-class HoldExpired(AccountEvent, frozen=True):
-    """Nothing cleared a hold in time; it was released.
-
-    Attributes:
-        released: What was held, minor units.
-        balance: The money after it.
-    """
-
-    TOPIC: ClassVar[str] = "hold-expired"
-    transaction: TransactionId
-    released: int
-    balance: Balance
-
-    @property
-    def key(self) -> str:
-        return hold_expiry_key(self.transaction)
-
-    @property
-    def transaction_id(self) -> TransactionId:
-        return self.transaction
-
-    def apply(self, account: Account) -> None:
-        account.release(self.transaction, self.released)
+ApprovalEvent = AuthorizationApproved | AuthorizationIncremented
+DeclineEvent = AuthorizationDeclined | IncrementDeclined
 
 
 def _decision_key(purchase: Purchase, *, late: bool) -> str:

@@ -1,4 +1,4 @@
-"""What every event of an account has."""
+"""The part that all events of an account have."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         originator_id: The account's stream.
         originator_version: The account's version after this event, from 1 without gaps (I7).
         timestamp: When it was decided, by the service's clock, UTC.
-        event_id: Unique for ever.
+        event_id: Unique across all events.
         traceparent: W3C Trace Context of what caused it.
     """
 
@@ -39,17 +39,22 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """`<kind>:<business id>`, unique within the account for ever (I3)."""
+        """`<kind>:<business id>`, unique within the account (I3)."""
         assert self.command is not None  # an event without a command has a key of its own
         return self.command.key
 
     @property
     def transaction_id(self) -> TransactionId | None:
-        """The transaction whose later life this is part of, by which it is found again.
+        """The transaction under which the event is looked up.
 
-        None for what is found by its key, as a transaction's authorization is.
+        None for an event that is looked up by its key, as a transaction's authorization is.
         """
         return None
+
+    @property
+    def summary(self) -> str:
+        """The event in a few words, for people who read an account's history."""
+        raise NotImplementedError
 
     def mutate(self, aggregate: Account | None) -> Account:
         """Apply this event; the first one of a stream creates the account.

@@ -1,4 +1,4 @@
-"""What the cardholder pays, and what the bank takes back."""
+"""Payments by the cardholder, and their returns by the bank."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ class PaymentReceived(AccountEvent, frozen=True):
     def command(self) -> Payment:
         return self.payment
 
+    @property
+    def summary(self) -> str:
+        payment = self.payment
+        return f"payment of {payment.amount} {payment.currency}, {payment.payment_id}"
+
     def apply(self, account: Account) -> None:
         account.posted -= self.payment.amount
         account.waiting.pop(self.key, None)
@@ -34,6 +39,14 @@ class PaymentReturned(AccountEvent, frozen=True):
     def command(self) -> PaymentReturn:
         return self.payment_return
 
+    @property
+    def summary(self) -> str:
+        returned = self.payment_return
+        return f"payment returned, {returned.amount} {returned.currency}, {returned.payment_id}"
+
     def apply(self, account: Account) -> None:
         account.posted += self.payment_return.amount
         account.waiting.pop(self.key, None)
+
+
+PaymentEvent = PaymentReceived | PaymentReturned

@@ -32,6 +32,10 @@ class MessageWaiting(AccountEvent, frozen=True):
     def key(self) -> str:
         return waiting_key(self.command.key)
 
+    @property
+    def summary(self) -> str:
+        return f"{self.command.key} waits"
+
     def apply(self, account: Account) -> None:
         account.waiting[self.command.key] = self.command
 
@@ -103,7 +107,7 @@ class RefundWaiting(MessageWaiting, frozen=True):
 
 
 class WaitingMessageRejected(AccountEvent, frozen=True):
-    """What a message waited for arrived, and the message contradicts it; it is parked.
+    """The prerequisite of a waiting message arrived and contradicts it; the message is parked.
 
     Attributes:
         business_key: The waiting message's.
@@ -120,5 +124,20 @@ class WaitingMessageRejected(AccountEvent, frozen=True):
     def key(self) -> str:
         return f"rejected:{self.business_key}"
 
+    @property
+    def summary(self) -> str:
+        return f"{self.business_key} rejected: {self.reason}"
+
     def apply(self, account: Account) -> None:
         account.waiting.pop(self.business_key, None)
+
+
+WaitingEvent = (
+    PaymentWaiting
+    | PaymentReturnWaiting
+    | CreditLimitChangeWaiting
+    | ClearingWaiting
+    | CorrectionWaiting
+    | RefundWaiting
+    | WaitingMessageRejected
+)

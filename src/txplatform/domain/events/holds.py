@@ -1,0 +1,96 @@
+"""The start of a transaction without a hold, and the ends of holds that do not clear."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from txplatform.domain.account import Account
+from txplatform.domain.advices import Reversal
+from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.ids import TransactionId
+from txplatform.domain.keys import authorization_key, hold_expiry_key
+from txplatform.domain.money import Balance
+
+
+class TransactionStarted(AccountEvent, frozen=True):
+    """A transaction was named before it was authorized: by a clearing or a reversal.
+
+    It holds the authorization's key, so that one that comes later is not waved through.
+    """
+
+    TOPIC: ClassVar[str] = "transaction-started"
+    transaction: TransactionId
+
+    @property
+    def key(self) -> str:
+        return authorization_key(self.transaction)
+
+    @property
+    def summary(self) -> str:
+        return f"{self.transaction} named before it was authorized"
+
+
+class AuthorizationReversed(AccountEvent, frozen=True):
+    """The merchant gave up a purchase, or a part of it.
+
+    Attributes:
+        released: What it released of the hold, minor units.
+        balance: The money after it; None where there is no account.
+    """
+
+    TOPIC: ClassVar[str] = "authorization-reversed"
+    reversal: Reversal
+    released: int
+    balance: Balance | None
+
+    @property
+    def command(self) -> Reversal:
+        return self.reversal
+
+    @property
+    def transaction_id(self) -> TransactionId:
+        return self.reversal.transaction_id
+
+    @property
+    def summary(self) -> str:
+        reversal = self.reversal
+        part = "" if reversal.amount is None else f" by {reversal.amount}"
+        return (
+            f"{reversal.transaction_id} reversed{part}, {reversal.reversal_id},"
+            f" {self.released} released"
+        )
+
+    def apply(self, account: Account) -> None:
+        account.release(self.reversal.transaction_id, self.released)
+
+
+class HoldExpired(AccountEvent, frozen=True):
+    """Nothing cleared a hold in time; it was released.
+
+    Attributes:
+        released: What was held, minor units.
+        balance: The money after it.
+    """
+
+    TOPIC: ClassVar[str] = "hold-expired"
+    transaction: TransactionId
+    released: int
+    balance: Balance
+
+    @property
+    def key(self) -> str:
+        return hold_expiry_key(self.transaction)
+
+    @property
+    def transaction_id(self) -> TransactionId:
+        return self.transaction
+
+    @property
+    def summary(self) -> str:
+        return f"hold of {self.transaction} expired, {self.released} released"
+
+    def apply(self, account: Account) -> None:
+        account.release(self.transaction, self.released)
+
+
+ReleaseEvent = AuthorizationReversed | HoldExpired
