@@ -85,11 +85,11 @@ async def clear_purchases(
         ),
     ],
 ) -> Response:
-    """Post up to 1,000 clearings, as many commits as they need, each item answered for itself.
+    """Post up to 1,000 clearings, in as many commits as they need; each item has its own result.
 
-    `clean` is recorded, whatever its flags; `bad` is refused, and harms no other; `retry` was
-    not done or is not known to be: send it again, it is posted once. Where nothing at all was
-    recorded for want of room or of the event store, the whole is 503.
+    `clean` is recorded, whatever its flags; `bad` is refused, without effect on other items;
+    `retry` was not recorded, or this is not known: send it again, it is posted once. If nothing was
+    recorded since the queue was full or the event store unavailable, the whole response is 503.
     """
     traceparent = request.state.traceparent
     outcomes: list[ClearingItemResponse | Exception] = []

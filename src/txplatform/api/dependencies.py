@@ -37,9 +37,7 @@ AccountIdPath = Annotated[
 ]
 IfNoneMatch = Annotated[
     str | None,
-    Header(
-        description="An `ETag`: where it is still the newest, the answer is 304 without a body."
-    ),
+    Header(description="An `ETag`: if it is still the newest, the response is 304 without a body."),
 ]
 TransactionIdPath = Annotated[
     Identifier, Path(description="As the purchase was asked for.", examples=["tx-1001"])

@@ -150,11 +150,11 @@ async def process_transaction(
     *,
     dry_run: Annotated[bool, Query(description="Decide, and record nothing.")] = False,
 ) -> None:
-    """Decide a purchase, durably, and answer with the balance after it.
+    """Decide a purchase, durably, and return the balance after it.
 
     A decline is not an error: it is 200 with `"decision": "declined"` and every reason.
-    The same `transaction_id` with the same fields gets the same answer again, with the
-    header `Idempotency-Replayed: true`. With `?dry_run=true` it is decided on the account as it
-    is now and nothing is recorded; an id that was used gets its stored answer.
+    The same `transaction_id` with the same fields gets the same response again, with the
+    header `Idempotency-Replayed: true`. With `?dry_run=true` the purchase is decided on the account
+    as it is now and nothing is recorded; an id that was used gets its stored response.
     """
     raise NotImplementedError  # here for the description: requests go to `ProcessTransaction`

@@ -1,4 +1,4 @@
-"""`/v1/rulesets`: add rule sets, and let one of them decide."""
+"""`/v1/rulesets`: add rule sets, and activate one of them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ EXAMPLES = (
 
 @router.get("", response_model=RuleBookResponse, responses=documented(), dependencies=READING)
 async def read_rulesets(services: ServicesOf) -> Response:
-    """Every rule set, and which one decides."""
+    """Return every rule set, and the active one."""
 
     def read(connection: psycopg.Connection) -> RuleBookResponse:
         return book_response(read_book(connection))
@@ -86,7 +86,7 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
     body = await json_bytes(request, _MOST_BYTES)
 
     def change(connection: psycopg.Connection) -> tuple[RuleSetResponse, bool]:
-        # In here, since to read long lists and to compare each with each holds up the event loop.
+        # Parsed in the thread: reading and comparing long lists would hold up the event loop.
         ruleset = parse_ruleset(body)
         added = add_ruleset(connection, ruleset, by=who(key))
         return ruleset_response(added.book, ruleset.id), added.replayed
@@ -102,7 +102,7 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
     dependencies=READING,
 )
 async def read_ruleset(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
-    """One rule set, whole, and who activated it, when and why."""
+    """Return one rule set with its content and its activations."""
 
     def read(connection: psycopg.Connection) -> RuleSetResponse:
         book = read_book(connection)
@@ -122,9 +122,9 @@ async def activate_ruleset(
     ruleset_id: RuleSetId,
     body: Annotated[ActivationRequest, Depends(JsonBody(ActivationRequest))],
 ) -> Response:
-    """Let this rule set decide, in every process within a second, without a restart.
+    """Activate this rule set, in every process within a second, without a restart.
 
-    Each decision names the rule set it was made by. To go back, activate the one before.
+    Each decision names its rule set. To go back, activate the previous one again.
     """
     recorded = await change_rules(
         services,
