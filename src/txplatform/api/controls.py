@@ -84,7 +84,7 @@ async def set_controls(
     They are asked after the rule set's, and every refusal is reported: they can only narrow.
     """
     command = body.to_change(account_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, ControlsChanged)
     return json_response(controls_response(event), replayed=decided.replayed)

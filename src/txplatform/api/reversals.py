@@ -42,7 +42,7 @@ async def reverse_authorization(
     Before its authorization it is recorded too, and that holds then only what is left of it.
     """
     command = body.to_value(Reversal, account_id=account_id, transaction_id=transaction_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, AuthorizationReversed)
     return json_response(reversal_response(event), replayed=decided.replayed)
