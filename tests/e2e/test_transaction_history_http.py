@@ -101,7 +101,7 @@ def caller(running: tuple[RunningApi, psycopg.Connection]) -> Caller:
     return caller
 
 
-def facts(found: dict[str, Any], *names: str) -> tuple[Any, ...]:
+def values(found: dict[str, Any], *names: str) -> tuple[Any, ...]:
     """These fields."""
     return tuple(found[name] for name in names)
 
@@ -167,7 +167,7 @@ def test_every_kind_of_event_is_in_the_life_in_order(caller: Caller) -> None:
     caller.post("transactions/t/reversals", reversal_id="r", amount=100)
     caller.clear("t", "c1", 400, final=False)
     held = caller.read("t")
-    assert facts(held, "state", "hold", "cleared", "reversed") == ("held", 700, 400, 100)
+    assert values(held, "state", "hold", "cleared", "reversed") == ("held", 700, 400, 100)
     caller.clear("t", "c2", 300)
     caller.correct("t", "x", "c2", 300)
     caller.post("refunds", refund_id="f", amount=600, currency="USD", transaction_id="t")
@@ -183,8 +183,8 @@ def test_every_kind_of_event_is_in_the_life_in_order(caller: Caller) -> None:
         ("purchase-refunded", 600, "f", "over_purchase"),
     ]
     assert [event["account_version"] for event in found["events"]] == [*range(2, 10)]
-    assert facts(found, "state", "hold", "expires_at") == ("cleared", 0, None)
-    sums = facts(found, "cleared", "corrected", "posted", "refunded", "reversed")
+    assert values(found, "state", "hold", "expires_at") == ("cleared", 0, None)
+    sums = values(found, "cleared", "corrected", "posted", "refunded", "reversed")
     assert sums == (700, 300, 400, 600, 100)
     assert balance(caller.client, caller.account_id)["posted"] == -200
     assert caller.page()["items"] == [found]
@@ -195,7 +195,7 @@ def test_an_expired_hold_and_the_clearing_after_it(caller: Caller) -> None:
     caller.buy("t", 50)
     caller.expire("t")
     expired = caller.read("t")
-    assert facts(expired, "state", "hold", "expires_at") == ("expired", 0, None)
+    assert values(expired, "state", "hold", "expires_at") == ("expired", 0, None)
     assert expired["events"][-1]["released"] == 50
     caller.clear("t", "c", 50)
     assert events(caller.read("t"))[1:] == [
@@ -212,8 +212,8 @@ def test_a_force_post_is_listed_and_its_late_authorization_becomes_its_decision(
     caller.buy("other", 1)
     caller.post("refunds", refund_id="none", amount=5, currency="USD")
     forced = caller.read("t")
-    assert facts(forced, "decision", "amount", "merchant", "decided_at") == (None,) * 4
-    assert facts(forced, "state", "posted", "hold") == ("unauthorized", 60, 0)
+    assert values(forced, "decision", "amount", "merchant", "decided_at") == (None,) * 4
+    assert values(forced, "state", "posted", "hold") == ("unauthorized", 60, 0)
     assert events(forced) == [
         ("transaction-started", None, None),
         ("purchase-cleared", 60, "c", "no_authorization"),
@@ -221,7 +221,7 @@ def test_a_force_post_is_listed_and_its_late_authorization_becomes_its_decision(
     assert [item["transaction_id"] for item in caller.page()["items"]] == ["other", "t"]
     caller.buy("t", 100)
     found = caller.read("t")
-    assert facts(found, "decision", "state", "hold", "posted") == ("approved", "held", 40, 60)
+    assert values(found, "decision", "state", "hold", "posted") == ("approved", "held", 40, 60)
     assert caller.page()["items"][0] == found
     assert len(caller.page()["items"]) == 2
 
@@ -229,9 +229,9 @@ def test_a_force_post_is_listed_and_its_late_authorization_becomes_its_decision(
 def test_a_reversal_before_its_authorization(caller: Caller) -> None:
     """Nothing is left to hold."""
     caller.post("transactions/t/reversals", reversal_id="r")
-    assert facts(caller.read("t"), "decision", "state") == (None, "reversed")
+    assert values(caller.read("t"), "decision", "state") == (None, "reversed")
     caller.buy("t", 100)
-    assert facts(caller.read("t"), "decision", "state", "hold") == ("approved", "reversed", 0)
+    assert values(caller.read("t"), "decision", "state", "hold") == ("approved", "reversed", 0)
 
 
 def test_a_transaction_that_nothing_names_is_not_found(caller: Caller) -> None:

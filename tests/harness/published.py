@@ -15,9 +15,9 @@ from harness.histories import opened, purchase, read_whole_log, record
 from harness.parts import running
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
-from txplatform.contracts.outbound import transaction_decisioned
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.ids import account_of
 from txplatform.eventstore.log import last_position
 from txplatform.publisher.runner import Publisher
 from txplatform.settings import Settings
@@ -131,8 +131,8 @@ def decided(database: TestDatabase) -> Order:
     with Database(database.service_url).connect() as connection:
         for logged in read_whole_log(connection):
             if isinstance(logged.event, AuthorizationApproved | AuthorizationDeclined):
-                message = transaction_decisioned(logged.event)
-                order.setdefault(message.account_id, []).append(message.event_id)
+                account_id = account_of(logged.event.originator_id)
+                order.setdefault(account_id, []).append(logged.event.event_id)
     return order
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from txplatform.api import authentication
-from txplatform.api.authentication import REMEMBERED_S, Authenticator, authorization_header
+from txplatform.api.authentication import CACHED_S, Authenticator, authorization_header
 from txplatform.api.problems import ProblemError
 from txplatform.api_keys import ApiKey, Scope
 from txplatform.decisions.errors import StoreUnavailableError
@@ -82,14 +82,14 @@ def test_a_key_is_looked_up_again_once_it_is_not_remembered_any_more(
     """So that a revoked one is refused within seconds, by whichever way it is asked for."""
     assert ask(authenticator, bearer("a")) == "key_1"
     stored.found = None
-    clock.now += REMEMBERED_S - 0.01
+    clock.now += CACHED_S - 0.01
     assert ask(authenticator, bearer("a")) == "key_1"
-    assert authenticator.remembered(bearer("a"), READ) is KEY
+    assert authenticator.cached_key(bearer("a"), READ) is KEY
     assert stored.looked_up == 1
     clock.now += 0.01
-    assert authenticator.remembered(bearer("a"), READ) is None
+    assert authenticator.cached_key(bearer("a"), READ) is None
     assert ask(authenticator, bearer("a")) == "unauthenticated"
-    assert authenticator.remembered(bearer("a"), READ) is None
+    assert authenticator.cached_key(bearer("a"), READ) is None
     assert stored.looked_up == 2
 
 
@@ -97,7 +97,7 @@ def test_a_key_without_the_scope_is_refused_remembered_or_not(authenticator: Aut
     """And it is another answer than that of an unknown one."""
     assert ask(authenticator, bearer("a"), WRITE) == "forbidden"
     assert ask(authenticator, bearer("a"), WRITE) == "forbidden"
-    assert authenticator.remembered(bearer("a"), WRITE) is None
+    assert authenticator.cached_key(bearer("a"), WRITE) is None
     assert ask(authenticator, bearer("a"), READ) == "key_1"
 
 
@@ -141,7 +141,7 @@ def test_a_key_that_cannot_be_looked_up_is_not_accepted_and_tried_again(
 ) -> None:
     """Not even one that was good a moment ago, nor is it taken for an unknown one."""
     assert ask(authenticator, bearer("a")) == "key_1"
-    clock.now += REMEMBERED_S
+    clock.now += CACHED_S
     stored.found = StoreUnavailableError(TimeoutError())
     with pytest.raises(StoreUnavailableError):
         ask(authenticator, bearer("a"))
@@ -153,12 +153,12 @@ def test_so_many_keys_are_remembered_and_no_more(
     authenticator: Authenticator, stored: MadeUpKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guesses that look like keys cannot fill the memory; those used last stay."""
-    monkeypatch.setattr(authentication, "_MOST_REMEMBERED", 2)
+    monkeypatch.setattr(authentication, "_MOST_CACHED", 2)
     for letter in "abc":
         ask(authenticator, bearer(letter))
     assert ask(authenticator, bearer("c")) == ask(authenticator, bearer("b")) == "key_1"
     assert stored.looked_up == 3
-    assert authenticator.remembered(bearer("a"), READ) is None
+    assert authenticator.cached_key(bearer("a"), READ) is None
 
 
 def test_of_several_authorization_headers_the_last_one_counts() -> None:

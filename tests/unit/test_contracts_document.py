@@ -251,7 +251,7 @@ def test_the_headers_of_published_messages_are_listed() -> None:
     stream = Stream()
     stream.ask(purchase("tx-1", 1250))
     (decided,) = stream.events
-    record = TRANSACTION_DECISIONED.record_of(
+    record = TRANSACTION_DECISIONED.encode(
         7, decided.originator_id, 1, decided.TOPIC, encode_event(decided)
     )
     assert first_codes(table("Outbound topics", "Header")) == [name for name, _ in record.headers]

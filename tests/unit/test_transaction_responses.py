@@ -78,7 +78,7 @@ def seen(*commands: Command, newest: int | None = None) -> TransactionResponse:
     return transaction_of(T, transactions(stream)[T], newest)
 
 
-def facts(transaction: TransactionResponse) -> list[dict[str, Any]]:
+def details(transaction: TransactionResponse) -> list[dict[str, Any]]:
     """Its events without what each of them has, and without what is not there."""
     common = ("event_id", "account_version", "at")
     return [
@@ -126,7 +126,7 @@ def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
         correct("x2", "nobody", Direction.CREDIT, 10),
         refund("f", 500),
     )
-    assert facts(found) == [
+    assert details(found) == [
         {"type": "authorization-approved", "amount": 1000},
         {"type": "authorization-incremented", "amount": 200, "increment_id": "i1"},
         {"type": "increment-declined", "amount": 50_000, "increment_id": "i2"},
@@ -172,7 +172,7 @@ def test_an_expired_hold_is_gone_and_what_clears_after_it_is_flagged() -> None:
     """A hold that ended has no end any more."""
     found = seen(purchase("t", 300), HoldExpiry(ACCOUNT, T))
     assert (found.state, found.hold, found.expires_at) == ("expired", 0, None)
-    assert facts(found)[1:] == [{"type": "hold-expired", "released": 300}]
+    assert details(found)[1:] == [{"type": "hold-expired", "released": 300}]
     late = seen(purchase("t", 300), HoldExpiry(ACCOUNT, T), clear("c", 300))
     assert (late.state, late.posted) == ("cleared", 300)
     assert late.events[-1].flags == ("after_expiry",)

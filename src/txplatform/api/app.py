@@ -1,4 +1,4 @@
-"""Puts the API together: what a process makes at its start, and where each request goes."""
+"""The API of one process: its services, its endpoints, and the way of a request to them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from txplatform.api import (
     transactions,
 )
 from txplatform.api.authentication import Authenticator
-from txplatform.api.exception_handlers import answer_errors_as_problems
+from txplatform.api.exception_handlers import handle_errors_as_problems
 from txplatform.api.openapi import Endpoint, describe
 from txplatform.api.problems import RETRY_AFTER_S, ProblemError, problem_response
 from txplatform.api.queries import Queries
@@ -81,7 +81,7 @@ class Api:
         self.document = document
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the process's lifespan."""
+        """Handle one request, or the lifespan of the process."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -93,7 +93,7 @@ class Api:
         except asyncio.CancelledError:
             if not self.services.stopping.is_set():
                 raise
-            # The server's patience with open requests has ended, and it would answer 500.
+            # The server waits for open requests no longer, and would respond with 500.
             await _give_up(scope, send)
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,7 +102,7 @@ class Api:
 
         async def send_traced(message: Message) -> None:
             if message["type"] == "http.response.start":
-                scope["state"]["answered"] = True
+                scope["state"]["started"] = True
                 names = {name for name, _ in message["headers"]}
                 if b"x-correlation-id" not in names:
                     header = (b"x-correlation-id", correlation_id(traceparent).encode())
@@ -118,8 +118,8 @@ def _traceparent(scope: Scope) -> str:
 
 
 async def _give_up(scope: Scope, send: Send) -> None:
-    """Answer a request that could not be finished before the process stops."""
-    if scope.get("state", {}).get("answered", False):
+    """Respond to a request that cannot be finished before the process stops."""
+    if scope.get("state", {}).get("started", False):
         return
     status, headers, body = problem_response(
         ProblemError(
@@ -137,7 +137,7 @@ async def _give_up(scope: Scope, send: Send) -> None:
 
 
 def create_api(settings: Settings, process: int = 0) -> Api:
-    """The API of one process; its services start with the ASGI lifespan.
+    """Return the API of one process; its services start with the ASGI lifespan.
 
     Args:
         settings: As configured.
@@ -190,7 +190,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
     async def openapi() -> dict[str, Any]:
         return document
 
-    answer_errors_as_problems(app)
+    handle_errors_as_problems(app)
     thin_route = process_transaction.ProcessTransaction(
         services.decider,
         services.authenticator,

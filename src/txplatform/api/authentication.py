@@ -1,7 +1,7 @@
-"""Who calls: a bearer key is looked up once and remembered for a few seconds.
+"""Authenticate callers: a bearer key is looked up once and cached for a few seconds.
 
-So a revoked key is refused everywhere within five seconds. A key that cannot be looked up
-is not accepted.
+So a revoked key is refused everywhere within five seconds. A key that cannot be looked up is not
+accepted.
 """
 
 from __future__ import annotations
@@ -19,47 +19,47 @@ from txplatform.api.queries import Queries
 from txplatform.api_keys import ApiKey, Scope, find_key
 from txplatform.contracts.problems import ProblemType
 
-REMEMBERED_S = 3.0
-_MOST_REMEMBERED = 10_000
+CACHED_S = 3.0
+_MOST_CACHED = 10_000
 _CREDENTIALS = re.compile(rb"bearer +(txp_[\w-]{43})", re.IGNORECASE)
-"""RFC 6750, with a key as `keys.create_key` makes them: nothing else is worth a look-up."""
+"""RFC 6750, with a key as `api_keys.create_key` makes them: nothing else is worth a look-up."""
 
 
 class Authenticator:
-    """Knows the keys that were used lately."""
+    """A cache of the keys that were used lately."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
-        self._known: OrderedDict[bytes, tuple[ApiKey | None, float]] = OrderedDict()
+        self._cached: OrderedDict[bytes, tuple[ApiKey | None, float]] = OrderedDict()
         self._looking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
 
-    def remembered(self, authorization: bytes, scope: Scope) -> ApiKey | None:
-        """The caller's key where it was looked up a moment ago and has the scope, else None."""
-        known = self._known.get(sha256(authorization).digest())
-        if known is None or monotonic() >= known[1] or known[0] is None:
+    def cached_key(self, authorization: bytes, scope: Scope) -> ApiKey | None:
+        """Return the caller's key if it is cached and has the scope."""
+        cached = self._cached.get(sha256(authorization).digest())
+        if cached is None or monotonic() >= cached[1] or cached[0] is None:
             return None
-        return known[0] if scope in known[0].scopes else None
+        return cached[0] if scope in cached[0].scopes else None
 
     async def authenticate(self, authorization: bytes | None, scope: Scope) -> ApiKey:
-        """The caller's key.
+        """Return the caller's key.
 
         Args:
             authorization: The header's value.
-            scope: What the key has to be allowed.
+            scope: The scope that the key needs.
 
         Raises:
             ProblemError: No key, an unknown, expired or revoked one, or one without the scope.
-            StoreUnavailableError: It cannot be looked up.
+            StoreUnavailableError: The key cannot be looked up.
         """
         if authorization is None:
             raise _unauthenticated("No API key was sent.")
         whole = sha256(authorization).digest()
-        key, until = self._known.get(whole, (None, 0.0))
+        key, until = self._cached.get(whole, (None, 0.0))
         if monotonic() >= until:
             credentials = _CREDENTIALS.fullmatch(authorization)
             if credentials is None:
                 raise _unauthenticated("What was sent is not a bearer API key.")
-            key = await self._look_up_once(whole, sha256(credentials[1]).digest())
+            key = await self._look_up(whole, sha256(credentials[1]).digest())
         if key is None:
             raise _unauthenticated("The API key is unknown, expired or revoked.")
         if scope not in key.scopes:
@@ -70,26 +70,27 @@ class Authenticator:
             )
         return key
 
-    async def _look_up_once(self, whole: bytes, digest: bytes) -> ApiKey | None:
-        """Look a key up; whoever asks for it meanwhile gets the same answer."""
+    async def _look_up(self, whole: bytes, digest: bytes) -> ApiKey | None:
+        """Look a key up; callers that need it meanwhile share the look-up."""
         task = self._looking.get(whole)
         if task is None:
-            task = asyncio.create_task(self._look_up(whole, digest))
+            task = asyncio.create_task(self._queries.run(partial(find_key, digest=digest)))
             self._looking[whole] = task
-            task.add_done_callback(lambda _: self._looking.pop(whole))
+            task.add_done_callback(partial(self._cache, whole))
         return await asyncio.shield(task)
 
-    async def _look_up(self, whole: bytes, digest: bytes) -> ApiKey | None:
-        key = await self._queries.run(partial(find_key, digest=digest))
-        self._known[whole] = (key, monotonic() + REMEMBERED_S)
-        self._known.move_to_end(whole)
-        while len(self._known) > _MOST_REMEMBERED:
-            self._known.popitem(last=False)
-        return key
+    def _cache(self, whole: bytes, found: asyncio.Task[ApiKey | None]) -> None:
+        del self._looking[whole]
+        if found.cancelled() or found.exception() is not None:
+            return
+        self._cached[whole] = (found.result(), monotonic() + CACHED_S)
+        self._cached.move_to_end(whole)
+        while len(self._cached) > _MOST_CACHED:
+            self._cached.popitem(last=False)
 
 
 def authorization_header(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    """The Authorization header among raw ASGI headers; of several the last one."""
+    """Return the Authorization header of raw ASGI headers; of several the last one."""
     return dict(headers).get(b"authorization")
 
 

@@ -1,4 +1,4 @@
-"""`POST /v1/clearings`: a settlement file's worth; each item stands for itself."""
+"""`POST /v1/clearings`: the clearings of a settlement file, each on its own."""
 
 from __future__ import annotations
 
@@ -115,23 +115,23 @@ async def clear_purchases(
 async def _clear(
     services: Services, place: int, item: object, traceparent: str
 ) -> ClearingItemResponse | Exception:
-    """What became of one item; an exception is one that may go well another time."""
+    """Record one item, and return its outcome; an exception may not come up another time."""
     try:
-        asked = ClearingItem.model_validate(item)
+        parsed = ClearingItem.model_validate(item)
     except ValidationError as error:
         return _not_a_clearing(place, item, error)
     try:
-        command = asked.to_value(Clearing)
+        command = parsed.to_value(Clearing)
         decided = await services.decider.submit(command, traceparent=traceparent)
     except CommandRejectedError as error:
-        return ClearingItemResponse(asked.clearing_id, "bad", error.reason, error.detail)
+        return ClearingItemResponse(parsed.clearing_id, "bad", error.reason, error.detail)
     except Exception as error:  # noqa: BLE001  # one item harms no other
         return error
     event = decided.outcome.event
     assert isinstance(event, PurchaseCleared | ClearingWaiting)
     clearing = clearing_response(event)
     return ClearingItemResponse(
-        asked.clearing_id,
+        parsed.clearing_id,
         "clean",
         flags=clearing.flags,
         replayed=decided.replayed,

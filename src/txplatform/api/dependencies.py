@@ -1,7 +1,7 @@
-"""What endpoints ask FastAPI for: the caller's key with a scope, and well-formed path ids.
+"""The dependencies of endpoints: the caller's key with a scope, and well-formed path ids.
 
-Whatever asks for a key refuses queries that its endpoint does not know: a filter that does nothing
-would look like an answer.
+An endpoint that needs a key refuses unknown query parameters: a misspelt filter would do nothing,
+and the response would look right.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ TransactionIdPath = Annotated[
 
 
 def requires(scope: Scope) -> SecurityDependency:
-    """A dependency that lets only keys with this scope pass, and only queries of the endpoint's.
+    """Return a dependency that checks the key's scope and the names of the query's parameters.
 
-    It has the OpenAPI entry name the scope.
+    The operation's OpenAPI entry names the scope.
     """
 
     async def check(
@@ -67,10 +67,10 @@ def requires(scope: Scope) -> SecurityDependency:
 
 
 def _require_known_query(request: Request) -> None:
-    """Let pass only parameters that the endpoint declares itself, each once.
+    """Check that the query has only parameters that the endpoint declares, each once.
 
     Raises:
-        ProblemError: There are others; each is named.
+        ProblemError: It has others; each is named.
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)

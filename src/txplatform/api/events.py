@@ -1,4 +1,4 @@
-"""The log over HTTP: one account's stream, the whole log by pages, and as Server-Sent Events."""
+"""The log over HTTP: one account's stream, the whole log by pages and as Server-Sent Events."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def _stream(
     yield b": begin\nretry: %d\n\n" % _RECONNECT_MS
     while not services.stopping.is_set():
         try:
-            # The answer has begun, but a key that was revoked since must not go on reading.
+            # The response has begun, but a key that was revoked since must not read on.
             await services.authenticator.authenticate(authorization, Scope.AUDIT_READ)
             events = await services.queries.run(
                 partial(read_log, after=position, limit=_STREAM_BATCH)

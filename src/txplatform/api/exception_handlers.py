@@ -32,11 +32,11 @@ from txplatform.rulebook.store import ChangeRefusal, RefusedChangeError
 from txplatform.telemetry import correlation_id, logger
 
 
-def answer_errors_as_problems(app: FastAPI) -> None:
+def handle_errors_as_problems(app: FastAPI) -> None:
     """Respond with a problem to whatever is raised while a request is handled."""
     log = logger("api")
 
-    async def answer(request: Request, error: Exception) -> Response:
+    async def handle(request: Request, error: Exception) -> Response:
         match error:
             case ClientLeftError():
                 return Response(status_code=499)
@@ -74,7 +74,7 @@ def answer_errors_as_problems(app: FastAPI) -> None:
         ClientLeftError,
         Exception,
     ):
-        app.add_exception_handler(kind, answer)
+        app.add_exception_handler(kind, handle)
 
 
 def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one return a kind

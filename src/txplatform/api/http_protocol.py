@@ -1,6 +1,8 @@
-"""HTTP/1.1 for clients that offer to speak another protocol, too: they are answered in this one.
+"""HTTP/1.1 for clients that offer another protocol too: the response is in HTTP/1.1.
 
-So does Java's own client where it was not told otherwise: it offers HTTP/2 with each request.
+Java's own client is one: by default it offers HTTP/2 with each request. This overrides internals of
+uvicorn's httptools protocol, so the tests of such offers have to pass before a newer uvicorn is
+taken.
 """
 
 from __future__ import annotations
@@ -10,24 +12,24 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Reads such a request as if it offered nothing, as a server may (RFC 9110, section 7.8).
+    """Read such a request as if it offered nothing, as a server may (RFC 9110, section 7.8).
 
-    The parser takes what follows the header for the other protocol: the body would be lost, or
+    The parser takes the bytes after the header for the other protocol: the body would be lost, or
     read as the next request.
     """
 
     def on_headers_complete(self) -> None:
-        """Begin the answer, unless the request is to be read again."""
+        """Start handling the request, unless it is to be parsed again."""
         if not self.parser.should_upgrade():
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Say that the body is whole, unless the request is to be read again."""
+        """Report the end of the body, unless the request is to be parsed again."""
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
-        """Read what came."""
+        """Parse the bytes that arrived."""
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)

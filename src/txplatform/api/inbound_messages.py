@@ -1,4 +1,4 @@
-"""`GET /v1/inbound-messages`: what became of each message from Kafka."""
+"""`GET /v1/inbound-messages`: the outcome of each message from Kafka."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /metrics`: what one API process counts, in Prometheus text format."""
+"""`GET /metrics`: the metrics of one API process, in Prometheus text format."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ async def metrics(services: ServicesOf) -> Response:
 
 
 def process_registry(collector: Collector, process: int | None) -> CollectorRegistry:
-    """The metrics of one process: these, its memory and its CPU time.
+    """Return the metrics of one process: these, its memory and its CPU time.
 
     Args:
-        collector: What the process counts.
-        process: Its number, added to each series as a label; None adds none. Processes that
-            answer on one port need it, since nobody knows which of them is asked.
+        collector: The metrics of its requests.
+        process: Its number, added to each series as a label; None adds none. Processes that share
+            a port need it, since a caller does not know which of them responds.
     """
     registry = CollectorRegistry()
     for each in (collector, ProcessCollector(registry=None)):

@@ -1,7 +1,7 @@
-"""Puts what a class's docstring says of its attributes beside the fields they describe.
+"""Move what a class's docstring says of its attributes to the fields that they describe.
 
-An answer's docstring is written for who reads the code, and pydantic takes it whole as the schema's
-description. Who reads the schema looks for it at the field.
+The docstring of a response is written for readers of the code, and pydantic takes the whole of it
+as the schema's description. Readers of the schema look for it at the field.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Probes: whether this process lives, has started, and can do its work."""
+"""Probes of one process: alive, started, ready."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def startupz(services: ServicesOf) -> Response:
 )
 async def readyz(services: ServicesOf) -> Response:
     """The process can decide: lanes run, the database answers, schema and rules are understood."""
-    missing = await services.readiness.what_is_missing()
+    missing = await services.readiness.missing()
     return _probe(503, "not ready", missing) if missing else _probe(200, "ready", "")
 
 

@@ -1,8 +1,7 @@
 """`POST /v1/process-transaction`, as a thin ASGI application of its own.
 
-Why it differs from the other endpoints: FastAPI's handling of one request costs more than
-deciding it. Same models, authentication, errors and OpenAPI entry; only the way of the bytes
-is shorter.
+It differs from the other endpoints since FastAPI's handling of one request costs more than deciding
+it. Models, authentication, errors and OpenAPI entry are the same.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ _Written = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
 class ProcessTransaction:
-    """Answers requests for a decision."""
+    """Handle requests for a decision."""
 
     def __init__(
         self,
@@ -71,7 +70,7 @@ class ProcessTransaction:
     async def __call__(  # noqa: C901  # short steps in a row, none worth a call on the hot path
         self, scope: AsgiScope, receive: Receive, send: Send
     ) -> None:
-        """One request."""
+        """Handle one request."""
         traceparent = content_type = authorization = None
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -91,7 +90,7 @@ class ProcessTransaction:
                 )
             if (
                 authorization is None
-                or self._authenticator.remembered(authorization, _SCOPE) is None
+                or self._authenticator.cached_key(authorization, _SCOPE) is None
             ):
                 await self._authenticator.authenticate(authorization, _SCOPE)
             if content_type is not None and content_type != b"application/json":
@@ -103,7 +102,7 @@ class ProcessTransaction:
                 status, headers, response = await self.respond(body, trace)
         except ClientLeftError:
             return
-        except Exception as error:  # noqa: BLE001  # every request is answered, whatever happens
+        except Exception as error:  # noqa: BLE001  # every request gets a response
             problem = problem_of(error)
             if problem.type is ProblemType.INTERNAL:
                 self._log.exception("request failed", correlation_id=correlation_id(trace))

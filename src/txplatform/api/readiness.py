@@ -1,4 +1,4 @@
-"""Whether this process can decide; asked often, so what was found is kept for a moment."""
+"""The readiness of this process; checked often, so the result is cached for a moment."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from txplatform.decisions.decider import Decider
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.eventstore.migrations import MigrationError, pending_migrations
 
-KEPT_S = 1.0
+CACHED_S = 1.0
 
 
 class Readiness:
-    """Looks at what a decision needs.
+    """Check everything that a decision needs.
 
     Args:
-        stopping: Set when the process is told to stop.
+        stopping: Set when the process has to stop.
     """
 
     def __init__(self, decider: Decider, queries: Queries, stopping: asyncio.Event) -> None:
         self._decider = decider
         self._queries = queries
         self._stopping = stopping
-        self._looking = asyncio.Lock()
+        self._checking = asyncio.Lock()
         self._found = ""
         self._until = 0.0
 
-    async def what_is_missing(self) -> str:
-        """In a sentence, for people; empty when the process is ready."""
+    async def missing(self) -> str:
+        """Return what is missing in a sentence for people; empty when the process is ready."""
         if self._stopping.is_set():
             return "The process is stopping."
         if not self._decider.running:
             return "A decision lane has ended; restart the process."
-        async with self._looking:
+        async with self._checking:
             if monotonic() >= self._until:
-                self._found = await self._look_at_database()
-                self._until = monotonic() + KEPT_S
+                self._found = await self._missing_of_database()
+                self._until = monotonic() + CACHED_S
         return self._found
 
-    async def _look_at_database(self) -> str:
+    async def _missing_of_database(self) -> str:
         try:
-            missing = await self._queries.run(_what_cannot_be_done)
+            missing = await self._queries.run(_missing_of_schema)
         except StoreUnavailableError as error:
             return f"The database cannot be used: {error.why}"
         except psycopg.Error as error:
@@ -57,7 +57,7 @@ class Readiness:
         return f"No purchase can be decided. {not_understood}" if not_understood else ""
 
 
-def _what_cannot_be_done(connection: psycopg.Connection) -> str:
+def _missing_of_schema(connection: psycopg.Connection) -> str:
     if pending_migrations(connection):
         return "The schema is older than this version; run `txplatform migrate`."
     row = connection.execute(

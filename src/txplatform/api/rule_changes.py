@@ -29,7 +29,7 @@ READING = [requires(Scope.RULES_READ)]
 
 
 async def change_rules(services: Services, change: Callable[[psycopg.Connection], T]) -> T:
-    """Make a change; where the database does not answer it may have been made."""
+    """Make a change; if the database does not respond, it may have been made."""
     try:
         return await services.queries.run(change)
     except StoreUnavailableError as error:
@@ -37,5 +37,5 @@ async def change_rules(services: Services, change: Callable[[psycopg.Connection]
 
 
 def who(key: ApiKey) -> str:
-    """Whoever made a change, as the rule book keeps it."""
+    """Return who made a change, as the rule book records it."""
     return f"{key.name} ({key.id})"

@@ -1,6 +1,6 @@
-"""Reads the rule book also where nothing is asked: an idle process shows what is in force, too.
+"""Read the rule book in an idle process too, so that its metrics show the rule set in force.
 
-Decisions do not depend on it: whoever decides a batch looks first.
+Decisions do not depend on it: a lane reads the rule book before a batch.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from txplatform.rulebook.in_force import RulesInForce
 from txplatform.rulebook.store import READ_CHANGES, ChangeRow
 from txplatform.telemetry import logger
 
-LOOK_S = 2.0
-"""How old what `/metrics` and `/readyz` say of it may be."""
+READ_EVERY_S = 2.0
+"""The oldest that the rule set shown by `/metrics` and `/readyz` may be."""
 
 
 async def follow_rule_book(rules: RulesInForce, queries: Queries) -> None:
-    """Go on until cancelled."""
+    """Read the rule book until cancelled."""
     log = logger("rules")
 
     def read(connection: psycopg.Connection, behind: int) -> list[ChangeRow]:
@@ -34,7 +34,7 @@ async def follow_rule_book(rules: RulesInForce, queries: Queries) -> None:
             rows = await queries.run(partial(read, behind=behind))
             rules.take(rows, asked_at, behind=behind)
         except (StoreUnavailableError, psycopg.Error) as error:
-            # An idle process says by this, too, what is wrong with its database.
+            # An idle process logs by this, too, what is wrong with its database.
             cause = error.__cause__ or error
             log.warning("the rule book cannot be read, will retry", error=str(cause).strip())
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(READ_EVERY_S)

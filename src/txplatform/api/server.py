@@ -1,4 +1,4 @@
-"""Runs the API: one or several processes on one listening socket, started again if they die."""
+"""Run the API: one or several processes on one listening socket, started again if they die."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from txplatform.signals import StopRequests, stop_requests
 from txplatform.telemetry import configure_logging, logger
 
 _BACKLOG = 2048
-_LOOK_S = 0.2
-"""How often the supervisor looks whether a process has died."""
+_CHECK_EVERY_S = 0.2
+"""The time between two checks of the supervisor that all processes live."""
 _SHUTDOWN_S = 7
-"""How long open requests may take once the process is told to stop."""
+"""The time that open requests have once the process has to stop."""
 _EXIT_S = 8.5
-"""After which the process ends whatever still waits: only a store that does not answer does.
+"""The time after which the process ends though requests wait: for a store that does not respond.
 
-What was recorded stands, and what was not answered is settled by the caller's retry.
+What is recorded stays recorded, and a caller that got no response settles it by a retry.
 """
 
 
 class CannotListenError(TxPlatformError):
-    """The address is not ours to listen on."""
+    """The address cannot be listened on."""
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready, and tells endless answers that the process stops."""
+    """Report when it is ready, and end endless responses when the process stops."""
 
     def __init__(
         self, config: uvicorn.Config, stopping: asyncio.Event, on_ready: Callable[[], None]
@@ -64,7 +64,7 @@ class _Server(uvicorn.Server):
 
 
 def _exit_now() -> None:
-    logger("api").error("not stopped in time: the event store does not answer; ending now")
+    logger("api").error("not stopped in time: the event store does not respond; ending now")
     os._exit(1)
 
 
@@ -86,7 +86,7 @@ def serve(settings: Settings) -> int:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """A socket that listens where the settings say.
+    """Return a socket that listens where the settings say.
 
     Raises:
         CannotListenError: The address is in use or not this host's.
@@ -118,7 +118,7 @@ def _serve_one(listening: socket.socket, index: int, on_ready: Callable[[], None
 
 
 def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) -> int:
-    """Answer requests in this process until SIGTERM; gives the exit code."""
+    """Serve requests in this process until SIGTERM, and return the exit code."""
     config = uvicorn.Config(
         api,
         loop="uvloop",
@@ -134,14 +134,14 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     )
     server = _Server(config, api.services.stopping, on_ready)
     for signal_number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn stops in order and then raises the signal again: by now it has been obeyed.
+        # uvicorn stops in order and then raises the signal again, which has been obeyed by then.
         signal.signal(signal_number, lambda *_: None)
     server.run(sockets=[listening])
     return 0 if server.started else 1
 
 
 def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None]) -> int:
-    """Keep `count` processes running until told to stop."""
+    """Keep `count` processes running until a stop signal."""
     context = multiprocessing.get_context("spawn")
     log = logger("supervisor")
     requests = stop_requests()
@@ -156,7 +156,7 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
     if _all_ready(ready, processes, requests):
         on_ready()
     while requests.empty():
-        time.sleep(_LOOK_S)
+        time.sleep(_CHECK_EVERY_S)
         for index, process in enumerate(processes):
             if not process.is_alive():
                 log.error("api process died", pid=process.pid, exit_code=process.exitcode)
@@ -173,7 +173,7 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
 def _all_ready(
     ready: Sequence[Event], processes: Sequence[BaseProcess], requests: StopRequests
 ) -> bool:
-    """Wait for every process; one that cannot start stops them all."""
+    """Wait until every process is ready; one that cannot start stops them all."""
     while requests.empty() and not all(each.wait(0.05) for each in ready):
         if any(process.exitcode for process in processes):
             logger("supervisor").error("an api process could not start")
@@ -187,7 +187,7 @@ def _child(listening: socket.socket, index: int, ready: Event) -> None:
 
 
 def _stop_with_supervisor() -> None:
-    """Nobody would start or stop this process again: end it in order, and free the port."""
+    """End this process in order when its supervisor dies, to free the port."""
     supervisor = multiprocessing.parent_process()
     assert supervisor is not None
     supervisor.join()

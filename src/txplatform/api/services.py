@@ -1,4 +1,4 @@
-"""What the resources of one API process share."""
+"""The services that the resources of one API process share."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from txplatform.settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """Made once when the process starts.
+    """The services of one process, made once when it starts.
 
     Attributes:
         queries: Reads of everything that is not the hot path.
-        stopping: Set when the process is told to stop, for answers that never end.
+        stopping: Set when the process has to stop, for responses that never end.
     """
 
     settings: Settings
@@ -34,6 +34,6 @@ class Services:
 
 
 def services_of(request: Request) -> Services:
-    """The services of the process that answers this request."""
+    """Return the services of the process that handles this request."""
     services: Services = request.app.state.services
     return services

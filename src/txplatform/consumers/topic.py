@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from txplatform.contracts.messages import MessageBody
 from txplatform.domain.commands import Command
@@ -29,12 +28,7 @@ class InboundTopic(Generic[Body]):
     @classmethod
     def of(cls, body: type[Body], command: type[Command]) -> Self:
         """A topic whose bodies have the fields of the command that they ask for."""
-        values_of = attrgetter(*command.__struct_fields__)
-
-        def to_command(message: Body) -> Any:
-            return command(*values_of(message))
-
-        return cls(body, to_command)
+        return cls(body, lambda message: message.to_value(command))
 
     @property
     def name(self) -> str:

@@ -1,1 +1,1 @@
-"""Messages and answers as other teams see them: their fields, their bodies, their envelope."""
+"""Requests, responses, problems and messages as other teams see them."""

@@ -1,4 +1,4 @@
-"""An operator's status: the request, and the answer made from the stored event alone."""
+"""An operator's status: the request, and the response made from the stored event alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pydantic import ConfigDict, Field
 from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import FreeText, Identifier
 from txplatform.contracts.same_fields import from_event
-from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import OperatorStatusSet
 from txplatform.domain.status import AccountStatus
 
@@ -55,4 +54,4 @@ class StatusResponse:
 
 def status_response(event: OperatorStatusSet) -> StatusResponse:
     """Return the response that this event stands for."""
-    return from_event(StatusResponse, event, event.change, recorded_at=rfc3339(event.timestamp))
+    return from_event(StatusResponse, event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -33,8 +34,13 @@ class Body(BaseModel):
             )
         )
 
-    def to_value(self, kind: type[Value], **given: Any) -> Value:
-        """Make a value of the same-named fields, and of what is given beside them.
+    def to_value(self, kind: type[Value], *, without: Iterable[str] = (), **given: Any) -> Value:
+        """Make a value of the same-named fields.
+
+        Args:
+            kind: The value's class.
+            without: The fields of the body that the value does not have.
+            given: The fields of the value that the body does not have.
 
         Raises:
             TypeError: A field is missing, or the value has no such field.
@@ -43,10 +49,12 @@ class Body(BaseModel):
         for name in self._parts:
             if (part := values[name]) is not None:
                 values[name] = part.to_value(part.VALUE)
+        for name in without:
+            del values[name]
         return kind(**values)
 
 
 class RequestBody(Body):
-    """The body of a request. Unknown members are refused: the caller is told at once."""
+    """The body of a request; an unknown member is refused, so that the caller sees it at once."""
 
     model_config = ConfigDict(extra="forbid")

@@ -1,4 +1,4 @@
-"""Clearing a purchase: the request, and the answer made from the stored event alone."""
+"""Clearing a purchase: the request, and the response made from the stored event alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pydantic import ConfigDict, Field, StrictBool
 from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import Amount, CurrencyCode, Identifier, UtcTime
 from txplatform.contracts.same_fields import from_event
-from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
 from txplatform.domain.money import Balance
 from txplatform.domain.transaction_flags import Flag
@@ -85,6 +84,4 @@ def clearing_response(event: PurchaseCleared | ClearingWaiting) -> ClearingRespo
             outcome = {"status": "waiting", "released": 0, "flags": (), "balance": None}
         case _:
             assert_never(event)
-    return from_event(
-        ClearingResponse, event, event.clearing, recorded_at=rfc3339(event.timestamp), **outcome
-    )
+    return from_event(ClearingResponse, event, **outcome)

@@ -1,4 +1,4 @@
-"""A settlement file's worth of clearings: the request, and what became of each item."""
+"""The clearings of a settlement file: the request, and the outcome of each item."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ClearingBatchRequest(RequestBody):
 
 
 class ClearingBatchBody(RequestBody):
-    """The same before its items are looked at: a wrong one is not to refuse the others."""
+    """The same with items not checked yet: an invalid one must not refuse the others."""
 
     items: Annotated[list[Any], Field(min_length=1, max_length=MOST_ITEMS)]
 
@@ -110,6 +110,6 @@ class ClearingBatchResponse:
 
     @classmethod
     def of(cls, items: list[ClearingItemResponse]) -> ClearingBatchResponse:
-        """These answers, counted."""
+        """Return the response with these items, counted by result."""
         results = [item.result for item in items]
         return cls(results.count("clean"), results.count("bad"), results.count("retry"), items)

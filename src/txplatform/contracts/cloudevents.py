@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 over Kafka: what envelope a message has, and the data inside.
+"""CloudEvents 1.0 over Kafka: the envelope of a message, and the data inside.
 
 Binary mode (attributes in `ce_` headers), structured mode (attributes and data in one JSON
 object) and a bare body are read. Of the attributes only those that could contradict the
@@ -57,7 +57,7 @@ class Envelope:
 
 
 def traceparent_of(headers: Headers) -> str | None:
-    """The sender's trace context where a header gives it, however broken the rest is."""
+    """Return the sender's trace context of a header, however broken the rest is."""
     return _traceparent_in(_texts(headers))
 
 
@@ -95,7 +95,7 @@ def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
 def binary_headers(
     *, event_id: str, event_type: str, subject: str, time: str, traceparent: str
 ) -> list[tuple[str, bytes]]:
-    """The headers of a message that we send in binary mode."""
+    """Return the headers of a message that we send in binary mode."""
     return [
         ("ce_specversion", _VERSION.encode()),
         ("ce_id", event_id.encode()),
@@ -129,7 +129,7 @@ def _check_version(attributes: Mapping[str, Any]) -> None:
 
 
 def _looks_structured(value: object) -> bool:
-    """Whether a body without a content type is an envelope; no body of ours has these."""
+    """Return whether a body without a content type is an envelope; no message of ours has these."""
     return isinstance(value, dict) and value.keys() >= _REQUIRED_ATTRIBUTES
 
 

@@ -1,13 +1,14 @@
-"""The answer to `POST /v1/process-transaction`, which is also the body of the decision event.
+"""The response to `POST /v1/process-transaction`, which is also in the decision's message.
 
-It is made from the stored event alone, so that the same key gives the same answer for ever.
+It is made from the stored event alone, so that the same key always gets the same response.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal, assert_never
 
+from txplatform.contracts.same_fields import from_same_fields
 from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import account_of
@@ -77,19 +78,19 @@ class DryRunResponse:
 
 
 def dry_run_response(event: Decision) -> DryRunResponse:
-    """The answer that this event, which is not recorded, would stand for."""
-    answer = asdict(decision_response(event))
-    answer |= {
-        "authorization_code": None,
-        "account_version": event.originator_version - 1,
-        "event_id": None,
-        "dry_run": True,
-    }
-    return DryRunResponse(**answer)
+    """Return the response of a dry run; its event is not recorded."""
+    return from_same_fields(
+        DryRunResponse,
+        decision_response(event),
+        authorization_code=None,
+        account_version=event.originator_version - 1,
+        event_id=None,
+        dry_run=True,
+    )
 
 
 def decision_response(event: Decision) -> DecisionResponse:
-    """The answer that this event stands for."""
+    """Return the response that this event stands for."""
     purchase = event.purchase
     decision: Literal["approved", "declined"]
     authorization_code: str | None
@@ -102,17 +103,17 @@ def decision_response(event: Decision) -> DecisionResponse:
         case _:
             assert_never(event)
     return DecisionResponse(
-        purchase.transaction_id,
-        account_of(event.originator_id),
-        decision,
-        event.response_code,
-        authorization_code,
-        reasons,
-        purchase.amount,
-        purchase.currency,
-        event.balance,
-        event.ruleset,
-        event.originator_version,
-        event.event_id,
-        rfc3339(event.timestamp),
+        transaction_id=purchase.transaction_id,
+        account_id=account_of(event.originator_id),
+        decision=decision,
+        response_code=event.response_code,
+        authorization_code=authorization_code,
+        reasons=reasons,
+        amount=purchase.amount,
+        currency=purchase.currency,
+        balance=event.balance,
+        ruleset=event.ruleset,
+        account_version=event.originator_version,
+        event_id=event.event_id,
+        decided_at=rfc3339(event.timestamp),
     )

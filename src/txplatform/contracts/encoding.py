@@ -1,4 +1,4 @@
-"""How answers become JSON: every time with microseconds, money as integers."""
+"""Responses and messages as JSON: every time has microseconds, money is an integer."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import orjson
 from txplatform.contracts.times import rfc3339
 
 
-def to_json(answer: Any) -> bytes:
-    """A dataclass, or what is made of them, as JSON in UTF-8."""
-    return orjson.dumps(answer, default=_encode, option=orjson.OPT_PASSTHROUGH_DATETIME)
+def to_json(body: Any) -> bytes:
+    """Return a dataclass, or a collection of them, as JSON in UTF-8."""
+    return orjson.dumps(body, default=_encode, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def _encode(value: Any) -> str | dict[str, Any]:

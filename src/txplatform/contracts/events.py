@@ -15,7 +15,7 @@ class EventResponse:
         type: What happened.
         decided_at: By the service's clock.
         recorded_at: By the database's clock.
-        data: The event's facts.
+        data: The event's own fields.
     """
 
     cursor: str

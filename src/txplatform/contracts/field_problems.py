@@ -1,7 +1,7 @@
-"""What is wrong with a field, in words that go on from the field's name.
+"""The problem of a field, in words that continue a sentence begun with the field's name.
 
-The validator's own words speak of inputs and patterns, which helps nobody who fills in a form, and
-change with its version.
+The validator's own words speak of inputs and patterns, which does not help a caller, and change
+with its version.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _WORDS = {
 
 
 def field_problem(error: Mapping[str, Any]) -> str:
-    """One of a pydantic ValidationError's errors; it never repeats the value.
+    """Return the words for one of a pydantic ValidationError's errors, without the value.
 
     Args:
         error: With `type`, `msg` and, where the kind of error has any, `ctx`.

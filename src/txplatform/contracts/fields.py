@@ -20,7 +20,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def refuse_card_number(value: str) -> str:
-    """Refuse what looks like a card number (ISO/IEC 7812: 13 to 19 digits that pass Luhn).
+    """Refuse a value that looks like a card number (ISO/IEC 7812: 13 to 19 digits, Luhn).
 
     The message does not repeat the value: it would end up in a log.
     """

@@ -1,4 +1,4 @@
-"""Raising a hold: the request, and the answer made from the stored event alone."""
+"""Raising a hold: the request, and the response made from the stored event alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pydantic import ConfigDict, Field
 from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import Amount, Identifier
 from txplatform.contracts.same_fields import from_event
-from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
@@ -68,6 +67,4 @@ def increment_response(event: AuthorizationIncremented | IncrementDeclined) -> I
             outcome = {"decision": "declined"}
         case _:
             assert_never(event)
-    return from_event(
-        IncrementResponse, event, event.increment, decided_at=rfc3339(event.timestamp), **outcome
-    )
+    return from_event(IncrementResponse, event, **outcome)

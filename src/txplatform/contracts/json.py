@@ -1,4 +1,4 @@
-"""Strict JSON (RFC 8259), where a lenient reader would have to guess what was meant."""
+"""Strict JSON (RFC 8259): a value that could be read in two ways is refused."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _simple_object(data: bytes) -> dict[str, Any] | None:
 
 
 def repeats_a_key(data: bytes, distinct: int) -> bool:
-    """Whether a key is repeated within an object.
+    """Return whether a key is repeated within an object.
 
     Args:
         data: A valid JSON text.
@@ -103,7 +103,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _finite(digits: str) -> float:
-    """What Python reads as infinite would be written again as null, as if it were left out."""
+    """Refuse a number that Python reads as infinite; it would be written again as null."""
     value = float(digits)
     if isinf(value):
         raise NotJsonError("A number is too large: it is beyond what any reader can hold.")

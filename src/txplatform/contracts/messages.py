@@ -1,7 +1,7 @@
 """The bodies of the messages that other teams send us over Kafka.
 
 Members that we do not know are ignored: producers may add to their messages without asking
-us. (Requests over HTTP are refused for them: there the caller is told at once.)
+us. (Requests over HTTP are refused for them: there the caller sees it at once.)
 """
 
 from typing import ClassVar

@@ -1,16 +1,11 @@
-"""The bodies of the messages that we send to other teams over Kafka."""
+"""The body of the message of a decision."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from txplatform.contracts.decision import Decision, DecisionResponse, decision_response
-from txplatform.contracts.times import rfc3339_or_none
-
-# Schemas are generated from these annotations at run time.
+from txplatform.contracts.decision import DecisionResponse
 from txplatform.domain.requests import Merchant
-
-_ANSWER = tuple(field.name for field in fields(DecisionResponse))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +19,3 @@ class TransactionDecisioned(DecisionResponse):
 
     merchant: Merchant
     occurred_at: str | None
-
-
-def transaction_decisioned(event: Decision) -> TransactionDecisioned:
-    """The message that tells of this decision."""
-    answer, purchase = decision_response(event), event.purchase
-    return TransactionDecisioned(
-        **{name: getattr(answer, name) for name in _ANSWER},
-        merchant=purchase.merchant,
-        occurred_at=rfc3339_or_none(purchase.occurred_at),
-    )

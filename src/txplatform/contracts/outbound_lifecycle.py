@@ -1,11 +1,10 @@
-"""The bodies of the messages that tell other teams what became of an authorization."""
+"""The bodies of the messages about clearings, refunds, reversals and expired holds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import assert_never
 
-from txplatform.contracts.same_fields import from_event
 from txplatform.contracts.times import rfc3339, rfc3339_or_none
 from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
@@ -15,6 +14,7 @@ from txplatform.domain.events import (
     PurchaseCleared,
     PurchaseRefunded,
 )
+from txplatform.domain.ids import account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.requests import Merchant
 from txplatform.domain.transaction_flags import Flag
@@ -68,32 +68,36 @@ class TransactionCleared:
 
 def transaction_cleared(event: PurchaseCleared | ClearingCorrected) -> TransactionCleared:
     """Return the message of a clearing, or of what the network took back."""
-    outcome: dict[str, Any]
     match event:
-        case PurchaseCleared(clearing=value):
-            outcome = {
-                "direction": Direction.DEBIT,
-                "reverses_clearing_id": None,
-                "occurred_at": rfc3339_or_none(value.occurred_at),
-            }
-        case ClearingCorrected(correction=value):
-            outcome = {
-                "direction": value.direction,
-                "final": False,
-                "released": 0,
-                "occurred_at": None,
-            }
+        case PurchaseCleared(clearing=command):
+            direction, reverses, final = Direction.DEBIT, None, command.final
+            released, occurred_at = event.released, command.occurred_at
+        case ClearingCorrected(correction=command):
+            direction, reverses, final = command.direction, command.reverses_clearing_id, False
+            released, occurred_at = 0, None
         case _:
             assert_never(event)
-    debit = outcome["direction"] is Direction.DEBIT
-    return from_event(
-        TransactionCleared,
-        event,
-        value,
-        posted_change=value.amount if debit else -value.amount,
-        presented_at=rfc3339_or_none(value.presented_at),
+    return TransactionCleared(
+        clearing_id=command.clearing_id,
+        account_id=account_of(event.originator_id),
+        transaction_id=command.transaction_id,
+        direction=direction,
+        reverses_clearing_id=reverses,
+        amount=command.amount,
+        currency=command.currency,
+        posted_change=command.amount if direction is Direction.DEBIT else -command.amount,
+        final=final,
+        released=released,
+        flags=event.flags,
+        balance=event.balance,
+        merchant=command.merchant,
+        original_amount=command.original_amount,
+        original_currency=command.original_currency,
+        occurred_at=rfc3339_or_none(occurred_at),
+        presented_at=rfc3339_or_none(command.presented_at),
+        account_version=event.originator_version,
+        event_id=event.event_id,
         recorded_at=rfc3339(event.timestamp),
-        **outcome,
     )
 
 
@@ -133,12 +137,21 @@ class TransactionRefunded:
 def transaction_refunded(event: PurchaseRefunded) -> TransactionRefunded:
     """Return the message of a refund."""
     refund = event.refund
-    return from_event(
-        TransactionRefunded,
-        event,
-        refund,
+    return TransactionRefunded(
+        refund_id=refund.refund_id,
+        account_id=account_of(event.originator_id),
+        transaction_id=refund.transaction_id,
+        amount=refund.amount,
+        currency=refund.currency,
         posted_change=-refund.amount,
+        flags=event.flags,
+        balance=event.balance,
+        merchant=refund.merchant,
+        original_amount=refund.original_amount,
+        original_currency=refund.original_currency,
         presented_at=rfc3339_or_none(refund.presented_at),
+        account_version=event.originator_version,
+        event_id=event.event_id,
         recorded_at=rfc3339(event.timestamp),
     )
 
@@ -168,8 +181,17 @@ class TransactionReversed:
 
 def transaction_reversed(event: AuthorizationReversed) -> TransactionReversed:
     """Return the message of a reversal."""
-    return from_event(
-        TransactionReversed, event, event.reversal, recorded_at=rfc3339(event.timestamp)
+    reversal = event.reversal
+    return TransactionReversed(
+        reversal_id=reversal.reversal_id,
+        account_id=account_of(event.originator_id),
+        transaction_id=reversal.transaction_id,
+        amount=reversal.amount,
+        released=event.released,
+        balance=event.balance,
+        account_version=event.originator_version,
+        event_id=event.event_id,
+        recorded_at=rfc3339(event.timestamp),
     )
 
 
@@ -195,4 +217,12 @@ class TransactionHoldExpired:
 
 def hold_expired(event: HoldExpired) -> TransactionHoldExpired:
     """Return the message of a hold that expired."""
-    return from_event(TransactionHoldExpired, event, event, recorded_at=rfc3339(event.timestamp))
+    return TransactionHoldExpired(
+        transaction_id=event.transaction,
+        account_id=account_of(event.originator_id),
+        released=event.released,
+        balance=event.balance,
+        account_version=event.originator_version,
+        event_id=event.event_id,
+        recorded_at=rfc3339(event.timestamp),
+    )

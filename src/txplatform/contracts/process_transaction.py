@@ -69,7 +69,7 @@ class ProcessTransactionRequest(RequestBody):
 
 
 def parse_process_transaction(body: bytes) -> Purchase:
-    """Read a purchase from a request body.
+    """Parse a purchase from a request body.
 
     Raises:
         NotJsonError: It is not JSON, or a key is repeated.
@@ -78,7 +78,7 @@ def parse_process_transaction(body: bytes) -> Purchase:
     try:
         request = ProcessTransactionRequest.model_validate_json(body)
     except ValidationError:
-        # The strict reader tells what is not JSON at all from what is not a purchase.
+        # The strict reader raises another error if the body is no JSON at all.
         parse_strict_json(body)
         raise
     distinct = len(request.model_fields_set) + len(request.merchant.model_fields_set)

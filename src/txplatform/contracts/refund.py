@@ -1,4 +1,4 @@
-"""Giving money back: the request, and the answer made from the stored event alone."""
+"""A refund: the request, and the response made from the stored event alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import Amount, CurrencyCode, Identifier
 from txplatform.contracts.process_transaction import MerchantFields
 from txplatform.contracts.same_fields import from_event
-from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import PurchaseRefunded, RefundWaiting
 from txplatform.domain.money import Balance
 from txplatform.domain.transaction_flags import Flag
@@ -87,6 +86,4 @@ def refund_response(event: PurchaseRefunded | RefundWaiting) -> RefundResponse:
             outcome = {"status": "waiting", "flags": (), "balance": None}
         case _:
             assert_never(event)
-    return from_event(
-        RefundResponse, event, event.refund, recorded_at=rfc3339(event.timestamp), **outcome
-    )
+    return from_event(RefundResponse, event, **outcome)

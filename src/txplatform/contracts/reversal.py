@@ -1,4 +1,4 @@
-"""Reversing an authorization: the request, and the answer made from the stored event alone."""
+"""A reversal: the request, and the response made from the stored event alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pydantic import ConfigDict, Field
 from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import Amount, Identifier
 from txplatform.contracts.same_fields import from_event
-from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import AuthorizationReversed
 from txplatform.domain.money import Balance
 
@@ -62,7 +61,5 @@ def reversal_response(event: AuthorizationReversed) -> ReversalResponse:
     return from_event(
         ReversalResponse,
         event,
-        event.reversal,
         status="applied",
-        recorded_at=rfc3339(event.timestamp),
     )

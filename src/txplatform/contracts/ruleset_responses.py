@@ -1,4 +1,4 @@
-"""What callers are told about rule sets, their activations and their shadow evaluations."""
+"""Responses about rule sets, their activations and their shadow evaluations."""
 
 from __future__ import annotations
 

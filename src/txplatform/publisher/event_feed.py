@@ -67,10 +67,10 @@ class _Records:
         self._rows = rows
 
     def __iter__(self) -> Iterator[Record]:
-        encoders = {kind: topic.record_of for kind, topic in _TOPIC_OF.items()}
+        encoders = {kind: topic.encode for kind, topic in _TOPIC_OF.items()}
         for row in self._rows:
-            if (record_of := encoders.get(row[3])) is not None:
-                yield record_of(*row)
+            if (encode := encoders.get(row[3])) is not None:
+                yield encode(*row)
 
 
 def _require_known(kinds: Iterable[str]) -> None:

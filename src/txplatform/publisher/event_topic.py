@@ -1,6 +1,6 @@
-"""Outbound topics whose messages are made by way of the event's class.
+"""Outbound topics whose messages are encoded from decoded events.
 
-That takes longer than `stored_decision.py` does for decisions; these are fewer.
+That takes longer than `stored_decision.py` needs for decisions, of which there are far more.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ def event_topic(
     body_of: Callable[[Any], Body],
     *events: type[AccountEvent],
 ) -> OutboundTopic:
-    """A topic that tells of these events.
+    """Return a topic on which these events are published.
 
     Args:
-        name: The topic's.
-        body: What its messages hold.
-        body_of: Makes that of an event.
-        events: The kinds it is given.
+        name: The topic's name.
+        body: The class of its messages' bodies.
+        body_of: Makes a body of an event.
+        events: The kinds of event.
     """
 
-    def record_of(position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
+    def encode(position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
         event = decode_event(stream, version, kind, state)
         account_id = account_of(stream)
         headers: list[Header] = [
@@ -52,4 +52,4 @@ def event_topic(
         ]
         return Record(name, account_id.encode(), to_json(body_of(event)), headers)
 
-    return OutboundTopic(name, events, body, record_of)
+    return OutboundTopic(name, events, body, encode)

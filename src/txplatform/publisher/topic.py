@@ -1,4 +1,4 @@
-"""One outbound topic: its name, which events it tells of, and their records."""
+"""One outbound topic: its name, the events that it publishes, and their records."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from txplatform.publisher.feed import Record
 StoredEvent = tuple[int, str, int, str, bytes]
 """Position, stream, version, kind (the `TOPIC` of the event's class) and state, as stored."""
 
-RecordOf = Callable[[int, str, int, str, bytes], Record]
-"""Makes the record of a stored event.
+Encode = Callable[[int, str, int, str, bytes], Record]
+"""Encodes a stored event as a record.
 
-It is given what is stored: making the domain's objects first would cost more than all the rest.
+It takes the stored bytes: decoding them first would cost more than all the rest.
 """
 
 
@@ -24,12 +24,12 @@ class OutboundTopic:
 
     Attributes:
         name: The topic, and the CloudEvents type of its messages.
-        events: The kinds of event it tells of.
-        body: What its messages hold, for the written contract.
-        record_of: Makes the record of such an event.
+        events: The kinds of event that it publishes.
+        body: The class of its messages' bodies, for the written contract.
+        encode: Encodes such an event as a record.
     """
 
     name: str
     events: tuple[type[AccountEvent], ...]
     body: type
-    record_of: RecordOf
+    encode: Encode

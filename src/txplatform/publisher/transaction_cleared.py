@@ -1,7 +1,7 @@
-"""`transactions.transaction-cleared.v1`: clearings, and what the network took back of them.
+"""`transactions.transaction-cleared.v1`: clearings, and corrections of them.
 
-Corrections are told here too, as credits (or debits, of refunds): so a reader who adds up
-`posted_change` has all that clearings did to an account.
+Corrections are published here too, as credits (or debits, of refunds): so the sum of
+`posted_change` is everything that clearings did to an account.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from txplatform.contracts.cloudevents import binary_headers
 from txplatform.contracts.outbound import TransactionDecisioned
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.publisher.feed import Header, Record
-from txplatform.publisher.stored_decision import tell_decision
+from txplatform.publisher.stored_decision import encode_decision
 from txplatform.publisher.topic import OutboundTopic
 
 TOPIC = "transactions.transaction-decisioned.v1"
@@ -17,28 +17,28 @@ _SPECVERSION, _, _SOURCE, _TYPE, _, _, _CONTENT_TYPE, _ = binary_headers(
 )
 
 
-def _record_of(position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
-    told = tell_decision(stream, version, kind, state)
-    account_id, event_id = told.account_id.encode(), told.event_id.encode()
+def _encode(position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
+    message = encode_decision(stream, version, kind, state)
+    account_id, event_id = message.account_id.encode(), message.event_id.encode()
     headers: list[Header] = [
         _SPECVERSION,
         ("ce_id", event_id),
         _SOURCE,
         _TYPE,
         ("ce_subject", account_id),
-        ("ce_time", told.decided_at.encode()),
+        ("ce_time", message.decided_at.encode()),
         _CONTENT_TYPE,
-        ("traceparent", told.traceparent.encode()),
+        ("traceparent", message.traceparent.encode()),
         ("event_id", event_id),
         ("account_version", b"%d" % version),
         ("log_position", b"%d" % position),
     ]
-    return Record(TOPIC, account_id, told.body, headers)
+    return Record(TOPIC, account_id, message.body, headers)
 
 
 TRANSACTION_DECISIONED = OutboundTopic(
     TOPIC,
     (AuthorizationApproved, AuthorizationDeclined),
     TransactionDecisioned,
-    _record_of,
+    _encode,
 )

@@ -1,0 +1,76 @@
+"""The HTTP problem that each error of the inside is."""
+
+from __future__ import annotations
+
+import pytest
+
+from txplatform.api.exception_handlers import problem_of
+from txplatform.contracts.problems import ProblemType
+from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
+from txplatform.domain.commands.outcome import CommandRejectedError, RefusalReason
+from txplatform.domain.rulesets import RulesNotUnderstoodError
+from txplatform.errors import TxPlatformError
+from txplatform.rulebook.store import ChangeRefusal, RefusedChangeError
+
+REFUSED_COMMANDS = {
+    RefusalReason.CONFLICTING_COPY: ProblemType.ID_REUSED,
+    RefusalReason.TRANSACTION_ID_REUSED: ProblemType.ID_REUSED,
+    RefusalReason.CURRENCY_MISMATCH: ProblemType.CURRENCY_MISMATCH,
+    RefusalReason.BALANCE_OUT_OF_RANGE: ProblemType.BALANCE_OUT_OF_RANGE,
+    RefusalReason.ACCOUNT_CLOSED: ProblemType.ACCOUNT_CLOSED,
+    # No request over HTTP can be refused for these: to meet one is a defect.
+    RefusalReason.RETURN_DIFFERS_FROM_PAYMENT: ProblemType.INTERNAL,
+    RefusalReason.NO_OPEN_HOLD: ProblemType.INTERNAL,
+    RefusalReason.HOLD_NOT_DUE: ProblemType.INTERNAL,
+}
+REFUSED_CHANGES = {
+    ChangeRefusal.ID_REUSED: ProblemType.ID_REUSED,
+    ChangeRefusal.RULESET_NOT_FOUND: ProblemType.RULESET_NOT_FOUND,
+    ChangeRefusal.RULESET_IN_FORCE: ProblemType.RULESET_IN_FORCE,
+    ChangeRefusal.SHADOWING_NOT_FOUND: ProblemType.SHADOWING_NOT_FOUND,
+}
+
+
+class _SlowStoreError(StoreUnavailableError):
+    """A more exact kind of a fault that passes."""
+
+
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_every_reason_to_refuse_a_command_is_the_problem_that_is_listed(
+    reason: RefusalReason,
+) -> None:
+    problem = problem_of(CommandRejectedError(reason, "It is refused.", "Do not."))
+    assert problem.type is REFUSED_COMMANDS[reason]
+    assert ("It is refused." in problem.what) == (problem.type is not ProblemType.INTERNAL)
+
+
+@pytest.mark.parametrize("reason", ChangeRefusal)
+def test_every_reason_to_refuse_a_change_of_the_rule_book_is_the_problem_that_is_listed(
+    reason: ChangeRefusal,
+) -> None:
+    problem = problem_of(RefusedChangeError(reason, "It is refused.", "Do not."))
+    assert (problem.type, problem.what) == (REFUSED_CHANGES[reason], "It is refused.")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (QueueFullError(), ProblemType.OVERLOADED),
+        (OutcomeUnknownError(), ProblemType.OUTCOME_UNKNOWN),
+        (StoreUnavailableError(TimeoutError()), ProblemType.STORE_UNAVAILABLE),
+        (_SlowStoreError(TimeoutError()), ProblemType.STORE_UNAVAILABLE),
+        (RulesNotUnderstoodError("No."), ProblemType.STORE_UNAVAILABLE),
+    ],
+)
+def test_a_fault_that_passes_says_when_to_retry_whatever_its_exact_kind(
+    error: TxPlatformError, expected: ProblemType
+) -> None:
+    problem = problem_of(error)
+    assert problem.type is expected
+    assert problem.headers["Retry-After"] == "1"
+
+
+def test_an_error_that_nobody_foresaw_is_internal_and_says_nothing_of_the_inside() -> None:
+    problem = problem_of(RuntimeError("secret"))
+    assert problem.type is ProblemType.INTERNAL
+    assert "secret" not in str(problem)
