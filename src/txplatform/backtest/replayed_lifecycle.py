@@ -21,33 +21,18 @@ from txplatform.domain.advices import Correction, Direction
 from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.commands.increment_authorization import decide_increment
 from txplatform.domain.events import (
-    AccountOpened,
-    AccountStatusChanged,
-    AccountStatusSuperseded,
+    AccountLevelEvent,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
     AuthorizationReversed,
     ClearingCorrected,
-    ClearingWaiting,
-    ControlsChanged,
-    CorrectionWaiting,
-    CreditLimitChanged,
-    CreditLimitChangeSuperseded,
-    CreditLimitChangeWaiting,
     Event,
     HoldExpired,
     IncrementDeclined,
-    OperatorStatusSet,
-    PaymentReceived,
-    PaymentReturned,
-    PaymentReturnWaiting,
-    PaymentWaiting,
     PurchaseCleared,
     PurchaseRefunded,
-    RefundWaiting,
     TransactionStarted,
-    WaitingMessageRejected,
 )
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import Increment, Purchase
@@ -142,29 +127,12 @@ class ReplayedLifecycle:
                 self._correct(event)
             case TransactionStarted(transaction=transaction):
                 self._early[transaction] = Transaction(claimed=True)
-            case (
-                AccountOpened()
-                | CreditLimitChanged()
-                | CreditLimitChangeSuperseded()
-                | AccountStatusChanged()
-                | AccountStatusSuperseded()
-                | OperatorStatusSet()
-                | ControlsChanged()
-                | PaymentReceived()
-                | PaymentReturned()
-                | PaymentWaiting()
-                | PaymentReturnWaiting()
-                | CreditLimitChangeWaiting()
-                | ClearingWaiting()
-                | CorrectionWaiting()
-                | RefundWaiting()
-                | WaitingMessageRejected()
-            ):
-                event.apply(self._account)
             case AuthorizationApproved() | AuthorizationDeclined():
                 raise TypeError("A decision is made anew, not followed.")
             case _:
-                assert_never(event)
+                if not isinstance(event, AccountLevelEvent):
+                    assert_never(event)
+                event.apply(self._account)
 
     def _increment(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
         """Decided anew, by the domain."""

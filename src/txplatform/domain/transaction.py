@@ -28,7 +28,7 @@ from typing import Self, assert_never
 
 from txplatform.domain.advices import Correction, Direction
 from txplatform.domain.events import (
-    AdministrativeEvent,
+    AccountLevelEvent,
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
@@ -37,18 +37,14 @@ from txplatform.domain.events import (
     Event,
     HoldExpired,
     IncrementDeclined,
-    PaymentEvent,
     PurchaseCleared,
     PurchaseRefunded,
     SettlementEvent,
     TransactionStarted,
-    WaitingEvent,
 )
 from txplatform.domain.money import MAX_BALANCE
 from txplatform.domain.requests import Purchase
 from txplatform.domain.transaction_flags import Flag
-
-_OF_NO_TRANSACTION = PaymentEvent | AdministrativeEvent | WaitingEvent
 
 
 class TransactionState(StrEnum):
@@ -215,7 +211,7 @@ class Transaction:
             case IncrementDeclined():
                 pass  # the hold stays as it is
             case _:
-                if not isinstance(event, _OF_NO_TRANSACTION):
+                if not isinstance(event, AccountLevelEvent):
                     assert_never(event)
 
     def _settle(self, event: SettlementEvent) -> None:

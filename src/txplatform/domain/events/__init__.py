@@ -28,7 +28,10 @@ from txplatform.domain.events.waiting import WaitingEvent
 MoneyEvent = ApprovalEvent | ReleaseEvent | SettlementEvent | PaymentEvent
 """Every kind of event that changes an account's posted or pending balance."""
 
-Event = MoneyEvent | DeclineEvent | TransactionStarted | AdministrativeEvent | WaitingEvent
-"""Every kind of event that a stream may hold. A `match` over either ends in `assert_never`."""
+AccountLevelEvent = AdministrativeEvent | PaymentEvent | WaitingEvent
+"""Every kind of event that is of no transaction."""
+
+Event = MoneyEvent | DeclineEvent | TransactionStarted | AccountLevelEvent
+"""Every kind of event that a stream may hold. A `match` over these ends in `assert_never`."""
 
 EVENT_TYPES: tuple[type[Event], ...] = get_args(Event)
