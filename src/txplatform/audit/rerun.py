@@ -45,7 +45,7 @@ class Rerun:
         event: Decision,
         differ: Differ,
     ) -> None:
-        """Hold a decision against what its rule set says now.
+        """Compare a decision with the judgement of its rule set now.
 
         Reasons are compared by code and figures: their sentences may be put better in a later
         version.

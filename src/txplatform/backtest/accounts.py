@@ -22,7 +22,7 @@ class DamagedHistoryError(TxPlatformError):
 
 
 def replay_accounts(rows: Iterable[Row], candidate: RuleSet, since: datetime, tally: Tally) -> None:
-    """Replay them all into the tally; one is in memory at a time.
+    """Replay all accounts into the tally; one account is in memory at a time.
 
     Raises:
         DamagedHistoryError: An event cannot be read, or one is missing.

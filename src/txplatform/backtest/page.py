@@ -27,11 +27,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What changes are counted by, as a chart and a table.
+    """One way to count the changes, as a chart and a table.
 
     Attributes:
         bars: None where nothing changes.
-        overlapping: Whether one decision may be counted under several names.
+        overlapping: True if one decision may be counted under several names.
     """
 
     title: str

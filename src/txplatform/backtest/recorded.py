@@ -1,4 +1,4 @@
-"""An authorization as the log has it, read for being judged again.
+"""A recorded authorization, read to be judged again.
 
 Only what judging needs is made of the stored JSON: reviving the whole event takes longer than
 asking four rules. The purchase, which is all that rules see of it, is made from its own class.
@@ -22,15 +22,15 @@ APPROVED, DECLINED = AuthorizationApproved.TOPIC, AuthorizationDeclined.TOPIC
 
 @dataclass(slots=True)
 class RecordedDecision:
-    """What was decided on one purchase, and what that decision rested on.
+    """A decision on one purchase, with everything it rested on.
 
     Attributes:
         version: The account's version after it.
         at: When it was decided.
         hold: What was held, minor units; 0 where it was declined.
         expires_at: When the hold ends by itself; None for never, as before holds ended at all.
-        already_posted: What of it was posted before it came.
-        late: Whether a clearing or reversal of it came first.
+        already_posted: The amount posted for it before it came, minor units.
+        late: True if a clearing or reversal of it came first.
         ruleset: Id of the rule set that decided.
         reasons: As stored; empty where it was approved.
     """

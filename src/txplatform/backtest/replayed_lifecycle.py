@@ -1,6 +1,6 @@
 """The lifecycle of purchases after their decision, in an account's counterfactual history.
 
-What a clearing or reversal releases is what is held here, which may differ from what was. A
+A clearing or reversal releases the hold as it is here, which may differ from the recorded one. A
 purchase that only the candidate declines is undone: its increments, clearings, reversals, refunds,
 corrections and its expiry do not happen. One that was cleared before it was asked for is not
 undone: the network's advice came first, and a decline reserves nothing, as in the domain.
@@ -41,7 +41,7 @@ from txplatform.domain.transaction import Transaction
 
 
 class ReplayedLifecycle:
-    """What follows the decisions on one account's purchases.
+    """The lifecycle of one account's purchases after their decisions.
 
     Attributes:
         ends: A heap of the holds that end by themselves here, at another time than recorded.
@@ -91,12 +91,12 @@ class ReplayedLifecycle:
         self.forget(recorded)
 
     def forget(self, recorded: RecordedDecision) -> None:
-        """What came before the decision is needed no more."""
+        """Drop the events that came before the decision."""
         if recorded.late:
             self._early.pop(recorded.transaction_id, None)
 
     def end_holds(self, now: datetime) -> None:
-        """Release the holds whose time has come."""
+        """Release the holds that end by now."""
         while self.ends and self.ends[0][0] <= now:
             _, transaction_id = heappop(self.ends)
             self._account.release(transaction_id, self._account.held(transaction_id))
@@ -135,7 +135,7 @@ class ReplayedLifecycle:
                 event.apply(self._account)
 
     def _increment(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """Decided anew, by the domain."""
+        """Decide an increment anew, by the domain."""
         increment, account = event.increment, self._account
         transaction_id = increment.transaction_id
         was = isinstance(event, AuthorizationIncremented)
@@ -198,7 +198,7 @@ class ReplayedLifecycle:
             self._not_posted(early.clearing_id, early.currency, _owed(early))
 
     def _release(self, transaction_id: TransactionId, amount: int | None) -> None:
-        """Release that much of what is held here, or all of it."""
+        """Release this amount of the hold as it is here, or all of it."""
         held = self._account.held(transaction_id)
         self._account.release(transaction_id, held if amount is None else min(held, amount))
 
@@ -213,5 +213,5 @@ class ReplayedLifecycle:
 
 
 def _owed(correction: Correction) -> int:
-    """What a correction adds to what is owed, minor units."""
+    """Return the amount by which a correction raises the posted balance, minor units."""
     return correction.amount if correction.direction is Direction.DEBIT else -correction.amount

@@ -1,4 +1,4 @@
-"""What a backtest found, in the order people want it: what the table, JSON and page are made of."""
+"""Results of a backtest in the order of interest, for the tables, the JSON and the page."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many, and what they come to in minor units."""
+    """A number of decisions, and the sum of their amounts in minor units."""
 
     count: int
     amount: int
@@ -64,12 +64,12 @@ class Group:
 
     @property
     def changed(self) -> int:
-        """How many decisions are other ones."""
+        """The number of decisions that change."""
         return self.newly_declined.count + self.newly_approved.count
 
 
 def groups(tally: Tally, by: str) -> list[Group]:
-    """All groups of one kind: months by name, all others by how much changes."""
+    """Return all groups of one kind: months by name, all others by how much changes."""
     found = [
         Group(name, currency, *(Count(*line[at : at + 2]) for at in range(0, 8, 2)))
         for (kind, name, currency), line in tally.lines.items()
@@ -83,18 +83,18 @@ def groups(tally: Tally, by: str) -> list[Group]:
 
 
 def largest(tally: Tally) -> list[ChangedDecision]:
-    """The largest changes, of the currency with the most of them first."""
+    """Return the largest changes, those of the currency with the most of them first."""
     heaps = sorted(tally.largest.items(), key=lambda item: (-len(item[1]), item[0]))
     return [change for _, heap in heaps for change in sorted(heap, reverse=True)]
 
 
 def per_second(result: Result) -> int:
-    """Decisions judged in a second."""
+    """Return the number of decisions judged in a second."""
     return round(result.tally.judged / max(result.seconds, 0.001))
 
 
 def notes(result: Result) -> list[str]:
-    """What is to be said beside the decisions, in sentences."""
+    """Return sentences about everything beside the decisions."""
     tally = result.tally
     said = []
     if result.since is not None:
@@ -116,7 +116,7 @@ def notes(result: Result) -> list[str]:
 
 
 def as_json(result: Result) -> str:
-    """All of it, for machines; sums of amounts may need more than 64 bits."""
+    """Return the whole result for machines; sums of amounts may need more than 64 bits."""
     tally = result.tally
     report = {
         "candidate": {

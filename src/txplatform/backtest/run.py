@@ -1,4 +1,4 @@
-"""Backtests all accounts in as many processes as there are cores, each at its own slices."""
+"""Backtests all accounts in a pool of processes, one slice of accounts at a time."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ progress shows.
 
 
 class WorkerLostError(TxPlatformError):
-    """A process that replays ended without a word."""
+    """A process of the pool was killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a candidate would have changed.
+    """The result of a backtest.
 
     Attributes:
-        since: From when on it decided; None for from the beginning.
-        log_position: The newest event's at the moment that was replayed.
+        since: The time from which the candidate decided; None for the beginning.
+        log_position: The position of the newest event that was replayed.
     """
 
     candidate: RuleSet
@@ -51,7 +51,7 @@ class Result:
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
@@ -99,7 +99,7 @@ def backtest(
 def _pool(number: int) -> Iterator[ProcessPoolExecutor]:
     """Provide a pool of new processes; if the block fails, its processes are killed.
 
-    They have nothing to put in order, and a stopped one answers nothing else.
+    They have nothing to clean up, and a stopped process reacts to no other signal.
 
     Raises:
         WorkerLostError: A process was killed by somebody else.

@@ -1,7 +1,7 @@
-"""What a backtest counts while it replays, small enough to be sent and added up.
+"""Counts of a backtest, small enough to be sent between processes and added up.
 
-Everything that is counted by something is one kind of line, under what it is counted by, the
-name in there and the currency, since amounts of different currencies do not add up.
+A line has the counts of one group: of one month, category or the like, by its name, and of one
+currency, since amounts of different currencies do not add up.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CellKey = tuple[str, int, str, str, str, bool, bool]
 
 @dataclass(slots=True)
 class Tally:
-    """What was replayed, and what changed.
+    """Counts of everything that was replayed, and of the changes.
 
     Attributes:
         accounts: That have events.
@@ -63,7 +63,7 @@ class Tally:
             cell[1] += amount
 
     def changed(self, change: ChangedDecision) -> None:
-        """Note a changed decision with all that is known of it."""
+        """Count a changed decision by its reasons and rules, and keep it if it is large."""
         place = _NEWLY_APPROVED if change.approved else _NEWLY_DECLINED
         for reason in dict.fromkeys(change.reasons):
             self._add(REASON, reason, change.currency, place, 1, change.amount)
@@ -77,11 +77,11 @@ class Tally:
         self._add(INCREMENTS, "", currency, place, 1, amount)
 
     def not_posted(self, currency: str, amount: int) -> None:
-        """Count what was posted, less what was given back, of a purchase that did not happen."""
+        """Count a posting, or a refund as a negative one, of a purchase that did not happen."""
         self._add(NOT_POSTED, "", currency, _NEWLY_DECLINED, 1, amount)
 
     def settle(self) -> None:
-        """Bring the single decisions into lines; what is sent and added up has no cells."""
+        """Turn the counts of single decisions into lines; only lines are sent and added up."""
         for key, (count, amount) in self._cells.items():
             currency, month, category, country, ruleset, was, now = key
             places = [_JUDGED]
@@ -101,7 +101,7 @@ class Tally:
         self._cells.clear()
 
     def merge(self, other: Tally) -> None:
-        """Add what another one has counted and settled."""
+        """Add another tally, which is settled."""
         self.accounts += other.accounts
         self.events += other.events
         self.recorded += other.recorded

@@ -1,4 +1,4 @@
-"""What a process of the pool does: replay one slice of accounts after the other."""
+"""Replays one slice of accounts after the other in a process of the pool."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _GARBAGE_AFTER = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What all processes do alike.
+    """The work of a backtest, the same for all processes.
 
     Attributes:
-        snapshot: The moment that all read.
-        since: From when on the candidate decides.
+        snapshot: The moment of the log that all processes read.
+        since: The time from which the candidate decides.
     """
 
     database: Database
@@ -49,7 +49,7 @@ def prepare() -> None:
 
 
 def _end_with_the_parent() -> None:
-    """End a process whose parent was killed: the pool itself would let it wait for ever."""
+    """End this process when its parent is killed; otherwise it would wait for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None  # this is a process of the pool
     parent.join()

@@ -1,4 +1,4 @@
-"""An account's controls: the request, the stored event's answer, and what is in force."""
+"""An account's controls: the request, its response, and the controls in force."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class ControlsInForce:
 
 
 def controls_response(event: ControlsChanged) -> ControlsResponse:
-    """The answer that this event stands for."""
+    """Return the response that an event stands for."""
     change = event.change
     return ControlsResponse(
         change.controls_id,

@@ -1,4 +1,4 @@
-"""What is asked about rule sets beside adding them: let one decide, let one decide along."""
+"""Requests about an added rule set: activate it, evaluate it in shadow."""
 
 from __future__ import annotations
 

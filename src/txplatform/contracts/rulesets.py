@@ -229,7 +229,7 @@ def _read(adapter: TypeAdapter[tuple[T]], value: Any) -> tuple[T, tuple[Configur
 
 
 def _listed(value: Any) -> list[Any]:
-    """What stands in the place of the rules."""
+    """Return the value in the place of the rules, if it is a list."""
     listed = value.get("rules") if isinstance(value, dict) else None
     return listed if isinstance(listed, list) else []
 

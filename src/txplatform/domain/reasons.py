@@ -10,10 +10,10 @@ APPROVED_RESPONSE_CODE = "00"
 
 
 class ReasonCode(StrEnum):
-    """What a rule found, most important first: the order reasons are reported in.
+    """The reasons of declines in order of precedence; reasons are reported in this order.
 
-    First whether the account can be used at all, then its money, then what the issuer does not
-    want anywhere (places, then sizes), and last what only a burst of purchases makes wrong.
+    First come reasons about the account itself, then about its money, then about purchases that
+    the issuer never wants (places, then sizes), and last about bursts of purchases.
     """
 
     ACCOUNT_NOT_FOUND = "account_not_found", "14"

@@ -1,4 +1,4 @@
-"""A rule set: what a risk team decides by, as immutable, versioned data; and one account's own."""
+"""Rule sets: a risk team's rules as immutable, versioned data; and one account's controls."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _MAX_VERSION = 2**31 - 1
 
 
 class RulesNotUnderstoodError(TxPlatformError):
-    """What is in force is not something that this version can decide by."""
+    """This version cannot decide by the rule set in force."""
 
 
 def ruleset_id(name: str, version: int) -> str:
-    """What decisions record, such as retail@3."""
+    """Return the id that decisions record, such as retail@3."""
     return f"{name}@{version}"
 
 
@@ -63,7 +63,7 @@ _DAYS = Number(
 
 @dataclass(frozen=True, slots=True)
 class CategoryHold(Parametrized):
-    """How long holds in some merchant categories last.
+    """The duration of holds in some merchant categories.
 
     Attributes:
         categories: Four digits (ISO 18245), or ranges.
@@ -76,7 +76,7 @@ class CategoryHold(Parametrized):
 
 @dataclass(frozen=True, slots=True)
 class HoldDays:
-    """How long a hold lasts that is neither cleared nor reversed.
+    """The duration of a hold that is neither cleared nor reversed.
 
     Attributes:
         default: Days from the approval.
@@ -122,12 +122,12 @@ USUAL_HOLD_DAYS = HoldDays(
         CategoryHold(("5542",), 2),
     ),
 )
-"""What a rule set says that says nothing about holds."""
+"""The hold days of a rule set that does not name any."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """What purchases are decided by beside the rules that are always on; never changed.
+    """The rules that decide purchases beside those that are always on; never changed.
 
     Attributes:
         name: Lower case letters, digits and hyphens.
@@ -165,7 +165,7 @@ class RuleSet:
 
     @property
     def id(self) -> str:
-        """What decisions record, such as retail@3."""
+        """Return the id that decisions record, such as retail@3."""
         return ruleset_id(self.name, self.version)
 
     def judge(self, case: Case, controls: Controls) -> Judgement:
@@ -212,7 +212,7 @@ class Controls:
 
 
 NO_CONTROLS = Controls()
-"""What an account has until it is given some."""
+"""The controls of an account until it is given some."""
 
 
 def controls_of(stored: Iterable[StoredRule]) -> Controls:
@@ -231,4 +231,4 @@ def _controls_of(written: str) -> Controls:
 
 
 DEFAULT_RULESET = RuleSet("default", 1, "Nothing but the rules that are always on.")
-"""What decides until a rule set is activated."""
+"""The rule set in force until another one is activated."""

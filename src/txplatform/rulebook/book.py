@@ -1,4 +1,4 @@
-"""The rule book as its changes add up to it."""
+"""The rule book, folded from its changes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class StoredRuleSet:
 
 @dataclass(frozen=True, slots=True)
 class Shadowing:
-    """A rule set that decides, or decided, along.
+    """A rule set that is, or was, evaluated in shadow.
 
     Attributes:
         after_position: The log position behind which it begins.
@@ -73,7 +73,7 @@ class Shadowing:
     until_position: int | None = None
 
     def ended(self, at: datetime, position: int) -> Shadowing:
-        """The same, once it is over."""
+        """Return this shadow evaluation as it is once it has ended."""
         return Shadowing(
             self.shadowing_id,
             self.ruleset_id,
@@ -87,12 +87,12 @@ class Shadowing:
 
 
 class RuleBook:
-    """What the rule book says.
+    """The state of the rule book.
 
     Attributes:
         version: Of the last change; 0 before the first.
         rulesets: All that can be activated, by id.
-        active_id: Of the one that decides.
+        active_id: Id of the rule set in force.
         shadowings: All there ever were, by id, oldest first.
         entries: Every change, by key, oldest first.
     """
@@ -109,7 +109,7 @@ class RuleBook:
 
     @property
     def active(self) -> RuleSet:
-        """The rule set that decides.
+        """The rule set in force.
 
         Raises:
             UnreadableRuleSetError: A newer version wrote it, or it was altered or taken away.
@@ -125,19 +125,19 @@ class RuleBook:
 
     @property
     def ever_active(self) -> set[str]:
-        """The ids of all that ever decided."""
+        """The ids of all rule sets that were ever in force."""
         changes = [entry.change for entry in self.entries.values()]
         activated = [each for each in changes if isinstance(each, RuleSetActivated)]
         return {DEFAULT_RULESET.id, *(each.ruleset_id for each in activated)}
 
     @property
     def shadowing(self) -> Shadowing | None:
-        """The one that goes on, if any."""
+        """The running shadow evaluation, if any."""
         going_on = (each for each in self.shadowings.values() if each.until_position is None)
         return next(going_on, None)
 
     def fold(self, entries: Iterable[Entry]) -> RuleBook:
-        """Add the next changes; gives itself."""
+        """Add the next changes, and return itself."""
         for entry in entries:
             self._apply(entry)
             self.entries[entry.change.key] = entry
@@ -145,7 +145,7 @@ class RuleBook:
         return self
 
     def activations(self, ruleset_id: str) -> list[Entry]:
-        """When it was activated, oldest first."""
+        """Return the activations of a rule set, oldest first."""
         return [
             entry
             for entry in self.entries.values()

@@ -1,4 +1,4 @@
-"""What can happen to the rule book; stored for ever, as an account's events are."""
+"""The changes of the rule book; stored for ever, as an account's events are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from txplatform.domain.rulesets import RulesNotUnderstoodError, ruleset_id
 
 @dataclass(frozen=True, slots=True)
 class RuleSetAdded:
-    """A rule set can be activated and shadowed from now on; it is never changed.
+    """A rule set was added; it can be activated and shadowed, and never changes.
 
     Attributes:
         ruleset: Its canonical JSON, as a value.
@@ -33,7 +33,7 @@ class RuleSetAdded:
 
     @property
     def contents(self) -> object:
-        """What a copy has to repeat; by whom and when it came does not matter."""
+        """The part that a copy repeats; its author and time may differ."""
         return self.content_hash
 
     @property
@@ -44,7 +44,7 @@ class RuleSetAdded:
 
 @dataclass(frozen=True, slots=True)
 class RuleSetActivated:
-    """A rule set decides from now on.
+    """A rule set was put in force.
 
     Attributes:
         by: Who did it, and `reason` why.
@@ -66,13 +66,13 @@ class RuleSetActivated:
 
     @property
     def contents(self) -> object:
-        """What a copy has to repeat."""
+        """The part that a copy repeats."""
         return self.ruleset_id, self.reason
 
 
 @dataclass(frozen=True, slots=True)
 class ShadowingStarted:
-    """A rule set decides along, without effect; it takes the place of one that did before.
+    """The evaluation of a rule set in shadow began; it replaces the one before.
 
     Attributes:
         by: Who did it, and `reason` why.
@@ -93,13 +93,13 @@ class ShadowingStarted:
 
     @property
     def contents(self) -> object:
-        """What a copy has to repeat."""
+        """The part that a copy repeats."""
         return self.ruleset_id, self.reason
 
 
 @dataclass(frozen=True, slots=True)
 class ShadowingEnded:
-    """A rule set decides along no more.
+    """The evaluation of a rule set in shadow ended.
 
     Attributes:
         after_position: Decisions up to this position of the log are judged.
@@ -117,7 +117,7 @@ class ShadowingEnded:
 
     @property
     def contents(self) -> object:
-        """Nothing beside its id."""
+        """None: a copy only repeats the id."""
         return None
 
 
@@ -150,7 +150,7 @@ class UnknownChangeError(RulesNotUnderstoodError):
 
 
 def encode_change(change: Change) -> bytes:
-    """A change's facts as JSON."""
+    """Encode a change as JSON."""
     return orjson.dumps(asdict(change))
 
 

@@ -1,4 +1,4 @@
-"""The rule set that a process decides by: read again before a batch when it may have changed."""
+"""The rule set in force, read again before a batch if it may have changed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from txplatform.rulebook.store import READ_CHANGES, ChangeRow, entries
 from txplatform.telemetry import logger
 
 MAX_AGE_S = 0.5
-"""How old what was read may be when a batch is decided: an activation is in force within it."""
+"""The greatest age of the rule set at a decision: an activation is in force within it."""
 _WARN_EVERY_S = 60.0
 
 
 class RulesInForce:
-    """Follows the rule book, one small read every half second while there is something to decide.
+    """Follows the rule book with one small read every half second while requests come.
 
-    Whoever decides asks once a batch and decides all of it by what it is given, so nothing is
-    decided by a mixture. Several may read at the same time: none of them takes it back.
+    A caller asks once a batch and decides the whole batch by one rule set. Several callers may
+    read at the same time; an older read never replaces a newer one.
     """
 
     def __init__(self, max_age_s: float = MAX_AGE_S) -> None:
@@ -33,23 +33,23 @@ class RulesInForce:
 
     @property
     def version(self) -> int:
-        """Of the rule book, as far as it is known and understood."""
+        """The rule book's version, as far as it is known and understood."""
         return self._book.version
 
     @property
     def active_id(self) -> str | None:
-        """Of the rule set in force, understood or not; None before the rule book was read."""
+        """The id of the rule set in force, understood or not; None before the first read."""
         return None if self._read_at == float("-inf") else self._book.active_id
 
     @property
     def not_understood(self) -> RulesNotUnderstoodError | None:
-        """Why no purchase can be decided, if that is so."""
+        """The reason why no purchase can be decided, if there is one."""
         return None if isinstance(self._rules, RuleSet) else self._rules
 
     async def current(
         self, connection: psycopg.AsyncConnection
     ) -> RuleSet | RulesNotUnderstoodError:
-        """What to decide a batch by, or why nothing that needs a rule set can be decided.
+        """Return the rule set for a batch, or why nothing that needs one can be decided.
 
         Raises:
             psycopg.OperationalError: The rule book cannot be read.
@@ -62,14 +62,14 @@ class RulesInForce:
         return self._rules
 
     def forget(self) -> None:
-        """Read all of it anew, before anything is decided.
+        """Read the whole rule book again before the next decision.
 
         Another server may have taken over, without the last changes of the one before it.
         """
         self._book, self._rules, self._read_at = RuleBook(), DEFAULT_RULESET, float("-inf")
 
     def take(self, rows: Iterable[ChangeRow], asked_at: float, *, behind: int) -> None:
-        """Go on from what `READ_CHANGES` gave.
+        """Apply the rows of `READ_CHANGES`.
 
         Args:
             rows: May hold what others have read in the meantime.

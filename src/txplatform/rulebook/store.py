@@ -71,10 +71,10 @@ ChangeRow = tuple[int, str, "datetime", str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of a rule set that was to be added.
+    """The outcome of adding a rule set.
 
     Attributes:
-        replayed: Whether it was there already, recorded or built in.
+        replayed: True if it was there already, recorded or built in.
         book: The rule book with it.
     """
 
@@ -84,11 +84,11 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of a change.
+    """The outcome of a change.
 
     Attributes:
         entry: As it is in the rule book.
-        replayed: Whether it was there already.
+        replayed: True if it was there already.
         book: The rule book with it.
     """
 
@@ -108,7 +108,7 @@ def entries(rows: Iterable[ChangeRow]) -> Iterator[Entry]:
 
 
 def read_book(connection: psycopg.Connection) -> RuleBook:
-    """The rule book as it is now.
+    """Read the whole rule book.
 
     Raises:
         UnknownChangeError: It holds a change of a newer version.
@@ -117,7 +117,7 @@ def read_book(connection: psycopg.Connection) -> RuleBook:
 
 
 def rules_in_force(connection: psycopg.Connection) -> RuleSet | RulesNotUnderstoodError:
-    """What decides now, or why that is not known."""
+    """Return the rule set in force, or why it is not known."""
     try:
         return read_book(connection).active
     except RulesNotUnderstoodError as error:
@@ -125,7 +125,7 @@ def rules_in_force(connection: psycopg.Connection) -> RuleSet | RulesNotUndersto
 
 
 def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: str) -> Added:
-    """Add a rule set; the same again changes nothing, also for the one that is built in.
+    """Add a rule set; a copy changes nothing, also of the one that is built in.
 
     Raises:
         RefusedChangeError: There is another one with its id.
@@ -151,7 +151,7 @@ def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: str) ->
 def activate(
     connection: psycopg.Connection, activation_id: str, ruleset_id: str, *, reason: str, by: str
 ) -> Recorded:
-    """Let a rule set decide, in every process within a second; the same again changes nothing.
+    """Put a rule set in force, in every process within a second; a copy changes nothing.
 
     Raises:
         RefusedChangeError: There is no such rule set, or the id was used for something else.
@@ -170,7 +170,7 @@ def activate(
 def start_shadowing(
     connection: psycopg.Connection, shadowing_id: str, ruleset_id: str, *, reason: str, by: str
 ) -> Recorded:
-    """Let a rule set decide along, instead of the one that did; the same again changes nothing.
+    """Evaluate a rule set in shadow, in place of the one before; a copy changes nothing.
 
     Raises:
         RefusedChangeError: There is no such rule set, it decides already, or the id was used for
@@ -196,7 +196,7 @@ def start_shadowing(
 def end_shadowing(
     connection: psycopg.Connection, ruleset_id: str, shadowing_id: str, *, by: str
 ) -> RuleBook:
-    """End a shadowing; one that is over stays over.
+    """End a shadow evaluation; a copy changes nothing.
 
     Raises:
         RefusedChangeError: That rule set has no such shadowing.
@@ -210,13 +210,13 @@ def end_shadowing(
 
 
 def _lock_book(connection: psycopg.Connection) -> RuleBook:
-    """The rule book, which nobody else changes until this transaction ends."""
+    """Lock the rule book until this transaction ends, and read it."""
     connection.execute(_LOCK)
     return read_book(connection)
 
 
 def _last_position(connection: psycopg.Connection) -> int:
-    """The log's newest position; 0 where it is empty."""
+    """Return the log's newest position; 0 if it is empty."""
     row = connection.execute(_LAST_POSITION).fetchone()
     assert row is not None
     position: int = row[0]
@@ -224,7 +224,7 @@ def _last_position(connection: psycopg.Connection) -> int:
 
 
 def _earlier(book: RuleBook, asked: Change) -> Recorded | None:
-    """The same change as it was recorded before, whatever has become of the rule book since.
+    """Return the same change as it was recorded before, if it was.
 
     Raises:
         RefusedChangeError: Its id was used for something else.
@@ -256,7 +256,7 @@ def _append(connection: psycopg.Connection, book: RuleBook, change: Change) -> R
 
 
 def find_ruleset(book: RuleBook, ruleset_id: str) -> StoredRuleSet:
-    """The rule set of this id.
+    """Return the rule set of this id.
 
     Raises:
         RefusedChangeError: There is none.
@@ -272,7 +272,7 @@ def find_ruleset(book: RuleBook, ruleset_id: str) -> StoredRuleSet:
 
 
 def find_shadowing(book: RuleBook, ruleset_id: str, shadowing_id: str) -> Shadowing:
-    """The shadowing of this id.
+    """Return the shadow evaluation of this id.
 
     Raises:
         RefusedChangeError: This rule set has none of it.

@@ -16,11 +16,11 @@ class OpenedAccount:
     RULE: ClassVar[str] = "account_opened"
 
     def observe(self, case: Case, /) -> str:
-        """Whether there is an account."""
+        """Measure whether the account is opened."""
         return "opened" if case.account.opened else "not_opened"
 
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
-        """Without an account there is nobody to pay."""
+        """Refuse every purchase: without an account nobody pays it."""
         if observed == "opened":
             return None
         return Reason.of(

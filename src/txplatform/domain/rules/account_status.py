@@ -23,11 +23,11 @@ class UsableAccount:
     RULE: ClassVar[str] = "account_status"
 
     def observe(self, case: Case, /) -> AccountStatus:
-        """The stricter of the operator's and the accounts team's status."""
+        """Return the stricter of the operator's and the accounts team's status."""
         return case.account.status
 
     def refusal(self, case: Case, observed: AccountStatus, /) -> Reason | None:
-        """Only an active account spends; what was spent before still clears."""
+        """Refuse new purchases unless the account is active; earlier ones still clear."""
         if observed is _ACTIVE:
             return None
         return Reason.of(

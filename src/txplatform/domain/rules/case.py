@@ -1,4 +1,4 @@
-"""What a rule may look at: one purchase on one account at one time, and nothing else."""
+"""The input of a rule: one purchase on one account at one time, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class JudgedAccount(Protocol):
 
     @property
     def opened(self) -> bool:
-        """Whether the accounts team has opened it."""
+        """True once the accounts team has opened it."""
 
     @property
     def currency(self) -> str | None:
@@ -28,15 +28,15 @@ class JudgedAccount(Protocol):
 
     @property
     def posted(self) -> int:
-        """What is owed, minor units."""
+        """The posted balance, minor units."""
 
     @property
     def pending(self) -> int:
-        """What approved authorizations hold, minor units."""
+        """The sum of all holds, minor units."""
 
     @property
     def available(self) -> int:
-        """What can still be spent, minor units."""
+        """The available credit, minor units."""
 
     @property
     def status(self) -> AccountStatus:
@@ -52,12 +52,12 @@ class Case:
     """A purchase to judge.
 
     Attributes:
-        now: When it is decided; never the merchant's time, which could dodge a window.
-        already_posted: What of this very transaction is posted already: its clearing came first.
-        raised_from: What was authorized of it before, where this raises it; 0 for a purchase.
+        now: The time of the decision. The merchant's time could dodge a window.
+        already_posted: The amount posted for this transaction because its clearing came first.
+        raised_from: The amount authorized before, if this is an increment; 0 for a purchase.
         minute: The minute of `now`, counted from 1970.
-        spent: The amount, where it can be compared with the account's money and the rules'
-            limits: 0 for an account verification, and where the currency is not the account's.
+        spent: The amount, if it can be compared with the account's money and the rules' limits;
+            0 for an account verification, and if the currency is not the account's.
     """
 
     account: JudgedAccount
@@ -76,5 +76,5 @@ class Case:
 
     @property
     def total(self) -> int:
-        """What the purchase comes to, that which is raised counted; 0 where `spent` is."""
+        """The amount with what was authorized before; 0 if `spent` is 0."""
         return self.raised_from + self.spent if self.spent else 0

@@ -23,7 +23,7 @@ _AFTER_ANY_DIGIT = "~"
 class Codes(tuple[str, ...]):  # noqa: SLOT001  # keeps what is computed once
     """Entries in ascending order, so that one list is written in one way.
 
-    `code in codes` tells whether an entry covers the code.
+    `code in codes` is true if an entry covers the code.
     """
 
     def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...]]]:
@@ -139,12 +139,11 @@ class CategoryCodes(Codes):
 
     @cached_property
     def bounds(self) -> tuple[str, ...]:
-        """Where entries begin and end, in turns.
+        """The first and the last code of each entry, in one sequence.
 
         `bisect_right(bounds, code)` is odd for a code that an entry covers, and half of it is
-        that entry's index. The bounds are as small as what was written, but the codes of one
-        range can be 10,000. A look-up is nearly as fast as in a set. Text that is no code is
-        compared as well, without harm.
+        that entry's index. A set of codes could have 10,000 members for
+        one range, and is hardly faster. Text that is no code is compared as well, without harm.
         """
         return tuple(
             chain.from_iterable((entry[:4], entry[-4:] + _AFTER_ANY_DIGIT) for entry in self)

@@ -16,7 +16,7 @@ class CreditLimit:
     RULE: ClassVar[str] = "credit_limit"
 
     def observe(self, case: Case, /) -> int | None:
-        """What would be owed and held after it.
+        """Measure the posted balance and all holds with this purchase.
 
         An amount of 0 verifies the account and reserves nothing, so it fits any balance. An
         amount in a foreign currency cannot be compared and is left to `SameCurrency`.
@@ -28,7 +28,7 @@ class CreditLimit:
         return account.posted + account.pending + spent - case.already_posted
 
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
-        """Nobody owes more than the limit by a purchase."""
+        """Refuse a purchase that exceeds the credit limit."""
         account = case.account
         if observed <= account.credit_limit:
             return None

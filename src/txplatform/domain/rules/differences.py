@@ -1,4 +1,4 @@
-"""What changes from one rule set to another, in sentences for people."""
+"""Differences between two rule sets, in sentences for people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CODES = [f"{code:04d}" for code in range(10_000)]
 
 
 def diff(old: RuleSet, new: RuleSet) -> list[str]:
-    """One sentence for each change; none when purchases are decided the same."""
+    """Return a sentence for each change; none if purchases are decided the same."""
     return [*_rules(old.rules, new.rules), *_holds(old.hold_days, new.hold_days)]
 
 
@@ -38,7 +38,7 @@ def _rules(old: tuple[ConfigurableRule, ...], new: tuple[ConfigurableRule, ...])
 def _counterpart(
     rule: ConfigurableRule, candidates: list[ConfigurableRule]
 ) -> ConfigurableRule | None:
-    """The rule that this one comes instead of: of its kind, and about the same if there is one."""
+    """Return the rule that this one replaces: of its kind, and about the same if possible."""
     same_kind = [candidate for candidate in candidates if type(candidate) is type(rule)]
     return next(
         (candidate for candidate in same_kind if _about(candidate) == _about(rule)),
@@ -74,7 +74,7 @@ def _holds(old: HoldDays, new: HoldDays) -> Iterator[str]:
 
 
 def _run(item: tuple[int, tuple[str, str, str]]) -> tuple[int, str, str]:
-    """The same for codes that follow each other and change alike."""
+    """Return a key that is the same for consecutive codes with the same change."""
     place, (code, before, after) = item
     return int(code) - place, before, after
 

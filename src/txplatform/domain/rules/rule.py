@@ -1,4 +1,4 @@
-"""What a rule is, and the loop that asks all of them."""
+"""The interface of a rule, and the loop that asks all rules."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Rule(Protocol):
     """Its name in JSON and in the documentation."""
 
     def observe(self, case: Case, /) -> Observed:
-        """Measure what the rule is about; None where the rule does not apply."""
+        """Measure what the rule is about; None if the rule does not apply."""
 
     def refusal(self, case: Case, observed: Any, /) -> Reason | None:
-        """Why what was observed is refused; None where it is allowed."""
+        """Return why the observed value is refused; None if it is allowed."""
 
 
 Check = tuple[str, Callable[[Case], Observed], Callable[[Case, Any], Reason | None]]
@@ -47,25 +47,25 @@ class ConfigurableRule(Parametrized, ABC):
     """The reason it refuses with."""
 
     REFUSES: ClassVar[str]
-    """What it refuses, as the table in docs/rules.md has it."""
+    """The purchases it refuses, for the table in docs/rules.md."""
 
     EXAMPLE: ClassVar[Mapping[str, Any]]
     """Parameters as in JSON, for the documentation and tests."""
 
     @abstractmethod
     def sentence(self) -> str:
-        """Say what it refuses, for people."""
+        """Describe the purchases it refuses, for people."""
 
     @abstractmethod
     def observe(self, case: Case, /) -> Observed:
-        """Measure what the rule is about; None where the rule does not apply."""
+        """Measure what the rule is about; None if the rule does not apply."""
 
     @abstractmethod
     def refusal(self, case: Case, observed: Any, /) -> Reason | None:
-        """Say why what was observed is refused; None where it is allowed."""
+        """Return why the observed value is refused; None if it is allowed."""
 
     def oddities(self) -> Iterator[str]:
-        """Warn of what looks like a mistake, whatever rules stand beside this one."""
+        """Warn of parameters that look like a mistake, whatever the other rules are."""
         for field, parameter in self.PARAMETERS.items():
             yield from parameter.oddities(getattr(self, field))
 
@@ -79,7 +79,7 @@ class ConfigurableRule(Parametrized, ABC):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the rules said.
+    """The result of asking the rules.
 
     Attributes:
         reasons: Every refusal, most important first; empty when the purchase is approved.

@@ -16,11 +16,11 @@ class SameCurrency:
     RULE: ClassVar[str] = "currency"
 
     def observe(self, case: Case, /) -> str | None:
-        """The purchase's currency; an account that is not opened has none to compare it with."""
+        """Measure the currency of the purchase if the account is opened."""
         return case.purchase.currency if case.account.opened else None
 
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
-        """What is in a foreign currency cannot be held."""
+        """Refuse another currency than the account's."""
         currency = case.account.currency
         if observed == currency:
             return None

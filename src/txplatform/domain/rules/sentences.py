@@ -1,4 +1,4 @@
-"""Words that several rules put into their sentences."""
+"""Phrases that several rules use in their sentences."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _DAY, _HOUR = 24 * 60, 60
 
 
 def listed(values: Iterable[str]) -> str:
-    """The values one after the other."""
+    """List the values."""
     return ", ".join(values)
 
 
 def in_currency(currency: str | None) -> str:
-    """To follow an amount that is in minor units of this currency."""
+    """Name the unit of an amount in minor units of this currency."""
     return " in the account's minor units" if currency is None else f" in minor units of {currency}"
 
 
 def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
-    """Which purchases count together, in general or those like at this merchant."""
+    """Name the purchases that count together, in general or at this merchant."""
     match scope:
         case VelocityScope.ACCOUNT:
             return "on the account"
@@ -37,7 +37,7 @@ def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
 
 
 def time_span(minutes: int) -> str:
-    """In the largest unit that says it exactly."""
+    """Write minutes in the largest unit that is exact."""
     for length, unit in ((_DAY, "day"), (_HOUR, "hour")):
         if minutes % length == 0:
             return _counted(minutes // length, unit)
