@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import orjson
@@ -37,41 +37,49 @@ def newest_or(default: LiteralString) -> Column:
     return Column("coalesce(c.{0}, " + default + ")", NEWEST.update)
 
 
-@dataclass(frozen=True, slots=True)
 class Merge:
     """Writes changes by key in one statement.
 
-    Attributes:
+    Args:
         key: The columns that identify a row.
         columns: How changes reach the others.
         delete_when: A condition on row and change under which the row is deleted.
     """
 
-    key: Sequence[str]
-    columns: Mapping[str, Column] = field(default_factory=dict)
-    delete_when: sql.SQL | None = None
+    def __init__(
+        self,
+        key: Sequence[str],
+        columns: Mapping[str, Column],
+        delete_when: sql.SQL | None = None,
+    ) -> None:
+        self._key = key
+        self._columns = columns
+        self._delete_when = delete_when
+        self._statements: dict[str, bytes] = {}
 
     def write(
         self, connection: psycopg.Connection, table: str, changes: Iterable[Mapping[str, Any]]
     ) -> None:
         """Merge the changes, each a value by column name, at most one a key."""
+        if table not in self._statements:  # making one takes a millisecond
+            self._statements[table] = self._statement(table).as_bytes()
         # One JSON text instead of an array a column: the table itself says what the types are,
         # and the client spends a quarter of the time on it.
         rows = orjson.dumps([*changes]).decode()
         # Planned each time: a plan made for a table that was small would read all of it.
-        connection.execute(self._statement(table), (rows,), prepare=False)
+        connection.execute(self._statements[table], (rows,), prepare=False)
 
     def _statement(self, table: str) -> sql.Composed:
-        insert = dict.fromkeys(self.key, FIRST.insert)
-        insert |= {name: how.insert for name, how in self.columns.items()}
+        insert = dict.fromkeys(self._key, FIRST.insert)
+        insert |= {name: how.insert for name, how in self._columns.items()}
         update = [
             sql.SQL("{} = {}").format(sql.Identifier(name), _of(name, how.update))
-            for name, how in self.columns.items()
+            for name, how in self._columns.items()
             if how.update is not None
         ]
         matched = []
-        if self.delete_when is not None:
-            matched.append(sql.SQL("WHEN MATCHED AND {} THEN DELETE").format(self.delete_when))
+        if self._delete_when is not None:
+            matched.append(sql.SQL("WHEN MATCHED AND {} THEN DELETE").format(self._delete_when))
         if update:
             set_columns = sql.SQL(", ").join(update)
             matched.append(sql.SQL("WHEN MATCHED THEN UPDATE SET {}").format(set_columns))
@@ -80,7 +88,7 @@ class Merge:
             " {matched} WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
         ).format(
             table=sql.Identifier(table),
-            same_key=sql.SQL(" AND ").join(_of(name, "t.{0} = c.{0}") for name in self.key),
+            same_key=sql.SQL(" AND ").join(_of(name, "t.{0} = c.{0}") for name in self._key),
             matched=sql.SQL(" ").join(matched),
             names=sql.SQL(", ").join(map(sql.Identifier, insert)),
             values=sql.SQL(", ").join(_of(name, how) for name, how in insert.items()),
