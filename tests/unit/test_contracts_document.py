@@ -227,6 +227,19 @@ def test_the_members_and_types_of_events_are_listed(openapi: dict[str, Any]) -> 
     )
 
 
+def test_the_causes_of_events_are_listed_with_their_members(openapi: dict[str, Any]) -> None:
+    """In the schema's order."""
+    page = members(openapi, dict(operations(openapi))["GET /v1/events"])
+    event = resolved(openapi, page["events"]["items"])
+    rows = {
+        codes(kind)[0]: codes(further) for kind, further, _ in table("The log", "`kind` of a cause")
+    }
+    assert rows == {
+        cause["properties"]["kind"]["enum"][0]: [*cause["properties"]][1:]
+        for cause in event["properties"]["caused_by"]["anyOf"]
+    }
+
+
 def test_every_inbound_topic_is_listed_with_its_fields() -> None:
     """Required and optional ones, in any order."""
     schemas = message_schemas()

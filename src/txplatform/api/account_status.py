@@ -46,7 +46,7 @@ async def set_status(
     closed account declines purchases and increments only; closed is permanent.
     """
     command = body.to_value(OperatorStatus, account_id=account_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, OperatorStatusSet)
     return json_response(status_response(event), replayed=decided.replayed)

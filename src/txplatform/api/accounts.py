@@ -79,7 +79,7 @@ async def open_account(
     Payments and limit changes that arrived before are applied now.
     """
     command = body.to_value(Opening)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     view = await services.decider.read_account(command.account_id)
     return json_response(
         _balance(view),

@@ -44,7 +44,7 @@ async def clear_purchase(
     account is opened, a clearing waits.
     """
     command = body.to_value(Clearing, account_id=account_id, transaction_id=transaction_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, PurchaseCleared | ClearingWaiting)
     return json_response(clearing_response(event), replayed=decided.replayed)

@@ -85,7 +85,7 @@ async def set_controls(
     reported.
     """
     command = body.to_change(account_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, ControlsChanged)
     return json_response(controls_response(event), replayed=decided.replayed)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Annotated
 
+import msgspec
 import orjson
 from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
@@ -52,9 +53,11 @@ def event_response(logged: LoggedEvent) -> EventResponse:
         event.TOPIC,
         account_of(event.originator_id),
         event.originator_version,
+        None if event.business_time is None else rfc3339(event.business_time),
         rfc3339(event.timestamp),
         rfc3339(logged.recorded_at),
         event.traceparent,
+        msgspec.to_builtins(event.caused_by),
         event_data(event),
     )
 

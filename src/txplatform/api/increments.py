@@ -43,7 +43,7 @@ async def increment_authorization(
     12 if the transaction has no open hold.
     """
     command = body.to_value(Increment, account_id=account_id, transaction_id=transaction_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, AuthorizationIncremented | IncrementDeclined)
     return json_response(increment_response(event), replayed=decided.replayed)

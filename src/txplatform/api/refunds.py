@@ -44,7 +44,7 @@ async def refund_purchase(
     account is opened, a refund waits.
     """
     command = body.to_value(Refund, account_id=account_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, PurchaseRefunded | RefundWaiting)
     return json_response(refund_response(event), replayed=decided.replayed)

@@ -42,7 +42,7 @@ async def reverse_authorization(
     A reversal before its authorization is recorded too; the authorization then holds only the rest.
     """
     command = body.to_value(Reversal, account_id=account_id, transaction_id=transaction_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, AuthorizationReversed)
     return json_response(reversal_response(event), replayed=decided.replayed)

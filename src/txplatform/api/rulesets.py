@@ -15,13 +15,7 @@ from txplatform.api.dependencies import ServicesOf
 from txplatform.api.openapi_entries import REPLAYED, documented, documented_change
 from txplatform.api.responses import json_response
 from txplatform.api.rule_book_view import activation_response, book_response, ruleset_response
-from txplatform.api.rule_changes import (
-    READING,
-    RuleSetId,
-    Writer,
-    change_rules,
-    who,
-)
+from txplatform.api.rule_changes import READING, RuleSetId, Writer, change_rules
 from txplatform.api.ruleset_examples import BOOK, ENTRIES, RULESET
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.ruleset_requests import ActivationRequest
@@ -88,7 +82,7 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
     def change(connection: psycopg.Connection) -> tuple[RuleSetResponse, bool]:
         # Parsed in the thread: reading and comparing long lists would hold up the event loop.
         ruleset = parse_ruleset(body)
-        added = add_ruleset(connection, ruleset, by=who(key))
+        added = add_ruleset(connection, ruleset, by=key.cause)
         return ruleset_response(added.book, ruleset.id), added.replayed
 
     ruleset, replayed = await change_rules(services, change)
@@ -133,7 +127,7 @@ async def activate_ruleset(
             activation_id=body.activation_id,
             ruleset_id=ruleset_id,
             reason=body.reason,
-            by=who(key),
+            by=key.cause,
         ),
     )
     return json_response(activation_response(recorded.entry), replayed=recorded.replayed)

@@ -21,7 +21,6 @@ from txplatform.api.rule_changes import (
     RuleSetId,
     Writer,
     change_rules,
-    who,
 )
 from txplatform.api.ruleset_examples import BOOK
 from txplatform.api.services import Services
@@ -126,7 +125,7 @@ async def shadow_ruleset(
             shadowing_id=body.shadowing_id,
             ruleset_id=ruleset_id,
             reason=body.reason,
-            by=who(key),
+            by=key.cause,
         ),
     )
     return await _shadowing(
@@ -145,7 +144,7 @@ async def end_shadowing_of_ruleset(
     """End the shadow evaluation; its results stay."""
     book = await change_rules(
         services,
-        partial(end_shadowing, ruleset_id=ruleset_id, shadowing_id=shadowing_id, by=who(key)),
+        partial(end_shadowing, ruleset_id=ruleset_id, shadowing_id=shadowing_id, by=key.cause),
     )
     return await _shadowing(services, book, ruleset_id, shadowing_id)
 

@@ -10,6 +10,7 @@ from eventsourcing.domain import OriginatorIDError, OriginatorVersionError
 
 from txplatform.domain.account import Account
 from txplatform.domain.account_command import AccountCommand
+from txplatform.domain.cause import Cause
 from txplatform.domain.ids import StreamId, TransactionId
 
 
@@ -21,7 +22,9 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         originator_version: The account's version after this event, from 1 without gaps (I7).
         timestamp: When it was decided, by the service's clock, UTC.
         event_id: Unique across all events.
-        traceparent: W3C Trace Context of what caused it.
+        traceparent: W3C Trace Context of its cause.
+        caused_by: The cause of the command that it follows from. An event that ends a message's
+            wait follows from the command that ended it.
     """
 
     TOPIC: ClassVar[str]
@@ -31,6 +34,7 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     timestamp: datetime
     event_id: str
     traceparent: str
+    caused_by: Cause
 
     @property
     def command(self) -> AccountCommand | None:
@@ -50,6 +54,11 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         None for an event that is looked up by its key, as a transaction's authorization is.
         """
         return None
+
+    @property
+    def business_time(self) -> datetime | None:
+        """The time that its command says it happened at, UTC; None if the command says none."""
+        return None if self.command is None else self.command.business_time
 
     @property
     def summary(self) -> str:
