@@ -7,9 +7,8 @@ from txplatform.domain.advices import Clearing
 from txplatform.domain.commands.checks import check_posting
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.events import PurchaseCleared, TransactionStarted
+from txplatform.domain.events import Flag, PurchaseCleared, TransactionStarted
 from txplatform.domain.transaction import Transaction
-from txplatform.domain.transaction_flags import Flag
 
 
 def clear_purchase(

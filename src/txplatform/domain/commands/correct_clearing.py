@@ -7,8 +7,7 @@ from txplatform.domain.advices import Correction
 from txplatform.domain.commands.checks import check_posting
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.events import ClearingCorrected, PurchaseCleared, PurchaseRefunded
-from txplatform.domain.transaction_flags import Flag
+from txplatform.domain.events import ClearingCorrected, Flag, PurchaseCleared, PurchaseRefunded
 
 
 def correct_clearing(
