@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,8 +26,15 @@ from benchmarks.stand import POSTGRES_SETTINGS, Effort
 _SHORT_JSON = Path(".cache", "benchmark-ratios.json")
 
 
-def main() -> int:
-    """Measure, print, and return the exit code."""
+def main(
+    words: Sequence[str] | None = None, short_groups: Callable[[], Groups] = short_groups
+) -> int:
+    """Measure, print, and return the exit code.
+
+    Args:
+        words: The command line's; None for the process's own.
+        short_groups: Gives what `--short` measures.
+    """
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3, help="duration of each load (3)")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions of each load (3)")
@@ -37,7 +45,7 @@ def main() -> int:
         action="store_true",
         help="one minute, ratios only; fails if one misses its target by more than half",
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     groups = (
         short_groups()
         if arguments.short

@@ -17,7 +17,7 @@ import pytest
 
 from harness.waiting import wait_until
 
-START_WITHIN_S = 30
+START_WITHIN_S = 120
 
 
 class Demo:

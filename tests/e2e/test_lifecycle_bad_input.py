@@ -9,14 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.api import (
-    RunningApi,
-    balance,
-    count_events,
-    create_key,
-    open_account,
-    purchase,
-)
+from harness.api import RunningApi, balance, count_events, create_key, open_account, purchase
 
 CARD = "4111111111111111"
 TX = "/v1/accounts/held/transactions/tx"

@@ -120,10 +120,10 @@ def test_i8_decisions_continue_without_kafka_and_every_lag_returns_to_zero_after
             response = api.client.post("/v1/process-transaction", json=request)
             assert response.status_code == 200
             assert response.elapsed.total_seconds() < 2
-        wait_until(lambda: not health_of(port).ready, timeout_s=60, message="not ready")
+        wait_until(lambda: not health_of(port).ready, message="not ready")
         own_kafka.start()
         pay(own_kafka.bootstrap, "after", "acc", 20)
-        wait_until(lambda: health_of(port).ready, timeout_s=60, message="readiness again")
+        wait_until(lambda: health_of(port).ready, message="readiness again")
         wait_until(lambda: balance(api.client, "acc")["posted"] == -30, message="the payment")
         in_log = decided(database)
         assert len(in_log["acc"]) == 50

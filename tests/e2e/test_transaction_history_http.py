@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from harness.api import RunningApi, balance, open_account, purchase, running_api
-from harness.histories import correction, expiry, payment, record
+from harness.commands import correction, expiry, payment
+from harness.histories import record
 from harness.postgres import PostgresServer
 from harness.processes import Command
 from harness.waiting import wait_until

@@ -84,7 +84,7 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_environment(wheel: Path, folde
             assert demo.poll() is None, output.read_text()
             return "ready after" in output.read_text()
 
-        wait_until(ready, timeout_s=60, message="the demo")
+        wait_until(ready, message="the demo")
     finally:
         demo.send_signal(signal.SIGINT)
     assert demo.wait(30) == 0

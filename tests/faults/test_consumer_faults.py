@@ -107,7 +107,7 @@ def test_a_database_session_that_is_ended_costs_nothing(
         for part in range(1, 5):
             wait_for_messages(database, part * MESSAGES // 5)
             end_sessions(database)
-        wait_for_messages(database, MESSAGES, timeout_s=60)
+        wait_for_messages(database, MESSAGES)
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
     check_all_applied_once(database)
 
@@ -124,7 +124,7 @@ def test_a_database_that_is_killed_and_comes_back(
         own_postgres.kill()
         wait_until(lambda: not consumer.health().ready, message="the consumer to notice")
         own_postgres.start()
-        wait_for_messages(database, MESSAGES, timeout_s=60)
+        wait_for_messages(database, MESSAGES)
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
     check_all_applied_once(database)
 
@@ -141,7 +141,7 @@ def test_two_consumers_and_a_rebalance_in_mid_stream(database: TestDatabase, top
                 lambda: second.health().figures.get("partitions"),
                 message="the second consumer to get partitions",
             )
-        wait_for_messages(database, MESSAGES, timeout_s=60)
+        wait_for_messages(database, MESSAGES)
     check_all_applied_once(database)
 
 
@@ -185,7 +185,7 @@ def test_a_consumer_that_is_killed_in_mid_stream(database: TestDatabase, topics:
             wait_for_messages(database, part * MESSAGES // 3)
             command.kill()
     with Command("consume", env=env) as command:
-        wait_for_messages(database, MESSAGES, timeout_s=60)
+        wait_for_messages(database, MESSAGES)
         assert command.stop() == 0
     check_all_applied_once(database)
 
@@ -223,9 +223,9 @@ def test_a_consumer_that_is_frozen_with_the_logs_lock_holds_nobody_up_for_long(
             connection.execute("SET lock_timeout = '4s'")
             connection.execute("SELECT pg_advisory_xact_lock(1954049127)")
         with Command("consume", env=env) as other:
-            wait_for_messages(database, MESSAGES // 2, timeout_s=60)
+            wait_for_messages(database, MESSAGES // 2)
             frozen.thaw()
-            wait_for_messages(database, MESSAGES, timeout_s=60)
+            wait_for_messages(database, MESSAGES)
             assert other.stop() == 0
         assert frozen.stop() == 0
     check_all_applied_once(database)
@@ -242,7 +242,7 @@ def test_a_broker_that_is_away_is_waited_for(own_kafka: Broker, database: TestDa
         wait_until(lambda: readiness(port)[0] == 503, message="the consumer to notice")
         own_kafka.start()
         send_load(own_kafka.bootstrap)
-        wait_for_messages(database, MESSAGES, timeout_s=60)
+        wait_for_messages(database, MESSAGES)
         wait_until(lambda: readiness(port)[0] == 200, message="the consumer to be ready again")
         own_kafka.stop()
         wait_until(lambda: readiness(port)[0] == 503, message="the consumer to notice again")
@@ -277,7 +277,6 @@ def test_i8_partitions_without_a_leader_are_told_and_the_others_read(
                 "has no leader" in consumer.health().detail
                 and consumer.health().figures.get("partitions", 0) > 0
             ),
-            timeout_s=60,
             message="the partitions without a leader to be told, and the others read",
         )
         assert not consumer.health().ready
@@ -285,7 +284,7 @@ def test_i8_partitions_without_a_leader_are_told_and_the_others_read(
         for account_id in ACCOUNTS:
             sender.send(OPENED, opened(account_id))
         sender.flush()
-        wait_for_messages(database, len(ACCOUNTS), timeout_s=60)
+        wait_for_messages(database, len(ACCOUNTS))
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
 
 
@@ -303,7 +302,7 @@ def test_missing_topics_are_named_and_waited_for(topics: str, database: TestData
         sender = Sender(topics)
         sender.send(OPENED, opened("acc-1"))
         sender.flush()
-        wait_for_messages(database, 1, timeout_s=60)
+        wait_for_messages(database, 1)
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
 
 
@@ -331,12 +330,11 @@ def test_a_recreated_topic_is_told_and_not_skipped(topics: str, database: TestDa
         assert f"txplatform inbound reset {OPENED}" in consumer.health().detail
         wait_for_messages(database, 21)
         execute(database, "DELETE FROM inbound_positions WHERE topic = %s", OPENED)
-        wait_for_messages(database, 121, timeout_s=60)
+        wait_for_messages(database, 121)
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
         recreate_topics(bootstrap, [OPENED])
         wait_until(
             lambda: "was recreated" in consumer.health().detail,
-            timeout_s=60,
             message="the topic to be told while it is read",
         )
 

@@ -9,8 +9,9 @@ import httpx
 import psycopg
 import pytest
 
-from harness import histories
+from harness import commands
 from harness.api import RunningApi, open_account, purchase, running_api
+from harness.histories import record
 from harness.inbound import execute
 from harness.ports import free_port
 from harness.postgres import TestDatabase
@@ -86,7 +87,7 @@ def test_i8_a_database_that_was_read_only_for_a_time(
             assert api.client.post("/v1/process-transaction", json=asked).status_code == 503
             assert _add_ruleset(api, "refused").status_code == 503
             owner.execute("SET default_transaction_read_only = off")
-            histories.record(owner, [histories.purchase("acc", "meanwhile", 5)])
+            record(owner, [commands.purchase("acc", "meanwhile", 5)])
             wait_until(lambda: not _parts(port)["projector"], message="the projector to notice")
             owner.execute(f"{setting} = off".encode())
         wait_until(lambda: api.client.get("/readyz").status_code == 200, message="readiness")

@@ -155,7 +155,7 @@ def test_i8_a_frozen_broker_is_waited_for(
         wait_until(lambda: checkpoint(database) > 0)
         own_kafka.freeze()
         decide(database, ACCOUNTS, PURCHASES, "frozen")
-        wait_until(lambda: "not acknowledged in time" in publisher.stderr, timeout_s=60)
+        wait_until(lambda: "not acknowledged in time" in publisher.stderr)
         assert probe(env)[0] == 503
         own_kafka.thaw()
         wait_for_publisher(database, timeout_s=90)

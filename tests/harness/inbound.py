@@ -138,7 +138,7 @@ def ledger(database: TestDatabase, **filters: Any) -> list[InboundMessageRespons
         return list_messages(connection, limit=500, **filters)[::-1]
 
 
-def wait_for_messages(database: TestDatabase, count: int, *, timeout_s: float = 30) -> None:
+def wait_for_messages(database: TestDatabase, count: int, *, timeout_s: float = 120) -> None:
     """Wait until the ledger has this many rows."""
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
 

@@ -75,7 +75,7 @@ class Broker:
             self._process = subprocess.Popen(
                 [*self._java_command("kafka.Kafka"), self._config], stdout=log, stderr=log
             )
-        wait_until(self._answers, timeout_s=60, message="Kafka to answer")
+        wait_until(self._answers, timeout_s=120, message="Kafka to answer")
 
     def stop(self) -> None:
         """Stop in order."""

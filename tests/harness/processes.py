@@ -83,7 +83,7 @@ class Command:
         assert self._process is not None
         return self._process.poll()
 
-    def wait_ready(self, timeout_s: float = 30) -> Self:
+    def wait_ready(self, timeout_s: float = 120) -> Self:
         """Wait for the line that says it is ready."""
 
         def ready() -> bool:
@@ -104,7 +104,7 @@ class Command:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(STOP_WITHIN_S)
 
-    def wait(self, timeout_s: float = 60) -> int:
+    def wait(self, timeout_s: float = 120) -> int:
         """Wait for its end; gives the exit code."""
         assert self._process is not None
         return self._process.wait(timeout_s)
@@ -133,7 +133,9 @@ def wait_frozen(child_pid: int) -> None:
     os.waitid(os.P_PID, child_pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
 
-def run_command(*words: str, env: Mapping[str, str], timeout_s: float = 60) -> tuple[int, str, str]:
+def run_command(
+    *words: str, env: Mapping[str, str], timeout_s: float = 120
+) -> tuple[int, str, str]:
     """Run a command to its end; gives exit code, stdout and stderr."""
     with Command(*words, env=env) as command:
         code = command.wait(timeout_s)

@@ -11,7 +11,8 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from prometheus_client import CollectorRegistry
 
-from harness.histories import opened, purchase, read_whole_log, record
+from harness.commands import opening, purchase
+from harness.histories import read_whole_log, record
 from harness.parts import running
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
@@ -140,7 +141,7 @@ def decide(database: TestDatabase, accounts: int, purchases: int, name: str = "t
     """So many purchases on each of so many accounts, appended in batches."""
     with Database(database.service_url).connect() as connection:
         ids = [f"acc-{number}" for number in range(accounts)]
-        record(connection, [opened(account_id) for account_id in ids])
+        record(connection, [opening(account_id) for account_id in ids])
         purchases_of_all = [
             purchase(each, f"{name}-{number}", 1) for number in range(purchases) for each in ids
         ]
@@ -149,7 +150,7 @@ def decide(database: TestDatabase, accounts: int, purchases: int, name: str = "t
 
 
 def wait_for_publisher(
-    database: TestDatabase, *, timeout_s: float = 60, feed: str = "decisions"
+    database: TestDatabase, *, timeout_s: float = 120, feed: str = "decisions"
 ) -> None:
     """Wait until a feed of the log is published to its end."""
     with Database(database.service_url).connect() as connection:

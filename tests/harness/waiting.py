@@ -11,7 +11,7 @@ _POLL_S = 0.02
 
 
 def wait_until(
-    predicate: Callable[[], T], *, timeout_s: float = 30, message: str = "it to become true"
+    predicate: Callable[[], T], *, timeout_s: float = 60, message: str = "it to become true"
 ) -> T:
     """Poll until the predicate gives something true, and give that.
 

@@ -6,16 +6,16 @@ import json
 
 import pytest
 
-from harness.histories import (
+from harness.commands import (
     clearing,
-    opened,
+    opening,
     operator_status,
     payment,
     payment_return,
     purchase,
-    record,
     team_status,
 )
+from harness.histories import record
 from harness.postgres import TestDatabase
 from harness.processes import run_command
 from txplatform.database import Database
@@ -27,7 +27,7 @@ from txplatform.projections.runner import project_batch
 def env(database: TestDatabase, service_env: dict[str, str]) -> dict[str, str]:
     """An account with a history; another that is not opened yet."""
     with Database(database.service_url).connect() as connection:
-        record(connection, [payment("acc", "p1", 40), opened("acc", 100)])
+        record(connection, [payment("acc", "p1", 40), opening("acc", 100)])
         record(connection, [purchase("acc", "t1", 130), purchase("acc", "t2", 11)])
         record(connection, [payment_return("acc", "p2", 5)])
         record(connection, [payment("early", "p1", 40)])
@@ -79,7 +79,7 @@ def test_what_others_wrote_is_shown_as_they_wrote_it(
 ) -> None:
     """Brackets are no markup."""
     with Database(database.service_url).connect() as connection:
-        record(connection, [opened("acc"), clearing("acc", "t9", "c", 7)])
+        record(connection, [opening("acc"), clearing("acc", "t9", "c", 7)])
     out = run_command("events", "--account", "acc", env=service_env)[1]
     assert "cleared 7 USD, c of t9, 0 released [no_authorization]" in out
 

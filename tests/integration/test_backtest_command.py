@@ -12,7 +12,8 @@ import psutil
 import psycopg
 import pytest
 
-from harness.histories import BEGIN, opened, payment, purchase, record
+from harness.commands import NOW, opening, payment, purchase
+from harness.histories import record
 from harness.postgres import TestDatabase
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
@@ -38,7 +39,7 @@ def candidate(tmp_path: Path) -> str:
 def some_accounts(connection: psycopg.Connection, number: int = ACCOUNTS) -> None:
     """Of each: 70 is approved and 40 declined, where the candidate does the opposite."""
     for name in (f"acc-{each}" for each in range(number)):
-        record(connection, [opened(name, 100)])
+        record(connection, [opening(name, 100)])
         record(connection, [purchase(name, f"{name}-a", 70), purchase(name, f"{name}-b", 40)])
         record(connection, [payment(name, f"{name}-p", 10), purchase(name, f"{name}-c", 30)])
 
@@ -65,7 +66,7 @@ def test_the_rules_that_decided_change_nothing(
 ) -> None:
     """From the beginning, or from the middle of it on."""
     some_accounts(service)
-    for since in (None, BEGIN + timedelta(milliseconds=100)):
+    for since in (None, NOW + timedelta(milliseconds=100)):
         tally = backtest(Database(database.service_url), DEFAULT_RULESET, since).tally
         assert tally.judged + tally.recorded == ACCOUNTS * 3
         assert tally.lines[TOTAL, "", "USD"][4:] == [0, 0, 0, 0]

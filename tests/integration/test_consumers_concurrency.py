@@ -76,7 +76,7 @@ def test_another_writer_on_the_same_account_costs_no_message(
         for number in range(PAYMENTS):
             sender.send(SUBMITTED, payment(f"p-{number}", "acc-1", 1))
         sender.flush()
-        wait_for_messages(database, 1 + PAYMENTS, timeout_s=60)
+        wait_for_messages(database, 1 + PAYMENTS)
         done.set()
         writer.join()
     assert posted(database, "acc-1") == -PAYMENTS - 1000 * written
@@ -96,7 +96,7 @@ def test_two_owners_of_the_same_partitions_fence_each_other(
         consuming(settings_for(database, topics, consumer_batch_messages=10)),
         consuming(settings_for(database, topics, consumer_batch_messages=10)),
     ):
-        wait_for_messages(database, 1 + PAYMENTS, timeout_s=60)
+        wait_for_messages(database, 1 + PAYMENTS)
     assert execute(database, "SELECT count(*) FROM inbound_messages") == [(1 + PAYMENTS,)]
     assert execute(database, "SELECT sum(next_offset) FROM inbound_positions") == [(1 + PAYMENTS,)]
     assert posted(database, "acc-1") == -len(range(1, PAYMENTS, 7))
@@ -125,7 +125,7 @@ def test_ids_become_visible_in_order(database: TestDatabase, topics: str) -> Non
             seen.extend(row[0] for row in rows)
             return len(seen) >= PAYMENTS
 
-        wait_until(read_on, timeout_s=60, message="all ids to be seen")
+        wait_until(read_on, message="all ids to be seen")
     assert execute(database, "SELECT count(*) FROM inbound_messages") == [(len(seen),)]
 
 

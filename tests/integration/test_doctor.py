@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from harness.api import create_key
-from harness.histories import opened
+from harness.commands import opening
 from harness.histories import record as record_events
 from harness.inbound import SUBMITTED, Sender, execute, payment
 from harness.kafka import present_topics, recreate_topics
@@ -195,7 +195,7 @@ def test_an_old_event_fails_while_no_projector_and_no_publisher_runs(
     database: TestDatabase, env: dict[str, str]
 ) -> None:
     with Database(database.service_url).connect() as connection:
-        record_events(connection, [opened("acc-1")])
+        record_events(connection, [opening("acc-1")])
     assert examined(env)[0] == 0
     age_the_log(database)
     code, found = examined(env)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import psutil
 import psycopg
@@ -16,8 +16,7 @@ from harness.published import checkpoint
 from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.following.leader_lock import LeaderLock
-from txplatform.publisher import feed_publisher as feed_publisher_module
-from txplatform.publisher.delivery import DeliveryError
+from txplatform.publisher.delivery import Delivery, DeliveryError
 from txplatform.publisher.feed import Batch, Record
 from txplatform.publisher.feed_publisher import FeedPublisher
 from txplatform.publisher.metrics import PublisherMetrics
@@ -121,11 +120,9 @@ class Stop(threading.Event):
 
 
 @pytest.fixture
-def broker(monkeypatch: pytest.MonkeyPatch) -> MadeUpBroker:
+def broker() -> MadeUpBroker:
     """The broker that publishers deliver to."""
-    broker = MadeUpBroker()
-    monkeypatch.setattr(feed_publisher_module, "Delivery", lambda _: broker)
-    return broker
+    return MadeUpBroker()
 
 
 @pytest.fixture
@@ -135,11 +132,19 @@ def registry() -> CollectorRegistry:
 
 
 def publisher_of(
-    feed: Numbers, database: TestDatabase, registry: CollectorRegistry
+    feed: Numbers, database: TestDatabase, registry: CollectorRegistry, broker: MadeUpBroker
 ) -> FeedPublisher:
-    """A publisher that has not begun."""
+    """Give a publisher that has not begun, and does not wait for what is in flight at its stop."""
     settings = Settings(_env_file=None, database_url=database.service_url)
-    return FeedPublisher(feed, settings, Database.for_service(settings), PublisherMetrics(registry))
+    deliver = cast("Callable[[Settings], Delivery]", lambda _: broker)
+    return FeedPublisher(
+        feed,
+        settings,
+        Database.for_service(settings),
+        PublisherMetrics(registry),
+        deliver=deliver,
+        stop_patience_s=0,
+    )
 
 
 def refuse(_: Callable[[float], object], __: Callable[[], bool]) -> None:
@@ -157,7 +162,7 @@ def test_pauses_grow_while_it_fails_and_are_short_again_after_a_success(
     """An outage of the morning is not to slow down what is told in the evening."""
     broker.waits = [refuse, refuse, refuse, acknowledge, refuse]
     stop = Stop(pauses=4)
-    publisher_of(Numbers(2), database, registry).run(stop)
+    publisher_of(Numbers(2), database, registry, broker).run(stop)
     assert stop.pauses == [0.25, 0.5, 1.0, 0.25]
     assert broker.sent == [1, 1, 1, 1, 2]
     assert checkpoint(database, "numbers") == 1
@@ -171,7 +176,7 @@ def test_a_missing_topic_shows_before_there_is_anything_to_send(
 ) -> None:
     """Readiness says so when it is installed, not when the first message waits."""
     broker.missing = True
-    feed_publisher = publisher_of(Numbers(0), database, registry)
+    feed_publisher = publisher_of(Numbers(0), database, registry, broker)
     feed_publisher.run(Stop(pauses=1))
     assert not feed_publisher.health().ready
     assert "The topic numbers is missing" in feed_publisher.health().detail
@@ -181,7 +186,7 @@ def test_what_was_sent_is_noted_also_where_the_next_cannot_be_read(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
     """Else it were sent again at each attempt."""
-    feed_publisher = publisher_of(Numbers(3, unreadable=2), database, registry)
+    feed_publisher = publisher_of(Numbers(3, unreadable=2), database, registry, broker)
     feed_publisher.run(Stop(pauses=3))
     assert broker.sent == [1]
     assert checkpoint(database, "numbers") == 1
@@ -201,7 +206,7 @@ def test_a_publisher_held_up_by_its_own_earlier_connection_is_not_ready_and_says
         wait_until(lambda: server_process.status() == psutil.STATUS_STOPPED)
 
     feed_publisher = publisher_of(
-        Numbers(1, unreadable=1, before_failing=freeze), database, registry
+        Numbers(1, unreadable=1, before_failing=freeze), database, registry, broker
     )
     stop = Stop(pauses=2, look=feed_publisher.health)
     try:
@@ -228,7 +233,7 @@ def test_acknowledgements_that_take_long_show_in_health(
             told.append((feed_publisher.health().ready, feed_publisher.health().detail))
 
     broker.waits = [acknowledge, slowly]
-    feed_publisher = publisher_of(Numbers(2), database, registry)
+    feed_publisher = publisher_of(Numbers(2), database, registry, broker)
     feed_publisher.run(Stop(pauses=1))
     assert told == [
         (True, "active"),
@@ -241,10 +246,8 @@ def test_a_stop_waits_for_what_is_in_flight_but_not_for_long(
     database: TestDatabase,
     broker: MadeUpBroker,
     registry: CollectorRegistry,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A broker that does not answer holds no stop back."""
-    monkeypatch.setattr(feed_publisher_module, "_STOP_PATIENCE_S", 0.0)
     stop = Stop(pauses=1)
 
     def in_flight(_: Callable[[float], object], give_up: Callable[[], bool]) -> None:
@@ -254,7 +257,7 @@ def test_a_stop_waits_for_what_is_in_flight_but_not_for_long(
         raise DeliveryError("1 records were not acknowledged in time.")
 
     broker.waits = [in_flight]
-    publisher_of(Numbers(1), database, registry).run(stop)
+    publisher_of(Numbers(1), database, registry, broker).run(stop)
     assert broker.sent == [1]
     assert checkpoint(database, "numbers") == 0
 
@@ -264,7 +267,7 @@ def test_a_publisher_on_standby_stops_at_once_and_shows_no_lag(
 ) -> None:
     """Only the leader shows the lag, also if the leadership was lost a moment ago."""
     feed = Numbers(1)
-    feed_publisher = publisher_of(feed, database, registry)
+    feed_publisher = publisher_of(feed, database, registry, broker)
     lag = ("txplatform_publisher_lag_positions", {"feed": "numbers"})
     stop = Stop(pauses=1, look=lambda: registry.get_sample_value(*lag))
     feed_publisher.run(stop)

@@ -12,17 +12,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from harness.histories import (
-    clearing,
-    expiry,
-    increment,
-    opened,
-    payment,
-    purchase,
-    read_whole_log,
-    record,
-    reversal,
-)
+from harness.commands import clearing, expiry, increment, opening, payment, purchase, reversal
+from harness.histories import read_whole_log, record
 from harness.parts import running
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
@@ -90,7 +81,7 @@ def metric(registry: CollectorRegistry, name: str) -> float:
 def many_due(connection: psycopg.Connection, accounts: int, each: int) -> list[tuple[str, str]]:
     """Accounts with so many holds each that are due and folded."""
     holds = [(f"acc-{a}", f"t{n}") for a in range(accounts) for n in range(each)]
-    record(connection, [opened(f"acc-{a}") for a in range(accounts)], begin=LONG_AGO)
+    record(connection, [opening(f"acc-{a}") for a in range(accounts)], begin=LONG_AGO)
     record(connection, [purchase(*hold, 5) for hold in holds], begin=LONG_AGO)
     catch_up(connection)
     return holds
@@ -100,7 +91,7 @@ def test_what_is_due_ends_and_nothing_else(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """What is left of a hold that was raised and cleared in part; not what is young or gone."""
-    record(service, [opened("a"), opened("b"), payment("early", "p", 1)], begin=LONG_AGO)
+    record(service, [opening("a"), opening("b"), payment("early", "p", 1)], begin=LONG_AGO)
     record(
         service,
         [
@@ -144,7 +135,7 @@ def test_i3_what_ended_while_the_read_model_lags_is_left_alone_and_holds_up_noth
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Cleared, reversed or expired a moment ago; one at a time, so that it is come across first."""
-    record(service, [opened("a")], begin=LONG_AGO)
+    record(service, [opening("a")], begin=LONG_AGO)
     record(service, [purchase("a", f"t{n}", 10) for n in range(5)], begin=LONG_AGO)
     catch_up(service)
     record(service, [clearing("a", "t0", "c", 10), reversal("a", "t1", "r")], begin=NOW)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.histories import opened as account_opened
-from harness.histories import purchase, read_whole_log, record, stored_account
+from harness.commands import opening, purchase
+from harness.histories import read_whole_log, record, stored_account
 from harness.inbound import (
     OPENED,
     TIME,
@@ -94,7 +94,7 @@ def kinds(database: TestDatabase) -> list[str]:
 def held(database: TestDatabase) -> TestDatabase:
     """A database in which `tx` holds 1,000 of `acc-1`."""
     with Database(database.service_url).connect() as connection:
-        record(connection, [account_opened("acc-1"), purchase("acc-1", "tx", 1000)])
+        record(connection, [opening("acc-1"), purchase("acc-1", "tx", 1000)])
     return database
 
 

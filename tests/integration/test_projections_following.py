@@ -10,17 +10,17 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from harness.histories import (
-    limit,
-    opened,
+from harness.commands import (
+    limit_change,
+    opening,
     operator_status,
     payment,
     payment_return,
     purchase,
-    record,
     reversal,
     team_status,
 )
+from harness.histories import record
 from harness.parts import running
 from harness.postgres import PostgresServer, TestDatabase
 from harness.read_models import catch_up, get_account
@@ -55,7 +55,7 @@ def test_a_page_is_newest_first_and_says_up_to_where_it_has_read(
     service: psycopg.Connection,
 ) -> None:
     """What is not folded yet is not in the page, and the position says so."""
-    record(service, [opened("acc"), *(purchase("acc", f"t{n}", n) for n in range(1, 4))])
+    record(service, [opening("acc"), *(purchase("acc", f"t{n}", n) for n in range(1, 4))])
     catch_up(service, 3)
     folded = last_position(service)
     record(service, [purchase("acc", "t4", 4)])
@@ -69,7 +69,7 @@ def test_pages_follow_each_other_without_gap_or_overlap_while_transactions_come_
     service: psycopg.Connection,
 ) -> None:
     """A cursor names a version, so that newer transactions do not shift the pages."""
-    record(service, [opened("acc"), *(purchase("acc", f"t{n}", 1) for n in range(7))])
+    record(service, [opening("acc"), *(purchase("acc", f"t{n}", 1) for n in range(7))])
     catch_up(service, 3)
     first = list_transactions(service, ACCOUNT, limit=3)
     record(service, [purchase("acc", "later", 1)])
@@ -95,7 +95,7 @@ def test_a_transaction_has_what_was_asked_and_what_was_decided(
     service: psycopg.Connection,
 ) -> None:
     """A decline keeps its reasons and the money it was held against."""
-    record(service, [purchase("acc", "early", 5), opened("acc", 100), purchase("acc", "t", 101)])
+    record(service, [purchase("acc", "early", 5), opening("acc", 100), purchase("acc", "t", 101)])
     catch_up(service, 3)
     early = get_transaction(service, ACCOUNT, TransactionId("early"))
     declined = get_transaction(service, ACCOUNT, TransactionId("t"))
@@ -115,8 +115,11 @@ def test_a_transaction_has_what_was_asked_and_what_was_decided(
 def test_the_directory_has_every_account_opened_or_not(service: psycopg.Connection) -> None:
     """A payment that waits makes an account known, without money."""
     record(service, [payment("early", "p1", 70)])
-    record(service, [opened("acc", 1000), purchase("acc", "t", 300), payment("acc", "p", 200)])
-    record(service, [payment_return("acc", "p", 200), limit("acc", 4, 900), limit("acc", 3, 1)])
+    record(service, [opening("acc", 1000), purchase("acc", "t", 300), payment("acc", "p", 200)])
+    record(
+        service,
+        [payment_return("acc", "p", 200), limit_change("acc", 4, 900), limit_change("acc", 3, 1)],
+    )
     catch_up(service, 3)
     page = list_accounts(service, limit=1)
     assert [item.account_id for item in page.items] == ["acc"]
@@ -136,7 +139,7 @@ def test_the_directory_has_the_stricter_of_both_statuses(service: psycopg.Connec
     statuses = []
     steps: list[list[Command]] = [
         [team_status("acc", 2, "frozen")],
-        [opened("acc")],
+        [opening("acc")],
         [operator_status("acc", "s1", "frozen"), team_status("acc", 3, "active")],
         [operator_status("acc", "s2", "active")],
         [team_status("acc", 1, "closed"), team_status("acc", 4, "active")],
@@ -160,7 +163,7 @@ def test_the_directory_has_the_stricter_of_both_statuses(service: psycopg.Connec
 
 def test_a_hold_that_the_read_model_has_lost_stops_it(service: psycopg.Connection) -> None:
     """Its release is not swallowed: a rebuild is needed, and asked for."""
-    record(service, [opened("acc"), purchase("acc", "t", 5)])
+    record(service, [opening("acc"), purchase("acc", "t", 5)])
     catch_up(service, 3)
     service.execute("DELETE FROM open_holds")
     record(service, [reversal("acc", "t", "r")])
@@ -173,7 +176,7 @@ def test_positions_move_over_events_that_a_read_model_does_not_use(
     service: psycopg.Connection,
 ) -> None:
     """So that as_of_position moves with the log."""
-    record(service, [opened("acc"), payment("acc", "p", 1)])
+    record(service, [opening("acc"), payment("acc", "p", 1)])
     catch_up(service, 3)
     positions = {checkpoint_of(each.name).read(service) for each in PROJECTIONS}
     assert positions == {last_position(service)}
@@ -186,7 +189,7 @@ def test_i1_two_projectors_at_once_fold_each_event_once(database: TestDatabase) 
         projecting(database.service_url) as one,
         projecting(database.service_url) as two,
     ):
-        record(connection, [opened("acc", 10_000)])
+        record(connection, [opening("acc", 10_000)])
         for batch in range(50):
             record(connection, [purchase("acc", f"t{batch}-{n}", 1) for n in range(20)])
         directory, transactions = checkpoint_of("directory"), checkpoint_of("transactions")
@@ -221,7 +224,7 @@ def test_a_projector_stands_by_while_another_holds_the_position(database: TestDa
         with holder.transaction():
             locked = holder.execute("SELECT FROM checkpoints FOR UPDATE")
             assert locked.rowcount == len(PROJECTIONS)
-            record(connection, [opened("acc")])
+            record(connection, [opening("acc")])
             wait_until(
                 lambda: all(
                     each["lag_positions"] > 0 for each in projector.health().figures.values()
@@ -261,7 +264,7 @@ def test_i8_a_projector_recovers_from_a_database_that_was_away(
         wait_until(lambda: not projector.health().ready)
         own_postgres.start()
         with Database(url).connect() as connection:
-            record(connection, [opened("acc")])
+            record(connection, [opening("acc")])
             wait_until(lambda: get_account(connection, ACCOUNT))
         wait_until(lambda: projector.health().ready)
 
@@ -276,7 +279,7 @@ def test_i8_a_read_model_that_cannot_go_on_is_not_ready_and_holds_up_no_other(
         projecting(database.service_url) as projector,
     ):
         owner.execute("ALTER TABLE transactions RENAME TO lost")
-        record(connection, [opened("acc"), purchase("acc", "t", 1)])
+        record(connection, [opening("acc"), purchase("acc", "t", 1)])
         wait_until(lambda: (found := get_account(connection, ACCOUNT)) and found.pending == 1)
         wait_until(lambda: not projector.health().ready)
         assert "transactions" in projector.health().detail

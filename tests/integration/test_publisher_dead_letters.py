@@ -6,15 +6,9 @@ import json
 
 from confluent_kafka.admin import AdminClient
 
-from harness.histories import opened, payment, purchase, record
-from harness.inbound import (
-    SUBMITTED,
-    Sender,
-    consuming,
-    ledger,
-    settings_for,
-    wait_for_messages,
-)
+from harness.commands import opening, payment, purchase
+from harness.histories import record
+from harness.inbound import SUBMITTED, Sender, consuming, ledger, settings_for, wait_for_messages
 from harness.inbound import opened as opened_body
 from harness.inbound import payment as payment_body
 from harness.kafka import present_topics, recreate_topics
@@ -96,7 +90,7 @@ def test_one_that_the_ledger_does_not_have_is_written_anew_from_the_log(
     """The log alone is enough to publish everything."""
     with Database(database.service_url).connect() as connection:
         record(connection, [payment("acc-1", "p-1", 100, "EUR")])
-        record(connection, [opened("acc-1")])
+        record(connection, [opening("acc-1")])
     with publishing(settings_for(database, topics)):
         wait_until(lambda: read_topic(topics, DEAD))
     (dead,) = read_topic(topics, DEAD)
@@ -121,7 +115,7 @@ def test_a_missing_dead_letter_topic_holds_up_no_decision(
     wait_until(lambda: DEAD not in present_topics(admin))
     with Database(database.service_url).connect() as connection:
         record(connection, [payment("acc-1", "p-1", 100, "EUR")])
-        record(connection, [opened("acc-1"), purchase("acc-1", "tx-1", 5)])
+        record(connection, [opening("acc-1"), purchase("acc-1", "tx-1", 5)])
     with publishing(settings_for(database, topics)) as publisher:
         wait_for_publisher(database)
         wait_until(lambda: f"topic {DEAD} is missing" in publisher.health().detail)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from harness.histories import opened, payment, purchase, record
+from harness.commands import opening, payment, purchase
+from harness.histories import record
 from harness.inbound import execute, settings_for
 from harness.kafka import present_topics, recreate_topics
 from harness.postgres import TestDatabase
@@ -31,7 +32,7 @@ from txplatform.publisher.event_feed import EventFeed
 def test_a_decision_is_published_as_it_was_answered(database: TestDatabase, topics: str) -> None:
     """The response, the merchant, the time, and headers to dedupe by (docs/contracts.md)."""
     with Database(database.service_url).connect() as connection:
-        record(connection, [opened("acc-1", 500_000), purchase("acc-1", "tx-1", 1250)])
+        record(connection, [opening("acc-1", 500_000), purchase("acc-1", "tx-1", 1250)])
     with publishing(settings_for(database, topics)):
         wait_for_publisher(database)
     (published,) = read_topic(topics)
@@ -94,7 +95,7 @@ def test_only_decisions_are_published_and_the_checkpoint_passes_over_the_rest(
 ) -> None:
     """Openings and payments are known to those who sent them."""
     with Database(database.service_url).connect() as connection:
-        record(connection, [opened("acc-1"), payment("acc-1", "p-1", 5)])
+        record(connection, [opening("acc-1"), payment("acc-1", "p-1", 5)])
     with publishing(settings_for(database, topics)):
         wait_for_publisher(database)
     assert read_topic(topics) == []

@@ -12,7 +12,8 @@ import jsonschema
 import pytest
 
 from conftest import TOPICS_OUT
-from harness.histories import BEGIN, SHOP, opened, purchase, read_whole_log, record, stored_account
+from harness.commands import NOW, SHOP, clearing, correction, opening, purchase, refund, reversal
+from harness.histories import read_whole_log, record, stored_account
 from harness.inbound import settings_for
 from harness.postgres import TestDatabase
 from harness.published import Order, deduped, publishing, read_topic, wait_for_publisher
@@ -20,7 +21,7 @@ from harness.waiting import wait_until
 from txplatform.consumers import TOPICS as INBOUND
 from txplatform.contracts.messages import PresentmentReceivedMessage
 from txplatform.database import Database
-from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
+from txplatform.domain.advices import Direction
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import HoldExpiry
@@ -32,40 +33,18 @@ TX = TransactionId("tx")
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-def clear(account_id: str, clearing_id: str, amount: int, currency: str = "USD") -> Clearing:
-    """A part of the purchase is cleared."""
-    return Clearing(clearing_id, AccountId(account_id), TX, amount, currency, final=False)
-
-
-def reverse(account_id: str, reversal_id: str, amount: int | None = None) -> Reversal:
-    """The purchase is given up."""
-    return Reversal(reversal_id, TX, AccountId(account_id), amount)
-
-
-def refund(account_id: str, refund_id: str, amount: int, currency: str = "USD") -> Refund:
-    """Money is given back."""
-    return Refund(refund_id, AccountId(account_id), TX, amount, currency, SHOP)
-
-
-def correct(
-    account_id: str, clearing_id: str, of: str, amount: int, direction: Direction
-) -> Correction:
-    """A clearing or a refund is taken back."""
-    return Correction(clearing_id, AccountId(account_id), TX, of, direction, amount, "USD")
-
-
 def life(account_id: str) -> list[Command]:
     """A purchase to which everything happens but its expiry."""
     return [
-        opened(account_id),
+        opening(account_id),
         purchase(account_id, "tx", 1000),
-        reverse(account_id, "r1", 100),
-        clear(account_id, "c1", 300),
-        correct(account_id, "c2", "c1", 300, Direction.CREDIT),
-        clear(account_id, "c3", 250),
-        refund(account_id, "f1", 50),
-        correct(account_id, "c4", "f1", 50, Direction.DEBIT),
-        reverse(account_id, "r2"),
+        reversal(account_id, TX, "r1", 100),
+        clearing(account_id, TX, "c1", 300, final=False),
+        correction(account_id, TX, "c2", "c1", 300, Direction.CREDIT),
+        clearing(account_id, TX, "c3", 250, final=False),
+        refund(account_id, TX, "f1", 50, merchant=SHOP),
+        correction(account_id, TX, "c4", "f1", 50, Direction.DEBIT),
+        reversal(account_id, TX, "r2"),
     ]
 
 
@@ -116,8 +95,8 @@ def test_each_says_what_happened_and_the_balance_after_it(
     with Database(database.service_url).connect() as connection:
         for command in life("acc-1"):
             record(connection, [command])
-        record(connection, [opened("acc-2"), purchase("acc-2", "tx", 700)])
-        late = BEGIN + timedelta(days=400)
+        record(connection, [opening("acc-2"), purchase("acc-2", "tx", 700)])
+        late = NOW + timedelta(days=400)
         record(connection, [HoldExpiry(AccountId("acc-2"), TX)], begin=late)
     with publishing(settings_for(database, topics)):
         wait_for_publisher(database)
@@ -156,11 +135,11 @@ def test_each_says_what_happened_and_the_balance_after_it(
     ("command", "said"),
     [
         (
-            clear("acc-1", "x", 5, "EUR"),
+            clearing("acc-1", TX, "x", 5, final=False, currency="EUR"),
             {"direction": "debit", "final": False, "merchant": None},
         ),
         (
-            refund("acc-1", "x", 5, "EUR"),
+            refund("acc-1", TX, "x", 5, currency="EUR", merchant=SHOP),
             {"direction": "credit", "merchant": {"id": "m-17", "name": "Corner Books"}},
         ),
     ],
@@ -171,7 +150,7 @@ def test_what_came_over_http_and_waited_in_vain_is_a_presentment_s_dead_letter(
     """In a form that the topic takes, since there is no message to mirror."""
     with Database(database.service_url).connect() as connection:
         record(connection, [command])
-        record(connection, [opened("acc-1")])
+        record(connection, [opening("acc-1")])
     with publishing(settings_for(database, topics)):
         wait_until(lambda: read_topic(topics, f"{PresentmentReceivedMessage.TOPIC}.dlq"))
     (dead,) = read_topic(topics, f"{PresentmentReceivedMessage.TOPIC}.dlq")

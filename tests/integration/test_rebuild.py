@@ -10,7 +10,8 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from harness.histories import limit, opened, payment, purchase, record, stored_account
+from harness.commands import limit_change, opening, payment, purchase
+from harness.histories import record, stored_account
 from harness.postgres import TestDatabase
 from harness.processes import Command, run_command
 from harness.read_models import catch_up
@@ -48,9 +49,9 @@ def some_history(connection: psycopg.Connection, accounts: int = 5, purchases: i
     """Accounts with purchases, approved and declined, a payment and a limit."""
     for number in range(accounts):
         name = f"acc-{number}"
-        record(connection, [payment(name, "early", 5), opened(name, 500)])
+        record(connection, [payment(name, "early", 5), opening(name, 500)])
         record(connection, [purchase(name, f"t{n}", 60) for n in range(purchases)])
-        record(connection, [limit(name, 1, 900), payment(name, "p", 100)])
+        record(connection, [limit_change(name, 1, 900), payment(name, "p", 100)])
 
 
 def rebuilt_the_same(database: TestDatabase) -> bool:
@@ -258,7 +259,7 @@ def test_snapshots_are_taken_again_for_accounts_with_enough_events(
 ) -> None:
     """Old ones go, also those of accounts that the log does not know; states stay the same."""
     some_history(service, accounts=2)
-    record(service, [opened("small")])
+    record(service, [opening("small")])
     service.execute(
         "INSERT INTO snapshots (originator_id, originator_version, topic, state)"
         " VALUES ('account-ghost', 3, %s, '{}'), ('account-small', 1, 'account@0', '{}')",

@@ -10,7 +10,8 @@ from time import monotonic
 import psycopg
 import pytest
 
-from harness.histories import opened, record
+from harness.commands import opening
+from harness.histories import record
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
@@ -265,7 +266,7 @@ def test_whoever_ends_a_shadowing_that_another_one_just_ended_moves_nothing(
     with Database(database.service_url).connect() as other:
         with service.transaction():
             start_shadowing(service, "s2", "retail@2", reason="Try.", by="me")
-            record(other, [opened("acc")])
+            record(other, [opening("acc")])
             ending.start()
             wait_until(lambda: waits_for_the_rule_book(other), message="the end to be asked for")
         ending.join()

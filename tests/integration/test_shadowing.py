@@ -6,11 +6,12 @@ import random
 from datetime import timedelta
 
 import psycopg
-import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from harness.histories import BEGIN, clearing, opened, payment, purchase, read_whole_log, record
+from harness.commands import NOW, clearing, opening, payment, purchase
+from harness.histories import read_whole_log, record
+from harness.inbound import execute
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
@@ -20,8 +21,7 @@ from txplatform.domain.rulesets import RuleSet
 from txplatform.projections.snapshots import retake_snapshots
 from txplatform.rulebook.store import add_ruleset, end_shadowing, start_shadowing
 from txplatform.settings import Settings
-from txplatform.shadow import runner, store
-from txplatform.shadow.judging import Judged
+from txplatform.shadow import store
 from txplatform.shadow.runner import Shadower
 from txplatform.shadow.store import Progress, list_disagreements, read_progress
 
@@ -29,10 +29,17 @@ AT_MOST_50 = RuleSet("small", 1, "", (AmountLimit(50),))
 TWO_AN_HOUR = RuleSet("slow", 1, "", (VelocityCount(60, 2),))
 
 
-def shadower(database: TestDatabase) -> Shadower:
-    """One that nobody runs; `advance` is called by hand."""
+FAIL_AT_COMMIT = """
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''gone''; END';
+CREATE CONSTRAINT TRIGGER fail AFTER UPDATE ON shadowings DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION fail();
+"""
+
+
+def shadower(database: TestDatabase, batch_events: int = 1000) -> Shadower:
+    """Give one that nobody runs; `advance` is called by hand."""
     settings = Settings(database_url=SecretStr(database.service_url))
-    return Shadower(settings, Database(database.service_url), CollectorRegistry())
+    return Shadower(settings, Database(database.service_url), CollectorRegistry(), batch_events)
 
 
 def shadow(connection: psycopg.Connection, ruleset: RuleSet, shadowing_id: str = "s") -> None:
@@ -50,7 +57,7 @@ def counts(connection: psycopg.Connection, shadowing_id: str = "s") -> tuple[int
 def some_purchases(connection: psycopg.Connection, accounts: int = 5) -> None:
     """Of each account: 70 and 30 are approved, 40 declined for want of credit."""
     for name in (f"acc-{each}" for each in range(accounts)):
-        record(connection, [opened(name, 100), purchase(name, f"{name}-a", 70)])
+        record(connection, [opening(name, 100), purchase(name, f"{name}-a", 70)])
         record(connection, [purchase(name, f"{name}-b", 40), purchase(name, f"{name}-c", 30)])
 
 
@@ -78,7 +85,7 @@ def test_it_judges_from_its_beginning_to_its_end(
     """However late it is run; and not at all where it never begins."""
     some_purchases(service, 1)
     shadow(service, AT_MOST_50)
-    record(service, [opened("b"), purchase("b", "b1", 60), purchase("b", "b2", 10)])
+    record(service, [opening("b"), purchase("b", "b1", 60), purchase("b", "b2", 10)])
     end_shadowing(service, AT_MOST_50.id, "s", by="me")
     record(service, [purchase("b", "b3", 61)])
     judge = shadower(database)
@@ -94,8 +101,8 @@ def test_windows_see_what_was_approved_before_the_shadowing_began(
 ) -> None:
     """Held against a count by hand; snapshots that are newer than a decision are no help."""
     chance = random.Random(7)
-    record(service, [opened(name, 10_000) for name in ("a", "b", "c")])
-    moment = BEGIN
+    record(service, [opening(name, 10_000) for name in ("a", "b", "c")])
+    moment = NOW
     for number in range(60):
         moment += timedelta(minutes=chance.randrange(25))
         name = chance.choice("abc")
@@ -121,34 +128,25 @@ def test_windows_see_what_was_approved_before_the_shadowing_began(
 
 
 def test_i8_two_that_judge_and_fail_in_between_count_everything_once(
-    database: TestDatabase, service: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Whatever one remembers of an account while the other goes on, and after a rollback."""
-    monkeypatch.setattr(runner, "_BATCH_EVENTS", 3)
+    execute(database, FAIL_AT_COMMIT)
     shadow(service, TWO_AN_HOUR)
     for number in range(40):
         name = f"acc-{number % 3}"
-        record(service, [opened(name)] if number < 3 else [purchase(name, f"t{number}", 1)])
+        record(service, [opening(name)] if number < 3 else [purchase(name, f"t{number}", 1)])
     chance = random.Random(3)
-    fails = {"next": False}
-    record_as_it_is = store.record
-
-    def record_or_fail(
-        connection: psycopg.Connection, shadowing_id: str, judged: list[Judged]
-    ) -> None:
-        record_as_it_is(connection, shadowing_id, judged)
-        if fails["next"]:
-            raise psycopg.OperationalError("gone")
-
-    monkeypatch.setattr(store, "record", record_or_fail)
-    both = [shadower(database), shadower(database)]
-    more = True
+    both = [shadower(database, batch_events=3), shadower(database, batch_events=3)]
+    more, failed = True, 0
     while more:
-        fails["next"] = chance.random() < 0.3
+        way = "ENABLE" if chance.random() < 0.3 else "DISABLE"
+        execute(database, f"ALTER TABLE shadowings {way} TRIGGER fail")
         try:
             more = chance.choice(both).advance(service)
-        except psycopg.OperationalError:
-            more = True
+        except psycopg.errors.RaiseException:
+            failed += 1
+    assert failed > 2
     # Of each account the first two are within the limit of two an hour, all others are not.
     assert counts(service) == (37, 31, 0)
     assert len(list_disagreements(service, "s", limit=100)) == 31
@@ -159,7 +157,7 @@ def test_the_decisions_state_is_the_one_before_it(
 ) -> None:
     """A payment between two purchases counts for the second one alone."""
     shadow(service, RuleSet("none", 1, "Nothing more than what always holds"))
-    record(service, [opened("a", 100), purchase("a", "t1", 100), purchase("a", "t2", 1)])
+    record(service, [opening("a", 100), purchase("a", "t1", 100), purchase("a", "t2", 1)])
     record(service, [payment("a", "p", 1), purchase("a", "t3", 1)])
     shadower(database).advance(service)
     assert counts(service) == (3, 0, 0)
@@ -176,7 +174,7 @@ def test_what_was_posted_before_the_purchase_came_is_given_back_here_too(
 ) -> None:
     """Its clearing has taken the credit already: it is not to need it twice."""
     shadow(service, RuleSet("none", 1, "Nothing more than what always holds"))
-    record(service, [opened("a", 100), clearing("a", "t", "c", 100)])
+    record(service, [opening("a", 100), clearing("a", "t", "c", 100)])
     record(service, [purchase("a", "t", 100)])
     shadower(database).advance(service)
     assert isinstance([*read_whole_log(service)][-1].event, AuthorizationApproved)

@@ -7,17 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.histories import (
-    clearing,
-    correction,
-    increment,
-    opened,
-    purchase,
-    record,
-    refund,
-    reversal,
-    stored_account,
-)
+from harness.commands import clearing, correction, increment, opening, purchase, refund, reversal
+from harness.histories import record, stored_account
 from harness.postgres import TestDatabase
 from harness.read_models import catch_up
 from harness.verification import differences, empty_log
@@ -27,11 +18,7 @@ from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.log import last_position
 from txplatform.projections.rebuild import rebuild
-from txplatform.projections.transactions import (
-    TRANSACTIONS,
-    get_transaction,
-    list_transactions,
-)
+from txplatform.projections.transactions import TRANSACTIONS, get_transaction, list_transactions
 
 ACCOUNT = AccountId("acc")
 
@@ -67,7 +54,7 @@ def test_what_is_named_and_not_authorized_is_listed_where_it_was_first_named(
     record(
         service,
         [
-            opened("acc"),
+            opening("acc"),
             clearing("acc", "cleared", "c1", 10),
             purchase("acc", "bought", 10),
             reversal("acc", "reversed", "r", 5),
@@ -96,7 +83,7 @@ def test_a_late_authorization_moves_to_the_place_of_its_decision(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Whether or not it was listed before; there is one row of it at any time."""
-    record(service, [opened("acc"), clearing("acc", "t", "c", 10, final=False)])
+    record(service, [opening("acc"), clearing("acc", "t", "c", 10, final=False)])
     record(service, [refund("acc", "u", "f", 1), purchase("acc", "other", 1)])
     catch_up(service)
     assert ids(listed(service)) == ["other", "u", "t"]
@@ -121,8 +108,8 @@ def test_a_late_authorization_moves_to_the_place_of_its_decision(
 
 def test_one_transaction_never_lags_though_the_list_does(service: psycopg.Connection) -> None:
     """It is read from the log, and another account's of that name is another."""
-    record(service, [opened("acc"), purchase("acc", "t", 30), clearing("acc", "t", "c", 20)])
-    record(service, [opened("other"), purchase("other", "t", 7), clearing("other", "t", "c", 7)])
+    record(service, [opening("acc"), purchase("acc", "t", 30), clearing("acc", "t", "c", 20)])
+    record(service, [opening("other"), purchase("other", "t", 7), clearing("other", "t", "c", 7)])
     assert listed(service) == []
     found = one(service, "t")
     assert [event.account_version for event in found.events] == [2, 3]
@@ -135,7 +122,7 @@ def test_a_page_tells_lives_as_they_are_and_which_there_are_as_it_has_read(
     service: psycopg.Connection,
 ) -> None:
     """The position is of the latter."""
-    record(service, [opened("acc"), purchase("acc", "t", 30)])
+    record(service, [opening("acc"), purchase("acc", "t", 30)])
     catch_up(service)
     folded = last_position(service)
     record(service, [clearing("acc", "t", "c", 20), purchase("acc", "new", 1)])
@@ -148,7 +135,7 @@ def test_a_page_shows_the_newest_events_of_a_long_life_and_ends_behind_it(
     service: psycopg.Connection,
 ) -> None:
     """Pages stay readable: 50 events of each, fewer transactions where these have thousands."""
-    record(service, [opened("acc"), purchase("acc", "old", 1), purchase("acc", "long", 9000)])
+    record(service, [opening("acc"), purchase("acc", "old", 1), purchase("acc", "long", 9000)])
     record(service, [clearing("acc", "long", f"c{n}", 1, final=False) for n in range(5000)])
     record(service, [purchase("acc", "new", 1)])
     catch_up(service)
@@ -189,7 +176,7 @@ def test_i1_a_row_without_decision_that_is_not_as_the_log_says_is_named(
     expected: tuple[int, str],
 ) -> None:
     """Missing, altered, or left where a decision has come."""
-    record(service, [opened("acc"), clearing("acc", "t", "c1", 1)])  # versions 1 to 3
+    record(service, [opening("acc"), clearing("acc", "t", "c1", 1)])  # versions 1 to 3
     record(service, [clearing("acc", "late", "c2", 1), purchase("acc", "late", 2)])  # 4 to 6
     record(service, [purchase("acc", "bought", 2), clearing("acc", "bought", "c3", 1)])  # 7 and 8
     catch_up(service)
@@ -204,7 +191,7 @@ def test_a_transaction_of_one_account_is_not_one_of_another(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Ids are each account's own: one is decided here, and only named there."""
-    record(service, [opened("a"), purchase("a", "t", 2), opened("b"), clearing("b", "t", "c", 1)])
+    record(service, [opening("a"), purchase("a", "t", 2), opening("b"), clearing("b", "t", "c", 1)])
     catch_up(service)
     assert differences(database) == []
 
@@ -213,7 +200,7 @@ _AMOUNTS = st.integers(1, 120)
 _OF = st.integers(0, 3).map(lambda number: f"t{number}")
 _NUMBERS = st.integers(0, 5).map(str)
 _COMMANDS = st.one_of(
-    st.builds(lambda: opened("acc", 500)),
+    st.builds(lambda: opening("acc", 500)),
     st.builds(lambda of: purchase("acc", of, 60), _OF),
     st.builds(
         lambda of, number, final: clearing("acc", of, f"c-{of}-{number}", 20, final=final),
@@ -271,7 +258,7 @@ def test_i2_the_pages_of_an_account_add_up_to_its_balance(
 
 def test_every_look_up_is_by_an_index(service: psycopg.Connection) -> None:
     """Though the planner knows nothing of the tables, and may read them whole."""
-    record(service, [opened("acc"), *(purchase("acc", f"t{n}", 1) for n in range(400))])
+    record(service, [opening("acc"), *(purchase("acc", f"t{n}", 1) for n in range(400))])
     record(service, [clearing("acc", f"t{n}", f"c{n}", 1) for n in range(400)])
     catch_up(service)
     with service.transaction():  # in which the counters only grow

@@ -12,23 +12,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.histories import (
-    BEGIN,
+from harness.commands import (
+    NOW,
     clearing,
     expiry,
     increment,
-    limit,
-    opened,
+    limit_change,
+    opening,
     operator_status,
     payment,
     payment_return,
     purchase,
-    read_whole_log,
-    record,
     refund,
     reversal,
     team_status,
 )
+from harness.histories import read_whole_log, record
 from harness.postgres import TestDatabase
 from harness.processes import run_command
 from harness.read_models import catch_up, get_account
@@ -57,9 +56,11 @@ def three_accounts(database: TestDatabase, connection: psycopg.Connection) -> No
     """Accounts a, b and c with the same history of 8 events, projected and snapshotted."""
     for name in ("a", "b", "c"):
         record(connection, [payment(name, "early", 10)])
-        record(connection, [opened(name, 100)])  # versions 2 and 3: the payment is applied
+        record(connection, [opening(name, 100)])  # versions 2 and 3: the payment is applied
         record(connection, [purchase(name, "t1", 60), purchase(name, "t2", 60)])  # 4 and 5
-        record(connection, [limit(name, 1, 500), payment_return(name, "early", 10)])  # 6 and 7
+        record(
+            connection, [limit_change(name, 1, 500), payment_return(name, "early", 10)]
+        )  # 6 and 7
         record(connection, [purchase(name, "t3", 100)])  # 8
     catch_up(connection)
     retake_snapshots(Database(database.owner_url), every=2)
@@ -94,7 +95,7 @@ def test_read_models_that_lag_are_held_against_the_log_at_their_own_position(
     """Lagging is no difference, a wrong row is, however far behind."""
     three_accounts(database, service)
     record(service, [purchase("b", "t4", 1), payment("b", "p", 3)])
-    record(service, [opened("d")])
+    record(service, [opening("d")])
     assert differences(database) == []
     service.execute("UPDATE account_directory SET pending = 0 WHERE account_id = 'b'")
     assert [field for _, _, field in differences(database)] == ["directory.pending"]
@@ -287,7 +288,7 @@ def test_a_snapshot_of_another_shape_is_left_alone(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Another version took it, and this one does not read it either."""
-    record(service, [opened("a", 100)])
+    record(service, [opening("a", 100)])
     service.execute("INSERT INTO snapshots VALUES ('account-a', 1, 'account@0', 'unheard of')")
     assert differences(database) == []
 
@@ -296,7 +297,7 @@ def test_i6_an_approval_above_the_available_credit_is_named(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Even where every recorded balance was adjusted to it."""
-    record(service, [opened("a", 100), purchase("a", "s", 30), purchase("a", "t", 60)])
+    record(service, [opening("a", 100), purchase("a", "s", 30), purchase("a", "t", 60)])
     with tampering(database) as owner:
         owner.execute(
             "UPDATE events SET state = replace(replace(replace(convert_from(state, 'UTF8'),"
@@ -326,7 +327,7 @@ def test_i2_a_sum_of_the_stored_amounts_that_is_not_the_accounts_is_named(
     wrong: Callable[[EventSums], EventSums],
 ) -> None:
     """As where the code that folds an event were wrong: a second opinion differs."""
-    record(service, [opened("a", 100), payment("a", "p", 7), purchase("a", "t", 60)])
+    record(service, [opening("a", 100), payment("a", "p", 7), purchase("a", "t", 60)])
 
     def other_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
         yield from map(wrong, event_sums(connection))
@@ -340,7 +341,7 @@ def test_what_comes_in_meanwhile_is_no_difference(
     database: TestDatabase, service: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All is read as of one moment, over both connections."""
-    record(service, [opened("a", 100)])
+    record(service, [opening("a", 100)])
 
     def after_a_purchase(connection: psycopg.Connection) -> int:
         record(service, [purchase("a", "t", 60)])
@@ -377,13 +378,13 @@ _AMOUNTS = st.integers(1, 120)
 _IDS = st.integers(0, 4).map(str)
 _STATUSES = st.sampled_from(["active", "frozen", "closed"])
 _COMMANDS = st.one_of(
-    st.builds(lambda: opened("x", 200)),
+    st.builds(lambda: opening("x", 200)),
     st.builds(lambda i, amount: purchase("x", i, amount), _IDS, st.integers(0, 120)),
     st.builds(lambda i: purchase("x", f"e{i}", 5, "EUR"), _IDS),
     st.builds(lambda i: payment("x", i, 30 + int(i)), _IDS),
     st.builds(lambda i: payment("x", f"e{i}", 9, "EUR"), _IDS),
     st.builds(lambda i: payment_return("x", i, 30 + int(i)), _IDS),
-    st.builds(lambda v, amount: limit("x", v, amount), st.integers(1, 4), _AMOUNTS),
+    st.builds(lambda v, amount: limit_change("x", v, amount), st.integers(1, 4), _AMOUNTS),
     st.builds(lambda i, n, amount: increment("x", i, n, amount), _IDS, _IDS, _AMOUNTS),
     st.builds(lambda i, n, amount: reversal("x", i, n, amount), _IDS, _IDS, st.none() | _AMOUNTS),
     st.builds(
@@ -420,7 +421,7 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
     with Database(database.service_url).connect() as service:
         accounts = Accounts(service)
         for number, (commands, days_later) in enumerate(commits):
-            record(service, commands, begin=BEGIN + timedelta(days=days_later))
+            record(service, commands, begin=NOW + timedelta(days=days_later))
             if number == snapshot_after:
                 account = accounts.account(AccountId("x"))
                 if account.version:

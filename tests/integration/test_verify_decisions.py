@@ -8,19 +8,19 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from harness.histories import (
-    BEGIN,
+from harness.commands import (
+    NOW,
     clearing,
     correction,
     expiry,
     increment,
-    opened,
+    opening,
     payment,
     purchase,
-    record,
     refund,
     reversal,
 )
+from harness.histories import record
 from harness.postgres import TestDatabase
 from harness.verification import differences, tampering
 from txplatform.audit.verify import verify
@@ -66,8 +66,8 @@ def test_every_decision_comes_out_again_as_it_was_recorded(
 ) -> None:
     """Whatever happened between: windows, clearings, reversals, payments, changes of rules."""
     chance = random.Random(11)
-    record(service, [opened(name, 300) for name in ("a", "b")])
-    moment = BEGIN
+    record(service, [opening(name, 300) for name in ("a", "b")])
+    moment = NOW
     for number in range(120):
         moment += timedelta(minutes=chance.randrange(40))
         name, earlier = chance.choice("ab"), f"t{chance.randrange(number + 1)}"
@@ -112,7 +112,7 @@ def test_i7_a_decision_whose_record_was_altered_does_not_come_out_again(
     database: TestDatabase, service: psycopg.Connection, old: str, new: str, field: str
 ) -> None:
     """Its rule set, what was measured, its reasons."""
-    record(service, [opened("a", 300), purchase("a", "t", 31)], ruleset=SMALL)
+    record(service, [opening("a", 300), purchase("a", "t", 31)], ruleset=SMALL)
     assert differences(database) == []
     alter(database, 2, old, new)
     assert ("a", 2, field) in differences(database)
@@ -122,7 +122,7 @@ def test_i7_a_rule_set_that_was_altered_is_named(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """And so are the decisions that it cannot explain any more."""
-    record(service, [opened("a", 300), purchase("a", "t", 31)], ruleset=SMALL)
+    record(service, [opening("a", 300), purchase("a", "t", 31)], ruleset=SMALL)
     with tampering(database) as owner:
         owner.execute(
             "UPDATE ruleset_events SET state = convert_to(replace(convert_from(state, 'UTF8'),"
@@ -161,7 +161,7 @@ def test_i7_an_altered_clearing_is_named(
     database: TestDatabase, service: psycopg.Connection, change: str, expected: tuple[str, int, str]
 ) -> None:
     """By what leads to it, and by what it released."""
-    record(service, [opened("a", 300), purchase("a", "t", 60), clearing("a", "t", "c", 50)])
+    record(service, [opening("a", 300), purchase("a", "t", 60), clearing("a", "t", "c", 50)])
     assert differences(database) == []
     with tampering(database) as owner:
         owner.execute(f"UPDATE events SET {change} WHERE originator_version = 3".encode())
@@ -175,7 +175,7 @@ def test_i7_the_money_that_any_event_names_cannot_be_altered(
     record(
         service,
         [
-            *(purchase("a", "early", 1), opened("a", 300), purchase("a", "t", 60)),
+            *(purchase("a", "early", 1), opening("a", 300), purchase("a", "t", 60)),
             *(
                 increment("a", "t", "i", 5),
                 increment("a", "t", "j", 900),
@@ -186,7 +186,7 @@ def test_i7_the_money_that_any_event_names_cannot_be_altered(
             purchase("a", "u", 900),
         ],
     )
-    record(service, [expiry("a", "t")], begin=BEGIN + timedelta(days=40))
+    record(service, [expiry("a", "t")], begin=NOW + timedelta(days=40))
     assert differences(database) == []
     alter(database, 1, '"balance":null', '"balance":' + NOTHING)
     assert ("a", 1, "recorded balance") in differences(database)
@@ -200,7 +200,7 @@ def test_i7_what_a_late_authorization_was_given_back_cannot_be_altered(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """It is what was posted of its transaction before, and no more."""
-    record(service, [opened("a", 300), clearing("a", "t", "c", 50), purchase("a", "t", 60)])
+    record(service, [opening("a", 300), clearing("a", "t", "c", 50), purchase("a", "t", 60)])
     assert differences(database) == []
     alter(database, 4, '"already_posted":50', '"already_posted":51')
     assert ("a", 4, "already posted") in differences(database)
@@ -210,7 +210,7 @@ def test_i6_an_increment_above_the_available_credit_is_named(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Even where its own balance was adjusted to it."""
-    record(service, [opened("a", 100), purchase("a", "t", 60), increment("a", "t", "i", 30)])
+    record(service, [opening("a", 100), purchase("a", "t", 60), increment("a", "t", "i", 30)])
     with tampering(database) as owner:
         owner.execute(
             "UPDATE events SET state = convert_to(replace(replace(replace(convert_from(state,"
@@ -239,7 +239,7 @@ def test_i7_what_a_raise_or_a_hold_rested_on_cannot_be_altered(  # noqa: PLR0913
 ) -> None:
     """When it ends, and which purchase was raised, from what, and why not."""
     commands = [increment("a", "t", "i", 5), increment("a", "t", "j", 6)]
-    record(service, [opened("a", 300), purchase("a", "t", 20), *commands], ruleset=SMALL)
+    record(service, [opening("a", 300), purchase("a", "t", 20), *commands], ruleset=SMALL)
     assert differences(database) == []
     alter(database, version, old, new)
     assert ("a", version, field) in differences(database)

@@ -7,18 +7,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from accounts import (
-    ACCOUNT,
-    NOW,
-    Stream,
-    limit_change,
-    opening,
-    payment,
-    payment_return,
-    purchase,
-)
 from msgspec.structs import replace
 
+from harness.commands import ACCOUNT, NOW, limit_change, opening, payment, payment_return, purchase
+from harness.streams import Stream
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing, Correction, Direction, LimitChange, Payment, Refund
 from txplatform.domain.commands import Command, decide
@@ -39,7 +31,7 @@ from txplatform.domain.rulesets import RuleSet
 def opened(credit_limit: int = 1000) -> Stream:
     """A stream whose account is open."""
     stream = Stream()
-    stream.ask(opening(credit_limit))
+    stream.ask(opening(ACCOUNT, credit_limit))
     return stream
 
 
@@ -51,7 +43,7 @@ def status(answer: Outcome | CommandRejectedError) -> str:
 def test_a_purchase_within_the_limit_is_approved_and_held() -> None:
     """The example of docs/contracts.md: version 2, the amount pending."""
     stream = opened(500_000)
-    answer = stream.ask(purchase("tx-1001", 1250))
+    answer = stream.ask(purchase(ACCOUNT, "tx-1001", 1250))
     assert isinstance(answer, Outcome)
     event = answer.event
     assert isinstance(event, AuthorizationApproved)
@@ -64,8 +56,8 @@ def test_a_purchase_within_the_limit_is_approved_and_held() -> None:
 def test_i6_a_purchase_is_approved_up_to_the_last_cent_and_not_beyond() -> None:
     """Exactly the available credit fits; one more does not."""
     stream = opened(1000)
-    first = stream.ask(purchase("a", 1000))
-    second = stream.ask(purchase("b", 1))
+    first = stream.ask(purchase(ACCOUNT, "a", 1000))
+    second = stream.ask(purchase(ACCOUNT, "b", 1))
     assert isinstance(first, Outcome)
     assert isinstance(second, Outcome)
     assert isinstance(first.event, AuthorizationApproved)
@@ -91,7 +83,7 @@ def test_a_decline_names_every_reason_most_important_first(
 ) -> None:
     """The order of precedence, as a table."""
     stream = opened() if given_open else Stream()
-    answer = stream.ask(purchase("tx", amount, currency))
+    answer = stream.ask(purchase(ACCOUNT, "tx", amount, currency))
     assert isinstance(answer, Outcome)
     assert isinstance(answer.event, AuthorizationDeclined)
     assert [reason.code for reason in answer.event.reasons] == codes
@@ -102,9 +94,9 @@ def test_a_decline_names_every_reason_most_important_first(
 def test_an_account_verification_is_approved_even_over_the_limit() -> None:
     """Amount 0 asks whether the card is good, and holds nothing."""
     stream = opened(1000)
-    stream.ask(purchase("a", 1000))
-    stream.ask(limit_change(1, 500))
-    answer = stream.ask(purchase("verify", 0))
+    stream.ask(purchase(ACCOUNT, "a", 1000))
+    stream.ask(limit_change(ACCOUNT, 1, 500))
+    answer = stream.ask(purchase(ACCOUNT, "verify", 0))
     assert isinstance(answer, Outcome)
     assert isinstance(answer.event, AuthorizationApproved)
     assert answer.event.expires_at is None
@@ -116,9 +108,9 @@ def test_the_merchants_time_neither_shortens_a_hold_nor_dodges_a_window() -> Non
     stream = opened(1000)
     stream.ruleset = RuleSet("busy", 1, rules=(VelocityCount(60, 1),))
     long_ago = NOW - timedelta(days=6)
-    first = stream.ask(replace(purchase("a", 1), occurred_at=long_ago))
-    second = stream.ask(replace(purchase("b", 1), occurred_at=long_ago))
-    third = stream.ask(replace(purchase("c", 1), occurred_at=NOW + timedelta(days=6)))
+    first = stream.ask(replace(purchase(ACCOUNT, "a", 1), occurred_at=long_ago))
+    second = stream.ask(replace(purchase(ACCOUNT, "b", 1), occurred_at=long_ago))
+    third = stream.ask(replace(purchase(ACCOUNT, "c", 1), occurred_at=NOW + timedelta(days=6)))
     assert isinstance(first, Outcome)
     assert isinstance(first.event, AuthorizationApproved)
     assert first.event.expires_at == NOW + timedelta(days=7)
@@ -131,10 +123,15 @@ def test_an_authorization_code_follows_from_account_and_transaction() -> None:
     """The same in a replay, another one for another purchase; characters that nobody mistakes."""
     codes = set()
     for name, transaction_id in (("acc-1", "a"), ("acc-1", "b"), ("acc-2", "a"), ("acc-1", "a")):
-        asked = replace(purchase(transaction_id, 0), account_id=AccountId(name))
+        asked = replace(purchase(ACCOUNT, transaction_id, 0), account_id=AccountId(name))
         account = Account.unopened(asked.account_id)
         context = DecisionContext(NOW, lambda: "event", "00-0-0-00")
-        decide(replace(opening(), account_id=asked.account_id), account, PriorEvents(), context)
+        decide(
+            replace(opening(ACCOUNT, 1000), account_id=asked.account_id),
+            account,
+            PriorEvents(),
+            context,
+        )
         approved = decide(asked, account, PriorEvents(), context).event
         assert isinstance(approved, AuthorizationApproved)
         assert re.fullmatch("[A-Z2-7]{6}", approved.authorization_code)
@@ -145,8 +142,8 @@ def test_an_authorization_code_follows_from_account_and_transaction() -> None:
 def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
     """Even where it would be decided otherwise by now."""
     stream = opened(1000)
-    first = stream.ask(purchase("a", 800))
-    again = stream.ask(purchase("a", 800))
+    first = stream.ask(purchase(ACCOUNT, "a", 800))
+    again = stream.ask(purchase(ACCOUNT, "a", 800))
     assert isinstance(first, Outcome)
     assert isinstance(again, Outcome)
     assert again.status is OutcomeStatus.DUPLICATE
@@ -157,12 +154,12 @@ def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
 def test_a_copy_of_a_purchase_whose_hold_is_open_does_not_touch_the_account() -> None:
     """Its decision is read first: an account with ten thousand holds need not be read again."""
     stream = Stream()
-    stream.ask(opening())
-    stream.ask(purchase("tx-1", 100))
+    stream.ask(opening(ACCOUNT, 1000))
+    stream.ask(purchase(ACCOUNT, "tx-1", 100))
     account = stream.account()
     context = DecisionContext(NOW, lambda: "event", "00-0-0-00")
     with pytest.raises(TransactionNotReadError) as missing:
-        decide(purchase("tx-1", 100), account, PriorEvents(), context)
+        decide(purchase(ACCOUNT, "tx-1", 100), account, PriorEvents(), context)
     assert missing.value.transaction_ids == ("tx-1",)
     assert (account.pending, account.version, list(account.pending_events)) == (100, 2, [])
 
@@ -170,17 +167,17 @@ def test_a_copy_of_a_purchase_whose_hold_is_open_does_not_touch_the_account() ->
 def test_a_transaction_id_used_for_another_purchase_is_refused() -> None:
     """It changes nothing."""
     stream = opened(1000)
-    stream.ask(purchase("a", 800))
-    assert status(stream.ask(purchase("a", 801))) == "transaction_id_reused"
+    stream.ask(purchase(ACCOUNT, "a", 800))
+    assert status(stream.ask(purchase(ACCOUNT, "a", 801))) == "transaction_id_reused"
     assert stream.account().version == 2
 
 
 def test_a_decline_on_an_unopened_account_stands_after_it_is_opened() -> None:
     """The answer was sent: it is kept."""
     stream = Stream()
-    stream.ask(purchase("early", 10))
-    stream.ask(opening())
-    again = stream.ask(purchase("early", 10))
+    stream.ask(purchase(ACCOUNT, "early", 10))
+    stream.ask(opening(ACCOUNT, 1000))
+    again = stream.ask(purchase(ACCOUNT, "early", 10))
     assert isinstance(again, Outcome)
     assert isinstance(again.event, AuthorizationDeclined)
 
@@ -188,18 +185,18 @@ def test_a_decline_on_an_unopened_account_stands_after_it_is_opened() -> None:
 def test_a_payment_lowers_what_is_owed_and_its_return_raises_it_again() -> None:
     """Posted is negative after an overpayment."""
     stream = opened()
-    stream.ask(payment("p", 300))
+    stream.ask(payment(ACCOUNT, "p", 300))
     assert (stream.account().posted, stream.account().available) == (-300, 1300)
-    stream.ask(payment_return("p", 300))
+    stream.ask(payment_return(ACCOUNT, "p", 300))
     assert stream.account().posted == 0
 
 
 @pytest.mark.parametrize(
     ("command", "conflicting"),
     [
-        (payment("p", 300), payment("p", 301)),
-        (limit_change(1, 10), limit_change(1, 11)),
-        (opening(1000), opening(1001)),
+        (payment(ACCOUNT, "p", 300), payment(ACCOUNT, "p", 301)),
+        (limit_change(ACCOUNT, 1, 10), limit_change(ACCOUNT, 1, 11)),
+        (opening(ACCOUNT, 1000), opening(ACCOUNT, 1001)),
     ],
 )
 @pytest.mark.parametrize("given_open", [True, False])
@@ -221,7 +218,7 @@ def test_a_copy_is_a_duplicate_and_a_copy_with_other_contents_is_rejected(
 def test_an_opening_without_a_time_is_the_same_opening() -> None:
     """HTTP callers need not give one; the accounts team's event does."""
     stream = opened()
-    without_time = replace(opening(), opened_at=None)
+    without_time = replace(opening(ACCOUNT, 1000), opened_at=None)
     assert status(stream.ask(without_time)) == "duplicate"
     other_limit = replace(without_time, credit_limit=1001)
     assert status(stream.ask(other_limit)) == "conflicting_copy"
@@ -230,9 +227,9 @@ def test_an_opening_without_a_time_is_the_same_opening() -> None:
 def test_an_older_limit_is_noted_as_stale_and_has_no_effect() -> None:
     """The limit version decides, not the time of arrival."""
     stream = opened()
-    stream.ask(limit_change(2, 2000))
-    assert status(stream.ask(limit_change(1, 1))) == "stale"
-    assert status(stream.ask(limit_change(1, 1))) == "duplicate"
+    stream.ask(limit_change(ACCOUNT, 2, 2000))
+    assert status(stream.ask(limit_change(ACCOUNT, 1, 1))) == "stale"
+    assert status(stream.ask(limit_change(ACCOUNT, 1, 1))) == "duplicate"
     assert (stream.account().credit_limit, stream.account().limit_version) == (2000, 2)
 
 
@@ -240,15 +237,15 @@ def test_what_comes_before_the_opening_waits_and_is_applied_by_it() -> None:
     """Without effect on the money until then."""
     stream = Stream()
     for command in (
-        payment_return("p", 300),
-        payment("p", 300),
-        payment("q", 50),
-        limit_change(2, 700),
-        limit_change(1, 600),
+        payment_return(ACCOUNT, "p", 300),
+        payment(ACCOUNT, "p", 300),
+        payment(ACCOUNT, "q", 50),
+        limit_change(ACCOUNT, 2, 700),
+        limit_change(ACCOUNT, 1, 600),
     ):
         assert status(stream.ask(command)) == "waiting"
     assert (stream.account().posted, stream.account().credit_limit) == (0, 0)
-    stream.ask(opening())
+    stream.ask(opening(ACCOUNT, 1000))
     account = stream.account()
     assert (account.posted, account.credit_limit, dict(account.waiting)) == (-50, 700, {})
 
@@ -256,32 +253,32 @@ def test_what_comes_before_the_opening_waits_and_is_applied_by_it() -> None:
 def test_what_waited_in_another_currency_is_rejected_and_a_good_copy_is_applied() -> None:
     """Parking one message stops no other."""
     stream = Stream()
-    stream.ask(payment("p", 300, "EUR"))
-    stream.ask(opening())
+    stream.ask(payment(ACCOUNT, "p", 300, "EUR"))
+    stream.ask(opening(ACCOUNT, 1000))
     rejected = stream.events[-1]
     assert isinstance(rejected, WaitingMessageRejected)
     assert (rejected.business_key, rejected.reason) == ("payment:p", "currency_mismatch")
-    assert status(stream.ask(payment("p", 300))) == "applied"
+    assert status(stream.ask(payment(ACCOUNT, "p", 300))) == "applied"
     assert stream.account().posted == -300
 
 
 def test_a_waiting_return_of_another_amount_is_rejected_when_its_payment_comes() -> None:
     """And a good copy of the return is applied afterwards."""
     stream = opened()
-    stream.ask(payment_return("p", 299))
-    stream.ask(payment("p", 300))
+    stream.ask(payment_return(ACCOUNT, "p", 299))
+    stream.ask(payment(ACCOUNT, "p", 300))
     assert isinstance(stream.events[-1], WaitingMessageRejected)
-    assert status(stream.ask(payment_return("p", 300))) == "applied"
+    assert status(stream.ask(payment_return(ACCOUNT, "p", 300))) == "applied"
     assert stream.account().posted == 0
 
 
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        (payment("p", 1, "EUR"), "currency_mismatch"),
-        (limit_change(1, 1, "EUR"), "currency_mismatch"),
-        (payment_return("paid", 2), "return_differs_from_payment"),
-        (payment_return("paid", 1, "EUR"), "return_differs_from_payment"),
+        (payment(ACCOUNT, "p", 1, "EUR"), "currency_mismatch"),
+        (limit_change(ACCOUNT, 1, 1, "EUR"), "currency_mismatch"),
+        (payment_return(ACCOUNT, "paid", 2), "return_differs_from_payment"),
+        (payment_return(ACCOUNT, "paid", 1, "EUR"), "return_differs_from_payment"),
         (Clearing("c", ACCOUNT, None, 1, "EUR"), "currency_mismatch"),
         (Refund("f", ACCOUNT, None, 1, "EUR"), "currency_mismatch"),
         (
@@ -293,7 +290,7 @@ def test_a_waiting_return_of_another_amount_is_rejected_when_its_payment_comes()
 def test_what_contradicts_the_account_is_rejected(command: Command, reason: str) -> None:
     """It changes nothing, whenever it comes."""
     stream = opened()
-    stream.ask(payment("paid", 1))
+    stream.ask(payment(ACCOUNT, "paid", 1))
     before = stream.account()
     assert status(stream.ask(command)) == reason
     assert stream.account() == before
@@ -302,7 +299,7 @@ def test_what_contradicts_the_account_is_rejected(command: Command, reason: str)
 @pytest.mark.parametrize(
     ("edge", "moving"),
     [
-        (-MAX_BALANCE, lambda amount: payment("p", amount)),
+        (-MAX_BALANCE, lambda amount: payment(ACCOUNT, "p", amount)),
         (
             MAX_BALANCE,
             lambda amount: Clearing("c", ACCOUNT, None, amount, "USD"),

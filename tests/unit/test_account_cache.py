@@ -7,19 +7,11 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from accounts import (
-    ACCOUNT,
-    NOW,
-    Stream,
-    limit_change,
-    opening,
-    payment,
-    payment_return,
-    purchase,
-)
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.commands import ACCOUNT, NOW, limit_change, opening, payment, payment_return, purchase
+from harness.streams import Stream
 from txplatform.domain.account import Account
 from txplatform.domain.advices import StatusChange
 from txplatform.domain.commands import Command
@@ -146,11 +138,11 @@ def test_a_cleared_cache_remembers_nothing() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        opening(),
-        limit_change(3, 10),
-        payment("p", 10),
-        payment_return("p", 10),
-        purchase("t", 10),
+        opening(ACCOUNT, 1000),
+        limit_change(ACCOUNT, 3, 10),
+        payment(ACCOUNT, "p", 10),
+        payment_return(ACCOUNT, "p", 10),
+        purchase(ACCOUNT, "t", 10),
         OperatorStatus("s", ACCOUNT, AccountStatus.FROZEN, "lost"),
         StatusChange(ACCOUNT, AccountStatus.FROZEN, 7, "lost", NOW),
         ControlsChange("c", ACCOUNT, (), "none"),
@@ -165,7 +157,7 @@ def test_i1_an_account_is_the_same_once_it_was_packed_and_from_its_snapshot(
     """Whatever happened to it last: all that its events say of it, each by itself."""
     stream = Stream()
     if given_open:
-        stream.ask(opening())
+        stream.ask(opening(ACCOUNT, 1000))
     stream.ask(command)
     account = stream.account()
     packed = unpack_account(pack_account(account))
@@ -178,8 +170,8 @@ def test_i1_an_account_is_the_same_once_it_was_packed_and_from_its_snapshot(
 def test_an_account_keeps_nothing_beside_its_declared_fields() -> None:
     """They are packed, snapshotted and compared; events not yet stored are none of its state."""
     stream = Stream()
-    stream.ask(opening())
-    stream.ask(purchase("t", 10))
+    stream.ask(opening(ACCOUNT, 1000))
+    stream.ask(purchase(ACCOUNT, "t", 10))
     assert vars(stream.account()) == {"pending_events": []}
 
 

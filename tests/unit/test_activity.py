@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rule_cases import NOW, buying
 
+from harness.rule_cases import NOW, buying
 from txplatform.domain.activity import (
     FINE_WINDOW,
     LONGEST_WINDOW,

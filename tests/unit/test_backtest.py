@@ -6,25 +6,21 @@ import json
 from datetime import timedelta
 
 import pytest
-from accounts import ACCOUNT, Stream, opening
-from backtests import (
-    ACTIVE,
-    SHOPS,
-    STRICTER,
-    RecordedHistory,
-    backtested,
-    buy,
-    clear,
-    correct,
-    expire,
-    histories,
-    raise_by,
-    refund,
-    reverse,
-)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.backtests import ACTIVE, SHOPS, STRICTER, RecordedHistory, backtested, buy, histories
+from harness.commands import (
+    ACCOUNT,
+    clearing,
+    correction,
+    expiry,
+    increment,
+    opening,
+    refund,
+    reversal,
+)
+from harness.streams import Stream
 from txplatform.backtest.accounts import DamagedHistoryError, replay_accounts
 from txplatform.backtest.counterfactual import BEGINNING, Counterfactual
 from txplatform.backtest.page import as_html
@@ -42,7 +38,7 @@ from txplatform.eventstore.mapper import encode_event
 
 def test_sums_that_no_64_bit_integer_holds_are_reported() -> None:
     """Twenty thousand of the largest purchases are enough; each figure is exact."""
-    history = RecordedHistory().ask(opening(2_000), buy("a", 100), buy("b", 300))
+    history = RecordedHistory().ask(opening(ACCOUNT, 2_000), buy("a", 100), buy("b", 300))
     tally = history.backtest(STRICTER)
     for line in tally.lines.values():
         line[:] = [value * 2**64 for value in line]
@@ -98,7 +94,7 @@ WAS_LIMITED = RuleSet("retail", 1, rules=(AmountLimit(200),))
 
 def opened() -> RecordedHistory:
     """An account with a limit of 1000 that was just opened."""
-    return RecordedHistory().ask(opening(1_000))
+    return RecordedHistory().ask(opening(ACCOUNT, 1_000))
 
 
 def there(history: RecordedHistory, candidate: RuleSet) -> Account:
@@ -137,22 +133,34 @@ def test_a_purchase_that_does_not_happen_leaves_velocity_windows() -> None:
 @pytest.mark.parametrize(
     "order",
     [
-        [clear("c1", "t0", 250), correct("x1", None, "c1", 250), refund("r1", "t0", 20)],
-        [correct("x1", None, "c1", 250), clear("c1", "t0", 250), refund("r1", "t0", 20)],
-        [correct("x1", "t0", "c1", 250), clear("c1", "t0", 250), refund("r1", "t0", 20)],
         [
-            clear("c1", "t0", 250),
-            correct("x1", None, "c1", 250),
-            correct("x2", None, "r1", 20, Direction.DEBIT),
-            refund("r1", "t0", 20),
-            correct("x3", None, "r1", 20, Direction.CREDIT),
+            clearing(ACCOUNT, "t0", "c1", 250),
+            correction(ACCOUNT, None, "x1", "c1", 250),
+            refund(ACCOUNT, "t0", "r1", 20),
+        ],
+        [
+            correction(ACCOUNT, None, "x1", "c1", 250),
+            clearing(ACCOUNT, "t0", "c1", 250),
+            refund(ACCOUNT, "t0", "r1", 20),
+        ],
+        [
+            correction(ACCOUNT, "t0", "x1", "c1", 250),
+            clearing(ACCOUNT, "t0", "c1", 250),
+            refund(ACCOUNT, "t0", "r1", 20),
+        ],
+        [
+            clearing(ACCOUNT, "t0", "c1", 250),
+            correction(ACCOUNT, None, "x1", "c1", 250),
+            correction(ACCOUNT, None, "x2", "r1", 20, Direction.DEBIT),
+            refund(ACCOUNT, "t0", "r1", 20),
+            correction(ACCOUNT, None, "x3", "r1", 20, Direction.CREDIT),
         ],
     ],
 )
 def test_the_later_life_of_what_does_not_happen_does_not_happen(order: list[object]) -> None:
     """In any order: what corrects a clearing that never comes has nothing to take back."""
-    history = opened().ask(buy("t0", 250), raise_by("i1", "t0", 5))
-    history.ask(*order, reverse("v1", "t0"), buy("t1", 7))  # type: ignore[arg-type]  # commands
+    history = opened().ask(buy("t0", 250), increment(ACCOUNT, "t0", "i1", 5))
+    history.ask(*order, reversal(ACCOUNT, "t0", "v1"), buy("t1", 7))  # type: ignore[arg-type]  # commands
     account = there(history, STRICTER)
     assert (account.posted, account.pending, list(account.holds)) == (0, 7, ["t1"])
     posted = history.stream.account().posted
@@ -163,7 +171,7 @@ def test_a_newly_approved_purchase_holds_until_the_candidates_days_are_over() ->
     """2 days for fuel; then its credit is free again."""
     history = RecordedHistory()
     history.stream.ruleset = WAS_LIMITED
-    history.ask(opening(1_000), buy("t0", 890, SHOPS[2]))
+    history.ask(opening(ACCOUNT, 1_000), buy("t0", 890, SHOPS[2]))
     history.ask(buy("t1", 150), after=timedelta(hours=47))
     history.ask(buy("t2", 150), after=timedelta(hours=1))
     tally = history.backtest(LOOSER)
@@ -175,7 +183,9 @@ def test_a_clearing_in_spite_of_a_decline_takes_of_the_new_hold() -> None:
     """It posted in truth, and posts there."""
     history = RecordedHistory()
     history.stream.ruleset = WAS_LIMITED
-    history.ask(opening(1_000), buy("t0", 800), clear("c0", "t0", 300, final=False))
+    history.ask(
+        opening(ACCOUNT, 1_000), buy("t0", 800), clearing(ACCOUNT, "t0", "c0", 300, final=False)
+    )
     account = there(history, LOOSER)
     assert (account.posted, account.pending) == (300, 500)
 
@@ -184,16 +194,16 @@ def test_a_newly_approved_late_purchase_holds_what_is_left_of_it() -> None:
     """300 of the 800 was reversed before it was asked for, and 100 cleared."""
     history = RecordedHistory()
     history.stream.ruleset = WAS_LIMITED
-    history.ask(opening(1_000), reverse("v0", "t0", 300))
-    history.ask(clear("c0", "t0", 100, final=False), buy("t0", 800))
+    history.ask(opening(ACCOUNT, 1_000), reversal(ACCOUNT, "t0", "v0", 300))
+    history.ask(clearing(ACCOUNT, "t0", "c0", 100, final=False), buy("t0", 800))
     account = there(history, LOOSER)
     assert (account.posted, account.pending) == (100, 400)
 
 
 def test_a_late_purchase_that_is_newly_declined_stays_posted() -> None:
     """What was cleared before it was asked for goes on; it only holds nothing."""
-    history = opened().ask(clear("c0", "t0", 100, final=False), buy("t0", 300))
-    history.ask(clear("c1", "t0", 100), refund("r0", "t0", 50))
+    history = opened().ask(clearing(ACCOUNT, "t0", "c0", 100, final=False), buy("t0", 300))
+    history.ask(clearing(ACCOUNT, "t0", "c1", 100), refund(ACCOUNT, "t0", "r0", 50))
     assert changed(history.backtest(STRICTER)) == (1, 0)
     account = there(history, STRICTER)
     assert (account.posted, account.pending) == (150, 0)
@@ -201,7 +211,7 @@ def test_a_late_purchase_that_is_newly_declined_stays_posted() -> None:
 
 def test_holds_end_by_the_candidates_days() -> None:
     """Where they are longer the recorded expiry does not count; where shorter it comes late."""
-    history = opened().ask(buy("t0", 100)).ask(expire("t0"), after=timedelta(days=8))
+    history = opened().ask(buy("t0", 100)).ask(expiry(ACCOUNT, "t0"), after=timedelta(days=8))
     history.ask(buy("t1", 1))
     longer = RuleSet("retail", 3, rules=ACTIVE.rules, hold_days=HoldDays(30))
     assert list(there(history, longer).holds) == ["t0", "t1"]
@@ -213,7 +223,7 @@ def test_holds_end_by_the_candidates_days() -> None:
 
 def test_raises_of_holds_are_decided_on_the_credit_there() -> None:
     """With 850 not held, 100 more fits."""
-    history = opened().ask(buy("t0", 100), buy("t1", 850), raise_by("i0", "t0", 100))
+    history = opened().ask(buy("t0", 100), buy("t1", 850), increment(ACCOUNT, "t0", "i0", 100))
     tally = history.backtest(STRICTER)
     assert tally.lines["increments", "", "USD"] == [0, 0, 0, 0, 0, 0, 1, 100]
     assert there(history, STRICTER).pending == 200
@@ -221,7 +231,9 @@ def test_raises_of_holds_are_decided_on_the_credit_there() -> None:
 
 def test_raises_of_holds_are_held_against_the_candidate() -> None:
     """A purchase that it would not approve cannot be come to by raising a smaller one."""
-    history = opened().ask(buy("t0", 100), raise_by("i0", "t0", 90), raise_by("i1", "t0", 20))
+    history = opened().ask(
+        buy("t0", 100), increment(ACCOUNT, "t0", "i0", 90), increment(ACCOUNT, "t0", "i1", 20)
+    )
     tally = history.backtest(STRICTER)
     assert tally.lines["increments", "", "USD"] == [0, 0, 0, 0, 1, 20, 0, 0]
     assert there(history, STRICTER).pending == 190
@@ -231,7 +243,7 @@ def test_only_the_largest_changes_are_kept() -> None:
     """However many there are."""
     history = RecordedHistory()
     history.stream.ruleset = RuleSet("none", 1)
-    history.ask(opening(10_000_000))
+    history.ask(opening(ACCOUNT, 10_000_000))
     history.ask(*(buy(f"t{number}", 300 + number) for number in range(LARGEST + 9)))
     kept = sorted(history.backtest(STRICTER).largest["USD"])
     assert [change.amount for change in kept] == list(range(309, 309 + LARGEST))

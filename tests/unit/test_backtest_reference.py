@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
-from accounts import ACCOUNT, Stream
-from backtests import ACTIVE, STRICTER, backtested, commands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.backtests import ACTIVE, STRICTER, backtested, commands
+from harness.commands import ACCOUNT
+from harness.streams import Stream
 from txplatform.backtest.counterfactual import BEGINNING, Counterfactual
 from txplatform.backtest.recorded import APPROVED, DECLINED
 from txplatform.backtest.tally import TOTAL, Tally

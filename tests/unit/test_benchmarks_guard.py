@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,7 +59,6 @@ def test_a_figure_that_misses_by_more_than_half_is_broken(target: Target) -> Non
 def test_the_short_run_fails_below_half_of_a_target_and_names_it(
     factor: float,
     status: int,
-    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -69,10 +67,9 @@ def test_the_short_run_fails_below_half_of_a_target_and_names_it(
         decisions.GROUP: lambda: decision_rows(factor),
         accounts.GROUP: lambda: account_rows(factor),
     }
-    monkeypatch.setattr(benchmark, "short_groups", lambda: groups)
     written = tmp_path / "ratios.json"
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "--short", "--json", str(written)])
-    assert benchmark.main() == status
+    words = ["--short", "--json", str(written)]
+    assert benchmark.main(words, lambda: groups) == status
     names = [
         "decisions at 128 connections ÷ empty endpoint",
         "decisions at 32 connections ÷ empty endpoint",
@@ -109,16 +106,15 @@ def test_ratios_whose_rows_were_not_measured_are_left_out() -> None:
 
 
 def test_a_group_that_raises_fails_the_run_and_the_others_are_measured(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail() -> list[Row]:
         raise RuntimeError("no broker")
 
     groups = {"consumers": fail, accounts.GROUP: lambda: account_rows(1.0)}
-    monkeypatch.setattr(benchmark, "short_groups", lambda: groups)
     written = tmp_path / "ratios.json"
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "--short", "--json", str(written)])
-    assert benchmark.main() == 1
+    words = ["--short", "--json", str(written)]
+    assert benchmark.main(words, lambda: groups) == 1
     assert json.loads(written.read_text()) == {"one hot account ÷ 1,000 accounts": 0.8}
     printed = capsys.readouterr()
     assert "not measured: consumers" in printed.out

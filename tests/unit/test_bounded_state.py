@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from accounts import ACCOUNT, NOW, Stream, opening, payment, payment_return, purchase
 
+from harness.commands import ACCOUNT, NOW, opening, payment, payment_return, purchase
+from harness.streams import Stream
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing, Refund, Reversal
 from txplatform.domain.commands import Command, decide
@@ -25,33 +26,33 @@ def lives(number: int) -> list[Command]:
     named = [TransactionId(f"t{number}-{way}") for way in range(5)]
     cleared, reversed_, over, late, forced = named
     return [
-        purchase(cleared, 30),
+        purchase(ACCOUNT, cleared, 30),
         Increment(f"i{number}", cleared, ACCOUNT, 5),
         Clearing(f"c{number}a", ACCOUNT, cleared, 10, "USD", final=False),
         Clearing(f"c{number}b", ACCOUNT, cleared, 20, "USD"),
         Refund(f"r{number}", ACCOUNT, cleared, 5, "USD"),
-        purchase(reversed_, 30),
+        purchase(ACCOUNT, reversed_, 30),
         Reversal(f"v{number}", reversed_, ACCOUNT, None),
-        purchase(over, 10),
+        purchase(ACCOUNT, over, 10),
         Clearing(f"c{number}c", ACCOUNT, over, 20, "USD"),
         Clearing(f"c{number}d", ACCOUNT, late, 20, "USD"),
-        purchase(late, 20),
+        purchase(ACCOUNT, late, 20),
         Clearing(f"c{number}e", ACCOUNT, forced, 5, "USD"),
-        payment_return(f"p{number}", 60),
-        payment(f"p{number}", 60),
-        payment(f"q{number}", 70),
+        payment_return(ACCOUNT, f"p{number}", 60),
+        payment(ACCOUNT, f"p{number}", 60),
+        payment(ACCOUNT, f"q{number}", 70),
     ]
 
 
 def weekly(weeks: int) -> Iterator[Account]:
     """Give an account after each of so many weeks, with one purchase a week whose hold expires."""
     stream = Stream()
-    stream.ask(opening(1_000))
+    stream.ask(opening(ACCOUNT, 1_000))
     for number in range(weeks):
         stream.now = NOW + number * WEEK
         for command in lives(number):
             stream.ask(command)
-        stream.ask(purchase(f"t{number}-expires", 1))
+        stream.ask(purchase(ACCOUNT, f"t{number}-expires", 1))
         stream.now += WEEK
         stream.ask(HoldExpiry(ACCOUNT, TransactionId(f"t{number}-expires")))
         yield stream.account()
@@ -87,7 +88,7 @@ def test_an_opening_asks_for_all_that_waits_at_once() -> None:
     account = stream.account()
     context = DecisionContext(NOW, lambda: "event", "00-0-0-00")
     with pytest.raises(TransactionNotReadError) as missing:
-        decide(opening(), account, PriorEvents(), context)
+        decide(opening(ACCOUNT, 1000), account, PriorEvents(), context)
     assert sorted(missing.value.transaction_ids) == sorted(names)
-    stream.ask(opening())
+    stream.ask(opening(ACCOUNT, 1000))
     assert stream.account().posted == 50

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from accounts import Stream, purchase
 
+from harness.commands import ACCOUNT, purchase
+from harness.streams import Stream
 from txplatform.api_keys import Scope
 from txplatform.cli import COMMANDS, main
 from txplatform.consumers import TOPICS as INBOUND
@@ -248,7 +249,7 @@ def test_every_outbound_topic_is_listed_with_its_fields() -> None:
 def test_the_headers_of_published_messages_are_listed() -> None:
     """Those of a decision; a test of the records holds that all topics have the same."""
     stream = Stream()
-    stream.ask(purchase("tx-1", 1250))
+    stream.ask(purchase(ACCOUNT, "tx-1", 1250))
     (decided,) = stream.events
     record = TRANSACTION_DECISIONED.encode(
         7, decided.originator_id, 1, decided.TOPIC, encode_event(decided)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from accounts import ACCOUNT, Stream, opening, purchase
-from backtests import ACTIVE, backtested
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rule_cases import AccountSeen, buying, judged
 
+from harness.backtests import ACTIVE, backtested
+from harness.commands import ACCOUNT, opening, purchase
+from harness.rule_cases import AccountSeen, buying, judged
+from harness.streams import Stream
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.requests import ControlsChange
@@ -34,7 +35,7 @@ def change(controls_id: str, controls: Controls, reason: str = "asked for") -> C
 def opened() -> Stream:
     """An account with a limit of 1000."""
     stream = Stream()
-    stream.ask(opening())
+    stream.ask(opening(ACCOUNT, 1000))
     return stream
 
 
@@ -42,13 +43,13 @@ def test_controls_decline_until_they_are_removed() -> None:
     """The decision keeps what they measured, after what the rule set did."""
     stream = opened()
     stream.ask(change("c1", Controls((AmountLimit(50),))))
-    declined = stream.ask(purchase("t1", 51))
+    declined = stream.ask(purchase(ACCOUNT, "t1", 51))
     assert isinstance(declined, Outcome)
     assert isinstance(declined.event, AuthorizationDeclined)
     assert [reason.code for reason in declined.event.reasons] == ["amount_limit_exceeded"]
     assert declined.event.observed["controls: amount_limit"] == 51
     stream.ask(change("c2", NO_CONTROLS))
-    approved = stream.ask(purchase("t2", 51))
+    approved = stream.ask(purchase(ACCOUNT, "t2", 51))
     assert isinstance(approved, Outcome)
     assert isinstance(approved.event, AuthorizationApproved)
     assert declined.event.observed.keys() - approved.event.observed == {"controls: amount_limit"}
@@ -89,12 +90,12 @@ def test_i1_controls_are_the_same_from_the_log_a_snapshot_and_the_cache() -> Non
 def test_a_backtest_keeps_the_controls_of_the_time() -> None:
     """The same rule set changes nothing; what was declined by them stays so."""
     stream = Stream(ruleset=ACTIVE)
-    stream.ask(opening())
-    stream.ask(purchase("t1", 60))
+    stream.ask(opening(ACCOUNT, 1000))
+    stream.ask(purchase(ACCOUNT, "t1", 60))
     stream.ask(change("c1", Controls((AmountLimit(50),))))
-    stream.ask(purchase("t2", 60))
+    stream.ask(purchase(ACCOUNT, "t2", 60))
     stream.ask(change("c2", NO_CONTROLS))
-    stream.ask(purchase("t3", 60))
+    stream.ask(purchase(ACCOUNT, "t3", 60))
     tally = backtested(stream, ACTIVE)
     assert tally.judged == 3
     assert not any(tally.largest.values())

@@ -11,19 +11,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from accounts import (
+from msgspec.structs import fields, replace
+
+from harness.commands import (
     ACCOUNT,
-    BOOKSHOP,
     NOW,
-    Stream,
+    SHOP,
     limit_change,
     opening,
     payment,
     payment_return,
     purchase,
 )
-from msgspec.structs import fields, replace
-
+from harness.streams import Stream
 from txplatform.domain.advices import (
     Clearing,
     Correction,
@@ -39,7 +39,7 @@ from txplatform.domain.status import AccountStatus
 
 T, U = TransactionId("t"), TransactionId("u")
 LATER = NOW + timedelta(hours=1)
-OTHER_SHOP = dataclasses.replace(BOOKSHOP, name="Corner Book")
+OTHER_SHOP = dataclasses.replace(SHOP, name="Corner Book")
 LIMIT_50 = ({"rule": "amount_limit", "max_amount": 50},)
 PRESENTED = {
     "transaction_id": None,
@@ -70,7 +70,9 @@ class Kind:
 
 KINDS = {
     "purchase": Kind(
-        replace(purchase("t", 10), original_amount=9, original_currency="EUR", occurred_at=NOW),
+        replace(
+            purchase(ACCOUNT, "t", 10), original_amount=9, original_currency="EUR", occurred_at=NOW
+        ),
         "transaction_id",
         {
             "amount": 11,
@@ -82,12 +84,12 @@ KINDS = {
         },
     ),
     "opening": Kind(
-        opening(),
+        opening(ACCOUNT, 1000),
         None,
         {"currency": "EUR", "credit_limit": 999, "opened_at": LATER},
     ),
     "limit": Kind(
-        limit_change(1, 500),
+        limit_change(ACCOUNT, 1, 500),
         "limit_version",
         {"credit_limit": 501, "currency": "EUR", "effective_at": LATER},
     ),
@@ -107,12 +109,12 @@ KINDS = {
         {"rules": (), "reason": "told to"},
     ),
     "payment": Kind(
-        payment("p", 10),
+        payment(ACCOUNT, "p", 10),
         "payment_id",
         {"amount": 11, "currency": "EUR", "submitted_at": LATER},
     ),
     "return": Kind(
-        payment_return("paid", 10),
+        payment_return(ACCOUNT, "paid", 10),
         "payment_id",
         {"amount": 11, "currency": "EUR", "reason": "closed", "returned_at": LATER},
     ),
@@ -127,17 +129,17 @@ KINDS = {
         {"transaction_id": U, "amount": None},
     ),
     "clearing": Kind(
-        Clearing("c", ACCOUNT, T, 60, "USD", True, BOOKSHOP, 9, "EUR", NOW, NOW),
+        Clearing("c", ACCOUNT, T, 60, "USD", True, SHOP, 9, "EUR", NOW, NOW),
         "clearing_id",
         {**PRESENTED, "final": False, "occurred_at": LATER},
     ),
     "correction": Kind(
-        Correction("x", ACCOUNT, T, "c", Direction.CREDIT, 60, "USD", BOOKSHOP, 9, "EUR", NOW),
+        Correction("x", ACCOUNT, T, "c", Direction.CREDIT, 60, "USD", SHOP, 9, "EUR", NOW),
         "clearing_id",
         {**PRESENTED, "reverses_clearing_id": "d", "direction": Direction.DEBIT},
     ),
     "refund": Kind(
-        Refund("f", ACCOUNT, T, 60, "USD", BOOKSHOP, 9, "EUR", NOW),
+        Refund("f", ACCOUNT, T, 60, "USD", SHOP, 9, "EUR", NOW),
         "refund_id",
         PRESENTED,
     ),
@@ -167,8 +169,8 @@ def test_i3_what_differs_in_one_field_is_no_copy(
     """The very same is a duplicate; the first one stands."""
     stream = Stream()
     if given_open:
-        stream.ask(opening())
-        stream.ask(payment("paid", 10))
+        stream.ask(opening(ACCOUNT, 1000))
+        stream.ask(payment(ACCOUNT, "paid", 10))
     assert isinstance(stream.ask(kind.command), Outcome)
     before = len(stream.events)
     again = stream.ask(kind.command)

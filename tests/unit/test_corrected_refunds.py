@@ -9,9 +9,10 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
-from accounts import ACCOUNT, Stream, opening, purchase
 
-from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
+from harness.commands import ACCOUNT, clearing, correction, opening, purchase, refund
+from harness.streams import Stream
+from txplatform.domain.advices import Direction, Reversal
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import (
@@ -28,37 +29,54 @@ from txplatform.domain.transaction import Transaction
 TX = TransactionId("t")
 
 
-def clear(clearing_id: str, amount: int) -> Clearing:
-    """A clearing that leaves the rest of the hold."""
-    return Clearing(clearing_id, ACCOUNT, TX, amount, "USD", final=False)
-
-
-def refund(refund_id: str, amount: int) -> Refund:
-    """A refund of the transaction."""
-    return Refund(refund_id, ACCOUNT, TX, amount, "USD")
-
-
-def correct(correction_id: str, direction: Direction, what: str, amount: int) -> Correction:
-    """Takes back another posting."""
-    return Correction(correction_id, ACCOUNT, TX, what, direction, amount, "USD")
-
-
 CREDIT, DEBIT = Direction.CREDIT, Direction.DEBIT
 CASES: list[tuple[list[Command], int]] = [
-    ([clear("c", 100), refund("r", 100), correct("x", DEBIT, "r", 100)], 100),
-    ([clear("c", 100), correct("x", CREDIT, "c", 40)], 60),
-    ([clear("c", 100), correct("x", CREDIT, "c", 40), correct("y", DEBIT, "x", 40)], 100),
     (
         [
-            clear("c", 100),
-            correct("x", CREDIT, "c", 50),
-            refund("r", 80),
-            correct("y", DEBIT, "r", 80),
+            clearing(ACCOUNT, TX, "c", 100, final=False),
+            refund(ACCOUNT, TX, "r", 100),
+            correction(ACCOUNT, TX, "x", "r", 100, DEBIT),
+        ],
+        100,
+    ),
+    (
+        [
+            clearing(ACCOUNT, TX, "c", 100, final=False),
+            correction(ACCOUNT, TX, "x", "c", 40, CREDIT),
+        ],
+        60,
+    ),
+    (
+        [
+            clearing(ACCOUNT, TX, "c", 100, final=False),
+            correction(ACCOUNT, TX, "x", "c", 40, CREDIT),
+            correction(ACCOUNT, TX, "y", "x", 40, DEBIT),
+        ],
+        100,
+    ),
+    (
+        [
+            clearing(ACCOUNT, TX, "c", 100, final=False),
+            correction(ACCOUNT, TX, "x", "c", 50, CREDIT),
+            refund(ACCOUNT, TX, "r", 80),
+            correction(ACCOUNT, TX, "y", "r", 80, DEBIT),
         ],
         50,
     ),
-    ([clear("c", 100), correct("y", DEBIT, "never-came", 500)], 100),
-    ([clear("c", 10), correct("x", CREDIT, "never-came", 40)], 0),
+    (
+        [
+            clearing(ACCOUNT, TX, "c", 100, final=False),
+            correction(ACCOUNT, TX, "y", "never-came", 500, DEBIT),
+        ],
+        100,
+    ),
+    (
+        [
+            clearing(ACCOUNT, TX, "c", 10, final=False),
+            correction(ACCOUNT, TX, "x", "never-came", 40, CREDIT),
+        ],
+        0,
+    ),
 ]
 
 
@@ -69,17 +87,17 @@ def test_i6_a_late_authorization_is_given_back_what_its_clearings_posted(
     """In any order of them; one more than fits is declined."""
     for order in permutations(postings):
         stream = Stream()
-        stream.ask(opening(10_000))
+        stream.ask(opening(ACCOUNT, 10_000))
         for command in order:
             stream.ask(command)
         available = stream.account().available
-        declined = stream.ask(purchase("t", available + already_posted + 1))
+        declined = stream.ask(purchase(ACCOUNT, "t", available + already_posted + 1))
         assert isinstance(declined, Outcome)
         assert isinstance(declined.event, AuthorizationDeclined), order
         assert declined.event.already_posted == already_posted
 
         stream.events.pop()
-        approved = stream.ask(purchase("t", available + already_posted))
+        approved = stream.ask(purchase(ACCOUNT, "t", available + already_posted))
         assert isinstance(approved, Outcome)
         assert isinstance(approved.event, AuthorizationApproved), order
 
@@ -87,9 +105,9 @@ def test_i6_a_late_authorization_is_given_back_what_its_clearings_posted(
 def test_i6_all_that_is_posted_is_given_back_also_where_less_is_asked_for() -> None:
     """150 are posted of what now asks for 100: it holds nothing, and fits a limit of 100 by far."""
     stream = Stream()
-    stream.ask(opening(100))
-    stream.ask(clear("c", 150))
-    approved = stream.ask(purchase("t", 100))
+    stream.ask(opening(ACCOUNT, 100))
+    stream.ask(clearing(ACCOUNT, TX, "c", 150, final=False))
+    approved = stream.ask(purchase(ACCOUNT, "t", 100))
     assert isinstance(approved, Outcome)
     assert isinstance(approved.event, AuthorizationApproved)
     assert (approved.event.already_posted, approved.event.held) == (150, 0)
@@ -99,7 +117,7 @@ def test_reversals_beyond_all_measure_are_counted_as_far_as_a_balance_goes() -> 
     """So that a transaction can be told of, whatever was sent."""
     transaction = Transaction()
     stream = Stream()
-    stream.ask(opening())
+    stream.ask(opening(ACCOUNT, 1000))
     reversal = Reversal("v", TX, ACCOUNT, MAX_AMOUNT)
     reversed_ = stream.ask(reversal)
     assert isinstance(reversed_, Outcome)
@@ -114,15 +132,15 @@ def test_a_refund_is_held_against_what_its_corrections_left_of_a_purchase(
 ) -> None:
     """100 were cleared and 40 of that taken back, and a refund of 10 was, too."""
     stream = Stream()
-    stream.ask(opening())
+    stream.ask(opening(ACCOUNT, 1000))
     for command in (
-        clear("c", 100),
-        correct("x", CREDIT, "c", 40),
-        refund("taken-back", 10),
-        correct("y", DEBIT, "taken-back", 10),
+        clearing(ACCOUNT, TX, "c", 100, final=False),
+        correction(ACCOUNT, TX, "x", "c", 40, CREDIT),
+        refund(ACCOUNT, TX, "taken-back", 10),
+        correction(ACCOUNT, TX, "y", "taken-back", 10, DEBIT),
     ):
         stream.ask(command)
-    refunded = stream.ask(refund("r", amount))
+    refunded = stream.ask(refund(ACCOUNT, TX, "r", amount))
     assert isinstance(refunded, Outcome)
     assert isinstance(refunded.event, PurchaseRefunded)
     assert refunded.event.flags == flags
@@ -131,12 +149,16 @@ def test_a_refund_is_held_against_what_its_corrections_left_of_a_purchase(
 def test_a_correction_of_a_correction_is_known() -> None:
     """It is flagged only where nobody knows what it takes back."""
     stream = Stream()
-    stream.ask(opening())
-    for command in (clear("c", 10), correct("x", CREDIT, "c", 10), correct("y", DEBIT, "x", 10)):
+    stream.ask(opening(ACCOUNT, 1000))
+    for command in (
+        clearing(ACCOUNT, TX, "c", 10, final=False),
+        correction(ACCOUNT, TX, "x", "c", 10, CREDIT),
+        correction(ACCOUNT, TX, "y", "x", 10, DEBIT),
+    ):
         stream.ask(command)
     known, unknown = (
-        stream.ask(correct("z", CREDIT, "y", 5)),
-        stream.ask(correct("w", DEBIT, "?", 5)),
+        stream.ask(correction(ACCOUNT, TX, "z", "y", 5, CREDIT)),
+        stream.ask(correction(ACCOUNT, TX, "w", "?", 5, DEBIT)),
     )
     assert isinstance(known, Outcome)
     assert isinstance(unknown, Outcome)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from accounts import ACCOUNT, Stream, purchase
 
+from harness.commands import ACCOUNT, purchase
+from harness.streams import Stream
 from txplatform.decisions.request import CommandRequest, Decided
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.ids import account_stream
@@ -30,7 +31,7 @@ def test_i4_only_what_an_earlier_request_had_caused_is_replayed(
     lost: list[OutcomeStatus], settled: OutcomeStatus, *, replayed: bool
 ) -> None:
     """Attempts whose reply was lost come first; what one of them stored is this request's own."""
-    command = purchase("t", 1)
+    command = purchase(ACCOUNT, "t", 1)
     outcome = Stream().ask(command)
     assert isinstance(outcome, Outcome)
 

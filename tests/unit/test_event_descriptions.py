@@ -6,28 +6,26 @@ from datetime import timedelta
 from typing import get_args
 
 import pytest
-from accounts import (
+
+from harness.commands import (
     ACCOUNT,
     NOW,
-    Stream,
+    clearing,
+    correction,
+    increment,
     limit_change,
     opening,
     payment,
     payment_return,
     purchase,
+    refund,
+    reversal,
+    team_status,
 )
-
+from harness.streams import Stream
 from txplatform.domain.account import Account
 from txplatform.domain.account_command import AccountCommand, VersionedAdvice
-from txplatform.domain.advices import (
-    Advice,
-    Clearing,
-    Correction,
-    Direction,
-    Refund,
-    Reversal,
-    StatusChange,
-)
+from txplatform.domain.advices import Advice
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import (
@@ -40,77 +38,44 @@ from txplatform.domain.events import (
 )
 from txplatform.domain.events.accounts import VERSIONED
 from txplatform.domain.ids import TransactionId
-from txplatform.domain.requests import ControlsChange, HoldExpiry, Increment, OperatorStatus
+from txplatform.domain.requests import ControlsChange, HoldExpiry, OperatorStatus
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.mapper import decode_event, encode_event, event_data
 from txplatform.projections.money import money_change
 
-
-def clear(clearing_id: str, transaction: str | None, amount: int, *, final: bool) -> Clearing:
-    """A clearing."""
-    of = None if transaction is None else TransactionId(transaction)
-    return Clearing(clearing_id, ACCOUNT, of, amount, "USD", final)
-
-
-def correct(clearing_id: str, of: str, amount: int) -> Correction:
-    """A correction of it."""
-    return Correction(clearing_id, ACCOUNT, None, of, Direction.CREDIT, amount, "USD")
-
-
-def refund(refund_id: str, transaction: str | None, amount: int) -> Refund:
-    """A refund."""
-    of = None if transaction is None else TransactionId(transaction)
-    return Refund(refund_id, ACCOUNT, of, amount, "USD")
-
-
-def raising(increment_id: str, transaction: str, amount: int) -> Increment:
-    """An increment."""
-    return Increment(increment_id, TransactionId(transaction), ACCOUNT, amount)
-
-
-def reverse(reversal_id: str, transaction: str, amount: int | None) -> Reversal:
-    """A reversal."""
-    return Reversal(reversal_id, TransactionId(transaction), ACCOUNT, amount)
-
-
-def told(version: int, status: str, reason: str = "") -> StatusChange:
-    """The accounts team's status."""
-    return StatusChange(ACCOUNT, AccountStatus(status), version, reason, NOW)
-
-
 EARLY: list[Command] = [
-    payment("p1", 40),
-    payment_return("p9", 5),
-    limit_change(1, 1000),
-    clear("c1", "t9", 7, final=True),
-    correct("x1", "c9", 3),
-    refund("f1", None, 2),
-    payment("p2", 40, "EUR"),
-    opening(900),
+    payment(ACCOUNT, "p1", 40),
+    payment_return(ACCOUNT, "p9", 5),
+    limit_change(ACCOUNT, 1, 1000),
+    clearing(ACCOUNT, "t9", "c1", 7, final=True),
+    correction(ACCOUNT, None, "x1", "c9", 3),
+    refund(ACCOUNT, None, "f1", 2),
+    payment(ACCOUNT, "p2", 40, "EUR"),
+    opening(ACCOUNT, 900),
 ]
 LIFE: list[Command] = [
-    payment_return("p1", 40),
-    limit_change(3, 800),
-    limit_change(2, 700),
-    told(2, "frozen", "lost card"),
-    told(1, "active"),
-    told(3, "active"),
+    payment_return(ACCOUNT, "p1", 40),
+    limit_change(ACCOUNT, 3, 800),
+    limit_change(ACCOUNT, 2, 700),
+    team_status(ACCOUNT, 2, "frozen", "lost card"),
+    team_status(ACCOUNT, 1, "active", ""),
+    team_status(ACCOUNT, 3, "active", ""),
     OperatorStatus("s1", ACCOUNT, AccountStatus.ACTIVE, "found"),
     ControlsChange("ctl1", ACCOUNT, ({"rule": "amount_limit", "max_amount": 1},), "x"),
     ControlsChange("ctl2", ACCOUNT, (), ""),
-    purchase("t1", 100),
-    purchase("t2", 5000),
-    raising("i1", "t1", 20),
-    raising("i2", "t2", 30),
-    clear("c2", "t1", 50, final=False),
-    reverse("r1", "t1", 10),
-    refund("f2", "t1", 60),
-    correct("x2", "c2", 50),
-    reverse("r2", "t3", None),
-    clear("c3", None, 4, final=True),
-    purchase("t4", 10),
-    clear("c4", "t5", 4, final=False),
-    purchase("t5", 9),
+    purchase(ACCOUNT, "t1", 100),
+    purchase(ACCOUNT, "t2", 5000),
+    increment(ACCOUNT, "t1", "i1", 20),
+    increment(ACCOUNT, "t2", "i2", 30),
+    clearing(ACCOUNT, "t1", "c2", 50, final=False),
+    reversal(ACCOUNT, "t1", "r1", 10),
+    refund(ACCOUNT, "t1", "f2", 60),
+    correction(ACCOUNT, None, "x2", "c2", 50),
+    reversal(ACCOUNT, "t3", "r2", None),
+    clearing(ACCOUNT, None, "c3", 4, final=True),
+    purchase(ACCOUNT, "t4", 10),
+    clearing(ACCOUNT, "t5", "c4", 4, final=False),
+    purchase(ACCOUNT, "t5", 9),
 ]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from accounts import ACCOUNT, NOW, Stream, opening, purchase
 
+from harness.commands import ACCOUNT, NOW, opening, purchase
+from harness.streams import Stream
 from txplatform.domain.advices import Clearing
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
@@ -24,9 +25,9 @@ from txplatform.domain.rulesets import DEFAULT_RULESET, Controls, RuleSet
 def approved(*amounts: int) -> Stream:
     """An account with a limit of 1000 and a purchase of each amount, decided by `default@1`."""
     stream = Stream()
-    stream.ask(opening(1_000))
+    stream.ask(opening(ACCOUNT, 1_000))
     for number, amount in enumerate(amounts):
-        stream.ask(purchase(f"t{number}", amount))
+        stream.ask(purchase(ACCOUNT, f"t{number}", amount))
     return stream
 
 
@@ -95,8 +96,8 @@ def test_it_is_not_one_purchase_more() -> None:
     account = stream.account()
     since = int(NOW.timestamp()) // 60 - 60
     scope = VelocityCount(60, 1).scope
-    assert account.activity.count(since, scope, purchase("x", 1).merchant) == 1
-    assert account.activity.amount(since, scope, purchase("x", 1).merchant) == 15
+    assert account.activity.count(since, scope, purchase(ACCOUNT, "x", 1).merchant) == 1
+    assert account.activity.amount(since, scope, purchase(ACCOUNT, "x", 1).merchant) == 15
 
 
 def test_controls_narrow_it_too() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from accounts import ACCOUNT, Stream
 from hypothesis import given, settings
-from lives import TRANSACTIONS, Sent, arrive, lives
-from reference_money import Life
 
+from harness.commands import ACCOUNT
+from harness.reference_money import ReferenceTransaction
+from harness.shuffled import TRANSACTIONS, Sent, arrive, shuffled_histories
+from harness.streams import Stream
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, Payment, Refund, Reversal
 from txplatform.domain.events import AuthorizationApproved, AuthorizationIncremented, HoldExpired
@@ -21,7 +22,7 @@ def _reference(  # noqa: C901  # one case a kind of message
     stream: Stream, sent: Sent
 ) -> tuple[int, dict[str, int]]:
     """Posted, and the hold of each transaction, given how the decisions came out."""
-    of = {name: Life() for name in TRANSACTIONS}
+    of = {name: ReferenceTransaction() for name in TRANSACTIONS}
     other = 0
     for event in stream.events:
         match event:
@@ -35,8 +36,8 @@ def _reference(  # noqa: C901  # one case a kind of message
     for command in sent.messages:
         match command:
             case Clearing() as clearing:
-                life = of.get(clearing.transaction_id or "", Life())
-                life.clearings.append((clearing.amount, clearing.final))
+                reference = of.get(clearing.transaction_id or "", ReferenceTransaction())
+                reference.clearings.append((clearing.amount, clearing.final))
                 other += clearing.amount if clearing.transaction_id is None else 0
             case Correction() as correction:
                 other -= correction.amount
@@ -46,8 +47,8 @@ def _reference(  # noqa: C901  # one case a kind of message
                 other -= refund.amount
             case Payment() as paid:
                 other -= paid.amount
-    posted = other + sum(life.posted for life in of.values())
-    return posted, {name: life.hold for name, life in of.items()}
+    posted = other + sum(reference.posted for reference in of.values())
+    return posted, {name: reference.hold for name, reference in of.items()}
 
 
 def _check(stream: Stream, sent: Sent) -> None:
@@ -64,7 +65,7 @@ def _check(stream: Stream, sent: Sent) -> None:
 
 
 @settings(max_examples=300)
-@given(lives())
+@given(shuffled_histories())
 def test_i2_whole_lives_in_any_order_with_copies_end_in_the_money_of_the_formulas(
     sent: Sent,
 ) -> None:
@@ -75,7 +76,7 @@ def test_i2_whole_lives_in_any_order_with_copies_end_in_the_money_of_the_formula
 
 
 @settings(max_examples=200)
-@given(lives(limit=200))
+@given(shuffled_histories(limit=200))
 def test_i2_also_where_credit_is_short_and_some_are_declined(sent: Sent) -> None:
     """The outcomes differ with the order; given them the money does not."""
     stream = Stream()
@@ -84,7 +85,7 @@ def test_i2_also_where_credit_is_short_and_some_are_declined(sent: Sent) -> None
 
 
 @settings(max_examples=150)
-@given(lives(limit=200))
+@given(shuffled_histories(limit=200))
 def test_i6_what_is_approved_fits_what_was_available_with_what_was_given_back(sent: Sent) -> None:
     """At the very version it was decided on; a raised hold too."""
     stream = Stream()
@@ -102,7 +103,7 @@ def test_i6_what_is_approved_fits_what_was_available_with_what_was_given_back(se
 
 
 @settings(max_examples=100)
-@given(lives())
+@given(shuffled_histories())
 def test_i3_what_is_sent_again_as_a_whole_changes_nothing(sent: Sent) -> None:
     """The whole set a second time, backwards."""
     stream = Stream()

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accounts import Stream, limit_change, opening, payment, payment_return, purchase
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.commands import ACCOUNT, limit_change, opening, payment, payment_return, purchase
+from harness.streams import Stream
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import AuthorizationApproved
@@ -33,10 +34,10 @@ def messages(draw: st.DrawFn) -> Messages:
     returned = draw(st.frozensets(st.sampled_from(sorted(payments)))) if payments else frozenset()
     limits = draw(st.dictionaries(st.integers(1, 6), st.integers(0, 5000), max_size=4))
     commands: list[Command] = [
-        opening(1000),
-        *(payment(f"p{number}", amount) for number, amount in payments.items()),
-        *(payment_return(f"p{number}", payments[number]) for number in returned),
-        *(limit_change(version, limit) for version, limit in limits.items()),
+        opening(ACCOUNT, 1000),
+        *(payment(ACCOUNT, f"p{number}", amount) for number, amount in payments.items()),
+        *(payment_return(ACCOUNT, f"p{number}", payments[number]) for number in returned),
+        *(limit_change(ACCOUNT, version, limit) for version, limit in limits.items()),
     ]
     copies = draw(st.lists(st.sampled_from(commands), max_size=8))
     return Messages(payments, returned, limits, draw(st.permutations(commands + copies)))
@@ -65,7 +66,7 @@ def test_i2_purchases_in_between_hold_what_was_approved_and_no_more(
     for number, command in enumerate(sent.arrivals):
         stream.ask(command)
         amount = data.draw(st.integers(0, 900))
-        asked = purchase(f"t{number}", amount)
+        asked = purchase(ACCOUNT, f"t{number}", amount)
         before = stream.account()
         outcome = stream.ask(asked)
         assert isinstance(outcome, Outcome)

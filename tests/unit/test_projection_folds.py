@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import itertools
 
-from accounts import (
-    ACCOUNT,
-    NOW,
-    Stream,
-    limit_change,
-    opening,
-    payment,
-    payment_return,
-    purchase,
-)
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lives import Sent, arrive, lives
 
+from harness.commands import ACCOUNT, NOW, limit_change, opening, payment, payment_return, purchase
+from harness.shuffled import Sent, arrive, shuffled_histories
+from harness.streams import Stream
 from txplatform.domain.account import Hold
 from txplatform.domain.advices import Correction, Direction, Refund, StatusChange
 from txplatform.domain.commands import Command
@@ -48,10 +40,10 @@ def test_a_decision_becomes_a_row_and_so_does_the_first_event_that_names_a_trans
     """By the account's version; what comes after a decision adds no row to it."""
     decided, named = new_rows(
         logged(
-            opening(1000),
-            purchase("approved", 300),
-            purchase("declined", 5000),
-            payment("p", 70),
+            opening(ACCOUNT, 1000),
+            purchase(ACCOUNT, "approved", 300),
+            purchase(ACCOUNT, "declined", 5000),
+            payment(ACCOUNT, "p", 70),
             Refund("f1", ACCOUNT, TransactionId("named"), 1, "USD"),
             Refund("f2", ACCOUNT, TransactionId("named"), 1, "USD"),
             Refund("f3", ACCOUNT, None, 1, "USD"),
@@ -63,21 +55,21 @@ def test_a_decision_becomes_a_row_and_so_does_the_first_event_that_names_a_trans
 
 def test_a_decision_without_an_account_becomes_a_row() -> None:
     """The decline is the account's first event."""
-    assert new_rows(logged(purchase("t", 1))) == ([(ACCOUNT, "t", 1)], [])
+    assert new_rows(logged(purchase(ACCOUNT, "t", 1))) == ([(ACCOUNT, "t", 1)], [])
 
 
 def test_the_directory_adds_up_what_a_batch_changes() -> None:
     """Sums for money, the newest for the rest."""
     changes = account_changes(
         logged(
-            opening(1000),
-            purchase("t1", 300),
-            purchase("t2", 5000),
-            payment("p1", 70),
-            payment("p2", 30),
-            payment_return("p1", 70),
-            limit_change(2, 900),
-            limit_change(1, 1),
+            opening(ACCOUNT, 1000),
+            purchase(ACCOUNT, "t1", 300),
+            purchase(ACCOUNT, "t2", 5000),
+            payment(ACCOUNT, "p1", 70),
+            payment(ACCOUNT, "p2", 30),
+            payment_return(ACCOUNT, "p1", 70),
+            limit_change(ACCOUNT, 2, 900),
+            limit_change(ACCOUNT, 1, 1),
         )
     )
     assert changes == {
@@ -96,7 +88,7 @@ def test_the_directory_adds_up_what_a_batch_changes() -> None:
 
 def test_what_waits_changes_no_money_in_the_directory() -> None:
     """It makes the account known, no more."""
-    changes = account_changes(logged(payment("p", 70), limit_change(1, 900)))
+    changes = account_changes(logged(payment(ACCOUNT, "p", 70), limit_change(ACCOUNT, 1, 900)))
     assert changes == {ACCOUNT: Change(account_version=2, updated_at=NOW)}
 
 
@@ -146,7 +138,7 @@ def test_the_directory_s_closed_is_for_ever() -> None:
 
 
 @settings(max_examples=300)
-@given(lives(limit=500), st.integers(1, 9))
+@given(shuffled_histories(limit=500), st.integers(1, 9))
 def test_i1_the_open_holds_of_any_life_are_those_of_the_account(sent: Sent, batch: int) -> None:
     """In whatever batches the events are folded."""
     stream = Stream()
@@ -162,7 +154,7 @@ def test_i1_the_open_holds_of_any_life_are_those_of_the_account(sent: Sent, batc
 
 
 @settings(max_examples=100)
-@given(lives())
+@given(shuffled_histories())
 def test_i1_the_directory_s_money_of_any_life_is_the_account_s(sent: Sent) -> None:
     """Added up event by event, in an arithmetic of its own; a corrected refund is owed again."""
     stream = Stream()

@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 import pytest
-from accounts import Stream, opening
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.commands import ACCOUNT, opening
+from harness.streams import Stream
 from txplatform.contracts.cloudevents import binary_headers
 from txplatform.contracts.decision import Decision, decision_response
 from txplatform.contracts.encoding import to_json
@@ -20,7 +21,7 @@ from txplatform.contracts.times import rfc3339, rfc3339_or_none
 from txplatform.domain.advices import Clearing
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.domain.ids import AccountId, TransactionId, account_stream
+from txplatform.domain.ids import TransactionId, account_stream
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.requests import Merchant, Purchase
@@ -29,7 +30,6 @@ from txplatform.publisher.feed import Record
 from txplatform.publisher.transaction_cleared import TRANSACTION_CLEARED
 from txplatform.publisher.transaction_decisioned import TOPIC, TRANSACTION_DECISIONED
 
-ACCOUNT = AccountId("acc-1")
 BEGIN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -134,7 +134,7 @@ def test_what_an_old_event_lacks_is_told_as_its_class_says(lacking: dict[str, An
 def test_what_is_told_by_way_of_its_class_has_the_same_headers() -> None:
     """Log position and account version are two things, and each is told as itself."""
     stream = Stream()
-    stream.ask(opening())
+    stream.ask(opening(ACCOUNT, 1000))
     cleared = stream.ask(Clearing("c", ACCOUNT, None, 5, "USD"))
     assert isinstance(cleared, Outcome)
     event = cleared.event

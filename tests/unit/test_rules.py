@@ -6,8 +6,8 @@ import re
 from datetime import timedelta
 
 import pytest
-from rule_cases import AccountSeen, buying, codes, judged
 
+from harness.rule_cases import AccountSeen, buying, codes, judged
 from txplatform.domain.activity import VelocityScope
 from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.requests import Purchase

@@ -12,8 +12,8 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rule_cases import AccountSeen, buying, codes, judged
 
+from harness.rule_cases import AccountSeen, buying, codes, judged
 from txplatform.api.openapi_descriptions import describe_fields
 from txplatform.contracts.codes import COUNTRIES, CURRENCIES
 from txplatform.contracts.json import NotJsonError
@@ -33,13 +33,7 @@ from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
 from txplatform.domain.rules.category_allow import CategoryAllow
 from txplatform.domain.rules.category_deny import CategoryDeny
-from txplatform.domain.rules.codes import (
-    CategoryCodes,
-    CodeList,
-    Codes,
-    CountryCodes,
-    MerchantIds,
-)
+from txplatform.domain.rules.codes import CategoryCodes, CodeList, Codes, CountryCodes, MerchantIds
 from txplatform.domain.rules.country_allow import CountryAllow
 from txplatform.domain.rules.country_deny import CountryDeny
 from txplatform.domain.rules.differences import diff

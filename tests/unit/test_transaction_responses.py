@@ -7,13 +7,14 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from accounts import ACCOUNT, BOOKSHOP, NOW, Stream, opening, purchase
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lives import Sent, arrive, lives
 
+from harness.commands import ACCOUNT, NOW, SHOP, clearing, correction, opening, purchase, refund
+from harness.shuffled import Sent, arrive, shuffled_histories
+from harness.streams import Stream
 from txplatform.contracts.transactions import TransactionResponse
-from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
+from txplatform.domain.advices import Direction, Reversal
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import (
@@ -32,21 +33,6 @@ from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.transaction_history import transaction_of
 
 T = TransactionId("t")
-
-
-def clear(clearing_id: str, amount: int, *, final: bool = True) -> Clearing:
-    """A clearing of it."""
-    return Clearing(clearing_id, ACCOUNT, T, amount, "USD", final)
-
-
-def correct(clearing_id: str, reverses: str, direction: Direction, amount: int) -> Correction:
-    """A correction of it."""
-    return Correction(clearing_id, ACCOUNT, T, reverses, direction, amount, "USD")
-
-
-def refund(refund_id: str, amount: int) -> Refund:
-    """A refund of it."""
-    return Refund(refund_id, ACCOUNT, T, amount, "USD")
 
 
 def named_by(event: AccountEvent) -> TransactionId | None:
@@ -72,7 +58,7 @@ def transactions(stream: Stream) -> dict[TransactionId, list[LoggedEvent]]:
 def seen(*commands: Command, newest: int | None = None) -> TransactionResponse:
     """The transaction as it is seen after these, on an opened account."""
     stream = Stream()
-    for command in (opening(10_000), *commands):
+    for command in (opening(ACCOUNT, 10_000), *commands):
         stream.now = NOW + timedelta(days=40) if isinstance(command, HoldExpiry) else NOW
         assert isinstance(stream.ask(command), Outcome)
     return transaction_of(T, transactions(stream)[T], newest)
@@ -89,9 +75,9 @@ def details(transaction: TransactionResponse) -> list[dict[str, Any]]:
 
 def test_a_held_purchase_is_as_it_was_decided_and_says_until_when_it_is_held() -> None:
     """One event, which is the decision."""
-    found = seen(purchase("t", 300))
+    found = seen(purchase(ACCOUNT, "t", 300))
     assert (found.decision, found.response_code, found.amount) == ("approved", "00", 300)
-    assert found.merchant == BOOKSHOP
+    assert found.merchant == SHOP
     assert (found.state, found.hold, found.posted) == ("held", 300, 0)
     assert found.expires_at == NOW + timedelta(days=7)
     (event,) = found.events
@@ -102,7 +88,7 @@ def test_a_held_purchase_is_as_it_was_decided_and_says_until_when_it_is_held() -
 
 def test_a_decline_has_its_reasons_and_holds_nothing() -> None:
     """For ever."""
-    found = seen(purchase("t", 10_001))
+    found = seen(purchase(ACCOUNT, "t", 10_001))
     assert (found.decision, found.state, found.hold, found.expires_at) == (
         "declined",
         "declined",
@@ -115,16 +101,16 @@ def test_a_decline_has_its_reasons_and_holds_nothing() -> None:
 def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
     """Oldest first."""
     found = seen(
-        purchase("t", 1000),
+        purchase(ACCOUNT, "t", 1000),
         Increment("i1", T, ACCOUNT, 200),
         Increment("i2", T, ACCOUNT, 50_000),
         Reversal("r1", T, ACCOUNT, 100),
-        clear("c1", 400, final=False),
+        clearing(ACCOUNT, T, "c1", 400, final=False),
         Reversal("r2", T, ACCOUNT),
-        clear("c2", 50),
-        correct("x1", "c2", Direction.CREDIT, 50),
-        correct("x2", "nobody", Direction.CREDIT, 10),
-        refund("f", 500),
+        clearing(ACCOUNT, T, "c2", 50),
+        correction(ACCOUNT, T, "x1", "c2", 50, Direction.CREDIT),
+        correction(ACCOUNT, T, "x2", "nobody", 10, Direction.CREDIT),
+        refund(ACCOUNT, T, "f", 500),
     )
     assert details(found) == [
         {"type": "authorization-approved", "amount": 1000},
@@ -170,17 +156,17 @@ def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
 
 def test_an_expired_hold_is_gone_and_what_clears_after_it_is_flagged() -> None:
     """A hold that ended has no end any more."""
-    found = seen(purchase("t", 300), HoldExpiry(ACCOUNT, T))
+    found = seen(purchase(ACCOUNT, "t", 300), HoldExpiry(ACCOUNT, T))
     assert (found.state, found.hold, found.expires_at) == ("expired", 0, None)
     assert details(found)[1:] == [{"type": "hold-expired", "released": 300}]
-    late = seen(purchase("t", 300), HoldExpiry(ACCOUNT, T), clear("c", 300))
+    late = seen(purchase(ACCOUNT, "t", 300), HoldExpiry(ACCOUNT, T), clearing(ACCOUNT, T, "c", 300))
     assert (late.state, late.posted) == ("cleared", 300)
     assert late.events[-1].flags == ("after_expiry",)
 
 
 def test_what_was_never_authorized_has_no_decision_and_all_of_the_money() -> None:
     """Named by a clearing, which begins it."""
-    found = seen(clear("c", 70))
+    found = seen(clearing(ACCOUNT, T, "c", 70))
     assert [event.type for event in found.events] == ["transaction-started", "purchase-cleared"]
     assert (found.state, found.cleared, found.hold) == ("unauthorized", 70, 0)
     decided = (found.decision, found.response_code, found.amount, found.currency, found.merchant)
@@ -198,13 +184,13 @@ def test_what_was_never_authorized_has_no_decision_and_all_of_the_money() -> Non
 
 def test_a_refund_of_an_unknown_purchase_begins_one_too() -> None:
     """There is no more to say of its state."""
-    found = seen(refund("f", 5))
+    found = seen(refund(ACCOUNT, T, "f", 5))
     assert (found.decision, found.state, found.refunded) == (None, "unknown", 5)
 
 
 def test_a_late_authorization_gives_the_decision_to_what_was_there() -> None:
     """It holds what is left of it, and identifies it."""
-    found = seen(clear("c", 60, final=False), purchase("t", 100))
+    found = seen(clearing(ACCOUNT, T, "c", 60, final=False), purchase(ACCOUNT, "t", 100))
     assert [event.type for event in found.events] == [
         "transaction-started",
         "purchase-cleared",
@@ -218,10 +204,10 @@ def test_a_late_authorization_gives_the_decision_to_what_was_there() -> None:
 def test_taking_a_refund_back_is_owed_again() -> None:
     """A correction in the other direction."""
     found = seen(
-        purchase("t", 100),
-        clear("c", 100),
-        refund("f", 30),
-        correct("x", "f", Direction.DEBIT, 30),
+        purchase(ACCOUNT, "t", 100),
+        clearing(ACCOUNT, T, "c", 100),
+        refund(ACCOUNT, T, "f", 30),
+        correction(ACCOUNT, T, "x", "f", 30, Direction.DEBIT),
     )
     assert (found.cleared, found.corrected, found.refunded) == (100, 0, 0)
     assert found.posted - found.refunded == 100
@@ -230,8 +216,8 @@ def test_taking_a_refund_back_is_owed_again() -> None:
 def test_only_the_newest_events_may_be_shown_but_all_of_them_count() -> None:
     """The sums are of the whole life."""
     commands: tuple[Command, ...] = (
-        purchase("t", 100),
-        *(clear(f"c{n}", 10, final=False) for n in range(5)),
+        purchase(ACCOUNT, "t", 100),
+        *(clearing(ACCOUNT, T, f"c{n}", 10, final=False) for n in range(5)),
     )
     found, whole = seen(*commands, newest=2), seen(*commands)
     assert [event.clearing_id for event in found.events] == ["c3", "c4"]
@@ -256,7 +242,7 @@ def owed_without_a_transaction(event: AccountEvent) -> int:
 
 
 @settings(max_examples=200)
-@given(lives() | lives(limit=200), st.none() | st.integers(1, 3))
+@given(shuffled_histories() | shuffled_histories(limit=200), st.none() | st.integers(1, 3))
 def test_i2_all_transactions_and_what_names_none_add_up_to_the_balance(
     sent: Sent, newest: int | None
 ) -> None:

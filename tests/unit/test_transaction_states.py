@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from accounts import ACCOUNT, BOOKSHOP, NOW, Stream, opening, payment, purchase
 
+from harness.commands import ACCOUNT, NOW, SHOP, opening, payment, purchase
+from harness.streams import Stream
 from txplatform.domain.advices import (
     Clearing,
     Correction,
@@ -31,21 +32,21 @@ T = TransactionId("t")
 HELD = 100
 BEFORE: dict[str, list[Command]] = {
     "unknown": [],
-    "declined": [purchase("t", 5000)],
-    "held": [purchase("t", HELD)],
+    "declined": [purchase(ACCOUNT, "t", 5000)],
+    "held": [purchase(ACCOUNT, "t", HELD)],
     "cleared": [
-        purchase("t", HELD),
+        purchase(ACCOUNT, "t", HELD),
         Clearing("c0", ACCOUNT, T, 90, "USD"),
     ],
     "reversed": [
-        purchase("t", HELD),
+        purchase(ACCOUNT, "t", HELD),
         Reversal("r0", T, ACCOUNT),
     ],
-    "expired": [purchase("t", HELD), HoldExpiry(ACCOUNT, T)],
+    "expired": [purchase(ACCOUNT, "t", HELD), HoldExpiry(ACCOUNT, T)],
     "unauthorized": [Clearing("c0", ACCOUNT, T, 30, "USD", final=False)],
 }
 MESSAGES: dict[str, Command] = {
-    "authorize": purchase("t", HELD),
+    "authorize": purchase(ACCOUNT, "t", HELD),
     "increment": Increment("i", T, ACCOUNT, 50),
     "clear part": Clearing("c", ACCOUNT, T, 60, "USD", final=False),
     "clear final": Clearing("c", ACCOUNT, T, 60, "USD"),
@@ -150,7 +151,7 @@ def _ask(stream: Stream, command: Command) -> Outcome | CommandRejectedError:
 
 def _opened(*commands: Command, limit: int = 1000) -> Stream:
     stream = Stream()
-    for command in (opening(limit), *commands):
+    for command in (opening(ACCOUNT, limit), *commands):
         assert isinstance(_ask(stream, command), Outcome)
     return stream
 
@@ -203,19 +204,19 @@ def test_a_late_authorization_is_given_back_what_is_posted_of_it(limit: int, dec
     """60 of its 100 are posted already, so 100 of credit are enough; 40 are held."""
     cleared = Clearing("c", ACCOUNT, T, 60, "USD", final=False)
     stream = _opened(cleared, limit=limit)
-    outcome = _ask(stream, purchase("t", 100))
+    outcome = _ask(stream, purchase(ACCOUNT, "t", 100))
     assert isinstance(outcome, Outcome)
     approved = isinstance(outcome.event, AuthorizationApproved)
     assert ("approved" if approved else "declined") == decision
     assert stream.account().pending == (40 if approved else 0)
-    again = _ask(stream, purchase("t", 100))
+    again = _ask(stream, purchase(ACCOUNT, "t", 100))
     assert isinstance(again, Outcome)
     assert (again.status, again.event) == (OutcomeStatus.DUPLICATE, outcome.event)
 
 
 def test_a_hold_lasts_as_long_as_the_rule_set_says_for_the_category() -> None:
     """Seven days for a bookshop; it ends then and not before, and once."""
-    stream = _opened(purchase("t", 100))
+    stream = _opened(purchase(ACCOUNT, "t", 100))
     for days, reason in ((6, "hold_not_due"), (7, None), (8, "no_open_hold")):
         stream.now = NOW + timedelta(days=days)
         outcome = stream.ask(HoldExpiry(ACCOUNT, T))
@@ -226,7 +227,7 @@ def test_a_hold_lasts_as_long_as_the_rule_set_says_for_the_category() -> None:
 def test_a_hold_at_a_hotel_lasts_longer() -> None:
     """By the purchase's own category, with the usual days of a rule set that names none."""
     at_a_hotel = msgspec.structs.replace(
-        purchase("t", 100), merchant=replace(BOOKSHOP, category_code="7011")
+        purchase(ACCOUNT, "t", 100), merchant=replace(SHOP, category_code="7011")
     )
     stream = _opened(at_a_hotel)
     for days, ended in ((29, False), (30, True)):
@@ -244,7 +245,7 @@ def test_a_clearing_waits_for_its_account_and_finds_what_came_of_its_transaction
         OutcomeStatus.WAITING,
         OutcomeStatus.DUPLICATE,
     ]
-    stream.ask(opening())
+    stream.ask(opening(ACCOUNT, 1000))
     assert stream.account().posted == 60
     assert not stream.account().waiting
     posted: Any = stream.events[-1]
@@ -254,7 +255,7 @@ def test_a_clearing_waits_for_its_account_and_finds_what_came_of_its_transaction
 def test_a_clearing_of_all_that_is_held_is_nothing_unusual() -> None:
     """One more is."""
     for amount, said in ((HELD, ""), (HELD + 1, "over_hold")):
-        stream = _opened(purchase("t", HELD))
+        stream = _opened(purchase(ACCOUNT, "t", HELD))
         clearing = Clearing("c", ACCOUNT, T, amount, "USD", final=False)
         assert _said(stream.ask(clearing)) == said
 
@@ -262,7 +263,7 @@ def test_a_clearing_of_all_that_is_held_is_nothing_unusual() -> None:
 def test_a_clearing_behind_one_that_took_all_of_the_hold_is_over_it() -> None:
     """Though it is less than what was authorized."""
     stream = _opened(
-        purchase("t", HELD),
+        purchase(ACCOUNT, "t", HELD),
         Clearing("c1", ACCOUNT, T, HELD, "USD", final=False),
     )
     more = Clearing("c2", ACCOUNT, T, 1, "USD", final=False)
@@ -287,7 +288,7 @@ def test_copies_of_a_clearing_are_compared_by_what_both_say() -> None:
 def test_a_correction_takes_a_clearing_or_a_refund_back_and_frees_no_hold() -> None:
     """Credit for a clearing, debit for a refund; of an unknown one it is flagged."""
     stream = _opened(
-        purchase("t", 100),
+        purchase(ACCOUNT, "t", 100),
         Clearing("c", ACCOUNT, T, 60, "USD", final=False),
         Refund("f", ACCOUNT, None, 10, "USD"),
         Correction("x1", ACCOUNT, T, "c", Direction.CREDIT, 60, "USD"),
@@ -308,11 +309,11 @@ def test_a_frozen_or_closed_account_refuses_purchases_and_increments_only(
 ) -> None:
     """Clearings, reversals, refunds and payments always post."""
     stream = _opened(
-        purchase("t", 100),
+        purchase(ACCOUNT, "t", 100),
         OperatorStatus("s", ACCOUNT, status, "lost"),
     )
     for refused in (
-        purchase("u", 1),
+        purchase(ACCOUNT, "u", 1),
         Increment("i", T, ACCOUNT, 1),
     ):
         assert _said(stream.ask(refused)) == f"account_{status.value}"
@@ -320,7 +321,7 @@ def test_a_frozen_or_closed_account_refuses_purchases_and_increments_only(
         Clearing("c", ACCOUNT, T, 60, "USD", final=False),
         Reversal("r", T, ACCOUNT),
         Refund("f", ACCOUNT, T, 20, "USD"),
-        payment("p", 10),
+        payment(ACCOUNT, "p", 10),
     ):
         assert isinstance(stream.ask(taken), Outcome)
     assert (stream.account().posted, stream.account().pending) == (30, 0)

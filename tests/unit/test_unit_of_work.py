@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from itertools import count
 
-from harness.histories import opened, payment, purchase, refund
+from harness.commands import opening, payment, purchase, refund
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
@@ -39,7 +39,7 @@ def appended(work: UnitOfWork, *conflicts: str) -> None:
 
 
 def test_a_cached_account_is_decided_on_without_reading() -> None:
-    work = UnitOfWork(cached(opened("acc")))
+    work = UnitOfWork(cached(opening("acc")))
     command = PendingCommand.of(purchase("acc", "t", 5), "")
     work.include(command)
     assert list(work.load()) == []
@@ -57,7 +57,7 @@ def test_an_account_that_is_not_cached_is_read_once_for_all_its_commands() -> No
 
 def test_a_rejection_is_final_only_after_its_keys_were_looked_up() -> None:
     """It appends nothing, so neither an old account nor an earlier copy would be a conflict."""
-    work = UnitOfWork(cached(opened("acc")))
+    work = UnitOfWork(cached(opening("acc")))
     command = PendingCommand.of(payment("acc", "p", 5, currency="EUR"), "")
     work.include(command)
     assert list(work.load()) == []
@@ -71,7 +71,7 @@ def test_a_rejection_is_final_only_after_its_keys_were_looked_up() -> None:
 
 def test_an_account_with_events_to_append_is_not_read_again() -> None:
     """What others appended meanwhile cannot go on top of them: the append is a conflict then."""
-    work = UnitOfWork(cached(opened("acc")))
+    work = UnitOfWork(cached(opening("acc")))
     first, second = payment("acc", "p", 5), payment("acc", "q", 5, currency="EUR")
     commands = [PendingCommand.of(each, "") for each in (first, second)]
     for command in commands:
@@ -85,25 +85,25 @@ def test_an_account_with_events_to_append_is_not_read_again() -> None:
 
 def test_a_transaction_that_was_missing_is_read_at_once_the_next_time() -> None:
     command = PendingCommand.of(refund("acc", "t", "r", 5), "")
-    work = UnitOfWork(cached(opened("acc")))
+    work = UnitOfWork(cached(opening("acc")))
     work.include(command)
     assert list(work.load()) == []
     assert work.attempt(command, CONTEXT) is not None
-    again = UnitOfWork(cached(opened("acc")))
+    again = UnitOfWork(cached(opening("acc")))
     again.include(command)
     assert list(again.load()) != []
     assert again.attempt(command, CONTEXT) is None
 
 
 def test_what_conflicts_is_forgotten_and_everything_else_is_kept() -> None:
-    cache = cached(opened("acc"))
+    cache = cached(opening("acc"))
     work = UnitOfWork(cache)
     other = account_stream(AccountId("other"))
     work.include(PendingCommand.of(purchase("acc", "t", 5), ""))
-    work.include(PendingCommand.of(opened("other"), ""))
+    work.include(PendingCommand.of(opening("other"), ""))
     list(work.load())
     work.execute(STREAM, purchase("acc", "t", 5), CONTEXT)
-    work.execute(other, opened("other"), CONTEXT)
+    work.execute(other, opening("other"), CONTEXT)
     appended(work, STREAM)
     work.cache_accounts()
     assert work.conflicts == {STREAM}
@@ -113,7 +113,7 @@ def test_what_conflicts_is_forgotten_and_everything_else_is_kept() -> None:
 
 
 def test_accounts_are_read_first_after_many_conflicts() -> None:
-    cache = cached(opened("acc"))
+    cache = cached(opening("acc"))
     cache.conflict_rate.note(500, 500)
     work = UnitOfWork(cache)
     work.include(PendingCommand.of(purchase("acc", "t", 5), ""))
@@ -122,8 +122,8 @@ def test_accounts_are_read_first_after_many_conflicts() -> None:
 
 
 def test_keys_are_looked_up_first_if_copies_are_common_and_the_append_would_not_find_them() -> None:
-    work = UnitOfWork(cached(opened("acc")))
+    work = UnitOfWork(cached(opening("acc")))
     work.include(PendingCommand.of(payment("acc", "p", 5), ""), expect_copies=True)
     assert list(work.load()) == []
-    work.include(PendingCommand.of(opened("acc"), ""), expect_copies=True)
+    work.include(PendingCommand.of(opening("acc"), ""), expect_copies=True)
     assert [query.statement for query in work.load()] == [READ_STREAMS, READ_KEYS]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,19 +39,35 @@ _MEASURE_EVERY_S = 1.0
 _PATIENCE_S = 5.0
 """How long acknowledgements may take before health says so."""
 
-_STOP_PATIENCE_S = 3.0
-"""How long a batch in flight is waited for when the process stops."""
-
 
 class FeedPublisher(Follower):
     """Publishes one feed to Kafka."""
 
-    def __init__(
-        self, feed: Feed, settings: Settings, database: Database, metrics: PublisherMetrics
+    def __init__(  # noqa: PLR0913  # the last two have defaults
+        self,
+        feed: Feed,
+        settings: Settings,
+        database: Database,
+        metrics: PublisherMetrics,
+        *,
+        deliver: Callable[[Settings], Delivery] = Delivery,
+        stop_patience_s: float = 3.0,
     ) -> None:
+        """Create a publisher that has not begun.
+
+        Args:
+            feed: The source of what it publishes.
+            settings: The brokers, for the deliveries.
+            database: Where the feed and the checkpoint are.
+            metrics: The publisher's metrics.
+            deliver: Makes the delivery that sends batches until one fails.
+            stop_patience_s: How long a batch in flight is waited for when the process stops.
+        """
         super().__init__(feed.name, database, component=f"publisher.{feed.name}")
         self._feed = feed
         self._settings = settings
+        self._deliver = deliver
+        self._stop_patience_s = stop_patience_s
         self._metrics = metrics
         self._leader_lock = LeaderLock(f"publisher:{feed.name}")
         self._checkpoint = checkpoint_of(feed)
@@ -107,7 +123,7 @@ class FeedPublisher(Follower):
     def _publish(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         self._position = read_checkpoint(connection, self._feed)
         self._measure(connection)
-        with Delivery(self._settings) as delivery:
+        with self._deliver(self._settings) as delivery:
             delivery.require_topics(self._feed.topics)
             batch = self._feed.read(connection, self._position)
             while True:
@@ -131,7 +147,7 @@ class FeedPublisher(Follower):
             # Also if the next batch cannot be read: else this one would be sent at each attempt.
             delivery.wait(
                 lambda waited_s: self._still_waiting(connection, waited_s),
-                give_up=_Deadline(self._stop).passed,
+                give_up=_Deadline(self._stop, self._stop_patience_s).passed,
             )
             self._acknowledged(connection, batch)
         self._measure(connection)
@@ -178,15 +194,16 @@ def _commit_without_waiting(connection: psycopg.Connection) -> None:
 class _Deadline:
     """Passes some seconds after the process was told to stop."""
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: threading.Event, patience_s: float) -> None:
         self._stop = stop
+        self._patience_s = patience_s
         self._at: float | None = None
 
     def passed(self) -> bool:
         if not self._stop.is_set():
             return False
         if self._at is None:
-            self._at = time.monotonic() + _STOP_PATIENCE_S
+            self._at = time.monotonic() + self._patience_s
         return time.monotonic() > self._at
 
 

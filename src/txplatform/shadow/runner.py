@@ -29,7 +29,6 @@ from txplatform.settings import Settings
 from txplatform.shadow import store
 from txplatform.shadow.judging import Judged, judge_events
 
-_BATCH_EVENTS = 1000
 _IDLE_S = 0.5
 """Also how long a shadowing that was started may go unnoticed."""
 
@@ -37,8 +36,15 @@ _IDLE_S = 0.5
 class Shadower(Follower):
     """Judges recorded decisions by the shadowed rule set, a moment later."""
 
-    def __init__(self, settings: Settings, database: Database, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        registry: CollectorRegistry,
+        batch_events: int = 1000,
+    ) -> None:
         super().__init__("shadower", database)
+        self._batch_events = batch_events
         self._cache = AccountCache(settings.account_cache_size)
         self._figures: dict[str, Any] = {}
         self._decisions = Counter(
@@ -94,7 +100,7 @@ class Shadower(Follower):
         store.begin(connection, shadowing_id, candidate.id, shadowing.after_position)
         checkpoint = store.checkpoint_of(shadowing_id)
         with next_batch(
-            connection, checkpoint, _BATCH_EVENTS, until=shadowing.until_position
+            connection, checkpoint, self._batch_events, until=shadowing.until_position
         ) as events:
             if events is None:
                 return None

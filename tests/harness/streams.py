@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
+from harness.commands import ACCOUNT, NOW
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.advices import LimitChange, Payment, PaymentReturn
 from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
 from txplatform.domain.events import Event
-from txplatform.domain.ids import AccountId, PaymentId, TransactionId
+from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key, late_authorization_key
-from txplatform.domain.requests import Merchant, Opening, Purchase
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
-
-ACCOUNT = AccountId("acc-1")
-NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
-BOOKSHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 
 
 @dataclass
@@ -70,28 +65,3 @@ class Stream:
             if event.key in keys or event.transaction_id == transaction_id:
                 stored[event.key] = event
         stored.transactions.add(transaction_id)
-
-
-def opening(credit_limit: int = 1000, currency: str = "USD") -> Opening:
-    """The account's opening."""
-    return Opening(ACCOUNT, currency, credit_limit, NOW)
-
-
-def limit_change(version: int, credit_limit: int, currency: str = "USD") -> LimitChange:
-    """A change of the account's limit."""
-    return LimitChange(ACCOUNT, credit_limit, currency, version, NOW)
-
-
-def payment(payment_id: str, amount: int, currency: str = "USD") -> Payment:
-    """A payment on the account."""
-    return Payment(PaymentId(payment_id), ACCOUNT, amount, currency, NOW)
-
-
-def payment_return(payment_id: str, amount: int, currency: str = "USD") -> PaymentReturn:
-    """A payment's return."""
-    return PaymentReturn(PaymentId(payment_id), ACCOUNT, amount, currency, "insufficient", NOW)
-
-
-def purchase(transaction_id: str, amount: int, currency: str = "USD") -> Purchase:
-    """A purchase at the bookshop."""
-    return Purchase(TransactionId(transaction_id), ACCOUNT, amount, currency, BOOKSHOP)

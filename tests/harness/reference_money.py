@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Life:
+class ReferenceTransaction:
     """One transaction's messages, minor units.
 
     Attributes:

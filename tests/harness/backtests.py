@@ -5,17 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from accounts import ACCOUNT, NOW, Stream, opening, payment
 from hypothesis import strategies as st
 
+from harness.commands import (
+    ACCOUNT,
+    NOW,
+    clearing,
+    correction,
+    expiry,
+    increment,
+    opening,
+    payment,
+    refund,
+    reversal,
+)
+from harness.streams import Stream
 from txplatform.backtest.accounts import replay_accounts
 from txplatform.backtest.counterfactual import BEGINNING
 from txplatform.backtest.tally import Tally
 from txplatform.domain.activity import VelocityScope
-from txplatform.domain.advices import Clearing, Correction, Direction, LimitChange, Refund, Reversal
+from txplatform.domain.advices import Direction, LimitChange
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import TransactionId
-from txplatform.domain.requests import HoldExpiry, Increment, Merchant, OperatorStatus, Purchase
+from txplatform.domain.requests import HoldExpiry, Merchant, OperatorStatus, Purchase
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.category_deny import CategoryDeny
 from txplatform.domain.rules.velocity_amount import VelocityAmount
@@ -76,45 +88,6 @@ def buy(transaction: str, amount: int, shop: Merchant = SHOPS[0]) -> Purchase:
     return Purchase(TransactionId(transaction), ACCOUNT, amount, "USD", shop)
 
 
-def clear(clearing: str, transaction: str | None, amount: int, *, final: bool = True) -> Command:
-    """A clearing."""
-    name = None if transaction is None else TransactionId(transaction)
-    return Clearing(clearing, ACCOUNT, name, amount, "USD", final)
-
-
-def correct(
-    name: str,
-    transaction: str | None,
-    reverses: str,
-    amount: int,
-    direction: Direction = Direction.CREDIT,
-) -> Command:
-    """A correction, of a clearing unless said otherwise."""
-    of = None if transaction is None else TransactionId(transaction)
-    return Correction(name, ACCOUNT, of, reverses, direction, amount, "USD")
-
-
-def refund(name: str, transaction: str | None, amount: int) -> Command:
-    """A refund."""
-    of = None if transaction is None else TransactionId(transaction)
-    return Refund(name, ACCOUNT, of, amount, "USD")
-
-
-def raise_by(name: str, transaction: str, amount: int) -> Command:
-    """An increment."""
-    return Increment(name, TransactionId(transaction), ACCOUNT, amount)
-
-
-def reverse(name: str, transaction: str, amount: int | None = None) -> Command:
-    """A reversal."""
-    return Reversal(name, TransactionId(transaction), ACCOUNT, amount)
-
-
-def expire(transaction: str) -> Command:
-    """The sweeper comes by."""
-    return HoldExpiry(ACCOUNT, TransactionId(transaction))
-
-
 _TRANSACTIONS = st.sampled_from([f"t{number}" for number in range(6)])
 _AMOUNTS = st.integers(1, 600)
 _NAMES = st.integers(0, 30)
@@ -125,27 +98,42 @@ def _commands() -> st.SearchStrategy[Command]:
     return st.one_of(
         *[st.builds(buy, of, st.integers(0, 600), st.sampled_from(SHOPS))] * 4,
         st.builds(
-            lambda name, to, amount, final: clear(f"c{name}", to, amount, final=final),
+            lambda name, to, amount, final: clearing(ACCOUNT, to, f"c{name}", amount, final=final),
             names,
             st.none() | of,
             _AMOUNTS,
             st.booleans(),
         ),
-        *[st.builds(lambda name, to, by: raise_by(f"i{name}", to, by), names, of, _AMOUNTS)] * 2,
+        *[
+            st.builds(
+                lambda name, to, by: increment(ACCOUNT, to, f"i{name}", by), names, of, _AMOUNTS
+            )
+        ]
+        * 2,
         st.builds(
-            lambda name, to, by: reverse(f"v{name}", to, by), names, of, st.none() | _AMOUNTS
+            lambda name, to, by: reversal(ACCOUNT, to, f"v{name}", by),
+            names,
+            of,
+            st.none() | _AMOUNTS,
         ),
-        *[st.builds(expire, of)] * 2,
-        st.builds(lambda name, to, by: refund(f"r{name}", to, by), names, st.none() | of, _AMOUNTS),
+        *[st.builds(lambda of: expiry(ACCOUNT, of), of)] * 2,
         st.builds(
-            lambda name, to, of, by, way: correct(f"x{name}", to, f"{way[0]}{of}", by, way[1]),
+            lambda name, to, by: refund(ACCOUNT, to, f"r{name}", by),
+            names,
+            st.none() | of,
+            _AMOUNTS,
+        ),
+        st.builds(
+            lambda name, to, of, by, way: correction(
+                ACCOUNT, to, f"x{name}", f"{way[0]}{of}", by, way[1]
+            ),
             names,
             st.none() | of,
             names,
             _AMOUNTS,
             st.sampled_from([("c", Direction.CREDIT), ("r", Direction.DEBIT)]),
         ),
-        st.builds(lambda name, by: payment(f"p{name}", by), names, _AMOUNTS),
+        st.builds(lambda name, by: payment(ACCOUNT, f"p{name}", by), names, _AMOUNTS),
         st.builds(
             lambda version, to: LimitChange(ACCOUNT, to, "USD", version, NOW),
             st.integers(1, 9),
@@ -167,7 +155,7 @@ def commands(draw: st.DrawFn) -> list[tuple[timedelta, Command]]:
         buy(f"t{number}", draw(st.integers(1, 600)), draw(st.sampled_from(SHOPS)))
         for number in range(draw(st.integers(0, 5)))
     ]
-    asked.insert(draw(st.integers(0, 2)), opening(2_000))
+    asked.insert(draw(st.integers(0, 2)), opening(ACCOUNT, 2_000))
     return [
         (
             timedelta(

@@ -1,13 +1,14 @@
-"""Whole lives of transactions for property tests: any part of them, in any order, with copies."""
+"""Transaction histories for property tests: any part of them, in any order, with copies."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from accounts import ACCOUNT, NOW, Stream, opening, payment, purchase
 from hypothesis import strategies as st
 
+from harness.commands import ACCOUNT, NOW, opening, payment, purchase
+from harness.streams import Stream
 from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
@@ -41,10 +42,12 @@ def _clearing(number: int, transaction: str | None, amount: int, final: bool) ->
 
 
 @st.composite
-def lives(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
-    """Any part of the lives of some transactions, shuffled, some of it sent more than once."""
-    commands: list[Command] = [opening(limit)]
-    commands += [purchase(name, draw(AMOUNTS)) for name in TRANSACTIONS if draw(st.booleans())]
+def shuffled_histories(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
+    """Draw parts of some transaction histories, shuffled, some sent more than once."""
+    commands: list[Command] = [opening(ACCOUNT, limit)]
+    commands += [
+        purchase(ACCOUNT, name, draw(AMOUNTS)) for name in TRANSACTIONS if draw(st.booleans())
+    ]
     for number in range(draw(_UP_TO[6])):
         clearing = _clearing(number, draw(_ANY_OR_NONE), draw(AMOUNTS), draw(_SELDOM))
         commands.append(clearing)
@@ -78,7 +81,7 @@ def lives(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
         )
         commands.append(refund)
     if draw(st.booleans()):
-        commands.append(payment("p", draw(AMOUNTS)))
+        commands.append(payment(ACCOUNT, "p", draw(AMOUNTS)))
     commands += [HoldExpiry(ACCOUNT, TransactionId(name)) for name in draw(_SOME)]
     copies = draw(st.lists(st.sampled_from(commands), max_size=8))
     return Sent(commands, draw(st.permutations(commands + copies)))

@@ -1,0 +1,138 @@
+"""Commands as tests give them: one builder for each, with all that a test does not care about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from txplatform.domain.advices import (
+    Clearing,
+    Correction,
+    Direction,
+    LimitChange,
+    Payment,
+    PaymentReturn,
+    Refund,
+    Reversal,
+    StatusChange,
+)
+from txplatform.domain.ids import AccountId, PaymentId, TransactionId
+from txplatform.domain.requests import (
+    HoldExpiry,
+    Increment,
+    Merchant,
+    Opening,
+    OperatorStatus,
+    Purchase,
+)
+from txplatform.domain.status import AccountStatus
+
+ACCOUNT = AccountId("acc-1")
+"""The account of tests that need one only."""
+
+SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
+NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
+
+
+def opening(account_id: str, credit_limit: int = 100_000, currency: str = "USD") -> Opening:
+    """The account is opened."""
+    return Opening(AccountId(account_id), currency, credit_limit, NOW)
+
+
+def limit_change(
+    account_id: str, version: int, credit_limit: int, currency: str = "USD"
+) -> LimitChange:
+    """The limit is changed."""
+    return LimitChange(AccountId(account_id), credit_limit, currency, version, NOW)
+
+
+def purchase(account_id: str, transaction_id: str, amount: int, currency: str = "USD") -> Purchase:
+    """A purchase at the shop."""
+    return Purchase(TransactionId(transaction_id), AccountId(account_id), amount, currency, SHOP)
+
+
+def payment(account_id: str, payment_id: str, amount: int, currency: str = "USD") -> Payment:
+    """The cardholder pays."""
+    return Payment(PaymentId(payment_id), AccountId(account_id), amount, currency, NOW)
+
+
+def payment_return(
+    account_id: str, payment_id: str, amount: int, currency: str = "USD"
+) -> PaymentReturn:
+    """The bank takes a payment back."""
+    return PaymentReturn(
+        PaymentId(payment_id), AccountId(account_id), amount, currency, "insufficient", NOW
+    )
+
+
+def increment(account_id: str, transaction_id: str, increment_id: str, amount: int) -> Increment:
+    """The merchant asks to hold more."""
+    return Increment(increment_id, TransactionId(transaction_id), AccountId(account_id), amount)
+
+
+def reversal(
+    account_id: str, transaction_id: str, reversal_id: str, amount: int | None = None
+) -> Reversal:
+    """The merchant gives a purchase up, or a part of it."""
+    return Reversal(reversal_id, TransactionId(transaction_id), AccountId(account_id), amount)
+
+
+def clearing(  # noqa: PLR0913  # a clearing has as many fields
+    account_id: str,
+    transaction_id: str | None,
+    clearing_id: str,
+    amount: int,
+    *,
+    final: bool = True,
+    currency: str = "USD",
+) -> Clearing:
+    """The network settles a purchase, or a part of it."""
+    return Clearing(
+        clearing_id, AccountId(account_id), _named(transaction_id), amount, currency, final
+    )
+
+
+def refund(  # noqa: PLR0913  # a refund has as many fields
+    account_id: str,
+    transaction_id: str | None,
+    refund_id: str,
+    amount: int,
+    *,
+    currency: str = "USD",
+    merchant: Merchant | None = None,
+) -> Refund:
+    """The merchant refunds a purchase, or none in particular."""
+    return Refund(
+        refund_id, AccountId(account_id), _named(transaction_id), amount, currency, merchant
+    )
+
+
+def correction(  # noqa: PLR0913  # a correction has as many fields
+    account_id: str,
+    transaction_id: str | None,
+    clearing_id: str,
+    reverses: str,
+    amount: int,
+    direction: Direction = Direction.CREDIT,
+) -> Correction:
+    """The network takes a clearing back, or a refund with the direction debit."""
+    named = _named(transaction_id)
+    return Correction(clearing_id, AccountId(account_id), named, reverses, direction, amount, "USD")
+
+
+def expiry(account_id: str, transaction_id: str) -> HoldExpiry:
+    """A hold's time has come, or has it?"""
+    return HoldExpiry(AccountId(account_id), TransactionId(transaction_id))
+
+
+def operator_status(account_id: str, status_id: str, status: str) -> OperatorStatus:
+    """An operator freezes, closes or releases the account."""
+    return OperatorStatus(status_id, AccountId(account_id), AccountStatus(status), "why")
+
+
+def team_status(account_id: str, version: int, status: str, reason: str = "why") -> StatusChange:
+    """The accounts team does."""
+    return StatusChange(AccountId(account_id), AccountStatus(status), version, reason, NOW)
+
+
+def _named(transaction_id: str | None) -> TransactionId | None:
+    return None if transaction_id is None else TransactionId(transaction_id)
