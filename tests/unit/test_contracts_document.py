@@ -19,11 +19,10 @@ from txplatform.consumers import TOPICS as INBOUND
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.problems import ProblemType
 from txplatform.domain.commands.outcome import RefusalReason
-from txplatform.domain.events import EVENT_TYPES
+from txplatform.domain.events import EVENT_TYPES, Flag
 from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
 from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.transaction import TransactionState
-from txplatform.domain.transaction_flags import Flag
 from txplatform.eventstore.mapper import encode_event
 from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.publisher.transaction_decisioned import TRANSACTION_DECISIONED

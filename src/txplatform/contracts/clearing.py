@@ -10,9 +10,8 @@ from pydantic import ConfigDict, Field, StrictBool
 from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import Amount, CurrencyCode, Identifier, UtcTime
 from txplatform.contracts.same_fields import from_event
-from txplatform.domain.events import ClearingWaiting, PurchaseCleared
+from txplatform.domain.events import ClearingWaiting, Flag, PurchaseCleared
 from txplatform.domain.money import Balance
-from txplatform.domain.transaction_flags import Flag
 
 
 class ClearingRequest(RequestBody):

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from txplatform.contracts.body import RequestBody
 from txplatform.contracts.clearing import ClearingRequest, ClearingResponse
 from txplatform.contracts.fields import Identifier
-from txplatform.domain.transaction_flags import Flag
+from txplatform.domain.events import Flag
 
 MOST_ITEMS = 1000
 

@@ -10,6 +10,7 @@ from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
     AuthorizationReversed,
     ClearingCorrected,
+    Flag,
     HoldExpired,
     PurchaseCleared,
     PurchaseRefunded,
@@ -17,7 +18,6 @@ from txplatform.domain.events import (
 from txplatform.domain.ids import account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.requests import Merchant
-from txplatform.domain.transaction_flags import Flag
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,8 @@ from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import Amount, CurrencyCode, Identifier
 from txplatform.contracts.process_transaction import MerchantFields
 from txplatform.contracts.same_fields import from_event
-from txplatform.domain.events import PurchaseRefunded, RefundWaiting
+from txplatform.domain.events import Flag, PurchaseRefunded, RefundWaiting
 from txplatform.domain.money import Balance
-from txplatform.domain.transaction_flags import Flag
 
 
 class RefundRequest(RequestBody):

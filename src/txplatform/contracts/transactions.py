@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any, Literal, get_type_hints
 
 from txplatform.domain.advices import Direction
+from txplatform.domain.events import Flag
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
 from txplatform.domain.requests import Purchase
 from txplatform.domain.transaction import TransactionState
-from txplatform.domain.transaction_flags import Flag
 
 
 @dataclass(frozen=True, slots=True)
