@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.commands import ACCOUNT, opening
+from harness.commands import ACCOUNT, ORIGIN, opening
 from harness.streams import Stream
 from txplatform.contracts.cloudevents import binary_headers
 from txplatform.contracts.decision import Decision, decision_response
@@ -58,6 +58,7 @@ common = {
     "timestamp": times,
     "event_id": texts,
     "traceparent": texts,
+    "caused_by": st.just(ORIGIN.cause),
     "purchase": purchases,
     "ruleset": texts,
     "observed": st.dictionaries(texts, measured, max_size=3),
@@ -100,7 +101,8 @@ DECLINED: dict[str, Any] = {
     "originator_version": 1,
     "timestamp": BEGIN,
     "event_id": "event-1",
-    "traceparent": "00-0-0-00",
+    "traceparent": ORIGIN.traceparent,
+    "caused_by": ORIGIN.cause,
     "purchase": Purchase(
         TransactionId("tx-1"), ACCOUNT, 5, "USD", Merchant("m-1", "Shop", "5942", "USA")
     ),
