@@ -104,7 +104,7 @@ DECLINED: dict[str, Any] = {
     "originator_version": 1,
     "timestamp": BEGIN,
     "event_id": "event-1",
-    "traceparent": "00-0-0-00",
+    "traceparent": ORIGIN.traceparent,
     "caused_by": ORIGIN.cause,
     "purchase": Purchase(
         TransactionId("tx-1"), ACCOUNT, 5, "USD", Merchant("m-1", "Shop", "5942", "USA")
