@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.backtests import ACTIVE, backtested
 from harness.commands import ACCOUNT, opening, purchase
 from harness.rule_cases import AccountSeen, buying, judged
-from harness.streams import Stream
+from harness.streams import Stream, opened_stream
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.requests import ControlsChange
@@ -32,16 +32,9 @@ def change(controls_id: str, controls: Controls, reason: str = "asked for") -> C
     return ControlsChange(controls_id, ACCOUNT, controls.stored, reason)
 
 
-def opened() -> Stream:
-    """An account with a limit of 1000."""
-    stream = Stream()
-    stream.ask(opening(ACCOUNT, 1000))
-    return stream
-
-
 def test_controls_decline_until_they_are_removed() -> None:
     """The decision keeps what they measured, after what the rule set did."""
-    stream = opened()
+    stream = opened_stream()
     stream.ask(change("c1", Controls((AmountLimit(50),))))
     declined = stream.ask(purchase(ACCOUNT, "t1", 51))
     assert isinstance(declined, Outcome)
@@ -57,7 +50,7 @@ def test_controls_decline_until_they_are_removed() -> None:
 
 def test_i3_a_change_has_one_effect_whatever_came_since() -> None:
     """A copy that comes late does not bring back what was replaced."""
-    stream = opened()
+    stream = opened_stream()
     first, second = Controls((AmountLimit(50),)), Controls((AmountLimit(60),))
     stream.ask(change("c1", first))
     stream.ask(change("c2", second))
@@ -73,7 +66,7 @@ def test_i3_a_change_has_one_effect_whatever_came_since() -> None:
 
 def test_i1_controls_are_the_same_from_the_log_a_snapshot_and_the_cache() -> None:
     """Every rule with every kind of parameter; an event from its stored bytes, too."""
-    stream = opened()
+    stream = opened_stream()
     stream.ask(change("c1", ONE_OF_EACH))
     event = stream.events[-1]
     stored = encode_event(event)
