@@ -19,7 +19,7 @@ from txplatform.cli.progress import progress
 from txplatform.cli.rulesets import find_stored
 from txplatform.cli.tables import print_table
 from txplatform.database import Database
-from txplatform.eventstore.streams import count_events
+from txplatform.eventstore.moment import count_events
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
 
