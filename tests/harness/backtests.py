@@ -20,9 +20,9 @@ from harness.commands import (
     reversal,
 )
 from harness.streams import Stream
-from txplatform.backtest.accounts import replay_accounts
 from txplatform.backtest.counterfactual import BEGINNING
 from txplatform.backtest.tally import Tally
+from txplatform.backtest.worker import replay_accounts
 from txplatform.domain.activity import VelocityScope
 from txplatform.domain.advices import Direction, LimitChange
 from txplatform.domain.commands import Command

@@ -21,13 +21,13 @@ from harness.commands import (
     reversal,
 )
 from harness.streams import Stream
-from txplatform.backtest.accounts import DamagedHistoryError, replay_accounts
 from txplatform.backtest.counterfactual import BEGINNING, Counterfactual
 from txplatform.backtest.page import as_html
 from txplatform.backtest.recorded import APPROVED, DECLINED
 from txplatform.backtest.report import as_json
 from txplatform.backtest.run import Result
 from txplatform.backtest.tally import LARGEST, NOT_POSTED, TOTAL, Tally
+from txplatform.backtest.worker import DamagedHistoryError, replay_accounts
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Direction
 from txplatform.domain.rules.amount_limit import AmountLimit
@@ -117,11 +117,12 @@ def test_credit_of_a_purchase_that_does_not_happen_is_free_for_the_next() -> Non
     tally = history.backtest(STRICTER)
     assert changed(tally) == (1, 1)
     (declined, approved) = sorted(tally.largest["USD"], reverse=True)
-    assert (declined.transaction_id, declined.approved) == ("t0", False)
-    assert declined.reasons == ("amount_limit_exceeded",)
-    assert declined.event_id == history.stream.events[1].event_id
-    assert (approved.transaction_id, approved.approved, approved.rules) == ("t1", True, ())
-    assert approved.reasons == ("insufficient_credit",)
+    assert (declined.recorded.purchase.transaction_id, declined.approved) == ("t0", False)
+    assert [reason.code for reason in declined.reasons] == ["amount_limit_exceeded"]
+    assert declined.recorded.event_id == history.stream.events[1].event_id
+    assert (approved.recorded.purchase.transaction_id, approved.approved) == ("t1", True)
+    assert approved.rules == ()
+    assert [reason.code for reason in approved.reasons] == ["insufficient_credit"]
 
 
 def test_a_purchase_that_does_not_happen_leaves_velocity_windows() -> None:
@@ -246,7 +247,8 @@ def test_only_the_largest_changes_are_kept() -> None:
     history.ask(opening(ACCOUNT, 10_000_000))
     history.ask(*(buy(f"t{number}", 300 + number) for number in range(LARGEST + 9)))
     kept = sorted(history.backtest(STRICTER).largest["USD"])
-    assert [change.amount for change in kept] == list(range(309, 309 + LARGEST))
+    amounts = [change.recorded.purchase.amount for change in kept]
+    assert amounts == list(range(309, 309 + LARGEST))
 
 
 def test_i7_a_missing_event_is_named() -> None:

@@ -25,7 +25,6 @@ from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.transaction import TransactionState
 from txplatform.eventstore.mapper import encode_event
 from txplatform.publisher import TOPICS as OUTBOUND
-from txplatform.publisher.transaction_decisioned import TRANSACTION_DECISIONED
 from txplatform.schema_export import documents, message_schemas
 
 ROOT = Path(__file__).parents[2]
@@ -226,6 +225,19 @@ def test_the_members_and_types_of_events_are_listed(openapi: dict[str, Any]) -> 
     )
 
 
+def test_the_causes_of_events_are_listed_with_their_members(openapi: dict[str, Any]) -> None:
+    """In the schema's order."""
+    page = members(openapi, dict(operations(openapi))["GET /v1/events"])
+    event = resolved(openapi, page["events"]["items"])
+    rows = {
+        codes(kind)[0]: codes(further) for kind, further, _ in table("The log", "`kind` of a cause")
+    }
+    assert rows == {
+        cause["properties"]["kind"]["enum"][0]: [*cause["properties"]][1:]
+        for cause in event["properties"]["caused_by"]["anyOf"]
+    }
+
+
 def test_every_inbound_topic_is_listed_with_its_fields() -> None:
     """Required and optional ones, in any order."""
     schemas = message_schemas()
@@ -251,7 +263,7 @@ def test_the_headers_of_published_messages_are_listed() -> None:
     stream = Stream()
     stream.ask(purchase(ACCOUNT, "tx-1", 1250))
     (decided,) = stream.events
-    record = TRANSACTION_DECISIONED.encode(
+    record = OUTBOUND["transactions.transaction-decisioned.v1"].encode(
         7, decided.originator_id, 1, decided.TOPIC, encode_event(decided)
     )
     assert first_codes(table("Outbound topics", "Header")) == [name for name, _ in record.headers]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
+import msgspec
 import orjson
 from rich.table import Table
 from rich.text import Text
 
 from txplatform.audit.history import HistoryEntry, account_history
 from txplatform.cli.tables import print_table
-from txplatform.contracts.times import rfc3339
+from txplatform.contracts.times import rfc3339, rfc3339_or_none
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.mapper import event_data
@@ -65,9 +66,11 @@ def _as_json(entry: HistoryEntry) -> str:
             "event_id": event.event_id,
             "type": event.TOPIC,
             "key": event.key,
+            "business_time": rfc3339_or_none(event.business_time),
             "decided_at": rfc3339(event.timestamp),
             "recorded_at": rfc3339(entry.logged.recorded_at),
             "traceparent": event.traceparent,
+            "caused_by": msgspec.to_builtins(event.caused_by),
             "data": event_data(event),
             "state": {
                 "currency": entry.currency,

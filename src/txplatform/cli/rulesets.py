@@ -17,15 +17,15 @@ from txplatform.api.rule_book_view import (
     ruleset_response,
     shadowing_response,
 )
-from txplatform.backtest.candidate import NoCandidateError, find_candidate
+from txplatform.cli.ruleset_files import UnusableRuleSetError, load_ruleset, load_ruleset_file
 from txplatform.cli.ruleset_tables import print_book, print_disagreements, print_ruleset
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.rulesets import content_hash
 from txplatform.database import Database
+from txplatform.domain.cause import OperatorCause
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, most_telling
-from txplatform.domain.rulesets import RuleSet
 from txplatform.pluralize import pluralize
 from txplatform.rulebook.book import UnreadableRuleSetError
 from txplatform.rulebook.store import (
@@ -80,14 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what was asked; a file that cannot be used is wrong use."""
     try:
         return _ACTIONS[arguments.action](arguments)
-    except NoCandidateError as error:
-        lines = [f"txplatform rulesets: {error.what}", *error.problems]
-        sys.stderr.write("\n  ".join(lines) + "\n")
+    except UnusableRuleSetError as error:
+        sys.stderr.write(f"txplatform rulesets: {error}\n")
         return 2
 
 
 def _lint(arguments: argparse.Namespace) -> int:
-    ruleset = _find(arguments.ruleset)
+    ruleset = load_ruleset(arguments.ruleset)
     warnings = lint(ruleset)
     told = most_telling(warnings)
     if arguments.json:
@@ -105,7 +104,7 @@ def _lint(arguments: argparse.Namespace) -> int:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    old, new = _find(arguments.old), _find(arguments.new)
+    old, new = load_ruleset(arguments.old), load_ruleset(arguments.new)
     changes = diff(old, new)
     if arguments.json:
         _print({"old": old.id, "new": new.id, "changes": changes})
@@ -115,7 +114,7 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 
 def _add(arguments: argparse.Namespace) -> int:
-    ruleset = find_candidate(arguments.ruleset)
+    ruleset = load_ruleset_file(arguments.ruleset)
     with _connect() as connection:
         recorded = add_ruleset(connection, ruleset, by=_who(arguments))
     if arguments.json:
@@ -253,23 +252,12 @@ _ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
 }
 
 
-def find_stored(ruleset_id: str) -> RuleSet | None:
-    """The rule set of this id in the rule book; None where there is none."""
-    with _connect() as connection:
-        stored = read_book(connection).rulesets.get(ruleset_id)
-    return None if stored is None else stored.read()
-
-
-def _find(word: str) -> RuleSet:
-    return find_candidate(word, find_stored)
-
-
 def _connect() -> psycopg.Connection:
     return Database.for_service(load_settings()).connect()
 
 
-def _who(arguments: argparse.Namespace) -> str:
-    return arguments.by or f"{getuser()} (command line)"
+def _who(arguments: argparse.Namespace) -> OperatorCause:
+    return OperatorCause(arguments.by or f"{getuser()} (command line)")
 
 
 def _reason(word: str) -> str:

@@ -10,6 +10,7 @@ from eventsourcing.domain import OriginatorIDError, OriginatorVersionError
 
 from txplatform.domain.account import Account
 from txplatform.domain.account_command import AccountCommand
+from txplatform.domain.cause import Cause
 from txplatform.domain.ids import StreamId, TransactionId
 
 
@@ -24,7 +25,9 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         originator_version: The account's version after this event, from 1 without gaps (I7).
         timestamp: When it was decided, by the service's clock, UTC.
         event_id: Unique across all events.
-        traceparent: W3C Trace Context of what caused it.
+        traceparent: W3C Trace Context of its cause.
+        caused_by: The cause of the command that it follows from. An event that ends a message's
+            wait follows from the command that ended it.
     """
 
     TOPIC: ClassVar[str]
@@ -35,6 +38,7 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     timestamp: datetime
     event_id: str
     traceparent: str
+    caused_by: Cause
 
     @property
     def command(self) -> AccountCommand | None:
@@ -53,6 +57,11 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     def transaction_id(self) -> TransactionId | None:
         """The transaction under which the event is found; None if its key finds it."""
         return None
+
+    @property
+    def business_time(self) -> datetime | None:
+        """The time that its command says it happened at, UTC; None if the command says none."""
+        return None if self.command is None else self.command.business_time
 
     @property
     def summary(self) -> str:
