@@ -269,7 +269,7 @@ MOON_SET: Changes = (
         {
             "ruleset": {"name": "moon", "version": 1, "rules": [{"rule": "phase_of_moon"}]},
             "content_hash": "0" * 64,
-            "by": "a newer version",
+            "by": {"kind": "operator", "name": "a newer version"},
         },
     ),
     (
@@ -279,7 +279,7 @@ MOON_SET: Changes = (
             "activation_id": "full",
             "ruleset_id": "moon@1",
             "reason": "Full.",
-            "by": "a newer version",
+            "by": {"kind": "operator", "name": "a newer version"},
             "after_position": 0,
         },
     ),

@@ -173,13 +173,14 @@ def test_an_unreadable_rule_set_is_listed_and_can_be_replaced(
     """A newer version added and activated it."""
     rulesets(service_env, "add", files[1])
     with psycopg.connect(service_env["TXPLATFORM_DATABASE_URL"], autocommit=True) as connection:
+        author = {"kind": "operator", "name": "newer"}
         newer = {"name": "retail", "version": 9, "rules": [{"rule": "moon_phase"}]}
-        added = {"ruleset": newer, "content_hash": "0" * 64, "by": "newer"}
+        added = {"ruleset": newer, "content_hash": "0" * 64, "by": author}
         activated = {
             "activation_id": "a",
             "ruleset_id": "retail@9",
             "reason": "Moon.",
-            "by": "newer",
+            "by": author,
             "after_position": 0,
         }
         connection.execute(

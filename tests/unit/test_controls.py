@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.backtests import ACTIVE, backtested
 from harness.commands import ACCOUNT, opening, purchase
 from harness.rule_cases import AccountSeen, buying, judged
-from harness.streams import Stream
+from harness.streams import Stream, opened_stream
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.requests import ControlsChange
@@ -32,16 +32,9 @@ def change(controls_id: str, controls: Controls, reason: str = "asked for") -> C
     return ControlsChange(controls_id, ACCOUNT, controls.stored, reason)
 
 
-def opened() -> Stream:
-    """An open account with a limit of 1000."""
-    stream = Stream()
-    stream.ask(opening(ACCOUNT, 1000))
-    return stream
-
-
 def test_controls_decline_until_they_are_removed() -> None:
     """The decision keeps what they measured, after the rule set's measurements."""
-    stream = opened()
+    stream = opened_stream()
     stream.ask(change("c1", Controls((AmountLimit(50),))))
     declined = stream.ask(purchase(ACCOUNT, "t1", 51))
     assert isinstance(declined, Outcome)
@@ -56,7 +49,7 @@ def test_controls_decline_until_they_are_removed() -> None:
 
 
 def test_i3_a_repeated_change_does_not_undo_a_later_one() -> None:
-    stream = opened()
+    stream = opened_stream()
     first, second = Controls((AmountLimit(50),)), Controls((AmountLimit(60),))
     stream.ask(change("c1", first))
     stream.ask(change("c2", second))
@@ -72,7 +65,7 @@ def test_i3_a_repeated_change_does_not_undo_a_later_one() -> None:
 
 def test_i1_controls_are_the_same_from_the_log_a_snapshot_and_the_cache() -> None:
     """Every rule with every kind of parameter, and an event from its stored bytes."""
-    stream = opened()
+    stream = opened_stream()
     stream.ask(change("c1", ONE_OF_EACH))
     event = stream.events[-1]
     stored = encode_event(event)
