@@ -179,15 +179,15 @@ def test_a_read_that_comes_late_takes_nothing_back(
             return await rules.current(connection)
 
     assert asyncio.run(look()) == retail(2)
-    rules.take(late, long_ago, behind=0)
+    rules.take(late, long_ago, after=0)
     assert (rules.active_id, rules.version) == ("retail@2", 4)
     activated(service, "a3", "default@1")
     assert asyncio.run(look()) == retail(2)
 
     rules = RulesInForce(max_age_s=60)
     rose = (5, "e", datetime.now(UTC), "moon-rose", b"{}")
-    rules.take([*service.execute(READ_CHANGES, (0,)).fetchall()[:4], rose], monotonic(), behind=0)
-    rules.take(late, monotonic(), behind=0)
+    rules.take([*service.execute(READ_CHANGES, (0,)).fetchall()[:4], rose], monotonic(), after=0)
+    rules.take(late, monotonic(), after=0)
     assert isinstance(rules.not_understood, UnknownChangeError)
     assert asyncio.run(look()) is rules.not_understood
 
@@ -196,9 +196,9 @@ def test_what_was_asked_before_all_was_forgotten_is_not_taken(service: psycopg.C
     """It is the end of a rule book whose beginning is not known any more."""
     add_ruleset(service, retail(1), by=OPERATOR)
     rules = RulesInForce(max_age_s=60)
-    rules.take(service.execute(READ_CHANGES, (0,)).fetchall(), monotonic(), behind=0)
+    rules.take(service.execute(READ_CHANGES, (0,)).fetchall(), monotonic(), after=0)
     rules.forget()
-    rules.take([], monotonic(), behind=1)
+    rules.take([], monotonic(), after=1)
     assert (rules.version, rules.active_id) == (0, None)
 
 
@@ -304,12 +304,12 @@ def test_one_rule_set_decides_along_at_a_time(service: psycopg.Connection) -> No
     assert going_on() == "s2"
     activated(service, "a2", "retail@2")
     assert going_on() is None
-    with pytest.raises(RefusedChangeError, match="decides already"):
+    with pytest.raises(RefusedChangeError, match="is in force"):
         start("s3", "retail@2")
     start("s3", "retail@1")
     end_shadowing(service, "retail@1", "s3", by=OPERATOR)
     assert going_on() is None
     assert all(each.ended_at for each in read_book(service).shadowings.values())
     end_shadowing(service, "retail@1", "s3", by=OPERATOR)
-    with pytest.raises(RefusedChangeError, match="no shadowing"):
+    with pytest.raises(RefusedChangeError, match="no shadow evaluation"):
         end_shadowing(service, "retail@2", "s3", by=OPERATOR)

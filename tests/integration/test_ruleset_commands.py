@@ -90,12 +90,12 @@ def test_a_shadowing_does_not_begin_anew_unasked(
     """What was counted so far would be lost; and whoever ends another one is told."""
     for file in files.values():
         rulesets(service_env, "add", file)
-    assert "and " not in rulesets(service_env, "shadow", "retail@1", "--reason", "Try.")
+    assert "in place of" not in rulesets(service_env, "shadow", "retail@1", "--reason", "Try.")
     again = rulesets(service_env, "shadow", "retail@1", "--reason", "Again.", code=1)
-    assert "decides along already" in again
+    assert "already evaluated in shadow" in again
     assert "--stop" in again
     other = rulesets(service_env, "shadow", "retail@2", "--reason", "This one.")
-    assert "and retail@1 no more" in other
+    assert "in place of retail@1" in other
 
 
 def test_wrong_use_and_refusals_say_what_to_do(
@@ -112,9 +112,13 @@ def test_wrong_use_and_refusals_say_what_to_do(
     refused = rulesets(service_env, "activate", "retail@9", "--reason", "Go.", code=1)
     assert "There is no rule set retail@9." in refused
     assert "Add it first" in refused
-    assert "never decided along" in rulesets(service_env, "disagreements", "default@1", code=1)
-    assert "--reason is needed" in rulesets(service_env, "shadow", "default@1", code=2)
-    assert "does not decide along" in rulesets(service_env, "shadow", "default@1", "--stop", code=1)
+    assert "never evaluated in shadow" in rulesets(
+        service_env, "disagreements", "default@1", code=1
+    )
+    assert "--reason is required" in rulesets(service_env, "shadow", "default@1", code=2)
+    assert "is not evaluated in shadow" in rulesets(
+        service_env, "shadow", "default@1", "--stop", code=1
+    )
 
 
 def test_a_shadow_is_started_found_out_about_and_stopped(
@@ -156,7 +160,9 @@ def test_a_shadow_is_started_found_out_about_and_stopped(
         listed = rulesets(service_env, "disagreements", "retail@2", "--json")
         assert [each["amount"] for each in json.loads(listed)] == [900, 800, 700, 600]
         assert "amount_limit_exceeded" in rulesets(service_env, "disagreements", "retail@2")
-        assert "no more" in rulesets(service_env, "shadow", "retail@2", "--stop")
+        assert "no longer evaluated in shadow" in rulesets(
+            service_env, "shadow", "retail@2", "--stop"
+        )
         assert projecting.stop() == 0
     assert "10 judged, 4 newly declined" in rulesets(service_env, "show", "retail@2")
 
@@ -187,7 +193,7 @@ def test_a_rule_set_that_cannot_be_read_is_listed_and_can_be_left(
     assert "moon_phase" in rulesets(service_env, "show", "retail@9", code=1)
     left = rulesets(service_env, "activate", "retail@1", "--reason", "Back.")
     assert "retail@1 decides everywhere within a second, after retail@9" in left
-    assert "What changes is not known" in left
+    assert "The differences are unknown" in left
     with running_api(service_env) as api:
         open_account(api.client, "acc", 10_000)
         answer = api.client.post("/v1/process-transaction", json=purchase("t", "acc", 1001))

@@ -17,13 +17,13 @@ from harness.rule_cases import AccountSeen, buying, codes, judged
 from txplatform.api.openapi_descriptions import describe_fields
 from txplatform.contracts.codes import COUNTRIES, CURRENCIES
 from txplatform.contracts.json import NotJsonError
+from txplatform.contracts.ruleset_schema import rule_schemas
 from txplatform.contracts.rulesets import (
     InvalidRuleSetError,
     canonical_json,
     content_hash,
     controls_from_json,
     parse_ruleset,
-    rule_schemas,
     ruleset_from_json,
     ruleset_to_json,
 )
