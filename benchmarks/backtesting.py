@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from benchmarks.rows import Row
 from benchmarks.rules import twenty_rules
-from benchmarks.stand import Effort, Stand, opening
+from benchmarks.stand import ORIGIN, Effort, Stand, opening
 from txplatform.backtest.run import backtest, cores
 from txplatform.database import Database
 from txplatform.domain.account import DecisionContext
@@ -82,4 +82,4 @@ def _purchases(account: str, number: int) -> Iterator[tuple[datetime, Purchase]]
 
 
 def _stamp(at: datetime) -> DecisionContext:
-    return DecisionContext(at, lambda: uuid4().hex, "00-0-0-00")
+    return DecisionContext(at, lambda: uuid4().hex, ORIGIN)

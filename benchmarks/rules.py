@@ -9,6 +9,7 @@ from benchmarks.rows import Row
 from benchmarks.stand import Api, Effort, Stand, middle
 from txplatform.database import Database
 from txplatform.domain.activity import VelocityScope
+from txplatform.domain.cause import OperatorCause
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
 from txplatform.domain.rules.category_deny import CategoryDeny
@@ -27,6 +28,7 @@ ALWAYS_ON = "decisions, the rules that are always on"
 TWENTY = "decisions, 20 more rules, 5 of them velocity windows"
 CONNECTIONS = 128
 ACCOUNTS = 1000
+_AUTHOR = OperatorCause("benchmark")
 
 
 def twenty_rules(most: int) -> RuleSet:
@@ -69,7 +71,7 @@ def measure(effort: Effort) -> list[Row]:
     with Stand() as stand:
         stand.open_accounts(ACCOUNTS)
         with stand.database.connect() as connection:
-            add_ruleset(connection, rulesets[1], by="benchmark")
+            add_ruleset(connection, rulesets[1], by=_AUTHOR)
         stand.recycle_wal()
         with stand.api() as api:
             runs = [
@@ -84,7 +86,7 @@ def measure(effort: Effort) -> list[Row]:
 
 def _run(stand: Stand, api: Api, ruleset: RuleSet, seconds: float) -> Measured:
     with stand.database.connect() as connection:
-        activate(connection, uuid4().hex, ruleset.id, reason="benchmark", by="benchmark")
+        activate(connection, uuid4().hex, ruleset.id, reason="benchmark", by=_AUTHOR)
 
     def load(seconds: float) -> Measured:
         return stand.load(api, connections=CONNECTIONS, accounts=ACCOUNTS, seconds=seconds)

@@ -28,6 +28,7 @@ from txplatform.demo.ports import free_port
 from txplatform.demo.postgres import DemoPostgres, Urls
 from txplatform.demo.processes import Child
 from txplatform.domain.account import DecisionContext
+from txplatform.domain.cause import CommandOrigin, KeyCause
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.requests import Opening
@@ -42,6 +43,11 @@ POSTGRES_SETTINGS = {
     "checkpoint_timeout": "15min",
 }
 """See docs/operations.md for the reasons. Durability stays at its default, full."""
+ORIGIN = CommandOrigin(
+    KeyCause("key_5f2a9c01d3e4", "benchmark"),
+    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+)
+"""The origin of what benchmarks record themselves."""
 LIMIT = 999_999_999_999_999
 _RECORDED_AT_ONCE = 2000
 _WAL_FILES = 64
@@ -126,7 +132,7 @@ class Stand:
 
     def record(self, commands: Iterable[Command]) -> None:
         """Execute commands without HTTP; they have to be the first commands of their accounts."""
-        context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-00")
+        context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, ORIGIN)
         work, waiting = UnitOfWork(), iter(commands)
         with self.database.connect() as connection:
             while some := list(islice(waiting, _RECORDED_AT_ONCE)):

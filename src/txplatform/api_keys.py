@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import psycopg
 
+from txplatform.domain.cause import KeyCause
 from txplatform.errors import TxPlatformError
 
 KEY_BYTES = 32
@@ -49,6 +50,11 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+
+    @property
+    def cause(self) -> KeyCause:
+        """The key as the cause of events."""
+        return KeyCause(self.id, self.name)
 
 
 def digest_of(key: str) -> bytes:

@@ -241,6 +241,36 @@ def test_a_trace_is_kept_from_the_request_to_the_event(api: RunningApi, account_
     assert events[-1]["traceparent"] == trace
 
 
+def test_a_key_is_the_cause_of_what_its_calls_record(api: RunningApi, account_id: str) -> None:
+    """On the thin route, on the others, and of each item of a batch."""
+    open_account(api.client, account_id, 1000)
+    account = {"account_id": account_id}
+    controls = {"controls_id": "c", "rules": [], "reason": "Asked for."}
+    clearing = {"clearing_id": "clr", "amount": 1, "currency": "USD", "transaction_id": "t"}
+    for answer in (
+        api.client.post(
+            "/v1/process-transaction",
+            json=purchase("t", account_id, 1, occurred_at="2026-11-20T11:15:00+01:00"),
+        ),
+        api.client.put(f"/v1/accounts/{account_id}/controls", json=controls),
+        api.client.post("/v1/clearings", json={"items": [{**account, **clearing}]}),
+    ):
+        assert answer.status_code == 200, answer.text
+    events = api.client.get(f"/v1/accounts/{account_id}/events").json()["events"]
+    with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
+        key = api_keys.find_key(connection, api_keys.digest_of(api.key))
+    assert key is not None
+    assert [event["caused_by"] for event in events] == [
+        {"kind": "api_key", "id": key.id, "name": "test"}
+    ] * 4
+    assert [event["business_time"] for event in events] == [
+        None,
+        "2026-11-20T10:15:00.000000Z",
+        None,
+        None,
+    ]
+
+
 def test_a_port_in_use_is_a_clear_error(api: RunningApi) -> None:
     """Exit code 1, with what to do."""
     code, _, err = run_command("api", env=api.env)

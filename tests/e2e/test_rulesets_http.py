@@ -13,6 +13,8 @@ import pytest
 from harness.api import RunningApi, balance, create_key, open_account, purchase, running_api
 from harness.postgres import PostgresServer
 from harness.waiting import wait_until
+from txplatform.domain.cause import KeyCause
+from txplatform.rulebook.store import read_book
 
 NO_BOOKS = {
     "name": "retail",
@@ -102,6 +104,9 @@ def test_a_rule_set_is_added_activated_and_left_again(own_api: RunningApi) -> No
     (once,) = history["activations"]
     assert (once["activation_id"], once["reason"]) == ("act-1", "Books are risky.")
     assert once["activated_by"].startswith("test (key_")
+    with psycopg.connect(own_api.env["TXPLATFORM_DATABASE_URL"]) as connection:
+        authors = {entry.change.by for entry in read_book(connection).entries.values()}
+    assert [(type(author), str(author)) for author in authors] == [(KeyCause, once["activated_by"])]
 
 
 def test_the_same_again_changes_nothing(own_api: RunningApi) -> None:

@@ -15,6 +15,7 @@ from txplatform.domain.advices import (
     Reversal,
     StatusChange,
 )
+from txplatform.domain.cause import CommandOrigin, KeyCause, OperatorCause
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
 from txplatform.domain.requests import (
     HoldExpiry,
@@ -31,6 +32,8 @@ ACCOUNT = AccountId("acc-1")
 
 SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
+ORIGIN = CommandOrigin(KeyCause("key_1", "test"), "00-0-0-00")
+OPERATOR = OperatorCause("me")
 
 
 def opening(account_id: str, credit_limit: int = 100_000, currency: str = "USD") -> Opening:

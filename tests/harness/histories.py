@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from harness.commands import NOW
+from harness.commands import NOW, ORIGIN
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.account import Account, DecisionContext
@@ -37,14 +37,14 @@ def record(
 
     A command that is rejected records nothing, as in the product.
     """
-    pending = [PendingCommand.of(command, "00-0-0-00", look_up=True) for command in commands]
+    pending = [PendingCommand.of(command, ORIGIN, look_up=True) for command in commands]
     work = UnitOfWork()
 
     def context_of(command: PendingCommand) -> DecisionContext:
         return DecisionContext(
             begin + timedelta(milliseconds=next(_numbers)),
             lambda: f"event-{next(_numbers)}",
-            command.traceparent,
+            command.origin,
             ruleset,
         )
 

@@ -26,6 +26,8 @@ OPENED = "accounts.account-opened.v1"
 LIMIT_CHANGED = "accounts.credit-limit-changed.v1"
 SUBMITTED = "payments.payment-submitted.v1"
 RETURNED = "payments.payment-returned.v1"
+PRESENTED = "settlement.presentment-received.v1"
+STATUS_CHANGED = "accounts.account-status-changed.v1"
 TIME = "2026-11-20T10:15:00Z"
 
 Body = dict[str, Any]
@@ -72,6 +74,41 @@ def returned(payment_id: str, account_id: str, amount: int = 100, *, currency: s
         "currency": currency,
         "reason": "insufficient funds",
         "returned_at": TIME,
+    }
+
+
+def presentment(clearing_id: str, amount: int = 100, **more: Any) -> Body:
+    """The network settles purchase `tx` of `acc-1`."""
+    return {
+        "clearing_id": clearing_id,
+        "account_id": "acc-1",
+        "transaction_id": "tx",
+        "direction": "debit",
+        "reverses_clearing_id": None,
+        "amount": amount,
+        "currency": "USD",
+        "original_amount": None,
+        "original_currency": None,
+        "final": True,
+        "merchant": {
+            "id": "m-17",
+            "name": "Corner Books",
+            "category_code": "5942",
+            "country": "USA",
+        },
+        "presented_at": TIME,
+        **more,
+    }
+
+
+def status_changed(status: str, version: int) -> Body:
+    """The accounts team sets the status of `acc-1`."""
+    return {
+        "account_id": "acc-1",
+        "status": status,
+        "status_version": version,
+        "reason": "Reported lost.",
+        "changed_at": TIME,
     }
 
 

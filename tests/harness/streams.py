@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from harness.commands import ACCOUNT, NOW, opening
+from harness.commands import ACCOUNT, NOW, ORIGIN, opening
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
@@ -38,9 +38,7 @@ class Stream:
         account = self.account()
         stored = PriorEvents()
         stored.update((event.key, event) for event in self.events if event.key in command.keys)
-        context = DecisionContext(
-            self.now, lambda: f"event-{next(self.ids)}", "00-0-0-00", self.ruleset
-        )
+        context = DecisionContext(self.now, lambda: f"event-{next(self.ids)}", ORIGIN, self.ruleset)
         while True:
             try:
                 outcome = decide(command, account, stored, context)

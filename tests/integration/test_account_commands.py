@@ -64,6 +64,8 @@ def test_events_as_json_has_the_state_after_each_event(env: dict[str, str]) -> N
     ]
     assert lines[3]["data"]["purchase"]["transaction_id"] == "t1"
     assert lines[3]["decided_at"].endswith("Z")
+    assert lines[3]["caused_by"] == {"kind": "api_key", "id": "key_1", "name": "test"}
+    assert [line["business_time"] for line in lines[2:4]] == ["2026-11-20T10:15:00.000000Z", None]
 
 
 def test_events_for_people_is_a_table(env: dict[str, str]) -> None:

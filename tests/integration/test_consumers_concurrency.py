@@ -10,6 +10,7 @@ import psycopg
 from confluent_kafka import Producer
 from eventsourcing.persistence import IntegrityError
 
+from harness.commands import ORIGIN
 from harness.inbound import (
     OPENED,
     SUBMITTED,
@@ -61,7 +62,7 @@ def test_another_writer_on_the_same_account_costs_no_message(
                         "USD",
                         datetime(2026, 11, 20, tzinfo=UTC),
                     )
-                    context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, "00-0-0-01")
+                    context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, ORIGIN)
                     decide(paid, account, PriorEvents(), context)
                     try:
                         accounts.save(account)

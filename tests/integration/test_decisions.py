@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 from psycopg import sql
 
-from harness.commands import opening, purchase
+from harness.commands import ORIGIN, opening, purchase
 from harness.histories import stored_account
 from harness.inbound import execute
 from harness.postgres import PostgresServer, TestDatabase
@@ -35,8 +35,6 @@ from txplatform.eventstore.mapper import UnknownEventError
 from txplatform.eventstore.snapshot import account_state
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.rulebook.changes import UnknownChangeError
-
-TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @asynccontextmanager
@@ -68,11 +66,11 @@ def test_i6_concurrent_purchases_near_the_limit_each_fit(database: TestDatabase)
 
     async def race() -> list[bool]:
         async with decider(database.service_url) as one, decider(database.service_url) as two:
-            await one.submit(opening("acc", 1000), traceparent=TRACE)
+            await one.submit(opening("acc", 1000), origin=ORIGIN)
             answers = await asyncio.gather(
                 *(
                     (one if number % 2 else two).submit(
-                        purchase("acc", f"t{number}", 30), traceparent=TRACE
+                        purchase("acc", f"t{number}", 30), origin=ORIGIN
                     )
                     for number in range(200)
                 )
@@ -92,12 +90,9 @@ def test_i3_copies_of_one_request_at_once_have_one_effect_and_one_answer(
 
     async def ask() -> list[tuple[str, bool]]:
         async with decider(database.service_url) as one, decider(database.service_url) as two:
-            await one.submit(opening("acc", 1000), traceparent=TRACE)
+            await one.submit(opening("acc", 1000), origin=ORIGIN)
             answers = await asyncio.gather(
-                *(
-                    each.submit(purchase("acc", "t", 30), traceparent=TRACE)
-                    for each in [one, two] * 10
-                )
+                *(each.submit(purchase("acc", "t", 30), origin=ORIGIN) for each in [one, two] * 10)
             )
             return [(answer.outcome.event.event_id, answer.replayed) for answer in answers]
 
@@ -111,11 +106,11 @@ def test_a_rejected_request_affects_no_other_of_its_batch(database: TestDatabase
 
     async def ask() -> Sequence[object]:
         async with decider(database.service_url) as one:
-            await one.submit(opening("acc", 1000), traceparent=TRACE)
+            await one.submit(opening("acc", 1000), origin=ORIGIN)
             return await asyncio.gather(
-                one.submit(purchase("acc", "t", 30), traceparent=TRACE),
-                one.submit(purchase("acc", "t", 31), traceparent=TRACE),
-                one.submit(purchase("acc", "u", 32), traceparent=TRACE),
+                one.submit(purchase("acc", "t", 30), origin=ORIGIN),
+                one.submit(purchase("acc", "t", 31), origin=ORIGIN),
+                one.submit(purchase("acc", "u", 32), origin=ORIGIN),
                 return_exceptions=True,
             )
 
@@ -139,13 +134,11 @@ def test_i4_a_defect_spoils_neither_its_account_nor_what_came_just_before_it(
 
     async def ask() -> None:
         async with decider(database.service_url) as one:
-            await one.submit(opening("acc", 1000), traceparent=TRACE)
+            await one.submit(opening("acc", 1000), origin=ORIGIN)
             first, defect, *later = await asyncio.gather(
-                one.submit(purchase("acc", "t1", 300), traceparent=TRACE),
-                one.submit(
-                    replace(purchase("acc", "t0", 500), merchant=NAMELESS), traceparent=TRACE
-                ),
-                *(one.submit(purchase("acc", name, 600), traceparent=TRACE) for name in after),
+                one.submit(purchase("acc", "t1", 300), origin=ORIGIN),
+                one.submit(replace(purchase("acc", "t0", 500), merchant=NAMELESS), origin=ORIGIN),
+                *(one.submit(purchase("acc", name, 600), origin=ORIGIN) for name in after),
                 return_exceptions=True,
             )
             assert isinstance(defect, TypeError)
@@ -168,13 +161,13 @@ def test_an_account_that_cannot_be_read_harms_no_other_of_its_batch(
 
     async def ask() -> Sequence[object]:
         async with decider(database.service_url) as one:
-            await one.submit(opening("bad", 1000), traceparent=TRACE)
+            await one.submit(opening("bad", 1000), origin=ORIGIN)
         with tampering(database) as owner:
             owner.execute("UPDATE events SET topic = 'unheard-of'")
         async with decider(database.service_url, lanes=1) as one:
             return await asyncio.gather(
-                one.submit(purchase("bad", "t", 30), traceparent=TRACE),
-                one.submit(opening("good", 1000), traceparent=TRACE),
+                one.submit(purchase("bad", "t", 30), origin=ORIGIN),
+                one.submit(opening("good", 1000), origin=ORIGIN),
                 return_exceptions=True,
             )
 
@@ -188,9 +181,9 @@ def test_a_full_queue_refuses_at_once(database: TestDatabase) -> None:
 
     async def ask() -> None:
         async with decider(database.service_url, queue_size=1) as one:
-            taken = one.submit(purchase("acc", "t", 30), traceparent=TRACE)
+            taken = one.submit(purchase("acc", "t", 30), origin=ORIGIN)
             with pytest.raises(QueueFullError):
-                one.submit(purchase("acc", "u", 30), traceparent=TRACE)
+                one.submit(purchase("acc", "u", 30), origin=ORIGIN)
             assert not (await taken).replayed
 
     asyncio.run(ask())
@@ -208,10 +201,10 @@ def test_stopping_answers_what_was_taken_in(database: TestDatabase) -> None:
             snapshot_every=10,
         )
         await one.start()
-        taken = [one.submit(purchase(f"acc{n}", f"t{n}", 1), traceparent=TRACE) for n in range(100)]
+        taken = [one.submit(purchase(f"acc{n}", f"t{n}", 1), origin=ORIGIN) for n in range(100)]
         await one.stop()
         with pytest.raises(QueueFullError):
-            one.submit(purchase("acc1", "late", 1), traceparent=TRACE)
+            one.submit(purchase("acc1", "late", 1), origin=ORIGIN)
         return [answer.done() for answer in taken]
 
     assert all(asyncio.run(ask()))
@@ -223,10 +216,10 @@ def test_i1_cache_snapshot_and_replay_agree(database: TestDatabase) -> None:
     async def ask() -> dict[str, tuple[int, int]]:
         async with decider(database.service_url, cache_size=2) as one:
             for name in "abcdef":
-                await one.submit(opening(name, 10_000), traceparent=TRACE)
+                await one.submit(opening(name, 10_000), origin=ORIGIN)
             for number in range(300):
                 name = "abcdef"[number % 6]
-                await one.submit(purchase(name, f"t{number}", number), traceparent=TRACE)
+                await one.submit(purchase(name, f"t{number}", number), origin=ORIGIN)
             views = [await one.read_account(AccountId(name)) for name in "abcdef"]
             return {view.account_id: (view.version, view.balance.pending) for view in views}
 
@@ -250,9 +243,9 @@ def test_a_read_is_of_the_newest_version_whoever_wrote_it(database: TestDatabase
     async def ask() -> list[tuple[int, int]]:
         seen = []
         async with decider(database.service_url) as one, decider(database.service_url) as two:
-            await one.submit(opening("acc", 1000), traceparent=TRACE)
+            await one.submit(opening("acc", 1000), origin=ORIGIN)
             for name in ("t1", "t2"):
-                await two.submit(purchase("acc", name, 30), traceparent=TRACE)
+                await two.submit(purchase("acc", name, 30), origin=ORIGIN)
                 view = await one.read_account(AccountId("acc"))
                 seen.append((view.version, view.balance.pending))
         return seen
@@ -266,8 +259,8 @@ def test_a_read_gives_the_stricter_of_both_statuses(database: TestDatabase) -> N
 
     async def ask() -> AccountStatus:
         async with decider(database.service_url) as one:
-            await one.submit(opening("acc", 1000), traceparent=TRACE)
-            await one.submit(frozen, traceparent=TRACE)
+            await one.submit(opening("acc", 1000), origin=ORIGIN)
+            await one.submit(frozen, origin=ORIGIN)
             return (await one.read_account(AccountId("acc"))).status
 
     assert asyncio.run(ask()) is AccountStatus.FROZEN
@@ -283,8 +276,8 @@ def test_i1_what_a_failover_has_lost_is_not_remembered(
             url = database.service_url.replace(str(postgres.port), str(proxy.port))
             async with decider(url, lanes=1) as one:
                 for name in "ab":
-                    await one.submit(opening(name, 1000), traceparent=TRACE)
-                    await one.submit(purchase(name, "t", 30), traceparent=TRACE)
+                    await one.submit(opening(name, 1000), origin=ORIGIN)
+                    await one.submit(purchase(name, "t", 30), origin=ORIGIN)
                 with tampering(database) as owner:
                     owner.execute("DELETE FROM events WHERE originator_version = 2")
                 proxy.cut()
@@ -299,7 +292,7 @@ def test_a_snapshot_of_another_shape_is_ignored(database: TestDatabase) -> None:
 
     async def ask() -> int:
         async with decider(database.service_url) as one:
-            await one.submit(opening("acc", 1000), traceparent=TRACE)
+            await one.submit(opening("acc", 1000), origin=ORIGIN)
         with psycopg.connect(database.owner_url) as connection:
             connection.execute(
                 "INSERT INTO snapshots VALUES ('account-acc', 1, 'account@0', '{\"posted\": 7}')"
@@ -319,15 +312,15 @@ def test_i4_a_lost_commit_reply_is_settled_by_appending_again(
         async with lossy_proxy(postgres.port, b"authorization:lost") as proxy:
             url = database.service_url.replace(str(postgres.port), str(proxy.port))
             async with decider(url) as one:
-                await one.submit(opening("acc", 1000), traceparent=TRACE)
+                await one.submit(opening("acc", 1000), origin=ORIGIN)
                 answers = await asyncio.gather(
-                    one.submit(purchase("acc", "lost", 30), traceparent=TRACE),
-                    one.submit(purchase("acc", "other", 5), traceparent=TRACE),
+                    one.submit(purchase("acc", "lost", 30), origin=ORIGIN),
+                    one.submit(purchase("acc", "other", 5), origin=ORIGIN),
                 )
                 assert proxy.lost == 1
                 assert [answer.replayed for answer in answers] == [False, False]
                 assert (await one.read_account(AccountId("acc"))).balance.pending == 35
-                assert (await one.submit(purchase("acc", "lost", 30), traceparent=TRACE)).replayed
+                assert (await one.submit(purchase("acc", "lost", 30), origin=ORIGIN)).replayed
 
     asyncio.run(ask())
 
@@ -342,7 +335,7 @@ def test_i8_a_server_that_takes_no_writes_yet_is_waited_for(database: TestDataba
                 sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name)
             )
             async with decider(database.service_url) as one, asyncio.timeout(10):
-                answer = one.submit(opening("acc", 1000), traceparent=TRACE)
+                answer = one.submit(opening("acc", 1000), origin=ORIGIN)
                 await asyncio.to_thread(wait_until, lambda: one.metrics.batches_failed > 0)
                 owner.execute(
                     sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name)
@@ -364,9 +357,9 @@ def test_i4_what_can_no_longer_be_decided_may_have_been_recorded_before(
         ):
             url = database.service_url.replace(str(postgres.port), str(proxy.port))
             async with decider(url) as one:
-                await one.submit(opening("acc", 1000), traceparent=TRACE)
+                await one.submit(opening("acc", 1000), origin=ORIGIN)
                 await holder.execute(LOCK_LOG)
-                answer = one.submit(purchase("acc", "t", 30), traceparent=TRACE)
+                answer = one.submit(purchase("acc", "t", 30), origin=ORIGIN)
                 await asyncio.to_thread(
                     wait_until, lambda: execute(database, APPEND_WAITS) == [(1,)]
                 )
@@ -377,9 +370,9 @@ def test_i4_what_can_no_longer_be_decided_may_have_been_recorded_before(
                     await answer
                 await holder.commit()
                 await asyncio.to_thread(wait_until, lambda: execute(database, DECISIONS) == [(1,)])
-                assert (await one.submit(purchase("acc", "t", 30), traceparent=TRACE)).replayed
+                assert (await one.submit(purchase("acc", "t", 30), origin=ORIGIN)).replayed
                 with pytest.raises(UnknownChangeError):
-                    await one.submit(purchase("acc", "u", 30), traceparent=TRACE)
+                    await one.submit(purchase("acc", "u", 30), origin=ORIGIN)
 
     asyncio.run(ask())
 
@@ -402,15 +395,15 @@ def test_i4_what_cannot_be_settled_in_time_is_called_unknown(
             limits = LaneLimits(batch_size=64, queue_size=100, timeout_s=2)
             one = Decider(Database(url), limits, lanes=1, cache_size=10, snapshot_every=10)
             await one.start()
-            await one.submit(opening("acc", 1000), traceparent=TRACE)
+            await one.submit(opening("acc", 1000), origin=ORIGIN)
             proxy.closed_after_loss = True
             with pytest.raises(OutcomeUnknownError):
-                await one.submit(purchase("acc", "lost", 30), traceparent=TRACE)
+                await one.submit(purchase("acc", "lost", 30), origin=ORIGIN)
             with pytest.raises(StoreUnavailableError):
-                await one.submit(purchase("acc", "later", 30), traceparent=TRACE)
+                await one.submit(purchase("acc", "later", 30), origin=ORIGIN)
             await one.stop()
         async with decider(database.service_url) as two:
-            assert (await two.submit(purchase("acc", "lost", 30), traceparent=TRACE)).replayed
-            assert not (await two.submit(purchase("acc", "later", 30), traceparent=TRACE)).replayed
+            assert (await two.submit(purchase("acc", "lost", 30), origin=ORIGIN)).replayed
+            assert not (await two.submit(purchase("acc", "later", 30), origin=ORIGIN)).replayed
 
     asyncio.run(ask())

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import IntegrityError
 
-from harness.commands import opening, payment
+from harness.commands import ORIGIN, opening, payment
 from harness.histories import read_whole_log, stored_account
 from harness.postgres import TestDatabase
 from txplatform.database import Database
@@ -31,7 +31,7 @@ from txplatform.processing.unit_of_work import UnitOfWork
 
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
 IDS = count()
-STAMP = DecisionContext(NOW, lambda: f"event-{next(IDS)}", "00-0-0-00")
+STAMP = DecisionContext(NOW, lambda: f"event-{next(IDS)}", ORIGIN)
 
 
 def decided(*commands: Opening | Payment, on: Account | None = None) -> list[AccountEvent]:

@@ -21,6 +21,7 @@ from harness.read_models import catch_up
 from harness.waiting import wait_until
 from txplatform.audit.verify import verify
 from txplatform.database import Database
+from txplatform.domain.cause import PartCause
 from txplatform.domain.events import HoldExpired
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.eventstore.statements import LOCK_LOG
@@ -121,10 +122,12 @@ def test_what_is_due_ends_and_nothing_else(
     assert_verified(database)
     holds = service.execute("SELECT account_id, transaction_id, amount FROM open_holds").fetchall()
     assert sorted(holds) == [("a", "young", 9), ("b", "young", 9)]
+    ended = [
+        logged.event for logged in read_whole_log(service) if isinstance(logged.event, HoldExpired)
+    ]
+    assert {event.caused_by for event in ended} == {PartCause("hold expiry")}
     released = {
-        (account_of(logged.event.originator_id), logged.event.transaction): logged.event.released
-        for logged in read_whole_log(service)
-        if isinstance(logged.event, HoldExpired)
+        (account_of(event.originator_id), event.transaction): event.released for event in ended
     }
     assert released == {("a", "t0"): 120, ("a", "t3"): 100, ("b", "t0"): 70}
     assert metric(registry, "txplatform_holds_expired_total") == 3
@@ -219,6 +222,8 @@ def test_i3_killed_in_the_middle_of_a_commit_nothing_is_lost_or_ended_twice(
 ) -> None:
     """Its append may still come through, or not: the next process finds out."""
     holds = many_due(service, accounts=30, each=20)
+    # The process may take longer to start than the server lets a transaction be idle.
+    service.execute("SET idle_in_transaction_session_timeout = 0")
     with Command("project", env=service_env) as process:
         with service.transaction():
             service.execute(LOCK_LOG)

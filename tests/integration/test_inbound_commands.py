@@ -113,6 +113,19 @@ def test_retry_applies_a_message_that_has_become_valid(
     code, outcomes = inbound(service_env, "retry", str(parked[1]))
     assert (code, outcomes[0]["status"]) == (0, "applied")
     assert posted(database, "acc-1") == -10
+    ((caused_by,),) = execute(
+        database,
+        "SELECT convert_from(state, 'UTF8')::json -> 'caused_by' FROM events"
+        " WHERE topic = 'payment-received'",
+    )
+    message = ledger(database)[-1]
+    assert caused_by == {
+        "kind": "message",
+        "topic": SUBMITTED,
+        "partition": message.partition,
+        "offset": message.offset,
+        "retried": True,
+    }
     assert [each["id"] for each in inbound(service_env, "list")[1]] == [parked[0]]
     code, message = inbound(service_env, "retry", str(parked[1]))
     assert code == 1

@@ -7,13 +7,30 @@ import json
 import psycopg
 import pytest
 
-from harness.inbound import SUBMITTED, execute, payment
+from harness.commands import opening
+from harness.histories import read_whole_log, record
+from harness.inbound import (
+    LIMIT_CHANGED,
+    OPENED,
+    PRESENTED,
+    RETURNED,
+    STATUS_CHANGED,
+    SUBMITTED,
+    execute,
+    limit_changed,
+    opened,
+    payment,
+    presentment,
+    returned,
+    status_changed,
+)
 from harness.postgres import TestDatabase
 from txplatform.consumers import TOPICS
 from txplatform.consumers.batch_processor import Batch, BatchProcessor
 from txplatform.consumers.parked_messages import discard_message
 from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.database import Database
+from txplatform.domain.cause import KeyCause, MessageCause
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.inbox.positions import FencedError, Move, Position, begin
 from txplatform.inbox.received_message import ReceivedMessage
@@ -109,3 +126,48 @@ def test_the_service_can_neither_alter_nor_delete_what_came_in(database: TestDat
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
+
+
+def test_a_message_of_each_topic_is_the_cause_of_its_events(service: psycopg.Connection) -> None:
+    """By topic, partition and offset."""
+    bodies = {
+        OPENED: opened("acc-1"),
+        LIMIT_CHANGED: limit_changed("acc-1", 1, 900_000),
+        STATUS_CHANGED: status_changed("frozen", 1),
+        SUBMITTED: payment("p-1", "acc-1"),
+        RETURNED: returned("p-1", "acc-1"),
+        PRESENTED: presentment("c-1"),
+    }
+    assert {*bodies} == {*TOPICS}
+    messages = [
+        ReceivedMessage(
+            CLUSTER, topic, "id", 3, 70 + at, None, b"acc-1", (), json.dumps(body).encode()
+        )
+        for at, (topic, body) in enumerate(bodies.items())
+    ]
+    begin(service, CLUSTER, [Position(each.topic, 3, "id", each.offset) for each in messages])
+    processor().process(
+        service,
+        Batch(
+            CLUSTER,
+            [read_message(each, TOPICS[each.topic]) for each in messages],
+            [Move(each.topic, 3, each.offset, each.offset + 1) for each in messages],
+        ),
+    )
+    causes = dict.fromkeys(logged.event.caused_by for logged in read_whole_log(service))
+    assert [*causes] == [MessageCause(topic, 3, 70 + at) for at, topic in enumerate(bodies)]
+
+
+def test_what_ends_a_wait_is_the_cause_of_the_event_that_applies_the_message(
+    service: psycopg.Connection,
+) -> None:
+    """The event that says that it waits has the message."""
+    begin_at(service, 7)
+    processor().process(service, batch(7, json.dumps(payment("p-1", "acc-1")).encode()))
+    record(service, [opening("acc-1")])
+    key = KeyCause("key_1", "test")
+    assert [(each.event.TOPIC, each.event.caused_by) for each in read_whole_log(service)] == [
+        ("payment-waiting", MessageCause(SUBMITTED, 0, 7)),
+        ("account-opened", key),
+        ("payment-received", key),
+    ]

@@ -11,57 +11,21 @@ from harness.commands import opening, purchase
 from harness.histories import read_whole_log, record, stored_account
 from harness.inbound import (
     OPENED,
-    TIME,
+    PRESENTED,
+    STATUS_CHANGED,
+    Body,
     Sender,
     consuming,
     ledger,
     opened,
+    presentment,
     settings_for,
+    status_changed,
     wait_for_messages,
 )
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
-
-PRESENTED = "settlement.presentment-received.v1"
-STATUS_CHANGED = "accounts.account-status-changed.v1"
-
-Body = dict[str, Any]
-
-
-def presentment(clearing_id: str, amount: int = 100, **more: Any) -> Body:
-    """The network settles purchase `tx` of `acc-1`."""
-    return {
-        "clearing_id": clearing_id,
-        "account_id": "acc-1",
-        "transaction_id": "tx",
-        "direction": "debit",
-        "reverses_clearing_id": None,
-        "amount": amount,
-        "currency": "USD",
-        "original_amount": None,
-        "original_currency": None,
-        "final": True,
-        "merchant": {
-            "id": "m-17",
-            "name": "Corner Books",
-            "category_code": "5942",
-            "country": "USA",
-        },
-        "presented_at": TIME,
-        **more,
-    }
-
-
-def status_changed(status: str, version: int) -> Body:
-    """The accounts team sets the status of `acc-1`."""
-    return {
-        "account_id": "acc-1",
-        "status": status,
-        "status_version": version,
-        "reason": "Reported lost.",
-        "changed_at": TIME,
-    }
 
 
 def take(database: TestDatabase, topics: str, *messages: tuple[str, Body]) -> list[str]:

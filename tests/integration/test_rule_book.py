@@ -10,11 +10,12 @@ from time import monotonic
 import psycopg
 import pytest
 
-from harness.commands import opening
+from harness.commands import OPERATOR, opening
 from harness.histories import record
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.database import Database
+from txplatform.domain.cause import OperatorCause
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet, RulesNotUnderstoodError
 from txplatform.rulebook.book import UnreadableRuleSetError
@@ -48,13 +49,13 @@ def make_unreadable(database: TestDatabase) -> None:
 
 def activated(connection: psycopg.Connection, activation_id: str, ruleset_id: str) -> bool:
     """Activate; whether that was a copy."""
-    return activate(connection, activation_id, ruleset_id, reason="Why.", by="me").replayed
+    return activate(connection, activation_id, ruleset_id, reason="Why.", by=OPERATOR).replayed
 
 
 def test_an_empty_rule_book_decides_by_what_is_built_in(service: psycopg.Connection) -> None:
     """It can be gone back to at any time."""
     assert read_book(service).active == DEFAULT_RULESET
-    add_ruleset(service, retail(1), by="me")
+    add_ruleset(service, retail(1), by=OPERATOR)
     activated(service, "a1", "retail@1")
     assert read_book(service).active == retail(1)
     activated(service, "a2", "default@1")
@@ -65,7 +66,7 @@ def test_i7_the_rule_books_versions_are_contiguous_whoever_writes(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Eight writers, each change twice: every one is there once, in one order."""
-    add_ruleset(service, retail(1), by="me")
+    add_ruleset(service, retail(1), by=OPERATOR)
     copies: list[bool] = []
 
     def write(writer: int) -> None:
@@ -86,7 +87,7 @@ def test_i7_the_rule_books_versions_are_contiguous_whoever_writes(
 
 def test_i7_the_rule_book_cannot_be_altered_by_the_service(service: psycopg.Connection) -> None:
     """Neither by its rights, nor, for the owner, in passing."""
-    add_ruleset(service, retail(1), by="me")
+    add_ruleset(service, retail(1), by=OPERATOR)
     for statement in ("UPDATE ruleset_events SET version = 9", "DELETE FROM ruleset_events"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             service.execute(statement.encode())
@@ -96,7 +97,7 @@ def test_i7_a_rule_set_that_was_altered_decides_nothing(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Its content is not what its hash says."""
-    add_ruleset(service, retail(1), by="me")
+    add_ruleset(service, retail(1), by=OPERATOR)
     activated(service, "a1", "retail@1")
     make_unreadable(database)
     with pytest.raises(UnreadableRuleSetError, match="not what was added"):
@@ -107,27 +108,27 @@ def test_what_this_version_could_not_decide_by_is_neither_activated_nor_shadowed
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Else no purchase could be decided any more, by one call."""
-    add_ruleset(service, retail(1), by="me")
+    add_ruleset(service, retail(1), by=OPERATOR)
     make_unreadable(database)
     with pytest.raises(UnreadableRuleSetError):
         activated(service, "a1", "retail@1")
     with pytest.raises(UnreadableRuleSetError):
-        start_shadowing(service, "s1", "retail@1", reason="Try.", by="me")
+        start_shadowing(service, "s1", "retail@1", reason="Try.", by=OPERATOR)
     assert read_book(service).version == 1
 
 
 def test_an_id_names_one_activation_with_its_reason(service: psycopg.Connection) -> None:
     """Who asks again with another reason, or for another rule set, means another one."""
     for version in (1, 2):
-        add_ruleset(service, retail(version), by="me")
-    activate(service, "a1", "retail@1", reason="Why.", by="me")
-    start_shadowing(service, "s1", "retail@2", reason="Why.", by="me")
+        add_ruleset(service, retail(version), by=OPERATOR)
+    activate(service, "a1", "retail@1", reason="Why.", by=OPERATOR)
+    start_shadowing(service, "s1", "retail@2", reason="Why.", by=OPERATOR)
     for ruleset_id, reason in (("retail@1", "Because."), ("retail@2", "Why.")):
         with pytest.raises(RefusedChangeError) as refused:
-            activate(service, "a1", ruleset_id, reason=reason, by="me")
+            activate(service, "a1", ruleset_id, reason=reason, by=OPERATOR)
         assert refused.value.reason == "id_reused"
     with pytest.raises(RefusedChangeError):
-        start_shadowing(service, "s1", "retail@2", reason="Because.", by="me")
+        start_shadowing(service, "s1", "retail@2", reason="Because.", by=OPERATOR)
     assert read_book(service).version == 4
 
 
@@ -143,7 +144,7 @@ def test_what_is_activated_is_in_force_once_what_was_read_is_too_old(
             activated(service, f"a{max_age_s}", "retail@1")
             return [before, await rules.current(connection)]
 
-    add_ruleset(service, retail(1), by="me")
+    add_ruleset(service, retail(1), by=OPERATOR)
     assert asyncio.run(seen(60)) == [DEFAULT_RULESET, DEFAULT_RULESET]
     activated(service, "back", DEFAULT_RULESET.id)
     assert asyncio.run(seen(0)) == [DEFAULT_RULESET, retail(1)]
@@ -167,7 +168,7 @@ def test_a_read_that_comes_late_takes_nothing_back(
 ) -> None:
     """Another lane has read further by then, and what it found is still fresh."""
     for version in (1, 2):
-        add_ruleset(service, retail(version), by="me")
+        add_ruleset(service, retail(version), by=OPERATOR)
     activated(service, "a1", "retail@1")
     rules, long_ago = RulesInForce(max_age_s=60), monotonic() - 100
     late = service.execute(READ_CHANGES, (rules.version,)).fetchall()
@@ -193,7 +194,7 @@ def test_a_read_that_comes_late_takes_nothing_back(
 
 def test_what_was_asked_before_all_was_forgotten_is_not_taken(service: psycopg.Connection) -> None:
     """It is the end of a rule book whose beginning is not known any more."""
-    add_ruleset(service, retail(1), by="me")
+    add_ruleset(service, retail(1), by=OPERATOR)
     rules = RulesInForce(max_age_s=60)
     rules.take(service.execute(READ_CHANGES, (0,)).fetchall(), monotonic(), behind=0)
     rules.forget()
@@ -203,21 +204,21 @@ def test_what_was_asked_before_all_was_forgotten_is_not_taken(service: psycopg.C
 
 def test_a_rule_set_never_changes(service: psycopg.Connection) -> None:
     """Also not in its description: the same id is the same bytes."""
-    add_ruleset(service, retail(1), by="me")
-    assert add_ruleset(service, retail(1), by="somebody else").replayed
+    add_ruleset(service, retail(1), by=OPERATOR)
+    assert add_ruleset(service, retail(1), by=OperatorCause("somebody else")).replayed
     with pytest.raises(RefusedChangeError, match="never change") as refused:
-        add_ruleset(service, RuleSet("retail", 1, "Other words", (AmountLimit(1),)), by="me")
+        add_ruleset(service, RuleSet("retail", 1, "Other words", (AmountLimit(1),)), by=OPERATOR)
     assert refused.value.reason == "id_reused"
     assert read_book(service).rulesets["retail@1"].added_by == "me"
 
 
 def test_what_is_built_in_is_there_already(service: psycopg.Connection) -> None:
     """Added as it is it changes nothing; with other contents it is refused."""
-    added = add_ruleset(service, DEFAULT_RULESET, by="me")
+    added = add_ruleset(service, DEFAULT_RULESET, by=OPERATOR)
     assert added.replayed
     assert (added.book.version, read_book(service).version) == (0, 0)
     with pytest.raises(RefusedChangeError, match="built in, with other contents") as refused:
-        add_ruleset(service, RuleSet("default", 1, "Mine"), by="me")
+        add_ruleset(service, RuleSet("default", 1, "Mine"), by=OPERATOR)
     assert refused.value.reason == "id_reused"
 
 
@@ -226,13 +227,13 @@ def test_i4_a_copy_is_answered_whatever_became_of_the_rule_book_since(
 ) -> None:
     """Its rule set decides by now, or this version can no longer read it; other contents differ."""
     for version in (1, 2):
-        add_ruleset(service, retail(version), by="me")
+        add_ruleset(service, retail(version), by=OPERATOR)
 
     def shadow(ruleset_id: str, reason: str = "Try.") -> bool:
-        return start_shadowing(service, "s", ruleset_id, reason=reason, by="me").replayed
+        return start_shadowing(service, "s", ruleset_id, reason=reason, by=OPERATOR).replayed
 
     def everything_again() -> list[bool]:
-        added = add_ruleset(service, retail(1), by="me").replayed
+        added = add_ruleset(service, retail(1), by=OPERATOR).replayed
         return [added, shadow("retail@1"), activated(service, "a1", "retail@1")]
 
     assert everything_again() == [True, False, False]
@@ -255,17 +256,17 @@ def test_whoever_ends_a_shadowing_that_another_one_just_ended_moves_nothing(
 ) -> None:
     """The first judges up to where the second begins, not up to where its own end was asked for."""
     for version in (1, 2):
-        add_ruleset(service, retail(version), by="me")
-    start_shadowing(service, "s1", "retail@1", reason="Try.", by="me")
+        add_ruleset(service, retail(version), by=OPERATOR)
+    start_shadowing(service, "s1", "retail@1", reason="Try.", by=OPERATOR)
 
     def end() -> None:
         with Database(database.service_url).connect() as connection:
-            end_shadowing(connection, "retail@1", "s1", by="me")
+            end_shadowing(connection, "retail@1", "s1", by=OPERATOR)
 
     ending = threading.Thread(target=end)
     with Database(database.service_url).connect() as other:
         with service.transaction():
-            start_shadowing(service, "s2", "retail@2", reason="Try.", by="me")
+            start_shadowing(service, "s2", "retail@2", reason="Try.", by=OPERATOR)
             record(other, [opening("acc")])
             ending.start()
             wait_until(lambda: waits_for_the_rule_book(other), message="the end to be asked for")
@@ -287,10 +288,10 @@ def waits_for_the_rule_book(connection: psycopg.Connection) -> bool:
 def test_one_rule_set_decides_along_at_a_time(service: psycopg.Connection) -> None:
     """Another one, its own activation, or whoever ends it, ends it."""
     for version in (1, 2):
-        add_ruleset(service, retail(version), by="me")
+        add_ruleset(service, retail(version), by=OPERATOR)
 
     def start(shadowing_id: str, ruleset_id: str) -> None:
-        start_shadowing(service, shadowing_id, ruleset_id, reason="Try.", by="me")
+        start_shadowing(service, shadowing_id, ruleset_id, reason="Try.", by=OPERATOR)
 
     def going_on() -> str | None:
         shadowing = read_book(service).shadowing
@@ -306,9 +307,9 @@ def test_one_rule_set_decides_along_at_a_time(service: psycopg.Connection) -> No
     with pytest.raises(RefusedChangeError, match="decides already"):
         start("s3", "retail@2")
     start("s3", "retail@1")
-    end_shadowing(service, "retail@1", "s3", by="me")
+    end_shadowing(service, "retail@1", "s3", by=OPERATOR)
     assert going_on() is None
     assert all(each.ended_at for each in read_book(service).shadowings.values())
-    end_shadowing(service, "retail@1", "s3", by="me")
+    end_shadowing(service, "retail@1", "s3", by=OPERATOR)
     with pytest.raises(RefusedChangeError, match="no shadowing"):
-        end_shadowing(service, "retail@2", "s3", by="me")
+        end_shadowing(service, "retail@2", "s3", by=OPERATOR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from getpass import getuser
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from harness.api import open_account, purchase, running_api
 from harness.ports import free_port
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
+from txplatform.domain.cause import OperatorCause
+from txplatform.rulebook.store import read_book
 
 RETAIL_1 = {
     "name": "retail",
@@ -49,7 +52,9 @@ def rulesets(env: dict[str, str], *words: str, code: int = 0) -> str:
     return out if code == 0 else err
 
 
-def test_from_a_file_to_what_decides(service_env: dict[str, str], files: dict[int, str]) -> None:
+def test_from_a_file_to_what_decides(
+    service_env: dict[str, str], files: dict[int, str], service: psycopg.Connection
+) -> None:
     """Lint, add, activate, compare, list, show: each says what it did."""
     assert "rules[1] (cash_like) never refuses what rules[0]" in rulesets(
         service_env, "lint", files[2]
@@ -60,6 +65,10 @@ def test_from_a_file_to_what_decides(service_env: dict[str, str], files: dict[in
         service_env, "activate", "retail@1", "--reason", "Go.", "--by", "ann", "--json"
     )
     assert json.loads(activated)["activated_by"] == "ann"
+    assert [entry.change.by for entry in read_book(service).entries.values()] == [
+        OperatorCause(f"{getuser()} (command line)"),
+        OperatorCause("ann"),
+    ]
     rulesets(service_env, "add", files[2])
     compared = rulesets(service_env, "diff", "retail@1", files[2])
     assert "Changed amount_limit: max_amount from 1000 to 500." in compared

@@ -9,7 +9,7 @@ import psycopg
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from harness.commands import NOW, clearing, opening, payment, purchase
+from harness.commands import NOW, OPERATOR, clearing, opening, payment, purchase
 from harness.histories import read_whole_log, record
 from harness.inbound import execute
 from harness.postgres import TestDatabase
@@ -44,8 +44,8 @@ def shadower(database: TestDatabase, batch_events: int = 1000) -> Shadower:
 
 def shadow(connection: psycopg.Connection, ruleset: RuleSet, shadowing_id: str = "s") -> None:
     """Let it decide along from now on."""
-    add_ruleset(connection, ruleset, by="me")
-    start_shadowing(connection, shadowing_id, ruleset.id, reason="Try.", by="me")
+    add_ruleset(connection, ruleset, by=OPERATOR)
+    start_shadowing(connection, shadowing_id, ruleset.id, reason="Try.", by=OPERATOR)
 
 
 def counts(connection: psycopg.Connection, shadowing_id: str = "s") -> tuple[int, int, int]:
@@ -86,7 +86,7 @@ def test_it_judges_from_its_beginning_to_its_end(
     some_purchases(service, 1)
     shadow(service, AT_MOST_50)
     record(service, [opening("b"), purchase("b", "b1", 60), purchase("b", "b2", 10)])
-    end_shadowing(service, AT_MOST_50.id, "s", by="me")
+    end_shadowing(service, AT_MOST_50.id, "s", by=OPERATOR)
     record(service, [purchase("b", "b3", 61)])
     judge = shadower(database)
     while judge.advance(service):

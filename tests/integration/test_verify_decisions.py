@@ -10,6 +10,7 @@ import pytest
 
 from harness.commands import (
     NOW,
+    OPERATOR,
     clearing,
     correction,
     expiry,
@@ -44,9 +45,9 @@ NOTHING = '{"credit_limit":0,"posted":0,"pending":0,"available":0}'
 def _three_rule_sets(service: psycopg.Connection) -> None:
     """Let the rule book know three more rule sets."""
     for ruleset in (SLOW, SMALL, IDLE):
-        add_ruleset(service, ruleset, by="me")
+        add_ruleset(service, ruleset, by=OPERATOR)
     for ruleset in (SLOW, SMALL):
-        activate(service, f"once {ruleset.name}", ruleset.id, reason="Go.", by="me")
+        activate(service, f"once {ruleset.name}", ruleset.id, reason="Go.", by=OPERATOR)
 
 
 def alter(database: TestDatabase, version: int, old: str, new: str) -> None:

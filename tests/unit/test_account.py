@@ -9,7 +9,16 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from harness.commands import ACCOUNT, NOW, limit_change, opening, payment, payment_return, purchase
+from harness.commands import (
+    ACCOUNT,
+    NOW,
+    ORIGIN,
+    limit_change,
+    opening,
+    payment,
+    payment_return,
+    purchase,
+)
 from harness.streams import Stream, opened_stream
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing, Correction, Direction, LimitChange, Payment, Refund
@@ -118,7 +127,7 @@ def test_an_authorization_code_follows_from_account_and_transaction() -> None:
     for name, transaction_id in (("acc-1", "a"), ("acc-1", "b"), ("acc-2", "a"), ("acc-1", "a")):
         asked = replace(purchase(ACCOUNT, transaction_id, 0), account_id=AccountId(name))
         account = Account.unopened(asked.account_id)
-        context = DecisionContext(NOW, lambda: "event", "00-0-0-00")
+        context = DecisionContext(NOW, lambda: "event", ORIGIN)
         decide(
             replace(opening(ACCOUNT, 1000), account_id=asked.account_id),
             account,
@@ -150,7 +159,7 @@ def test_a_copy_of_a_purchase_whose_hold_is_open_does_not_touch_the_account() ->
     stream.ask(opening(ACCOUNT, 1000))
     stream.ask(purchase(ACCOUNT, "tx-1", 100))
     account = stream.account()
-    context = DecisionContext(NOW, lambda: "event", "00-0-0-00")
+    context = DecisionContext(NOW, lambda: "event", ORIGIN)
     with pytest.raises(TransactionNotReadError) as missing:
         decide(purchase(ACCOUNT, "tx-1", 100), account, PriorEvents(), context)
     assert missing.value.transaction_ids == ("tx-1",)
@@ -318,7 +327,7 @@ def test_what_a_balance_cannot_hold_is_rejected(
     """The balance stays a 64-bit integer everywhere; up to its edge all is taken."""
     account = opened_stream().account()
     account.posted = edge - 1 if edge > 0 else edge + 1
-    context = DecisionContext(NOW, lambda: "id", "")
+    context = DecisionContext(NOW, lambda: "id", ORIGIN)
     with pytest.raises(CommandRejectedError) as refused:
         decide(moving(2), account, PriorEvents(), context)
     assert refused.value.reason == "balance_out_of_range"

@@ -151,7 +151,7 @@ def test_nothing_yet_costs_next_to_nothing() -> None:
     assert Activity.from_state([]) == activity
     assert activity.__sizeof__() <= 32
     assert activity.count(0, VelocityScope.ACCOUNT, buying().merchant) == 0
-    assert not activity.knows_country("GBR")
+    assert activity.countries == ()
 
 
 def test_years_of_purchases_take_the_room_of_thirty_days() -> None:
@@ -219,11 +219,10 @@ def test_a_country_becomes_known_by_money_and_stays_known() -> None:
     """An account verification opens no country; thirty days close none."""
     activity = Activity()
     activity.add(NOW, buying(0, country="FRA"))
-    assert not activity.knows_country("FRA")
+    assert "FRA" not in activity.countries
     activity.add(NOW, buying(1, country="FRA"))
     for days in range(200):
         activity.add(NOW + timedelta(days=days), buying(1))
-    assert activity.knows_country("FRA")
     assert activity.countries == ("FRA", "GBR")
 
 

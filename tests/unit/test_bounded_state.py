@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from harness.commands import ACCOUNT, NOW, opening, payment, payment_return, purchase
+from harness.commands import ACCOUNT, NOW, ORIGIN, opening, payment, payment_return, purchase
 from harness.streams import Stream
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing, Refund, Reversal
@@ -86,7 +86,7 @@ def test_an_opening_asks_for_all_that_waits_at_once() -> None:
     for name in names:
         stream.ask(Clearing(f"c-{name}", ACCOUNT, name, 1, "USD"))
     account = stream.account()
-    context = DecisionContext(NOW, lambda: "event", "00-0-0-00")
+    context = DecisionContext(NOW, lambda: "event", ORIGIN)
     with pytest.raises(TransactionNotReadError) as missing:
         decide(opening(ACCOUNT, 1000), account, PriorEvents(), context)
     assert sorted(missing.value.transaction_ids) == sorted(names)

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from harness.commands import ORIGIN
 from txplatform.api.clearing_batches import clear_purchases
 from txplatform.contracts.clearing_batch import ClearingBatchBody
 from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
 from txplatform.decisions.request import Decided
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing
+from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.commands import decide
 from txplatform.domain.commands.prior_events import PriorEvents
 
@@ -30,7 +32,7 @@ class TroubledDecider:
     def __init__(self, fates: Sequence[Exception | None]) -> None:
         self._fates = iter(fates)
 
-    def submit(self, command: Clearing, *, traceparent: str) -> asyncio.Future[Decided]:
+    def submit(self, command: Clearing, *, origin: CommandOrigin) -> asyncio.Future[Decided]:
         """As a `Decider` does: a full queue says so at once, all else by the future."""
         fate = next(self._fates)
         if isinstance(fate, QueueFullError):
@@ -40,7 +42,7 @@ class TroubledDecider:
             answer.set_exception(fate)
         else:
             account = Account.unopened(command.account_id)
-            context = DecisionContext(NOW, lambda: "event", traceparent)
+            context = DecisionContext(NOW, lambda: "event", origin)
             answer.set_result(
                 Decided(decide(command, account, PriorEvents(), context), replayed=False)
             )
@@ -53,7 +55,7 @@ def send(*fates: Exception | None, rubbish: int = 0) -> dict[str, Any]:
         {"clearing_id": f"c{number}", "account_id": "a", "amount": 1, "currency": "USD"}
         for number in range(len(fates))
     ]
-    request: Any = SimpleNamespace(state=SimpleNamespace(traceparent="00-0-0-00"))
+    request: Any = SimpleNamespace(state=SimpleNamespace(origin=ORIGIN))
     services: Any = SimpleNamespace(decider=TroubledDecider(fates))
     body = ClearingBatchBody(items=[*items, *["rubbish"] * rubbish])
     answer = asyncio.run(clear_purchases(request, services, body))

@@ -19,11 +19,10 @@ from txplatform.consumers import TOPICS as INBOUND
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.problems import ProblemType
 from txplatform.domain.commands.outcome import RefusalReason
-from txplatform.domain.events import EVENT_TYPES
+from txplatform.domain.events import EVENT_TYPES, Flag
 from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
 from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.transaction import TransactionState
-from txplatform.domain.transaction_flags import Flag
 from txplatform.eventstore.mapper import encode_event
 from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.publisher.transaction_decisioned import TRANSACTION_DECISIONED
@@ -225,6 +224,19 @@ def test_the_members_and_types_of_events_are_listed(openapi: dict[str, Any]) -> 
     assert sorted(first_codes(table("The log", "Type"))) == sorted(
         kind.TOPIC for kind in EVENT_TYPES
     )
+
+
+def test_the_causes_of_events_are_listed_with_their_members(openapi: dict[str, Any]) -> None:
+    """In the schema's order."""
+    page = members(openapi, dict(operations(openapi))["GET /v1/events"])
+    event = resolved(openapi, page["events"]["items"])
+    rows = {
+        codes(kind)[0]: codes(further) for kind, further, _ in table("The log", "`kind` of a cause")
+    }
+    assert rows == {
+        cause["properties"]["kind"]["enum"][0]: [*cause["properties"]][1:]
+        for cause in event["properties"]["caused_by"]["anyOf"]
+    }
 
 
 def test_every_inbound_topic_is_listed_with_its_fields() -> None:

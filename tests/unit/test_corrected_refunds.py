@@ -19,12 +19,12 @@ from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
     ClearingCorrected,
+    Flag,
     PurchaseRefunded,
 )
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
 from txplatform.domain.transaction import Transaction
-from txplatform.domain.transaction_flags import Flag
 
 TX = TransactionId("t")
 

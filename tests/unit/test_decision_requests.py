@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from harness.commands import ACCOUNT, purchase
+from harness.commands import ACCOUNT, ORIGIN, purchase
 from harness.streams import Stream
 from txplatform.decisions.request import CommandRequest, Decided
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
@@ -37,7 +37,7 @@ def test_i4_only_what_an_earlier_request_had_caused_is_replayed(
 
     async def answer() -> Decided:
         future = asyncio.get_running_loop().create_future()
-        pending = PendingCommand.of(command, "")
+        pending = PendingCommand.of(command, ORIGIN)
         request = CommandRequest(account_stream(ACCOUNT), future, 0.0, pending, 0.0)
         for status in lost:
             pending.result = Outcome(status, outcome.event)

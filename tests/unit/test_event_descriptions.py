@@ -6,6 +6,9 @@ from datetime import timedelta
 from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import fields, replace
 
 from harness.commands import (
     ACCOUNT,
@@ -26,6 +29,7 @@ from harness.streams import Stream
 from txplatform.domain.account import Account
 from txplatform.domain.account_command import AccountCommand, VersionedAdvice
 from txplatform.domain.advices import Advice
+from txplatform.domain.cause import Cause, KeyCause, MessageCause, PartCause
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import (
@@ -43,6 +47,16 @@ from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.mapper import decode_event, encode_event, event_data
 from txplatform.projections.money import money_change
 
+CAUSES = st.one_of(
+    st.builds(KeyCause),
+    st.builds(
+        MessageCause,
+        partition=st.integers(0, 2**31 - 1),
+        offset=st.integers(0, 2**63 - 1),
+        retried=st.booleans(),
+    ),
+    st.builds(PartCause),
+)
 EARLY: list[Command] = [
     payment(ACCOUNT, "p1", 40),
     payment_return(ACCOUNT, "p9", 5),
@@ -150,6 +164,41 @@ def test_an_event_comes_back_from_the_log_as_it_was(events: list[Event]) -> None
         again = decode_event(event.originator_id, event.originator_version, event.TOPIC, stored)
         assert again == event
         assert encode_event(again) == stored
+
+
+@given(CAUSES)
+def test_every_kind_of_event_keeps_its_cause(events: list[Event], cause: Cause) -> None:
+    """The caller, the message, or the part of the platform."""
+    for event in events:
+        caused = replace(event, caused_by=cause)
+        again = decode_event(
+            caused.originator_id, caused.originator_version, caused.TOPIC, encode_event(caused)
+        )
+        assert again == caused
+        assert again.caused_by == cause
+
+
+def test_an_event_has_the_business_time_of_its_command(events: list[Event]) -> None:
+    """None if the sender gave none, or if the event follows from another."""
+    times = {event.TOPIC: event.business_time for event in events}
+    assert times["payment-received"] == times["payment-returned"] == NOW
+    assert times["authorization-approved"] is None
+    assert times["hold-expired"] is times["transaction-started"] is None
+
+
+def test_of_two_business_times_of_a_clearing_the_merchants_counts() -> None:
+    """The network's is that of its file."""
+    presented = replace(clearing(ACCOUNT, "t", "c", 1), presented_at=NOW)
+    assert presented.business_time == NOW
+    earlier = NOW - timedelta(days=1)
+    assert replace(presented, occurred_at=earlier).business_time == earlier
+
+
+def test_every_time_of_a_command_is_its_business_time() -> None:
+    """A time that a sender gives is named as such, once."""
+    for kind in get_args(Command):
+        times = [field.name for field in fields(kind) if "datetime" in str(field.type)]
+        assert [*kind.BUSINESS_TIME] == times, kind
 
 
 def test_audit_interfaces_show_every_field_of_an_event(events: list[Event]) -> None:

@@ -42,11 +42,11 @@ async def set_status(
 ) -> Response:
     """Freeze, close or release an account, as an operator.
 
-    The accounts team's status is kept apart and the stricter of both holds. Frozen or closed
-    refuses purchases and increments only; closed is for ever.
+    The accounts team's status is kept apart, and the stricter of both is in force. A frozen or
+    closed account declines purchases and increments only; closed is permanent.
     """
     command = body.to_value(OperatorStatus, account_id=account_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, OperatorStatusSet)
     return json_response(status_response(event), replayed=decided.replayed)

@@ -56,7 +56,7 @@ _ETAG = documented_header("ETag", "The account version.")
     responses={
         200: {
             "model": BalanceResponse,
-            "description": "It had been opened before, the same.",
+            "description": "It was opened before, with the same fields.",
             "headers": {
                 **_ETAG,
                 **documented_header("Idempotency-Replayed", "`true`: nothing was recorded."),
@@ -76,10 +76,10 @@ async def open_account(
 ) -> Response:
     """Open an account; the accounts team's event does the same.
 
-    Payments and limit changes that came before it are applied by it.
+    Payments and limit changes that arrived before are applied now.
     """
     command = body.to_value(Opening)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     view = await services.decider.read_account(command.account_id)
     return json_response(
         _balance(view),
@@ -105,7 +105,7 @@ async def read_balance(
     account_id: AccountIdPath,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """The account's money at its newest version; it never lags."""
+    """Return the account's money at its newest version, without lag."""
     view = await services.decider.read_account(AccountId(account_id))
     require_opened(view)
     return not_modified(view.version, if_none_match) or json_response(

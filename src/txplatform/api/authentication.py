@@ -40,8 +40,10 @@ class Authenticator:
         self._cached: OrderedDict[bytes, tuple[ApiKey | None, float]] = OrderedDict()
         self._looking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
 
-    def cached_key(self, authorization: bytes, scope: Scope) -> ApiKey | None:
+    def cached_key(self, authorization: bytes | None, scope: Scope) -> ApiKey | None:
         """Return the caller's key if it is cached and has the scope."""
+        if authorization is None:
+            return None
         cached = self._cached.get(sha256(authorization).digest())
         if cached is None or self._clock() >= cached[1] or cached[0] is None:
             return None

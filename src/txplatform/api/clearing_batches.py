@@ -31,6 +31,7 @@ from txplatform.contracts.clearing_batch import (
 from txplatform.contracts.problems import ProblemType
 from txplatform.decisions.errors import QueueFullError, StoreUnavailableError
 from txplatform.domain.advices import Clearing
+from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
 from txplatform.telemetry import correlation_id, logger
@@ -85,18 +86,18 @@ async def clear_purchases(
         ),
     ],
 ) -> Response:
-    """Post up to 1,000 clearings, as many commits as they need, each item answered for itself.
+    """Post up to 1,000 clearings, in as many commits as they need; each item has its own result.
 
-    `clean` is recorded, whatever its flags; `bad` is refused, and harms no other; `retry` was
-    not done or is not known to be: send it again, it is posted once. Where nothing at all was
-    recorded for want of room or of the event store, the whole is 503.
+    `clean` is recorded, whatever its flags; `bad` is refused, without effect on other items;
+    `retry` was not recorded, or this is not known: send it again, it is posted once. If nothing was
+    recorded since the queue was full or the event store unavailable, the whole response is 503.
     """
-    traceparent = request.state.traceparent
+    origin: CommandOrigin = request.state.origin
     outcomes: list[ClearingItemResponse | Exception] = []
     for first in range(0, len(body.items), _AT_ONCE):
         places = range(first, min(first + _AT_ONCE, len(body.items)))
         outcomes += await asyncio.gather(
-            *(_clear(services, place, body.items[place], traceparent) for place in places)
+            *(_clear(services, place, body.items[place], origin) for place in places)
         )
     failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     items = [
@@ -108,12 +109,13 @@ async def clear_purchases(
         raise failures[0]
     for failure in failures:
         if problem_of(failure).type is ProblemType.INTERNAL:
-            _log.error("item failed", correlation_id=correlation_id(traceparent), exc_info=failure)
+            trace_id = correlation_id(origin.traceparent)
+            _log.error("item failed", correlation_id=trace_id, exc_info=failure)
     return json_response(response)
 
 
 async def _clear(
-    services: Services, place: int, item: object, traceparent: str
+    services: Services, place: int, item: object, origin: CommandOrigin
 ) -> ClearingItemResponse | Exception:
     """Record one item, and return its outcome; an exception may not come up another time."""
     try:
@@ -122,7 +124,7 @@ async def _clear(
         return _not_a_clearing(place, item, error)
     try:
         command = parsed.to_value(Clearing)
-        decided = await services.decider.submit(command, traceparent=traceparent)
+        decided = await services.decider.submit(command, origin=origin)
     except CommandRejectedError as error:
         return ClearingItemResponse(parsed.clearing_id, "bad", error.reason, error.detail)
     except Exception as error:  # noqa: BLE001  # one item harms no other

@@ -37,13 +37,14 @@ async def clear_purchase(
     transaction_id: TransactionIdPath,
     body: Annotated[ClearingRequest, Depends(JsonBody(ClearingRequest))],
 ) -> Response:
-    """Post what the network clears of a purchase, and release its hold.
+    """Post a clearing of a purchase, and release its hold.
 
-    It is the network's fact, never refused for lack of credit: also late, above the hold or
-    without an authorization it posts, and `flags` say so. Before its account is opened it waits.
+    A clearing is the network's advice and is never refused for lack of credit: a late one, one
+    above the hold and one without an authorization are posted too, and `flags` say so. Before its
+    account is opened, a clearing waits.
     """
     command = body.to_value(Clearing, account_id=account_id, transaction_id=transaction_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, PurchaseCleared | ClearingWaiting)
     return json_response(clearing_response(event), replayed=decided.replayed)

@@ -58,7 +58,7 @@ EXAMPLES = (
     },
 )
 async def read_controls(services: ServicesOf, account_id: AccountIdPath) -> Response:
-    """The account's own rules at its newest version; they never lag."""
+    """Return the account's own rules at its newest version, without lag."""
     view = await services.decider.read_account(AccountId(account_id))
     require_opened(view)
     response = ControlsInForce(
@@ -79,12 +79,13 @@ async def set_controls(
     account_id: AccountIdPath,
     body: Annotated[ControlsRequest, Depends(JsonBody(ControlsRequest))],
 ) -> Response:
-    """Give the account rules of its own, instead of those it had; no rules remove them.
+    """Replace the account's own rules; an empty list removes them.
 
-    They are asked after the rule set's, and every refusal is reported: they can only narrow.
+    They are evaluated after the rule set's rules and can only refuse more. Every refusal is
+    reported.
     """
     command = body.to_change(account_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, ControlsChanged)
     return json_response(controls_response(event), replayed=decided.replayed)

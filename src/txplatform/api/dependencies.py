@@ -23,6 +23,7 @@ from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.fields import Identifier
 from txplatform.contracts.problems import ProblemType
 from txplatform.decisions.request import AccountView
+from txplatform.domain.cause import CommandOrigin
 
 SECURITY_SCHEME = "api-key"
 _BEARER = HTTPBearer(
@@ -37,9 +38,7 @@ AccountIdPath = Annotated[
 ]
 IfNoneMatch = Annotated[
     str | None,
-    Header(
-        description="An `ETag`: where it is still the newest, the answer is 304 without a body."
-    ),
+    Header(description="An `ETag`: if it is still the newest, the response is 304 without a body."),
 ]
 TransactionIdPath = Annotated[
     Identifier, Path(description="As the purchase was asked for.", examples=["tx-1001"])
@@ -49,7 +48,7 @@ TransactionIdPath = Annotated[
 def requires(scope: Scope) -> SecurityDependency:
     """Return a dependency that checks the key's scope and the names of the query's parameters.
 
-    The operation's OpenAPI entry names the scope.
+    It notes in `request.state.origin` who calls. The operation's OpenAPI entry names the scope.
     """
 
     async def check(
@@ -61,6 +60,7 @@ def requires(scope: Scope) -> SecurityDependency:
         )
         if request.scope["query_string"]:
             _require_known_query(request)
+        request.state.origin = CommandOrigin(key.cause, request.state.traceparent)
         return key
 
     return SecurityDependency(check, scopes=[scope])

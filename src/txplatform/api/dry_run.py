@@ -19,6 +19,7 @@ from txplatform.contracts.decision import (
 )
 from txplatform.contracts.problems import ProblemType
 from txplatform.domain.account import DecisionContext
+from txplatform.domain.cause import CommandOrigin, PartCause
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.requests import Purchase
@@ -27,6 +28,7 @@ from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.rulebook.store import rules_in_force
 
+_ORIGIN = CommandOrigin(PartCause("dry run"), "")
 _PARAMETER = "dry_run"
 _WORDS = {"true": True, "false": False}
 
@@ -60,8 +62,8 @@ def decide_without_recording(
         CommandRejectedError: The transaction id was used for another purchase.
         RulesNotUnderstoodError: This version cannot decide by what is in force.
     """
-    command = PendingCommand.of(purchase, "", look_up=True)
-    context = DecisionContext(datetime.now(UTC), str, "", rules_in_force(connection))
+    command = PendingCommand.of(purchase, _ORIGIN, look_up=True)
+    context = DecisionContext(datetime.now(UTC), str, _ORIGIN, rules_in_force(connection))
     execute_in_order(connection, UnitOfWork(), [command], lambda _: context)
     outcome = command.result
     if not isinstance(outcome, Outcome):

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Annotated
 
+import msgspec
 import orjson
 from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
@@ -52,9 +53,11 @@ def event_response(logged: LoggedEvent) -> EventResponse:
         event.TOPIC,
         account_of(event.originator_id),
         event.originator_version,
+        None if event.business_time is None else rfc3339(event.business_time),
         rfc3339(event.timestamp),
         rfc3339(logged.recorded_at),
         event.traceparent,
+        msgspec.to_builtins(event.caused_by),
         event_data(event),
     )
 
@@ -74,7 +77,7 @@ async def read_account_events(
     ] = 0,
     limit: Limit = 100,
 ) -> Response:
-    """The account's own stream, oldest first; empty for an account that has no events."""
+    """Return the account's own stream, oldest first; empty if the account has no events."""
     stream = account_stream(AccountId(account_id))
     events = await services.queries.run(
         partial(read_stream, stream=stream, after=after_version, limit=limit)
@@ -89,7 +92,7 @@ async def read_events(
     after: After = None,
     limit: Limit = 100,
 ) -> Response:
-    """The whole log from its beginning or after a cursor; ordered within each account."""
+    """Return the whole log from its beginning or after a cursor, ordered within each account."""
     position = _position(after)
     events = await services.queries.run(partial(read_log, after=position, limit=limit))
     items = [event_response(event) for event in events]
@@ -116,10 +119,10 @@ async def stream_events(
         str | None, Header(max_length=64, description="The last `id` seen; goes before `after`.")
     ] = None,
 ) -> StreamingResponse:
-    """The log as Server-Sent Events; the id of each is the cursor behind it.
+    """Stream the log as Server-Sent Events; the id of each event is the cursor after it.
 
-    It ends when the service stops, loses its database, or the key is revoked: connect again
-    with `Last-Event-ID`.
+    The stream ends when the service stops or loses its database, or when the key is revoked:
+    connect again with `Last-Event-ID`.
     """
     position = _position(last_event_id or after)
     authorization = authorization_header(request.scope["headers"])

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing
+from txplatform.domain.cause import CommandOrigin, KeyCause
 from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import AccountEvent, AuthorizationApproved
@@ -18,6 +19,7 @@ from txplatform.domain.requests import Merchant, Opening, Purchase
 
 AT = datetime(2026, 11, 20, 10, 15, 0, 123456, UTC)
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+_ORIGIN = CommandOrigin(KeyCause("key_5f2a9c01d3e4", "checkout"), TRACEPARENT)
 ACCOUNT = AccountId("acc-1")
 TRANSACTION = TransactionId("tx-1001")
 PURCHASE = Purchase(
@@ -40,7 +42,7 @@ def event(kind: type[Event], *commands: Command) -> Event:
     """Return the event of the last command, on a new account where the purchase is held."""
     account, prior = Account.unopened(ACCOUNT), PriorEvents()
     prior.transactions.add(TRANSACTION)
-    context = DecisionContext(AT, lambda: "0198a3c2-7d41-7b6e-9f10-3c5e8a2d4b17", TRACEPARENT)
+    context = DecisionContext(AT, lambda: "0198a3c2-7d41-7b6e-9f10-3c5e8a2d4b17", _ORIGIN)
     last: AccountEvent | None = None
     story: tuple[Command, ...] = (_OPENING, PURCHASE, *commands)
     for command in story:

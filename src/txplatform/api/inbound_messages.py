@@ -73,7 +73,7 @@ async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the con
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The most to show.")] = 50,
 ) -> Response:
-    """Applied, waiting, duplicate, stale, parked or discarded, and the event it caused."""
+    """Return the outcome of each message, newest first, and the event that it caused."""
     messages = await services.queries.run(
         partial(
             list_messages,

@@ -37,13 +37,13 @@ async def increment_authorization(
     transaction_id: TransactionIdPath,
     body: Annotated[IncrementRequest, Depends(JsonBody(IncrementRequest))],
 ) -> Response:
-    """Decide on raising the transaction's hold, as a hotel or a petrol pump asks for.
+    """Decide on raising the transaction's hold, for example for a hotel or a petrol pump.
 
-    A decline is not an error: it is 200 with `"decision": "declined"` and every reason, field 39
-    being 12 where the transaction has no open hold.
+    A decline is not an error: it is 200 with `"decision": "declined"` and every reason. Field 39 is
+    12 if the transaction has no open hold.
     """
     command = body.to_value(Increment, account_id=account_id, transaction_id=transaction_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, AuthorizationIncremented | IncrementDeclined)
     return json_response(increment_response(event), replayed=decided.replayed)

@@ -22,7 +22,7 @@ router = APIRouter(tags=["operations"])
 
 @router.get("/metrics", response_class=Response, response_description="Prometheus's text format.")
 async def metrics(services: ServicesOf) -> Response:
-    """Metrics of the process that answers; each series names it where there are several."""
+    """Return the metrics of the process that responds; one of several is named in each series."""
     return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)
 
 

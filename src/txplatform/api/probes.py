@@ -16,7 +16,7 @@ EXAMPLES = (ProbeResponse("ready", ""),)
 
 @router.get("/livez", response_model=ProbeResponse)
 async def livez() -> Response:
-    """The process answers."""
+    """The process responds."""
     return _probe(200, "alive", "")
 
 
@@ -36,7 +36,7 @@ async def startupz(services: ServicesOf) -> Response:
     responses={503: {"model": ProbeResponse, "description": "It cannot decide; detail says why."}},
 )
 async def readyz(services: ServicesOf) -> Response:
-    """The process can decide: lanes run, the database answers, schema and rules are understood."""
+    """The process can decide: lanes run, the database responds, schema and rules are understood."""
     missing = await services.readiness.missing()
     return _probe(503, "not ready", missing) if missing else _probe(200, "ready", "")
 

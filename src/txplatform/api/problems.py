@@ -18,9 +18,9 @@ class ProblemError(TxPlatformError):
 
     Args:
         type_: The problem's type.
-        detail: What was wrong, and why.
-        next_step: What to do about it.
-        errors: Each invalid field's JSON pointer and what is wrong with it.
+        detail: The fault, and its cause.
+        next_step: The next step for the caller.
+        errors: The JSON pointer of each invalid field, and its problem.
         headers: Further headers of the response.
     """
 

@@ -36,6 +36,7 @@ from txplatform.contracts.process_transaction import (
     parse_process_transaction,
 )
 from txplatform.decisions.decider import Decider
+from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.telemetry import accept_traceparent, correlation_id, logger
 
@@ -88,18 +89,17 @@ class ProcessTransaction:
                     "Send a POST request.",
                     headers={"Allow": "POST"},
                 )
-            if (
-                authorization is None
-                or self._authenticator.cached_key(authorization, _SCOPE) is None
-            ):
-                await self._authenticator.authenticate(authorization, _SCOPE)
+            key = self._authenticator.cached_key(authorization, _SCOPE)
+            if key is None:
+                key = await self._authenticator.authenticate(authorization, _SCOPE)
             if content_type is not None and content_type != b"application/json":
                 require_json(content_type.decode("latin-1"))
             body = await read_body(receive, self._most_body_bytes)
             if scope["query_string"] and asks_for_dry_run(scope["query_string"]):
                 status, headers, response = await self._try(body, trace)
             else:
-                status, headers, response = await self.respond(body, trace)
+                origin = CommandOrigin(key.cause, trace)
+                status, headers, response = await self.respond(body, origin)
         except ClientLeftError:
             return
         except Exception as error:  # noqa: BLE001  # every request gets a response
@@ -110,13 +110,13 @@ class ProcessTransaction:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": response})
 
-    async def respond(self, body: bytes, traceparent: str) -> _Written:
+    async def respond(self, body: bytes, origin: CommandOrigin) -> _Written:
         """Have the purchase in this body decided, and write the decision."""
         purchase = parse_process_transaction(body)
-        decided = await self._decider.submit(purchase, traceparent=traceparent)
+        decided = await self._decider.submit(purchase, origin=origin)
         event = decided.outcome.event
         assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
-        return _written(decision_response(event), traceparent, replayed=decided.replayed)
+        return _written(decision_response(event), origin.traceparent, replayed=decided.replayed)
 
     async def _try(self, body: bytes, traceparent: str) -> _Written:
         purchase = parse_process_transaction(body)
@@ -150,11 +150,11 @@ async def process_transaction(
     *,
     dry_run: Annotated[bool, Query(description="Decide, and record nothing.")] = False,
 ) -> None:
-    """Decide a purchase, durably, and answer with the balance after it.
+    """Decide a purchase, durably, and return the balance after it.
 
     A decline is not an error: it is 200 with `"decision": "declined"` and every reason.
-    The same `transaction_id` with the same fields gets the same answer again, with the
-    header `Idempotency-Replayed: true`. With `?dry_run=true` it is decided on the account as it
-    is now and nothing is recorded; an id that was used gets its stored answer.
+    The same `transaction_id` with the same fields gets the same response again, with the
+    header `Idempotency-Replayed: true`. With `?dry_run=true` the purchase is decided on the account
+    as it is now and nothing is recorded; an id that was used gets its stored response.
     """
     raise NotImplementedError  # here for the description: requests go to `ProcessTransaction`

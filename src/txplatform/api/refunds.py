@@ -38,13 +38,13 @@ async def refund_purchase(
     account_id: AccountIdPath,
     body: Annotated[RefundRequest, Depends(JsonBody(RefundRequest))],
 ) -> Response:
-    """Give money back, with or without naming the purchase.
+    """Refund money, with or without naming the purchase.
 
-    More than what is posted of that purchase is given back too, and `flags` say so. Before its
-    account is opened it waits.
+    A refund of more than is posted of that purchase is posted too, and `flags` say so. Before its
+    account is opened, a refund waits.
     """
     command = body.to_value(Refund, account_id=account_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, PurchaseRefunded | RefundWaiting)
     return json_response(refund_response(event), replayed=decided.replayed)

@@ -37,12 +37,12 @@ async def reverse_authorization(
     transaction_id: TransactionIdPath,
     body: Annotated[ReversalRequest, Depends(JsonBody(ReversalRequest))],
 ) -> Response:
-    """Release the transaction's hold, or that part of it: the merchant gave the purchase up.
+    """Release the transaction's hold, or a part of it: the merchant gave the purchase up.
 
-    Before its authorization it is recorded too, and that holds then only what is left of it.
+    A reversal before its authorization is recorded too; the authorization then holds only the rest.
     """
     command = body.to_value(Reversal, account_id=account_id, transaction_id=transaction_id)
-    decided = await services.decider.submit(command, traceparent=request.state.traceparent)
+    decided = await services.decider.submit(command, origin=request.state.origin)
     event = decided.outcome.event
     assert isinstance(event, AuthorizationReversed)
     return json_response(reversal_response(event), replayed=decided.replayed)

@@ -54,7 +54,7 @@ def activation_response(entry: Entry) -> ActivationResponse:
         change,
         entry,
         ruleset=change.ruleset_id,
-        activated_by=change.by,
+        activated_by=str(change.by),
         activated_at=entry.recorded_at,
     )
 

@@ -34,8 +34,3 @@ async def change_rules(services: Services, change: Callable[[psycopg.Connection]
         return await services.queries.run(change)
     except StoreUnavailableError as error:
         raise OutcomeUnknownError from error
-
-
-def who(key: ApiKey) -> str:
-    """Return who made a change, as the rule book records it."""
-    return f"{key.name} ({key.id})"

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from txplatform.api import examples
 from txplatform.contracts.rulesets import content_hash, ruleset_to_json
+from txplatform.domain.cause import KeyCause
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rulesets import RuleSet
 from txplatform.rulebook.book import RuleBook
@@ -17,7 +18,7 @@ from txplatform.rulebook.changes import (
     ShadowingStarted,
 )
 
-_WHO = "risk team (key_5f2a9c01d3e4)"
+_WHO = KeyCause("key_5f2a9c01d3e4", "risk team")
 RULESET = RuleSet("retail", 3, "At most 2,500.00 at once", (AmountLimit(250_000),))
 _CHANGES: tuple[Change, ...] = (
     RuleSetAdded(ruleset_to_json(RULESET), content_hash(RULESET), _WHO),

@@ -1,4 +1,4 @@
-"""`/v1/rulesets`: add rule sets, and let one of them decide."""
+"""`/v1/rulesets`: add rule sets, and activate one of them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,7 @@ from txplatform.api.dependencies import ServicesOf
 from txplatform.api.openapi_entries import REPLAYED, documented, documented_change
 from txplatform.api.responses import json_response
 from txplatform.api.rule_book_view import activation_response, book_response, ruleset_response
-from txplatform.api.rule_changes import (
-    READING,
-    RuleSetId,
-    Writer,
-    change_rules,
-    who,
-)
+from txplatform.api.rule_changes import READING, RuleSetId, Writer, change_rules
 from txplatform.api.ruleset_examples import BOOK, ENTRIES, RULESET
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.ruleset_requests import ActivationRequest
@@ -52,7 +46,7 @@ EXAMPLES = (
 
 @router.get("", response_model=RuleBookResponse, responses=documented(), dependencies=READING)
 async def read_rulesets(services: ServicesOf) -> Response:
-    """Every rule set, and which one decides."""
+    """Return every rule set, and the active one."""
 
     def read(connection: psycopg.Connection) -> RuleBookResponse:
         return book_response(read_book(connection))
@@ -86,9 +80,9 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
     body = await json_bytes(request, _MOST_BYTES)
 
     def change(connection: psycopg.Connection) -> tuple[RuleSetResponse, bool]:
-        # In here, since to read long lists and to compare each with each holds up the event loop.
+        # Parsed in the thread: reading and comparing long lists would hold up the event loop.
         ruleset = parse_ruleset(body)
-        added = add_ruleset(connection, ruleset, by=who(key))
+        added = add_ruleset(connection, ruleset, by=key.cause)
         return ruleset_response(added.book, ruleset.id), added.replayed
 
     ruleset, replayed = await change_rules(services, change)
@@ -102,7 +96,7 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
     dependencies=READING,
 )
 async def read_ruleset(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
-    """One rule set, whole, and who activated it, when and why."""
+    """Return one rule set with its content and its activations."""
 
     def read(connection: psycopg.Connection) -> RuleSetResponse:
         book = read_book(connection)
@@ -122,9 +116,9 @@ async def activate_ruleset(
     ruleset_id: RuleSetId,
     body: Annotated[ActivationRequest, Depends(JsonBody(ActivationRequest))],
 ) -> Response:
-    """Let this rule set decide, in every process within a second, without a restart.
+    """Activate this rule set, in every process within a second, without a restart.
 
-    Each decision names the rule set it was made by. To go back, activate the one before.
+    Each decision names its rule set. To go back, activate the previous one again.
     """
     recorded = await change_rules(
         services,
@@ -133,7 +127,7 @@ async def activate_ruleset(
             activation_id=body.activation_id,
             ruleset_id=ruleset_id,
             reason=body.reason,
-            by=who(key),
+            by=key.cause,
         ),
     )
     return json_response(activation_response(recorded.entry), replayed=recorded.replayed)

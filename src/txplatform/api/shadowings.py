@@ -1,4 +1,4 @@
-"""`/v1/rulesets/{id}/shadowings`: let a rule set decide along, and see what it would change."""
+"""`/v1/rulesets/{id}/shadowings`: evaluate a rule set in shadow, and list its disagreements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from txplatform.api.rule_changes import (
     RuleSetId,
     Writer,
     change_rules,
-    who,
 )
 from txplatform.api.ruleset_examples import BOOK
 from txplatform.api.services import Services
@@ -84,7 +83,7 @@ EXAMPLES = (
     dependencies=READING,
 )
 async def read_shadowings(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
-    """When this rule set decided along, and how often it would have decided otherwise."""
+    """Return the shadow evaluations of this rule set, with counts of their disagreements."""
 
     def read(connection: psycopg.Connection) -> ShadowingsResponse:
         book, progress = read_book(connection), read_progress(connection)
@@ -114,9 +113,9 @@ async def shadow_ruleset(
     ruleset_id: RuleSetId,
     body: Annotated[ShadowingRequest, Depends(JsonBody(ShadowingRequest))],
 ) -> Response:
-    """Let this rule set decide along, without effect, from now on; it ends another shadowing.
+    """Evaluate this rule set in shadow from now on, without effect; this ends another evaluation.
 
-    It judges each decision a moment after it was made, on the state that it was made on. It ends
+    Each decision is evaluated a moment later, on the state that it was made on. The evaluation ends
     when it is deleted, when another one begins, and when the rule set itself is activated.
     """
     recorded = await change_rules(
@@ -126,7 +125,7 @@ async def shadow_ruleset(
             shadowing_id=body.shadowing_id,
             ruleset_id=ruleset_id,
             reason=body.reason,
-            by=who(key),
+            by=key.cause,
         ),
     )
     return await _shadowing(
@@ -142,10 +141,10 @@ async def shadow_ruleset(
 async def end_shadowing_of_ruleset(
     services: ServicesOf, key: Writer, ruleset_id: RuleSetId, shadowing_id: Identifier
 ) -> Response:
-    """Let this rule set decide along no more; what was found stays."""
+    """End the shadow evaluation; its results stay."""
     book = await change_rules(
         services,
-        partial(end_shadowing, ruleset_id=ruleset_id, shadowing_id=shadowing_id, by=who(key)),
+        partial(end_shadowing, ruleset_id=ruleset_id, shadowing_id=shadowing_id, by=key.cause),
     )
     return await _shadowing(services, book, ruleset_id, shadowing_id)
 
@@ -163,7 +162,7 @@ async def read_disagreements(
     limit: Annotated[int, Query(ge=1, le=500, description="The most to show.")] = 50,
     cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
 ) -> Response:
-    """The decisions that this rule set would have made otherwise, the newest first."""
+    """Return the decisions that this rule set would have made differently, newest first."""
     before = LOG_POSITIONS.read(cursor) if cursor else None
 
     def read(

@@ -1,4 +1,4 @@
-"""An account's transactions: newest first by pages, and one with its whole life."""
+"""An account's transactions: newest first by pages, and one with its whole history."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ async def read_transactions(
     limit: Annotated[int, Query(ge=1, le=500, description="The most to show.")] = 30,
     cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
 ) -> Response:
-    """Newest first, each with its whole life.
+    """Return the account's transactions, newest first, each with its history.
 
-    By its decision, or before there is one by the first event that names it; what names no
-    transaction is in the account's events only. Which transactions there are may lag:
-    `as_of_position` is the log position that the list has come to. Their lives never do, and are as
-    of one version of the account.
+    The order is that of the decisions; a transaction without one is placed by the first event that
+    names it. Events that name no transaction are in the account's events only. The list may lag:
+    `as_of_position` is its log position. The histories do not, and are as of one version of the
+    account.
     """
     page = await services.queries.run(
         partial(list_transactions, account_id=AccountId(account_id), limit=limit, cursor=cursor)
@@ -88,9 +88,10 @@ async def read_transaction(
     transaction_id: Identifier,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """One transaction, its whole life; it never lags.
+    """Return one transaction with its whole history, without lag.
 
-    Also one that a clearing, reversal, refund or increment has named and that was never authorized.
+    This includes one that a clearing, reversal, refund or increment named and that was never
+    authorized.
     """
     transaction = await services.queries.run(
         partial(

@@ -18,6 +18,7 @@ from txplatform.backtest.recorded import RecordedDecision
 from txplatform.backtest.tally import Tally
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Correction, Direction
+from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.commands.increment_authorization import decide_increment
 from txplatform.domain.events import (
     AccountLevelEvent,
@@ -146,9 +147,8 @@ class ReplayedLifecycle:
         if transaction_id in self._undone:
             return
         event_id = event.event_id
-        context = DecisionContext(
-            event.timestamp, lambda: event_id, event.traceparent, self._candidate
-        )
+        origin = CommandOrigin(event.caused_by, event.traceparent)
+        context = DecisionContext(event.timestamp, lambda: event_id, origin, self._candidate)
         asked, raised_from = None, 0
         if transaction_id in account.holds:
             purchase, raised_from = self._authorized[transaction_id]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+import msgspec
 import orjson
 from rich.table import Table
 from rich.text import Text
@@ -65,9 +66,11 @@ def _as_json(entry: HistoryEntry) -> str:
             "event_id": event.event_id,
             "type": event.TOPIC,
             "key": event.key,
+            "business_time": event.business_time and rfc3339(event.business_time),
             "decided_at": rfc3339(event.timestamp),
             "recorded_at": rfc3339(entry.logged.recorded_at),
             "traceparent": event.traceparent,
+            "caused_by": msgspec.to_builtins(event.caused_by),
             "data": event_data(event),
             "state": {
                 "currency": entry.currency,

@@ -23,6 +23,7 @@ from txplatform.contracts.encoding import to_json
 from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.rulesets import content_hash
 from txplatform.database import Database
+from txplatform.domain.cause import OperatorCause
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, most_telling
 from txplatform.domain.rulesets import RuleSet
@@ -268,8 +269,8 @@ def _connect() -> psycopg.Connection:
     return Database.for_service(load_settings()).connect()
 
 
-def _who(arguments: argparse.Namespace) -> str:
-    return arguments.by or f"{getuser()} (command line)"
+def _who(arguments: argparse.Namespace) -> OperatorCause:
+    return OperatorCause(arguments.by or f"{getuser()} (command line)")
 
 
 def _reason(word: str) -> str:

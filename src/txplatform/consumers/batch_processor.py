@@ -19,6 +19,7 @@ import psycopg
 from txplatform.consumers.parsing import ParsedMessage, Rejection
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.account import DecisionContext
+from txplatform.domain.cause import CommandOrigin, MessageCause
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
@@ -135,11 +136,18 @@ def decide_under_lock(
         raise ContradictionError(work.conflicts)
 
 
-def pending_command(parsed: ParsedMessage) -> PendingCommand | None:
-    """The command that a message asks for, to be executed; None if it asks for none."""
+def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingCommand | None:
+    """The command that a message asks for, to be executed; None if it asks for none.
+
+    Args:
+        parsed: The message.
+        retried: Whether an operator retries it after it was parked.
+    """
     if isinstance(parsed.command, Rejection):
         return None
-    return PendingCommand.of(parsed.command, parsed.traceparent)
+    message = parsed.message
+    cause = MessageCause(message.topic, message.partition, message.offset, retried)
+    return PendingCommand.of(parsed.command, CommandOrigin(cause, parsed.traceparent))
 
 
 def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> MessageOutcome:
@@ -150,7 +158,7 @@ def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> Message
             MessageStatus.PARKED, reason=rejection.reason, detail=rejection.detail
         )
     assert pending is not None
-    account_id, business_key = parsed.command.account_id, parsed.command.keys[0]
+    account_id, business_key = parsed.command.account_id, parsed.command.key
     match pending.result:
         case Outcome() as outcome:
             return MessageOutcome(
@@ -178,6 +186,6 @@ def _run_commands(
     now = datetime.now(UTC)
 
     def context_of(command: PendingCommand) -> DecisionContext:
-        return DecisionContext(now, random_id, command.traceparent)
+        return DecisionContext(now, random_id, command.origin)
 
     execute_in_order(connection, work, commands, context_of, expect_copies=True)

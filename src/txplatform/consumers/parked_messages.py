@@ -30,7 +30,7 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOut
         connection.execute(LOCK_LOG)
         stored = _parked(connection, message_id)
         parsed = read_message(stored.received, TOPICS[stored.received.topic])
-        command = pending_command(parsed)
+        command = pending_command(parsed, retried=True)
         if command is not None:
             decide_under_lock(connection, UnitOfWork(), [command])
         outcome = outcome_of(parsed, command)

@@ -18,8 +18,7 @@ class InboundTopic(Generic[Body]):
 
     Attributes:
         body: The model of a message's data.
-        to_command: Gives the command that a body asks for; the command's first key is its
-            business key.
+        to_command: Gives the command that a body asks for.
     """
 
     body: type[Body]

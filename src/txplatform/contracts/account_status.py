@@ -26,9 +26,9 @@ class StatusRequest(RequestBody):
     )
 
     status_id: Annotated[
-        Identifier, Field(description="The idempotency key, for ever.", examples=["st-1"])
+        Identifier, Field(description="The idempotency key, permanently.", examples=["st-1"])
     ]
-    status: Annotated[AccountStatus, Field(description="`closed` is for ever.")]
+    status: Annotated[AccountStatus, Field(description="`closed` is permanent.")]
     reason: FreeText
 
 
@@ -37,7 +37,7 @@ class StatusResponse:
     """A status as an operator set it.
 
     Attributes:
-        status: The operator's; where the accounts team's is stricter, that holds, and the
+        status: The operator's. If the accounts team's is stricter, that one is in force, and the
             account's balance shows it.
         account_version: The account's version with it.
         recorded_at: RFC 3339 UTC.

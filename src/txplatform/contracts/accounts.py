@@ -21,7 +21,7 @@ class OpenAccountRequest(RequestBody):
         },
     )
 
-    account_id: Annotated[Identifier, Field(description="The idempotency key, for ever.")]
+    account_id: Annotated[Identifier, Field(description="The idempotency key, permanently.")]
     currency: CurrencyCode
     credit_limit: Annotated[AmountOrZero, Field(description="Minor units; limit version 0.")]
     opened_at: Annotated[UtcTime | None, Field(description="When it was opened.")] = None
@@ -33,8 +33,8 @@ class BalanceResponse:
 
     Attributes:
         status: The stricter of the operator's and the accounts team's.
-        posted: What is owed; negative after an overpayment.
-        pending: What approved authorizations hold.
+        posted: The amount owed; negative after an overpayment.
+        pending: The amount that approved authorizations hold.
         available: `credit_limit - posted - pending`.
         account_version: The version it was read at, also the ETag.
         as_of: When it was read, RFC 3339 UTC.

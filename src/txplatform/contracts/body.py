@@ -1,4 +1,4 @@
-"""What request and message bodies have in common: they are frozen and become values."""
+"""The base of request and message bodies, which are frozen and become values."""
 
 from __future__ import annotations
 

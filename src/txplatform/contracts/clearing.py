@@ -10,13 +10,12 @@ from pydantic import ConfigDict, Field, StrictBool
 from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import Amount, CurrencyCode, Identifier, UtcTime
 from txplatform.contracts.same_fields import from_event
-from txplatform.domain.events import ClearingWaiting, PurchaseCleared
+from txplatform.domain.events import ClearingWaiting, Flag, PurchaseCleared
 from txplatform.domain.money import Balance
-from txplatform.domain.transaction_flags import Flag
 
 
 class ClearingRequest(RequestBody):
-    """What the network presents of a purchase."""
+    """A clearing of a purchase, as the network presents it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -34,26 +33,26 @@ class ClearingRequest(RequestBody):
 
     clearing_id: Annotated[
         Identifier,
-        Field(description="The idempotency key, for ever.", examples=["clr-1"]),
+        Field(description="The idempotency key, permanently.", examples=["clr-1"]),
     ]
-    amount: Annotated[Amount, Field(description="What is posted, minor units.")]
+    amount: Annotated[Amount, Field(description="The amount to post, minor units.")]
     currency: CurrencyCode
     final: Annotated[
         StrictBool,
-        Field(description="Nothing more is to come: the rest of the hold is released."),
+        Field(description="No more clearings follow: the rest of the hold is released."),
     ] = True
     occurred_at: Annotated[UtcTime | None, Field(description="The network's time.")] = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClearingResponse:
-    """A clearing as it was posted, or as it waits for its account to be opened.
+    """A clearing that is posted, or that waits until its account is opened.
 
     Attributes:
         transaction_id: The purchase's; null for one that was never authorized.
-        amount: What is posted, minor units of `currency`.
-        released: What it released of the hold.
-        flags: What is unusual about it; it is posted all the same.
+        amount: The amount posted, minor units of `currency`.
+        released: The part of the hold that it released.
+        flags: Anything unusual about it; it is posted all the same.
         balance: The money after it; null while it waits.
         account_version: The account's version with it.
         recorded_at: RFC 3339 UTC.

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from txplatform.contracts.body import RequestBody
 from txplatform.contracts.clearing import ClearingRequest, ClearingResponse
 from txplatform.contracts.fields import Identifier
-from txplatform.domain.transaction_flags import Flag
+from txplatform.domain.events import Flag
 
 MOST_ITEMS = 1000
 
@@ -26,25 +26,25 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 
 class ClearingItem(ClearingRequest):
-    """One clearing of a batch, which says whose it is."""
+    """One clearing of a batch, with its account."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     account_id: Identifier
     transaction_id: Annotated[
         Identifier | None,
-        Field(description="The purchase's; null or absent where it was never authorized."),
+        Field(description="The purchase's; null or absent if it was never authorized."),
     ] = None
 
 
 class ClearingBatchRequest(RequestBody):
-    """Clearings to post; each stands for itself."""
+    """Clearings to post, each on its own."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE]}]})
 
     items: Annotated[
         list[ClearingItem],
-        Field(min_length=1, max_length=MOST_ITEMS, description="Each stands for itself."),
+        Field(min_length=1, max_length=MOST_ITEMS, description="Each is posted on its own."),
     ]
 
 
@@ -68,18 +68,18 @@ class FieldProblem:
 
 @dataclass(frozen=True, slots=True)
 class ClearingItemResponse:
-    """What became of one item.
+    """The outcome of one item.
 
     Attributes:
-        clearing_id: Null where the item has none that is well formed.
-        result: `clean`: recorded, posted unless its `status` is `waiting`; `bad`: refused, and
-            would be again; `retry`: not done this time, send it again, it is posted once.
-        reason: A stable code where it is not clean.
+        clearing_id: Null if the item has no well-formed one.
+        result: `clean`: recorded, and posted unless its `status` is `waiting`; `bad`: refused, now
+            and later; `retry`: not recorded this time, send it again, it is posted once.
+        reason: A stable code, unless it is clean.
         detail: The same in a sentence.
-        flags: What is unusual about a clean one; it is posted all the same.
+        flags: Anything unusual about a clean one; it is posted all the same.
         errors: For `validation`: each invalid field.
-        replayed: Whether an earlier request or message had caused it already.
-        clearing: What was recorded of a clean one.
+        replayed: True if an earlier request or message had caused it already.
+        clearing: The clearing that was recorded of a clean one.
     """
 
     clearing_id: str | None
@@ -94,13 +94,13 @@ class ClearingItemResponse:
 
 @dataclass(frozen=True, slots=True)
 class ClearingBatchResponse:
-    """What became of a batch.
+    """The outcome of a batch.
 
     Attributes:
-        clean: How many were recorded, flagged ones among them.
-        bad: How many were refused.
-        retry: How many are to be sent again.
-        items: Each item's answer, in the order of the request.
+        clean: The number of items recorded, flagged ones included.
+        bad: The number of items refused.
+        retry: The number of items to send again.
+        items: The outcome of each item, in the order of the request.
     """
 
     clean: int

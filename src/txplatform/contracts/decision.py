@@ -21,14 +21,14 @@ Decision = AuthorizationApproved | AuthorizationDeclined
 
 @dataclass(frozen=True, slots=True)
 class DecisionResponse:
-    """How a purchase was decided.
+    """The decision on a purchase.
 
     Attributes:
         response_code: ISO 8583:1987 field 39; of a decline, its first reason's.
         authorization_code: Six characters; null for a decline.
         reasons: Every rule that refused, most important first.
-        balance: The money after it, minor units; null where there is no account.
-        ruleset: The rules it was held against.
+        balance: The money after it, minor units; null if there is no account.
+        ruleset: The rule set that decided.
         account_version: The account's version with this decision.
         decided_at: RFC 3339 UTC.
     """
@@ -50,12 +50,12 @@ class DecisionResponse:
 
 @dataclass(frozen=True, slots=True)
 class DryRunResponse:
-    """How a purchase would be decided now; nothing is recorded, and nothing is held for it.
+    """The decision that a purchase would get now; nothing is recorded, and nothing is held.
 
     Attributes:
         authorization_code: Null: there is none before it is decided.
-        balance: The money as it would be after it, minor units; null where there is no account.
-        account_version: The account's version that it was held against.
+        balance: The money that there would be after it, minor units; null if there is no account.
+        account_version: The account's version that it was decided on.
         event_id: Null: there is no event.
         decided_at: RFC 3339 UTC.
         dry_run: True.

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from inspect import cleandoc
+from typing import Annotated, Any
+
+import msgspec
+from pydantic import WithJsonSchema
+
+from txplatform.domain.cause import Cause
+
+_, _CAUSES = msgspec.json.schema_components([Cause])
+_CAUSE_SCHEMA: dict[str, Any] = {
+    "anyOf": [{**each, "description": cleandoc(each["description"])} for each in _CAUSES.values()]
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +24,11 @@ class EventResponse:
     Attributes:
         cursor: Goes on behind this event; opaque.
         type: What happened.
+        business_time: The time that the command says; null if it says none.
         decided_at: By the service's clock.
         recorded_at: By the database's clock.
+        traceparent: W3C Trace Context of the request or message that caused it.
+        caused_by: The API key, the Kafka message, or the part of the platform.
         data: The event's own fields.
     """
 
@@ -23,9 +37,11 @@ class EventResponse:
     type: str
     account_id: str
     account_version: int
+    business_time: str | None
     decided_at: str
     recorded_at: str
     traceparent: str
+    caused_by: Annotated[dict[str, Any], WithJsonSchema(_CAUSE_SCHEMA)]
     data: dict[str, Any]
 
 

@@ -1,4 +1,4 @@
-"""What became of inbound messages."""
+"""The outcomes of inbound messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class MessageStatus(StrEnum):
-    """What became of a message, as the inbound ledger and its readers name it."""
+    """The outcome of a message, as the inbox and its readers name it."""
 
     APPLIED = "applied"
     WAITING = "waiting"
@@ -20,20 +20,20 @@ class MessageStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InboundMessageResponse:
-    """What became of one message.
+    """The outcome of one message.
 
     Attributes:
-        id: Its number in the ledger; grows with time.
+        id: Its number in the inbox; grows with time.
         sent_at: Kafka's timestamp of it, UTC.
-        received_at: When its row was written, by the database's clock, UTC.
-        business_key: The event key that it claims; None where its body could not be read.
-        status: What became of it as the log stands now.
-        reason: Why it was refused, a stable code.
+        received_at: The time at which it was recorded, by the database's clock, UTC.
+        business_key: The event key that it claims; None if its body could not be read.
+        status: Its outcome by the log as it is now.
+        reason: The reason why it was refused, a stable code.
         detail: The same in a sentence.
         event_id: The event it caused, or for a duplicate the one that the first copy caused.
         account_version: That event's.
-        resolved_at: When a person retried or discarded it.
-        resolution: Why a person discarded it.
+        resolved_at: The time at which a person retried or discarded it.
+        resolution: The reason why a person discarded it.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""Raising a hold: the request, and the response made from the stored event alone."""
+"""An increment of a hold: the request, and the response made from the stored event alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from txplatform.domain.reasons import Reason
 
 
 class IncrementRequest(RequestBody):
-    """A raise of a hold to decide."""
+    """An increment of a hold to decide."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"increment_id": "inc-1", "amount": 300}]},
@@ -24,21 +24,21 @@ class IncrementRequest(RequestBody):
 
     increment_id: Annotated[
         Identifier,
-        Field(description="The idempotency key, for ever.", examples=["inc-1"]),
+        Field(description="The idempotency key, permanently.", examples=["inc-1"]),
     ]
-    amount: Annotated[Amount, Field(description="By how much, minor units.")]
+    amount: Annotated[Amount, Field(description="The increment, minor units.")]
 
 
 @dataclass(frozen=True, slots=True)
 class IncrementResponse:
-    """How a raise of a hold was decided.
+    """The decision on an increment.
 
     Attributes:
         response_code: ISO 8583:1987 field 39; of a decline, its first reason's.
         reasons: Every refusal, most important first.
-        amount: By how much, minor units.
-        balance: The money after it; null where there is no account.
-        ruleset: The rules it was held against.
+        amount: The increment, minor units.
+        balance: The money after it; null if there is no account.
+        ruleset: The rule set that decided.
         account_version: The account's version with this decision.
         decided_at: RFC 3339 UTC.
     """

@@ -94,7 +94,7 @@ class AccountStatusChangedMessage(MessageBody):
 
 
 class PresentedMerchant(MerchantFields):
-    """Where the card was used."""
+    """The merchant where the card was used."""
 
     model_config = ConfigDict(extra="ignore")
 

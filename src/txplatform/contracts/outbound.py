@@ -10,11 +10,11 @@ from txplatform.domain.requests import Merchant
 
 @dataclass(frozen=True, slots=True)
 class TransactionDecisioned(DecisionResponse):
-    """`transactions.transaction-decisioned.v1`: the answer that was given, and what was asked.
+    """`transactions.transaction-decisioned.v1`: the response, and parts of the request.
 
     Attributes:
-        merchant: Where the card was used.
-        occurred_at: The merchant's time, RFC 3339 UTC; null where the request gave none.
+        merchant: The merchant where the card was used.
+        occurred_at: The merchant's time, RFC 3339 UTC; null if the request had none.
     """
 
     merchant: Merchant

@@ -10,6 +10,7 @@ from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
     AuthorizationReversed,
     ClearingCorrected,
+    Flag,
     HoldExpired,
     PurchaseCleared,
     PurchaseRefunded,
@@ -17,26 +18,25 @@ from txplatform.domain.events import (
 from txplatform.domain.ids import account_of
 from txplatform.domain.money import Balance
 from txplatform.domain.requests import Merchant
-from txplatform.domain.transaction_flags import Flag
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionCleared:
     """`transactions.transaction-cleared.v1`: the network posted a clearing, or took one back.
 
-    The sum of `posted_change` here and in `transaction-refunded` is all that settlement ever
-    did to what the account owes.
+    The sum of `posted_change` here and in `transaction-refunded` is the whole effect of settlement
+    on the amount that the account owes.
 
     Attributes:
         transaction_id: The purchase's; null for one that was never authorized.
         direction: `debit` is owed by the cardholder; `credit` takes a clearing back.
-        reverses_clearing_id: What a correction takes back, a clearing or a refund; null for a
+        reverses_clearing_id: The clearing or refund that a correction takes back; null for a
             clearing.
         amount: Minor units of `currency`, never negative.
-        posted_change: What it added to what is owed; negative for a credit.
-        final: Whether nothing more of the purchase is to come.
-        released: What it released of the hold; 0 for a correction.
-        flags: What is unusual about it.
+        posted_change: The change of the amount owed; negative for a credit.
+        final: True if no more clearings of the purchase follow.
+        released: The part of the hold that it released; 0 for a correction.
+        flags: Anything unusual about it.
         balance: The money after it.
         occurred_at: As an HTTP caller gave it, RFC 3339 UTC.
         presented_at: As the network's message gave it, RFC 3339 UTC.
@@ -106,11 +106,11 @@ class TransactionRefunded:
     """`transactions.transaction-refunded.v1`: the merchant gave money back.
 
     Attributes:
-        refund_id: Where it came over Kafka, the presentment's clearing id.
-        transaction_id: The purchase's; null where it was not named.
+        refund_id: Of one over Kafka, the presentment's clearing id.
+        transaction_id: The purchase's; null if it was not named.
         amount: Minor units of `currency`, never negative.
-        posted_change: What it added to what is owed: the amount, negative.
-        flags: What is unusual about it.
+        posted_change: The change of the amount owed: the amount, negative.
+        flags: Anything unusual about it.
         balance: The money after it.
         presented_at: As the network's message gave it, RFC 3339 UTC.
         account_version: The account's version with it.
@@ -161,9 +161,9 @@ class TransactionReversed:
     """`transactions.transaction-reversed.v1`: the merchant gave a purchase up, or a part of it.
 
     Attributes:
-        amount: What was given up, minor units; null for all of it.
-        released: What it released of the hold.
-        balance: The money after it; null where the account has not been opened.
+        amount: The amount given up, minor units; null for all of it.
+        released: The part of the hold that it released.
+        balance: The money after it; null if the account has not been opened.
         account_version: The account's version with it.
         recorded_at: RFC 3339 UTC.
     """
@@ -200,7 +200,7 @@ class TransactionHoldExpired:
     """`transactions.hold-expired.v1`: nothing cleared a hold in time.
 
     Attributes:
-        released: What was held, minor units.
+        released: The amount that was held, minor units.
         balance: The money after it.
         account_version: The account's version with it.
         recorded_at: RFC 3339 UTC.

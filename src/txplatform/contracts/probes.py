@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProbeResponse:
-    """What a probe found.
+    """The result of a probe.
 
     Attributes:
-        detail: What is wrong, for people.
+        detail: The fault in a sentence for people; empty if there is none.
     """
 
     status: str

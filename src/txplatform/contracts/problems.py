@@ -45,7 +45,7 @@ class ProblemType(Enum):
     INTERNAL = "internal", 500, "The service failed"
     OVERLOADED = "overloaded", 503, "Too many requests are waiting"
     STORE_UNAVAILABLE = "store-unavailable", 503, "The event store cannot be used"
-    OUTCOME_UNKNOWN = "outcome-unknown", 503, "Whether it was recorded is not known"
+    OUTCOME_UNKNOWN = "outcome-unknown", 503, "It is not known if it was recorded"
 
     def __init__(self, type_: str, status: int, title: str) -> None:
         self.type = type_
@@ -58,11 +58,11 @@ class ProblemDetails:
     """The body of every error (RFC 9457).
 
     Attributes:
-        type: A stable name of the kind of problem.
-        detail: What was wrong here, and why.
-        next_step: What to do about it.
+        type: The stable name of the problem's type.
+        detail: The fault in this case, and its cause.
+        next_step: The next step for the caller.
         errors: For invalid fields: JSON pointer and message.
-        correlation_id: Under which the service's log lines can be found.
+        correlation_id: The id of the service's log lines about it.
     """
 
     type: str

@@ -38,7 +38,7 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 
 class MerchantFields(RequestBody):
-    """Where the card is used."""
+    """The merchant where the card is used."""
 
     VALUE: ClassVar = Merchant
 
@@ -53,7 +53,7 @@ class ProcessTransactionRequest(RequestBody):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    transaction_id: Annotated[Identifier, Field(description="The idempotency key, for ever.")]
+    transaction_id: Annotated[Identifier, Field(description="The idempotency key, permanently.")]
     account_id: Identifier
     amount: Annotated[
         AmountOrZero,
@@ -62,7 +62,8 @@ class ProcessTransactionRequest(RequestBody):
     currency: CurrencyCode
     merchant: MerchantFields
     original_amount: Annotated[
-        Amount | None, Field(description="What the merchant charged, minor units.")
+        Amount | None,
+        Field(description="The merchant's price, minor units of `original_currency`."),
     ] = None
     original_currency: CurrencyCode | None = None
     occurred_at: Annotated[UtcTime | None, Field(description="The merchant's time.")] = None

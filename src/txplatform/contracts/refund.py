@@ -11,13 +11,12 @@ from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import Amount, CurrencyCode, Identifier
 from txplatform.contracts.process_transaction import MerchantFields
 from txplatform.contracts.same_fields import from_event
-from txplatform.domain.events import PurchaseRefunded, RefundWaiting
+from txplatform.domain.events import Flag, PurchaseRefunded, RefundWaiting
 from txplatform.domain.money import Balance
-from txplatform.domain.transaction_flags import Flag
 
 
 class RefundRequest(RequestBody):
-    """Money that the merchant gives back."""
+    """A refund by the merchant."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -40,24 +39,24 @@ class RefundRequest(RequestBody):
 
     refund_id: Annotated[
         Identifier,
-        Field(description="The idempotency key, for ever.", examples=["ref-1"]),
+        Field(description="The idempotency key, permanently.", examples=["ref-1"]),
     ]
-    amount: Annotated[Amount, Field(description="What is given back, minor units.")]
+    amount: Annotated[Amount, Field(description="The amount refunded, minor units.")]
     currency: CurrencyCode
     merchant: MerchantFields | None = None
     transaction_id: Annotated[
-        Identifier | None, Field(description="The purchase that is given back, where known.")
+        Identifier | None, Field(description="The purchase that is refunded, if known.")
     ] = None
 
 
 @dataclass(frozen=True, slots=True)
 class RefundResponse:
-    """A refund as it was posted, or as it waits for its account to be opened.
+    """A refund that is posted, or that waits until its account is opened.
 
     Attributes:
-        transaction_id: The purchase's; null where it was not named.
-        amount: What is given back, minor units of `currency`.
-        flags: What is unusual about it; it is posted all the same.
+        transaction_id: The purchase's; null if the request named none.
+        amount: The amount refunded, minor units of `currency`.
+        flags: Anything unusual about it; it is posted all the same.
         balance: The money after it; null while it waits.
         account_version: The account's version with it.
         recorded_at: RFC 3339 UTC.

@@ -23,7 +23,7 @@ class ReversalRequest(RequestBody):
 
     reversal_id: Annotated[
         Identifier,
-        Field(description="The idempotency key, for ever.", examples=["rev-1"]),
+        Field(description="The idempotency key, permanently.", examples=["rev-1"]),
     ]
     amount: Annotated[
         Amount | None, Field(description="Minor units; null or absent for all of it.")
@@ -32,14 +32,14 @@ class ReversalRequest(RequestBody):
 
 @dataclass(frozen=True, slots=True)
 class ReversalResponse:
-    """What a reversal released.
+    """The effect of a reversal.
 
     Attributes:
-        amount: What was given up, minor units; null for all of it.
-        status: Always `applied`: a reversal waits for nothing. What comes later of its purchase
-            heeds it.
-        released: What it released of the hold.
-        balance: The money after it; null where the account has not been opened.
+        amount: The amount given up, minor units; null for all of it.
+        status: Always `applied`: a reversal waits for nothing. Later events of its purchase take
+            it into account.
+        released: The part of the hold that it released.
+        balance: The money after it; null if the account has not been opened.
         account_version: The account's version with it.
         recorded_at: RFC 3339 UTC.
     """

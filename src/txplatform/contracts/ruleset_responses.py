@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class ActivationResponse:
-    """Who made a rule set decide, when and why.
+    """An activation of a rule set.
 
     Attributes:
-        activated_at: In force everywhere within a second of it.
-        after_position: The log's newest position then.
+        activated_at: The rule set is in force everywhere within a second of this time.
+        after_position: The log's newest position at that time.
     """
 
     activation_id: str
@@ -27,14 +27,14 @@ class ActivationResponse:
 
 @dataclass(frozen=True, slots=True)
 class RuleSetSummary:
-    """A rule set among others.
+    """A rule set in the list of all.
 
     Attributes:
         content_hash: SHA-256 of its canonical JSON.
-        rules: How many it has.
-        active: Whether it decides.
-        shadowed: Whether it decides along, without effect.
-        added_by: None, as added_at, for the one that is built in.
+        rules: The number of its rules.
+        active: True if it is the active one.
+        shadowed: True if it is evaluated in shadow.
+        added_by: None, as added_at, for the built-in one.
     """
 
     id: str
@@ -52,9 +52,9 @@ class RuleBookResponse:
     """Every rule set, the oldest first.
 
     Attributes:
-        version: The rule book's; every change raises it by one.
-        active: The rule set that decides.
-        shadowed: The one that decides along, if any.
+        version: The rule book's version; every change raises it by one.
+        active: The active rule set.
+        shadowed: The one evaluated in shadow, if any.
     """
 
     version: int
@@ -65,12 +65,12 @@ class RuleBookResponse:
 
 @dataclass(frozen=True, slots=True)
 class RuleSetResponse:
-    """A rule set, whole.
+    """A rule set with its content.
 
     Attributes:
-        content: As it can be added again under another version.
-        warnings: What is allowed in it and still looks like a mistake; of more than 100 the first,
-            and how many more there are.
+        content: Its JSON, which can be added again under another version.
+        warnings: Things that are allowed and still look like mistakes; of more than 100 the first,
+            and the number of the others.
         activations: The oldest first.
     """
 
@@ -87,15 +87,15 @@ class RuleSetResponse:
 
 @dataclass(frozen=True, slots=True)
 class ShadowingResponse:
-    """A rule set that decides, or decided, along, and what came of it so far.
+    """A shadow evaluation of a rule set, and its results so far.
 
     Attributes:
-        after_position: It judges the decisions behind this log position,
-        until_position: up to this one; None while it goes on.
-        position: It has come to this one.
-        judged: Decisions that it has judged.
-        newly_declined: Approved ones that it would decline.
-        newly_approved: Declined ones that it would approve.
+        after_position: The log position after which decisions are evaluated.
+        until_position: The last log position that is evaluated; None while it continues.
+        position: The last log position evaluated so far.
+        judged: The number of decisions evaluated.
+        newly_declined: The number of approved ones that it would decline.
+        newly_approved: The number of declined ones that it would approve.
     """
 
     shadowing_id: str
@@ -114,20 +114,20 @@ class ShadowingResponse:
 
 @dataclass(frozen=True, slots=True)
 class ShadowingsResponse:
-    """A rule set's shadowings, the oldest first."""
+    """The shadow evaluations of a rule set, oldest first."""
 
     items: list[ShadowingResponse]
 
 
 @dataclass(frozen=True, slots=True)
 class DisagreementResponse:
-    """A decision that the candidate would have made otherwise.
+    """A decision that the candidate would have made differently.
 
     Attributes:
-        log_position: The decision's place in the log.
+        log_position: The decision's position in the log.
         amount: Minor units of `currency`.
         reasons: Every recorded reason; none for an approval.
-        shadow_reasons: Every reason of the candidate's; none where it approves.
+        shadow_reasons: Every reason of the candidate's; none if it approves.
     """
 
     log_position: int
@@ -146,11 +146,11 @@ class DisagreementResponse:
 
 @dataclass(frozen=True, slots=True)
 class DisagreementsResponse:
-    """Decisions that a shadowed rule set would have made otherwise, the newest first.
+    """Decisions that the rule set would have made differently, newest first.
 
     Attributes:
-        next_cursor: Gives the page after this one; None where there is none.
-        as_of_position: The last log position that was judged.
+        next_cursor: Gives the page after this one; None if there is none.
+        as_of_position: The last log position evaluated.
     """
 
     items: list[DisagreementResponse]

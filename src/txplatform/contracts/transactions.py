@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any, Literal, get_type_hints
 
 from txplatform.domain.advices import Direction
+from txplatform.domain.events import Flag
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
 from txplatform.domain.requests import Purchase
 from txplatform.domain.transaction import TransactionState
-from txplatform.domain.transaction_flags import Flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,8 @@ class TransactionsResponse:
     """Some of an account's transactions, newest first.
 
     Attributes:
-        items: Each with its newest 50 events; fewer than asked for where they have very many.
-        next_cursor: Gives the page after this one; None where there is none.
+        items: Each with its newest 50 events; fewer than asked for if they have very many.
+        next_cursor: Gives the page after this one; None if there is none.
         as_of_position: The last log position that the list has read.
     """
 

@@ -12,6 +12,7 @@ from txplatform.decisions.lane import Lane, LaneLimits
 from txplatform.decisions.metrics import DecisionMetrics
 from txplatform.decisions.request import AccountRequest, AccountView, CommandRequest, Decided
 from txplatform.decisions.snapshot_writer import SnapshotWriter
+from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, StreamId, account_stream
 from txplatform.processing.account_cache import AccountCache
@@ -84,7 +85,7 @@ class Decider:
         if self._snapshot_task is not None:
             await self._snapshot_task
 
-    def submit(self, command: Command, *, traceparent: str) -> asyncio.Future[Decided]:
+    def submit(self, command: Command, *, origin: CommandOrigin) -> asyncio.Future[Decided]:
         """Ask for a decision; the future has it when it is durable.
 
         A caller who stops waiting cancels nothing: the decision is made all the same.
@@ -98,7 +99,7 @@ class Decider:
             OutcomeUnknownError: By the future: it may have been recorded.
         """
         loop = asyncio.get_running_loop()
-        pending = PendingCommand.of(command, traceparent)
+        pending = PendingCommand.of(command, origin)
         request = CommandRequest(
             pending.stream,
             loop.create_future(),

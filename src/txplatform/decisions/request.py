@@ -175,7 +175,7 @@ class CommandRequest(Request[Decided]):
     @override
     def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
         pending = self.pending
-        context = DecisionContext(datetime.now(UTC), random_id, pending.traceparent, rules)
+        context = DecisionContext(datetime.now(UTC), random_id, pending.origin, rules)
         return work.attempt(pending, context) is None
 
     @override

@@ -20,6 +20,7 @@ import msgspec
 
 from txplatform.domain.activity import Activity
 from txplatform.domain.advices import WaitingMessage
+from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.ids import AccountId, StreamId, TransactionId, account_of, account_stream
 from txplatform.domain.money import Balance
 from txplatform.domain.rulesets import (
@@ -48,18 +49,18 @@ E = TypeVar("E", bound=RecordedEvent)
 
 @dataclass(frozen=True, slots=True)
 class DecisionContext:
-    """The inputs of a decision from outside the account: time, new identifiers, trace, rules.
+    """The inputs of a decision from outside the account: time, new identifiers, origin, rules.
 
     Attributes:
         now: When it is decided, UTC.
         new_event_id: Gives an identifier that was never given before.
-        traceparent: W3C Trace Context of the request or message that causes the events.
+        origin: The cause of the events, and its trace.
         rules: The rule set in force at that time, or why it cannot be decided by.
     """
 
     now: datetime
     new_event_id: Callable[[], str]
-    traceparent: str
+    origin: CommandOrigin
     rules: RuleSet | RulesNotUnderstoodError = DEFAULT_RULESET
 
     @property
@@ -197,7 +198,8 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
             originator_version=self.version + 1,
             timestamp=context.now,
             event_id=context.new_event_id(),
-            traceparent=context.traceparent,
+            traceparent=context.origin.traceparent,
+            caused_by=context.origin.cause,
             **fields,
         )
         event.mutate(self)

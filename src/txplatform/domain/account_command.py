@@ -7,6 +7,8 @@ so none of them may refer to anything that refers back to it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import ClassVar
 
 import msgspec
@@ -19,11 +21,14 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     Attributes:
         DESCRIPTIVE: Fields that only describe; a copy that leaves one out is still a copy.
+        BUSINESS_TIME: Fields with the time, as the sender gives it, at which the command's subject
+            happened or takes effect; the first that is not None counts.
         COPY_CONFLICTS: Whether a copy is found on append too, if the account is opened and nothing
             waits on it: then it is decided without its prior events, and records the same key.
     """
 
     DESCRIPTIVE: ClassVar[frozenset[str]] = frozenset()
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ()
     COPY_CONFLICTS: ClassVar[bool] = False
 
     @property
@@ -35,6 +40,12 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     def keys(self) -> tuple[str, ...]:
         """Business keys whose prior events a decision on it needs; its own comes first."""
         return (self.key,)
+
+    @property
+    def business_time(self) -> datetime | None:
+        """The sender's time for it, UTC; None if the sender gave none."""
+        times: Iterator[datetime | None] = (getattr(self, name) for name in self.BUSINESS_TIME)
+        return next((time for time in times if time is not None), None)
 
     @property
     def label(self) -> str:

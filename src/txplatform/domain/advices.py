@@ -21,6 +21,7 @@ class LimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
     """The accounts team changed the credit limit."""
 
     VERSION: ClassVar[str] = "limit_version"
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("effective_at",)
 
     account_id: AccountId
     credit_limit: int
@@ -41,6 +42,7 @@ class StatusChange(VersionedAdvice, frozen=True):
     """The accounts team changed the status; closed is terminal."""
 
     VERSION: ClassVar[str] = "status_version"
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("changed_at",)
 
     account_id: AccountId
     status: AccountStatus
@@ -64,6 +66,7 @@ class StatusChange(VersionedAdvice, frozen=True):
 class Payment(EarlyAdvice, frozen=True):
     """The cardholder paid; lowers the posted balance by `amount` minor units."""
 
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("submitted_at",)
     COPY_CONFLICTS: ClassVar[bool] = True
 
     payment_id: PaymentId
@@ -83,6 +86,8 @@ class Payment(EarlyAdvice, frozen=True):
 
 class PaymentReturn(EarlyAdvice, frozen=True):
     """The bank took a payment back; amount and currency have to be the payment's."""
+
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("returned_at",)
 
     payment_id: PaymentId
     account_id: AccountId
@@ -149,6 +154,7 @@ class Clearing(EarlyAdvice, frozen=True):
         presented_at: As the network's message gives it, UTC.
     """
 
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at", "presented_at")
     COPY_CONFLICTS: ClassVar[bool] = True
     DESCRIPTIVE: ClassVar[frozenset[str]] = _DESCRIPTIVE
 
@@ -181,6 +187,8 @@ class Correction(EarlyAdvice, frozen=True):
         reverses_clearing_id: The clearing's or refund's that it withdraws.
         direction: Credit if it withdraws a clearing, debit if it withdraws a refund.
     """
+
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("presented_at",)
 
     clearing_id: str
     account_id: AccountId
@@ -220,6 +228,7 @@ class Correction(EarlyAdvice, frozen=True):
 class Refund(EarlyAdvice, frozen=True):
     """The merchant gives money back, with or without naming the purchase."""
 
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("presented_at",)
     COPY_CONFLICTS: ClassVar[bool] = True
     DESCRIPTIVE: ClassVar[frozenset[str]] = _DESCRIPTIVE
 

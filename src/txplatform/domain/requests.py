@@ -39,6 +39,8 @@ class Purchase(AccountCommand, frozen=True):
         occurred_at: The merchant's time, UTC.
     """
 
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at",)
+
     transaction_id: TransactionId
     account_id: AccountId
     amount: int
@@ -87,6 +89,7 @@ class Opening(AccountCommand, frozen=True):
     """
 
     DESCRIPTIVE: ClassVar[frozenset[str]] = frozenset({"opened_at"})
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("opened_at",)
 
     account_id: AccountId
     currency: str

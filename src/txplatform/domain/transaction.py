@@ -35,6 +35,7 @@ from txplatform.domain.events import (
     AuthorizationReversed,
     ClearingCorrected,
     Event,
+    Flag,
     HoldExpired,
     IncrementDeclined,
     PurchaseCleared,
@@ -44,7 +45,6 @@ from txplatform.domain.events import (
 )
 from txplatform.domain.money import MAX_BALANCE
 from txplatform.domain.requests import Purchase
-from txplatform.domain.transaction_flags import Flag
 
 
 class TransactionState(StrEnum):

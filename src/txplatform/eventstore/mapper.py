@@ -26,7 +26,7 @@ _encode = msgspec.json.Encoder().encode
 _COLUMNS = ("originator_id", "originator_version")
 """Columns of the log, which are cut off an event's JSON and put in front of it again."""
 _FIRST_STORED = b',"timestamp":'
-_ENVELOPE = (*_COLUMNS, "timestamp", "event_id", "traceparent")
+_ENVELOPE = (*_COLUMNS, "timestamp", "event_id", "traceparent", "caused_by")
 
 
 class UnknownEventError(TxPlatformError):

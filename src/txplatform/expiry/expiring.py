@@ -13,6 +13,7 @@ from datetime import datetime
 import psycopg
 
 from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.cause import CommandOrigin, PartCause
 from txplatform.domain.events import AccountEvent
 from txplatform.domain.requests import HoldExpiry
 from txplatform.eventstore.query import run_queries
@@ -21,6 +22,8 @@ from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.open_holds import DueHold
 from txplatform.random_ids import random_id
 from txplatform.telemetry import new_traceparent
+
+_CAUSE = PartCause("hold expiry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,10 @@ def expire(connection: psycopg.Connection, holds: Sequence[DueHold], now: dateti
         now: By which they are due, UTC.
     """
     work = UnitOfWork()
-    traceparent = new_traceparent()
-    context = DecisionContext(now, random_id, traceparent)
+    origin = CommandOrigin(_CAUSE, new_traceparent())
+    context = DecisionContext(now, random_id, origin)
     commands = [
-        PendingCommand.of(HoldExpiry(hold.account_id, hold.transaction_id), traceparent)
+        PendingCommand.of(HoldExpiry(hold.account_id, hold.transaction_id), origin)
         for hold in holds
     ]
     for command in commands:

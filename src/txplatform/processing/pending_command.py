@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
 from txplatform.domain.ids import StreamId, TransactionId, account_stream
@@ -25,16 +26,18 @@ class PendingCommand:
     """
 
     command: Command
-    traceparent: str
+    origin: CommandOrigin
     stream: StreamId
     look_up: bool = False
     transactions: frozenset[TransactionId] = frozenset()
     result: Outcome | CommandRejectedError | RulesNotUnderstoodError | None = None
 
     @classmethod
-    def of(cls, command: Command, traceparent: str, *, look_up: bool = False) -> PendingCommand:
+    def of(
+        cls, command: Command, origin: CommandOrigin, *, look_up: bool = False
+    ) -> PendingCommand:
         """A command that was not attempted yet."""
-        return cls(command, traceparent, account_stream(command.account_id), look_up)
+        return cls(command, origin, account_stream(command.account_id), look_up)
 
 
 @dataclass(slots=True)

@@ -113,7 +113,7 @@ def _from_log(
     assert row is not None  # only waiting messages are rejected
     waiting = decode_event(rejected.originator_id, *row)
     assert isinstance(waiting, MessageWaiting)
-    message = waiting.command
+    message = waiting.message
     body: object = message
     match message:
         case Payment():

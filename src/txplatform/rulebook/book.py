@@ -159,7 +159,7 @@ class RuleBook:
                     added.ruleset_id,
                     orjson.dumps(added.ruleset, option=orjson.OPT_SORT_KEYS),
                     added.content_hash,
-                    added.by,
+                    str(added.by),
                     entry.recorded_at,
                 )
             case RuleSetActivated() as activated:
@@ -174,7 +174,7 @@ class RuleBook:
                     started.shadowing_id,
                     started.ruleset_id,
                     started.reason,
-                    started.by,
+                    str(started.by),
                     entry.recorded_at,
                     started.after_position,
                 )

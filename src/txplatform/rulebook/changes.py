@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
-import orjson
+import msgspec
 
+from txplatform.domain.cause import KeyCause, OperatorCause
 from txplatform.domain.rulesets import RulesNotUnderstoodError, ruleset_id
 
+Author = KeyCause | OperatorCause
+"""Who changes the rule book."""
 
-@dataclass(frozen=True, slots=True)
-class RuleSetAdded:
+
+class RuleSetAdded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule set was added; it can be activated and shadowed, and never changes.
 
     Attributes:
@@ -24,7 +27,7 @@ class RuleSetAdded:
     TOPIC: ClassVar[str] = "ruleset-added"
     ruleset: dict[str, Any]
     content_hash: str
-    by: str
+    by: Author
 
     @property
     def key(self) -> str:
@@ -42,8 +45,7 @@ class RuleSetAdded:
         return ruleset_id(self.ruleset["name"], self.ruleset["version"])
 
 
-@dataclass(frozen=True, slots=True)
-class RuleSetActivated:
+class RuleSetActivated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule set was put in force.
 
     Attributes:
@@ -56,7 +58,7 @@ class RuleSetActivated:
     activation_id: str
     ruleset_id: str
     reason: str
-    by: str
+    by: Author
     after_position: int
 
     @property
@@ -70,8 +72,7 @@ class RuleSetActivated:
         return self.ruleset_id, self.reason
 
 
-@dataclass(frozen=True, slots=True)
-class ShadowingStarted:
+class ShadowingStarted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The evaluation of a rule set in shadow began; it replaces the one before.
 
     Attributes:
@@ -83,7 +84,7 @@ class ShadowingStarted:
     shadowing_id: str
     ruleset_id: str
     reason: str
-    by: str
+    by: Author
     after_position: int
 
     @property
@@ -97,8 +98,7 @@ class ShadowingStarted:
         return self.ruleset_id, self.reason
 
 
-@dataclass(frozen=True, slots=True)
-class ShadowingEnded:
+class ShadowingEnded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The evaluation of a rule set in shadow ended.
 
     Attributes:
@@ -107,7 +107,7 @@ class ShadowingEnded:
 
     TOPIC: ClassVar[str] = "shadowing-ended"
     shadowing_id: str
-    by: str
+    by: Author
     after_position: int
 
     @property
@@ -123,9 +123,8 @@ class ShadowingEnded:
 
 Change = RuleSetAdded | RuleSetActivated | ShadowingStarted | ShadowingEnded
 
-_CHANGES: dict[str, type[Change]] = {
-    change.TOPIC: change
-    for change in (RuleSetAdded, RuleSetActivated, ShadowingStarted, ShadowingEnded)
+_DECODERS: dict[str, msgspec.json.Decoder[Change]] = {
+    kind.TOPIC: msgspec.json.Decoder(kind) for kind in get_args(Change)
 }
 
 
@@ -151,7 +150,7 @@ class UnknownChangeError(RulesNotUnderstoodError):
 
 def encode_change(change: Change) -> bytes:
     """Encode a change as JSON."""
-    return orjson.dumps(asdict(change))
+    return msgspec.json.encode(change)
 
 
 def decode_change(version: int, topic: str, state: bytes) -> Change:
@@ -160,16 +159,16 @@ def decode_change(version: int, topic: str, state: bytes) -> Change:
     Raises:
         UnknownChangeError: Its kind, or what it says, is not one of this version's.
     """
-    kind = _CHANGES.get(topic)
-    if kind is None:
+    decoder = _DECODERS.get(topic)
+    if decoder is None:
         raise UnknownChangeError(
             f"The rule book's version {version} is a {topic!r}.",
             why="This version has no such change; a newer one wrote it.",
             next_step="Run that version, or a newer one.",
         )
     try:
-        return kind(**orjson.loads(state))
-    except TypeError as error:
+        return decoder.decode(state)
+    except msgspec.DecodeError as error:
         raise UnknownChangeError(
             f"The rule book's version {version} is a {topic!r} that cannot be read.",
             why=f"A newer version wrote it, or it was altered: {error}.",

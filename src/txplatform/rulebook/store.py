@@ -20,6 +20,7 @@ from txplatform.errors import TxPlatformError
 from txplatform.random_ids import random_id
 from txplatform.rulebook.book import RuleBook, Shadowing, StoredRuleSet
 from txplatform.rulebook.changes import (
+    Author,
     Change,
     Entry,
     RuleSetActivated,
@@ -124,7 +125,7 @@ def rules_in_force(connection: psycopg.Connection) -> RuleSet | RulesNotUndersto
         return error
 
 
-def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: str) -> Added:
+def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: Author) -> Added:
     """Add a rule set; a copy changes nothing, also of the one that is built in.
 
     Raises:
@@ -149,7 +150,7 @@ def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: str) ->
 
 
 def activate(
-    connection: psycopg.Connection, activation_id: str, ruleset_id: str, *, reason: str, by: str
+    connection: psycopg.Connection, activation_id: str, ruleset_id: str, *, reason: str, by: Author
 ) -> Recorded:
     """Put a rule set in force, in every process within a second; a copy changes nothing.
 
@@ -168,7 +169,7 @@ def activate(
 
 
 def start_shadowing(
-    connection: psycopg.Connection, shadowing_id: str, ruleset_id: str, *, reason: str, by: str
+    connection: psycopg.Connection, shadowing_id: str, ruleset_id: str, *, reason: str, by: Author
 ) -> Recorded:
     """Evaluate a rule set in shadow, in place of the one before; a copy changes nothing.
 
@@ -194,7 +195,7 @@ def start_shadowing(
 
 
 def end_shadowing(
-    connection: psycopg.Connection, ruleset_id: str, shadowing_id: str, *, by: str
+    connection: psycopg.Connection, ruleset_id: str, shadowing_id: str, *, by: Author
 ) -> RuleBook:
     """End a shadow evaluation; a copy changes nothing.
 

@@ -1,10 +1,11 @@
-"""The commands that an account can be given, one small module each.
+"""Decide commands.
 
-A command is decided on an account at one version and on the events that the stream already holds
-under the command's keys. Deciding records events on the account. They become true when the event
-store accepts them, which it does only onto that very version.
+A decision depends on an account at one version and on the events that its stream already holds
+under the command's keys. It records events on the account. They take effect when the event store
+accepts them, which it does only right after that version.
 
-To add one: its value in `requests.py` or `advices.py`, its module here, one case below.
+To add a command, declare it in `requests.py` or `advices.py`, write its function in a module of
+this package, and add a case below.
 """
 
 from __future__ import annotations
@@ -23,17 +24,13 @@ from txplatform.domain.advices import (
     Refund,
     Reversal,
 )
+from txplatform.domain.commands.account_settings import set_controls, set_status, take_version
 from txplatform.domain.commands.authorize import authorize
-from txplatform.domain.commands.early_advice import take_early_advice
-from txplatform.domain.commands.expire_hold import expire_hold
 from txplatform.domain.commands.increment_authorization import increment_authorization
-from txplatform.domain.commands.newest_version import take_version
-from txplatform.domain.commands.open_account import open_account
+from txplatform.domain.commands.opening import open_account, take_early_advice
 from txplatform.domain.commands.outcome import Outcome, earlier_copy
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.commands.reverse_authorization import reverse_authorization
-from txplatform.domain.commands.set_controls import set_controls
-from txplatform.domain.commands.set_status import set_status
+from txplatform.domain.commands.release_hold import expire_hold, reverse_authorization
 from txplatform.domain.requests import (
     ControlsChange,
     HoldExpiry,
@@ -50,20 +47,20 @@ Command = Request | Advice
 def decide(
     command: Command, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Record on the account the events that follow from a command.
+    """Record the events that follow from a command on the account.
 
     Args:
         command: The request or advice.
         account: The account at its newest version.
         prior: The events that the account's stream holds under `command.keys`.
-        context: The time, new identifiers, and the rules.
+        context: The decision context.
 
     Raises:
-        CommandRejectedError: The command contradicts what is recorded.
-        TransactionNotReadError: The decision needs a transaction that was not read; nothing is
+        CommandRejectedError: The command contradicts recorded events.
+        TransactionNotReadError: The decision needs a transaction that was not read. Nothing is
             recorded.
     """
-    # A purchase has a second key if it comes late, so `authorize` looks for its copies.
+    # A late purchase has a second key, so `authorize` looks for copies itself.
     copy = None if isinstance(command, Purchase) else earlier_copy(command, account, prior)
     return copy or _decide_new(command, account, prior, context)
 

@@ -1,4 +1,4 @@
-"""Decide a purchase: approve it and hold its amount, or decline it with every reason."""
+"""Approve a purchase and hold its amount, or decline it with every reason."""
 
 from __future__ import annotations
 
@@ -23,22 +23,21 @@ from txplatform.domain.requests import Purchase
 from txplatform.domain.rules import Case
 from txplatform.domain.transaction import Transaction
 
-_CODE_LENGTH = 6
-"""ISO 8583:1987 field 38."""
+_CODE_LENGTH = 6  # ISO 8583:1987 field 38
 _NOT_BEGUN = Transaction()
 
 
 def authorize(
     purchase: Purchase, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Approve or decline; the same purchase again gets the first decision.
+    """Approve or decline a purchase; a copy gets the first decision.
 
-    If a clearing or reversal of it came first, only the rest of it is held, and the funds check
-    adds back the amount that is already posted (docs/contracts.md).
+    If its clearing or reversal arrived first, only the rest of its amount is held, and the funds
+    check adds back the already posted amount (docs/contracts.md).
 
     Raises:
         CommandRejectedError: The transaction id was used for another purchase.
-        TransactionNotReadError: It was decided or named before, and has to be read.
+        TransactionNotReadError: The transaction has earlier events, which have to be read.
     """
     transaction, late = _NOT_BEGUN, False
     for key in purchase.keys if prior else ():
@@ -54,8 +53,8 @@ def authorize(
                 "Use a new transaction_id for a new purchase, or repeat the first one exactly.",
             )
     if purchase.transaction_id in account.holds:
-        # Decided before. The append conflict would also reveal this, but only after evicting the
-        # account from the cache and reloading it with all its holds.
+        # A copy. The append conflict would also reveal it, but only after evicting the account
+        # from the cache and reloading it with all its holds.
         prior.require((purchase.transaction_id,))
     already_posted = max(0, transaction.posted)
     ruleset = context.ruleset
@@ -98,9 +97,9 @@ def authorize(
 
 
 def _authorization_code(account: Account, purchase: Purchase) -> str:
-    """Six characters that follow from account and transaction, so that a replay agrees.
+    """Derive six characters from account and transaction, so that a replay gives the same.
 
-    Base 32 (RFC 4648) has no digits 0 and 1, which people take for letters.
+    Base 32 (RFC 4648) has no digits 0 and 1, which people read as letters.
     """
     digest = hashlib.blake2b(
         f"{account.account_id}\x00{purchase.transaction_id}".encode(), digest_size=5

@@ -1,4 +1,4 @@
-"""Checks that an advice has to pass on the account that it is about."""
+"""Checks that an advice has to pass on its account."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from txplatform.domain.money import MAX_BALANCE
 def check_currency(
     advice: LimitChange | Payment | Clearing | Correction | Refund, account: Account
 ) -> None:
-    """Check that an advice is in the account's currency; an account has one.
+    """Check that an advice is in the account's currency.
 
     Raises:
-        CommandRejectedError: It is in another currency.
+        CommandRejectedError: The currencies differ.
     """
     if advice.currency != account.currency:
         raise CommandRejectedError(
@@ -30,13 +30,13 @@ def check_posting(
     """Check that an advice can change the account's posted balance.
 
     Args:
-        advice: Anything that moves money.
+        advice: The advice.
         account: An opened account.
-        change: The change of its posted balance, minor units.
+        change: The change of the posted balance, minor units.
 
     Raises:
-        CommandRejectedError: Another currency than the account's, or a balance beyond the
-            supported range.
+        CommandRejectedError: The currencies differ, or the balance would exceed the supported
+            range.
     """
     check_currency(advice, account)
     posted = account.posted + change

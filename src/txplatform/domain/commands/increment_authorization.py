@@ -1,4 +1,4 @@
-"""Decide on raising a hold, as a hotel or a petrol pump asks for."""
+"""Raise a hold, as hotels and petrol stations ask for, or decline to."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _NO_MERCHANT = Merchant("", "", "", "")
 def increment_authorization(
     increment: Increment, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Raise the hold or decline; without an open hold it is declined (docs/contracts.md).
+    """Raise a hold or decline; without an open hold, decline (docs/contracts.md).
 
     Raises:
-        TransactionNotReadError: The transaction that is raised has to be read.
+        TransactionNotReadError: The transaction was not read.
     """
     asked, raised_from = None, 0
     if increment.transaction_id in account.holds:
         transaction = prior.transaction(increment.transaction_id)
-        assert transaction.purchase is not None  # what has a hold was approved
+        assert transaction.purchase is not None  # it has a hold, so it was approved
         asked = replace(transaction.purchase, amount=increment.amount)
         raised_from = transaction.approved
     return decide_increment(account, increment, asked, raised_from, context)
@@ -44,7 +44,7 @@ def decide_increment(
     raised_from: int,
     context: DecisionContext,
 ) -> Outcome:
-    """Raise a hold or decline; arguments as of `judge_increment`."""
+    """Record the decision on an increment; for the arguments see `judge_increment`."""
     judgement = judge_increment(
         account, increment, asked, raised_from, context.ruleset, context.now
     )
@@ -74,7 +74,7 @@ def decide_increment(
     return Outcome(OutcomeStatus.APPLIED, incremented)
 
 
-def judge_increment(  # noqa: PLR0913  # what the decision rests on
+def judge_increment(  # noqa: PLR0913  # all inputs of the judgement
     account: Account,
     increment: Increment,
     asked: Purchase | None,
@@ -82,19 +82,19 @@ def judge_increment(  # noqa: PLR0913  # what the decision rests on
     ruleset: RuleSet,
     now: datetime,
 ) -> Judgement:
-    """Ask all rules that the purchase itself had to pass.
+    """Judge an increment by all rules that apply to purchases.
 
-    Limits of one purchase apply to its total, velocity rules to the increment. Otherwise a small
-    purchase could be raised to an amount that the rules would have refused.
+    Amount limits apply to the raised total, velocity rules to the increment. Otherwise a small
+    purchase could be raised to an amount that the rules would decline.
 
     Args:
-        account: As it is before.
-        increment: By how much a hold is to be raised.
-        asked: The purchase that is raised, its amount the increment's; None where there is no
-            open hold: then only the account is asked, since nothing is known of a purchase.
+        account: The account before the increment.
+        increment: The request.
+        asked: The purchase with the increment's amount; None if there is no open hold. Then only
+            the account's own checks apply, since no purchase is known.
         raised_from: The amount authorized so far, minor units.
-        ruleset: In force.
-        now: The time of the decision.
+        ruleset: The rule set in force.
+        now: The time of the decision, UTC.
     """
     if asked is not None:
         return ruleset.judge(Case(account, asked, now, raised_from=raised_from), account.controls)

@@ -1,4 +1,4 @@
-"""The outcome of a command, its rejection, and the copies of one that came before."""
+"""The outcome of a command, its rejection, and the detection of copies."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class OutcomeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The status of a command, and the event that holds its decision.
+    """The status of a command, and the event that records its decision.
 
     Attributes:
-        event: The event it caused, or for a duplicate the one that the first copy caused.
+        event: The event that the command caused; for a duplicate, that of the first copy.
     """
 
     status: OutcomeStatus
@@ -35,7 +35,7 @@ class Outcome:
 
 
 class RefusalReason(StrEnum):
-    """The reasons to refuse a command: stable codes, for machines."""
+    """The reasons to refuse a command; codes are stable."""
 
     CONFLICTING_COPY = "conflicting_copy"
     TRANSACTION_ID_REUSED = "transaction_id_reused"
@@ -48,7 +48,7 @@ class RefusalReason(StrEnum):
 
 
 class CommandRejectedError(TxPlatformError):
-    """The command contradicts what is recorded; it changes nothing, now or later."""
+    """The command contradicts recorded events. It changes nothing, now or later."""
 
     def __init__(self, reason: RefusalReason, detail: str, next_step: str) -> None:
         super().__init__(detail, next_step=next_step)
@@ -57,10 +57,10 @@ class CommandRejectedError(TxPlatformError):
 
 
 def earlier_copy(command: AccountCommand, account: Account, prior: PriorEvents) -> Outcome | None:
-    """Return the outcome of a copy of a command that came before; None if none did.
+    """Return the outcome of an earlier copy of a command; None if there is none.
 
     Raises:
-        CommandRejectedError: A command with the same business key said something else.
+        CommandRejectedError: The earlier command with the same key has other contents.
     """
     first = prior.get(command.key)
     if first is not None and first.command is not None:

@@ -1,4 +1,4 @@
-"""Earlier events of an account's stream that a decision looks up beside the account's state."""
+"""Earlier events of an account's stream, for decisions that need more than the account's state."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from txplatform.domain.transaction import Transaction
 
 
 class TransactionNotReadError(Exception):
-    """A decision needs transactions' events; read them and decide again.
+    """A decision needs the events of transactions: the caller reads them and decides again.
 
-    It is no refusal: it names what the caller has to fetch. Most decisions need nothing, so
-    nothing is fetched for them.
+    Most decisions need no earlier events, so none are read in advance.
     """
 
     def __init__(self, *transaction_ids: TransactionId) -> None:
@@ -26,7 +25,7 @@ class PriorEvents(dict[str, Event]):  # one a decision: it has to be cheap
     """Events of one account's stream by business key, as far as they were read.
 
     Attributes:
-        transactions: Those of which every event is here.
+        transactions: The transactions that were read with all their events.
     """
 
     __slots__ = ("_by_transaction", "transactions")
@@ -42,19 +41,19 @@ class PriorEvents(dict[str, Event]):  # one a decision: it has to be cheap
             self._by_transaction.setdefault(transaction_id, {})[key] = event
 
     def require(self, transaction_ids: Iterable[TransactionId]) -> None:
-        """See that every event of these is here: all of them are fetched at once.
+        """Check that these transactions were read.
 
         Raises:
-            TransactionNotReadError: Some were not read.
+            TransactionNotReadError: Some were not; it names all of them, for one read.
         """
         if missing := [each for each in transaction_ids if each not in self.transactions]:
             raise TransactionNotReadError(*dict.fromkeys(missing))
 
     def transaction(self, transaction_id: TransactionId) -> Transaction:
-        """A transaction as its events say.
+        """Fold a transaction from its events.
 
         Raises:
-            TransactionNotReadError: They were not read.
+            TransactionNotReadError: The transaction was not read.
         """
         self.require((transaction_id,))
         events = dict(self._by_transaction.get(transaction_id, {}))

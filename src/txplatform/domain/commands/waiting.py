@@ -1,4 +1,4 @@
-"""Let a message wait for what it needs, or reject one that has waited."""
+"""Let a message wait for its prerequisite, or reject a waiting message."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from txplatform.domain.events import (
 
 
 def let_wait(message: WaitingMessage, account: Account, context: DecisionContext) -> Outcome:
-    """Record that a message waits."""
+    """Record that a message waits for the account's opening, or a return for its payment."""
     event: WaitingEvent
     match message:
         case LimitChange():
@@ -51,7 +51,7 @@ def let_wait(message: WaitingMessage, account: Account, context: DecisionContext
 def reject_waiting(
     message: WaitingMessage, error: CommandRejectedError, account: Account, context: DecisionContext
 ) -> None:
-    """Record that a message that waited can never be applied."""
+    """Record that a waiting message contradicts recorded events and is parked."""
     account.record(
         WaitingMessageRejected,
         context,

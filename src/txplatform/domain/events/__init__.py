@@ -1,16 +1,15 @@
-"""Everything that can happen to an account: the facts that are stored, and their effect.
+"""Every event of an account: the data that is stored, and its effect on the account.
 
-Events are stored permanently. A class may gain a field with a default; it never loses or renames
-one, and its `TOPIC` (the name it is stored under) never changes.
-
-To add one: its class and its place in a union in a module of this package.
+Events are stored permanently. A class may gain a field with a default; it never loses or renames a
+field, and its `TOPIC` never changes. To add an event, write its class and add it to a union in a
+module of this package.
 """
 
 from __future__ import annotations
 
 from typing import get_args
 
-# A new event is exported by being in its module.
+# By star, so that a new event is exported without another line here.
 from txplatform.domain.events.accounts import *  # noqa: F403
 from txplatform.domain.events.accounts import AdministrativeEvent
 from txplatform.domain.events.authorizations import *  # noqa: F403
@@ -26,12 +25,12 @@ from txplatform.domain.events.waiting import *  # noqa: F403
 from txplatform.domain.events.waiting import WaitingEvent
 
 MoneyEvent = ApprovalEvent | ReleaseEvent | SettlementEvent | PaymentEvent
-"""Every kind of event that changes an account's posted or pending balance."""
+"""The events that change an account's posted or pending balance."""
 
 AccountLevelEvent = AdministrativeEvent | PaymentEvent | WaitingEvent
-"""Every kind of event that is of no transaction."""
+"""The events that belong to no transaction."""
 
 Event = MoneyEvent | DeclineEvent | TransactionStarted | AccountLevelEvent
-"""Every kind of event that a stream may hold. A `match` over these ends in `assert_never`."""
+"""All events of an account's stream. A `match` over them ends in `assert_never`."""
 
 EVENT_TYPES: tuple[type[Event], ...] = get_args(Event)

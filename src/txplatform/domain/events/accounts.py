@@ -9,28 +9,24 @@ from txplatform.domain.account import Account
 from txplatform.domain.account_command import VersionedAdvice
 from txplatform.domain.advices import LimitChange, StatusChange
 from txplatform.domain.events.event import AccountEvent
-from txplatform.domain.events.words import in_brackets
 from txplatform.domain.requests import ControlsChange, Opening, OperatorStatus
 from txplatform.domain.rulesets import controls_of
 from txplatform.domain.status import AccountStatus
 
 
 class VersionedEvents(NamedTuple):
-    """The events of a version that takes effect, and of one that came too late."""
+    """The events of a version that takes effect, and of a version that arrives late."""
 
     effective: Callable[..., AdministrativeEvent]
     superseded: Callable[..., AdministrativeEvent]
 
 
 class AccountOpened(AccountEvent, frozen=True):
-    """The account may be used from now on."""
+    """The account was opened; from now on it can be used."""
 
     TOPIC: ClassVar[str] = "account-opened"
+    COMMAND: ClassVar[str] = "opening"
     opening: Opening
-
-    @property
-    def command(self) -> Opening:
-        return self.opening
 
     @property
     def summary(self) -> str:
@@ -42,14 +38,11 @@ class AccountOpened(AccountEvent, frozen=True):
 
 
 class CreditLimitChanged(AccountEvent, frozen=True):
-    """A newer credit limit is in force."""
+    """A credit limit took effect."""
 
     TOPIC: ClassVar[str] = "credit-limit-changed"
+    COMMAND: ClassVar[str] = "change"
     change: LimitChange
-
-    @property
-    def command(self) -> LimitChange:
-        return self.change
 
     @property
     def summary(self) -> str:
@@ -62,14 +55,11 @@ class CreditLimitChanged(AccountEvent, frozen=True):
 
 
 class CreditLimitChangeSuperseded(AccountEvent, frozen=True):
-    """A limit older than the one in force arrived: noted, without effect."""
+    """A limit older than the one in force arrived and has no effect."""
 
     TOPIC: ClassVar[str] = "credit-limit-change-superseded"
+    COMMAND: ClassVar[str] = "change"
     change: LimitChange
-
-    @property
-    def command(self) -> LimitChange:
-        return self.change
 
     @property
     def summary(self) -> str:
@@ -77,20 +67,17 @@ class CreditLimitChangeSuperseded(AccountEvent, frozen=True):
 
 
 class AccountStatusChanged(AccountEvent, frozen=True):
-    """The accounts team's newest status is in force; closed is terminal."""
+    """The accounts team's newest status took effect; closed is terminal."""
 
     TOPIC: ClassVar[str] = "account-status-changed"
+    COMMAND: ClassVar[str] = "change"
     change: StatusChange
-
-    @property
-    def command(self) -> StatusChange:
-        return self.change
 
     @property
     def summary(self) -> str:
         change = self.change
         return (
-            f"status version {change.status_version}: {change.status}{in_brackets(change.reason)}"
+            f"status version {change.status_version}: {change.status}{_in_brackets(change.reason)}"
         )
 
     def apply(self, account: Account) -> None:
@@ -100,14 +87,11 @@ class AccountStatusChanged(AccountEvent, frozen=True):
 
 
 class AccountStatusSuperseded(AccountEvent, frozen=True):
-    """A status older than the one in force arrived: noted, without effect."""
+    """A status older than the one in force arrived and has no effect."""
 
     TOPIC: ClassVar[str] = "account-status-superseded"
+    COMMAND: ClassVar[str] = "change"
     change: StatusChange
-
-    @property
-    def command(self) -> StatusChange:
-        return self.change
 
     @property
     def summary(self) -> str:
@@ -119,36 +103,30 @@ class OperatorStatusSet(AccountEvent, frozen=True):
     """An operator froze, closed or released the account."""
 
     TOPIC: ClassVar[str] = "operator-status-set"
+    COMMAND: ClassVar[str] = "change"
     change: OperatorStatus
-
-    @property
-    def command(self) -> OperatorStatus:
-        return self.change
 
     @property
     def summary(self) -> str:
         change = self.change
-        return f"operator's status {change.status_id}: {change.status}{in_brackets(change.reason)}"
+        return f"operator's status {change.status_id}: {change.status}{_in_brackets(change.reason)}"
 
     def apply(self, account: Account) -> None:
         account.operator_status = self.change.status
 
 
 class ControlsChanged(AccountEvent, frozen=True):
-    """The account has these rules of its own from now on."""
+    """The account's controls were replaced."""
 
     TOPIC: ClassVar[str] = "controls-changed"
+    COMMAND: ClassVar[str] = "change"
     change: ControlsChange
-
-    @property
-    def command(self) -> ControlsChange:
-        return self.change
 
     @property
     def summary(self) -> str:
         change = self.change
         rules = ", ".join(rule["rule"] for rule in change.rules) or "none any more"
-        return f"controls {change.controls_id}: {rules}{in_brackets(change.reason)}"
+        return f"controls {change.controls_id}: {rules}{_in_brackets(change.reason)}"
 
     def apply(self, account: Account) -> None:
         account.controls = controls_of(self.change.rules)
@@ -158,7 +136,7 @@ VERSIONED: dict[type[VersionedAdvice], VersionedEvents] = {
     LimitChange: VersionedEvents(CreditLimitChanged, CreditLimitChangeSuperseded),
     StatusChange: VersionedEvents(AccountStatusChanged, AccountStatusSuperseded),
 }
-"""The events of each advice of which the newest version wins."""
+"""The events of each versioned advice."""
 
 AdministrativeEvent = (
     AccountOpened
@@ -169,3 +147,7 @@ AdministrativeEvent = (
     | OperatorStatusSet
     | ControlsChanged
 )
+
+
+def _in_brackets(reason: str) -> str:
+    return f" ({reason})" if reason else ""

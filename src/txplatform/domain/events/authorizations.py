@@ -1,14 +1,26 @@
-"""Decisions on purchases and on increments of their holds."""
+"""Decisions on purchases and on increments of their holds.
+
+Fields that several of these events have:
+    purchase: The judged purchase. An increment is judged as its purchase with its own amount; it is
+        None if there is no open hold, so that only the account is judged.
+    balance: The account's balance after the event; None if the account is not opened.
+    ruleset: The id of the rule set in force.
+    observed: The value that each rule measured, by the rule's name.
+    already_posted: The amount cleared before this authorization arrived; the funds check added it
+        back to the available credit.
+    late: Whether a clearing or reversal of the purchase arrived before it.
+    raised_from: The amount authorized before the increment, minor units.
+    reasons: Every rule's reason to decline, most important first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import ClassVar
 
 from txplatform.domain.account import Account
 from txplatform.domain.events.event import AccountEvent
-from txplatform.domain.events.words import codes
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.money import Balance
@@ -22,17 +34,12 @@ class AuthorizationApproved(AccountEvent, frozen=True):
 
     Attributes:
         authorization_code: Six characters, for the merchant's receipt.
-        balance: The money after it.
-        ruleset: The rules it passed.
-        observed: What each rule measured, by the rule's name.
         hold: The held amount, minor units; None if it is the purchase's amount.
-        expires_at: When the hold ends by itself, by the rule set in force; None for never.
-        already_posted: Amount cleared before this authorization arrived; the funds check added it
-            back to the available credit.
-        late: Whether a clearing or reversal of it came first.
+        expires_at: The time at which the hold expires, UTC; None for never.
     """
 
     TOPIC: ClassVar[str] = "authorization-approved"
+    COMMAND: ClassVar[str] = "purchase"
     purchase: Purchase
     authorization_code: str
     balance: Balance
@@ -42,10 +49,6 @@ class AuthorizationApproved(AccountEvent, frozen=True):
     expires_at: datetime | None = None
     already_posted: int = 0
     late: bool = False
-
-    @property
-    def command(self) -> Purchase:
-        return self.purchase
 
     @property
     def key(self) -> str:
@@ -73,19 +76,10 @@ class AuthorizationApproved(AccountEvent, frozen=True):
 
 
 class AuthorizationDeclined(AccountEvent, frozen=True):
-    """A purchase was declined; nothing is held.
-
-    Attributes:
-        reasons: Every rule's refusal, most important first.
-        balance: The money at the decision; None where there was no account.
-        ruleset: The rules it was held against.
-        observed: What each rule measured, by the rule's name.
-        already_posted: Amount cleared before this authorization arrived; the funds check added it
-            back to the available credit.
-        late: Whether a clearing or reversal of it came first.
-    """
+    """A purchase was declined; nothing is held."""
 
     TOPIC: ClassVar[str] = "authorization-declined"
+    COMMAND: ClassVar[str] = "purchase"
     purchase: Purchase
     reasons: tuple[Reason, ...]
     balance: Balance | None
@@ -93,10 +87,6 @@ class AuthorizationDeclined(AccountEvent, frozen=True):
     observed: Mapping[str, Observed]
     already_posted: int = 0
     late: bool = False
-
-    @property
-    def command(self) -> Purchase:
-        return self.purchase
 
     @property
     def key(self) -> str:
@@ -112,32 +102,21 @@ class AuthorizationDeclined(AccountEvent, frozen=True):
         purchase = self.purchase
         return (
             f"declined {purchase.amount} {purchase.currency}, {purchase.transaction_id}:"
-            f" {codes(self.reasons)}"
+            f" {_codes(self.reasons)}"
         )
 
 
 class AuthorizationIncremented(AccountEvent, frozen=True):
-    """A hold was raised.
-
-    Attributes:
-        purchase: The raise as the rules saw it: of the purchase that is raised, by this amount.
-        raised_from: What was authorized of that before, minor units.
-        balance: The money after it.
-        ruleset: The rules it passed.
-        observed: What each rule measured, by the rule's name.
-    """
+    """A hold was raised by the increment's amount."""
 
     TOPIC: ClassVar[str] = "authorization-incremented"
+    COMMAND: ClassVar[str] = "increment"
     increment: Increment
     purchase: Purchase
     raised_from: int
     balance: Balance
     ruleset: str
     observed: Mapping[str, Observed]
-
-    @property
-    def command(self) -> Increment:
-        return self.increment
 
     @property
     def transaction_id(self) -> TransactionId:
@@ -162,19 +141,10 @@ class AuthorizationIncremented(AccountEvent, frozen=True):
 
 
 class IncrementDeclined(AccountEvent, frozen=True):
-    """A hold was not raised; it stays as it is.
-
-    Attributes:
-        purchase: The raise as the rules saw it; None where there was no hold to raise, of which
-            only the account was asked.
-        raised_from: What was authorized of that before, minor units.
-        reasons: Every refusal, most important first.
-        balance: The money at the decision; None where there was no account.
-        ruleset: The rules it was held against.
-        observed: What each rule measured, by the rule's name.
-    """
+    """An increment was declined; the hold stays as it is."""
 
     TOPIC: ClassVar[str] = "increment-declined"
+    COMMAND: ClassVar[str] = "increment"
     increment: Increment
     purchase: Purchase | None
     raised_from: int
@@ -182,10 +152,6 @@ class IncrementDeclined(AccountEvent, frozen=True):
     balance: Balance | None
     ruleset: str
     observed: Mapping[str, Observed]
-
-    @property
-    def command(self) -> Increment:
-        return self.increment
 
     @property
     def transaction_id(self) -> TransactionId:
@@ -201,7 +167,7 @@ class IncrementDeclined(AccountEvent, frozen=True):
         increment = self.increment
         return (
             f"hold of {increment.transaction_id} not raised by {increment.amount},"
-            f" {increment.increment_id}: {codes(self.reasons)}"
+            f" {increment.increment_id}: {_codes(self.reasons)}"
         )
 
 
@@ -212,3 +178,7 @@ DeclineEvent = AuthorizationDeclined | IncrementDeclined
 def _decision_key(purchase: Purchase, *, late: bool) -> str:
     named = late_authorization_key if late else authorization_key
     return named(purchase.transaction_id)
+
+
+def _codes(reasons: Iterable[Reason]) -> str:
+    return ", ".join(reason.code for reason in reasons)

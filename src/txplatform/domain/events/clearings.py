@@ -1,36 +1,49 @@
-"""Settlement by the network and refunds: posted as they come, with flags if unusual."""
+"""Settlement by the network and refunds: posted as they arrive, with flags if unusual.
+
+An event's `balance` is the account's balance after it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from enum import StrEnum
 from typing import ClassVar
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, Refund
 from txplatform.domain.events.event import AccountEvent
-from txplatform.domain.events.words import flagged, of_transaction
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import Balance
-from txplatform.domain.transaction_flags import Flag
+
+
+class Flag(StrEnum):
+    """Unusual circumstances of a clearing, a refund or a correction."""
+
+    AFTER_EXPIRY = "after_expiry"
+    AFTER_REVERSAL = "after_reversal"
+    AFTER_FINAL = "after_final"
+    NO_AUTHORIZATION = "no_authorization"
+    OVER_HOLD = "over_hold"
+    OVER_PURCHASE = "over_purchase"
+    """A refund of more than is posted of its purchase."""
+    NO_CLEARING = "no_clearing"
+    """A correction of an unknown clearing."""
 
 
 class PurchaseCleared(AccountEvent, frozen=True):
-    """A purchase was posted, or a part of it.
+    """A purchase or a part of it was posted.
 
     Attributes:
-        released: The part of the hold that it released, minor units; more than the cleared amount
-            if the clearing is final and smaller than the hold.
-        balance: The money after it.
+        released: The released part of the hold, minor units; more than the cleared amount if the
+            clearing is final and smaller than the hold.
     """
 
     TOPIC: ClassVar[str] = "purchase-cleared"
+    COMMAND: ClassVar[str] = "clearing"
     clearing: Clearing
     released: int
     flags: tuple[Flag, ...]
     balance: Balance
-
-    @property
-    def command(self) -> Clearing:
-        return self.clearing
 
     @property
     def transaction_id(self) -> TransactionId | None:
@@ -41,8 +54,8 @@ class PurchaseCleared(AccountEvent, frozen=True):
         clearing = self.clearing
         return (
             f"cleared {clearing.amount} {clearing.currency},"
-            f" {clearing.clearing_id}{of_transaction(clearing.transaction_id)},"
-            f" {self.released} released{flagged(self.flags)}"
+            f" {clearing.clearing_id}{_of_transaction(clearing.transaction_id)},"
+            f" {self.released} released{_flagged(self.flags)}"
         )
 
     def apply(self, account: Account) -> None:
@@ -53,20 +66,13 @@ class PurchaseCleared(AccountEvent, frozen=True):
 
 
 class ClearingCorrected(AccountEvent, frozen=True):
-    """The network took a clearing or a refund back.
-
-    Attributes:
-        balance: The money after it.
-    """
+    """The network withdrew a clearing or a refund."""
 
     TOPIC: ClassVar[str] = "clearing-corrected"
+    COMMAND: ClassVar[str] = "correction"
     correction: Correction
     flags: tuple[Flag, ...]
     balance: Balance
-
-    @property
-    def command(self) -> Correction:
-        return self.correction
 
     @property
     def transaction_id(self) -> TransactionId | None:
@@ -77,8 +83,8 @@ class ClearingCorrected(AccountEvent, frozen=True):
         correction = self.correction
         return (
             f"{correction.direction} of {correction.amount} {correction.currency},"
-            f" {correction.clearing_id}{of_transaction(correction.transaction_id)}"
-            f" corrects {correction.reverses_clearing_id}{flagged(self.flags)}"
+            f" {correction.clearing_id}{_of_transaction(correction.transaction_id)}"
+            f" corrects {correction.reverses_clearing_id}{_flagged(self.flags)}"
         )
 
     def apply(self, account: Account) -> None:
@@ -87,20 +93,13 @@ class ClearingCorrected(AccountEvent, frozen=True):
 
 
 class PurchaseRefunded(AccountEvent, frozen=True):
-    """The merchant gave money back.
-
-    Attributes:
-        balance: The money after it.
-    """
+    """The merchant gave money back."""
 
     TOPIC: ClassVar[str] = "purchase-refunded"
+    COMMAND: ClassVar[str] = "refund"
     refund: Refund
     flags: tuple[Flag, ...]
     balance: Balance
-
-    @property
-    def command(self) -> Refund:
-        return self.refund
 
     @property
     def transaction_id(self) -> TransactionId | None:
@@ -111,7 +110,7 @@ class PurchaseRefunded(AccountEvent, frozen=True):
         refund = self.refund
         return (
             f"refunded {refund.amount} {refund.currency},"
-            f" {refund.refund_id}{of_transaction(refund.transaction_id)}{flagged(self.flags)}"
+            f" {refund.refund_id}{_of_transaction(refund.transaction_id)}{_flagged(self.flags)}"
         )
 
     def apply(self, account: Account) -> None:
@@ -120,3 +119,12 @@ class PurchaseRefunded(AccountEvent, frozen=True):
 
 
 SettlementEvent = PurchaseCleared | ClearingCorrected | PurchaseRefunded
+
+
+def _of_transaction(transaction_id: TransactionId | None) -> str:
+    return "" if transaction_id is None else f" of {transaction_id}"
+
+
+def _flagged(flags: Iterable[Flag]) -> str:
+    written = ", ".join(flags)
+    return f" [{written}]" if written else ""

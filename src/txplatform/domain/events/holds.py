@@ -1,4 +1,8 @@
-"""The start of a transaction without a hold, and the ends of holds that do not clear."""
+"""The start of a transaction without an authorization, and releases of holds without a clearing.
+
+An event's `released` is the released part of the hold in minor units, its `balance` the account's
+balance after it; None if the account is not opened.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,9 @@ from txplatform.domain.money import Balance
 
 
 class TransactionStarted(AccountEvent, frozen=True):
-    """A transaction was named before it was authorized: by a clearing or a reversal.
+    """A clearing or reversal named a transaction before it was authorized.
 
-    It holds the authorization's key, so that one that comes later is not waved through.
+    The event claims the authorization's key: a late authorization conflicts and is examined.
     """
 
     TOPIC: ClassVar[str] = "transaction-started"
@@ -31,21 +35,13 @@ class TransactionStarted(AccountEvent, frozen=True):
 
 
 class AuthorizationReversed(AccountEvent, frozen=True):
-    """The merchant gave up a purchase, or a part of it.
-
-    Attributes:
-        released: What it released of the hold, minor units.
-        balance: The money after it; None where there is no account.
-    """
+    """The merchant gave up a purchase or a part of it."""
 
     TOPIC: ClassVar[str] = "authorization-reversed"
+    COMMAND: ClassVar[str] = "reversal"
     reversal: Reversal
     released: int
     balance: Balance | None
-
-    @property
-    def command(self) -> Reversal:
-        return self.reversal
 
     @property
     def transaction_id(self) -> TransactionId:
@@ -65,12 +61,7 @@ class AuthorizationReversed(AccountEvent, frozen=True):
 
 
 class HoldExpired(AccountEvent, frozen=True):
-    """Nothing cleared a hold in time; it was released.
-
-    Attributes:
-        released: What was held, minor units.
-        balance: The money after it.
-    """
+    """A hold that was not cleared in time was released."""
 
     TOPIC: ClassVar[str] = "hold-expired"
     transaction: TransactionId

@@ -13,11 +13,8 @@ class PaymentReceived(AccountEvent, frozen=True):
     """A payment was applied."""
 
     TOPIC: ClassVar[str] = "payment-received"
+    COMMAND: ClassVar[str] = "payment"
     payment: Payment
-
-    @property
-    def command(self) -> Payment:
-        return self.payment
 
     @property
     def summary(self) -> str:
@@ -30,14 +27,11 @@ class PaymentReceived(AccountEvent, frozen=True):
 
 
 class PaymentReturned(AccountEvent, frozen=True):
-    """A payment's return was applied: it is owed again."""
+    """A payment's return was applied: its amount is owed again."""
 
     TOPIC: ClassVar[str] = "payment-returned"
+    COMMAND: ClassVar[str] = "payment_return"
     payment_return: PaymentReturn
-
-    @property
-    def command(self) -> PaymentReturn:
-        return self.payment_return
 
     @property
     def summary(self) -> str:

@@ -1,4 +1,4 @@
-"""Messages that came before what they need."""
+"""Messages that arrive before their prerequisite: the account, or for a return the payment."""
 
 from __future__ import annotations
 
@@ -19,100 +19,81 @@ from txplatform.domain.keys import waiting_key
 
 
 class MessageWaiting(AccountEvent, frozen=True):
-    """A message came before what it needs; it has no effect on the money yet."""
-
-    TOPIC: ClassVar[str]
+    """A message arrived before its prerequisite and does not change the balance yet."""
 
     @property
-    def command(self) -> WaitingMessage:
+    def message(self) -> WaitingMessage:
         """The message that waits."""
-        raise NotImplementedError
+        message: WaitingMessage = getattr(self, self.COMMAND)
+        return message
 
     @property
     def key(self) -> str:
-        return waiting_key(self.command.key)
+        return waiting_key(self.message.key)
 
     @property
     def summary(self) -> str:
-        return f"{self.command.key} waits"
+        return f"{self.message.key} waits"
 
     def apply(self, account: Account) -> None:
-        account.waiting[self.command.key] = self.command
+        account.waiting[self.message.key] = self.message
 
 
 class PaymentWaiting(MessageWaiting, frozen=True):
     """A payment waits for its account to be opened."""
 
     TOPIC: ClassVar[str] = "payment-waiting"
+    COMMAND: ClassVar[str] = "payment"
     payment: Payment
-
-    @property
-    def command(self) -> Payment:
-        return self.payment
 
 
 class PaymentReturnWaiting(MessageWaiting, frozen=True):
     """A return waits for its payment."""
 
     TOPIC: ClassVar[str] = "payment-return-waiting"
+    COMMAND: ClassVar[str] = "payment_return"
     payment_return: PaymentReturn
-
-    @property
-    def command(self) -> PaymentReturn:
-        return self.payment_return
 
 
 class CreditLimitChangeWaiting(MessageWaiting, frozen=True):
     """A limit change waits for its account to be opened."""
 
     TOPIC: ClassVar[str] = "credit-limit-change-waiting"
+    COMMAND: ClassVar[str] = "change"
     change: LimitChange
-
-    @property
-    def command(self) -> LimitChange:
-        return self.change
 
 
 class ClearingWaiting(MessageWaiting, frozen=True):
     """A clearing waits for its account to be opened."""
 
     TOPIC: ClassVar[str] = "clearing-waiting"
+    COMMAND: ClassVar[str] = "clearing"
     clearing: Clearing
-
-    @property
-    def command(self) -> Clearing:
-        return self.clearing
 
 
 class CorrectionWaiting(MessageWaiting, frozen=True):
     """A correction waits for its account to be opened."""
 
     TOPIC: ClassVar[str] = "correction-waiting"
+    COMMAND: ClassVar[str] = "correction"
     correction: Correction
-
-    @property
-    def command(self) -> Correction:
-        return self.correction
 
 
 class RefundWaiting(MessageWaiting, frozen=True):
     """A refund waits for its account to be opened."""
 
     TOPIC: ClassVar[str] = "refund-waiting"
+    COMMAND: ClassVar[str] = "refund"
     refund: Refund
-
-    @property
-    def command(self) -> Refund:
-        return self.refund
 
 
 class WaitingMessageRejected(AccountEvent, frozen=True):
     """The prerequisite of a waiting message arrived and contradicts it; the message is parked.
 
     Attributes:
-        business_key: The waiting message's.
-        reason: Why it can never be applied, a stable code.
-        detail: The same in a sentence.
+        business_key: The waiting message's key.
+        reason: The refusal reason's code.
+        detail: The reason as a sentence for people.
     """
 
     TOPIC: ClassVar[str] = "waiting-message-rejected"

@@ -1,9 +1,10 @@
-"""Take a payment back that the bank returned."""
+"""Apply payments by the cardholder, and their returns by the bank."""
 
 from __future__ import annotations
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.advices import PaymentReturn
+from txplatform.domain.advices import Payment, PaymentReturn
+from txplatform.domain.commands.checks import check_posting
 from txplatform.domain.commands.outcome import (
     CommandRejectedError,
     Outcome,
@@ -11,9 +12,26 @@ from txplatform.domain.commands.outcome import (
     RefusalReason,
 )
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.commands.waiting import let_wait
+from txplatform.domain.commands.waiting import let_wait, reject_waiting
 from txplatform.domain.events import PaymentReceived, PaymentReturned
-from txplatform.domain.keys import payment_key
+from txplatform.domain.keys import payment_key, payment_return_key
+
+
+def receive_payment(payment: Payment, account: Account, context: DecisionContext) -> Outcome:
+    """Apply a payment to an opened account, then its return if one waits.
+
+    Raises:
+        CommandRejectedError: See `check_posting`.
+    """
+    check_posting(payment, account, -payment.amount)
+    received = account.record(PaymentReceived, context, payment=payment)
+    returned = account.waiting.get(payment_return_key(payment.payment_id))
+    if isinstance(returned, PaymentReturn):
+        try:
+            _return_received(received, returned, account, context)
+        except CommandRejectedError as error:
+            reject_waiting(returned, error, account, context)
+    return Outcome(OutcomeStatus.APPLIED, received)
 
 
 def return_payment(
@@ -22,24 +40,24 @@ def return_payment(
     """Apply a return, or let it wait for its payment.
 
     Raises:
-        CommandRejectedError: Another amount or currency than the payment's.
+        CommandRejectedError: Amount or currency differ from the payment's.
     """
     received = prior.get(payment_key(payment_return.payment_id))
     if isinstance(received, PaymentReceived):
-        return undo_payment(received, payment_return, account, context)
+        return _return_received(received, payment_return, account, context)
     return let_wait(payment_return, account, context)
 
 
-def undo_payment(
+def _return_received(
     received: PaymentReceived,
     payment_return: PaymentReturn,
     account: Account,
     context: DecisionContext,
 ) -> Outcome:
-    """Apply a return whose payment has been received.
+    """Apply the return of a received payment.
 
     Raises:
-        CommandRejectedError: Another amount or currency than the payment's.
+        CommandRejectedError: Amount or currency differ from the payment's.
     """
     payment = received.payment
     if (payment_return.amount, payment_return.currency) != (payment.amount, payment.currency):

@@ -1,0 +1,52 @@
+"""Change an account's status, credit limit or controls."""
+
+from __future__ import annotations
+
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.account_command import VersionedAdvice
+from txplatform.domain.commands.outcome import (
+    CommandRejectedError,
+    Outcome,
+    OutcomeStatus,
+    RefusalReason,
+)
+from txplatform.domain.events import ControlsChanged, OperatorStatusSet
+from txplatform.domain.events.accounts import VERSIONED
+from txplatform.domain.requests import ControlsChange, OperatorStatus
+from txplatform.domain.status import AccountStatus
+
+
+def take_version(change: VersionedAdvice, account: Account, context: DecisionContext) -> Outcome:
+    """Apply a change, or record it as superseded if a newer version is in force."""
+    events = VERSIONED[type(change)]
+    stale = getattr(change, change.VERSION) < getattr(account, change.VERSION)
+    if stale and not change.terminal:
+        event = account.record(events.superseded, context, change=change)
+        return Outcome(OutcomeStatus.STALE, event)
+    event = account.record(events.effective, context, change=change)
+    return Outcome(OutcomeStatus.APPLIED, event)
+
+
+def set_status(change: OperatorStatus, account: Account, context: DecisionContext) -> Outcome:
+    """Set the operator's status.
+
+    The accounts team's status is kept apart. The stricter of the two is in force, and closed is
+    terminal (docs/contracts.md).
+
+    Raises:
+        CommandRejectedError: The account is closed.
+    """
+    if account.status is AccountStatus.CLOSED:
+        raise CommandRejectedError(
+            RefusalReason.ACCOUNT_CLOSED,
+            f"Account {change.account_id} is closed permanently.",
+            "Open another account.",
+        )
+    event = account.record(OperatorStatusSet, context, change=change)
+    return Outcome(OutcomeStatus.APPLIED, event)
+
+
+def set_controls(change: ControlsChange, account: Account, context: DecisionContext) -> Outcome:
+    """Replace the account's controls."""
+    event = account.record(ControlsChanged, context, change=change)
+    return Outcome(OutcomeStatus.APPLIED, event)

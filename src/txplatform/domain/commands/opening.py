@@ -1,0 +1,101 @@
+"""Open an account, and apply the advices that can arrive before that."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.advices import (
+    Clearing,
+    Correction,
+    LimitChange,
+    Payment,
+    PaymentReturn,
+    Refund,
+    WaitingMessage,
+)
+from txplatform.domain.commands.account_settings import take_version
+from txplatform.domain.commands.checks import check_currency
+from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.commands.payments import receive_payment, return_payment
+from txplatform.domain.commands.prior_events import PriorEvents
+from txplatform.domain.commands.settlement import clear_purchase, correct_clearing, refund_purchase
+from txplatform.domain.commands.waiting import let_wait, reject_waiting
+from txplatform.domain.events import AccountOpened
+from txplatform.domain.requests import Opening
+
+
+def take_early_advice(
+    advice: WaitingMessage, account: Account, prior: PriorEvents, context: DecisionContext
+) -> Outcome:
+    """Apply an advice, or let it wait until the account is opened.
+
+    Raises:
+        CommandRejectedError: The advice contradicts recorded events.
+    """
+    if account.opened:
+        return _apply(advice, account, prior, context)
+    return let_wait(advice, account, context)
+
+
+def _apply(
+    advice: WaitingMessage, account: Account, prior: PriorEvents, context: DecisionContext
+) -> Outcome:
+    match advice:
+        case LimitChange():
+            check_currency(advice, account)
+            outcome = take_version(advice, account, context)
+        case Payment():
+            outcome = receive_payment(advice, account, context)
+        case PaymentReturn():
+            outcome = return_payment(advice, account, prior, context)
+        case Clearing():
+            outcome = clear_purchase(advice, account, prior, context)
+        case Correction():
+            outcome = correct_clearing(advice, account, prior, context)
+        case Refund():
+            outcome = refund_purchase(advice, account, prior, context)
+        case _:
+            assert_never(advice)
+    return outcome
+
+
+def open_account(
+    opening: Opening, account: Account, prior: PriorEvents, context: DecisionContext
+) -> Outcome:
+    """Open an account, then apply its waiting messages.
+
+    Limit changes are applied first, in order of version; the others in order of arrival.
+
+    Raises:
+        TransactionNotReadError: A waiting message needs a transaction that was not read.
+    """
+    # Before anything is recorded: after the read the whole command is decided again.
+    prior.require(
+        message.transaction_id
+        for message in account.waiting.values()
+        if isinstance(message, Clearing | Refund) and message.transaction_id is not None
+    )
+    opened = account.record(AccountOpened, context, opening=opening)
+    waiting = list(account.waiting.values())
+    limit_changes = [message for message in waiting if isinstance(message, LimitChange)]
+    for change in sorted(limit_changes, key=lambda change: change.limit_version):
+        _apply_waiting(change, account, prior, context)
+    for message in waiting:
+        # Applying a payment applies its waiting return.
+        if not isinstance(message, LimitChange | PaymentReturn):
+            _apply_waiting(message, account, prior, context)
+    return Outcome(OutcomeStatus.APPLIED, opened)
+
+
+def _apply_waiting(
+    message: WaitingMessage, account: Account, prior: PriorEvents, context: DecisionContext
+) -> None:
+    before = len(account.pending_events)
+    try:
+        _apply(message, account, prior, context)
+    except CommandRejectedError as error:
+        reject_waiting(message, error, account, context)
+    # A later message may be of the same transaction, or correct this one.
+    for event in account.pending_events[before:]:
+        prior[event.key] = event

@@ -1,0 +1,95 @@
+"""Post clearings, corrections and refunds.
+
+These report what has happened, so none is declined for its amount; unusual ones are flagged.
+"""
+
+from __future__ import annotations
+
+from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.advices import Clearing, Correction, Refund
+from txplatform.domain.commands.checks import check_posting
+from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
+from txplatform.domain.commands.prior_events import PriorEvents
+from txplatform.domain.events import (
+    ClearingCorrected,
+    Flag,
+    PurchaseCleared,
+    PurchaseRefunded,
+    TransactionStarted,
+)
+from txplatform.domain.transaction import Transaction
+
+
+def clear_purchase(
+    clearing: Clearing, account: Account, prior: PriorEvents, context: DecisionContext
+) -> Outcome:
+    """Post a clearing to an opened account, and release its part of the hold.
+
+    Raises:
+        CommandRejectedError: See `check_posting`.
+    """
+    check_posting(clearing, account, clearing.amount)
+    if clearing.transaction_id is None:
+        released, flags = 0, Transaction().clearing_flags(clearing.amount)
+    elif held := account.held(clearing.transaction_id):
+        released = held if clearing.final else min(held, clearing.amount)
+        flags = (Flag.OVER_HOLD,) if clearing.amount > held else ()
+    else:
+        transaction = prior.transaction(clearing.transaction_id)
+        released, flags = 0, transaction.clearing_flags(clearing.amount)
+        if not transaction.claimed:
+            account.record(TransactionStarted, context, transaction=clearing.transaction_id)
+    event = account.record(
+        PurchaseCleared,
+        context,
+        clearing=clearing,
+        released=released,
+        flags=flags,
+        balance=account.balance_after(posted=clearing.amount, pending=-released),
+    )
+    return Outcome(OutcomeStatus.APPLIED, event)
+
+
+def correct_clearing(
+    correction: Correction, account: Account, prior: PriorEvents, context: DecisionContext
+) -> Outcome:
+    """Post a correction to an opened account; a released hold stays released.
+
+    Raises:
+        CommandRejectedError: See `check_posting`.
+    """
+    check_posting(correction, account, correction.posted_change)
+    known = any(
+        isinstance(prior.get(key), PurchaseCleared | PurchaseRefunded | ClearingCorrected)
+        for key in correction.reversed_keys
+    )
+    event = account.record(
+        ClearingCorrected,
+        context,
+        correction=correction,
+        flags=() if known else (Flag.NO_CLEARING,),
+        balance=account.balance_after(posted=correction.posted_change),
+    )
+    return Outcome(OutcomeStatus.APPLIED, event)
+
+
+def refund_purchase(
+    refund: Refund, account: Account, prior: PriorEvents, context: DecisionContext
+) -> Outcome:
+    """Post a refund to an opened account.
+
+    Raises:
+        CommandRejectedError: See `check_posting`.
+    """
+    check_posting(refund, account, -refund.amount)
+    flags: tuple[Flag, ...] = ()
+    if refund.transaction_id is not None:
+        flags = prior.transaction(refund.transaction_id).refund_flags(refund.amount)
+    event = account.record(
+        PurchaseRefunded,
+        context,
+        refund=refund,
+        flags=flags,
+        balance=account.balance_after(posted=-refund.amount),
+    )
+    return Outcome(OutcomeStatus.APPLIED, event)
