@@ -13,8 +13,8 @@ from harness.postgres import TestDatabase
 from txplatform.consumers.assignment import Assignment
 from txplatform.consumers.broker import Broker, Topics
 from txplatform.database import Database
+from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.positions import Move, PartitionKey, Position, advance, fault_of
-from txplatform.inbox.received_message import ReceivedMessage
 
 ONE, TWO = PartitionKey(OPENED, 0), PartitionKey(SUBMITTED, 0)
 
@@ -62,8 +62,8 @@ def connection(database: TestDatabase) -> Iterator[psycopg.Connection]:
 def assigned(broker: MadeUpBroker, connection: psycopg.Connection) -> Assignment:
     """Both partitions, read."""
     assignment = Assignment(cast("Broker", broker))
-    assignment.give([ONE, TWO])
-    assignment.take_up(connection)
+    assignment.assign([ONE, TWO])
+    assignment.start_reading(connection)
     return assignment
 
 
@@ -78,7 +78,7 @@ def message(key: PartitionKey, offset: int) -> ReceivedMessage:
 def read_on(assignment: Assignment, connection: psycopg.Connection, *moves: Move) -> None:
     """Commit moves as the consumer does it."""
     advance(connection, "cluster", moves)
-    assignment.moved(moves)
+    assignment.apply_moves(moves)
 
 
 @pytest.mark.parametrize(
@@ -175,14 +175,14 @@ def test_what_cannot_be_read_on_is_told_until_something_of_it_comes(
     """It is tried again at each check; the others are read on meanwhile."""
     broker = MadeUpBroker()
     assignment = assigned(broker, connection)
-    assignment.hold(ONE, "damaged")
+    assignment.suspend(ONE, "damaged")
     assert broker.reads[1:] == [{TWO: 0}]
-    assert "cannot be read on from 0: damaged" in assignment.held[ONE]
+    assert "cannot be read on from 0: damaged" in assignment.suspended[ONE]
     assignment.check(connection)
     assert broker.reads[2:] == [{ONE: 0, TWO: 0}]
-    assert ONE in assignment.held
+    assert ONE in assignment.suspended
     read_on(assignment, connection, Move(OPENED, 0, 0, 1))
-    assert assignment.held == {}
+    assert assignment.suspended == {}
 
 
 def test_who_puts_it_down_fetches_nothing_until_it_is_taken_up(
@@ -192,10 +192,10 @@ def test_who_puts_it_down_fetches_nothing_until_it_is_taken_up(
     broker = MadeUpBroker()
     assignment = assigned(broker, connection)
     read_on(assignment, connection, Move(OPENED, 0, 0, 4))
-    assignment.put_down()
+    assignment.stop_reading()
     assert assignment.lags() == {}
     assignment.check(connection)
     assert broker.reads[1:] == [{}]
-    assignment.take_up(connection)
+    assignment.start_reading(connection)
     assert broker.reads[2:] == [{ONE: 4, TWO: 0}]
     assert assignment.lags() == {ONE: 6, TWO: 10}

@@ -8,8 +8,8 @@ from harness.inbound import SUBMITTED
 from harness.raw_records import send_bytes
 from txplatform.consumers.broker import Broker, Origin
 from txplatform.demo.bus import DemoBus
+from txplatform.inbox.message import UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.inbox.positions import PartitionKey
-from txplatform.inbox.received_message import UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.settings import Settings
 
 MANY = 3000

@@ -14,13 +14,13 @@ from harness.inbound import OPENED, SUBMITTED, Body, execute, opened, payment, p
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.consumers import TOPICS
-from txplatform.consumers.batch_processor import Batch, BatchProcessor
+from txplatform.consumers.batch_processor import BatchProcessor, InboundBatch
 from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.positions import FencedError, Move, Position, begin
-from txplatform.inbox.received_message import ReceivedMessage
 from txplatform.processing.account_cache import AccountCache
 
 APPENDS_WAITING = """
@@ -48,10 +48,10 @@ class Member:
         parsed_messages = [self._reading(place, body) for place, body in enumerate(bodies)]
         before = self.offset if expected is None else expected
         move = Move(SUBMITTED, self.partition, before, self.offset + len(bodies))
-        batch = Batch("cluster", parsed_messages, [move])
-        processed = self.processor.process(self.connection, batch)
+        batch = InboundBatch("cluster", parsed_messages, [move])
+        outcomes, _ = self.processor.process(self.connection, batch)
         self.offset += len(bodies)
-        return [outcome.status.value for outcome in processed.outcomes]
+        return [outcome.status.value for outcome in outcomes]
 
     def version_remembered(self, account_id: str) -> int | None:
         """Of the account, which stays remembered."""

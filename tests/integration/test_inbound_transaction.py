@@ -26,14 +26,14 @@ from harness.inbound import (
 )
 from harness.postgres import TestDatabase
 from txplatform.consumers import TOPICS
-from txplatform.consumers.batch_processor import Batch, BatchProcessor
+from txplatform.consumers.batch_processor import BatchProcessor, InboundBatch
 from txplatform.consumers.parked_messages import discard_message
 from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.database import Database
 from txplatform.domain.cause import KeyCause, MessageCause
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.positions import FencedError, Move, Position, begin
-from txplatform.inbox.received_message import ReceivedMessage
 from txplatform.processing.account_cache import AccountCache
 from txplatform.publisher.parked_messages import ParkedMessages
 
@@ -46,9 +46,9 @@ def parsed(offset: int, body: bytes) -> ParsedMessage:
     return read_message(message, TOPICS[SUBMITTED])
 
 
-def batch(offset: int, body: bytes) -> Batch:
+def batch(offset: int, body: bytes) -> InboundBatch:
     """One message, which takes the position one on."""
-    return Batch(CLUSTER, [parsed(offset, body)], [Move(SUBMITTED, 0, offset, offset + 1)])
+    return InboundBatch(CLUSTER, [parsed(offset, body)], [Move(SUBMITTED, 0, offset, offset + 1)])
 
 
 def processor() -> BatchProcessor:
@@ -96,7 +96,7 @@ def test_a_batch_of_which_one_position_was_moved_is_rolled_back(database: TestDa
         begin_at(connection, 6)
         begin(connection, CLUSTER, [Position(SUBMITTED, 1, "id", 9)])
         with pytest.raises(FencedError):
-            processor().process(connection, Batch(CLUSTER, [parsed(6, body)], moves))
+            processor().process(connection, InboundBatch(CLUSTER, [parsed(6, body)], moves))
     assert execute(database, "SELECT count(*) FROM events") == [(0,)]
     offsets = "SELECT next_offset FROM inbound_positions ORDER BY partition"
     assert execute(database, offsets) == [(6,), (9,)]
@@ -148,7 +148,7 @@ def test_a_message_of_each_topic_is_the_cause_of_its_events(service: psycopg.Con
     begin(service, CLUSTER, [Position(each.topic, 3, "id", each.offset) for each in messages])
     processor().process(
         service,
-        Batch(
+        InboundBatch(
             CLUSTER,
             [read_message(each, TOPICS[each.topic]) for each in messages],
             [Move(each.topic, 3, each.offset, each.offset + 1) for each in messages],

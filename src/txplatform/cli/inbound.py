@@ -129,7 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
             case "positions":
                 found = positions.all_positions(connection)
                 _print(
-                    [{"cluster_id": cluster, **asdict(each)} for cluster, each in found],
+                    [{"cluster_id": cluster, **each._asdict()} for cluster, each in found],
                     [f"{each.topic}[{each.partition}] {each.next_offset}" for _, each in found],
                     as_json=arguments.json,
                 )
