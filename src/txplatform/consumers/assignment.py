@@ -39,9 +39,14 @@ class Assignment:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self.assigned: list[PartitionKey] | None = None
+        self.reading = False
+        self.positions: dict[PartitionKey, int] = {}
+        self.faults: dict[PartitionKey, str] = {}
+        self.suspended: dict[PartitionKey, str] = {}
         self.missing: frozenset[str] = frozenset()
         self.origin = Origin()
-        self.assign(None)
+        self._stored: dict[PartitionKey, Position] = {}
 
     def assign(self, partitions: list[PartitionKey] | None) -> None:
         """Own these partitions, not read yet; None if the group revoked all partitions."""
@@ -181,7 +186,4 @@ class Assignment:
 
     def _reset(self) -> None:
         self.reading = False
-        self.positions: dict[PartitionKey, int] = {}
-        self.faults: dict[PartitionKey, str] = {}
-        self.suspended: dict[PartitionKey, str] = {}
-        self._stored: dict[PartitionKey, Position] = {}
+        self.positions, self.faults, self.suspended, self._stored = {}, {}, {}, {}
