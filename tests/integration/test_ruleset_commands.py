@@ -161,6 +161,7 @@ def test_a_shadow_is_started_found_out_about_and_stopped(
     assert "10 judged, 4 newly declined" in rulesets(service_env, "show", "retail@2")
 
 
+@pytest.mark.long
 def test_a_rule_set_that_cannot_be_read_is_listed_and_can_be_left(
     service_env: dict[str, str], files: dict[int, str]
 ) -> None:
