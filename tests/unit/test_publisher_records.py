@@ -1,4 +1,4 @@
-"""What is published straight from the stored JSON is what the contract says of the event (I4)."""
+"""A published record is made from the stored event and equals the response of the API (I4)."""
 
 from __future__ import annotations
 
@@ -26,9 +26,12 @@ from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.requests import Merchant, Purchase
 from txplatform.eventstore.mapper import decode_event, encode_event
+from txplatform.publisher import TOPICS
 from txplatform.publisher.feed import Record
-from txplatform.publisher.transaction_cleared import TRANSACTION_CLEARED
-from txplatform.publisher.transaction_decisioned import TOPIC, TRANSACTION_DECISIONED
+
+TRANSACTION_CLEARED = TOPICS["transactions.transaction-cleared.v1"]
+TOPIC = "transactions.transaction-decisioned.v1"
+TRANSACTION_DECISIONED = TOPICS[TOPIC]
 
 BEGIN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
 

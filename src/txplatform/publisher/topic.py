@@ -1,21 +1,25 @@
-"""One outbound topic: its name, the events that it publishes, and their records."""
-
-from __future__ import annotations
+"""An outbound topic: the events that it publishes and their encoding."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
+from txplatform.contracts.cloudevents import binary_headers
+from txplatform.contracts.encoding import to_json
+from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import AccountEvent
-from txplatform.publisher.feed import Record
+from txplatform.domain.ids import account_of
+from txplatform.eventstore.mapper import decode_event
+from txplatform.publisher.feed import Header, Record
 
 StoredEvent = tuple[int, str, int, str, bytes]
 """Position, stream, version, kind (the `TOPIC` of the event's class) and state, as stored."""
 
-Encode = Callable[[int, str, int, str, bytes], Record]
-"""Encodes a stored event as a record.
 
-It takes the stored bytes: decoding them first would cost more than all the rest.
-"""
+class OutboundBody(Protocol):
+    """The body of an outbound message, a dataclass."""
+
+    TOPIC: ClassVar[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +27,39 @@ class OutboundTopic:
     """A topic that we write.
 
     Attributes:
-        name: The topic, and the CloudEvents type of its messages.
-        events: The kinds of event that it publishes.
         body: The class of its messages' bodies, for the written contract.
-        encode: Encodes such an event as a record.
+        body_of: Makes the body of an event.
+        events: The kinds of event that it publishes.
     """
 
-    name: str
+    body: type[OutboundBody]
+    body_of: Callable[[Any], OutboundBody]
     events: tuple[type[AccountEvent], ...]
-    body: type
-    encode: Encode
+
+    @property
+    def name(self) -> str:
+        """The topic, and the CloudEvents type of its messages."""
+        return self.body.TOPIC
+
+    def encode(self, position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
+        """Encode a stored event as a record.
+
+        Raises:
+            ValueError: The bytes are no such event.
+        """
+        event = decode_event(stream, version, kind, state)
+        account_id = account_of(stream)
+        headers: list[Header] = [
+            *binary_headers(
+                event_id=event.event_id,
+                event_type=self.body.TOPIC,
+                subject=account_id,
+                time=rfc3339(event.timestamp),
+                traceparent=event.traceparent,
+            ),
+            ("event_id", event.event_id.encode()),
+            ("account_version", b"%d" % version),
+            ("log_position", b"%d" % position),
+        ]
+        body = to_json(self.body_of(event))
+        return Record(self.body.TOPIC, account_id.encode(), body, headers)
