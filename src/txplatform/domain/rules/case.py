@@ -1,4 +1,4 @@
-"""The input of a rule: one purchase on one account at one time, and nothing else."""
+"""The input of rules: one purchase on one account at one time."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from txplatform.domain.status import AccountStatus
 
 
 class JudgedAccount(Protocol):
-    """The part of an account that rules read; `Account` has it."""
+    """The part of `Account` that rules read."""
 
     @property
     def opened(self) -> bool:
-        """True once the accounts team has opened it."""
+        """True once the accounts team has opened the account."""
 
     @property
     def currency(self) -> str | None:
-        """ISO 4217 code; None until it is opened."""
+        """ISO 4217 code; None until the account is opened."""
 
     @property
     def credit_limit(self) -> int:
@@ -40,11 +40,11 @@ class JudgedAccount(Protocol):
 
     @property
     def status(self) -> AccountStatus:
-        """The stricter of the operator's and the accounts team's."""
+        """The stricter of the operator's and the accounts team's status."""
 
     @property
     def activity(self) -> Activity:
-        """The purchases approved before this one."""
+        """The purchases approved before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class Case:
     """A purchase to judge.
 
     Attributes:
-        now: The time of the decision. The merchant's time could dodge a window.
-        already_posted: The amount posted for this transaction because its clearing came first.
-        raised_from: The amount authorized before, if this is an increment; 0 for a purchase.
-        minute: The minute of `now`, counted from 1970.
-        spent: The amount, if it can be compared with the account's money and the rules' limits;
-            0 for an account verification, and if the currency is not the account's.
+        now: The time of the decision, UTC. The merchant's time could dodge a window.
+        already_posted: The amount of clearings that arrived before the authorization.
+        raised_from: The amount authorized before an increment; 0 for a purchase.
+        minute: The minutes from 1970 to `now`.
+        spent: The amount; 0 for an account verification, and if the currency is not the account's,
+            since such amounts cannot be compared.
     """
 
     account: JudgedAccount
@@ -76,5 +76,5 @@ class Case:
 
     @property
     def total(self) -> int:
-        """The amount with what was authorized before; 0 if `spent` is 0."""
+        """The amount with the amount authorized before; 0 if `spent` is 0."""
         return self.raised_from + self.spent if self.spent else 0

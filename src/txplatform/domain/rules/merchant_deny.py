@@ -1,4 +1,4 @@
-"""Refuses purchases at listed merchants: those that turned out to be risky."""
+"""Refuses purchases at listed merchants."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MerchantDeny(ConfigurableRule):
     """Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
-        merchants: Ids of merchants that may not be bought from, as their acquirers give them.
+        merchants: Ids of the denied merchants, as acquirers assign them.
     """
 
     RULE: ClassVar = "merchant_deny"

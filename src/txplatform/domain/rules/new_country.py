@@ -1,4 +1,4 @@
-"""Refuses a large purchase in a country where the account never spent before."""
+"""Refuses a large first purchase in a country."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from txplatform.domain.rules.sentences import in_currency, listed
 class NewCountry(ConfigurableRule):
     """Field 39 is 57, not permitted to this cardholder.
 
-    The country becomes known by a purchase that is approved there, not by an account
-    verification: nobody is to open a country for nothing.
+    An approved purchase makes its country known. An account verification does not, since it costs
+    nothing.
 
-    Without home countries an account's very first purchase is let through, since there is
-    nothing yet that it could differ from. With them it is refused like any other abroad.
+    Without home countries, an account's first purchase of all is allowed in any country. With home
+    countries, it is refused like any other purchase abroad.
 
     Attributes:
-        max_amount: The most that the first purchase in a country may be, minor units; 0 lets
-            nothing through.
-        home_countries: Countries that are known from the beginning, ISO 3166-1 alpha-3.
-        currency: Only for accounts held in it; None for all, each in its own minor units.
+        max_amount: The largest allowed first purchase in a country, minor units; 0 allows none.
+        home_countries: Countries that are known from the start, ISO 3166-1 alpha-3.
+        currency: The currency of the accounts it applies to; None for all, each in its own minor
+            units.
     """
 
     RULE: ClassVar = "new_country"
@@ -51,7 +51,7 @@ class NewCountry(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Measure what the purchase comes to if the country is new."""
+        """Return the total of the purchase if the country is new."""
         country = case.purchase.merchant.country
         known = case.account.activity.countries
         if country in known or country in self.home_countries:
