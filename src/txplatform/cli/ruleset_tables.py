@@ -15,7 +15,6 @@ from txplatform.contracts.ruleset_responses import (
     RuleSetResponse,
     ShadowingResponse,
 )
-from txplatform.domain.rules.sentences import listed
 from txplatform.domain.rulesets import RuleSet
 
 
@@ -49,7 +48,7 @@ def print_ruleset(
     sys.stdout.writelines(f"  {rule.RULE}: {rule.sentence()}\n" for rule in ruleset.rules)
     sys.stdout.write(f"  holds end after {_days(ruleset.hold_days.default)}\n")
     sys.stdout.writelines(
-        f"  in {listed(each.categories)} after {_days(each.days)}\n"
+        f"  in {', '.join(each.categories)} after {_days(each.days)}\n"
         for each in ruleset.hold_days.by_category
     )
     sys.stdout.writelines(f"  warning: {warning}\n" for warning in answer.warnings)

@@ -105,10 +105,6 @@ class HoldDays:
         place = bisect_right(self.categories.bounds, category_code)
         return self.days[place // 2] if place % 2 else self.default
 
-    def names(self, category_code: str) -> bool:
-        """Return whether `by_category` has an exception for a merchant category."""
-        return category_code in self.categories
-
 
 USUAL_HOLD_DAYS = HoldDays(
     7,

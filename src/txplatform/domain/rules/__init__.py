@@ -2,7 +2,7 @@
 
 A rule is a frozen dataclass. Its fields are its parameters, `observe` measures a purchase, and
 `refusal` returns the reason if the measured value is refused. Every rule judges each purchase, so
-that a decline names every reason.
+that a decline names every reason. "Field 39" is the response code of ISO 8583:1987.
 
 To add a rule, write its module and list the class in `CONFIGURABLE`; a new reason is a line of
 `reasons.py`. JSON form, schema, differences, comparison with rules of its kind and the line in

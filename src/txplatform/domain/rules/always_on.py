@@ -19,7 +19,7 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class OpenedAccount:
-    """Field 39 is 14, no such account."""
+    """Declines on an account that is not opened. Field 39 is 14, no such account."""
 
     RULE: ClassVar[str] = "account_opened"
 
@@ -28,7 +28,6 @@ class OpenedAccount:
         return "opened" if case.account.opened else "not_opened"
 
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
-        """Refuse every purchase on an account that is not opened."""
         if observed == "opened":
             return None
         return Reason.of(
@@ -39,7 +38,7 @@ class OpenedAccount:
 
 @dataclass(frozen=True, slots=True)
 class UsableAccount:
-    """Field 39 is 62, restricted card."""
+    """Declines on a frozen or closed account. Field 39 is 62, restricted card."""
 
     RULE: ClassVar[str] = "account_status"
 
@@ -61,7 +60,7 @@ class UsableAccount:
 
 @dataclass(frozen=True, slots=True)
 class SameCurrency:
-    """Field 39 is 12, invalid transaction: an account has one currency."""
+    """Declines foreign currencies. Field 39 is 12, invalid transaction."""
 
     RULE: ClassVar[str] = "currency"
 
@@ -70,7 +69,6 @@ class SameCurrency:
         return case.purchase.currency if case.account.opened else None
 
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
-        """Refuse another currency than the account's."""
         currency = case.account.currency
         if observed == currency:
             return None
@@ -84,7 +82,7 @@ class SameCurrency:
 
 @dataclass(frozen=True, slots=True)
 class CreditLimit:
-    """Field 39 is 51, insufficient funds (I6)."""
+    """Declines above the available credit (I6). Field 39 is 51, insufficient funds."""
 
     RULE: ClassVar[str] = "credit_limit"
 
@@ -101,7 +99,6 @@ class CreditLimit:
         return account.posted + account.pending + spent - case.already_posted
 
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
-        """Refuse a purchase that exceeds the credit limit."""
         account = case.account
         if observed <= account.credit_limit:
             return None

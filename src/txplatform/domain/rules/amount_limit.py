@@ -16,7 +16,7 @@ from txplatform.domain.rules.sentences import in_currency
 
 @dataclass(frozen=True, slots=True)
 class AmountLimit(ConfigurableRule):
-    """Field 39 is 61, exceeds the amount limit.
+    """Declines above an amount. Field 39 is 61, exceeds the amount limit.
 
     Attributes:
         max_amount: The largest allowed amount, minor units.

@@ -15,36 +15,28 @@ class JudgedAccount(Protocol):
     """The part of `Account` that rules read."""
 
     @property
-    def opened(self) -> bool:
-        """True once the accounts team has opened the account."""
+    def opened(self) -> bool: ...
 
     @property
-    def currency(self) -> str | None:
-        """ISO 4217 code; None until the account is opened."""
+    def currency(self) -> str | None: ...
 
     @property
-    def credit_limit(self) -> int:
-        """Minor units."""
+    def credit_limit(self) -> int: ...
 
     @property
-    def posted(self) -> int:
-        """The posted balance, minor units."""
+    def posted(self) -> int: ...
 
     @property
-    def pending(self) -> int:
-        """The sum of all holds, minor units."""
+    def pending(self) -> int: ...
 
     @property
-    def available(self) -> int:
-        """The available credit, minor units."""
+    def available(self) -> int: ...
 
     @property
-    def status(self) -> AccountStatus:
-        """The stricter of the operator's and the accounts team's status."""
+    def status(self) -> AccountStatus: ...
 
     @property
-    def activity(self) -> Activity:
-        """The purchases approved before."""
+    def activity(self) -> Activity: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.codes import CategoryCodes, DenyList
 from txplatform.domain.rules.parameters import Currency, PurchaseAmountOrNothing
 from txplatform.domain.rules.rule import ConfigurableRule
-from txplatform.domain.rules.sentences import in_currency, listed
+from txplatform.domain.rules.sentences import in_currency
 
 CASH_LIKE = ("4829", "6010", "6011", "6012", "6050", "6051", "6540")
 """Money transfers, cash at counters and machines, financial institutions, quasi cash at banks
@@ -22,7 +22,7 @@ and elsewhere (money orders, crypto currencies), stored value.
 
 @dataclass(frozen=True, slots=True)
 class CashLike(ConfigurableRule):
-    """Field 39 is 61, exceeds the amount limit.
+    """Declines cash above an amount. Field 39 is 61, exceeds the amount limit.
 
     Attributes:
         max_amount: The largest allowed purchase, minor units; 0 allows account verifications only.
@@ -45,7 +45,7 @@ class CashLike(ConfigurableRule):
     @override
     def sentence(self) -> str:
         return (
-            f"No cash-like purchase (merchant categories {listed(self.categories)}) "
+            f"No cash-like purchase (merchant categories {', '.join(self.categories)}) "
             f"may be above {self.max_amount}{in_currency(self.currency)}."
         )
 

@@ -12,12 +12,11 @@ from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.codes import AllowList, CategoryCodes, DenyList, is_every_category
 from txplatform.domain.rules.rule import ConfigurableRule
-from txplatform.domain.rules.sentences import listed
 
 
 @dataclass(frozen=True, slots=True)
 class CategoryAllow(ConfigurableRule):
-    """Field 39 is 57, not permitted to this cardholder.
+    """Declines outside the listed categories. Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
         categories: The allowed merchant categories: four digits (ISO 18245), or ranges.
@@ -32,7 +31,9 @@ class CategoryAllow(ConfigurableRule):
 
     @override
     def sentence(self) -> str:
-        return f"Only purchases in the merchant categories {listed(self.categories)} are allowed."
+        return (
+            f"Only purchases in the merchant categories {', '.join(self.categories)} are allowed."
+        )
 
     @override
     def oddities(self) -> Iterator[str]:
@@ -50,7 +51,7 @@ class CategoryAllow(ConfigurableRule):
 
 @dataclass(frozen=True, slots=True)
 class CategoryDeny(ConfigurableRule):
-    """Field 39 is 57, not permitted to this cardholder.
+    """Declines in the listed categories. Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
         categories: The denied merchant categories: four digits (ISO 18245), or ranges.
@@ -65,7 +66,7 @@ class CategoryDeny(ConfigurableRule):
 
     @override
     def sentence(self) -> str:
-        return f"No purchase in the merchant categories {listed(self.categories)} is allowed."
+        return f"No purchase in the merchant categories {', '.join(self.categories)} is allowed."
 
     @override
     def oddities(self) -> Iterator[str]:

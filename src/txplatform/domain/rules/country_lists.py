@@ -11,12 +11,11 @@ from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.codes import AllowList, CountryCodes, DenyList
 from txplatform.domain.rules.rule import ConfigurableRule
-from txplatform.domain.rules.sentences import listed
 
 
 @dataclass(frozen=True, slots=True)
 class CountryAllow(ConfigurableRule):
-    """Field 39 is 57, not permitted to this cardholder.
+    """Declines outside the listed countries. Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
         countries: The allowed countries, ISO 3166-1 alpha-3.
@@ -31,7 +30,7 @@ class CountryAllow(ConfigurableRule):
 
     @override
     def sentence(self) -> str:
-        return f"Only purchases in {listed(self.countries)} are allowed."
+        return f"Only purchases in {', '.join(self.countries)} are allowed."
 
     @override
     def observe(self, case: Case, /) -> str:
@@ -44,7 +43,7 @@ class CountryAllow(ConfigurableRule):
 
 @dataclass(frozen=True, slots=True)
 class CountryDeny(ConfigurableRule):
-    """Field 39 is 57, not permitted to this cardholder.
+    """Declines in the listed countries. Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
         countries: The denied countries, ISO 3166-1 alpha-3.
@@ -59,7 +58,7 @@ class CountryDeny(ConfigurableRule):
 
     @override
     def sentence(self) -> str:
-        return f"No purchase in {listed(self.countries)} is allowed."
+        return f"No purchase in {', '.join(self.countries)} is allowed."
 
     @override
     def observe(self, case: Case, /) -> str:

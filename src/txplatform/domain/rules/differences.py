@@ -80,4 +80,4 @@ def _run(item: tuple[int, tuple[str, str, str]]) -> tuple[int, str, str]:
 
 
 def _lasting(holds: HoldDays, code: str) -> str:
-    return f"{holds.of(code)} days" if holds.names(code) else "as long as any other"
+    return f"{holds.of(code)} days" if code in holds.categories else "as long as any other"

@@ -12,12 +12,12 @@ from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.codes import CodeList, CountryCodes
 from txplatform.domain.rules.parameters import Currency, PurchaseAmountOrNothing
 from txplatform.domain.rules.rule import ConfigurableRule
-from txplatform.domain.rules.sentences import in_currency, listed
+from txplatform.domain.rules.sentences import in_currency
 
 
 @dataclass(frozen=True, slots=True)
 class NewCountry(ConfigurableRule):
-    """Field 39 is 57, not permitted to this cardholder.
+    """Declines large first purchases in a country. Field 39 is 57, not permitted.
 
     An approved purchase makes its country known. An account verification does not, since it costs
     nothing.
@@ -43,7 +43,7 @@ class NewCountry(ConfigurableRule):
 
     @override
     def sentence(self) -> str:
-        home = f" other than {listed(self.home_countries)}" if self.home_countries else ""
+        home = f" other than {', '.join(self.home_countries)}" if self.home_countries else ""
         return (
             f"The first purchase in a country{home} may not be above "
             f"{self.max_amount}{in_currency(self.currency)}."

@@ -195,6 +195,9 @@ PurchaseCount = Annotated[
     ),
 ]
 
+_SHORT_WINDOW = (
+    "has a window of 1 minute, which is the resolution: it may look back for nearly 2 minutes."
+)
 WindowMinutes = Annotated[
     int,
     Number(
@@ -203,13 +206,7 @@ WindowMinutes = Annotated[
         "is {value}, but purchases are remembered for 30 days; write minutes from 1 to {most}.",
         higher_is_stricter=True,
         tells_apart=True,
-        odd=(
-            1,
-            (
-                "has a window of 1 minute, which is the resolution: "
-                "it may look back for nearly 2 minutes."
-            ),
-        ),
+        odd=(1, _SHORT_WINDOW),
     ),
 ]
 
@@ -247,7 +244,7 @@ class Parametrized:
         """Check parameters against each other.
 
         Raises:
-            ParameterError: They contradict each other.
+            ParameterError: Parameters contradict each other.
         """
 
 

@@ -16,7 +16,7 @@ Observed = int | str | None
 
 
 class Rule(Protocol):
-    """A reason to decline purchases."""
+    """A check that can decline a purchase."""
 
     RULE: ClassVar[str]
     """The rule's name in JSON and in the documentation."""

@@ -1,8 +1,7 @@
-"""Phrases of rules' sentences."""
+"""Phrases that rules' sentences share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import assert_never
 
 from txplatform.domain.activity import VelocityScope
@@ -10,11 +9,6 @@ from txplatform.domain.requests import Merchant
 from txplatform.pluralize import pluralize
 
 _DAY, _HOUR = 24 * 60, 60
-
-
-def listed(values: Iterable[str]) -> str:
-    """Return values separated by commas."""
-    return ", ".join(values)
 
 
 def in_currency(currency: str | None) -> str:

@@ -23,7 +23,7 @@ from txplatform.domain.rules.sentences import in_currency, of_scope, time_span
 
 @dataclass(frozen=True, slots=True)
 class VelocityAmount(ConfigurableRule):
-    """Field 39 is 61, exceeds the amount limit.
+    """Declines above a sum in a window. Field 39 is 61, exceeds the amount limit.
 
     Attributes:
         window_minutes: The length of the window, which ends at the time of the decision.
@@ -79,7 +79,7 @@ class VelocityAmount(ConfigurableRule):
 
 @dataclass(frozen=True, slots=True)
 class VelocityCount(ConfigurableRule):
-    """Field 39 is 65, exceeds the number of withdrawals.
+    """Declines above a number of purchases in a window. Field 39 is 65, exceeds the count.
 
     Attributes:
         window_minutes: The length of the window, which ends at the time of the decision.
