@@ -108,8 +108,8 @@ def notes(result: Result) -> list[str]:
         for group in groups(tally, INCREMENTS)
     ]
     sentences += [
-        f"{group.newly_declined.amount:,} {group.currency} (minor units) were posted, less refunds, "
-        "for purchases that are newly declined."
+        f"{group.newly_declined.amount:,} {group.currency} (minor units), less refunds, were "
+        "posted for purchases that are newly declined."
         for group in groups(tally, NOT_POSTED)
     ]
     return sentences

@@ -13,7 +13,7 @@ from txplatform.backtest.recorded import RecordedDecision
 from txplatform.domain.reasons import Reason
 
 LARGEST = 50
-"""The number of changed decisions that are kept of each currency, those with the largest amounts."""
+"""The number of changed decisions kept in each currency: those with the largest amounts."""
 
 TOTAL, MONTH, CATEGORY, COUNTRY, RULESET = "total", "month", "category", "country", "ruleset"
 RULE, REASON = "rule", "reason"

@@ -27,7 +27,7 @@ from txplatform.errors import TxPlatformError
 from txplatform.eventstore.moment import moment
 
 _COLLECT_AFTER = 100_000
-"""A replay creates no reference cycles but many objects, so a collection is slow and frees little."""
+"""Allocations between collections; a replay leaves no cycles, so collections would free little."""
 
 
 class DamagedHistoryError(TxPlatformError):

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import psycopg
-from psycopg import sql
 from typing_extensions import override
 
 from txplatform.domain.account import Account
@@ -24,7 +23,7 @@ from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.money import money_change
 from txplatform.projections.projection import ExpectedRows, Projection
-from txplatform.projections.tables import FIRST, SUM, Merge
+from txplatform.projections.tables import write_rows
 
 HoldKey = tuple[AccountId, TransactionId]
 
@@ -45,24 +44,32 @@ class OpenHold(NamedTuple):
 
 @dataclass
 class HoldChange:
-    """What a batch of events changes of one hold.
+    """The sum of the events of one hold in one batch.
 
     Attributes:
-        amount: Is added to it, minor units.
-        expires_at: Of a hold that begins in the batch.
+        amount: Added to the hold, minor units.
+        expires_at: Set if the hold begins in the batch; None if it does not, or never expires.
     """
 
+    account_id: AccountId
+    transaction_id: TransactionId
     amount: int = 0
     expires_at: datetime | None = None
 
 
-# A release of what is not there would make a row below 0, which the table refuses: a read model
-# that has lost a row stops and says so.
-_MERGE = Merge(
-    ("account_id", "transaction_id"),
-    {"amount": SUM, "expires_at": FIRST},
-    delete_when=sql.SQL("t.amount + c.amount = 0"),
-)
+_MERGE = """
+MERGE INTO {table} t USING {rows} c
+ON t.account_id = c.account_id AND t.transaction_id = c.transaction_id
+WHEN MATCHED AND t.amount + c.amount = 0 THEN DELETE
+WHEN MATCHED THEN UPDATE SET amount = t.amount + c.amount
+WHEN NOT MATCHED THEN INSERT (account_id, transaction_id, amount, expires_at)
+VALUES (c.account_id, c.transaction_id, c.amount, c.expires_at)
+"""
+"""Applies `HoldChange`s.
+
+If the table has lost a row, the release of its hold would insert a negative amount. The table
+refuses that, so the fold stops until the read model is rebuilt.
+"""
 
 
 class _ExpectedHolds(ExpectedRows):
@@ -97,13 +104,7 @@ class OpenHolds(Projection):
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
     ) -> None:
         changes = hold_changes([logged.event for logged in events])
-        rows = [
-            {"account_id": account_id, "transaction_id": transaction_id, **vars(change)}
-            for (account_id, transaction_id), change in changes.items()
-            if change.amount
-        ]
-        if rows:
-            _MERGE.write(connection, table, rows)
+        write_rows(connection, _MERGE, table, [each for each in changes.values() if each.amount])
 
     @override
     def expected(self) -> ExpectedRows:
@@ -125,7 +126,7 @@ def hold_changes(events: Sequence[Event]) -> dict[HoldKey, HoldChange]:
             transaction_id, expires_at = event.transaction_id, None
         if transaction_id is not None and amount:
             key = account_of(event.originator_id), transaction_id
-            change = changes.setdefault(key, HoldChange())
+            change = changes.setdefault(key, HoldChange(*key))
             change.amount += amount
             change.expires_at = expires_at or change.expires_at
     return changes

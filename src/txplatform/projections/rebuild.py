@@ -72,9 +72,7 @@ def rebuild(
         psycopg.Error: The database refused; the live table is as it was.
     """
     with owner.connect() as connection, _alone(connection, projection):
-        # Whole tables are scanned, for as long as that takes.
-        connection.execute("SET enable_seqscan = on")
-        connection.execute("SET statement_timeout = 0")
+        connection.execute("SET statement_timeout = 0")  # sums of large tables take long
         checkpoint_of(projection.name).begin(connection)
         compared_at, before = _totals(connection, projection, projection.table)
         build = _Build(connection, projection, advance)
@@ -101,7 +99,9 @@ def _totals(
         sql.SQL(", ").join(sql.SQL("coalesce({}, 0)").format(sql.SQL(each)) for _, each in named),
         sql.Identifier(table),
     )
-    row = connection.execute(statement, (checkpoint_of(projection.name).name,)).fetchone()
+    with connection.transaction():
+        connection.execute("SET LOCAL enable_seqscan = on")
+        row = connection.execute(statement, (checkpoint_of(projection.name).name,)).fetchone()
     assert row is not None
     position, *figures = map(int, row)
     return position, {name: figure for (name, _), figure in zip(named, figures, strict=True)}

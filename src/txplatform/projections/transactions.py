@@ -32,7 +32,7 @@ from txplatform.domain.ids import AccountId, TransactionId, account_of, account_
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.projection import ExpectedRows, Projection, checkpoint_of
-from txplatform.projections.tables import FIRST, NEWEST, Merge
+from txplatform.projections.tables import write_rows
 from txplatform.projections.transaction_history import (
     EVENTS_OF_NAMED,
     transaction_of,
@@ -52,9 +52,13 @@ class TransactionRow(NamedTuple):
     account_version: int
 
 
-_KEY = ("account_id", "transaction_id")
-_DECIDED = Merge(_KEY, {"account_version": NEWEST})
-_NAMED = Merge(_KEY, {"account_version": FIRST})
+# ON CONFLICT always uses the index of the key. A join may use the index of account and version if
+# the planner believes that accounts have few transactions, and then reads all of an account's.
+_INSERT = """
+INSERT INTO {table} SELECT * FROM {rows} ON CONFLICT (account_id, transaction_id) DO
+"""
+_INSERT_DECIDED = _INSERT + "UPDATE SET account_version = EXCLUDED.account_version"
+_INSERT_NAMED = _INSERT + "NOTHING"
 
 _SHOWN_EVENTS = 50
 _MOST_EVENTS = 5000
@@ -139,10 +143,8 @@ class Transactions(Projection):
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
     ) -> None:
         decided, named = new_rows(events)
-        if decided:
-            _DECIDED.write(connection, table, (row._asdict() for row in decided))
-        if named:
-            _NAMED.write(connection, table, (row._asdict() for row in named))
+        write_rows(connection, _INSERT_DECIDED, table, [row._asdict() for row in decided])
+        write_rows(connection, _INSERT_NAMED, table, [row._asdict() for row in named])
 
     @override
     def expected(self) -> ExpectedRows:
