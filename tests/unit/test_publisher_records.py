@@ -27,7 +27,7 @@ from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.requests import Merchant, Purchase
 from txplatform.eventstore.mapper import decode_event, encode_event
 from txplatform.publisher.feed import Record
-from txplatform.publisher.transaction_cleared import TRANSACTION_CLEARED
+from txplatform.publisher.lifecycle_topics import TRANSACTION_CLEARED
 from txplatform.publisher.transaction_decisioned import TOPIC, TRANSACTION_DECISIONED
 
 BEGIN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
