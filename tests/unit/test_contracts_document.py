@@ -25,7 +25,6 @@ from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.transaction import TransactionState
 from txplatform.eventstore.mapper import encode_event
 from txplatform.publisher import TOPICS as OUTBOUND
-from txplatform.publisher.transaction_decisioned import TRANSACTION_DECISIONED
 from txplatform.schema_export import documents, message_schemas
 
 ROOT = Path(__file__).parents[2]
@@ -264,7 +263,7 @@ def test_the_headers_of_published_messages_are_listed() -> None:
     stream = Stream()
     stream.ask(purchase(ACCOUNT, "tx-1", 1250))
     (decided,) = stream.events
-    record = TRANSACTION_DECISIONED.encode(
+    record = OUTBOUND["transactions.transaction-decisioned.v1"].encode(
         7, decided.originator_id, 1, decided.TOPIC, encode_event(decided)
     )
     assert first_codes(table("Outbound topics", "Header")) == [name for name, _ in record.headers]

@@ -1,4 +1,4 @@
-"""What is published straight from the stored JSON is what the contract says of the event (I4)."""
+"""A published record is made from the stored event and equals the response of the API (I4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.commands import ACCOUNT, opening
+from harness.commands import ACCOUNT, ORIGIN, opening
 from harness.streams import Stream
 from txplatform.contracts.cloudevents import binary_headers
 from txplatform.contracts.decision import Decision, decision_response
@@ -26,9 +26,12 @@ from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.requests import Merchant, Purchase
 from txplatform.eventstore.mapper import decode_event, encode_event
+from txplatform.publisher import TOPICS
 from txplatform.publisher.feed import Record
-from txplatform.publisher.lifecycle_topics import TRANSACTION_CLEARED
-from txplatform.publisher.transaction_decisioned import TOPIC, TRANSACTION_DECISIONED
+
+TRANSACTION_CLEARED = TOPICS["transactions.transaction-cleared.v1"]
+TOPIC = "transactions.transaction-decisioned.v1"
+TRANSACTION_DECISIONED = TOPICS[TOPIC]
 
 BEGIN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
 
@@ -58,6 +61,7 @@ common = {
     "timestamp": times,
     "event_id": texts,
     "traceparent": texts,
+    "caused_by": st.just(ORIGIN.cause),
     "purchase": purchases,
     "ruleset": texts,
     "observed": st.dictionaries(texts, measured, max_size=3),
@@ -100,7 +104,8 @@ DECLINED: dict[str, Any] = {
     "originator_version": 1,
     "timestamp": BEGIN,
     "event_id": "event-1",
-    "traceparent": "00-0-0-00",
+    "traceparent": ORIGIN.traceparent,
+    "caused_by": ORIGIN.cause,
     "purchase": Purchase(
         TransactionId("tx-1"), ACCOUNT, 5, "USD", Merchant("m-1", "Shop", "5942", "USA")
     ),

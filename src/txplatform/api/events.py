@@ -24,7 +24,7 @@ from txplatform.api.services import Services
 from txplatform.api_keys import Scope
 from txplatform.contracts.cursors import LOG_POSITIONS
 from txplatform.contracts.events import AccountEventsResponse, EventResponse, EventsResponse
-from txplatform.contracts.times import rfc3339
+from txplatform.contracts.times import rfc3339, rfc3339_or_none
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.eventstore.log import read_log, read_stream
@@ -53,7 +53,7 @@ def event_response(logged: LoggedEvent) -> EventResponse:
         event.TOPIC,
         account_of(event.originator_id),
         event.originator_version,
-        None if event.business_time is None else rfc3339(event.business_time),
+        rfc3339_or_none(event.business_time),
         rfc3339(event.timestamp),
         rfc3339(logged.recorded_at),
         event.traceparent,

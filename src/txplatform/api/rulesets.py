@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 import psycopg
@@ -24,7 +23,8 @@ from txplatform.contracts.ruleset_responses import (
     RuleBookResponse,
     RuleSetResponse,
 )
-from txplatform.contracts.rulesets import parse_ruleset, ruleset_schema
+from txplatform.contracts.ruleset_schema import ruleset_schema
+from txplatform.contracts.rulesets import parse_ruleset
 from txplatform.rulebook.store import (
     activate,
     add_ruleset,
@@ -32,8 +32,8 @@ from txplatform.rulebook.store import (
     read_book,
 )
 
-_MOST_BYTES = 1_048_576
-"""Two hundred rules with long lists."""
+_MAX_BYTES = 1_048_576
+"""Enough for 200 rules with long lists."""
 
 router = APIRouter(prefix="/v1/rulesets", tags=["rule sets"])
 
@@ -63,7 +63,7 @@ async def read_rulesets(services: ServicesOf) -> Response:
     responses={
         200: {
             "model": RuleSetResponse,
-            "description": "It was there, the same.",
+            "description": "The same rule set was there already.",
             "headers": REPLAYED,
         },
         **documented_change(),
@@ -77,7 +77,7 @@ async def read_rulesets(services: ServicesOf) -> Response:
 )
 async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
     """Add a rule set. It is never changed, and decides nothing until it is activated."""
-    body = await json_bytes(request, _MOST_BYTES)
+    body = await json_bytes(request, _MAX_BYTES)
 
     def change(connection: psycopg.Connection) -> tuple[RuleSetResponse, bool]:
         # Parsed in the thread: reading and comparing long lists would hold up the event loop.
@@ -122,12 +122,9 @@ async def activate_ruleset(
     """
     recorded = await change_rules(
         services,
-        partial(
-            activate,
-            activation_id=body.activation_id,
-            ruleset_id=ruleset_id,
-            reason=body.reason,
-            by=key.cause,
+        lambda connection: activate(
+            connection, body.activation_id, ruleset_id, reason=body.reason, by=key.cause
         ),
     )
-    return json_response(activation_response(recorded.entry), replayed=recorded.replayed)
+    activation = recorded.book.activation(body.activation_id)
+    return json_response(activation_response(activation), replayed=recorded.replayed)

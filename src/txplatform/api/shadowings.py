@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from typing import Annotated
 
 import psycopg
@@ -91,8 +90,7 @@ async def read_shadowings(services: ServicesOf, ruleset_id: RuleSetId) -> Respon
         return ShadowingsResponse(
             [
                 shadowing_response(each, progress.get(each.shadowing_id))
-                for each in book.shadowings.values()
-                if each.ruleset_id == ruleset_id
+                for each in book.shadowings_of(ruleset_id)
             ]
         )
 
@@ -120,12 +118,8 @@ async def shadow_ruleset(
     """
     recorded = await change_rules(
         services,
-        partial(
-            start_shadowing,
-            shadowing_id=body.shadowing_id,
-            ruleset_id=ruleset_id,
-            reason=body.reason,
-            by=key.cause,
+        lambda connection: start_shadowing(
+            connection, body.shadowing_id, ruleset_id, reason=body.reason, by=key.cause
         ),
     )
     return await _shadowing(
@@ -144,7 +138,7 @@ async def end_shadowing_of_ruleset(
     """End the shadow evaluation; its results stay."""
     book = await change_rules(
         services,
-        partial(end_shadowing, ruleset_id=ruleset_id, shadowing_id=shadowing_id, by=key.cause),
+        lambda connection: end_shadowing(connection, ruleset_id, shadowing_id, by=key.cause),
     )
     return await _shadowing(services, book, ruleset_id, shadowing_id)
 

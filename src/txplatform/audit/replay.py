@@ -22,7 +22,7 @@ from txplatform.domain.money import Balance
 from txplatform.domain.transaction import Transaction
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.mapper import decode_event
-from txplatform.eventstore.streams import StoredRow
+from txplatform.eventstore.moment import StoredRow
 
 _BALANCE = ("credit_limit", "posted", "pending", "available")
 

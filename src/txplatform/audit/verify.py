@@ -23,9 +23,8 @@ from txplatform.database import Database
 from txplatform.domain.ids import account_of, account_stream
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position
-from txplatform.eventstore.moment import export_snapshot, moment
+from txplatform.eventstore.moment import StoredRow, export_snapshot, moment, whole_streams
 from txplatform.eventstore.statements import LoggedEvent
-from txplatform.eventstore.streams import StoredRow, whole_streams
 from txplatform.projections import PROJECTIONS
 
 

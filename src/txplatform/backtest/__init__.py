@@ -1,1 +1,1 @@
-"""Tries a rule set on the past: what would be different had it decided from some day on."""
+"""Backtests: replay recorded history with another rule set and report every difference."""

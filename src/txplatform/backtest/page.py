@@ -1,4 +1,4 @@
-"""A backtest as one HTML page that needs nothing else: no script, no font, no other file."""
+"""The result of a backtest as one HTML page without scripts, fonts or other files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_LINES = 40
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One name in a chart, with its two numbers."""
+    """One bar of a chart: newly declined and newly approved decisions of all currencies."""
 
     name: str
     declined: int
@@ -27,11 +27,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One way to count the changes, as a chart and a table.
+    """The changes by one dimension, as a chart and a table.
 
     Attributes:
-        bars: None where nothing changes.
-        overlapping: True if one decision may be counted under several names.
+        bars: Empty if nothing changes.
+        overlapping: True if one decision may be counted in several groups.
     """
 
     title: str
@@ -41,7 +41,7 @@ class Section:
 
 
 def as_html(result: Result) -> str:
-    """Return the whole page."""
+    """Return the page."""
     environment = Environment(
         loader=PackageLoader("txplatform.backtest", "templates"),
         autoescape=True,
@@ -67,25 +67,22 @@ def as_html(result: Result) -> str:
 
 
 def _section(result: Result, by: str) -> Section:
-    """Count by months, all of them in their order, or by names, those with the most changes."""
+    """Return every month in order, or the groups with the most changes of another dimension."""
     found = groups(result.tally, by)
     if by == MONTH:
         bars = _bars(found) if any(group.changed for group in found) else []
     else:
         found = [group for group in found if group.changed]
-        bars = sorted(_bars(found), key=_by_size)[:_MAX_BARS]
+        bars = sorted(_bars(found), key=lambda bar: (-bar.declined - bar.approved, bar.name))
+        bars = bars[:_MAX_BARS]
     return Section(TITLES[by], bars, found[:_MAX_LINES], by in (RULE, REASON))
 
 
 def _bars(found: Iterable[Group]) -> list[Bar]:
-    """Make one bar for each name: numbers of decisions add up where amounts do not."""
+    """Make one bar for each name; counts add up across currencies, amounts do not."""
     sums: dict[str, list[int]] = {}
     for group in found:
         both = sums.setdefault(group.name, [0, 0])
         both[0] += group.newly_declined.count
         both[1] += group.newly_approved.count
     return [Bar(name, *both) for name, both in sums.items()]
-
-
-def _by_size(bar: Bar) -> tuple[int, str]:
-    return -bar.declined - bar.approved, bar.name

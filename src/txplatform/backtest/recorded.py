@@ -1,82 +1,49 @@
-"""A recorded authorization, read to be judged again.
+"""Recorded authorizations, decoded for a backtest.
 
-Only what judging needs is made of the stored JSON: reviving the whole event takes longer than
-asking four rules. The purchase, which is all that rules see of it, is made from its own class.
+Only the fields that judging needs are decoded. Decoding the whole event takes twice as long, mainly
+for the measurements of each rule.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgspec
-import orjson
 
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.domain.ids import TransactionId
+from txplatform.domain.reasons import Reason
 from txplatform.domain.requests import Purchase
 
 APPROVED, DECLINED = AuthorizationApproved.TOPIC, AuthorizationDeclined.TOPIC
 
 
-@dataclass(slots=True)
-class RecordedDecision:
-    """A decision on one purchase, with everything it rested on.
+class RecordedDecision(msgspec.Struct):
+    """A stored authorization; each field means the same as in the event.
 
     Attributes:
-        version: The account's version after it.
-        at: When it was decided.
-        hold: What was held, minor units; 0 where it was declined.
-        expires_at: When the hold ends by itself; None for never, as before holds ended at all.
-        already_posted: The amount posted for it before it came, minor units.
-        late: True if a clearing or reversal of it came first.
-        ruleset: Id of the rule set that decided.
-        reasons: As stored; empty where it was approved.
+        reasons: Empty if it was approved.
     """
 
-    version: int
-    approved: bool
-    at: datetime
+    timestamp: datetime
     event_id: str
     purchase: Purchase
-    hold: int
-    expires_at: datetime | None
-    already_posted: int
-    late: bool
     ruleset: str
-    reasons: list[dict[str, Any]]
+    hold: int | None = None
+    expires_at: datetime | None = None
+    already_posted: int = 0
+    late: bool = False
+    reasons: tuple[Reason, ...] = ()
 
     @property
-    def transaction_id(self) -> TransactionId:
-        """The purchase's."""
-        return self.purchase.transaction_id
+    def approved(self) -> bool:
+        """True if the purchase was approved."""
+        return not self.reasons
+
+    @property
+    def held(self) -> int:
+        """The held amount of an approved purchase, minor units."""
+        return self.purchase.amount if self.hold is None else self.hold
 
 
-def read_decision(version: int, topic: str, state: bytes) -> RecordedDecision:
-    """Read a stored authorization, approved or declined; what an old one lacks is by default.
-
-    Raises:
-        ValueError, TypeError, LookupError: Its bytes are no such event.
-    """
-    stored = orjson.loads(state)
-    purchase = msgspec.convert(stored["purchase"], Purchase)
-    hold, expires_at = 0, None
-    if approved := topic == APPROVED:
-        held = stored.get("hold")
-        hold = purchase.amount if held is None else held
-        ends = stored.get("expires_at")
-        expires_at = None if ends is None else datetime.fromisoformat(ends)
-    return RecordedDecision(
-        version,
-        approved,
-        datetime.fromisoformat(stored["timestamp"]),
-        stored["event_id"],
-        purchase,
-        hold,
-        expires_at,
-        stored.get("already_posted", 0),
-        stored.get("late", False),
-        stored["ruleset"],
-        [] if approved else stored["reasons"],
-    )
+decode_decision = msgspec.json.Decoder(RecordedDecision).decode
+"""Decode the JSON of an authorization; raises `msgspec.DecodeError`, a ValueError."""

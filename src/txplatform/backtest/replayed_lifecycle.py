@@ -1,9 +1,10 @@
-"""The lifecycle of purchases after their decision, in an account's counterfactual history.
+"""Events that follow a purchase's decision, in an account's counterfactual history.
 
-A clearing or reversal releases the hold as it is here, which may differ from the recorded one. A
+A clearing or reversal releases the counterfactual hold, which may differ from the recorded one. A
 purchase that only the candidate declines is undone: its increments, clearings, reversals, refunds,
-corrections and its expiry do not happen. One that was cleared before it was asked for is not
-undone: the network's advice came first, and a decline reserves nothing, as in the domain.
+corrections and its expiry are dropped. A purchase that was cleared before its authorization arrived
+is not undone. The network's advice came first, and a decline only means that nothing is held, as in
+the domain.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ from txplatform.domain.transaction import Transaction
 
 
 class ReplayedLifecycle:
-    """The lifecycle of one account's purchases after their decisions.
+    """Replays what happens to one account's purchases after their decisions.
 
     Attributes:
-        ends: A heap of the holds that end by themselves here, at another time than recorded.
+        ends: A heap of the holds that end by themselves at another time than recorded.
     """
 
     def __init__(self, account: Account, candidate: RuleSet, since: datetime, tally: Tally) -> None:
@@ -53,74 +54,75 @@ class ReplayedLifecycle:
         self._candidate = candidate
         self._since = since
         self._tally = tally
-        self._ending: set[TransactionId] = set()  # those that ever were in `ends`
+        self._ending: set[TransactionId] = set()  # every transaction that ever was in `ends`
         self._undone: set[TransactionId] = set()
         self._undone_postings: set[str] = set()  # ids of clearings and refunds
-        self._early_corrections: dict[str, list[Correction]] = {}  # by what they take back
-        self._authorized: dict[TransactionId, tuple[Purchase, int]] = {}  # with raises
-        self._early: dict[TransactionId, Transaction] = {}  # named before they were asked for
+        self._early_corrections: dict[str, list[Correction]] = {}  # by the id they reverse
+        self._authorized: dict[TransactionId, tuple[Purchase, int]] = {}  # amount with increments
+        self._early: dict[TransactionId, Transaction] = {}  # advice came before the authorization
 
-    def begin(self, recorded: RecordedDecision, hold: int, expires_at: datetime | None) -> None:
-        """Approve a purchase."""
-        self.forget(recorded)
-        self._account.hold(recorded.transaction_id, hold, expires_at)
-        self._account.activity.add(recorded.at, recorded.purchase)
-        self._authorized[recorded.transaction_id] = recorded.purchase, recorded.purchase.amount
+    def approve(self, recorded: RecordedDecision, hold: int, expires_at: datetime | None) -> None:
+        """Hold this amount until then, minor units, and count the purchase as account activity."""
+        self.drop_early_events(recorded)
+        purchase = recorded.purchase
+        self._account.hold(purchase.transaction_id, hold, expires_at)
+        self._account.activity.add(recorded.timestamp, purchase)
+        self._authorized[purchase.transaction_id] = purchase, purchase.amount
 
-    def begin_anew(self, recorded: RecordedDecision, expires_at: datetime) -> None:
-        """Approve a purchase whose hold ends then; where that is as recorded, as recorded.
+    def approve_again(self, recorded: RecordedDecision, expires_at: datetime) -> None:
+        """Approve a purchase by the candidate's hold days.
 
-        A recorded hold that never ends is of a time when none did: that is no rule set's doing.
+        A recorded hold without an end stays so: it was made when no hold ended by itself.
         """
+        transaction_id, amount = recorded.purchase.transaction_id, recorded.purchase.amount
         if recorded.approved:
-            hold = recorded.hold
+            hold = recorded.held
             as_recorded = recorded.expires_at is None or recorded.expires_at == expires_at
         else:
-            early = self._early.get(recorded.transaction_id) if recorded.late else None
-            amount = recorded.purchase.amount
+            early = self._early.get(transaction_id) if recorded.late else None
             hold, as_recorded = amount if early is None else early.hold_of(amount), False
-        self.begin(recorded, hold, recorded.expires_at if as_recorded else expires_at)
+        self.approve(recorded, hold, recorded.expires_at if as_recorded else expires_at)
         if hold and not as_recorded:
-            self._end_at(expires_at, recorded.transaction_id)
+            self._end_at(expires_at, transaction_id)
 
     def undo(self, recorded: RecordedDecision) -> None:
-        """Decline a purchase that was approved."""
-        early = self._early.get(recorded.transaction_id)
+        """Decline a purchase whose recorded decision is an approval."""
+        transaction_id = recorded.purchase.transaction_id
+        early = self._early.get(transaction_id)
         if early is None or not early.cleared:
-            self._undone.add(recorded.transaction_id)
-        self.forget(recorded)
+            self._undone.add(transaction_id)
+        self.drop_early_events(recorded)
 
-    def forget(self, recorded: RecordedDecision) -> None:
-        """Drop the events that came before the decision."""
+    def drop_early_events(self, recorded: RecordedDecision) -> None:
+        """Drop the events that came before the authorization, which has now arrived."""
         if recorded.late:
-            self._early.pop(recorded.transaction_id, None)
+            self._early.pop(recorded.purchase.transaction_id, None)
 
     def end_holds(self, now: datetime) -> None:
-        """Release the holds that end by now."""
+        """Release the holds of `ends` that end at this time or before."""
         while self.ends and self.ends[0][0] <= now:
-            _, transaction_id = heappop(self.ends)
-            self._account.release(transaction_id, self._account.held(transaction_id))
+            self._release(heappop(self.ends)[1], None)
 
-    def follow(self, event: Event) -> None:  # noqa: C901, PLR0912  # one case a kind of event
-        """Apply an event other than an authorization, as far as it happens here."""
+    def replay(self, event: Event) -> None:  # noqa: C901, PLR0912  # one case a kind of event
+        """Apply an event other than an authorization, unless its purchase is undone."""
         if self.ends:
             self.end_holds(event.timestamp)
         match event:
             case AuthorizationIncremented() | IncrementDeclined():
                 self._increment(event)
             case AuthorizationReversed(reversal=reversal):
-                self._remember(event)
+                self._collect_early(event)
                 if reversal.transaction_id not in self._undone:
                     self._release(reversal.transaction_id, reversal.amount)
             case HoldExpired(transaction=transaction):
                 if transaction not in self._undone and transaction not in self._ending:
                     self._release(transaction, None)
             case PurchaseCleared():
-                self._remember(event)
+                self._collect_early(event)
                 self._clear(event)
             case PurchaseRefunded(refund=refund):
                 if refund.transaction_id in self._undone:
-                    self._not_posted(refund.refund_id, refund.currency, -refund.amount)
+                    self._drop_posting(refund.refund_id, refund.currency, -refund.amount)
                 else:
                     event.apply(self._account)
             case ClearingCorrected():
@@ -128,21 +130,21 @@ class ReplayedLifecycle:
             case TransactionStarted(transaction=transaction):
                 self._early[transaction] = Transaction(claimed=True)
             case AuthorizationApproved() | AuthorizationDeclined():
-                raise TypeError("A decision is made anew, not followed.")
+                raise TypeError("An authorization is judged by the candidate, not replayed.")
             case _:
                 if not isinstance(event, AccountLevelEvent):
                     assert_never(event)
                 event.apply(self._account)
 
     def _increment(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """Decide an increment anew, by the domain."""
+        """Decide an increment again with the domain's own function."""
         increment, account = event.increment, self._account
         transaction_id = increment.transaction_id
-        was = isinstance(event, AuthorizationIncremented)
+        was_approved = isinstance(event, AuthorizationIncremented)
         if event.timestamp < self._since:
-            if was and transaction_id in account.holds:
+            if was_approved and transaction_id in account.holds:
                 event.apply(account)
-                self._raised(increment)
+                self._add_authorized(increment)
             return
         if transaction_id in self._undone:
             return
@@ -155,17 +157,18 @@ class ReplayedLifecycle:
             asked = replace(purchase, amount=increment.amount)
         outcome = decide_increment(account, increment, asked, raised_from, context)
         account.collect_events()
-        if now := isinstance(outcome.event, AuthorizationIncremented):
-            self._raised(increment)
-        if now is not was:
-            self._tally.increment(account.currency or "", increment.amount, approved=now)
-        if now and not was:
-            # As recorded the hold may be used up before its time, and no expiry follow.
+        approved = isinstance(outcome.event, AuthorizationIncremented)
+        if approved:
+            self._add_authorized(increment)
+        if approved is not was_approved:
+            self._tally.count_increment(account.currency or "", increment.amount, approved=approved)
+        if approved and not was_approved:
+            # The recorded hold may have been used up early, so no recorded expiry may follow.
             expires_at = account.holds[transaction_id][1]
             if expires_at is not None and transaction_id not in self._ending:
                 self._end_at(expires_at, transaction_id)
 
-    def _raised(self, increment: Increment) -> None:
+    def _add_authorized(self, increment: Increment) -> None:
         purchase, authorized = self._authorized[increment.transaction_id]
         self._authorized[increment.transaction_id] = purchase, authorized + increment.amount
 
@@ -173,7 +176,7 @@ class ReplayedLifecycle:
         clearing = event.clearing
         clearing_id, transaction_id = clearing.clearing_id, clearing.transaction_id
         if transaction_id in self._undone:
-            self._not_posted(clearing_id, clearing.currency, clearing.amount)
+            self._drop_posting(clearing_id, clearing.currency, clearing.amount)
             return
         self._account.posted += clearing.amount
         self._account.waiting.pop(event.key, None)
@@ -184,25 +187,27 @@ class ReplayedLifecycle:
         correction = event.correction
         reversed_id = correction.reverses_clearing_id
         if reversed_id in self._undone_postings or correction.transaction_id in self._undone:
-            self._not_posted(correction.clearing_id, correction.currency, _owed(correction))
+            self._drop_posting(correction.clearing_id, correction.currency, _posted_by(correction))
             return
         event.apply(self._account)
-        if event.flags:  # what it takes back is not known yet
+        if event.flags:  # the posting that it reverses has not arrived yet
             self._early_corrections.setdefault(reversed_id, []).append(correction)
 
-    def _not_posted(self, posting_id: str, currency: str, amount: int) -> None:
+    def _drop_posting(self, posting_id: str, currency: str, amount: int) -> None:
+        """Count a posting that does not happen, and take back corrections that came before it."""
         self._undone_postings.add(posting_id)
-        self._tally.not_posted(currency, amount)
+        self._tally.count_not_posted(currency, amount)
         for early in self._early_corrections.pop(posting_id, ()):
-            self._account.posted -= _owed(early)
-            self._not_posted(early.clearing_id, early.currency, _owed(early))
+            self._account.posted -= _posted_by(early)
+            self._drop_posting(early.clearing_id, early.currency, _posted_by(early))
 
     def _release(self, transaction_id: TransactionId, amount: int | None) -> None:
-        """Release this amount of the hold as it is here, or all of it."""
+        """Release this amount of the counterfactual hold, at most all of it; None for all."""
         held = self._account.held(transaction_id)
         self._account.release(transaction_id, held if amount is None else min(held, amount))
 
-    def _remember(self, event: Event) -> None:
+    def _collect_early(self, event: Event) -> None:
+        """Add an event to its transaction, if the authorization has not arrived yet."""
         early = self._early.get(event.transaction_id) if event.transaction_id else None
         if early is not None:
             early.take(event)
@@ -212,6 +217,6 @@ class ReplayedLifecycle:
         heappush(self.ends, (expires_at, transaction_id))
 
 
-def _owed(correction: Correction) -> int:
-    """Return the amount by which a correction raises the posted balance, minor units."""
+def _posted_by(correction: Correction) -> int:
+    """Return the amount that a correction adds to the posted balance, minor units."""
     return correction.amount if correction.direction is Direction.DEBIT else -correction.amount

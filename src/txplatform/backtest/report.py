@@ -1,4 +1,4 @@
-"""Results of a backtest in the order of interest, for the tables, the JSON and the page."""
+"""The result of a backtest, sorted for the tables, the JSON and the page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from txplatform.backtest.changed_decision import ChangedDecision
 from txplatform.backtest.run import Result
 from txplatform.backtest.tally import (
     CATEGORY,
@@ -18,6 +17,7 @@ from txplatform.backtest.tally import (
     RULE,
     RULESET,
     TOTAL,
+    ChangedDecision,
     Tally,
 )
 from txplatform.contracts.rulesets import content_hash
@@ -34,7 +34,7 @@ TITLES = {
     MONTH: "By month (UTC)",
     RULESET: "By rule set that had decided",
 }
-"""What changes are counted by, in the order they are reported."""
+"""The dimensions by which changes are counted, in the order of the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Decisions that have something in common, in one currency.
+    """The judged decisions of one group, such as a month, in one currency.
 
     Attributes:
-        approved: In the log, of those judged.
+        approved: Approved in the log.
         newly_declined: Approved in the log, declined by the candidate.
-        newly_approved: The other way round.
+        newly_approved: Declined in the log, approved by the candidate.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Group:
 
 
 def groups(tally: Tally, by: str) -> list[Group]:
-    """Return all groups of one kind: months by name, all others by how much changes."""
+    """Return the groups of one dimension: months and rule sets by name, others by changes."""
     found = [
         Group(name, currency, *(Count(*line[at : at + 2]) for at in range(0, 8, 2)))
         for (kind, name, currency), line in tally.lines.items()
@@ -83,40 +83,40 @@ def groups(tally: Tally, by: str) -> list[Group]:
 
 
 def largest(tally: Tally) -> list[ChangedDecision]:
-    """Return the largest changes, those of the currency with the most of them first."""
+    """Return the largest changes; the currency with the most of them comes first."""
     heaps = sorted(tally.largest.items(), key=lambda item: (-len(item[1]), item[0]))
     return [change for _, heap in heaps for change in sorted(heap, reverse=True)]
 
 
 def per_second(result: Result) -> int:
-    """Return the number of decisions judged in a second."""
+    """Return the number of decisions judged per second."""
     return round(result.tally.judged / max(result.seconds, 0.001))
 
 
 def notes(result: Result) -> list[str]:
-    """Return sentences about everything beside the decisions."""
+    """Return sentences about everything that the groups of decisions do not show."""
     tally = result.tally
-    said = []
+    sentences = []
     if result.since is not None:
         day = f"{result.since:%Y-%m-%d %H:%M}"
-        said.append(f"{tally.recorded:,} decisions before {day} UTC are as recorded.")
+        sentences.append(f"{tally.recorded:,} decisions before {day} UTC stay as recorded.")
     if tally.other_reasons:
-        said.append(f"{tally.other_reasons:,} are declined both times, for other reasons.")
-    said += [
-        f"Raises of holds in {group.currency}: {group.newly_declined.count:,} newly declined, "
+        sentences.append(f"{tally.other_reasons:,} are declined again, for other reasons.")
+    sentences += [
+        f"Increments in {group.currency}: {group.newly_declined.count:,} newly declined, "
         f"{group.newly_approved.count:,} newly approved."
         for group in groups(tally, INCREMENTS)
     ]
-    said += [
-        f"{group.newly_declined.amount:,} {group.currency} (minor units) that were posted, refunds "
-        "aside, belong to purchases that are newly declined."
+    sentences += [
+        f"{group.newly_declined.amount:,} {group.currency} (minor units), less refunds, were "
+        "posted for purchases that are newly declined."
         for group in groups(tally, NOT_POSTED)
     ]
-    return said
+    return sentences
 
 
 def as_json(result: Result) -> str:
-    """Return the whole result for machines; sums of amounts may need more than 64 bits."""
+    """Return the result as JSON; sums of amounts may need more than 64 bits."""
     tally = result.tally
     report = {
         "candidate": {
@@ -160,22 +160,18 @@ def _groups_as_json(tally: Tally, by: str) -> list[dict[str, Any]]:
 
 
 def _change_as_json(change: ChangedDecision) -> dict[str, Any]:
+    recorded, purchase = change.recorded, change.recorded.purchase
     return {
-        "event_id": change.event_id,
+        "event_id": recorded.event_id,
         "account_id": change.account_id,
         "account_version": change.version,
-        "transaction_id": change.transaction_id,
-        "decided_at": rfc3339(change.decided_at),
-        "amount": change.amount,
-        "currency": change.currency,
-        "merchant": {
-            "id": change.merchant_id,
-            "name": change.merchant_name,
-            "category_code": change.category,
-            "country": change.country,
-        },
+        "transaction_id": purchase.transaction_id,
+        "decided_at": rfc3339(recorded.timestamp),
+        "amount": purchase.amount,
+        "currency": purchase.currency,
+        "merchant": asdict(purchase.merchant),
         "decision": "approved" if change.approved else "declined",
-        "reasons": change.reasons,
-        "messages": change.messages,
+        "reasons": [reason.code for reason in change.reasons],
+        "messages": [reason.message for reason in change.reasons],
         "rules": change.rules,
     }

@@ -1,4 +1,4 @@
-"""Backtests all accounts in a pool of processes, one slice of accounts at a time."""
+"""Backtest all accounts in a pool of processes, one slice of accounts at a time."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ from txplatform.eventstore.log import last_position
 from txplatform.eventstore.moment import export_snapshot, moment
 
 _SLICES_EACH = 32
-"""For each process: enough that none is idle for long during another one's last slice, and that
-progress shows.
-"""
+"""Slices for each process: enough to show progress and to keep all processes busy until the end."""
 
 
 class WorkerLostError(TxPlatformError):
@@ -39,7 +37,7 @@ class Result:
 
     Attributes:
         since: The time from which the candidate decided; None for the beginning.
-        log_position: The position of the newest event that was replayed.
+        log_position: The newest position in the snapshot that was replayed.
     """
 
     candidate: RuleSet
@@ -51,7 +49,7 @@ class Result:
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
@@ -63,14 +61,14 @@ def backtest(
     processes: int | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Result:
-    """Replay every account with the candidate in the place of the rule sets that decided.
+    """Replay every account with the candidate in place of the recorded rule sets.
 
     Args:
-        database: As any role that may read; nothing is written.
+        database: A connection as any role that may read; nothing is written.
         candidate: The rule set to try.
-        since: The day from which the candidate decides; what came before is as recorded.
-        processes: One a core unless said otherwise.
-        advance: Called with the number of events that were replayed since the last call.
+        since: The time from which the candidate decides; earlier decisions stay as recorded.
+        processes: The size of the pool; one process per core by default.
+        advance: Called with the number of events replayed since the last call.
 
     Raises:
         DamagedHistoryError: An event cannot be replayed.
@@ -80,7 +78,7 @@ def backtest(
     started = time.perf_counter()
     number = processes or cores()
     tally = Tally()
-    with moment(database, idle_timeout_s=0) as connection:  # while the processes read
+    with moment(database, idle_timeout_s=0) as connection:  # idle while the processes read
         task = Task(database, export_snapshot(connection), candidate, since or BEGINNING)
         position = last_position(connection)
         parts = slices(connection, number * _SLICES_EACH)
@@ -97,12 +95,12 @@ def backtest(
 
 @contextmanager
 def _pool(number: int) -> Iterator[ProcessPoolExecutor]:
-    """Provide a pool of new processes; if the block fails, its processes are killed.
+    """Provide a pool of new processes, which are killed if the block fails.
 
-    They have nothing to clean up, and a stopped process reacts to no other signal.
+    They have nothing to clean up, and a suspended process reacts to no other signal.
 
     Raises:
-        WorkerLostError: A process was killed by somebody else.
+        WorkerLostError: A process was killed from outside.
     """
     others = multiprocessing.active_children()
     context = multiprocessing.get_context("spawn")
@@ -116,8 +114,8 @@ def _pool(number: int) -> Iterator[ProcessPoolExecutor]:
         if isinstance(error, BrokenProcessPool):
             raise WorkerLostError(
                 "A process of the backtest ended.",
-                why="It was killed, perhaps since memory ran out.",
-                next_step="Try again, with fewer processes where memory is short.",
+                why="It was killed, perhaps because memory ran out.",
+                next_step="Try again with fewer --processes if memory is short.",
             ) from None
         raise
     finally:
@@ -126,18 +124,18 @@ def _pool(number: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Start child processes that never see Ctrl-C; here, it is raised at the end of the block.
+    """Delay Ctrl-C to the end of the block; child processes started in it never receive it.
 
-    Children inherit the blocked signal. This process needs a handler besides, since another
-    thread may take the signal, and the exception would come in the middle of the block.
+    Children inherit the blocked signal. This process needs a handler as well: another thread may
+    receive the signal, and Python would raise KeyboardInterrupt in the middle of the block.
     """
-    came: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    received: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         signal.signal(signal.SIGINT, handler)
-    if came and handler is not signal.SIG_IGN:
+    if received and handler is not signal.SIG_IGN:
         raise KeyboardInterrupt

@@ -1,7 +1,7 @@
-"""Reads the log in slices of accounts, so that several processes can each read a part.
+"""Divide the log into slices of accounts, so that several processes can each read a part.
 
-A slice is a range of the primary key, read by it: no process looks at another one's rows. All
-read one moment, a snapshot that the first connection exports.
+A slice is a range of the primary key and is read by it, so no process reads another one's rows.
+All processes read one snapshot, which the first connection exports.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from itertools import pairwise
 
 import psycopg
 
-from txplatform.backtest.accounts import Row
-
 Slice = tuple[str, str]
-"""The first stream and the one before which it ends."""
+"""The first stream, and the stream before which the slice ends."""
 
-# Accounts only: "." comes right after "-".
+Row = tuple[str, int, str, bytes]
+"""Stream, version, topic, state."""
+
+# All account streams and no others: "." is the next character after "-".
 _FIRST, _END = "account-", "account."
 _SAMPLED_PAGES = 400
 _SAMPLE = """
@@ -34,17 +35,17 @@ _FETCH_ROWS = 2000
 
 
 def slices(connection: psycopg.Connection, number: int) -> list[Slice]:
-    """About so many slices of about as many events, by a sample of the log's pages."""
+    """Divide the log into about this number of slices of similar size, by a sample of its pages."""
     row = connection.execute(_PAGES).fetchone()
     percent = min(100.0, 100.0 * _SAMPLED_PAGES / max(row[0] if row else 0, 1))
+    # Python sorts as the database does: the column is collated by code point.
     sample = sorted(stream for (stream,) in connection.execute(_SAMPLE, (percent,)))
-    # As Python sorts them: the column's collation is by code point.
     between = (sample[len(sample) * nth // number] for nth in range(1, number) if sample)
     return list(pairwise(dict.fromkeys((_FIRST, *between, _END))))
 
 
 def read_slice(connection: psycopg.Connection, part: Slice) -> Iterator[Row]:
-    """Its rows, account by account; some thousand are in memory at a time."""
+    """Read a slice's rows by stream and version; 2,000 are in memory at a time."""
     with connection.cursor("read_slice") as cursor:
         cursor.itersize = _FETCH_ROWS
         cursor.execute(_READ, part, binary=True)

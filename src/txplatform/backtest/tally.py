@@ -1,7 +1,7 @@
-"""Counts of a backtest, small enough to be sent between processes and added up.
+"""The counts of a backtest, small enough to be sent between processes and added up.
 
-A line has the counts of one group: of one month, category or the like, by its name, and of one
-currency, since amounts of different currencies do not add up.
+A line has the counts of one group: one month, one merchant category or the like, in one currency.
+Amounts of different currencies are never added up.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
-from txplatform.backtest.changed_decision import ChangedDecision
+from txplatform.backtest.recorded import RecordedDecision
+from txplatform.domain.reasons import Reason
 
 LARGEST = 50
-"""How many of the largest changes are kept, of each currency."""
+"""The number of changed decisions kept in each currency: those with the largest amounts."""
 
 TOTAL, MONTH, CATEGORY, COUNTRY, RULESET = "total", "month", "category", "country", "ruleset"
 RULE, REASON = "rule", "reason"
@@ -22,26 +23,54 @@ _JUDGED, _APPROVED, _NEWLY_DECLINED, _NEWLY_APPROVED = 0, 2, 4, 6
 _WIDTH = 8
 
 LineKey = tuple[str, str, str]
-"""What is counted by, the name in there, the currency."""
+"""Dimension (`TOTAL`, `MONTH` and so on), the group's name in that dimension, currency."""
 
 Line = list[int]
 """Pairs of number and amount: judged, approved in the log, newly declined, newly approved."""
 
 _CellKey = tuple[str, int, str, str, str, bool, bool]
-"""Currency, month, category, country, rule set of the log; approved in the log, approved now."""
+"""Currency, month, category, country, recorded rule set, approved in the log, approved now."""
+
+
+@dataclass(slots=True)
+class ChangedDecision:
+    """A recorded decision that the candidate reverses.
+
+    Attributes:
+        version: The account's version after the recorded decision.
+        reasons: The candidate's if it declines, the recorded ones if it approves.
+        rules: The names of the candidate's rules that refuse; empty if it approves.
+    """
+
+    account_id: str
+    version: int
+    recorded: RecordedDecision
+    reasons: tuple[Reason, ...]
+    rules: tuple[str, ...]
+
+    @property
+    def approved(self) -> bool:
+        """True if the candidate approves."""
+        return not self.recorded.approved
+
+    def __lt__(self, other: ChangedDecision) -> bool:
+        """Order by amount; the order is total, so the result is the same for any slices."""
+        return self._rank() < other._rank()
+
+    def _rank(self) -> tuple[int, str, int]:
+        return self.recorded.purchase.amount, self.account_id, self.version
 
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of everything that was replayed, and of the changes.
+    """The counts of everything that was replayed, and the largest changes.
 
     Attributes:
-        accounts: That have events.
-        recorded: Authorizations before the day from which the candidate decides.
+        accounts: Accounts with at least one event.
+        recorded: Authorizations before the time from which the candidate decides.
         judged: Authorizations that the candidate judged.
-        other_reasons: Declined both times, for other reasons.
-        lines: By what is counted by.
-        largest: By currency; heaps, the smallest first.
+        other_reasons: Authorizations declined in both histories, for different reasons.
+        largest: Heaps by currency, the smallest first.
     """
 
     accounts: int = 0
@@ -53,8 +82,8 @@ class Tally:
     largest: dict[str, list[ChangedDecision]] = field(default_factory=dict)
     _cells: dict[_CellKey, list[int]] = field(default_factory=dict)
 
-    def decision(self, key: _CellKey, amount: int) -> None:
-        """Count one decision of the candidate; it is done for each, so it is one look-up."""
+    def count_decision(self, key: _CellKey, amount: int) -> None:
+        """Count one decision of the candidate, at the cost of one look-up."""
         cell = self._cells.get(key)
         if cell is None:
             self._cells[key] = [1, amount]
@@ -62,33 +91,33 @@ class Tally:
             cell[0] += 1
             cell[1] += amount
 
-    def changed(self, change: ChangedDecision) -> None:
+    def count_change(self, change: ChangedDecision) -> None:
         """Count a changed decision by its reasons and rules, and keep it if it is large."""
+        purchase = change.recorded.purchase
         place = _NEWLY_APPROVED if change.approved else _NEWLY_DECLINED
-        for reason in dict.fromkeys(change.reasons):
-            self._add(REASON, reason, change.currency, place, 1, change.amount)
-        for rule in change.rules:
-            self._add(RULE, rule, change.currency, place, 1, change.amount)
+        groups = [(REASON, code) for code in dict.fromkeys(each.code for each in change.reasons)]
+        for by, name in (*groups, *((RULE, rule) for rule in change.rules)):
+            self._add((by, name, purchase.currency), place, 1, purchase.amount)
         self._keep(change)
 
-    def increment(self, currency: str, amount: int, *, approved: bool) -> None:
-        """Count a raise of a hold that is decided otherwise now."""
+    def count_increment(self, currency: str, amount: int, *, approved: bool) -> None:
+        """Count an increment that the candidate decides differently."""
         place = _NEWLY_APPROVED if approved else _NEWLY_DECLINED
-        self._add(INCREMENTS, "", currency, place, 1, amount)
+        self._add((INCREMENTS, "", currency), place, 1, amount)
 
-    def not_posted(self, currency: str, amount: int) -> None:
-        """Count a posting, or a refund as a negative one, of a purchase that did not happen."""
-        self._add(NOT_POSTED, "", currency, _NEWLY_DECLINED, 1, amount)
+    def count_not_posted(self, currency: str, amount: int) -> None:
+        """Count a recorded posting that the backtest drops; a refund has a negative amount."""
+        self._add((NOT_POSTED, "", currency), _NEWLY_DECLINED, 1, amount)
 
     def settle(self) -> None:
-        """Turn the counts of single decisions into lines; only lines are sent and added up."""
+        """Turn the counts of single decisions into lines; only lines can be sent and merged."""
         for key, (count, amount) in self._cells.items():
-            currency, month, category, country, ruleset, was, now = key
+            currency, month, category, country, ruleset, was_approved, approved = key
             places = [_JUDGED]
-            if was:
+            if was_approved:
                 places.append(_APPROVED)
-            if was != now:
-                places.append(_NEWLY_APPROVED if now else _NEWLY_DECLINED)
+            if was_approved != approved:
+                places.append(_NEWLY_APPROVED if approved else _NEWLY_DECLINED)
             for by, name in (
                 (TOTAL, ""),
                 (MONTH, f"{month // 12:04}-{month % 12 + 1:02}"),
@@ -97,32 +126,31 @@ class Tally:
                 (RULESET, ruleset),
             ):
                 for place in places:
-                    self._add(by, name, currency, place, count, amount)
+                    self._add((by, name, currency), place, count, amount)
         self._cells.clear()
 
     def merge(self, other: Tally) -> None:
-        """Add another tally, which is settled."""
+        """Add another tally, which has to be settled."""
         self.accounts += other.accounts
         self.events += other.events
         self.recorded += other.recorded
         self.judged += other.judged
         self.other_reasons += other.other_reasons
-        for key, values in other.lines.items():
-            line = self.lines.setdefault(key, [0] * _WIDTH)
-            for place, value in enumerate(values):
-                line[place] += value
+        for key, line in other.lines.items():
+            for place in range(0, _WIDTH, 2):
+                self._add(key, place, *line[place : place + 2])
         for changes in other.largest.values():
             for change in changes:
                 self._keep(change)
 
-    def _add(self, by: str, name: str, currency: str, place: int, count: int, amount: int) -> None:  # noqa: PLR0913  # a place in the table, and what goes there
-        line = self.lines.setdefault((by, name, currency), [0] * _WIDTH)
+    def _add(self, key: LineKey, place: int, count: int, amount: int) -> None:
+        line = self.lines.setdefault(key, [0] * _WIDTH)
         line[place] += count
         line[place + 1] += amount
 
     def _keep(self, change: ChangedDecision) -> None:
-        heap = self.largest.setdefault(change.currency, [])
+        heap = self.largest.setdefault(change.recorded.purchase.currency, [])
         if len(heap) < LARGEST:
             heapq.heappush(heap, change)
-        elif heap[0] < change:
-            heapq.heapreplace(heap, change)
+        else:
+            heapq.heappushpop(heap, change)

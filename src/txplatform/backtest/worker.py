@@ -1,4 +1,4 @@
-"""Replays one slice of accounts after the other in a process of the pool."""
+"""Replay slices of accounts in a process of the pool."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ import gc
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 
 import psycopg
 
-from txplatform.backtest.accounts import replay_accounts
-from txplatform.backtest.slices import Slice, read_slice
+from txplatform.backtest.counterfactual import Counterfactual
+from txplatform.backtest.slices import Row, Slice, read_slice
 from txplatform.backtest.tally import Tally
 from txplatform.database import Database
+from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.moment import moment
 
-_GARBAGE_AFTER = 100_000
-"""An account leaves no cycles, so there is little to look for, and much to look through."""
+_COLLECT_AFTER = 100_000
+"""Allocations between collections; a replay leaves no cycles, so collections would free little."""
+
+
+class DamagedHistoryError(TxPlatformError):
+    """An account's history cannot be replayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,7 @@ class Task:
     """The work of a backtest, the same for all processes.
 
     Attributes:
-        snapshot: The moment of the log that all processes read.
+        snapshot: The exported snapshot that all processes read.
         since: The time from which the candidate decides.
     """
 
@@ -42,14 +50,14 @@ class Task:
 
 
 def prepare() -> None:
-    """Prepare a new process: collect less garbage, and end when the parent does."""
+    """Prepare a new process: collect garbage less often, and exit when the parent exits."""
     gc.freeze()
-    gc.set_threshold(_GARBAGE_AFTER)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    gc.set_threshold(_COLLECT_AFTER)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_the_parent() -> None:
-    """End this process when its parent is killed; otherwise it would wait for ever."""
+def _exit_with_parent() -> None:
+    """Exit when the parent is killed; the pool would leave this process waiting for work."""
     parent = multiprocessing.parent_process()
     assert parent is not None  # this is a process of the pool
     parent.join()
@@ -57,10 +65,10 @@ def _end_with_the_parent() -> None:
 
 
 def replay_slice(task: Task, part: Slice) -> Tally:
-    """Replay a slice's accounts.
+    """Replay the accounts of a slice.
 
     Raises:
-        DamagedHistoryError: An event cannot be replayed.
+        DamagedHistoryError: An event is missing or cannot be decoded.
         TxPlatformError: The log cannot be read.
     """
     tally = Tally()
@@ -75,9 +83,45 @@ def replay_slice(task: Task, part: Slice) -> Tally:
     return tally
 
 
+def replay_accounts(rows: Iterable[Row], candidate: RuleSet, since: datetime, tally: Tally) -> None:
+    """Replay whole accounts into the tally, one account in memory at a time.
+
+    Args:
+        rows: Sorted by stream and version.
+        candidate: The rule set that decides from `since` on.
+        since: The time of the first decision to judge.
+        tally: The counts are added to it.
+
+    Raises:
+        DamagedHistoryError: An event is missing or cannot be decoded.
+    """
+    for stream, events in groupby(rows, itemgetter(0)):
+        tally.accounts += 1
+        apply, last = Counterfactual(account_of(stream), candidate, since, tally).apply, 0
+        for _, version, topic, state in events:
+            if version != last + 1:
+                raise _damaged(stream, version, f"It follows version {last}")
+            last = version
+            try:
+                apply(version, topic, state)
+            except TxPlatformError as error:
+                raise _damaged(stream, version, error.why or error.what) from error
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
+                raise _damaged(stream, version, f"It cannot be read: {error!r}") from error
+        tally.events += last
+
+
+def _damaged(stream: str, version: int, why: str) -> DamagedHistoryError:
+    return DamagedHistoryError(
+        f"Account {account_of(stream)}, version {version}, cannot be replayed.",
+        why=why.removesuffix(".") + ".",
+        next_step="`txplatform verify` finds all such events; restore the log from a backup.",
+    )
+
+
 @cache
 def _connection(database: Database, snapshot: str) -> psycopg.Connection:
-    """Enter the moment once in each process, until the process ends."""
+    """Connect once in each process and stay in the snapshot until the process exits."""
     stack = ExitStack()
     atexit.register(stack.close)
     return stack.enter_context(moment(database, snapshot, idle_timeout_s=0))

@@ -1,4 +1,4 @@
-"""`txplatform backtest`: try a rule set on the past, and say what would have been different."""
+"""`txplatform backtest`: apply a rule set to past decisions and report the differences."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from pathlib import Path
 
 from rich.table import Table
 
-from txplatform.backtest.candidate import NoCandidateError, find_candidate
 from txplatform.backtest.page import as_html
 from txplatform.backtest.report import TITLES, Group, as_json, groups, largest, notes, per_second
 from txplatform.backtest.run import Result, backtest, cores
 from txplatform.backtest.tally import MONTH, RULESET, TOTAL
 from txplatform.cli.progress import progress
-from txplatform.cli.rulesets import find_stored
+from txplatform.cli.ruleset_files import UnusableRuleSetError, load_ruleset
 from txplatform.cli.tables import print_table
 from txplatform.database import Database
-from txplatform.eventstore.streams import count_events
+from txplatform.eventstore.moment import count_events
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
 
@@ -33,30 +32,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--ruleset",
         required=True,
         metavar="FILE|ID",
-        help="the rule set to try: a JSON file, or the id of one that was added",
+        help="the rule set to try: a JSON file, or the id of an added rule set",
     )
     parser.add_argument(
         "--since",
         type=_moment,
         metavar="DAY",
-        help="decide with it from this day or time on (UTC); before, all is as recorded",
+        help="apply it from this day or time on (UTC); earlier decisions stay as recorded",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(
         "--html", type=_writable, metavar="FILE", help="also write a page with charts"
     )
     parser.add_argument(
-        "--processes", type=_number, default=cores(), metavar="N", help="one a core by default"
+        "--processes", type=_number, default=cores(), metavar="N", help="one per core by default"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Backtest and print what changes; that something does is no failure."""
+    """Backtest the rule set and print every difference; differences are no failure."""
     try:
-        candidate = find_candidate(arguments.ruleset, find_stored)
-    except NoCandidateError as error:
-        lines = [f"txplatform backtest: {error.what}", *error.problems]
-        sys.stderr.write("\n  ".join(lines) + "\n")
+        candidate = load_ruleset(arguments.ruleset)
+    except UnusableRuleSetError as error:
+        sys.stderr.write(f"txplatform backtest: {error}\n")
         return 2
     database = Database.for_service(load_settings())
     with database.connect() as connection:
@@ -64,11 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         events = count_events(connection)
     with progress(f"backtest {candidate.id}", events) as advance:
         result = backtest(
-            database,
-            candidate,
-            arguments.since,
-            processes=arguments.processes,
-            advance=advance,
+            database, candidate, arguments.since, processes=arguments.processes, advance=advance
         )
     if arguments.html is not None:
         arguments.html.write_text(as_html(result), encoding="utf-8")
@@ -91,7 +85,7 @@ def _print(result: Result) -> None:
     if not any(group.changed for group in totals):
         sys.stdout.write("No decision changes.\n")
     else:
-        _print_groups("In all, amounts in minor units", totals, named=False)
+        _print_groups("In total, amounts in minor units", totals, named=False)
         for by, title in TITLES.items():
             changed = [group for group in groups(tally, by) if group.changed]
             shown = changed if by in (MONTH, RULESET) else changed[:_MOST_LINES]
@@ -126,19 +120,20 @@ def _print_largest(result: Result) -> None:
     for name in ("event", "account", "version", "decided at (UTC)", "merchant"):
         table.add_column(name, overflow="fold")
     table.add_column("amount", justify="right", no_wrap=True)
-    for name in ("", "now", "why, or why not before"):
+    for name in ("", "now", "reasons"):
         table.add_column(name)
     for change in largest(result.tally):
+        purchase = change.recorded.purchase
         table.add_row(
-            change.event_id,
+            change.recorded.event_id,
             change.account_id,
             str(change.version),
-            f"{change.decided_at:%Y-%m-%d %H:%M}",
-            f"{change.category} {change.country}",
-            str(change.amount),
-            change.currency,
+            f"{change.recorded.timestamp:%Y-%m-%d %H:%M}",
+            f"{purchase.merchant.category_code} {purchase.merchant.country}",
+            str(purchase.amount),
+            purchase.currency,
             "approved" if change.approved else "declined",
-            ", ".join(change.reasons),
+            ", ".join(reason.code for reason in change.reasons),
         )
     print_table(table)
 
@@ -148,13 +143,13 @@ def _moment(word: str) -> datetime:
         moment = datetime.fromisoformat(word)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{word!r} is no day or time; write 2026-10-01 or 2026-10-01T12:00:00Z"
+            f"{word!r} is no date or time; write 2026-10-01 or 2026-10-01T12:00:00Z"
         ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _writable(word: str) -> Path:
-    """Said before the work, not after it."""
+    """Refuse an unwritable file before the work, not after it."""
     path = Path(word)
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"{word!r} cannot be written")

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from txplatform.audit.history import HistoryEntry, account_history
 from txplatform.cli.tables import print_table
-from txplatform.contracts.times import rfc3339
+from txplatform.contracts.times import rfc3339, rfc3339_or_none
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.mapper import event_data
@@ -66,7 +66,7 @@ def _as_json(entry: HistoryEntry) -> str:
             "event_id": event.event_id,
             "type": event.TOPIC,
             "key": event.key,
-            "business_time": event.business_time and rfc3339(event.business_time),
+            "business_time": rfc3339_or_none(event.business_time),
             "decided_at": rfc3339(event.timestamp),
             "recorded_at": rfc3339(entry.logged.recorded_at),
             "traceparent": event.traceparent,

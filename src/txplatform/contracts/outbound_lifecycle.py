@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from txplatform.contracts.times import rfc3339, rfc3339_or_none
 from txplatform.domain.advices import Direction
@@ -43,6 +43,8 @@ class TransactionCleared:
         account_version: The account's version with it.
         recorded_at: RFC 3339 UTC.
     """
+
+    TOPIC: ClassVar[str] = "transactions.transaction-cleared.v1"
 
     clearing_id: str
     account_id: str
@@ -117,6 +119,8 @@ class TransactionRefunded:
         recorded_at: RFC 3339 UTC.
     """
 
+    TOPIC: ClassVar[str] = "transactions.transaction-refunded.v1"
+
     refund_id: str
     account_id: str
     transaction_id: str | None
@@ -168,6 +172,8 @@ class TransactionReversed:
         recorded_at: RFC 3339 UTC.
     """
 
+    TOPIC: ClassVar[str] = "transactions.transaction-reversed.v1"
+
     reversal_id: str
     account_id: str
     transaction_id: str
@@ -205,6 +211,8 @@ class TransactionHoldExpired:
         account_version: The account's version with it.
         recorded_at: RFC 3339 UTC.
     """
+
+    TOPIC: ClassVar[str] = "transactions.hold-expired.v1"
 
     transaction_id: str
     account_id: str

@@ -13,7 +13,7 @@ from txplatform.domain.account import Account
 from txplatform.domain.events import AccountEvent
 from txplatform.eventstore.query import Query, run_queries
 from txplatform.eventstore.snapshot import AccountSnapshot, snapshot_due
-from txplatform.eventstore.statements import INSERT_SNAPSHOTS, columns_of
+from txplatform.eventstore.statements import INSERT_SNAPSHOTS, column_arrays
 
 
 def due_snapshots(
@@ -37,7 +37,7 @@ def due_snapshots(
 
 def insert_snapshots(snapshots: Iterable[AccountSnapshot]) -> Iterator[Query]:
     """Store snapshots; one that exists already stays as it is."""
-    columns = columns_of(
+    columns = column_arrays(
         (each.originator_id, each.originator_version, each.topic, each.state) for each in snapshots
     )
     if columns:

@@ -28,7 +28,7 @@ from txplatform.eventstore.statements import (
     READ_STREAMS,
     READ_STREAMS_AT,
     READ_TRANSACTIONS,
-    StoredRow,
+    StreamRow,
     append_parameters,
     name_parameters,
 )
@@ -217,7 +217,7 @@ class UnitOfWork:
                 known[stream] = account.version
         return known
 
-    def _fold(self, rows: Iterable[StoredRow]) -> None:
+    def _fold(self, rows: Iterable[StreamRow]) -> None:
         """Bring accounts up to date by snapshots and events, in order."""
         for row in rows:
             stream = row[0]
@@ -229,7 +229,7 @@ class UnitOfWork:
                     account = self.accounts[stream] = Account.unopened(account_of(stream))
                 decode_event(*row).mutate(account)
 
-    def _add(self, rows: Iterable[StoredRow]) -> None:
+    def _add(self, rows: Iterable[StreamRow]) -> None:
         """Note events that were looked up by their keys or transactions."""
         for row in rows:
             event = decode_event(*row)

@@ -14,10 +14,9 @@ from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.mapper import decode_event
-from txplatform.eventstore.moment import moment
+from txplatform.eventstore.moment import moment, whole_streams
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.snapshot import AccountSnapshot
-from txplatform.eventstore.streams import whole_streams
 from txplatform.processing.snapshots import insert_snapshots
 
 _BATCH_ACCOUNTS = 200

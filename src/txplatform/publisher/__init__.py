@@ -1,30 +1,44 @@
-"""The publisher: reads ordered feeds from the database and sends them to Kafka.
+"""From the log to Kafka: the outbound topics are listed here.
 
-To publish another kind of event, write its body (`contracts/outbound_lifecycle.py`), define its
-topic in `lifecycle_topics.py`, and list it here. One feed publishes all of these topics in the
-order of the log, so `log_position` orders an account's messages across topics. Dead letters have
-feeds of their own.
+To publish another kind of event, write its body (`contracts/outbound_lifecycle.py`) and list it.
+One feed publishes all of them in the order of the log, so `log_position` orders an account's
+messages across topics too. Dead letters have feeds of their own.
 """
 
-from __future__ import annotations
-
-from txplatform.publisher.lifecycle_topics import (
-    HOLD_EXPIRED,
-    TRANSACTION_CLEARED,
-    TRANSACTION_REFUNDED,
-    TRANSACTION_REVERSED,
+from txplatform.contracts.outbound import TransactionDecisioned, transaction_decisioned
+from txplatform.contracts.outbound_lifecycle import (
+    TransactionCleared,
+    TransactionHoldExpired,
+    TransactionRefunded,
+    TransactionReversed,
+    hold_expired,
+    transaction_cleared,
+    transaction_refunded,
+    transaction_reversed,
+)
+from txplatform.domain.events import (
+    AuthorizationApproved,
+    AuthorizationDeclined,
+    AuthorizationReversed,
+    ClearingCorrected,
+    HoldExpired,
+    PurchaseCleared,
+    PurchaseRefunded,
 )
 from txplatform.publisher.topic import OutboundTopic
-from txplatform.publisher.transaction_decisioned import TRANSACTION_DECISIONED
+from txplatform.publisher.transaction_decisioned import DecisionTopic
+
+_DECISIONS = (AuthorizationApproved, AuthorizationDeclined)
+_CLEARINGS = (PurchaseCleared, ClearingCorrected)
 
 TOPICS: dict[str, OutboundTopic] = {
     topic.name: topic
     for topic in (
-        TRANSACTION_DECISIONED,
-        TRANSACTION_CLEARED,
-        TRANSACTION_REVERSED,
-        TRANSACTION_REFUNDED,
-        HOLD_EXPIRED,
+        DecisionTopic(TransactionDecisioned, transaction_decisioned, _DECISIONS),
+        OutboundTopic(TransactionCleared, transaction_cleared, _CLEARINGS),
+        OutboundTopic(TransactionReversed, transaction_reversed, (AuthorizationReversed,)),
+        OutboundTopic(TransactionRefunded, transaction_refunded, (PurchaseRefunded,)),
+        OutboundTopic(TransactionHoldExpired, hold_expired, (HoldExpired,)),
     )
 }
-"""The topics of events, by name."""
+"""The outbound topics by name."""

@@ -1,10 +1,8 @@
-"""One outbound topic: its name, the events that it publishes, and their records."""
-
-from __future__ import annotations
+"""An outbound topic: the events that it publishes and their encoding."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol
 
 from txplatform.contracts.cloudevents import binary_headers
 from txplatform.contracts.encoding import to_json
@@ -17,54 +15,44 @@ from txplatform.publisher.feed import Header, Record
 StoredEvent = tuple[int, str, int, str, bytes]
 """Position, stream, version, kind (the `TOPIC` of the event's class) and state, as stored."""
 
-Encode = Callable[[int, str, int, str, bytes], Record]
-"""Encodes a stored event as a record; the parameters are those of `StoredEvent`."""
 
-Body = TypeVar("Body")
+class OutboundBody(Protocol):
+    """The body of an outbound message, a dataclass."""
+
+    TOPIC: ClassVar[str]
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundTopic:
-    """A topic that the platform writes.
+    """A topic that we write.
 
     Attributes:
-        name: The topic, and the CloudEvents type of its messages.
-        events: The kinds of event that it publishes.
         body: The class of its messages' bodies, for the written contract.
-        encode: Encodes such an event as a record.
+        body_of: Makes the body of an event.
+        events: The kinds of event that it publishes.
     """
 
-    name: str
+    body: type[OutboundBody]
+    body_of: Callable[[Any], OutboundBody]
     events: tuple[type[AccountEvent], ...]
-    body: type
-    encode: Encode
 
+    @property
+    def name(self) -> str:
+        """The topic, and the CloudEvents type of its messages."""
+        return self.body.TOPIC
 
-def event_topic(
-    name: str,
-    body: type[Body],
-    body_of: Callable[[Any], Body],
-    *events: type[AccountEvent],
-) -> OutboundTopic:
-    """Return a topic whose messages are encoded from decoded events.
+    def encode(self, position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
+        """Encode a stored event as a record.
 
-    That takes longer than the encoder in `transaction_decisioned.py`. Decisions are far more
-    frequent than other events, so only they need it.
-
-    Args:
-        name: The topic's name.
-        body: The class of the messages' bodies.
-        body_of: Makes a body from an event.
-        events: The kinds of event.
-    """
-
-    def encode(position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
+        Raises:
+            ValueError: The bytes are no such event.
+        """
         event = decode_event(stream, version, kind, state)
         account_id = account_of(stream)
         headers: list[Header] = [
             *binary_headers(
                 event_id=event.event_id,
-                event_type=name,
+                event_type=self.body.TOPIC,
                 subject=account_id,
                 time=rfc3339(event.timestamp),
                 traceparent=event.traceparent,
@@ -73,6 +61,5 @@ def event_topic(
             ("account_version", b"%d" % version),
             ("log_position", b"%d" % position),
         ]
-        return Record(name, account_id.encode(), to_json(body_of(event)), headers)
-
-    return OutboundTopic(name, events, body, encode)
+        body = to_json(self.body_of(event))
+        return Record(self.body.TOPIC, account_id.encode(), body, headers)

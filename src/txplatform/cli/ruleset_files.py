@@ -1,0 +1,57 @@
+"""Find the rule set that is named on the command line: by its file, or by its id."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from txplatform.contracts.json import NotJsonError
+from txplatform.contracts.rulesets import InvalidRuleSetError, parse_ruleset
+from txplatform.database import Database
+from txplatform.domain.rulesets import RuleSet
+from txplatform.errors import TxPlatformError
+from txplatform.rulebook.store import read_book
+from txplatform.settings import load_settings
+
+_ID = re.compile(r"[a-z0-9-]+@[0-9]+", re.ASCII)
+
+
+class UnusableRuleSetError(TxPlatformError):
+    """There is no such rule set, or it cannot be used; as text, each problem has its own line."""
+
+    def __init__(self, what: str, *problems: str) -> None:
+        super().__init__("\n  ".join((what, *problems)))
+
+
+def load_ruleset(word: str) -> RuleSet:
+    """Return the rule set in this file, or the stored rule set with this id if there is no file.
+
+    Raises:
+        UnusableRuleSetError: There is neither, or the file cannot be used.
+        UnreadableRuleSetError: This version cannot read the stored rule set.
+    """
+    if not _ID.fullmatch(word) or Path(word).exists():
+        return load_ruleset_file(word)
+    with Database.for_service(load_settings()).connect() as connection:
+        stored = read_book(connection).rulesets.get(word)
+    if stored is None:
+        raise UnusableRuleSetError(
+            f"{word} is no rule set.", "There is no such file and no stored rule set."
+        )
+    return stored.read()
+
+
+def load_ruleset_file(path: str) -> RuleSet:
+    """Read a rule set from a JSON file.
+
+    Raises:
+        UnusableRuleSetError: The file cannot be read, or is no rule set.
+    """
+    try:
+        return parse_ruleset(Path(path).read_bytes())
+    except OSError as error:
+        raise UnusableRuleSetError(f"{path} cannot be read.", f"{error.strerror}.") from None
+    except NotJsonError as error:
+        raise UnusableRuleSetError(f"{path} is no acceptable JSON.", error.why) from None
+    except InvalidRuleSetError as error:
+        raise UnusableRuleSetError(f"{path} cannot be used.", *error.problems) from None
