@@ -147,7 +147,7 @@ def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingC
         return None
     message = parsed.message
     cause = MessageCause(message.topic, message.partition, message.offset, retried)
-    return PendingCommand.of(parsed.command, CommandOrigin(cause, parsed.traceparent))
+    return PendingCommand(parsed.command, CommandOrigin(cause, parsed.traceparent))
 
 
 def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> MessageOutcome:
