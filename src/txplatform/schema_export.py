@@ -37,13 +37,15 @@ def documents() -> dict[str, str]:
 
 def message_schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of the message body of each topic."""
+    inbound = {name: topic.body for name, topic in TOPICS.items()}
+    bodies = inbound | {name: topic.body for name, topic in OUTBOUND.items()}
     return {
         name: {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$id": f"urn:txplatform:schema:{name}",
-            **TypeAdapter(topic.body).json_schema(),
+            **TypeAdapter[Any](body).json_schema(),
         }
-        for name, topic in (*TOPICS.items(), *OUTBOUND.items())
+        for name, body in bodies.items()
     }
 
 

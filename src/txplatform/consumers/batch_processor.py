@@ -185,7 +185,7 @@ def _run_commands(
 ) -> None:
     now = datetime.now(UTC)
 
-    def context_of(command: PendingCommand) -> DecisionContext:
-        return DecisionContext(now, random_id, command.origin)
+    def context_of(origin: CommandOrigin) -> DecisionContext:
+        return DecisionContext(now, random_id, origin)
 
     execute_in_order(connection, work, commands, context_of, expect_copies=True)
