@@ -71,7 +71,7 @@ class InvalidRuleSetError(TxPlatformError):
 
 @dataclasses.dataclass(frozen=True)
 class RuleSetForm:
-    """A rule set as JSON has it; its rules are parsed one by one."""
+    """A rule set. Its id is made of its name and version."""
 
     name: str
     version: int
