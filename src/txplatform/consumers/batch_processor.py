@@ -163,10 +163,8 @@ def _run_commands(
     connection: psycopg.Connection, work: UnitOfWork, commands: Sequence[PendingCommand]
 ) -> None:
     now = datetime.now(UTC)
-    execute_in_order(
-        connection,
-        work,
-        commands,
-        lambda origin: DecisionContext(now, random_id, origin),
-        expect_copies=True,
-    )
+
+    def context_of(origin: CommandOrigin) -> DecisionContext:
+        return DecisionContext(now, random_id, origin)
+
+    execute_in_order(connection, work, commands, context_of, expect_copies=True)
