@@ -20,8 +20,7 @@ from txplatform.domain.money import MAX_AMOUNT
 from txplatform.domain.requests import ControlsChange, OperatorStatus
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.snapshot import account_state, decode_account, encode_account, shape_of
-from txplatform.processing.account_cache import AccountCache
-from txplatform.processing.account_packing import pack_account, unpack_account
+from txplatform.processing.account_cache import AccountCache, pack_account, unpack_account
 
 ONE_LIMIT = ({"rule": "amount_limit", "max_amount": 50},)
 

@@ -160,7 +160,11 @@ class Broker:
             KafkaException: The broker cannot be reached or denies access.
         """
         metadata = self._consumer.list_topics(timeout=_REQUEST_TIMEOUT_S)
-        present = [name for name in names if _exists(metadata.topics.get(name))]
+        present = [
+            name
+            for name in names
+            if (topic := metadata.topics.get(name)) is not None and topic.error is None
+        ]
         cluster_id = str(metadata.cluster_id)
         ids = dict.fromkeys(present, "")
         if present and not cluster_id.startswith(_MOCK_CLUSTER):
@@ -263,10 +267,6 @@ def _headers(message: Message) -> Headers:
         # The client does so for a header name that is not UTF-8, with a partial list.
         return UNREADABLE_HEADERS
     return tuple((name, _bytes(value)) for name, value in headers) if headers else ()
-
-
-def _exists(topic: object) -> bool:
-    return topic is not None and getattr(topic, "error", None) is None
 
 
 def _time(milliseconds: int) -> datetime | None:
