@@ -14,7 +14,7 @@ from harness.inbound import OPENED, SUBMITTED, Body, execute, opened, payment, p
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.consumers import TOPICS
-from txplatform.consumers.batch_processor import BatchProcessor, InboundBatch
+from txplatform.consumers.batch_processor import InboundBatch, process
 from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId, account_stream
@@ -36,8 +36,7 @@ class Member:
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self.connection = connection
-        self.remembered = AccountCache(10)
-        self.processor = BatchProcessor(self.remembered)
+        self.cached = AccountCache(10)
         self.partition = next(self._partitions)
         self.offset = 0
         for topic in (OPENED, SUBMITTED):
@@ -49,16 +48,16 @@ class Member:
         before = self.offset if expected is None else expected
         move = Move(SUBMITTED, self.partition, before, self.offset + len(bodies))
         batch = InboundBatch("cluster", parsed_messages, [move])
-        outcomes, _ = self.processor.process(self.connection, batch)
+        outcomes, _ = process(self.connection, self.cached, batch)
         self.offset += len(bodies)
         return [outcome.status.value for outcome in outcomes]
 
-    def version_remembered(self, account_id: str) -> int | None:
-        """Of the account, which stays remembered."""
-        account = self.remembered.take(account_stream(AccountId(account_id)))
+    def version_cached(self, account_id: str) -> int | None:
+        """Of the account, which stays cached."""
+        account = self.cached.take(account_stream(AccountId(account_id)))
         if account is None:
             return None
-        self.remembered.keep([account])
+        self.cached.keep([account])
         return account.version
 
     def _reading(self, place: int, body: Body) -> ParsedMessage:
@@ -98,15 +97,15 @@ def versions(database: TestDatabase, account_id: str) -> list[int]:
 def test_i1_what_others_appended_since_is_read(
     database: TestDatabase, one: Member, other: Member
 ) -> None:
-    """A remembered account that is behind the log is brought up to date, duplicates included."""
+    """A cached account that is behind the log is brought up to date, duplicates included."""
     assert one.apply(opened("acc-1"), payment("p-1", "acc-1", 1)) == ["applied", "applied"]
     assert other.apply(payment("p-2", "acc-1", 10)) == ["applied"]
-    assert one.version_remembered("acc-1") == 2
+    assert one.version_cached("acc-1") == 2
     assert one.apply(payment("p-2", "acc-1", 10), payment("p-3", "acc-1", 100)) == [
         "duplicate",
         "applied",
     ]
-    assert one.version_remembered("acc-1") == 4
+    assert one.version_cached("acc-1") == 4
     assert posted(database, "acc-1") == -111
     assert versions(database, "acc-1") == [1, 2, 3, 4]
 
@@ -155,7 +154,7 @@ def test_i3_copies_in_one_batch_have_one_effect(database: TestDatabase, one: Mem
     assert posted(database, "acc-1") == -111
 
 
-def test_a_refusal_is_the_same_of_an_account_that_is_remembered(
+def test_a_refusal_is_the_same_of_an_account_that_is_cached(
     database: TestDatabase, one: Member
 ) -> None:
     """What its id was used for is looked up before it is refused; its copy is not parked again."""
@@ -168,12 +167,12 @@ def test_a_refusal_is_the_same_of_an_account_that_is_remembered(
     assert versions(database, "acc-1") == [1, 2]
 
 
-def test_i2_what_was_rolled_back_is_not_remembered(database: TestDatabase, one: Member) -> None:
+def test_i2_what_was_rolled_back_is_not_cached(database: TestDatabase, one: Member) -> None:
     """A fenced batch had decided events: none of them may stay in an account."""
     one.apply(opened("acc-1"), payment("p-1", "acc-1", 1))
     with pytest.raises(FencedError):
         one.apply(payment("p-2", "acc-1", 10), expected=77)
-    assert one.version_remembered("acc-1") is None
+    assert one.version_cached("acc-1") is None
     assert one.apply(payment("p-2", "acc-1", 10), payment("p-3", "acc-1", 100)) == [
         "applied",
         "applied",
@@ -183,14 +182,14 @@ def test_i2_what_was_rolled_back_is_not_remembered(database: TestDatabase, one: 
 
 
 def test_i7_an_account_ahead_of_the_log_is_found_out(database: TestDatabase, one: Member) -> None:
-    """A server that took over may lack the last commits: what was remembered of them clashes."""
+    """A server that took over may lack the last commits: what was cached of them clashes."""
     one.apply(opened("acc-1"))
-    account = one.remembered.take(account_stream(AccountId("acc-1")))
+    account = one.cached.take(account_stream(AccountId("acc-1")))
     assert account is not None
     account.version += 3  # as if more had been committed
     account.posted = -999
-    one.remembered.keep([account])
+    one.cached.keep([account])
     assert one.apply(payment("p-1", "acc-1", 1)) == ["applied"]
     assert posted(database, "acc-1") == -1
     assert versions(database, "acc-1") == [1, 2]
-    assert one.version_remembered("acc-1") == 2
+    assert one.version_cached("acc-1") == 2

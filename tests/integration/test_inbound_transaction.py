@@ -26,7 +26,7 @@ from harness.inbound import (
 )
 from harness.postgres import TestDatabase
 from txplatform.consumers import TOPICS
-from txplatform.consumers.batch_processor import BatchProcessor, InboundBatch
+from txplatform.consumers.batch_processor import InboundBatch, process
 from txplatform.consumers.parked_messages import discard_message
 from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.database import Database
@@ -51,11 +51,6 @@ def batch(offset: int, body: bytes) -> InboundBatch:
     return InboundBatch(CLUSTER, [parsed(offset, body)], [Move(SUBMITTED, 0, offset, offset + 1)])
 
 
-def processor() -> BatchProcessor:
-    """A consumer's, with nothing cached yet."""
-    return BatchProcessor(AccountCache(10))
-
-
 def begin_at(connection: psycopg.Connection, offset: int) -> None:
     """Make the position known."""
     begin(connection, CLUSTER, [Position(SUBMITTED, 0, "id", offset)])
@@ -70,9 +65,9 @@ def test_a_batch_without_events_takes_the_logs_lock_too(database: TestDatabase) 
         begin_at(connection, 0)
         other.execute(LOCK_LOG.encode())
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            processor().process(connection, batch(0, b"rubbish"))
+            process(connection, AccountCache(10), batch(0, b"rubbish"))
         other.rollback()
-        processor().process(connection, batch(0, b"rubbish"))
+        process(connection, AccountCache(10), batch(0, b"rubbish"))
     assert execute(database, "SELECT status FROM inbound_messages") == [("parked",)]
 
 
@@ -82,7 +77,7 @@ def test_a_batch_from_a_position_that_was_moved_is_rolled_back(database: TestDat
     with Database(database.service_url).connect() as connection:
         begin_at(connection, 7)
         with pytest.raises(FencedError):
-            processor().process(connection, batch(6, body))
+            process(connection, AccountCache(10), batch(6, body))
     assert execute(database, "SELECT count(*) FROM events") == [(0,)]
     assert execute(database, "SELECT count(*) FROM inbound_messages") == [(0,)]
     assert execute(database, "SELECT next_offset FROM inbound_positions") == [(7,)]
@@ -96,7 +91,7 @@ def test_a_batch_of_which_one_position_was_moved_is_rolled_back(database: TestDa
         begin_at(connection, 6)
         begin(connection, CLUSTER, [Position(SUBMITTED, 1, "id", 9)])
         with pytest.raises(FencedError):
-            processor().process(connection, InboundBatch(CLUSTER, [parsed(6, body)], moves))
+            process(connection, AccountCache(10), InboundBatch(CLUSTER, [parsed(6, body)], moves))
     assert execute(database, "SELECT count(*) FROM events") == [(0,)]
     offsets = "SELECT next_offset FROM inbound_positions ORDER BY partition"
     assert execute(database, offsets) == [(6,), (9,)]
@@ -108,7 +103,7 @@ def test_what_a_person_discards_does_not_set_the_feed_of_parked_messages_back(
     """Its dead letter was sent: a feed that ends before its checkpoint would stop."""
     with Database(database.service_url).connect() as connection:
         begin_at(connection, 0)
-        processor().process(connection, batch(0, b"rubbish"))
+        process(connection, AccountCache(10), batch(0, b"rubbish"))
         end = ParkedMessages().end(connection)
         assert end > 0
         discard_message(connection, end, "sent in error")
@@ -146,8 +141,9 @@ def test_a_message_of_each_topic_is_the_cause_of_its_events(service: psycopg.Con
         for at, (topic, body) in enumerate(bodies.items())
     ]
     begin(service, CLUSTER, [Position(each.topic, 3, "id", each.offset) for each in messages])
-    processor().process(
+    process(
         service,
+        AccountCache(10),
         InboundBatch(
             CLUSTER,
             [read_message(each, TOPICS[each.topic]) for each in messages],
@@ -163,7 +159,7 @@ def test_what_ends_a_wait_is_the_cause_of_the_event_that_applies_the_message(
 ) -> None:
     """The event that says that it waits has the message."""
     begin_at(service, 7)
-    processor().process(service, batch(7, json.dumps(payment("p-1", "acc-1")).encode()))
+    process(service, AccountCache(10), batch(7, json.dumps(payment("p-1", "acc-1")).encode()))
     record(service, [opening("acc-1")])
     key = KeyCause("key_1", "test")
     assert [(each.event.TOPIC, each.event.caused_by) for each in read_whole_log(service)] == [

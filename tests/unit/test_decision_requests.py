@@ -41,7 +41,7 @@ def test_i4_only_what_an_earlier_request_had_caused_is_replayed(
         request = CommandRequest(account_stream(ACCOUNT), future, 0.0, pending, 0.0)
         for status in lost:
             pending.result = Outcome(status, outcome.event)
-            request.doubt()
+            request.reset(in_doubt=True)
         pending.result = Outcome(settled, outcome.event)
         request.settle()
         decided: Decided = await future

@@ -58,46 +58,40 @@ class InboundBatch:
     moves: Sequence[Move]
 
 
-class BatchProcessor:
-    """Processes batch after batch with cached accounts."""
+def process(
+    connection: psycopg.Connection, cache: AccountCache, batch: InboundBatch
+) -> tuple[list[MessageOutcome], UnitOfWork]:
+    """Process a batch and commit.
 
-    def __init__(self, cache: AccountCache) -> None:
-        self._cache = cache
+    Accounts are out of the cache during the transaction, so only committed ones are cached.
 
-    def process(
-        self, connection: psycopg.Connection, batch: InboundBatch
-    ) -> tuple[list[MessageOutcome], UnitOfWork]:
-        """Process a batch and commit.
+    Returns:
+        The outcome of each message, in order, and the committed unit of work.
 
-        Accounts are out of the cache during the transaction, so only committed ones are cached.
-
-        Returns:
-            The outcome of each message, in order, and the committed unit of work.
-
-        Raises:
-            FencedError: Another consumer has moved a position; nothing is stored.
-        """
-        pending = [pending_command(parsed) for parsed in batch.parsed_messages]
-        commands = [command for command in pending if command is not None]
-        work = UnitOfWork(self._cache)
-        with connection.transaction():
-            _run_commands(connection, work, commands)
-            run_queries(connection, work.append())
-            if work.conflicts:
-                again = [command for command in commands if command.stream in work.conflicts]
-                decide_under_lock(connection, work, again)
-            elif not work.events:
-                # No append has taken the log's lock, under which inbox rows are inserted.
-                connection.execute(LOCK_LOG)
-            messages = [parsed.message for parsed in batch.parsed_messages]
-            outcomes = deduplicate_parked(
-                connection, messages, list(map(outcome_of, batch.parsed_messages, pending))
-            )
-            traceparents = [parsed.traceparent for parsed in batch.parsed_messages]
-            record(connection, messages, traceparents, outcomes)
-            advance(connection, batch.cluster_id, batch.moves)
-        work.cache_accounts()
-        return outcomes, work
+    Raises:
+        FencedError: Another consumer has moved a position; nothing is stored.
+    """
+    pending = [pending_command(parsed) for parsed in batch.parsed_messages]
+    commands = [command for command in pending if command is not None]
+    work = UnitOfWork(cache)
+    with connection.transaction():
+        _run_commands(connection, work, commands)
+        run_queries(connection, work.append())
+        if work.conflicts:
+            again = [command for command in commands if command.stream in work.conflicts]
+            decide_under_lock(connection, work, again)
+        elif not work.events:
+            # No append has taken the log's lock, under which inbox rows are inserted.
+            connection.execute(LOCK_LOG)
+        messages = [parsed.message for parsed in batch.parsed_messages]
+        outcomes = deduplicate_parked(
+            connection, messages, list(map(outcome_of, batch.parsed_messages, pending))
+        )
+        traceparents = [parsed.traceparent for parsed in batch.parsed_messages]
+        record(connection, messages, traceparents, outcomes)
+        advance(connection, batch.cluster_id, batch.moves)
+    work.cache_accounts()
+    return outcomes, work
 
 
 def decide_under_lock(

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.assignment import Assignment
-from txplatform.consumers.batch_processor import BatchProcessor, InboundBatch
+from txplatform.consumers.batch_processor import InboundBatch, process
 from txplatform.consumers.broker import Broker, Polled
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
@@ -59,7 +59,6 @@ class InboundConsumer:
         self._log = logger(self.name)
         self._connection: psycopg.Connection | None = None
         self._cache = AccountCache(settings.account_cache_size)
-        self._processor = BatchProcessor(self._cache)
         self._failures = 0
         self._retry_at = 0.0
         self._check_at = 0.0
@@ -122,7 +121,7 @@ class InboundConsumer:
             return
         parsed_messages = [read_message(message, TOPICS[message.topic]) for message in messages]
         batch = InboundBatch(assignment.origin.cluster_id, parsed_messages, moves)
-        outcomes, work = self._processor.process(self._connected(), batch)
+        outcomes, work = process(self._connected(), self._cache, batch)
         assignment.apply_moves(moves)
         self._metrics.count_batch(
             ((m.topic, outcome.status) for m, outcome in zip(messages, outcomes, strict=True)),

@@ -161,7 +161,7 @@ class Lane:
         busy_s = perf_counter() - started
         self._metrics.count_batch(len(batch), len(work.conflicts), busy_s, settled)
         for request in again:
-            request.attempt_again()
+            request.reset(in_doubt=False)
         self._snapshots.offer(work.accounts, work.events)
         if self._logs_events:
             self._log_events(work)
@@ -216,8 +216,7 @@ class Lane:
         """Drop connection, cache and rules: after a failover the log may lack commits."""
         self._metrics.batches_failed += 1
         for request in batch:
-            request.doubt()
-            request.attempt_again()
+            request.reset(in_doubt=True)
         self._cache.clear()
         self._rules.forget()
         await self._disconnect()
