@@ -1,4 +1,4 @@
-"""Accounts that a consumer remembers between batches: a help, never the truth."""
+"""A consumer's cached accounts: decisions are right although these may be outdated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WHERE wait_event = 'advisory' AND query LIKE '%%append_events%%' AND datname = c
 
 
 class Member:
-    """A consumer without its broker: it reads a partition of its own."""
+    """A consumer without a broker, with a partition of its own."""
 
     _partitions = count()
 
@@ -43,8 +43,8 @@ class Member:
             begin(self.connection, "cluster", [Position(topic, self.partition, "id", 0)])
 
     def apply(self, *bodies: Body, expected: int | None = None) -> list[str]:
-        """Apply messages in one batch; gives what became of each."""
-        parsed_messages = [self._reading(place, body) for place, body in enumerate(bodies)]
+        """Process messages in one batch; return the status of each."""
+        parsed_messages = [self._parsed(place, body) for place, body in enumerate(bodies)]
         before = self.offset if expected is None else expected
         move = Move(SUBMITTED, self.partition, before, self.offset + len(bodies))
         batch = InboundBatch("cluster", parsed_messages, [move])
@@ -53,14 +53,14 @@ class Member:
         return [outcome.status.value for outcome in outcomes]
 
     def version_cached(self, account_id: str) -> int | None:
-        """Of the account, which stays cached."""
+        """Return the account's version if it is cached; it stays cached."""
         account = self.cached.take(account_stream(AccountId(account_id)))
         if account is None:
             return None
         self.cached.keep([account])
         return account.version
 
-    def _reading(self, place: int, body: Body) -> ParsedMessage:
+    def _parsed(self, place: int, body: Body) -> ParsedMessage:
         topic = SUBMITTED if "payment_id" in body else OPENED
         key, value = body["account_id"].encode(), json.dumps(body).encode()
         offset = self.offset + place
@@ -72,20 +72,20 @@ class Member:
 
 @pytest.fixture
 def one(database: TestDatabase) -> Iterator[Member]:
-    """A member of the group."""
+    """Return a member of the group."""
     with Database(database.service_url).connect() as connection:
         yield Member(connection)
 
 
 @pytest.fixture
 def other(database: TestDatabase) -> Iterator[Member]:
-    """Another one."""
+    """Return another member."""
     with Database(database.service_url).connect() as connection:
         yield Member(connection)
 
 
 def versions(database: TestDatabase, account_id: str) -> list[int]:
-    """Of the account's events, in order."""
+    """Return the versions of the account's events, in order."""
     rows = execute(
         database,
         "SELECT originator_version FROM events WHERE originator_id = %s ORDER BY position",
@@ -94,10 +94,10 @@ def versions(database: TestDatabase, account_id: str) -> list[int]:
     return [version for (version,) in rows]
 
 
-def test_i1_what_others_appended_since_is_read(
+def test_i1_events_appended_by_others_are_read(
     database: TestDatabase, one: Member, other: Member
 ) -> None:
-    """A cached account that is behind the log is brought up to date, duplicates included."""
+    """A cached account that is behind the log is brought up to date, also for a duplicate."""
     assert one.apply(opened("acc-1"), payment("p-1", "acc-1", 1)) == ["applied", "applied"]
     assert other.apply(payment("p-2", "acc-1", 10)) == ["applied"]
     assert one.version_cached("acc-1") == 2
@@ -110,10 +110,10 @@ def test_i1_what_others_appended_since_is_read(
     assert versions(database, "acc-1") == [1, 2, 3, 4]
 
 
-def test_i3_only_what_clashes_is_decided_again(
+def test_i3_only_accounts_with_a_conflict_are_decided_again(
     database: TestDatabase, one: Member, other: Member
 ) -> None:
-    """Someone else appends after the accounts are read: one account twice, the other untouched."""
+    """Another process appends to one of two accounts after they are read."""
     one.apply(opened("acc-1"), opened("acc-2"))
     messages = [
         payment("p-1", "acc-1", 1),
@@ -143,7 +143,7 @@ def test_i3_only_what_clashes_is_decided_again(
 
 
 def test_i3_copies_in_one_batch_have_one_effect(database: TestDatabase, one: Member) -> None:
-    """Later messages see what earlier ones of their batch did; nothing has to clash for that."""
+    """Later messages see the effects of earlier ones in their batch, without a conflict."""
     first, second, third = (payment(f"p-{n}", "acc-1", 10**n) for n in range(3))
     opening = opened("acc-1")
     assert one.apply(first, second, first, opening, opening, first, second) == [
@@ -154,10 +154,10 @@ def test_i3_copies_in_one_batch_have_one_effect(database: TestDatabase, one: Mem
     assert posted(database, "acc-1") == -111
 
 
-def test_a_refusal_is_the_same_of_an_account_that_is_cached(
+def test_a_message_is_rejected_alike_on_a_cached_account(
     database: TestDatabase, one: Member
 ) -> None:
-    """What its id was used for is looked up before it is refused; its copy is not parked again."""
+    """Its key is looked up before it is rejected, and its copy is not parked again."""
     one.apply(opened("acc-1"), payment("p-1", "acc-1", 1))
     in_euros = payment("p-1", "acc-1", 1, currency="EUR")
     assert one.apply(in_euros, in_euros) == ["parked", "duplicate"]
@@ -167,8 +167,10 @@ def test_a_refusal_is_the_same_of_an_account_that_is_cached(
     assert versions(database, "acc-1") == [1, 2]
 
 
-def test_i2_what_was_rolled_back_is_not_cached(database: TestDatabase, one: Member) -> None:
-    """A fenced batch had decided events: none of them may stay in an account."""
+def test_i2_accounts_of_a_rolled_back_batch_are_not_cached(
+    database: TestDatabase, one: Member
+) -> None:
+    """A fenced batch had recorded events; no account may keep them."""
     one.apply(opened("acc-1"), payment("p-1", "acc-1", 1))
     with pytest.raises(FencedError):
         one.apply(payment("p-2", "acc-1", 10), expected=77)
@@ -181,8 +183,10 @@ def test_i2_what_was_rolled_back_is_not_cached(database: TestDatabase, one: Memb
     assert versions(database, "acc-1") == [1, 2, 3, 4]
 
 
-def test_i7_an_account_ahead_of_the_log_is_found_out(database: TestDatabase, one: Member) -> None:
-    """A server that took over may lack the last commits: what was cached of them clashes."""
+def test_i7_a_cached_account_ahead_of_the_log_conflicts(
+    database: TestDatabase, one: Member
+) -> None:
+    """After a failover the log may lack the last commits."""
     one.apply(opened("acc-1"))
     account = one.cached.take(account_stream(AccountId("acc-1")))
     assert account is not None
