@@ -128,7 +128,7 @@ class Broker:
         self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=lost, on_lost=lost)
 
     def poll(self, limit: int, timeout_s: float, origin: Origin) -> Polled:
-        """Wait for a message, and return it with at most `limit` already fetched ones."""
+        """Wait up to `timeout_s` for a message; return at most `limit` fetched messages."""
         polled = Polled([], {}, {}, [])
         first = self._consumer.poll(timeout_s)
         if first is None:
@@ -147,11 +147,9 @@ class Broker:
                 polled.broken[_partition(message)] = error
         return polled
 
-    def read_from(self, cluster_offsets: dict[PartitionKey, int]) -> None:
+    def read_from(self, offsets: dict[PartitionKey, int]) -> None:
         """Read these partitions from these offsets, and no others."""
-        self._consumer.assign(
-            [TopicPartition(*key, offset) for key, offset in cluster_offsets.items()]
-        )
+        self._consumer.assign([TopicPartition(*key, offset) for key, offset in offsets.items()])
 
     def topics(self, names: Sequence[str]) -> Topics:
         """Return which of these topics exist, with ids and leaders.
@@ -220,9 +218,7 @@ def topic_ids(admin: AdminClient, names: list[str]) -> dict[str, str]:
         KafkaException: The broker cannot be reached, or a topic no longer exists.
     """
     described = admin.describe_topics(TopicCollection(names), request_timeout=_REQUEST_TIMEOUT_S)
-    return {
-        name: str(future.result(_FUTURE_TIMEOUT_S).topic_id) for name, future in described.items()
-    }
+    return {name: str(each.result(_FUTURE_TIMEOUT_S).topic_id) for name, each in described.items()}
 
 
 def _received(message: Message, origin: Origin) -> ReceivedMessage:
@@ -254,9 +250,9 @@ def _partition(message: Message) -> PartitionKey:
 
 
 _headers_of = methodcaller("headers")
-"""Returns a message's headers; raises a SystemError if the client left an exception set.
+"""Returns a message's headers; raises a SystemError if the client returns with an exception set.
 
-CPython makes that check for calls from C. It skips the check for a specialised direct call.
+CPython checks this for calls from C, but not for a specialised direct call.
 """
 
 
@@ -264,7 +260,7 @@ def _headers(message: Message) -> Headers:
     try:
         headers = cast("list[tuple[str, bytes | None]] | None", _headers_of(message))
     except (SystemError, UnicodeDecodeError):
-        # The client does so for a header name that is not UTF-8, with a partial list.
+        # If a header's name is not UTF-8, the client returns a partial list and sets an exception.
         return UNREADABLE_HEADERS
     return tuple((name, _bytes(value)) for name, value in headers) if headers else ()
 

@@ -74,7 +74,7 @@ class InboundConsumer:
             while not stop.is_set():
                 self._polled_at = monotonic()
                 try:
-                    self._poll(broker, assignment)
+                    self._run_once(broker, assignment)
                 except _TRANSIENT as fault:
                     self._back_off(fault, assignment)
         finally:
@@ -89,7 +89,7 @@ class InboundConsumer:
             return Health(ready=False, detail=f"has not polled for {silent_s:.0f} s")
         return self._health
 
-    def _poll(self, broker: Broker, assignment: Assignment) -> None:
+    def _run_once(self, broker: Broker, assignment: Assignment) -> None:
         now = monotonic()
         if now >= self._retry_at:
             if assignment.assigned and not assignment.reading:
@@ -123,17 +123,12 @@ class InboundConsumer:
         batch = InboundBatch(assignment.origin.cluster_id, parsed_messages, moves)
         outcomes, work = process(self._connected(), self._cache, batch)
         assignment.apply_moves(moves)
-        self._metrics.count_batch(
-            ((m.topic, outcome.status) for m, outcome in zip(messages, outcomes, strict=True)),
-            monotonic() - started,
-        )
+        statuses = [outcome.status for outcome in outcomes]
+        topics = [message.topic for message in messages]
+        self._metrics.count_batch(zip(topics, statuses, strict=True), monotonic() - started)
         self._log_outcomes(batch, outcomes, work)
-        take_snapshots(
-            self._connected(),
-            work.accounts,
-            work.events,
-            every=self._settings.snapshot_every_events,
-        )
+        every = self._settings.snapshot_every_events
+        take_snapshots(self._connected(), work.accounts, work.events, every=every)
         broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
 
     def _back_off(self, fault: Exception, assignment: Assignment) -> None:
@@ -201,11 +196,9 @@ def _health_of(assignment: Assignment) -> Health:
         "partitions": len(assignment.positions),
         "lag": {f"{key.topic}[{key.partition}]": lag for key, lag in assignment.lags().items()},
     }
+    missing = sorted(assignment.missing)
     problems = [
-        *(
-            f"topic {name} does not exist on the broker; create it"
-            for name in sorted(assignment.missing)
-        ),
+        *(f"topic {name} does not exist on the broker; create it" for name in missing),
         *assignment.faults.values(),
         *assignment.suspended.values(),
     ]

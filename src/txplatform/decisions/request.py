@@ -159,15 +159,13 @@ class CommandRequest(LaneRequest[Decided]):
     @override
     def settle(self) -> None:
         match self.pending.result:
-            case Outcome() as outcome:
-                replayed = (
-                    outcome.status is OutcomeStatus.DUPLICATE
-                    and outcome.event.event_id not in self.doubtful_event_ids
-                )
+            case Outcome(status, event) as outcome:
+                is_copy = status is OutcomeStatus.DUPLICATE
+                replayed = is_copy and event.event_id not in self.doubtful_event_ids
                 if not self.response.done():
                     self.response.set_result(Decided(outcome, replayed))
             case CommandRejectedError() | RulesNotUnderstoodError() as rejection:
-                # If an earlier attempt may have been committed, a rejection does not tell.
+                # A rejection does not show that no earlier attempt was committed.
                 self.fail(OutcomeUnknownError() if self.doubtful_event_ids else rejection)
             case None:
                 pass  # the attempt failed, and the request with it
@@ -176,12 +174,8 @@ class CommandRequest(LaneRequest[Decided]):
 
     @override
     def reset(self, *, in_doubt: bool) -> None:
-        result = self.pending.result
-        if (
-            in_doubt
-            and isinstance(result, Outcome)
-            and result.status is not OutcomeStatus.DUPLICATE
-        ):
-            self.doubtful_event_ids |= {result.event.event_id}
+        match self.pending.result:
+            case Outcome(status, event) if in_doubt and status is not OutcomeStatus.DUPLICATE:
+                self.doubtful_event_ids |= {event.event_id}
         self.pending.result = None
         self.pending.look_up = True
