@@ -23,7 +23,6 @@ from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
 from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
-from txplatform.decisions.lane import LaneLimits
 from txplatform.decisions.request import Decided
 from txplatform.domain.advices import StatusChange
 from txplatform.domain.commands.outcome import CommandRejectedError
@@ -35,25 +34,24 @@ from txplatform.eventstore.mapper import UnknownEventError
 from txplatform.eventstore.snapshot import account_state
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.rulebook.changes import UnknownChangeError
+from txplatform.settings import Settings
+
+
+def new_decider(url: str, **settings: Any) -> Decider:
+    """Return a decider that is not started yet."""
+    defaults = {
+        "decision_batch_size": 64,
+        "decision_lanes": 2,
+        "account_cache_size": 1000,
+        "snapshot_every_events": 10,
+    }
+    return Decider(Settings(_env_file=None, **{**defaults, **settings}), Database(url))
 
 
 @asynccontextmanager
-async def decider(
-    url: str,
-    *,
-    queue_size: int = 4096,
-    cache_size: int = 1000,
-    snapshot_every: int = 10,
-    lanes: int = 2,
-) -> AsyncIterator[Decider]:
+async def decider(url: str, **settings: Any) -> AsyncIterator[Decider]:
     """Return a decider; it is stopped at the end."""
-    decider = Decider(
-        Database(url),
-        LaneLimits(batch_size=64, queue_size=queue_size, timeout_s=10),
-        lanes=lanes,
-        cache_size=cache_size,
-        snapshot_every=snapshot_every,
-    )
+    decider = new_decider(url, **settings)
     await decider.start()
     try:
         yield decider
@@ -164,7 +162,7 @@ def test_an_account_that_cannot_be_read_harms_no_other_of_its_batch(
             await one.submit(opening("bad", 1000), origin=ORIGIN)
         with tampering(database) as owner:
             owner.execute("UPDATE events SET topic = 'unheard-of'")
-        async with decider(database.service_url, lanes=1) as one:
+        async with decider(database.service_url, decision_lanes=1) as one:
             return await asyncio.gather(
                 one.submit(purchase("bad", "t", 30), origin=ORIGIN),
                 one.submit(opening("good", 1000), origin=ORIGIN),
@@ -180,7 +178,7 @@ def test_a_full_queue_refuses_requests_at_once(database: TestDatabase) -> None:
     """Queued requests still get their responses."""
 
     async def ask() -> None:
-        async with decider(database.service_url, queue_size=1) as one:
+        async with decider(database.service_url, decision_queue_size=1) as one:
             taken = one.submit(purchase("acc", "t", 30), origin=ORIGIN)
             with pytest.raises(QueueFullError):
                 one.submit(purchase("acc", "u", 30), origin=ORIGIN)
@@ -192,13 +190,7 @@ def test_a_full_queue_refuses_requests_at_once(database: TestDatabase) -> None:
 def test_a_stop_responds_to_queued_requests(database: TestDatabase) -> None:
 
     async def ask() -> list[bool]:
-        one = Decider(
-            Database(database.service_url),
-            LaneLimits(batch_size=4, queue_size=1000, timeout_s=10),
-            lanes=2,
-            cache_size=10,
-            snapshot_every=10,
-        )
+        one = new_decider(database.service_url, decision_batch_size=4, account_cache_size=10)
         await one.start()
         taken = [one.submit(purchase(f"acc{n}", f"t{n}", 1), origin=ORIGIN) for n in range(100)]
         await one.stop()
@@ -213,7 +205,7 @@ def test_i1_cache_snapshot_and_replay_agree(database: TestDatabase) -> None:
     """The cache is too small for the accounts, and snapshots are taken every ten events."""
 
     async def ask() -> dict[str, tuple[int, int]]:
-        async with decider(database.service_url, cache_size=2) as one:
+        async with decider(database.service_url, account_cache_size=2) as one:
             for name in "abcdef":
                 await one.submit(opening(name, 10_000), origin=ORIGIN)
             for number in range(300):
@@ -275,7 +267,7 @@ def test_i1_commits_lost_in_a_failover_are_not_in_the_cache(
     async def ask() -> list[tuple[int, int]]:
         async with lossy_proxy(postgres.port, b"nothing is lost") as proxy:
             url = database.service_url.replace(str(postgres.port), str(proxy.port))
-            async with decider(url, lanes=1) as one:
+            async with decider(url, decision_lanes=1) as one:
                 for name in "ab":
                     await one.submit(opening(name, 1000), origin=ORIGIN)
                     await one.submit(purchase(name, "t", 30), origin=ORIGIN)
@@ -393,8 +385,7 @@ def test_i4_a_lost_commit_that_is_not_settled_in_time_is_an_unknown_outcome(
     async def ask() -> None:
         async with lossy_proxy(postgres.port, b"authorization:lost") as proxy:
             url = database.service_url.replace(str(postgres.port), str(proxy.port))
-            limits = LaneLimits(batch_size=64, queue_size=100, timeout_s=2)
-            one = Decider(Database(url), limits, lanes=1, cache_size=10, snapshot_every=10)
+            one = new_decider(url, decision_lanes=1, decision_timeout_s=2)
             await one.start()
             await one.submit(opening("acc", 1000), origin=ORIGIN)
             proxy.closed_after_loss = True
