@@ -21,9 +21,9 @@ from txplatform.api.openapi_entries import documented, documented_command, docum
 from txplatform.api.responses import json_response, not_modified
 from txplatform.api_keys import Scope
 from txplatform.contracts.accounts import BalanceResponse, OpenAccountRequest
+from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.same_fields import from_same_fields
-from txplatform.contracts.times import rfc3339
 from txplatform.decisions.request import AccountView
 from txplatform.domain.ids import AccountId
 from txplatform.domain.requests import Opening

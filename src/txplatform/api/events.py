@@ -23,8 +23,8 @@ from txplatform.api.responses import json_response
 from txplatform.api.services import Services
 from txplatform.api_keys import Scope
 from txplatform.contracts.cursors import LOG_POSITIONS
+from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
 from txplatform.contracts.events import AccountEventsResponse, EventResponse, EventsResponse
-from txplatform.contracts.times import rfc3339, rfc3339_or_none
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.eventstore.log import read_log, read_stream

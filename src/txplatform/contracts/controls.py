@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.fields import FreeText, Identifier
 from txplatform.contracts.rulesets import MAX_CONTROLS_ENTRIES, controls_from_json, rules_schema
-from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import ControlsChanged
 from txplatform.domain.ids import AccountId, account_of
 from txplatform.domain.requests import ControlsChange

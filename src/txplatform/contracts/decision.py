@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, assert_never
 
+from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.same_fields import from_same_fields
-from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason

@@ -16,8 +16,8 @@ from typing import Any
 from msgspec import NODEFAULT, Raw, Struct, defstruct, inspect
 from msgspec.json import Decoder, Encoder
 
+from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.outbound import TransactionDecisioned
-from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import account_of
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE
