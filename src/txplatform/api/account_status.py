@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from txplatform.api import examples
 from txplatform.api.body import JsonBody
-from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
+from txplatform.api.dependencies import AccountIdPath, requires
 from txplatform.api.openapi_entries import REPLAYED, documented_command
-from txplatform.api.responses import json_response
+from txplatform.api.responses import command_response
 from txplatform.api_keys import Scope
 from txplatform.contracts.account_status import StatusRequest, StatusResponse, status_response
 from txplatform.contracts.problems import ProblemType
@@ -36,7 +36,6 @@ EXAMPLES = (status_response(examples.event(OperatorStatusSet, _LOST)),)
 )
 async def set_status(
     request: Request,
-    services: ServicesOf,
     account_id: AccountIdPath,
     body: Annotated[StatusRequest, Depends(JsonBody(StatusRequest))],
 ) -> Response:
@@ -46,7 +45,4 @@ async def set_status(
     closed account declines purchases and increments only; closed is permanent.
     """
     command = body.to_value(OperatorStatus, account_id=account_id)
-    decided = await services.decider.submit(command, origin=request.state.origin)
-    event = decided.outcome.event
-    assert isinstance(event, OperatorStatusSet)
-    return json_response(status_response(event), replayed=decided.replayed)
+    return await command_response(request, command, status_response)

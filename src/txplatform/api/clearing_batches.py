@@ -19,7 +19,6 @@ from txplatform.api.responses import json_response
 from txplatform.api.services import Services
 from txplatform.api.validation_problems import validation_problem
 from txplatform.api_keys import Scope
-from txplatform.contracts.clearing import clearing_response
 from txplatform.contracts.clearing_batch import (
     ClearingBatchBody,
     ClearingBatchRequest,
@@ -29,6 +28,7 @@ from txplatform.contracts.clearing_batch import (
     FieldProblem,
 )
 from txplatform.contracts.problems import ProblemType
+from txplatform.contracts.settlement import clearing_response
 from txplatform.decisions.errors import QueueFullError, StoreUnavailableError
 from txplatform.domain.advices import Clearing
 from txplatform.domain.cause import CommandOrigin

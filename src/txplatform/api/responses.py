@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
+from txplatform.api.services import services_of
 from txplatform.contracts.encoding import to_json
+from txplatform.domain.commands import Command
 
 
 def json_response(
@@ -32,6 +36,20 @@ def json_response(
     if replayed:
         all_headers["Idempotency-Replayed"] = "true"
     return Response(to_json(body), status_code, all_headers, "application/json")
+
+
+async def command_response(
+    request: Request, command: Command, response_of: Callable[[Any], object]
+) -> Response:
+    """Submit the caller's command, and respond with its event.
+
+    Args:
+        request: The request, authenticated.
+        command: The command.
+        response_of: Makes the response's body from the event.
+    """
+    decided = await services_of(request).decider.submit(command, origin=request.state.origin)
+    return json_response(response_of(decided.outcome.event), replayed=decided.replayed)
 
 
 def not_modified(version: int, if_none_match: str | None) -> Response | None:

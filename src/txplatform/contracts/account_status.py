@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from txplatform.contracts.body import RequestBody
-from txplatform.contracts.fields import FreeText, Identifier
+from txplatform.contracts.body import RequestBody, with_example
+from txplatform.contracts.fields import FreeText, Identifier, idempotency_key
 from txplatform.contracts.same_fields import from_event
 from txplatform.domain.events import OperatorStatusSet
 from txplatform.domain.status import AccountStatus
@@ -17,17 +17,11 @@ from txplatform.domain.status import AccountStatus
 class StatusRequest(RequestBody):
     """A status that an operator sets."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"status_id": "st-1", "status": "frozen", "reason": "The card was reported lost."}
-            ]
-        },
+    model_config = with_example(
+        status_id="st-1", status="frozen", reason="The card was reported lost."
     )
 
-    status_id: Annotated[
-        Identifier, Field(description="The idempotency key, permanently.", examples=["st-1"])
-    ]
+    status_id: Annotated[Identifier, idempotency_key("st-1")]
     status: Annotated[AccountStatus, Field(description="`closed` is permanent.")]
     reason: FreeText
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from txplatform.contracts.body import RequestBody
-from txplatform.contracts.fields import AmountOrZero, CurrencyCode, Identifier, UtcTime
+from txplatform.contracts.body import RequestBody, with_example
+from txplatform.contracts.fields import (
+    AmountOrZero,
+    CurrencyCode,
+    Identifier,
+    UtcTime,
+    idempotency_key,
+)
 from txplatform.domain.status import AccountStatus
 
 
 class OpenAccountRequest(RequestBody):
     """An account to open."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"account_id": "acc-1", "currency": "USD", "credit_limit": 500000}]
-        },
-    )
+    model_config = with_example(account_id="acc-1", currency="USD", credit_limit=500000)
 
-    account_id: Annotated[Identifier, Field(description="The idempotency key, permanently.")]
+    account_id: Annotated[Identifier, idempotency_key("acc-1")]
     currency: CurrencyCode
     credit_limit: Annotated[AmountOrZero, Field(description="Minor units; limit version 0.")]
     opened_at: Annotated[UtcTime | None, Field(description="When it was opened.")] = None

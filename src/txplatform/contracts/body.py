@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 Value = TypeVar("Value")
 
@@ -58,3 +58,8 @@ class RequestBody(Body):
     """The body of a request; an unknown member is refused, so that the caller sees it at once."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def with_example(**fields: JsonValue) -> ConfigDict:
+    """Return the configuration of a body whose schema has these fields as its example."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
-from txplatform.contracts.body import RequestBody
-from txplatform.contracts.clearing import ClearingRequest, ClearingResponse
+from txplatform.contracts.body import RequestBody, with_example
 from txplatform.contracts.fields import Identifier
+from txplatform.contracts.settlement import ClearingRequest, ClearingResponse
 from txplatform.domain.events import Flag
 
 MOST_ITEMS = 1000
@@ -28,7 +28,7 @@ _EXAMPLE: dict[str, JsonValue] = {
 class ClearingItem(ClearingRequest):
     """One clearing of a batch, with its account."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = with_example(**_EXAMPLE)
 
     account_id: Identifier
     transaction_id: Annotated[
@@ -40,7 +40,7 @@ class ClearingItem(ClearingRequest):
 class ClearingBatchRequest(RequestBody):
     """Clearings to post, each on its own."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE]}]})
+    model_config = with_example(items=[_EXAMPLE])
 
     items: Annotated[
         list[ClearingItem],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
@@ -88,6 +88,12 @@ Identifier = Annotated[
     Field(description="Of letters, digits and `.` `_` `:` `-`.", examples=["tx-1001"]),
 ]
 """An id from outside: opaque, 1 to 64 characters of `[A-Za-z0-9._:-]`, not a card number."""
+
+
+def idempotency_key(example: str) -> Any:
+    """Describe a field as the key under which a repeated request is recognised."""
+    return Field(description="The idempotency key, permanently.", examples=[example])
+
 
 CurrencyCode = Annotated[
     str,
