@@ -1,10 +1,8 @@
-"""The API of one process: its services, its endpoints, and the way of a request to them."""
+"""The ASGI application: the endpoints, and how a request reaches them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from operator import attrgetter
 from typing import Any
 
@@ -28,19 +26,11 @@ from txplatform.api import (
     shadowings,
     transactions,
 )
-from txplatform.api.authentication import Authenticator
 from txplatform.api.exception_handlers import handle_errors_as_problems
 from txplatform.api.openapi import Endpoint, describe
 from txplatform.api.problems import RETRY_AFTER_S, ProblemError, problem_response
-from txplatform.api.queries import Queries
-from txplatform.api.readiness import Readiness
-from txplatform.api.rules_in_force import follow_rule_book
 from txplatform.api.services import Services
 from txplatform.contracts.problems import ProblemType
-from txplatform.database import Database
-from txplatform.decisions.decider import Decider
-from txplatform.gc_tuning import collect_seldom
-from txplatform.settings import Settings
 from txplatform.telemetry import accept_traceparent, correlation_id
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -132,52 +122,20 @@ async def _give_up(scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def create_api(settings: Settings, process: int = 0) -> Api:
-    """Return the API of one process; its services start with the ASGI lifespan.
-
-    Args:
-        settings: As configured.
-        process: The process's number among those that share the port.
-    """
-    database = Database.for_service(settings)
-    queries = Queries(database)
-    decider = Decider.from_settings(settings, database)
-    stopping = asyncio.Event()
-    share_metrics_port = settings.api_processes > 1 and settings.metrics_port is None
-    services = Services(
-        settings,
-        decider,
-        Authenticator(queries),
-        queries,
-        Readiness(decider, queries, stopping),
-        metrics.process_registry(decider.metrics, process if share_metrics_port else None),
-        stopping,
-    )
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        queries.start()
-        await services.decider.start()
-        following = asyncio.create_task(follow_rule_book(decider.rules, queries))
-        collect_seldom()
-        yield
-        services.stopping.set()
-        following.cancel()
-        await services.decider.stop()
-        queries.stop()
-
+def assemble_api(services: Services) -> Api:
+    """Return the API over these services, which start and stop with the ASGI lifespan."""
     app = FastAPI(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan,
+        lifespan=lambda _: services.running(),
         generate_unique_id_function=attrgetter("name"),
     )
     app.state.services = services
     for endpoint in ENDPOINTS:
         app.include_router(endpoint.router)
-    if settings.metrics_port is None:
+    if services.settings.metrics_port is None:
         app.include_router(metrics.router)
     app.include_router(reference_page.router)
     document = describe(app, ENDPOINTS)
@@ -190,7 +148,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
     thin_route = process_transaction.ProcessTransaction(
         services.decider,
         services.authenticator,
-        queries,
-        most_body_bytes=settings.api_max_body_bytes,
+        services.queries,
+        most_body_bytes=services.settings.api_max_body_bytes,
     )
     return Api(app, thin_route, services, document)

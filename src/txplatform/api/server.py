@@ -17,7 +17,7 @@ from multiprocessing.synchronize import Event
 import uvicorn
 from prometheus_client import start_http_server
 
-from txplatform.api.app import Api, create_api
+from txplatform.api.app import Api
 from txplatform.api.http_protocol import HttpProtocol
 from txplatform.errors import TxPlatformError
 from txplatform.settings import Settings, load_settings
@@ -33,6 +33,13 @@ _EXIT_S = 8.5
 """The time after which the process ends though requests wait: for a store that does not respond.
 
 What is recorded stays recorded, and a caller that got no response settles it by a retry.
+"""
+
+
+ApiFactory = Callable[[Settings, int], Api]
+"""Makes the API of one process from the settings and the process's number.
+
+It is a function of a module, since each process imports it by name.
 """
 
 
@@ -68,8 +75,8 @@ def _exit_now() -> None:
     os._exit(1)
 
 
-def serve(settings: Settings) -> int:
-    """Answer requests until SIGTERM; gives the exit code.
+def serve(settings: Settings, create_api: ApiFactory) -> int:
+    """Serve requests until SIGTERM, and return the exit code.
 
     Raises:
         CannotListenError: The address is in use or not this host's.
@@ -81,8 +88,8 @@ def serve(settings: Settings) -> int:
         print(f"txplatform ready: http://{settings.api_host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
 
     if settings.api_processes == 1:
-        return _serve_one(listening, 0, on_ready)
-    return _supervise(listening, settings.api_processes, on_ready)
+        return _serve_one(create_api, listening, 0, on_ready)
+    return _supervise(create_api, listening, settings.api_processes, on_ready)
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -107,7 +114,9 @@ def listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def _serve_one(listening: socket.socket, index: int, on_ready: Callable[[], None]) -> int:
+def _serve_one(
+    create_api: ApiFactory, listening: socket.socket, index: int, on_ready: Callable[[], None]
+) -> int:
     settings = load_settings()
     configure_logging(settings)
     api = create_api(settings, index)
@@ -140,7 +149,9 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     return 0 if server.started else 1
 
 
-def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None]) -> int:
+def _supervise(
+    create_api: ApiFactory, listening: socket.socket, count: int, on_ready: Callable[[], None]
+) -> int:
     """Keep `count` processes running until a stop signal."""
     context = multiprocessing.get_context("spawn")
     log = logger("supervisor")
@@ -148,7 +159,8 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
     ready = [context.Event() for _ in range(count)]
 
     def start(index: int) -> BaseProcess:
-        process = context.Process(target=_child, args=(listening, index, ready[index]), daemon=True)
+        arguments = (create_api, listening, index, ready[index])
+        process = context.Process(target=_child, args=arguments, daemon=True)
         process.start()
         return process
 
@@ -181,9 +193,9 @@ def _all_ready(
     return requests.empty()
 
 
-def _child(listening: socket.socket, index: int, ready: Event) -> None:
+def _child(create_api: ApiFactory, listening: socket.socket, index: int, ready: Event) -> None:
     threading.Thread(target=_stop_with_supervisor, daemon=True).start()
-    sys.exit(_serve_one(listening, index, ready.set))
+    sys.exit(_serve_one(create_api, listening, index, ready.set))
 
 
 def _stop_with_supervisor() -> None:
