@@ -48,14 +48,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     inbound_messages,
     probes,
 )
-"""Every resource; to add one, write its module and list it here."""
+"""The endpoints of all resources. To add one, write its module and list it here."""
 
 
 class Api:
     """The ASGI application: decisions go straight to their route, the rest through FastAPI.
 
     Attributes:
-        document: Its description, as OpenAPI.
+        document: The OpenAPI document.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Api:
         self.document = document
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request, or the lifespan of the process."""
+        """Handle a request, or the start and stop of the process."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -79,7 +79,7 @@ class Api:
         except asyncio.CancelledError:
             if not self.services.stopping.is_set():
                 raise
-            # The server waits for open requests no longer, and would respond with 500.
+            # The server has stopped waiting for open requests, and would respond with 500.
             await _give_up(scope, send)
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""The API's description of itself, as OpenAPI."""
+"""The OpenAPI document."""
 
 from __future__ import annotations
 
@@ -19,18 +19,14 @@ from txplatform.api.openapi_entries import documented_header
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.problems import ProblemDetails
 
-_FASTAPIS_WORDS = "Successful Response"
+_DEFAULT_DESCRIPTION = "Successful Response"
 _CORRELATION = documented_header(
     "X-Correlation-Id", "The trace id, under which the service's log lines can be found."
 )
 
 
 class Endpoint(Protocol):
-    """A module with operations of one resource.
-
-    Attributes:
-        EXAMPLES: An example of each of its responses.
-    """
+    """A module with the operations of one resource, and an example of each of its responses."""
 
     @property
     def router(self) -> APIRouter: ...  # noqa: D102
@@ -43,7 +39,7 @@ def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     document: dict[str, Any] = get_openapi(
         title="txplatform",
         version=version("txplatform"),
-        summary="Decides card purchases, tells balances, shows every event.",
+        summary="Decides card purchases, reports balances, shows every event.",
         description=(
             "Money is an integer in the currency's minor unit. Errors are RFC 9457 problem "
             "details; branch on `type`. Ids are idempotency keys: retry with the same one."
@@ -51,7 +47,7 @@ def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         routes=app.routes,
     )
     schemas = document["components"]["schemas"]
-    # FastAPI does not know of these: `JsonBody` reads the bodies, handlers write the problems.
+    # FastAPI does not know these: `JsonBody` reads the bodies, exception handlers write problems.
     _, extra = TypeAdapter.json_schemas(
         [
             *(
@@ -75,13 +71,13 @@ def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         operation["responses"] = dict(sorted(operation["responses"].items()))
         for response in operation["responses"].values():
             response["headers"] = {**_CORRELATION, **response.get("headers", {})}
-            if response["description"] == _FASTAPIS_WORDS:
-                response["description"] = _what_it_is(document, response)
+            if response["description"] == _DEFAULT_DESCRIPTION:
+                response["description"] = _first_paragraph(document, response)
     return document
 
 
 def _add_bodies(document: Mapping[str, Any], router: APIRouter) -> Iterator[type[BaseModel]]:
-    """Add the entries of the bodies that `JsonBody` reads, and return their models."""
+    """Add the entries of the bodies that `JsonBody` reads, and yield their models."""
     for route in router.routes:
         if not isinstance(route, APIRoute):
             continue
@@ -97,8 +93,8 @@ def _add_bodies(document: Mapping[str, Any], router: APIRouter) -> Iterator[type
                 yield model
 
 
-def _what_it_is(document: Mapping[str, Any], response: Mapping[str, Any]) -> str:
-    """Return the first sentences of its schema's description; of several schemas the first's."""
+def _first_paragraph(document: Mapping[str, Any], response: Mapping[str, Any]) -> str:
+    """Return the first paragraph of the description of the response's first schema."""
     schema = response["content"]["application/json"]["schema"]
     name = schema.get("anyOf", [schema])[0]["$ref"].rpartition("/")[2]
     description: str = document["components"]["schemas"][name]["description"]

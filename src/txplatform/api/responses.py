@@ -1,4 +1,4 @@
-"""JSON responses: how each is written, and the headers that say which version it is."""
+"""JSON responses, with the headers for versions and replayed requests."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def json_response(
     replayed: bool = False,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return a response with this body.
+    """Return a JSON response.
 
     Args:
         body: A dataclass of `contracts`.
         status_code: The HTTP status.
-        version: The version that the body shows, for the `ETag`.
-        replayed: Whether an earlier request had caused it already.
+        version: The version of the resource, for the `ETag`.
+        replayed: True if an earlier request was already recorded with this result.
         headers: Further headers.
     """
     all_headers = dict(headers or {})
@@ -53,7 +53,7 @@ async def command_response(
 
 
 def not_modified(version: int, if_none_match: str | None) -> Response | None:
-    """Return 304 if the caller has this version already."""
+    """Return 304 if the caller already has this version, else None."""
     if if_none_match is None or etag(version) not in if_none_match:
         return None
     return Response(status_code=304, headers={"ETag": etag(version)})

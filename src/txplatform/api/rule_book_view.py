@@ -1,4 +1,4 @@
-"""The rule book as responses: rule sets, activations, and what shadow evaluations found."""
+"""The rule book as responses: rule sets, activations and shadow evaluations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from txplatform.shadow.store import Progress
 
 
 def book_response(book: RuleBook) -> RuleBookResponse:
-    """Return the whole rule book, in short."""
+    """Return a summary of the whole rule book."""
     shadowing = book.shadowing
     return RuleBookResponse(
         book.version,
@@ -31,7 +31,7 @@ def book_response(book: RuleBook) -> RuleBookResponse:
 
 
 def ruleset_response(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
-    """Return one of the rule book's rule sets."""
+    """Return one rule set of the rule book."""
     stored = book.rulesets[ruleset_id]
     ruleset = stored.read()
     return from_same_fields(
@@ -46,7 +46,7 @@ def ruleset_response(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
 
 
 def activation_response(entry: Entry) -> ActivationResponse:
-    """Return an activation, as its entry in the rule book has it."""
+    """Return the activation that an entry of the rule book records."""
     change = entry.change
     assert isinstance(change, RuleSetActivated)
     return from_same_fields(
@@ -60,14 +60,14 @@ def activation_response(entry: Entry) -> ActivationResponse:
 
 
 def shadowing_response(shadowing: Shadowing, progress: Progress | None) -> ShadowingResponse:
-    """Return a shadow evaluation; one that has not begun has judged nothing."""
+    """Return a shadow evaluation; without progress, its counts are zero."""
     if progress is None:
         progress = Progress(shadowing.shadowing_id, shadowing.after_position, 0, 0, 0)
     return from_same_fields(ShadowingResponse, shadowing, progress, ruleset=shadowing.ruleset_id)
 
 
 def _summary(book: RuleBook, stored: StoredRuleSet) -> RuleSetSummary:
-    # As it is written: one that this version cannot read is listed, too.
+    # Read as plain JSON, so that a rule set that this version cannot read is listed too.
     content = orjson.loads(stored.content)
     return from_same_fields(
         RuleSetSummary,

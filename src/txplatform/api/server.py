@@ -1,4 +1,4 @@
-"""Run the API: one or several processes on one listening socket, started again if they die."""
+"""Run the API: one or several processes on one listening socket, restarted if they die."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from txplatform.telemetry import configure_logging, logger
 
 _BACKLOG = 2048
 _CHECK_EVERY_S = 0.2
-"""The time between two checks of the supervisor that all processes live."""
+"""The time between two checks that all processes are alive."""
 _SHUTDOWN_S = 7
-"""The time that open requests have once the process has to stop."""
+"""The time that open requests have to finish after a stop signal."""
 _EXIT_S = 8.5
-"""The time after which the process ends though requests wait: for a store that does not respond.
+"""The time after which the process ends even if requests still wait for the event store.
 
-What is recorded stays recorded, and a caller that got no response settles it by a retry.
+Recorded events stay recorded. A caller without a response retries.
 """
 
 
@@ -48,7 +48,7 @@ class CannotListenError(TxPlatformError):
 
 
 class _Server(uvicorn.Server):
-    """Report when it is ready, and end endless responses when the process stops."""
+    """Reports when it is ready, and sets `stopping`, which ends event streams."""
 
     def __init__(
         self, config: uvicorn.Config, stopping: asyncio.Event, on_ready: Callable[[], None]
@@ -79,7 +79,7 @@ def serve(settings: Settings, create_api: ApiFactory) -> int:
     """Serve requests until SIGTERM, and return the exit code.
 
     Raises:
-        CannotListenError: The address is in use or not this host's.
+        CannotListenError: The address is in use, or not an address of this host.
     """
     listening = listen(settings)
     port = listening.getsockname()[1]
@@ -93,10 +93,10 @@ def serve(settings: Settings, create_api: ApiFactory) -> int:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens where the settings say.
+    """Return a listening socket at the address in the settings.
 
     Raises:
-        CannotListenError: The address is in use or not this host's.
+        CannotListenError: The address is in use, or not an address of this host.
     """
     family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
     listening = socket.socket(family)
@@ -107,7 +107,7 @@ def listen(settings: Settings) -> socket.socket:
         raise CannotListenError(
             f"Cannot listen on {settings.api_host}:{settings.api_port}.",
             why=f"{error.strerror}.",
-            next_step="Choose TXPLATFORM_API_HOST and TXPLATFORM_API_PORT, or stop who listens.",
+            next_step="Set TXPLATFORM_API_HOST and TXPLATFORM_API_PORT, or stop the other process.",
         ) from error
     listening.listen(_BACKLOG)
     listening.set_inheritable(True)
@@ -121,7 +121,7 @@ def _serve_one(
     configure_logging(settings)
     api = create_api(settings, index)
     if settings.metrics_port is not None:
-        # Each process has metrics of its own, on a port of its own.
+        # Each process serves its own metrics on its own port.
         start_http_server(settings.metrics_port + index, registry=api.services.registry)
     return serve_api(api, listening, on_ready)
 
@@ -143,7 +143,7 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     )
     server = _Server(config, api.services.stopping, on_ready)
     for signal_number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn stops in order and then raises the signal again, which has been obeyed by then.
+        # After an orderly stop uvicorn raises the signal again, which would end the process by it.
         signal.signal(signal_number, lambda *_: None)
     server.run(sockets=[listening])
     return 0 if server.started else 1
@@ -177,7 +177,7 @@ def _supervise(
         process.terminate()
     for process in processes:
         process.join(_EXIT_S + 1)
-    # A process that was still starting has taken no request, and ends by the signal itself.
+    # A process that was still starting has taken no request, and dies by the signal.
     in_order = {0, -signal.SIGTERM}
     return 0 if all(process.exitcode in in_order for process in processes) else 1
 
@@ -185,7 +185,7 @@ def _supervise(
 def _all_ready(
     ready: Sequence[Event], processes: Sequence[BaseProcess], requests: StopRequests
 ) -> bool:
-    """Wait until every process is ready; one that cannot start stops them all."""
+    """Wait until every process is ready; request a stop if one cannot start."""
     while requests.empty() and not all(each.wait(0.05) for each in ready):
         if any(process.exitcode for process in processes):
             logger("supervisor").error("an api process could not start")
@@ -199,7 +199,7 @@ def _child(create_api: ApiFactory, listening: socket.socket, index: int, ready: 
 
 
 def _stop_with_supervisor() -> None:
-    """End this process in order when its supervisor dies, to free the port."""
+    """Stop this process when its supervisor dies, to free the port."""
     supervisor = multiprocessing.parent_process()
     assert supervisor is not None
     supervisor.join()

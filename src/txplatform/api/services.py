@@ -1,4 +1,4 @@
-"""The services that the resources of one API process share."""
+"""The services that the endpoints of one API process share."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Services:
     """The services of one process, made by `bootstrap`.
 
     Attributes:
-        queries: Reads of everything that is not the hot path.
-        stopping: Set when the process has to stop, for responses that never end.
+        queries: Reads outside the hot path.
+        stopping: Set when the process stops; ends event streams.
     """
 
     settings: Settings

@@ -1,4 +1,4 @@
-"""An operator's status: the request, and the response made from the stored event alone."""
+"""An operator's status: the request, and the response made from the stored event."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class StatusRequest(RequestBody):
 
 @dataclass(frozen=True, slots=True)
 class StatusResponse:
-    """A status as an operator set it.
+    """A status that an operator set.
 
     Attributes:
-        status: The operator's. If the accounts team's is stricter, that one is in force, and the
-            account's balance shows it.
-        account_version: The account's version with it.
+        status: The operator's status. If the accounts team's is stricter, that one is in force;
+            the account's balance shows it.
+        account_version: The account's version after it.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -47,5 +47,5 @@ class StatusResponse:
 
 
 def status_response(event: OperatorStatusSet) -> StatusResponse:
-    """Return the response that this event stands for."""
+    """Return the status that an event records."""
     return from_event(StatusResponse, event)

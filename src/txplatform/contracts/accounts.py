@@ -31,15 +31,15 @@ class OpenAccountRequest(RequestBody):
 
 @dataclass(frozen=True, slots=True)
 class BalanceResponse:
-    """An account's money at one version, never stale; minor units of its currency.
+    """An account's money at its newest version, in minor units of its currency.
 
     Attributes:
-        status: The stricter of the operator's and the accounts team's.
+        status: The stricter of the operator's and the accounts team's status.
         posted: The amount owed; negative after an overpayment.
         pending: The amount that approved authorizations hold.
         available: `credit_limit - posted - pending`.
-        account_version: The version it was read at, also the ETag.
-        as_of: When it was read, RFC 3339 UTC.
+        account_version: The version at which the money was read, also the ETag.
+        as_of: The time of reading, RFC 3339 UTC.
     """
 
     account_id: str

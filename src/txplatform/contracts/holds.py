@@ -1,4 +1,4 @@
-"""Increments and reversals of a hold: requests, and the responses made from stored events."""
+"""Increments and reversals of a hold: the requests, and the responses from stored events."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class IncrementResponse:
     """The decision on an increment.
 
     Attributes:
-        response_code: ISO 8583:1987 field 39; of a decline, its first reason's.
-        reasons: Every refusal, most important first.
+        response_code: ISO 8583:1987 field 39; for a decline, the code of the first reason.
+        reasons: The reason of every rule that refused, most important first.
         amount: The increment, minor units.
         balance: The money after it; null if there is no account.
         ruleset: The rule set that decided.
-        account_version: The account's version with this decision.
+        account_version: The account's version after the decision.
         decided_at: RFC 3339 UTC.
     """
 
@@ -68,13 +68,13 @@ def increment_response(event: AuthorizationIncremented | IncrementDeclined) -> I
 
 
 class ReversalRequest(RequestBody):
-    """A purchase, or a part of it, that the merchant gives up."""
+    """A reversal of a purchase, or of a part, by the merchant."""
 
     model_config = with_example(reversal_id="rev-1", amount=250)
 
     reversal_id: Annotated[Identifier, idempotency_key("rev-1")]
     amount: Annotated[
-        Amount | None, Field(description="Minor units; null or absent for all of it.")
+        Amount | None, Field(description="Minor units; null or absent for the whole hold.")
     ] = None
 
 
@@ -83,12 +83,12 @@ class ReversalResponse:
     """The effect of a reversal.
 
     Attributes:
-        amount: The amount given up, minor units; null for all of it.
-        status: Always `applied`: a reversal waits for nothing. Later events of its purchase take
-            it into account.
-        released: The part of the hold that it released.
+        amount: The amount reversed, minor units; null for the whole hold.
+        status: Always `applied`: a reversal never waits. One that arrives before its authorization
+            reduces the later hold.
+        released: The amount released from the hold, minor units.
         balance: The money after it; null if the account has not been opened.
-        account_version: The account's version with it.
+        account_version: The account's version after it.
         recorded_at: RFC 3339 UTC.
     """
 

@@ -26,7 +26,7 @@ from txplatform.domain.requests import Merchant
 
 @dataclass(slots=True)
 class TransactionDecisioned(DecisionResponse):
-    """`transactions.transaction-decisioned.v1`: the response, and parts of the request.
+    """`transactions.transaction-decisioned.v1`: a decision, with parts of the request.
 
     Attributes:
         merchant: The merchant where the card was used.
@@ -57,19 +57,19 @@ class TransactionCleared:
     on the amount that the account owes.
 
     Attributes:
-        transaction_id: The purchase's; null for one that was never authorized.
-        direction: `debit` is owed by the cardholder; `credit` takes a clearing back.
+        transaction_id: The purchase; null if it was never authorized.
+        direction: The cardholder owes a `debit`; a `credit` takes a clearing back.
         reverses_clearing_id: The clearing or refund that a correction takes back; null for a
             clearing.
         amount: Minor units of `currency`, never negative.
         posted_change: The change of the amount owed; negative for a credit.
         final: True if no more clearings of the purchase follow.
-        released: The part of the hold that it released; 0 for a correction.
-        flags: Anything unusual about it.
+        released: The amount released from the hold, minor units; 0 for a correction.
+        flags: What is unusual about it.
         balance: The money after it.
-        occurred_at: As an HTTP caller gave it, RFC 3339 UTC.
-        presented_at: As the network's message gave it, RFC 3339 UTC.
-        account_version: The account's version with it.
+        occurred_at: The time in the HTTP request, RFC 3339 UTC.
+        presented_at: The time in the network's message, RFC 3339 UTC.
+        account_version: The account's version after it.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -98,7 +98,7 @@ class TransactionCleared:
 
 
 def transaction_cleared(event: PurchaseCleared | ClearingCorrected) -> TransactionCleared:
-    """Return the message of a clearing, or of what the network took back."""
+    """Return the message of a clearing or of a correction."""
     match event:
         case PurchaseCleared(clearing=clearing):
             return from_event(
@@ -125,17 +125,17 @@ def transaction_cleared(event: PurchaseCleared | ClearingCorrected) -> Transacti
 
 @dataclass(frozen=True, slots=True)
 class TransactionRefunded:
-    """`transactions.transaction-refunded.v1`: the merchant gave money back.
+    """`transactions.transaction-refunded.v1`: the merchant refunded money.
 
     Attributes:
-        refund_id: Of one over Kafka, the presentment's clearing id.
-        transaction_id: The purchase's; null if it was not named.
+        refund_id: The id of the refund; for one from Kafka, the presentment's clearing id.
+        transaction_id: The purchase; null if the refund names none.
         amount: Minor units of `currency`, never negative.
-        posted_change: The change of the amount owed: the amount, negative.
-        flags: Anything unusual about it.
+        posted_change: The change of the amount owed: minus `amount`.
+        flags: What is unusual about it.
         balance: The money after it.
-        presented_at: As the network's message gave it, RFC 3339 UTC.
-        account_version: The account's version with it.
+        presented_at: The time in the network's message, RFC 3339 UTC.
+        account_version: The account's version after it.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -170,13 +170,13 @@ def transaction_refunded(event: PurchaseRefunded) -> TransactionRefunded:
 
 @dataclass(frozen=True, slots=True)
 class TransactionReversed:
-    """`transactions.transaction-reversed.v1`: the merchant gave a purchase up, or a part of it.
+    """`transactions.transaction-reversed.v1`: the merchant reversed a purchase, or a part.
 
     Attributes:
-        amount: The amount given up, minor units; null for all of it.
-        released: The part of the hold that it released.
+        amount: The amount reversed, minor units; null for the whole hold.
+        released: The amount released from the hold, minor units.
         balance: The money after it; null if the account has not been opened.
-        account_version: The account's version with it.
+        account_version: The account's version after it.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -200,12 +200,12 @@ def transaction_reversed(event: AuthorizationReversed) -> TransactionReversed:
 
 @dataclass(frozen=True, slots=True)
 class TransactionHoldExpired:
-    """`transactions.hold-expired.v1`: nothing cleared a hold in time.
+    """`transactions.hold-expired.v1`: a hold was not cleared in time.
 
     Attributes:
         released: The amount that was held, minor units.
         balance: The money after it.
-        account_version: The account's version with it.
+        account_version: The account's version after it.
         recorded_at: RFC 3339 UTC.
     """
 

@@ -74,13 +74,13 @@ def parse_process_transaction(body: bytes) -> Purchase:
     """Parse a purchase from a request body.
 
     Raises:
-        NotJsonError: It is not JSON, or a key is repeated.
-        ValidationError: It is JSON, but not a purchase.
+        NotJsonError: The body is not JSON, or a key is repeated.
+        ValidationError: The body is JSON, but not a purchase.
     """
     try:
         request = ProcessTransactionRequest.model_validate_json(body)
     except ValidationError:
-        # The strict reader raises another error if the body is no JSON at all.
+        # If the body is not JSON at all, this raises the more precise error.
         parse_strict_json(body)
         raise
     distinct = len(request.model_fields_set) + len(request.merchant.model_fields_set)

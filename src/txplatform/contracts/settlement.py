@@ -1,4 +1,4 @@
-"""Clearings and refunds: requests, and the responses made from stored events."""
+"""Clearings and refunds: the requests, and the responses made from stored events."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class ClearingResponse:
     """A clearing that is posted, or that waits until its account is opened.
 
     Attributes:
-        transaction_id: The purchase's; null for one that was never authorized.
+        transaction_id: The purchase; null if it was never authorized.
         amount: The amount posted, minor units of `currency`.
-        released: The part of the hold that it released.
-        flags: Anything unusual about it; it is posted all the same.
+        released: The amount released from the hold, minor units.
+        flags: What is unusual about it; it is posted nevertheless.
         balance: The money after it; null while it waits.
-        account_version: The account's version with it.
+        account_version: The account's version after it.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -110,11 +110,11 @@ class RefundResponse:
     """A refund that is posted, or that waits until its account is opened.
 
     Attributes:
-        transaction_id: The purchase's; null if the request named none.
+        transaction_id: The purchase; null if the request named none.
         amount: The amount refunded, minor units of `currency`.
-        flags: Anything unusual about it; it is posted all the same.
+        flags: What is unusual about it; it is posted nevertheless.
         balance: The money after it; null while it waits.
-        account_version: The account's version with it.
+        account_version: The account's version after it.
         recorded_at: RFC 3339 UTC.
     """
 
