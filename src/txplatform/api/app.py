@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from txplatform.api import (
-    account_status,
     accounts,
     clearing_batches,
     controls,
@@ -36,7 +35,6 @@ from txplatform.telemetry import accept_traceparent, correlation_id
 ENDPOINTS: tuple[Endpoint, ...] = (
     process_transaction,
     accounts,
-    account_status,
     controls,
     transactions,
     holds,

@@ -11,12 +11,7 @@ from urllib.parse import parse_qsl
 import psycopg
 
 from txplatform.api.problems import ProblemError
-from txplatform.contracts.decision import (
-    DecisionResponse,
-    DryRunResponse,
-    decision_response,
-    dry_run_response,
-)
+from txplatform.contracts.decision import DecisionResponse, decision_response, dry_run_response
 from txplatform.contracts.problems import ProblemType
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, PartCause
@@ -54,7 +49,7 @@ def asks_for_dry_run(query: bytes) -> bool:
 
 def decide_without_recording(
     connection: psycopg.Connection, purchase: Purchase
-) -> DecisionResponse | DryRunResponse:
+) -> DecisionResponse:
     """Return the decision that a purchase would get now, or the recorded one if its id was used.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Protocol
@@ -14,7 +15,6 @@ from pydantic import BaseModel, TypeAdapter
 
 from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import SECURITY_SCHEME
-from txplatform.api.openapi_descriptions import describe_fields
 from txplatform.api.openapi_entries import documented_header
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.problems import ProblemDetails
@@ -23,6 +23,8 @@ _DEFAULT_DESCRIPTION = "Successful Response"
 _CORRELATION = documented_header(
     "X-Correlation-Id", "The trace id, under which the service's log lines can be found."
 )
+_ATTRIBUTES = re.compile(r"\s*^Attributes:\n(?P<fields>.*)\Z", re.MULTILINE | re.DOTALL)
+_FIELD = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
 
 class Endpoint(Protocol):
@@ -99,6 +101,33 @@ def _first_paragraph(document: Mapping[str, Any], response: Mapping[str, Any]) -
     name = schema.get("anyOf", [schema])[0]["$ref"].rpartition("/")[2]
     description: str = document["components"]["schemas"][name]["description"]
     return " ".join(description.partition("\n\n")[0].split())
+
+
+def describe_fields(value: Any) -> None:
+    """Move the attributes in every description within a schema to its properties.
+
+    pydantic takes the whole docstring of a class as the schema's description, but readers of the
+    schema look at the fields.
+    """
+    if isinstance(value, list):
+        for item in value:
+            describe_fields(item)
+    if not isinstance(value, dict):
+        return
+    properties, description = value.get("properties"), value.get("description")
+    if (
+        isinstance(properties, dict)
+        and isinstance(description, str)
+        and (attributes := _ATTRIBUTES.search(description))
+    ):
+        value["description"] = description[: attributes.start()]
+        for attribute, text in _FIELD.findall(attributes["fields"]):
+            name = attribute.removesuffix("_")  # added if the name is a keyword of Python
+            if name in properties:
+                description = re.sub(r"\bNone\b", "null", " ".join(text.split()))
+                properties[name].setdefault("description", description)
+    for inner in value.values():
+        describe_fields(inner)
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -121,12 +121,10 @@ class ProcessTransaction:
     async def _try(self, body: bytes, traceparent: str) -> _Written:
         purchase = parse_process_transaction(body)
         response = await self._queries.run(partial(decide_without_recording, purchase=purchase))
-        return _written(response, traceparent, replayed=isinstance(response, DecisionResponse))
+        return _written(response, traceparent, replayed=not isinstance(response, DryRunResponse))
 
 
-def _written(
-    response: DecisionResponse | DryRunResponse, traceparent: str, *, replayed: bool
-) -> _Written:
+def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) -> _Written:
     body = orjson.dumps(response)
     headers = [
         (b"content-type", b"application/json"),

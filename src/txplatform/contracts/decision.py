@@ -47,8 +47,8 @@ class DecisionResponse:
     decided_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class DryRunResponse:
+@dataclass(slots=True)
+class DryRunResponse(DecisionResponse):
     """The decision that a purchase would get now; nothing is recorded, and nothing is held.
 
     Attributes:
@@ -59,19 +59,8 @@ class DryRunResponse:
         decided_at: RFC 3339 UTC.
     """
 
-    transaction_id: str
-    account_id: str
-    decision: Literal["approved", "declined"]
-    response_code: str
     authorization_code: None
-    reasons: tuple[Reason, ...]
-    amount: int
-    currency: str
-    balance: Balance | None
-    ruleset: str
-    account_version: int
-    event_id: None
-    decided_at: str
+    event_id: None  # type: ignore[assignment]  # the one field that cannot be narrowed
     dry_run: Literal[True]
 
 
