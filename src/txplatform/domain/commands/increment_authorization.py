@@ -87,8 +87,8 @@ def judge_increment(  # noqa: PLR0913  # all inputs of the judgement
     Amount limits apply to the raised total, velocity rules to the increment. Otherwise a small
     purchase could be raised to an amount that the rules would decline.
 
-    `asked` is the purchase with the increment's amount; None if there is no open hold. Then only the
-    rules that are always on apply, since no purchase is known. `raised_from` is the amount
+    `asked` is the purchase with the increment's amount; None if there is no open hold. Then only
+    the rules that are always on apply, since no purchase is known. `raised_from` is the amount
     authorized so far, minor units.
     """
     if asked is not None:

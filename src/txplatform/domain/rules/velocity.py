@@ -67,10 +67,10 @@ class VelocityAmount(ConfigurableRule):
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
         if observed <= self.max_amount:
             return None
-        purchase = case.purchase
+        scope = of_scope(self.scope, case.purchase.merchant)
         return Reason.of(
             self.CODE,
-            f"This adds up to {observed} {purchase.currency} {of_scope(self.scope, purchase.merchant)} "
+            f"This adds up to {observed} {case.purchase.currency} {scope} "
             f"within {time_span(self.window_minutes)}; {self.max_amount} are allowed.",
             observed=observed,
             limit=self.max_amount,
