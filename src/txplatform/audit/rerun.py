@@ -66,7 +66,7 @@ class Rerun:
         if event.observed != judgement.observed:
             differ(version, "observed", judgement.observed, event.observed)
         if isinstance(event, AuthorizationApproved) and event.expires_at is not None:
-            days = ruleset.hold_days_of(event.purchase.merchant.category_code)
+            days = ruleset.hold_days.of(event.purchase.merchant.category_code)
             expires_at = event.timestamp + timedelta(days=days)
             if event.expires_at != expires_at:
                 differ(version, "expires_at", expires_at, event.expires_at)

@@ -190,8 +190,7 @@ def _expire_holds(
     origin = CommandOrigin(_CAUSE, new_traceparent())
     context = DecisionContext(now, random_id, origin)
     commands = [
-        PendingCommand.of(HoldExpiry(hold.account_id, hold.transaction_id), origin)
-        for hold in holds
+        PendingCommand(HoldExpiry(hold.account_id, hold.transaction_id), origin) for hold in holds
     ]
     for command in commands:
         work.include(command)

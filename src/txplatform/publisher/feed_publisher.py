@@ -22,7 +22,7 @@ from typing import Any
 import psycopg
 from typing_extensions import override
 
-from txplatform.contracts.times import rfc3339_or_none
+from txplatform.contracts.encoding import rfc3339_or_none
 from txplatform.database import Database
 from txplatform.following.checkpoint import Checkpoint, CheckpointError
 from txplatform.following.follower import Follower
