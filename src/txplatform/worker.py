@@ -20,7 +20,7 @@ from txplatform.signals import stop_requests
 from txplatform.telemetry import logger
 
 STOP_TIMEOUT_S = 9
-"""The time for each part to stop; the process promises to stop within 10 s of SIGTERM."""
+"""The time for each part to stop; the process has to stop within 10 s of SIGTERM."""
 
 
 class Part(Protocol):
@@ -112,7 +112,7 @@ def _serve_health(
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Write nothing: probes are too frequent for log lines."""
+            """Write nothing, since probes are too frequent for log lines."""
 
     server = ThreadingHTTPServer(("0.0.0.0", port), Handler)  # noqa: S104  # probes come from other hosts
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()

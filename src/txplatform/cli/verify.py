@@ -1,4 +1,4 @@
-"""`txplatform verify`: replay every account and compare with everything derived from it."""
+"""`txplatform verify`: replay every account, and compare everything derived from the log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Verify, print the result, and exit 1 if something differs."""
+    """Verify and print the result; return 1 if there are differences."""
     database = Database.for_service(load_settings())
     with database.connect() as connection:
         events = count_events(connection)
