@@ -63,9 +63,10 @@ def run_parts(
             requests.put(None)
 
     server = _serve_health(parts, registry, health_port, stop) if health_port is not None else None
-    threads = [threading.Thread(target=run, args=(part,), name=part.name) for part in parts]
+    threads = [
+        threading.Thread(target=run, args=(part,), name=part.name, daemon=True) for part in parts
+    ]
     for thread in threads:
-        thread.daemon = True
         thread.start()
     collect_seldom()
     names = ", ".join(part.name for part in parts)

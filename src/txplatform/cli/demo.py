@@ -32,8 +32,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until Ctrl-C."""
     return run_demo(
-        arguments.data_dir,
-        fresh=arguments.fresh,
-        days_per_s=arguments.speed,
-        port=arguments.port,
+        arguments.data_dir, fresh=arguments.fresh, days_per_s=arguments.speed, port=arguments.port
     )

@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--scope",
         required=True,
         action="append",
-        type=_scope,
+        choices=[scope.value for scope in Scope],
         metavar="SCOPE",
         help=f"permission, repeatable: {', '.join(Scope)}",
     )
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
                 created, secret = create_key(
                     connection,
                     name=arguments.name,
-                    scopes=dict.fromkeys(arguments.scope),
+                    scopes=dict.fromkeys(map(Scope, arguments.scope)),
                     expires_at=arguments.expires,
                 )
                 if arguments.json:
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.json:
                     _print([asdict(key) for key in keys])
                 else:
-                    print_table(_table(keys))
+                    _print_table(keys)
             case "revoke":
                 revoked = revoke_key(connection, arguments.id)
                 if arguments.json:
@@ -75,7 +75,7 @@ def _print(value: Any) -> None:
     sys.stdout.write(to_json(value).decode() + "\n")
 
 
-def _table(keys: list[ApiKey]) -> Table:
+def _print_table(keys: list[ApiKey]) -> None:
     table = Table(
         *("id", "name", "scopes", "created", "expires", "revoked"),
         box=None,
@@ -90,13 +90,7 @@ def _table(keys: list[ApiKey]) -> Table:
             " ".join(key.scopes),
             *(f"{time:%Y-%m-%d %H:%M}" if time else "" for time in times),
         )
-    return table
-
-
-def _scope(text: str) -> Scope:
-    if text not in list(Scope):
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(Scope)}")
-    return Scope(text)
+    print_table(table)
 
 
 def _when(text: str) -> datetime:

@@ -19,12 +19,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from txplatform.simulation.barnet import CARDS, LIMITS_MINOR, RealRow, real_rows
-from txplatform.simulation.network import (
-    CURRENCY,
-    account_id,
-    authorization_requests,
-    presentments,
-)
+from txplatform.simulation.network import CURRENCY, account_id, authorization_requests, presentments
 
 OPENED = "accounts.account-opened.v1"
 LIMIT_CHANGED = "accounts.credit-limit-changed.v1"
