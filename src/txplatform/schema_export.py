@@ -37,15 +37,15 @@ def documents() -> dict[str, str]:
 
 def message_schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of the message body of each topic."""
-    bodies: dict[str, type] = {name: topic.body for name, topic in TOPICS.items()}
-    bodies |= {name: topic.body for name, topic in OUTBOUND.items()}
+    inbound = {name: topic.body for name, topic in TOPICS.items()}
+    bodies = inbound | {name: topic.body for name, topic in OUTBOUND.items()}
     return {
-        topic: {
+        name: {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "$id": f"urn:txplatform:schema:{topic}",
-            **TypeAdapter(body).json_schema(),
+            "$id": f"urn:txplatform:schema:{name}",
+            **TypeAdapter[Any](body).json_schema(),
         }
-        for topic, body in bodies.items()
+        for name, body in bodies.items()
     }
 
 

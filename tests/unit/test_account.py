@@ -33,7 +33,7 @@ from txplatform.domain.events import (
 from txplatform.domain.ids import AccountId
 from txplatform.domain.money import MAX_BALANCE
 from txplatform.domain.requests import Opening
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.velocity import VelocityCount
 from txplatform.domain.rulesets import RuleSet
 
 

@@ -31,18 +31,15 @@ from txplatform.domain.activity import VelocityScope
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
-from txplatform.domain.rules.category_allow import CategoryAllow
-from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.category_lists import CategoryAllow, CategoryDeny
 from txplatform.domain.rules.codes import CategoryCodes, CodeList, Codes, CountryCodes, MerchantIds
-from txplatform.domain.rules.country_allow import CountryAllow
-from txplatform.domain.rules.country_deny import CountryDeny
+from txplatform.domain.rules.country_lists import CountryAllow, CountryDeny
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, most_telling
 from txplatform.domain.rules.merchant_deny import MerchantDeny
 from txplatform.domain.rules.parameters import Choice, CurrencyCode, Number, Parameter, json_name
 from txplatform.domain.rules.stored import rule_from_stored, rule_to_stored
-from txplatform.domain.rules.velocity_amount import VelocityAmount
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
 from txplatform.domain.rulesets import (
     DEFAULT_RULESET,
     USUAL_HOLD_DAYS,
@@ -403,8 +400,8 @@ def test_a_range_of_categories_stays_small_in_memory(holder: object) -> None:
 )
 def test_holds_last_for_the_days_of_the_rule_set(category: str, days: int) -> None:
     """A rule set may replace the usual days."""
-    assert DEFAULT_RULESET.hold_days_of(category) == days
-    assert RuleSet("a", 1, hold_days=HoldDays(3)).hold_days_of(category) == 3
+    assert DEFAULT_RULESET.hold_days.of(category) == days
+    assert RuleSet("a", 1, hold_days=HoldDays(3)).hold_days.of(category) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""`POST /v1/process-transaction?dry_run=true`: decided on what is stored, and not recorded.
+"""`POST /v1/process-transaction?dry_run=true`: decides a purchase without recording it.
 
-It does not go through the lanes: nothing of it can be kept by mistake.
+A dry run does not go through a lane, so no cached account contains it by mistake.
 """
 
 from __future__ import annotations
@@ -29,40 +29,38 @@ from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.rulebook.store import rules_in_force
 
 _ORIGIN = CommandOrigin(PartCause("dry run"), "")
-_PARAMETER = "dry_run"
-_WORDS = {"true": True, "false": False}
 
 
 def asks_for_dry_run(query: bytes) -> bool:
-    """What the query string says; a misspelt `dry_run` must not become a purchase.
+    """Return True if the query string asks for a dry run.
 
     Raises:
-        ProblemError: It says something else than `dry_run=true` or `dry_run=false`.
+        ProblemError: The query string is not empty, `dry_run=true` or `dry_run=false`. A misspelt
+            `dry_run` must not record a purchase.
     """
-    said = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    match said:
-        case []:
+    match parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        case [("dry_run", "true")]:
+            return True
+        case [("dry_run", "false")] | []:
             return False
-        case [(name, word)] if name == _PARAMETER and word in _WORDS:
-            return _WORDS[word]
     raise ProblemError(
         ProblemType.VALIDATION,
         "The query has something else than dry_run=true or dry_run=false; nothing was recorded.",
         "Send ?dry_run=true to try, or no query to decide.",
-        errors=[{"pointer": f"/{_PARAMETER}", "message": "is not true or false, or not alone"}],
+        errors=[{"pointer": "/dry_run", "message": "is not true or false, or not alone"}],
     )
 
 
 def decide_without_recording(
     connection: psycopg.Connection, purchase: Purchase
 ) -> DecisionResponse | DryRunResponse:
-    """What would be decided now; of an id that was used, what was decided.
+    """Return the decision on a purchase, or the recorded one if its id was used before.
 
     Raises:
         CommandRejectedError: The transaction id was used for another purchase.
-        RulesNotUnderstoodError: This version cannot decide by what is in force.
+        RulesNotUnderstoodError: This version does not understand the rule set in force.
     """
-    command = PendingCommand.of(purchase, _ORIGIN, look_up=True)
+    command = PendingCommand(purchase, _ORIGIN, look_up=True)
     context = DecisionContext(datetime.now(UTC), str, _ORIGIN, rules_in_force(connection))
     execute_in_order(connection, UnitOfWork(), [command], lambda _: context)
     outcome = command.result

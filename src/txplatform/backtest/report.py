@@ -94,7 +94,7 @@ def per_second(result: Result) -> int:
 
 
 def notes(result: Result) -> list[str]:
-    """Return sentences about everything that the groups of decisions do not show."""
+    """Return sentences about figures that are not in the groups of decisions."""
     tally = result.tally
     sentences = []
     if result.since is not None:
