@@ -25,7 +25,6 @@ _MONEY = ("credit_limit", "posted", "pending", "available")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     as_json = {"action": "store_true", "help": "print one JSON object a line"}
     parser.add_argument("--json", **as_json)  # type: ignore[arg-type]  # mypy takes them one by one
     commands = parser.add_subparsers(dest="action", metavar="ACTION")

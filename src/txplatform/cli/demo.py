@@ -9,7 +9,6 @@ from txplatform.demo.orchestrator import run_demo
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument(
         "--data-dir",
         type=Path,

@@ -20,7 +20,6 @@ from txplatform.settings import load_settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument("--account", required=True, metavar="ID", help="the account")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
 

@@ -19,7 +19,6 @@ from txplatform.settings import load_settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     actions = parser.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="create a key; it is shown only once")
     create.add_argument("--name", required=True, help="name of the client that uses the key")
@@ -41,7 +40,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run one action."""
     with Database.for_service(load_settings()).connect() as connection:
         match arguments.action:
             case "create":

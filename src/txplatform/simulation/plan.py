@@ -96,12 +96,11 @@ def plan(year: int) -> Iterator[Day]:
 def _openings(year: int, day: date) -> list[Message]:
     messages = []
     for card in range(CARDS):
-        account = account_id(year, card)
         if card % EVERY_EARLY == 0:
             early = _payment_body(year, f"early{card:02d}", card, EARLY_PAYMENT, day)
             messages.append(Message(SUBMITTED, early))
         opening = {
-            "account_id": account,
+            "account_id": account_id(year, card),
             "currency": CURRENCY,
             "credit_limit": LIMITS_MINOR[card % len(LIMITS_MINOR)],
             "opened_at": f"{day}T08:00:00Z",
