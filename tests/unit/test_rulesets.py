@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.rule_cases import AccountSeen, buying, codes, judged
-from txplatform.api.openapi_descriptions import describe_fields
+from txplatform.api.openapi import describe_fields
 from txplatform.contracts.codes import COUNTRIES, CURRENCIES
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.ruleset_schema import rule_schemas

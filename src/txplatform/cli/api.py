@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from txplatform.api.server import serve
+from txplatform.bootstrap import create_api
 from txplatform.settings import load_settings
 
 
@@ -14,4 +15,4 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001  # every command gets them
     """Run until SIGTERM or SIGINT."""
-    return serve(load_settings())
+    return serve(load_settings(), create_api)

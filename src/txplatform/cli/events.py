@@ -12,7 +12,7 @@ from rich.text import Text
 
 from txplatform.audit.history import HistoryEntry, account_history
 from txplatform.cli.tables import print_table
-from txplatform.contracts.times import rfc3339, rfc3339_or_none
+from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.mapper import event_data

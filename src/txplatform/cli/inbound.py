@@ -12,8 +12,8 @@ from typing import Any
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.parked_messages import discard_message, retry_message
+from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
-from txplatform.contracts.times import rfc3339
 from txplatform.database import Database
 from txplatform.errors import TxPlatformError
 from txplatform.inbox import positions

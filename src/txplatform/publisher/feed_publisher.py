@@ -20,7 +20,7 @@ from typing import Any
 
 import psycopg
 
-from txplatform.contracts.times import rfc3339_or_none
+from txplatform.contracts.encoding import rfc3339_or_none
 from txplatform.database import Database
 from txplatform.following.follower import Follower
 from txplatform.following.leader_lock import LeaderLock

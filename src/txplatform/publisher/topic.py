@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from txplatform.contracts.cloudevents import binary_headers
-from txplatform.contracts.encoding import to_json
-from txplatform.contracts.times import rfc3339
+from txplatform.contracts.encoding import rfc3339, to_json
 from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.mapper import decode_event
