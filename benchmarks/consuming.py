@@ -29,8 +29,8 @@ from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.requests import Opening
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import APPEND
-from txplatform.gc_tuning import collect_seldom
 from txplatform.inbox.writer import INSERT
+from txplatform.process_setup import collect_seldom
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.settings import Settings
 

@@ -24,7 +24,7 @@ from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.requests import Merchant, Opening, Purchase
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.query import run_queries
-from txplatform.gc_tuning import collect_seldom
+from txplatform.process_setup import collect_seldom
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.publisher.delivery import producer_config
 from txplatform.publisher.event_feed import EventFeed

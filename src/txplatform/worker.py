@@ -14,9 +14,8 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from txplatform.gc_tuning import collect_seldom
 from txplatform.health import Health
-from txplatform.signals import stop_requests
+from txplatform.process_setup import collect_seldom, stop_requests
 from txplatform.telemetry import logger
 
 STOP_TIMEOUT_S = 9

@@ -37,7 +37,7 @@ COMMANDS = {
     "simulate": "send a year of real purchases and invented payments",
 }
 
-_MODULES = dict.fromkeys(("consume", "publish", "project"), "worker")
+_MODULES = dict.fromkeys(("api", "consume", "publish", "project", "worker"), "services")
 """Commands without a module of the same name."""
 
 
