@@ -34,7 +34,6 @@ class NoSuchMessageError(TxPlatformError):
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="list messages, newest first")
