@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import SecretStr, TypeAdapter
 
-from txplatform.api.app import create_api
+from txplatform.bootstrap import create_api
 from txplatform.consumers import TOPICS
 from txplatform.contracts.rules_document import with_rules
 from txplatform.publisher import TOPICS as OUTBOUND

@@ -1,6 +1,6 @@
-"""`POST /v1/process-transaction?dry_run=true`: decides a purchase without recording it.
+"""`POST /v1/process-transaction?dry_run=true`: decide on the stored state, and record nothing.
 
-A dry run does not go through a lane, so no cached account contains it by mistake.
+The purchase does not pass through the lanes, so that no account cache can keep its effects.
 """
 
 from __future__ import annotations
@@ -11,12 +11,7 @@ from urllib.parse import parse_qsl
 import psycopg
 
 from txplatform.api.problems import ProblemError
-from txplatform.contracts.decision import (
-    DecisionResponse,
-    DryRunResponse,
-    decision_response,
-    dry_run_response,
-)
+from txplatform.contracts.decision import DecisionResponse, decision_response, dry_run_response
 from txplatform.contracts.problems import ProblemType
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, PartCause
@@ -32,17 +27,18 @@ _ORIGIN = CommandOrigin(PartCause("dry run"), "")
 
 
 def asks_for_dry_run(query: bytes) -> bool:
-    """Return True if the query string asks for a dry run.
+    """Return whether the query string asks for a dry run.
+
+    A misspelt `dry_run` is refused, since it would record a purchase.
 
     Raises:
-        ProblemError: The query string is not empty, `dry_run=true` or `dry_run=false`. A misspelt
-            `dry_run` must not record a purchase.
+        ProblemError: The query is neither empty nor `dry_run=true` or `dry_run=false`.
     """
     match parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        case [("dry_run", "true")]:
-            return True
-        case [("dry_run", "false")] | []:
+        case []:
             return False
+        case [("dry_run", ("true" | "false") as value)]:
+            return value == "true"
     raise ProblemError(
         ProblemType.VALIDATION,
         "The query has something else than dry_run=true or dry_run=false; nothing was recorded.",
@@ -53,12 +49,12 @@ def asks_for_dry_run(query: bytes) -> bool:
 
 def decide_without_recording(
     connection: psycopg.Connection, purchase: Purchase
-) -> DecisionResponse | DryRunResponse:
-    """Return the decision on a purchase, or the recorded one if its id was used before.
+) -> DecisionResponse:
+    """Return the decision that a purchase would get now, or the recorded one if its id was used.
 
     Raises:
         CommandRejectedError: The transaction id was used for another purchase.
-        RulesNotUnderstoodError: This version does not understand the rule set in force.
+        RulesNotUnderstoodError: This version cannot read the rule set in force.
     """
     command = PendingCommand(purchase, _ORIGIN, look_up=True)
     context = DecisionContext(datetime.now(UTC), str, _ORIGIN, rules_in_force(connection))

@@ -1,4 +1,4 @@
-"""The rule book as responses: rule sets, activations, and what shadow evaluations found."""
+"""The rule book as responses: rule sets, activations and shadow evaluations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from txplatform.shadow.store import Progress
 
 
 def book_response(book: RuleBook) -> RuleBookResponse:
-    """Return the whole rule book, in short."""
+    """Return a summary of the whole rule book."""
     shadowing = book.shadowing
     return RuleBookResponse(
         book.version,
@@ -52,7 +52,7 @@ def ruleset_response(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
 
 
 def activation_response(entry: Entry) -> ActivationResponse:
-    """Return an activation, as its entry in the rule book has it."""
+    """Return the activation that an entry of the rule book records."""
     change = entry.change
     assert isinstance(change, RuleSetActivated)
     return from_same_fields(
@@ -66,14 +66,14 @@ def activation_response(entry: Entry) -> ActivationResponse:
 
 
 def shadowing_response(shadowing: Shadowing, progress: Progress | None) -> ShadowingResponse:
-    """Return a shadow evaluation; one that has not begun has judged nothing."""
+    """Return a shadow evaluation; without progress, its counts are zero."""
     if progress is None:
         progress = Progress(shadowing.shadowing_id, shadowing.after_position, 0, 0, 0)
     return from_same_fields(ShadowingResponse, shadowing, progress, ruleset=shadowing.ruleset_id)
 
 
 def _summary(book: RuleBook, stored: StoredRuleSet) -> RuleSetSummary:
-    # As it is written: one that this version cannot read is listed, too.
+    # Read as plain JSON, so that a rule set that this version cannot read is listed too.
     content = orjson.loads(stored.content)
     return from_same_fields(
         RuleSetSummary,

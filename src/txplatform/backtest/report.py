@@ -20,8 +20,8 @@ from txplatform.backtest.tally import (
     ChangedDecision,
     Tally,
 )
+from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
 from txplatform.contracts.rulesets import content_hash
-from txplatform.contracts.times import rfc3339, rfc3339_or_none
 
 _IN_ORDER_OF_NAME = (MONTH, RULESET)
 _ONLY_CHANGES = (RULE, REASON, INCREMENTS)

@@ -18,8 +18,8 @@ from msgspec.json import Decoder, Encoder
 from typing_extensions import override
 
 from txplatform.contracts.cloudevents import binary_headers
+from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.outbound import TransactionDecisioned
-from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.ids import account_of
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE
