@@ -120,45 +120,8 @@ async def _give_up(scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-<<<<<<< HEAD
-def create_api(settings: Settings, process: int = 0) -> Api:
-    """Return the API of one process; its services start with the ASGI lifespan.
-
-    Args:
-        settings: As configured.
-        process: The process's number among those that share the port.
-    """
-    database = Database.for_service(settings)
-    queries = Queries(database)
-    decider = Decider(settings, database)
-    stopping = asyncio.Event()
-    share_metrics_port = settings.api_processes > 1 and settings.metrics_port is None
-    services = Services(
-        settings,
-        decider,
-        Authenticator(queries),
-        queries,
-        Readiness(decider, queries, stopping),
-        metrics.process_registry(decider.metrics, process if share_metrics_port else None),
-        stopping,
-    )
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        queries.start()
-        await services.decider.start()
-        following = asyncio.create_task(follow_rule_book(decider.rules, queries))
-        collect_seldom()
-        yield
-        services.stopping.set()
-        following.cancel()
-        await services.decider.stop()
-        queries.stop()
-
-=======
 def assemble_api(services: Services) -> Api:
     """Return the API over these services, which start and stop with the ASGI lifespan."""
->>>>>>> main
     app = FastAPI(
         openapi_url=None,
         docs_url=None,
