@@ -49,7 +49,7 @@ class Assignment:
         self._stored: dict[PartitionKey, Position] = {}
 
     def assign(self, partitions: list[PartitionKey] | None) -> None:
-        """Own these partitions, not read yet; None if the group revoked all partitions."""
+        """Set the assigned partitions, which are not read yet; None if all were revoked."""
         self.assigned = partitions
         self._reset()
 
@@ -136,10 +136,9 @@ class Assignment:
     def accept(
         self, messages: Sequence[ReceivedMessage], ends: Mapping[PartitionKey, int]
     ) -> tuple[list[ReceivedMessage], list[Move]]:
-        """Return the messages to process, and the moves of positions that go with them.
+        """Return the messages to process, and the moves of positions that they cause.
 
-        Messages of partitions that a rebalance took away, and messages before the position, are
-        left out.
+        Messages of partitions that are no longer assigned, or before the position, are left out.
 
         Args:
             messages: The polled messages.
@@ -165,7 +164,7 @@ class Assignment:
         return accepted, moves
 
     def apply_moves(self, moves: Sequence[Move]) -> None:
-        """Take over the committed moves."""
+        """Update the positions after these moves were committed."""
         for move in moves:
             key = PartitionKey(move.topic, move.partition)
             self.positions[key] = move.next_offset

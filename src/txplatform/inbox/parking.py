@@ -33,7 +33,7 @@ def deduplicate_parked(
     messages: Sequence[ReceivedMessage],
     outcomes: Sequence[MessageOutcome],
 ) -> list[MessageOutcome]:
-    """Replace the outcomes of messages that would be parked although their contents were before.
+    """Return the outcomes, with those of repeats changed so that they are not parked again.
 
     Args:
         connection: Reads the inbox.

@@ -127,7 +127,7 @@ def parked_after(
 def message_that_waited(
     connection: psycopg.Connection[Any], account_id: str, business_key: str
 ) -> StoredMessage | None:
-    """Return the first message that waited on arrival under this business key, if any."""
+    """Return the first message recorded as waiting under this business key, if any."""
     found = _stored(
         connection,
         "WHERE m.first_status = 'waiting' AND m.account_id = %s AND m.business_key = %s"

@@ -55,15 +55,9 @@ def record(
     traceparents: Sequence[str],
     outcomes: Sequence[MessageOutcome],
 ) -> None:
-    """Insert a row for each message, in order; a row that exists stays as it is.
+    """Insert a row for each message, with its trace context and outcome; existing rows stay.
 
     The caller holds the log's lock.
-
-    Args:
-        connection: The caller's.
-        messages: The messages of a batch.
-        traceparents: The trace context of each message.
-        outcomes: The outcome of each message.
     """
     if not messages:
         return

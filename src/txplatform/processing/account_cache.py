@@ -40,7 +40,7 @@ class ConflictRate:
         self._share = 0.0
 
     def note(self, cached: int, behind: int) -> None:
-        """Count cached accounts, and those of them that were behind the log."""
+        """Count cached accounts and, among these, the accounts that were behind the log."""
         if cached:
             weight = min(1.0, cached / _AVERAGED_ACCOUNTS)
             self._share += weight * (behind / cached - self._share)
