@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from txplatform.api.app import create_api
 from txplatform.api.server import listen, serve_api
+from txplatform.bootstrap import create_api
 from txplatform.contracts.decision import DecisionResponse
 from txplatform.contracts.process_transaction import ProcessTransactionRequest
 from txplatform.domain.money import Balance

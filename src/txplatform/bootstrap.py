@@ -1,16 +1,24 @@
-"""Builds a worker process from its settings. Only this module knows every part.
+"""Build each process of the platform from its settings. Only this module knows every part.
 
-Each part receives the settings, the database and the registry of the process's metrics.
+A part of a worker receives the settings, the database and the registry of the process's metrics.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
+from txplatform.api.app import Api, assemble_api
+from txplatform.api.authentication import Authenticator
+from txplatform.api.metrics import process_registry
+from txplatform.api.queries import Queries
+from txplatform.api.readiness import Readiness
+from txplatform.api.services import Services
 from txplatform.consumers.runner import InboundConsumer
 from txplatform.database import Database
+from txplatform.decisions.decider import Decider
 from txplatform.expiry.runner import HoldExpirer
 from txplatform.projections.runner import Projector
 from txplatform.publisher.runner import Publisher
@@ -21,15 +29,11 @@ from txplatform.worker import Part, run_parts
 
 PartFactory = Callable[[Settings, Database, CollectorRegistry], Part]
 
-CONSUME: tuple[PartFactory, ...] = (InboundConsumer,)
-PUBLISH: tuple[PartFactory, ...] = (Publisher,)
-PROJECT: tuple[PartFactory, ...] = (Projector, HoldExpirer, Shadower)
-
 WORKERS: dict[str, tuple[PartFactory, ...]] = {
-    "consume": CONSUME,
-    "publish": PUBLISH,
-    "project": PROJECT,
-    "worker": (*CONSUME, *PUBLISH, *PROJECT),
+    "consume": (InboundConsumer,),
+    "publish": (Publisher,),
+    "project": (Projector, HoldExpirer, Shadower),
+    "worker": (InboundConsumer, Publisher, Projector, HoldExpirer, Shadower),
 }
 """The parts of each worker command."""
 
@@ -41,3 +45,27 @@ def run_worker(command: str, settings: Settings) -> int:
     registry = CollectorRegistry()
     parts = [create(settings, database, registry) for create in WORKERS[command]]
     return run_parts(parts, registry=registry, health_port=settings.health_port)
+
+
+def create_api(settings: Settings, process: int = 0) -> Api:
+    """Return the API of one process.
+
+    Args:
+        settings: The settings of the process.
+        process: The number of the process among those that share the port, from 0.
+    """
+    database = Database.for_service(settings)
+    queries = Queries(database)
+    decider = Decider.from_settings(settings, database)
+    stopping = asyncio.Event()
+    share_metrics_port = settings.api_processes > 1 and settings.metrics_port is None
+    services = Services(
+        settings,
+        decider,
+        Authenticator(queries),
+        queries,
+        Readiness(decider, queries, stopping),
+        process_registry(decider.metrics, process if share_metrics_port else None),
+        stopping,
+    )
+    return assemble_api(services)

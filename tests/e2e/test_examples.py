@@ -88,7 +88,8 @@ def test_a_refused_caller_prints_the_reason_and_the_next_step_of_the_api(
             env={"TXPLATFORM_API_KEY": "wrong"},
         )
     assert done.returncode == 1
-    assert done.stderr.startswith("unauthenticated: What was sent is not a bearer API key. Send ")
+    problem = "unauthenticated: The Authorization header has no bearer API key. Send "
+    assert done.stderr.startswith(problem)
     assert "Traceback" not in done.stderr
 
 

@@ -47,7 +47,7 @@ def posted_over_http(
     ("account_id", "http_first", "direction"),
     [
         ("acc-1", True, "debit"),
-        ("not-opened-yet", False, "credit"),
+        pytest.param("not-opened-yet", False, "credit", marks=pytest.mark.long),
         pytest.param("acc-1", True, "credit", marks=pytest.mark.long),
         pytest.param("acc-1", False, "debit", marks=pytest.mark.long),
         pytest.param("acc-1", False, "credit", marks=pytest.mark.long),

@@ -29,9 +29,8 @@ from txplatform.domain.commands import Command
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import HoldExpiry, Merchant, OperatorStatus, Purchase
 from txplatform.domain.rules.amount_limit import AmountLimit
-from txplatform.domain.rules.category_deny import CategoryDeny
-from txplatform.domain.rules.velocity_amount import VelocityAmount
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.category_lists import CategoryDeny
+from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
 from txplatform.domain.rulesets import RuleSet
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.mapper import encode_event

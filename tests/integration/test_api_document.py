@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 from pydantic import SecretStr
 
-from txplatform.api.app import create_api
 from txplatform.api.reference_page import FOLDER
 from txplatform.api_keys import Scope
+from txplatform.bootstrap import create_api
 from txplatform.settings import Settings
 
 

@@ -227,6 +227,7 @@ def test_i3_killed_in_the_middle_of_a_commit_nothing_is_lost_or_ended_twice(
     with Command("project", env=service_env) as process:
         with service.transaction():
             service.execute(LOCK_LOG)
+            process.wait_ready()
             with Database(database.service_url).connect() as other:
                 wait_until(lambda: other.execute(WAITS_FOR_THE_LOG).fetchone())
             process.kill()

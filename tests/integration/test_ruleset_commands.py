@@ -167,6 +167,7 @@ def test_a_shadow_evaluation_is_started_inspected_and_stopped(
     assert "10 judged, 4 newly declined" in rulesets(service_env, "show", "retail@2")
 
 
+@pytest.mark.long
 def test_an_unreadable_rule_set_is_listed_and_can_be_replaced(
     service_env: dict[str, str], files: dict[int, str]
 ) -> None:

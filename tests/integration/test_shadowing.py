@@ -16,7 +16,7 @@ from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.rules.amount_limit import AmountLimit
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.velocity import VelocityCount
 from txplatform.domain.rulesets import RuleSet
 from txplatform.projections.snapshots import retake_snapshots
 from txplatform.rulebook.store import add_ruleset, end_shadowing, start_shadowing

@@ -31,7 +31,7 @@ from txplatform.backtest.worker import DamagedHistoryError, replay_accounts
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Direction
 from txplatform.domain.rules.amount_limit import AmountLimit
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.velocity import VelocityCount
 from txplatform.domain.rulesets import HoldDays, RuleSet
 from txplatform.eventstore.mapper import encode_event
 

@@ -14,10 +14,9 @@ from harness.commands import ACCOUNT, ORIGIN, opening
 from harness.streams import Stream
 from txplatform.contracts.cloudevents import binary_headers
 from txplatform.contracts.decision import Decision, decision_response
-from txplatform.contracts.encoding import to_json
+from txplatform.contracts.encoding import rfc3339, rfc3339_or_none, to_json
 from txplatform.contracts.outbound import TransactionDecisioned
 from txplatform.contracts.same_fields import from_same_fields
-from txplatform.contracts.times import rfc3339, rfc3339_or_none
 from txplatform.domain.advices import Clearing
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.rule_cases import AccountSeen, buying, codes, judged
-from txplatform.api.openapi_descriptions import describe_fields
+from txplatform.api.openapi import describe_fields
 from txplatform.contracts.codes import COUNTRIES, CURRENCIES
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.ruleset_schema import rule_schemas
@@ -31,18 +31,15 @@ from txplatform.domain.activity import VelocityScope
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
-from txplatform.domain.rules.category_allow import CategoryAllow
-from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.category_lists import CategoryAllow, CategoryDeny
 from txplatform.domain.rules.codes import CategoryCodes, CodeList, Codes, CountryCodes, MerchantIds
-from txplatform.domain.rules.country_allow import CountryAllow
-from txplatform.domain.rules.country_deny import CountryDeny
+from txplatform.domain.rules.country_lists import CountryAllow, CountryDeny
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, most_telling
 from txplatform.domain.rules.merchant_deny import MerchantDeny
 from txplatform.domain.rules.parameters import Choice, CurrencyCode, Number, Parameter, json_name
 from txplatform.domain.rules.stored import rule_from_stored, rule_to_stored
-from txplatform.domain.rules.velocity_amount import VelocityAmount
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
 from txplatform.domain.rulesets import (
     DEFAULT_RULESET,
     USUAL_HOLD_DAYS,
@@ -198,7 +195,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         (RETAIL | {"name": "Retail!"}, "name: is 'Retail!', which cannot be part of an id;"),
         (
             RETAIL | {"rules": [1] * 201},
-            "rules: are 201, too many to ask in time; write at most 200.",
+            "rules: are 201, too many for one decision; write at most 200.",
         ),
         (
             RETAIL | {"rules": [{"rule": "category_deny", "categories": [7995] * 101}]},
@@ -212,8 +209,8 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         (RETAIL | {"rules": {}}, "rules: must be a list."),
         (RETAIL | {"rules": ["x"]}, "rules[0]: must be an object."),
         (RETAIL | {"rules": [{}]}, "rules[0].rule: is missing; write one of amount_limit,"),
-        (RETAIL | {"rules": [{"rule": "x"}]}, "rules[0].rule: is 'x', which is no rule;"),
-        (RETAIL | {"rules": [{"rule": []}]}, "rules[0].rule: is [], which is no rule;"),
+        (RETAIL | {"rules": [{"rule": "x"}]}, "rules[0].rule: is 'x', which is not a rule;"),
+        (RETAIL | {"rules": [{"rule": []}]}, "rules[0].rule: is [], which is not a rule;"),
         (
             RETAIL | {"rules": [{"rule": "amount_limit"}]},
             "rules[0].max_amount: is missing.",
@@ -236,15 +233,15 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"rules": [{"rule": "velocity_count", "window_minutes": 0, "max_count": 3}]},
-            "rules[0].window_minutes: is 0, but purchases are remembered for 30 days;",
+            "rules[0].window_minutes: is 0, but purchases are kept for 30 days;",
         ),
         (
             RETAIL | {"rules": [{"rule": "country_deny", "countries": ["GBR", "XXX"]}]},
-            "rules[0].countries: has 'XXX', which is no ISO 3166-1 alpha-3 country.",
+            "rules[0].countries: has 'XXX', which is not an ISO 3166-1 alpha-3 country.",
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1, "currency": "XXX"}]},
-            "rules[0].currency: is 'XXX', which is no ISO 4217 currency.",
+            "rules[0].currency: is 'XXX', which is not an ISO 4217 currency.",
         ),
         (
             RETAIL | {"rules": [{"rule": "merchant_deny", "merchants": ["4111111111111111"]}]},
@@ -252,11 +249,11 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1}] * 2},
-            "rules[1]: says the same as rules[0]; name each rule once.",
+            "rules[1]: repeats rules[0]; name each rule once.",
         ),
         (
             RETAIL | {"hold_days": {"by_category": [{"categories": ["1"], "days": 1}]}},
-            "hold_days.by_category[0].categories: has '1', which is no merchant category;",
+            "hold_days.by_category[0].categories: has '1', which is not a merchant category;",
         ),
         (RETAIL | {"hold_days": {"default": 0}}, "hold_days.default: is 0, too short"),
         (
@@ -403,8 +400,8 @@ def test_a_range_of_categories_stays_small_in_memory(holder: object) -> None:
 )
 def test_holds_last_for_the_days_of_the_rule_set(category: str, days: int) -> None:
     """A rule set may replace the usual days."""
-    assert DEFAULT_RULESET.hold_days_of(category) == days
-    assert RuleSet("a", 1, hold_days=HoldDays(3)).hold_days_of(category) == 3
+    assert DEFAULT_RULESET.hold_days.of(category) == days
+    assert RuleSet("a", 1, hold_days=HoldDays(3)).hold_days.of(category) == 3
 
 
 @pytest.mark.parametrize(
@@ -486,7 +483,7 @@ def test_only_the_first_100_warnings_are_reported() -> None:
     assert len(every) == 190
     assert most_telling(every) == [
         *every[:100],
-        "There are 90 more warnings: mend these first.",
+        "There are 90 more warnings: fix these first.",
     ]
     assert most_telling(every[:100]) == every[:100]
 

@@ -1,4 +1,4 @@
-"""`POST /v1/accounts` and `GET /v1/accounts/{account_id}/balance`."""
+"""Open an account, read its balance, and set its status."""
 
 from __future__ import annotations
 
@@ -17,20 +17,35 @@ from txplatform.api.dependencies import (
     require_opened,
     requires,
 )
-from txplatform.api.openapi_entries import documented, documented_command, documented_header
-from txplatform.api.responses import json_response, not_modified
+from txplatform.api.openapi_entries import (
+    REPLAYED,
+    documented,
+    documented_command,
+    documented_header,
+)
+from txplatform.api.responses import command_response, json_response, not_modified
 from txplatform.api_keys import Scope
-from txplatform.contracts.accounts import BalanceResponse, OpenAccountRequest
+from txplatform.contracts.accounts import (
+    BalanceResponse,
+    OpenAccountRequest,
+    StatusRequest,
+    StatusResponse,
+    status_response,
+)
+from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.same_fields import from_same_fields
-from txplatform.contracts.times import rfc3339
 from txplatform.decisions.request import AccountView
+from txplatform.domain.events import OperatorStatusSet
 from txplatform.domain.ids import AccountId
-from txplatform.domain.requests import Opening
+from txplatform.domain.requests import Opening, OperatorStatus
 from txplatform.domain.status import AccountStatus
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
+_LOST = OperatorStatus(
+    "st-1", examples.ACCOUNT, AccountStatus.FROZEN, "The card was reported lost."
+)
 EXAMPLES = (
     BalanceResponse(
         examples.ACCOUNT,
@@ -43,6 +58,7 @@ EXAMPLES = (
         2,
         rfc3339(examples.AT),
     ),
+    status_response(examples.event(OperatorStatusSet, _LOST)),
 )
 
 _ETAG = documented_header("ETag", "The account version.")
@@ -111,6 +127,26 @@ async def read_balance(
     return not_modified(view.version, if_none_match) or json_response(
         _balance(view), version=view.version
     )
+
+
+@router.post(
+    "/{account_id}/status",
+    response_model=StatusResponse,
+    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
+    responses={200: {"headers": REPLAYED}, **documented_command(ProblemType.ACCOUNT_CLOSED)},
+)
+async def set_status(
+    request: Request,
+    account_id: AccountIdPath,
+    body: Annotated[StatusRequest, Depends(JsonBody(StatusRequest))],
+) -> Response:
+    """Freeze, close or release an account, as an operator.
+
+    The accounts team's status is kept apart, and the stricter of both is in force. A frozen or
+    closed account declines purchases and increments only; closed is permanent.
+    """
+    command = body.to_value(OperatorStatus, account_id=account_id)
+    return await command_response(request, command, status_response)
 
 
 def _balance(view: AccountView) -> BalanceResponse:

@@ -1,10 +1,8 @@
-"""The API of one process: its services, its endpoints, and the way of a request to them."""
+"""The ASGI application: the endpoints, and how a request reaches them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from operator import attrgetter
 from typing import Any
 
@@ -12,49 +10,35 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from txplatform.api import (
-    account_status,
     accounts,
     clearing_batches,
-    clearings,
     controls,
     events,
+    holds,
     inbound_messages,
-    increments,
     metrics,
     probes,
     process_transaction,
     reference_page,
-    refunds,
-    reversals,
     rulesets,
+    settlement,
     shadowings,
     transactions,
 )
-from txplatform.api.authentication import Authenticator
 from txplatform.api.exception_handlers import handle_errors_as_problems
 from txplatform.api.openapi import Endpoint, describe
 from txplatform.api.problems import RETRY_AFTER_S, ProblemError, problem_response
-from txplatform.api.queries import Queries
-from txplatform.api.readiness import Readiness
-from txplatform.api.rules_in_force import follow_rule_book
 from txplatform.api.services import Services
 from txplatform.contracts.problems import ProblemType
-from txplatform.database import Database
-from txplatform.decisions.decider import Decider
-from txplatform.gc_tuning import collect_seldom
-from txplatform.settings import Settings
 from txplatform.telemetry import accept_traceparent, correlation_id
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     process_transaction,
     accounts,
-    account_status,
     controls,
     transactions,
-    increments,
-    clearings,
-    reversals,
-    refunds,
+    holds,
+    settlement,
     clearing_batches,
     rulesets,
     shadowings,
@@ -62,14 +46,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     inbound_messages,
     probes,
 )
-"""Every resource; to add one, write its module and list it here."""
+"""The endpoints of all resources. To add one, write its module and list it here."""
 
 
 class Api:
     """The ASGI application: decisions go straight to their route, the rest through FastAPI.
 
     Attributes:
-        document: Its description, as OpenAPI.
+        document: The OpenAPI document.
     """
 
     def __init__(
@@ -81,7 +65,7 @@ class Api:
         self.document = document
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request, or the lifespan of the process."""
+        """Handle a request, or the start and stop of the process."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -93,7 +77,7 @@ class Api:
         except asyncio.CancelledError:
             if not self.services.stopping.is_set():
                 raise
-            # The server waits for open requests no longer, and would respond with 500.
+            # The server has stopped waiting for open requests, and would respond with 500.
             await _give_up(scope, send)
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -136,52 +120,20 @@ async def _give_up(scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def create_api(settings: Settings, process: int = 0) -> Api:
-    """Return the API of one process; its services start with the ASGI lifespan.
-
-    Args:
-        settings: As configured.
-        process: The process's number among those that share the port.
-    """
-    database = Database.for_service(settings)
-    queries = Queries(database)
-    decider = Decider.from_settings(settings, database)
-    stopping = asyncio.Event()
-    share_metrics_port = settings.api_processes > 1 and settings.metrics_port is None
-    services = Services(
-        settings,
-        decider,
-        Authenticator(queries),
-        queries,
-        Readiness(decider, queries, stopping),
-        metrics.process_registry(decider.metrics, process if share_metrics_port else None),
-        stopping,
-    )
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        queries.start()
-        await services.decider.start()
-        following = asyncio.create_task(follow_rule_book(decider.rules, queries))
-        collect_seldom()
-        yield
-        services.stopping.set()
-        following.cancel()
-        await services.decider.stop()
-        queries.stop()
-
+def assemble_api(services: Services) -> Api:
+    """Return the API over these services, which start and stop with the ASGI lifespan."""
     app = FastAPI(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan,
+        lifespan=lambda _: services.running(),
         generate_unique_id_function=attrgetter("name"),
     )
     app.state.services = services
     for endpoint in ENDPOINTS:
         app.include_router(endpoint.router)
-    if settings.metrics_port is None:
+    if services.settings.metrics_port is None:
         app.include_router(metrics.router)
     app.include_router(reference_page.router)
     document = describe(app, ENDPOINTS)
@@ -194,7 +146,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
     thin_route = process_transaction.ProcessTransaction(
         services.decider,
         services.authenticator,
-        queries,
-        most_body_bytes=settings.api_max_body_bytes,
+        services.queries,
+        most_body_bytes=services.settings.api_max_body_bytes,
     )
     return Api(app, thin_route, services, document)

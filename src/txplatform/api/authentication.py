@@ -1,7 +1,6 @@
-"""Authenticate callers: a bearer key is looked up once and cached for a few seconds.
+"""Authenticate callers by bearer key, with a cache of a few seconds.
 
-So a revoked key is refused everywhere within five seconds. A key that cannot be looked up is not
-accepted.
+A revoked key is refused everywhere within five seconds. A key that cannot be looked up is refused.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from txplatform.contracts.problems import ProblemType
 
 CACHED_S = 3.0
 _CREDENTIALS = re.compile(rb"bearer +(txp_[\w-]{43})", re.IGNORECASE)
-"""RFC 6750, with a key as `api_keys.create_key` makes them: nothing else is worth a look-up."""
+"""RFC 6750, with a key as `api_keys.create_key` makes it. Anything else is not looked up."""
 
 
 class Authenticator:
-    """A cache of the keys that were used lately."""
+    """Looks keys up, and caches those used lately."""
 
     def __init__(
         self,
@@ -52,12 +51,8 @@ class Authenticator:
     async def authenticate(self, authorization: bytes | None, scope: Scope) -> ApiKey:
         """Return the caller's key.
 
-        Args:
-            authorization: The header's value.
-            scope: The scope that the key needs.
-
         Raises:
-            ProblemError: No key, an unknown, expired or revoked one, or one without the scope.
+            ProblemError: The header has no valid key, or the key lacks the scope.
             StoreUnavailableError: The key cannot be looked up.
         """
         if authorization is None:
@@ -67,7 +62,7 @@ class Authenticator:
         if self._clock() >= until:
             credentials = _CREDENTIALS.fullmatch(authorization)
             if credentials is None:
-                raise _unauthenticated("What was sent is not a bearer API key.")
+                raise _unauthenticated("The Authorization header has no bearer API key.")
             key = await self._look_up(whole, sha256(credentials[1]).digest())
         if key is None:
             raise _unauthenticated("The API key is unknown, expired or revoked.")
@@ -80,7 +75,7 @@ class Authenticator:
         return key
 
     async def _look_up(self, whole: bytes, digest: bytes) -> ApiKey | None:
-        """Look a key up; callers that need it meanwhile share the look-up."""
+        """Look a key up; concurrent requests with the same key share the look-up."""
         task = self._looking.get(whole)
         if task is None:
             task = asyncio.create_task(self._queries.run(partial(find_key, digest=digest)))
@@ -99,7 +94,7 @@ class Authenticator:
 
 
 def authorization_header(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    """Return the Authorization header of raw ASGI headers; of several the last one."""
+    """Return the value of the last Authorization header of raw ASGI headers."""
     return dict(headers).get(b"authorization")
 
 

@@ -1,4 +1,4 @@
-"""Read request bodies: bounded while they arrive, strict JSON, one model."""
+"""Read a request body: limit its size, parse strict JSON, and validate it as a model."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class ClientLeftError(Exception):
-    """The client left before its request was whole; nobody waits for a response."""
+    """The client disconnected before its request was complete; nobody waits for a response."""
 
 
 class JsonBody(Generic[Model]):
     """A dependency that reads the body as a model.
 
     Args:
-        model: What the body has to be.
-        described_as: The model in the API's description, where that says more.
-        most_bytes: How large the body may be where that is more than the configured size.
+        model: The model of the body.
+        described_as: The model in the OpenAPI document, if another one describes the body better.
+        most_bytes: The largest size, if it is more than the configured one.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class JsonBody(Generic[Model]):
         self._most_bytes = most_bytes
 
     async def __call__(self, request: Request) -> Model:
-        """Read the body of this request."""
+        """Read and validate the body of a request."""
         body = await json_bytes(request, self._most_bytes)
         parse_strict_json(body)
         return self._model.model_validate_json(body)
@@ -51,8 +51,8 @@ async def json_bytes(request: Request, most_bytes: int = 0) -> bytes:
     """Return the body of a request whose media type is JSON, not parsed yet.
 
     Raises:
-        ProblemError: It is too large, or its media type is another one.
-        ClientLeftError: The client left.
+        ProblemError: The body is too large, or its media type is not JSON.
+        ClientLeftError: The client disconnected.
     """
     require_json(request.headers.get("content-type"))
     most = services_of(request).settings.api_max_body_bytes
@@ -60,11 +60,11 @@ async def json_bytes(request: Request, most_bytes: int = 0) -> bytes:
 
 
 async def read_body(receive: Receive, most_bytes: int) -> bytes:
-    """Return the whole body.
+    """Return the whole body of an ASGI request.
 
     Raises:
-        ProblemError: It is larger than allowed.
-        ClientLeftError: The client left.
+        ProblemError: The body is too large.
+        ClientLeftError: The client disconnected.
     """
     message = await receive()
     if message["type"] == "http.disconnect":
@@ -83,14 +83,14 @@ async def read_body(receive: Receive, most_bytes: int) -> bytes:
         raise ProblemError(
             ProblemType.BODY_TOO_LARGE,
             f"The body is larger than {most_bytes} bytes.",
-            "Send a smaller one.",
+            "Send a smaller body.",
             headers={"Connection": "close"},
         )
     return body
 
 
 def require_json(content_type: str | None) -> None:
-    """Check that a body is JSON, as far as its media type says.
+    """Check that the media type of a body is JSON or not given.
 
     Raises:
         ProblemError: The media type is given and is not application/json.

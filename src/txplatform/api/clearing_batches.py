@@ -1,4 +1,4 @@
-"""`POST /v1/clearings`: the clearings of a settlement file, each on its own."""
+"""`POST /v1/clearings`: post the clearings of a settlement file, each on its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from txplatform.api.responses import json_response
 from txplatform.api.services import Services
 from txplatform.api.validation_problems import validation_problem
 from txplatform.api_keys import Scope
-from txplatform.contracts.clearing import clearing_response
 from txplatform.contracts.clearing_batch import (
     ClearingBatchBody,
     ClearingBatchRequest,
@@ -29,6 +28,7 @@ from txplatform.contracts.clearing_batch import (
     FieldProblem,
 )
 from txplatform.contracts.problems import ProblemType
+from txplatform.contracts.settlement import clearing_response
 from txplatform.decisions.errors import QueueFullError, StoreUnavailableError
 from txplatform.domain.advices import Clearing
 from txplatform.domain.cause import CommandOrigin
@@ -37,9 +37,9 @@ from txplatform.domain.events import ClearingWaiting, PurchaseCleared
 from txplatform.telemetry import correlation_id, logger
 
 _MOST_BYTES = 1_048_576
-"""A thousand items of the longest ids, with room for white space."""
+"""Enough for 1,000 items with the longest ids, and for white space."""
 _AT_ONCE = 100
-"""Items in the lanes at one time: purchases are not to wait for a whole settlement file."""
+"""The most items in the lanes at one time, so that purchases do not wait for a whole file."""
 _NOTHING_RECORDED = (QueueFullError, StoreUnavailableError)
 
 router = APIRouter(tags=["settlement"])
@@ -117,7 +117,7 @@ async def clear_purchases(
 async def _clear(
     services: Services, place: int, item: object, origin: CommandOrigin
 ) -> ClearingItemResponse | Exception:
-    """Record one item, and return its outcome; an exception may not come up another time."""
+    """Record one item, and return its outcome, or the exception if a retry may succeed."""
     try:
         parsed = ClearingItem.model_validate(item)
     except ValidationError as error:
@@ -127,7 +127,7 @@ async def _clear(
         decided = await services.decider.submit(command, origin=origin)
     except CommandRejectedError as error:
         return ClearingItemResponse(parsed.clearing_id, "bad", error.reason, error.detail)
-    except Exception as error:  # noqa: BLE001  # one item harms no other
+    except Exception as error:  # noqa: BLE001  # the other items go on
         return error
     event = decided.outcome.event
     assert isinstance(event, PurchaseCleared | ClearingWaiting)
@@ -151,7 +151,7 @@ def _not_a_clearing(place: int, item: object, error: ValidationError) -> Clearin
     fields = {each["loc"][0] for each in error.errors() if each["loc"]}
     named = item.get("clearing_id") if isinstance(item, dict) else None
     return ClearingItemResponse(
-        # One that is not well formed could be a card number.
+        # A malformed id could be a card number.
         named if isinstance(named, str) and "clearing_id" not in fields else None,
         "bad",
         "validation",
@@ -162,7 +162,7 @@ def _not_a_clearing(place: int, item: object, error: ValidationError) -> Clearin
 
 def _to_retry(item: object, error: Exception) -> ClearingItemResponse:
     problem = problem_of(error)
-    assert isinstance(item, dict)  # it was a well-formed clearing
+    assert isinstance(item, dict)  # it was validated before it was submitted
     return ClearingItemResponse(
         item["clearing_id"],
         "retry",

@@ -25,8 +25,8 @@ from txplatform.contracts.controls import (
     ControlsResponse,
     controls_response,
 )
+from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.problems import ProblemType
-from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import ControlsChanged
 from txplatform.domain.ids import AccountId
 from txplatform.domain.requests import ControlsChange

@@ -1,7 +1,7 @@
-"""The dependencies of endpoints: the caller's key with a scope, and well-formed path ids.
+"""The dependencies of endpoints: the caller's key with a scope, and validated path ids.
 
-An endpoint that needs a key refuses unknown query parameters: a misspelt filter would do nothing,
-and the response would look right.
+An endpoint that needs a key refuses unknown query parameters, since a misspelt filter would be
+ignored without notice.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ TransactionIdPath = Annotated[
 
 
 def requires(scope: Scope) -> SecurityDependency:
-    """Return a dependency that checks the key's scope and the names of the query's parameters.
+    """Return a dependency that checks the key's scope and the names of the query parameters.
 
-    It notes in `request.state.origin` who calls. The operation's OpenAPI entry names the scope.
+    It sets `request.state.origin`. The operation's OpenAPI entry names the scope.
     """
 
     async def check(
@@ -67,11 +67,7 @@ def requires(scope: Scope) -> SecurityDependency:
 
 
 def _require_known_query(request: Request) -> None:
-    """Check that the query has only parameters that the endpoint declares, each once.
-
-    Raises:
-        ProblemError: It has others; each is named.
-    """
+    """Check that the query has only parameters that the endpoint declares, each once."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     known = {parameter.alias for parameter in route.dependant.query_params}
@@ -93,7 +89,7 @@ def require_opened(view: AccountView) -> None:
     """Check that an account has been opened.
 
     Raises:
-        ProblemError: It has not.
+        ProblemError: The account has not been opened.
     """
     if not view.opened:
         raise ProblemError(

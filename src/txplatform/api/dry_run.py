@@ -1,6 +1,6 @@
-"""`POST /v1/process-transaction?dry_run=true`: decided on what is stored, and not recorded.
+"""`POST /v1/process-transaction?dry_run=true`: decide on the stored state, and record nothing.
 
-It does not go through the lanes: nothing of it can be kept by mistake.
+The purchase does not pass through the lanes, so that no account cache can keep its effects.
 """
 
 from __future__ import annotations
@@ -11,12 +11,7 @@ from urllib.parse import parse_qsl
 import psycopg
 
 from txplatform.api.problems import ProblemError
-from txplatform.contracts.decision import (
-    DecisionResponse,
-    DryRunResponse,
-    decision_response,
-    dry_run_response,
-)
+from txplatform.contracts.decision import DecisionResponse, decision_response, dry_run_response
 from txplatform.contracts.problems import ProblemType
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, PartCause
@@ -29,40 +24,39 @@ from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.rulebook.store import rules_in_force
 
 _ORIGIN = CommandOrigin(PartCause("dry run"), "")
-_PARAMETER = "dry_run"
-_WORDS = {"true": True, "false": False}
 
 
 def asks_for_dry_run(query: bytes) -> bool:
-    """What the query string says; a misspelt `dry_run` must not become a purchase.
+    """Return whether the query string asks for a dry run.
+
+    A misspelt `dry_run` is refused, since it would record a purchase.
 
     Raises:
-        ProblemError: It says something else than `dry_run=true` or `dry_run=false`.
+        ProblemError: The query is neither empty nor `dry_run=true` or `dry_run=false`.
     """
-    said = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    match said:
+    match parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         case []:
             return False
-        case [(name, word)] if name == _PARAMETER and word in _WORDS:
-            return _WORDS[word]
+        case [("dry_run", ("true" | "false") as value)]:
+            return value == "true"
     raise ProblemError(
         ProblemType.VALIDATION,
         "The query has something else than dry_run=true or dry_run=false; nothing was recorded.",
         "Send ?dry_run=true to try, or no query to decide.",
-        errors=[{"pointer": f"/{_PARAMETER}", "message": "is not true or false, or not alone"}],
+        errors=[{"pointer": "/dry_run", "message": "is not true or false, or not alone"}],
     )
 
 
 def decide_without_recording(
     connection: psycopg.Connection, purchase: Purchase
-) -> DecisionResponse | DryRunResponse:
-    """What would be decided now; of an id that was used, what was decided.
+) -> DecisionResponse:
+    """Return the decision that a purchase would get now, or the recorded one if its id was used.
 
     Raises:
         CommandRejectedError: The transaction id was used for another purchase.
-        RulesNotUnderstoodError: This version cannot decide by what is in force.
+        RulesNotUnderstoodError: This version cannot read the rule set in force.
     """
-    command = PendingCommand.of(purchase, _ORIGIN, look_up=True)
+    command = PendingCommand(purchase, _ORIGIN, look_up=True)
     context = DecisionContext(datetime.now(UTC), str, _ORIGIN, rules_in_force(connection))
     execute_in_order(connection, UnitOfWork(), [command], lambda _: context)
     outcome = command.result

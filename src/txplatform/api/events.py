@@ -1,4 +1,4 @@
-"""The log over HTTP: one account's stream, the whole log by pages and as Server-Sent Events."""
+"""The event log over HTTP: an account's stream, and the whole log in pages or as a stream."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from txplatform.api.responses import json_response
 from txplatform.api.services import Services
 from txplatform.api_keys import Scope
 from txplatform.contracts.cursors import LOG_POSITIONS
+from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
 from txplatform.contracts.events import AccountEventsResponse, EventResponse, EventsResponse
-from txplatform.contracts.times import rfc3339, rfc3339_or_none
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.eventstore.log import read_log, read_stream
@@ -45,7 +45,7 @@ After = Annotated[
 
 
 def event_response(logged: LoggedEvent) -> EventResponse:
-    """Return an event of the log as the API shows it."""
+    """Return a logged event as a response."""
     event = logged.event
     return EventResponse(
         LOG_POSITIONS.write(logged.position),
@@ -134,7 +134,7 @@ async def stream_events(
 
 
 def _position(cursor: str | None) -> int:
-    """Return the position that a cursor goes on behind; 0, the beginning, without one."""
+    """Return the log position of a cursor; 0, the beginning, if there is none."""
     return LOG_POSITIONS.read(cursor, "after") if cursor else 0
 
 
@@ -146,7 +146,7 @@ async def _stream(
     yield b": begin\nretry: %d\n\n" % _RECONNECT_MS
     while not services.stopping.is_set():
         try:
-            # The response has begun, but a key that was revoked since must not read on.
+            # Check again: the key may have been revoked since the response began.
             await services.authenticator.authenticate(authorization, Scope.AUDIT_READ)
             events = await services.queries.run(
                 partial(read_log, after=position, limit=_STREAM_BATCH)

@@ -1,7 +1,4 @@
-"""The story behind the examples in the API's description: one purchase, seen from every side.
-
-Each endpoint's module has the examples of its responses, made of this story's events.
-"""
+"""Values and events of one purchase, from which the endpoints make their OpenAPI examples."""
 
 from __future__ import annotations
 
@@ -39,13 +36,12 @@ Event = TypeVar("Event", bound=AccountEvent)
 
 
 def event(kind: type[Event], *commands: Command) -> Event:
-    """Return the event of the last command, on a new account where the purchase is held."""
+    """Return the event of the last command, on a new account with one approved purchase."""
     account, prior = Account.unopened(ACCOUNT), PriorEvents()
     prior.transactions.add(TRANSACTION)
     context = DecisionContext(AT, lambda: "0198a3c2-7d41-7b6e-9f10-3c5e8a2d4b17", _ORIGIN)
     last: AccountEvent | None = None
-    story: tuple[Command, ...] = (_OPENING, PURCHASE, *commands)
-    for command in story:
+    for command in (_OPENING, PURCHASE, *commands):
         last = decide(command, account, prior, context).event
         prior[last.key] = last
     assert isinstance(last, kind)

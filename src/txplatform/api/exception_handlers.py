@@ -1,4 +1,4 @@
-"""Errors of the inside as HTTP problems: the one place where one becomes the other."""
+"""Translate exceptions into HTTP problems."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from txplatform.telemetry import correlation_id, logger
 
 
 def handle_errors_as_problems(app: FastAPI) -> None:
-    """Respond with a problem to whatever is raised while a request is handled."""
+    """Respond with a problem to every exception raised while a request is handled."""
     log = logger("api")
 
     async def handle(request: Request, error: Exception) -> Response:
@@ -77,8 +77,8 @@ def handle_errors_as_problems(app: FastAPI) -> None:
         app.add_exception_handler(kind, handle)
 
 
-def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one return a kind
-    """Return the problem that an error is; an unexpected one is an internal one."""
+def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one return for each kind
+    """Return the problem of an exception; an unexpected one is an internal error."""
     match error:
         case ProblemError():
             return error
@@ -112,7 +112,7 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one 
 
 
 def _command_refused(reason: RefusalReason) -> ProblemType | None:
-    """Return the problem of a refused command; None where no request can be refused for that."""
+    """Return the problem of a refused command; None if no request can be refused for the reason."""
     match reason:
         case RefusalReason.CONFLICTING_COPY | RefusalReason.TRANSACTION_ID_REUSED:
             return ProblemType.ID_REUSED

@@ -1,8 +1,7 @@
-"""HTTP/1.1 for clients that offer another protocol too: the response is in HTTP/1.1.
+"""HTTP/1.1 for clients that offer an upgrade, such as Java's, which offers HTTP/2 by default.
 
-Java's own client is one: by default it offers HTTP/2 with each request. This overrides internals of
-uvicorn's httptools protocol, so the tests of such offers have to pass before a newer uvicorn is
-taken.
+This overrides internals of uvicorn's httptools protocol: before an update of uvicorn, run the tests
+of such offers.
 """
 
 from __future__ import annotations
@@ -12,24 +11,24 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Read such a request as if it offered nothing, as a server may (RFC 9110, section 7.8).
+    """Ignores offers to upgrade, as a server may (RFC 9110, section 7.8).
 
-    The parser takes the bytes after the header for the other protocol: the body would be lost, or
-    read as the next request.
+    httptools takes the bytes after the header for the other protocol, so the body would be lost or
+    read as the next request. Such a request is parsed a second time, without the offer.
     """
 
     def on_headers_complete(self) -> None:
-        """Start handling the request, unless it is to be parsed again."""
+        """Start to handle the request, unless it will be parsed again."""
         if not self.parser.should_upgrade():
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Report the end of the body, unless the request is to be parsed again."""
+        """Report the end of the body, unless the request will be parsed again."""
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
-        """Parse the bytes that arrived."""
+        """Parse received bytes."""
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)

@@ -1,4 +1,4 @@
-"""`GET /v1/inbound-messages`: the outcome of each message from Kafka."""
+"""`GET /v1/inbound-messages`: the outcomes of messages from Kafka."""
 
 from __future__ import annotations
 

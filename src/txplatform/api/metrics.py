@@ -22,17 +22,17 @@ router = APIRouter(tags=["operations"])
 
 @router.get("/metrics", response_class=Response, response_description="Prometheus's text format.")
 async def metrics(services: ServicesOf) -> Response:
-    """Return the metrics of the process that responds; one of several is named in each series."""
+    """Return the metrics of this process, with its number as a label if several share the port."""
     return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def process_registry(collector: Collector, process: int | None) -> CollectorRegistry:
-    """Return the metrics of one process: these, its memory and its CPU time.
+    """Return a registry with these metrics, and the memory and CPU time of the process.
 
     Args:
-        collector: The metrics of its requests.
-        process: Its number, added to each series as a label; None adds none. Processes that share
-            a port need it, since a caller does not know which of them responds.
+        collector: The metrics of the process's requests.
+        process: The number of the process, added to each series as a label; None adds none.
+            Processes that share a port need it, since any of them may respond to a scrape.
     """
     registry = CollectorRegistry()
     for each in (collector, ProcessCollector(registry=None)):

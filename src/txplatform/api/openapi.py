@@ -1,7 +1,8 @@
-"""The API's description of itself, as OpenAPI."""
+"""The OpenAPI document."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Protocol
@@ -14,23 +15,20 @@ from pydantic import BaseModel, TypeAdapter
 
 from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import SECURITY_SCHEME
-from txplatform.api.openapi_descriptions import describe_fields
 from txplatform.api.openapi_entries import documented_header
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.problems import ProblemDetails
 
-_FASTAPIS_WORDS = "Successful Response"
+_DEFAULT_DESCRIPTION = "Successful Response"
 _CORRELATION = documented_header(
     "X-Correlation-Id", "The trace id, under which the service's log lines can be found."
 )
+_ATTRIBUTES = re.compile(r"\s*^Attributes:\n(?P<fields>.*)\Z", re.MULTILINE | re.DOTALL)
+_FIELD = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
 
 class Endpoint(Protocol):
-    """A module with operations of one resource.
-
-    Attributes:
-        EXAMPLES: An example of each of its responses.
-    """
+    """A module with the operations of one resource, and an example of each of its responses."""
 
     @property
     def router(self) -> APIRouter: ...  # noqa: D102
@@ -43,7 +41,7 @@ def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     document: dict[str, Any] = get_openapi(
         title="txplatform",
         version=version("txplatform"),
-        summary="Decides card purchases, tells balances, shows every event.",
+        summary="Decides card purchases, reports balances, shows every event.",
         description=(
             "Money is an integer in the currency's minor unit. Errors are RFC 9457 problem "
             "details; branch on `type`. Ids are idempotency keys: retry with the same one."
@@ -51,7 +49,7 @@ def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         routes=app.routes,
     )
     schemas = document["components"]["schemas"]
-    # FastAPI does not know of these: `JsonBody` reads the bodies, handlers write the problems.
+    # FastAPI does not know these: `JsonBody` reads the bodies, exception handlers write problems.
     _, extra = TypeAdapter.json_schemas(
         [
             *(
@@ -75,13 +73,13 @@ def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         operation["responses"] = dict(sorted(operation["responses"].items()))
         for response in operation["responses"].values():
             response["headers"] = {**_CORRELATION, **response.get("headers", {})}
-            if response["description"] == _FASTAPIS_WORDS:
-                response["description"] = _what_it_is(document, response)
+            if response["description"] == _DEFAULT_DESCRIPTION:
+                response["description"] = _first_paragraph(document, response)
     return document
 
 
 def _add_bodies(document: Mapping[str, Any], router: APIRouter) -> Iterator[type[BaseModel]]:
-    """Add the entries of the bodies that `JsonBody` reads, and return their models."""
+    """Add the entries of the bodies that `JsonBody` reads, and yield their models."""
     for route in router.routes:
         if not isinstance(route, APIRoute):
             continue
@@ -97,12 +95,39 @@ def _add_bodies(document: Mapping[str, Any], router: APIRouter) -> Iterator[type
                 yield model
 
 
-def _what_it_is(document: Mapping[str, Any], response: Mapping[str, Any]) -> str:
-    """Return the first sentences of its schema's description; of several schemas the first's."""
+def _first_paragraph(document: Mapping[str, Any], response: Mapping[str, Any]) -> str:
+    """Return the first paragraph of the description of the response's first schema."""
     schema = response["content"]["application/json"]["schema"]
     name = schema.get("anyOf", [schema])[0]["$ref"].rpartition("/")[2]
     description: str = document["components"]["schemas"][name]["description"]
     return " ".join(description.partition("\n\n")[0].split())
+
+
+def describe_fields(value: Any) -> None:
+    """Move the attributes in every description within a schema to its properties.
+
+    pydantic takes the whole docstring of a class as the schema's description, but readers of the
+    schema look at the fields.
+    """
+    if isinstance(value, list):
+        for item in value:
+            describe_fields(item)
+    if not isinstance(value, dict):
+        return
+    properties, description = value.get("properties"), value.get("description")
+    if (
+        isinstance(properties, dict)
+        and isinstance(description, str)
+        and (attributes := _ATTRIBUTES.search(description))
+    ):
+        value["description"] = description[: attributes.start()]
+        for attribute, text in _FIELD.findall(attributes["fields"]):
+            name = attribute.removesuffix("_")  # added if the name is a keyword of Python
+            if name in properties:
+                description = re.sub(r"\bNone\b", "null", " ".join(text.split()))
+                properties[name].setdefault("description", description)
+    for inner in value.values():
+        describe_fields(inner)
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""OpenAPI entries that operations share: their problems and their headers."""
+"""OpenAPI entries that operations share: problems and headers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def documented_header(name: str, description: str) -> dict[str, Any]:
-    """Return the entry of a response's header."""
+    """Return the entry of a response header."""
     return {name: {"description": description, "schema": {"type": "string"}}}
 
 
 REPLAYED = documented_header(
-    "Idempotency-Replayed", "`true` where an earlier request had caused it already."
+    "Idempotency-Replayed", "`true` if an earlier request was already recorded with this result."
 )
 MONEY_PROBLEMS = (ProblemType.CURRENCY_MISMATCH, ProblemType.BALANCE_OUT_OF_RANGE)
-"""Why what moves money may be refused."""
+"""The problems of operations that move money."""
 
 _HEADERS = {
     401: documented_header("WWW-Authenticate", "How to authenticate (RFC 6750)."),
@@ -76,10 +76,10 @@ def documented(*types: ProblemType) -> Responses:
 
 
 def documented_change(*types: ProblemType) -> Responses:
-    """Return the entries of an operation that has a body and records something under its id."""
+    """Return the entries of an operation with a body, which records something under an id."""
     return documented(*_OF_BODIES, ProblemType.OUTCOME_UNKNOWN, *types)
 
 
 def documented_command(*types: ProblemType) -> Responses:
-    """Return the entries of one that moreover waits in the queue of its account's lane."""
+    """Return the entries of such an operation whose command waits in a lane."""
     return documented(*_OF_BODIES, ProblemType.OVERLOADED, ProblemType.OUTCOME_UNKNOWN, *types)

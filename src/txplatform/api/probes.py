@@ -23,7 +23,7 @@ async def livez() -> Response:
 @router.get(
     "/startupz",
     response_model=ProbeResponse,
-    responses={503: {"model": ProbeResponse, "description": "It has not started yet."}},
+    responses={503: {"model": ProbeResponse, "description": "The process has not started yet."}},
 )
 async def startupz(services: ServicesOf) -> Response:
     """The process has started; the same as ready."""
@@ -33,7 +33,12 @@ async def startupz(services: ServicesOf) -> Response:
 @router.get(
     "/readyz",
     response_model=ProbeResponse,
-    responses={503: {"model": ProbeResponse, "description": "It cannot decide; detail says why."}},
+    responses={
+        503: {
+            "model": ProbeResponse,
+            "description": "The process cannot decide; `detail` says why.",
+        }
+    },
 )
 async def readyz(services: ServicesOf) -> Response:
     """The process can decide: lanes run, the database responds, schema and rules are understood."""

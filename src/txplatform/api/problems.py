@@ -1,4 +1,4 @@
-"""Raise a problem (RFC 9457), and write it as a response."""
+"""Problems (RFC 9457) as exceptions, and their responses."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ RETRY_AFTER_S = 1
 
 
 class ProblemError(TxPlatformError):
-    """An error whose response is this problem.
+    """An error that has a problem as its response.
 
     Args:
         type_: The problem's type.
-        detail: The fault, and its cause.
+        detail: The fault and its cause.
         next_step: The next step for the caller.
-        errors: The JSON pointer of each invalid field, and its problem.
+        errors: `pointer` (a JSON pointer) and `message` of each invalid field.
         headers: Further headers of the response.
     """
 
@@ -40,7 +40,7 @@ class ProblemError(TxPlatformError):
 
 
 def retry_later(type_: ProblemType, what: str, next_step: str) -> ProblemError:
-    """Return a problem that is over after a while."""
+    """Return a temporary problem, with `Retry-After`."""
     return ProblemError(type_, what, next_step, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 

@@ -1,7 +1,7 @@
-"""`POST /v1/process-transaction`, as a thin ASGI application of its own.
+"""`POST /v1/process-transaction`, as an ASGI application without FastAPI.
 
-It differs from the other endpoints since FastAPI's handling of one request costs more than deciding
-it. Models, authentication, errors and OpenAPI entry are the same.
+FastAPI's handling of a request costs more than the decision. Models, authentication, errors and the
+OpenAPI entry are those of the other endpoints.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _Written = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
 class ProcessTransaction:
-    """Handle requests for a decision."""
+    """The ASGI application."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class ProcessTransaction:
         self._most_body_bytes = most_body_bytes
         self._log = logger("api")
 
-    async def __call__(  # noqa: C901  # short steps in a row, none worth a call on the hot path
+    async def __call__(  # noqa: C901  # short steps in a row; calls would slow the hot path
         self, scope: AsgiScope, receive: Receive, send: Send
     ) -> None:
         """Handle one request."""
@@ -83,7 +83,7 @@ class ProcessTransaction:
         trace = accept_traceparent(traceparent.decode("latin-1") if traceparent else None)
         try:
             if scope["method"] != "POST":
-                raise ProblemError(  # noqa: TRY301  # as what is called below does
+                raise ProblemError(  # noqa: TRY301  # handled below like those of the callees
                     ProblemType.METHOD_NOT_ALLOWED,
                     f"{PATH} takes POST only.",
                     "Send a POST request.",
@@ -111,7 +111,7 @@ class ProcessTransaction:
         await send({"type": "http.response.body", "body": response})
 
     async def respond(self, body: bytes, origin: CommandOrigin) -> _Written:
-        """Have the purchase in this body decided, and write the decision."""
+        """Decide the purchase in a body, and return the response."""
         purchase = parse_process_transaction(body)
         decided = await self._decider.submit(purchase, origin=origin)
         event = decided.outcome.event
@@ -121,12 +121,10 @@ class ProcessTransaction:
     async def _try(self, body: bytes, traceparent: str) -> _Written:
         purchase = parse_process_transaction(body)
         response = await self._queries.run(partial(decide_without_recording, purchase=purchase))
-        return _written(response, traceparent, replayed=isinstance(response, DecisionResponse))
+        return _written(response, traceparent, replayed=not isinstance(response, DryRunResponse))
 
 
-def _written(
-    response: DecisionResponse | DryRunResponse, traceparent: str, *, replayed: bool
-) -> _Written:
+def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) -> _Written:
     body = orjson.dumps(response)
     headers = [
         (b"content-type", b"application/json"),
@@ -157,4 +155,4 @@ async def process_transaction(
     header `Idempotency-Replayed: true`. With `?dry_run=true` the purchase is decided on the account
     as it is now and nothing is recorded; an id that was used gets its stored response.
     """
-    raise NotImplementedError  # here for the description: requests go to `ProcessTransaction`
+    raise NotImplementedError  # only describes the operation; `ProcessTransaction` handles requests

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -15,20 +16,21 @@ from txplatform.decisions.errors import StoreUnavailableError
 
 T = TypeVar("T")
 
+_Job = tuple[Callable[[psycopg.Connection], Any], Future[Any]]
+"""A read, and where its result goes."""
+
 TIMEOUT_S = 5.0
-"""A server that is frozen neither answers nor closes the connection: only a clock helps."""
+"""A frozen server neither answers nor closes the connection, so only a time-out ends the wait."""
 
 _THREADS = 8
 
 
 class Queries:
-    """Run short reads in a few threads, which have a connection each.
+    """Run short reads in a few threads, each with its own connection.
 
-    The threads are daemons, unlike those of the usual pools: a thread that waits for a frozen
-    server cannot be ended, and must not keep the process from stopping.
-
-    There is no pool of connections either: while the database is away, the usual one tries less and
-    less often, and is minutes late when the database is back.
+    The threads are daemons, unlike those of `ThreadPoolExecutor`: a thread that waits for a frozen
+    server cannot be ended, and must not keep the process from stopping. There is no psycopg_pool:
+    while the database is away it retries less and less often, and is minutes late afterwards.
     """
 
     def __init__(self, database: Database) -> None:
@@ -46,38 +48,43 @@ class Queries:
             self._jobs.put(None)
 
     async def run(self, read: Callable[[psycopg.Connection], T]) -> T:
-        """Return the result of this read.
+        """Run a read in a thread, and return its result.
 
         Raises:
-            StoreUnavailableError: The database cannot be used, or not in time.
+            StoreUnavailableError: The database cannot be used, or did not answer in time.
         """
-        job = _Job(read)
-        self._jobs.put(job)
+        result: Future[T] = Future()
+        self._jobs.put((read, result))
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                result: T = await job.result
-                return result
+                return await asyncio.wrap_future(result)
         except (TimeoutError, *PASSING_FAULTS) as error:
             raise StoreUnavailableError(error) from error
 
     def _work(self) -> None:
         connection: psycopg.Connection | None = None
         while (job := self._jobs.get()) is not None:
-            if not job.result.done():  # somebody still waits for it
-                connection = self._run(job, connection)
+            read, result = job
+            if result.set_running_or_notify_cancel():  # the caller still waits
+                connection = self._run(read, result, connection)
         if connection is not None:
             connection.close()
 
-    def _run(self, job: _Job, connection: psycopg.Connection | None) -> psycopg.Connection | None:
-        """Do a job, and return the connection for the next one; None if that needs a new one."""
+    def _run(
+        self,
+        read: Callable[[psycopg.Connection], T],
+        result: Future[T],
+        connection: psycopg.Connection | None,
+    ) -> psycopg.Connection | None:
+        """Do one read. Return the connection for the next; None if that needs a new one."""
         try:
             if connection is None or not _is_alive(connection):
                 connection = self._database.connect()
-            job.settle(job.result.set_result, job.read(connection))
+            result.set_result(read(connection))
         except Exception as error:  # noqa: BLE001  # raised where the result is awaited
-            job.settle(job.result.set_exception, error)
+            result.set_exception(error)
             if connection is not None and isinstance(error, psycopg.Error):
-                # It may be to a server, or in a state, that can do no better next time.
+                # Its server or session may be in a state in which the next read fails too.
                 connection.close()
                 return None
         return connection
@@ -91,20 +98,3 @@ def _is_alive(connection: psycopg.Connection) -> bool:
         connection.close()
         return False
     return True
-
-
-class _Job:
-    def __init__(self, read: Callable[[psycopg.Connection], Any]) -> None:
-        self.read = read
-        self._loop = asyncio.get_running_loop()
-        self.result: asyncio.Future[Any] = self._loop.create_future()
-
-    def settle(self, setter: Callable[[Any], None], value: Any) -> None:
-        """Set the result or the error in the event loop, unless nobody waits for it any more."""
-
-        def settle() -> None:
-            if not self.result.done():
-                setter(value)
-
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(settle)

@@ -1,4 +1,4 @@
-"""The readiness of this process; checked often, so the result is cached for a moment."""
+"""The readiness of this process, cached for a second since probes ask often."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CACHED_S = 1.0
 
 
 class Readiness:
-    """Check everything that a decision needs.
+    """Checks everything that a decision needs.
 
     Args:
         stopping: Set when the process has to stop.
@@ -31,7 +31,7 @@ class Readiness:
         self._until = 0.0
 
     async def missing(self) -> str:
-        """Return what is missing in a sentence for people; empty when the process is ready."""
+        """Return the reason why the process is not ready, as a sentence; empty if it is ready."""
         if self._stopping.is_set():
             return "The process is stopping."
         if not self._decider.running:
@@ -67,6 +67,6 @@ def _missing_of_schema(connection: psycopg.Connection) -> str:
     assert row is not None
     read_only, may_append = row
     if read_only:
-        connection.close()  # it would stay so when the database is no longer
+        connection.close()  # the session would stay read-only even if the database changes
         return "The database takes no writes: a standby, or default_transaction_read_only is on."
     return "" if may_append else "The log may not be appended to; run `txplatform migrate`."

@@ -1,4 +1,4 @@
-"""The API reference for people at `/docs`: Swagger UI, from files of this package alone."""
+"""The API reference at `/docs`: Swagger UI, served from files of this package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""No other host, and no script in the page. Swagger UI's own pictures are data URLs."""
+"""Allow no other host and no inline script. Swagger UI's own pictures are data URLs."""
 
 _FILES = {path.name: path for path in FOLDER.iterdir()}
 

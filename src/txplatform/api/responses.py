@@ -1,12 +1,16 @@
-"""JSON responses: how each is written, and the headers that say which version it is."""
+"""JSON responses, with the headers for versions and replayed requests."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
+from txplatform.api.services import services_of
 from txplatform.contracts.encoding import to_json
+from txplatform.domain.commands import Command
 
 
 def json_response(
@@ -17,13 +21,13 @@ def json_response(
     replayed: bool = False,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return a response with this body.
+    """Return a JSON response.
 
     Args:
         body: A dataclass of `contracts`.
         status_code: The HTTP status.
-        version: The version that the body shows, for the `ETag`.
-        replayed: Whether an earlier request had caused it already.
+        version: The version of the resource, for the `ETag`.
+        replayed: True if an earlier request was already recorded with this result.
         headers: Further headers.
     """
     all_headers = dict(headers or {})
@@ -34,8 +38,22 @@ def json_response(
     return Response(to_json(body), status_code, all_headers, "application/json")
 
 
+async def command_response(
+    request: Request, command: Command, response_of: Callable[[Any], object]
+) -> Response:
+    """Submit the caller's command, and respond with its event.
+
+    Args:
+        request: The request, authenticated.
+        command: The command.
+        response_of: Makes the response's body from the event.
+    """
+    decided = await services_of(request).decider.submit(command, origin=request.state.origin)
+    return json_response(response_of(decided.outcome.event), replayed=decided.replayed)
+
+
 def not_modified(version: int, if_none_match: str | None) -> Response | None:
-    """Return 304 if the caller has this version already."""
+    """Return 304 if the caller already has this version, else None."""
     if if_none_match is None or etag(version) not in if_none_match:
         return None
     return Response(status_code=304, headers={"ETag": etag(version)})

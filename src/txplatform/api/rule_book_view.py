@@ -1,4 +1,4 @@
-"""The rule book as responses: rule sets, activations, and what shadow evaluations found."""
+"""The rule book as responses: rule sets, activations and shadow evaluations."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from txplatform.contracts.same_fields import from_same_fields
 from txplatform.domain.rules.lint import lint, most_telling
 from txplatform.rulebook.book import RuleBook, Shadowing, StoredRuleSet
 from txplatform.rulebook.changes import Entry, RuleSetActivated
+from txplatform.rulebook.store import find_ruleset
 from txplatform.shadow.store import Progress
 
 
 def book_response(book: RuleBook) -> RuleBookResponse:
-    """Return the whole rule book, in short."""
+    """Return a summary of the whole rule book."""
     shadowing = book.shadowing
     return RuleBookResponse(
         book.version,
@@ -31,8 +32,13 @@ def book_response(book: RuleBook) -> RuleBookResponse:
 
 
 def ruleset_response(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
-    """Return one of the rule book's rule sets."""
-    stored = book.rulesets[ruleset_id]
+    """Return one of the rule book's rule sets.
+
+    Raises:
+        RefusedChangeError: There is no such rule set.
+        UnreadableRuleSetError: This version cannot read it.
+    """
+    stored = find_ruleset(book, ruleset_id)
     ruleset = stored.read()
     return from_same_fields(
         RuleSetResponse,
@@ -46,7 +52,7 @@ def ruleset_response(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
 
 
 def activation_response(entry: Entry) -> ActivationResponse:
-    """Return an activation, as its entry in the rule book has it."""
+    """Return the activation that an entry of the rule book records."""
     change = entry.change
     assert isinstance(change, RuleSetActivated)
     return from_same_fields(
@@ -60,14 +66,14 @@ def activation_response(entry: Entry) -> ActivationResponse:
 
 
 def shadowing_response(shadowing: Shadowing, progress: Progress | None) -> ShadowingResponse:
-    """Return a shadow evaluation; one that has not begun has judged nothing."""
+    """Return a shadow evaluation; without progress, its counts are zero."""
     if progress is None:
         progress = Progress(shadowing.shadowing_id, shadowing.after_position, 0, 0, 0)
     return from_same_fields(ShadowingResponse, shadowing, progress, ruleset=shadowing.ruleset_id)
 
 
 def _summary(book: RuleBook, stored: StoredRuleSet) -> RuleSetSummary:
-    # As it is written: one that this version cannot read is listed, too.
+    # Read as plain JSON, so that a rule set that this version cannot read is listed too.
     content = orjson.loads(stored.content)
     return from_same_fields(
         RuleSetSummary,

@@ -28,7 +28,6 @@ from txplatform.contracts.rulesets import parse_ruleset
 from txplatform.rulebook.store import (
     activate,
     add_ruleset,
-    find_ruleset,
     read_book,
 )
 
@@ -47,11 +46,8 @@ EXAMPLES = (
 @router.get("", response_model=RuleBookResponse, responses=documented(), dependencies=READING)
 async def read_rulesets(services: ServicesOf) -> Response:
     """Return every rule set, and the active one."""
-
-    def read(connection: psycopg.Connection) -> RuleBookResponse:
-        return book_response(read_book(connection))
-
-    return json_response(await services.queries.run(read))
+    book = await services.queries.run(lambda connection: book_response(read_book(connection)))
+    return json_response(book)
 
 
 @router.post(
@@ -97,12 +93,10 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
 )
 async def read_ruleset(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
     """Return one rule set with its content and its activations."""
-
-    def read(connection: psycopg.Connection) -> RuleSetResponse:
-        book = read_book(connection)
-        return ruleset_response(book, find_ruleset(book, ruleset_id).id)
-
-    return json_response(await services.queries.run(read))
+    ruleset = await services.queries.run(
+        lambda connection: ruleset_response(read_book(connection), ruleset_id)
+    )
+    return json_response(ruleset)
 
 
 @router.post(

@@ -1,4 +1,4 @@
-"""Run the API: one or several processes on one listening socket, started again if they die."""
+"""Run the API: one or several processes on one listening socket, restarted if they die."""
 
 from __future__ import annotations
 
@@ -17,22 +17,29 @@ from multiprocessing.synchronize import Event
 import uvicorn
 from prometheus_client import start_http_server
 
-from txplatform.api.app import Api, create_api
+from txplatform.api.app import Api
 from txplatform.api.http_protocol import HttpProtocol
 from txplatform.errors import TxPlatformError
+from txplatform.process_setup import StopRequests, stop_requests
 from txplatform.settings import Settings, load_settings
-from txplatform.signals import StopRequests, stop_requests
 from txplatform.telemetry import configure_logging, logger
 
 _BACKLOG = 2048
 _CHECK_EVERY_S = 0.2
-"""The time between two checks of the supervisor that all processes live."""
+"""The time between two checks that all processes are alive."""
 _SHUTDOWN_S = 7
-"""The time that open requests have once the process has to stop."""
+"""The time that open requests have to finish after a stop signal."""
 _EXIT_S = 8.5
-"""The time after which the process ends though requests wait: for a store that does not respond.
+"""The time after which the process ends even if requests still wait for the event store.
 
-What is recorded stays recorded, and a caller that got no response settles it by a retry.
+Recorded events stay recorded. A caller without a response retries.
+"""
+
+
+ApiFactory = Callable[[Settings, int], Api]
+"""Makes the API of one process from the settings and the process's number.
+
+It is a function of a module, since each process imports it by name.
 """
 
 
@@ -41,7 +48,7 @@ class CannotListenError(TxPlatformError):
 
 
 class _Server(uvicorn.Server):
-    """Report when it is ready, and end endless responses when the process stops."""
+    """Reports when it is ready, and sets `stopping`, which ends event streams."""
 
     def __init__(
         self, config: uvicorn.Config, stopping: asyncio.Event, on_ready: Callable[[], None]
@@ -68,11 +75,11 @@ def _exit_now() -> None:
     os._exit(1)
 
 
-def serve(settings: Settings) -> int:
-    """Answer requests until SIGTERM; gives the exit code.
+def serve(settings: Settings, create_api: ApiFactory) -> int:
+    """Serve requests until SIGTERM, and return the exit code.
 
     Raises:
-        CannotListenError: The address is in use or not this host's.
+        CannotListenError: The address is in use, or not an address of this host.
     """
     listening = listen(settings)
     port = listening.getsockname()[1]
@@ -81,15 +88,15 @@ def serve(settings: Settings) -> int:
         print(f"txplatform ready: http://{settings.api_host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
 
     if settings.api_processes == 1:
-        return _serve_one(listening, 0, on_ready)
-    return _supervise(listening, settings.api_processes, on_ready)
+        return _serve_one(create_api, listening, 0, on_ready)
+    return _supervise(create_api, listening, settings.api_processes, on_ready)
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens where the settings say.
+    """Return a listening socket at the address in the settings.
 
     Raises:
-        CannotListenError: The address is in use or not this host's.
+        CannotListenError: The address is in use, or not an address of this host.
     """
     family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
     listening = socket.socket(family)
@@ -100,19 +107,21 @@ def listen(settings: Settings) -> socket.socket:
         raise CannotListenError(
             f"Cannot listen on {settings.api_host}:{settings.api_port}.",
             why=f"{error.strerror}.",
-            next_step="Choose TXPLATFORM_API_HOST and TXPLATFORM_API_PORT, or stop who listens.",
+            next_step="Set TXPLATFORM_API_HOST and TXPLATFORM_API_PORT, or stop the other process.",
         ) from error
     listening.listen(_BACKLOG)
     listening.set_inheritable(True)
     return listening
 
 
-def _serve_one(listening: socket.socket, index: int, on_ready: Callable[[], None]) -> int:
+def _serve_one(
+    create_api: ApiFactory, listening: socket.socket, index: int, on_ready: Callable[[], None]
+) -> int:
     settings = load_settings()
     configure_logging(settings)
     api = create_api(settings, index)
     if settings.metrics_port is not None:
-        # Each process has metrics of its own, on a port of its own.
+        # Each process serves its own metrics on its own port.
         start_http_server(settings.metrics_port + index, registry=api.services.registry)
     return serve_api(api, listening, on_ready)
 
@@ -134,13 +143,15 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     )
     server = _Server(config, api.services.stopping, on_ready)
     for signal_number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn stops in order and then raises the signal again, which has been obeyed by then.
+        # After an orderly stop uvicorn raises the signal again, which would end the process by it.
         signal.signal(signal_number, lambda *_: None)
     server.run(sockets=[listening])
     return 0 if server.started else 1
 
 
-def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None]) -> int:
+def _supervise(
+    create_api: ApiFactory, listening: socket.socket, count: int, on_ready: Callable[[], None]
+) -> int:
     """Keep `count` processes running until a stop signal."""
     context = multiprocessing.get_context("spawn")
     log = logger("supervisor")
@@ -148,7 +159,8 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
     ready = [context.Event() for _ in range(count)]
 
     def start(index: int) -> BaseProcess:
-        process = context.Process(target=_child, args=(listening, index, ready[index]), daemon=True)
+        arguments = (create_api, listening, index, ready[index])
+        process = context.Process(target=_child, args=arguments, daemon=True)
         process.start()
         return process
 
@@ -165,7 +177,7 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
         process.terminate()
     for process in processes:
         process.join(_EXIT_S + 1)
-    # A process that was still starting has taken no request, and ends by the signal itself.
+    # A process that was still starting has taken no request, and dies by the signal.
     in_order = {0, -signal.SIGTERM}
     return 0 if all(process.exitcode in in_order for process in processes) else 1
 
@@ -173,7 +185,7 @@ def _supervise(listening: socket.socket, count: int, on_ready: Callable[[], None
 def _all_ready(
     ready: Sequence[Event], processes: Sequence[BaseProcess], requests: StopRequests
 ) -> bool:
-    """Wait until every process is ready; one that cannot start stops them all."""
+    """Wait until every process is ready; request a stop if one cannot start."""
     while requests.empty() and not all(each.wait(0.05) for each in ready):
         if any(process.exitcode for process in processes):
             logger("supervisor").error("an api process could not start")
@@ -181,13 +193,13 @@ def _all_ready(
     return requests.empty()
 
 
-def _child(listening: socket.socket, index: int, ready: Event) -> None:
+def _child(create_api: ApiFactory, listening: socket.socket, index: int, ready: Event) -> None:
     threading.Thread(target=_stop_with_supervisor, daemon=True).start()
-    sys.exit(_serve_one(listening, index, ready.set))
+    sys.exit(_serve_one(create_api, listening, index, ready.set))
 
 
 def _stop_with_supervisor() -> None:
-    """End this process in order when its supervisor dies, to free the port."""
+    """Stop this process when its supervisor dies, to free the port."""
     supervisor = multiprocessing.parent_process()
     assert supervisor is not None
     supervisor.join()

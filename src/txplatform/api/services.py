@@ -1,9 +1,11 @@
-"""The services that the resources of one API process share."""
+"""The services that the endpoints of one API process share."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
@@ -11,17 +13,19 @@ from starlette.requests import Request
 from txplatform.api.authentication import Authenticator
 from txplatform.api.queries import Queries
 from txplatform.api.readiness import Readiness
+from txplatform.api.rules_in_force import follow_rule_book
 from txplatform.decisions.decider import Decider
+from txplatform.process_setup import collect_seldom
 from txplatform.settings import Settings
 
 
 @dataclass(frozen=True)
 class Services:
-    """The services of one process, made once when it starts.
+    """The services of one process, made by `bootstrap`.
 
     Attributes:
-        queries: Reads of everything that is not the hot path.
-        stopping: Set when the process has to stop, for responses that never end.
+        queries: Reads outside the hot path.
+        stopping: Set when the process stops; ends event streams.
     """
 
     settings: Settings
@@ -30,7 +34,20 @@ class Services:
     queries: Queries
     readiness: Readiness
     registry: CollectorRegistry
-    stopping: asyncio.Event = field(repr=False)
+    stopping: asyncio.Event
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the services, and follow the rule book, until the context is left."""
+        self.queries.start()
+        await self.decider.start()
+        following = asyncio.create_task(follow_rule_book(self.decider.rules, self.queries))
+        collect_seldom()
+        yield
+        self.stopping.set()
+        following.cancel()
+        await self.decider.stop()
+        self.queries.stop()
 
 
 def services_of(request: Request) -> Services:

@@ -1,4 +1,4 @@
-"""An account's transactions: newest first by pages, and one with its whole history."""
+"""An account's transactions in pages, and one with its whole history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invalid fields as problems: where each is, and what is wrong with it, but never its value."""
+"""Problems of invalid fields: the place and the fault of each, but never its value."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from txplatform.contracts.rulesets import InvalidRuleSetError
 _MOST_ERRORS = 50
 _LONGEST_NAME = 64
 _STEP = re.compile(r"[^.\[\]]+")
-"""Of a place such as `rules[3].window_minutes`."""
+"""A step of a place such as `rules[3].window_minutes`."""
 
 
 def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemError:
-    """Return the problem of invalid fields; a value could be a card number, so it is left out.
+    """Return the problem of invalid fields. Values are left out, since one could be a card number.
 
     Args:
-        errors: As pydantic gives them.
-        leave_out: How many leading parts of each location are not the body's.
+        errors: The errors of a pydantic ValidationError.
+        leave_out: The number of leading parts of each location to leave out of its pointer.
     """
     return ProblemError(
         ProblemType.VALIDATION,
@@ -41,7 +41,7 @@ def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemE
 
 
 def invalid_cursor_problem(error: InvalidCursorError) -> ProblemError:
-    """Return the problem of a cursor that no page has given out."""
+    """Return the problem of an invalid cursor."""
     return ProblemError(
         ProblemType.VALIDATION,
         f"{error.what} {error.why}",
@@ -51,7 +51,7 @@ def invalid_cursor_problem(error: InvalidCursorError) -> ProblemError:
 
 
 def invalid_rules_problem(error: InvalidRuleSetError) -> ProblemError:
-    """Return the problem of rules that cannot be used."""
+    """Return the problem of an invalid rule set."""
     places = [problem.partition(": ") for problem in error.problems]
     return ProblemError(
         ProblemType.VALIDATION,
@@ -74,7 +74,7 @@ def _pointer(location: Sequence[str | int]) -> str:
 
 
 def _name(part: str) -> str:
-    """Return a field's name; the caller chose it, so it could be a card number too."""
+    """Return a field's name for a pointer; the caller chose it, so it could be a card number."""
     try:
         refuse_card_number(part)
     except ValueError:

@@ -20,8 +20,8 @@ from txplatform.backtest.tally import (
     ChangedDecision,
     Tally,
 )
+from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
 from txplatform.contracts.rulesets import content_hash
-from txplatform.contracts.times import rfc3339, rfc3339_or_none
 
 _IN_ORDER_OF_NAME = (MONTH, RULESET)
 _ONLY_CHANGES = (RULE, REASON, INCREMENTS)
@@ -94,7 +94,7 @@ def per_second(result: Result) -> int:
 
 
 def notes(result: Result) -> list[str]:
-    """Return sentences about everything that the groups of decisions do not show."""
+    """Return sentences about figures that are not in the groups of decisions."""
     tally = result.tally
     sentences = []
     if result.since is not None:

@@ -83,7 +83,7 @@ class Tally:
     _cells: dict[_CellKey, list[int]] = field(default_factory=dict)
 
     def count_decision(self, key: _CellKey, amount: int) -> None:
-        """Count one decision of the candidate, at the cost of one look-up."""
+        """Count one decision; called for each decision, so it costs only one look-up."""
         cell = self._cells.get(key)
         if cell is None:
             self._cells[key] = [1, amount]

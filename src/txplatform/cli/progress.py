@@ -1,4 +1,4 @@
-"""Progress of long commands on stderr: a bar on a terminal, otherwise lines."""
+"""Show the progress of long commands on stderr: a bar on a terminal, otherwise lines."""
 
 from __future__ import annotations
 

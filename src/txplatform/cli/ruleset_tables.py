@@ -15,7 +15,6 @@ from txplatform.contracts.ruleset_responses import (
     RuleSetResponse,
     ShadowingResponse,
 )
-from txplatform.domain.rules.sentences import listed
 from txplatform.domain.rulesets import RuleSet
 from txplatform.pluralize import pluralize
 
@@ -50,7 +49,7 @@ def print_ruleset(
     sys.stdout.writelines(f"  {rule.RULE}: {rule.sentence()}\n" for rule in ruleset.rules)
     sys.stdout.write(f"  holds end after {pluralize(ruleset.hold_days.default, 'day')}\n")
     sys.stdout.writelines(
-        f"  in {listed(each.categories)} after {pluralize(each.days, 'day')}\n"
+        f"  in {', '.join(each.categories)} after {pluralize(each.days, 'day')}\n"
         for each in ruleset.hold_days.by_category
     )
     sys.stdout.writelines(f"  warning: {warning}\n" for warning in response.warnings)

@@ -44,7 +44,6 @@ _MAX_REASON = 200
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
     def add_action(
@@ -210,15 +209,14 @@ def _list(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     with _connect() as connection:
         book, progress = read_book(connection), read_progress(connection)
-    stored = find_ruleset(book, arguments.id)
-    response = ruleset_response(book, stored.id)
+    response = ruleset_response(book, arguments.id)
     shadowings = [
         shadowing_response(each, progress.get(each.shadowing_id))
-        for each in book.shadowings_of(stored.id)
+        for each in book.shadowings_of(arguments.id)
     ]
     if arguments.json:
         return _print_json({"ruleset": response, "shadowings": shadowings})
-    print_ruleset(stored.read(), response, shadowings)
+    print_ruleset(book.rulesets[arguments.id].read(), response, shadowings)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Prints tables to stdout without ever truncating a word, so that ids can be copied.
+"""Print tables to stdout without truncating a word, so that ids can be copied.
 
 On a terminal, a table is as wide as the terminal, or wider if its longest words need it. In a pipe,
 it is as wide as its contents.

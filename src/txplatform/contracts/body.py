@@ -1,20 +1,20 @@
-"""The base of request and message bodies, which are frozen and become values."""
+"""The base class of request and message bodies, which become values of the domain."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 Value = TypeVar("Value")
 
 
 class Body(BaseModel):
-    """A part of a body.
+    """A body, or an object within one.
 
     Attributes:
-        VALUE: The value that it becomes where it is a field of another body.
+        VALUE: The class of the value that an object within a body becomes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -24,7 +24,7 @@ class Body(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Note which fields are bodies themselves."""
+        """Note the fields that are bodies themselves."""
         cls._parts = tuple(
             name
             for name, field in cls.model_fields.items()
@@ -35,12 +35,12 @@ class Body(BaseModel):
         )
 
     def to_value(self, kind: type[Value], *, without: Iterable[str] = (), **given: Any) -> Value:
-        """Make a value of the same-named fields.
+        """Make a value from the same-named fields.
 
         Args:
-            kind: The value's class.
-            without: The fields of the body that the value does not have.
-            given: The fields of the value that the body does not have.
+            kind: The class of the value.
+            without: Fields of the body that the value does not have.
+            given: Fields of the value that the body does not have.
 
         Raises:
             TypeError: A field is missing, or the value has no such field.
@@ -55,6 +55,11 @@ class Body(BaseModel):
 
 
 class RequestBody(Body):
-    """The body of a request; an unknown member is refused, so that the caller sees it at once."""
+    """The body of a request. An unknown member is refused, so that the caller notices it."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def with_example(**fields: JsonValue) -> ConfigDict:
+    """Return the configuration of a body whose schema has these fields as its example."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
-from txplatform.contracts.body import RequestBody
-from txplatform.contracts.clearing import ClearingRequest, ClearingResponse
+from txplatform.contracts.body import RequestBody, with_example
 from txplatform.contracts.fields import Identifier
+from txplatform.contracts.settlement import ClearingRequest, ClearingResponse
 from txplatform.domain.events import Flag
 
 MOST_ITEMS = 1000
@@ -26,21 +26,21 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 
 class ClearingItem(ClearingRequest):
-    """One clearing of a batch, with its account."""
+    """A clearing of a batch, with its account and transaction."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = with_example(**_EXAMPLE)
 
     account_id: Identifier
     transaction_id: Annotated[
         Identifier | None,
-        Field(description="The purchase's; null or absent if it was never authorized."),
+        Field(description="The purchase; null or absent if it was never authorized."),
     ] = None
 
 
 class ClearingBatchRequest(RequestBody):
     """Clearings to post, each on its own."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE]}]})
+    model_config = with_example(items=[_EXAMPLE])
 
     items: Annotated[
         list[ClearingItem],
@@ -49,14 +49,14 @@ class ClearingBatchRequest(RequestBody):
 
 
 class ClearingBatchBody(RequestBody):
-    """The same with items not checked yet: an invalid one must not refuse the others."""
+    """A batch with items not validated yet, so that an invalid item does not refuse the others."""
 
     items: Annotated[list[Any], Field(min_length=1, max_length=MOST_ITEMS)]
 
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """One invalid field of an item.
+    """An invalid field of an item.
 
     Attributes:
         pointer: A JSON pointer within the whole body.
@@ -71,15 +71,15 @@ class ClearingItemResponse:
     """The outcome of one item.
 
     Attributes:
-        clearing_id: Null if the item has no well-formed one.
-        result: `clean`: recorded, and posted unless its `status` is `waiting`; `bad`: refused, now
-            and later; `retry`: not recorded this time, send it again, it is posted once.
-        reason: A stable code, unless it is clean.
-        detail: The same in a sentence.
-        flags: Anything unusual about a clean one; it is posted all the same.
-        errors: For `validation`: each invalid field.
-        replayed: True if an earlier request or message had caused it already.
-        clearing: The clearing that was recorded of a clean one.
+        clearing_id: Null if the item has no well-formed id.
+        result: `clean`: recorded, and posted unless its `status` is `waiting`; `bad`: refused
+            permanently; `retry`: not recorded, or not known; send it again, it is posted once.
+        reason: A stable code; null for a clean item.
+        detail: The reason in a sentence.
+        flags: What is unusual about a clean item; it is posted nevertheless.
+        errors: The invalid fields, if `reason` is `validation`.
+        replayed: True if an earlier request or message already recorded this clearing.
+        clearing: The recorded clearing of a clean item.
     """
 
     clearing_id: str | None
@@ -110,6 +110,6 @@ class ClearingBatchResponse:
 
     @classmethod
     def of(cls, items: list[ClearingItemResponse]) -> ClearingBatchResponse:
-        """Return the response with these items, counted by result."""
+        """Return the response with these items and their counts."""
         results = [item.result for item in items]
         return cls(results.count("clean"), results.count("bad"), results.count("retry"), items)

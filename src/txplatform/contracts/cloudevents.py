@@ -1,9 +1,8 @@
 """CloudEvents 1.0 over Kafka: the envelope of a message, and the data inside.
 
-Binary mode (attributes in `ce_` headers), structured mode (attributes and data in one JSON
-object) and a bare body are read. Of the attributes only those that could contradict the
-message are held against it; the data decides what happened.
-See the CloudEvents Kafka protocol binding, version 1.0.2.
+Messages are read in binary mode (attributes in `ce_` headers), in structured mode (attributes and
+data in one JSON object), and as bare bodies. Only the version and the type are checked, since they
+could contradict the data. See the CloudEvents Kafka protocol binding, version 1.0.2.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from txplatform.errors import TxPlatformError
 
 STRUCTURED_CONTENT_TYPE = "application/cloudevents+json"
 SOURCE = "/txplatform"
-"""The `source` attribute of what we send."""
+"""The `source` attribute of published messages."""
 
 _VERSION = "1.0"
 _REQUIRED_ATTRIBUTES = {"specversion", "type", "source", "id"}
@@ -28,11 +27,11 @@ Headers: TypeAlias = "Sequence[tuple[str, bytes | None]]"
 
 
 class EnvelopeError(TxPlatformError):
-    """A message's envelope or body cannot be read, now or later.
+    """The envelope or body of a message is invalid.
 
     Attributes:
-        reason: A stable code, for machines.
-        detail: The same in a sentence.
+        reason: A stable code.
+        detail: The reason in a sentence.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -47,8 +46,8 @@ class Envelope:
 
     Attributes:
         type: The `type` attribute; None for a bare body.
-        traceparent: The sender's trace context, as it was given.
-        data: The body: a parsed JSON value.
+        traceparent: The sender's trace context, not validated.
+        data: The data, parsed from JSON.
     """
 
     type: str | None
@@ -57,7 +56,7 @@ class Envelope:
 
 
 def traceparent_of(headers: Headers) -> str | None:
-    """Return the sender's trace context of a header, however broken the rest is."""
+    """Return the sender's trace context from the headers, even if the body is invalid."""
     return _traceparent_in(_texts(headers))
 
 
@@ -65,7 +64,7 @@ def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
     """Unwrap a message.
 
     Raises:
-        EnvelopeError: It has no body, its body is not JSON, or its CloudEvents attributes
+        EnvelopeError: The message has no body, the body is not JSON, or the CloudEvents attributes
             are not those of version 1.0.
     """
     if not body:
@@ -95,7 +94,7 @@ def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
 def binary_headers(
     *, event_id: str, event_type: str, subject: str, time: str, traceparent: str
 ) -> list[tuple[str, bytes]]:
-    """Return the headers of a message that we send in binary mode."""
+    """Return the headers of a published message, in binary mode."""
     return [
         ("ce_specversion", _VERSION.encode()),
         ("ce_id", event_id.encode()),
@@ -129,7 +128,7 @@ def _check_version(attributes: Mapping[str, Any]) -> None:
 
 
 def _looks_structured(value: object) -> bool:
-    """Return whether a body without a content type is an envelope; no message of ours has these."""
+    """Return whether a body has the attributes of an envelope, which no data has."""
     return isinstance(value, dict) and value.keys() >= _REQUIRED_ATTRIBUTES
 
 

@@ -16,7 +16,7 @@ from txplatform.domain.events import ControlsChanged
 from txplatform.domain.ids import AccountId
 from txplatform.domain.requests import ControlsChange
 from txplatform.domain.rules.amount_limit import AmountLimit
-from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.category_lists import CategoryDeny
 
 
 class ControlsRequest(RequestBody):

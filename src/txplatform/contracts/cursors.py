@@ -1,4 +1,4 @@
-"""Opaque cursors of lists that go on behind a place: an account version, or a log position."""
+"""Opaque cursors of paged lists. A cursor holds an account version or a log position."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _MOST = 2**63 - 1
 
 
 class InvalidCursorError(TxPlatformError):
-    """A cursor that no page has given out.
+    """A cursor that no response contained.
 
     Attributes:
-        reason: What is wrong with it.
-        parameter: The parameter it was sent in.
+        reason: The fault, as the end of a sentence.
+        parameter: The request parameter.
     """
 
     def __init__(self, reason: str, parameter: str) -> None:
         super().__init__(
             "The cursor is not valid.",
             why=f"It {reason}.",
-            next_step="Send a cursor unchanged as it was given, or none to begin at the beginning.",
+            next_step="Send a cursor unchanged, or none to start at the beginning.",
         )
         self.reason = reason
         self.parameter = parameter
@@ -33,7 +33,7 @@ class CursorKind:
 
     Args:
         prefix: Distinguishes these cursors from those of another kind of list.
-        first: The lowest place that a cursor of this kind can name.
+        first: The lowest place in such a list.
     """
 
     def __init__(self, prefix: bytes, first: int) -> None:
@@ -42,18 +42,18 @@ class CursorKind:
         self._longest = len(self.write(_MOST))
 
     def write(self, place: int) -> str:
-        """Return the cursor that goes on behind this place."""
+        """Return the cursor of the items after a place."""
         return urlsafe_b64encode(self._prefix + b"%d" % place).rstrip(b"=").decode()
 
     def read(self, cursor: str, parameter: str = "cursor") -> int:
-        """Return the place that a cursor goes on behind.
+        """Return the place after which a cursor's items start.
 
         Args:
-            cursor: As it was sent.
-            parameter: The parameter it was sent in.
+            cursor: The cursor.
+            parameter: The request parameter, for the error.
 
         Raises:
-            InvalidCursorError: No page of this kind has given this cursor out.
+            InvalidCursorError: It is not a cursor of this kind.
         """
         if len(cursor) > self._longest:
             raise InvalidCursorError(f"has more than {self._longest} characters", parameter)

@@ -1,6 +1,6 @@
-"""The response to `POST /v1/process-transaction`, which is also in the decision's message.
+"""The response to `POST /v1/process-transaction`, whose fields the published message has too.
 
-It is made from the stored event alone, so that the same key always gets the same response.
+It is made from the stored event, so that a repeated request gets the same response.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, assert_never
 
+from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.same_fields import from_same_fields
-from txplatform.contracts.times import rfc3339
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
 
 Decision = AuthorizationApproved | AuthorizationDeclined
-"""The events that say how a purchase was decided."""
+"""The events that record a decision on a purchase."""
 
 
 @dataclass(slots=True)  # not frozen: one is made for each decision, and freezing triples the cost
@@ -23,12 +23,12 @@ class DecisionResponse:
     """The decision on a purchase.
 
     Attributes:
-        response_code: ISO 8583:1987 field 39; of a decline, its first reason's.
+        response_code: ISO 8583:1987 field 39; for a decline, the code of the first reason.
         authorization_code: Six characters; null for a decline.
-        reasons: Every rule that refused, most important first.
+        reasons: The reason of every rule that refused, most important first.
         balance: The money after it, minor units; null if there is no account.
         ruleset: The rule set that decided.
-        account_version: The account's version with this decision.
+        account_version: The account's version after the decision.
         decided_at: RFC 3339 UTC.
     """
 
@@ -47,37 +47,25 @@ class DecisionResponse:
     decided_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class DryRunResponse:
+@dataclass(slots=True)
+class DryRunResponse(DecisionResponse):
     """The decision that a purchase would get now; nothing is recorded, and nothing is held.
 
     Attributes:
-        authorization_code: Null: there is none before it is decided.
-        balance: The money that there would be after it, minor units; null if there is no account.
-        account_version: The account's version that it was decided on.
-        event_id: Null: there is no event.
+        authorization_code: Null, since no code is issued.
+        balance: The money after such a purchase, minor units; null if there is no account.
+        account_version: The version of the account for which this was decided.
+        event_id: Null, since no event is recorded.
         decided_at: RFC 3339 UTC.
-        dry_run: True.
     """
 
-    transaction_id: str
-    account_id: str
-    decision: Literal["approved", "declined"]
-    response_code: str
     authorization_code: None
-    reasons: tuple[Reason, ...]
-    amount: int
-    currency: str
-    balance: Balance | None
-    ruleset: str
-    account_version: int
-    event_id: None
-    decided_at: str
+    event_id: None  # type: ignore[assignment]  # the one field that cannot be narrowed
     dry_run: Literal[True]
 
 
 def dry_run_response(event: Decision) -> DryRunResponse:
-    """Return the response of a dry run; its event is not recorded."""
+    """Return the response of a dry run, whose event is not recorded."""
     return from_same_fields(
         DryRunResponse,
         decision_response(event),
@@ -89,7 +77,7 @@ def dry_run_response(event: Decision) -> DryRunResponse:
 
 
 def decision_response(event: Decision) -> DecisionResponse:
-    """Return the response that this event stands for."""
+    """Return the decision that an event records."""
     return DecisionResponse(**decision_fields(event))
 
 

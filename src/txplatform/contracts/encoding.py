@@ -1,4 +1,4 @@
-"""Responses and messages as JSON: every time has microseconds, money is an integer."""
+"""Responses and messages as JSON: times are RFC 3339 in UTC with microseconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import Any
 import msgspec
 import orjson
 
-from txplatform.contracts.times import rfc3339
+
+def rfc3339(time: datetime) -> str:
+    """Return a time in UTC as `2026-11-20T10:15:00.123456Z`."""
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def rfc3339_or_none(time: datetime | None) -> str | None:
+    """Return a time as `rfc3339` does, or None."""
+    return None if time is None else rfc3339(time)
 
 
 def to_json(body: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""The log as others see it: one event, and pages of events."""
+"""Events of the log as responses, and pages of them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ class EventResponse:
     """One event of the log.
 
     Attributes:
-        cursor: Goes on behind this event; opaque.
-        type: What happened.
-        business_time: The time that the command says; null if it says none.
-        decided_at: By the service's clock.
-        recorded_at: By the database's clock.
+        cursor: The cursor of the events after this one; opaque.
+        business_time: The business time in the command, RFC 3339 UTC; null if it has none.
+        decided_at: RFC 3339 UTC, by the service's clock.
+        recorded_at: RFC 3339 UTC, by the database's clock.
         traceparent: W3C Trace Context of the request or message that caused it.
-        caused_by: The API key, the Kafka message, or the part of the platform.
-        data: The event's own fields.
+        caused_by: The API key, the Kafka message, or the part of the platform that caused it.
+        data: The fields of this type of event.
     """
 
     cursor: str
@@ -47,10 +46,10 @@ class EventResponse:
 
 @dataclass(frozen=True, slots=True)
 class EventsResponse:
-    """Events in order.
+    """A page of the log, oldest first.
 
     Attributes:
-        next_cursor: Ask for what is `after` it; given at the end of the log too.
+        next_cursor: The `after` of the next page; never null, since events are added.
     """
 
     events: list[EventResponse]
@@ -59,10 +58,10 @@ class EventsResponse:
 
 @dataclass(frozen=True, slots=True)
 class AccountEventsResponse:
-    """One account's events in order.
+    """A page of one account's events, oldest first.
 
     Attributes:
-        next_after_version: Ask for what is after it; null at the end of the stream.
+        next_after_version: The `after_version` of the next page; null at the end of the stream.
     """
 
     events: list[EventResponse]

@@ -1,7 +1,6 @@
-"""The problem of a field, in words that continue a sentence begun with the field's name.
+"""Messages for invalid fields, each to be read after the field's name.
 
-The validator's own words speak of inputs and patterns, which does not help a caller, and change
-with its version.
+pydantic's own messages speak of inputs and patterns, and change with its version.
 """
 
 from __future__ import annotations
@@ -41,11 +40,7 @@ _WORDS = {
 
 
 def field_problem(error: Mapping[str, Any]) -> str:
-    """Return the words for one of a pydantic ValidationError's errors, without the value.
-
-    Args:
-        error: With `type`, `msg` and, where the kind of error has any, `ctx`.
-    """
+    """Return the message for one error of a pydantic ValidationError, without the field's value."""
     context = error.get("ctx", {})
     if error["type"] == "string_pattern_mismatch":
         pattern = context["pattern"]

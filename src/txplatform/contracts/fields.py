@@ -1,10 +1,10 @@
-"""The types of fields, as docs/contracts.md states them: strict, so that nothing is guessed."""
+"""The types of fields in docs/contracts.md. They are strict: no value is converted."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
@@ -22,7 +22,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def refuse_card_number(value: str) -> str:
     """Refuse a value that looks like a card number (ISO/IEC 7812: 13 to 19 digits, Luhn).
 
-    The message does not repeat the value: it would end up in a log.
+    Raises:
+        ValueError: It does. The message leaves out the value, to keep it out of logs.
     """
     if len(value) < _CARD_DIGITS.start:
         return value
@@ -59,7 +60,7 @@ def _rfc3339(value: object) -> object:
     if not isinstance(value, str) or (parts := _RFC3339.fullmatch(value)) is None:
         raise ValueError("is not an RFC 3339 time with an offset, such as 2026-11-20T10:15:00Z")
     time, fraction, offset = parts.groups()
-    # Python reads six decimals at most; what is finer is cut off.
+    # Python reads at most six decimals; further ones are cut off.
     return datetime.fromisoformat(f"{time}{(fraction or '')[:7]}{offset}".upper())
 
 
@@ -79,15 +80,20 @@ FORMS = {
     _ALPHA_3: "three capital letters",
     _CATEGORY: "four digits",
 }
-"""The patterns in words."""
+"""Descriptions of the patterns."""
 
 Identifier = Annotated[
     str,
     StringConstraints(strict=True, pattern=_ID),
     AfterValidator(refuse_card_number),
-    Field(description="Of letters, digits and `.` `_` `:` `-`.", examples=["tx-1001"]),
+    Field(description="Letters, digits and `.` `_` `:` `-`.", examples=["tx-1001"]),
 ]
-"""An id from outside: opaque, 1 to 64 characters of `[A-Za-z0-9._:-]`, not a card number."""
+
+
+def idempotency_key(example: str) -> Any:
+    """Describe a field as the key under which a repeated request is recognised."""
+    return Field(description="The idempotency key, permanently.", examples=[example])
+
 
 CurrencyCode = Annotated[
     str,
@@ -95,7 +101,6 @@ CurrencyCode = Annotated[
     _one_of(CURRENCIES, "an ISO 4217 currency code"),
     Field(description="ISO 4217 currency code.", examples=["USD"]),
 ]
-"""ISO 4217 alphabetic code."""
 
 CountryCode = Annotated[
     str,
@@ -103,44 +108,30 @@ CountryCode = Annotated[
     _one_of(COUNTRIES, "an ISO 3166-1 alpha-3 country code"),
     Field(description="ISO 3166-1 alpha-3 country code.", examples=["USA"]),
 ]
-"""ISO 3166-1 alpha-3 code."""
 
 CategoryCode = Annotated[
     str,
     StringConstraints(strict=True, pattern=_CATEGORY),
     Field(description="ISO 18245 merchant category.", examples=["5942"]),
 ]
-"""ISO 18245 merchant category."""
 
-Amount = Annotated[
-    int,
-    Field(
+
+def _amount(at_least: int, example: int) -> Any:
+    return Field(
         strict=True,
-        ge=1,
+        ge=at_least,
         le=MAX_AMOUNT,
         description="Minor units of the currency.",
-        examples=[1250],
-    ),
-]
-"""Minor units, at least 1."""
+        examples=[example],
+    )
 
-AmountOrZero = Annotated[
-    int,
-    Field(
-        strict=True,
-        ge=0,
-        le=MAX_AMOUNT,
-        description="Minor units of the currency.",
-        examples=[500000],
-    ),
-]
-"""Minor units, at least 0."""
 
-LimitVersion = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
-"""Grows with each change of an account's limit; 0 is the limit it was opened with."""
+Amount = Annotated[int, _amount(1, 1250)]
 
-StatusVersion = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
-"""Grows with each change of an account's status by the accounts team."""
+AmountOrZero = Annotated[int, _amount(0, 500000)]
+
+Version = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
+"""The accounts team's version of a limit or status; 0 is that of the opening."""
 
 FreeText = Annotated[
     str,
@@ -148,7 +139,6 @@ FreeText = Annotated[
     AfterValidator(_plain_text),
     Field(description="For people, without control characters."),
 ]
-"""Text for people, up to 200 characters, without control characters."""
 
 UtcTime = Annotated[
     datetime,
@@ -160,4 +150,4 @@ UtcTime = Annotated[
         json_schema_extra={"type": "string", "format": "date-time"},
     ),
 ]
-"""RFC 3339 with an offset, normalised to UTC with microseconds."""
+"""Becomes a time in UTC with microseconds."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class MessageStatus(StrEnum):
-    """The outcome of a message, as the inbox and its readers name it."""
+    """The outcome of a message."""
 
     APPLIED = "applied"
     WAITING = "waiting"
@@ -23,17 +23,17 @@ class InboundMessageResponse:
     """The outcome of one message.
 
     Attributes:
-        id: Its number in the inbox; grows with time.
-        sent_at: Kafka's timestamp of it, UTC.
-        received_at: The time at which it was recorded, by the database's clock, UTC.
-        business_key: The event key that it claims; None if its body could not be read.
-        status: Its outcome by the log as it is now.
-        reason: The reason why it was refused, a stable code.
-        detail: The same in a sentence.
-        event_id: The event it caused, or for a duplicate the one that the first copy caused.
-        account_version: That event's.
-        resolved_at: The time at which a person retried or discarded it.
-        resolution: The reason why a person discarded it.
+        id: The number of the message in the inbox, in the order of arrival.
+        sent_at: Kafka's timestamp, UTC.
+        received_at: The time of recording by the database's clock, UTC.
+        business_key: The event key in the body; None if the body could not be read.
+        status: The outcome as of now: a waiting message becomes applied.
+        reason: A stable code; None if the message was not refused.
+        detail: The reason in a sentence.
+        event_id: The event that the message, or the first copy of a duplicate, caused.
+        account_version: The account's version after that event.
+        resolved_at: The time when an operator retried or discarded the message, UTC.
+        resolution: The operator's reason for discarding it.
     """
 
     id: int
@@ -57,10 +57,10 @@ class InboundMessageResponse:
 
 @dataclass(frozen=True, slots=True)
 class InboundMessagesResponse:
-    """Messages, the newest first.
+    """A page of messages, newest first.
 
     Attributes:
-        next_before_id: Ask for what is `before_id` it; null at the end.
+        next_before_id: The `before_id` of the next page; null at the end.
     """
 
     messages: list[InboundMessageResponse]

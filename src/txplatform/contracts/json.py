@@ -1,4 +1,4 @@
-"""Strict JSON (RFC 8259): a value that could be read in two ways is refused."""
+"""Strict JSON (RFC 8259): a text that two parsers could read differently is refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?', re.DOTALL)
 
 
 class NotJsonError(TxPlatformError):
-    """The bytes are not one JSON value that can be read in only one way."""
+    """The bytes are not acceptable JSON."""
 
     def __init__(self, why: str) -> None:
         super().__init__(
@@ -33,8 +33,9 @@ def parse_strict_json(data: bytes) -> Any:
     """Parse one JSON value.
 
     Raises:
-        NotJsonError: Not UTF-8, a byte order mark, not JSON, NaN or Infinity, a number beyond
-            all floats, a repeated key, or nested deeper than 32.
+        NotJsonError: The bytes are not UTF-8 or not JSON, or contain a byte order mark, NaN,
+            Infinity, a number beyond the range of floats, a repeated key, or more
+            than 32 levels.
     """
     if (simple := _simple_object(data)) is not None:
         return simple
@@ -52,7 +53,7 @@ def parse_strict_json(data: bytes) -> Any:
             parse_float=_finite,
         )
     except json.JSONDecodeError as error:
-        what = error.msg.removesuffix(" at")  # as some end
+        what = error.msg.removesuffix(" at")
         raise NotJsonError(f"{what} at line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
         raise NotJsonError(f"It is nested deeper than {MAX_DEPTH}.") from None
@@ -63,10 +64,10 @@ def parse_strict_json(data: bytes) -> Any:
 
 
 def _simple_object(data: bytes) -> dict[str, Any] | None:
-    """An object of strings, integers and the like, as most messages are; None for all else.
+    """Return a flat object of strings, integers, booleans and nulls; None for anything else.
 
-    On these the fast reader and the strict one agree. An integer of more than 64 bits is a float
-    to the fast one, hence not simple.
+    For such an object orjson is as strict as the slower parser. It reads an integer of more than 64
+    bits as a float, which is not accepted here.
     """
     try:
         value = orjson.loads(data)
@@ -82,10 +83,10 @@ def repeats_a_key(data: bytes, distinct: int) -> bool:
 
     Args:
         data: A valid JSON text.
-        distinct: How many keys a reader has found that takes repeated ones together.
+        distinct: The number of keys found by a parser that keeps one of several equal keys.
     """
-    # Every key written without a space before its colon is counted, and perhaps more, such as
-    # an escaped quote before a colon: so as many as there are distinct ones means no repeat.
+    # The count has every key without a space before its colon, and perhaps more, such as an
+    # escaped quote before a colon. If it equals `distinct`, no key is repeated.
     if data.count(b'":') == distinct and not _SPACED_KEY.search(data):
         return False
     return sum(1 for colon in _STRING.findall(data) if colon) != distinct
@@ -103,10 +104,10 @@ def _refuse_constant(name: str) -> None:
 
 
 def _finite(digits: str) -> float:
-    """Refuse a number that Python reads as infinite; it would be written again as null."""
+    """Refuse a number that Python reads as infinite, since it would be written as null."""
     value = float(digits)
     if isinf(value):
-        raise NotJsonError("A number is too large: it is beyond what any reader can hold.")
+        raise NotJsonError("A number is too large.")
     return value
 
 
@@ -115,5 +116,5 @@ def _check_depth(value: Any, left: int) -> None:
         if left == 0:
             raise NotJsonError(f"It is nested deeper than {MAX_DEPTH}.")
         for inner in value.values() if type(value) is dict else value:
-            if type(inner) in _CONTAINERS:  # most are not, and a call costs more than the look
+            if type(inner) in _CONTAINERS:  # checked before the call, which costs more
                 _check_depth(inner, left - 1)

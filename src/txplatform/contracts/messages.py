@@ -1,7 +1,7 @@
-"""The bodies of the messages that other teams send us over Kafka.
+"""The bodies of the messages that we consume from Kafka.
 
-Members that we do not know are ignored: producers may add to their messages without asking
-us. (Requests over HTTP are refused for them: there the caller sees it at once.)
+Unknown members are ignored, so that producers can add some. (HTTP requests with unknown members are
+refused, since there the caller notices it at once.)
 """
 
 from typing import ClassVar
@@ -15,9 +15,8 @@ from txplatform.contracts.fields import (
     CurrencyCode,
     FreeText,
     Identifier,
-    LimitVersion,
-    StatusVersion,
     UtcTime,
+    Version,
 )
 from txplatform.contracts.process_transaction import MerchantFields
 from txplatform.domain.advices import Direction
@@ -25,11 +24,7 @@ from txplatform.domain.status import AccountStatus
 
 
 class MessageBody(Body):
-    """The body of an inbound message.
-
-    Attributes:
-        TOPIC: The topic that it comes on.
-    """
+    """The body of an inbound message."""
 
     TOPIC: ClassVar[str]
 
@@ -49,13 +44,13 @@ class AccountOpenedMessage(MessageBody):
 
 
 class CreditLimitChangedMessage(MessageBody):
-    """`accounts.credit-limit-changed.v1`: the limit is another from this version on."""
+    """`accounts.credit-limit-changed.v1`: the credit limit changed."""
 
     TOPIC: ClassVar[str] = "accounts.credit-limit-changed.v1"
 
     credit_limit: AmountOrZero
     currency: CurrencyCode
-    limit_version: LimitVersion
+    limit_version: Version
     effective_at: UtcTime
 
 
@@ -71,7 +66,7 @@ class PaymentSubmittedMessage(MessageBody):
 
 
 class PaymentReturnedMessage(MessageBody):
-    """`payments.payment-returned.v1`: the bank took a payment back."""
+    """`payments.payment-returned.v1`: the bank returned a payment."""
 
     TOPIC: ClassVar[str] = "payments.payment-returned.v1"
 
@@ -83,12 +78,12 @@ class PaymentReturnedMessage(MessageBody):
 
 
 class AccountStatusChangedMessage(MessageBody):
-    """`accounts.account-status-changed.v1`: the account may be used, or not, from now on."""
+    """`accounts.account-status-changed.v1`: the accounts team changed the status."""
 
     TOPIC: ClassVar[str] = "accounts.account-status-changed.v1"
 
     status: AccountStatus
-    status_version: StatusVersion
+    status_version: Version
     reason: FreeText
     changed_at: UtcTime
 
@@ -102,8 +97,8 @@ class PresentedMerchant(MerchantFields):
 class PresentmentReceivedMessage(MessageBody):
     """`settlement.presentment-received.v1`: the network settles a purchase or a refund.
 
-    A debit is owed by the cardholder, a credit gives money back. One that names a clearing takes
-    that back.
+    The cardholder owes a debit; a credit refunds money. A presentment with `reverses_clearing_id`
+    takes an earlier one back.
     """
 
     TOPIC: ClassVar[str] = "settlement.presentment-received.v1"
@@ -122,4 +117,4 @@ class PresentmentReceivedMessage(MessageBody):
 
 
 INBOUND_TOPICS: tuple[str, ...] = tuple(body.TOPIC for body in MessageBody.__subclasses__())
-"""The topics of all bodies above."""
+"""The topics of all inbound messages."""

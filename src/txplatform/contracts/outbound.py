@@ -1,16 +1,32 @@
-"""The body of the message of a decision."""
+"""The bodies of the messages that we publish to Kafka, each made from its event.
+
+A body's fields are the same-named fields of the event and of the command that it records.
+"""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 from txplatform.contracts.decision import Decision, DecisionResponse, decision_fields
-from txplatform.contracts.times import rfc3339_or_none
+from txplatform.contracts.encoding import rfc3339_or_none
+from txplatform.contracts.same_fields import from_event
+from txplatform.domain.advices import Direction
+from txplatform.domain.events import (
+    AuthorizationReversed,
+    ClearingCorrected,
+    Flag,
+    HoldExpired,
+    PurchaseCleared,
+    PurchaseRefunded,
+)
+from txplatform.domain.money import Balance
 from txplatform.domain.requests import Merchant
 
 
 @dataclass(slots=True)
 class TransactionDecisioned(DecisionResponse):
-    """`transactions.transaction-decisioned.v1`: the response, and parts of the request.
+    """`transactions.transaction-decisioned.v1`: a decision, with parts of the request.
 
     Attributes:
         merchant: The merchant where the card was used.
@@ -31,3 +47,179 @@ def transaction_decisioned(event: Decision) -> TransactionDecisioned:
         merchant=purchase.merchant,
         occurred_at=rfc3339_or_none(purchase.occurred_at),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionCleared:
+    """`transactions.transaction-cleared.v1`: the network posted a clearing, or took one back.
+
+    The sum of `posted_change` here and in `transaction-refunded` is the whole effect of settlement
+    on the amount that the account owes.
+
+    Attributes:
+        transaction_id: The purchase; null if it was never authorized.
+        direction: The cardholder owes a `debit`; a `credit` takes a clearing back.
+        reverses_clearing_id: The clearing or refund that a correction takes back; null for a
+            clearing.
+        amount: Minor units of `currency`, never negative.
+        posted_change: The change of the amount owed; negative for a credit.
+        final: True if no more clearings of the purchase follow.
+        released: The amount released from the hold, minor units; 0 for a correction.
+        flags: What is unusual about it.
+        balance: The money after it.
+        occurred_at: The time in the HTTP request, RFC 3339 UTC.
+        presented_at: The time in the network's message, RFC 3339 UTC.
+        account_version: The account's version after it.
+        recorded_at: RFC 3339 UTC.
+    """
+
+    TOPIC: ClassVar[str] = "transactions.transaction-cleared.v1"
+
+    clearing_id: str
+    account_id: str
+    transaction_id: str | None
+    direction: Direction
+    reverses_clearing_id: str | None
+    amount: int
+    currency: str
+    posted_change: int
+    final: bool
+    released: int
+    flags: tuple[Flag, ...]
+    balance: Balance
+    merchant: Merchant | None
+    original_amount: int | None
+    original_currency: str | None
+    occurred_at: str | None
+    presented_at: str | None
+    account_version: int
+    event_id: str
+    recorded_at: str
+
+
+def transaction_cleared(event: PurchaseCleared | ClearingCorrected) -> TransactionCleared:
+    """Return the message of a clearing or of a correction."""
+    match event:
+        case PurchaseCleared(clearing=clearing):
+            return from_event(
+                TransactionCleared,
+                event,
+                direction=Direction.DEBIT,
+                reverses_clearing_id=None,
+                posted_change=clearing.amount,
+                occurred_at=rfc3339_or_none(clearing.occurred_at),
+                presented_at=rfc3339_or_none(clearing.presented_at),
+            )
+        case ClearingCorrected(correction=correction):
+            return from_event(
+                TransactionCleared,
+                event,
+                final=False,
+                released=0,
+                occurred_at=None,
+                presented_at=rfc3339_or_none(correction.presented_at),
+            )
+        case _:
+            assert_never(event)
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRefunded:
+    """`transactions.transaction-refunded.v1`: the merchant refunded money.
+
+    Attributes:
+        refund_id: The id of the refund; for one from Kafka, the presentment's clearing id.
+        transaction_id: The purchase; null if the refund names none.
+        amount: Minor units of `currency`, never negative.
+        posted_change: The change of the amount owed: minus `amount`.
+        flags: What is unusual about it.
+        balance: The money after it.
+        presented_at: The time in the network's message, RFC 3339 UTC.
+        account_version: The account's version after it.
+        recorded_at: RFC 3339 UTC.
+    """
+
+    TOPIC: ClassVar[str] = "transactions.transaction-refunded.v1"
+
+    refund_id: str
+    account_id: str
+    transaction_id: str | None
+    amount: int
+    currency: str
+    posted_change: int
+    flags: tuple[Flag, ...]
+    balance: Balance
+    merchant: Merchant | None
+    original_amount: int | None
+    original_currency: str | None
+    presented_at: str | None
+    account_version: int
+    event_id: str
+    recorded_at: str
+
+
+def transaction_refunded(event: PurchaseRefunded) -> TransactionRefunded:
+    """Return the message of a refund."""
+    return from_event(
+        TransactionRefunded,
+        event,
+        posted_change=-event.refund.amount,
+        presented_at=rfc3339_or_none(event.refund.presented_at),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionReversed:
+    """`transactions.transaction-reversed.v1`: the merchant reversed a purchase, or a part.
+
+    Attributes:
+        amount: The amount reversed, minor units; null for the whole hold.
+        released: The amount released from the hold, minor units.
+        balance: The money after it; null if the account has not been opened.
+        account_version: The account's version after it.
+        recorded_at: RFC 3339 UTC.
+    """
+
+    TOPIC: ClassVar[str] = "transactions.transaction-reversed.v1"
+
+    reversal_id: str
+    account_id: str
+    transaction_id: str
+    amount: int | None
+    released: int
+    balance: Balance | None
+    account_version: int
+    event_id: str
+    recorded_at: str
+
+
+def transaction_reversed(event: AuthorizationReversed) -> TransactionReversed:
+    """Return the message of a reversal."""
+    return from_event(TransactionReversed, event)
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionHoldExpired:
+    """`transactions.hold-expired.v1`: a hold was not cleared in time.
+
+    Attributes:
+        released: The amount that was held, minor units.
+        balance: The money after it.
+        account_version: The account's version after it.
+        recorded_at: RFC 3339 UTC.
+    """
+
+    TOPIC: ClassVar[str] = "transactions.hold-expired.v1"
+
+    transaction_id: str
+    account_id: str
+    released: int
+    balance: Balance
+    account_version: int
+    event_id: str
+    recorded_at: str
+
+
+def hold_expired(event: HoldExpired) -> TransactionHoldExpired:
+    """Return the message of a hold that expired."""
+    return from_event(TransactionHoldExpired, event)

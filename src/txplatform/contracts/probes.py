@@ -10,7 +10,7 @@ class ProbeResponse:
     """The result of a probe.
 
     Attributes:
-        detail: The fault in a sentence for people; empty if there is none.
+        detail: The fault in a sentence; empty if there is none.
     """
 
     status: str

@@ -1,4 +1,4 @@
-"""The catalogue of problems (RFC 9457) that a request may be answered with, and their body."""
+"""The types of problems in responses (RFC 9457), and their body."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemType(Enum):
-    """A stable type of problem.
+    """A type of problem.
 
     Attributes:
-        type: The name that a program branches on; never changes.
+        type: The stable name, on which programs branch.
         status: The HTTP status.
-        title: The type in a few words, for people.
+        title: A description for people.
     """
 
     NOT_JSON = "not-json", 400, "The body is not acceptable JSON"
@@ -58,11 +58,11 @@ class ProblemDetails:
     """The body of every error (RFC 9457).
 
     Attributes:
-        type: The stable name of the problem's type.
-        detail: The fault in this case, and its cause.
+        type: The stable name of the type.
+        detail: The fault in this case and its cause.
         next_step: The next step for the caller.
-        errors: For invalid fields: JSON pointer and message.
-        correlation_id: The id of the service's log lines about it.
+        errors: `pointer` (a JSON pointer) and `message` of each invalid field.
+        correlation_id: The id under which the service logged the request.
     """
 
     type: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
-from txplatform.contracts.body import RequestBody
+from txplatform.contracts.body import RequestBody, with_example
 from txplatform.contracts.fields import (
     Amount,
     AmountOrZero,
@@ -16,11 +16,12 @@ from txplatform.contracts.fields import (
     FreeText,
     Identifier,
     UtcTime,
+    idempotency_key,
 )
 from txplatform.contracts.json import NotJsonError, parse_strict_json, repeats_a_key
 from txplatform.domain.requests import Merchant, Purchase
 
-_EXAMPLE: dict[str, JsonValue] = {
+EXAMPLE: dict[str, JsonValue] = {
     "transaction_id": "tx-1001",
     "account_id": "acc-1",
     "amount": 1250,
@@ -51,9 +52,9 @@ class MerchantFields(RequestBody):
 class ProcessTransactionRequest(RequestBody):
     """A purchase to decide."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = with_example(**EXAMPLE)
 
-    transaction_id: Annotated[Identifier, Field(description="The idempotency key, permanently.")]
+    transaction_id: Annotated[Identifier, idempotency_key("tx-1001")]
     account_id: Identifier
     amount: Annotated[
         AmountOrZero,
@@ -73,13 +74,13 @@ def parse_process_transaction(body: bytes) -> Purchase:
     """Parse a purchase from a request body.
 
     Raises:
-        NotJsonError: It is not JSON, or a key is repeated.
-        ValidationError: It is JSON, but not a purchase.
+        NotJsonError: The body is not JSON, or a key is repeated.
+        ValidationError: The body is JSON, but not a purchase.
     """
     try:
         request = ProcessTransactionRequest.model_validate_json(body)
     except ValidationError:
-        # The strict reader raises another error if the body is no JSON at all.
+        # If the body is not JSON at all, this raises the more precise error.
         parse_strict_json(body)
         raise
     distinct = len(request.model_fields_set) + len(request.merchant.model_fields_set)

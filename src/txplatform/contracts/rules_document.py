@@ -1,4 +1,4 @@
-"""The part of docs/rules.md that follows from the code: the table of rules."""
+"""Generates the table of rules in docs/rules.md from the rules' classes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _END = "<!-- end -->\n"
 
 
 def with_rules(text: str) -> str:
-    """Return the document with the table of rules as the code has it, between two comments."""
+    """Return the document with a new table of rules between its two comments."""
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return "".join((before, _BEGIN, *map(_row, CONFIGURABLE), _END, after))
@@ -33,9 +33,9 @@ def _row(rule: type[ConfigurableRule]) -> str:
 
 
 def _note(parameter: Parameter, default: Any) -> str:
-    """Return in brackets what is allowed, if that is unusual, and what holds by default."""
+    """Return the parameter's note and default in brackets, if it has any."""
     if isinstance(default, tuple):
         default = ", ".join(default) or "none"
-    said = [parameter.note, "" if default in (dataclasses.MISSING, None) else str(default)]
-    brackets = ", ".join(filter(None, said))
+    parts = [parameter.note, "" if default in (dataclasses.MISSING, None) else str(default)]
+    brackets = ", ".join(filter(None, parts))
     return f" ({brackets})" if brackets else ""

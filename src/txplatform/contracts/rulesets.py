@@ -23,7 +23,6 @@ from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.codes import CodeList, CountryCodes, MerchantIds
 from txplatform.domain.rules.parameters import (
     CurrencyCode,
-    Parameter,
     ParameterError,
     json_name,
     shown,
@@ -71,7 +70,7 @@ class InvalidRuleSetError(TxPlatformError):
 
 @dataclasses.dataclass(frozen=True)
 class RuleSetForm:
-    """A rule set as JSON has it; its rules are parsed one by one."""
+    """A rule set. Its id is made of its name and version."""
 
     name: str
     version: int
@@ -127,9 +126,18 @@ def controls_from_json(value: Any) -> Controls:
     Raises:
         InvalidRuleSetError: It is not controls, or their lists are too long.
     """
-    _check_entries(_listed(value))
-    _, rules = _read(_CONTROLS, value)
-    return _make(lambda: Controls(rules))
+    parameters = [
+        each for rule in _listed(value) if isinstance(rule, dict) for each in rule.values()
+    ]
+    entries = sum(len(each) for each in parameters if isinstance(each, list))
+    if entries > MAX_CONTROLS_ENTRIES:
+        problem = (
+            f"rules: have lists of {entries} entries in all, too many for one account; "
+            f"write at most {MAX_CONTROLS_ENTRIES}, ranges of categories, or a rule set."
+        )
+        raise InvalidRuleSetError([problem])
+    _, parsed = _read(_CONTROLS, value)
+    return _make(lambda: Controls(parsed))
 
 
 def ruleset_to_json(ruleset: RuleSet) -> JsonObject:
@@ -152,19 +160,8 @@ def canonical_json(ruleset: RuleSet) -> bytes:
 
 
 def content_hash(ruleset: RuleSet) -> str:
-    """Return the SHA-256 of the canonical JSON, name and version included, hexadecimal."""
+    """Return the SHA-256 of the canonical JSON, which has name and version, as hexadecimal."""
     return hashlib.sha256(canonical_json(ruleset)).hexdigest()
-
-
-def _check_entries(rules: list[Any]) -> None:
-    parameters = (each for rule in rules if isinstance(rule, dict) for each in rule.values())
-    entries = sum(len(each) for each in parameters if isinstance(each, list))
-    if entries > MAX_CONTROLS_ENTRIES:
-        problem = (
-            f"rules: have lists of {entries} entries in all, too many for one account; "
-            f"write at most {MAX_CONTROLS_ENTRIES}, ranges of categories, or a rule set."
-        )
-        raise InvalidRuleSetError([problem])
 
 
 def _read(adapter: TypeAdapter[tuple[T]], value: Any) -> tuple[T, tuple[ConfigurableRule, ...]]:
@@ -196,7 +193,7 @@ def _read_rule(item: Any, place: str, problems: list[str]) -> ConfigurableRule |
     name = item.get("rule")
     adapter = RULE_ADAPTERS.get(name) if isinstance(name, str) else None
     if adapter is None:
-        what = "is missing" if name is None else f"is {shown(name)}, which is no rule"
+        what = "is missing" if name is None else f"is {shown(name)}, which is not a rule"
         problems.append(f"{place}.rule: {what}; write one of {', '.join(sorted(RULE_ADAPTERS))}.")
         return None
     parameters = {key: parameter for key, parameter in item.items() if key != "rule"}
@@ -244,23 +241,20 @@ def _path(place: str, steps: list[int | str]) -> str:
 def _unknown_codes(rule: ConfigurableRule) -> Iterator[str]:
     """Describe codes that have the right form but do not exist, and card numbers."""
     for field, parameter in rule.PARAMETERS.items():
-        for problem in _unknown(parameter, getattr(rule, field)):
-            yield f"{json_name(field)}{problem}"
-
-
-def _unknown(parameter: Parameter, value: Any) -> Iterator[str]:
-    if isinstance(parameter, CurrencyCode) and value is not None and value not in CURRENCIES:
-        yield f": is {value!r}, which is no ISO 4217 currency."
-    if isinstance(parameter, CodeList) and parameter.kind is CountryCodes:
-        for country in value:
-            if country not in COUNTRIES:
-                yield f": has {country!r}, which is no ISO 3166-1 alpha-3 country."
-    if isinstance(parameter, CodeList) and parameter.kind is MerchantIds:
-        for place, merchant in enumerate(value):
-            try:
-                refuse_card_number(merchant)
-            except ValueError as error:
-                yield f"[{place}]: {error}."
+        name, value = json_name(field), getattr(rule, field)
+        kind = parameter.kind if isinstance(parameter, CodeList) else None
+        if isinstance(parameter, CurrencyCode) and value is not None and value not in CURRENCIES:
+            yield f"{name}: is {value!r}, which is not an ISO 4217 currency."
+        elif kind is CountryCodes:
+            for country in value:
+                if country not in COUNTRIES:
+                    yield f"{name}: has {country!r}, which is not an ISO 3166-1 alpha-3 country."
+        elif kind is MerchantIds:
+            for place, merchant in enumerate(value):
+                try:
+                    refuse_card_number(merchant)
+                except ValueError as error:
+                    yield f"{name}[{place}]: {error}."
 
 
 def _make(make: Callable[[], T]) -> T:

@@ -1,31 +1,37 @@
-"""Make a response from the same-named fields of other objects.
+"""Make a response or message from the same-named fields of other objects.
 
-So a field that both have is not copied by hand between them. It takes some microseconds, so what is
-made most often, a decision's response and the published messages, is written out.
+A field that both have is not copied by hand. This takes some microseconds, so the response to a
+purchase, which is made most often, is written out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
 from typing import Any, TypeVar
 
-from txplatform.contracts.times import rfc3339
+from txplatform.contracts.encoding import rfc3339
 from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import account_of
 
 Kind = TypeVar("Kind")
 
+_names: Callable[[Any], frozenset[str]] = cache(
+    lambda kind: frozenset(field.name for field in fields(kind))
+)
+
 
 def from_same_fields(kind: type[Kind], *sources: object, **given: Any) -> Kind:
-    """Make an object of the same-named fields of these.
+    """Make an object from the same-named fields of the sources.
 
     Args:
         kind: A dataclass.
-        sources: Objects with such fields; of two that have a field the first is asked.
-        given: The fields that no source has, or not in the form that is needed.
+        sources: If several of them have a field, the first one's value is taken.
+        given: Values that go before those of the sources.
 
     Raises:
-        TypeError: A field has neither source nor default, or `kind` has no such field.
+        TypeError: A field has neither a source nor a default, or `kind` has no such field.
     """
     for name in _names(kind) - given.keys():
         for source in sources:
@@ -36,7 +42,10 @@ def from_same_fields(kind: type[Kind], *sources: object, **given: Any) -> Kind:
 
 
 def from_event(kind: type[Kind], event: AccountEvent, **given: Any) -> Kind:
-    """Make a response of an event and its command, at the event's version and time."""
+    """Make a response or message from an event and the command that it records.
+
+    The time is named `decided_at` if the event is a decision, and `recorded_at` otherwise.
+    """
     time = "decided_at" if "decided_at" in _names(kind) else "recorded_at"
     return from_same_fields(
         kind,
@@ -47,7 +56,3 @@ def from_event(kind: type[Kind], event: AccountEvent, **given: Any) -> Kind:
         **{time: rfc3339(event.timestamp)},
         **given,
     )
-
-
-def _names(kind: Any) -> set[str]:
-    return {field.name for field in fields(kind)}

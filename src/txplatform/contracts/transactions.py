@@ -1,4 +1,4 @@
-"""A transaction with all that happened to it, and an account's transactions by pages."""
+"""A transaction with its history, and pages of an account's transactions."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from txplatform.domain.transaction import TransactionState
 
 @dataclass(frozen=True, slots=True)
 class TransactionEventResponse:
-    """One thing that happened to a transaction; money in minor units of the account's currency.
+    """An event of a transaction; money in minor units of the account's currency.
 
     Attributes:
         type: The event's name in the log, such as `authorization-approved`.
-        account_version: The account's version with it.
-        at: When it was decided, UTC.
-        amount: The amount asked for, posted or refunded; None for a reversal of all.
-        released: The part of the hold that it released.
+        account_version: The account's version after it.
+        at: The time of the decision, UTC.
+        amount: The amount requested, posted, refunded or reversed; None for a full reversal.
+        released: The amount released from the hold.
         clearing_id: The id of a clearing or a correction.
         reverses_clearing_id: The clearing or refund that a correction takes back.
-        direction: A correction's: credit takes a clearing back, debit a refund.
-        flags: Anything unusual about it; it counts all the same.
+        direction: The direction of a correction: credit takes a clearing back, debit a refund.
+        flags: What is unusual about it; it counts nevertheless.
     """
 
     type: str
@@ -56,38 +56,38 @@ _Purchase: Any = make_dataclass(
     frozen=True,
     slots=True,
 )
-"""The fields of a purchase, null except for its ids if there is no purchase."""
+"""The fields of a purchase. Those other than the ids are null if there is no purchase."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at run time
-    """A purchase, how it was decided, and all that happened to it before and since.
+    """A purchase, its decision, and its history.
 
-    Without a decision, since a clearing, for example, named a transaction that was never
-    authorized, the fields of the purchase and of the decision are null. Money from `hold` on is in
-    minor units of the account's currency, and the sum of all events, shown or not.
+    If there is no decision, the fields of the purchase and of the decision are null. This happens
+    if, for example, a clearing named a transaction that was never authorized. Amounts from `hold`
+    on are in minor units of the account's currency, and sums over all events, shown or not.
 
     Attributes:
-        decision: None before there is one, as are the fields from `response_code` to `ruleset`.
+        decision: None without a decision, as are the fields from `response_code` to `ruleset`.
         response_code: ISO 8583:1987 field 39.
         authorization_code: ISO 8583:1987 field 38; None for a decline.
-        reasons: Every rule that refused, most important first.
-        amount: The amount asked for, minor units of `currency`.
+        reasons: The reason of every rule that refused, most important first.
+        amount: The amount requested, minor units of `currency`.
         balance: The money after the decision; None if there was no account.
-        account_version: The account's version with the decision; without a decision, with the
+        account_version: The account's version after the decision or, without a decision, after the
             transaction's first event. `event_id` and `log_position` are of the same event.
-        log_position: That event's position in the log.
-        state: Its state after all events.
-        hold: The amount reserved for it.
-        expires_at: When the hold ends by itself; None without a hold, or for never.
-        cleared: The sum of its clearings.
+        log_position: The position of that event in the log.
+        state: The state after all events.
+        hold: The amount held.
+        expires_at: The time when the hold expires; None without a hold, or if it never expires.
+        cleared: The sum of the clearings.
         corrected: The part of `cleared` that corrections took back.
         posted: `cleared - corrected`; the amount owed is this less `refunded`.
-        refunded: The sum of its refunds, less what corrections took back of them.
-        reversed: The sum of its reversals: the amount that a partial one names, the hold that a
-            full one released.
-        events_total: The number of its events.
-        events: Its events, oldest first; in a list of transactions the newest 50.
+        refunded: The sum of the refunds, less the parts that corrections took back.
+        reversed: The sum of the reversals: the amount of a partial one, and the hold that a full
+            one released.
+        events_total: The number of events.
+        events: The events, oldest first; in a list of transactions, the newest 50.
     """
 
     decision: Literal["approved", "declined"] | None
@@ -114,12 +114,13 @@ class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at r
 
 @dataclass(frozen=True, slots=True)
 class TransactionsResponse:
-    """Some of an account's transactions, newest first.
+    """A page of an account's transactions, newest first.
 
     Attributes:
-        items: Each with its newest 50 events; fewer than asked for if they have very many.
-        next_cursor: Gives the page after this one; None if there is none.
-        as_of_position: The last log position that the list has read.
+        items: Transactions, each with its newest 50 events; fewer than `limit` if they have very
+            many events.
+        next_cursor: The cursor of the next page; None on the last page.
+        as_of_position: The log position up to which the list is complete.
     """
 
     items: list[TransactionResponse]

@@ -14,6 +14,7 @@ class Balance:
     """The amounts that an account owes, holds and can still spend, at one account version.
 
     Attributes:
+        credit_limit: The granted credit.
         posted: The owed amount; negative after an overpayment.
         pending: The sum of all holds.
         available: `credit_limit - posted - pending`; negative when over the limit.

@@ -90,7 +90,7 @@ class Transaction:
 
     @classmethod
     def fold(cls, events: Iterable[Event]) -> Self:
-        """Return the transaction after its events, given in order of version."""
+        """Return the transaction folded from its events, in order of version."""
         transaction = cls()
         for event in events:
             transaction.take(event)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, Self, get_args
 
 import msgspec
 from eventsourcing.domain import CanSnapshotAggregate
@@ -66,8 +66,6 @@ _decode = msgspec.json.Decoder(Account, dec_hook=from_plain).decode
 @dataclass(frozen=True)
 class AccountSnapshot(CanSnapshotAggregate[str]):
     """An account's state at one version."""
-
-    TOPIC: ClassVar[str] = SNAPSHOT_TOPIC
 
     originator_id: str
     originator_version: int

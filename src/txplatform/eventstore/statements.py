@@ -9,7 +9,7 @@ believes: with outdated statistics of a table that has grown, it would read the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -164,9 +164,3 @@ def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:
 def column_arrays(rows: Iterable[tuple[Any, ...]]) -> tuple[list[Any], ...]:
     """Return one array for each column, for `unnest`; none if there are no rows."""
     return tuple(map(list, zip(*rows, strict=True)))
-
-
-def name_parameters(names: Mapping[str, Iterable[str]]) -> tuple[list[str], list[str]]:
-    """Return the arrays that `READ_KEYS` and `READ_TRANSACTIONS` take, from names by stream."""
-    pairs = [(stream, name) for stream, of_stream in names.items() for name in of_stream]
-    return [stream for stream, _ in pairs], [name for _, name in pairs]

@@ -1,4 +1,4 @@
-"""The read model of all accounts and their money: its rows, fold, queries and check."""
+"""The read model of all accounts and their balances: its rows, fold, queries and check."""
 
 from __future__ import annotations
 
@@ -30,19 +30,17 @@ from txplatform.projections.tables import columns_of, write_rows
 
 
 class AccountSummary(NamedTuple):
-    """One account; money in minor units of its currency.
+    """One account; amounts in minor units of its currency.
 
     Attributes:
-        account_version: The account's version at which these numbers hold.
-        status: The stricter of the two below; None, as currency and opened_at, until it is
-            opened.
-        operator_status: As an operator set it.
-        team_status: As the accounts team has it.
-        limit_version: The version of the limit in force.
-        posted: What is owed.
-        pending: What approved authorizations hold.
+        status: The stricter of the two statuses below. Like currency and opened_at, it is None
+            until the account is opened.
+        operator_status: Set by an operator.
+        team_status: Set by the accounts team.
+        posted: The amount owed.
+        pending: The amount held by approved authorizations.
         opened_at: The accounts team's time, or the decision's if they gave none, UTC.
-        updated_at: When its last event was decided, UTC.
+        updated_at: The time of the last decision on the account, UTC.
     """
 
     account_id: AccountId
@@ -60,21 +58,21 @@ class AccountSummary(NamedTuple):
 
     @property
     def opened(self) -> bool:
-        """Whether the accounts team has opened it; it may have events before."""
+        """True once the accounts team has opened the account; it may have events before."""
         return self.currency is not None
 
     @property
     def available(self) -> int:
-        """Credit that can still be spent; negative when over the limit."""
+        """Credit that can still be spent, minor units; negative if over the limit."""
         return self.credit_limit - self.posted - self.pending
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryPage:
-    """Some of the accounts, by id.
+    """Some of the accounts, ordered by id.
 
     Attributes:
-        more: Whether more accounts follow.
+        more: True if more accounts follow.
         as_of_position: The last log position that the directory has read.
     """
 
@@ -125,8 +123,6 @@ VALUES (c.account_id, c.account_version, coalesce(c.operator_status, 'active'),
 
 
 class _ExpectedAccount(ExpectedRows):
-    """The account's row, from its replayed state."""
-
     def __init__(self) -> None:
         self._opened_at: datetime | None = None
         self._updated_at: datetime | None = None
@@ -157,7 +153,7 @@ class _ExpectedAccount(ExpectedRows):
 
 
 class Directory(Projection):
-    """The table's definition and its fold."""
+    """The read model of accounts."""
 
     name = "directory"
     table = "account_directory"
@@ -220,7 +216,7 @@ _SELECT = sql.SQL("SELECT {} FROM account_directory ").format(columns_of(Account
 def list_accounts(
     connection: psycopg.Connection, *, limit: int, after: AccountId | None = None
 ) -> DirectoryPage:
-    """Return accounts by id, those behind `after`; may lag behind the log."""
+    """Return up to `limit` accounts with ids above `after`; they may lag behind the log."""
     position = checkpoint_of(DIRECTORY.name).read(connection)
     with connection.cursor(row_factory=class_row(AccountSummary)) as rows:
         rows.execute(

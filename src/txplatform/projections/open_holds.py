@@ -1,4 +1,4 @@
-"""The read model of open holds: its rows, fold, check, and the query of those that are due."""
+"""The read model of open holds: its rows, fold and check, and the query for holds that are due."""
 
 from __future__ import annotations
 
@@ -25,15 +25,13 @@ from txplatform.projections.money import money_change
 from txplatform.projections.projection import ExpectedRows, Projection
 from txplatform.projections.tables import write_rows
 
-HoldKey = tuple[AccountId, TransactionId]
-
 
 class OpenHold(NamedTuple):
-    """What a transaction holds.
+    """The hold of one transaction.
 
     Attributes:
         amount: Minor units, above 0.
-        expires_at: When it ends by itself, UTC; None for never.
+        expires_at: UTC; None if the hold never expires.
     """
 
     account_id: AccountId
@@ -73,15 +71,13 @@ refuses that, so the fold stops until the read model is rebuilt.
 
 
 class _ExpectedHolds(ExpectedRows):
-    """A row for each hold of the replayed account."""
-
     @override
     def rows(self, account: Account) -> Iterable[OpenHold]:
         return [OpenHold(account.account_id, of, *hold) for of, hold in account.holds.items()]
 
 
 class OpenHolds(Projection):
-    """The table's definition and its fold."""
+    """The read model of open holds."""
 
     name = "open_holds"
     table = "open_holds"
@@ -114,9 +110,11 @@ class OpenHolds(Projection):
 OPEN_HOLDS = OpenHolds()
 
 
-def hold_changes(events: Sequence[Event]) -> dict[HoldKey, HoldChange]:
-    """Return what these events change, by hold; a transaction has one hold, which begins once."""
-    changes: dict[HoldKey, HoldChange] = {}
+def hold_changes(
+    events: Sequence[Event],
+) -> dict[tuple[AccountId, TransactionId], HoldChange]:
+    """Return what these events add up to, by hold; a transaction has one hold, once."""
+    changes: dict[tuple[AccountId, TransactionId], HoldChange] = {}
     for event in events:
         amount = money_change(event).pending
         transaction_id: TransactionId | None
@@ -133,7 +131,7 @@ def hold_changes(events: Sequence[Event]) -> dict[HoldKey, HoldChange]:
 
 
 class DueHold(NamedTuple):
-    """A hold whose time has come; in the order in which they are looked up."""
+    """A hold that is due; they are ordered by these fields."""
 
     expires_at: datetime
     account_id: AccountId
@@ -149,15 +147,15 @@ WHERE expires_at <= now() AND (expires_at, account_id, transaction_id) > (%s, %s
 ORDER BY expires_at, account_id, transaction_id
 LIMIT %s
 """
-"""Read along the index from a place on, so that each row read is a row given."""
+"""Reads a range of the partial index, so every row read is a row returned."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueHolds:
-    """Holds whose time has come, those overdue longest first.
+    """Holds that are due, those overdue longest first.
 
     Attributes:
-        now: The database's time by which they are due, UTC.
+        now: The database's time at which they are due, UTC.
     """
 
     now: datetime
@@ -167,10 +165,10 @@ class DueHolds:
 def due_holds(
     connection: psycopg.Connection, *, limit: int, after: DueHold = BEFORE_ALL
 ) -> DueHolds | None:
-    """The next holds that are due, behind `after`; None where there is none.
+    """Return the next holds that are due, after `after`; None if there are none.
 
-    The read model may lag: what it holds may have ended already.
+    The read model may lag, so some of them may have ended already.
     """
-    # Planned each time: a plan for any limit would read all that is due.
+    # Planned each time: a plan for any limit would read all holds that are due.
     rows = connection.execute(DUE, (*after, limit), prepare=False).fetchall()
     return DueHolds(rows[0][0], [DueHold(*row[1:]) for row in rows]) if rows else None

@@ -35,7 +35,7 @@ class RuleSetAdded(RuleBookChange, frozen=True):
     """A rule set was added; it can be activated and evaluated in shadow, and never changes.
 
     Attributes:
-        ruleset: The content of its canonical JSON.
+        ruleset: The rule set as a JSON value.
         content_hash: SHA-256 of its canonical JSON, hexadecimal.
     """
 

@@ -33,7 +33,7 @@ class RulesInForce:
 
     @property
     def version(self) -> int:
-        """The version of the rule book, without changes that this version does not know."""
+        """The rule book's version after the last change that could be applied."""
         return self._book.version
 
     @property

@@ -1,0 +1,78 @@
+"""Clearings and refunds, one by one; `clearing_batches` takes a settlement file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from txplatform.api import examples
+from txplatform.api.body import JsonBody
+from txplatform.api.dependencies import AccountIdPath, TransactionIdPath, requires
+from txplatform.api.openapi_entries import MONEY_PROBLEMS, REPLAYED, documented_command
+from txplatform.api.responses import command_response
+from txplatform.api_keys import Scope
+from txplatform.contracts.settlement import (
+    ClearingRequest,
+    ClearingResponse,
+    RefundRequest,
+    RefundResponse,
+    clearing_response,
+    refund_response,
+)
+from txplatform.domain.advices import Clearing, Refund
+from txplatform.domain.events import PurchaseCleared, PurchaseRefunded
+
+router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["settlement"])
+
+_REFUND = Refund(
+    "ref-1", examples.ACCOUNT, examples.TRANSACTION, 1200, "USD", examples.PURCHASE.merchant
+)
+EXAMPLES = (
+    clearing_response(examples.event(PurchaseCleared, examples.CLEARING)),
+    refund_response(examples.event(PurchaseRefunded, examples.CLEARING, _REFUND)),
+)
+
+
+@router.post(
+    "/transactions/{transaction_id}/clearings",
+    response_model=ClearingResponse,
+    dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
+    responses={200: {"headers": REPLAYED}, **documented_command(*MONEY_PROBLEMS)},
+)
+async def clear_purchase(
+    request: Request,
+    account_id: AccountIdPath,
+    transaction_id: TransactionIdPath,
+    body: Annotated[ClearingRequest, Depends(JsonBody(ClearingRequest))],
+) -> Response:
+    """Post a clearing of a purchase, and release its hold.
+
+    A clearing is the network's advice and is never refused for lack of credit: a late one, one
+    above the hold and one without an authorization are posted too, and `flags` say so. Before its
+    account is opened, a clearing waits.
+    """
+    command = body.to_value(Clearing, account_id=account_id, transaction_id=transaction_id)
+    return await command_response(request, command, clearing_response)
+
+
+@router.post(
+    "/refunds",
+    response_model=RefundResponse,
+    dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
+    responses={200: {"headers": REPLAYED}, **documented_command(*MONEY_PROBLEMS)},
+)
+async def refund_purchase(
+    request: Request,
+    account_id: AccountIdPath,
+    body: Annotated[RefundRequest, Depends(JsonBody(RefundRequest))],
+) -> Response:
+    """Refund money, with or without naming the purchase.
+
+    A refund of more than is posted of that purchase is posted too, and `flags` say so. Before its
+    account is opened, a refund waits.
+    """
+    command = body.to_value(Refund, account_id=account_id)
+    return await command_response(request, command, refund_response)

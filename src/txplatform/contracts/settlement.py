@@ -1,0 +1,142 @@
+"""Clearings and refunds: the requests, and the responses made from stored events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, assert_never
+
+from pydantic import Field, StrictBool
+
+from txplatform.contracts.body import RequestBody, with_example
+from txplatform.contracts.fields import Amount, CurrencyCode, Identifier, UtcTime, idempotency_key
+from txplatform.contracts.process_transaction import EXAMPLE as PURCHASE_EXAMPLE
+from txplatform.contracts.process_transaction import MerchantFields
+from txplatform.contracts.same_fields import from_event
+from txplatform.domain.events import (
+    ClearingWaiting,
+    Flag,
+    PurchaseCleared,
+    PurchaseRefunded,
+    RefundWaiting,
+)
+from txplatform.domain.money import Balance
+
+
+class ClearingRequest(RequestBody):
+    """A clearing of a purchase, as the network presents it."""
+
+    model_config = with_example(
+        clearing_id="clr-1",
+        amount=1200,
+        currency="USD",
+        final=True,
+        occurred_at="2026-11-22T03:00:00Z",
+    )
+
+    clearing_id: Annotated[Identifier, idempotency_key("clr-1")]
+    amount: Annotated[Amount, Field(description="The amount to post, minor units.")]
+    currency: CurrencyCode
+    final: Annotated[
+        StrictBool,
+        Field(description="No more clearings follow: the rest of the hold is released."),
+    ] = True
+    occurred_at: Annotated[UtcTime | None, Field(description="The network's time.")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClearingResponse:
+    """A clearing that is posted, or that waits until its account is opened.
+
+    Attributes:
+        transaction_id: The purchase; null if it was never authorized.
+        amount: The amount posted, minor units of `currency`.
+        released: The amount released from the hold, minor units.
+        flags: What is unusual about it; it is posted nevertheless.
+        balance: The money after it; null while it waits.
+        account_version: The account's version after it.
+        recorded_at: RFC 3339 UTC.
+    """
+
+    clearing_id: str
+    account_id: str
+    transaction_id: str | None
+    amount: int
+    currency: str
+    final: bool
+    status: Literal["applied", "waiting"]
+    released: int
+    flags: tuple[Flag, ...]
+    balance: Balance | None
+    account_version: int
+    event_id: str
+    recorded_at: str
+
+
+def clearing_response(event: PurchaseCleared | ClearingWaiting) -> ClearingResponse:
+    """Return the effect of a clearing that an event records."""
+    match event:
+        case PurchaseCleared():
+            return from_event(ClearingResponse, event, status="applied")
+        case ClearingWaiting():
+            return from_event(
+                ClearingResponse, event, status="waiting", released=0, flags=(), balance=None
+            )
+        case _:
+            assert_never(event)
+
+
+class RefundRequest(RequestBody):
+    """A refund by the merchant."""
+
+    model_config = with_example(
+        refund_id="ref-1",
+        amount=1200,
+        currency="USD",
+        merchant=PURCHASE_EXAMPLE["merchant"],
+        transaction_id="tx-1001",
+    )
+
+    refund_id: Annotated[Identifier, idempotency_key("ref-1")]
+    amount: Annotated[Amount, Field(description="The amount refunded, minor units.")]
+    currency: CurrencyCode
+    merchant: MerchantFields | None = None
+    transaction_id: Annotated[
+        Identifier | None, Field(description="The purchase that is refunded, if known.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundResponse:
+    """A refund that is posted, or that waits until its account is opened.
+
+    Attributes:
+        transaction_id: The purchase; null if the request named none.
+        amount: The amount refunded, minor units of `currency`.
+        flags: What is unusual about it; it is posted nevertheless.
+        balance: The money after it; null while it waits.
+        account_version: The account's version after it.
+        recorded_at: RFC 3339 UTC.
+    """
+
+    refund_id: str
+    account_id: str
+    transaction_id: str | None
+    amount: int
+    currency: str
+    status: Literal["applied", "waiting"]
+    flags: tuple[Flag, ...]
+    balance: Balance | None
+    account_version: int
+    event_id: str
+    recorded_at: str
+
+
+def refund_response(event: PurchaseRefunded | RefundWaiting) -> RefundResponse:
+    """Return the effect of a refund that an event records."""
+    match event:
+        case PurchaseRefunded():
+            return from_event(RefundResponse, event, status="applied")
+        case RefundWaiting():
+            return from_event(RefundResponse, event, status="waiting", flags=(), balance=None)
+        case _:
+            assert_never(event)
