@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from harness.api import RunningApi, balance, open_account, purchase
-from harness.inbound import TIME, Sender, consuming, ledger, settings_for, wait_for_messages
+from harness.inbound import TIME, Sender, consuming, settings_for, wait_for_messages
 from harness.postgres import TestDatabase
 
 PRESENTED = "settlement.presentment-received.v1"
@@ -78,7 +78,7 @@ def test_i3_both_ways_is_one_effect(  # noqa: PLR0913  # a table
         sender.flush()
         wait_for_messages(database, 2)
     first = "waiting" if account_id != "acc-1" else "applied"
-    statuses = [message.status.value for message in ledger(database)]
+    statuses = [message.status.value for message in inbox(database)]
     assert statuses == ["duplicate" if http_first else first, "parked"]
     again = posted_over_http(own_api, direction, 100, account_id)
     assert again.headers["Idempotency-Replayed"] == "true"

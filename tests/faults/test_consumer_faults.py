@@ -20,7 +20,7 @@ from harness.inbound import (
     Sender,
     consuming,
     execute,
-    ledger,
+    inbox,
     opened,
     payment,
     posted,
@@ -62,7 +62,7 @@ def check_all_applied_once(database: TestDatabase) -> None:
     assert execute(database, "SELECT count(*) FROM inbound_messages") == [(MESSAGES,)]
     expected = -sum(n + 1 for n in range(PAYMENTS) if n % 10)
     assert {posted(database, account_id) for account_id in ACCOUNTS} == {expected}
-    assert ledger(database, status=MessageStatus.PARKED) == []
+    assert inbox(database, status=MessageStatus.PARKED) == []
 
 
 def end_sessions(database: TestDatabase) -> None:
@@ -279,7 +279,7 @@ def test_i8_partitions_without_a_leader_are_reported_and_the_others_read(
                 "has no leader" in consumer.health().detail
                 and consumer.health().figures.get("partitions", 0) > 0
             ),
-            message="the partitions without a leader to be told, and the others read",
+            message="the partitions without a leader to be reported, and the others read",
         )
         assert not consumer.health().ready
         bring_back()
@@ -330,7 +330,7 @@ def test_a_recreated_topic_is_reported_and_not_read_until_a_reset(
     sender.flush()
     with consuming(settings) as consumer:
         wait_until(
-            lambda: "was recreated" in consumer.health().detail, message="the topic to be told"
+            lambda: "was recreated" in consumer.health().detail, message="the topic to be reported"
         )
         assert not consumer.health().ready
         assert f"txplatform inbound reset {OPENED}" in consumer.health().detail
@@ -341,7 +341,7 @@ def test_a_recreated_topic_is_reported_and_not_read_until_a_reset(
         recreate_topics(bootstrap, [OPENED])
         wait_until(
             lambda: "was recreated" in consumer.health().detail,
-            message="the topic to be told while it is read",
+            message="the topic to be reported while it is read",
         )
 
 
@@ -365,5 +365,6 @@ def test_messages_deleted_unread_are_reported(topics: str, database: TestDatabas
         deletion.result(30)
     with consuming(settings) as consumer:
         wait_until(
-            lambda: "were deleted unread" in consumer.health().detail, message="the loss to be told"
+            lambda: "were deleted unread" in consumer.health().detail,
+            message="the loss in the health",
         )

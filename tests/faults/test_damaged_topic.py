@@ -1,4 +1,4 @@
-"""What the broker has stored is damaged: told and waited for, never applied or passed over."""
+"""Damaged messages in the broker's log are reported, never applied and never skipped."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from harness.waiting import wait_until
 
 
 @pytest.mark.long
-def test_i8_a_damaged_message_holds_up_its_partition_alone_until_it_is_mended(
+def test_i8_a_damaged_message_stops_only_its_partition_until_it_is_repaired(
     own_kafka: Broker, database: TestDatabase
 ) -> None:
-    """A changed digit would be another amount; what comes behind it is not passed over either."""
+    """A changed digit would be another amount. Messages after it are not skipped either."""
     sender = Sender(own_kafka.bootstrap)
     sender.send(OPENED, opened("acc-1"))
     for number in range(3):

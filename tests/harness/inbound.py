@@ -169,7 +169,7 @@ def consuming(settings: Settings) -> Iterator[InboundConsumer]:
         yield consumer
 
 
-def ledger(database: TestDatabase, **filters: Any) -> list[InboundMessageResponse]:
+def inbox(database: TestDatabase, **filters: Any) -> list[InboundMessageResponse]:
     """Return the outcomes of messages, the oldest first."""
     with Database(database.service_url).connect() as connection:
         return list_messages(connection, limit=500, **filters)[::-1]

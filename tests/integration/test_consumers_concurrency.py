@@ -1,4 +1,4 @@
-"""Consumers beside other writers to the same accounts, or other owners of the same partitions."""
+"""Consumers with other writers to their accounts or other readers of their partitions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.inbound import (
     Sender,
     consuming,
     execute,
-    ledger,
+    inbox,
     opened,
     payment,
     posted,
@@ -37,10 +37,10 @@ from txplatform.eventstore.accounts import Accounts
 PAYMENTS = 1000
 
 
-def test_another_writer_on_the_same_account_costs_no_message(
+def test_every_message_counts_once_if_others_write_to_the_same_account(
     database: TestDatabase, topics: str
 ) -> None:
-    """A clash is decided again under the log's lock: each payment counts once (I2, I3)."""
+    """Messages with a conflict are decided again under the log's lock (I2, I3)."""
     sender = Sender(topics)
     with consuming(settings_for(database, topics, consumer_batch_messages=10)):
         sender.send(OPENED, opened("acc-1"))
@@ -81,13 +81,13 @@ def test_another_writer_on_the_same_account_costs_no_message(
         done.set()
         writer.join()
     assert posted(database, "acc-1") == -PAYMENTS - 1000 * written
-    assert {message.status.value for message in ledger(database)} == {"applied"}
+    assert {message.status.value for message in inbox(database)} == {"applied"}
 
 
 def test_two_owners_of_the_same_partitions_fence_each_other(
     database: TestDatabase, topics: str
 ) -> None:
-    """Two groups both read everything, as a zombie would: each message has its effect once."""
+    """Two groups read all messages; each message has one effect."""
     sender = Sender(topics)
     sender.send(OPENED, opened("acc-1"))
     for number in range(PAYMENTS):
@@ -104,7 +104,7 @@ def test_two_owners_of_the_same_partitions_fence_each_other(
 
 
 def test_ids_become_visible_in_order(database: TestDatabase, topics: str) -> None:
-    """Whoever has seen an id has seen every lower one, while two consumers write."""
+    """While two consumers write, a reader who has seen an id has seen every lower one."""
     settings = settings_for(database, topics, consumer_batch_messages=10)
     seen: list[int] = []
     with (
@@ -130,8 +130,8 @@ def test_ids_become_visible_in_order(database: TestDatabase, topics: str) -> Non
     assert execute(database, "SELECT count(*) FROM inbound_messages") == [(len(seen),)]
 
 
-def test_the_embedded_bus_is_read_too(database: TestDatabase) -> None:
-    """Librdkafka's mock cluster makes topics when they are first sent to; it has no topic ids."""
+def test_the_consumer_reads_the_embedded_bus(database: TestDatabase) -> None:
+    """librdkafka's mock cluster creates topics at the first message and has no topic ids."""
     cluster = Producer({"bootstrap.servers": "ignored", "test.mock.num.brokers": 1})
     (broker,) = cluster.list_topics(timeout=10).brokers.values()
     bootstrap = f"{broker.host}:{broker.port}"

@@ -17,7 +17,7 @@ from harness.inbound import (
     Sender,
     consuming,
     execute,
-    ledger,
+    inbox,
     limit_changed,
     opened,
     payment,
@@ -36,7 +36,7 @@ from txplatform.database import Database
 
 def statuses(database: TestDatabase) -> list[tuple[str, str | None]]:
     """Return the status and reason of each message, in the order they were applied."""
-    return [(message.status.value, message.reason) for message in ledger(database)]
+    return [(message.status.value, message.reason) for message in inbox(database)]
 
 
 def test_messages_are_applied_to_their_accounts(database: TestDatabase, topics: str) -> None:
@@ -57,14 +57,14 @@ def test_messages_are_applied_to_their_accounts(database: TestDatabase, topics: 
             wait_for_messages(database, step + 1)
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
     assert statuses(database) == [("applied", None)] * 5
-    assert [message.account_version for message in ledger(database)] == [1, 2, 3, 4, 5]
+    assert [message.account_version for message in inbox(database)] == [1, 2, 3, 4, 5]
     assert posted(database, "acc-1") == -50
     ((event_id,),) = execute(
         database,
         "SELECT convert_from(state, 'UTF8')::json ->> 'event_id' FROM events"
         " WHERE event_key = 'payment:p-1'",
     )
-    assert ledger(database)[2].event_id == event_id
+    assert inbox(database)[2].event_id == event_id
 
 
 RUBBISH: list[tuple[str, str, bytes | None, bytes | None, list[tuple[str, bytes | None]]]] = [
@@ -210,7 +210,7 @@ def test_a_message_with_an_unreadable_header_name_is_parked(
     sender.flush()
     with consuming(settings_for(database, topics)):
         wait_for_messages(database, 3)
-    (parked,) = ledger(database, status=MessageStatus.PARKED)
+    (parked,) = inbox(database, status=MessageStatus.PARKED)
     assert parked.reason == "unreadable_headers"
     assert posted(database, "acc-1") == -42
     with Database(database.service_url).connect() as connection:
@@ -293,14 +293,14 @@ def test_a_waiting_message_is_applied_or_parked_when_its_prerequisite_comes(
         sender.send(RETURNED, returned("later", "acc-1", 7))
         sender.flush()
         wait_for_messages(database, 3)
-        assert [message.status.value for message in ledger(database)] == ["waiting"] * 3
+        assert [message.status.value for message in inbox(database)] == ["waiting"] * 3
         sender.send(OPENED, opened("acc-1"))
         sender.flush()
         wait_for_messages(database, 4)
         sender.send(SUBMITTED, payment("bad", "acc-1", 10, currency="EUR"))
         sender.flush()
         wait_for_messages(database, 5)
-    good, bad, later, _, bad_again = ledger(database)
+    good, bad, later, _, bad_again = inbox(database)
     assert (bad_again.status.value, bad_again.reason) == ("duplicate", "currency_mismatch")
     assert (good.status.value, bad.status.value, later.status.value) == (
         "applied",
@@ -308,9 +308,9 @@ def test_a_waiting_message_is_applied_or_parked_when_its_prerequisite_comes(
         "waiting",
     )
     assert bad.reason == "currency_mismatch"
-    assert [message.id for message in ledger(database, status=bad.status)] == [bad.id]
-    assert [message.id for message in ledger(database, status=later.status)] == [later.id]
-    assert good.id in [message.id for message in ledger(database, status=good.status)]
+    assert [message.id for message in inbox(database, status=bad.status)] == [bad.id]
+    assert [message.id for message in inbox(database, status=later.status)] == [later.id]
+    assert good.id in [message.id for message in inbox(database, status=good.status)]
     assert posted(database, "acc-1") == -10
 
 
@@ -333,7 +333,7 @@ def test_the_same_stream_twice_changes_nothing(database: TestDatabase, topics: s
     with consuming(settings_for(database, topics)):
         wait_for_messages(database, count)
     events = execute(database, log)
-    rows = ledger(database)
+    rows = inbox(database)
     assert posted(database, "acc-1") == -(sum(range(1, 50)) - 3)
 
     execute(database, "DELETE FROM inbound_positions")
@@ -345,7 +345,7 @@ def test_the_same_stream_twice_changes_nothing(database: TestDatabase, topics: s
             message="everything to be read again",
         )
     assert execute(database, log) == events
-    assert ledger(database) == rows
+    assert inbox(database) == rows
 
     for topic, body in bodies:
         sender.send(topic, body)
@@ -354,4 +354,4 @@ def test_the_same_stream_twice_changes_nothing(database: TestDatabase, topics: s
     with consuming(settings_for(database, topics)):
         wait_for_messages(database, 2 * count)
     assert execute(database, log) == events
-    assert {message.status.value for message in ledger(database)[count:]} == {"duplicate"}
+    assert {message.status.value for message in inbox(database)[count:]} == {"duplicate"}

@@ -1,4 +1,4 @@
-"""Messages that another team sends in Kafka transactions: their marks take offsets of their own."""
+"""Messages sent in Kafka transactions, whose markers have their own offsets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.inbound import (
     Body,
     Sender,
     consuming,
-    ledger,
+    inbox,
     opened,
     payment,
     posted,
@@ -27,14 +27,14 @@ ACCOUNT = "acc-1"
 
 
 class TransactionalSender:
-    """Another team's producer, which sends in transactions."""
+    """A producer of another team, which sends in transactions."""
 
     def __init__(self, bootstrap: str, name: str) -> None:
         self._producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": name})
         self._producer.init_transactions(30)
 
     def send(self, topic: str, bodies: list[Body], *, commit: bool) -> None:
-        """Send these in one transaction, and commit or abort it."""
+        """Send messages in one transaction, and commit or abort it."""
         self._producer.begin_transaction()
         for body in bodies:
             self._producer.produce(topic, json.dumps(body).encode(), ACCOUNT.encode(), partition=0)
@@ -45,10 +45,10 @@ class TransactionalSender:
             self._producer.abort_transaction()
 
 
-def test_what_was_committed_is_applied_and_nothing_is_told_as_unread(
+def test_committed_messages_are_applied_and_none_is_reported_as_unread(
     database: TestDatabase, topics: str
 ) -> None:
-    """Also where retention has deleted all of it since: there was no message to be lost."""
+    """Retention may delete the markers after the last message; no message is lost by that."""
     settings = settings_for(database, topics)
     sender = Sender(topics)
     sender.send(OPENED, opened(ACCOUNT))
@@ -80,5 +80,5 @@ def test_what_was_committed_is_applied_and_nothing_is_told_as_unread(
         assert consumer.health().ready, consumer.health().detail
         in_transactions.send(SUBMITTED, [payment("p-4", ACCOUNT, 13)], commit=True)
         wait_for_messages(database, 4)
-    assert [message.offset for message in ledger(database, topic=SUBMITTED)] == [0, 4, 6]
+    assert [message.offset for message in inbox(database, topic=SUBMITTED)] == [0, 4, 6]
     assert posted(database, ACCOUNT) == -(5 + 11 + 13)

@@ -139,7 +139,7 @@ def test_i3_only_accounts_with_a_conflict_are_decided_again(
             AND e.originator_version = m.account_version AND e.event_key = m.business_key
         WHERE position(m.event_id IN convert_from(e.state, 'UTF8')) > 0""",
     )
-    assert named == [(2 + 2 + 3 + 1,)]  # each row of the ledger names what was stored in truth
+    assert named == [(2 + 2 + 3 + 1,)]  # each row of the inbox names a stored event
 
 
 def test_i3_copies_in_one_batch_have_one_effect(database: TestDatabase, one: Member) -> None:

@@ -13,7 +13,7 @@ from harness.inbound import (
     Sender,
     consuming,
     execute,
-    ledger,
+    inbox,
     opened,
     payment,
     posted,
@@ -45,7 +45,7 @@ def parked(database: TestDatabase, topics: str) -> tuple[int, int]:
         )
         sender.flush()
         wait_for_messages(database, 3)
-    _, wrong_currency, rubbish = ledger(database)
+    _, wrong_currency, rubbish = inbox(database)
     return wrong_currency.id, rubbish.id
 
 
@@ -118,7 +118,7 @@ def test_retry_applies_a_message_that_has_become_valid(
         "SELECT convert_from(state, 'UTF8')::json -> 'caused_by' FROM events"
         " WHERE topic = 'payment-received'",
     )
-    message = ledger(database)[-1]
+    message = inbox(database)[-1]
     assert caused_by == {
         "kind": "message",
         "topic": SUBMITTED,
@@ -142,7 +142,7 @@ def test_a_copy_of_a_discarded_message_is_not_parked_again_and_the_reason_is_kep
     sender.flush()
     with consuming(settings_for(database, topics)):
         wait_for_messages(database, 4)
-    assert ledger(database)[-1].status.value == "discarded"
+    assert inbox(database)[-1].status.value == "discarded"
     assert inbound(service_env, "show", str(parked[0]))[1]["resolution"] == "sent in error"
     assert [each["id"] for each in inbound(service_env, "list")[1]] == [parked[1]]
     code, message = inbound(service_env, "discard", str(parked[0]), "--reason", "again")

@@ -16,7 +16,7 @@ from harness.inbound import (
     Body,
     Sender,
     consuming,
-    ledger,
+    inbox,
     opened,
     presentment,
     settings_for,
@@ -30,7 +30,7 @@ from txplatform.database import Database
 
 def take(database: TestDatabase, topics: str, *messages: tuple[str, Body]) -> list[str]:
     """Send these one after the other; gives what became of each."""
-    before = len(ledger(database))
+    before = len(inbox(database))
     sender = Sender(topics)
     with consuming(settings_for(database, topics)):
         for step, (topic, body) in enumerate(messages, start=before + 1):
@@ -39,7 +39,7 @@ def take(database: TestDatabase, topics: str, *messages: tuple[str, Body]) -> li
             wait_for_messages(database, step)
     return [
         f"{message.status.value} {message.reason or ''}".strip()
-        for message in ledger(database)[before:]
+        for message in inbox(database)[before:]
     ]
 
 

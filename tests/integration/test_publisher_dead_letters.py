@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from harness.commands import opening, payment, purchase
 from harness.histories import record
-from harness.inbound import SUBMITTED, Sender, consuming, ledger, settings_for, wait_for_messages
+from harness.inbound import SUBMITTED, Sender, consuming, settings_for, wait_for_messages
 from harness.inbound import opened as opened_body
 from harness.inbound import payment as payment_body
 from harness.kafka import present_topics, recreate_topics
@@ -40,7 +40,7 @@ def test_a_parked_message_is_mirrored_with_its_bytes_and_why(
         wait_for_messages(database, 2)
     with publishing(settings):
         wait_until(lambda: len(read_topic(topics, DEAD)) == 2)
-    rows = {row.id: row for row in ledger(database)}
+    rows = {row.id: row for row in inbox(database)}
     found = {int(each.header("inbound_id")): each for each in read_topic(topics, DEAD)}
     assert found.keys() == rows.keys()
     for inbound_id, dead in found.items():
@@ -81,7 +81,7 @@ def test_a_message_that_waited_in_vain_is_mirrored_as_it_came(
     assert dead.json == body
     assert dead.header("x-team") == "payments"
     assert dead.header("dlq_reason") == "currency_mismatch"
-    assert int(dead.header("inbound_id")) == ledger(database, topic=SUBMITTED)[0].id
+    assert int(dead.header("inbound_id")) == inbox(database, topic=SUBMITTED)[0].id
 
 
 def test_one_that_the_ledger_does_not_have_is_written_anew_from_the_log(

@@ -31,5 +31,5 @@ class OutcomeUnknownError(TxPlatformError):
         super().__init__(
             "Whether this was recorded could not be settled in time.",
             why="The connection to the event store was lost during the commit.",
-            next_step="Retry with the same id: it is decided once, and you get that answer.",
+            next_step="Retry with the same id: it is decided once, and you get that response.",
         )
