@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from harness.api import RunningApi, balance, open_account, purchase
-from harness.inbound import TIME, Sender, consuming, settings_for, wait_for_messages
+from harness.inbound import TIME, Sender, consuming, inbox, settings_for, wait_for_messages
 from harness.postgres import TestDatabase
 
 PRESENTED = "settlement.presentment-received.v1"

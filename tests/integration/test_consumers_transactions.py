@@ -48,7 +48,7 @@ class TransactionalSender:
 def test_committed_messages_are_applied_and_none_is_reported_as_unread(
     database: TestDatabase, topics: str
 ) -> None:
-    """Retention may delete the markers after the last message; no message is lost by that."""
+    """A restart after retention has deleted all records reports no loss either."""
     settings = settings_for(database, topics)
     sender = Sender(topics)
     sender.send(OPENED, opened(ACCOUNT))

@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from harness.commands import opening, payment, purchase
 from harness.histories import record
-from harness.inbound import SUBMITTED, Sender, consuming, settings_for, wait_for_messages
+from harness.inbound import SUBMITTED, Sender, consuming, inbox, settings_for, wait_for_messages
 from harness.inbound import opened as opened_body
 from harness.inbound import payment as payment_body
 from harness.kafka import present_topics, recreate_topics
