@@ -12,12 +12,11 @@ from txplatform.domain.activity import VelocityScope
 from txplatform.domain.cause import OperatorCause
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
-from txplatform.domain.rules.category_deny import CategoryDeny
-from txplatform.domain.rules.country_deny import CountryDeny
+from txplatform.domain.rules.category_lists import CategoryDeny
+from txplatform.domain.rules.country_lists import CountryDeny
 from txplatform.domain.rules.merchant_deny import MerchantDeny
 from txplatform.domain.rules.new_country import NewCountry
-from txplatform.domain.rules.velocity_amount import VelocityAmount
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.eventstore.log import last_position
 from txplatform.rulebook.in_force import MAX_AGE_S

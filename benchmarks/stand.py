@@ -24,9 +24,8 @@ from benchmarks.rows import Row
 from txplatform.api.process_transaction import PATH
 from txplatform.api_keys import Scope, create_key
 from txplatform.database import Database
-from txplatform.demo.ports import free_port
 from txplatform.demo.postgres import DemoPostgres, Urls
-from txplatform.demo.processes import Child
+from txplatform.demo.processes import Child, free_port
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, KeyCause
 from txplatform.domain.commands import Command

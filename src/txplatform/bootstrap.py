@@ -29,15 +29,11 @@ from txplatform.worker import Part, run_parts
 
 PartFactory = Callable[[Settings, Database, CollectorRegistry], Part]
 
-CONSUME: tuple[PartFactory, ...] = (InboundConsumer,)
-PUBLISH: tuple[PartFactory, ...] = (Publisher,)
-PROJECT: tuple[PartFactory, ...] = (Projector, HoldExpirer, Shadower)
-
 WORKERS: dict[str, tuple[PartFactory, ...]] = {
-    "consume": CONSUME,
-    "publish": PUBLISH,
-    "project": PROJECT,
-    "worker": (*CONSUME, *PUBLISH, *PROJECT),
+    "consume": (InboundConsumer,),
+    "publish": (Publisher,),
+    "project": (Projector, HoldExpirer, Shadower),
+    "worker": (InboundConsumer, Publisher, Projector, HoldExpirer, Shadower),
 }
 """The parts of each worker command."""
 

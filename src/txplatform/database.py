@@ -23,6 +23,16 @@ refuses writes until it ends. So the caller has to continue with a new connectio
 """
 
 
+_WHOLE_TABLE_PLANS = (
+    "enable_seqscan",
+    "enable_bitmapscan",
+    "enable_hashjoin",
+    "enable_mergejoin",
+    "enable_material",
+)
+"""Planner settings for plans that read a whole table or index. (Sorts of few rows stay allowed.)"""
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """The database and the role to connect as.
@@ -75,9 +85,9 @@ class Database:
             "array_nulls": "on",
             # After waiting for the log's lock, the append has to see what others committed.
             "default_transaction_isolation": r"read\ committed",
-            # A plan that was prepared while a table was small or not analyzed must not be a
-            # scan: every statement of the service is a lookup or a range of an index.
-            "enable_seqscan": "off",
+            # Every statement of the service is a lookup or a range of an index. So must be a plan
+            # that was prepared while a table was small or not analyzed.
+            **dict.fromkeys(_WHOLE_TABLE_PLANS, "off"),
         }
         return {
             "connect_timeout": 5,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from txplatform.settings import Settings
 
 ClientConfig = dict[str, str | int | float | bool]
@@ -17,15 +19,15 @@ def client_config(settings: Settings) -> ClientConfig:
         "sasl.mechanism": settings.kafka_sasl_mechanism,
         "sasl.username": settings.kafka_sasl_username,
         "sasl.password": password.get_secret_value() if password else None,
-        "ssl.ca.location": _path(settings.kafka_ssl_ca_location),
-        "ssl.certificate.location": _path(settings.kafka_ssl_certificate_location),
-        "ssl.key.location": _path(settings.kafka_ssl_key_location),
+        "ssl.ca.location": settings.kafka_ssl_ca_location,
+        "ssl.certificate.location": settings.kafka_ssl_certificate_location,
+        "ssl.key.location": settings.kafka_ssl_key_location,
         "client.id": "txplatform",
         "reconnect.backoff.max.ms": 2000,  # reconnects soon after a broker returns
         "socket.keepalive.enable": True,
     }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _path(path: object | None) -> str | None:
-    return None if path is None else str(path)
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in given.items()
+        if value is not None
+    }

@@ -25,9 +25,10 @@ _KEY = {"type": "string", "description": "The account id, always: one account's 
 
 def documents() -> dict[str, str]:
     """Return the text of every document by its path under docs/."""
+    settings = Settings(database_url=SecretStr("postgresql://nowhere/none"))
     schemas = message_schemas()
     files: dict[str, Any] = {
-        "openapi.json": _openapi(),
+        "openapi.json": create_api(settings).document,
         "asyncapi.json": _asyncapi(schemas),
         **{f"schemas/{topic}.json": schema for topic, schema in schemas.items()},
     }
@@ -36,21 +37,16 @@ def documents() -> dict[str, str]:
 
 def message_schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of the message body of each topic."""
-    bodies: dict[str, type] = {name: topic.body for name, topic in TOPICS.items()}
-    bodies |= {name: topic.body for name, topic in OUTBOUND.items()}
+    inbound = {name: topic.body for name, topic in TOPICS.items()}
+    bodies = inbound | {name: topic.body for name, topic in OUTBOUND.items()}
     return {
-        topic: {
+        name: {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "$id": f"urn:txplatform:schema:{topic}",
-            **TypeAdapter(body).json_schema(),
+            "$id": f"urn:txplatform:schema:{name}",
+            **TypeAdapter[Any](body).json_schema(),
         }
-        for topic, body in bodies.items()
+        for name, body in bodies.items()
     }
-
-
-def _openapi() -> dict[str, Any]:
-    settings = Settings(database_url=SecretStr("postgresql://nowhere/none"))
-    return create_api(settings).document
 
 
 def _asyncapi(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

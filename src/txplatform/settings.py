@@ -28,12 +28,9 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True
     )
 
-    database_url: SecretStr = Field(
-        description="libpq URL of the service's database role.",
-    )
+    database_url: SecretStr = Field(description="libpq URL of the service's database role.")
     migration_database_url: SecretStr | None = Field(
-        default=None,
-        description="libpq URL of the tables' owner, for migrate and rebuild.",
+        default=None, description="libpq URL of the tables' owner, for migrate and rebuild."
     )
     database_statement_timeout_s: float = Field(
         default=30, gt=0, description="Longest time for one statement, seconds."
@@ -87,10 +84,7 @@ class Settings(BaseSettings):
         default=None, ge=1, le=65535, description="Separate port for the API's /metrics."
     )
     health_port: int | None = Field(
-        default=None,
-        ge=0,
-        le=65535,
-        description="Port of a worker's /livez, /readyz and /metrics.",
+        default=None, ge=0, le=65535, description="Port of a worker's /livez, /readyz and /metrics."
     )
 
     decision_lanes: int = Field(
@@ -103,9 +97,7 @@ class Settings(BaseSettings):
         default=4096, ge=1, description="Largest number of waiting requests; further ones get 503."
     )
     decision_timeout_s: float = Field(
-        default=10,
-        gt=0,
-        description="Longest time for a decision, retries included, seconds.",
+        default=10, gt=0, description="Longest time for a decision, retries included, seconds."
     )
     account_cache_size: int = Field(
         default=1_000_000,

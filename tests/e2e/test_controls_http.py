@@ -17,7 +17,7 @@ NO_BOOKS = [{"rule": "category_deny", "categories": ["5942"]}]
 
 @pytest.fixture
 def path(api: RunningApi, account_id: str) -> str:
-    """Give the path of the controls of an account with a limit of 1,000."""
+    """The path of the controls of an account with a limit of 1,000."""
     open_account(api.client, account_id, 1000)
     return f"/v1/accounts/{account_id}/controls"
 
@@ -38,7 +38,7 @@ def decision(client: httpx.Client, transaction_id: str) -> dict[str, Any]:
 
 
 def test_controls_are_set_read_and_removed(own_api: RunningApi, database: TestDatabase) -> None:
-    """They are in force with the answer, and every decision comes out again."""
+    """They are in force with the response, and `verify` repeats every decision."""
     client, path = own_api.client, "/v1/accounts/acc/controls"
     open_account(client, "acc", 1000)
     assert client.get(path).json()["rules"] == []
@@ -64,8 +64,8 @@ def test_controls_are_set_read_and_removed(own_api: RunningApi, database: TestDa
     assert result.compared["decisions run again"] == 2
 
 
-def test_another_account_has_none_of_it(api: RunningApi, path: str) -> None:
-    """They are one account's; and there are none of an account that is not open."""
+def test_controls_apply_to_one_account(api: RunningApi, path: str) -> None:
+    """An account that is not open has none."""
     open_account(api.client, "other", 1000)
     put(api.client, path, "c1", NO_BOOKS)
     asked = purchase("t1", "other", 10)
@@ -74,8 +74,7 @@ def test_another_account_has_none_of_it(api: RunningApi, path: str) -> None:
     assert (unknown.status_code, unknown.json()["type"]) == (404, "account-not-found")
 
 
-def test_what_cannot_be_used_is_named_and_changes_nothing(api: RunningApi, path: str) -> None:
-    """Each place by its pointer."""
+def test_invalid_controls_are_named_and_change_nothing(api: RunningApi, path: str) -> None:
     wrong = [
         (put(api.client, path, "c1", [{"rule": "amount_limit"}]), "/rules/0/max_amount"),
         (put(api.client, path, "c1", [{"rule": "nonsense"}]), "/rules/0/rule"),
@@ -92,8 +91,8 @@ def test_what_cannot_be_used_is_named_and_changes_nothing(api: RunningApi, path:
     assert api.client.get(path).json()["account_version"] == 1
 
 
-def test_controls_take_the_scopes_of_accounts(api: RunningApi, path: str) -> None:
-    """Who may decide may not change what is decided by."""
+def test_controls_need_the_scopes_of_accounts(api: RunningApi, path: str) -> None:
+    """A key that may decide purchases may not change the rules."""
     key = create_key(api.env, "transactions:write", "rules:write", "accounts:read")
     headers = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=api.url, headers=headers) as client:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from harness.api import RunningApi, balance, open_account, purchase, running_api
+from harness.api import RunningApi, balance, open_account, purchase
 from harness.inbound import TIME, Sender, consuming, ledger, settings_for, wait_for_messages
 from harness.postgres import TestDatabase
 
 PRESENTED = "settlement.presentment-received.v1"
 MERCHANT = purchase("", "", 1)["merchant"]
-
-
-@pytest.fixture
-def api(service_env: dict[str, str]) -> Iterator[RunningApi]:
-    """An API on which `tx` holds 1,000 of `acc-1`."""
-    with running_api(service_env) as running:
-        open_account(running.client, "acc-1", 10_000)
-        asked = purchase("tx", "acc-1", 1000)
-        running.client.post("/v1/process-transaction", json=asked)
-        yield running
 
 
 def presented(direction: str, amount: int, account_id: str) -> dict[str, Any]:
@@ -58,7 +47,7 @@ def posted_over_http(
     ("account_id", "http_first", "direction"),
     [
         ("acc-1", True, "debit"),
-        ("not-opened-yet", False, "credit"),
+        pytest.param("not-opened-yet", False, "credit", marks=pytest.mark.long),
         pytest.param("acc-1", True, "credit", marks=pytest.mark.long),
         pytest.param("acc-1", False, "debit", marks=pytest.mark.long),
         pytest.param("acc-1", False, "credit", marks=pytest.mark.long),
@@ -68,7 +57,7 @@ def posted_over_http(
     ],
 )
 def test_i3_both_ways_is_one_effect(  # noqa: PLR0913  # a table
-    api: RunningApi,
+    own_api: RunningApi,
     database: TestDatabase,
     topics: str,
     direction: str,
@@ -76,9 +65,12 @@ def test_i3_both_ways_is_one_effect(  # noqa: PLR0913  # a table
     account_id: str,
 ) -> None:
     """Compared by the fields that both have: another amount is refused, on either way."""
+    open_account(own_api.client, "acc-1", 10_000)
+    asked = purchase("tx", "acc-1", 1000)
+    own_api.client.post("/v1/process-transaction", json=asked)
     sender = Sender(topics)
     if http_first:
-        answer = posted_over_http(api, direction, 100, account_id)
+        answer = posted_over_http(own_api, direction, 100, account_id)
         assert "Idempotency-Replayed" not in answer.headers
     with consuming(settings_for(database, topics)):
         for amount in (100, 101):
@@ -88,10 +80,10 @@ def test_i3_both_ways_is_one_effect(  # noqa: PLR0913  # a table
     first = "waiting" if account_id != "acc-1" else "applied"
     statuses = [message.status.value for message in ledger(database)]
     assert statuses == ["duplicate" if http_first else first, "parked"]
-    again = posted_over_http(api, direction, 100, account_id)
+    again = posted_over_http(own_api, direction, 100, account_id)
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json()["status"] == first
-    other = posted_over_http(api, direction, 101, account_id)
+    other = posted_over_http(own_api, direction, 101, account_id)
     assert (other.status_code, other.json()["type"]) == (409, "id-reused")
-    open_account(api.client, account_id, 10_000)
-    assert balance(api.client, account_id)["posted"] == (100 if direction == "debit" else -100)
+    open_account(own_api.client, account_id, 10_000)
+    assert balance(own_api.client, account_id)["posted"] == (100 if direction == "debit" else -100)

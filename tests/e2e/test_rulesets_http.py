@@ -1,4 +1,4 @@
-"""Rule sets over HTTP: added, activated in every process, shadowed, gone back from."""
+"""Rule sets over HTTP: added, activated in every process, evaluated in shadow, replaced."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AT_MOST_10 = {
 
 @pytest.fixture(scope="module")
 def shared_api(postgres: PostgresServer) -> Iterator[RunningApi]:
-    """An API whose rule book stays empty, for what is refused."""
+    """An API whose rule book stays empty, for requests that are refused."""
     database = postgres.new_database()
     with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as running:
         yield running
@@ -61,7 +61,7 @@ def decide(client: httpx.Client, transaction_id: str, amount: int = 500) -> dict
     return decided
 
 
-def decides_by(client: httpx.Client, ruleset_id: str) -> None:
+def wait_for_ruleset(client: httpx.Client, ruleset_id: str) -> None:
     """Wait until decisions are made by this rule set."""
     numbers = iter(range(10_000))
     wait_until(
@@ -71,8 +71,8 @@ def decides_by(client: httpx.Client, ruleset_id: str) -> None:
     )
 
 
-def test_a_rule_set_is_added_activated_and_left_again(own_api: RunningApi) -> None:
-    """Decisions name the rule set they were made by, and the history says who and why."""
+def test_a_rule_set_is_added_activated_and_replaced(own_api: RunningApi) -> None:
+    """Decisions name their rule set, and the history names author and reason."""
     client = own_api.client
     open_account(client, "acc", 1_000_000)
     assert decide(client, "before")["ruleset"] == "default@1"
@@ -85,7 +85,7 @@ def test_a_rule_set_is_added_activated_and_left_again(own_api: RunningApi) -> No
 
     activated = activate(client, "retail@1", "act-1", "Books are risky.")
     assert activated.status_code == 200, activated.text
-    decides_by(client, "retail@1")
+    wait_for_ruleset(client, "retail@1")
     declined = decide(client, "books")
     assert (declined["decision"], declined["reasons"][0]["code"]) == (
         "declined",
@@ -93,7 +93,7 @@ def test_a_rule_set_is_added_activated_and_left_again(own_api: RunningApi) -> No
     )
 
     assert activate(client, "default@1", "act-2", "They are not.").status_code == 200
-    decides_by(client, "default@1")
+    wait_for_ruleset(client, "default@1")
     assert decide(client, "books-again")["decision"] == "approved"
     assert decide(client, "books") == declined
 
@@ -109,8 +109,8 @@ def test_a_rule_set_is_added_activated_and_left_again(own_api: RunningApi) -> No
     assert [(type(author), str(author)) for author in authors] == [(KeyCause, once["activated_by"])]
 
 
-def test_the_same_again_changes_nothing(own_api: RunningApi) -> None:
-    """A rule set, an activation and a shadowing sent twice, and with other contents."""
+def test_repeated_changes_are_replayed_and_other_contents_refused(own_api: RunningApi) -> None:
+    """For a rule set, an activation and a shadow evaluation."""
     client = own_api.client
     assert add(client, NO_BOOKS).status_code == 201
     again = add(client, NO_BOOKS)
@@ -127,9 +127,9 @@ def test_the_same_again_changes_nothing(own_api: RunningApi) -> None:
 
     first = activate(client, "retail@1", "act-1")
     activate(client, "default@1", "act-2")
-    late_copy = activate(client, "retail@1", "act-1")
-    assert late_copy.json() == first.json()
-    assert late_copy.headers["Idempotency-Replayed"] == "true"
+    replayed = activate(client, "retail@1", "act-1")
+    assert replayed.json() == first.json()
+    assert replayed.headers["Idempotency-Replayed"] == "true"
     assert client.get("/v1/rulesets").json()["active"] == "default@1"
     for ruleset_id, reason in (("default@1", "Because."), ("retail@1", "Another reason.")):
         reused = activate(client, ruleset_id, "act-1", reason)
@@ -144,9 +144,9 @@ def test_the_same_again_changes_nothing(own_api: RunningApi) -> None:
     assert ended["ended_at"] is not None
     assert client.delete(f"{path}/sh-1").json() == ended
     activate(client, "retail@1", "act-3")
-    late_copy = client.post(path, json=shadowing)
-    assert (late_copy.status_code, late_copy.json()) == (200, ended)
-    assert late_copy.headers["Idempotency-Replayed"] == "true"
+    replayed = client.post(path, json=shadowing)
+    assert (replayed.status_code, replayed.json()) == (200, ended)
+    assert replayed.headers["Idempotency-Replayed"] == "true"
     assert client.get("/v1/rulesets").json()["version"] == 6
 
 
@@ -186,18 +186,17 @@ def test_the_same_again_changes_nothing(own_api: RunningApi) -> None:
         ),
     ],
 )
-def test_what_cannot_be_done_changes_nothing(  # noqa: PLR0913  # one row, one answer
+def test_a_refused_request_has_its_own_problem_and_changes_nothing(  # noqa: PLR0913  # one row, one answer
     shared_api: RunningApi, method: str, path: str, body: Any, status: int, kind: str
 ) -> None:
-    """Each gets its own problem, and the rule book stays as it was."""
     client = shared_api.client
     answer = client.request(method, f"/v1/rulesets{path}", json=body)
     assert (answer.status_code, answer.json()["type"]) == (status, kind), answer.text
     assert client.get("/v1/rulesets").json()["version"] == 0
 
 
-def test_lists_that_contradict_each_other_hold_nobody_up(own_api: RunningApi) -> None:
-    """Each pair of two hundred gives a warning: a hundred are told, and they come at once."""
+def test_many_contradicting_lists_do_not_block_other_requests(own_api: RunningApi) -> None:
+    """Each pair of 200 lists gives a warning; 100 are returned at once."""
     lists = [[f"0000-{number:04d}", f"{number + 2:04d}-9999"] for number in range(200)]
     kinds = ("category_allow", "category_deny")
     rules = [{"rule": kinds[number % 2], "categories": list_} for number, list_ in enumerate(lists)]
@@ -209,8 +208,7 @@ def test_lists_that_contradict_each_other_hold_nobody_up(own_api: RunningApi) ->
     assert own_api.client.get("/v1/rulesets/lists@1").json()["warnings"] == warnings
 
 
-def test_invalid_rules_are_named_one_by_one(shared_api: RunningApi) -> None:
-    """Each with the place that it has in the body."""
+def test_each_invalid_rule_is_named_by_its_place(shared_api: RunningApi) -> None:
     rules = [{"rule": "amount_limit", "max_amount": 0}, {"rule": "velocity_count", "max_count": 3}]
     answer = add(shared_api.client, {"name": "retail", "version": 1, "rules": rules})
     assert [error["pointer"] for error in answer.json()["errors"]] == [
@@ -219,8 +217,8 @@ def test_invalid_rules_are_named_one_by_one(shared_api: RunningApi) -> None:
     ]
 
 
-def test_rules_have_scopes_of_their_own(shared_api: RunningApi) -> None:
-    """Who may decide may not change what is decided by."""
+def test_rule_sets_have_their_own_scopes(shared_api: RunningApi) -> None:
+    """A key that may decide purchases may not change the rules."""
     key = create_key(shared_api.env, "transactions:write", "accounts:write", "rules:read")
     with httpx.Client(
         base_url=shared_api.url, headers={"Authorization": f"Bearer {key}"}
@@ -238,29 +236,29 @@ def test_rules_have_scopes_of_their_own(shared_api: RunningApi) -> None:
 def test_an_activation_reaches_every_process_without_a_restart(
     service_env: Mapping[str, str],
 ) -> None:
-    """Two API processes; one is told, both decide by it within two seconds."""
+    """Both of two processes decide by it within two seconds."""
     with running_api(service_env) as one, running_api(service_env) as two:
         open_account(one.client, "acc", 1_000_000)
         assert decide(two.client, "before")["ruleset"] == "default@1"
         add(one.client, NO_BOOKS)
         activate(one.client, "retail@1", "act-1")
-        decides_by(two.client, "retail@1")
-        decides_by(one.client, "retail@1")
+        wait_for_ruleset(two.client, "retail@1")
+        wait_for_ruleset(one.client, "retail@1")
 
 
 Changes = tuple[tuple[str, str, "Mapping[str, Any]"], ...]
-"""Key, topic and facts of each."""
+"""Key, topic and stored fields of each change."""
 
 
-def put_in_force(env: Mapping[str, str], changes: Changes) -> None:
-    """Append changes as another version would."""
+def append_changes(env: Mapping[str, str], changes: Changes) -> None:
+    """Append changes as another version of the platform would."""
     with psycopg.connect(env["TXPLATFORM_DATABASE_URL"], autocommit=True) as connection:
-        for key, topic, facts in changes:
+        for key, topic, stored in changes:
             connection.execute(
                 "INSERT INTO ruleset_events (version, event_id, event_key, topic, state)"
                 " SELECT coalesce(max(version), 0) + 1, %s, %s, %s, convert_to(%s, 'UTF8')"
                 " FROM ruleset_events",
-                (key, key, topic, json.dumps(facts)),
+                (key, key, topic, json.dumps(stored)),
             )
 
 
@@ -287,7 +285,7 @@ MOON_SET: Changes = (
     ),
 )
 MOON_ROSE: Changes = (("phase-of-moon:1", "moon-rose", {}),)
-MOON_TOLD: Changes = (("shadowing-end:s", "shadowing-ended", {"phase_of_moon": "full"}),)
+MOON_FIELD: Changes = (("shadowing-end:s", "shadowing-ended", {"phase_of_moon": "full"}),)
 
 
 @pytest.mark.parametrize(
@@ -296,19 +294,19 @@ MOON_TOLD: Changes = (("shadowing-end:s", "shadowing-ended", {"phase_of_moon": "
         pytest.param(MOON_SET, "moon@1", id="a rule set"),
         pytest.param(MOON_ROSE, "moon-rose", id="a kind of change", marks=pytest.mark.long),
         pytest.param(
-            MOON_TOLD, "shadowing-ended", id="a field of a change", marks=pytest.mark.long
+            MOON_FIELD, "shadowing-ended", id="a field of a change", marks=pytest.mark.long
         ),
     ],
 )
-def test_what_a_newer_version_put_in_force_stops_purchases_only(
+def test_rules_of_a_newer_version_stop_only_purchases(
     own_api: RunningApi, changes: Changes, named: str
 ) -> None:
-    """A process that does not understand it says so; all that needs no rule set goes on."""
+    """Requests that need no rule set still succeed, and readiness gives the reason."""
     client = own_api.client
     open_account(client, "acc", 1_000_000)
     known = purchase("known", "acc", 500)
     decided = client.post("/v1/process-transaction", json=known)
-    put_in_force(own_api.env, changes)
+    append_changes(own_api.env, changes)
 
     def unready() -> str:
         answer = client.get("/readyz")
@@ -352,11 +350,11 @@ def test_what_a_newer_version_put_in_force_stops_purchases_only(
     assert own_api.command.stderr.count("no purchase can be decided") == 1
 
 
-def test_a_rule_set_that_is_not_understood_can_be_left(own_api: RunningApi) -> None:
-    """By activating another one, with the version that does not understand it."""
+def test_an_unreadable_rule_set_can_be_replaced(own_api: RunningApi) -> None:
+    """By activating another one with the version that cannot read it."""
     client = own_api.client
     open_account(client, "acc", 1_000_000)
-    put_in_force(own_api.env, MOON_SET)
+    append_changes(own_api.env, MOON_SET)
 
     wait_until(lambda: in_force(client) == ['{ruleset="moon@1"} 0.0'], message="it to be shown")
     assert activate(client, "default@1", "back").status_code == 200
@@ -366,8 +364,8 @@ def test_a_rule_set_that_is_not_understood_can_be_left(own_api: RunningApi) -> N
 
 
 @pytest.mark.long
-def test_an_idle_process_shows_what_is_in_force(service_env: Mapping[str, str]) -> None:
-    """So that processes which show different ones are an alarm."""
+def test_an_idle_process_shows_the_rule_set_in_force(service_env: Mapping[str, str]) -> None:
+    """Processes that show different ones can raise an alarm."""
     with running_api(service_env) as one, running_api(service_env) as idle:
         add(one.client, NO_BOOKS)
         activate(one.client, "retail@1", "act-1")
@@ -379,7 +377,7 @@ def test_an_idle_process_shows_what_is_in_force(service_env: Mapping[str, str]) 
 
 
 def in_force(client: httpx.Client) -> list[str]:
-    """What the process shows as the rule set in force, and whether it can decide by it."""
+    """The rule set in force in the metrics, and 1.0 if the process can decide by it."""
     name = "txplatform_ruleset_in_force"
     lines = client.get("/metrics").text.splitlines()
     return [line.removeprefix(name) for line in lines if line.startswith(name)]

@@ -1,4 +1,4 @@
-"""Rule sets change while purchases pour in: no decision by a mixture, none by an old one."""
+"""Rule sets are activated under load: every decision is made by one rule set that is in force."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ RULES = {
 
 
 @pytest.mark.long
-def test_i4_each_decision_is_by_one_rule_set_and_by_the_one_in_force(
+def test_i4_each_decision_is_made_by_one_rule_set_that_was_in_force(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
-    """Two processes; every decision comes out again by the rule set that it names."""
+    """Two processes decide, and `verify` repeats every decision by its rule set."""
     with running_api(service_env, TXPLATFORM_API_PROCESSES="2") as api:
         for name in range(4):
             open_account(api.client, f"acc-{name}", 1_000_000)

@@ -28,11 +28,12 @@ def test_a_stream_ends_when_its_key_is_revoked(service_env: dict[str, str]) -> N
         open_account(api.client, "acc", 1000)
         words = ("--name", "x", "--scope", "audit:read", "--json")
         created = json.loads(run_command("keys", "create", *words, env=api.env)[1])
+        url = f"{api.url}/v1/events/stream"
         headers = {"Authorization": f"Bearer {created['key']}"}
         begun, ended = threading.Event(), threading.Event()
 
         def read() -> None:
-            with httpx.stream("GET", f"{api.url}/v1/events/stream", headers=headers) as stream:
+            with httpx.stream("GET", url, headers=headers, timeout=60) as stream:
                 for line in stream.iter_lines():
                     if line.startswith("data: "):
                         begun.set()
@@ -40,7 +41,7 @@ def test_a_stream_ends_when_its_key_is_revoked(service_env: dict[str, str]) -> N
 
         reader = threading.Thread(target=read)
         reader.start()
-        assert begun.wait(5)
+        assert begun.wait(60)
         run_command("keys", "revoke", created["id"], env=api.env)
         assert ended.wait(5)
         reader.join()

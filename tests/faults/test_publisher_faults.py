@@ -65,13 +65,14 @@ def has_passed(database: TestDatabase, position: int) -> bool:
     return checkpoint(database) > position
 
 
+@pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.long)])
 def test_i5_a_publisher_killed_in_the_middle_loses_and_invents_nothing(
-    database: TestDatabase, topics: str, service_env: dict[str, str]
+    database: TestDatabase, topics: str, service_env: dict[str, str], kills: int
 ) -> None:
-    """SIGKILL, five times over, wherever it is."""
+    """SIGKILL, so many times over, wherever it is."""
     env = publisher_env(service_env, topics)
     reached = 0
-    for kill in range(5):
+    for kill in range(kills):
         decide(database, ACCOUNTS, PURCHASES, f"kill-{kill}")  # never at the end of the log
         with Command("publish", env=env) as publisher:
             publisher.wait_ready()

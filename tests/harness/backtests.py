@@ -1,4 +1,4 @@
-"""Random histories of one account under rules, and the backtest of them without a database."""
+"""Random histories of one account under rules, and their backtest without a database."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ from txplatform.domain.commands import Command
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import HoldExpiry, Merchant, OperatorStatus, Purchase
 from txplatform.domain.rules.amount_limit import AmountLimit
-from txplatform.domain.rules.category_deny import CategoryDeny
-from txplatform.domain.rules.velocity_amount import VelocityAmount
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.category_lists import CategoryDeny
+from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
 from txplatform.domain.rulesets import RuleSet
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.mapper import encode_event
@@ -60,19 +59,19 @@ class RecordedHistory:
     stream: Stream = field(default_factory=lambda: Stream(ruleset=ACTIVE))
 
     def ask(self, *commands: Command, after: timedelta = timedelta(minutes=1)) -> RecordedHistory:
-        """Ask these, one after the other, each that long after the one before."""
+        """Give these commands, each this long after the one before."""
         for command in commands:
             self.stream.now += after
             self.stream.ask(command)
         return self
 
     def backtest(self, candidate: RuleSet, since: datetime = BEGINNING) -> Tally:
-        """What the candidate changes."""
+        """Backtest the history."""
         return backtested(self.stream, candidate, since)
 
 
 def backtested(stream: Stream, candidate: RuleSet, since: datetime = BEGINNING) -> Tally:
-    """What the candidate changes on one account."""
+    """Backtest one account."""
     tally = Tally()
     rows = [
         (event.originator_id, event.originator_version, event.TOPIC, encode_event(event))
@@ -149,7 +148,7 @@ def _commands() -> st.SearchStrategy[Command]:
 
 @st.composite
 def commands(draw: st.DrawFn) -> list[tuple[timedelta, Command]]:
-    """Anything that can be asked of one account, and how long after the one before."""
+    """Any commands to one account, each with the time since the one before."""
     asked = draw(st.lists(_commands(), min_size=12, max_size=40))
     asked[2:2] = [
         buy(f"t{number}", draw(st.integers(1, 600)), draw(st.sampled_from(SHOPS)))
@@ -175,7 +174,7 @@ def commands(draw: st.DrawFn) -> list[tuple[timedelta, Command]]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> Stream:
-    """Anything that can happen to one account under the active rule set, opened or not yet."""
+    """Any history of one account under the active rule set, opened early or late."""
     history = RecordedHistory()
     for after, command in draw(commands()):
         history.ask(command, after=after)

@@ -12,6 +12,7 @@ from harness.commands import NOW, ORIGIN
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
@@ -37,14 +38,14 @@ def record(
 
     A command that is rejected records nothing, as in the product.
     """
-    pending = [PendingCommand.of(command, ORIGIN, look_up=True) for command in commands]
+    pending = [PendingCommand(command, ORIGIN, look_up=True) for command in commands]
     work = UnitOfWork()
 
-    def context_of(command: PendingCommand) -> DecisionContext:
+    def context_of(origin: CommandOrigin) -> DecisionContext:
         return DecisionContext(
             begin + timedelta(milliseconds=next(_numbers)),
             lambda: f"event-{next(_numbers)}",
-            command.origin,
+            origin,
             ruleset,
         )
 

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from harness.commands import ACCOUNT, NOW, ORIGIN
+from harness.commands import ACCOUNT, NOW, ORIGIN, opening
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
@@ -63,3 +63,10 @@ class Stream:
             if event.key in keys or event.transaction_id == transaction_id:
                 stored[event.key] = event
         stored.transactions.add(transaction_id)
+
+
+def opened_stream(credit_limit: int = 1000) -> Stream:
+    """Return a stream whose account is open."""
+    stream = Stream()
+    stream.ask(opening(ACCOUNT, credit_limit))
+    return stream

@@ -1,4 +1,4 @@
-"""`txplatform backtest` over a real log: all processes, every form of output, every way to fail."""
+"""`txplatform backtest` over a real log: its processes, every output format and every failure."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ ACCOUNTS = 40
 
 @pytest.fixture
 def candidate(tmp_path: Path) -> str:
-    """The candidate in a file."""
+    """The path of the candidate's file."""
     file = tmp_path / "candidate.json"
     file.write_bytes(canonical_json(CANDIDATE))
     return str(file)
 
 
 def some_accounts(connection: psycopg.Connection, number: int = ACCOUNTS) -> None:
-    """Of each: 70 is approved and 40 declined, where the candidate does the opposite."""
+    """In each account, 70 is approved and 40 declined; the candidate does the opposite."""
     for name in (f"acc-{each}" for each in range(number)):
         record(connection, [opening(name, 100)])
         record(connection, [purchase(name, f"{name}-a", 70), purchase(name, f"{name}-b", 40)])
         record(connection, [payment(name, f"{name}-p", 10), purchase(name, f"{name}-c", 30)])
 
 
-def test_every_account_is_judged_once_however_many_processes_share_them(
+def test_the_result_does_not_depend_on_the_number_of_processes(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """And the result is the same, the largest changes too."""
+    """Every account is judged once."""
     some_accounts(service)
     results = [
         backtest(Database(database.service_url), CANDIDATE, processes=processes).tally
@@ -61,10 +61,10 @@ def test_every_account_is_judged_once_however_many_processes_share_them(
     assert sorted(three.largest["USD"]) == sorted(one.largest["USD"])
 
 
-def test_the_rules_that_decided_change_nothing(
+def test_the_recorded_rule_set_changes_nothing(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """From the beginning, or from the middle of it on."""
+    """Neither from the beginning nor from a later time."""
     some_accounts(service)
     for since in (None, NOW + timedelta(milliseconds=100)):
         tally = backtest(Database(database.service_url), DEFAULT_RULESET, since).tally
@@ -73,15 +73,14 @@ def test_the_rules_that_decided_change_nothing(
 
 
 def test_an_empty_log_is_backtested(database: TestDatabase) -> None:
-    """There is nothing to judge."""
     result = backtest(Database(database.service_url), CANDIDATE)
     assert result.tally.judged == 0
 
 
-def test_it_prints_a_table_json_and_a_page(
+def test_table_json_and_page_have_the_same_figures(
     service: psycopg.Connection, service_env: dict[str, str], candidate: str, tmp_path: Path
 ) -> None:
-    """Of the same figures; data on stdout, progress on stderr."""
+    """Data is written to stdout, progress to stderr."""
     some_accounts(service)
     page = tmp_path / "page.html"
     code, out, err = run_command(
@@ -94,7 +93,7 @@ def test_it_prints_a_table_json_and_a_page(
     html = page.read_text()
     assert "Nothing above &lt;60&gt;" in html
     assert "<60>" not in html
-    assert "http" not in html  # nothing is fetched from anywhere
+    assert "http" not in html  # the page loads nothing
     assert "<script" not in html
     code, out, err = run_command("backtest", "--ruleset", candidate, "--json", env=service_env)
     assert code == 0, err
@@ -116,10 +115,9 @@ def test_it_prints_a_table_json_and_a_page(
     assert row == (first["event_id"],)
 
 
-def test_since_takes_what_was_before_as_recorded(
+def test_decisions_before_since_stay_as_recorded(
     service: psycopg.Connection, service_env: dict[str, str], candidate: str
 ) -> None:
-    """A day after everything leaves nothing to judge."""
     some_accounts(service, 3)
     words = ("backtest", "--ruleset", candidate, "--json", "--since")
     code, out, _ = run_command(*words, "2026-11-21", env=service_env)
@@ -145,7 +143,7 @@ def test_since_takes_what_was_before_as_recorded(
         ("UPDATE events SET originator_version = 9", 4, "It follows version 2"),
     ],
 )
-def test_i7_a_damaged_event_is_named(  # noqa: PLR0913  # fixtures
+def test_i7_a_damaged_event_is_named_with_its_account_and_version(  # noqa: PLR0913  # fixtures
     database: TestDatabase,
     service: psycopg.Connection,
     service_env: dict[str, str],
@@ -154,7 +152,7 @@ def test_i7_a_damaged_event_is_named(  # noqa: PLR0913  # fixtures
     version: int,
     why: str,
 ) -> None:
-    """With its account and version; exit code 1 and nothing on stdout."""
+    """The exit code is 1 and stdout is empty."""
     some_accounts(service, 3)
     with psycopg.connect(database.owner_url) as owner:
         owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
@@ -179,10 +177,10 @@ def test_i7_a_damaged_event_is_named(  # noqa: PLR0913  # fixtures
         (None, ["No such file or directory."]),
     ],
 )
-def test_a_rule_set_that_cannot_be_used_is_wrong_use(
+def test_an_invalid_rule_set_ends_with_exit_code_2(
     tmp_path: Path, written: str | None, problems: list[str]
 ) -> None:
-    """Each problem on its line; said before a database is looked for."""
+    """Each problem has its own line; no database is needed."""
     file = tmp_path / "candidate.json"
     if written is not None:
         file.write_text(written)
@@ -193,8 +191,8 @@ def test_a_rule_set_that_cannot_be_used_is_wrong_use(
     assert "Traceback" not in err
 
 
-def stopped_workers(command: Command) -> list[psutil.Process]:
-    """The two processes that a backtest has started, each stopped as soon as it was there."""
+def suspended_workers(command: Command) -> list[psutil.Process]:
+    """The two processes of a backtest, suspended as soon as they were started."""
     workers: list[psutil.Process] = []
 
     def started() -> bool:
@@ -210,19 +208,19 @@ def stopped_workers(command: Command) -> list[psutil.Process]:
 
 
 def alive(worker: psutil.Process) -> bool:
-    """Whether it still runs; one whose parent is gone may stay a zombie for a while."""
+    """True while the process runs; a zombie does not."""
     return worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE
 
 
-def test_ctrl_c_ends_all_of_its_processes(
+def test_ctrl_c_ends_all_processes_at_once(
     service: psycopg.Connection, service_env: dict[str, str], candidate: str
 ) -> None:
-    """At once, without a word from any of them, even where one does not answer."""
+    """Without output from any of them, even if one is suspended."""
     some_accounts(service, 3)
     words = ("backtest", "--ruleset", candidate, "--processes", "2")
     with Command(*words, env=service_env) as command:
-        workers = stopped_workers(command)
-        os.killpg(command.pid, signal.SIGINT)  # as a terminal does: to all of them
+        workers = suspended_workers(command)
+        os.killpg(command.pid, signal.SIGINT)  # to all processes, as a terminal does
         assert command.wait(10) == 1
         assert "Traceback" not in command.stderr
         assert command.stdout == ""
@@ -232,25 +230,25 @@ def test_ctrl_c_ends_all_of_its_processes(
 def test_a_killed_backtest_leaves_no_process_behind(
     service: psycopg.Connection, service_env: dict[str, str], candidate: str
 ) -> None:
-    """Nobody is there to end them, so they end themselves."""
+    """Its processes exit by themselves."""
     some_accounts(service, 3)
     words = ("backtest", "--ruleset", candidate, "--processes", "2")
     with Command(*words, env=service_env) as command:
-        workers = stopped_workers(command)
+        workers = suspended_workers(command)
         os.kill(command.pid, signal.SIGKILL)
         for worker in workers:
             worker.resume()
         wait_until(lambda: not any(map(alive, workers)), message="its processes to end")
 
 
-def test_a_backtest_that_loses_a_process_says_so(
+def test_a_backtest_whose_process_is_killed_fails_with_the_reason(
     service: psycopg.Connection, service_env: dict[str, str], candidate: str
 ) -> None:
-    """The kernel kills one where memory runs out."""
+    """The kernel kills a process if memory runs out."""
     some_accounts(service, 3)
     words = ("backtest", "--ruleset", candidate, "--processes", "2")
     with Command(*words, env=service_env) as command:
-        workers = stopped_workers(command)
+        workers = suspended_workers(command)
         workers[0].kill()
         assert command.wait(10) == 1
         assert "A process of the backtest ended. It was killed" in " ".join(command.stderr.split())

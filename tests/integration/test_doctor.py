@@ -27,10 +27,9 @@ from txplatform.consumers import TOPICS
 from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.doctor import run_check
-from txplatform.doctor.clock import clock_finding
-from txplatform.doctor.database_server import check_server
+from txplatform.doctor.database_server import check_server, clock_finding
 from txplatform.doctor.finding import Finding, FindingStatus, ok
-from txplatform.doctor.overdue_holds import overdue_finding
+from txplatform.doctor.lag import age_finding
 from txplatform.projections import PROJECTIONS
 
 HOUR_AGO = "clock_timestamp() - interval '1 hour'"
@@ -232,7 +231,8 @@ def test_a_hold_may_be_overdue_for_some_seconds(
     overdue_s: float | None, status: FindingStatus
 ) -> None:
     """Overdue holds are searched for once a second."""
-    assert overdue_finding(overdue_s).status == status
+    finding = age_finding("overdue holds", "project", overdue_s, some="{} s ago", none="None.")
+    assert finding.status == status
 
 
 def test_an_unread_message_fails_once_it_is_old(env: dict[str, str], topics: str) -> None:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import IntegrityError
 
-from harness.commands import ORIGIN
+from harness.commands import ORIGIN, opening, payment
 from harness.histories import read_whole_log, stored_account
 from harness.postgres import TestDatabase
 from txplatform.database import Database
@@ -20,7 +20,7 @@ from txplatform.domain.advices import Payment
 from txplatform.domain.commands import decide
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import AccountEvent
-from txplatform.domain.ids import AccountId, PaymentId, account_stream
+from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.requests import Opening
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import read_log
@@ -32,16 +32,6 @@ from txplatform.processing.unit_of_work import UnitOfWork
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
 IDS = count()
 STAMP = DecisionContext(NOW, lambda: f"event-{next(IDS)}", ORIGIN)
-
-
-def opened(account_id: str) -> Opening:
-    """An opening in USD."""
-    return Opening(AccountId(account_id), "USD", 1000, NOW)
-
-
-def paid(account_id: str, payment_id: str, amount: int = 10) -> Payment:
-    """A payment in USD."""
-    return Payment(PaymentId(payment_id), AccountId(account_id), amount, "USD", NOW)
 
 
 def decided(*commands: Opening | Payment, on: Account | None = None) -> list[AccountEvent]:
@@ -71,28 +61,30 @@ def test_i7_an_account_s_events_go_in_all_or_none_and_others_are_not_held_up(
     database: TestDatabase,
 ) -> None:
     """A clash leaves its account out, in one commit with the others."""
-    append(database, decided(opened("a")))
-    clashing = decided(opened("a"), paid("a", "p"))
-    assert append(database, [*clashing, *decided(opened("b"), paid("b", "p"))]) == {"account-a"}
+    append(database, decided(opening("a", 1000)))
+    clashing = decided(opening("a", 1000), payment("a", "p", 10))
+    assert append(database, [*clashing, *decided(opening("b", 1000), payment("b", "p", 10))]) == {
+        "account-a"
+    }
     assert stored_account(database, "a").version == 1
     assert stored_account(database, "b").version == 2
 
 
 def test_i7_events_go_only_onto_the_version_right_before_them(database: TestDatabase) -> None:
     """A gap is a clash."""
-    append(database, decided(opened("a")))
+    append(database, decided(opening("a", 1000)))
     account = stored_account(database, "a")
-    skipped, kept = decided(paid("a", "p"), paid("a", "q"), on=account)
+    skipped, kept = decided(payment("a", "p", 10), payment("a", "q", 10), on=account)
     assert append(database, [kept]) == {"account-a"}
     assert append(database, [skipped, kept]) == set()
 
 
 def test_i3_a_business_key_is_taken_once_for_ever(database: TestDatabase) -> None:
     """Also when the version is free."""
-    append(database, decided(opened("a"), paid("a", "p")))
+    append(database, decided(opening("a", 1000), payment("a", "p", 10)))
     account = stored_account(database, "a")
-    assert append(database, decided(paid("a", "p"), on=account)) == {"account-a"}
-    assert append(database, decided(opened("b"), paid("b", "p"))) == set()
+    assert append(database, decided(payment("a", "p", 10), on=account)) == {"account-a"}
+    assert append(database, decided(opening("b", 1000), payment("b", "p", 10))) == set()
 
 
 def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
@@ -100,7 +92,7 @@ def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
     with Database(database.service_url).connect() as connection:
         accounts = Accounts(connection)
         account = accounts.account(AccountId("a"))
-        for command in (opened("a"), paid("a", "p", 5), paid("a", "q", 7)):
+        for command in (opening("a", 1000), payment("a", "p", 5), payment("a", "q", 7)):
             decide(command, account, PriorEvents(), STAMP)
         accounts.save(account)
         assert accounts.account(AccountId("a"), version=2).posted == -5
@@ -108,7 +100,7 @@ def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
         accounts.take_snapshot("account-a")
         assert account_state(accounts.account(AccountId("a"))) == account_state(replayed)
         stale = accounts.account(AccountId("a"))
-        decide(paid("a", "p", 5), stale, PriorEvents(), STAMP)
+        decide(payment("a", "p", 5), stale, PriorEvents(), STAMP)
         with pytest.raises(IntegrityError):
             accounts.save(stale)
 
@@ -117,7 +109,7 @@ def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
 @pytest.mark.parametrize("role", ["owner", "service"])
 def test_i7_the_log_cannot_be_changed(database: TestDatabase, statement: str, role: str) -> None:
     """Neither by the service, which lacks the right, nor by the owner in passing."""
-    append(database, decided(opened("a")))
+    append(database, decided(opening("a", 1000)))
     url = database.owner_url if role == "owner" else database.service_url
     with (
         psycopg.connect(url, autocommit=True) as connection,
@@ -135,7 +127,7 @@ def test_i5_a_reader_never_skips_a_position_that_commits_late(database: TestData
         with psycopg.connect(database.service_url) as connection:
             for each in range(rounds):
                 name = f"w{number}-{each}"
-                append_on(connection, decided(opened(name), paid(name, "p")))
+                append_on(connection, decided(opening(name, 1000), payment(name, "p", 10)))
                 connection.commit()
 
     def read() -> list[int]:
@@ -163,8 +155,8 @@ def test_i8_a_frozen_transaction_that_holds_the_lock_is_ended(database: TestData
     """Whoever appended and then falls silent is ended by the server; the next append goes in."""
     frozen = Database(database.service_url, idle_in_transaction_timeout_s=1)
     connection = frozen.connect(autocommit=False)
-    append_on(connection, decided(opened("frozen")))
-    assert append(database, decided(opened("other"))) == set()
+    append_on(connection, decided(opening("frozen", 1000)))
+    assert append(database, decided(opening("other", 1000))) == set()
     with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         connection.execute("COMMIT")
     connection.close()
@@ -180,7 +172,7 @@ def test_an_event_of_a_newer_version_is_refused_with_what_to_do() -> None:
 
 def test_an_event_is_the_same_after_it_was_stored() -> None:
     """Every field, nested ones and times too."""
-    for event in decided(opened("a"), paid("a", "p")):
+    for event in decided(opening("a", 1000), payment("a", "p", 10)):
         again = decode_event(
             event.originator_id, event.originator_version, event.TOPIC, encode_event(event)
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import psycopg
 import pytest
@@ -15,6 +14,7 @@ from pydantic import SecretStr
 from harness.commands import clearing, expiry, increment, opening, payment, purchase, reversal
 from harness.histories import read_whole_log, record
 from harness.parts import running
+from harness.plans import plan_nodes
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.read_models import catch_up
@@ -227,6 +227,7 @@ def test_i3_killed_in_the_middle_of_a_commit_nothing_is_lost_or_ended_twice(
     with Command("project", env=service_env) as process:
         with service.transaction():
             service.execute(LOCK_LOG)
+            process.wait_ready()
             with Database(database.service_url).connect() as other:
                 wait_until(lambda: other.execute(WAITS_FOR_THE_LOG).fetchone())
             process.kill()
@@ -373,11 +374,6 @@ def full(database: TestDatabase) -> psycopg.Connection:
         (OVERDUE,),
     )
     return connection
-
-
-def plan_nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """A plan's nodes, from the top."""
-    return [plan, *(node for child in plan.get("Plans", ()) for node in plan_nodes(child))]
 
 
 @pytest.mark.parametrize("analyzed", [False, True])

@@ -33,12 +33,12 @@ from txplatform.rulebook.store import (
 
 
 def retail(version: int) -> RuleSet:
-    """A rule set like the others, with a limit of its own."""
+    """A rule set that differs from other versions in its limit."""
     return RuleSet("retail", version, f"At most {version}", (AmountLimit(version),))
 
 
 def make_unreadable(database: TestDatabase) -> None:
-    """Alter the content of retail@1, which was added first, behind everybody's back."""
+    """Alter the stored content of retail@1, the first change, as the database owner."""
     with psycopg.connect(database.owner_url, autocommit=True) as owner:
         owner.execute("ALTER TABLE ruleset_events DISABLE TRIGGER ruleset_events_append_only")
         owner.execute(
@@ -48,12 +48,14 @@ def make_unreadable(database: TestDatabase) -> None:
 
 
 def activated(connection: psycopg.Connection, activation_id: str, ruleset_id: str) -> bool:
-    """Activate; whether that was a copy."""
+    """Activate a rule set; return True for a replay."""
     return activate(connection, activation_id, ruleset_id, reason="Why.", by=OPERATOR).replayed
 
 
-def test_an_empty_rule_book_decides_by_what_is_built_in(service: psycopg.Connection) -> None:
-    """It can be gone back to at any time."""
+def test_the_built_in_rule_set_is_in_force_in_an_empty_rule_book(
+    service: psycopg.Connection,
+) -> None:
+    """It can be activated again at any time."""
     assert read_book(service).active == DEFAULT_RULESET
     add_ruleset(service, retail(1), by=OPERATOR)
     activated(service, "a1", "retail@1")
@@ -62,10 +64,10 @@ def test_an_empty_rule_book_decides_by_what_is_built_in(service: psycopg.Connect
     assert read_book(service).active == DEFAULT_RULESET
 
 
-def test_i7_the_rule_books_versions_are_contiguous_whoever_writes(
+def test_i7_the_rule_books_versions_are_contiguous_with_concurrent_writers(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Eight writers, each change twice: every one is there once, in one order."""
+    """Eight writers record each change twice; each is stored once."""
     add_ruleset(service, retail(1), by=OPERATOR)
     copies: list[bool] = []
 
@@ -86,17 +88,16 @@ def test_i7_the_rule_books_versions_are_contiguous_whoever_writes(
 
 
 def test_i7_the_rule_book_cannot_be_altered_by_the_service(service: psycopg.Connection) -> None:
-    """Neither by its rights, nor, for the owner, in passing."""
     add_ruleset(service, retail(1), by=OPERATOR)
     for statement in ("UPDATE ruleset_events SET version = 9", "DELETE FROM ruleset_events"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             service.execute(statement.encode())
 
 
-def test_i7_a_rule_set_that_was_altered_decides_nothing(
+def test_i7_an_altered_rule_set_decides_nothing(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Its content is not what its hash says."""
+    """Its content does not match its hash."""
     add_ruleset(service, retail(1), by=OPERATOR)
     activated(service, "a1", "retail@1")
     make_unreadable(database)
@@ -104,10 +105,10 @@ def test_i7_a_rule_set_that_was_altered_decides_nothing(
         _ = read_book(service).active
 
 
-def test_what_this_version_could_not_decide_by_is_neither_activated_nor_shadowed(
+def test_an_unreadable_rule_set_is_neither_activated_nor_shadowed(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Else no purchase could be decided any more, by one call."""
+    """Otherwise one call would stop all purchases."""
     add_ruleset(service, retail(1), by=OPERATOR)
     make_unreadable(database)
     with pytest.raises(UnreadableRuleSetError):
@@ -117,8 +118,7 @@ def test_what_this_version_could_not_decide_by_is_neither_activated_nor_shadowed
     assert read_book(service).version == 1
 
 
-def test_an_id_names_one_activation_with_its_reason(service: psycopg.Connection) -> None:
-    """Who asks again with another reason, or for another rule set, means another one."""
+def test_an_id_is_refused_for_another_rule_set_or_reason(service: psycopg.Connection) -> None:
     for version in (1, 2):
         add_ruleset(service, retail(version), by=OPERATOR)
     activate(service, "a1", "retail@1", reason="Why.", by=OPERATOR)
@@ -132,12 +132,12 @@ def test_an_id_names_one_activation_with_its_reason(service: psycopg.Connection)
     assert read_book(service).version == 4
 
 
-def test_what_is_activated_is_in_force_once_what_was_read_is_too_old(
+def test_an_activation_takes_effect_once_the_last_read_is_too_old(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """And not before: a look costs a round trip."""
+    """Not earlier, since each read costs a round trip."""
 
-    async def seen(max_age_s: float) -> list[RuleSet | RulesNotUnderstoodError]:
+    async def before_and_after(max_age_s: float) -> list[RuleSet | RulesNotUnderstoodError]:
         rules = RulesInForce(max_age_s)
         async with await psycopg.AsyncConnection.connect(database.service_url) as connection:
             before = await rules.current(connection)
@@ -145,15 +145,15 @@ def test_what_is_activated_is_in_force_once_what_was_read_is_too_old(
             return [before, await rules.current(connection)]
 
     add_ruleset(service, retail(1), by=OPERATOR)
-    assert asyncio.run(seen(60)) == [DEFAULT_RULESET, DEFAULT_RULESET]
+    assert asyncio.run(before_and_after(60)) == [DEFAULT_RULESET, DEFAULT_RULESET]
     activated(service, "back", DEFAULT_RULESET.id)
-    assert asyncio.run(seen(0)) == [DEFAULT_RULESET, retail(1)]
+    assert asyncio.run(before_and_after(0)) == [DEFAULT_RULESET, retail(1)]
 
 
-def test_a_change_of_a_newer_version_is_named(
+def test_an_unknown_change_is_refused_by_name(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Rather than decide without knowing what it means."""
+    """It is not skipped, since its meaning is unknown."""
     with psycopg.connect(database.owner_url, autocommit=True) as owner:
         owner.execute(
             "INSERT INTO ruleset_events (version, event_id, event_key, topic, state)"
@@ -163,10 +163,10 @@ def test_a_change_of_a_newer_version_is_named(
         read_book(service)
 
 
-def test_a_read_that_comes_late_takes_nothing_back(
+def test_a_late_read_does_not_replace_a_newer_one(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Another lane has read further by then, and what it found is still fresh."""
+    """Another lane has read later changes, and its read is still fresh."""
     for version in (1, 2):
         add_ruleset(service, retail(version), by=OPERATOR)
     activated(service, "a1", "retail@1")
@@ -174,36 +174,36 @@ def test_a_read_that_comes_late_takes_nothing_back(
     late = service.execute(READ_CHANGES, (rules.version,)).fetchall()
     activated(service, "a2", "retail@2")
 
-    async def look() -> RuleSet | RulesNotUnderstoodError:
+    async def read_rules() -> RuleSet | RulesNotUnderstoodError:
         async with await psycopg.AsyncConnection.connect(database.service_url) as connection:
             return await rules.current(connection)
 
-    assert asyncio.run(look()) == retail(2)
-    rules.take(late, long_ago, behind=0)
+    assert asyncio.run(read_rules()) == retail(2)
+    rules.take(late, long_ago, after=0)
     assert (rules.active_id, rules.version) == ("retail@2", 4)
     activated(service, "a3", "default@1")
-    assert asyncio.run(look()) == retail(2)
+    assert asyncio.run(read_rules()) == retail(2)
 
     rules = RulesInForce(max_age_s=60)
     rose = (5, "e", datetime.now(UTC), "moon-rose", b"{}")
-    rules.take([*service.execute(READ_CHANGES, (0,)).fetchall()[:4], rose], monotonic(), behind=0)
-    rules.take(late, monotonic(), behind=0)
+    rules.take([*service.execute(READ_CHANGES, (0,)).fetchall()[:4], rose], monotonic(), after=0)
+    rules.take(late, monotonic(), after=0)
     assert isinstance(rules.not_understood, UnknownChangeError)
-    assert asyncio.run(look()) is rules.not_understood
+    assert asyncio.run(read_rules()) is rules.not_understood
 
 
-def test_what_was_asked_before_all_was_forgotten_is_not_taken(service: psycopg.Connection) -> None:
-    """It is the end of a rule book whose beginning is not known any more."""
+def test_a_read_from_before_forget_is_ignored(service: psycopg.Connection) -> None:
+    """It has the end of a rule book whose beginning was dropped."""
     add_ruleset(service, retail(1), by=OPERATOR)
     rules = RulesInForce(max_age_s=60)
-    rules.take(service.execute(READ_CHANGES, (0,)).fetchall(), monotonic(), behind=0)
+    rules.take(service.execute(READ_CHANGES, (0,)).fetchall(), monotonic(), after=0)
     rules.forget()
-    rules.take([], monotonic(), behind=1)
+    rules.take([], monotonic(), after=1)
     assert (rules.version, rules.active_id) == (0, None)
 
 
 def test_a_rule_set_never_changes(service: psycopg.Connection) -> None:
-    """Also not in its description: the same id is the same bytes."""
+    """A description cannot change either."""
     add_ruleset(service, retail(1), by=OPERATOR)
     assert add_ruleset(service, retail(1), by=OperatorCause("somebody else")).replayed
     with pytest.raises(RefusedChangeError, match="never change") as refused:
@@ -212,8 +212,8 @@ def test_a_rule_set_never_changes(service: psycopg.Connection) -> None:
     assert read_book(service).rulesets["retail@1"].added_by == "me"
 
 
-def test_what_is_built_in_is_there_already(service: psycopg.Connection) -> None:
-    """Added as it is it changes nothing; with other contents it is refused."""
+def test_adding_the_built_in_rule_set_changes_nothing(service: psycopg.Connection) -> None:
+    """With other contents it is refused."""
     added = add_ruleset(service, DEFAULT_RULESET, by=OPERATOR)
     assert added.replayed
     assert (added.book.version, read_book(service).version) == (0, 0)
@@ -222,10 +222,10 @@ def test_what_is_built_in_is_there_already(service: psycopg.Connection) -> None:
     assert refused.value.reason == "id_reused"
 
 
-def test_i4_a_copy_is_answered_whatever_became_of_the_rule_book_since(
+def test_i4_a_repeated_change_is_replayed_after_later_changes(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Its rule set decides by now, or this version can no longer read it; other contents differ."""
+    """Even if its rule set is in force by then, or this version cannot read it."""
     for version in (1, 2):
         add_ruleset(service, retail(version), by=OPERATOR)
 
@@ -251,10 +251,10 @@ def test_i4_a_copy_is_answered_whatever_became_of_the_rule_book_since(
     assert read_book(service).version == version
 
 
-def test_whoever_ends_a_shadowing_that_another_one_just_ended_moves_nothing(
+def test_ending_a_shadow_evaluation_that_was_just_replaced_changes_nothing(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """The first judges up to where the second begins, not up to where its own end was asked for."""
+    """The first judges up to the position where the second begins."""
     for version in (1, 2):
         add_ruleset(service, retail(version), by=OPERATOR)
     start_shadowing(service, "s1", "retail@1", reason="Try.", by=OPERATOR)
@@ -269,7 +269,7 @@ def test_whoever_ends_a_shadowing_that_another_one_just_ended_moves_nothing(
             start_shadowing(service, "s2", "retail@2", reason="Try.", by=OPERATOR)
             record(other, [opening("acc")])
             ending.start()
-            wait_until(lambda: waits_for_the_rule_book(other), message="the end to be asked for")
+            wait_until(lambda: waits_for_the_rule_book(other), message="the end to be requested")
         ending.join()
     first, second = read_book(service).shadowings.values()
     assert first.until_position == second.after_position == 0
@@ -277,7 +277,7 @@ def test_whoever_ends_a_shadowing_that_another_one_just_ended_moves_nothing(
 
 
 def waits_for_the_rule_book(connection: psycopg.Connection) -> bool:
-    """Whether somebody wants the lock that somebody else has."""
+    """True while a connection waits for an advisory lock."""
     query = """
         SELECT count(*) FROM pg_locks JOIN pg_database ON pg_locks.database = pg_database.oid
         WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
@@ -285,31 +285,31 @@ def waits_for_the_rule_book(connection: psycopg.Connection) -> bool:
     return connection.execute(query).fetchone() == (1,)
 
 
-def test_one_rule_set_decides_along_at_a_time(service: psycopg.Connection) -> None:
-    """Another one, its own activation, or whoever ends it, ends it."""
+def test_one_rule_set_is_evaluated_in_shadow_at_a_time(service: psycopg.Connection) -> None:
+    """Another evaluation, the activation of its rule set, or a request ends it."""
     for version in (1, 2):
         add_ruleset(service, retail(version), by=OPERATOR)
 
     def start(shadowing_id: str, ruleset_id: str) -> None:
         start_shadowing(service, shadowing_id, ruleset_id, reason="Try.", by=OPERATOR)
 
-    def going_on() -> str | None:
+    def running() -> str | None:
         shadowing = read_book(service).shadowing
         return None if shadowing is None else shadowing.shadowing_id
 
     start("s1", "retail@1")
     start("s2", "retail@2")
-    assert going_on() == "s2"
+    assert running() == "s2"
     activated(service, "a1", "retail@1")
-    assert going_on() == "s2"
+    assert running() == "s2"
     activated(service, "a2", "retail@2")
-    assert going_on() is None
-    with pytest.raises(RefusedChangeError, match="decides already"):
+    assert running() is None
+    with pytest.raises(RefusedChangeError, match="is in force"):
         start("s3", "retail@2")
     start("s3", "retail@1")
     end_shadowing(service, "retail@1", "s3", by=OPERATOR)
-    assert going_on() is None
+    assert running() is None
     assert all(each.ended_at for each in read_book(service).shadowings.values())
     end_shadowing(service, "retail@1", "s3", by=OPERATOR)
-    with pytest.raises(RefusedChangeError, match="no shadowing"):
+    with pytest.raises(RefusedChangeError, match="no shadow evaluation"):
         end_shadowing(service, "retail@2", "s3", by=OPERATOR)

@@ -1,4 +1,4 @@
-"""`txplatform rulesets`: from a file to what decides, as a risk analyst would go."""
+"""`txplatform rulesets`, in the order in which a risk analyst uses it."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def files(tmp_path: Path) -> dict[int, str]:
 
 
 def rulesets(env: dict[str, str], *words: str, code: int = 0) -> str:
-    """What a command prints; it ends with this exit code."""
+    """Run a command that ends with this exit code; return its output, or its errors."""
     ended, out, err = run_command("rulesets", *words, env=env)
     assert ended == code, err
     return out if code == 0 else err
 
 
-def test_from_a_file_to_what_decides(
+def test_a_rule_set_goes_from_a_file_into_force(
     service_env: dict[str, str], files: dict[int, str], service: psycopg.Connection
 ) -> None:
-    """Lint, add, activate, compare, list, show: each says what it did."""
+    """By lint, add, activate, diff, list and show."""
     assert "rules[1] (cash_like) never refuses what rules[0]" in rulesets(
         service_env, "lint", files[2]
     )
@@ -84,24 +84,24 @@ def test_from_a_file_to_what_decides(
     assert "built in: " in rulesets(service_env, "show", "default@1")
 
 
-def test_a_shadowing_does_not_begin_anew_unasked(
+def test_a_running_shadow_evaluation_is_not_restarted(
     service_env: dict[str, str], files: dict[int, str]
 ) -> None:
-    """What was counted so far would be lost; and whoever ends another one is told."""
+    """Its counts would be lost. Another rule set replaces it, and the output says so."""
     for file in files.values():
         rulesets(service_env, "add", file)
-    assert "and " not in rulesets(service_env, "shadow", "retail@1", "--reason", "Try.")
+    assert "in place of" not in rulesets(service_env, "shadow", "retail@1", "--reason", "Try.")
     again = rulesets(service_env, "shadow", "retail@1", "--reason", "Again.", code=1)
-    assert "decides along already" in again
+    assert "already evaluated in shadow" in again
     assert "--stop" in again
     other = rulesets(service_env, "shadow", "retail@2", "--reason", "This one.")
-    assert "and retail@1 no more" in other
+    assert "in place of retail@1" in other
 
 
 def test_wrong_use_and_refusals_say_what_to_do(
     service_env: dict[str, str], files: dict[int, str], tmp_path: Path
 ) -> None:
-    """2 for what cannot be asked, 1 for what is refused."""
+    """Wrong usage ends with exit code 2, a refusal with 1."""
     bad = tmp_path / "bad.json"
     bad.write_text('{"name": "retail", "version": 0, "rules": [{"rule": "nonsense"}]}')
     assert "rules[0].rule" in rulesets(service_env, "lint", str(bad), code=2)
@@ -112,12 +112,16 @@ def test_wrong_use_and_refusals_say_what_to_do(
     refused = rulesets(service_env, "activate", "retail@9", "--reason", "Go.", code=1)
     assert "There is no rule set retail@9." in refused
     assert "Add it first" in refused
-    assert "never decided along" in rulesets(service_env, "disagreements", "default@1", code=1)
-    assert "--reason is needed" in rulesets(service_env, "shadow", "default@1", code=2)
-    assert "does not decide along" in rulesets(service_env, "shadow", "default@1", "--stop", code=1)
+    assert "never evaluated in shadow" in rulesets(
+        service_env, "disagreements", "default@1", code=1
+    )
+    assert "--reason is required" in rulesets(service_env, "shadow", "default@1", code=2)
+    assert "is not evaluated in shadow" in rulesets(
+        service_env, "shadow", "default@1", "--stop", code=1
+    )
 
 
-def test_a_shadow_is_started_found_out_about_and_stopped(
+def test_a_shadow_evaluation_is_started_inspected_and_stopped(
     service_env: dict[str, str], files: dict[int, str]
 ) -> None:
     """By the command line, over HTTP and in the metrics, with the real processes."""
@@ -156,15 +160,18 @@ def test_a_shadow_is_started_found_out_about_and_stopped(
         listed = rulesets(service_env, "disagreements", "retail@2", "--json")
         assert [each["amount"] for each in json.loads(listed)] == [900, 800, 700, 600]
         assert "amount_limit_exceeded" in rulesets(service_env, "disagreements", "retail@2")
-        assert "no more" in rulesets(service_env, "shadow", "retail@2", "--stop")
+        assert "no longer evaluated in shadow" in rulesets(
+            service_env, "shadow", "retail@2", "--stop"
+        )
         assert projecting.stop() == 0
     assert "10 judged, 4 newly declined" in rulesets(service_env, "show", "retail@2")
 
 
-def test_a_rule_set_that_cannot_be_read_is_listed_and_can_be_left(
+@pytest.mark.long
+def test_an_unreadable_rule_set_is_listed_and_can_be_replaced(
     service_env: dict[str, str], files: dict[int, str]
 ) -> None:
-    """A newer version added and activated it: this one decides nothing until another decides."""
+    """A newer version added and activated it."""
     rulesets(service_env, "add", files[1])
     with psycopg.connect(service_env["TXPLATFORM_DATABASE_URL"], autocommit=True) as connection:
         author = {"kind": "operator", "name": "newer"}
@@ -187,7 +194,7 @@ def test_a_rule_set_that_cannot_be_read_is_listed_and_can_be_left(
     assert "moon_phase" in rulesets(service_env, "show", "retail@9", code=1)
     left = rulesets(service_env, "activate", "retail@1", "--reason", "Back.")
     assert "retail@1 decides everywhere within a second, after retail@9" in left
-    assert "What changes is not known" in left
+    assert "The differences are unknown" in left
     with running_api(service_env) as api:
         open_account(api.client, "acc", 10_000)
         answer = api.client.post("/v1/process-transaction", json=purchase("t", "acc", 1001))

@@ -1,4 +1,4 @@
-"""A shadowed rule set judges every decision once, on the state that it was made on."""
+"""A shadowed rule set judges every decision once, on the state before the decision."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.rules.amount_limit import AmountLimit
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.velocity import VelocityCount
 from txplatform.domain.rulesets import RuleSet
 from txplatform.projections.snapshots import retake_snapshots
 from txplatform.rulebook.store import add_ruleset, end_shadowing, start_shadowing
@@ -37,34 +37,34 @@ CREATE CONSTRAINT TRIGGER fail AFTER UPDATE ON shadowings DEFERRABLE INITIALLY D
 
 
 def shadower(database: TestDatabase, batch_events: int = 1000) -> Shadower:
-    """Give one that nobody runs; `advance` is called by hand."""
+    """A shadower that the test advances by hand."""
     settings = Settings(database_url=SecretStr(database.service_url))
     return Shadower(settings, Database(database.service_url), CollectorRegistry(), batch_events)
 
 
 def shadow(connection: psycopg.Connection, ruleset: RuleSet, shadowing_id: str = "s") -> None:
-    """Let it decide along from now on."""
+    """Evaluate a rule set in shadow from now on."""
     add_ruleset(connection, ruleset, by=OPERATOR)
     start_shadowing(connection, shadowing_id, ruleset.id, reason="Try.", by=OPERATOR)
 
 
 def counts(connection: psycopg.Connection, shadowing_id: str = "s") -> tuple[int, int, int]:
-    """Judged, newly declined, newly approved."""
+    """The numbers of judged, newly declined and newly approved decisions."""
     progress = read_progress(connection)[shadowing_id]
     return progress.judged, progress.newly_declined, progress.newly_approved
 
 
 def some_purchases(connection: psycopg.Connection, accounts: int = 5) -> None:
-    """Of each account: 70 and 30 are approved, 40 declined for want of credit."""
+    """In each account, 70 and 30 are approved and 40 exceeds the credit."""
     for name in (f"acc-{each}" for each in range(accounts)):
         record(connection, [opening(name, 100), purchase(name, f"{name}-a", 70)])
         record(connection, [purchase(name, f"{name}-b", 40), purchase(name, f"{name}-c", 30)])
 
 
-def test_what_it_would_decide_otherwise_is_counted_and_listed(
+def test_disagreements_are_counted_and_listed(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Both ways cannot happen with one limit: what lacks credit lacks it in the shadow, too."""
+    """A limit only declines more: purchases without credit lack it in shadow too."""
     shadow(service, AT_MOST_50)
     some_purchases(service)
     shadower(database).advance(service)
@@ -79,10 +79,10 @@ def test_what_it_would_decide_otherwise_is_counted_and_listed(
     assert before == listed[3:]
 
 
-def test_it_judges_from_its_beginning_to_its_end(
+def test_it_judges_decisions_between_its_start_and_its_end(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """However late it is run; and not at all where it never begins."""
+    """However late the shadower runs."""
     some_purchases(service, 1)
     shadow(service, AT_MOST_50)
     record(service, [opening("b"), purchase("b", "b1", 60), purchase("b", "b2", 10)])
@@ -96,10 +96,10 @@ def test_it_judges_from_its_beginning_to_its_end(
     assert judge.health().detail == "no rule set is shadowed"
 
 
-def test_windows_see_what_was_approved_before_the_shadowing_began(
+def test_velocity_windows_include_purchases_from_before_the_evaluation(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Held against a count by hand; snapshots that are newer than a decision are no help."""
+    """Compared with a count by hand; snapshots newer than a decision must not be used."""
     chance = random.Random(7)
     record(service, [opening(name, 10_000) for name in ("a", "b", "c")])
     moment = NOW
@@ -127,10 +127,10 @@ def test_windows_see_what_was_approved_before_the_shadowing_began(
     assert len(found) > 5
 
 
-def test_i8_two_that_judge_and_fail_in_between_count_everything_once(
+def test_i8_two_shadowers_that_fail_in_turns_count_everything_once(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Whatever one remembers of an account while the other goes on, and after a rollback."""
+    """Stale cached accounts and rollbacks change nothing."""
     execute(database, FAIL_AT_COMMIT)
     shadow(service, TWO_AN_HOUR)
     for number in range(40):
@@ -152,10 +152,10 @@ def test_i8_two_that_judge_and_fail_in_between_count_everything_once(
     assert len(list_disagreements(service, "s", limit=100)) == 31
 
 
-def test_the_decisions_state_is_the_one_before_it(
+def test_a_decision_is_judged_on_the_state_before_it(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """A payment between two purchases counts for the second one alone."""
+    """A payment between two purchases counts only for the second."""
     shadow(service, RuleSet("none", 1, "Nothing more than what always holds"))
     record(service, [opening("a", 100), purchase("a", "t1", 100), purchase("a", "t2", 1)])
     record(service, [payment("a", "p", 1), purchase("a", "t3", 1)])
@@ -169,10 +169,10 @@ def test_the_decisions_state_is_the_one_before_it(
     assert decisions == [AuthorizationApproved, AuthorizationDeclined, AuthorizationApproved]
 
 
-def test_what_was_posted_before_the_purchase_came_is_given_back_here_too(
+def test_the_amount_posted_before_a_late_authorization_is_added_back(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Its clearing has taken the credit already: it is not to need it twice."""
+    """Its clearing already used the credit, which it must not need twice."""
     shadow(service, RuleSet("none", 1, "Nothing more than what always holds"))
     record(service, [opening("a", 100), clearing("a", "t", "c", 100)])
     record(service, [purchase("a", "t", 100)])
@@ -181,10 +181,10 @@ def test_what_was_posted_before_the_purchase_came_is_given_back_here_too(
     assert counts(service) == (1, 0, 0)
 
 
-def test_who_does_not_judge_stands_by_and_waits_for_nobody(
+def test_a_shadower_that_does_not_lead_stands_by_without_waiting(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """The one that judges may take long, and be frozen."""
+    """The leader may be slow or frozen."""
     some_purchases(service, 1)
     shadow(service, AT_MOST_50)
     judge = shadower(database)
@@ -198,10 +198,9 @@ def test_who_does_not_judge_stands_by_and_waits_for_nobody(
     assert counts(service) == (1, 0, 0)
 
 
-def test_a_shadowing_that_has_nothing_to_judge_yet_is_at_its_beginning(
+def test_a_shadow_evaluation_without_decisions_is_at_its_start(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """It is ready, and says what it does."""
     some_purchases(service, 1)
     shadow(service, AT_MOST_50)
     judge = shadower(database)

@@ -27,9 +27,8 @@ from harness.verification import differences, tampering
 from txplatform.audit.verify import verify
 from txplatform.database import Database
 from txplatform.domain.rules.amount_limit import AmountLimit
-from txplatform.domain.rules.category_deny import CategoryDeny
-from txplatform.domain.rules.velocity_amount import VelocityAmount
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.category_lists import CategoryDeny
+from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.rulebook.book import UnreadableRuleSetError
 from txplatform.rulebook.store import activate, add_ruleset, read_book

@@ -19,7 +19,7 @@ from harness.commands import (
     payment_return,
     purchase,
 )
-from harness.streams import Stream
+from harness.streams import Stream, opened_stream
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing, Correction, Direction, LimitChange, Payment, Refund
 from txplatform.domain.commands import Command, decide
@@ -33,15 +33,8 @@ from txplatform.domain.events import (
 from txplatform.domain.ids import AccountId
 from txplatform.domain.money import MAX_BALANCE
 from txplatform.domain.requests import Opening
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.velocity import VelocityCount
 from txplatform.domain.rulesets import RuleSet
-
-
-def opened(credit_limit: int = 1000) -> Stream:
-    """A stream whose account is open."""
-    stream = Stream()
-    stream.ask(opening(ACCOUNT, credit_limit))
-    return stream
 
 
 def status(answer: Outcome | CommandRejectedError) -> str:
@@ -51,7 +44,7 @@ def status(answer: Outcome | CommandRejectedError) -> str:
 
 def test_a_purchase_within_the_limit_is_approved_and_held() -> None:
     """The example of docs/contracts.md: version 2, the amount pending."""
-    stream = opened(500_000)
+    stream = opened_stream(500_000)
     answer = stream.ask(purchase(ACCOUNT, "tx-1001", 1250))
     assert isinstance(answer, Outcome)
     event = answer.event
@@ -64,7 +57,7 @@ def test_a_purchase_within_the_limit_is_approved_and_held() -> None:
 
 def test_i6_a_purchase_is_approved_up_to_the_last_cent_and_not_beyond() -> None:
     """Exactly the available credit fits; one more does not."""
-    stream = opened(1000)
+    stream = opened_stream(1000)
     first = stream.ask(purchase(ACCOUNT, "a", 1000))
     second = stream.ask(purchase(ACCOUNT, "b", 1))
     assert isinstance(first, Outcome)
@@ -91,7 +84,7 @@ def test_a_decline_names_every_reason_most_important_first(
     *, given_open: bool, amount: int, currency: str, codes: list[str], response_code: str
 ) -> None:
     """The order of precedence, as a table."""
-    stream = opened() if given_open else Stream()
+    stream = opened_stream() if given_open else Stream()
     answer = stream.ask(purchase(ACCOUNT, "tx", amount, currency))
     assert isinstance(answer, Outcome)
     assert isinstance(answer.event, AuthorizationDeclined)
@@ -102,7 +95,7 @@ def test_a_decline_names_every_reason_most_important_first(
 
 def test_an_account_verification_is_approved_even_over_the_limit() -> None:
     """Amount 0 asks whether the card is good, and holds nothing."""
-    stream = opened(1000)
+    stream = opened_stream(1000)
     stream.ask(purchase(ACCOUNT, "a", 1000))
     stream.ask(limit_change(ACCOUNT, 1, 500))
     answer = stream.ask(purchase(ACCOUNT, "verify", 0))
@@ -114,7 +107,7 @@ def test_an_account_verification_is_approved_even_over_the_limit() -> None:
 
 def test_the_merchants_time_neither_shortens_a_hold_nor_dodges_a_window() -> None:
     """A purchase counts, and its hold lasts, from when it is decided."""
-    stream = opened(1000)
+    stream = opened_stream(1000)
     stream.ruleset = RuleSet("busy", 1, rules=(VelocityCount(60, 1),))
     long_ago = NOW - timedelta(days=6)
     first = stream.ask(replace(purchase(ACCOUNT, "a", 1), occurred_at=long_ago))
@@ -150,7 +143,7 @@ def test_an_authorization_code_follows_from_account_and_transaction() -> None:
 
 def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
     """Even where it would be decided otherwise by now."""
-    stream = opened(1000)
+    stream = opened_stream(1000)
     first = stream.ask(purchase(ACCOUNT, "a", 800))
     again = stream.ask(purchase(ACCOUNT, "a", 800))
     assert isinstance(first, Outcome)
@@ -175,7 +168,7 @@ def test_a_copy_of_a_purchase_whose_hold_is_open_does_not_touch_the_account() ->
 
 def test_a_transaction_id_used_for_another_purchase_is_refused() -> None:
     """It changes nothing."""
-    stream = opened(1000)
+    stream = opened_stream(1000)
     stream.ask(purchase(ACCOUNT, "a", 800))
     assert status(stream.ask(purchase(ACCOUNT, "a", 801))) == "transaction_id_reused"
     assert stream.account().version == 2
@@ -193,7 +186,7 @@ def test_a_decline_on_an_unopened_account_stands_after_it_is_opened() -> None:
 
 def test_a_payment_lowers_what_is_owed_and_its_return_raises_it_again() -> None:
     """Posted is negative after an overpayment."""
-    stream = opened()
+    stream = opened_stream()
     stream.ask(payment(ACCOUNT, "p", 300))
     assert (stream.account().posted, stream.account().available) == (-300, 1300)
     stream.ask(payment_return(ACCOUNT, "p", 300))
@@ -216,7 +209,7 @@ def test_a_copy_is_a_duplicate_and_a_copy_with_other_contents_is_rejected(
     conflicting: Payment | LimitChange | Opening,
 ) -> None:
     """Whether it was applied already or still waits."""
-    stream = opened() if given_open else Stream()
+    stream = opened_stream() if given_open else Stream()
     stream.ask(command)
     before = stream.account()
     assert status(stream.ask(command)) == "duplicate"
@@ -226,7 +219,7 @@ def test_a_copy_is_a_duplicate_and_a_copy_with_other_contents_is_rejected(
 
 def test_an_opening_without_a_time_is_the_same_opening() -> None:
     """HTTP callers need not give one; the accounts team's event does."""
-    stream = opened()
+    stream = opened_stream()
     without_time = replace(opening(ACCOUNT, 1000), opened_at=None)
     assert status(stream.ask(without_time)) == "duplicate"
     other_limit = replace(without_time, credit_limit=1001)
@@ -235,7 +228,7 @@ def test_an_opening_without_a_time_is_the_same_opening() -> None:
 
 def test_an_older_limit_is_noted_as_stale_and_has_no_effect() -> None:
     """The limit version decides, not the time of arrival."""
-    stream = opened()
+    stream = opened_stream()
     stream.ask(limit_change(ACCOUNT, 2, 2000))
     assert status(stream.ask(limit_change(ACCOUNT, 1, 1))) == "stale"
     assert status(stream.ask(limit_change(ACCOUNT, 1, 1))) == "duplicate"
@@ -273,7 +266,7 @@ def test_what_waited_in_another_currency_is_rejected_and_a_good_copy_is_applied(
 
 def test_a_waiting_return_of_another_amount_is_rejected_when_its_payment_comes() -> None:
     """And a good copy of the return is applied afterwards."""
-    stream = opened()
+    stream = opened_stream()
     stream.ask(payment_return(ACCOUNT, "p", 299))
     stream.ask(payment(ACCOUNT, "p", 300))
     assert isinstance(stream.events[-1], WaitingMessageRejected)
@@ -298,7 +291,7 @@ def test_a_waiting_return_of_another_amount_is_rejected_when_its_payment_comes()
 )
 def test_what_contradicts_the_account_is_rejected(command: Command, reason: str) -> None:
     """It changes nothing, whenever it comes."""
-    stream = opened()
+    stream = opened_stream()
     stream.ask(payment(ACCOUNT, "paid", 1))
     before = stream.account()
     assert status(stream.ask(command)) == reason
@@ -332,7 +325,7 @@ def test_what_a_balance_cannot_hold_is_rejected(
     edge: int, moving: Callable[[int], Command]
 ) -> None:
     """The balance stays a 64-bit integer everywhere; up to its edge all is taken."""
-    account = opened().account()
+    account = opened_stream().account()
     account.posted = edge - 1 if edge > 0 else edge + 1
     context = DecisionContext(NOW, lambda: "id", ORIGIN)
     with pytest.raises(CommandRejectedError) as refused:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from txplatform.api import authentication
 from txplatform.api.authentication import CACHED_S, Authenticator, authorization_header
 from txplatform.api.problems import ProblemError
 from txplatform.api_keys import ApiKey, Scope
@@ -53,19 +52,16 @@ def stored() -> MadeUpKeys:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def clock() -> SimpleNamespace:
     """The seconds that the authenticator sees."""
-    clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(authentication, "monotonic", lambda: clock.now)
-    return clock
+    return SimpleNamespace(now=1000.0)
 
 
 @pytest.fixture
 def authenticator(stored: MadeUpKeys, clock: SimpleNamespace) -> Authenticator:
     """It knows no key yet."""
-    assert clock
     queries: Any = stored
-    return Authenticator(queries)
+    return Authenticator(queries, clock=lambda: clock.now, most_cached=2)
 
 
 def ask(authenticator: Authenticator, authorization: bytes | None, scope: Scope = READ) -> str:
@@ -150,10 +146,9 @@ def test_a_key_that_cannot_be_looked_up_is_not_accepted_and_tried_again(
 
 
 def test_so_many_keys_are_remembered_and_no_more(
-    authenticator: Authenticator, stored: MadeUpKeys, monkeypatch: pytest.MonkeyPatch
+    authenticator: Authenticator, stored: MadeUpKeys
 ) -> None:
     """Guesses that look like keys cannot fill the memory; those used last stay."""
-    monkeypatch.setattr(authentication, "_MOST_CACHED", 2)
     for letter in "abc":
         ask(authenticator, bearer(letter))
     assert ask(authenticator, bearer("c")) == ask(authenticator, bearer("b")) == "key_1"

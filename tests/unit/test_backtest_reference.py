@@ -1,7 +1,7 @@
-"""A backtest against the domain itself, asked the same commands under the candidate.
+"""A backtest compared with the domain, which gets the same commands under the candidate.
 
-The reference decides every command anew by the domain's commands and leaves out what did not
-happen; it shares no code with the backtest beside the domain.
+The reference decides every command again with the domain's commands and leaves out the commands of
+dropped events. It shares no code with the backtest except the domain.
 """
 
 from __future__ import annotations
@@ -40,11 +40,13 @@ OTHER_DAYS = RuleSet("retail", 5, rules=STRICTER.rules, hold_days=HoldDays(3))
 
 @dataclass
 class Reference:
-    """What was, and what would have been, side by side.
+    """The recorded and the reference history, side by side.
 
     Attributes:
-        ending: Transactions whose holds end by themselves there, at another time than recorded.
-        taken_back: What was posted there too early, as a correction of what never came.
+        was: The recorded history.
+        would: The reference history under the candidate.
+        ending: Transactions whose holds end by themselves at another time than recorded.
+        taken_back: The sum of corrections that were posted before their clearing was dropped.
     """
 
     candidate: RuleSet
@@ -58,14 +60,14 @@ class Reference:
         self.would = Stream(ruleset=self.candidate)
 
     def ask(self, after: timedelta, command: Command) -> None:
-        """Ask both, as far as there is anything to ask there."""
+        """Give the command to both histories, unless the reference history drops it."""
         self.was.now += after
         self.would.now = self.was.now
         before = len(self.was.events)
         self.was.ask(command)
         recorded = self.was.events[before:]
         if not recorded:
-            return  # rejected or repeated: the log knows nothing of it
+            return  # rejected or repeated, so not in the log
         for transaction, ends in list(self.ending.items()):
             if ends <= self.would.now:
                 del self.ending[transaction]
@@ -137,7 +139,7 @@ class Reference:
             self.ending.setdefault(transaction, ends)
 
     def decisions(self, stream: Stream) -> dict[str, bool]:
-        """Transaction by transaction, whether it is approved."""
+        """By transaction, true if it is approved."""
         return {
             event.purchase.transaction_id: isinstance(event, AuthorizationApproved)
             for event in stream.events
@@ -155,8 +157,8 @@ class Reference:
 )
 @settings(max_examples=200)
 @given(asked=st.data())
-def test_it_decides_as_the_domain_would_have(candidate: RuleSet, asked: st.DataObject) -> None:
-    """Every decision and, in the end, all the money, holds and remembered purchases."""
+def test_a_backtest_decides_as_the_domain_does(candidate: RuleSet, asked: st.DataObject) -> None:
+    """Every decision is the same, and in the end all money, holds and account activity."""
     reference = Reference(candidate)
     for after, command in asked.draw(commands()):
         reference.ask(after, command)

@@ -65,6 +65,7 @@ def test_what_is_over_leaves_the_state() -> None:
     assert account.posted == 12 * (10 + 20 - 5 + 20 + 20 + 5 - 70)
 
 
+@pytest.mark.long
 def test_the_state_is_as_large_after_two_years_as_after_ten_weeks() -> None:
     """Beside the purchases of the last 30 days it is a handful of numbers.
 

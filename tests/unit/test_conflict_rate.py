@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from txplatform.processing.conflict_rate import ConflictRate
+from txplatform.processing.account_cache import ConflictRate
 
 
 def test_accounts_that_only_this_process_writes_to_are_not_read_first() -> None:

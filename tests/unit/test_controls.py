@@ -1,4 +1,4 @@
-"""An account's own rules: set once for ever, asked beside the rule set's, kept with the state."""
+"""An account's own rules: set permanently, asked after the rule set's, kept with the state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.backtests import ACTIVE, backtested
 from harness.commands import ACCOUNT, opening, purchase
 from harness.rule_cases import AccountSeen, buying, judged
-from harness.streams import Stream
+from harness.streams import Stream, opened_stream
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.requests import ControlsChange
@@ -28,20 +28,13 @@ ONE_OF_EACH = Controls(
 
 
 def change(controls_id: str, controls: Controls, reason: str = "asked for") -> ControlsChange:
-    """The account's rules are these from now on."""
+    """Replace the account's own rules."""
     return ControlsChange(controls_id, ACCOUNT, controls.stored, reason)
 
 
-def opened() -> Stream:
-    """An account with a limit of 1000."""
-    stream = Stream()
-    stream.ask(opening(ACCOUNT, 1000))
-    return stream
-
-
 def test_controls_decline_until_they_are_removed() -> None:
-    """The decision keeps what they measured, after what the rule set did."""
-    stream = opened()
+    """The decision keeps what they measured, after the rule set's measurements."""
+    stream = opened_stream()
     stream.ask(change("c1", Controls((AmountLimit(50),))))
     declined = stream.ask(purchase(ACCOUNT, "t1", 51))
     assert isinstance(declined, Outcome)
@@ -55,9 +48,8 @@ def test_controls_decline_until_they_are_removed() -> None:
     assert declined.event.observed.keys() - approved.event.observed == {"controls: amount_limit"}
 
 
-def test_i3_a_change_has_one_effect_whatever_came_since() -> None:
-    """A copy that comes late does not bring back what was replaced."""
-    stream = opened()
+def test_i3_a_repeated_change_does_not_undo_a_later_one() -> None:
+    stream = opened_stream()
     first, second = Controls((AmountLimit(50),)), Controls((AmountLimit(60),))
     stream.ask(change("c1", first))
     stream.ask(change("c2", second))
@@ -72,8 +64,8 @@ def test_i3_a_change_has_one_effect_whatever_came_since() -> None:
 
 
 def test_i1_controls_are_the_same_from_the_log_a_snapshot_and_the_cache() -> None:
-    """Every rule with every kind of parameter; an event from its stored bytes, too."""
-    stream = opened()
+    """Every rule with every kind of parameter, and an event from its stored bytes."""
+    stream = opened_stream()
     stream.ask(change("c1", ONE_OF_EACH))
     event = stream.events[-1]
     stored = encode_event(event)
@@ -87,8 +79,8 @@ def test_i1_controls_are_the_same_from_the_log_a_snapshot_and_the_cache() -> Non
     assert snapshot.mutate(None).controls == ONE_OF_EACH
 
 
-def test_a_backtest_keeps_the_controls_of_the_time() -> None:
-    """The same rule set changes nothing; what was declined by them stays so."""
+def test_a_backtest_applies_the_controls_of_the_time() -> None:
+    """The same rule set changes nothing, and their declines stay."""
     stream = Stream(ruleset=ACTIVE)
     stream.ask(opening(ACCOUNT, 1000))
     stream.ask(purchase(ACCOUNT, "t1", 60))
@@ -110,8 +102,8 @@ RULES: list[Any] = list(ONE_OF_EACH.rules)
     st.lists(st.sampled_from(RULES), unique_by=id),
     st.integers(0, 600_000),
 )
-def test_controls_only_narrow(in_force: list[Any], own: list[Any], amount: int) -> None:
-    """Every reason without them is a reason with them."""
+def test_controls_can_only_refuse_more(in_force: list[Any], own: list[Any], amount: int) -> None:
+    """Every reason without controls is a reason with them."""
     without = judged(AccountSeen(), buying(amount), *in_force)
     controls = controls_of(Controls(tuple(own)).stored)
     with_them = judged(AccountSeen(controls=controls), buying(amount), *in_force)

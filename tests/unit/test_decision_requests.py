@@ -37,7 +37,7 @@ def test_i4_only_what_an_earlier_request_had_caused_is_replayed(
 
     async def answer() -> Decided:
         future = asyncio.get_running_loop().create_future()
-        pending = PendingCommand.of(command, ORIGIN)
+        pending = PendingCommand(command, ORIGIN)
         request = CommandRequest(account_stream(ACCOUNT), future, 0.0, pending, 0.0)
         for status in lost:
             pending.result = Outcome(status, outcome.event)

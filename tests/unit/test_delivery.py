@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from txplatform.publisher import delivery as delivery_module
 from txplatform.publisher.delivery import DELIVERY_TIMEOUT_S, Delivery, DeliveryError
 from txplatform.settings import Settings
 
@@ -44,28 +43,23 @@ class MadeUpProducer:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def clock() -> SimpleNamespace:
     """The seconds that deliveries see."""
-    clock = SimpleNamespace(now=BEGIN)
-    monkeypatch.setattr(
-        delivery_module, "time", SimpleNamespace(monotonic=lambda: clock.now), raising=True
-    )
-    return clock
+    return SimpleNamespace(now=BEGIN)
 
 
 @pytest.fixture
-def producer(clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> MadeUpProducer:
+def producer(clock: SimpleNamespace) -> MadeUpProducer:
     """The client of the delivery."""
-    producer = MadeUpProducer(clock)
-    monkeypatch.setattr(delivery_module, "Producer", producer)
-    return producer
+    return MadeUpProducer(clock)
 
 
 @pytest.fixture
-def delivery(producer: MadeUpProducer) -> Delivery:
+def delivery(producer: MadeUpProducer, clock: SimpleNamespace) -> Delivery:
     """A delivery whose records were handed over."""
-    assert producer
-    return Delivery(Settings(_env_file=None, database_url="postgresql://nowhere"))
+    settings = Settings(_env_file=None, database_url="postgresql://nowhere")
+    make_producer: Any = producer
+    return Delivery(settings, make_producer=make_producer, clock=lambda: clock.now)
 
 
 def wait(delivery: Delivery, *, give_up: bool = False) -> list[float]:

@@ -15,10 +15,9 @@ from txplatform.domain.requests import ControlsChange, Increment
 from txplatform.domain.rules import ConfigurableRule
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
-from txplatform.domain.rules.category_deny import CategoryDeny
-from txplatform.domain.rules.country_allow import CountryAllow
-from txplatform.domain.rules.velocity_amount import VelocityAmount
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.category_lists import CategoryDeny
+from txplatform.domain.rules.country_lists import CountryAllow
+from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
 from txplatform.domain.rulesets import DEFAULT_RULESET, Controls, RuleSet
 
 

@@ -19,7 +19,7 @@ from txplatform.domain.requests import Opening, OperatorStatus
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.directory import Change, account_changes
+from txplatform.projections.directory import AccountChange, account_changes
 from txplatform.projections.money import money_change
 from txplatform.projections.open_holds import hold_changes
 from txplatform.projections.transactions import new_rows
@@ -73,7 +73,8 @@ def test_the_directory_adds_up_what_a_batch_changes() -> None:
         )
     )
     assert changes == {
-        ACCOUNT: Change(
+        ACCOUNT: AccountChange(
+            ACCOUNT,
             account_version=8,
             currency="USD",
             credit_limit=900,
@@ -89,7 +90,7 @@ def test_the_directory_adds_up_what_a_batch_changes() -> None:
 def test_what_waits_changes_no_money_in_the_directory() -> None:
     """It makes the account known, no more."""
     changes = account_changes(logged(payment(ACCOUNT, "p", 70), limit_change(ACCOUNT, 1, 900)))
-    assert changes == {ACCOUNT: Change(account_version=2, updated_at=NOW)}
+    assert changes == {ACCOUNT: AccountChange(ACCOUNT, account_version=2, updated_at=NOW)}
 
 
 def test_an_opening_without_a_time_is_dated_when_it_was_told() -> None:
@@ -114,7 +115,8 @@ def test_the_directory_keeps_the_operator_s_status_and_the_team_s_apart() -> Non
         )
     )
     assert changes == {
-        ACCOUNT: Change(
+        ACCOUNT: AccountChange(
+            ACCOUNT,
             account_version=4,
             operator_status=AccountStatus.ACTIVE,
             team_status=AccountStatus.FROZEN,

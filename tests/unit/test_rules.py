@@ -14,15 +14,12 @@ from txplatform.domain.requests import Purchase
 from txplatform.domain.rules import ALWAYS, CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
-from txplatform.domain.rules.category_allow import CategoryAllow
-from txplatform.domain.rules.category_deny import CategoryDeny
-from txplatform.domain.rules.country_allow import CountryAllow
-from txplatform.domain.rules.country_deny import CountryDeny
+from txplatform.domain.rules.category_lists import CategoryAllow, CategoryDeny
+from txplatform.domain.rules.country_lists import CountryAllow, CountryDeny
 from txplatform.domain.rules.merchant_deny import MerchantDeny
 from txplatform.domain.rules.new_country import NewCountry
 from txplatform.domain.rules.parameters import ParameterError
-from txplatform.domain.rules.velocity_amount import VelocityAmount
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
 from txplatform.domain.rulesets import Controls
 from txplatform.domain.status import AccountStatus
 

@@ -57,7 +57,7 @@ def test_the_example_can_be_used_as_it_stands() -> None:
     assert ruleset.id == "retail@3"
     assert lint(ruleset) == []
     for code in (f"{number:04d}" for number in range(10_000)):
-        assert ruleset.hold_days_of(code) == USUAL_HOLD_DAYS.of(code)
+        assert ruleset.hold_days.of(code) == USUAL_HOLD_DAYS.of(code)
 
 
 def test_the_defaults_and_bounds_are_documented() -> None:

@@ -17,13 +17,13 @@ from harness.rule_cases import AccountSeen, buying, codes, judged
 from txplatform.api.openapi import describe_fields
 from txplatform.contracts.codes import COUNTRIES, CURRENCIES
 from txplatform.contracts.json import NotJsonError
+from txplatform.contracts.ruleset_schema import rule_schemas
 from txplatform.contracts.rulesets import (
     InvalidRuleSetError,
     canonical_json,
     content_hash,
     controls_from_json,
     parse_ruleset,
-    rule_schemas,
     ruleset_from_json,
     ruleset_to_json,
 )
@@ -31,18 +31,15 @@ from txplatform.domain.activity import VelocityScope
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
-from txplatform.domain.rules.category_allow import CategoryAllow
-from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.category_lists import CategoryAllow, CategoryDeny
 from txplatform.domain.rules.codes import CategoryCodes, CodeList, Codes, CountryCodes, MerchantIds
-from txplatform.domain.rules.country_allow import CountryAllow
-from txplatform.domain.rules.country_deny import CountryDeny
+from txplatform.domain.rules.country_lists import CountryAllow, CountryDeny
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, most_telling
 from txplatform.domain.rules.merchant_deny import MerchantDeny
 from txplatform.domain.rules.parameters import Choice, CurrencyCode, Number, Parameter, json_name
 from txplatform.domain.rules.stored import rule_from_stored, rule_to_stored
-from txplatform.domain.rules.velocity_amount import VelocityAmount
-from txplatform.domain.rules.velocity_count import VelocityCount
+from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
 from txplatform.domain.rulesets import (
     DEFAULT_RULESET,
     USUAL_HOLD_DAYS,
@@ -71,7 +68,7 @@ _CODES: dict[type[Codes], st.SearchStrategy[tuple[str, ...]]] = {
 
 
 def values(parameter: Parameter, example: Any) -> st.SearchStrategy[Any]:
-    """Anything that a parameter may be; the example if only one rule has such a parameter."""
+    """Any value of a parameter; the example if only one rule has such a parameter."""
     match parameter:
         case Number(least=least, most=most):
             return st.integers(least, most)
@@ -86,7 +83,7 @@ def values(parameter: Parameter, example: Any) -> st.SearchStrategy[Any]:
     return st.just(example)
 
 
-def anything(rule: type[ConfigurableRule]) -> st.SearchStrategy[ConfigurableRule]:
+def any_rule(rule: type[ConfigurableRule]) -> st.SearchStrategy[ConfigurableRule]:
     """Any rule of this kind."""
     parameters = {
         field: values(parameter, rule.EXAMPLE.get(json_name(field)))
@@ -95,7 +92,7 @@ def anything(rule: type[ConfigurableRule]) -> st.SearchStrategy[ConfigurableRule
     return st.builds(rule, **parameters)
 
 
-RULES = st.one_of(*map(anything, CONFIGURABLE))
+RULES = st.one_of(*map(any_rule, CONFIGURABLE))
 RULESETS = st.builds(
     RuleSet,
     st.just("retail"),
@@ -107,8 +104,8 @@ RULESETS = st.builds(
 
 
 @given(RULESETS)
-def test_a_rule_set_comes_back_from_its_json(ruleset: RuleSet) -> None:
-    """Through bytes, equal and with the same hash."""
+def test_a_rule_set_is_the_same_after_its_json_is_parsed(ruleset: RuleSet) -> None:
+    """It has the same hash too."""
     again = parse_ruleset(canonical_json(ruleset))
     assert again == ruleset
     assert content_hash(again) == content_hash(ruleset)
@@ -116,15 +113,15 @@ def test_a_rule_set_comes_back_from_its_json(ruleset: RuleSet) -> None:
 
 
 @given(RULESETS)
-def test_a_rule_set_goes_to_another_process(ruleset: RuleSet) -> None:
-    """A backtest uses all cores."""
+def test_a_rule_set_can_be_sent_to_another_process(ruleset: RuleSet) -> None:
+    """A backtest uses several processes."""
     again = pickle.loads(pickle.dumps(ruleset))
     assert again == ruleset
     assert len(again.checks) == len(ruleset.checks)
 
 
-def test_the_same_said_differently_has_the_same_hash() -> None:
-    """Order within lists, and parameters left at their default, mean nothing."""
+def test_equal_rule_sets_written_differently_have_the_same_hash() -> None:
+    """Order within lists and written defaults make no difference."""
     one = {
         "name": "retail",
         "version": 1,
@@ -164,18 +161,17 @@ FROZEN: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("rule", "expected"), FROZEN, ids=lambda value: str(value)[:40])
 def test_the_hash_of_a_stored_rule_never_changes(rule: dict[str, Any], expected: str) -> None:
-    """Whoever changes this changes what is stored: give new parameters a default of None."""
+    """If this fails, stored rule sets no longer match: give new parameters the default None."""
     frozen = {"name": "frozen", "version": 1, "hold_days": {"default": 7}, "rules": [rule]}
     assert content_hash(ruleset_from_json(frozen))[:16] == expected
 
 
 def test_the_hash_of_every_rule_is_frozen() -> None:
-    """A new rule is a line of that list."""
+    """A new rule needs a line in `FROZEN`."""
     assert [rule["rule"] for rule, _ in FROZEN] == [rule.RULE for rule in CONFIGURABLE]
 
 
 def test_the_hash_of_a_stored_rule_set_never_changes() -> None:
-    """The first ten rules, in their order."""
     every = {
         "name": "every-rule",
         "version": 1,
@@ -274,8 +270,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
     ],
 )
-def test_what_is_no_rule_set_is_refused_and_the_place_is_named(value: object, problem: str) -> None:
-    """One problem here; several are named together."""
+def test_an_invalid_rule_set_is_refused_and_the_place_is_named(value: object, problem: str) -> None:
     with pytest.raises(InvalidRuleSetError) as raised:
         ruleset_from_json(value)
     assert any(said.startswith(problem) for said in raised.value.problems), raised.value.problems
@@ -283,7 +278,7 @@ def test_what_is_no_rule_set_is_refused_and_the_place_is_named(value: object, pr
 
 
 def test_every_problem_is_named() -> None:
-    """A person corrects them in one go."""
+    """A person can correct all of them at once."""
     with pytest.raises(InvalidRuleSetError) as raised:
         ruleset_from_json({"name": "x", "rules": [{"rule": "y"}, {"rule": "amount_limit"}]})
     assert [said.partition(":")[0] for said in raised.value.problems] == [
@@ -293,8 +288,8 @@ def test_every_problem_is_named() -> None:
     ]
 
 
-def test_of_many_problems_the_first_are_named() -> None:
-    """To word thousands of them would hold up everybody else."""
+def test_only_the_first_100_problems_are_named() -> None:
+    """Describing thousands would delay other requests."""
     rules = [{"rule": "amount_limit", "max_amount": 0, "unheard_of": 1}] * 200
     with pytest.raises(InvalidRuleSetError) as raised:
         controls_from_json({"rules": rules})
@@ -303,8 +298,8 @@ def test_of_many_problems_the_first_are_named() -> None:
 
 
 @pytest.mark.parametrize("name", ["4111111111111111", "4111-1111-1111-1111"])
-def test_a_card_number_is_no_name(name: str) -> None:
-    """It would be in every decision for ever; what was stored under one can still be read."""
+def test_a_card_number_is_refused_as_a_name(name: str) -> None:
+    """It would be in every decision permanently; a stored one can still be read."""
     card = RETAIL | {"name": name}
     with pytest.raises(InvalidRuleSetError, match="name: looks like a card number;") as raised:
         parse_ruleset(orjson.dumps(card))
@@ -313,8 +308,8 @@ def test_a_card_number_is_no_name(name: str) -> None:
     assert StoredRuleSet(stored.id, canonical_json(stored), content_hash(stored)).read() == stored
 
 
-def test_a_number_beyond_all_floats_is_not_left_out() -> None:
-    """It would have been written as null, which for a currency means any."""
+def test_a_number_too_large_for_a_float_is_refused() -> None:
+    """It would become null, which for a currency means any."""
     with pytest.raises(NotJsonError, match="too large"):
         parse_ruleset(
             b'{"name": "a", "version": 1, "rules":'
@@ -323,12 +318,11 @@ def test_a_number_beyond_all_floats_is_not_left_out() -> None:
 
 
 def test_a_repeated_key_is_refused() -> None:
-    """Strict JSON, like everything else that comes in."""
     with pytest.raises(NotJsonError):
         parse_ruleset(b'{"name": "a", "name": "b", "version": 1}')
 
 
-def test_controls_narrow_a_rule_set_and_come_back_from_their_json() -> None:
+def test_controls_refuse_more_than_the_rule_set_and_are_the_same_after_parsing() -> None:
     """The account's own limit refuses what the rule set allows, and cannot allow more."""
     controls = controls_from_json({"rules": [{"rule": "amount_limit", "max_amount": 500}]})
     assert controls == Controls((AmountLimit(500),))
@@ -340,8 +334,8 @@ def test_controls_narrow_a_rule_set_and_come_back_from_their_json() -> None:
         controls_from_json({"rules": [], "name": "x"})
 
 
-def test_an_accounts_lists_have_a_bound_and_what_was_stored_has_none() -> None:
-    """A rule set may have longer ones: there is one of it, not one for each account."""
+def test_the_lists_of_controls_are_bounded_but_not_when_stored() -> None:
+    """A rule set may have longer ones: it exists once, not once for each account."""
     longest = {"rule": "merchant_deny", "merchants": [f"m-{number}" for number in range(999)]}
     one = {"rule": "country_deny", "countries": ["PRK"]}
     assert len(controls_from_json({"rules": [longest, one]}).rules) == 2
@@ -352,20 +346,22 @@ def test_an_accounts_lists_have_a_bound_and_what_was_stored_has_none() -> None:
     assert len(controls_of([longest, two]).rules) == 2
 
 
-def entries_of(categories: tuple[str, ...]) -> set[str]:
-    """Every code that is meant, one by one."""
+def codes_of_entries(categories: tuple[str, ...]) -> set[str]:
+    """Every category code of these entries."""
     return {
         f"{code:04d}" for entry in categories for code in range(int(entry[:4]), int(entry[-4:]) + 1)
     }
 
 
 @given(_CATEGORIES, st.lists(st.integers(0, 9999), max_size=20))
-def test_a_list_means_the_codes_it_names(categories: tuple[str, ...], random: list[int]) -> None:
-    """And no others: at the ends of each entry, and beside them."""
+def test_a_category_list_matches_its_codes_only(
+    categories: tuple[str, ...], random: list[int]
+) -> None:
+    """Checked at both ends of each entry and next to them."""
     near = [
         int(end) + step for entry in categories for end in entry.split("-") for step in (-1, 0, 1)
     ]
-    meant = entries_of(categories)
+    meant = codes_of_entries(categories)
     holds = HoldDays(7, (CategoryHold(categories, 3),))
     for code in {f"{number:04d}" for number in [*near, *random] if 0 <= number <= 9999}:
         denied = codes(judged(AccountSeen(), buying(category=code), CategoryDeny(categories)))
@@ -376,8 +372,8 @@ def test_a_list_means_the_codes_it_names(categories: tuple[str, ...], random: li
 
 
 @pytest.mark.parametrize("code", ["", "x", "59425", "59x2", "٥٩٤٢", "~~~~"])
-def test_what_is_no_category_is_judged_all_the_same(code: str) -> None:
-    """Whatever an old event holds."""
+def test_an_invalid_category_is_judged(code: str) -> None:
+    """An old event may have any text."""
     ranges = ("0000-0999", "5942", "9000-9999")
     rules = (CategoryDeny(ranges), CategoryAllow(ranges), CashLike(1, ranges))
     assert len(judged(AccountSeen(), buying(category=code), *rules).observed) == 7
@@ -393,8 +389,8 @@ def test_what_is_no_category_is_judged_all_the_same(code: str) -> None:
         HoldDays(7, (CategoryHold(("0000-0999", "1001-9999"), 3),)),
     ],
 )
-def test_a_range_takes_no_more_room_than_what_was_written(holder: object) -> None:
-    """There can be a hundred of them for each account."""
+def test_a_range_of_categories_stays_small_in_memory(holder: object) -> None:
+    """Each account may have a hundred of them."""
     assert len(pickle.dumps(holder)) < 1000
 
 
@@ -402,10 +398,10 @@ def test_a_range_takes_no_more_room_than_what_was_written(holder: object) -> Non
     ("category", "days"),
     [("5942", 7), ("7011", 30), ("3501", 30), ("3500", 30), ("4411", 30), ("5542", 2), ("5541", 7)],
 )
-def test_holds_last_as_the_rule_set_says(category: str, days: int) -> None:
-    """The usual ones, which a rule set may replace."""
-    assert DEFAULT_RULESET.hold_days_of(category) == days
-    assert RuleSet("a", 1, hold_days=HoldDays(3)).hold_days_of(category) == 3
+def test_holds_last_for_the_days_of_the_rule_set(category: str, days: int) -> None:
+    """A rule set may replace the usual days."""
+    assert DEFAULT_RULESET.hold_days.of(category) == days
+    assert RuleSet("a", 1, hold_days=HoldDays(3)).hold_days.of(category) == 3
 
 
 @pytest.mark.parametrize(
@@ -461,7 +457,7 @@ def test_holds_last_as_the_rule_set_says(category: str, days: int) -> None:
         ),
     ],
 )
-def test_what_looks_like_a_mistake_is_warned_of(
+def test_lint_warns_of_likely_mistakes(
     rules: tuple[ConfigurableRule, ...], warnings: list[str]
 ) -> None:
     """Each warning begins with the rule that it is about."""
@@ -471,8 +467,8 @@ def test_what_looks_like_a_mistake_is_warned_of(
         assert warning.startswith(beginning)
 
 
-def test_of_many_warnings_the_first_are_told() -> None:
-    """And how many more there are; all of them up to a hundred."""
+def test_only_the_first_100_warnings_are_reported() -> None:
+    """The last line gives the number of the others."""
     every = lint(
         RuleSet(
             "test",
@@ -492,8 +488,8 @@ def test_of_many_warnings_the_first_are_told() -> None:
     assert most_telling(every[:100]) == every[:100]
 
 
-def test_differences_are_told_in_sentences() -> None:
-    """What a risk team reads before it activates a rule set."""
+def test_differences_are_described_in_sentences() -> None:
+    """A risk team reads them before it activates a rule set."""
     old = RuleSet(
         "retail",
         1,
@@ -539,16 +535,15 @@ def test_differences_are_told_in_sentences() -> None:
     ]
 
 
-def test_another_order_is_a_difference_too() -> None:
-    """It changes the order of reasons with one code."""
+def test_another_order_of_rules_is_a_difference() -> None:
+    """It changes the order of reasons with the same code."""
     one, other = AmountLimit(5), VelocityCount(60, 3)
     assert diff(RuleSet("a", 1, rules=(one, other)), RuleSet("a", 2, rules=(other, one))) == [
         "The order of the rules changes; what is refused does not."
     ]
 
 
-def test_every_rule_has_a_schema_of_its_own() -> None:
-    """For the written contract: the name is part of it, and its example fits."""
+def test_every_rule_has_a_schema_that_its_example_fits() -> None:
     schemas = rule_schemas()
     assert list(schemas) == [rule.RULE for rule in CONFIGURABLE]
     for rule in CONFIGURABLE:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from hashlib import sha256
 from time import monotonic
@@ -19,7 +19,6 @@ from txplatform.api_keys import ApiKey, Scope, find_key
 from txplatform.contracts.problems import ProblemType
 
 CACHED_S = 3.0
-_MOST_CACHED = 10_000
 _CREDENTIALS = re.compile(rb"bearer +(txp_[\w-]{43})", re.IGNORECASE)
 """RFC 6750, with a key as `api_keys.create_key` makes it. Anything else is not looked up."""
 
@@ -27,8 +26,16 @@ _CREDENTIALS = re.compile(rb"bearer +(txp_[\w-]{43})", re.IGNORECASE)
 class Authenticator:
     """Looks keys up, and caches those used lately."""
 
-    def __init__(self, queries: Queries) -> None:
+    def __init__(
+        self,
+        queries: Queries,
+        *,
+        clock: Callable[[], float] = monotonic,
+        most_cached: int = 10_000,
+    ) -> None:
         self._queries = queries
+        self._clock = clock
+        self._most_cached = most_cached
         self._cached: OrderedDict[bytes, tuple[ApiKey | None, float]] = OrderedDict()
         self._looking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
 
@@ -37,7 +44,7 @@ class Authenticator:
         if authorization is None:
             return None
         cached = self._cached.get(sha256(authorization).digest())
-        if cached is None or monotonic() >= cached[1] or cached[0] is None:
+        if cached is None or self._clock() >= cached[1] or cached[0] is None:
             return None
         return cached[0] if scope in cached[0].scopes else None
 
@@ -52,7 +59,7 @@ class Authenticator:
             raise _unauthenticated("No API key was sent.")
         whole = sha256(authorization).digest()
         key, until = self._cached.get(whole, (None, 0.0))
-        if monotonic() >= until:
+        if self._clock() >= until:
             credentials = _CREDENTIALS.fullmatch(authorization)
             if credentials is None:
                 raise _unauthenticated("The Authorization header has no bearer API key.")
@@ -80,9 +87,9 @@ class Authenticator:
         del self._looking[whole]
         if found.cancelled() or found.exception() is not None:
             return
-        self._cached[whole] = (found.result(), monotonic() + CACHED_S)
+        self._cached[whole] = (found.result(), self._clock() + CACHED_S)
         self._cached.move_to_end(whole)
-        while len(self._cached) > _MOST_CACHED:
+        while len(self._cached) > self._most_cached:
             self._cached.popitem(last=False)
 
 

@@ -16,6 +16,7 @@ from txplatform.contracts.same_fields import from_same_fields
 from txplatform.domain.rules.lint import lint, most_telling
 from txplatform.rulebook.book import RuleBook, Shadowing, StoredRuleSet
 from txplatform.rulebook.changes import Entry, RuleSetActivated
+from txplatform.rulebook.store import find_ruleset
 from txplatform.shadow.store import Progress
 
 
@@ -31,8 +32,13 @@ def book_response(book: RuleBook) -> RuleBookResponse:
 
 
 def ruleset_response(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
-    """Return one rule set of the rule book."""
-    stored = book.rulesets[ruleset_id]
+    """Return one of the rule book's rule sets.
+
+    Raises:
+        RefusedChangeError: There is no such rule set.
+        UnreadableRuleSetError: This version cannot read it.
+    """
+    stored = find_ruleset(book, ruleset_id)
     ruleset = stored.read()
     return from_same_fields(
         RuleSetResponse,

@@ -1,4 +1,4 @@
-"""Shared by the endpoints about rule sets: who may do what, and how a change is made."""
+"""Shared by the endpoints about rule sets: scopes, the path parameter, and making a change."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ READING = [requires(Scope.RULES_READ)]
 
 
 async def change_rules(services: Services, change: Callable[[psycopg.Connection], T]) -> T:
-    """Make a change; if the database does not respond, it may have been made."""
+    """Make a change of the rule book.
+
+    Raises:
+        OutcomeUnknownError: The database did not respond; the change may have been recorded.
+    """
     try:
         return await services.queries.run(change)
     except StoreUnavailableError as error:

@@ -1,6 +1,6 @@
-"""Read the rule book in an idle process too, so that its metrics show the rule set in force.
+"""Follow the rule book in an idle process, so that its metrics show the rule set in force.
 
-Decisions do not depend on it: a lane reads the rule book before a batch.
+Decisions do not depend on it: each batch of decisions reads the rule book itself.
 """
 
 from __future__ import annotations
@@ -18,23 +18,22 @@ from txplatform.rulebook.store import READ_CHANGES, ChangeRow
 from txplatform.telemetry import logger
 
 READ_EVERY_S = 2.0
-"""The oldest that the rule set shown by `/metrics` and `/readyz` may be."""
+"""The greatest age of the rule set that `/metrics` and `/readyz` show."""
 
 
 async def follow_rule_book(rules: RulesInForce, queries: Queries) -> None:
     """Read the rule book until cancelled."""
     log = logger("rules")
 
-    def read(connection: psycopg.Connection, behind: int) -> list[ChangeRow]:
-        return connection.execute(READ_CHANGES, (behind,)).fetchall()
+    def read(connection: psycopg.Connection, after: int) -> list[ChangeRow]:
+        return connection.execute(READ_CHANGES, (after,)).fetchall()
 
     while True:
-        asked_at, behind = monotonic(), rules.version
+        asked_at, after = monotonic(), rules.version
         try:
-            rows = await queries.run(partial(read, behind=behind))
-            rules.take(rows, asked_at, behind=behind)
+            rules.take(await queries.run(partial(read, after=after)), asked_at, after=after)
         except (StoreUnavailableError, psycopg.Error) as error:
-            # An idle process logs by this, too, what is wrong with its database.
+            # This is also how an idle process reports a fault of its database.
             cause = error.__cause__ or error
             log.warning("the rule book cannot be read, will retry", error=str(cause).strip())
         await asyncio.sleep(READ_EVERY_S)

@@ -1,4 +1,4 @@
-"""The story behind the examples of rule sets: one was added, shadowed, and then activated."""
+"""The rule book of the examples: a rule set was added, shadowed, and then activated."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 import psycopg
@@ -24,16 +23,16 @@ from txplatform.contracts.ruleset_responses import (
     RuleBookResponse,
     RuleSetResponse,
 )
-from txplatform.contracts.rulesets import parse_ruleset, ruleset_schema
+from txplatform.contracts.ruleset_schema import ruleset_schema
+from txplatform.contracts.rulesets import parse_ruleset
 from txplatform.rulebook.store import (
     activate,
     add_ruleset,
-    find_ruleset,
     read_book,
 )
 
-_MOST_BYTES = 1_048_576
-"""Two hundred rules with long lists."""
+_MAX_BYTES = 1_048_576
+"""Enough for 200 rules with long lists."""
 
 router = APIRouter(prefix="/v1/rulesets", tags=["rule sets"])
 
@@ -47,11 +46,8 @@ EXAMPLES = (
 @router.get("", response_model=RuleBookResponse, responses=documented(), dependencies=READING)
 async def read_rulesets(services: ServicesOf) -> Response:
     """Return every rule set, and the active one."""
-
-    def read(connection: psycopg.Connection) -> RuleBookResponse:
-        return book_response(read_book(connection))
-
-    return json_response(await services.queries.run(read))
+    book = await services.queries.run(lambda connection: book_response(read_book(connection)))
+    return json_response(book)
 
 
 @router.post(
@@ -63,7 +59,7 @@ async def read_rulesets(services: ServicesOf) -> Response:
     responses={
         200: {
             "model": RuleSetResponse,
-            "description": "It was there, the same.",
+            "description": "The same rule set was there already.",
             "headers": REPLAYED,
         },
         **documented_change(),
@@ -77,7 +73,7 @@ async def read_rulesets(services: ServicesOf) -> Response:
 )
 async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
     """Add a rule set. It is never changed, and decides nothing until it is activated."""
-    body = await json_bytes(request, _MOST_BYTES)
+    body = await json_bytes(request, _MAX_BYTES)
 
     def change(connection: psycopg.Connection) -> tuple[RuleSetResponse, bool]:
         # Parsed in the thread: reading and comparing long lists would hold up the event loop.
@@ -97,12 +93,10 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
 )
 async def read_ruleset(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
     """Return one rule set with its content and its activations."""
-
-    def read(connection: psycopg.Connection) -> RuleSetResponse:
-        book = read_book(connection)
-        return ruleset_response(book, find_ruleset(book, ruleset_id).id)
-
-    return json_response(await services.queries.run(read))
+    ruleset = await services.queries.run(
+        lambda connection: ruleset_response(read_book(connection), ruleset_id)
+    )
+    return json_response(ruleset)
 
 
 @router.post(
@@ -122,12 +116,9 @@ async def activate_ruleset(
     """
     recorded = await change_rules(
         services,
-        partial(
-            activate,
-            activation_id=body.activation_id,
-            ruleset_id=ruleset_id,
-            reason=body.reason,
-            by=key.cause,
+        lambda connection: activate(
+            connection, body.activation_id, ruleset_id, reason=body.reason, by=key.cause
         ),
     )
-    return json_response(activation_response(recorded.entry), replayed=recorded.replayed)
+    activation = recorded.book.activation(body.activation_id)
+    return json_response(activation_response(activation), replayed=recorded.replayed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from typing import Annotated
 
 import psycopg
@@ -23,7 +22,6 @@ from txplatform.api.rule_changes import (
     change_rules,
 )
 from txplatform.api.ruleset_examples import BOOK
-from txplatform.api.services import Services
 from txplatform.contracts.cursors import LOG_POSITIONS
 from txplatform.contracts.fields import Identifier
 from txplatform.contracts.problems import ProblemType
@@ -34,7 +32,7 @@ from txplatform.contracts.ruleset_responses import (
     ShadowingResponse,
     ShadowingsResponse,
 )
-from txplatform.rulebook.book import RuleBook, Shadowing
+from txplatform.rulebook.book import RuleBook
 from txplatform.rulebook.store import (
     end_shadowing,
     find_ruleset,
@@ -91,8 +89,7 @@ async def read_shadowings(services: ServicesOf, ruleset_id: RuleSetId) -> Respon
         return ShadowingsResponse(
             [
                 shadowing_response(each, progress.get(each.shadowing_id))
-                for each in book.shadowings.values()
-                if each.ruleset_id == ruleset_id
+                for each in book.shadowings_of(ruleset_id)
             ]
         )
 
@@ -118,19 +115,15 @@ async def shadow_ruleset(
     Each decision is evaluated a moment later, on the state that it was made on. The evaluation ends
     when it is deleted, when another one begins, and when the rule set itself is activated.
     """
-    recorded = await change_rules(
-        services,
-        partial(
-            start_shadowing,
-            shadowing_id=body.shadowing_id,
-            ruleset_id=ruleset_id,
-            reason=body.reason,
-            by=key.cause,
-        ),
-    )
-    return await _shadowing(
-        services, recorded.book, ruleset_id, body.shadowing_id, replayed=recorded.replayed
-    )
+
+    def change(connection: psycopg.Connection) -> tuple[ShadowingResponse, bool]:
+        recorded = start_shadowing(
+            connection, body.shadowing_id, ruleset_id, reason=body.reason, by=key.cause
+        )
+        return _response(connection, recorded.book, body.shadowing_id), recorded.replayed
+
+    shadowing, replayed = await change_rules(services, change)
+    return json_response(shadowing, replayed=replayed)
 
 
 @router.delete(
@@ -142,11 +135,12 @@ async def end_shadowing_of_ruleset(
     services: ServicesOf, key: Writer, ruleset_id: RuleSetId, shadowing_id: Identifier
 ) -> Response:
     """End the shadow evaluation; its results stay."""
-    book = await change_rules(
-        services,
-        partial(end_shadowing, ruleset_id=ruleset_id, shadowing_id=shadowing_id, by=key.cause),
-    )
-    return await _shadowing(services, book, ruleset_id, shadowing_id)
+
+    def change(connection: psycopg.Connection) -> ShadowingResponse:
+        book = end_shadowing(connection, ruleset_id, shadowing_id, by=key.cause)
+        return _response(connection, book, shadowing_id)
+
+    return json_response(await change_rules(services, change))
 
 
 @router.get(
@@ -165,35 +159,22 @@ async def read_disagreements(
     """Return the decisions that this rule set would have made differently, newest first."""
     before = LOG_POSITIONS.read(cursor) if cursor else None
 
-    def read(
-        connection: psycopg.Connection,
-    ) -> tuple[Shadowing, Progress | None, list[DisagreementResponse]]:
+    def read(connection: psycopg.Connection) -> DisagreementsResponse:
         shadowing = find_shadowing(read_book(connection), ruleset_id, shadowing_id)
         progress = read_progress(connection).get(shadowing_id)
         found = list_disagreements(connection, shadowing_id, limit=limit + 1, before=before)
-        return shadowing, progress, found
-
-    shadowing, progress, found = await services.queries.run(read)
-    items = found[:limit]
-    return json_response(
-        DisagreementsResponse(
+        items = found[:limit]
+        return DisagreementsResponse(
             items,
             LOG_POSITIONS.write(items[-1].log_position) if len(found) > limit else None,
             shadowing.after_position if progress is None else progress.position,
         )
-    )
+
+    return json_response(await services.queries.run(read))
 
 
-async def _shadowing(
-    services: Services,
-    book: RuleBook,
-    ruleset_id: str,
-    shadowing_id: str,
-    *,
-    replayed: bool = False,
-) -> Response:
-    progress = await services.queries.run(read_progress)
-    shadowing = find_shadowing(book, ruleset_id, shadowing_id)
-    return json_response(
-        shadowing_response(shadowing, progress.get(shadowing_id)), replayed=replayed
-    )
+def _response(
+    connection: psycopg.Connection, book: RuleBook, shadowing_id: str
+) -> ShadowingResponse:
+    progress = read_progress(connection).get(shadowing_id)
+    return shadowing_response(book.shadowings[shadowing_id], progress)

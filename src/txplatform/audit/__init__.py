@@ -1,1 +1,1 @@
-"""What proves the log and everything derived from it: replay, history, verification."""
+"""Checks of the log and of everything derived from it: replay, history, verification."""

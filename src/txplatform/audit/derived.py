@@ -1,68 +1,80 @@
-"""Checks that compare what is derived from the log with a replay of the log, row by row.
+"""Checks that compare rows derived from the log with a replay of the log, account by account.
 
-Each check reads its own rows in the order of the accounts, in step with the replay.
+Each check reads its rows in the order of the accounts, in step with the replay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 import psycopg
 from psycopg import sql
 
 from txplatform.audit.differences import Differences
-from txplatform.audit.merge_join import Key, Ordered
 from txplatform.audit.replay import Replay
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.statements import LoggedEvent
+
+Key = tuple[str, int]
+"""Account id and account version."""
 
 R = TypeVar("R")
 _FETCH_ROWS = 2000
 
 
 class DerivedCheck(Generic[R]):
-    """Compares one derived thing, row by row, with the replay.
+    """Compares one kind of derived rows with the replay.
 
     Attributes:
-        name: What it is, as the report has it.
-        compared: How many rows were compared.
+        name: Its name in the report.
+        compared: The number of rows compared.
     """
 
     def __init__(self, name: str, rows: Iterable[R], differences: Differences) -> None:
         self.name = name
         self.compared = 0
         self._differences = differences
-        self._rows = Ordered(rows, self.key)
+        self._rows = iter(rows)  # in ascending order of key
+        self._next = next(self._rows, None)
 
     def key(self, row: R) -> Key:
-        """Return the account, and the version if rows are by version."""
+        """Return the row's account, and its version; 0 if rows have no version."""
         raise NotImplementedError
 
     def begin(self, account_id: AccountId) -> None:
-        """An account's replay begins; rows before it are of no account in the log."""
-        self._strays(self._rows.before((account_id, 0)))
+        """Begin an account; rows of accounts before it belong to no account in the log."""
+        self._report_extra(self._take(lambda key: key[0] < account_id))
 
     def before(self, replay: Replay, position: int) -> None:
-        """The event at this log position is about to be applied."""
+        """Prepare for the event at this log position, which is applied next."""
 
     def after(self, replay: Replay, logged: LoggedEvent) -> None:
-        """The event has been applied."""
+        """Check the account after this event."""
 
     def end(self, replay: Replay) -> None:
-        """The account's last event has been applied; it may have no more rows."""
-        self._strays(self._rows.of(replay.account_id))
+        """Check the account after its last event; rows that are left are extra."""
+        self._report_extra(self._of(replay.account_id))
 
     def skip(self, account_id: AccountId) -> None:
-        """The account cannot be replayed: leave its rows."""
-        for _ in self._rows.of(account_id):
+        """Skip the rows of an account that cannot be replayed."""
+        for _ in self._of(account_id):
             pass
 
     def finish(self) -> None:
-        """All accounts have been replayed."""
-        self._strays(self._rows.rest())
+        """Report the rows after the last account."""
+        self._report_extra(self._take(lambda _: True))
 
-    def _strays(self, rows: Iterator[R]) -> None:
+    def _of(self, account_id: str) -> Iterator[R]:
+        return self._take(lambda key: key[0] <= account_id)
+
+    def _take(self, condition: Callable[[Key], bool]) -> Iterator[R]:
+        """Take the next rows for as long as their keys meet a condition."""
+        while (row := self._next) is not None and condition(self.key(row)):
+            self._next = next(self._rows, None)
+            yield row
+
+    def _report_extra(self, rows: Iterator[R]) -> None:
         for row in rows:
             account_id, version = self.key(row)
             self._differ(account_id, version, "extra_row", None, "a row")
@@ -75,14 +87,20 @@ class DerivedCheck(Generic[R]):
             if should_be != stored:
                 self._differ(account_id, version, name, should_be, stored)
 
-    def _differ(self, account_id: str, version: int, what: str, expected: Any, found: Any) -> None:
-        self._differences.add(account_id, version, f"{self.name}.{what}", expected, found)
+    def _differ(self, account_id: str, version: int, name: str, expected: Any, found: Any) -> None:
+        self._differences.add(account_id, version, f"{self.name}.{name}", expected, found)
 
 
 def stored_rows(
     connection: psycopg.Connection, name: str, statement: sql.Composable
 ) -> Iterator[tuple[Any, ...]]:
-    """Read what a statement gives, some thousand rows in memory at a time."""
+    """Yield the rows of a statement, with at most 2,000 in memory.
+
+    Args:
+        connection: In a transaction.
+        name: The cursor's name, unique in the transaction.
+        statement: The query.
+    """
     with connection.cursor(f"verify_{name}") as cursor:
         cursor.itersize = _FETCH_ROWS
         cursor.execute(statement, binary=True)  # type: ignore[arg-type]

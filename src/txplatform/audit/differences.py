@@ -1,4 +1,4 @@
-"""The differences that a verification found, by account, version and field."""
+"""The differences found by a verification, by account, version and field."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ _MOST_KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One value that is not as the log says.
+    """One value that differs from the log.
 
     Attributes:
-        account_id: The account.
-        version: The account's version at which it shows.
-        field: The value that differs, such as `directory.posted`.
-        expected: The value that the replay gives.
-        found: The value that is stored.
+        version: The account's version at which the value differs.
+        field: The name of the value, such as `directory.posted`.
+        expected: The value according to the replay.
+        found: The stored value.
     """
 
     account_id: str
@@ -35,7 +34,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Differences:
-    """The differences found: all counted, the first of each account and field kept, up to 100."""
+    """The differences found: all are counted, the first 100 kept, one an account and field."""
 
     count: int = 0
     kept: list[Difference] = field(default_factory=list)
@@ -43,7 +42,7 @@ class Differences:
     _fields: set[str] = field(default_factory=set)
 
     def add(self, account_id: str, version: int, name: str, expected: Any, found: Any) -> None:
-        """Note a difference; the next ones of the same account and field are only counted."""
+        """Add a difference; later ones of the same account and field are only counted."""
         self.count += 1
         if account_id != self._account:
             self._account, self._fields = account_id, set()
@@ -52,6 +51,6 @@ class Differences:
             self.kept.append(Difference(account_id, version, name, expected, found))
 
     def compare(self, account_id: str, version: int, name: str, expected: Any, found: Any) -> None:
-        """Note a difference if the two are not equal."""
+        """Add a difference if the two values are not equal."""
         if expected != found:
             self.add(account_id, version, name, expected, found)

@@ -1,4 +1,4 @@
-"""An account's history: every event and the state of the account after it."""
+"""An account's history: every event, and the account's state after it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ from txplatform.eventstore.statements import LoggedEvent
 
 
 class UnknownAccountError(TxPlatformError):
-    """The log holds no event of this account."""
+    """Raised if the log has no event of this account."""
 
     def __init__(self, account_id: AccountId) -> None:
         super().__init__(
             f"Account {account_id} is unknown.",
-            why="The log holds no event of it.",
-            next_step="`txplatform accounts` lists those there are.",
+            why="The log has no event of this account.",
+            next_step="`txplatform accounts` lists all accounts.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """An event and the account after it.
+    """An event, and the account's state after it.
 
     Attributes:
         currency: None until the account is opened.
-        balance: The money after the event, minor units.
-        limit_version: The version of the limit in force.
-        waiting: Business keys of the messages that wait for what they need.
+        balance: In minor units.
+        waiting: The business keys of the messages that wait.
     """
 
     logged: LoggedEvent
@@ -47,10 +46,10 @@ class HistoryEntry:
 def account_history(
     connection: psycopg.Connection, account_id: AccountId
 ) -> Iterator[HistoryEntry]:
-    """Replay the account's events in order, from the first one.
+    """Yield the account's events in order, each with the state after it.
 
     Raises:
-        UnknownAccountError: It has none.
+        UnknownAccountError: The account has no events.
     """
     account = Account.unopened(account_id)
     while events := read_stream(connection, account_stream(account_id), account.version):

@@ -1,4 +1,4 @@
-"""Compares the rows of a read model with the replay, up to the read model's checkpoint."""
+"""The check of a read model: compares its rows with the replay up to its checkpoint."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import psycopg
 from psycopg import sql
 from typing_extensions import override
 
-from txplatform.audit.derived import DerivedCheck, stored_rows
+from txplatform.audit.derived import DerivedCheck, Key, stored_rows
 from txplatform.audit.differences import Differences
-from txplatform.audit.merge_join import Key
 from txplatform.audit.replay import Replay
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.statements import LoggedEvent
@@ -22,7 +21,7 @@ _VERSION = "account_version"
 
 
 class ReadModelCheck(DerivedCheck[Row]):
-    """A read model has the rows that each account should have, and no others."""
+    """Checks that a read model has the expected rows of each account, and no others."""
 
     def __init__(
         self, projection: Projection, connection: psycopg.Connection, differences: Differences
@@ -65,7 +64,7 @@ class ReadModelCheck(DerivedCheck[Row]):
     def end(self, replay: Replay) -> None:
         expected = self._rows_of(replay) if self._rows_then is None else self._rows_then
         account_id, version = replay.account_id, replay.account.version
-        for found in self._rows.of(account_id):
+        for found in self._of(account_id):
             should_be = expected.pop(self._key_of(found), None)
             at = self._version_of(found, default=version)
             if should_be is None:
@@ -80,5 +79,5 @@ class ReadModelCheck(DerivedCheck[Row]):
         return {self._key_of(row): row for row in self._expected.rows(replay.account)}
 
     def _version_of(self, row: Row, *, default: int) -> int:
-        """Return the version that is part of the row's key, if one is."""
+        """Return the version in the row's key; the default if the key has none."""
         return default if self._version_at is None else row[self._version_at]

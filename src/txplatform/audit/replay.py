@@ -1,4 +1,4 @@
-"""Replays one account from its stored events and checks each event against the account."""
+"""Replays one account from its stored events, and checks each event against the account."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from txplatform.domain.money import Balance
 from txplatform.domain.transaction import Transaction
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.mapper import decode_event
-from txplatform.eventstore.streams import StoredRow
+from txplatform.eventstore.moment import StoredRow
 
 _BALANCE = ("credit_limit", "posted", "pending", "available")
 
@@ -32,7 +32,7 @@ class BrokenStreamError(TxPlatformError):
 
     def __init__(self, account_id: AccountId, expected: int, found: int) -> None:
         super().__init__(
-            f"Account {account_id} goes on at version {found} instead of {expected}.",
+            f"Account {account_id} continues at version {found} instead of {expected}.",
             why="Events were removed, or versions changed.",
             next_step="Restore the log from a backup.",
         )
@@ -41,10 +41,10 @@ class BrokenStreamError(TxPlatformError):
 
 
 class Replay:
-    """One account on its way from its first event to its last.
+    """The replay of one account.
 
     Attributes:
-        account: Its state after the events applied so far.
+        account: The state after the events applied so far.
     """
 
     def __init__(self, account_id: AccountId, rerun: Rerun, differences: Differences) -> None:
@@ -57,12 +57,12 @@ class Replay:
         self._differences = differences
 
     def read(self, row: StoredRow) -> Event:
-        """Return the next event, checked against its columns and the event before it.
+        """Decode the next event, and check it against its columns and the event before it.
 
         Raises:
-            BrokenStreamError: It does not follow the one before (I7).
-            TxPlatformError: It is of a kind that this version does not know.
-            ValueError, TypeError, LookupError, AttributeError: Its bytes are no such event.
+            BrokenStreamError: The event does not follow the one before it (I7).
+            TxPlatformError: This version does not know the kind of event.
+            ValueError, TypeError, LookupError, AttributeError: The bytes are not such an event.
         """
         version = row.originator_version
         if version != self.account.version + 1:
@@ -78,7 +78,7 @@ class Replay:
         return event
 
     def apply(self, event: Event) -> None:
-        """Run a decision again, apply the event, and compare the money that it records."""
+        """Apply an event; judge a decision again, and compare the balance and hold it leaves."""
         account, version = self.account, event.originator_version
         if isinstance(event, Decision):
             self._rerun.compare(account, event, self._differ)
@@ -92,7 +92,7 @@ class Replay:
             self._compare_hold(transaction_id, event)
 
     def _compare_inputs(self, event: Decision) -> None:
-        """Compare what a decision rested on, beside the account, with its transaction's events."""
+        """Compare a decision's inputs beside the account with its transaction's events."""
         match event:
             case AuthorizationApproved():
                 self._compare_already_posted(event)
@@ -112,14 +112,14 @@ class Replay:
                 assert_never(event)
 
     def _compare_already_posted(self, event: AuthorizationApproved | AuthorizationDeclined) -> None:
-        """What was posted before the authorization came is available to it once more."""
+        """Compare the amount posted before the authorization, which is available to it again."""
         sums = self._transactions.get(event.purchase.transaction_id)
         posted = 0 if sums is None else max(0, sums.posted)
         if event.already_posted != posted:
             self._differ(event.originator_version, "already posted", posted, event.already_posted)
 
     def _compare_raised(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """An increment raises the purchase that has the hold."""
+        """Compare the purchase that an increment raises: the one with the hold."""
         sums = self._transactions.get(event.increment.transaction_id)
         held = self.account.held(event.increment.transaction_id)
         purchase = None if sums is None or not held else sums.purchase
@@ -131,7 +131,7 @@ class Replay:
             self._differ(event.originator_version, "raised from", raised_from, event.raised_from)
 
     def _compare_hold(self, transaction_id: TransactionId, event: Event) -> None:
-        """Check that a transaction's hold is what its own sums leave (docs/contracts.md)."""
+        """Compare a transaction's hold with the one computed from its sums (docs/contracts.md)."""
         sums = self._transactions.setdefault(transaction_id, Transaction())
         sums.take(event)
         held = self.account.held(transaction_id)

@@ -1,4 +1,4 @@
-"""Runs every recorded decision again: the same rule set, on the state before it, at its time."""
+"""Judges recorded decisions again, by the same rule set, on the state before them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from txplatform.domain.rulesets import RuleSet
 from txplatform.rulebook.book import RuleBook, UnreadableRuleSetError
 
 Differ = Callable[[int, str, Any, Any], None]
-"""Is told version, field, what was expected and what was found."""
+"""Called with version, field, expected value and found value."""
 
 Decision = (
     AuthorizationApproved | AuthorizationDeclined | AuthorizationIncremented | IncrementDeclined
@@ -28,10 +28,10 @@ Decision = (
 
 
 class Rerun:
-    """Decides again what was decided, by the rule book.
+    """Judges recorded decisions again, by the rule book.
 
     Attributes:
-        decisions: How many were run again.
+        decisions: The number of decisions judged again.
     """
 
     def __init__(self, book: RuleBook) -> None:
@@ -39,31 +39,21 @@ class Rerun:
         self._book = book
         self._decided_by = book.ever_active & book.rulesets.keys()
 
-    def compare(
-        self,
-        account: Account,
-        event: Decision,
-        differ: Differ,
-    ) -> None:
-        """Compare a decision with the judgement of its rule set now.
+    def compare(self, account: Account, event: Decision, differ: Differ) -> None:
+        """Compare a decision with the judgement that its rule set gives now.
 
-        Reasons are compared by code and figures: their sentences may be put better in a later
-        version.
+        Reasons are compared by code and figures, since a later version may word them differently.
 
         Args:
-            account: As it was right before the decision.
+            account: The account right before the decision.
             event: The decision.
-            differ: Is told each difference.
+            differ: Called for each difference.
         """
         version = event.originator_version
         ruleset = self._find(event.ruleset)
         if ruleset is None:
-            differ(
-                version,
-                "ruleset",
-                "one that was activated, and that the rule book has whole",
-                event.ruleset,
-            )
+            expected_ruleset = "one that was activated, and that the rule book has whole"
+            differ(version, "ruleset", expected_ruleset, event.ruleset)
             return
         self.decisions += 1
         judgement = _judge(account, event, ruleset)
@@ -76,7 +66,7 @@ class Rerun:
         if event.observed != judgement.observed:
             differ(version, "observed", judgement.observed, event.observed)
         if isinstance(event, AuthorizationApproved) and event.expires_at is not None:
-            days = ruleset.hold_days_of(event.purchase.merchant.category_code)
+            days = ruleset.hold_days.of(event.purchase.merchant.category_code)
             expires_at = event.timestamp + timedelta(days=days)
             if event.expires_at != expires_at:
                 differ(version, "expires_at", expires_at, event.expires_at)
@@ -87,7 +77,7 @@ class Rerun:
         try:
             return self._book.rulesets[ruleset_id].read()
         except UnreadableRuleSetError:
-            return None  # the rule book's own check says why
+            return None  # reported by the check of the rule book
 
 
 def _judge(account: Account, event: Decision, ruleset: RuleSet) -> Judgement:

@@ -1,4 +1,4 @@
-"""Checks the rule book: its versions, its keys, the content of every rule set."""
+"""The check of the rule book: its versions and keys, and the content of every rule set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from txplatform.rulebook.book import RuleBook, UnreadableRuleSetError
 from txplatform.rulebook.changes import Entry, decode_change
 
 NAME = "rule book"
-"""Stands in the place of an account if the rule book differs."""
+"""Used in place of an account id for differences of the rule book."""
 
 _READ = """
 SELECT version, event_id, event_key, recorded_at, topic, state
@@ -20,7 +20,7 @@ ORDER BY version
 
 
 def check_rule_book(connection: psycopg.Connection, differences: Differences) -> RuleBook:
-    """Return the rule book as far as it can be read, and note what is wrong with it."""
+    """Read the rule book as far as possible, and add its faults to the differences."""
     book = RuleBook()
     for version, event_id, event_key, recorded_at, topic, state in connection.execute(_READ):
         if version != book.version + 1:

@@ -1,4 +1,4 @@
-"""Compares every snapshot with the replay."""
+"""The check of snapshots: compares each with the replay."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import psycopg
 from psycopg import sql
 from typing_extensions import override
 
-from txplatform.audit.derived import DerivedCheck, stored_rows
+from txplatform.audit.derived import DerivedCheck, Key, stored_rows
 from txplatform.audit.differences import Differences
-from txplatform.audit.merge_join import Key
 from txplatform.audit.replay import Replay
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.snapshot import AccountSnapshot, account_state
@@ -22,7 +21,7 @@ _READ = sql.SQL(
 
 
 class SnapshotCheck(DerivedCheck[tuple[str, int, str, bytes]]):
-    """Every snapshot of this version's shape is the account's state at its version."""
+    """Checks that each snapshot of the current shape equals the account's state at its version."""
 
     def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
         super().__init__("snapshot", stored_rows(connection, "snapshots", _READ), differences)
@@ -33,8 +32,8 @@ class SnapshotCheck(DerivedCheck[tuple[str, int, str, bytes]]):
 
     @override
     def after(self, replay: Replay, logged: LoggedEvent) -> None:
-        key = account_id, version = replay.account_id, replay.account.version
-        for _, _, topic, stored in self._rows.at(key):
+        at = account_id, version = replay.account_id, replay.account.version
+        for _, _, topic, stored in self._take(lambda key: key == at):
             if AccountSnapshot.is_current(topic):
                 expected = orjson.loads(orjson.dumps(account_state(replay.account)))
                 try:

@@ -1,4 +1,4 @@
-"""Sums of events in SQL, from the stored JSON: a second opinion that shares no code with replay."""
+"""The check of sums: adds up the stored JSON in SQL, and shares no code with the replay."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import LiteralString, get_args
 import psycopg
 from typing_extensions import override
 
-from txplatform.audit.derived import DerivedCheck
+from txplatform.audit.derived import DerivedCheck, Key
 from txplatform.audit.differences import Differences
-from txplatform.audit.merge_join import Key
 from txplatform.audit.replay import Replay
 from txplatform.domain.events import (
     AuthorizationApproved,
@@ -47,7 +46,7 @@ _AMOUNTS: dict[type[Event], tuple[LiteralString, LiteralString]] = {
     PaymentReceived: ("-(event -> 'payment' ->> 'amount')::numeric", "0"),
     PaymentReturned: ("(event -> 'payment_return' ->> 'amount')::numeric", "0"),
 }
-"""What each kind of event adds to posted and to pending, minor units."""
+"""The SQL of the amounts that each kind of event adds to posted and to pending, minor units."""
 
 
 def _sum(nth: int) -> str:
@@ -66,7 +65,7 @@ _FETCH_ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class EventSums:
-    """What an account's events add up to, minor units."""
+    """The sums of one account's events; amounts in minor units."""
 
     stream: str
     events: int
@@ -75,7 +74,7 @@ class EventSums:
 
 
 class SumCheck(DerivedCheck[EventSums]):
-    """Posted and pending are what the amounts in the stored events add up to (I2)."""
+    """Checks that posted and pending are the sums of the amounts in the stored events (I2)."""
 
     def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
         super().__init__("sums", self._readable(connection), differences)
@@ -87,7 +86,7 @@ class SumCheck(DerivedCheck[EventSums]):
     @override
     def end(self, replay: Replay) -> None:
         account = replay.account
-        for found in self._rows.at((replay.account_id, 0)):
+        for found in self._of(replay.account_id):
             self._compare(
                 replay.account_id,
                 account.version,
@@ -104,13 +103,13 @@ class SumCheck(DerivedCheck[EventSums]):
 
 
 def event_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
-    """Read the sums of every stream, in order of their ids' bytes.
+    """Yield the sums of every stream, ordered by stream id.
 
     Args:
         connection: In a transaction.
 
     Raises:
-        psycopg.DataError: Stored bytes are not the JSON of an event.
+        psycopg.DataError: The stored bytes of an event are not JSON.
     """
     with connection.cursor("event_sums") as cursor:
         cursor.itersize = _FETCH_ROWS

@@ -1,7 +1,7 @@
-"""Replays every account from its first event and compares with everything derived from it.
+"""Replays every account from its first event, and compares everything derived with the replay.
 
-All is read as of one moment, so it can run beside a working system: a read model that lags is
-compared with the log up to its own checkpoint. One account is in memory at a time.
+All data is read in one database snapshot, so it can run beside a working system. A read model that
+lags is compared with the log up to its own checkpoint. One account is in memory at a time.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from txplatform.database import Database
 from txplatform.domain.ids import account_of, account_stream
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import last_position
-from txplatform.eventstore.moment import export_snapshot, moment
+from txplatform.eventstore.moment import StoredRow, export_snapshot, moment, whole_streams
 from txplatform.eventstore.statements import LoggedEvent
-from txplatform.eventstore.streams import StoredRow, whole_streams
 from txplatform.projections import PROJECTIONS
 
 
@@ -34,9 +33,9 @@ class Verification:
     """The result of a verification.
 
     Attributes:
-        log_position: The newest event's at the moment that was verified.
+        log_position: The log's last position at the moment of the verification.
         compared: The number of rows compared, by check.
-        seconds: The time it took.
+        seconds: The duration.
     """
 
     log_position: int = 0
@@ -48,7 +47,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """True if everything is as the log says."""
+        """True if there are no differences."""
         return self.differences.count == 0
 
 
@@ -57,7 +56,7 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
 
     Args:
         database: As any role that may read; nothing is written.
-        advance: Is called with the number of events read since the last call.
+        advance: Called with the number of events read since the last call.
 
     Raises:
         psycopg.OperationalError: The database cannot be read.
@@ -69,8 +68,7 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
         result.events += events
         advance(events)
 
-    # The sums have a connection of their own, so that bytes that are no JSON cannot end the
-    # transaction that everything else is read in.
+    # The sums have their own connection: stored bytes that are not JSON end its transaction.
     with moment(database) as main, moment(database, export_snapshot(main)) as sums:
         result.log_position = last_position(main)
         checks: tuple[DerivedCheck[Any], ...] = (
@@ -137,5 +135,5 @@ def _replay(
     else:
         return True
     for _ in rows:
-        pass  # the rest of this account cannot be replayed; the other accounts can
+        pass  # the rest of this account cannot be replayed
     return False

@@ -100,7 +100,7 @@ class Counterfactual:
         ]:
             self._tally.other_reasons += 1
         if approved:
-            days = self._candidate.hold_days_of(merchant.category_code)
+            days = self._candidate.hold_days.of(merchant.category_code)
             lifecycle.approve_again(recorded, at + _DAYS[days])
         elif was_approved:
             lifecycle.undo(recorded)

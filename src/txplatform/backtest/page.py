@@ -67,7 +67,7 @@ def as_html(result: Result) -> str:
 
 
 def _section(result: Result, by: str) -> Section:
-    """Return every month in order, or the groups with the most changes of another dimension."""
+    """Return one dimension: all months in order, or the other groups with the most changes."""
     found = groups(result.tally, by)
     if by == MONTH:
         bars = _bars(found) if any(group.changed for group in found) else []

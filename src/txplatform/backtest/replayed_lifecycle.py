@@ -3,7 +3,7 @@
 A clearing or reversal releases the counterfactual hold, which may differ from the recorded one. A
 purchase that only the candidate declines is undone: its increments, clearings, reversals, refunds,
 corrections and its expiry are dropped. A purchase that was cleared before its authorization arrived
-is not undone. The network's advice came first, and a decline only means that nothing is held, as in
+is not undone: the network's advice came first. Its decline only means that nothing is held, as in
 the domain.
 """
 
@@ -62,7 +62,7 @@ class ReplayedLifecycle:
         self._early: dict[TransactionId, Transaction] = {}  # advice came before the authorization
 
     def approve(self, recorded: RecordedDecision, hold: int, expires_at: datetime | None) -> None:
-        """Hold this amount until then, minor units, and count the purchase as account activity."""
+        """Hold this amount, in minor units, and count the purchase in velocity windows."""
         self.drop_early_events(recorded)
         purchase = recorded.purchase
         self._account.hold(purchase.transaction_id, hold, expires_at)
@@ -202,7 +202,7 @@ class ReplayedLifecycle:
             self._drop_posting(early.clearing_id, early.currency, _posted_by(early))
 
     def _release(self, transaction_id: TransactionId, amount: int | None) -> None:
-        """Release this amount of the counterfactual hold, at most all of it; None for all."""
+        """Release at most this amount of the counterfactual hold; None releases all of it."""
         held = self._account.held(transaction_id)
         self._account.release(transaction_id, held if amount is None else min(held, amount))
 

@@ -94,7 +94,7 @@ def per_second(result: Result) -> int:
 
 
 def notes(result: Result) -> list[str]:
-    """Return sentences about everything that the groups of decisions do not show."""
+    """Return sentences about figures that are not in the groups of decisions."""
     tally = result.tally
     sentences = []
     if result.since is not None:
@@ -108,8 +108,8 @@ def notes(result: Result) -> list[str]:
         for group in groups(tally, INCREMENTS)
     ]
     sentences += [
-        f"{group.newly_declined.amount:,} {group.currency} (minor units) were posted, less refunds, "
-        "for purchases that are newly declined."
+        f"{group.newly_declined.amount:,} {group.currency} (minor units), less refunds, were "
+        "posted for purchases that are newly declined."
         for group in groups(tally, NOT_POSTED)
     ]
     return sentences

@@ -16,7 +16,7 @@ from datetime import datetime
 from txplatform.backtest.counterfactual import BEGINNING
 from txplatform.backtest.slices import slices
 from txplatform.backtest.tally import Tally
-from txplatform.backtest.worker import Task, prepare, replay_slice
+from txplatform.backtest.worker import prepare, replay_slice
 from txplatform.database import Database
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
@@ -79,12 +79,17 @@ def backtest(
     number = processes or cores()
     tally = Tally()
     with moment(database, idle_timeout_s=0) as connection:  # idle while the processes read
-        task = Task(database, export_snapshot(connection), candidate, since or BEGINNING)
+        snapshot = export_snapshot(connection)
         position = last_position(connection)
         parts = slices(connection, number * _SLICES_EACH)
         with _pool(min(number, len(parts))) as pool:
             with _without_interrupts():
-                futures = [pool.submit(replay_slice, task, part) for part in parts]
+                futures = [
+                    pool.submit(
+                        replay_slice, database, snapshot, part, candidate, since or BEGINNING
+                    )
+                    for part in parts
+                ]
             for future in as_completed(futures):
                 replayed = future.result()
                 tally.merge(replayed)

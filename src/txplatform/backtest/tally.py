@@ -13,7 +13,7 @@ from txplatform.backtest.recorded import RecordedDecision
 from txplatform.domain.reasons import Reason
 
 LARGEST = 50
-"""The number of changed decisions that are kept of each currency, those with the largest amounts."""
+"""The number of changed decisions kept in each currency: those with the largest amounts."""
 
 TOTAL, MONTH, CATEGORY, COUNTRY, RULESET = "total", "month", "category", "country", "ruleset"
 RULE, REASON = "rule", "reason"
@@ -83,7 +83,7 @@ class Tally:
     _cells: dict[_CellKey, list[int]] = field(default_factory=dict)
 
     def count_decision(self, key: _CellKey, amount: int) -> None:
-        """Count one decision of the candidate, at the cost of one look-up."""
+        """Count one decision; called for each decision, so it costs only one look-up."""
         cell = self._cells.get(key)
         if cell is None:
             self._cells[key] = [1, amount]

@@ -9,7 +9,6 @@ import os
 import threading
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import groupby
@@ -27,26 +26,11 @@ from txplatform.errors import TxPlatformError
 from txplatform.eventstore.moment import moment
 
 _COLLECT_AFTER = 100_000
-"""A replay creates no reference cycles but many objects, so a collection is slow and frees little."""
+"""Allocations between collections; a replay leaves no cycles, so collections would free little."""
 
 
 class DamagedHistoryError(TxPlatformError):
     """An account's history cannot be replayed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """The work of a backtest, the same for all processes.
-
-    Attributes:
-        snapshot: The exported snapshot that all processes read.
-        since: The time from which the candidate decides.
-    """
-
-    database: Database
-    snapshot: str
-    candidate: RuleSet
-    since: datetime
 
 
 def prepare() -> None:
@@ -64,8 +48,17 @@ def _exit_with_parent() -> None:
     os._exit(1)
 
 
-def replay_slice(task: Task, part: Slice) -> Tally:
+def replay_slice(
+    database: Database, snapshot: str, part: Slice, candidate: RuleSet, since: datetime
+) -> Tally:
     """Replay the accounts of a slice.
+
+    Args:
+        database: A connection as any role that may read.
+        snapshot: The exported snapshot that all processes read.
+        part: The slice.
+        candidate: The rule set that decides from `since` on.
+        since: The time of the first decision to judge.
 
     Raises:
         DamagedHistoryError: An event is missing or cannot be decoded.
@@ -73,8 +66,8 @@ def replay_slice(task: Task, part: Slice) -> Tally:
     """
     tally = Tally()
     try:
-        rows = read_slice(_connection(task.database, task.snapshot), part)
-        replay_accounts(rows, task.candidate, task.since, tally)
+        rows = read_slice(_connection(database, snapshot), part)
+        replay_accounts(rows, candidate, since, tally)
     except psycopg.Error as error:
         raise TxPlatformError(
             "The log cannot be read.", why=str(error), next_step="Try again."
@@ -84,13 +77,7 @@ def replay_slice(task: Task, part: Slice) -> Tally:
 
 
 def replay_accounts(rows: Iterable[Row], candidate: RuleSet, since: datetime, tally: Tally) -> None:
-    """Replay whole accounts into the tally, one account in memory at a time.
-
-    Args:
-        rows: Sorted by stream and version.
-        candidate: The rule set that decides from `since` on.
-        since: The time of the first decision to judge.
-        tally: The counts are added to it.
+    """Add accounts to the tally, from rows sorted by stream and version.
 
     Raises:
         DamagedHistoryError: An event is missing or cannot be decoded.

@@ -62,26 +62,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(module.run(arguments))
     except TxPlatformError as error:
-        print(f"txplatform {arguments.command}: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+        problem = str(error)
     except psycopg.OperationalError as error:
-        print(  # noqa: T201
-            f"txplatform {arguments.command}: The database cannot be used: {error}. "
-            "Check TXPLATFORM_DATABASE_URL and that the server is running; "
-            "`txplatform doctor` gives details.",
-            file=sys.stderr,
+        problem = (
+            f"The database cannot be used: {error}. Check TXPLATFORM_DATABASE_URL and that the "
+            "server is running; `txplatform doctor` gives details."
         )
-        return 1
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
-        print(  # noqa: T201
-            f"txplatform {arguments.command}: The database schema does not match this version. "
-            "Run `txplatform migrate`.",
-            file=sys.stderr,
-        )
-        return 1
+        problem = "The database schema does not match this version. Run `txplatform migrate`."
     except KeyboardInterrupt:
         return 1
     except BrokenPipeError:
         # The reader closed the pipe. Without this, Python would report an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    print(f"txplatform {arguments.command}: {problem}", file=sys.stderr)  # noqa: T201
+    return 1

@@ -18,7 +18,7 @@ from txplatform.cli.progress import progress
 from txplatform.cli.ruleset_files import UnusableRuleSetError, load_ruleset
 from txplatform.cli.tables import print_table
 from txplatform.database import Database
-from txplatform.eventstore.streams import count_events
+from txplatform.eventstore.moment import count_events
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
 

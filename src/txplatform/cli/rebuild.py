@@ -8,7 +8,7 @@ import sys
 
 from txplatform.cli.progress import progress
 from txplatform.database import Database
-from txplatform.eventstore.streams import count_events
+from txplatform.eventstore.moment import count_events
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.rebuild import Rebuilt, rebuild
 from txplatform.projections.snapshots import retake_snapshots

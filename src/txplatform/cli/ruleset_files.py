@@ -17,7 +17,7 @@ _ID = re.compile(r"[a-z0-9-]+@[0-9]+", re.ASCII)
 
 
 class UnusableRuleSetError(TxPlatformError):
-    """There is no such rule set, or it cannot be used; as text, each problem has its own line."""
+    """There is no such rule set, or it cannot be used. Its text has a line for each problem."""
 
     def __init__(self, what: str, *problems: str) -> None:
         super().__init__("\n  ".join((what, *problems)))

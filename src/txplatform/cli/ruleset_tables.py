@@ -1,4 +1,4 @@
-"""Rule sets, shadowings and disagreements as people read them."""
+"""Print rule sets, shadow evaluations and disagreements for people."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from txplatform.contracts.ruleset_responses import (
     RuleSetResponse,
     ShadowingResponse,
 )
-from txplatform.domain.rules.sentences import listed
 from txplatform.domain.rulesets import RuleSet
+from txplatform.pluralize import pluralize
 
 
-def print_book(answer: RuleBookResponse) -> None:
-    """Every rule set, a line each."""
+def print_book(book: RuleBookResponse) -> None:
+    """Print every rule set in one line."""
     table = Table("", "id", "description", "rules", "added", "by", "content hash")
-    for item in answer.items:
+    for item in book.items:
         table.add_row(
             "active" if item.active else "shadow" if item.shadowed else "",
             item.id,
@@ -36,24 +36,24 @@ def print_book(answer: RuleBookResponse) -> None:
 
 
 def print_ruleset(
-    ruleset: RuleSet, answer: RuleSetResponse, shadowings: Sequence[ShadowingResponse]
+    ruleset: RuleSet, response: RuleSetResponse, shadowings: Sequence[ShadowingResponse]
 ) -> None:
-    """One rule set in sentences, and what was done with it."""
-    sys.stdout.write(f"{answer.id}, content hash {answer.content_hash}\n")
+    """Print a rule set in sentences, then its activations and shadow evaluations."""
+    sys.stdout.write(f"{response.id}, content hash {response.content_hash}\n")
     added = (
         "built in"
-        if answer.added_at is None
-        else f"added {answer.added_at:%Y-%m-%d %H:%M:%S} by {answer.added_by}"
+        if response.added_at is None
+        else f"added {response.added_at:%Y-%m-%d %H:%M:%S} by {response.added_by}"
     )
     sys.stdout.write(f"{added}{': ' if ruleset.description else ''}{ruleset.description}\n")
     sys.stdout.writelines(f"  {rule.RULE}: {rule.sentence()}\n" for rule in ruleset.rules)
-    sys.stdout.write(f"  holds end after {_days(ruleset.hold_days.default)}\n")
+    sys.stdout.write(f"  holds end after {pluralize(ruleset.hold_days.default, 'day')}\n")
     sys.stdout.writelines(
-        f"  in {listed(each.categories)} after {_days(each.days)}\n"
+        f"  in {', '.join(each.categories)} after {pluralize(each.days, 'day')}\n"
         for each in ruleset.hold_days.by_category
     )
-    sys.stdout.writelines(f"  warning: {warning}\n" for warning in answer.warnings)
-    for each in answer.activations:
+    sys.stdout.writelines(f"  warning: {warning}\n" for warning in response.warnings)
+    for each in response.activations:
         sys.stdout.write(
             f"activated {each.activated_at:%Y-%m-%d %H:%M:%S} by {each.activated_by}: "
             f"{each.reason}\n"
@@ -67,17 +67,13 @@ def print_ruleset(
         )
 
 
-def _days(days: int) -> str:
-    return "a day" if days == 1 else f"{days} days"
-
-
 def print_disagreements(ruleset_id: str, found: Sequence[DisagreementResponse]) -> None:
-    """What a shadowed rule set would decide otherwise, a line each."""
-    table = Table(title=f"What {ruleset_id} would decide otherwise, the newest first")
+    """Print each decision that a shadowed rule set would make differently in one line."""
+    table = Table(title=f"Decisions that {ruleset_id} would make differently, newest first")
     for name in ("event", "account", "version", "decided at (UTC)"):
         table.add_column(name, overflow="fold")
     table.add_column("amount", justify="right", no_wrap=True)
-    for name in ("", "was", "would be", "why, or why not before"):
+    for name in ("", "was", "would be", "reasons"):
         table.add_column(name)
     for each in found:
         reasons = each.shadow_reasons or each.reasons

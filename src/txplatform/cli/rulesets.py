@@ -26,6 +26,7 @@ from txplatform.database import Database
 from txplatform.domain.cause import OperatorCause
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, most_telling
+from txplatform.errors import TxPlatformError
 from txplatform.pluralize import pluralize
 from txplatform.rulebook.book import UnreadableRuleSetError
 from txplatform.rulebook.store import (
@@ -39,47 +40,56 @@ from txplatform.rulebook.store import (
 from txplatform.settings import load_settings
 from txplatform.shadow.store import list_disagreements, read_progress
 
-_SHOWN = 20
-_LONGEST_REASON = 200
+_MAX_REASON = 200
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    actions = parser.add_subparsers(dest="action", required=True)
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
 
-    lint_ = actions.add_parser("lint", help="check a file, and warn of what looks like a mistake")
+    def add_action(
+        name: str, run_action: Callable[[argparse.Namespace], int], summary: str
+    ) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=summary)
+        action.set_defaults(run_action=run_action)
+        action.add_argument("--json", action="store_true", help="print JSON")
+        return action
+
+    lint_ = add_action("lint", _lint, "check a rule set, and warn of what looks like a mistake")
     lint_.add_argument("ruleset", metavar="FILE|ID")
-    diff_ = actions.add_parser("diff", help="say what changes from one to the other")
+    diff_ = add_action("diff", _diff, "describe the differences between two rule sets")
     diff_.add_argument("old", metavar="FILE|ID")
     diff_.add_argument("new", metavar="FILE|ID")
-    add = actions.add_parser("add", help="add a file's rule set; it decides nothing yet")
+    add = add_action("add", _add, "add a rule set from a file; it decides nothing yet")
     add.add_argument("ruleset", metavar="FILE")
-    activate_ = actions.add_parser("activate", help="let a rule set decide, everywhere, at once")
-    activate_.add_argument("id", metavar="ID", help="such as retail@3")
-    shadow = actions.add_parser("shadow", help="let a rule set decide along, without effect")
-    shadow.add_argument("id", metavar="ID", help="such as retail@4")
-    shadow.add_argument("--stop", action="store_true", help="let it decide along no more")
-    show = actions.add_parser("show", help="one rule set, its activations and shadowings")
-    show.add_argument("id", metavar="ID", help="such as retail@3")
-    disagreements = actions.add_parser(
-        "disagreements", help="what the newest shadowing of a rule set would decide otherwise"
+    activate_ = add_action("activate", _activate, "put a rule set in force in all processes")
+    shadow = add_action("shadow", _shadow, "evaluate a rule set in shadow, without effect")
+    shadow.add_argument("--stop", action="store_true", help="stop the shadow evaluation")
+    add_action("list", _list, "list all rule sets, and show which one is in force")
+    show = add_action("show", _show, "show a rule set, its activations and shadow evaluations")
+    disagreements = add_action(
+        "disagreements",
+        _disagreements,
+        "list decisions that a rule set would change, from its newest shadow evaluation",
     )
-    disagreements.add_argument("id", metavar="ID", help="such as retail@4")
-    disagreements.add_argument("--limit", type=int, default=_SHOWN, metavar="N")
-    listing = actions.add_parser("list", help="every rule set, and which one decides")
+    disagreements.add_argument("--limit", type=int, default=20, metavar="N")
 
-    activate_.add_argument("--reason", required=True, type=_reason, help="why, for ever")
-    shadow.add_argument("--reason", type=_reason, help="why, for ever; needed to start")
+    for action in (activate_, shadow, show, disagreements):
+        action.add_argument("id", metavar="ID", help="such as retail@3")
+    activate_.add_argument(
+        "--reason", required=True, type=_reason, help="reason, recorded permanently"
+    )
+    shadow.add_argument(
+        "--reason", type=_reason, help="reason, recorded permanently; required to start"
+    )
     for action in (add, activate_, shadow):
-        action.add_argument("--by", default=None, type=_reason, help="who; you by default")
-    for action in (lint_, diff_, add, activate_, shadow, show, disagreements, listing):
-        action.add_argument("--json", action="store_true", help="print JSON")
+        action.add_argument("--by", type=_reason, help="author; your user name by default")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what was asked; a file that cannot be used is wrong use."""
+    """Run one action; return 2 if a file is no rule set."""
     try:
-        return _ACTIONS[arguments.action](arguments)
+        return int(arguments.run_action(arguments))
     except UnusableRuleSetError as error:
         sys.stderr.write(f"txplatform rulesets: {error}\n")
         return 2
@@ -87,19 +97,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _lint(arguments: argparse.Namespace) -> int:
     ruleset = load_ruleset(arguments.ruleset)
-    warnings = lint(ruleset)
-    told = most_telling(warnings)
+    warnings, hashed = lint(ruleset), content_hash(ruleset)
+    shown = most_telling(warnings)
     if arguments.json:
-        _print(
-            {"id": ruleset.id, "content_hash": content_hash(ruleset), "warnings": told},
-        )
-    else:
-        sys.stdout.writelines(f"{warning}\n" for warning in told)
-        sys.stdout.write(
-            f"{ruleset.id}: {pluralize(len(ruleset.rules), 'rule')}, "
-            f"{pluralize(len(warnings), 'warning')}, "
-            f"content hash {content_hash(ruleset)}\n"
-        )
+        return _print_json({"id": ruleset.id, "content_hash": hashed, "warnings": shown})
+    sys.stdout.writelines(f"{warning}\n" for warning in shown)
+    sys.stdout.write(
+        f"{ruleset.id}: {pluralize(len(ruleset.rules), 'rule')}, "
+        f"{pluralize(len(warnings), 'warning')}, content hash {hashed}\n"
+    )
     return 0
 
 
@@ -107,19 +113,17 @@ def _diff(arguments: argparse.Namespace) -> int:
     old, new = load_ruleset(arguments.old), load_ruleset(arguments.new)
     changes = diff(old, new)
     if arguments.json:
-        _print({"old": old.id, "new": new.id, "changes": changes})
-    else:
-        sys.stdout.writelines(f"{change}\n" for change in changes or ["Nothing changes."])
+        return _print_json({"old": old.id, "new": new.id, "changes": changes})
+    sys.stdout.writelines(f"{change}\n" for change in changes or ["Nothing changes."])
     return 0
 
 
 def _add(arguments: argparse.Namespace) -> int:
     ruleset = load_ruleset_file(arguments.ruleset)
     with _connect() as connection:
-        recorded = add_ruleset(connection, ruleset, by=_who(arguments))
+        recorded = add_ruleset(connection, ruleset, by=_author(arguments))
     if arguments.json:
-        _print(ruleset_response(recorded.book, ruleset.id))
-        return 0
+        return _print_json(ruleset_response(recorded.book, ruleset.id))
     sys.stderr.writelines(f"warning: {warning}\n" for warning in most_telling(lint(ruleset)))
     how = "was there already" if recorded.replayed else "added"
     sys.stdout.write(
@@ -130,25 +134,25 @@ def _add(arguments: argparse.Namespace) -> int:
 
 
 def _activate(arguments: argparse.Namespace) -> int:
+    activation_id = f"cli-{uuid4()}"
     with _connect() as connection:
         before = read_book(connection)
-        recorded = activate(
+        book = activate(
             connection,
-            f"cli-{uuid4()}",
+            activation_id,
             arguments.id,
             reason=arguments.reason,
-            by=_who(arguments),
-        )
+            by=_author(arguments),
+        ).book
     if arguments.json:
-        _print(activation_response(recorded.entry))
-        return 0
+        return _print_json(activation_response(book.activation(activation_id)))
     sys.stdout.write(
         f"{arguments.id} decides everywhere within a second, after {before.active_id}\n"
     )
     try:
-        changes = diff(before.active, recorded.book.active) or ["Nothing changes."]
+        changes = diff(before.active, book.active) or ["Nothing changes."]
     except UnreadableRuleSetError as error:
-        changes = [f"What changes is not known: {error.what}"]
+        changes = [f"The differences are unknown: {error.what}"]
     sys.stdout.writelines(f"  {change}\n" for change in changes)
     return 0
 
@@ -158,117 +162,99 @@ def _shadow(arguments: argparse.Namespace) -> int:
         if arguments.stop:
             return _stop_shadowing(connection, arguments)
         if arguments.reason is None:
-            sys.stderr.write("txplatform rulesets shadow: --reason is needed to start\n")
+            sys.stderr.write("txplatform rulesets shadow: --reason is required to start\n")
             return 2
         before = read_book(connection).shadowing
         if before is not None and before.ruleset_id == arguments.id:
-            sys.stderr.write(
-                f"txplatform rulesets shadow: {arguments.id} decides along already, since "
-                f"{before.started_at:%Y-%m-%d %H:%M} (UTC); --stop it to count anew.\n"
+            raise TxPlatformError(
+                f"{arguments.id} is already evaluated in shadow, since "
+                f"{before.started_at:%Y-%m-%d %H:%M} (UTC).",
+                next_step="--stop it first to start again with new counts.",
             )
-            return 1
         shadowing_id = f"cli-{uuid4()}"
-        recorded = start_shadowing(
-            connection, shadowing_id, arguments.id, reason=arguments.reason, by=_who(arguments)
-        )
+        book = start_shadowing(
+            connection, shadowing_id, arguments.id, reason=arguments.reason, by=_author(arguments)
+        ).book
     if arguments.json:
-        _print(shadowing_response(recorded.book.shadowings[shadowing_id], None))
-    else:
-        sys.stdout.write(
-            f"{arguments.id} decides along where `txplatform project` or `worker` runs"
-            f"{'' if before is None else f', and {before.ruleset_id} no more'}; "
-            f"`txplatform rulesets disagreements {arguments.id}` lists what it would change\n"
-        )
+        return _print_json(shadowing_response(book.shadowings[shadowing_id], None))
+    replaced = "" if before is None else f" in place of {before.ruleset_id}"
+    sys.stdout.write(
+        f"{arguments.id} is evaluated in shadow{replaced} where `txplatform project` or `worker` "
+        f"runs; `txplatform rulesets disagreements {arguments.id}` lists what it would change\n"
+    )
     return 0
 
 
 def _stop_shadowing(connection: psycopg.Connection, arguments: argparse.Namespace) -> int:
     shadowing = read_book(connection).shadowing
     if shadowing is None or shadowing.ruleset_id != arguments.id:
-        sys.stderr.write(f"txplatform rulesets shadow: {arguments.id} does not decide along.\n")
-        return 1
-    book = end_shadowing(connection, arguments.id, shadowing.shadowing_id, by=_who(arguments))
+        raise TxPlatformError(f"{arguments.id} is not evaluated in shadow.")
+    shadowing_id = shadowing.shadowing_id
+    book = end_shadowing(connection, arguments.id, shadowing_id, by=_author(arguments))
     if arguments.json:
-        progress = read_progress(connection).get(shadowing.shadowing_id)
-        _print(shadowing_response(book.shadowings[shadowing.shadowing_id], progress))
-    else:
-        sys.stdout.write(f"{arguments.id} decides along no more\n")
+        progress = read_progress(connection).get(shadowing_id)
+        return _print_json(shadowing_response(book.shadowings[shadowing_id], progress))
+    sys.stdout.write(f"{arguments.id} is no longer evaluated in shadow\n")
     return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:
     with _connect() as connection:
-        answer = book_response(read_book(connection))
+        book = book_response(read_book(connection))
     if arguments.json:
-        _print(answer)
-    else:
-        print_book(answer)
+        return _print_json(book)
+    print_book(book)
     return 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
     with _connect() as connection:
         book, progress = read_book(connection), read_progress(connection)
-    answer = ruleset_response(book, find_ruleset(book, arguments.id).id)
+    response = ruleset_response(book, arguments.id)
     shadowings = [
         shadowing_response(each, progress.get(each.shadowing_id))
-        for each in book.shadowings.values()
-        if each.ruleset_id == arguments.id
+        for each in book.shadowings_of(arguments.id)
     ]
     if arguments.json:
-        _print({"ruleset": answer, "shadowings": shadowings})
-    else:
-        print_ruleset(book.rulesets[answer.id].read(), answer, shadowings)
+        return _print_json({"ruleset": response, "shadowings": shadowings})
+    print_ruleset(book.rulesets[arguments.id].read(), response, shadowings)
     return 0
 
 
 def _disagreements(arguments: argparse.Namespace) -> int:
     with _connect() as connection:
         book = read_book(connection)
-        find_ruleset(book, arguments.id)
-        shadowings = [each for each in book.shadowings.values() if each.ruleset_id == arguments.id]
+        shadowings = book.shadowings_of(find_ruleset(book, arguments.id).id)
         if not shadowings:
-            sys.stderr.write(f"txplatform rulesets: {arguments.id} never decided along.\n")
-            return 1
+            raise TxPlatformError(f"{arguments.id} was never evaluated in shadow.")
         found = list_disagreements(
             connection, shadowings[-1].shadowing_id, limit=max(1, arguments.limit)
         )
     if arguments.json:
-        _print(found)
-    else:
-        print_disagreements(arguments.id, found)
+        return _print_json(found)
+    print_disagreements(arguments.id, found)
     return 0
-
-
-_ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "lint": _lint,
-    "diff": _diff,
-    "add": _add,
-    "activate": _activate,
-    "shadow": _shadow,
-    "list": _list,
-    "show": _show,
-    "disagreements": _disagreements,
-}
 
 
 def _connect() -> psycopg.Connection:
     return Database.for_service(load_settings()).connect()
 
 
-def _who(arguments: argparse.Namespace) -> OperatorCause:
+def _author(arguments: argparse.Namespace) -> OperatorCause:
     return OperatorCause(arguments.by or f"{getuser()} (command line)")
 
 
 def _reason(word: str) -> str:
     text = word.strip()
-    if not text or len(text) > _LONGEST_REASON or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"write one line of at most {_LONGEST_REASON} characters")
+    if not text or len(text) > _MAX_REASON or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"write one line of at most {_MAX_REASON} characters")
     try:
         return refuse_card_number(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _print(value: Any) -> None:
+def _print_json(value: Any) -> int:
+    """Print JSON and return the exit code of success."""
     sys.stdout.write(to_json(value).decode() + "\n")
+    return 0

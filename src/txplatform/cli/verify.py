@@ -10,7 +10,7 @@ from dataclasses import asdict
 from txplatform.audit.verify import Verification, verify
 from txplatform.cli.progress import progress
 from txplatform.database import Database
-from txplatform.eventstore.streams import count_events
+from txplatform.eventstore.moment import count_events
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
 

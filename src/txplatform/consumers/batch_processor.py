@@ -147,7 +147,7 @@ def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingC
         return None
     message = parsed.message
     cause = MessageCause(message.topic, message.partition, message.offset, retried)
-    return PendingCommand.of(parsed.command, CommandOrigin(cause, parsed.traceparent))
+    return PendingCommand(parsed.command, CommandOrigin(cause, parsed.traceparent))
 
 
 def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> MessageOutcome:
@@ -185,7 +185,7 @@ def _run_commands(
 ) -> None:
     now = datetime.now(UTC)
 
-    def context_of(command: PendingCommand) -> DecisionContext:
-        return DecisionContext(now, random_id, command.origin)
+    def context_of(origin: CommandOrigin) -> DecisionContext:
+        return DecisionContext(now, random_id, origin)
 
     execute_in_order(connection, work, commands, context_of, expect_copies=True)

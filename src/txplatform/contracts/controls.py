@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 
-from txplatform.contracts.encoding import rfc3339
+from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import FreeText, Identifier
-from txplatform.contracts.rulesets import MAX_CONTROLS_ENTRIES, controls_from_json, rules_schema
+from txplatform.contracts.ruleset_schema import rules_schema
+from txplatform.contracts.rulesets import MAX_CONTROLS_ENTRIES, controls_from_json
+from txplatform.contracts.same_fields import from_event
 from txplatform.domain.events import ControlsChanged
-from txplatform.domain.ids import AccountId, account_of
+from txplatform.domain.ids import AccountId
 from txplatform.domain.requests import ControlsChange
 from txplatform.domain.rules.amount_limit import AmountLimit
-from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.category_lists import CategoryDeny
 
 
-class ControlsRequest(BaseModel):
-    """The rules that an account has of its own from now on."""
+class ControlsRequest(RequestBody):
+    """The account's own rules, in place of those it had."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
         json_schema_extra={
             "examples": [
                 {
@@ -37,26 +37,26 @@ class ControlsRequest(BaseModel):
     )
 
     controls_id: Annotated[
-        Identifier, Field(description="The idempotency key, for ever.", examples=["ctl-1"])
+        Identifier, Field(description="The idempotency key, permanently.", examples=["ctl-1"])
     ]
     rules: Annotated[
         list[Any],
         WithJsonSchema(rules_schema()),
         Field(
-            description="All of them: what it had before is replaced; none to remove them. "
+            description="All of the account's own rules; an empty list removes them. "
             f"Their lists have at most {MAX_CONTROLS_ENTRIES:,} entries in all."
         ),
     ]
     reason: FreeText
 
     def to_change(self, account_id: str) -> ControlsChange:
-        """The change that is asked for.
+        """Return the requested change.
 
         Raises:
             InvalidRuleSetError: The rules cannot be used.
         """
-        controls = controls_from_json({"rules": self.rules})
-        return ControlsChange(self.controls_id, AccountId(account_id), controls.stored, self.reason)
+        rules = controls_from_json({"rules": self.rules}).stored
+        return self.to_value(ControlsChange, account_id=AccountId(account_id), rules=rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class ControlsResponse:
     """Controls as they were set.
 
     Attributes:
-        account_version: The account's version with them.
+        account_version: The account's version after the change.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -79,7 +79,7 @@ class ControlsResponse:
 
 @dataclass(frozen=True, slots=True)
 class ControlsInForce:
-    """The rules that an account has of its own; none where it was given none.
+    """The account's own rules; empty if it has none.
 
     Attributes:
         account_version: The version at which they were read.
@@ -93,14 +93,5 @@ class ControlsInForce:
 
 
 def controls_response(event: ControlsChanged) -> ControlsResponse:
-    """Return the response that an event stands for."""
-    change = event.change
-    return ControlsResponse(
-        change.controls_id,
-        account_of(event.originator_id),
-        change.rules,
-        change.reason,
-        event.originator_version,
-        event.event_id,
-        rfc3339(event.timestamp),
-    )
+    """Return the response that this event stands for."""
+    return from_event(ControlsResponse, event)

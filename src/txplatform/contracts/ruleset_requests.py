@@ -1,43 +1,42 @@
-"""Requests about an added rule set: activate it, evaluate it in shadow."""
+"""Requests about an added rule set: activate it, or evaluate it in shadow."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import FreeText, Identifier
 
+_Reason = Annotated[FreeText, Field(description="The reason, recorded permanently.")]
 
-class ActivationRequest(BaseModel):
-    """Let a rule set decide."""
+
+class ActivationRequest(RequestBody):
+    """Put a rule set in force."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
         json_schema_extra={
             "examples": [{"activation_id": "act-7", "reason": "Backtested over October, agreed."}]
         },
     )
 
     activation_id: Annotated[
-        Identifier, Field(description="The idempotency key, for ever.", examples=["act-7"])
+        Identifier, Field(description="The idempotency key, permanently.", examples=["act-7"])
     ]
-    reason: Annotated[FreeText, Field(description="Why, for whoever asks in years.")]
+    reason: _Reason
 
 
-class ShadowingRequest(BaseModel):
-    """Let a rule set decide along, without effect."""
+class ShadowingRequest(RequestBody):
+    """Evaluate a rule set in shadow, without effect on decisions."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
         json_schema_extra={
             "examples": [{"shadowing_id": "sh-3", "reason": "Try it for a week first."}]
         },
     )
 
     shadowing_id: Annotated[
-        Identifier, Field(description="The idempotency key, for ever.", examples=["sh-3"])
+        Identifier, Field(description="The idempotency key, permanently.", examples=["sh-3"])
     ]
-    reason: Annotated[FreeText, Field(description="Why, for whoever asks in years.")]
+    reason: _Reason

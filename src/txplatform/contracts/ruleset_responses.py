@@ -27,14 +27,14 @@ class ActivationResponse:
 
 @dataclass(frozen=True, slots=True)
 class RuleSetSummary:
-    """A rule set in the list of all.
+    """A rule set in a list.
 
     Attributes:
         content_hash: SHA-256 of its canonical JSON.
         rules: The number of its rules.
-        active: True if it is the active one.
+        active: True if it is in force.
         shadowed: True if it is evaluated in shadow.
-        added_by: None, as added_at, for the built-in one.
+        added_by: Null, like added_at, for the built-in rule set.
     """
 
     id: str
@@ -49,12 +49,12 @@ class RuleSetSummary:
 
 @dataclass(frozen=True, slots=True)
 class RuleBookResponse:
-    """Every rule set, the oldest first.
+    """Every rule set, oldest first.
 
     Attributes:
         version: The rule book's version; every change raises it by one.
-        active: The active rule set.
-        shadowed: The one evaluated in shadow, if any.
+        active: The id of the rule set in force.
+        shadowed: The id of the rule set that is evaluated in shadow, if any.
     """
 
     version: int
@@ -68,10 +68,9 @@ class RuleSetResponse:
     """A rule set with its content.
 
     Attributes:
-        content: Its JSON, which can be added again under another version.
-        warnings: Things that are allowed and still look like mistakes; of more than 100 the first,
-            and the number of the others.
-        activations: The oldest first.
+        content: The rule set as it can be added again under another version.
+        warnings: Valid parts that look like mistakes: the first 100, and the number of the others.
+        activations: Oldest first.
     """
 
     id: str
@@ -90,12 +89,12 @@ class ShadowingResponse:
     """A shadow evaluation of a rule set, and its results so far.
 
     Attributes:
-        after_position: The log position after which decisions are evaluated.
-        until_position: The last log position that is evaluated; None while it continues.
-        position: The last log position evaluated so far.
-        judged: The number of decisions evaluated.
-        newly_declined: The number of approved ones that it would decline.
-        newly_approved: The number of declined ones that it would approve.
+        after_position: Decisions after this log position are judged.
+        until_position: Decisions up to this log position are judged; null while it runs.
+        position: The last log position that was read.
+        judged: The number of judged decisions.
+        newly_declined: The number of approvals that the rule set would decline.
+        newly_approved: The number of declines that the rule set would approve.
     """
 
     shadowing_id: str
@@ -121,13 +120,13 @@ class ShadowingsResponse:
 
 @dataclass(frozen=True, slots=True)
 class DisagreementResponse:
-    """A decision that the candidate would have made differently.
+    """A decision that the shadowed rule set would have made differently.
 
     Attributes:
         log_position: The decision's position in the log.
         amount: Minor units of `currency`.
-        reasons: Every recorded reason; none for an approval.
-        shadow_reasons: Every reason of the candidate's; none if it approves.
+        reasons: The recorded reasons; empty for an approval.
+        shadow_reasons: The reasons of the shadowed rule set; empty if it approves.
     """
 
     log_position: int
@@ -149,8 +148,8 @@ class DisagreementsResponse:
     """Decisions that the rule set would have made differently, newest first.
 
     Attributes:
-        next_cursor: Gives the page after this one; None if there is none.
-        as_of_position: The last log position evaluated.
+        next_cursor: The cursor of the next page; null on the last page.
+        as_of_position: The last log position that was read.
     """
 
     items: list[DisagreementResponse]

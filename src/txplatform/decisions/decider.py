@@ -1,4 +1,4 @@
-"""The way into the lanes: hands each request to its account's lane."""
+"""Decides commands and reads accounts: hands each request to its account's lane."""
 
 from __future__ import annotations
 
@@ -22,11 +22,7 @@ from txplatform.settings import Settings
 
 
 class Decider:
-    """Decides commands and reads accounts, many at a time, on the running event loop.
-
-    Attributes:
-        rules: The rule set that purchases are decided by.
-    """
+    """Decides commands and reads accounts, many at a time, on the running event loop."""
 
     def __init__(
         self,
@@ -53,7 +49,7 @@ class Decider:
 
     @classmethod
     def from_settings(cls, settings: Settings, database: Database) -> Self:
-        """Build a decider as it is configured."""
+        """Build a decider from the configuration."""
         return cls(
             database,
             LaneLimits(
@@ -68,7 +64,7 @@ class Decider:
 
     @property
     def running(self) -> bool:
-        """Whether every lane works."""
+        """True if the lanes were started and none has ended."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def start(self) -> None:
@@ -77,7 +73,7 @@ class Decider:
         self._tasks = [asyncio.create_task(lane.run()) for lane in self._lanes]
 
     async def stop(self) -> None:
-        """Take nothing more, respond to what was taken, and return."""
+        """Refuse new requests, respond to the queued ones, and return."""
         for lane in self._lanes:
             lane.stop()
         await asyncio.gather(*self._tasks)
@@ -86,26 +82,23 @@ class Decider:
             await self._snapshot_task
 
     def submit(self, command: Command, *, origin: CommandOrigin) -> asyncio.Future[Decided]:
-        """Ask for a decision; the future has it when it is durable.
+        """Queue a command; the future receives the decision when it is durable.
 
-        A caller who stops waiting cancels nothing: the decision is made all the same.
+        The command is decided even if the caller cancels the future.
 
         Raises:
-            QueueFullError: Too many requests wait.
-            CommandRejectedError: By the future: it contradicts what is recorded.
-            RulesNotUnderstoodError: By the future: it needs the rule set in force, of which this
-                version cannot make sense; nothing was recorded.
-            StoreUnavailableError: By the future: nothing was recorded.
-            OutcomeUnknownError: By the future: it may have been recorded.
+            QueueFullError: Too many requests wait. The other errors are raised by the future.
+            CommandRejectedError: The command contradicts recorded events.
+            RulesNotUnderstoodError: The command needs the rule set in force, which this version
+                does not understand; nothing was recorded.
+            StoreUnavailableError: The deadline has passed; nothing was recorded.
+            OutcomeUnknownError: The deadline has passed; the command may have been recorded.
         """
         loop = asyncio.get_running_loop()
-        pending = PendingCommand.of(command, origin)
+        deadline = loop.time() + self._timeout_s
+        pending = PendingCommand(command, origin)
         request = CommandRequest(
-            pending.stream,
-            loop.create_future(),
-            loop.time() + self._timeout_s,
-            pending,
-            perf_counter(),
+            pending.stream, loop.create_future(), deadline, pending, perf_counter()
         )
         self._lane_of(pending.stream).enqueue(request)
         return request.response
@@ -118,10 +111,9 @@ class Decider:
             StoreUnavailableError: The event store could not be read in time.
         """
         loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout_s
         stream = account_stream(account_id)
-        request = AccountRequest(
-            stream, loop.create_future(), loop.time() + self._timeout_s, account_id
-        )
+        request = AccountRequest(stream, loop.create_future(), deadline, account_id)
         self._lane_of(stream).enqueue(request)
         return await request.response
 
@@ -130,9 +122,8 @@ class Decider:
 
 
 def lane_of(stream: str, lanes: int) -> int:
-    """The lane of an account's stream, the same in every process.
+    """Return the number of a stream's lane, the same in every process.
 
-    A commit never mixes lanes, so that on a store that is distributed by account a lane can be
-    made to follow the shard.
+    A batch is in one lane. So on a store that is sharded by account, a lane can follow a shard.
     """
     return crc32(stream.encode()) % lanes

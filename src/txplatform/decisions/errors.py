@@ -1,10 +1,10 @@
-"""Why a request could not be decided. None of these means that it was declined."""
+"""The errors of requests that could not be decided; none of them is a decline."""
 
 from txplatform.errors import TxPlatformError
 
 
 class QueueFullError(TxPlatformError):
-    """More requests wait than may; nothing was recorded."""
+    """The lane's queue is full; nothing was recorded."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -14,7 +14,7 @@ class QueueFullError(TxPlatformError):
 
 
 class StoreUnavailableError(TxPlatformError):
-    """The event store could not be used in time; nothing was recorded."""
+    """The event store was not available before the deadline; nothing was recorded."""
 
     def __init__(self, cause: BaseException) -> None:
         super().__init__(
@@ -25,7 +25,7 @@ class StoreUnavailableError(TxPlatformError):
 
 
 class OutcomeUnknownError(TxPlatformError):
-    """The connection was lost during a commit and it could not be settled in time."""
+    """A commit lost its connection, and its outcome was not known before the deadline."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,8 +1,8 @@
-"""One lane: takes all requests that wait, decides them together, commits once, responds to all.
+"""One lane: takes all waiting requests, decides them together, commits once, responds to all.
 
-A lost connection leaves open whether its commit happened. That is settled by deciding and
-appending again under the same keys: an append waits for the log's lock, hence for whatever the
-server process of the lost connection was still doing.
+If the connection is lost, its commit may or may not have happened. To find out, the lane decides
+and appends again under the same keys. That append waits for the log's lock, and so for the server
+process of the lost connection.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from logging import DEBUG
 from time import perf_counter
+from typing import Any
 
 import psycopg
 
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.decisions.errors import QueueFullError
 from txplatform.decisions.metrics import DecisionMetrics
-from txplatform.decisions.request import AnyRequest
+from txplatform.decisions.request import LaneRequest
 from txplatform.decisions.snapshot_writer import SnapshotWriter
 from txplatform.domain.rulesets import RuleSet, RulesNotUnderstoodError
 from txplatform.eventstore.query import run_queries_async
@@ -36,12 +37,12 @@ _RETRY_MOST_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class LaneLimits:
-    """How much a lane takes on.
+    """The limits of a lane.
 
     Attributes:
-        batch_size: Requests in one commit, at most.
-        queue_size: Requests that may wait.
-        timeout_s: How long a request is attempted and a lost commit is settled.
+        batch_size: The most requests in one commit.
+        queue_size: The most requests that wait.
+        timeout_s: The time for attempts at a request, including those that settle a lost commit.
     """
 
     batch_size: int
@@ -67,7 +68,7 @@ class Lane:
         self._limits = limits
         self._snapshots = snapshots
         self._metrics = metrics
-        self._queue: deque[AnyRequest] = deque()
+        self._queue: deque[LaneRequest[Any]] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
         self._cursor: psycopg.AsyncCursor | None = None
@@ -76,14 +77,14 @@ class Lane:
 
     @property
     def queued(self) -> int:
-        """Requests that wait."""
+        """The number of waiting requests."""
         return len(self._queue)
 
-    def enqueue(self, request: AnyRequest) -> None:
+    def enqueue(self, request: LaneRequest[Any]) -> None:
         """Queue a request; its response is set when it is durable.
 
         Raises:
-            QueueFullError: Too many wait, or the lane is stopping.
+            QueueFullError: Too many requests wait, or the lane is stopping.
         """
         if self._stopping or len(self._queue) >= self._limits.queue_size:
             self._metrics.refused += 1
@@ -92,12 +93,12 @@ class Lane:
         self._wake.set()
 
     def stop(self) -> None:
-        """Take nothing more; `run` returns when what was taken has its response."""
+        """Refuse new requests; `run` returns when the queued ones have their responses."""
         self._stopping = True
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until stopped and empty."""
+        """Run batches until the lane is stopped and its queue is empty."""
         while self._queue or not self._stopping:
             if not self._queue:
                 self._wake.clear()
@@ -107,11 +108,10 @@ class Lane:
             await self._run_batch([self._queue.popleft() for _ in range(size)])
         await self._disconnect()
 
-    async def _run_batch(self, batch: list[AnyRequest]) -> None:
-        """Respond to every request of a batch, whatever it takes until its deadline.
+    async def _run_batch(self, batch: list[LaneRequest[Any]]) -> None:
+        """Attempt a batch until every request has its response or its deadline has passed.
 
-        Those with a conflict go again, first in the next batch, but no longer than their callers
-        were promised.
+        Requests with a conflict are put first in the queue.
         """
         retry_s = _RETRY_FIRST_S
         while batch:
@@ -119,7 +119,7 @@ class Lane:
                 async with asyncio.timeout(self._limits.timeout_s):
                     again = await self._commit(batch)
                 batch = []
-                again = _in_time(again, TimeoutError("others were faster each time"))
+                again = _in_time(again, TimeoutError("every attempt had a conflict"))
                 self._queue.extendleft(reversed(again))
             except _TRANSIENT as error:
                 self._log.warning("event store failed", error=str(error), requests=len(batch))
@@ -134,13 +134,13 @@ class Lane:
                     self._log.exception("request failed", stream=batch[0].stream)
                     batch[0].fail(error)
                     return
-                # One of them is at fault: the others are not to suffer for it.
+                # Any of them may be the cause, so each is attempted alone.
                 for request in batch:
                     await self._run_batch([request])
                 return
 
-    async def _commit(self, batch: Sequence[AnyRequest]) -> list[AnyRequest]:
-        """Attempt a batch in one commit; return the requests that have to be attempted again."""
+    async def _commit(self, batch: Sequence[LaneRequest[Any]]) -> list[LaneRequest[Any]]:
+        """Attempt a batch in one commit; return the requests to attempt again."""
         started = perf_counter()
         cursor = await self._connected()
         rules = await self._rules.current(cursor.connection)
@@ -169,25 +169,25 @@ class Lane:
 
     def _perform_all(
         self,
-        batch: Iterable[AnyRequest],
+        batch: Iterable[LaneRequest[Any]],
         work: UnitOfWork,
         rules: RuleSet | RulesNotUnderstoodError,
-    ) -> tuple[list[AnyRequest], list[AnyRequest]]:
+    ) -> tuple[list[LaneRequest[Any]], list[LaneRequest[Any]]]:
         """Execute each request; return those that are done, and those to attempt again.
 
-        The latter are those that need more than was read, and those whose account was spoilt by
-        a defect.
+        A request is attempted again if it needs more than was read, or if an exception of another
+        request spoilt its account.
         """
         spoilt: set[str] = set()
-        done: list[AnyRequest] = []
-        again: list[AnyRequest] = []
+        done: list[LaneRequest[Any]] = []
+        again: list[LaneRequest[Any]] = []
         for request in batch:
             if request.stream in spoilt:
-                done.append(request)  # goes again in its place, see below
+                done.append(request)  # moved to `again` below, in its place
                 continue
             try:
                 is_done = request.perform(work, rules)
-            except Exception as error:  # noqa: BLE001  # a defect: this request's caller is told
+            except Exception as error:  # noqa: BLE001  # a defect; the caller receives it
                 self._log.exception("decision failed", stream=request.stream)
                 spoilt.add(request.stream)
                 work.discard(request.stream)
@@ -212,8 +212,8 @@ class Lane:
                 state=account_state(account),
             )
 
-    async def _start_over(self, batch: Iterable[AnyRequest]) -> None:
-        """Forget connection, cache and rules: what the log holds is not known any more."""
+    async def _start_over(self, batch: Iterable[LaneRequest[Any]]) -> None:
+        """Drop connection, cache and rules: after a failover the log may lack commits."""
         self._metrics.batches_failed += 1
         for request in batch:
             request.doubt()
@@ -234,7 +234,7 @@ class Lane:
             await cursor.connection.close()
 
 
-def _in_time(batch: Iterable[AnyRequest], cause: Exception) -> list[AnyRequest]:
+def _in_time(batch: Iterable[LaneRequest[Any]], cause: Exception) -> list[LaneRequest[Any]]:
     """Expire the requests whose deadline has passed; return the others."""
     now = asyncio.get_running_loop().time()
     in_time = []

@@ -1,6 +1,6 @@
-"""The counts of the lanes: plain numbers on the hot path, Prometheus families when asked.
+"""The metrics of the lanes: plain numbers on the hot path, Prometheus families when collected.
 
-Incrementing the client's own counter and histogram costs ten times as much for each decision.
+Incrementing the client library's counter and histogram costs ten times as much per decision.
 """
 
 from __future__ import annotations
@@ -8,16 +8,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from time import perf_counter
+from typing import Any
 
 from prometheus_client import Metric
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from txplatform.decisions.request import AnyRequest, CommandRequest
+from txplatform.decisions.request import CommandRequest, LaneRequest
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.rulebook.in_force import RulesInForce
@@ -26,13 +23,13 @@ _BOUNDS_S = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.51
 
 
 class DecisionMetrics(Collector):
-    """Counts of one process.
+    """The metrics of one process.
 
     Attributes:
-        batches_failed: Batches in which the event store failed; they were tried again.
-        refused: Requests turned away because too many waited.
-        queued: Gives the number of requests that wait.
-        cached: Gives the number of accounts in memory.
+        batches_failed: Batches in which the event store failed; they are attempted again.
+        refused: Requests refused because too many waited.
+        queued: Returns the number of waiting requests.
+        cached: Returns the number of cached accounts.
     """
 
     def __init__(self, rules: RulesInForce) -> None:
@@ -50,9 +47,9 @@ class DecisionMetrics(Collector):
         self._latency_sum_s = 0.0
 
     def count_batch(
-        self, requests: int, conflicts: int, busy_s: float, settled: Iterable[AnyRequest]
+        self, requests: int, conflicts: int, busy_s: float, settled: Iterable[LaneRequest[Any]]
     ) -> None:
-        """Count a batch that was committed, and the decisions among its settled requests."""
+        """Count a committed batch and the decisions among its settled requests."""
         self._batches += 1
         self._requests += requests
         self._conflicts += conflicts
@@ -78,7 +75,7 @@ class DecisionMetrics(Collector):
                 self._decisions[kind] = self._decisions.get(kind, 0) + 1
 
     def collect(self) -> Iterable[Metric]:
-        """The counts as Prometheus families."""
+        """Return the metrics as Prometheus families."""
         decisions = CounterMetricFamily(
             "txplatform_decisions",
             "Purchases decided, by decision and first reason.",
@@ -113,7 +110,7 @@ class DecisionMetrics(Collector):
         )
         in_force = GaugeMetricFamily(
             "txplatform_ruleset_in_force",
-            "1 for the rule set in force; 0 where this version cannot decide by it.",
+            "1 for the rule set in force; 0 if this version cannot decide by it.",
             labels=["ruleset"],
         )
         if self._rules.active_id is not None:

@@ -1,4 +1,4 @@
-"""The requests that wait in a lane, and what they are responded with."""
+"""The requests that wait in a lane, and their responses."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, Self, TypeVar, assert_never
+from typing import Generic, TypeVar, assert_never
 
 from typing_extensions import override
 
+from txplatform.contracts.same_fields import from_same_fields
 from txplatform.decisions.errors import OutcomeUnknownError, StoreUnavailableError
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
@@ -24,13 +25,13 @@ from txplatform.random_ids import random_id
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account's money, read at one version that was the newest when it was read.
+    """An account at the version that was the newest when it was read.
 
     Attributes:
-        status: The stricter of the operator's and the accounts team's.
-        currency: None, and every amount 0, if the account has not been opened.
+        status: The stricter of the operator's and the accounts team's status.
+        currency: None, and every amount 0, if the account is not open.
         version: 0 if the account has no events.
-        as_of: When it was read, UTC.
+        as_of: The time of the read, UTC.
     """
 
     account_id: AccountId
@@ -42,27 +43,13 @@ class AccountView:
     version: int
     as_of: datetime
 
-    @classmethod
-    def of(cls, account: Account) -> Self:
-        """View the account as it is now."""
-        return cls(
-            account_id=account.account_id,
-            opened=account.opened,
-            status=account.status,
-            currency=account.currency,
-            balance=account.balance,
-            controls=account.controls,
-            version=account.version,
-            as_of=datetime.now(UTC),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The outcome of a command, durably.
+    """The durable outcome of a command.
 
     Attributes:
-        replayed: Whether an earlier request had caused it already.
+        replayed: True if an earlier request had caused it.
     """
 
     outcome: Outcome
@@ -73,14 +60,14 @@ Response = TypeVar("Response")
 
 
 @dataclass(eq=False, slots=True)
-class Request(ABC, Generic[Response]):
-    """One request for one account, and the caller who waits for its response.
+class LaneRequest(ABC, Generic[Response]):
+    """A request for one account; its caller waits for the response.
 
-    Each attempt is to `join` a unit of work, to `perform`, and once that is committed, to `settle`.
+    Each attempt calls `join` and `perform`, then `settle` when the unit of work is committed.
 
     Attributes:
-        response: Receives the response, or the error. A caller who left cancels it.
-        deadline: Loop time after which the request is attempted no more.
+        response: Receives the response or the error; cancelled if the caller no longer waits.
+        deadline: The loop time after which the request is no longer attempted.
     """
 
     stream: StreamId
@@ -89,27 +76,27 @@ class Request(ABC, Generic[Response]):
 
     @abstractmethod
     def join(self, work: UnitOfWork) -> None:
-        """Note what has to be read for an attempt."""
+        """Note in the unit of work what an attempt has to read."""
 
     @abstractmethod
     def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
-        """Execute; return whether that is done, or more has to be read first."""
+        """Execute the request; return False if more has to be read before it can be."""
 
     @abstractmethod
     def settle(self) -> None:
-        """Respond with what the attempt came to: it is durable now."""
+        """Respond with the attempt's result, which is durable."""
 
     @abstractmethod
     def attempt_again(self) -> None:
-        """Forget the attempt's result; the next attempt reads first."""
+        """Drop the attempt's result; the next attempt reads first."""
 
     @abstractmethod
     def doubt(self) -> None:
-        """Note that the connection was lost: the attempt may have been committed or not."""
+        """Note that the connection was lost, so the attempt may or may not be committed."""
 
     @abstractmethod
     def expire(self, cause: BaseException) -> None:
-        """Respond that the deadline has passed, and why it was not decided until then."""
+        """Respond that the deadline has passed; the cause delayed the last attempt."""
 
     def fail(self, error: BaseException) -> None:
         """Respond with an error."""
@@ -117,12 +104,9 @@ class Request(ABC, Generic[Response]):
             self.response.set_exception(error)
 
 
-AnyRequest = Request[Any]
-
-
 @dataclass(eq=False, slots=True)
-class AccountRequest(Request[AccountView]):
-    """Asks for the account as it is."""
+class AccountRequest(LaneRequest[AccountView]):
+    """A request for the account at its newest version."""
 
     account_id: AccountId
     view: AccountView | None = None
@@ -134,7 +118,7 @@ class AccountRequest(Request[AccountView]):
     @override
     def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
         account = work.accounts.get(self.stream) or Account.unopened(self.account_id)
-        self.view = AccountView.of(account)
+        self.view = from_same_fields(AccountView, account, as_of=datetime.now(UTC))
         return True
 
     @override
@@ -148,7 +132,7 @@ class AccountRequest(Request[AccountView]):
 
     @override
     def doubt(self) -> None:
-        """Nothing is committed for a read."""
+        """Do nothing: a read commits nothing."""
 
     @override
     def expire(self, cause: BaseException) -> None:
@@ -156,12 +140,12 @@ class AccountRequest(Request[AccountView]):
 
 
 @dataclass(eq=False, slots=True)
-class CommandRequest(Request[Decided]):
-    """Asks for a command to be decided.
+class CommandRequest(LaneRequest[Decided]):
+    """A request to decide a command.
 
     Attributes:
-        submitted: When it was queued, `perf_counter` seconds.
-        doubtful_event_ids: Events of attempts that may or may not have been committed.
+        submitted: The time of queueing, in `perf_counter` seconds.
+        doubtful_event_ids: The events of attempts that may or may not have been committed.
     """
 
     pending: PendingCommand
@@ -176,19 +160,23 @@ class CommandRequest(Request[Decided]):
     def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
         pending = self.pending
         context = DecisionContext(datetime.now(UTC), random_id, pending.origin, rules)
-        return work.attempt(pending, context) is None
+        return work.attempt(pending, context)
 
     @override
     def settle(self) -> None:
         match self.pending.result:
             case Outcome() as outcome:
+                replayed = (
+                    outcome.status is OutcomeStatus.DUPLICATE
+                    and outcome.event.event_id not in self.doubtful_event_ids
+                )
                 if not self.response.done():
-                    self.response.set_result(Decided(outcome, self._is_replayed(outcome)))
+                    self.response.set_result(Decided(outcome, replayed))
             case CommandRejectedError() | RulesNotUnderstoodError() as rejection:
-                # It does not settle what became of an attempt that may have been committed.
+                # If an earlier attempt may have been committed, a rejection does not tell.
                 self.fail(OutcomeUnknownError() if self.doubtful_event_ids else rejection)
             case None:
-                pass  # the attempt failed, and so did the request
+                pass  # the attempt failed, and the request with it
             case unknown:
                 assert_never(unknown)
 
@@ -207,10 +195,4 @@ class CommandRequest(Request[Decided]):
     def expire(self, cause: BaseException) -> None:
         self.fail(
             OutcomeUnknownError() if self.doubtful_event_ids else StoreUnavailableError(cause)
-        )
-
-    def _is_replayed(self, outcome: Outcome) -> bool:
-        return (
-            outcome.status is OutcomeStatus.DUPLICATE
-            and outcome.event.event_id not in self.doubtful_event_ids
         )

@@ -1,4 +1,4 @@
-"""Writes snapshots behind the responses: a decision never waits for one, nor fails with it."""
+"""Writes snapshots in the background, so that no decision waits for one or fails with it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RETRY_S = 1.0
 
 
 class SnapshotWriter:
-    """Takes the state of accounts at once and stores it when there is time."""
+    """Takes snapshots of accounts at once and stores them in a task."""
 
     def __init__(self, database: Database, every: int) -> None:
         self._every = every
@@ -32,19 +32,19 @@ class SnapshotWriter:
         self._log = logger("snapshots")
 
     def offer(self, accounts: Mapping[str, Account], events: Iterable[AccountEvent]) -> None:
-        """Note the state of accounts that are due; if too many wait, the next time will do."""
+        """Take the snapshots that are due after these events; skip some if too many wait."""
         for account in due_snapshots(accounts, events, every=self._every):
             if len(self._waiting) < _MOST_WAITING or account.id in self._waiting:
                 self._waiting[account.id] = AccountSnapshot.take(account)
                 self._wake.set()
 
     def stop(self) -> None:
-        """Store what waits and return from `run`."""
+        """Let `run` store the waiting snapshots and return."""
         self._stopping = True
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until stopped; a snapshot that cannot be stored costs a longer replay, no more."""
+        """Store snapshots until stopped; one that is lost only makes a later replay longer."""
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from confluent_kafka import Producer
 
-from txplatform.consumers import TOPICS
-from txplatform.publisher import TOPICS as OUTBOUND
-from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS
+from txplatform.doctor.topics import ALL_TOPICS
 
 _TIMEOUT_S = 10
-_ALL_TOPICS = (*TOPICS, *DEAD_LETTER_TOPICS, *OUTBOUND)
 
 
 class DemoBus:
@@ -24,7 +21,7 @@ class DemoBus:
             {"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 3}
         )
         (broker,) = self._host.list_topics(timeout=_TIMEOUT_S).brokers.values()
-        for topic in _ALL_TOPICS:
+        for topic in ALL_TOPICS:
             # The mock cluster has no call to create a topic; asking for its metadata creates it.
             self._host.list_topics(topic, timeout=_TIMEOUT_S)
         self.bootstrap_servers = f"{broker.host}:{broker.port}"

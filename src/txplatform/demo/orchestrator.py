@@ -8,20 +8,20 @@ import json
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
+from typing import Any
 
 import httpx
 import psycopg
 
 from txplatform.api_keys import Scope, create_key
 from txplatform.demo.bus import DemoBus
-from txplatform.demo.ports import free_port
-from txplatform.demo.postgres import DemoPostgres, Urls
-from txplatform.demo.processes import Child
+from txplatform.demo.postgres import DemoPostgres
+from txplatform.demo.processes import Child, free_port
 from txplatform.demo.watch import LiveLine
 from txplatform.demo.welcome import welcome_text
 from txplatform.errors import TxPlatformError
@@ -71,14 +71,12 @@ def run_demo(folder: Path, *, fresh: bool, days_per_s: float, port: int | None) 
             _remove_data(folder)
         stack = ExitStack()
         try:
-            with _stop_signals():
-                _run(stack, folder, days_per_s, port or free_port())
+            _on_stop_signals(_raise_stopped)
+            _run(stack, folder, days_per_s, port or free_port())
         except _StoppedError:
             print("stopping …", flush=True)  # noqa: T201
         finally:
-            # Ignore further signals, so that every part is stopped completely.
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)
+            _on_stop_signals(signal.SIG_IGN)  # so that every part is stopped completely
             stack.close()
     print(f"stopped; the data is in {folder}", flush=True)  # noqa: T201
     return 0
@@ -92,7 +90,11 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
     migrate(urls.owner, urls.service)
     bus = DemoBus()
     worker_port = free_port()
-    settings = _settings(urls, bus)
+    settings = {
+        "TXPLATFORM_DATABASE_URL": urls.service,
+        "TXPLATFORM_MIGRATION_DATABASE_URL": urls.owner,
+        "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
+    }
     env = {
         **settings,
         "TXPLATFORM_API_PORT": str(port),
@@ -129,19 +131,15 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
         print(text, f"ready after {monotonic() - started:.1f} s\n", sep="", flush=True)  # noqa: T201
 
     asyncio.run(
-        _play(simulator, folder, year, on_ready, LiveLine(worker_url), [postgres, *children])
+        _until_stopped(
+            _send(simulator, folder, year, on_ready),
+            _watch(simulator, LiveLine(worker_url), [postgres, *children]),
+        )
     )
 
 
-async def _play(  # noqa: PLR0913  # the parts of a running demo
-    simulator: Simulator,
-    folder: Path,
-    year: int,
-    on_ready: Callable[[], None],
-    live: LiveLine,
-    parts: list[DemoPostgres | Child],
-) -> None:
-    """Replay the year again and again and print a line each second, until a stop signal."""
+async def _until_stopped(*work: Coroutine[Any, Any, None]) -> None:
+    """Run the coroutines until one of them fails or a stop signal arrives."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -149,15 +147,9 @@ async def _play(  # noqa: PLR0913  # the parts of a running demo
         if not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # `loop.add_signal_handler` would restore the default handlers when the loop ends.
-        signal.signal(number, request_stop)
-    coroutines = (
-        _send(simulator, folder, year, on_ready),
-        _watch(simulator, live, parts),
-        stop.wait(),
-    )
-    tasks = [asyncio.ensure_future(each) for each in coroutines]
+    # `loop.add_signal_handler` would restore the default handlers when the loop ends.
+    _on_stop_signals(request_stop)
+    tasks = [asyncio.ensure_future(each) for each in (*work, stop.wait())]
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
@@ -187,14 +179,6 @@ async def _watch(simulator: Simulator, live: LiveLine, parts: list[DemoPostgres 
         before = now
         for part in parts:
             part.check()
-
-
-def _settings(urls: Urls, bus: DemoBus) -> dict[str, str]:
-    return {
-        "TXPLATFORM_DATABASE_URL": urls.service,
-        "TXPLATFORM_MIGRATION_DATABASE_URL": urls.owner,
-        "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
-    }
 
 
 def _wait_ready(urls: list[str], children: list[Child]) -> None:
@@ -241,18 +225,15 @@ def _folder_lock(folder: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _stop_signals() -> Iterator[None]:
-    """Raise `_StoppedError` on the first SIGINT or SIGTERM and ignore later ones."""
-
-    def stop(_: int, __: FrameType | None) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        raise _StoppedError
-
+def _on_stop_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    yield
+        signal.signal(number, handler)
+
+
+def _raise_stopped(_: int, __: FrameType | None) -> None:
+    """Stop the demo at the first signal and ignore later ones."""
+    _on_stop_signals(signal.SIG_IGN)
+    raise _StoppedError
 
 
 def _remove_data(folder: Path) -> None:

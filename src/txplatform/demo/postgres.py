@@ -8,14 +8,15 @@ import shutil
 import signal
 import subprocess
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic, sleep
 
 import psycopg
 from psycopg import sql
 
-from txplatform.demo.ports import free_port
-from txplatform.demo.processes import Child
+from txplatform.demo.processes import Child, free_port
 from txplatform.errors import TxPlatformError
 
 with warnings.catch_warnings():
@@ -27,9 +28,6 @@ with warnings.catch_warnings():
         ensure_prefix_permissions,
         ensure_user_exists,
     )
-
-from collections.abc import Mapping
-from pathlib import Path
 
 _VERSION = 18
 _BIN = POSTGRES_VERSIONS[_VERSION]
@@ -147,17 +145,18 @@ class DemoPostgres:
         new_data.rename(self._data)
 
     def _prepare(self) -> Urls:
-        owner = self._url("postgres", _DATABASE)
         with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
-            if not _exists(connection, "SELECT FROM pg_database WHERE datname = %s", _DATABASE):
+            find_database = "SELECT FROM pg_database WHERE datname = %s"
+            if connection.execute(find_database, (_DATABASE,)).fetchone() is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
-            if not _exists(connection, "SELECT FROM pg_roles WHERE rolname = %s", _SERVICE):
+            find_role = "SELECT FROM pg_roles WHERE rolname = %s"
+            if connection.execute(find_role, (_SERVICE,)).fetchone() is None:
                 connection.execute(
                     sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
                         sql.Identifier(_SERVICE), sql.Literal(self._password)
                     )
                 )
-        return Urls(owner, self._url(_SERVICE, _DATABASE))
+        return Urls(self._url("postgres", _DATABASE), self._url(_SERVICE, _DATABASE))
 
     @property
     def _password(self) -> str:
@@ -206,7 +205,3 @@ class DemoPostgres:
                 why=done.stderr.decode(errors="replace"),
                 next_step="Check that the disk is not full. --fresh starts without the data.",
             )
-
-
-def _exists(connection: psycopg.Connection, query: str, name: str) -> bool:
-    return connection.execute(query.encode(), (name,)).fetchone() is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,14 @@ from txplatform.errors import TxPlatformError
 _STOP_S = 12
 _SHOWN_LINES = 15
 _RECENT_S = 10
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback interface that no process listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 class ChildDiedError(TxPlatformError):

@@ -1,31 +1,37 @@
-"""The checks of `txplatform doctor`, one module each. None of them changes anything."""
+"""The checks of `txplatform doctor`. None of them changes anything."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 
 import psycopg
 from confluent_kafka import KafkaException
 
 from txplatform.database import Database
-from txplatform.doctor.api_keys import check_api_keys
 from txplatform.doctor.broker import BrokerView
-from txplatform.doctor.clock import check_clock
-from txplatform.doctor.consumer_lag import check_consumers
-from txplatform.doctor.database_server import check_server
-from txplatform.doctor.durability import check_durability, check_standby
+from txplatform.doctor.database_server import (
+    check_api_keys,
+    check_clock,
+    check_durability,
+    check_migrations,
+    check_rights,
+    check_server,
+    check_standby,
+)
 from txplatform.doctor.finding import Finding, failed, ok, skipped
-from txplatform.doctor.log_lag import check_projector, check_publisher
-from txplatform.doctor.overdue_holds import check_overdue_holds
-from txplatform.doctor.privileges import check_rights
-from txplatform.doctor.schema import check_migrations
+from txplatform.doctor.lag import (
+    check_consumers,
+    check_overdue_holds,
+    check_projector,
+    check_publisher,
+)
 from txplatform.doctor.topics import check_topic_settings, check_topics
 from txplatform.pluralize import pluralize
 from txplatform.settings import Settings
 
-DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], list[Finding]], ...] = (
+DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], Iterator[Finding]], ...] = (
     check_server,
     check_migrations,
     check_rights,
@@ -59,7 +65,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
                 name = check.__name__.removeprefix("check_").replace("_", " ")
                 yield from run_check(name, partial(check, connection))
         try:
-            view = stack.enter_context(BrokerView(settings))
+            view = stack.enter_context(closing(BrokerView(settings)))
             cluster = view.cluster()
         except KafkaException as error:
             yield failed(

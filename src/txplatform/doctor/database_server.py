@@ -1,34 +1,159 @@
-"""Check that the database server is supported and accepts writes."""
+"""Check the database: its server, schema, privileges, durability, clock and API keys."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+
 import psycopg
 
-from txplatform.doctor.finding import Finding, failed, ok
+from txplatform.doctor.finding import Finding, failed, ok, warning
+from txplatform.eventstore.migrations import MigrationError, pending_migrations
 
 OLDEST_MAJOR = 16
+TOLERATED_S = 1.0
+"""The difference between the clocks that is no warning."""
+
+_APPEND_ONLY_TABLES = ("events", "ruleset_events")
+_NEEDED = ("SELECT", "INSERT")
+_FORBIDDEN = ("UPDATE", "DELETE", "TRUNCATE")
+_LOCAL_ONLY = ("off", "local")
+
+_VALID_KEYS = """
+SELECT count(*) FROM api_keys
+WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+"""
 
 
-def check_server(connection: psycopg.Connection) -> list[Finding]:
+def check_server(connection: psycopg.Connection) -> Iterator[Finding]:
     """Fail if the server is too old, a standby, or read-only."""
     version = connection.info.server_version
     named = f"PostgreSQL {version // 10_000}.{version % 10_000}"
     if version // 10_000 < OLDEST_MAJOR:
-        return [
-            failed(
-                "database",
-                f"The server is {named}.",
-                f"Use PostgreSQL {OLDEST_MAJOR} or newer.",
+        yield failed(
+            "database", f"The server is {named}.", f"Use PostgreSQL {OLDEST_MAJOR} or newer."
+        )
+    elif _setting(connection, "transaction_read_only") == "on":
+        yield failed(
+            "database",
+            "It takes no writes: it is a standby, or default_transaction_read_only is on.",
+            "Point TXPLATFORM_DATABASE_URL to the primary. If the setting is on, find out why "
+            "(providers set it when the disk is full) and reset it.",
+        )
+    else:
+        yield ok("database", f"{named} accepts connections as {connection.info.user}.")
+
+
+def check_migrations(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Fail if a migration is pending, was changed, or belongs to a newer version."""
+    try:
+        pending = pending_migrations(connection)
+    except MigrationError as error:
+        yield failed("migrations", f"{error.what} {error.why}".strip(), error.next_step)
+        return
+    if pending:
+        names = ", ".join(migration.name for migration in pending)
+        yield failed("migrations", f"Pending: {names}.", "Run `txplatform migrate`.")
+    else:
+        yield ok("migrations", "The schema is this version's.")
+
+
+def check_rights(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Fail if the role cannot append to the log or the rule book, or could alter them."""
+    role = connection.info.user
+
+    def may(table: str, right: str) -> bool:
+        return bool(_value(connection, "SELECT has_table_privilege(%s, %s)", table, right))
+
+    for table in _APPEND_ONLY_TABLES:
+        if _value(connection, "SELECT to_regclass(%s)", table) is None:
+            yield failed("rights", f"The table {table} is missing.", "Run `txplatform migrate`.")
+            return
+        if missing := [right for right in _NEEDED if not may(table, right)]:
+            yield failed(
+                "rights",
+                f"{role} may not {' or '.join(missing)} {table}.",
+                "Run `txplatform migrate` with this TXPLATFORM_DATABASE_URL: it grants "
+                "the privileges to the role.",
             )
-        ]
-    row = connection.execute("SHOW transaction_read_only").fetchone()
-    if row == ("on",):
-        return [
-            failed(
-                "database",
-                "It takes no writes: it is a standby, or default_transaction_read_only is on.",
-                "Point TXPLATFORM_DATABASE_URL to the primary. If the setting is on, find out why "
-                "(providers set it when the disk is full) and reset it.",
+            return
+        if excess := [right for right in _FORBIDDEN if may(table, right)]:
+            yield failed(
+                "rights",
+                f"{role} may {', '.join(excess)} {table}: it could alter the log.",
+                "Use a role of its own for the service in TXPLATFORM_DATABASE_URL and the "
+                "tables' owner in TXPLATFORM_MIGRATION_DATABASE_URL, then run "
+                "`txplatform migrate`.",
             )
-        ]
-    return [ok("database", f"{named} accepts connections as {connection.info.user}.")]
+            return
+    yield ok("rights", f"{role} can append to the log and the rule book but not change them.")
+
+
+def check_durability(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Fail if a server setting makes commits less than durable."""
+    off = [name for name in ("fsync", "full_page_writes") if _setting(connection, name) != "on"]
+    # The value in this session: the service sets it for each of its connections.
+    if _setting(connection, "synchronous_commit") in _LOCAL_ONLY:
+        off.append("synchronous_commit")
+    if off:
+        yield failed(
+            "durability",
+            f"Off: {', '.join(off)}. A power failure can lose decisions that were sent.",
+            f"Set {' and '.join(f'{name} = on' for name in off)} in postgresql.conf.",
+        )
+    else:
+        yield ok("durability", "Commits are on disk before the response is sent.")
+
+
+def check_standby(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Warn if commits do not wait for a second server."""
+    if names := _setting(connection, "synchronous_standby_names"):
+        yield ok("standby", f"Commits wait for {names}.")
+    else:
+        yield warning(
+            "standby",
+            "There is no synchronous standby: a failover can lose the newest decisions.",
+            "If you use failover, run a standby and list it in synchronous_standby_names.",
+        )
+
+
+def check_clock(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Compare this machine's clock with the database's, at the middle of the round trip."""
+    before = datetime.now(UTC)
+    theirs = _value(connection, "SELECT clock_timestamp()")
+    after = datetime.now(UTC)
+    yield clock_finding((theirs - (before + (after - before) / 2)).total_seconds())
+
+
+def clock_finding(ahead_s: float) -> Finding:
+    """Return the finding for a database clock that is ahead by `ahead_s`, or behind if negative."""
+    if abs(ahead_s) <= TOLERATED_S:
+        return ok("clock", f"This machine's clock is within {TOLERATED_S:.0f} s of the database's.")
+    return warning(
+        "clock",
+        f"The database's clock is {abs(ahead_s):.1f} s {'ahead' if ahead_s > 0 else 'behind'}: "
+        "`decided_at` and `recorded_at` cannot be compared.",
+        "Synchronise the clocks of both machines (NTP).",
+    )
+
+
+def check_api_keys(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Warn if no API key is valid."""
+    if valid := _value(connection, _VALID_KEYS):
+        yield ok("api keys", f"{valid} valid.")
+    else:
+        yield warning(
+            "api keys",
+            "There is no valid API key: the API refuses every request.",
+            "Run `txplatform keys create --name NAME --scope transactions:write`.",
+        )
+
+
+def _setting(connection: psycopg.Connection, name: str) -> str:
+    return str(_value(connection, "SELECT current_setting(%s)", name))
+
+
+def _value(connection: psycopg.Connection, query: LiteralString, *parameters: str) -> Any:
+    ((value,),) = connection.execute(query, parameters).fetchall()
+    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from txplatform.consumers import TOPICS as INBOUND
 from txplatform.doctor.broker import BrokerView, Cluster
@@ -19,50 +19,29 @@ DEAD_LETTER_EXTRA_BYTES = 16_384
 _DAY_MS = 86_400_000
 
 
-def check_topics(cluster: Cluster) -> list[Finding]:
+def check_topics(cluster: Cluster) -> Iterator[Finding]:
     """Check the existence, the number of partitions and the replicas of all topics."""
     if missing := _missing(cluster):
-        return [
-            failed(
-                "topics",
-                f"Missing: {', '.join(missing)}.",
-                "Create them, for example with `kafka-topics.sh --create --topic NAME "
-                "--partitions 12`; docs/operations.md lists the settings.",
-            )
-        ]
-    return [_partitions(cluster), *_replicas(cluster)]
-
-
-def check_topic_settings(view: BrokerView, cluster: Cluster) -> Iterable[Finding]:
-    """Check compaction, message size and retention of all topics."""
-    if _missing(cluster):
-        return [skipped("topic settings", "Some topics are missing.")]
-    return _settings(view.settings(ALL_TOPICS))
-
-
-def _missing(cluster: Cluster) -> list[str]:
-    return [name for name in ALL_TOPICS if name not in cluster.topics]
-
-
-def _partitions(cluster: Cluster) -> Finding:
+        yield failed(
+            "topics",
+            f"Missing: {', '.join(missing)}.",
+            "Create them, for example with `kafka-topics.sh --create --topic NAME "
+            "--partitions 12`; docs/operations.md lists the settings.",
+        )
+        return
     counts = {name: cluster.topics[name].partitions for name in TOPICS}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-        return warning(
+        yield warning(
             "topics",
             f"The numbers of partitions differ: {listed}.",
             "Use one number for all, so that an account has the same partition in every topic. "
             "Otherwise two consumers often write to one account and have to retry.",
         )
-    return ok(
-        "topics",
-        f"All {len(ALL_TOPICS)} exist, with {pluralize(next(iter(counts.values())), 'partition')}.",
-    )
-
-
-def _replicas(cluster: Cluster) -> Iterator[Finding]:
-    single = [name for name in ALL_TOPICS if cluster.topics[name].replicas == 1]
-    if single:
+    else:
+        partitions = pluralize(next(iter(counts.values())), "partition")
+        yield ok("topics", f"All {len(ALL_TOPICS)} exist, with {partitions}.")
+    if single := [name for name in ALL_TOPICS if cluster.topics[name].replicas == 1]:
         yield warning(
             "topic copies",
             f"{pluralize(len(single), 'topic')} with one replica: a lost broker loses them.",
@@ -71,7 +50,12 @@ def _replicas(cluster: Cluster) -> Iterator[Finding]:
         )
 
 
-def _settings(settings: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
+def check_topic_settings(view: BrokerView, cluster: Cluster) -> Iterator[Finding]:
+    """Check compaction, message size and retention of all topics."""
+    if _missing(cluster):
+        yield skipped("topic settings", "Some topics are missing.")
+        return
+    settings = view.settings(ALL_TOPICS)
     if compacted := [
         name for name in ALL_TOPICS if "compact" in settings[name].get("cleanup.policy", "")
     ]:
@@ -95,6 +79,10 @@ def _settings(settings: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
         f"{name} {_retention(settings[name].get('retention.ms', ''))}" for name in TOPICS
     )
     yield ok("retention", f"{listed}.")
+
+
+def _missing(cluster: Cluster) -> list[str]:
+    return [name for name in ALL_TOPICS if name not in cluster.topics]
 
 
 def _bytes(settings: Mapping[str, Mapping[str, str]], topic: str) -> int:

@@ -1,11 +1,11 @@
 """The account: the sum of its events, and nothing else.
 
-An account's stream may begin with any event: a payment can arrive, and wait, before the
-account is opened. So an account exists, at version 0, before its first event.
+An account's stream may begin with any event, since a payment can arrive and wait before the account
+is opened. So an account exists, at version 0, before its first event.
 
-Its state is bounded by open holds, waiting messages and the last 30 days, never by the length of
-its history. Used business keys are known from the stream (`event_key`), not from here. A
-transaction without a hold is folded again from its events when a later message of it arrives.
+The size of its state depends on open holds, waiting messages and the last 30 days, never on the
+length of its history. The stream (`event_key`) knows the used business keys. A transaction without
+a hold is folded again from its events when a later message names it.
 """
 
 from __future__ import annotations
@@ -34,14 +34,10 @@ from txplatform.domain.status import AccountStatus, stricter
 
 
 class RecordedEvent(Protocol):
-    """An event, as far as an account knows it."""
-
-    @property
-    def key(self) -> str:
-        """Its business key."""
+    """The method of events that an account calls; `events` imports this module."""
 
     def mutate(self, aggregate: Account | None) -> Account:
-        """Change the account."""
+        """Apply the event to the account."""
 
 
 E = TypeVar("E", bound=RecordedEvent)
@@ -52,10 +48,10 @@ class DecisionContext:
     """The inputs of a decision from outside the account: time, new identifiers, origin, rules.
 
     Attributes:
-        now: When it is decided, UTC.
-        new_event_id: Gives an identifier that was never given before.
+        now: The time of the decision, UTC.
+        new_event_id: Returns an identifier that is unique across all events.
         origin: The cause of the events, and its trace.
-        rules: The rule set in force at that time, or why it cannot be decided by.
+        rules: The rule set in force, or the error if this version does not understand it.
     """
 
     now: datetime
@@ -65,50 +61,45 @@ class DecisionContext:
 
     @property
     def ruleset(self) -> RuleSet:
-        """The rule set in force. Only commands that need it read it, so the others go on.
+        """The rule set in force. Commands that do not read it are decided without one.
 
         Raises:
             RulesNotUnderstoodError: This version does not understand the rule set in force.
         """
         if isinstance(self.rules, RuleSet):
             return self.rules
-        # The same error for many requests: it is not to remember the frames of all.
+        # Many requests raise the same error, which must not collect the frames of all.
         raise self.rules.with_traceback(None)
 
 
 Hold = tuple[int, datetime | None]
-"""A reserved amount in minor units, above 0, and the time it ends by itself; None for never.
+"""A reserved amount in minor units, above 0, and its expiry time, UTC; None for never.
 
-A plain tuple, since accounts hold many: the garbage collector stops looking at one that leads
-nowhere, while it would go through objects of a class of ours again and again.
+A plain tuple, since accounts have many: the garbage collector stops tracking tuples of plain
+values, but would visit instances of a class again and again.
 """
 
 
 class WaitingMessages(UserDict[str, WaitingMessage]):
-    """Messages that came before what they need, by business key."""
+    """Messages that arrived before their prerequisite, by business key."""
 
 
 class Account(msgspec.Struct, dict=True, omit_defaults=True):
     """One card account.
 
-    These fields are the only list of what an account keeps: snapshots, the cache and comparisons
-    are made from it (`eventstore/snapshot.py`). A new field needs a value before the first event.
+    These fields are the only list of an account's state: snapshots, the cache and comparisons are
+    made from it (`eventstore/snapshot.py`). A new field needs a default.
 
     Attributes:
-        id: Its stream.
-        version: The version of its last event; 0 before the first.
+        version: The version of the last event; 0 before the first.
         currency: ISO 4217 code; None until the account is opened.
         credit_limit: Minor units.
-        limit_version: The version of the limit in force; 0 is the one it was opened with.
-        posted: The amount owed, minor units.
+        limit_version: The version of the limit in force; 0 for the opening's.
+        posted: The owed amount, minor units.
         pending: The sum of all holds, minor units.
-        holds: By transaction, of those that have one.
-        operator_status: As an operator set it.
-        team_status: As the accounts team has it.
-        status_version: The version of the latter; 0 before the first.
-        activity: The purchases approved lately, which velocity rules look at.
-        controls: The account's own rules.
-        waiting: Messages that came before what they need.
+        operator_status: The status that an operator set.
+        team_status: The status that the accounts team reported.
+        status_version: The version of `team_status`; 0 before the first.
     """
 
     id: StreamId
@@ -146,21 +137,21 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
 
     @property
     def status(self) -> AccountStatus:
-        """The stricter of the operator's and the accounts team's."""
+        """The stricter of the operator's and the accounts team's status."""
         return stricter(self.operator_status, self.team_status)
 
     @property
     def available(self) -> int:
-        """Credit that can still be spent, minor units; negative when over the limit."""
+        """The available credit, minor units; negative if the account is over its limit."""
         return self.credit_limit - self.posted - self.pending
 
     @property
     def balance(self) -> Balance:
-        """The money at this version."""
+        """The amounts at this version."""
         return self.balance_after()
 
     def balance_after(self, *, posted: int = 0, pending: int = 0) -> Balance:
-        """The money once these are added, minor units."""
+        """Return the amounts after these changes, minor units."""
         posted, pending = self.posted + posted, self.pending + pending
         return Balance(self.credit_limit, posted, pending, self.credit_limit - posted - pending)
 
@@ -176,13 +167,13 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
         return 0 if hold is None else hold[0]
 
     def raise_hold(self, transaction_id: TransactionId, amount: int) -> None:
-        """Reserve that much more for a transaction that has a hold."""
+        """Raise a transaction's hold by an amount, minor units."""
         held, expires_at = self.holds[transaction_id]
         self.holds[transaction_id] = (held + amount, expires_at)
         self.pending += amount
 
     def release(self, transaction_id: TransactionId, amount: int) -> None:
-        """Reserve that much less; a hold with nothing left is dropped."""
+        """Reduce a transaction's hold by an amount, minor units; an empty hold is dropped."""
         if amount:
             held, expires_at = self.holds[transaction_id]
             self.pending -= amount
@@ -192,7 +183,7 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
                 del self.holds[transaction_id]
 
     def record(self, event_class: Callable[..., E], context: DecisionContext, **fields: Any) -> E:
-        """Append an event to this account and let it change the state."""
+        """Create the account's next event, apply it, and keep it for the append."""
         event = event_class(
             originator_id=self.id,
             originator_version=self.version + 1,
@@ -207,6 +198,6 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
         return event
 
     def collect_events(self) -> list[Any]:
-        """Hand over the events recorded since the last call."""
+        """Return the events recorded since the last call."""
         events, self.pending_events = self.pending_events, []
         return events

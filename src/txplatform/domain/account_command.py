@@ -1,8 +1,8 @@
-"""The part that all commands have: a business key, a label, and the comparison with a copy.
+"""The properties of all commands: business key, label, and the comparison with a copy.
 
-Commands and events are msgspec Structs: stored bytes decode straight into them. Where their JSON
-is stored, a field that has its default is left out. The garbage collector does not track them,
-so none of them may refer to anything that refers back to it.
+Commands and events are msgspec Structs, so stored bytes decode straight into them. Their JSON
+leaves out fields that have their default. The garbage collector does not track them, so they must
+not be part of a reference cycle.
 """
 
 from __future__ import annotations
@@ -20,40 +20,42 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A request to one account, or an advice about it.
 
     Attributes:
+        LABEL: Kind and id as a format of the fields, the subject of a sentence for people.
         DESCRIPTIVE: Fields that only describe; a copy that leaves one out is still a copy.
         BUSINESS_TIME: Fields with the time, as the sender gives it, at which the command's subject
             happened or takes effect; the first that is not None counts.
-        COPY_CONFLICTS: Whether a copy is found on append too, if the account is opened and nothing
-            waits on it: then it is decided without its prior events, and records the same key.
+        COPY_CONFLICTS: True if a copy on an opened account without waiting messages records the
+            same key, so that the append detects it without a read of prior events.
     """
 
+    LABEL: ClassVar[str]
     DESCRIPTIVE: ClassVar[frozenset[str]] = frozenset()
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ()
     COPY_CONFLICTS: ClassVar[bool] = False
 
     @property
     def key(self) -> str:
-        """The business key that its event claims."""
+        """The business key that the command's event claims."""
         raise NotImplementedError
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Business keys whose prior events a decision on it needs; its own comes first."""
+        """The business keys whose prior events the decision needs; the command's own is first."""
         return (self.key,)
 
     @property
     def business_time(self) -> datetime | None:
-        """The sender's time for it, UTC; None if the sender gave none."""
+        """The sender's time of the command's subject, UTC; None if the sender gave none."""
         times: Iterator[datetime | None] = (getattr(self, name) for name in self.BUSINESS_TIME)
         return next((time for time in times if time is not None), None)
 
     @property
     def label(self) -> str:
-        """Kind and id, the subject of a sentence for people."""
-        raise NotImplementedError
+        """Kind and id, such as `Payment p-1`."""
+        return self.LABEL.format_map(msgspec.structs.asdict(self))
 
     def is_copy_of(self, other: object) -> bool:
-        """Return whether this says the same as another command with the same key."""
+        """Return whether another command with the same key has the same contents."""
         if type(self) is not type(other):
             return False
         return all(
@@ -65,7 +67,7 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class EarlyAdvice(AccountCommand, frozen=True):
-    """An advice that can arrive before what it needs, and then waits for it."""
+    """An advice that waits if it arrives before its prerequisite."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -73,16 +75,16 @@ class EarlyAdvice(AccountCommand, frozen=True):
 
 
 class VersionedAdvice(AccountCommand, frozen=True):
-    """An advice that replaces the one before it; the newest version wins, whatever the order.
+    """An advice that replaces the one before it; the newest version wins in any order.
 
     Attributes:
-        VERSION: Its field with the version that the sender counts; the account's field of the same
-            name has the version in force.
+        VERSION: The field with the sender's version number. The account's field of the same name
+            has the version in force.
     """
 
     VERSION: ClassVar[str]
 
     @property
     def terminal(self) -> bool:
-        """True if it takes effect even if a newer version is in force."""
+        """True if the advice takes effect even when a newer version is in force."""
         return False

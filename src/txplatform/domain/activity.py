@@ -132,7 +132,7 @@ class Activity:
 
 @dataclass(slots=True)
 class _Log:
-    """One row for purchases of one time and place, in the order of `minutes`.
+    """Purchases as columns. A row has the purchases of one time and place; `minutes` orders rows.
 
     Columns take a third of the memory of rows, and each is added up without reading the others.
 

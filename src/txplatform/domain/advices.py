@@ -1,7 +1,6 @@
-"""Advices: reports of what has happened elsewhere, which an account cannot decline.
+"""Advices: reports of events elsewhere, which an account cannot decline (ISO 8583).
 
-Each has its own business key. Two advices with the same key must be copies of each other; if they
-are not, one of them is wrong.
+Each has a business key. An advice with a known key is a copy of the first one, or it is rejected.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from txplatform.domain.status import AccountStatus
 class LimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
     """The accounts team changed the credit limit."""
 
+    LABEL: ClassVar[str] = "Limit version {limit_version}"
     VERSION: ClassVar[str] = "limit_version"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("effective_at",)
 
@@ -33,14 +33,11 @@ class LimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
     def key(self) -> str:
         return f"credit-limit:{self.limit_version}"
 
-    @property
-    def label(self) -> str:
-        return f"Limit version {self.limit_version}"
-
 
 class StatusChange(VersionedAdvice, frozen=True):
     """The accounts team changed the status; closed is terminal."""
 
+    LABEL: ClassVar[str] = "Status version {status_version}"
     VERSION: ClassVar[str] = "status_version"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("changed_at",)
 
@@ -55,17 +52,14 @@ class StatusChange(VersionedAdvice, frozen=True):
         return f"status-version:{self.status_version}"
 
     @property
-    def label(self) -> str:
-        return f"Status version {self.status_version}"
-
-    @property
     def terminal(self) -> bool:
         return self.status is AccountStatus.CLOSED
 
 
 class Payment(EarlyAdvice, frozen=True):
-    """The cardholder paid; lowers the posted balance by `amount` minor units."""
+    """The cardholder paid `amount` minor units, which lower the posted balance."""
 
+    LABEL: ClassVar[str] = "Payment {payment_id}"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("submitted_at",)
     COPY_CONFLICTS: ClassVar[bool] = True
 
@@ -79,14 +73,11 @@ class Payment(EarlyAdvice, frozen=True):
     def key(self) -> str:
         return payment_key(self.payment_id)
 
-    @property
-    def label(self) -> str:
-        return f"Payment {self.payment_id}"
-
 
 class PaymentReturn(EarlyAdvice, frozen=True):
-    """The bank took a payment back; amount and currency have to be the payment's."""
+    """The bank returned a payment; amount and currency have to be the payment's."""
 
+    LABEL: ClassVar[str] = "The return of payment {payment_id}"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("returned_at",)
 
     payment_id: PaymentId
@@ -104,17 +95,15 @@ class PaymentReturn(EarlyAdvice, frozen=True):
     def keys(self) -> tuple[str, ...]:
         return (*super().keys, payment_key(self.payment_id))
 
-    @property
-    def label(self) -> str:
-        return f"The return of payment {self.payment_id}"
-
 
 class Reversal(AccountCommand, frozen=True):
-    """The merchant gave a purchase up.
+    """The merchant gave up a purchase or a part of it.
 
     Attributes:
-        amount: Minor units; None for all of it.
+        amount: Minor units; None for the whole purchase.
     """
+
+    LABEL: ClassVar[str] = "Reversal {reversal_id}"
 
     reversal_id: str
     transaction_id: TransactionId
@@ -125,13 +114,9 @@ class Reversal(AccountCommand, frozen=True):
     def key(self) -> str:
         return f"reversal:{self.reversal_id}"
 
-    @property
-    def label(self) -> str:
-        return f"Reversal {self.reversal_id}"
-
 
 class Direction(StrEnum):
-    """The direction in which a presentment moves money: a debit is owed by the cardholder."""
+    """The direction of a presentment: the cardholder owes a debit and is owed a credit."""
 
     DEBIT = "debit"
     CREDIT = "credit"
@@ -140,20 +125,21 @@ class Direction(StrEnum):
 _DESCRIPTIVE = frozenset(
     {"merchant", "original_amount", "original_currency", "occurred_at", "presented_at"}
 )
-"""Of a clearing or refund: HTTP and Kafka differ in which of these they give."""
+"""Fields of a clearing or refund of which HTTP and Kafka give different ones."""
 
 
 class Clearing(EarlyAdvice, frozen=True):
     """The network presents a purchase for settlement.
 
     Attributes:
-        transaction_id: The purchase's; None for one that was never authorized (a force post).
+        transaction_id: The purchase's; None if it was never authorized (a force post).
         amount: Minor units of `currency`.
-        final: Whether nothing more is to come, so that the rest of the hold is released.
-        occurred_at: As an HTTP caller gives it, UTC.
-        presented_at: As the network's message gives it, UTC.
+        final: True for the last clearing of a purchase, which releases the rest of the hold.
+        occurred_at: The time that an HTTP caller gives, UTC.
+        presented_at: The time that the network's message gives, UTC.
     """
 
+    LABEL: ClassVar[str] = "Clearing {clearing_id}"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at", "presented_at")
     COPY_CONFLICTS: ClassVar[bool] = True
     DESCRIPTIVE: ClassVar[frozenset[str]] = _DESCRIPTIVE
@@ -174,20 +160,17 @@ class Clearing(EarlyAdvice, frozen=True):
     def key(self) -> str:
         return clearing_key(self.clearing_id)
 
-    @property
-    def label(self) -> str:
-        return f"Clearing {self.clearing_id}"
-
 
 class Correction(EarlyAdvice, frozen=True):
     """The network withdraws a clearing or a refund that it presented.
 
     Attributes:
         clearing_id: The correction's own.
-        reverses_clearing_id: The clearing's or refund's that it withdraws.
+        reverses_clearing_id: The id of the withdrawn clearing or refund.
         direction: Credit if it withdraws a clearing, debit if it withdraws a refund.
     """
 
+    LABEL: ClassVar[str] = "Correction {clearing_id}"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("presented_at",)
 
     clearing_id: str
@@ -212,12 +195,8 @@ class Correction(EarlyAdvice, frozen=True):
 
     @property
     def reversed_keys(self) -> tuple[str, str]:
-        """Keys of what it withdraws: a credit of the network is a refund under its clearing id."""
+        """Possible keys of the withdrawn item: the network's credits are refunds by clearing id."""
         return clearing_key(self.reverses_clearing_id), refund_key(self.reverses_clearing_id)
-
-    @property
-    def label(self) -> str:
-        return f"Correction {self.clearing_id}"
 
     @property
     def posted_change(self) -> int:
@@ -226,8 +205,9 @@ class Correction(EarlyAdvice, frozen=True):
 
 
 class Refund(EarlyAdvice, frozen=True):
-    """The merchant gives money back, with or without naming the purchase."""
+    """The merchant gives money back; the purchase may be unnamed."""
 
+    LABEL: ClassVar[str] = "Refund {refund_id}"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("presented_at",)
     COPY_CONFLICTS: ClassVar[bool] = True
     DESCRIPTIVE: ClassVar[frozenset[str]] = _DESCRIPTIVE
@@ -245,10 +225,6 @@ class Refund(EarlyAdvice, frozen=True):
     @property
     def key(self) -> str:
         return refund_key(self.refund_id)
-
-    @property
-    def label(self) -> str:
-        return f"Refund {self.refund_id}"
 
 
 WaitingMessage = Payment | PaymentReturn | LimitChange | Clearing | Correction | Refund

@@ -1,6 +1,6 @@
-"""The causes of events: who or what gave the command that an event follows from.
+"""The causes of events: the caller, message, person or part that gave the command.
 
-Every event of an account and of the rule book stores its cause. In JSON `kind` tells them apart.
+Every event of an account and of the rule book stores its cause. `kind` is the type in JSON.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Names for the identifiers that other teams give us, and for the streams we keep.
-
-The form of an identifier is checked at the boundary (`contracts`).
-"""
+"""Identifiers of other teams and of streams; `contracts` checks their form."""
 
 from typing import NewType
 
@@ -15,10 +12,10 @@ _ACCOUNT_PREFIX = "account-"
 
 
 def account_stream(account_id: AccountId) -> StreamId:
-    """The stream that holds this account's events."""
+    """Return the stream of an account's events."""
     return StreamId(_ACCOUNT_PREFIX + account_id)
 
 
 def account_of(stream_id: str) -> AccountId:
-    """The account whose events this stream holds."""
+    """Return the account whose events a stream holds."""
     return AccountId(stream_id.removeprefix(_ACCOUNT_PREFIX))

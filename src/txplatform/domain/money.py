@@ -6,17 +6,17 @@ MAX_AMOUNT = 999_999_999_999_999
 """The largest amount of one purchase, payment or limit, in minor units (docs/contracts.md)."""
 
 MAX_BALANCE = 9_000_000_000_000_000_000
-"""The furthest a posted balance may be from zero, so that it is a 64-bit integer everywhere."""
+"""The largest absolute value of a posted balance, so that it is a 64-bit integer everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The amounts an account owes, has reserved and may still spend, at one account version.
+    """The amounts that an account owes, holds and can still spend, at one account version.
 
     Attributes:
-        credit_limit: The credit granted.
-        posted: What is owed; negative after an overpayment.
-        pending: What approved authorizations hold.
+        credit_limit: The granted credit.
+        posted: The owed amount; negative after an overpayment.
+        pending: The sum of all holds.
         available: `credit_limit - posted - pending`; negative when over the limit.
     """
 

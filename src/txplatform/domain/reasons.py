@@ -1,4 +1,4 @@
-"""Why a purchase was declined: the codes other services read, and their field 39."""
+"""The reasons of declines: codes for other services, and their ISO 8583 response codes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class ReasonCode(StrEnum):
     """The place among all reasons, from 0."""
 
     def __new__(cls, value: str, response_code: str) -> Self:
-        """Make a member, after those that are more important."""
+        """Create a member; members are declared in order of precedence."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.response_code = response_code
@@ -51,8 +51,8 @@ class Reason:
     Attributes:
         response_code: ISO 8583:1987 field 39.
         message: The refusal in a sentence, for people.
-        observed: What the rule measured, in minor units where it is money.
-        limit: What it may be at most, in the same unit.
+        observed: The value that the rule observed; amounts in minor units.
+        limit: The limit of `observed`, in the same unit.
     """
 
     code: ReasonCode
@@ -69,10 +69,10 @@ class Reason:
         observed: int | str | None = None,
         limit: int | str | None = None,
     ) -> "Reason":
-        """Refuse with the response code that goes with the reason."""
+        """Create a reason with the response code of its code."""
         return cls(code, code.response_code, message, observed, limit)
 
 
 def most_important_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """Sort by precedence; reasons with one code stay in the order of their rules."""
+    """Sort by precedence; reasons with the same code stay in the order of their rules."""
     return tuple(sorted(reasons, key=lambda reason: reason.code.precedence))

@@ -1,4 +1,4 @@
-"""Requests: an account can decline a purchase or an increment; the others can be refused."""
+"""Requests: an account can decline purchases and increments, and refuse the others."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ class Purchase(AccountCommand, frozen=True):
     """One authorization request.
 
     Attributes:
-        amount: Billing amount in minor units of `currency`; 0 is an account verification.
+        amount: Billing amount in minor units of `currency`; 0 for an account verification.
         currency: ISO 4217 code; has to be the account's.
-        original_amount: The merchant's price, in minor units of `original_currency`.
+        original_amount: The merchant's price in minor units of `original_currency`.
         occurred_at: The merchant's time, UTC.
     """
 
+    LABEL: ClassVar[str] = "Transaction {transaction_id}"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at",)
 
     transaction_id: TransactionId
@@ -58,13 +59,11 @@ class Purchase(AccountCommand, frozen=True):
     def keys(self) -> tuple[str, ...]:
         return (self.key, late_authorization_key(self.transaction_id))
 
-    @property
-    def label(self) -> str:
-        return f"Transaction {self.transaction_id}"
-
 
 class Increment(AccountCommand, frozen=True):
     """The merchant asks to raise a hold by `amount` minor units."""
+
+    LABEL: ClassVar[str] = "Increment {increment_id}"
 
     increment_id: str
     transaction_id: TransactionId
@@ -75,10 +74,6 @@ class Increment(AccountCommand, frozen=True):
     def key(self) -> str:
         return f"increment:{self.increment_id}"
 
-    @property
-    def label(self) -> str:
-        return f"Increment {self.increment_id}"
-
 
 class Opening(AccountCommand, frozen=True):
     """The accounts team opens an account; its limit is limit version 0.
@@ -88,6 +83,7 @@ class Opening(AccountCommand, frozen=True):
         opened_at: The accounts team's time, UTC; None if the caller gave none.
     """
 
+    LABEL: ClassVar[str] = "The opening of account {account_id}"
     DESCRIPTIVE: ClassVar[frozenset[str]] = frozenset({"opened_at"})
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("opened_at",)
 
@@ -100,13 +96,11 @@ class Opening(AccountCommand, frozen=True):
     def key(self) -> str:
         return "account-opened"
 
-    @property
-    def label(self) -> str:
-        return f"The opening of account {self.account_id}"
-
 
 class OperatorStatus(AccountCommand, frozen=True):
     """An operator freezes, closes or releases the account."""
+
+    LABEL: ClassVar[str] = "Status {status_id}"
 
     status_id: str
     account_id: AccountId
@@ -117,13 +111,11 @@ class OperatorStatus(AccountCommand, frozen=True):
     def key(self) -> str:
         return f"status:{self.status_id}"
 
-    @property
-    def label(self) -> str:
-        return f"Status {self.status_id}"
-
 
 class ControlsChange(AccountCommand, frozen=True):
-    """The account gets these rules of its own, as plain values, instead of those it had."""
+    """The account's controls are replaced by these rules, given as plain values."""
+
+    LABEL: ClassVar[str] = "Controls {controls_id}"
 
     controls_id: str
     account_id: AccountId
@@ -134,13 +126,11 @@ class ControlsChange(AccountCommand, frozen=True):
     def key(self) -> str:
         return f"controls:{self.controls_id}"
 
-    @property
-    def label(self) -> str:
-        return f"Controls {self.controls_id}"
-
 
 class HoldExpiry(AccountCommand, frozen=True):
-    """The platform ends a hold whose time has come."""
+    """The platform releases a hold at its expiry time."""
+
+    LABEL: ClassVar[str] = "The expiry of transaction {transaction_id}"
 
     account_id: AccountId
     transaction_id: TransactionId
@@ -148,10 +138,6 @@ class HoldExpiry(AccountCommand, frozen=True):
     @property
     def key(self) -> str:
         return hold_expiry_key(self.transaction_id)
-
-    @property
-    def label(self) -> str:
-        return f"The expiry of transaction {self.transaction_id}"
 
 
 Request = Purchase | Increment | Opening | OperatorStatus | ControlsChange | HoldExpiry

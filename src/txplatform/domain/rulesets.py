@@ -1,4 +1,4 @@
-"""Rule sets: a risk team's rules as immutable, versioned data; and one account's controls."""
+"""Rule sets: a risk team's rules as immutable, versioned data; and accounts' controls."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def ruleset_id(name: str, version: int) -> str:
 
 
 def check_rule_count(count: int) -> None:
-    """Refuse more rules than can be asked for every purchase.
+    """Check that a purchase can be judged by this number of rules in time.
 
     Raises:
-        ParameterError: They are too many.
+        ParameterError: There are too many rules.
     """
     if count > MAX_RULES:
         raise ParameterError(
@@ -79,10 +79,10 @@ class HoldDays:
     """The duration of a hold that is neither cleared nor reversed.
 
     Attributes:
-        default: Days from the approval.
-        by_category: Where it is another number of days; no category is named twice.
-        categories: Every entry of `by_category`.
-        days: The days of each of them.
+        default: Days from the approval, for categories not in `by_category`.
+        by_category: Exceptions for merchant categories; no category is named twice.
+        categories: All entries of `by_category`.
+        days: The days of each entry of `categories`.
     """
 
     default: int = 7
@@ -95,30 +95,26 @@ class HoldDays:
         entries = tuple(chain.from_iterable(hold.categories for hold in self.by_category))
         categories = CategoryCodes.checked("by_category", entries)
         by_category = tuple(sorted(self.by_category, key=lambda hold: hold.categories))
-        object.__setattr__(self, "by_category", by_category)  # one way to write it
+        object.__setattr__(self, "by_category", by_category)  # canonical order
         days = {entry: hold.days for hold in by_category for entry in hold.categories}
         object.__setattr__(self, "categories", categories)
         object.__setattr__(self, "days", tuple(days[entry] for entry in categories))
 
     def of(self, category_code: str) -> int:
-        """Return the days that a hold in this merchant category lasts."""
+        """Return the days that a hold in a merchant category lasts."""
         place = bisect_right(self.categories.bounds, category_code)
         return self.days[place // 2] if place % 2 else self.default
-
-    def names(self, category_code: str) -> bool:
-        """Return whether this merchant category has a number of days of its own."""
-        return category_code in self.categories
 
 
 USUAL_HOLD_DAYS = HoldDays(
     7,
     (
-        # Vehicle rental, lodging and cruises are authorized at the beginning and cleared at the
-        # end; the card schemes let such authorizations stand for 30 days or 31.
+        # Vehicle rental, lodging and cruises are authorized at the start and cleared at the end;
+        # card schemes keep such authorizations valid for 30 or 31 days.
         CategoryHold(("3351-3500", "7512-7513", "7519"), 30),
         CategoryHold(("3501-3999", "7011"), 30),
         CategoryHold(("4411",), 30),
-        # A fuel pump asks for the most that a tank takes and clears the same or the next day.
+        # A fuel pump authorizes a full tank and clears on the same or the next day.
         CategoryHold(("5542",), 2),
     ),
 )
@@ -127,13 +123,13 @@ USUAL_HOLD_DAYS = HoldDays(
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """The rules that decide purchases beside those that are always on; never changed.
+    """The rules that judge purchases beside those that are always on; immutable.
 
     Attributes:
         name: Lower case letters, digits and hyphens.
-        version: A change is a new version.
-        description: For people: what it is for, or what changed.
-        rules: In the order they are asked, and reported where their reason is the same.
+        version: The version, from 1; every change is a new version.
+        description: The purpose or the change, for people.
+        rules: The rules in the order of judging; reasons with the same code keep this order.
     """
 
     name: str
@@ -165,31 +161,25 @@ class RuleSet:
 
     @property
     def id(self) -> str:
-        """Return the id that decisions record, such as retail@3."""
+        """The id that decisions record, such as retail@3."""
         return ruleset_id(self.name, self.version)
 
     def judge(self, case: Case, controls: Controls) -> Judgement:
-        """Ask the rules that are always on, this rule set's, then the account's own."""
+        """Judge a purchase by the rules that are always on, this rule set and the controls."""
         return ask(self.checks + controls.checks if controls.checks else self.checks, case)
-
-    def hold_days_of(self, category_code: str) -> int:
-        """Days that a hold in this merchant category lasts."""
-        return self.hold_days.of(category_code)
 
 
 CONTROLS_PREFIX = "controls: "
-"""In front of the name of a rule that is an account's own."""
+"""The prefix of the names of an account's own rules."""
 
 
 class Controls:
-    """One account's own rules; asked beside the rule set's, so they can only narrow.
+    """An account's own rules, which apply beside the rule set's and can only decline more.
 
-    Shared by accounts, so never changed. No dataclass, since an account is stored with `stored`
-    in its place.
+    Accounts share them, so they are immutable. They are not a dataclass, so that an account's state
+    contains `stored` instead (`eventstore/snapshot.py`).
 
     Attributes:
-        rules: In the order they are asked.
-        checks: The same, ready to be asked.
         stored: The rules as plain values.
     """
 
@@ -212,14 +202,14 @@ class Controls:
 
 
 NO_CONTROLS = Controls()
-"""The controls of an account until it is given some."""
+"""The controls of an account until they are set."""
 
 
 def controls_of(stored: Iterable[StoredRule]) -> Controls:
-    """Return the controls that were written like this; accounts with the same ones share them.
+    """Return the controls that were stored; equal ones are one object.
 
     Raises:
-        KeyError, TypeError, ValueError: They are of a newer version, or were altered.
+        KeyError, TypeError, ValueError: A newer version stored a rule, or it was altered.
     """
     written = list(stored)
     return _controls_of(json.dumps(written)) if written else NO_CONTROLS

@@ -1,4 +1,4 @@
-"""The status of an account: usable, frozen or closed."""
+"""The status of an account."""
 
 from enum import StrEnum
 
@@ -11,11 +11,11 @@ class AccountStatus(StrEnum):
     CLOSED = "closed"
 
 
-_STRICTNESS = (AccountStatus.ACTIVE, AccountStatus.FROZEN, AccountStatus.CLOSED)
+_STRICTNESS = tuple(AccountStatus)
 
 
 def stricter(one: AccountStatus, other: AccountStatus) -> AccountStatus:
-    """The one that allows less."""
+    """Return the status that allows less."""
     if one is other:
         return one
     return max(one, other, key=_STRICTNESS.index)

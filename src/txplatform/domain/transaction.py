@@ -1,4 +1,4 @@
-"""A transaction's whole life, folded from its events: the one state machine of an authorization.
+"""A transaction, folded from its events: the state machine of an authorization.
 
     state         authorize  increment  clear         final         reverse   all       expire
     unknown       held       declined   unauthorized  unauthorized  reversed  reversed  -
@@ -9,14 +9,13 @@
     expired       -          declined   cleared       cleared       expired   expired   -
     unauthorized  held       declined   unauthorized  unauthorized  unauth.   unauth.   -
 
-A decision may decline instead: an increment leaves the state as it was, an authorization makes it
-declined. A clearing is the network's advice and always posts. A clearing that uses all of a hold
-ends it as a final one does, and so does a reversal of all of it. If a clearing or reversal came
-first, a late authorization holds the rest of its amount, perhaps nothing. Refunds and corrections
-change no state. An account keeps only open holds; the rest is folded from the log.
+A declined authorization leads to declined; a declined increment changes no state. A clearing is
+the network's advice and always posts. A clearing of the whole hold ends it like a final one, and so
+does a reversal of the whole hold. If a clearing or reversal arrived first, a late authorization
+holds the rest of its amount, perhaps nothing. Refunds and corrections change no state.
 
-Whatever the order (docs/contracts.md): posted = clearings - their corrections; hold = 0 once final,
-expired or wholly reversed, else max(0, approved + increments - reversed - cleared).
+In any order of arrival (docs/contracts.md): posted = clearings - their corrections; hold = 0 once
+final, expired or wholly reversed, else max(0, approved + increments - reversed - cleared).
 """
 
 from __future__ import annotations
@@ -64,13 +63,14 @@ class Transaction:
     """The sums of one transaction, minor units.
 
     Attributes:
-        claimed: Whether its first event is stored: no other authorization can be taken for it.
-        purchase: The purchase as it was approved first; None if it was not.
+        claimed: True if an event has the authorization's key.
+        purchase: The approved purchase; None if it was not approved.
         approved: The authorized amount, increments included; 0 if it was not approved.
         reversed: The sum of partial reversals.
         cleared: The sum of clearings.
-        gross_refunded: The sum of the refunds that name it, before their corrections.
-        clearings: Their ids; likewise refunds and corrections.
+        gross_refunded: The sum of refunds before their corrections.
+        clearings: The ids of clearings; likewise `refunds`.
+        corrections: The corrections by their ids.
     """
 
     claimed: bool = False
@@ -90,7 +90,7 @@ class Transaction:
 
     @classmethod
     def fold(cls, events: Iterable[Event]) -> Self:
-        """Return the transaction after these events of it, in order of version."""
+        """Return the transaction folded from its events, in order of version."""
         transaction = cls()
         for event in events:
             transaction.take(event)
@@ -98,7 +98,7 @@ class Transaction:
 
     @property
     def corrected(self) -> int:
-        """The part of the clearings that their corrections took back."""
+        """The part of the clearings that corrections withdrew."""
         return sum(
             correction.amount if correction.direction is Direction.CREDIT else -correction.amount
             for correction in self.corrections.values()
@@ -107,7 +107,7 @@ class Transaction:
 
     @property
     def refunded(self) -> int:
-        """The sum of the refunds, less the corrections that took refunds back."""
+        """The sum of refunds less their corrections."""
         return self.gross_refunded - sum(
             correction.amount if correction.direction is Direction.DEBIT else -correction.amount
             for correction in self.corrections.values()
@@ -116,39 +116,39 @@ class Transaction:
 
     @property
     def posted(self) -> int:
-        """The amount owed for it, refunds aside."""
+        """The owed amount without refunds."""
         return self.cleared - self.corrected
 
     @property
     def hold(self) -> int:
-        """The amount reserved for it."""
+        """The reserved amount."""
         return self.hold_of(self.approved)
 
     def hold_of(self, approved: int) -> int:
-        """Return the amount that would be reserved if that much were authorized."""
+        """Return the reserved amount if this amount were authorized."""
         if self.final or self.expired or self.reversed_wholly:
             return 0
         return max(0, approved - self.reversed - self.cleared)
 
     @property
     def state(self) -> TransactionState:
-        """The state: the first of these that applies."""
-        for state, holds in (
+        """The first state whose condition is true."""
+        for state, condition in (
             (TransactionState.DECLINED, self.declined),
             (TransactionState.HELD, self.hold > 0),
             (TransactionState.UNAUTHORIZED, self.cleared > 0 and not self.authorized),
             (TransactionState.CLEARED, self.cleared > 0),
             (TransactionState.EXPIRED, self.expired),
             (TransactionState.REVERSED, self.reversed_wholly or self.reversed > 0),
-            # An account verification: approved, and nothing was ever to be held.
+            # An account verification: approved without a hold.
             (TransactionState.CLEARED, self.authorized),
         ):
-            if holds:
+            if condition:
                 return state
         return TransactionState.UNKNOWN
 
     def clearing_flags(self, amount: int) -> tuple[Flag, ...]:
-        """Return the flags of one more clearing of this amount."""
+        """Return the flags of a next clearing of this amount."""
         flags = []
         if self.expired:
             flags.append(Flag.AFTER_EXPIRY)
@@ -163,13 +163,13 @@ class Transaction:
         return tuple(flags)
 
     def refund_flags(self, amount: int) -> tuple[Flag, ...]:
-        """Return the flags of one more refund of this amount."""
+        """Return the flags of a next refund of this amount."""
         return (Flag.OVER_PURCHASE,) if self.refunded + amount > self.posted else ()
 
     def _corrects_refund(self, correction: Correction) -> bool:
-        """Return whether it takes back a refund, also by way of other corrections.
+        """Return whether a correction withdraws a refund, directly or through other corrections.
 
-        Its direction decides as long as the item that it takes back is not known.
+        If the withdrawn item is unknown, the direction decides.
         """
         seen: set[str] = set()
         while correction.clearing_id not in seen:
@@ -186,7 +186,7 @@ class Transaction:
         return correction.direction is Direction.DEBIT
 
     def take(self, event: Event) -> None:  # noqa: C901  # one case a kind of event
-        """Add one event; an event that is not about the transaction changes nothing."""
+        """Add one event; events of no transaction change nothing."""
         match event:
             case AuthorizationApproved():
                 self.claimed = self.authorized = True
@@ -202,7 +202,7 @@ class Transaction:
                 if event.reversal.amount is None:
                     self.reversed_wholly = True
                 else:
-                    # Beyond what any balance holds there is nothing left to reverse.
+                    # Capped: no balance can exceed this.
                     self.reversed = min(self.reversed + event.reversal.amount, MAX_BALANCE)
             case HoldExpired():
                 self.expired = True

@@ -1,1 +1,1 @@
-"""The account events in Postgres: how they are stored, read, snapshotted and migrated."""
+"""Account events in PostgreSQL: storage, reads, snapshots and migrations."""

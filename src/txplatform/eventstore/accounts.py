@@ -1,7 +1,7 @@
-"""The accounts as an eventsourcing application: the door for who needs one account.
+"""The eventsourcing application of accounts, for tools that load one account.
 
-Tools and dry runs load an account here, at any version and from its newest snapshot. Decisions and
-consumers take many accounts at once, on the same tables (`processing/unit_of_work.py`).
+It loads an account at any version, from the newest snapshot before it. Decisions and consumers load
+many accounts at once from the same tables (`processing/unit_of_work.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from txplatform.eventstore.snapshot import AccountSnapshot
 
 
 class Accounts(Application[str]):
-    """All accounts, on one connection of the caller's."""
+    """All accounts, on a connection of the caller."""
 
     snapshot_class = AccountSnapshot
 
@@ -30,21 +30,21 @@ class Accounts(Application[str]):
         super().__init__()
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:  # noqa: ARG002
-        """What the library reads of a process's environment is none of ours."""
+        # Not from the process's environment variables, as the library does by default.
         return Environment(name, {"IS_SNAPSHOTTING_ENABLED": "y"})
 
     def construct_mapper(self) -> Mapper[str]:
         return EventMapper()
 
     def construct_recorder(self) -> ApplicationRecorder:
-        # It lacks the library's notifications: whoever follows the log reads it by position.
+        # Without the library's notifications: followers read the log by position.
         return cast("ApplicationRecorder", EventRecorder(self._connection))
 
     def construct_snapshot_store(self) -> EventStore[str]:
         return EventStore(self.mapper, SnapshotRecorder(self._connection))
 
     def account(self, account_id: AccountId, *, version: int | None = None) -> Account:
-        """The account at this version, by default the newest; at version 0 if it has no events."""
+        """Return the account at a version, by default the newest; unopened if it has no events."""
         try:
             return cast("Account", self.repository.get(account_stream(account_id), version=version))
         except AggregateNotFoundError:

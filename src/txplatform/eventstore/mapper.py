@@ -1,7 +1,7 @@
-"""Map events to the bytes that are stored, JSON that a person can read, and back.
+"""Map events to stored bytes, readable JSON, and back.
 
-Stored names lead to classes through one explicit table, so that nothing stored can name code.
-A field that is missing takes the class's default.
+One explicit table maps stored names to classes, so that stored data cannot name code. A missing
+field takes the class's default.
 """
 
 from __future__ import annotations
@@ -23,26 +23,24 @@ _DECODERS: dict[str, msgspec.json.Decoder[Event]] = {
 }
 _encode = msgspec.json.Encoder().encode
 
-_COLUMNS = ("originator_id", "originator_version")
-"""Columns of the log, which are cut off an event's JSON and put in front of it again."""
 _FIRST_STORED = b',"timestamp":'
-_ENVELOPE = (*_COLUMNS, "timestamp", "event_id", "traceparent", "caused_by")
+"""The first stored field. The fields before it are columns; decoding puts them back in front."""
 
 
 class UnknownEventError(TxPlatformError):
-    """The log holds an event that this version does not know."""
+    """The log has an event that this version does not know."""
 
 
 @dataclass(frozen=True)
 class StoredAccountEvent(StoredEvent):
-    """A stored event with the names it is found by."""
+    """A stored event with its key and transaction, by which it is found."""
 
     event_key: str = ""
     transaction_id: str | None = None
 
 
 class EventMapper(Mapper[str]):
-    """Maps account events and snapshots to stored events and back."""
+    """Map account events and snapshots to stored events and back."""
 
     def __init__(self) -> None:
         super().__init__(JSONTranscoder())
@@ -50,37 +48,25 @@ class EventMapper(Mapper[str]):
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
         if isinstance(domain_event, AccountSnapshot):
             return StoredEvent(
-                originator_id=domain_event.originator_id,
-                originator_version=domain_event.originator_version,
-                topic=domain_event.topic,
-                state=domain_event.state,
+                domain_event.originator_id,
+                domain_event.originator_version,
+                domain_event.topic,
+                domain_event.state,
             )
         event = cast("AccountEvent", domain_event)
         return StoredAccountEvent(
-            originator_id=event.originator_id,
-            originator_version=event.originator_version,
-            topic=event.TOPIC,
-            state=encode_event(event),
-            event_key=event.key,
-            transaction_id=event.transaction_id,
+            event.originator_id,
+            event.originator_version,
+            event.TOPIC,
+            encode_event(event),
+            event.key,
+            event.transaction_id,
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[str]:
-        """Revive an event or snapshot.
-
-        Raises:
-            UnknownEventError: Its topic is not one of this version's.
-        """
-        originator_id = str(stored_event.originator_id)
-        if AccountSnapshot.is_current(stored_event.topic):
-            return AccountSnapshot(
-                originator_id=originator_id,
-                originator_version=stored_event.originator_version,
-                topic=stored_event.topic,
-                state=stored_event.state,
-            )
-        return decode_event(
-            originator_id,
+        revive = AccountSnapshot if AccountSnapshot.is_current(stored_event.topic) else decode_event
+        return revive(
+            str(stored_event.originator_id),
             stored_event.originator_version,
             stored_event.topic,
             stored_event.state,
@@ -88,20 +74,17 @@ class EventMapper(Mapper[str]):
 
 
 def encode_event(event: AccountEvent) -> bytes:
-    """Return an event as JSON without its stream and version, which are columns.
-
-    A field that has its default is left out.
-    """
+    """Return an event as JSON without defaults, stream and version; the latter two are columns."""
     written = _encode(event)
     return b"{" + written[written.index(_FIRST_STORED) + 1 :]
 
 
 def decode_event(originator_id: str, originator_version: int, topic: str, state: bytes) -> Event:
-    """Revive a stored event.
+    """Return the event that was stored.
 
     Raises:
-        UnknownEventError: The topic is not one of this version's.
-        ValueError: The bytes are no such event.
+        UnknownEventError: This version does not know the topic.
+        ValueError: The bytes are not an event of this topic.
     """
     decoder = _DECODERS.get(topic)
     if decoder is None:
@@ -117,9 +100,9 @@ def decode_event(originator_id: str, originator_version: int, topic: str, state:
 
 
 def event_data(event: AccountEvent) -> dict[str, Any]:
-    """Return an event's data as audit interfaces show it: every field beside the envelope."""
+    """Return an event's own fields, without those that all events have, as plain values."""
     fields = msgspec.structs.asdict(event)
-    for name in _ENVELOPE:
+    for name in AccountEvent.__struct_fields__:
         del fields[name]
     data: dict[str, Any] = orjson.loads(orjson.dumps(fields, default=msgspec.structs.asdict))
     return data

@@ -1,8 +1,7 @@
-"""Bring the schema to this version: numbered SQL files, forward only, checksummed.
+"""Migrate the schema to this version by numbered SQL files, forward only, checksummed.
 
-One migration runs at a time (session advisory lock), each in a transaction of its own.
-A file that was applied and has changed since, or one that the database knows and this
-version does not, is refused before anything is touched.
+One process migrates at a time (session advisory lock); each migration is one transaction. If an
+applied file has changed, or is unknown to this version, nothing is changed.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _OTHER_SCHEMA = (
 
 
 class MigrationError(TxPlatformError):
-    """The database's schema and this version's migrations do not fit together."""
+    """The database's schema does not match this version's migrations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,12 @@ class Migration:
 
     @property
     def sha256(self) -> str:
-        """Of the file's bytes, hexadecimal."""
+        """The checksum of the file's bytes, hexadecimal."""
         return hashlib.sha256(self.statements.encode()).hexdigest()
 
 
 def shipped_migrations() -> list[Migration]:
-    """This version's migrations, in order."""
+    """Return this version's migrations, in order."""
     folder = resources.files("txplatform.migrations")
     return [
         Migration(entry.name.removesuffix(".sql"), entry.read_text(encoding="utf-8"))
@@ -92,11 +91,11 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
 
     Args:
         owner_url: libpq URL of the role that owns the tables.
-        service_url: libpq URL of the service; its role is granted `txplatform_service`
-            if it is not the owner's.
+        service_url: libpq URL of the service. Its role is granted `txplatform_service` unless it
+            is the owner.
 
     Returns:
-        The names of the migrations that were applied, in order.
+        The names of the applied migrations, in order.
 
     Raises:
         MigrationError: An applied migration was changed, or is unknown to this version.

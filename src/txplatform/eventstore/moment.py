@@ -1,33 +1,57 @@
-"""Reads the whole log as it is at one moment, however long that takes."""
+"""Read the whole log as it is at one moment, stream by stream, however long that takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 
 import psycopg
 
 from txplatform.database import Database
 
-T = TypeVar("T")
+_READ_EVENTS = """
+SELECT position, originator_id, originator_version, event_key, topic, state, recorded_at,
+    transaction_id
+FROM events
+ORDER BY originator_id, originator_version
+"""
+_FETCH_ROWS = 2000
 _REPORT_EVERY = 1000
+
+
+@dataclass(slots=True)
+class StoredRow:
+    """A row of the log as it is stored. It is not decoded, since it may have been altered."""
+
+    position: int
+    originator_id: str
+    originator_version: int
+    event_key: str
+    topic: str
+    state: bytes
+    recorded_at: datetime
+    transaction_id: str | None = None
 
 
 @contextmanager
 def moment(
     database: Database, snapshot: str | None = None, *, idle_timeout_s: int = 600
 ) -> Iterator[psycopg.Connection]:
-    """Give a connection in a transaction that sees one moment and writes nothing.
+    """Open a connection in a read-only transaction that sees one moment.
 
     Args:
-        database: As any role that may read.
-        snapshot: See the moment of `export_snapshot`; otherwise that of the first statement.
-        idle_timeout_s: When the server ends the transaction of a client that is silent; 0 for
-            never.
+        database: The database, as any role that may read.
+        snapshot: The result of `export_snapshot`, to see its moment; otherwise the transaction
+            sees the moment of its first statement.
+        idle_timeout_s: Seconds without a statement after which the server ends the transaction;
+            0 for never.
     """
     with database.connect() as connection:
-        # A statement that reads everything is not bounded by what a request may take.
+        # Reading everything takes longer than a request may.
         connection.execute("SET statement_timeout = 0")
         connection.execute(
             "SELECT set_config('idle_in_transaction_session_timeout', %s, false)",
@@ -42,19 +66,37 @@ def moment(
 
 
 def export_snapshot(connection: psycopg.Connection) -> str:
-    """Return what other connections see the same moment by, while this transaction lasts."""
+    """Return an id by which other connections see this transaction's moment, while it lasts."""
     row = connection.execute("SELECT pg_export_snapshot()").fetchone()
     assert row is not None
     return str(row[0])
 
 
-def counted(rows: Iterable[T], advance: Callable[[int], None]) -> Iterator[T]:
-    """Give the rows, and report their number now and then and at the end."""
-    number = 0
-    for row in rows:
-        yield row
-        number += 1
-        if number == _REPORT_EVERY:
-            advance(number)
-            number = 0
-    advance(number)
+def whole_streams(
+    connection: psycopg.Connection, advance: Callable[[int], None] = lambda _: None
+) -> Iterator[tuple[str, Iterator[StoredRow]]]:
+    """Read every stream's rows in order of version, streams in order of their ids' bytes.
+
+    Args:
+        connection: A connection of a `moment`.
+        advance: Receives the number of rows read since its last call.
+    """
+
+    def read() -> Iterator[StoredRow]:
+        number = 0
+        for number, row in enumerate(cursor, 1):
+            yield StoredRow(*row)
+            if number % _REPORT_EVERY == 0:
+                advance(_REPORT_EVERY)
+        advance(number % _REPORT_EVERY)
+
+    with connection.cursor("whole_streams") as cursor:
+        cursor.itersize = _FETCH_ROWS
+        cursor.execute(_READ_EVENTS, binary=True)
+        yield from groupby(read(), attrgetter("originator_id"))
+
+
+def count_events(connection: psycopg.Connection) -> int:
+    """Return the number of events in the log."""
+    row = connection.execute("SELECT count(*) FROM events").fetchone()
+    return row[0] if row else 0

@@ -1,7 +1,7 @@
-"""A statement with what takes its rows, and the two ways to run it.
+"""Queries, which run in a thread or on an event loop.
 
-What is read and appended, and in which order, is the same for the decision lanes, which wait on
-the event loop, and for everything else, which waits in a thread. So it is written once, as queries.
+Decision lanes run them on the event loop, everything else in a thread. Both read and append in the
+same way, so the statements and their order are written once, as queries.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import psycopg
 
 
 class Query(NamedTuple):
-    """One statement.
+    """One statement with its parameters.
 
     Attributes:
-        take: Receives the rows; None for a statement that gives none.
+        take: Receives the rows; None for a statement without rows.
     """
 
     statement: str
@@ -25,7 +25,7 @@ class Query(NamedTuple):
 
 
 def run_queries(connection: psycopg.Connection, queries: Iterable[Query]) -> None:
-    """Run queries one after the other, in the transaction of the caller."""
+    """Run queries one after the other, in the caller's transaction."""
     with connection.cursor(binary=True) as cursor:
         for statement, parameters, take in queries:
             cursor.execute(statement, parameters, prepare=True)
@@ -37,8 +37,8 @@ async def run_queries_async(cursor: psycopg.AsyncCursor, queries: Iterable[Query
     """Run queries one after the other; in autocommit mode each of them is a commit.
 
     Args:
-        cursor: A binary one.
-        queries: May depend on what the ones before them gave.
+        cursor: A cursor with binary results.
+        queries: The queries; each may depend on the rows of those before it.
     """
     for statement, parameters, take in queries:
         await cursor.execute(statement, parameters, prepare=True)

@@ -1,14 +1,14 @@
-"""Our tables as the eventsourcing library sees them: one recorder for events, one for snapshots.
+"""Recorders of the eventsourcing library for the tables of events and snapshots.
 
-The library's own statements are replaced, for three reasons: columns are named, so that an
-added one breaks nothing; the log's order is kept by an advisory lock, which does not wait
-behind VACUUM; and business keys are unique within the stream.
+They replace the library's own statements for three reasons. Columns are named, so that an added
+column breaks nothing. An advisory lock keeps the log's order and does not wait behind VACUUM.
+Business keys are unique within a stream.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, ClassVar, LiteralString, cast
 from uuid import UUID
 
 import psycopg
@@ -20,23 +20,53 @@ from txplatform.eventstore.statements import (
     INSERT_SNAPSHOTS,
     READ_SNAPSHOTS,
     READ_STREAM,
-    columns_of,
+    column_arrays,
 )
 
 
-class EventRecorder(AggregateRecorder):
-    """Appends account events to the log and reads them, stream by stream."""
+class _TableRecorder(AggregateRecorder):
+    """A recorder that reads one table.
+
+    Attributes:
+        READ: Takes a stream, the versions after which and up to which it is read, and a limit.
+        NEWEST_FIRST: The order of its rows.
+    """
+
+    READ: ClassVar[LiteralString]
+    NEWEST_FIRST: ClassVar[bool]
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
 
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        in_order = desc is self.NEWEST_FIRST
+        with self._connection.cursor(binary=True) as cursor:
+            cursor.execute(self.READ, (originator_id, gt or 0, lte, limit if in_order else None))
+            events = [StoredEvent(*row[:4]) for row in cursor]
+        return events if in_order else events[::-1][:limit]
+
+
+class EventRecorder(_TableRecorder):
+    """Appends account events to the log and reads them, stream by stream."""
+
+    READ = READ_STREAM
+    NEWEST_FIRST = False
+
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
-        """Append, all or nothing.
+        """Append all events or none.
 
         Raises:
-            IntegrityError: A version or a business key exists already; nothing was appended.
+            IntegrityError: A version or a business key exists already.
         """
-        columns = columns_of(
+        columns = column_arrays(
             (
                 event.originator_id,
                 event.originator_version,
@@ -54,50 +84,19 @@ class EventRecorder(AggregateRecorder):
                     raise IntegrityError(f"a version or a business key exists in {conflicts}")
         return None
 
-    def select_events(  # the library's
-        self,
-        originator_id: UUID | str,
-        *,
-        gt: int | None = None,
-        lte: int | None = None,
-        desc: bool = False,
-        limit: int | None = None,
-    ) -> Sequence[StoredEvent]:
-        with self._connection.cursor(binary=True) as cursor:
-            cursor.execute(READ_STREAM, (originator_id, gt or 0, lte, None if desc else limit))
-            events = [
-                StoredEvent(stream, version, topic, state)
-                for _, stream, version, topic, state, _ in cursor
-            ]
-        return events[::-1][:limit] if desc else events
 
-
-class SnapshotRecorder(AggregateRecorder):
+class SnapshotRecorder(_TableRecorder):
     """Stores snapshots, and reads those of this version's shape."""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self._connection = connection
+    READ = READ_SNAPSHOTS
+    NEWEST_FIRST = True
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
-        """Store; a snapshot that exists already is left as it is."""
-        columns = columns_of(
+        """Store snapshots that do not exist yet."""
+        columns = column_arrays(
             (event.originator_id, event.originator_version, event.topic, event.state)
             for event in stored_events
         )
         if columns:
             self._connection.execute(INSERT_SNAPSHOTS, columns)
         return None
-
-    def select_events(  # the library's
-        self,
-        originator_id: UUID | str,
-        *,
-        gt: int | None = None,
-        lte: int | None = None,
-        desc: bool = False,
-        limit: int | None = None,
-    ) -> Sequence[StoredEvent]:
-        with self._connection.cursor(binary=True) as cursor:
-            cursor.execute(READ_SNAPSHOTS, (originator_id, gt or 0, lte, limit if desc else None))
-            snapshots = [StoredEvent(*row) for row in cursor]
-        return snapshots if desc else snapshots[::-1][:limit]

@@ -1,8 +1,8 @@
-"""A snapshot: an account's state at one version, so that a replay need not begin at 1.
+"""Snapshots: an account's state at one version, so that a replay need not begin at version 1.
 
-The stored state is made from the fields that `Account` declares. The name that a snapshot is
-stored under is a hash of these declarations: a snapshot of another shape is not looked at; the
-account is folded from its events and snapshotted anew.
+The state has the fields that `Account` declares. A snapshot's topic contains a hash of these
+declarations. So snapshots of another shape are ignored; their accounts are folded from events and
+snapshotted again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, Self, get_args
 
 import msgspec
 from eventsourcing.domain import CanSnapshotAggregate
@@ -27,7 +27,7 @@ _WAITING_KINDS: dict[str, type[WaitingMessage]] = {
 
 
 def shape_of(kinds: Iterable[type]) -> str:
-    """Return a short text that changes when a field of these classes changes."""
+    """Return a hash of the fields that these classes declare."""
     declared = [(kind.__name__, *kind.__annotations__.items()) for kind in kinds]
     written = repr((declared, STATE_OF_ACTIVITY))
     return hashlib.blake2b(written.encode(), digest_size=6).hexdigest()
@@ -37,7 +37,7 @@ SNAPSHOT_TOPIC = f"account@{shape_of((Account, *_WAITING_KINDS.values(), Merchan
 
 
 def to_plain(value: object) -> object:
-    """Return the part of an account's state that msgspec cannot write, as plain values."""
+    """Return a part of an account's state that msgspec cannot encode, as plain values."""
     match value:
         case Activity():
             return value.state()
@@ -50,7 +50,7 @@ def to_plain(value: object) -> object:
 
 
 def from_plain(kind: type, plain: Any) -> object:
-    """Return the part of an account's state that these plain values were made of."""
+    """Return the part of an account's state that `to_plain` was given."""
     if kind is Activity:
         return Activity.from_state(plain)
     if kind is Controls:
@@ -67,8 +67,6 @@ _decode = msgspec.json.Decoder(Account, dec_hook=from_plain).decode
 class AccountSnapshot(CanSnapshotAggregate[str]):
     """An account's state at one version."""
 
-    TOPIC: ClassVar[str] = SNAPSHOT_TOPIC
-
     originator_id: str
     originator_version: int
     topic: str
@@ -76,7 +74,7 @@ class AccountSnapshot(CanSnapshotAggregate[str]):
 
     @staticmethod
     def is_current(topic: str) -> bool:
-        """Return whether a snapshot stored under this name has this version's shape."""
+        """Return whether a snapshot with this topic has this version's shape."""
         return topic == SNAPSHOT_TOPIC
 
     @classmethod
@@ -85,10 +83,10 @@ class AccountSnapshot(CanSnapshotAggregate[str]):
         return cls(aggregate.id, aggregate.version, SNAPSHOT_TOPIC, encode_account(aggregate))
 
     def mutate(self, _: None) -> Account:  # type: ignore[override]  # as above
-        """Return the account as it was.
+        """Return the snapshotted account.
 
         Raises:
-            ValueError: The state is not this account's at this version.
+            ValueError: The state is of another account or version.
         """
         account = decode_account(self.state)
         if (account.id, account.version) != (self.originator_id, self.originator_version):
@@ -100,33 +98,30 @@ class AccountSnapshot(CanSnapshotAggregate[str]):
 
 
 def encode_account(account: Account) -> bytes:
-    """Return the account's state as JSON; a field that has its first value is left out."""
+    """Return the account's state as JSON, without fields that have their default."""
     return _encode(account)
 
 
 def decode_account(state: bytes) -> Account:
-    """Return the account whose state this is.
+    """Return the account that was encoded.
 
     Raises:
-        ValueError: The bytes are no state of this version's shape.
+        ValueError: The bytes are not a state of this version's shape.
     """
     return _decode(state)
 
 
 def account_state(account: Account) -> dict[str, Any]:
-    """Return everything that an account's events add up to, as plain values.
-
-    Equal states mean equal accounts (I1).
-    """
+    """Return the account's state as plain values; equal states mean equal accounts (I1)."""
     state: dict[str, Any] = msgspec.to_builtins(account, enc_hook=to_plain)
     return state
 
 
 def snapshot_due(account: Account, version: int, every: int) -> bool:
-    """Return whether an account at this version is to be snapshotted.
+    """Return whether an account is snapshotted at this version.
 
-    It is after `every` events. An account with more holds than that is snapshotted less often, so
-    that the work stays in proportion to the events.
+    Snapshots are `every` versions apart. If the account has more holds than that, the interval
+    grows with them, so that the written bytes stay in proportion to the events.
     """
     interval = every
     while interval < len(account.holds):

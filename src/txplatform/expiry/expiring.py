@@ -55,8 +55,7 @@ def expire(connection: psycopg.Connection, holds: Sequence[DueHold], now: dateti
     origin = CommandOrigin(_CAUSE, new_traceparent())
     context = DecisionContext(now, random_id, origin)
     commands = [
-        PendingCommand.of(HoldExpiry(hold.account_id, hold.transaction_id), origin)
-        for hold in holds
+        PendingCommand(HoldExpiry(hold.account_id, hold.transaction_id), origin) for hold in holds
     ]
     for command in commands:
         work.include(command)

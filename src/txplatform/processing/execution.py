@@ -1,4 +1,4 @@
-"""Executes commands in order on a connection that the caller waits on in a thread."""
+"""Executes commands in order on a synchronous connection."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import psycopg
 
 from txplatform.domain.account import DecisionContext
+from txplatform.domain.cause import CommandOrigin
 from txplatform.eventstore.query import run_queries
 from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.unit_of_work import UnitOfWork
@@ -16,25 +17,23 @@ def execute_in_order(
     connection: psycopg.Connection,
     work: UnitOfWork,
     commands: Sequence[PendingCommand],
-    context_of: Callable[[PendingCommand], DecisionContext],
+    context_of: Callable[[CommandOrigin], DecisionContext],
     *,
     expect_copies: bool = False,
 ) -> None:
-    """Give each command its result, reading on the way what turns out to be needed.
-
-    Nothing is appended.
+    """Include commands in a unit of work and give each its result; append nothing.
 
     Args:
-        connection: Its transaction is the caller's.
-        work: Takes the commands in.
-        commands: Later ones see what earlier ones recorded.
-        context_of: Gives the context that a command is decided in.
+        connection: Reads in the caller's transaction, if any.
+        work: The unit of work.
+        commands: The commands; later ones see what earlier ones recorded.
+        context_of: Makes the decision context of a command with this origin.
         expect_copies: See `UnitOfWork.include`.
     """
     for command in commands:
         work.include(command, expect_copies=expect_copies)
     run_queries(connection, work.load())
     for command in commands:
-        context = context_of(command)
-        while (missing := work.attempt(command, context)) is not None:
-            run_queries(connection, work.read(missing))
+        context = context_of(command.origin)
+        while not work.attempt(command, context):
+            run_queries(connection, work.load())

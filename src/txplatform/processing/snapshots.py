@@ -1,6 +1,6 @@
-"""Snapshots of accounts that a batch took past a mark, so that reading them stays short.
+"""Takes snapshots of accounts whenever they have many new events, so that reading stays short.
 
-They are taken behind the commit: a snapshot is of what is stored, and nobody waits for it.
+Snapshots are written after the commit. So they contain stored events only, and no response waits.
 """
 
 from __future__ import annotations
@@ -13,31 +13,30 @@ from txplatform.domain.account import Account
 from txplatform.domain.events import AccountEvent
 from txplatform.eventstore.query import Query, run_queries
 from txplatform.eventstore.snapshot import AccountSnapshot, snapshot_due
-from txplatform.eventstore.statements import INSERT_SNAPSHOTS, columns_of
+from txplatform.eventstore.statements import INSERT_SNAPSHOTS, column_arrays
 
 
 def due_snapshots(
     accounts: Mapping[str, Account], events: Iterable[AccountEvent], *, every: int
-) -> Iterator[Account]:
-    """Give the accounts that these appended events took past a mark, each once.
+) -> Iterable[Account]:
+    """Return the accounts for which one of these appended events makes a snapshot due.
 
     Args:
-        accounts: As they are after the events, by stream.
-        events: What was appended.
-        every: An account's events between two snapshots.
+        accounts: The accounts after the events, by stream.
+        events: The appended events.
+        every: The least number of an account's events between two snapshots.
     """
-    seen: set[str] = set()
+    due = {}
     for event in events:
-        stream = event.originator_id
-        account = accounts[stream]
-        if snapshot_due(account, event.originator_version, every) and stream not in seen:
-            seen.add(stream)
-            yield account
+        account = accounts[event.originator_id]
+        if snapshot_due(account, event.originator_version, every):
+            due[account.id] = account
+    return due.values()
 
 
 def insert_snapshots(snapshots: Iterable[AccountSnapshot]) -> Iterator[Query]:
-    """Store snapshots; one that exists already stays as it is."""
-    columns = columns_of(
+    """Yield the query that stores snapshots and keeps existing ones, if there are any."""
+    columns = column_arrays(
         (each.originator_id, each.originator_version, each.topic, each.state) for each in snapshots
     )
     if columns:
@@ -51,6 +50,6 @@ def take_snapshots(
     *,
     every: int,
 ) -> None:
-    """Snapshot the accounts whose time has come with these events."""
+    """Take the snapshots that are due after these events and store them."""
     due = due_snapshots(accounts, events, every=every)
-    run_queries(connection, insert_snapshots(AccountSnapshot.take(account) for account in due))
+    run_queries(connection, insert_snapshots(map(AccountSnapshot.take, due)))

@@ -1,11 +1,10 @@
-"""One batch of commands: their accounts, what has to be read for them, and what is appended.
+"""One batch of commands: the accounts, the reads that the commands need, and the append.
 
-Nothing here waits: whatever has to be read or appended is given as queries, which the caller runs
-on its connection.
+A unit of work does no I/O. It yields queries, which the caller runs on its connection.
 
-Cached accounts are not read again, unless they were often behind the log lately. An event on an
-old version of its account, or under a business key that exists, is a conflict on append: only its
-account is left out, to be read and decided again.
+Cached accounts are not read again unless they were often behind the log lately. An event
+conflicts on append if its account is outdated or its business key exists. Only accounts with
+conflicts are left out, to be read and decided again.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
 from txplatform.domain.events import AccountEvent
-from txplatform.domain.ids import StreamId, account_of
+from txplatform.domain.ids import StreamId, TransactionId, account_of
+from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.query import Query
@@ -28,24 +28,25 @@ from txplatform.eventstore.statements import (
     READ_STREAMS,
     READ_STREAMS_AT,
     READ_TRANSACTIONS,
-    StoredRow,
+    StreamRow,
     append_parameters,
-    name_parameters,
+    column_arrays,
 )
 from txplatform.processing.account_cache import AccountCache
-from txplatform.processing.pending_command import PendingCommand, ReadSet
+from txplatform.processing.pending_command import PendingCommand
 
 
 class UnitOfWork:
     """The accounts of one batch at their newest known versions, and their prior events.
 
-    Use: `include` every command, run `load`, `attempt` each command, run `append`; `cache_accounts`
-    once that is committed. What conflicted can be included once more.
+    `include` every command and run `load`. `attempt` each command; if it returns False, run `load`
+    and attempt it again, or leave it to a later batch. Run `append`, and call `cache_accounts` when
+    that is committed. Commands on streams with conflicts can then be included again.
 
     Attributes:
         accounts: By stream.
-        events: What was appended.
-        conflicts: The streams that the last append left out; they are forgotten here.
+        events: The appended events.
+        conflicts: The streams that the last append left out; they are no longer in `accounts`.
     """
 
     def __init__(self, cache: AccountCache | None = None) -> None:
@@ -56,17 +57,21 @@ class UnitOfWork:
         self._conflict_rate = self._cache.conflict_rate
         self._read_first = self._conflict_rate.high
         self._prior: dict[str, PriorEvents] = {}
-        self._read_set = ReadSet()
         self._cached: set[str] = set()
+        """Streams taken from the cache since the last load."""
         self._trusted: set[str] = set()
+        """Streams taken from the cache and not read since."""
+        self._streams_to_read: set[str] = set()
+        self._keys_to_read: set[tuple[str, str]] = set()
+        self._transactions_to_read: set[tuple[str, TransactionId]] = set()
 
     def include(self, pending: PendingCommand, *, expect_copies: bool = False) -> None:
         """Take the command's account from the cache, and note what `load` has to read.
 
         Args:
-            pending: The command.
-            expect_copies: Whether many commands are copies of earlier ones: then the keys of all
-                are looked up, but of those for which the append is sure to find that out.
+            pending: The command; its result is reset.
+            expect_copies: True if many commands are copies of earlier ones. Their keys are then
+                looked up, except for commands whose copies are sure to conflict on append.
         """
         stream = pending.stream
         pending.result = None
@@ -76,77 +81,73 @@ class UnitOfWork:
         ):
             pending.look_up = True
         if pending.look_up:
-            self._read_set.look_up(stream, pending.command.keys)
+            self._look_up(pending)
         if pending.transactions:
-            self._read_set.look_up_transactions(stream, pending.transactions)
+            self._look_up_transactions(stream, pending.transactions)
 
     def include_newest(self, stream: StreamId) -> None:
-        """Have an account brought up to date by `load`, for who only reads it."""
+        """Let `load` bring an account up to date that is only read."""
         self._use_cached(stream)
-        self._read_set.streams.add(stream)
+        self._streams_to_read.add(stream)
 
     def load(self) -> Iterator[Query]:
-        """Read what the included commands need."""
-        read_set, self._read_set = self._read_set, ReadSet()
-        versions = {
-            stream: self.accounts[stream].version for stream in self._cached & read_set.streams
-        }
-        self._trusted = self._cached - read_set.streams
-        self._cached = set()
-        yield from self.read(read_set)
+        """Yield the queries that read what was noted since the last load.
+
+        Keys and transactions are looked up after the streams. So if an event was appended in
+        between, its account is outdated, and a decision based on that event conflicts.
+        """
+        streams, self._streams_to_read = self._streams_to_read, set()
+        keys, self._keys_to_read = self._keys_to_read, set()
+        transactions, self._transactions_to_read = self._transactions_to_read, set()
+        cached, self._cached = self._cached, set()
+        versions = {stream: self.accounts[stream].version for stream in cached & streams}
+        self._trusted |= cached - streams
+        if after := self._known_versions(streams):
+            yield Query(READ_STREAMS, (list(after), list(after.values())), self._fold)
+        if keys:
+            yield Query(READ_KEYS, column_arrays(keys), self._add)
+        if transactions:
+            yield Query(READ_TRANSACTIONS, column_arrays(transactions), self._add)
+        for stream, transaction_id in transactions:
+            self._prior_of(stream).transactions.add(transaction_id)
         behind = sum(self.accounts[stream].version != known for stream, known in versions.items())
         self._conflict_rate.note(len(versions), behind)
 
-    def read(self, read_set: ReadSet) -> Iterator[Query]:
-        """Read what turned out to be needed.
-
-        The look-ups come after the streams: an event that was appended in between has a version
-        that its account does not have yet, and whoever decides by it has a conflict.
-        """
-        if known := self._known_versions(read_set.streams):
-            yield Query(READ_STREAMS, (list(known), list(known.values())), self._fold)
-        if read_set.keys:
-            yield Query(READ_KEYS, name_parameters(read_set.keys), self._add)
-        if read_set.transactions:
-            yield Query(READ_TRANSACTIONS, name_parameters(read_set.transactions), self._add)
-        for stream, ids in read_set.transactions.items():
-            self._prior_of(stream).transactions.update(ids)
-
     def read_at(self, versions: Mapping[str, int]) -> Iterator[Query]:
-        """Read streams as they were at these versions."""
+        """Yield the query that reads streams up to these versions."""
         if versions:
             parameters = list(versions), list(versions.values())
             yield Query(READ_STREAMS_AT, parameters, self._fold)
 
-    def attempt(self, pending: PendingCommand, context: DecisionContext) -> ReadSet | None:
+    def attempt(self, pending: PendingCommand, context: DecisionContext) -> bool:
         """Execute a command; later ones see what it recorded.
 
         Returns:
-            None if the command has its result now, else what has to be read before.
+            True if the command has its result, False if `load` has to read more for it.
         """
         try:
             pending.result = self.execute(pending.stream, pending.command, context)
         except TransactionNotReadError as missing:
             pending.transactions = pending.transactions.union(missing.transaction_ids)
-            read_set = ReadSet()
-            read_set.look_up_transactions(pending.stream, missing.transaction_ids)
-            return read_set
+            self._look_up_transactions(pending.stream, missing.transaction_ids)
+            return False
         except (CommandRejectedError, RulesNotUnderstoodError) as error:
             if not pending.look_up:
                 pending.look_up = True
-                read_set = ReadSet()
-                read_set.look_up(pending.stream, pending.command.keys)
-                return read_set
+                self._look_up(pending)
+                return False
             pending.result = error
-        return None
+        return True
 
     def execute(self, stream: str, command: Command, context: DecisionContext) -> Outcome:
-        """Execute one command on what is loaded.
+        """Execute a command on the loaded accounts.
 
         Raises:
-            CommandRejectedError: The command contradicts what is recorded.
-            RulesNotUnderstoodError: It needs the rule set in force, which cannot be decided by.
-            TransactionNotReadError: It needs a transaction that was not read; nothing is recorded.
+            CommandRejectedError: The command contradicts recorded events.
+            RulesNotUnderstoodError: The command needs the rule set in force, which this version
+                does not understand.
+            TransactionNotReadError: The command needs a transaction that was not read. Nothing is
+                recorded.
         """
         account = self.accounts.get(stream)
         if account is None:
@@ -159,12 +160,12 @@ class UnitOfWork:
         return outcome
 
     def discard(self, stream: str) -> None:
-        """Forget an account and what was recorded on it."""
+        """Drop an account and the events recorded on it."""
         self.accounts.pop(stream, None)
         self._prior.pop(stream, None)
 
     def append(self) -> Iterator[Query]:
-        """Append what was recorded; see `events` and `conflicts` afterwards."""
+        """Yield the query that appends the recorded events; it sets `events` and `conflicts`."""
         events = self.collect()
         conflicts: set[str] = set()
         if events:
@@ -190,23 +191,33 @@ class UnitOfWork:
         ]
 
     def cache_accounts(self) -> None:
-        """Put the accounts into the cache: all that was recorded on them is committed."""
+        """Cache the accounts; the caller has committed all events recorded on them."""
         self._cache.keep(self.accounts.values())
 
     def _use_cached(self, stream: str) -> None:
-        if stream in self.accounts or stream in self._read_set.streams:
+        if stream in self.accounts or stream in self._streams_to_read:
             return
         account = self._cache.take(stream)
         if account is not None:
             self.accounts[stream] = account
             self._cached.add(stream)
         if account is None or self._read_first:
-            self._read_set.streams.add(stream)
+            self._streams_to_read.add(stream)
+
+    def _look_up(self, pending: PendingCommand) -> None:
+        self._streams_to_read.add(pending.stream)
+        self._keys_to_read.update((pending.stream, key) for key in pending.command.keys)
+
+    def _look_up_transactions(self, stream: str, ids: Iterable[TransactionId]) -> None:
+        for transaction_id in ids:
+            self._transactions_to_read.add((stream, transaction_id))
+            self._keys_to_read.add((stream, authorization_key(transaction_id)))
+            self._keys_to_read.add((stream, late_authorization_key(transaction_id)))
 
     def _known_versions(self, streams: Iterable[str]) -> dict[str, int]:
-        """Return the versions to read behind; 0 for an account that is not known.
+        """Return the versions after which events are read; 0 for an account not loaded yet.
 
-        An account with events to append is left out: if it is behind the log, the append says so.
+        An account with events to append is left out: if it is outdated, the append conflicts.
         """
         known = {}
         for stream in streams:
@@ -217,8 +228,8 @@ class UnitOfWork:
                 known[stream] = account.version
         return known
 
-    def _fold(self, rows: Iterable[StoredRow]) -> None:
-        """Bring accounts up to date by snapshots and events, in order."""
+    def _fold(self, rows: Iterable[StreamRow]) -> None:
+        """Bring accounts up to date with snapshots and events, which come in order."""
         for row in rows:
             stream = row[0]
             if AccountSnapshot.is_current(row[2]):
@@ -229,8 +240,7 @@ class UnitOfWork:
                     account = self.accounts[stream] = Account.unopened(account_of(stream))
                 decode_event(*row).mutate(account)
 
-    def _add(self, rows: Iterable[StoredRow]) -> None:
-        """Note events that were looked up by their keys or transactions."""
+    def _add(self, rows: Iterable[StreamRow]) -> None:
         for row in rows:
             event = decode_event(*row)
             self._prior_of(event.originator_id)[event.key] = event
@@ -243,5 +253,5 @@ class UnitOfWork:
 
 
 def _copy_conflicts(command: Command, account: Account | None) -> bool:
-    """Return whether the append finds out if this is a copy, so that no key has to be looked up."""
+    """Return whether a copy of this command is sure to conflict on append."""
     return account is not None and account.opened and not account.waiting and command.COPY_CONFLICTS

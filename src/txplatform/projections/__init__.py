@@ -1,7 +1,7 @@
-"""The read models: one module each, with its row, its fold, its queries and its check.
+"""The read models: one module each, with its row, fold, queries and check.
 
-To add one: a migration with its table, a module, and a line here. The projector keeps it up to
-date, `txplatform rebuild` makes it again, and `txplatform verify` compares it with the log.
+To add one, write a migration with its table and a module, and list it here. The projector keeps it
+up to date, `txplatform rebuild` rebuilds it, and `txplatform verify` compares it with the log.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The read model of all accounts and their money: its rows, fold, queries and check."""
+"""The read model of all accounts and their balances: its rows, fold, queries and check."""
 
 from __future__ import annotations
 
@@ -26,23 +26,21 @@ from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.money import money_change
 from txplatform.projections.projection import ExpectedRows, Projection, checkpoint_of
-from txplatform.projections.tables import NEWEST, SUM, Column, Merge, columns_of, newest_or
+from txplatform.projections.tables import columns_of, write_rows
 
 
 class AccountSummary(NamedTuple):
-    """One account; money in minor units of its currency.
+    """One account; amounts in minor units of its currency.
 
     Attributes:
-        account_version: The account's version at which these numbers hold.
-        status: The stricter of the two below; None, as currency and opened_at, until it is
-            opened.
-        operator_status: As an operator set it.
-        team_status: As the accounts team has it.
-        limit_version: The version of the limit in force.
-        posted: What is owed.
-        pending: What approved authorizations hold.
+        status: The stricter of the two statuses below. Like currency and opened_at, it is None
+            until the account is opened.
+        operator_status: Set by an operator.
+        team_status: Set by the accounts team.
+        posted: The amount owed.
+        pending: The amount held by approved authorizations.
         opened_at: The accounts team's time, or the decision's if they gave none, UTC.
-        updated_at: When its last event was decided, UTC.
+        updated_at: The time of the last decision on the account, UTC.
     """
 
     account_id: AccountId
@@ -60,21 +58,21 @@ class AccountSummary(NamedTuple):
 
     @property
     def opened(self) -> bool:
-        """Whether the accounts team has opened it; it may have events before."""
+        """True once the accounts team has opened the account; it may have events before."""
         return self.currency is not None
 
     @property
     def available(self) -> int:
-        """Credit that can still be spent; negative when over the limit."""
+        """Credit that can still be spent, minor units; negative if over the limit."""
         return self.credit_limit - self.posted - self.pending
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryPage:
-    """Some of the accounts, by id.
+    """Some of the accounts, ordered by id.
 
     Attributes:
-        more: Whether more accounts follow.
+        more: True if more accounts follow.
         as_of_position: The last log position that the directory has read.
     """
 
@@ -84,9 +82,10 @@ class DirectoryPage:
 
 
 @dataclass
-class Change:
-    """What a batch of events changes of one account."""
+class AccountChange:
+    """The sum of an account's events in one batch; None if none of them sets the column."""
 
+    account_id: AccountId
     account_version: int = 0
     operator_status: AccountStatus | None = None
     team_status: AccountStatus | None = None
@@ -99,31 +98,31 @@ class Change:
     updated_at: datetime | None = None
 
 
-_CLOSED_FOR_EVER = Column(
-    "coalesce(c.{0}, 'active')",
-    "CASE t.{0} WHEN 'closed' THEN 'closed' ELSE coalesce(c.{0}, t.{0}) END",
-)
-_MERGE = Merge(
-    ("account_id",),
-    {
-        "account_version": NEWEST,
-        "operator_status": newest_or("'active'"),
-        "team_status": _CLOSED_FOR_EVER,
-        "currency": NEWEST,
-        "credit_limit": newest_or("0"),
-        "limit_version": newest_or("0"),
-        "posted": SUM,
-        "pending": SUM,
-        "opened_at": NEWEST,
-        "updated_at": NEWEST,
-    },
-)
-"""Of all columns but `status`, which the database makes of the two."""
+_MERGE = """
+MERGE INTO {table} t USING {rows} c ON t.account_id = c.account_id
+WHEN MATCHED THEN UPDATE SET
+    account_version = c.account_version,
+    operator_status = coalesce(c.operator_status, t.operator_status),
+    team_status = CASE t.team_status
+        WHEN 'closed' THEN 'closed' ELSE coalesce(c.team_status, t.team_status)
+    END,
+    currency = coalesce(c.currency, t.currency),
+    credit_limit = coalesce(c.credit_limit, t.credit_limit),
+    limit_version = coalesce(c.limit_version, t.limit_version),
+    posted = t.posted + c.posted,
+    pending = t.pending + c.pending,
+    opened_at = coalesce(c.opened_at, t.opened_at),
+    updated_at = c.updated_at
+WHEN NOT MATCHED THEN INSERT (account_id, account_version, operator_status, team_status,
+    currency, credit_limit, limit_version, posted, pending, opened_at, updated_at)
+VALUES (c.account_id, c.account_version, coalesce(c.operator_status, 'active'),
+    coalesce(c.team_status, 'active'), c.currency, coalesce(c.credit_limit, 0),
+    coalesce(c.limit_version, 0), c.posted, c.pending, c.opened_at, c.updated_at)
+"""
+"""Applies `AccountChange`s. The database derives the column `status` from the other two."""
 
 
 class _ExpectedAccount(ExpectedRows):
-    """The account's row, from its replayed state."""
-
     def __init__(self) -> None:
         self._opened_at: datetime | None = None
         self._updated_at: datetime | None = None
@@ -154,7 +153,7 @@ class _ExpectedAccount(ExpectedRows):
 
 
 class Directory(Projection):
-    """The table's definition and its fold."""
+    """The read model of accounts."""
 
     name = "directory"
     table = "account_directory"
@@ -172,8 +171,7 @@ class Directory(Projection):
     def fold(
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
     ) -> None:
-        changes = account_changes(events).items()
-        _MERGE.write(connection, table, ({"account_id": of, **vars(each)} for of, each in changes))
+        write_rows(connection, _MERGE, table, [*account_changes(events).values()])
 
     @override
     def expected(self) -> ExpectedRows:
@@ -183,12 +181,13 @@ class Directory(Projection):
 DIRECTORY = Directory()
 
 
-def account_changes(events: Sequence[LoggedEvent]) -> dict[AccountId, Change]:
-    """Return what these events change, by account; the last one gives version and time."""
-    changes: dict[AccountId, Change] = {}
+def account_changes(events: Sequence[LoggedEvent]) -> dict[AccountId, AccountChange]:
+    """Return what these events add up to, by account; the last one gives version and time."""
+    changes: dict[AccountId, AccountChange] = {}
     for logged in events:
         event = logged.event
-        change = changes.setdefault(account_of(event.originator_id), Change())
+        account_id = account_of(event.originator_id)
+        change = changes.setdefault(account_id, AccountChange(account_id))
         change.account_version = event.originator_version
         change.updated_at = event.timestamp
         match event:
@@ -217,7 +216,7 @@ _SELECT = sql.SQL("SELECT {} FROM account_directory ").format(columns_of(Account
 def list_accounts(
     connection: psycopg.Connection, *, limit: int, after: AccountId | None = None
 ) -> DirectoryPage:
-    """Return accounts by id, those behind `after`; may lag behind the log."""
+    """Return up to `limit` accounts with ids above `after`; they may lag behind the log."""
     position = checkpoint_of(DIRECTORY.name).read(connection)
     with connection.cursor(row_factory=class_row(AccountSummary)) as rows:
         rows.execute(

@@ -1,7 +1,7 @@
-"""The money that an event moves, for the read models.
+"""The amounts by which an event changes an account's balance, for the read models.
 
-This is arithmetic of its own, neither the account's nor that of `audit/totals.py`, so that
-comparing them in `txplatform verify` means something (I1, I2).
+This arithmetic shares no code with the account or with `audit/totals.py`, so that
+`txplatform verify` can find a mistake in any of them (I1, I2).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from txplatform.domain.events import (
 
 
 class MoneyChange(NamedTuple):
-    """What an event adds to an account's posted and pending, minor units."""
+    """The change of an account's posted and pending amounts, minor units."""
 
     posted: int = 0
     pending: int = 0
 
 
 def money_change(event: Event) -> MoneyChange:  # noqa: PLR0911  # one a kind of event
-    """Return what an event adds."""
+    """Return the change that an event makes."""
     if not isinstance(event, MoneyEvent):
         return MoneyChange()
     match event:

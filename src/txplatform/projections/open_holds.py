@@ -1,4 +1,4 @@
-"""The read model of open holds: its rows, fold, check, and the query of those that are due."""
+"""The read model of open holds: its rows, fold and check, and the query for holds that are due."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import psycopg
-from psycopg import sql
 from typing_extensions import override
 
 from txplatform.domain.account import Account
@@ -24,17 +23,15 @@ from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.money import money_change
 from txplatform.projections.projection import ExpectedRows, Projection
-from txplatform.projections.tables import FIRST, SUM, Merge
-
-HoldKey = tuple[AccountId, TransactionId]
+from txplatform.projections.tables import write_rows
 
 
 class OpenHold(NamedTuple):
-    """What a transaction holds.
+    """The hold of one transaction.
 
     Attributes:
         amount: Minor units, above 0.
-        expires_at: When it ends by itself, UTC; None for never.
+        expires_at: UTC; None if the hold never expires.
     """
 
     account_id: AccountId
@@ -45,36 +42,42 @@ class OpenHold(NamedTuple):
 
 @dataclass
 class HoldChange:
-    """What a batch of events changes of one hold.
+    """The sum of the events of one hold in one batch.
 
     Attributes:
-        amount: Is added to it, minor units.
-        expires_at: Of a hold that begins in the batch.
+        amount: Added to the hold, minor units.
+        expires_at: Set if the hold begins in the batch; None if it does not, or never expires.
     """
 
+    account_id: AccountId
+    transaction_id: TransactionId
     amount: int = 0
     expires_at: datetime | None = None
 
 
-# A release of what is not there would make a row below 0, which the table refuses: a read model
-# that has lost a row stops and says so.
-_MERGE = Merge(
-    ("account_id", "transaction_id"),
-    {"amount": SUM, "expires_at": FIRST},
-    delete_when=sql.SQL("t.amount + c.amount = 0"),
-)
+_MERGE = """
+MERGE INTO {table} t USING {rows} c
+ON t.account_id = c.account_id AND t.transaction_id = c.transaction_id
+WHEN MATCHED AND t.amount + c.amount = 0 THEN DELETE
+WHEN MATCHED THEN UPDATE SET amount = t.amount + c.amount
+WHEN NOT MATCHED THEN INSERT (account_id, transaction_id, amount, expires_at)
+VALUES (c.account_id, c.transaction_id, c.amount, c.expires_at)
+"""
+"""Applies `HoldChange`s.
+
+If the table has lost a row, the release of its hold would insert a negative amount. The table
+refuses that, so the fold stops until the read model is rebuilt.
+"""
 
 
 class _ExpectedHolds(ExpectedRows):
-    """A row for each hold of the replayed account."""
-
     @override
     def rows(self, account: Account) -> Iterable[OpenHold]:
         return [OpenHold(account.account_id, of, *hold) for of, hold in account.holds.items()]
 
 
 class OpenHolds(Projection):
-    """The table's definition and its fold."""
+    """The read model of open holds."""
 
     name = "open_holds"
     table = "open_holds"
@@ -97,13 +100,7 @@ class OpenHolds(Projection):
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
     ) -> None:
         changes = hold_changes([logged.event for logged in events])
-        rows = [
-            {"account_id": account_id, "transaction_id": transaction_id, **vars(change)}
-            for (account_id, transaction_id), change in changes.items()
-            if change.amount
-        ]
-        if rows:
-            _MERGE.write(connection, table, rows)
+        write_rows(connection, _MERGE, table, [each for each in changes.values() if each.amount])
 
     @override
     def expected(self) -> ExpectedRows:
@@ -113,9 +110,11 @@ class OpenHolds(Projection):
 OPEN_HOLDS = OpenHolds()
 
 
-def hold_changes(events: Sequence[Event]) -> dict[HoldKey, HoldChange]:
-    """Return what these events change, by hold; a transaction has one hold, which begins once."""
-    changes: dict[HoldKey, HoldChange] = {}
+def hold_changes(
+    events: Sequence[Event],
+) -> dict[tuple[AccountId, TransactionId], HoldChange]:
+    """Return what these events add up to, by hold; a transaction has one hold, once."""
+    changes: dict[tuple[AccountId, TransactionId], HoldChange] = {}
     for event in events:
         amount = money_change(event).pending
         transaction_id: TransactionId | None
@@ -125,14 +124,14 @@ def hold_changes(events: Sequence[Event]) -> dict[HoldKey, HoldChange]:
             transaction_id, expires_at = event.transaction_id, None
         if transaction_id is not None and amount:
             key = account_of(event.originator_id), transaction_id
-            change = changes.setdefault(key, HoldChange())
+            change = changes.setdefault(key, HoldChange(*key))
             change.amount += amount
             change.expires_at = expires_at or change.expires_at
     return changes
 
 
 class DueHold(NamedTuple):
-    """A hold whose time has come; in the order in which they are looked up."""
+    """A hold that is due; they are ordered by these fields."""
 
     expires_at: datetime
     account_id: AccountId
@@ -148,15 +147,15 @@ WHERE expires_at <= now() AND (expires_at, account_id, transaction_id) > (%s, %s
 ORDER BY expires_at, account_id, transaction_id
 LIMIT %s
 """
-"""Read along the index from a place on, so that each row read is a row given."""
+"""Reads a range of the partial index, so every row read is a row returned."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueHolds:
-    """Holds whose time has come, those overdue longest first.
+    """Holds that are due, those overdue longest first.
 
     Attributes:
-        now: The database's time by which they are due, UTC.
+        now: The database's time at which they are due, UTC.
     """
 
     now: datetime
@@ -166,10 +165,10 @@ class DueHolds:
 def due_holds(
     connection: psycopg.Connection, *, limit: int, after: DueHold = BEFORE_ALL
 ) -> DueHolds | None:
-    """The next holds that are due, behind `after`; None where there is none.
+    """Return the next holds that are due, after `after`; None if there are none.
 
-    The read model may lag: what it holds may have ended already.
+    The read model may lag, so some of them may have ended already.
     """
-    # Planned each time: a plan for any limit would read all that is due.
+    # Planned each time: a plan for any limit would read all holds that are due.
     rows = connection.execute(DUE, (*after, limit), prepare=False).fetchall()
     return DueHolds(rows[0][0], [DueHold(*row[1:]) for row in rows]) if rows else None

@@ -19,34 +19,32 @@ Row = tuple[Any, ...]
 class ExpectedRows(ABC):
     """The rows that one account should have in a read model, for `txplatform verify`.
 
-    They are made from the account as the domain replays it, or straight from its events, and
-    share no arithmetic with the fold: a mistake in either shows as a difference (I1).
+    They are derived from the replayed account or directly from its events. They share no arithmetic
+    with the fold, so a mistake in either shows as a difference (I1).
     """
 
-    def add(self, event: Event) -> None:  # noqa: B027  # most need the account only
-        """Take the account's next event that the read model has read."""
+    def add(self, event: Event) -> None:  # noqa: B027  # most need only the account
+        """Take the account's next event."""
 
     @abstractmethod
     def rows(self, account: Account) -> Iterable[Row]:
-        """The rows after these events; the account is as it was after the last of them."""
+        """Return the rows after these events, given the account after the last of them."""
 
 
 class Projection(ABC):
     """A read model.
 
-    The fold has to give the same rows whenever and in whatever batches it is run, since a rebuild
-    folds the same events again. So it may look up two things only: rows of the table that it is
-    given, and events of the log with a lower position than the event that is folded. It never
-    reads another read model, a snapshot or the clock.
+    A rebuild folds the same events again, in other batches, and has to end with the same rows. So a
+    fold may read only rows of the table that it is given, and events of the log before the one that
+    is folded. It never reads another read model, a snapshot or the clock.
 
     Attributes:
-        name: Its name in its checkpoint and on the command line.
-        table: Its table. A rebuild folds into another one of the same shape.
-        row: The `NamedTuple` of a row; its fields are the columns, and `account_id` is one.
+        name: The name in the checkpoint and on the command line.
+        table: The live table. A rebuild folds into another table of the same shape.
+        row: The `NamedTuple` of a row. Its fields are the columns; one is `account_id`.
         key: The columns that identify a row.
-        topics: The events it uses.
-        totals: Names and SQL aggregates over the table: two tables that were folded from the same
-            events have the same.
+        topics: The topics of the events that the fold uses.
+        totals: Names and SQL aggregates, which a rebuild compares between the two tables.
     """
 
     name: ClassVar[str]
@@ -60,17 +58,17 @@ class Projection(ABC):
     def fold(
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
     ) -> None:
-        """Write what these events change.
+        """Apply events to a table.
 
         Args:
-            connection: In a transaction, in which the caller moves the checkpoint too.
-            table: Where to write.
-            events: Events of `topics`, in the log's order, each given once.
+            connection: In a transaction, in which the caller also moves the checkpoint.
+            table: The live table or one that is being rebuilt.
+            events: Events of `topics`, in the log's order, each exactly once.
         """
 
     @abstractmethod
     def expected(self) -> ExpectedRows:
-        """The rows that an account should have, before its first event."""
+        """Return the expected rows of an account before its first event."""
 
 
 def checkpoint_of(name: str) -> Checkpoint:
@@ -84,7 +82,7 @@ def fold_used(
     table: str,
     events: Sequence[LoggedEvent],
 ) -> None:
-    """Fold those of the events that the projection uses."""
+    """Fold those events that the projection uses."""
     used = [logged for logged in events if logged.event.TOPIC in projection.topics]
     if used:
         projection.fold(connection, table, used)

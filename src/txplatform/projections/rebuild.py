@@ -1,14 +1,13 @@
-"""Make a read model again from the log beside the live one, and swap the two.
+"""Rebuilds a read model from the log beside the live table, and swaps the two.
 
-Reads go on all the while, and so does the projector. A rebuild that was killed leaves a table
-`<table>_next` behind; the next rebuild drops it.
+Reads and the projector continue meanwhile. A rebuild that was killed leaves a table `<table>_next`
+behind; the next rebuild drops it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -22,14 +21,14 @@ from txplatform.projections.projection import Projection, checkpoint_of, fold_us
 
 _BATCH_EVENTS = 2000
 _SWAP_LOCK_TIMEOUT = "1s"
-"""A swap gives up soon and retries: new reads queue behind a swap that waits for a long read."""
+"""Short, since new reads queue behind a swap that waits for a long read. The swap is retried."""
 
 _SWAP_DEADLINE_S = 60.0
 _SWAP_RETRY_S = 0.5
 
 
 class RebuildError(TxPlatformError):
-    """The read model could not be rebuilt; the live one is as it was."""
+    """The read model could not be rebuilt; the live table is unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +36,11 @@ class Rebuilt:
     """The result of a rebuild.
 
     Attributes:
-        compared_at: Log position at which the live and the new table were compared.
-        before: Sums over the live table at that position.
-        after: The same sums over the new table.
-        position: Log position of the read model after the swap.
-        events: How many events were read.
+        compared_at: The log position at which the live and the new table were compared.
+        before: The projection's totals, and a checksum, of the live table at that position.
+        after: The same figures of the new table.
+        position: The log position of the read model after the swap.
+        events: The number of events read.
     """
 
     name: str
@@ -53,14 +52,14 @@ class Rebuilt:
 
     @property
     def same(self) -> bool:
-        """Whether the rebuild gave the same rows."""
+        """True if both tables had the same figures."""
         return self.before == self.after
 
 
 def rebuild(
     owner: Database, projection: Projection, advance: Callable[[int], None] = lambda _: None
 ) -> Rebuilt:
-    """Make a read model again from the first event.
+    """Rebuild a read model from the first event.
 
     Args:
         owner: The database as the owner of the tables.
@@ -68,13 +67,17 @@ def rebuild(
         advance: Called with the number of events read since the last call.
 
     Raises:
-        RebuildError: Another process rebuilds it, or its table was in use for too long.
-        psycopg.Error: The database refused; the live table is as it was.
+        RebuildError: Another process is rebuilding it, or its table was in use for too long.
+        psycopg.Error: The database failed or refused; the live table is unchanged.
     """
-    with owner.connect() as connection, _alone(connection, projection):
-        # Whole tables are scanned, for as long as that takes.
-        connection.execute("SET enable_seqscan = on")
-        connection.execute("SET statement_timeout = 0")
+    with owner.connect() as connection:
+        if not LeaderLock(f"rebuild:{projection.name}").try_to_lead(connection):
+            raise RebuildError(
+                f"{projection.name} is being rebuilt already.",
+                why="Another process does it.",
+                next_step="Wait until it has ended.",
+            )
+        connection.execute("SET statement_timeout = 0")  # sums of large tables take long
         checkpoint_of(projection.name).begin(connection)
         compared_at, before = _totals(connection, projection, projection.table)
         build = _Build(connection, projection, advance)
@@ -92,7 +95,7 @@ _CHECKSUM = ("checksum", "sum(hashtextextended(t::text, 0))")
 def _totals(
     connection: psycopg.Connection, projection: Projection, table: str
 ) -> tuple[int, Mapping[str, int]]:
-    """Return the checkpoint, and sums over a table with a checksum of all columns, consistently."""
+    """Return the checkpoint and the table's figures in one statement, so that they match."""
     named = [*projection.totals, _CHECKSUM]
     statement = sql.SQL(
         "SELECT p.position, {} FROM checkpoints p LEFT JOIN {} t ON true"
@@ -101,26 +104,16 @@ def _totals(
         sql.SQL(", ").join(sql.SQL("coalesce({}, 0)").format(sql.SQL(each)) for _, each in named),
         sql.Identifier(table),
     )
-    row = connection.execute(statement, (checkpoint_of(projection.name).name,)).fetchone()
+    with connection.transaction():
+        connection.execute("SET LOCAL enable_seqscan = on")
+        row = connection.execute(statement, (checkpoint_of(projection.name).name,)).fetchone()
     assert row is not None
     position, *figures = map(int, row)
     return position, {name: figure for (name, _), figure in zip(named, figures, strict=True)}
 
 
-@contextmanager
-def _alone(connection: psycopg.Connection, projection: Projection) -> Iterator[None]:
-    """Keep out a second rebuild of the same read model."""
-    if not LeaderLock(f"rebuild:{projection.name}").try_to_lead(connection):
-        raise RebuildError(
-            f"{projection.name} is being rebuilt already.",
-            why="Another process does it.",
-            next_step="Wait until it has ended.",
-        )
-    yield  # the lock ends with the connection
-
-
 class _Build:
-    """The new table, until it is the live one."""
+    """The new table, until it replaces the live one."""
 
     def __init__(
         self,
@@ -138,7 +131,7 @@ class _Build:
         self._next = sql.Identifier(self.next_table)
 
     def create(self) -> None:
-        """Create an empty table of the same shape, for the same roles."""
+        """Create an empty table of the same shape, with the same grants and comment."""
         table = self._projection.table
         with self._connection.transaction():
             self._execute("DROP TABLE IF EXISTS {next}")
@@ -161,18 +154,18 @@ class _Build:
 
     def fold(self, upto: int | None = None) -> None:
         """Fold the log into the new table, to its end or up to a position."""
-        # A crash costs nothing: the rebuild starts again. The swap's commit is durable, and so is
-        # everything before it.
+        # After a crash the rebuild starts again, so these commits need not be durable. The swap's
+        # commit is, and makes all before it durable too.
         self._connection.execute("SET synchronous_commit = off")
         while self._fold_batch(upto):
             pass
         self._connection.execute("SET synchronous_commit = on")
 
     def swap(self) -> None:
-        """Put the new table in the place of the live one.
+        """Replace the live table by the new one.
 
         Raises:
-            RebuildError: Long reads kept the table locked.
+            RebuildError: Long reads kept the live table locked.
         """
         self._execute("ANALYZE {next}")
         deadline = time.monotonic() + _SWAP_DEADLINE_S
@@ -186,7 +179,7 @@ class _Build:
                 if time.monotonic() > deadline:
                     raise RebuildError(
                         f"{self._projection.name} was rebuilt but could not be swapped in.",
-                        why=f"Others have used its table for {_SWAP_DEADLINE_S:.0f} s on end.",
+                        why=f"Its table was in use for {_SWAP_DEADLINE_S:.0f} s without a pause.",
                         next_step="Find the long reads in pg_stat_activity; then rebuild again.",
                     ) from None
                 time.sleep(_SWAP_RETRY_S)

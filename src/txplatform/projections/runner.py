@@ -1,7 +1,7 @@
 """The projector: keeps every read model up to date with the log.
 
-Any number may run: one folds a read model at a time, the others stand by. A read model that
-cannot go on does not hold up the others.
+Any number of projectors may run: one at a time folds into a read model, the others stand by. A
+fault of one read model does not hold up the others.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from typing_extensions import override
 
 from txplatform.database import Database
 from txplatform.eventstore.statements import LoggedEvent
@@ -22,7 +23,7 @@ from txplatform.projections.projection import Projection, checkpoint_of, fold_us
 from txplatform.settings import Settings
 
 BATCH_EVENTS = 1000
-"""Events folded in one transaction, at most."""
+"""The most events folded in one transaction."""
 
 _IDLE_S = 0.05
 
@@ -30,10 +31,10 @@ _IDLE_S = 0.05
 def project_batch(
     connection: psycopg.Connection, projection: Projection, limit: int = BATCH_EVENTS
 ) -> Sequence[LoggedEvent]:
-    """Fold the next events of the log into a read model; rows and checkpoint in one commit.
+    """Fold the next events of the log into a read model, and commit rows and checkpoint together.
 
     Returns:
-        The events that were read: none at the end of the log, and while someone else folds.
+        The events that were read; none at the log's end or while another projector folds.
 
     Raises:
         psycopg.Error: Nothing was written.
@@ -76,8 +77,8 @@ class ReadModelFollower(Follower):
         self._position = 0
         self._lag = 0
 
+    @override
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
-        """Fold batch after batch."""
         self._checkpoint.begin(connection)
         while True:
             position, end = self._checkpoint.read_with_end(connection)
@@ -89,8 +90,8 @@ class ReadModelFollower(Follower):
             self.report("follows the log")
             yield 0 if events and self._lag else _IDLE_S
 
+    @override
     def figures(self) -> dict[str, Any]:
-        """Return its position and its lag."""
         return {"position": self._position, "lag_positions": self._lag}
 
 

@@ -1,7 +1,7 @@
-"""Takes the snapshots again from the log: each account keeps one, of its newest state.
+"""Replaces all snapshots by new ones from the log: one per account, of its newest state.
 
-A snapshot only spares a replay; an account without one is folded from its first event. So
-this may run while accounts are decided on.
+A snapshot only saves replaying events; an account without one is folded from its first event. So
+this may run beside decisions.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.mapper import decode_event
-from txplatform.eventstore.moment import moment
+from txplatform.eventstore.moment import moment, whole_streams
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.snapshot import AccountSnapshot
-from txplatform.eventstore.streams import whole_streams
 from txplatform.processing.snapshots import insert_snapshots
 
 _BATCH_ACCOUNTS = 200
@@ -26,12 +25,12 @@ _BATCH_ACCOUNTS = 200
 def retake_snapshots(
     owner: Database, every: int, advance: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Drop every snapshot and take one of each account that has enough events.
+    """Delete every snapshot and take one of each account that has enough events.
 
     Args:
-        owner: The database as the owner of the tables: the service may not delete.
-        every: The fewest events of an account that gets one.
-        advance: Is called with the number of events read since the last call.
+        owner: The database as the owner of the tables, since the service may not delete.
+        every: The number of events from which on an account has a snapshot.
+        advance: Called with the number of events read since the last call.
 
     Returns:
         The number of snapshots taken.
@@ -39,7 +38,7 @@ def retake_snapshots(
     taken = 0
     with owner.connect() as writing:
         writing.execute("SET statement_timeout = 0")
-        # Those of accounts that the log does not know would be left otherwise.
+        # Accounts without events are not replayed below, so their snapshots go here.
         writing.execute(
             "DELETE FROM snapshots s WHERE NOT EXISTS"
             " (SELECT FROM events e WHERE e.originator_id = s.originator_id)"

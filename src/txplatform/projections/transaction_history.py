@@ -1,7 +1,7 @@
 """A transaction's history as callers see it: its events and their sums.
 
-It is read from the log in one statement, so it never lags and is as of one version of the account.
-The read model `transactions` has which transactions there are.
+It is read from the log in one statement, so it never lags and shows one version of the account. The
+read model `transactions` lists an account's transactions.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ EVENTS_OF_NAMED = f"""
         WHERE originator_id = %(stream)s AND transaction_id = named.transaction_id
     ) history
 """
-"""Every event of the transaction that a row `named` of the statement around it names.
+"""All events of the transaction in row `named` of the surrounding statement.
 
-Its authorization has a key, what came after it has its id: each of the three is a look-up in an
-index. In a `LATERAL (… OFFSET 0)` it stays one, whatever the planner believes.
+The authorization is found by its business key, later events by the transaction id. Each of the
+three parts is an index lookup. Inside `LATERAL (… OFFSET 0)` they stay lookups in any plan.
 """
 
 
 def transaction_of(
     transaction_id: TransactionId, history: Sequence[LoggedEvent], newest: int | None = None
 ) -> TransactionResponse:
-    """Return a transaction as its events leave it.
+    """Return a transaction after its events.
 
     Args:
-        transaction_id: Its id.
+        transaction_id: The transaction's id.
         history: All of its events, at least one, in the order of the account's versions.
-        newest: How many events to show at most; None for all.
+        newest: The most events to show, the newest ones; None for all.
     """
     events = [logged.event for logged in history]
     sums = Transaction.fold(events)
@@ -98,7 +98,7 @@ def transaction_of(
 
 
 _RESPONSE_FIELDS = ("decision", "response_code", "authorization_code", "balance", "ruleset")
-"""What a transaction has in common with the response to its purchase, beside the purchase."""
+"""The fields that a transaction shares with the response to its purchase, beside the request's."""
 
 _DETAILS = tuple(
     each.name for each in fields(TransactionEventResponse) if each.default is not MISSING
@@ -106,7 +106,7 @@ _DETAILS = tuple(
 
 
 def _event(event: Event) -> TransactionEventResponse:
-    """Return an event as callers see it: with those details that it or its command has."""
+    """Return an event as callers see it, with the details that it or its command has."""
     details = {
         name: getattr(source, name)
         for source in (event.command, event)

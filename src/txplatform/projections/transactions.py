@@ -1,7 +1,7 @@
 """The read model of transactions by account: its rows, fold, check and queries.
 
-It has which transactions there are, newest first, and may lag behind the log; every page has the
-log position up to which it is complete. What happened to each is read from the log
+It lists an account's transactions, newest first. It may lag behind the log, so every page has the
+log position up to which it is complete. The events of each transaction are read from the log
 (`transaction_history`).
 """
 
@@ -32,7 +32,7 @@ from txplatform.domain.ids import AccountId, TransactionId, account_of, account_
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.projection import ExpectedRows, Projection, checkpoint_of
-from txplatform.projections.tables import FIRST, NEWEST, Merge
+from txplatform.projections.tables import write_rows
 from txplatform.projections.transaction_history import (
     EVENTS_OF_NAMED,
     transaction_of,
@@ -43,8 +43,8 @@ class TransactionRow(NamedTuple):
     """A transaction and its place in the list.
 
     Attributes:
-        account_version: The account's version with the decision; without a decision, with the
-            first event that names the transaction.
+        account_version: The version of the decision, or of the first event that names the
+            transaction if it has no decision.
     """
 
     account_id: AccountId
@@ -52,13 +52,17 @@ class TransactionRow(NamedTuple):
     account_version: int
 
 
-_KEY = ("account_id", "transaction_id")
-_DECIDED = Merge(_KEY, {"account_version": NEWEST})
-_NAMED = Merge(_KEY, {"account_version": FIRST})
+# ON CONFLICT always uses the index of the key. A join may use the index of account and version if
+# the planner believes that accounts have few transactions, and then reads all of an account's.
+_INSERT = """
+INSERT INTO {table} SELECT * FROM {rows} ON CONFLICT (account_id, transaction_id) DO
+"""
+_INSERT_DECIDED = _INSERT + "UPDATE SET account_version = EXCLUDED.account_version"
+_INSERT_NAMED = _INSERT + "NOTHING"
 
 _SHOWN_EVENTS = 50
 _MOST_EVENTS = 5000
-"""A page ends once its transactions have this many events."""
+"""A page ends once its transactions have this many events in total."""
 
 _READ_ONE = f"""
 SELECT e.*
@@ -91,12 +95,10 @@ SELECT named.transaction_id, named.account_version, fits, e.*
 FROM named LEFT JOIN LATERAL ({EVENTS_OF_NAMED} WHERE fits OFFSET 0) e ON true
 ORDER BY named.account_version DESC, e.originator_version
 """
-"""A page of transactions with their events; then one without events if more transactions follow."""
+"""A page of transactions with their events, then one without events if more transactions follow."""
 
 
 class _ExpectedTransactions(ExpectedRows):
-    """A row for each transaction that the account's events decide or name."""
-
     def __init__(self) -> None:
         self._versions: dict[TransactionId, int] = {}
 
@@ -113,7 +115,7 @@ class _ExpectedTransactions(ExpectedRows):
 
 
 class Transactions(Projection):
-    """The table's definition and its fold."""
+    """The read model of transactions."""
 
     name = "transactions"
     table = "transactions"
@@ -131,7 +133,7 @@ class Transactions(Projection):
             PurchaseRefunded,
         )
     )
-    """Decisions, and what can name a transaction before there is one."""
+    """Decisions, and all events that can name a transaction before its decision."""
     totals = (("transactions", "count(t)"),)
 
     @override
@@ -139,10 +141,8 @@ class Transactions(Projection):
         self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
     ) -> None:
         decided, named = new_rows(events)
-        if decided:
-            _DECIDED.write(connection, table, (row._asdict() for row in decided))
-        if named:
-            _NAMED.write(connection, table, (row._asdict() for row in named))
+        write_rows(connection, _INSERT_DECIDED, table, [row._asdict() for row in decided])
+        write_rows(connection, _INSERT_NAMED, table, [row._asdict() for row in named])
 
     @override
     def expected(self) -> ExpectedRows:
@@ -153,9 +153,9 @@ TRANSACTIONS = Transactions()
 
 
 def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[TransactionRow], list[TransactionRow]]:
-    """Return the rows of these decisions, and those of other events that name a transaction.
+    """Return the rows of decisions, and the rows of transactions that other events name.
 
-    The latter are for transactions that have no row yet.
+    A row of the second kind is for a transaction that has no row yet.
     """
     decided: list[TransactionRow] = []
     named: dict[tuple[AccountId, TransactionId], TransactionRow] = {}
@@ -176,16 +176,16 @@ def list_transactions(
     """Return an account's transactions, newest first, all as of one version of the account.
 
     Args:
-        connection: Any; need not be in a transaction.
-        account_id: The account; one that is unknown has no transactions.
-        limit: How many at most, at least 1.
+        connection: Need not be in a transaction.
+        account_id: The account; an unknown account has no transactions.
+        limit: The most transactions to return, at least 1.
         cursor: `next_cursor` of the page before.
 
     Raises:
-        InvalidCursorError: No page has given this cursor out.
+        InvalidCursorError: The cursor is not from a page.
     """
     before = 2**63 - 1 if cursor is None else ACCOUNT_VERSIONS.read(cursor)
-    # Read the position first: rows that come in between are more than is promised, never fewer.
+    # Read the position first: rows added meanwhile make the page newer than it promises, not older.
     position = checkpoint_of(TRANSACTIONS.name).read(connection)
     asked = {
         "account_id": account_id,

@@ -85,11 +85,18 @@ class _Failures:
 class Delivery:
     """One producer, from its first record to its first doubt."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        make_producer: Callable[..., Producer] = Producer,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._brokers = settings.kafka_bootstrap_servers
         self._failures = _Failures()
         self._topics_seen: set[str] = set()
-        self._producer = Producer(
+        self._producer = make_producer(
             {
                 **producer_config(settings),
                 "on_delivery": self._failures.take,
@@ -165,10 +172,10 @@ class Delivery:
         Raises:
             DeliveryError: Something failed or took too long.
         """
-        asked = heard = time.monotonic()
+        asked = heard = self._clock()
         before = None
         while unreported := self._flush():
-            now = time.monotonic()
+            now = self._clock()
             if unreported != before:
                 before, heard = unreported, now
             if now - heard > DELIVERY_TIMEOUT_S or give_up():

@@ -1,1 +1,1 @@
-"""The rule book: which rule sets there are, which one decides, who made it so, when and why."""
+"""The rule book: every rule set, the one in force, and who changed it, when and why."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import assert_never
@@ -27,7 +27,7 @@ from txplatform.rulebook.changes import (
 
 
 class UnreadableRuleSetError(RulesNotUnderstoodError):
-    """A stored rule set is not one that this version can decide by."""
+    """This version cannot decide by a stored rule set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class StoredRuleSet:
 
     Attributes:
         content: Its canonical JSON.
-        added_by: None, as `added_at`, for the one that every rule book begins with.
+        added_by: None, like `added_at`, for the built-in rule set.
     """
 
     id: str
@@ -46,7 +46,7 @@ class StoredRuleSet:
     added_at: datetime | None = None
 
     def read(self) -> RuleSet:
-        """The rule set itself.
+        """Decode the rule set and check its hash.
 
         Raises:
             UnreadableRuleSetError: A newer version wrote it, or it was altered.
@@ -56,11 +56,11 @@ class StoredRuleSet:
 
 @dataclass(frozen=True, slots=True)
 class Shadowing:
-    """A rule set that is, or was, evaluated in shadow.
+    """A shadow evaluation of a rule set.
 
     Attributes:
-        after_position: The log position behind which it begins.
-        until_position: The last one that it judges; None while it goes on.
+        after_position: Decisions after this position of the log are judged.
+        until_position: Decisions up to this position are judged; None while it runs.
     """
 
     shadowing_id: str
@@ -72,29 +72,16 @@ class Shadowing:
     ended_at: datetime | None = None
     until_position: int | None = None
 
-    def ended(self, at: datetime, position: int) -> Shadowing:
-        """Return this shadow evaluation as it is once it has ended."""
-        return Shadowing(
-            self.shadowing_id,
-            self.ruleset_id,
-            self.reason,
-            self.started_by,
-            self.started_at,
-            self.after_position,
-            at,
-            max(position, self.after_position),
-        )
-
 
 class RuleBook:
     """The state of the rule book.
 
     Attributes:
-        version: Of the last change; 0 before the first.
-        rulesets: All that can be activated, by id.
-        active_id: Id of the rule set in force.
-        shadowings: All there ever were, by id, oldest first.
-        entries: Every change, by key, oldest first.
+        version: The version of the last change; 0 before the first.
+        rulesets: Every rule set by id; the built-in one and all that were added.
+        active_id: The id of the rule set in force.
+        shadowings: Every shadow evaluation by id, oldest first.
+        entries: Every change by key, oldest first.
     """
 
     def __init__(self) -> None:
@@ -112,14 +99,14 @@ class RuleBook:
         """The rule set in force.
 
         Raises:
-            UnreadableRuleSetError: A newer version wrote it, or it was altered or taken away.
+            UnreadableRuleSetError: A newer version wrote it, or it was altered or removed.
         """
         stored = self.rulesets.get(self.active_id)
         if stored is None:
             raise UnreadableRuleSetError(
                 f"The rule set {self.active_id} is in force, but is not in the rule book.",
                 why="Its addition was removed.",
-                next_step="Run `txplatform verify`, and restore the database from before that.",
+                next_step="Run `txplatform verify` and restore a database backup from before.",
             )
         return stored.read()
 
@@ -133,16 +120,20 @@ class RuleBook:
     @property
     def shadowing(self) -> Shadowing | None:
         """The running shadow evaluation, if any."""
-        going_on = (each for each in self.shadowings.values() if each.until_position is None)
-        return next(going_on, None)
+        running = (each for each in self.shadowings.values() if each.until_position is None)
+        return next(running, None)
 
     def fold(self, entries: Iterable[Entry]) -> RuleBook:
-        """Add the next changes, and return itself."""
+        """Apply the next changes and return this rule book."""
         for entry in entries:
             self._apply(entry)
             self.entries[entry.change.key] = entry
             self.version = entry.version
         return self
+
+    def activation(self, activation_id: str) -> Entry:
+        """Return an activation by its id."""
+        return self.entries[f"activation:{activation_id}"]
 
     def activations(self, ruleset_id: str) -> list[Entry]:
         """Return the activations of a rule set, oldest first."""
@@ -151,6 +142,10 @@ class RuleBook:
             for entry in self.entries.values()
             if isinstance(entry.change, RuleSetActivated) and entry.change.ruleset_id == ruleset_id
         ]
+
+    def shadowings_of(self, ruleset_id: str) -> list[Shadowing]:
+        """Return the shadow evaluations of a rule set, oldest first."""
+        return [each for each in self.shadowings.values() if each.ruleset_id == ruleset_id]
 
     def _apply(self, entry: Entry) -> None:
         match entry.change:
@@ -184,7 +179,11 @@ class RuleBook:
                 assert_never(entry.change)
 
     def _end(self, shadowing: Shadowing, entry: Entry, position: int) -> None:
-        self.shadowings[shadowing.shadowing_id] = shadowing.ended(entry.recorded_at, position)
+        self.shadowings[shadowing.shadowing_id] = replace(
+            shadowing,
+            ended_at=entry.recorded_at,
+            until_position=max(position, shadowing.after_position),
+        )
 
 
 @lru_cache(maxsize=256)
@@ -195,12 +194,12 @@ def _read(ruleset_id: str, content: bytes, expected_hash: str) -> RuleSet:
         raise UnreadableRuleSetError(
             f"The rule set {ruleset_id} cannot be read by this version.",
             why=error.why,
-            next_step="Run the version that added it, or a newer one, or activate another one.",
+            next_step="Run the version that added it or a newer one, or activate another rule set.",
         ) from error
     if content_hash(ruleset) != expected_hash:
         raise UnreadableRuleSetError(
             f"The rule set {ruleset_id} is not what was added.",
-            why=f"Its content has the hash {content_hash(ruleset)}, recorded was {expected_hash}.",
-            next_step="Run `txplatform verify`, and restore the database from before the change.",
+            why=f"The hash of its content is {content_hash(ruleset)}, not {expected_hash}.",
+            next_step="Run `txplatform verify` and restore a database backup from before.",
         )
     return ruleset

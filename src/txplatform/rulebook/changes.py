@@ -1,4 +1,4 @@
-"""The changes of the rule book; stored for ever, as an account's events are."""
+"""The changes of the rule book, which are stored permanently like an account's events."""
 
 from __future__ import annotations
 
@@ -12,16 +12,31 @@ from txplatform.domain.cause import KeyCause, OperatorCause
 from txplatform.domain.rulesets import RulesNotUnderstoodError, ruleset_id
 
 Author = KeyCause | OperatorCause
-"""Who changes the rule book."""
+"""The API key or the person that makes a change."""
 
 
-class RuleSetAdded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A rule set was added; it can be activated and shadowed, and never changes.
+class RuleBookChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The part that all changes have; each has its author in `by`."""
+
+    TOPIC: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """`<kind>:<id>`, unique in the rule book."""
+        raise NotImplementedError
+
+    @property
+    def contents(self) -> object:
+        """The part that a repetition has to match; its author and position may differ."""
+        return None
+
+
+class RuleSetAdded(RuleBookChange, frozen=True):
+    """A rule set was added; it can be activated and evaluated in shadow, and never changes.
 
     Attributes:
-        ruleset: Its canonical JSON, as a value.
-        content_hash: SHA-256 of that, hexadecimal.
-        by: Who did it.
+        ruleset: The rule set as a JSON value.
+        content_hash: SHA-256 of its canonical JSON, hexadecimal.
     """
 
     TOPIC: ClassVar[str] = "ruleset-added"
@@ -31,27 +46,24 @@ class RuleSetAdded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def key(self) -> str:
-        """`ruleset:<id>`: one content for each id."""
         return f"ruleset:{self.ruleset_id}"
 
     @property
     def contents(self) -> object:
-        """The part that a copy repeats; its author and time may differ."""
         return self.content_hash
 
     @property
     def ruleset_id(self) -> str:
-        """Such as retail@3."""
+        """Its name and version, such as retail@3."""
         return ruleset_id(self.ruleset["name"], self.ruleset["version"])
 
 
-class RuleSetActivated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RuleSetActivated(RuleBookChange, frozen=True):
     """A rule set was put in force.
 
     Attributes:
-        by: Who did it, and `reason` why.
-        after_position: The log's newest position then; decisions a second or two behind it may
-            still have been made by the rule set before, each of them names its own.
+        after_position: The log's newest position at the activation. Decisions of the next second
+            or two may still be made by the previous rule set; each names its own.
     """
 
     TOPIC: ClassVar[str] = "ruleset-activated"
@@ -63,21 +75,18 @@ class RuleSetActivated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def key(self) -> str:
-        """`activation:<id>`."""
         return f"activation:{self.activation_id}"
 
     @property
     def contents(self) -> object:
-        """The part that a copy repeats."""
         return self.ruleset_id, self.reason
 
 
-class ShadowingStarted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The evaluation of a rule set in shadow began; it replaces the one before.
+class ShadowingStarted(RuleBookChange, frozen=True):
+    """The shadow evaluation of a rule set began and replaced the previous one.
 
     Attributes:
-        by: Who did it, and `reason` why.
-        after_position: Decisions behind this position of the log are judged.
+        after_position: Decisions after this position of the log are judged.
     """
 
     TOPIC: ClassVar[str] = "shadowing-started"
@@ -89,17 +98,15 @@ class ShadowingStarted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def key(self) -> str:
-        """`shadowing:<id>`."""
         return f"shadowing:{self.shadowing_id}"
 
     @property
     def contents(self) -> object:
-        """The part that a copy repeats."""
         return self.ruleset_id, self.reason
 
 
-class ShadowingEnded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The evaluation of a rule set in shadow ended.
+class ShadowingEnded(RuleBookChange, frozen=True):
+    """The shadow evaluation of a rule set ended.
 
     Attributes:
         after_position: Decisions up to this position of the log are judged.
@@ -112,13 +119,7 @@ class ShadowingEnded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def key(self) -> str:
-        """`shadowing-end:<id>`."""
         return f"shadowing-end:{self.shadowing_id}"
-
-    @property
-    def contents(self) -> object:
-        """None: a copy only repeats the id."""
-        return None
 
 
 Change = RuleSetAdded | RuleSetActivated | ShadowingStarted | ShadowingEnded
@@ -133,8 +134,7 @@ class Entry:
     """A change with its place in the rule book.
 
     Attributes:
-        version: The rule book's version with it, from 1 without gaps.
-        event_id: Unique for ever.
+        version: The rule book's version after this change, from 1 without gaps.
         recorded_at: The database's time, UTC.
     """
 
@@ -149,15 +149,15 @@ class UnknownChangeError(RulesNotUnderstoodError):
 
 
 def encode_change(change: Change) -> bytes:
-    """Encode a change as JSON."""
+    """Return a change as JSON in UTF-8."""
     return msgspec.json.encode(change)
 
 
 def decode_change(version: int, topic: str, state: bytes) -> Change:
-    """Revive a stored change.
+    """Decode a stored change.
 
     Raises:
-        UnknownChangeError: Its kind, or what it says, is not one of this version's.
+        UnknownChangeError: This version does not know the topic or one of the fields.
     """
     decoder = _DECODERS.get(topic)
     if decoder is None:

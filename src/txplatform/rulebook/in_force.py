@@ -1,4 +1,4 @@
-"""The rule set in force, read again before a batch if it may have changed."""
+"""The rule set in force, re-read before a batch of decisions if it may have changed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import psycopg
 
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet, RulesNotUnderstoodError
 from txplatform.rulebook.book import RuleBook
-from txplatform.rulebook.store import READ_CHANGES, ChangeRow, entries
+from txplatform.rulebook.store import READ_CHANGES, ChangeRow, entry_of
 from txplatform.telemetry import logger
 
 MAX_AGE_S = 0.5
-"""The greatest age of the rule set at a decision: an activation is in force within it."""
+"""The rule set is at most this old at a decision, so an activation takes effect within it."""
 _WARN_EVERY_S = 60.0
 
 
 class RulesInForce:
-    """Follows the rule book with one small read every half second while requests come.
+    """Follows the rule book with one small read every half second while requests arrive.
 
-    A caller asks once a batch and decides the whole batch by one rule set. Several callers may
+    A caller asks once per batch, so that one rule set decides the whole batch. Several callers may
     read at the same time; an older read never replaces a newer one.
     """
 
@@ -33,57 +33,56 @@ class RulesInForce:
 
     @property
     def version(self) -> int:
-        """The rule book's version, as far as it is known and understood."""
+        """The rule book's version after the last change that could be applied."""
         return self._book.version
 
     @property
     def active_id(self) -> str | None:
-        """The id of the rule set in force, understood or not; None before the first read."""
+        """The id of the rule set in force, readable or not; None before the first read."""
         return None if self._read_at == float("-inf") else self._book.active_id
 
     @property
     def not_understood(self) -> RulesNotUnderstoodError | None:
-        """The reason why no purchase can be decided, if there is one."""
+        """The reason why no purchase can be decided; None if purchases can be decided."""
         return None if isinstance(self._rules, RuleSet) else self._rules
 
     async def current(
         self, connection: psycopg.AsyncConnection
     ) -> RuleSet | RulesNotUnderstoodError:
-        """Return the rule set for a batch, or why nothing that needs one can be decided.
+        """Return the rule set for a batch, or the reason why it cannot be read.
 
         Raises:
             psycopg.OperationalError: The rule book cannot be read.
         """
         asked_at = monotonic()
-        while asked_at - self._read_at > self._max_age_s:  # again if it is forgotten meanwhile
-            behind = self.version
-            cursor = await connection.execute(READ_CHANGES, (behind,), prepare=True)
-            self.take(await cursor.fetchall(), asked_at, behind=behind)
+        while asked_at - self._read_at > self._max_age_s:  # again after a concurrent forget()
+            after = self.version
+            cursor = await connection.execute(READ_CHANGES, (after,), prepare=True)
+            self.take(await cursor.fetchall(), asked_at, after=after)
         return self._rules
 
     def forget(self) -> None:
         """Read the whole rule book again before the next decision.
 
-        Another server may have taken over, without the last changes of the one before it.
+        After a failover the new server may lack the last changes of the old one.
         """
         self._book, self._rules, self._read_at = RuleBook(), DEFAULT_RULESET, float("-inf")
 
-    def take(self, rows: Iterable[ChangeRow], asked_at: float, *, behind: int) -> None:
-        """Apply the rows of `READ_CHANGES`.
+    def take(self, rows: Iterable[ChangeRow], asked_at: float, *, after: int) -> None:
+        """Apply the rows of `READ_CHANGES`, except those that another caller has applied.
 
         Args:
-            rows: May hold what others have read in the meantime.
-            asked_at: `monotonic` seconds: it is as new as that at least.
-            behind: The `version` it was asked for; where less is known by now, since it was
-                forgotten, the rows are of no use.
+            rows: The changes after a version.
+            asked_at: The `monotonic` time in seconds before the rows were read.
+            after: That version. After a `forget` in the meantime, the rows are ignored.
         """
-        if behind > self.version:
+        if after > self.version:
             return
         before = self._book.active_id
         new = [row for row in rows if row[0] > self._book.version]
         if new:
             try:
-                self._rules = self._book.fold(entries(new)).active
+                self._rules = self._book.fold(map(entry_of, new)).active
             except RulesNotUnderstoodError as error:
                 self._rules = error
         self._read_at = max(self._read_at, asked_at)

@@ -1,12 +1,11 @@
-"""The rule book in the database: read it, and append to it one change at a time.
+"""The rule book in the database: read it, and append one change at a time.
 
-Changes are rare and small: whoever makes one takes the rule book's lock, reads the whole of it,
-and decides on that.
+Changes are rare, and the rule book is small. A change locks the rule book, reads all of it, and is
+then refused or appended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +16,7 @@ from txplatform.advisory_locks import RULE_BOOK
 from txplatform.contracts.rulesets import content_hash, ruleset_to_json
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet, RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
+from txplatform.eventstore.log import last_position
 from txplatform.random_ids import random_id
 from txplatform.rulebook.book import RuleBook, Shadowing, StoredRuleSet
 from txplatform.rulebook.changes import (
@@ -40,8 +40,6 @@ ORDER BY version
 
 _LOCK = f"SELECT pg_advisory_xact_lock({RULE_BOOK})"
 
-_LAST_POSITION = "SELECT coalesce(max(position), 0) FROM events"
-
 _APPEND = """
 INSERT INTO ruleset_events (version, event_id, event_key, topic, state)
 VALUES (%s, %s, %s, %s, %s)
@@ -50,7 +48,7 @@ RETURNING recorded_at
 
 
 class ChangeRefusal(StrEnum):
-    """Why a change of the rule book was refused."""
+    """The reason why a change of the rule book was refused."""
 
     ID_REUSED = "id_reused"
     RULESET_NOT_FOUND = "ruleset_not_found"
@@ -66,46 +64,31 @@ class RefusedChangeError(TxPlatformError):
         self.reason = reason
 
 
-ChangeRow = tuple[int, str, "datetime", str, bytes]
-"""Of `READ_CHANGES`."""
+ChangeRow = tuple[int, str, datetime, str, bytes]
+"""A row of `READ_CHANGES`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
-    """The outcome of adding a rule set.
+class RecordedChange:
+    """The outcome of a change that was not refused.
 
     Attributes:
-        replayed: True if it was there already, recorded or built in.
-        book: The rule book with it.
+        replayed: True if it was recorded before, or adds the built-in rule set.
+        book: The rule book after it.
     """
 
     replayed: bool
     book: RuleBook
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The outcome of a change.
-
-    Attributes:
-        entry: As it is in the rule book.
-        replayed: True if it was there already.
-        book: The rule book with it.
-    """
-
-    entry: Entry
-    replayed: bool
-    book: RuleBook
-
-
-def entries(rows: Iterable[ChangeRow]) -> Iterator[Entry]:
-    """The rows of `READ_CHANGES`, as far as this version knows them.
+def entry_of(row: ChangeRow) -> Entry:
+    """Decode a row of `READ_CHANGES`.
 
     Raises:
-        UnknownChangeError: A newer version wrote the next one.
+        UnknownChangeError: A newer version wrote it.
     """
-    for version, event_id, recorded_at, topic, state in rows:
-        yield Entry(version, event_id, recorded_at, decode_change(version, topic, bytes(state)))
+    version, event_id, recorded_at, topic, state = row
+    return Entry(version, event_id, recorded_at, decode_change(version, topic, bytes(state)))
 
 
 def read_book(connection: psycopg.Connection) -> RuleBook:
@@ -114,100 +97,96 @@ def read_book(connection: psycopg.Connection) -> RuleBook:
     Raises:
         UnknownChangeError: It holds a change of a newer version.
     """
-    return RuleBook().fold(entries(connection.execute(READ_CHANGES, (0,)).fetchall()))
+    return RuleBook().fold(map(entry_of, connection.execute(READ_CHANGES, (0,)).fetchall()))
 
 
 def rules_in_force(connection: psycopg.Connection) -> RuleSet | RulesNotUnderstoodError:
-    """Return the rule set in force, or why it is not known."""
+    """Return the rule set in force, or the reason why it cannot be read."""
     try:
         return read_book(connection).active
     except RulesNotUnderstoodError as error:
         return error
 
 
-def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: Author) -> Added:
-    """Add a rule set; a copy changes nothing, also of the one that is built in.
+def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: Author) -> RecordedChange:
+    """Add a rule set; to add an existing one again, or the built-in one, changes nothing.
 
     Raises:
-        RefusedChangeError: There is another one with its id.
+        RefusedChangeError: There is a different rule set with its id.
     """
     if ruleset == DEFAULT_RULESET:
-        return Added(replayed=True, book=read_book(connection))
-    asked = RuleSetAdded(ruleset_to_json(ruleset), content_hash(ruleset), by)
+        return RecordedChange(replayed=True, book=read_book(connection))
+    change = RuleSetAdded(ruleset_to_json(ruleset), content_hash(ruleset), by)
     with connection.transaction():
         book = _lock_book(connection)
-        earlier = _earlier(book, asked)
-        if earlier is not None:
-            return Added(earlier.replayed, earlier.book)
+        if earlier := _recorded_before(book, change):
+            return earlier
         if ruleset.id in book.rulesets:
             raise RefusedChangeError(
                 ChangeRefusal.ID_REUSED,
                 f"Rule set {ruleset.id} is built in, with other contents.",
                 "Activate it as it is, or add yours under another id.",
             )
-        recorded = _append(connection, book, asked)
-        return Added(recorded.replayed, recorded.book)
+        return _append(connection, book, change)
 
 
 def activate(
     connection: psycopg.Connection, activation_id: str, ruleset_id: str, *, reason: str, by: Author
-) -> Recorded:
-    """Put a rule set in force, in every process within a second; a copy changes nothing.
+) -> RecordedChange:
+    """Put a rule set in force, in every process within a second; a repetition changes nothing.
 
     Raises:
-        RefusedChangeError: There is no such rule set, or the id was used for something else.
-        UnreadableRuleSetError: This version could not decide by it.
+        RefusedChangeError: There is no such rule set, or the id was used for a different change.
+        UnreadableRuleSetError: This version cannot decide by it.
     """
     with connection.transaction():
         book = _lock_book(connection)
-        asked = RuleSetActivated(activation_id, ruleset_id, reason, by, _last_position(connection))
-        earlier = _earlier(book, asked)
-        if earlier is not None:
+        change = RuleSetActivated(activation_id, ruleset_id, reason, by, last_position(connection))
+        if earlier := _recorded_before(book, change):
             return earlier
         find_ruleset(book, ruleset_id).read()
-        return _append(connection, book, asked)
+        return _append(connection, book, change)
 
 
 def start_shadowing(
     connection: psycopg.Connection, shadowing_id: str, ruleset_id: str, *, reason: str, by: Author
-) -> Recorded:
-    """Evaluate a rule set in shadow, in place of the one before; a copy changes nothing.
+) -> RecordedChange:
+    """Start a shadow evaluation and end the running one; a repetition changes nothing.
 
     Raises:
-        RefusedChangeError: There is no such rule set, it decides already, or the id was used for
-            something else.
-        UnreadableRuleSetError: This version could not decide by it.
+        RefusedChangeError: There is no such rule set, it is in force, or the id was used for a
+            different change.
+        UnreadableRuleSetError: This version cannot decide by it.
     """
     with connection.transaction():
         book = _lock_book(connection)
-        asked = ShadowingStarted(shadowing_id, ruleset_id, reason, by, _last_position(connection))
-        earlier = _earlier(book, asked)
-        if earlier is not None:
+        change = ShadowingStarted(shadowing_id, ruleset_id, reason, by, last_position(connection))
+        if earlier := _recorded_before(book, change):
             return earlier
         find_ruleset(book, ruleset_id).read()
         if book.active_id == ruleset_id:
             raise RefusedChangeError(
                 ChangeRefusal.RULESET_IN_FORCE,
-                f"Rule set {ruleset_id} decides already, so it could not disagree.",
-                "Shadow another one.",
+                f"Rule set {ruleset_id} is in force and cannot be shadowed against itself.",
+                "Choose another rule set.",
             )
-        return _append(connection, book, asked)
+        return _append(connection, book, change)
 
 
 def end_shadowing(
     connection: psycopg.Connection, ruleset_id: str, shadowing_id: str, *, by: Author
 ) -> RuleBook:
-    """End a shadow evaluation; a copy changes nothing.
+    """End a shadow evaluation; a repetition changes nothing.
 
     Raises:
-        RefusedChangeError: That rule set has no such shadowing.
+        RefusedChangeError: The rule set has no such shadow evaluation.
     """
     with connection.transaction():
         book = _lock_book(connection)
         if find_shadowing(book, ruleset_id, shadowing_id).until_position is not None:
             return book
-        asked = ShadowingEnded(shadowing_id, by, _last_position(connection))
-        return _append(connection, book, asked).book
+        change = ShadowingEnded(shadowing_id, by, last_position(connection))
+        return _append(connection, book, change).book
 
 
 def _lock_book(connection: psycopg.Connection) -> RuleBook:
@@ -216,73 +195,62 @@ def _lock_book(connection: psycopg.Connection) -> RuleBook:
     return read_book(connection)
 
 
-def _last_position(connection: psycopg.Connection) -> int:
-    """Return the log's newest position; 0 if it is empty."""
-    row = connection.execute(_LAST_POSITION).fetchone()
-    assert row is not None
-    position: int = row[0]
-    return position
-
-
-def _earlier(book: RuleBook, asked: Change) -> Recorded | None:
-    """Return the same change as it was recorded before, if it was.
+def _recorded_before(book: RuleBook, change: Change) -> RecordedChange | None:
+    """Return the outcome of a change that was recorded before; None for a new one.
 
     Raises:
-        RefusedChangeError: Its id was used for something else.
+        RefusedChangeError: Its id was used for a different change.
     """
-    before = book.entries.get(asked.key)
-    if before is None:
+    earlier = book.entries.get(change.key)
+    if earlier is None:
         return None
-    if before.change.contents != asked.contents:
-        what, next_step = asked.key.replace(":", " "), "Use a new id."
-        if isinstance(asked, RuleSetAdded):
-            next_step = "Rule sets never change: add a version."
+    if earlier.change.contents != change.contents:
+        adding = isinstance(change, RuleSetAdded)
         raise RefusedChangeError(
             ChangeRefusal.ID_REUSED,
-            f"The {what} was recorded before with other contents.",
-            next_step,
+            f"The {change.key.replace(':', ' ')} was recorded before with other contents.",
+            "Rule sets never change: add a version." if adding else "Use a new id.",
         )
-    return Recorded(before, replayed=True, book=book)
+    return RecordedChange(replayed=True, book=book)
 
 
-def _append(connection: psycopg.Connection, book: RuleBook, change: Change) -> Recorded:
-    event_id = random_id()
+def _append(connection: psycopg.Connection, book: RuleBook, change: Change) -> RecordedChange:
+    version, event_id = book.version + 1, random_id()
     row = connection.execute(
-        _APPEND,
-        (book.version + 1, event_id, change.key, change.TOPIC, encode_change(change)),
+        _APPEND, (version, event_id, change.key, change.TOPIC, encode_change(change))
     ).fetchone()
     assert row is not None
-    entry = Entry(book.version + 1, event_id, row[0], change)
-    return Recorded(entry, replayed=False, book=book.fold([entry]))
+    book.fold([Entry(version, event_id, row[0], change)])
+    return RecordedChange(replayed=False, book=book)
 
 
 def find_ruleset(book: RuleBook, ruleset_id: str) -> StoredRuleSet:
-    """Return the rule set of this id.
+    """Return the rule set with this id.
 
     Raises:
-        RefusedChangeError: There is none.
+        RefusedChangeError: There is no such rule set.
     """
     stored = book.rulesets.get(ruleset_id)
     if stored is None:
         raise RefusedChangeError(
             ChangeRefusal.RULESET_NOT_FOUND,
             f"There is no rule set {ruleset_id}.",
-            "Add it first; `txplatform rulesets list` shows those there are.",
+            "Add it first; `txplatform rulesets list` shows all rule sets.",
         )
     return stored
 
 
 def find_shadowing(book: RuleBook, ruleset_id: str, shadowing_id: str) -> Shadowing:
-    """Return the shadow evaluation of this id.
+    """Return the shadow evaluation with this id.
 
     Raises:
-        RefusedChangeError: This rule set has none of it.
+        RefusedChangeError: The rule set has no such shadow evaluation.
     """
     shadowing = book.shadowings.get(shadowing_id)
     if shadowing is None or shadowing.ruleset_id != ruleset_id:
         raise RefusedChangeError(
             ChangeRefusal.SHADOWING_NOT_FOUND,
-            f"Rule set {ruleset_id} has no shadowing {shadowing_id}.",
-            "`txplatform rulesets show` lists those it has.",
+            f"Rule set {ruleset_id} has no shadow evaluation {shadowing_id}.",
+            f"`txplatform rulesets show {ruleset_id}` lists its shadow evaluations.",
         )
     return shadowing

@@ -1,6 +1,6 @@
-"""Shadowing: what a candidate rule set would decide, on the same state, off the answer's path.
+"""Shadow evaluation: judge recorded decisions by a candidate rule set, on the state of that time.
 
-It reads the log behind the decisions, so it costs them nothing, loses nothing when it is stopped,
-and can be made again. Unlike a backtest it follows what really happened: a purchase that only the
-candidate declines still takes its credit.
+It reads the log after the decisions are recorded, so it does not slow them down, and continues from
+its checkpoint after a stop. Unlike a backtest it follows the recorded history: a purchase that only
+the candidate declines still uses credit.
 """

@@ -1,4 +1,4 @@
-"""Holds recorded decisions against a candidate, each on the account as it was decided on."""
+"""Judge recorded decisions by a candidate, each on the account state before the decision."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from txplatform.eventstore.statements import LoggedEvent
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A recorded decision, and what the candidate says.
+class JudgedDecision:
+    """A recorded decision and the candidate's.
 
     Attributes:
-        logged: The decision.
-        reasons: Why the candidate declines; empty where it approves.
+        position: The recorded decision's position in the log.
+        reasons: Why the candidate declines; empty if it approves.
     """
 
-    logged: LoggedEvent
+    position: int
+    recorded: AuthorizationApproved | AuthorizationDeclined
     reasons: tuple[Reason, ...]
 
     @property
     def approved(self) -> bool:
-        """Whether it was approved."""
-        return isinstance(self.logged.event, AuthorizationApproved)
+        """True if the recorded decision is an approval."""
+        return isinstance(self.recorded, AuthorizationApproved)
 
     @property
     def disagrees(self) -> bool:
-        """Whether the candidate decides otherwise."""
+        """True if the candidate decides differently."""
         return self.approved is bool(self.reasons)
 
 
 def judge_events(
     events: Iterable[LoggedEvent], accounts: Mapping[str, Account], candidate: RuleSet
-) -> list[Judged]:
-    """Follow the events, and judge each decision on the state right before it.
+) -> list[JudgedDecision]:
+    """Apply the events to their accounts, and judge each decision before it is applied.
 
     Args:
-        events: In the log's order.
-        accounts: Every account of theirs, as it was before the first of its events; they are
-            brought forward.
-        candidate: What to judge by.
+        events: In log order.
+        accounts: By stream, the state before the first of the events; they are updated.
+        candidate: The rule set to judge by.
     """
     judged = []
     for logged in events:
@@ -53,6 +53,7 @@ def judge_events(
         account = accounts[event.originator_id]
         if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
             case = Case(account, event.purchase, event.timestamp, event.already_posted)
-            judged.append(Judged(logged, candidate.judge(case, account.controls).reasons))
+            reasons = candidate.judge(case, account.controls).reasons
+            judged.append(JudgedDecision(logged.position, event, reasons))
         event.mutate(account)
     return judged

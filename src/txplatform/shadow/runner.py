@@ -1,7 +1,7 @@
-"""The part of a worker that evaluates shadowed rule sets.
+"""The part of a worker that runs shadow evaluations.
 
-Any number may run: one judges at a time, the others stand by. The counts and the checkpoint are
-one commit.
+Any number may run: one is the leader and judges, the others stand by. Counts and checkpoint are
+committed together.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from txplatform.rulebook.book import RuleBook, Shadowing
 from txplatform.rulebook.store import read_book
 from txplatform.settings import Settings
 from txplatform.shadow import store
-from txplatform.shadow.judging import Judged, judge_events
+from txplatform.shadow.judging import JudgedDecision, judge_events
 
 _IDLE_S = 0.5
-"""Also how long a shadowing that was started may go unnoticed."""
+"""The pause without work, and so the longest delay before a shadow evaluation starts."""
 
 
 class Shadower(Follower):
-    """Judges recorded decisions by the shadowed rule set, a moment later."""
+    """Judges recorded decisions by the shadowed rule set, shortly after they are recorded."""
 
     def __init__(
         self,
@@ -49,29 +49,28 @@ class Shadower(Follower):
         self._figures: dict[str, Any] = {}
         self._decisions = Counter(
             "txplatform_shadow_decisions",
-            "Decisions held against a shadowed rule set by this process.",
+            "Recorded decisions that this process judged by a shadowed rule set.",
             ["ruleset", "outcome"],
             registry=registry,
         )
         self._lag = Gauge(
             "txplatform_shadow_lag_positions",
-            "Log positions that the shadowed rule set has not judged yet.",
+            "Log positions that the shadow evaluation has not read yet.",
             registry=registry,
         )
 
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
-        """Judge batch after batch."""
         self._cache.clear()
         while True:
             more = self.advance(connection)
             yield 0 if more else _IDLE_S
 
     def figures(self) -> dict[str, Any]:
-        """Return the shadowing, its position and its lag; nothing while nothing is evaluated."""
+        """Return the shadow evaluation, its position and its lag; empty if there is none."""
         return self._figures
 
     def advance(self, connection: psycopg.Connection) -> bool:
-        """Judge the next batch; return True if there is more to judge at once."""
+        """Judge the next batch; return True if there is more to judge immediately."""
         book = read_book(connection)
         end = last_position(connection)
         shadowing = _unfinished(connection, book)
@@ -95,7 +94,7 @@ class Shadower(Follower):
     def _judge(
         self, connection: psycopg.Connection, shadowing: Shadowing, candidate: RuleSet
     ) -> int | None:
-        """Judge one batch in one commit; return the position reached, None while others judge."""
+        """Judge one batch in one commit; return the new position, None if another one leads."""
         shadowing_id = shadowing.shadowing_id
         store.begin(connection, shadowing_id, candidate.id, shadowing.after_position)
         checkpoint = store.checkpoint_of(shadowing_id)
@@ -116,7 +115,7 @@ class Shadower(Follower):
     def _accounts(
         self, connection: psycopg.Connection, events: Sequence[LoggedEvent]
     ) -> dict[str, Account]:
-        """Return each account of these events as it was before the first of them."""
+        """Return the accounts of these events, each in the state before its first event."""
         work = UnitOfWork()
         missing: dict[str, int] = {}
         for logged in events:
@@ -133,7 +132,7 @@ class Shadower(Follower):
         run_queries(connection, work.read_at(missing))
         return work.accounts
 
-    def _count(self, ruleset_id: str, judged: Sequence[Judged]) -> None:
+    def _count(self, ruleset_id: str, judged: Sequence[JudgedDecision]) -> None:
         for each in judged:
             if not each.disagrees:
                 outcome = "agrees"
@@ -143,7 +142,7 @@ class Shadower(Follower):
 
 
 def _unfinished(connection: psycopg.Connection, book: RuleBook) -> Shadowing | None:
-    """Return the oldest shadowing that may have something left to judge."""
+    """Return the oldest shadow evaluation that may have events left to read."""
     progress = store.read_progress(connection)
     for shadowing in book.shadowings.values():
         reached = progress.get(shadowing.shadowing_id)

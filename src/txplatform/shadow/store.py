@@ -1,4 +1,4 @@
-"""What shadowings have found: how far each has come, its counts, and its disagreements."""
+"""The results of shadow evaluations: their checkpoints, counts and disagreements."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import psycopg
 from psycopg.rows import class_row
 
 from txplatform.contracts.ruleset_responses import DisagreementResponse
-from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
+from txplatform.domain.events import AuthorizationDeclined
 from txplatform.domain.ids import account_of
 from txplatform.following.checkpoint import Checkpoint
-from txplatform.shadow.judging import Judged
+from txplatform.shadow.judging import JudgedDecision
 
 _BEGIN = """
 INSERT INTO shadowings (shadowing_id, ruleset_id) VALUES (%s, %s)
@@ -42,13 +42,13 @@ _END = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a shadowing has come.
+    """The progress of a shadow evaluation.
 
     Attributes:
         position: The last log position that was read.
-        judged: Decisions held against the candidate.
-        newly_declined: Approved ones that it would decline.
-        newly_approved: Declined ones that it would approve.
+        judged: The number of judged decisions.
+        newly_declined: The number of approvals that the candidate would decline.
+        newly_approved: The number of declines that the candidate would approve.
     """
 
     shadowing_id: str
@@ -61,30 +61,31 @@ class Progress:
 def begin(
     connection: psycopg.Connection, shadowing_id: str, ruleset_id: str, position: int
 ) -> None:
-    """Store where a shadowing begins, unless it has begun."""
+    """Create the counts and the checkpoint of a shadow evaluation, unless they exist."""
     connection.execute(_BEGIN, (shadowing_id, ruleset_id))
     checkpoint_of(shadowing_id).begin(connection, position)
 
 
 def checkpoint_of(shadowing_id: str) -> Checkpoint:
-    """Return the checkpoint of this shadowing."""
+    """Return the checkpoint of this shadow evaluation."""
     return Checkpoint(f"shadow:{shadowing_id}")
 
 
-def record(connection: psycopg.Connection, shadowing_id: str, judged: Sequence[Judged]) -> None:
-    """Store what was judged, in the transaction that moves the checkpoint."""
-    otherwise = [each for each in judged if each.disagrees]
-    if otherwise:
+def record(
+    connection: psycopg.Connection, shadowing_id: str, judged: Sequence[JudgedDecision]
+) -> None:
+    """Store counts and disagreements, in the transaction that moves the checkpoint."""
+    disagreements = [each for each in judged if each.disagrees]
+    if disagreements:
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for each in otherwise:
+            for each in disagreements:
                 copy.write_row((shadowing_id, *_row(each)))
-    declined = sum(each.approved for each in otherwise)
-    counts = (len(judged), declined, len(otherwise) - declined)
-    connection.execute(_COUNT, (*counts, shadowing_id))
+    declined = sum(each.approved for each in disagreements)
+    connection.execute(_COUNT, (len(judged), declined, len(disagreements) - declined, shadowing_id))
 
 
 def read_progress(connection: psycopg.Connection) -> dict[str, Progress]:
-    """How far each shadowing has come, by its id; those that have not begun are missing."""
+    """Return the progress of each shadow evaluation that has begun, by its id."""
     with connection.cursor(row_factory=class_row(Progress)) as rows:
         rows.execute(
             "SELECT shadowing_id, position, judged, newly_declined, newly_approved"
@@ -96,19 +97,17 @@ def read_progress(connection: psycopg.Connection) -> dict[str, Progress]:
 def list_disagreements(
     connection: psycopg.Connection, shadowing_id: str, *, limit: int, before: int | None = None
 ) -> list[DisagreementResponse]:
-    """A shadowing's disagreements, newest first, those before a log position."""
+    """Return disagreements before a log position, or all, newest first."""
     with connection.cursor(row_factory=class_row(DisagreementResponse)) as rows:
         rows.execute(_NEWEST_FIRST, (shadowing_id, before or _END, limit))
         return rows.fetchall()
 
 
-def _row(judged: Judged) -> tuple[Any, ...]:
-    event = judged.logged.event
-    assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)  # no other is judged
-    purchase = event.purchase
-    recorded = event.reasons if isinstance(event, AuthorizationDeclined) else ()
+def _row(judged: JudgedDecision) -> tuple[Any, ...]:
+    event, purchase = judged.recorded, judged.recorded.purchase
+    reasons = event.reasons if isinstance(event, AuthorizationDeclined) else ()
     return (
-        judged.logged.position,
+        judged.position,
         account_of(event.originator_id),
         event.originator_version,
         event.event_id,
@@ -117,7 +116,7 @@ def _row(judged: Judged) -> tuple[Any, ...]:
         purchase.currency,
         event.timestamp,
         "approved" if judged.approved else "declined",
-        orjson.dumps(recorded).decode(),
+        orjson.dumps(reasons).decode(),
         "declined" if judged.reasons else "approved",
         orjson.dumps(judged.reasons).decode(),
     )

@@ -77,7 +77,7 @@ def authorize(
             ),
         )
     hold = transaction.hold_of(purchase.amount) if late else purchase.amount
-    days = ruleset.hold_days_of(purchase.merchant.category_code)
+    days = ruleset.hold_days.of(purchase.merchant.category_code)
     return Outcome(
         OutcomeStatus.APPLIED,
         account.record(

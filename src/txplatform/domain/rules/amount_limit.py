@@ -16,11 +16,12 @@ from txplatform.domain.rules.sentences import in_currency
 
 @dataclass(frozen=True, slots=True)
 class AmountLimit(ConfigurableRule):
-    """Field 39 is 61, exceeds the amount limit.
+    """Declines above an amount. Field 39 is 61, exceeds the amount limit.
 
     Attributes:
-        max_amount: The most that one purchase may be, minor units.
-        currency: Only for accounts held in it; None for all, each in its own minor units.
+        max_amount: The largest allowed amount, minor units.
+        currency: The currency of the accounts it applies to; None for all, each in its own minor
+            units.
     """
 
     RULE: ClassVar = "amount_limit"
@@ -37,7 +38,7 @@ class AmountLimit(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Measure what the purchase comes to; an account verification has no amount."""
+        """Return the total of the purchase; an account verification has none."""
         if self.currency is not None and case.purchase.currency != self.currency:
             return None
         return case.total or None

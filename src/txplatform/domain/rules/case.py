@@ -1,4 +1,4 @@
-"""The input of a rule: one purchase on one account at one time, and nothing else."""
+"""The input of rules: one purchase on one account at one time."""
 
 from __future__ import annotations
 
@@ -12,39 +12,31 @@ from txplatform.domain.status import AccountStatus
 
 
 class JudgedAccount(Protocol):
-    """The part of an account that rules read; `Account` has it."""
+    """The part of `Account` that rules read."""
 
     @property
-    def opened(self) -> bool:
-        """True once the accounts team has opened it."""
+    def opened(self) -> bool: ...
 
     @property
-    def currency(self) -> str | None:
-        """ISO 4217 code; None until it is opened."""
+    def currency(self) -> str | None: ...
 
     @property
-    def credit_limit(self) -> int:
-        """Minor units."""
+    def credit_limit(self) -> int: ...
 
     @property
-    def posted(self) -> int:
-        """The posted balance, minor units."""
+    def posted(self) -> int: ...
 
     @property
-    def pending(self) -> int:
-        """The sum of all holds, minor units."""
+    def pending(self) -> int: ...
 
     @property
-    def available(self) -> int:
-        """The available credit, minor units."""
+    def available(self) -> int: ...
 
     @property
-    def status(self) -> AccountStatus:
-        """The stricter of the operator's and the accounts team's."""
+    def status(self) -> AccountStatus: ...
 
     @property
-    def activity(self) -> Activity:
-        """The purchases approved before this one."""
+    def activity(self) -> Activity: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +44,12 @@ class Case:
     """A purchase to judge.
 
     Attributes:
-        now: The time of the decision. The merchant's time could dodge a window.
-        already_posted: The amount posted for this transaction because its clearing came first.
-        raised_from: The amount authorized before, if this is an increment; 0 for a purchase.
-        minute: The minute of `now`, counted from 1970.
-        spent: The amount, if it can be compared with the account's money and the rules' limits;
-            0 for an account verification, and if the currency is not the account's.
+        now: The time of the decision, UTC. The merchant's time could dodge a window.
+        already_posted: The amount of clearings that arrived before the authorization.
+        raised_from: The amount authorized before an increment; 0 for a purchase.
+        minute: The minutes from 1970 to `now`.
+        spent: The amount; 0 for an account verification, and if the currency is not the account's,
+            since such amounts cannot be compared.
     """
 
     account: JudgedAccount
@@ -76,5 +68,5 @@ class Case:
 
     @property
     def total(self) -> int:
-        """The amount with what was authorized before; 0 if `spent` is 0."""
+        """The amount with the amount authorized before; 0 if `spent` is 0."""
         return self.raised_from + self.spent if self.spent else 0

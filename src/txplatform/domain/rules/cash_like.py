@@ -1,4 +1,4 @@
-"""Refuses cash, and what is as good as cash, above an amount."""
+"""Refuses purchases of cash and its equivalents above an amount."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.codes import CategoryCodes, DenyList
 from txplatform.domain.rules.parameters import Currency, PurchaseAmountOrNothing
 from txplatform.domain.rules.rule import ConfigurableRule
-from txplatform.domain.rules.sentences import in_currency, listed
+from txplatform.domain.rules.sentences import in_currency
 
 CASH_LIKE = ("4829", "6010", "6011", "6012", "6050", "6051", "6540")
-"""Money transfer, cash at a counter and a machine, financial institutions, quasi cash at banks
+"""Money transfers, cash at counters and machines, financial institutions, quasi cash at banks
 and elsewhere (money orders, crypto currencies), stored value.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class CashLike(ConfigurableRule):
-    """Field 39 is 61, exceeds the amount limit.
+    """Declines cash above an amount. Field 39 is 61, exceeds the amount limit.
 
     Attributes:
-        max_amount: The most that one of them may be, minor units; 0 refuses all but account
-            verifications.
-        categories: The merchant categories that count as cash: four digits, or ranges.
-        currency: Only for accounts held in it; None for all, each in its own minor units.
+        max_amount: The largest allowed purchase, minor units; 0 allows account verifications only.
+        categories: The merchant categories that count as cash: four digits (ISO 18245), or ranges.
+        currency: The currency of the accounts it applies to; None for all, each in its own minor
+            units.
     """
 
     RULE: ClassVar = "cash_like"
@@ -45,13 +45,13 @@ class CashLike(ConfigurableRule):
     @override
     def sentence(self) -> str:
         return (
-            f"No cash-like purchase (merchant categories {listed(self.categories)}) "
+            f"No cash-like purchase (merchant categories {', '.join(self.categories)}) "
             f"may be above {self.max_amount}{in_currency(self.currency)}."
         )
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Measure the purchase if the merchant sells cash; a verification has no amount."""
+        """Return the total of the purchase if the merchant sells cash."""
         purchase = case.purchase
         if purchase.merchant.category_code not in self.categories:
             return None

@@ -1,4 +1,4 @@
-"""Lists of codes as parameters: countries, merchants and merchant categories (ISO 18245)."""
+"""Parameters that list codes: countries, merchants and merchant categories (ISO 18245)."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _CATEGORIES = re.compile(r"([0-9]{4})(?:-([0-9]{4}))?", re.ASCII)
 _AFTER_ANY_DIGIT = "~"
 
 
-class Codes(tuple[str, ...]):  # noqa: SLOT001  # keeps what is computed once
-    """Entries in ascending order, so that one list is written in one way.
+class Codes(tuple[str, ...]):  # noqa: SLOT001  # for cached properties
+    """A list of codes in ascending order, so that equal lists are written in the same way.
 
     `code in codes` is true if an entry covers the code.
     """
 
     def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...]]]:
-        """Leave out what is computed from the entries."""
+        """Pickle the entries without cached properties."""
         return type(self), (tuple(self),)
 
     @classmethod
     def checked(cls, name: str, entries: tuple[str, ...]) -> Self:
-        """Sort the entries.
+        """Return the entries as a list of this kind.
 
         Raises:
-            ParameterError: One is no such code, or is repeated.
+            ParameterError: An entry is invalid or repeated.
         """
         for entry in entries:
             cls.check_entry(name, entry)
@@ -45,18 +45,18 @@ class Codes(tuple[str, ...]):  # noqa: SLOT001  # keeps what is computed once
 
     @classmethod
     def check_entry(cls, name: str, entry: str) -> None:
-        """Refuse what is no such code.
+        """Check an entry.
 
         Raises:
-            ParameterError: The entry is none.
+            ParameterError: The entry is not a code of this kind.
         """
         raise NotImplementedError
 
     def check_repeats(self, name: str) -> None:
-        """Refuse entries that cover the same code.
+        """Check that no two entries cover the same code.
 
         Raises:
-            ParameterError: Two do.
+            ParameterError: Two entries cover the same code.
         """
         for entry, following in pairwise(self):
             if entry == following:
@@ -68,7 +68,7 @@ class Codes(tuple[str, ...]):  # noqa: SLOT001  # keeps what is computed once
         return frozenset(self)
 
     def covers(self, other: Self) -> bool:
-        """Return whether every code of the other list is covered."""
+        """Return whether the list covers every code of another list."""
         return self.members >= other.members
 
     def first_common(self, other: Self) -> str | None:
@@ -77,7 +77,7 @@ class Codes(tuple[str, ...]):  # noqa: SLOT001  # keeps what is computed once
 
 
 class CountryCodes(Codes):
-    """ISO 3166-1 alpha-3."""
+    """Countries, ISO 3166-1 alpha-3."""
 
     @override
     @classmethod
@@ -91,7 +91,7 @@ class CountryCodes(Codes):
 
 
 class MerchantIds(Codes):
-    """Merchants' ids, as their acquirers give them."""
+    """Merchants' ids, as acquirers assign them."""
 
     @override
     @classmethod
@@ -108,7 +108,7 @@ class MerchantIds(Codes):
 
 
 class CategoryCodes(Codes):
-    """Merchant categories (ISO 18245): single ones, and ranges such as 4000-4999."""
+    """Merchant categories (ISO 18245) and ranges of them, such as 4000-4999."""
 
     @override
     @classmethod
@@ -141,9 +141,9 @@ class CategoryCodes(Codes):
     def bounds(self) -> tuple[str, ...]:
         """The first and the last code of each entry, in one sequence.
 
-        `bisect_right(bounds, code)` is odd for a code that an entry covers, and half of it is
-        that entry's index. A set of codes could have 10,000 members for
-        one range, and is hardly faster. Text that is no code is compared as well, without harm.
+        `bisect_right(bounds, code)` is odd if an entry covers the code, and half of it is the
+        entry's index. A set could have 10,000 members for one range and is hardly faster. Text
+        that is not a code is covered by no entry or by one, which does no harm.
         """
         return tuple(
             chain.from_iterable((entry[:4], entry[-4:] + _AFTER_ANY_DIGIT) for entry in self)
@@ -151,7 +151,7 @@ class CategoryCodes(Codes):
 
     @cached_property
     def mask(self) -> int:
-        """One bit for each code that the entries cover, to compare whole lists."""
+        """An integer with one bit for each covered code, to compare whole lists."""
         mask = 0
         for entry in self:
             first, last = int(entry[:4]), int(entry[-4:])
@@ -173,7 +173,7 @@ _EVERY_CATEGORY = CategoryCodes(("0000-9999",))
 
 
 def is_every_category(categories: tuple[str, ...]) -> bool:
-    """Return whether the entries cover all that can be a merchant category."""
+    """Return whether the entries cover all merchant categories."""
     return CategoryCodes(categories).covers(_EVERY_CATEGORY)
 
 
@@ -182,7 +182,7 @@ class CodeList(Parameter):
     """A list of codes.
 
     Attributes:
-        if_empty: The consequence of an empty list, which is refused; None if it may be empty.
+        if_empty: The consequence of an empty list, for the error; None if it may be empty.
     """
 
     kind: type[Codes]
@@ -210,7 +210,7 @@ class CodeList(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class AllowList(CodeList):
-    """A list of all that a rule lets through: the shorter, the stricter."""
+    """A list of the allowed codes; a shorter list is stricter."""
 
     if_empty: str | None = "so it would refuse every purchase"
 
@@ -221,7 +221,7 @@ class AllowList(CodeList):
 
 @dataclass(frozen=True, slots=True)
 class DenyList(CodeList):
-    """A list of what a rule refuses: the longer, the stricter."""
+    """A list of the refused codes; a longer list is stricter."""
 
     if_empty: str | None = "so it would refuse nothing"
 

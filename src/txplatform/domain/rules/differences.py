@@ -14,7 +14,7 @@ _CODES = [f"{code:04d}" for code in range(10_000)]
 
 
 def diff(old: RuleSet, new: RuleSet) -> list[str]:
-    """Return a sentence for each change; none if purchases are decided the same."""
+    """Return a sentence for each change; none if both decide alike."""
     return [*_rules(old.rules, new.rules), *_holds(old.hold_days, new.hold_days)]
 
 
@@ -38,7 +38,7 @@ def _rules(old: tuple[ConfigurableRule, ...], new: tuple[ConfigurableRule, ...])
 def _counterpart(
     rule: ConfigurableRule, candidates: list[ConfigurableRule]
 ) -> ConfigurableRule | None:
-    """Return the rule that this one replaces: of its kind, and about the same if possible."""
+    """Return the replaced rule: one of the same kind, if possible for the same purchases."""
     same_kind = [candidate for candidate in candidates if type(candidate) is type(rule)]
     return next(
         (candidate for candidate in same_kind if _about(candidate) == _about(rule)),
@@ -47,7 +47,7 @@ def _counterpart(
 
 
 def _about(rule: ConfigurableRule) -> list[Any]:
-    """Return the parameters that tell two rules of one kind apart."""
+    """Return the parameters that select purchases."""
     parameters = rule.PARAMETERS.items()
     return [getattr(rule, field) for field, parameter in parameters if parameter.tells_apart]
 
@@ -66,7 +66,7 @@ def _holds(old: HoldDays, new: HoldDays) -> Iterator[str]:
         for code in _CODES
         if (before := _lasting(old, code)) != (after := _lasting(new, code))
     ]
-    # Neighbours with the same change are one sentence: a range may be hundreds of them.
+    # One sentence for neighbours with the same change: a range may have hundreds of codes.
     for (_, before, after), run in groupby(enumerate(changed), key=_run):
         codes = [code for _, (code, _, _) in run]
         span = codes[0] if len(codes) == 1 else f"{codes[0]}-{codes[-1]}"
@@ -74,10 +74,10 @@ def _holds(old: HoldDays, new: HoldDays) -> Iterator[str]:
 
 
 def _run(item: tuple[int, tuple[str, str, str]]) -> tuple[int, str, str]:
-    """Return a key that is the same for consecutive codes with the same change."""
+    """Return a key that consecutive codes with the same change share."""
     place, (code, before, after) = item
     return int(code) - place, before, after
 
 
 def _lasting(holds: HoldDays, code: str) -> str:
-    return f"{holds.of(code)} days" if holds.names(code) else "as long as any other"
+    return f"{holds.of(code)} days" if code in holds.categories else "as long as any other"

@@ -1,7 +1,7 @@
-"""Warnings about what is allowed in a rule set and still looks like a mistake.
+"""Warnings about valid rule sets that look like a mistake.
 
-Each rule says itself what is odd about it, and compares itself with rules of its kind. This
-module compares rules of different kinds.
+A rule itself warns about its parameters and compares itself with rules of its kind. This module
+compares rules of different kinds.
 """
 
 from __future__ import annotations
@@ -11,23 +11,22 @@ from itertools import combinations, permutations, product
 
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
-from txplatform.domain.rules.category_allow import CategoryAllow
-from txplatform.domain.rules.category_deny import CategoryDeny
+from txplatform.domain.rules.category_lists import CategoryAllow, CategoryDeny
 from txplatform.domain.rules.codes import AllowList, CategoryCodes, CodeList, Codes, DenyList
 from txplatform.domain.rules.new_country import NewCountry
 from txplatform.domain.rules.rule import ConfigurableRule
-from txplatform.domain.rules.velocity_amount import VelocityAmount
+from txplatform.domain.rules.velocity import VelocityAmount
 from txplatform.domain.rulesets import RuleSet
 
 MAX_WARNINGS = 100
-"""More warnings than this nobody reads, and contradicting lists give one for each pair."""
+"""The largest number of warnings shown; contradicting lists give one for each pair."""
 
 Placed = tuple[str, ConfigurableRule]
-"""A rule, and its name in warnings."""
+"""A rule's name in warnings, and the rule."""
 
 
 def lint(ruleset: RuleSet) -> list[str]:
-    """Return warnings, in the order of the rules; none when nothing looks wrong."""
+    """Return warnings, in the order of the rules."""
     rules = [(f"rules[{place}] ({rule.RULE})", rule) for place, rule in enumerate(ruleset.rules)]
     return [
         *(f"{name} {warning}" for name, rule in rules for warning in rule.oddities()),
@@ -42,7 +41,7 @@ def lint(ruleset: RuleSet) -> list[str]:
 
 
 def most_telling(warnings: list[str]) -> list[str]:
-    """Return the first of many warnings, and one line that says how many more there are."""
+    """Return the first of many warnings, and one line with the number of the others."""
     if len(warnings) <= MAX_WARNINGS:
         return warnings
     left_out = len(warnings) - MAX_WARNINGS
@@ -69,12 +68,12 @@ def _never_refuses_beside(rule: ConfigurableRule, other: ConfigurableRule) -> bo
 
 def _codes(rule: CashLike | CategoryDeny | CategoryAllow) -> CategoryCodes:
     categories = rule.categories
-    assert isinstance(categories, CategoryCodes)  # made so when the rule was made
+    assert isinstance(categories, CategoryCodes)  # converted by the rule's constructor
     return categories
 
 
 def _lists(rules: list[Placed], of: type[CodeList]) -> Iterator[tuple[str, Codes]]:
-    """Yield the rules that are nothing but one such list."""
+    """Yield the lists of rules whose only parameter is a list of this kind."""
     for name, rule in rules:
         parameters = rule.PARAMETERS
         for field, parameter in parameters.items():
@@ -83,7 +82,7 @@ def _lists(rules: list[Placed], of: type[CodeList]) -> Iterator[tuple[str, Codes
 
 
 def _contradictions(rules: list[Placed]) -> Iterator[str]:
-    """Warn of lists that leave less than their authors meant, or nothing."""
+    """Warn about codes that one rule allows and another one denies."""
     for (name, allowed), (other_name, denied) in product(
         _lists(rules, AllowList), _lists(rules, DenyList)
     ):
@@ -94,7 +93,7 @@ def _contradictions(rules: list[Placed]) -> Iterator[str]:
 
 
 def _disjoint(rules: list[Placed]) -> Iterator[str]:
-    """Warn of two allow lists that have nothing in common: only what both allow passes."""
+    """Warn about allow lists without a common code, since a purchase has to pass both."""
     for (name, allowed), (other_name, others) in combinations(_lists(rules, AllowList), 2):
         if type(allowed) is type(others) and allowed.first_common(others) is None:
-            yield (f"{name} and {other_name} have nothing in common, so every purchase is refused.")
+            yield f"{name} and {other_name} have nothing in common, so every purchase is refused."

@@ -1,4 +1,4 @@
-"""Refuses purchases at listed merchants: those that turned out to be risky."""
+"""Refuses purchases at listed merchants."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.codes import DenyList, MerchantIds
 from txplatform.domain.rules.rule import ConfigurableRule
-from txplatform.domain.rules.sentences import listed
 
 
 @dataclass(frozen=True, slots=True)
 class MerchantDeny(ConfigurableRule):
-    """Field 39 is 57, not permitted to this cardholder.
+    """Declines at the listed merchants. Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
-        merchants: Ids of merchants that may not be bought from, as their acquirers give them.
+        merchants: Ids of the denied merchants, as acquirers assign them.
     """
 
     RULE: ClassVar = "merchant_deny"
@@ -31,7 +30,7 @@ class MerchantDeny(ConfigurableRule):
 
     @override
     def sentence(self) -> str:
-        return f"No purchase at the merchants {listed(self.merchants)} is allowed."
+        return f"No purchase at the merchants {', '.join(self.merchants)} is allowed."
 
     @override
     def observe(self, case: Case, /) -> str:

@@ -1,4 +1,4 @@
-"""Refuses a large purchase in a country where the account never spent before."""
+"""Refuses a large first purchase in a country."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.codes import CodeList, CountryCodes
 from txplatform.domain.rules.parameters import Currency, PurchaseAmountOrNothing
 from txplatform.domain.rules.rule import ConfigurableRule
-from txplatform.domain.rules.sentences import in_currency, listed
+from txplatform.domain.rules.sentences import in_currency
 
 
 @dataclass(frozen=True, slots=True)
 class NewCountry(ConfigurableRule):
-    """Field 39 is 57, not permitted to this cardholder.
+    """Declines large first purchases in a country. Field 39 is 57, not permitted.
 
-    The country becomes known by a purchase that is approved there, not by an account
-    verification: nobody is to open a country for nothing.
+    An approved purchase makes its country known. An account verification does not, since it costs
+    nothing.
 
-    Without home countries an account's very first purchase is let through, since there is
-    nothing yet that it could differ from. With them it is refused like any other abroad.
+    Without home countries, an account's first purchase of all is allowed in any country. With home
+    countries, it is refused like any other purchase abroad.
 
     Attributes:
-        max_amount: The most that the first purchase in a country may be, minor units; 0 lets
-            nothing through.
-        home_countries: Countries that are known from the beginning, ISO 3166-1 alpha-3.
-        currency: Only for accounts held in it; None for all, each in its own minor units.
+        max_amount: The largest allowed first purchase in a country, minor units; 0 allows none.
+        home_countries: Countries that are known from the start, ISO 3166-1 alpha-3.
+        currency: The currency of the accounts it applies to; None for all, each in its own minor
+            units.
     """
 
     RULE: ClassVar = "new_country"
@@ -43,7 +43,7 @@ class NewCountry(ConfigurableRule):
 
     @override
     def sentence(self) -> str:
-        home = f" other than {listed(self.home_countries)}" if self.home_countries else ""
+        home = f" other than {', '.join(self.home_countries)}" if self.home_countries else ""
         return (
             f"The first purchase in a country{home} may not be above "
             f"{self.max_amount}{in_currency(self.currency)}."
@@ -51,7 +51,7 @@ class NewCountry(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Measure what the purchase comes to if the country is new."""
+        """Return the total of the purchase if the country is new."""
         country = case.purchase.merchant.country
         known = case.account.activity.countries
         if country in known or country in self.home_countries:

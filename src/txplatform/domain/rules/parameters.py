@@ -1,8 +1,7 @@
-"""The kinds of parameters that rules have, and how each is checked, compared and described.
+"""Kinds of rule parameters, with their checks, comparisons and descriptions.
 
-A dataclass gets its parameters' checks by deriving from `Parametrized` and annotating each field
-with a kind: `max_amount: Annotated[int, PURCHASE_AMOUNT]`. Reading, writing, differences, lint and
-the documentation ask the kind, so they need no change for a new rule.
+A rule annotates each field with a kind, such as `max_amount: PurchaseAmount`. Reading, writing,
+differences, lint and documentation use the kind, so a new rule needs no change there.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from txplatform.domain.activity import LONGEST_WINDOW, VelocityScope
 from txplatform.domain.money import MAX_AMOUNT
 
 MAX_COUNT = 1_000_000
-"""The most purchases that a velocity rule may allow in its window."""
+"""The largest number of purchases that a velocity rule can allow in its window."""
 
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
-_LONGEST_SHOWN = 14  # with its quotes; a card number has 13 digits at least
+_LONGEST_SHOWN = 14  # with quotes; a card number has at least 13 digits
 
 
 class ParameterError(ValueError):
-    """A rule or rule set was given a parameter that makes no sense.
+    """A parameter of a rule or rule set is invalid.
 
     Attributes:
         field: The parameter's name in JSON.
@@ -39,41 +38,41 @@ class ParameterError(ValueError):
 
 
 def shown(value: object) -> str:
-    """Return a value as an error may repeat it: nothing long enough to be a card number."""
+    """Return a value for an error text, unless it is long enough to be a card number."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else "a long value"
 
 
 class Parameter:
-    """A kind of parameter. This base accepts every value, and compares by equality."""
+    """A kind of parameter. This base class accepts every value and compares by equality."""
 
     tells_apart = False
-    """True if it says what a rule is about, false if it says how strict the rule is."""
+    """True if the parameter selects purchases; false if it says how strict the rule is."""
 
     @property
     def note(self) -> str:
-        """Allowed values, for the documentation, if they differ from those of similar ones."""
+        """The allowed values, for the documentation, if they differ from those of similar kinds."""
         return ""
 
     def checked(self, name: str, value: Any) -> Any:
-        """Return the value in the form in which it is kept.
+        """Return the value in its canonical form.
 
         Raises:
-            ParameterError: The value makes no sense.
+            ParameterError: The value is invalid.
         """
         del name
         return value
 
     def written(self, value: Any) -> Any:
-        """Return the value as JSON has it."""
+        """Return the value as plain data for JSON."""
         return value
 
     def at_least_as_strict(self, value: Any, than: Any) -> bool:
-        """Return whether a rule with this value refuses all that it refuses with the other."""
+        """Return whether a rule with this value refuses all that it refuses with another value."""
         return bool(value == than)
 
     def oddities(self, value: Any) -> Iterator[str]:
-        """Warn of an allowed value that looks like a mistake."""
+        """Return warnings about a valid value that looks like a mistake."""
         del value
         return iter(())
 
@@ -92,9 +91,9 @@ class Number(Parameter):
     """A whole number within bounds.
 
     Attributes:
-        problem: The error's text; may name `value`, `least` and `most`.
-        higher_is_stricter: True for how far a rule looks back, false for a limit.
-        odd: The number that looks like a mistake, and the warning.
+        problem: The error's text, a format of `value`, `least` and `most`.
+        higher_is_stricter: True for windows, false for limits.
+        odd: A number that looks like a mistake, and the warning.
     """
 
     least: int
@@ -127,7 +126,7 @@ class Number(Parameter):
 
 
 class CurrencyCode(Parameter):
-    """An ISO 4217 code: the rule is only for accounts held in it; None for all accounts."""
+    """The currency (ISO 4217) of the accounts that a rule applies to; None for all accounts."""
 
     tells_apart = True
 
@@ -151,7 +150,7 @@ class Choice(Parameter):
     """A member of an enumeration.
 
     Attributes:
-        strictest: The member under which a rule refuses all that it refuses under any other.
+        strictest: The member with which a rule refuses all that it refuses with any other.
     """
 
     kind: type[Enum]
@@ -178,13 +177,13 @@ _AMOUNT_PROBLEM = (
 _NO_LARGER = (MAX_AMOUNT, "never refuses: no purchase can be larger than its max_amount.")
 
 PurchaseAmount = Annotated[int, Number(1, MAX_AMOUNT, _AMOUNT_PROBLEM, odd=_NO_LARGER)]
-"""The most that one purchase may be, minor units."""
+"""The largest allowed amount of one purchase, minor units."""
 
 PurchaseAmountOrNothing = Annotated[int, Number(0, MAX_AMOUNT, _AMOUNT_PROBLEM, odd=_NO_LARGER)]
-"""As `PurchaseAmount`; 0 refuses every purchase of more than nothing."""
+"""Like `PurchaseAmount`; 0 refuses every purchase with an amount."""
 
 SpentAmount = Annotated[int, Number(1, MAX_AMOUNT, _AMOUNT_PROBLEM)]
-"""The most that several purchases may come to, minor units."""
+"""The largest allowed sum of purchases, minor units."""
 
 PurchaseCount = Annotated[
     int,
@@ -196,6 +195,9 @@ PurchaseCount = Annotated[
     ),
 ]
 
+_SHORT_WINDOW = (
+    "has a window of 1 minute, which is the resolution: it may look back for nearly 2 minutes."
+)
 WindowMinutes = Annotated[
     int,
     Number(
@@ -204,13 +206,7 @@ WindowMinutes = Annotated[
         "is {value}, but purchases are remembered for 30 days; write minutes from 1 to {most}.",
         higher_is_stricter=True,
         tells_apart=True,
-        odd=(
-            1,
-            (
-                "has a window of 1 minute, which is the resolution: "
-                "it may look back for nearly 2 minutes."
-            ),
-        ),
+        odd=(1, _SHORT_WINDOW),
     ),
 ]
 
@@ -222,7 +218,7 @@ Scope = Annotated[
 
 
 class Parametrized:
-    """A frozen dataclass of parameters, each checked by its kind when an object is made."""
+    """A frozen dataclass of parameters, each checked by its kind on construction."""
 
     __slots__ = ()
 
@@ -245,13 +241,13 @@ class Parametrized:
         self.check()
 
     def check(self) -> None:
-        """Check what concerns several parameters.
+        """Check parameters against each other.
 
         Raises:
-            ParameterError: They contradict each other.
+            ParameterError: Parameters contradict each other.
         """
 
 
 def json_name(field: str) -> str:
-    """Return a field's name in JSON: a field named `from_`, as `from` is a keyword, is `from`."""
+    """Return a field's name in JSON, such as `from` for the field `from_` (a Python keyword)."""
     return field.removesuffix("_")

@@ -1,4 +1,4 @@
-"""The interface of a rule, and the loop that asks all rules."""
+"""The interface of rules, and the judgement of a purchase by all of them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Observed = int | str | None
 
 
 class Rule(Protocol):
-    """Something that can refuse a purchase."""
+    """A check that can decline a purchase."""
 
     RULE: ClassVar[str]
-    """Its name in JSON and in the documentation."""
+    """The rule's name in JSON and in the documentation."""
 
     def observe(self, case: Case, /) -> Observed:
-        """Measure what the rule is about; None if the rule does not apply."""
+        """Return the value that the rule limits; None if the rule does not apply."""
 
     def refusal(self, case: Case, observed: Any, /) -> Reason | None:
-        """Return why the observed value is refused; None if it is allowed."""
+        """Return the reason to decline the observed value; None if it is allowed."""
 
 
 Check = tuple[str, Callable[[Case], Observed], Callable[[Case, Any], Reason | None]]
@@ -33,44 +33,44 @@ Check = tuple[str, Callable[[Case], Observed], Callable[[Case, Any], Reason | No
 
 
 class ConfigurableRule(Parametrized, ABC):
-    """A rule that a rule set or an account's controls turn on; a frozen dataclass.
+    """A rule that a rule set or an account's controls turn on.
 
-    Its fields are its parameters, here and in JSON.
+    Subclasses are frozen dataclasses. Their fields are the parameters, in JSON too.
     """
 
     __slots__ = ()
 
     RULE: ClassVar[str]
-    """Its name in JSON and in the documentation."""
+    """The rule's name in JSON and in the documentation."""
 
     CODE: ClassVar[ReasonCode]
-    """The reason it refuses with."""
+    """The code of the rule's reason."""
 
     REFUSES: ClassVar[str]
-    """The purchases it refuses, for the table in docs/rules.md."""
+    """The refused purchases, for the table in docs/rules.md."""
 
     EXAMPLE: ClassVar[Mapping[str, Any]]
     """Parameters as in JSON, for the documentation and tests."""
 
     @abstractmethod
     def sentence(self) -> str:
-        """Describe the purchases it refuses, for people."""
+        """Describe the refused purchases, for people."""
 
     @abstractmethod
     def observe(self, case: Case, /) -> Observed:
-        """Measure what the rule is about; None if the rule does not apply."""
+        """Return the value that the rule limits; None if the rule does not apply."""
 
     @abstractmethod
     def refusal(self, case: Case, observed: Any, /) -> Reason | None:
-        """Return why the observed value is refused; None if it is allowed."""
+        """Return the reason to decline the observed value; None if it is allowed."""
 
     def oddities(self) -> Iterator[str]:
-        """Warn of parameters that look like a mistake, whatever the other rules are."""
+        """Return warnings about parameters that look like a mistake."""
         for field, parameter in self.PARAMETERS.items():
             yield from parameter.oddities(getattr(self, field))
 
     def refuses_all_of(self, other: Self) -> bool:
-        """Return whether it refuses everything that another rule of its kind refuses."""
+        """Return whether the rule refuses everything that another rule of its kind refuses."""
         return all(
             parameter.at_least_as_strict(getattr(self, field), getattr(other, field))
             for field, parameter in self.PARAMETERS.items()
@@ -79,11 +79,11 @@ class ConfigurableRule(Parametrized, ABC):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The result of asking the rules.
+    """The result of judging a purchase.
 
     Attributes:
-        reasons: Every refusal, most important first; empty when the purchase is approved.
-        observed: What each rule measured, by the rule's name, in the order the rules were asked.
+        reasons: The reasons to decline, most important first; empty if it is approved.
+        observed: The value that each rule observed, by the rule's name, in the order of the rules.
     """
 
     reasons: tuple[Reason, ...]
@@ -91,10 +91,10 @@ class Judgement:
 
 
 def names_of(rules: Iterable[Rule], prefix: str = "") -> list[str]:
-    """Name rules that are asked together, for events and reports.
+    """Return names for the rules of a rule set, for events and reports.
 
-    A rule has the name of its kind. Those of one kind that follow are numbered from 2, in their
-    order: `amount_limit`, `amount_limit-2`. Rule sets never change, so the names stay too.
+    A rule's name is that of its kind. Further rules of the kind are numbered in their order from 2:
+    `amount_limit`, `amount_limit-2`. Rule sets never change, so the names are permanent.
     """
     counts: Counter[str] = Counter()
     names = []
@@ -106,7 +106,7 @@ def names_of(rules: Iterable[Rule], prefix: str = "") -> list[str]:
 
 
 def checks_of(rules: Sequence[Rule], prefix: str = "") -> tuple[Check, ...]:
-    """Return the rules as `ask` wants them, with the names of `names_of`."""
+    """Return the checks of rules, with the names that `names_of` gives them."""
     return tuple(
         (name, rule.observe, rule.refusal)
         for name, rule in zip(names_of(rules, prefix), rules, strict=True)
@@ -114,7 +114,7 @@ def checks_of(rules: Sequence[Rule], prefix: str = "") -> tuple[Check, ...]:
 
 
 def ask(checks: Iterable[Check], case: Case) -> Judgement:
-    """Ask every rule, so that a decline names every reason."""
+    """Judge a purchase by every rule, so that a decline names every reason."""
     observed: dict[str, Observed] = {}
     reasons: list[Reason] = []
     for name, observe, refusal in checks:

@@ -1,28 +1,23 @@
-"""Phrases that several rules use in their sentences."""
+"""Phrases that rules' sentences share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import assert_never
 
 from txplatform.domain.activity import VelocityScope
 from txplatform.domain.requests import Merchant
+from txplatform.pluralize import pluralize
 
 _DAY, _HOUR = 24 * 60, 60
 
 
-def listed(values: Iterable[str]) -> str:
-    """List the values."""
-    return ", ".join(values)
-
-
 def in_currency(currency: str | None) -> str:
-    """Name the unit of an amount in minor units of this currency."""
+    """Return the unit of an amount in minor units of a currency."""
     return " in the account's minor units" if currency is None else f" in minor units of {currency}"
 
 
 def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
-    """Name the purchases that count together, in general or at this merchant."""
+    """Return the purchases that count together, in general or at a merchant."""
     match scope:
         case VelocityScope.ACCOUNT:
             return "on the account"
@@ -37,12 +32,8 @@ def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
 
 
 def time_span(minutes: int) -> str:
-    """Write minutes in the largest unit that is exact."""
+    """Return minutes in the largest unit that is exact."""
     for length, unit in ((_DAY, "day"), (_HOUR, "hour")):
         if minutes % length == 0:
-            return _counted(minutes // length, unit)
-    return _counted(minutes, "minute")
-
-
-def _counted(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+            return pluralize(minutes // length, unit)
+    return pluralize(minutes, "minute")

@@ -1,6 +1,6 @@
-"""Rules as plain values: the one way they are written down, and back.
+"""Convert rules to the plain values that are stored, and back.
 
-What is read here was checked when it came in (`contracts/rulesets.py`), and is stored for ever.
+`contracts/rulesets.py` checks rules when they arrive; stored rules are permanent.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.parameters import Parametrized, json_name
 
 StoredRule = dict[str, Any]
-"""A rule's name under `rule`, and its parameters under their own names."""
+"""A rule's name under `rule`, and its parameters by name."""
 
 _KINDS = {kind.RULE: kind for kind in CONFIGURABLE}
 
 
 def rule_to_stored(rule: ConfigurableRule) -> StoredRule:
-    """Write this rule, in the one way there is."""
+    """Return a rule as plain values."""
     return {"rule": rule.RULE, **parameters_to_stored(rule)}
 
 
 def parameters_to_stored(parametrized: Parametrized) -> dict[str, Any]:
-    """Write a dataclass's parameters.
+    """Return a dataclass's parameters as plain values.
 
-    None and empty lists are left out: a parameter that a later version adds, and that is None or
-    empty in all older rule sets, must not change their bytes.
+    None and empty lists are left out, so that a parameter which a later version adds does not
+    change the bytes of older rule sets.
     """
     return {
         json_name(field): parameter.written(value)
@@ -35,10 +35,10 @@ def parameters_to_stored(parametrized: Parametrized) -> dict[str, Any]:
 
 
 def rule_from_stored(stored: StoredRule) -> ConfigurableRule:
-    """Read a rule that was written like this.
+    """Return the rule that was stored.
 
     Raises:
-        KeyError, TypeError, ValueError: It is of a newer version, or was altered.
+        KeyError, TypeError, ValueError: A newer version stored the rule, or it was altered.
     """
     kind = _KINDS[stored["rule"]]
     fields = {json_name(field): field for field in kind.PARAMETERS}

@@ -1,0 +1,115 @@
+"""Rules that no rule set can turn off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.rules.case import Case
+from txplatform.domain.rules.rule import Rule
+from txplatform.domain.status import AccountStatus
+
+_ACTIVE = AccountStatus.ACTIVE
+_CODES = {
+    AccountStatus.FROZEN: ReasonCode.ACCOUNT_FROZEN,
+    AccountStatus.CLOSED: ReasonCode.ACCOUNT_CLOSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedAccount:
+    """Declines on an account that is not opened. Field 39 is 14, no such account."""
+
+    RULE: ClassVar[str] = "account_opened"
+
+    def observe(self, case: Case, /) -> str:
+        """Return `opened` or `not_opened`."""
+        return "opened" if case.account.opened else "not_opened"
+
+    def refusal(self, case: Case, observed: str, /) -> Reason | None:
+        if observed == "opened":
+            return None
+        return Reason.of(
+            ReasonCode.ACCOUNT_NOT_FOUND,
+            f"Account {case.purchase.account_id} has not been opened.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UsableAccount:
+    """Declines on a frozen or closed account. Field 39 is 62, restricted card."""
+
+    RULE: ClassVar[str] = "account_status"
+
+    def observe(self, case: Case, /) -> AccountStatus:
+        """Return the stricter of the operator's and the accounts team's status."""
+        return case.account.status
+
+    def refusal(self, case: Case, observed: AccountStatus, /) -> Reason | None:
+        """Refuse new purchases unless the account is active; earlier ones still clear."""
+        if observed is _ACTIVE:
+            return None
+        return Reason.of(
+            _CODES[observed],
+            f"Account {case.purchase.account_id} is {observed.value}.",
+            observed=observed.value,
+            limit=_ACTIVE.value,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SameCurrency:
+    """Declines foreign currencies. Field 39 is 12, invalid transaction."""
+
+    RULE: ClassVar[str] = "currency"
+
+    def observe(self, case: Case, /) -> str | None:
+        """Return the purchase's currency if the account is opened."""
+        return case.purchase.currency if case.account.opened else None
+
+    def refusal(self, case: Case, observed: str, /) -> Reason | None:
+        currency = case.account.currency
+        if observed == currency:
+            return None
+        return Reason.of(
+            ReasonCode.CURRENCY_MISMATCH,
+            f"The account is held in {currency}, the purchase is in {observed}.",
+            observed=observed,
+            limit=currency,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CreditLimit:
+    """Declines above the available credit (I6). Field 39 is 51, insufficient funds."""
+
+    RULE: ClassVar[str] = "credit_limit"
+
+    def observe(self, case: Case, /) -> int | None:
+        """Return the posted balance and all holds with this purchase, minor units.
+
+        An account verification fits any balance. `SameCurrency` refuses foreign currencies, whose
+        amounts cannot be compared.
+        """
+        spent = case.spent
+        if not spent:
+            return None
+        account = case.account
+        return account.posted + account.pending + spent - case.already_posted
+
+    def refusal(self, case: Case, observed: int, /) -> Reason | None:
+        account = case.account
+        if observed <= account.credit_limit:
+            return None
+        available = account.available + case.already_posted
+        what = "raise by" if case.raised_from else "purchase of"
+        return Reason.of(
+            ReasonCode.INSUFFICIENT_CREDIT,
+            f"The {what} {case.spent} exceeds the available credit of {available}.",
+            observed=observed,
+            limit=account.credit_limit,
+        )
+
+
+ALWAYS: tuple[Rule, ...] = (OpenedAccount(), UsableAccount(), SameCurrency(), CreditLimit())

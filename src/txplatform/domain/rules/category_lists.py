@@ -1,0 +1,92 @@
+"""Rules that allow or deny merchant categories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from typing_extensions import override
+
+from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.rules.case import Case
+from txplatform.domain.rules.codes import AllowList, CategoryCodes, DenyList, is_every_category
+from txplatform.domain.rules.rule import ConfigurableRule
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryAllow(ConfigurableRule):
+    """Declines outside the listed categories. Field 39 is 57, not permitted to this cardholder.
+
+    Attributes:
+        categories: The allowed merchant categories: four digits (ISO 18245), or ranges.
+    """
+
+    RULE: ClassVar = "category_allow"
+    CODE: ClassVar = ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED
+    REFUSES: ClassVar = "a merchant of any other category"
+    EXAMPLE: ClassVar = {"categories": ["4000-4999", "5942"]}
+
+    categories: Annotated[tuple[str, ...], AllowList(CategoryCodes)]
+
+    @override
+    def sentence(self) -> str:
+        return (
+            f"Only purchases in the merchant categories {', '.join(self.categories)} are allowed."
+        )
+
+    @override
+    def oddities(self) -> Iterator[str]:
+        if is_every_category(self.categories):
+            yield "never refuses: it allows every category."
+
+    @override
+    def observe(self, case: Case, /) -> str:
+        return case.purchase.merchant.category_code
+
+    @override
+    def refusal(self, case: Case, observed: str, /) -> Reason | None:
+        return None if observed in self.categories else _not_allowed(case, observed)
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryDeny(ConfigurableRule):
+    """Declines in the listed categories. Field 39 is 57, not permitted to this cardholder.
+
+    Attributes:
+        categories: The denied merchant categories: four digits (ISO 18245), or ranges.
+    """
+
+    RULE: ClassVar = "category_deny"
+    CODE: ClassVar = ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED
+    REFUSES: ClassVar = "a merchant of one of them"
+    EXAMPLE: ClassVar = {"categories": ["7800-7802", "7995"]}
+
+    categories: Annotated[tuple[str, ...], DenyList(CategoryCodes)]
+
+    @override
+    def sentence(self) -> str:
+        return f"No purchase in the merchant categories {', '.join(self.categories)} is allowed."
+
+    @override
+    def oddities(self) -> Iterator[str]:
+        if is_every_category(self.categories):
+            yield "refuses every purchase: it denies every category."
+
+    @override
+    def observe(self, case: Case, /) -> str:
+        return case.purchase.merchant.category_code
+
+    @override
+    def refusal(self, case: Case, observed: str, /) -> Reason | None:
+        return _not_allowed(case, observed) if observed in self.categories else None
+
+
+def _not_allowed(case: Case, observed: str) -> Reason:
+    # Account verifications are refused too: they would only lead to a purchase.
+    name = case.purchase.merchant.name
+    return Reason.of(
+        ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED,
+        f"Merchant category {observed} is not allowed, so no purchase at {name}.",
+        observed=observed,
+    )

@@ -1,0 +1,78 @@
+"""Rules that allow or deny countries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from typing_extensions import override
+
+from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.rules.case import Case
+from txplatform.domain.rules.codes import AllowList, CountryCodes, DenyList
+from txplatform.domain.rules.rule import ConfigurableRule
+
+
+@dataclass(frozen=True, slots=True)
+class CountryAllow(ConfigurableRule):
+    """Declines outside the listed countries. Field 39 is 57, not permitted to this cardholder.
+
+    Attributes:
+        countries: The allowed countries, ISO 3166-1 alpha-3.
+    """
+
+    RULE: ClassVar = "country_allow"
+    CODE: ClassVar = ReasonCode.COUNTRY_NOT_ALLOWED
+    REFUSES: ClassVar = "a merchant in any other country"
+    EXAMPLE: ClassVar = {"countries": ["FRA", "GBR", "USA"]}
+
+    countries: Annotated[tuple[str, ...], AllowList(CountryCodes)]
+
+    @override
+    def sentence(self) -> str:
+        return f"Only purchases in {', '.join(self.countries)} are allowed."
+
+    @override
+    def observe(self, case: Case, /) -> str:
+        return case.purchase.merchant.country
+
+    @override
+    def refusal(self, case: Case, observed: str, /) -> Reason | None:
+        return None if observed in self.countries else _not_allowed(case, observed)
+
+
+@dataclass(frozen=True, slots=True)
+class CountryDeny(ConfigurableRule):
+    """Declines in the listed countries. Field 39 is 57, not permitted to this cardholder.
+
+    Attributes:
+        countries: The denied countries, ISO 3166-1 alpha-3.
+    """
+
+    RULE: ClassVar = "country_deny"
+    CODE: ClassVar = ReasonCode.COUNTRY_NOT_ALLOWED
+    REFUSES: ClassVar = "a merchant in one of them"
+    EXAMPLE: ClassVar = {"countries": ["IRN", "PRK", "SYR"]}
+
+    countries: Annotated[tuple[str, ...], DenyList(CountryCodes)]
+
+    @override
+    def sentence(self) -> str:
+        return f"No purchase in {', '.join(self.countries)} is allowed."
+
+    @override
+    def observe(self, case: Case, /) -> str:
+        return case.purchase.merchant.country
+
+    @override
+    def refusal(self, case: Case, observed: str, /) -> Reason | None:
+        return _not_allowed(case, observed) if observed in self.countries else None
+
+
+def _not_allowed(case: Case, observed: str) -> Reason:
+    # Account verifications are refused too: they would only lead to a purchase.
+    return Reason.of(
+        ReasonCode.COUNTRY_NOT_ALLOWED,
+        f"Purchases in {observed} are not allowed, so none at {case.purchase.merchant.name}.",
+        observed=observed,
+    )
