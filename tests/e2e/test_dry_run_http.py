@@ -14,7 +14,7 @@ PATH = "/v1/process-transaction"
 
 @pytest.fixture
 def account(api: RunningApi, account_id: str) -> str:
-    """Give an account with a limit of 1,000."""
+    """Open an account with a limit of 1,000."""
     open_account(api.client, account_id, 1000)
     return account_id
 
@@ -50,7 +50,6 @@ def test_a_dry_run_answers_what_the_purchase_then_gets_and_records_nothing(
 
 
 def test_a_used_id_gets_its_stored_answer(api: RunningApi, account: str) -> None:
-    """As it would without the dry run; with other fields it is refused."""
     client = api.client
     stored = client.post(PATH, json=purchase("tx", account, 400)).json()
     again = client.post(f"{PATH}?dry_run=true", json=purchase("tx", account, 400))
@@ -62,7 +61,7 @@ def test_a_used_id_gets_its_stored_answer(api: RunningApi, account: str) -> None
 def test_an_account_that_is_not_open_and_a_late_authorization(
     api: RunningApi, account: str
 ) -> None:
-    """What is special about a purchase is so in a dry run, too."""
+    """A dry run applies the special cases of a purchase too."""
     client = api.client
     unknown = tried(client, "tx", f"not-{account}", 1)
     assert (unknown["reasons"][0]["code"], unknown["balance"]) == ("account_not_found", None)
@@ -89,14 +88,12 @@ def test_a_misspelt_dry_run_is_no_purchase(api: RunningApi, account: str, query:
 
 
 def test_dry_run_false_decides(api: RunningApi, account: str) -> None:
-    """It is what nothing said means."""
     answer = api.client.post(f"{PATH}?dry_run=false", json=purchase("tx", account, 1)).json()
     assert answer["event_id"] is not None
     assert "dry_run" not in answer
 
 
 def test_a_dry_run_knows_a_rule_set_at_once(own_api: RunningApi) -> None:
-    """It reads the rule book each time."""
     client = own_api.client
     open_account(client, "acc", 1000)
     rules = [{"rule": "amount_limit", "max_amount": 100}]
