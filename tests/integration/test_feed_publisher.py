@@ -237,7 +237,7 @@ def test_acknowledgements_that_take_long_show_in_health(
     feed_publisher.run(Stop(pauses=1))
     assert told == [
         (True, "active"),
-        (False, "the brokers do not acknowledge what was sent"),
+        (False, "the brokers do not acknowledge the records sent"),
     ]
     assert feed_publisher.health().ready
 

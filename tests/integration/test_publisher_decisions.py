@@ -25,8 +25,8 @@ from txplatform.advisory_locks import LEADERS
 from txplatform.database import Database
 from txplatform.eventstore.mapper import UnknownEventError
 from txplatform.following.checkpoint import CheckpointError
-from txplatform.publisher.checkpoint import checkpoint_of, read_checkpoint
 from txplatform.publisher.event_feed import EventFeed
+from txplatform.publisher.feed_publisher import checkpoint_of, read_checkpoint
 
 
 def test_a_decision_is_published_as_it_was_answered(database: TestDatabase, topics: str) -> None:

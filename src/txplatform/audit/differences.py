@@ -34,7 +34,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Differences:
-    """The differences found: all are counted, the first 100 kept, one an account and field."""
+    """The differences found: all are counted; up to 100 are kept, one per account and field."""
 
     count: int = 0
     kept: list[Difference] = field(default_factory=list)

@@ -18,15 +18,16 @@ from txplatform.domain.ids import AccountId
 from txplatform.eventstore.mapper import event_data
 from txplatform.settings import load_settings
 
+_MONEY = ("credit_limit", "posted", "pending", "available")
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument("--account", required=True, metavar="ID", help="the account")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the history; an account without events is an error."""
+    """Print the account's events; an account without events is an error."""
     account_id = AccountId(arguments.account)
     with Database.for_service(load_settings()).connect() as connection:
         history = account_history(connection, account_id)
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         table.add_column("version", justify="right")
         table.add_column("decided at (UTC)", no_wrap=True)
         table.add_column("what happened", overflow="fold")
-        for name in ("limit", "posted", "pending", "available"):
+        for name in ("limit", *_MONEY[1:]):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("waiting", justify="right")
         for entry in history:
@@ -46,11 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
             table.add_row(
                 str(event.originator_version),
                 event.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f"),
-                Text(event.summary),  # text of others is not markup
-                str(balance.credit_limit),
-                str(balance.posted),
-                str(balance.pending),
-                str(balance.available),
+                Text(event.summary),  # contains texts from outside, which must not be markup
+                *(str(getattr(balance, name)) for name in _MONEY),
                 str(len(entry.waiting) or ""),
             )
     print_table(table)

@@ -19,7 +19,7 @@ class PublisherMetrics:
         )
         self._lag = Gauge(
             "txplatform_publisher_lag_positions",
-            "How far a feed's checkpoint is behind its end; absent where another publishes it.",
+            "How far a feed's checkpoint is behind its end; absent if another process leads.",
             ["feed"],
             registry=registry,
         )
@@ -31,7 +31,7 @@ class PublisherMetrics:
         )
 
     def published(self, topics: Mapping[str, int]) -> None:
-        """Count records by topic."""
+        """Count the records published to each topic."""
         for topic, count in topics.items():
             self._published.labels(topic).inc(count)
 
@@ -44,6 +44,6 @@ class PublisherMetrics:
         self._restarts.labels(feed).inc()
 
     def forget(self, feed: str) -> None:
-        """Show no lag any more: this process no longer publishes the feed."""
-        self._lag.labels(feed)  # so that there is one to remove
+        """Remove the lag of a feed that this process no longer publishes."""
+        self._lag.labels(feed)  # creates the series if needed; removing a missing one fails
         self._lag.remove(feed)
