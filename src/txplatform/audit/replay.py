@@ -157,9 +157,8 @@ class Replay:
 
 
 def _transaction_of(event: Event) -> TransactionId | None:
-    match event:
-        case AuthorizationApproved() | AuthorizationDeclined():
-            return event.purchase.transaction_id
-        case TransactionStarted():
-            return event.transaction
+    if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
+        return event.purchase.transaction_id
+    if isinstance(event, TransactionStarted):
+        return event.transaction
     return event.transaction_id

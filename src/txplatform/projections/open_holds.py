@@ -83,15 +83,14 @@ class OpenHolds(Projection):
     table = "open_holds"
     row = OpenHold
     key = ("account_id", "transaction_id")
-    topics = frozenset(
-        event_type.TOPIC
-        for event_type in (
+    events = frozenset(
+        {
             AuthorizationApproved,
             AuthorizationIncremented,
             AuthorizationReversed,
             HoldExpired,
             PurchaseCleared,
-        )
+        }
     )
     totals = (("holds", "count(t)"), ("amount", "sum(amount)"))
 
