@@ -22,7 +22,7 @@ from txplatform.projections.projection import Projection, checkpoint_of, fold_us
 
 _BATCH_EVENTS = 2000
 _SWAP_LOCK_TIMEOUT = "1s"
-"""Short, since new reads queue behind a swap that waits for a long read. The swap is retried."""
+"""A swap gives up early and is retried, since new reads queue behind a swap that waits."""
 
 _SWAP_DEADLINE_S = 60.0
 _SWAP_RETRY_S = 0.5

@@ -177,7 +177,7 @@ class FeedPublisher(Follower):
             self.report("the brokers do not acknowledge the records sent", ready=False)
 
     def _measure(self, connection: psycopg.Connection) -> None:
-        """Measure the lag once a second; this fails if connection and leadership were lost."""
+        """Measure the lag once a second; the query fails if the connection was lost."""
         now = time.monotonic()
         if now - self._measured >= _MEASURE_EVERY_S:
             self._measured = now
