@@ -272,9 +272,9 @@ def test_a_publisher_on_standby_stops_at_once_and_shows_no_lag(
             pauses=1, look=lambda: (feed_publisher.health(), registry.get_sample_value(*lag))
         )
         feed_publisher.run(stop)
-    ((health, lag),) = stop.seen
+    ((health, shown),) = stop.seen
     assert health.ready
     assert "standing by" in health.detail
     assert health.figures["lag_positions"] is None
-    assert lag is None
+    assert shown is None
     assert broker.sent == [1]
