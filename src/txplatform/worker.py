@@ -14,9 +14,8 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from txplatform.gc_tuning import collect_seldom
 from txplatform.health import Health
-from txplatform.signals import stop_requests
+from txplatform.process_setup import collect_seldom, stop_requests
 from txplatform.telemetry import logger
 
 STOP_TIMEOUT_S = 9
@@ -63,9 +62,10 @@ def run_parts(
             requests.put(None)
 
     server = _serve_health(parts, registry, health_port, stop) if health_port is not None else None
-    threads = [threading.Thread(target=run, args=(part,), name=part.name) for part in parts]
+    threads = [
+        threading.Thread(target=run, args=(part,), name=part.name, daemon=True) for part in parts
+    ]
     for thread in threads:
-        thread.daemon = True
         thread.start()
     collect_seldom()
     names = ", ".join(part.name for part in parts)

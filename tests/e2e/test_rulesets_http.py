@@ -204,7 +204,7 @@ def test_many_contradicting_lists_do_not_block_other_requests(own_api: RunningAp
     assert added.status_code == 201, added.text
     warnings = added.json()["warnings"]
     assert len(warnings) == 101
-    assert warnings[-1] == "There are 9900 more warnings: mend these first."
+    assert warnings[-1] == "There are 9900 more warnings: fix these first."
     assert own_api.client.get("/v1/rulesets/lists@1").json()["warnings"] == warnings
 
 

@@ -1,4 +1,4 @@
-"""The log in Postgres: clashes, order, append-only, and the library's own way of using it."""
+"""The log in PostgreSQL: conflicts, order, append-only, and the eventsourcing library."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STAMP = DecisionContext(NOW, lambda: f"event-{next(IDS)}", ORIGIN)
 
 
 def decided(*commands: Opening | Payment, on: Account | None = None) -> list[AccountEvent]:
-    """The events that these commands cause, on a new account or on this one."""
+    """Return the events of these commands on a new account or on this one."""
     work = UnitOfWork()
     if on is not None:
         work.accounts[on.id] = on
@@ -45,33 +45,35 @@ def decided(*commands: Opening | Payment, on: Account | None = None) -> list[Acc
 
 
 def append_on(connection: psycopg.Connection, events: list[AccountEvent]) -> set[str]:
-    """Append in the connection's transaction; gives the streams that clashed."""
+    """Append in the connection's transaction and return the streams with a conflict."""
     row = connection.execute(APPEND, append_parameters(events)).fetchone()
     assert row is not None
     return set(row[0])
 
 
 def append(database: TestDatabase, events: list[AccountEvent]) -> set[str]:
-    """Append in a transaction of its own; gives the streams that clashed."""
+    """Append in a separate transaction and return the streams with a conflict."""
     with Database(database.service_url).connect() as connection:
         return append_on(connection, events)
 
 
-def test_i7_an_account_s_events_go_in_all_or_none_and_others_are_not_held_up(
+def test_i7_an_accounts_events_are_appended_all_or_none_and_others_are_not_affected(
     database: TestDatabase,
 ) -> None:
-    """A clash leaves its account out, in one commit with the others."""
+    """A conflict leaves its account out of the common commit."""
     append(database, decided(opening("a", 1000)))
-    clashing = decided(opening("a", 1000), payment("a", "p", 10))
-    assert append(database, [*clashing, *decided(opening("b", 1000), payment("b", "p", 10))]) == {
-        "account-a"
-    }
+    conflicting = decided(opening("a", 1000), payment("a", "p", 10))
+    assert append(
+        database, [*conflicting, *decided(opening("b", 1000), payment("b", "p", 10))]
+    ) == {"account-a"}
     assert stored_account(database, "a").version == 1
     assert stored_account(database, "b").version == 2
 
 
-def test_i7_events_go_only_onto_the_version_right_before_them(database: TestDatabase) -> None:
-    """A gap is a clash."""
+def test_i7_events_are_appended_only_right_after_their_previous_version(
+    database: TestDatabase,
+) -> None:
+    """A gap is a conflict."""
     append(database, decided(opening("a", 1000)))
     account = stored_account(database, "a")
     skipped, kept = decided(payment("a", "p", 10), payment("a", "q", 10), on=account)
@@ -79,7 +81,7 @@ def test_i7_events_go_only_onto_the_version_right_before_them(database: TestData
     assert append(database, [skipped, kept]) == set()
 
 
-def test_i3_a_business_key_is_taken_once_for_ever(database: TestDatabase) -> None:
+def test_i3_a_business_key_can_be_used_once(database: TestDatabase) -> None:
     """Also when the version is free."""
     append(database, decided(opening("a", 1000), payment("a", "p", 10)))
     account = stored_account(database, "a")
@@ -88,7 +90,7 @@ def test_i3_a_business_key_is_taken_once_for_ever(database: TestDatabase) -> Non
 
 
 def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
-    """Eventsourcing's own way, on the same tables: any version, with and without snapshot."""
+    """On the same tables: at any version, with and without snapshot."""
     with Database(database.service_url).connect() as connection:
         accounts = Accounts(connection)
         account = accounts.account(AccountId("a"))
@@ -108,7 +110,7 @@ def test_the_library_saves_and_loads_accounts(database: TestDatabase) -> None:
 @pytest.mark.parametrize("statement", ["UPDATE events SET topic = ''", "DELETE FROM events"])
 @pytest.mark.parametrize("role", ["owner", "service"])
 def test_i7_the_log_cannot_be_changed(database: TestDatabase, statement: str, role: str) -> None:
-    """Neither by the service, which lacks the right, nor by the owner in passing."""
+    """The service lacks the right, and the owner cannot do it by accident."""
     append(database, decided(opening("a", 1000)))
     url = database.owner_url if role == "owner" else database.service_url
     with (
@@ -119,7 +121,7 @@ def test_i7_the_log_cannot_be_changed(database: TestDatabase, statement: str, ro
 
 
 def test_i5_a_reader_never_skips_a_position_that_commits_late(database: TestDatabase) -> None:
-    """Writers side by side, readers all the while: what was read once is all there is before it."""
+    """While several writers append, the events before a read position stay the same."""
     writers, rounds = 6, 40
     done = threading.Event()
 
@@ -152,7 +154,7 @@ def test_i5_a_reader_never_skips_a_position_that_commits_late(database: TestData
 
 
 def test_i8_a_frozen_transaction_that_holds_the_lock_is_ended(database: TestDatabase) -> None:
-    """Whoever appended and then falls silent is ended by the server; the next append goes in."""
+    """The server ends a silent client, so the next append succeeds."""
     frozen = Database(database.service_url, idle_in_transaction_timeout_s=1)
     connection = frozen.connect(autocommit=False)
     append_on(connection, decided(opening("frozen", 1000)))
@@ -164,14 +166,12 @@ def test_i8_a_frozen_transaction_that_holds_the_lock_is_ended(database: TestData
     assert stored_account(database, "other").opened
 
 
-def test_an_event_of_a_newer_version_is_refused_with_what_to_do() -> None:
-    """Not misread, not skipped."""
+def test_an_event_of_a_newer_version_is_an_error_with_a_next_step() -> None:
     with pytest.raises(UnknownEventError, match="newer"):
         decode_event("account-a", 1, "account-teleported", b"{}")
 
 
-def test_an_event_is_the_same_after_it_was_stored() -> None:
-    """Every field, nested ones and times too."""
+def test_an_event_with_nested_fields_and_times_is_equal_after_it_was_stored() -> None:
     for event in decided(opening("a", 1000), payment("a", "p", 10)):
         again = decode_event(
             event.originator_id, event.originator_version, event.TOPIC, encode_event(event)

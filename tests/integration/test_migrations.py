@@ -1,4 +1,4 @@
-"""Migrations: applied once, in order, by one at a time; a changed or unknown one is refused."""
+"""Migrations are applied once and in order by one process; a changed or unknown one is refused."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ ALL = [migration.name for migration in shipped_migrations()]
 
 @pytest.fixture
 def empty(postgres: PostgresServer) -> Iterator[TestDatabase]:
-    """A database without a schema."""
+    """Return a database without a schema."""
     database = postgres.empty_database()
     yield database
     postgres.drop(database)
 
 
-def test_they_are_applied_once_in_order(empty: TestDatabase) -> None:
+def test_migrations_are_applied_once_in_order(empty: TestDatabase) -> None:
     """A second run has nothing to do."""
     assert migrate(empty.owner_url, empty.service_url) == ALL
     assert migrate(empty.owner_url, empty.service_url) == []
 
 
-def test_several_at_once_apply_each_once(empty: TestDatabase) -> None:
-    """The others wait, and find it done."""
+def test_concurrent_runs_apply_each_migration_once(empty: TestDatabase) -> None:
+    """The others wait and find them applied."""
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda _: migrate(empty.owner_url, empty.service_url), range(4)))
     assert sorted(done) == [[], [], [], ALL]
 
 
 def test_a_changed_migration_is_refused(database: TestDatabase) -> None:
-    """Named, with nothing touched."""
+    """The error names it, and nothing is changed."""
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
         connection.execute(
             "UPDATE schema_migrations SET sha256 = 'other' WHERE name = %s", (ALL[0],)
@@ -47,15 +47,15 @@ def test_a_changed_migration_is_refused(database: TestDatabase) -> None:
 
 
 def test_an_unknown_migration_is_refused(database: TestDatabase) -> None:
-    """A newer version has been here."""
+    """A newer version applied it."""
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
         connection.execute("INSERT INTO schema_migrations VALUES ('9999_future', 'x')")
     with pytest.raises(MigrationError, match="9999_future"):
         migrate(database.owner_url)
 
 
-def test_a_database_of_another_schema_is_refused_with_what_to_do(empty: TestDatabase) -> None:
-    """A data folder of a version before the release, whose migrations had other names."""
+def test_a_database_of_another_schema_is_refused_with_a_next_step(empty: TestDatabase) -> None:
+    """Before the release, migrations had other names."""
     with psycopg.connect(empty.owner_url, autocommit=True) as connection:
         connection.execute("CREATE TABLE schema_migrations (name text PRIMARY KEY, sha256 text)")
         connection.execute(
@@ -76,8 +76,10 @@ def test_a_database_of_another_schema_is_refused_with_what_to_do(empty: TestData
     assert ("events",) not in tables
 
 
-def test_the_service_s_role_owns_nothing_and_only_adds_to_the_log(database: TestDatabase) -> None:
-    """SELECT and INSERT on events, no more."""
+def test_the_services_role_owns_nothing_and_can_only_append_to_the_log(
+    database: TestDatabase,
+) -> None:
+    """It has SELECT and INSERT on events."""
     with psycopg.connect(database.service_url) as connection:
         owned = connection.execute(
             "SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole"
@@ -90,8 +92,8 @@ def test_the_service_s_role_owns_nothing_and_only_adds_to_the_log(database: Test
     assert {name for name, granted in rights if granted} == {"SELECT", "INSERT"}
 
 
-def test_a_command_on_a_database_without_schema_says_what_to_do(empty: TestDatabase) -> None:
-    """No traceback."""
+def test_a_command_on_a_database_without_schema_prints_a_next_step(empty: TestDatabase) -> None:
+    """It prints no traceback."""
     env = {"TXPLATFORM_DATABASE_URL": empty.owner_url}
     for words in (["keys", "list"], ["verify"], ["inbound", "list"], ["events", "--account", "a"]):
         code, _, err = run_command(*words, env=env)
@@ -100,8 +102,8 @@ def test_a_command_on_a_database_without_schema_says_what_to_do(empty: TestDatab
         assert "Traceback" not in err
 
 
-def test_the_command_says_what_it_did(empty: TestDatabase) -> None:
-    """And says so when there is nothing to do."""
+def test_the_migrate_command_lists_applied_migrations(empty: TestDatabase) -> None:
+    """It also says if there are none."""
     env = {
         "TXPLATFORM_DATABASE_URL": empty.service_url,
         "TXPLATFORM_MIGRATION_DATABASE_URL": empty.owner_url,

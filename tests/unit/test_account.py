@@ -1,4 +1,4 @@
-"""What an account does with each command, given what happened before."""
+"""The decision of each command on an account with a given history."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ from txplatform.domain.rules.velocity import VelocityCount
 from txplatform.domain.rulesets import RuleSet
 
 
-def status(answer: Outcome | CommandRejectedError) -> str:
-    """What became of a command: its status, or the reason it was rejected for."""
-    return answer.status if isinstance(answer, Outcome) else answer.reason
+def status(outcome: Outcome | CommandRejectedError) -> str:
+    """Return the status of a command, or the reason of its rejection."""
+    return outcome.status if isinstance(outcome, Outcome) else outcome.reason
 
 
 def test_a_purchase_within_the_limit_is_approved_and_held() -> None:
     """The example of docs/contracts.md: version 2, the amount pending."""
     stream = opened_stream(500_000)
-    answer = stream.ask(purchase(ACCOUNT, "tx-1001", 1250))
-    assert isinstance(answer, Outcome)
-    event = answer.event
+    outcome = stream.ask(purchase(ACCOUNT, "tx-1001", 1250))
+    assert isinstance(outcome, Outcome)
+    event = outcome.event
     assert isinstance(event, AuthorizationApproved)
     assert event.originator_version == 2
     assert (event.balance.pending, event.balance.available) == (1250, 498_750)
@@ -55,8 +55,7 @@ def test_a_purchase_within_the_limit_is_approved_and_held() -> None:
     assert stream.account().available == 498_750
 
 
-def test_i6_a_purchase_is_approved_up_to_the_last_cent_and_not_beyond() -> None:
-    """Exactly the available credit fits; one more does not."""
+def test_i6_a_purchase_may_use_all_available_credit_and_no_more() -> None:
     stream = opened_stream(1000)
     first = stream.ask(purchase(ACCOUNT, "a", 1000))
     second = stream.ask(purchase(ACCOUNT, "b", 1))
@@ -83,30 +82,29 @@ def test_i6_a_purchase_is_approved_up_to_the_last_cent_and_not_beyond() -> None:
 def test_a_decline_names_every_reason_most_important_first(
     *, given_open: bool, amount: int, currency: str, codes: list[str], response_code: str
 ) -> None:
-    """The order of precedence, as a table."""
     stream = opened_stream() if given_open else Stream()
-    answer = stream.ask(purchase(ACCOUNT, "tx", amount, currency))
-    assert isinstance(answer, Outcome)
-    assert isinstance(answer.event, AuthorizationDeclined)
-    assert [reason.code for reason in answer.event.reasons] == codes
-    assert answer.event.response_code == response_code
-    assert (answer.event.balance is None) == (not given_open)
+    outcome = stream.ask(purchase(ACCOUNT, "tx", amount, currency))
+    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome.event, AuthorizationDeclined)
+    assert [reason.code for reason in outcome.event.reasons] == codes
+    assert outcome.event.response_code == response_code
+    assert (outcome.event.balance is None) == (not given_open)
 
 
 def test_an_account_verification_is_approved_even_over_the_limit() -> None:
-    """Amount 0 asks whether the card is good, and holds nothing."""
+    """Amount 0 asks whether the card is valid and holds nothing."""
     stream = opened_stream(1000)
     stream.ask(purchase(ACCOUNT, "a", 1000))
     stream.ask(limit_change(ACCOUNT, 1, 500))
-    answer = stream.ask(purchase(ACCOUNT, "verify", 0))
-    assert isinstance(answer, Outcome)
-    assert isinstance(answer.event, AuthorizationApproved)
-    assert answer.event.expires_at is None
+    outcome = stream.ask(purchase(ACCOUNT, "verify", 0))
+    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome.event, AuthorizationApproved)
+    assert outcome.event.expires_at is None
     assert stream.account().pending == 1000
 
 
 def test_the_merchants_time_neither_shortens_a_hold_nor_dodges_a_window() -> None:
-    """A purchase counts, and its hold lasts, from when it is decided."""
+    """Velocity windows and holds use the time of the decision."""
     stream = opened_stream(1000)
     stream.ruleset = RuleSet("busy", 1, rules=(VelocityCount(60, 1),))
     long_ago = NOW - timedelta(days=6)
@@ -121,8 +119,8 @@ def test_the_merchants_time_neither_shortens_a_hold_nor_dodges_a_window() -> Non
         assert isinstance(refused.event, AuthorizationDeclined)
 
 
-def test_an_authorization_code_follows_from_account_and_transaction() -> None:
-    """The same in a replay, another one for another purchase; characters that nobody mistakes."""
+def test_an_authorization_code_is_derived_from_account_and_transaction() -> None:
+    """So a replay gives the same code."""
     codes = set()
     for name, transaction_id in (("acc-1", "a"), ("acc-1", "b"), ("acc-2", "a"), ("acc-1", "a")):
         asked = replace(purchase(ACCOUNT, transaction_id, 0), account_id=AccountId(name))
@@ -142,7 +140,7 @@ def test_an_authorization_code_follows_from_account_and_transaction() -> None:
 
 
 def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
-    """Even where it would be decided otherwise by now."""
+    """Even if a new decision would differ by now."""
     stream = opened_stream(1000)
     first = stream.ask(purchase(ACCOUNT, "a", 800))
     again = stream.ask(purchase(ACCOUNT, "a", 800))
@@ -153,8 +151,8 @@ def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
     assert stream.account().pending == 800
 
 
-def test_a_copy_of_a_purchase_whose_hold_is_open_does_not_touch_the_account() -> None:
-    """Its decision is read first: an account with ten thousand holds need not be read again."""
+def test_a_copy_of_a_purchase_with_an_open_hold_changes_nothing() -> None:
+    """Its decision is read first, so that an account with ten thousand holds stays cached."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1000))
     stream.ask(purchase(ACCOUNT, "tx-1", 100))
@@ -167,7 +165,6 @@ def test_a_copy_of_a_purchase_whose_hold_is_open_does_not_touch_the_account() ->
 
 
 def test_a_transaction_id_used_for_another_purchase_is_refused() -> None:
-    """It changes nothing."""
     stream = opened_stream(1000)
     stream.ask(purchase(ACCOUNT, "a", 800))
     assert status(stream.ask(purchase(ACCOUNT, "a", 801))) == "transaction_id_reused"
@@ -175,7 +172,7 @@ def test_a_transaction_id_used_for_another_purchase_is_refused() -> None:
 
 
 def test_a_decline_on_an_unopened_account_stands_after_it_is_opened() -> None:
-    """The answer was sent: it is kept."""
+    """The response was sent, so a copy gets it again."""
     stream = Stream()
     stream.ask(purchase(ACCOUNT, "early", 10))
     stream.ask(opening(ACCOUNT, 1000))
@@ -184,8 +181,8 @@ def test_a_decline_on_an_unopened_account_stands_after_it_is_opened() -> None:
     assert isinstance(again.event, AuthorizationDeclined)
 
 
-def test_a_payment_lowers_what_is_owed_and_its_return_raises_it_again() -> None:
-    """Posted is negative after an overpayment."""
+def test_a_payment_lowers_the_posted_balance_and_its_return_raises_it_again() -> None:
+    """The posted balance is negative after an overpayment."""
     stream = opened_stream()
     stream.ask(payment(ACCOUNT, "p", 300))
     assert (stream.account().posted, stream.account().available) == (-300, 1300)
@@ -202,13 +199,13 @@ def test_a_payment_lowers_what_is_owed_and_its_return_raises_it_again() -> None:
     ],
 )
 @pytest.mark.parametrize("given_open", [True, False])
-def test_a_copy_is_a_duplicate_and_a_copy_with_other_contents_is_rejected(
+def test_a_copy_is_a_duplicate_and_an_altered_copy_is_rejected(
     *,
     given_open: bool,
     command: Payment | LimitChange | Opening,
     conflicting: Payment | LimitChange | Opening,
 ) -> None:
-    """Whether it was applied already or still waits."""
+    """Both for applied and for waiting messages."""
     stream = opened_stream() if given_open else Stream()
     stream.ask(command)
     before = stream.account()
@@ -217,8 +214,8 @@ def test_a_copy_is_a_duplicate_and_a_copy_with_other_contents_is_rejected(
     assert stream.account() == before
 
 
-def test_an_opening_without_a_time_is_the_same_opening() -> None:
-    """HTTP callers need not give one; the accounts team's event does."""
+def test_an_opening_without_a_time_is_a_copy_of_one_with_a_time() -> None:
+    """HTTP callers need not give a time; the accounts team's event has one."""
     stream = opened_stream()
     without_time = replace(opening(ACCOUNT, 1000), opened_at=None)
     assert status(stream.ask(without_time)) == "duplicate"
@@ -226,7 +223,7 @@ def test_an_opening_without_a_time_is_the_same_opening() -> None:
     assert status(stream.ask(other_limit)) == "conflicting_copy"
 
 
-def test_an_older_limit_is_noted_as_stale_and_has_no_effect() -> None:
+def test_an_older_limit_is_stale_and_has_no_effect() -> None:
     """The limit version decides, not the time of arrival."""
     stream = opened_stream()
     stream.ask(limit_change(ACCOUNT, 2, 2000))
@@ -235,8 +232,8 @@ def test_an_older_limit_is_noted_as_stale_and_has_no_effect() -> None:
     assert (stream.account().credit_limit, stream.account().limit_version) == (2000, 2)
 
 
-def test_what_comes_before_the_opening_waits_and_is_applied_by_it() -> None:
-    """Without effect on the money until then."""
+def test_messages_before_the_opening_wait_and_are_applied_by_it() -> None:
+    """They do not change the balance until then."""
     stream = Stream()
     for command in (
         payment_return(ACCOUNT, "p", 300),
@@ -252,7 +249,7 @@ def test_what_comes_before_the_opening_waits_and_is_applied_by_it() -> None:
     assert (account.posted, account.credit_limit, dict(account.waiting)) == (-50, 700, {})
 
 
-def test_what_waited_in_another_currency_is_rejected_and_a_good_copy_is_applied() -> None:
+def test_a_waiting_message_in_another_currency_is_rejected_and_a_corrected_copy_applied() -> None:
     """Parking one message stops no other."""
     stream = Stream()
     stream.ask(payment(ACCOUNT, "p", 300, "EUR"))
@@ -264,8 +261,8 @@ def test_what_waited_in_another_currency_is_rejected_and_a_good_copy_is_applied(
     assert stream.account().posted == -300
 
 
-def test_a_waiting_return_of_another_amount_is_rejected_when_its_payment_comes() -> None:
-    """And a good copy of the return is applied afterwards."""
+def test_a_waiting_return_of_another_amount_is_rejected_when_its_payment_arrives() -> None:
+    """A corrected copy of the return is applied afterwards."""
     stream = opened_stream()
     stream.ask(payment_return(ACCOUNT, "p", 299))
     stream.ask(payment(ACCOUNT, "p", 300))
@@ -289,8 +286,8 @@ def test_a_waiting_return_of_another_amount_is_rejected_when_its_payment_comes()
         ),
     ],
 )
-def test_what_contradicts_the_account_is_rejected(command: Command, reason: str) -> None:
-    """It changes nothing, whenever it comes."""
+def test_commands_that_contradict_the_account_are_rejected(command: Command, reason: str) -> None:
+    """They change nothing, whenever they arrive."""
     stream = opened_stream()
     stream.ask(payment(ACCOUNT, "paid", 1))
     before = stream.account()
@@ -321,10 +318,10 @@ def test_what_contradicts_the_account_is_rejected(command: Command, reason: str)
     ],
     ids=["payment", "clearing", "refund", "corrected refund", "corrected clearing"],
 )
-def test_what_a_balance_cannot_hold_is_rejected(
+def test_amounts_beyond_the_range_of_a_balance_are_rejected(
     edge: int, moving: Callable[[int], Command]
 ) -> None:
-    """The balance stays a 64-bit integer everywhere; up to its edge all is taken."""
+    """The balance stays a 64-bit integer; amounts up to its limit are accepted."""
     account = opened_stream().account()
     account.posted = edge - 1 if edge > 0 else edge + 1
     context = DecisionContext(NOW, lambda: "id", ORIGIN)

@@ -1,4 +1,4 @@
-"""The activity counts no window short, forgets nothing it needs, and survives its state."""
+"""Activity: windows are never short, no purchase is dropped early, and the state restores it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WINDOWS = (1, 5, 60, 180, FINE_WINDOW, FINE_WINDOW + 1, 7 * 24 * 60, LONGEST_WIN
 
 @dataclass(frozen=True)
 class Approval:
-    """A purchase and when it was approved; one that raises another counts as none."""
+    """A purchase and the time of its approval; an increment has count 0."""
 
     at: datetime
     purchase: Purchase
@@ -36,9 +36,9 @@ class Approval:
 
 
 def history_of(seed: int, length: int) -> list[Approval]:
-    """Bursts and pauses over weeks, decided by processes whose clocks differ.
+    """Return bursts and pauses over weeks, decided by processes with different clocks.
 
-    Made from a seed, since lists that are drawn one by one are too short to be compacted.
+    They are made from a seed, since lists drawn element by element are too short to be compacted.
     """
     chance = random.Random(seed)
     typical_gap = chance.choice((10, 600, 6 * 3600, 20 * 3600))
@@ -62,16 +62,16 @@ def history_of(seed: int, length: int) -> list[Approval]:
 HISTORIES = st.builds(history_of, st.integers(0, 2**32), st.integers(0, 250))
 
 
-def remembered(history: list[Approval]) -> Activity:
-    """The activity after these approvals."""
+def activity_of(history: list[Approval]) -> Activity:
+    """Return the activity after these approvals."""
     activity = Activity()
     for approval in history:
         activity.add(approval.at, approval.purchase, count=approval.count)
     return activity
 
 
-def like(scope: VelocityScope, purchase: Purchase) -> str:
-    """What purchases that count together have in common."""
+def scope_value(scope: VelocityScope, purchase: Purchase) -> str:
+    """Return the value that purchases counted together share."""
     return {
         VelocityScope.ACCOUNT: "",
         VelocityScope.CATEGORY: purchase.merchant.category_code,
@@ -83,11 +83,12 @@ def like(scope: VelocityScope, purchase: Purchase) -> str:
 def naive(
     history: list[Approval], after: datetime, scope: VelocityScope, purchase: Purchase
 ) -> tuple[int, int]:
-    """Count and amount over every purchase that was ever approved."""
+    """Return count and amount over all purchases ever approved."""
     counted = [
         approval
         for approval in history
-        if approval.at > after and like(scope, approval.purchase) == like(scope, purchase)
+        if approval.at > after
+        and scope_value(scope, approval.purchase) == scope_value(scope, purchase)
     ]
     return sum(each.count for each in counted), sum(each.purchase.amount for each in counted)
 
@@ -109,9 +110,9 @@ def test_a_window_is_never_shorter_and_at_most_one_resolution_longer(  # noqa: P
     merchant: str,
     country: str,
 ) -> None:
-    """Compared with a reference that keeps all purchases and shares no code."""
+    """The reference keeps all purchases and shares no code."""
     # given an account's history
-    activity = remembered(history)
+    activity = activity_of(history)
     now = (history[-1].at if history else START) + later
     purchase = buying(merchant=merchant, country=country)
     # when a window is summed up
@@ -129,12 +130,12 @@ def test_a_window_is_never_shorter_and_at_most_one_resolution_longer(  # noqa: P
 
 
 @given(HISTORIES, st.integers(0, 250))
-def test_i1_state_and_tail_make_the_same_as_the_whole_history(
+def test_i1_a_restored_state_and_later_purchases_equal_the_whole_history(
     history: list[Approval], cut: int
 ) -> None:
-    """A snapshot at any point, through JSON, and what came after it."""
-    whole = remembered(history)
-    resumed = Activity.from_state(json.loads(json.dumps(remembered(history[:cut]).state())))
+    """The state is taken at any point and passes through JSON."""
+    whole = activity_of(history)
+    resumed = Activity.from_state(json.loads(json.dumps(activity_of(history[:cut]).state())))
     for approval in history[cut:]:
         resumed.add(approval.at, approval.purchase, count=approval.count)
     assert resumed == whole
@@ -144,8 +145,8 @@ def test_i1_state_and_tail_make_the_same_as_the_whole_history(
     assert minutes == sorted(minutes), "a window is found by bisection"
 
 
-def test_nothing_yet_costs_next_to_nothing() -> None:
-    """A million accounts are held in memory."""
+def test_an_empty_activity_takes_almost_no_memory() -> None:
+    """A million accounts are cached."""
     activity = Activity()
     assert activity.state() == []
     assert Activity.from_state([]) == activity
@@ -154,8 +155,8 @@ def test_nothing_yet_costs_next_to_nothing() -> None:
     assert activity.countries == ()
 
 
-def test_years_of_purchases_take_the_room_of_thirty_days() -> None:
-    """Every ten minutes for a year at one merchant: hours, a day of minutes, and a spare third."""
+def test_years_of_purchases_take_the_space_of_thirty_days() -> None:
+    """A purchase every ten minutes for a year: hours, a day of minutes, and half as many spare."""
     activity = Activity()
     for step in range(365 * 24 * 6):
         activity.add(START + timedelta(minutes=10 * step), buying())
@@ -163,8 +164,8 @@ def test_years_of_purchases_take_the_room_of_thirty_days() -> None:
     assert rows <= 1.5 * (31 * 24 + 25 * 6) + 16
 
 
-def test_a_clock_that_goes_back_loses_nothing() -> None:
-    """A process an hour behind approves after one that is right."""
+def test_purchases_of_a_slow_clock_are_counted() -> None:
+    """A process that is an hour slow approves after a correct one."""
     activity = Activity()
     activity.add(NOW, buying(1))
     activity.add(NOW - timedelta(hours=1), buying(10))
@@ -178,8 +179,8 @@ def test_a_clock_that_goes_back_loses_nothing() -> None:
     )
 
 
-def test_a_clock_far_ahead_makes_nothing_be_forgotten_before_its_time() -> None:
-    """One approval of a process that is 40 days ahead, among those of the right time."""
+def test_a_fast_clock_does_not_drop_other_purchases_early() -> None:
+    """One approval is by a process that is 40 days fast."""
     activity = Activity()
     for minute in range(70):
         ahead = timedelta(days=40) if minute == 10 else timedelta(0)
@@ -190,8 +191,8 @@ def test_a_clock_far_ahead_makes_nothing_be_forgotten_before_its_time() -> None:
     assert activity.amount(since, VelocityScope.ACCOUNT, merchant) == 61
 
 
-def test_a_process_whose_clock_is_behind_looks_back_as_far() -> None:
-    """What leaves the window by the clock of one is still in it by that of another."""
+def test_a_process_with_a_slow_clock_sees_its_whole_window() -> None:
+    """A purchase outside one process's window is inside a slower one's."""
     activity = Activity()
     activity.add(NOW, buying(1))
     for _ in range(50):
@@ -201,8 +202,8 @@ def test_a_process_whose_clock_is_behind_looks_back_as_far() -> None:
 
 
 @pytest.mark.parametrize("minute", [0, 15])
-def test_the_full_hour_at_which_minutes_begin_stays_before_them(minute: int) -> None:
-    """A window is found by bisection, so the rows have to stay in order."""
+def test_rows_of_hours_stay_before_rows_of_minutes(minute: int) -> None:
+    """Windows are found by bisection, so rows have to be in order."""
     activity = Activity()
     begins = NOW.replace(minute=0)
     for early in (0, 1, 20):
@@ -215,8 +216,8 @@ def test_the_full_hour_at_which_minutes_begin_stays_before_them(minute: int) -> 
     assert activity.amount(since, VelocityScope.ACCOUNT, buying().merchant) == 502
 
 
-def test_a_country_becomes_known_by_money_and_stays_known() -> None:
-    """An account verification opens no country; thirty days close none."""
+def test_a_purchase_makes_its_country_known_permanently() -> None:
+    """An account verification does not make a country known."""
     activity = Activity()
     activity.add(NOW, buying(0, country="FRA"))
     assert "FRA" not in activity.countries
@@ -228,7 +229,7 @@ def test_a_country_becomes_known_by_money_and_stays_known() -> None:
 
 @pytest.mark.parametrize("amount", [999_999_999_999_999])
 def test_the_largest_amounts_add_up(amount: int) -> None:
-    """Ten thousand of them are more than 64 bits hold."""
+    """The sum of ten thousand exceeds 64 bits."""
     activity = Activity()
     for _ in range(10_000):
         activity.add(NOW, buying(amount))

@@ -1,4 +1,4 @@
-"""An account's state holds what is open or waiting, whatever its history was like."""
+"""An account's state depends on open and waiting items, not on the length of its history."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotR
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import HoldExpiry, Increment
 from txplatform.eventstore.snapshot import account_state
-from txplatform.processing.account_packing import pack_account
+from txplatform.processing.account_cache import pack_account
 
 WEEK = timedelta(days=7)
 
 
-def lives(number: int) -> list[Command]:
-    """Purchases that end in every way there is, late ones among them, and their payment."""
+def ended_transactions(number: int) -> list[Command]:
+    """Return purchases that end in every way, late ones among them, and their payment."""
     named = [TransactionId(f"t{number}-{way}") for way in range(5)]
     cleared, reversed_, over, late, forced = named
     return [
@@ -45,12 +45,12 @@ def lives(number: int) -> list[Command]:
 
 
 def weekly(weeks: int) -> Iterator[Account]:
-    """Give an account after each of so many weeks, with one purchase a week whose hold expires."""
+    """Yield an account after each week; each week has a purchase whose hold expires."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1_000))
     for number in range(weeks):
         stream.now = NOW + number * WEEK
-        for command in lives(number):
+        for command in ended_transactions(number):
             stream.ask(command)
         stream.ask(purchase(ACCOUNT, f"t{number}-expires", 1))
         stream.now += WEEK
@@ -58,8 +58,8 @@ def weekly(weeks: int) -> Iterator[Account]:
         yield stream.account()
 
 
-def test_what_is_over_leaves_the_state() -> None:
-    """Nothing held, nothing waiting; all the money is there."""
+def test_ended_transactions_leave_the_state() -> None:
+    """Nothing is held or waits; the posted balance is complete."""
     *_, account = weekly(12)
     assert (account.holds, dict(account.waiting), account.pending) == ({}, {}, 0)
     assert account.posted == 12 * (10 + 20 - 5 + 20 + 20 + 5 - 70)
@@ -67,9 +67,9 @@ def test_what_is_over_leaves_the_state() -> None:
 
 @pytest.mark.long
 def test_the_state_is_as_large_after_two_years_as_after_ten_weeks() -> None:
-    """Beside the purchases of the last 30 days it is a handful of numbers.
+    """Apart from the purchases of the last 30 days it is a few numbers.
 
-    The largest of some weeks counts: it breathes, since old purchases leave it many at a time.
+    The largest size of several weeks counts, since old purchases are dropped many at a time.
     """
     accounts = list(weekly(104))
     sizes = [len(pack_account(account)) for account in accounts]
@@ -80,8 +80,8 @@ def test_the_state_is_as_large_after_two_years_as_after_ten_weeks() -> None:
     assert kept <= {"id", "version", "currency", "credit_limit", "posted"}
 
 
-def test_an_opening_asks_for_all_that_waits_at_once() -> None:
-    """However many transactions wait: one look-up, not one for each of them."""
+def test_an_opening_asks_for_all_transactions_of_waiting_messages_at_once() -> None:
+    """One look-up, however many transactions wait."""
     stream = Stream()
     names = [TransactionId(f"t{number}") for number in range(50)]
     for name in names:

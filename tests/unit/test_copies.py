@@ -1,6 +1,6 @@
-"""I3: a copy says the same in every field; one that differs in any is refused and changes nothing.
+"""I3: a copy equals the first command in every field; an altered copy is rejected without effect.
 
-Whether the first one was applied already or still waits for its account.
+This holds for applied and for waiting commands.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ PRESENTED = {
 
 @dataclass(frozen=True)
 class Kind:
-    """What is sent once.
+    """A command that may be sent once.
 
     Attributes:
-        command: Every field of it given.
-        named_by: The field, beside the account, that tells two of them apart; None for neither.
-        others: For each of the other fields, what a copy that is none might say.
+        command: The command, with a value in every field.
+        named_by: The field, beside the account, that identifies the command; None if there is none.
+        others: For each of the other fields, the value of an altered copy.
     """
 
     command: Any
@@ -147,8 +147,8 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_every_field_is_looked_at(kind: Kind) -> None:
-    """Below; a field that is added later needs a value here too."""
+def test_every_field_has_an_altered_value(kind: Kind) -> None:
+    """A new field needs a value in the list of kinds."""
     names = {field.name for field in fields(kind.command)}
     assert names == {"account_id", kind.named_by or "account_id", *kind.others}
     assert all(getattr(kind.command, name) != other for name, other in kind.others.items())
@@ -163,10 +163,10 @@ def test_every_field_is_looked_at(kind: Kind) -> None:
         for field in kind.others
     ],
 )
-def test_i3_what_differs_in_one_field_is_no_copy(
+def test_i3_a_command_that_differs_in_one_field_is_rejected(
     kind: Kind, field: str, *, given_open: bool
 ) -> None:
-    """The very same is a duplicate; the first one stands."""
+    """An equal command is a duplicate; the first one stands."""
     stream = Stream()
     if given_open:
         stream.ask(opening(ACCOUNT, 1000))

@@ -1,7 +1,7 @@
-"""What corrections take back: of a clearing, of a refund, of one another; and what that gives back.
+"""Corrections of clearings, refunds and other corrections, and their effect on late authorizations.
 
-A late authorization's funds check gives back what of its transaction is posted already: the
-clearings less their corrections, never what a corrected refund took back.
+The funds check of a late authorization adds back the amount that is already posted: clearings less
+their corrections. Corrections of refunds do not count.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ CASES: list[tuple[list[Command], int]] = [
 
 
 @pytest.mark.parametrize(("postings", "already_posted"), CASES)
-def test_i6_a_late_authorization_is_given_back_what_its_clearings_posted(
+def test_i6_the_funds_check_of_a_late_authorization_adds_back_its_clearings(
     postings: list[Command], already_posted: int
 ) -> None:
-    """In any order of them; one more than fits is declined."""
+    """In any order; one minor unit more is declined."""
     for order in permutations(postings):
         stream = Stream()
         stream.ask(opening(ACCOUNT, 10_000))
@@ -102,8 +102,8 @@ def test_i6_a_late_authorization_is_given_back_what_its_clearings_posted(
         assert isinstance(approved.event, AuthorizationApproved), order
 
 
-def test_i6_all_that_is_posted_is_given_back_also_where_less_is_asked_for() -> None:
-    """150 are posted of what now asks for 100: it holds nothing, and fits a limit of 100 by far."""
+def test_i6_the_funds_check_adds_back_more_than_the_requested_amount() -> None:
+    """150 are posted for a purchase of 100: it holds nothing and fits a limit of 100."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 100))
     stream.ask(clearing(ACCOUNT, TX, "c", 150, final=False))
@@ -113,8 +113,8 @@ def test_i6_all_that_is_posted_is_given_back_also_where_less_is_asked_for() -> N
     assert (approved.event.already_posted, approved.event.held) == (150, 0)
 
 
-def test_reversals_beyond_all_measure_are_counted_as_far_as_a_balance_goes() -> None:
-    """So that a transaction can be told of, whatever was sent."""
+def test_the_sum_of_reversals_is_capped_at_the_largest_balance() -> None:
+    """So every transaction can be shown."""
     transaction = Transaction()
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1000))
@@ -127,10 +127,10 @@ def test_reversals_beyond_all_measure_are_counted_as_far_as_a_balance_goes() -> 
 
 
 @pytest.mark.parametrize(("amount", "flags"), [(60, ()), (61, (Flag.OVER_PURCHASE,))])
-def test_a_refund_is_held_against_what_its_corrections_left_of_a_purchase(
+def test_a_refund_is_compared_with_the_purchase_after_corrections(
     amount: int, flags: tuple[Flag, ...]
 ) -> None:
-    """100 were cleared and 40 of that taken back, and a refund of 10 was, too."""
+    """100 were cleared; corrections withdrew 40 of them and a refund of 10."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1000))
     for command in (
@@ -147,7 +147,7 @@ def test_a_refund_is_held_against_what_its_corrections_left_of_a_purchase(
 
 
 def test_a_correction_of_a_correction_is_known() -> None:
-    """It is flagged only where nobody knows what it takes back."""
+    """It is flagged only if the withdrawn item is unknown."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1000))
     for command in (

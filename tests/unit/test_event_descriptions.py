@@ -1,4 +1,4 @@
-"""`txplatform events` says of every kind of event what happened, in a few words."""
+"""Every kind of event is described in a few words and returns from the log unchanged."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ LIFE: list[Command] = [
 
 @pytest.fixture(scope="module")
 def events() -> list[Event]:
-    """A stream with every kind of event."""
+    """Return a stream with every kind of event."""
     stream = Stream()
     for command in (*EARLY, *LIFE):
         assert isinstance(stream.ask(command), Outcome)
@@ -105,19 +105,19 @@ def events() -> list[Event]:
 
 
 def test_every_kind_of_event_is_described(events: list[Event]) -> None:
-    """A new kind needs a place in the stream above, and words of its own."""
+    """A new kind needs a place in the stream above and a summary."""
     assert {type(event) for event in events} == set(EVENT_TYPES)
     assert all(event.summary for event in events)
 
 
-def test_every_class_of_events_is_a_kind_of_event() -> None:
-    """A class that is in no union could not be read back from the log."""
+def test_every_event_class_is_in_a_union() -> None:
+    """An event of a class in no union could not be read from the log."""
     classes = {*AccountEvent.__subclasses__(), *MessageWaiting.__subclasses__()}
     assert classes - {MessageWaiting} == set(EVENT_TYPES)
 
 
-def test_every_advice_with_versions_has_its_events() -> None:
-    """One that takes effect and one that came too late."""
+def test_every_versioned_advice_has_its_events() -> None:
+    """One for a version that takes effect and one for a late version."""
     versioned = {kind for kind in get_args(Advice) if issubclass(kind, VersionedAdvice)}
     assert {*VERSIONED} == versioned
     for kind in versioned:
@@ -126,7 +126,7 @@ def test_every_advice_with_versions_has_its_events() -> None:
 
 
 def test_stored_names_of_events_never_change() -> None:
-    """Streams hold these for ever; a new event adds a name."""
+    """Streams have them permanently; a new event adds a name."""
     assert {kind.TOPIC for kind in EVENT_TYPES} >= {
         "account-opened",
         "account-status-changed",
@@ -157,8 +157,8 @@ def test_stored_names_of_events_never_change() -> None:
     }
 
 
-def test_an_event_comes_back_from_the_log_as_it_was(events: list[Event]) -> None:
-    """Although a field that has its default is not stored."""
+def test_an_event_is_equal_after_it_was_stored_and_read(events: list[Event]) -> None:
+    """Although fields with their default are not stored."""
     for event in events:
         stored = encode_event(event)
         again = decode_event(event.originator_id, event.originator_version, event.TOPIC, stored)
@@ -202,7 +202,7 @@ def test_every_time_of_a_command_is_its_business_time() -> None:
 
 
 def test_audit_interfaces_show_every_field_of_an_event(events: list[Event]) -> None:
-    """Also those that are not stored, since they have their default."""
+    """Also fields that are not stored because they have their default."""
     for event in events:
         shown = event_data(event)
         assert {*shown} == {*event.__struct_fields__} - {*AccountEvent.__struct_fields__}
@@ -238,10 +238,10 @@ def test_audit_interfaces_show_every_field_of_an_event(events: list[Event]) -> N
     }
 
 
-def test_i2_every_kind_of_event_moves_the_money_that_the_read_models_add_up(
+def test_i2_the_read_models_add_up_the_changes_of_every_kind_of_event(
     events: list[Event],
 ) -> None:
-    """Only those that are declared to move money do."""
+    """Only events declared as money events change a balance."""
     account = Account.unopened(ACCOUNT)
     for event in events:
         posted, pending = account.posted, account.pending
@@ -251,8 +251,7 @@ def test_i2_every_kind_of_event_moves_the_money_that_the_read_models_add_up(
         assert isinstance(event, MoneyEvent) or moved == (0, 0), event.TOPIC
 
 
-def test_a_description_says_what_happened_to_what(events: list[Event]) -> None:
-    """With amounts, names, and what is unusual."""
+def test_a_description_has_amounts_names_and_flags(events: list[Event]) -> None:
     assert [event.summary for event in events] == [
         "payment:p1 waits",
         "payment-return:p9 waits",

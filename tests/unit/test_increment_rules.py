@@ -1,4 +1,4 @@
-"""A raise of a hold has to pass what the purchase itself had to pass."""
+"""An increment has to pass the rules that the purchase had to pass."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from txplatform.domain.rulesets import DEFAULT_RULESET, Controls, RuleSet
 
 
 def approved(*amounts: int) -> Stream:
-    """An account with a limit of 1000 and a purchase of each amount, decided by `default@1`."""
+    """Return an account with a limit of 1000 and approved purchases of these amounts."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1_000))
     for number, amount in enumerate(amounts):
@@ -33,7 +33,7 @@ def approved(*amounts: int) -> Stream:
 def raised(
     stream: Stream, transaction: str, amount: int, *rules: ConfigurableRule
 ) -> AuthorizationIncremented | IncrementDeclined:
-    """What a raise gets, by a rule set of these rules."""
+    """Return the result of an increment by a rule set of these rules."""
     stream.ruleset = RuleSet("tried", 1, rules=rules)
     name = f"i{len(stream.events)}"
     outcome = stream.ask(Increment(name, TransactionId(transaction), ACCOUNT, amount))
@@ -53,10 +53,10 @@ def raised(
         (CountryAllow(("GBR",)), ReasonCode.COUNTRY_NOT_ALLOWED, "USA"),
     ],
 )
-def test_it_is_declined_by_what_would_refuse_the_whole_purchase(
+def test_an_increment_is_declined_if_the_rules_would_decline_the_raised_purchase(
     rule: ConfigurableRule, code: ReasonCode, observed: int | str
 ) -> None:
-    """100 raised by 20 and then by 30 is 150; with another purchase of 30, 180 in the window."""
+    """100 raised by 20 and by 30 is 150; with another purchase of 30, 180 in the window."""
     stream = approved(100, 30)
     assert isinstance(raised(stream, "t0", 20), AuthorizationIncremented)
     declined = raised(stream, "t0", 30, rule)
@@ -70,16 +70,15 @@ def test_it_is_declined_by_what_would_refuse_the_whole_purchase(
 @pytest.mark.parametrize(
     "rule", [AmountLimit(150), CashLike(150, ("5942",)), VelocityAmount(60, 180)]
 )
-def test_the_limit_itself_is_allowed(rule: ConfigurableRule) -> None:
-    """As for a purchase."""
+def test_an_increment_up_to_the_limit_is_allowed(rule: ConfigurableRule) -> None:
     stream = approved(100, 30)
     raised(stream, "t0", 20)
     assert isinstance(raised(stream, "t0", 30, rule), AuthorizationIncremented)
     assert stream.account().pending == 180
 
 
-def test_what_was_cleared_of_it_counts_too() -> None:
-    """100, of which 60 are posted, raised by 30 is a purchase of 130, and not of 70."""
+def test_the_cleared_part_counts_toward_the_raised_total() -> None:
+    """100, of which 60 are posted, raised by 30 is a purchase of 130 and not of 70."""
     stream = approved(100)
     part = Clearing("c", ACCOUNT, TransactionId("t0"), 60, "USD", final=False)
     stream.ask(part)
@@ -88,8 +87,8 @@ def test_what_was_cleared_of_it_counts_too() -> None:
     assert (declined.raised_from, declined.observed["amount_limit"]) == (100, 130)
 
 
-def test_it_is_not_one_purchase_more() -> None:
-    """What counts purchases neither refuses it nor counts it for the next one."""
+def test_an_increment_does_not_count_as_a_purchase() -> None:
+    """Rules that count purchases neither decline it nor count it for the next one."""
     stream = approved(10)
     assert isinstance(raised(stream, "t0", 5, VelocityCount(60, 1)), AuthorizationIncremented)
     account = stream.account()
@@ -99,8 +98,8 @@ def test_it_is_not_one_purchase_more() -> None:
     assert account.activity.amount(since, scope, purchase(ACCOUNT, "x", 1).merchant) == 15
 
 
-def test_controls_narrow_it_too() -> None:
-    """A card that may spend 50 at once cannot be raised to 60."""
+def test_controls_apply_to_increments() -> None:
+    """A card with a limit of 50 for one purchase cannot be raised to 60."""
     stream = approved(10)
     limit = Controls((AmountLimit(50),))
     stream.ask(ControlsChange("ctl-1", ACCOUNT, limit.stored, "asked for"))
@@ -109,8 +108,8 @@ def test_controls_narrow_it_too() -> None:
     assert [reason.observed for reason in declined.reasons] == [60]
 
 
-def test_without_a_hold_only_the_account_is_asked() -> None:
-    """Nothing is known of a purchase, so no rule about one can say anything."""
+def test_without_a_hold_only_the_account_checks_apply() -> None:
+    """No purchase is known, so no rule about purchases can apply."""
     declined = raised(approved(), "t0", 2_000, AmountLimit(1))
     assert isinstance(declined, IncrementDeclined)
     assert [reason.code for reason in declined.reasons] == [

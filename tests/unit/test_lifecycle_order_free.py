@@ -1,4 +1,4 @@
-"""I2 over whole lives: any order, duplicated and interleaved, ends in the money of the formulas."""
+"""I2 over whole transactions: any order, with copies, leads to the balance of the formulas."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from txplatform.domain.advices import Clearing, Correction, Payment, Refund, Rev
 from txplatform.domain.events import AuthorizationApproved, AuthorizationIncremented, HoldExpired
 from txplatform.domain.ids import TransactionId
 from txplatform.eventstore.snapshot import account_state
-from txplatform.processing.account_packing import pack_account, unpack_account
+from txplatform.processing.account_cache import pack_account, unpack_account
 
 
 def _reference(  # noqa: C901  # one case a kind of message
     stream: Stream, sent: Sent
 ) -> tuple[int, dict[str, int]]:
-    """Posted, and the hold of each transaction, given how the decisions came out."""
+    """Return posted and each transaction's hold, given the decisions."""
     of = {name: ReferenceTransaction() for name in TRANSACTIONS}
     other = 0
     for event in stream.events:
@@ -58,7 +58,7 @@ def _check(stream: Stream, sent: Sent) -> None:
     assert {name: account.held(TransactionId(name)) for name in TRANSACTIONS} == holds
     assert account.pending == sum(holds.values())
     assert not account.waiting
-    # Bounded: what holds nothing is not remembered.
+    # Bounded: only open holds stay in the state.
     assert account.holds.keys() == {name for name, hold in holds.items() if hold}
     packed = unpack_account(pack_account(account))
     assert account_state(packed) == account_state(account)
@@ -66,10 +66,10 @@ def _check(stream: Stream, sent: Sent) -> None:
 
 @settings(max_examples=300)
 @given(shuffled_histories())
-def test_i2_whole_lives_in_any_order_with_copies_end_in_the_money_of_the_formulas(
+def test_i2_transactions_in_any_order_with_copies_lead_to_the_balance_of_the_formulas(
     sent: Sent,
 ) -> None:
-    """Clearings, corrections, reversals, refunds, increments and expiry, around any decisions."""
+    """Clearings, corrections, reversals, refunds, increments and expiry, between any decisions."""
     stream = Stream()
     arrive(stream, sent)
     _check(stream, sent)
@@ -77,8 +77,8 @@ def test_i2_whole_lives_in_any_order_with_copies_end_in_the_money_of_the_formula
 
 @settings(max_examples=200)
 @given(shuffled_histories(limit=200))
-def test_i2_also_where_credit_is_short_and_some_are_declined(sent: Sent) -> None:
-    """The outcomes differ with the order; given them the money does not."""
+def test_i2_holds_when_credit_is_short_and_some_are_declined(sent: Sent) -> None:
+    """Decisions differ with the order; the balance follows from them."""
     stream = Stream()
     arrive(stream, sent)
     _check(stream, sent)
@@ -86,8 +86,10 @@ def test_i2_also_where_credit_is_short_and_some_are_declined(sent: Sent) -> None
 
 @settings(max_examples=150)
 @given(shuffled_histories(limit=200))
-def test_i6_what_is_approved_fits_what_was_available_with_what_was_given_back(sent: Sent) -> None:
-    """At the very version it was decided on; a raised hold too."""
+def test_i6_every_approval_fits_the_available_credit_with_the_already_posted_amount(
+    sent: Sent,
+) -> None:
+    """At the very version of the decision; increments too."""
     stream = Stream()
     arrive(stream, sent)
     account = Account.unopened(ACCOUNT)
@@ -104,8 +106,8 @@ def test_i6_what_is_approved_fits_what_was_available_with_what_was_given_back(se
 
 @settings(max_examples=100)
 @given(shuffled_histories())
-def test_i3_what_is_sent_again_as_a_whole_changes_nothing(sent: Sent) -> None:
-    """The whole set a second time, backwards."""
+def test_i3_sending_all_messages_again_changes_nothing(sent: Sent) -> None:
+    """In reverse order."""
     stream = Stream()
     arrive(stream, sent)
     before = len(stream.events)

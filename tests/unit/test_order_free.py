@@ -1,6 +1,6 @@
-"""I2: the same messages in any order, duplicated and interleaved, end in the same money.
+"""I2: the same messages in any order, with copies, lead to the same balance.
 
-The reference shares no code with the product: sums over sets of messages.
+The reference shares no code with the product: it sums up sets of messages.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from txplatform.domain.events import AuthorizationApproved
 
 @dataclass(frozen=True)
 class Messages:
-    """A set of messages without conflicts, and the order they arrive in, with copies."""
+    """A set of messages without conflicts, and their order of arrival with copies."""
 
     payments: dict[int, int]
     returned: frozenset[int]
@@ -29,7 +29,7 @@ class Messages:
 
 @st.composite
 def messages(draw: st.DrawFn) -> Messages:
-    """Any set of payments, returns and limits, shuffled, some sent more than once."""
+    """Draw payments, returns and limits, shuffled, some sent more than once."""
     payments = draw(st.dictionaries(st.integers(0, 8), st.integers(1, 500), max_size=6))
     returned = draw(st.frozensets(st.sampled_from(sorted(payments)))) if payments else frozenset()
     limits = draw(st.dictionaries(st.integers(1, 6), st.integers(0, 5000), max_size=4))
@@ -44,8 +44,8 @@ def messages(draw: st.DrawFn) -> Messages:
 
 
 @given(messages())
-def test_i2_any_order_with_copies_ends_in_the_same_money(sent: Messages) -> None:
-    """Posted is payments less returns, the limit is the newest version's."""
+def test_i2_any_order_with_copies_leads_to_the_same_balance(sent: Messages) -> None:
+    """Posted is payments less returns; the limit is the newest version's."""
     stream = Stream()
     for command in sent.arrivals:
         assert isinstance(stream.ask(command), Outcome)
@@ -57,10 +57,10 @@ def test_i2_any_order_with_copies_ends_in_the_same_money(sent: Messages) -> None
 
 
 @given(messages(), st.data())
-def test_i2_purchases_in_between_hold_what_was_approved_and_no_more(
+def test_i2_pending_is_the_sum_of_approved_purchases_between_messages(
     sent: Messages, data: st.DataObject
 ) -> None:
-    """Decisions depend on the order; the money is what they and the messages say."""
+    """Decisions depend on the order; the balance follows from decisions and messages."""
     stream = Stream()
     held = 0
     for number, command in enumerate(sent.arrivals):
@@ -81,7 +81,7 @@ def test_i2_purchases_in_between_hold_what_was_approved_and_no_more(
 
 @given(messages())
 def test_i7_versions_are_contiguous_and_keys_unique_whatever_arrives(sent: Messages) -> None:
-    """`Stream.ask` holds each append to it; here the whole stream is looked at once more."""
+    """`Stream.ask` checks each append; this checks the whole stream."""
     stream = Stream()
     for command in sent.arrivals:
         stream.ask(command)

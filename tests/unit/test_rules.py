@@ -1,4 +1,4 @@
-"""What each rule refuses, at its limits, and the order in which refusals are reported."""
+"""Every rule at its limits, and the order of reasons."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ HOUR_AGO = timedelta(hours=1)
         (VelocityAmount(60, 999, currency="USD"), buying(1000), []),
     ],
 )
-def test_a_rule_on_an_account_without_a_past(
+def test_a_rule_on_an_account_without_purchases(
     rule: ConfigurableRule, purchase: Purchase, expected: list[str]
 ) -> None:
-    """The limit itself is allowed, the next one up is not."""
+    """The limit itself is allowed; one minor unit more is not."""
     assert codes(judged(AccountSeen(), purchase, rule)) == expected
 
 
@@ -104,7 +104,7 @@ def test_a_rule_on_an_account_without_a_past(
 def test_a_rule_an_hour_after_a_purchase(
     rule: ConfigurableRule, purchase: Purchase, expected: list[str]
 ) -> None:
-    """The purchase that is decided counts, and so does the one before it."""
+    """Both the decided purchase and the one before it count."""
     account = AccountSeen().bought(buying(), HOUR_AGO)
     assert codes(judged(account, purchase, rule)) == expected
 
@@ -123,15 +123,15 @@ def test_a_rule_an_hour_after_a_purchase(
         (AccountSeen(credit_limit=1000, posted=2000), buying(0), []),
     ],
 )
-def test_the_rules_that_no_rule_set_turns_off(
+def test_the_rules_that_are_always_on(
     account: AccountSeen, purchase: Purchase, expected: list[str]
 ) -> None:
-    """They are asked under a rule set without any rule."""
+    """They apply under a rule set without rules."""
     assert codes(judged(account, purchase)) == expected
 
 
-def test_what_is_posted_of_this_very_purchase_is_given_back_first() -> None:
-    """Its clearing came before it: the same money is not asked for twice."""
+def test_the_already_posted_amount_of_a_purchase_is_added_back() -> None:
+    """Its clearing arrived first, and its amount must not count twice."""
     account = AccountSeen(credit_limit=1000, posted=900)
     assert codes(judged(account, buying(900))) == ["insufficient_credit"]
     assert codes(judged(account, buying(900), already_posted=900)) == []
@@ -171,10 +171,8 @@ EVERYTHING_WRONG = (
         ),
     ],
 )
-def test_every_refusal_is_reported_most_important_first(
-    account: AccountSeen, expected: str
-) -> None:
-    """The order of precedence, whatever the order in the rule set."""
+def test_every_reason_is_reported_most_important_first(account: AccountSeen, expected: str) -> None:
+    """In the order of precedence, whatever the order in the rule set."""
     suffixes = dict.fromkeys(("country", "merchant_category", "merchant"), "_not_allowed")
     suffixes |= dict.fromkeys(("amount_limit", "velocity_amount", "velocity_count"), "_exceeded")
     named = [code + suffixes.get(code, "") for code in expected.split()]
@@ -200,8 +198,8 @@ def test_the_order_of_precedence() -> None:
     ]
 
 
-def test_refusals_with_one_code_keep_the_order_of_their_rules_and_controls_come_last() -> None:
-    """Stable, so that a decision that is run again reads the same."""
+def test_reasons_with_one_code_keep_the_order_of_rules_and_controls_come_last() -> None:
+    """The order is stable, so that a rerun of a decision gives the same."""
     account = AccountSeen(controls=Controls((AmountLimit(7),)))
     judgement = judged(account, buying(), AmountLimit(9), CountryDeny(("GBR",)), AmountLimit(8))
     assert [(reason.response_code, reason.limit) for reason in judgement.reasons] == [
@@ -212,8 +210,8 @@ def test_refusals_with_one_code_keep_the_order_of_their_rules_and_controls_come_
     ]
 
 
-def test_what_each_rule_observed_has_its_name_in_the_order_they_were_asked() -> None:
-    """None where a rule does not apply; enough to see why the answer came out."""
+def test_observed_values_have_their_rules_names_in_the_order_of_rules() -> None:
+    """None if a rule does not apply."""
     account = AccountSeen(posted=50, controls=Controls((VelocityCount(60, 5),)))
     account.bought(buying(), HOUR_AGO)
     judgement = judged(account, buying(), CashLike(5), VelocityAmount(60, 9000))
@@ -230,8 +228,8 @@ def test_what_each_rule_observed_has_its_name_in_the_order_they_were_asked() -> 
     assert len(judgement.observed) == len(ALWAYS) + 3
 
 
-def test_rules_of_one_kind_have_names_of_their_own() -> None:
-    """Numbered in their order; an account's own are counted apart from the rule set's."""
+def test_rules_of_one_kind_have_different_names() -> None:
+    """They are numbered in order; an account's own are numbered apart from the rule set's."""
     own = Controls((AmountLimit(7), AmountLimit(8)))
     rules = (AmountLimit(9), VelocityCount(60, 5), AmountLimit(10), AmountLimit(11))
     judgement = judged(AccountSeen(controls=own), buying(), *rules)
@@ -246,48 +244,48 @@ def test_rules_of_one_kind_have_names_of_their_own() -> None:
 
 
 def test_no_two_kinds_of_rule_have_one_name() -> None:
-    """Nor could a number make one."""
+    """A number cannot make two names equal."""
     names = [rule.RULE for rule in ALWAYS] + [rule.RULE for rule in CONFIGURABLE]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch("[a-z_]+", name) for name in names)
 
 
-def test_a_refusal_says_what_was_measured_and_what_is_allowed() -> None:
+def test_a_reason_has_the_observed_value_and_the_limit() -> None:
     """Counts and minor units, for machines and people."""
     account = AccountSeen().bought(buying(), HOUR_AGO)
     (reason,) = judged(account, buying(), VelocityCount(120, 1, VelocityScope.MERCHANT)).reasons
     assert (reason.response_code, reason.observed, reason.limit) == ("65", 2, 1)
-    assert reason.message == "It is purchase 2 at merchant m-1 within 2 hours; 1 are allowed."
+    assert reason.message == "This is purchase 2 at merchant m-1 within 2 hours; 1 are allowed."
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: CountryAllow(()), "countries is empty, so it would refuse every purchase;"),
-        (lambda: CountryDeny(("gbr",)), "countries has 'gbr', which is no ISO 3166-1 alpha-3"),
+        (lambda: CountryDeny(("gbr",)), "countries has 'gbr', which is not an ISO 3166-1 alpha-3"),
         (lambda: CountryDeny(("GBR", "GBR")), "countries has 'GBR' twice; name it once."),
-        (lambda: CategoryDeny(("59",)), "categories has '59', which is no merchant category;"),
-        (lambda: CategoryDeny(("٥٩٤٢",)), "which is no merchant category;"),
+        (lambda: CategoryDeny(("59",)), "categories has '59', which is not a merchant category;"),
+        (lambda: CategoryDeny(("٥٩٤٢",)), "which is not a merchant category;"),
         (lambda: CategoryDeny(("5999-5900",)), "ends before it begins; write 5900-5999."),
         (lambda: CategoryDeny(("5942", "5900-5999")), "twice: it overlaps '5900-5999'"),
         (lambda: CategoryDeny(("5942-5999", "5900-5942")), "twice: it overlaps '5900-5942'"),
-        (lambda: MerchantDeny(("a b",)), "merchants has 'a b', which no merchant can have"),
+        (lambda: MerchantDeny(("a b",)), "merchants has 'a b', which is not a merchant id"),
         (lambda: MerchantDeny(("4111 1111 1111 1111",)), "merchants has a long value"),
-        (lambda: AmountLimit(0), "max_amount is 0, which is no limit"),
-        (lambda: AmountLimit(10**15), "max_amount is 1000000000000000, which is no limit"),
-        (lambda: AmountLimit(1, "pounds"), "currency is 'pounds', which is no ISO 4217 code;"),
+        (lambda: AmountLimit(0), "max_amount is 0, which is not a valid limit"),
+        (lambda: AmountLimit(10**15), "max_amount is 1000000000000000, which is not a valid limit"),
+        (lambda: AmountLimit(1, "pounds"), "currency is 'pounds', which is not an ISO 4217 code;"),
         (lambda: CashLike(-1), "max_amount is -1"),
         (lambda: CashLike(1, ()), "categories is empty, so nothing would count as cash;"),
         (lambda: NewCountry(-1), "max_amount is -1"),
         (lambda: NewCountry(1, ("UK",)), "home_countries has 'UK'"),
-        (lambda: VelocityCount(0, 1), "window_minutes is 0, but purchases are remembered for 30"),
+        (lambda: VelocityCount(0, 1), "window_minutes is 0, but purchases are kept for 30"),
         (lambda: VelocityCount(43_201, 1), "window_minutes is 43201"),
-        (lambda: VelocityCount(60, 0), "max_count is 0, which is no number of purchases to allow"),
+        (lambda: VelocityCount(60, 0), "max_count is 0, which is not a valid number of purchases"),
         (lambda: VelocityAmount(60, 0), "max_amount is 0"),
     ],
 )
-def test_parameters_that_make_no_sense_are_refused(make: object, message: str) -> None:
-    """With what, why and what next."""
+def test_invalid_parameters_are_refused(make: object, message: str) -> None:
+    """The error has what, why and what next."""
     assert callable(make)
     with pytest.raises(ParameterError) as raised:
         make()

@@ -195,7 +195,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         (RETAIL | {"name": "Retail!"}, "name: is 'Retail!', which cannot be part of an id;"),
         (
             RETAIL | {"rules": [1] * 201},
-            "rules: are 201, too many to ask in time; write at most 200.",
+            "rules: are 201, too many for one decision; write at most 200.",
         ),
         (
             RETAIL | {"rules": [{"rule": "category_deny", "categories": [7995] * 101}]},
@@ -209,8 +209,8 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         (RETAIL | {"rules": {}}, "rules: must be a list."),
         (RETAIL | {"rules": ["x"]}, "rules[0]: must be an object."),
         (RETAIL | {"rules": [{}]}, "rules[0].rule: is missing; write one of amount_limit,"),
-        (RETAIL | {"rules": [{"rule": "x"}]}, "rules[0].rule: is 'x', which is no rule;"),
-        (RETAIL | {"rules": [{"rule": []}]}, "rules[0].rule: is [], which is no rule;"),
+        (RETAIL | {"rules": [{"rule": "x"}]}, "rules[0].rule: is 'x', which is not a rule;"),
+        (RETAIL | {"rules": [{"rule": []}]}, "rules[0].rule: is [], which is not a rule;"),
         (
             RETAIL | {"rules": [{"rule": "amount_limit"}]},
             "rules[0].max_amount: is missing.",
@@ -233,15 +233,15 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"rules": [{"rule": "velocity_count", "window_minutes": 0, "max_count": 3}]},
-            "rules[0].window_minutes: is 0, but purchases are remembered for 30 days;",
+            "rules[0].window_minutes: is 0, but purchases are kept for 30 days;",
         ),
         (
             RETAIL | {"rules": [{"rule": "country_deny", "countries": ["GBR", "XXX"]}]},
-            "rules[0].countries: has 'XXX', which is no ISO 3166-1 alpha-3 country.",
+            "rules[0].countries: has 'XXX', which is not an ISO 3166-1 alpha-3 country.",
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1, "currency": "XXX"}]},
-            "rules[0].currency: is 'XXX', which is no ISO 4217 currency.",
+            "rules[0].currency: is 'XXX', which is not an ISO 4217 currency.",
         ),
         (
             RETAIL | {"rules": [{"rule": "merchant_deny", "merchants": ["4111111111111111"]}]},
@@ -249,11 +249,11 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1}] * 2},
-            "rules[1]: says the same as rules[0]; name each rule once.",
+            "rules[1]: repeats rules[0]; name each rule once.",
         ),
         (
             RETAIL | {"hold_days": {"by_category": [{"categories": ["1"], "days": 1}]}},
-            "hold_days.by_category[0].categories: has '1', which is no merchant category;",
+            "hold_days.by_category[0].categories: has '1', which is not a merchant category;",
         ),
         (RETAIL | {"hold_days": {"default": 0}}, "hold_days.default: is 0, too short"),
         (
@@ -483,7 +483,7 @@ def test_only_the_first_100_warnings_are_reported() -> None:
     assert len(every) == 190
     assert most_telling(every) == [
         *every[:100],
-        "There are 90 more warnings: mend these first.",
+        "There are 90 more warnings: fix these first.",
     ]
     assert most_telling(every[:100]) == every[:100]
 

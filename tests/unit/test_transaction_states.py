@@ -1,4 +1,4 @@
-"""Every state of a transaction against every message, and what is told of the unusual ones."""
+"""Every state of a transaction with every message, and the flags of unusual ones."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ unauthorized | refund       | unauthorized |   0 |  10 |
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """A line of the table."""
 
     before: str
     message: str
@@ -165,8 +165,8 @@ def _transaction(stream: Stream) -> Transaction:
     )
 
 
-def _said(outcome: Outcome | CommandRejectedError) -> str:
-    """What is unusual about it: flags, the first reason, or that it is a copy."""
+def _remarks(outcome: Outcome | CommandRejectedError) -> str:
+    """Return flags, the first reason, or `duplicate`."""
     if isinstance(outcome, CommandRejectedError):
         return outcome.reason
     if outcome.status is OutcomeStatus.DUPLICATE:
@@ -177,21 +177,20 @@ def _said(outcome: Outcome | CommandRejectedError) -> str:
     return " ".join(getattr(event, "flags", ()))
 
 
-def test_the_table_has_every_state_and_every_message() -> None:
-    """Once."""
+def test_the_table_has_every_pair_of_state_and_message_once() -> None:
     pairs = [(row.before, row.message) for row in ROWS]
     assert sorted(pairs) == sorted((before, each) for before in BEFORE for each in MESSAGES)
     assert BEFORE.keys() == {state.value for state in TransactionState}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.before}, {row.message}")
-def test_what_a_message_does_to_a_transaction(row: Row) -> None:
-    """State, hold, what is posted, and what is said of it."""
+def test_a_message_changes_a_transaction_as_the_table_says(row: Row) -> None:
+    """State, hold, posted amount, and flags."""
     stream = _opened(*BEFORE[row.before])
     assert _transaction(stream).state is TransactionState(row.before)
     outcome = _ask(stream, MESSAGES[row.message])
     account, transaction = stream.account(), _transaction(stream)
-    assert _said(outcome) == row.said
+    assert _remarks(outcome) == row.said
     assert (transaction.state, transaction.hold) == (row.state, row.hold)
     assert (account.held(T), account.pending, account.posted) == (row.hold, row.hold, row.posted)
 
@@ -200,8 +199,10 @@ def test_what_a_message_does_to_a_transaction(row: Row) -> None:
     ("limit", "decision"),
     [(100, "approved"), (99, "declined")],
 )
-def test_a_late_authorization_is_given_back_what_is_posted_of_it(limit: int, decision: str) -> None:
-    """60 of its 100 are posted already, so 100 of credit are enough; 40 are held."""
+def test_the_funds_check_of_a_late_authorization_adds_back_the_posted_amount(
+    limit: int, decision: str
+) -> None:
+    """60 of 100 are posted already, so a limit of 100 is enough and 40 are held."""
     cleared = Clearing("c", ACCOUNT, T, 60, "USD", final=False)
     stream = _opened(cleared, limit=limit)
     outcome = _ask(stream, purchase(ACCOUNT, "t", 100))
@@ -214,8 +215,8 @@ def test_a_late_authorization_is_given_back_what_is_posted_of_it(limit: int, dec
     assert (again.status, again.event) == (OutcomeStatus.DUPLICATE, outcome.event)
 
 
-def test_a_hold_lasts_as_long_as_the_rule_set_says_for_the_category() -> None:
-    """Seven days for a bookshop; it ends then and not before, and once."""
+def test_a_hold_lasts_the_days_of_its_category() -> None:
+    """Seven days for a bookshop; it expires then, not before, and once."""
     stream = _opened(purchase(ACCOUNT, "t", 100))
     for days, reason in ((6, "hold_not_due"), (7, None), (8, "no_open_hold")):
         stream.now = NOW + timedelta(days=days)
@@ -225,7 +226,7 @@ def test_a_hold_lasts_as_long_as_the_rule_set_says_for_the_category() -> None:
 
 
 def test_a_hold_at_a_hotel_lasts_longer() -> None:
-    """By the purchase's own category, with the usual days of a rule set that names none."""
+    """A rule set without hold days has the usual ones."""
     at_a_hotel = msgspec.structs.replace(
         purchase(ACCOUNT, "t", 100), merchant=replace(SHOP, category_code="7011")
     )
@@ -235,8 +236,8 @@ def test_a_hold_at_a_hotel_lasts_longer() -> None:
         assert isinstance(stream.ask(HoldExpiry(ACCOUNT, T)), Outcome) is ended
 
 
-def test_a_clearing_waits_for_its_account_and_finds_what_came_of_its_transaction() -> None:
-    """A reversal needs no account: the clearing that waited is flagged when it is posted."""
+def test_a_waiting_clearing_is_flagged_by_the_state_of_its_transaction_when_posted() -> None:
+    """A reversal needs no opened account, so it takes effect before the waiting clearing."""
     stream = Stream()
     stream.ask(Reversal("r", T, ACCOUNT))
     clearing = Clearing("c", ACCOUNT, T, 60, "USD")
@@ -252,26 +253,26 @@ def test_a_clearing_waits_for_its_account_and_finds_what_came_of_its_transaction
     assert posted.flags == ("after_reversal", "no_authorization")
 
 
-def test_a_clearing_of_all_that_is_held_is_nothing_unusual() -> None:
-    """One more is."""
+def test_a_clearing_of_the_whole_hold_has_no_flag() -> None:
+    """A second one has."""
     for amount, said in ((HELD, ""), (HELD + 1, "over_hold")):
         stream = _opened(purchase(ACCOUNT, "t", HELD))
         clearing = Clearing("c", ACCOUNT, T, amount, "USD", final=False)
-        assert _said(stream.ask(clearing)) == said
+        assert _remarks(stream.ask(clearing)) == said
 
 
-def test_a_clearing_behind_one_that_took_all_of_the_hold_is_over_it() -> None:
-    """Though it is less than what was authorized."""
+def test_a_clearing_after_one_of_the_whole_hold_is_flagged() -> None:
+    """Although it is less than the authorized amount."""
     stream = _opened(
         purchase(ACCOUNT, "t", HELD),
         Clearing("c1", ACCOUNT, T, HELD, "USD", final=False),
     )
     more = Clearing("c2", ACCOUNT, T, 1, "USD", final=False)
-    assert _said(stream.ask(more)) == "over_hold"
+    assert _remarks(stream.ask(more)) == "over_hold"
 
 
-def test_copies_of_a_clearing_are_compared_by_what_both_say() -> None:
-    """HTTP has no merchant and Kafka no time of the caller's; an amount they both have."""
+def test_copies_of_a_clearing_are_compared_by_the_fields_that_both_have() -> None:
+    """HTTP has no merchant and Kafka no caller's time; both have an amount."""
     stream = _opened()
     first = Clearing("c", ACCOUNT, None, 60, "USD", occurred_at=NOW)
     stream.ask(first)
@@ -285,8 +286,8 @@ def test_copies_of_a_clearing_are_compared_by_what_both_say() -> None:
     assert stream.account().posted == 60
 
 
-def test_a_correction_takes_a_clearing_or_a_refund_back_and_frees_no_hold() -> None:
-    """Credit for a clearing, debit for a refund; of an unknown one it is flagged."""
+def test_a_correction_withdraws_a_clearing_or_refund_and_releases_no_hold() -> None:
+    """Credit for a clearing, debit for a refund; if the item is unknown it is flagged."""
     stream = _opened(
         purchase(ACCOUNT, "t", 100),
         Clearing("c", ACCOUNT, T, 60, "USD", final=False),
@@ -300,7 +301,7 @@ def test_a_correction_takes_a_clearing_or_a_refund_back_and_frees_no_hold() -> N
     assert isinstance(of_refund, ClearingCorrected)
     assert (of_clearing.flags, of_refund.flags) == ((), ())
     unknown = stream.ask(Correction("x3", ACCOUNT, None, "nobody", Direction.CREDIT, 5, "USD"))
-    assert _said(unknown) == "no_clearing"
+    assert _remarks(unknown) == "no_clearing"
 
 
 @pytest.mark.parametrize("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
@@ -316,7 +317,7 @@ def test_a_frozen_or_closed_account_refuses_purchases_and_increments_only(
         purchase(ACCOUNT, "u", 1),
         Increment("i", T, ACCOUNT, 1),
     ):
-        assert _said(stream.ask(refused)) == f"account_{status.value}"
+        assert _remarks(stream.ask(refused)) == f"account_{status.value}"
     for taken in (
         Clearing("c", ACCOUNT, T, 60, "USD", final=False),
         Reversal("r", T, ACCOUNT),
@@ -331,8 +332,7 @@ def _changed(version: int, status: AccountStatus) -> StatusChange:
     return StatusChange(ACCOUNT, status, version, "because", NOW)
 
 
-def test_the_stricter_of_both_statuses_holds_whoever_set_it() -> None:
-    """Whatever the operator's is and the accounts team's."""
+def test_the_stricter_of_the_operators_and_the_teams_status_is_in_force() -> None:
     strictness = list(AccountStatus)
     for operator in AccountStatus:
         for team in AccountStatus:
@@ -342,7 +342,7 @@ def test_the_stricter_of_both_statuses_holds_whoever_set_it() -> None:
             assert account.status is stricter, (operator, team)
 
 
-def test_the_stricter_status_holds_and_closed_is_for_ever() -> None:
+def test_closed_is_terminal_whatever_version_closes() -> None:
     """The team's newest version counts, but an older one that closes still closes."""
     active, frozen, closed = AccountStatus
     stream = _opened(OperatorStatus("s1", ACCOUNT, frozen, "lost"))

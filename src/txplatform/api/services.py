@@ -15,7 +15,7 @@ from txplatform.api.queries import Queries
 from txplatform.api.readiness import Readiness
 from txplatform.api.rules_in_force import follow_rule_book
 from txplatform.decisions.decider import Decider
-from txplatform.gc_tuning import collect_seldom
+from txplatform.process_setup import collect_seldom
 from txplatform.settings import Settings
 
 

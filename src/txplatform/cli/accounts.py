@@ -27,7 +27,6 @@ _LISTED = (*_STATUS, *_MONEY, "account_version", "opened_at", "updated_at")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     as_json = {"action": "store_true", "help": "print one JSON object a line"}
     parser.add_argument("--json", **as_json)  # type: ignore[arg-type]  # mypy takes them one by one
     commands = parser.add_subparsers(dest="action", metavar="ACTION")

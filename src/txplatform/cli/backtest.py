@@ -27,7 +27,6 @@ _MOST_PROCESSES = 256
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument(
         "--ruleset",
         required=True,

@@ -9,7 +9,6 @@ from txplatform.demo.orchestrator import run_demo
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument(
         "--data-dir",
         type=Path,
@@ -32,8 +31,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until Ctrl-C."""
     return run_demo(
-        arguments.data_dir,
-        fresh=arguments.fresh,
-        days_per_s=arguments.speed,
-        port=arguments.port,
+        arguments.data_dir, fresh=arguments.fresh, days_per_s=arguments.speed, port=arguments.port
     )

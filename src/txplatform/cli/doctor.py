@@ -24,7 +24,6 @@ _STYLES = {
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 

@@ -24,7 +24,6 @@ _MONEY = ("credit_limit", "posted", "pending", "available")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument("--account", required=True, metavar="ID", help="the account")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
 

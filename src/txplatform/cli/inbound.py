@@ -34,7 +34,6 @@ class NoSuchMessageError(TxPlatformError):
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="list messages, newest first")
@@ -116,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
                 lines = [f"{each} discarded" for each in arguments.id]
             case "positions":
                 found = positions.all_positions(connection)
-                result = [{"cluster_id": cluster, **asdict(each)} for cluster, each in found]
+                result = [{"cluster_id": cluster, **each._asdict()} for cluster, each in found]
                 lines = [f"{each.topic}[{each.partition}] {each.next_offset}" for _, each in found]
             case _:
                 count = positions.reset(connection, arguments.topic, arguments.partition)

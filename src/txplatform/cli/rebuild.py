@@ -18,7 +18,6 @@ _NAMES = [projection.name for projection in PROJECTIONS]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
         "names",

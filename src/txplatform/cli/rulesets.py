@@ -44,7 +44,6 @@ _MAX_REASON = 200
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
     def add_action(

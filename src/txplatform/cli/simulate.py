@@ -13,7 +13,6 @@ from txplatform.simulation.runner import Simulator
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument(
         "--api-url", default="http://127.0.0.1:8000", help="URL of the API (default: %(default)s)"
     )

@@ -16,7 +16,6 @@ from txplatform.settings import load_settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 

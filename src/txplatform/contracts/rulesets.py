@@ -193,7 +193,7 @@ def _read_rule(item: Any, place: str, problems: list[str]) -> ConfigurableRule |
     name = item.get("rule")
     adapter = RULE_ADAPTERS.get(name) if isinstance(name, str) else None
     if adapter is None:
-        what = "is missing" if name is None else f"is {shown(name)}, which is no rule"
+        what = "is missing" if name is None else f"is {shown(name)}, which is not a rule"
         problems.append(f"{place}.rule: {what}; write one of {', '.join(sorted(RULE_ADAPTERS))}.")
         return None
     parameters = {key: parameter for key, parameter in item.items() if key != "rule"}
@@ -244,11 +244,11 @@ def _unknown_codes(rule: ConfigurableRule) -> Iterator[str]:
         name, value = json_name(field), getattr(rule, field)
         kind = parameter.kind if isinstance(parameter, CodeList) else None
         if isinstance(parameter, CurrencyCode) and value is not None and value not in CURRENCIES:
-            yield f"{name}: is {value!r}, which is no ISO 4217 currency."
+            yield f"{name}: is {value!r}, which is not an ISO 4217 currency."
         elif kind is CountryCodes:
             for country in value:
                 if country not in COUNTRIES:
-                    yield f"{name}: has {country!r}, which is no ISO 3166-1 alpha-3 country."
+                    yield f"{name}: has {country!r}, which is not an ISO 3166-1 alpha-3 country."
         elif kind is MerchantIds:
             for place, merchant in enumerate(value):
                 try:

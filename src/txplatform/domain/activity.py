@@ -87,13 +87,7 @@ class Activity:
         return [] if self._log is None else self._log.state()
 
     def add(self, at: datetime, purchase: Purchase, *, count: int = 1) -> None:
-        """Add a purchase.
-
-        Args:
-            at: The time of its approval.
-            purchase: The approved purchase.
-            count: The number of purchases it counts as; 0 if it only raises an earlier one.
-        """
+        """Add a purchase approved at a time; `count` is 0 if it only raises an earlier one."""
         minute, merchant = minute_of(at), purchase.merchant
         # One string for all accounts: a million of them name the same shops and countries.
         country = sys.intern(merchant.country)

@@ -42,7 +42,7 @@ def check_rule_count(count: int) -> None:
     """
     if count > MAX_RULES:
         raise ParameterError(
-            "rules", f"are {count}, too many to ask in time; write at most {MAX_RULES}."
+            "rules", f"are {count}, too many for one decision; write at most {MAX_RULES}."
         )
 
 
@@ -51,9 +51,7 @@ def _check_rules(rules: tuple[ConfigurableRule, ...]) -> None:
     places: dict[ConfigurableRule, int] = {}
     for index, rule in enumerate(rules):
         if (first := places.setdefault(rule, index)) < index:
-            raise ParameterError(
-                f"rules[{index}]", f"says the same as rules[{first}]; name each rule once."
-            )
+            raise ParameterError(f"rules[{index}]", f"repeats rules[{first}]; name each rule once.")
 
 
 _DAYS = Number(

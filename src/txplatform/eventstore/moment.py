@@ -77,9 +77,7 @@ def whole_streams(
 ) -> Iterator[tuple[str, Iterator[StoredRow]]]:
     """Read every stream's rows in order of version, streams in order of their ids' bytes.
 
-    Args:
-        connection: A connection of a `moment`.
-        advance: Receives the number of rows read since its last call.
+    `advance` receives the number of rows read since its last call.
     """
 
     def read() -> Iterator[StoredRow]:

@@ -34,12 +34,7 @@ def run_queries(connection: psycopg.Connection, queries: Iterable[Query]) -> Non
 
 
 async def run_queries_async(cursor: psycopg.AsyncCursor, queries: Iterable[Query]) -> None:
-    """Run queries one after the other; in autocommit mode each of them is a commit.
-
-    Args:
-        cursor: A cursor with binary results.
-        queries: The queries; each may depend on the rows of those before it.
-    """
+    """Run queries on a binary cursor one after the other; in autocommit mode each is a commit."""
     for statement, parameters, take in queries:
         await cursor.execute(statement, parameters, prepare=True)
         if take is not None:

@@ -49,11 +49,7 @@ def decide(
 ) -> Outcome:
     """Record the events that follow from a command on the account.
 
-    Args:
-        command: The request or advice.
-        account: The account at its newest version.
-        prior: The events that the account's stream holds under `command.keys`.
-        context: The decision context.
+    `prior` has the events of the account's stream under `command.keys`.
 
     Raises:
         CommandRejectedError: The command contradicts recorded events.

@@ -27,12 +27,7 @@ def check_currency(
 def check_posting(
     advice: Payment | Clearing | Correction | Refund, account: Account, change: int
 ) -> None:
-    """Check that an advice can change the account's posted balance.
-
-    Args:
-        advice: The advice.
-        account: An opened account.
-        change: The change of the posted balance, minor units.
+    """Check that an advice can change an opened account's posted balance by `change` minor units.
 
     Raises:
         CommandRejectedError: The currencies differ, or the balance would exceed the supported

@@ -87,14 +87,9 @@ def judge_increment(  # noqa: PLR0913  # all inputs of the judgement
     Amount limits apply to the raised total, velocity rules to the increment. Otherwise a small
     purchase could be raised to an amount that the rules would decline.
 
-    Args:
-        account: The account before the increment.
-        increment: The request.
-        asked: The purchase with the increment's amount; None if there is no open hold. Then only
-            the account's own checks apply, since no purchase is known.
-        raised_from: The amount authorized so far, minor units.
-        ruleset: The rule set in force.
-        now: The time of the decision, UTC.
+    `asked` is the purchase with the increment's amount; None if there is no open hold. Then only
+    the rules that are always on apply, since no purchase is known. `raised_from` is the amount
+    authorized so far, minor units.
     """
     if asked is not None:
         return ruleset.judge(Case(account, asked, now, raised_from=raised_from), account.controls)

@@ -85,7 +85,7 @@ class CountryCodes(Codes):
         if not _COUNTRY.fullmatch(entry):
             raise ParameterError(
                 name,
-                f"has {shown(entry)}, which is no ISO 3166-1 alpha-3 code; "
+                f"has {shown(entry)}, which is not an ISO 3166-1 alpha-3 code; "
                 "write three capital letters, such as GBR.",
             )
 
@@ -99,7 +99,7 @@ class MerchantIds(Codes):
         if not _MERCHANT.fullmatch(entry):
             raise ParameterError(
                 name,
-                f"has {shown(entry)}, which no merchant can have as its id; "
+                f"has {shown(entry)}, which is not a merchant id; "
                 "write 1 to 64 characters of A-Z, a-z, 0-9 and . _ : -.",
             )
 
@@ -117,7 +117,7 @@ class CategoryCodes(Codes):
         if match is None:
             raise ParameterError(
                 name,
-                f"has {shown(entry)}, which is no merchant category; "
+                f"has {shown(entry)}, which is not a merchant category; "
                 "write four digits, such as 5942, or a range, such as 4000-4999.",
             )
         first, last = match.groups()

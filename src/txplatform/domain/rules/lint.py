@@ -45,7 +45,7 @@ def most_telling(warnings: list[str]) -> list[str]:
     if len(warnings) <= MAX_WARNINGS:
         return warnings
     left_out = len(warnings) - MAX_WARNINGS
-    return [*warnings[:MAX_WARNINGS], f"There are {left_out} more warnings: mend these first."]
+    return [*warnings[:MAX_WARNINGS], f"There are {left_out} more warnings: fix these first."]
 
 
 def _never_refuses_beside(rule: ConfigurableRule, other: ConfigurableRule) -> bool:

@@ -135,7 +135,7 @@ class CurrencyCode(Parameter):
         if value is not None and not _CURRENCY.fullmatch(value):
             raise ParameterError(
                 name,
-                f"is {shown(value)}, which is no ISO 4217 code; write three capital letters, "
+                f"is {shown(value)}, which is not an ISO 4217 code; write three capital letters, "
                 "such as USD, or leave it out for accounts of any currency.",
             )
         return value
@@ -171,8 +171,7 @@ class Choice(Parameter):
 
 
 _AMOUNT_PROBLEM = (
-    "is {value}, which is no limit that a purchase can meet; write minor units from {least} "
-    "to {most}."
+    "is {value}, which is not a valid limit; write minor units from {least} to {most}."
 )
 _NO_LARGER = (MAX_AMOUNT, "never refuses: no purchase can be larger than its max_amount.")
 
@@ -190,7 +189,7 @@ PurchaseCount = Annotated[
     Number(
         1,
         MAX_COUNT,
-        "is {value}, which is no number of purchases to allow; write 1 to {most} "
+        "is {value}, which is not a valid number of purchases; write 1 to {most} "
         "(to allow none, deny the country, category or merchant).",
     ),
 ]
@@ -203,7 +202,7 @@ WindowMinutes = Annotated[
     Number(
         1,
         LONGEST_WINDOW,
-        "is {value}, but purchases are remembered for 30 days; write minutes from 1 to {most}.",
+        "is {value}, but purchases are kept for 30 days; write minutes from 1 to {most}.",
         higher_is_stricter=True,
         tells_apart=True,
         odd=(1, _SHORT_WINDOW),

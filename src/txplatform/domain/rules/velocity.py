@@ -67,10 +67,10 @@ class VelocityAmount(ConfigurableRule):
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
         if observed <= self.max_amount:
             return None
-        purchase = case.purchase
+        scope = of_scope(self.scope, case.purchase.merchant)
         return Reason.of(
             self.CODE,
-            f"It makes {observed} {purchase.currency} {of_scope(self.scope, purchase.merchant)} "
+            f"This adds up to {observed} {case.purchase.currency} {scope} "
             f"within {time_span(self.window_minutes)}; {self.max_amount} are allowed.",
             observed=observed,
             limit=self.max_amount,
@@ -121,7 +121,7 @@ class VelocityCount(ConfigurableRule):
             return None
         return Reason.of(
             self.CODE,
-            f"It is purchase {observed} {of_scope(self.scope, case.purchase.merchant)} "
+            f"This is purchase {observed} {of_scope(self.scope, case.purchase.merchant)} "
             f"within {time_span(self.window_minutes)}; {self.max_count} are allowed.",
             observed=observed,
             limit=self.max_count,
