@@ -41,7 +41,6 @@ class Rebuilt:
         before: The projection's totals, and a checksum, of the live table at that position.
         after: The same figures of the new table.
         position: The log position of the read model after the swap.
-        events: The number of events read.
     """
 
     name: str
@@ -49,7 +48,6 @@ class Rebuilt:
     before: Mapping[str, int]
     after: Mapping[str, int]
     position: int
-    events: int
 
     @property
     def same(self) -> bool:
@@ -87,7 +85,7 @@ def rebuild(
         _, after = _totals(connection, projection, build.next_table)
         build.fold()
         build.swap()
-        return Rebuilt(projection.name, compared_at, before, after, build.position, build.events)
+        return Rebuilt(projection.name, compared_at, before, after, build.position)
 
 
 _CHECKSUM = ("checksum", "sum(hashtextextended(t::text, 0))")
@@ -106,7 +104,7 @@ def _totals(
         sql.Identifier(table),
     )
     with connection.transaction():
-        connection.execute("SET LOCAL enable_seqscan = on")
+        connection.execute("SET LOCAL enable_seqscan = on")  # the whole table is read
         row = connection.execute(statement, (checkpoint_of(projection.name).name,)).fetchone()
     assert row is not None
     position, *figures = map(int, row)
@@ -141,7 +139,6 @@ class _Build:
         self.next_table = f"{projection.table}_next"
         self._tables = {"live": projection.table, "next": self.next_table}
         self.position = 0
-        self.events = 0
         self._connection = connection
         self._projection = projection
         self._advance = advance
@@ -171,12 +168,12 @@ class _Build:
         self._execute("ANALYZE {next}")
         deadline = time.monotonic() + _SWAP_DEADLINE_S
         while True:
-            position, events = self.position, self.events
+            position = self.position
             try:
                 with self._connection.transaction():
                     self._swap_now()
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-                self.position, self.events = position, events
+                self.position = position
                 if time.monotonic() > deadline:
                     raise RebuildError(
                         f"{self._projection.name} was rebuilt but could not be swapped in.",
@@ -209,7 +206,6 @@ class _Build:
             with self._connection.transaction():
                 fold_used(self._projection, self._connection, self.next_table, events)
             self.position = events[-1].position
-            self.events += len(events)
             self._advance(len(events))
         return len(events)
 
