@@ -49,8 +49,3 @@ class Differences:
         if name not in self._fields and len(self.kept) < _MOST_KEPT:
             self._fields.add(name)
             self.kept.append(Difference(account_id, version, name, expected, found))
-
-    def compare(self, account_id: str, version: int, name: str, expected: Any, found: Any) -> None:
-        """Add a difference if the two values are not equal."""
-        if expected != found:
-            self.add(account_id, version, name, expected, found)

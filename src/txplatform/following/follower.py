@@ -1,7 +1,7 @@
 """The loop of every follower: connect, do one batch after another, back off after a fault.
 
-After a fault, another server may have taken over without the last commits of the one before. So
-`follow` keeps all state that depends on the connection in local variables.
+After a fault, a standby server may have taken over without the primary's last commits. So `follow`
+keeps all state that depends on the connection in local variables.
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ class Follower(ABC):
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         """Do one batch after another, without end; the caller stops it between two batches.
 
-        After an error below, it is called again with a new connection and starts again from the
-        checkpoint.
+        After an error, it is called again with a new connection and starts from the checkpoint.
 
         Args:
             connection: New, in autocommit mode.

@@ -83,15 +83,14 @@ class OpenHolds(Projection):
     table = "open_holds"
     row = OpenHold
     key = ("account_id", "transaction_id")
-    topics = frozenset(
-        event_type.TOPIC
-        for event_type in (
+    events = frozenset(
+        {
             AuthorizationApproved,
             AuthorizationIncremented,
             AuthorizationReversed,
             HoldExpired,
             PurchaseCleared,
-        )
+        }
     )
     totals = (("holds", "count(t)"), ("amount", "sum(amount)"))
 
@@ -165,7 +164,7 @@ class DueHolds:
 def due_holds(
     connection: psycopg.Connection, *, limit: int, after: DueHold = BEFORE_ALL
 ) -> DueHolds | None:
-    """Return the next holds that are due, after `after`; None if there are none.
+    """Return the first holds that are due after the given one; None if there are none.
 
     The read model may lag, so some of them may have ended already.
     """

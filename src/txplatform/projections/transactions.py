@@ -121,9 +121,8 @@ class Transactions(Projection):
     table = "transactions"
     row = TransactionRow
     key = ("account_id", "account_version")
-    topics = frozenset(
-        kind.TOPIC
-        for kind in (
+    events = frozenset(
+        {
             AuthorizationApproved,
             AuthorizationDeclined,
             IncrementDeclined,
@@ -131,7 +130,7 @@ class Transactions(Projection):
             PurchaseCleared,
             ClearingCorrected,
             PurchaseRefunded,
-        )
+        }
     )
     """Decisions, and all events that can name a transaction before its decision."""
     totals = (("transactions", "count(t)"),)

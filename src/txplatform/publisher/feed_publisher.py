@@ -97,7 +97,8 @@ class FeedPublisher(Follower):
                 yield pause_s
         finally:
             self._lag = None
-            self._metrics.forget(self.name)
+            self._metrics.lag.labels(self.name)  # removing a series that is missing fails
+            self._metrics.lag.remove(self.name)
 
     @override
     def figures(self) -> dict[str, Any]:
@@ -109,7 +110,7 @@ class FeedPublisher(Follower):
 
     @override
     def report_fault(self, error: Exception) -> float:
-        self._metrics.restarted(self.name)
+        self._metrics.restarts.labels(self.name).inc()
         return super().report_fault(error)
 
     def _stand_by(self, connection: psycopg.Connection) -> Generator[float, None, None]:
@@ -163,7 +164,8 @@ class FeedPublisher(Follower):
         self._checkpoint.move(connection, before=self._position, to=batch.upto)
         self._position = batch.upto
         if batch.topics:
-            self._metrics.published(batch.topics)
+            for topic, count in batch.topics.items():
+                self._metrics.published.labels(topic).inc(count)
             self._published_at = datetime.now(UTC)
             for record in batch.records if self._log.is_enabled_for(logging.DEBUG) else ():
                 self._log.debug("published", topic=record.topic, **_trace(record))
@@ -175,12 +177,12 @@ class FeedPublisher(Follower):
             self.report("the brokers do not acknowledge the records sent", ready=False)
 
     def _measure(self, connection: psycopg.Connection) -> None:
-        """Measure the lag once a second; this fails if connection and leadership were lost."""
+        """Measure the lag once a second; the query fails if the connection was lost."""
         now = time.monotonic()
         if now - self._measured >= _MEASURE_EVERY_S:
             self._measured = now
             self._lag = self._feed.end(connection) - self._position
-            self._metrics.lag(self.name, self._lag)
+            self._metrics.lag.labels(self.name).set(self._lag)
 
 
 def checkpoint_of(feed: Feed) -> Checkpoint:

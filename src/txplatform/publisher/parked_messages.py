@@ -15,7 +15,7 @@ from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, dead_letter
 from txplatform.publisher.feed import Batch, Record
 
 BATCH_MESSAGES = 50
-"""Few, since the size of a message is not limited here."""
+"""The most messages read at once; few, since their size is not limited here."""
 
 _END = "SELECT coalesce(max(id), 0) FROM inbound_messages WHERE first_status = 'parked'"
 

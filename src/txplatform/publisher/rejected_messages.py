@@ -37,7 +37,7 @@ from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, About, dead_le
 from txplatform.publisher.feed import Batch, Header, Record
 
 _BATCH_EVENTS = 5000
-"""Many, since few events are rejections."""
+"""The most events read at once; many, since few of them are rejections."""
 
 _READ = f"""
 WITH batch AS MATERIALIZED (
