@@ -3,8 +3,6 @@
 A dry run does not go through a lane, so no cached account contains it by mistake.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
