@@ -1,4 +1,4 @@
-"""Refuses a single purchase above an amount."""
+"""Declines a single purchase above an amount."""
 
 from __future__ import annotations
 

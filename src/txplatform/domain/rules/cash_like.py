@@ -1,4 +1,4 @@
-"""Refuses purchases of cash and its equivalents above an amount."""
+"""Declines purchases of cash and its equivalents above an amount."""
 
 from __future__ import annotations
 

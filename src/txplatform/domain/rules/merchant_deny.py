@@ -1,4 +1,4 @@
-"""Refuses purchases at listed merchants."""
+"""Declines purchases at listed merchants."""
 
 from __future__ import annotations
 
