@@ -42,10 +42,7 @@ def measure(effort: Effort, accounts: Sequence[int] = ACCOUNTS) -> list[Row]:
                 for number in accounts:
                     runs[number].append(
                         stand.load(
-                            api,
-                            connections=CONNECTIONS,
-                            accounts=number,
-                            seconds=effort.seconds,
+                            api, connections=CONNECTIONS, accounts=number, seconds=effort.seconds
                         )
                     )
     return [

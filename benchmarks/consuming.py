@@ -2,19 +2,13 @@
 
 Each round opens accounts, sends payments for them and lets the consumer apply these. Then the bare
 loop inserts copies of the rows that the consumer wrote, for other accounts and without deciding
-anything. The broker is librdkafka's mock cluster, so the benchmark needs no Kafka.
+anything.
 """
 
 from __future__ import annotations
 
-import sys
-import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from statistics import median
 from time import perf_counter, sleep
 from typing import Any, LiteralString
 from uuid import uuid4
@@ -26,35 +20,28 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.rows import Row
 from benchmarks.stand import ORIGIN
+from benchmarks.workers import POLL_S, median_rates, running, worker_settings
 from txplatform.consumers.runner import InboundConsumer
 from txplatform.contracts.messages import PaymentSubmittedMessage
 from txplatform.database import Database
-from txplatform.demo.bus import DemoBus
-from txplatform.demo.postgres import DemoPostgres
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.requests import Opening
-from txplatform.eventstore.migrations import migrate
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import APPEND
-from txplatform.gc_tuning import collect_seldom
 from txplatform.inbox.writer import INSERT
+from txplatform.process_setup import collect_seldom
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.settings import Settings
-from txplatform.telemetry import configure_logging
 
 ACCOUNTS = 1000
 MESSAGES = 20_000
 """Messages of a round."""
-ROUNDS = 3
-"""The least number of rounds. Noise affects both loops of a round; the median counts."""
 
 _CONSUMERS, _COPIES = "bench-", "plain-"
 """Prefixes of the accounts of the consumer and of the bare loop."""
 _COPIED = "a copy"
 """The cluster id of the copied rows, since the inbox has one row per message."""
-_POLL_S = 0.01
-"""The interval at which the positions are read."""
 
 _WRITTEN_EVENTS = """
 SELECT replace(originator_id, %(ours)s, %(copies)s), originator_version, event_key, topic, state,
@@ -73,23 +60,14 @@ SELECT (SELECT max(position) FROM events), (SELECT coalesce(max(id), 0) FROM inb
 _READ_SO_FAR = "SELECT coalesce(sum(next_offset), 0)::bigint FROM inbound_positions"
 
 
-def measure(bench_folder: Path, seconds: float) -> list[Row]:
+def measure(seconds: float) -> list[Row]:
     """Measure both rates, in messages a second."""
-    with ExitStack() as stack:
-        postgres = DemoPostgres(bench_folder)
-        stack.callback(postgres.stop)
-        urls = postgres.start()
-        migrate(urls.owner, urls.service)
-        bus = DemoBus()
-        settings = Settings(
-            _env_file=None,
-            database_url=urls.service,
-            kafka_bootstrap_servers=bus.bootstrap_servers,
-        )
-        configure_logging(settings)  # as a worker process does
-        collect_seldom()  # likewise
-        connection = stack.enter_context(Database.for_service(settings).connect())
-        bare, consumed = _rounds(settings, connection, seconds)
+    with worker_settings() as settings:
+        collect_seldom()  # as a worker process does
+        with Database.for_service(settings).connect() as connection:
+            bare, consumed = median_rates(
+                lambda number: _round(settings, connection, number), seconds
+            )
     at = {"accounts": ACCOUNTS, "messages": MESSAGES, "batch": settings.consumer_batch_messages}
     return [
         Row("consumers", "bare psycopg loop, same rows", bare, "messages/s", settings=at),
@@ -97,33 +75,26 @@ def measure(bench_folder: Path, seconds: float) -> list[Row]:
     ]
 
 
-def _rounds(
-    settings: Settings, connection: psycopg.Connection, seconds: float
-) -> tuple[float, float]:
-    """Alternate both loops; return the median rates of the bare loop and of the consumer."""
-    bare: list[float] = []
-    consumed: list[float] = []
-    started = perf_counter()
-    while len(bare) < ROUNDS or perf_counter() - started < seconds:
-        accounts = [f"r{len(bare)}-{number}" for number in range(ACCOUNTS)]
-        _open_accounts(connection, accounts)
-        position, message_id = _row(connection, _ENDS)
-        _send(settings, accounts)
-        consumed.append(_consumed(settings, connection))
-        to_copy = {
-            "ours": _CONSUMERS,
-            "copies": _COPIES,
-            "cluster": _COPIED,
-            "position": position,
-            "id": message_id,
-        }
-        size = settings.consumer_batch_messages
-        events = connection.execute(_WRITTEN_EVENTS, to_copy).fetchall()
-        ledger = connection.execute(_WRITTEN_LEDGER, to_copy).fetchall()
-        if len(events) != MESSAGES or len(ledger) != MESSAGES:
-            raise RuntimeError(f"{len(events)} events and {len(ledger)} rows of {MESSAGES}")
-        bare.append(_bare(connection, _columns(events, size), _columns(ledger, size)))
-    return median(bare), median(consumed)
+def _round(settings: Settings, connection: psycopg.Connection, number: int) -> tuple[float, float]:
+    """Run both loops once; return the rates of the bare loop and of the consumer."""
+    accounts = [f"r{number}-{each}" for each in range(ACCOUNTS)]
+    _open_accounts(connection, accounts)
+    position, message_id = _row(connection, _ENDS)
+    _send(settings, accounts)
+    consumed = _consumed(settings, connection)
+    to_copy = {
+        "ours": _CONSUMERS,
+        "copies": _COPIES,
+        "cluster": _COPIED,
+        "position": position,
+        "id": message_id,
+    }
+    size = settings.consumer_batch_messages
+    events = connection.execute(_WRITTEN_EVENTS, to_copy).fetchall()
+    ledger = connection.execute(_WRITTEN_LEDGER, to_copy).fetchall()
+    if len(events) != MESSAGES or len(ledger) != MESSAGES:
+        raise RuntimeError(f"{len(events)} events and {len(ledger)} rows of {MESSAGES}")
+    return _bare(connection, _columns(events, size), _columns(ledger, size)), consumed
 
 
 def _bare(
@@ -147,33 +118,18 @@ def _columns(rows: list[tuple[Any, ...]], size: int) -> list[list[Any]]:
 def _consumed(settings: Settings, connection: psycopg.Connection) -> float:
     """Return messages a second, between the consumer's first and last commit of the round."""
     before = _read_so_far(connection)
-    with _consuming(settings):
+    database = Database.for_service(settings)
+    with running(InboundConsumer(settings, database, CollectorRegistry())):
         while (first := _read_so_far(connection)) == before:
-            sleep(_POLL_S)
+            sleep(POLL_S)
         started = perf_counter()
         while (now := _read_so_far(connection)) < before + MESSAGES:
-            sleep(_POLL_S)
+            sleep(POLL_S)
         return (now - first) / (perf_counter() - started)
 
 
-@contextmanager
-def _consuming(settings: Settings) -> Iterator[None]:
-    stop = threading.Event()
-    database = Database.for_service(settings)
-    consumer = InboundConsumer(settings, database, CollectorRegistry())
-    thread = threading.Thread(target=consumer.run, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
 def _read_so_far(connection: psycopg.Connection) -> int:
-    (messages,) = _row(
-        connection, "SELECT coalesce(sum(next_offset), 0)::bigint FROM inbound_positions"
-    )
+    (messages,) = _row(connection, _READ_SO_FAR)
     return int(messages)
 
 
@@ -209,18 +165,3 @@ def _row(connection: psycopg.Connection, query: LiteralString) -> tuple[Any, ...
     row = connection.execute(query).fetchone()
     assert row is not None
     return row
-
-
-def main() -> int:
-    """Measure for ten seconds and print both rates and their ratio."""
-    with tempfile.TemporaryDirectory(prefix="txplatform-bench-") as folder:
-        Path(folder).chmod(0o755)
-        bare, consumed = measure(Path(folder), seconds=10)
-    for row in (bare, consumed):
-        print(f"{row.name:35}{row.value:10,.0f} {row.unit}")
-    print(f"{'ratio':35}{consumed.value / bare.value:10.2f}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

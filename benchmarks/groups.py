@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from benchmarks import (
     accounts,
@@ -26,7 +24,6 @@ CONSUMERS, PUBLISHER = "consumers", "publisher"
 Groups = Mapping[str, Callable[[], list[Row]]]
 
 _SHORT = Effort(seconds=1.0, rounds=2)
-_SHORT_KAFKA_S = 1.0
 
 
 def all_groups(effort: Effort) -> Groups:
@@ -39,8 +36,8 @@ def all_groups(effort: Effort) -> Groups:
         processes.GROUP: lambda: processes.measure(effort),
         reads.GROUP: lambda: reads.measure(effort),
         rules.GROUP: lambda: rules.measure(effort),
-        CONSUMERS: _in_folder(consuming.measure, effort.seconds),
-        PUBLISHER: _in_folder(publishing.measure, effort.seconds),
+        CONSUMERS: lambda: consuming.measure(effort.seconds),
+        PUBLISHER: lambda: publishing.measure(effort.seconds),
         log.GROUP: lambda: log.measure(effort),
         backtesting.GROUP: lambda: backtesting.measure(effort),
     }
@@ -53,21 +50,8 @@ def short_groups() -> Groups:
         accounts.GROUP: lambda: accounts.measure(_SHORT, accounts=(1, 1_000)),
         processes.GROUP: lambda: processes.measure(_SHORT),
         rules.GROUP: lambda: rules.measure(_SHORT),
-        CONSUMERS: _in_folder(consuming.measure, _SHORT_KAFKA_S),
-        PUBLISHER: _in_folder(publishing.measure, _SHORT_KAFKA_S),
+        CONSUMERS: lambda: consuming.measure(_SHORT.seconds),
+        PUBLISHER: lambda: publishing.measure(_SHORT.seconds),
         log.GROUP: lambda: log.measure(_SHORT, accounts=100, whole=False),
         backtesting.GROUP: lambda: backtesting.measure(_SHORT, accounts=400),
     }
-
-
-def _in_folder(
-    measure: Callable[[Path, float], list[Row]], seconds: float
-) -> Callable[[], list[Row]]:
-    """Call `measure` with a temporary folder that the group's PostgreSQL may read."""
-
-    def run() -> list[Row]:
-        with tempfile.TemporaryDirectory(prefix="txplatform-bench-") as folder:
-            Path(folder).chmod(0o755)
-            return measure(Path(folder), seconds)
-
-    return run

@@ -1,4 +1,4 @@
-"""Decides if the short run fails, although figures vary on a busy machine.
+"""Decides whether the short run fails, although figures vary on a busy machine.
 
 If a ratio misses its target by more than half, its rows are measured again. The run fails only if
 the ratio misses again: a defect is permanent, a disturbance by another process is not.

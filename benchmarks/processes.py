@@ -21,20 +21,12 @@ def measure(effort: Effort) -> list[Row]:
                 for number, api in ((1, one), (2, two)):
                     runs[number].append(
                         stand.load(
-                            api,
-                            connections=CONNECTIONS,
-                            accounts=ACCOUNTS,
-                            seconds=effort.seconds,
+                            api, connections=CONNECTIONS, accounts=ACCOUNTS, seconds=effort.seconds
                         )
                     )
     return [
         middle(
-            GROUP,
-            DECISIONS,
-            measured,
-            processes=number,
-            connections=CONNECTIONS,
-            accounts=ACCOUNTS,
+            GROUP, DECISIONS, measured, processes=number, connections=CONNECTIONS, accounts=ACCOUNTS
         )
         for number, measured in runs.items()
     ]

@@ -1,20 +1,14 @@
 """The publisher and a bare produce loop with the same records, broker and producer settings.
 
-The broker is librdkafka's mock cluster, so the benchmark needs no Kafka. It stores nothing, which
-favours the bare loop: the ratio on a real broker is no worse.
+The mock broker stores nothing, which favours the bare loop: the ratio on a real broker is no worse.
 """
 
 from __future__ import annotations
 
 import gc
 import sys
-import tempfile
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from statistics import median
 from time import perf_counter, sleep
 
 import psycopg
@@ -23,53 +17,34 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.rows import Row
 from benchmarks.stand import ORIGIN
+from benchmarks.workers import POLL_S, median_rates, running, worker_settings
 from txplatform.database import Database
-from txplatform.demo.bus import DemoBus
-from txplatform.demo.postgres import DemoPostgres
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.requests import Merchant, Opening, Purchase
 from txplatform.eventstore.log import last_position
-from txplatform.eventstore.migrations import migrate
 from txplatform.eventstore.query import run_queries
-from txplatform.gc_tuning import collect_seldom
+from txplatform.process_setup import collect_seldom
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.publisher.delivery import producer_config
 from txplatform.publisher.event_feed import EventFeed
 from txplatform.publisher.feed import Record
 from txplatform.publisher.runner import Publisher
 from txplatform.settings import Settings
-from txplatform.telemetry import configure_logging
 
 ACCOUNTS = 1000
 DECISIONS = 60_000
-ROUNDS = 3
-"""The least number of rounds. Noise affects both loops of a round; the median counts."""
 
 _COMMIT_SIZE = 2000
 _LIMIT = 100 * DECISIONS // ACCOUNTS - 500
 """The credit limit, low enough that the last few decisions of each account are declines."""
 
 _SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
-_POLL_S = 0.01
-"""The interval at which the checkpoint is read."""
 
 
-def measure(bench_folder: Path, seconds: float) -> list[Row]:
+def measure(seconds: float) -> list[Row]:
     """Measure both rates, in decisions a second."""
-    with ExitStack() as stack:
-        postgres = DemoPostgres(bench_folder)
-        stack.callback(postgres.stop)
-        urls = postgres.start()
-        migrate(urls.owner, urls.service)
-        bus = DemoBus()
-        settings = Settings(
-            _env_file=None,
-            database_url=urls.service,
-            kafka_bootstrap_servers=bus.bootstrap_servers,
-            log_level="warning",
-        )
-        configure_logging(settings)
+    with worker_settings() as settings:
         database = Database.for_service(settings)
         with database.connect() as connection:
             _fill(connection)
@@ -77,26 +52,17 @@ def measure(bench_folder: Path, seconds: float) -> list[Row]:
         # As a worker process does. Otherwise the collector would also traverse the records of the
         # bare loop while the publisher works.
         collect_seldom()
-        stack.callback(gc.unfreeze)
-        bare, published = _rounds(settings, database, records, seconds)
+        try:
+            bare, published = median_rates(
+                lambda _: (_bare(settings, records), _published(settings, database)), seconds
+            )
+        finally:
+            gc.unfreeze()
     at = {"accounts": ACCOUNTS, "decisions": DECISIONS}
     return [
         Row("publisher", "bare produce loop, same headers", bare, "decisions/s", settings=at),
         Row("publisher", "publisher, log to Kafka", published, "decisions/s", settings=at),
     ]
-
-
-def _rounds(
-    settings: Settings, database: Database, records: Sequence[Record], seconds: float
-) -> tuple[float, float]:
-    """Alternate both loops; return the median rates of the bare loop and of the publisher."""
-    bare: list[float] = []
-    published: list[float] = []
-    started = perf_counter()
-    while len(bare) < ROUNDS or perf_counter() - started < seconds:
-        bare.append(_bare(settings, records))
-        published.append(_published(settings, database))
-    return median(bare), median(published)
 
 
 def _bare(settings: Settings, records: Sequence[Record]) -> float:
@@ -130,26 +96,13 @@ def _published(settings: Settings, database: Database) -> float:
     with database.connect() as connection:
         connection.execute("UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
         end = last_position(connection)
-        with _publishing(settings, database):
+        with running(Publisher(settings, database, CollectorRegistry())):
             while (first := _checkpoint(connection)) == 0:
-                sleep(_POLL_S)
+                sleep(POLL_S)
             started = perf_counter()
             while _checkpoint(connection) < end:
-                sleep(_POLL_S)
+                sleep(POLL_S)
             return (end - first) / (perf_counter() - started)
-
-
-@contextmanager
-def _publishing(settings: Settings, database: Database) -> Iterator[None]:
-    stop = threading.Event()
-    publisher = Publisher(settings, database, CollectorRegistry())
-    thread = threading.Thread(target=publisher.run, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _checkpoint(connection: psycopg.Connection) -> int:
@@ -186,18 +139,3 @@ def _fill(connection: psycopg.Connection) -> None:
         work.execute(account_stream(account), purchase, context())
         if (number + 1) % _COMMIT_SIZE == 0:
             run_queries(connection, work.append())
-
-
-def main() -> int:
-    """Measure for ten seconds and print both rates and their ratio."""
-    with tempfile.TemporaryDirectory(prefix="txplatform-bench-") as folder:
-        Path(folder).chmod(0o755)
-        bare, published = measure(Path(folder), seconds=10)
-    for row in (bare, published):
-        print(f"{row.name:35}{row.value:10,.0f} {row.unit}")
-    print(f"{'ratio':35}{published.value / bare.value:10.2f}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

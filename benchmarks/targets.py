@@ -134,16 +134,10 @@ def _replay(run: Figures) -> float:
 
 TARGETS: tuple[Target, ...] = (
     Target(
-        "decisions at 128 connections ÷ empty endpoint",
-        1.5,
-        at_least=True,
-        figure=_over_empty(128),
+        "decisions at 128 connections ÷ empty endpoint", 1.5, at_least=True, figure=_over_empty(128)
     ),
     Target(
-        "decisions at 32 connections ÷ empty endpoint",
-        1.1,
-        at_least=True,
-        figure=_over_empty(32),
+        "decisions at 32 connections ÷ empty endpoint", 1.1, at_least=True, figure=_over_empty(32)
     ),
     Target(
         "p50 at 1 connection ÷ (4 pgbench inserts + empty endpoint)",

@@ -1,10 +1,8 @@
 """API keys in the database. Only the SHA-256 digest of a key is stored."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +16,7 @@ KEY_BYTES = 32
 """256 random bits cannot be guessed, so a fast hash is enough."""
 
 _COLUMNS = "id, name, scopes, created_at, expires_at, revoked_at"
+"""The columns of an `ApiKey`, in the order of its fields."""
 
 
 class Scope(StrEnum):
@@ -46,7 +45,7 @@ class ApiKey:
 
     id: str
     name: str
-    scopes: tuple[str, ...]
+    scopes: Sequence[str]
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -83,13 +82,13 @@ def create_key(
         ),
     ).fetchone()
     assert row is not None
-    return _key(row), key
+    return ApiKey(*row), key
 
 
 def list_keys(connection: psycopg.Connection) -> list[ApiKey]:
     """Return all keys, oldest first."""
     rows = connection.execute(f"SELECT {_COLUMNS} FROM api_keys ORDER BY created_at, id")
-    return [_key(row) for row in rows]
+    return [ApiKey(*row) for row in rows]
 
 
 def revoke_key(connection: psycopg.Connection, key_id: str) -> ApiKey:
@@ -107,7 +106,7 @@ def revoke_key(connection: psycopg.Connection, key_id: str) -> ApiKey:
         raise UnknownKeyError(
             f"There is no key {key_id}.", next_step="`txplatform keys list` shows all keys."
         )
-    return _key(row)
+    return ApiKey(*row)
 
 
 def find_key(connection: psycopg.Connection, digest: bytes) -> ApiKey | None:
@@ -117,9 +116,4 @@ def find_key(connection: psycopg.Connection, digest: bytes) -> ApiKey | None:
         " AND (expires_at IS NULL OR expires_at > now())",
         (digest,),
     ).fetchone()
-    return None if row is None else _key(row)
-
-
-def _key(row: tuple[str, str, list[str], datetime, datetime | None, datetime | None]) -> ApiKey:
-    key_id, name, scopes, created_at, expires_at, revoked_at = row
-    return ApiKey(key_id, name, tuple(scopes), created_at, expires_at, revoked_at)
+    return None if row is None else ApiKey(*row)

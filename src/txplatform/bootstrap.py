@@ -3,8 +3,6 @@
 A part of a worker receives the settings, the database and the registry of the process's metrics.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 
@@ -56,7 +54,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
     """
     database = Database.for_service(settings)
     queries = Queries(database)
-    decider = Decider.from_settings(settings, database)
+    decider = Decider(settings, database)
     stopping = asyncio.Event()
     share_metrics_port = settings.api_processes > 1 and settings.metrics_port is None
     services = Services(

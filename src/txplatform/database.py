@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import errors
@@ -53,24 +53,20 @@ class Database:
     @classmethod
     def for_service(cls, settings: Settings) -> Database:
         """Return the database with the role of the service."""
-        return cls._from(settings, settings.service_url)
-
-    @classmethod
-    def for_owner(cls, settings: Settings) -> Database:
-        """Return the database with the role that owns the tables."""
-        return cls._from(settings, settings.owner_url)
-
-    @classmethod
-    def _from(cls, settings: Settings, url: str) -> Database:
         return cls(
-            url,
+            settings.service_url,
             settings.database_statement_timeout_s,
             settings.database_lock_timeout_s,
             settings.database_idle_in_transaction_timeout_s,
         )
 
+    @classmethod
+    def for_owner(cls, settings: Settings) -> Database:
+        """Return the database with the role that owns the tables."""
+        return replace(cls.for_service(settings), url=settings.owner_url)
+
     @property
-    def parameters(self) -> dict[str, str | int]:
+    def _parameters(self) -> dict[str, str | int]:
         """The connection parameters that are not in the URL."""
         options = {
             "statement_timeout": f"{int(self.statement_timeout_s * 1000)}ms",
@@ -106,7 +102,7 @@ class Database:
         Raises:
             psycopg.OperationalError: The database cannot be reached.
         """
-        return psycopg.connect(self.url, autocommit=autocommit, **self.parameters)  # type: ignore[arg-type]
+        return psycopg.connect(self.url, autocommit=autocommit, **self._parameters)  # type: ignore[arg-type]
 
     async def connect_async(self) -> psycopg.AsyncConnection:
         """Open a connection for the event loop, in autocommit mode.
@@ -118,5 +114,5 @@ class Database:
             self.url,
             autocommit=True,
             prepare_threshold=0,
-            **self.parameters,  # type: ignore[arg-type]
+            **self._parameters,  # type: ignore[arg-type]
         )

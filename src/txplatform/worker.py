@@ -3,8 +3,6 @@
 If a part raises an exception, the process ends, so that its supervisor restarts it.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import threading
@@ -14,13 +12,12 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from txplatform.gc_tuning import collect_seldom
 from txplatform.health import Health
-from txplatform.signals import stop_requests
+from txplatform.process_setup import collect_seldom, stop_requests
 from txplatform.telemetry import logger
 
 STOP_TIMEOUT_S = 9
-"""The time for each part to stop; the process promises to stop within 10 s of SIGTERM."""
+"""The time for each part to stop; the process has to stop within 10 s of SIGTERM."""
 
 
 class Part(Protocol):
@@ -63,9 +60,10 @@ def run_parts(
             requests.put(None)
 
     server = _serve_health(parts, registry, health_port, stop) if health_port is not None else None
-    threads = [threading.Thread(target=run, args=(part,), name=part.name) for part in parts]
+    threads = [
+        threading.Thread(target=run, args=(part,), name=part.name, daemon=True) for part in parts
+    ]
     for thread in threads:
-        thread.daemon = True
         thread.start()
     collect_seldom()
     names = ", ".join(part.name for part in parts)
@@ -112,7 +110,7 @@ def _serve_health(
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Write nothing: probes are too frequent for log lines."""
+            """Write nothing, since probes are too frequent for log lines."""
 
     server = ThreadingHTTPServer(("0.0.0.0", port), Handler)  # noqa: S104  # probes come from other hosts
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()

@@ -1,4 +1,4 @@
-"""`?dry_run=true`: the answer that a purchase would get, and nothing recorded."""
+"""`?dry_run=true` gives the response that a purchase would get, and records nothing."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ PATH = "/v1/process-transaction"
 
 @pytest.fixture
 def account(api: RunningApi, account_id: str) -> str:
-    """Give an account with a limit of 1,000."""
+    """Open an account with a limit of 1,000."""
     open_account(api.client, account_id, 1000)
     return account_id
 
 
 def tried(client: httpx.Client, *words: Any, **other: Any) -> dict[str, Any]:
-    """The answer to a dry run."""
+    """Return the response to a dry run."""
     answer = client.post(f"{PATH}?dry_run=true", json=purchase(*words, **other))
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
-def test_a_dry_run_answers_what_the_purchase_then_gets_and_records_nothing(
+def test_a_dry_run_gives_the_response_that_the_purchase_then_gets_and_records_nothing(
     api: RunningApi,
     account: str,
 ) -> None:
-    """An approval and a decline; the same but for what only a record has."""
+    """Only the fields of a recorded event differ, for an approval and for a decline."""
     client = api.client
     for name, amount, decision in (("small", 400, "approved"), ("large", 601, "declined")):
         before = balance(client, account), count_events(api)
@@ -49,8 +49,8 @@ def test_a_dry_run_answers_what_the_purchase_then_gets_and_records_nothing(
         assert real["decision"] == decision
 
 
-def test_a_used_id_gets_its_stored_answer(api: RunningApi, account: str) -> None:
-    """As it would without the dry run; with other fields it is refused."""
+def test_a_used_id_gets_its_recorded_response(api: RunningApi, account: str) -> None:
+    """With other fields it is rejected, as without the dry run."""
     client = api.client
     stored = client.post(PATH, json=purchase("tx", account, 400)).json()
     again = client.post(f"{PATH}?dry_run=true", json=purchase("tx", account, 400))
@@ -62,7 +62,7 @@ def test_a_used_id_gets_its_stored_answer(api: RunningApi, account: str) -> None
 def test_an_account_that_is_not_open_and_a_late_authorization(
     api: RunningApi, account: str
 ) -> None:
-    """What is special about a purchase is so in a dry run, too."""
+    """Both get the same response as without the dry run."""
     client = api.client
     unknown = tried(client, "tx", f"not-{account}", 1)
     assert (unknown["reasons"][0]["code"], unknown["balance"]) == ("account_not_found", None)
@@ -80,8 +80,7 @@ def test_an_account_that_is_not_open_and_a_late_authorization(
 @pytest.mark.parametrize(
     "query", ["dry_run=1", "dry_run=True", "dryrun=true", "dry_run=true&x=1", "dry_run", "x=1"]
 )
-def test_a_misspelt_dry_run_is_no_purchase(api: RunningApi, account: str, query: str) -> None:
-    """Whoever meant to try must not have bought."""
+def test_a_misspelt_dry_run_records_no_purchase(api: RunningApi, account: str, query: str) -> None:
     before = count_events(api)
     answer = api.client.post(f"{PATH}?{query}", json=purchase("tx", account, 1))
     assert (answer.status_code, answer.json()["type"]) == (422, "validation")
@@ -89,14 +88,14 @@ def test_a_misspelt_dry_run_is_no_purchase(api: RunningApi, account: str, query:
 
 
 def test_dry_run_false_decides(api: RunningApi, account: str) -> None:
-    """It is what nothing said means."""
+    """It means the same as no query."""
     answer = api.client.post(f"{PATH}?dry_run=false", json=purchase("tx", account, 1)).json()
     assert answer["event_id"] is not None
     assert "dry_run" not in answer
 
 
-def test_a_dry_run_knows_a_rule_set_at_once(own_api: RunningApi) -> None:
-    """It reads the rule book each time."""
+def test_a_dry_run_uses_a_new_rule_set_at_once(own_api: RunningApi) -> None:
+    """It reads the rule book for each request."""
     client = own_api.client
     open_account(client, "acc", 1000)
     rules = [{"rule": "amount_limit", "max_amount": 100}]

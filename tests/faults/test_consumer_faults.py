@@ -39,13 +39,13 @@ from txplatform.contracts.inbound_messages import MessageStatus
 
 ACCOUNTS = [f"acc-{n}" for n in range(20)]
 PAYMENTS = 200
-"""For each account; every tenth is returned."""
+"""Payments of each account; every tenth is returned."""
 
 MESSAGES = len(ACCOUNTS) * (1 + PAYMENTS + PAYMENTS // 10)
 
 
 def send_load(bootstrap: str) -> None:
-    """All messages of all accounts, the returns and some openings before what they need."""
+    """Send the messages of all accounts; returns and some openings come out of order."""
     sender = Sender(bootstrap)
     for number in range(PAYMENTS):
         for account_id in ACCOUNTS:
@@ -58,7 +58,7 @@ def send_load(bootstrap: str) -> None:
 
 
 def check_all_applied_once(database: TestDatabase) -> None:
-    """Each message has one row, and each account the money that follows from them."""
+    """Check that each message has one row, and each account the expected balance."""
     assert execute(database, "SELECT count(*) FROM inbound_messages") == [(MESSAGES,)]
     expected = -sum(n + 1 for n in range(PAYMENTS) if n % 10)
     assert {posted(database, account_id) for account_id in ACCOUNTS} == {expected}
@@ -66,7 +66,7 @@ def check_all_applied_once(database: TestDatabase) -> None:
 
 
 def end_sessions(database: TestDatabase) -> None:
-    """End the service's sessions, as a failover would."""
+    """End the service's database sessions, as a failover does."""
     execute(
         database,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -76,7 +76,7 @@ def end_sessions(database: TestDatabase) -> None:
 
 
 def consumer_env(database: TestDatabase, bootstrap: str, group: str, **more: str) -> dict[str, str]:
-    """The environment of a `txplatform consume`."""
+    """Return the environment of a `txplatform consume`."""
     return {
         "TXPLATFORM_DATABASE_URL": database.service_url,
         "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
@@ -87,7 +87,7 @@ def consumer_env(database: TestDatabase, bootstrap: str, group: str, **more: str
 
 
 def readiness(port: int) -> tuple[int, Mapping[str, object]]:
-    """What `/readyz` answers; 0 where nobody answers yet."""
+    """Return the status of `/readyz`; 0 if nothing listens yet."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
             return answer.status, json.load(answer)
@@ -98,10 +98,8 @@ def readiness(port: int) -> tuple[int, Mapping[str, object]]:
         return 0, {}
 
 
-def test_a_database_session_that_is_ended_costs_nothing(
-    database: TestDatabase, topics: str
-) -> None:
-    """Again and again in mid-stream; it goes on from the stored position without a hand."""
+def test_ended_database_sessions_lose_nothing(database: TestDatabase, topics: str) -> None:
+    """They are ended repeatedly; the consumer goes on from the stored position by itself."""
     send_load(topics)
     with consuming(settings_for(database, topics, consumer_batch_messages=20)) as consumer:
         for part in range(1, 5):
@@ -116,7 +114,7 @@ def test_a_database_session_that_is_ended_costs_nothing(
 def test_a_database_that_is_killed_and_comes_back(
     own_postgres: PostgresServer, topics: str
 ) -> None:
-    """Not ready while it is away, and back without a hand."""
+    """The consumer is not ready meanwhile, and recovers by itself."""
     database = own_postgres.new_database()
     send_load(topics)
     with consuming(settings_for(database, topics, consumer_batch_messages=20)) as consumer:
@@ -130,8 +128,10 @@ def test_a_database_that_is_killed_and_comes_back(
 
 
 @pytest.mark.long
-def test_two_consumers_and_a_rebalance_in_mid_stream(database: TestDatabase, topics: str) -> None:
-    """Partitions change hands while messages flow."""
+def test_a_rebalance_between_two_consumers_loses_nothing(
+    database: TestDatabase, topics: str
+) -> None:
+    """Partitions move between members while messages arrive."""
     settings = settings_for(database, topics, consumer_batch_messages=20)
     send_load(topics)
     with consuming(settings):
@@ -148,7 +148,7 @@ def test_two_consumers_and_a_rebalance_in_mid_stream(database: TestDatabase, top
 def test_a_consumer_without_partitions_stands_by_and_takes_over(
     database: TestDatabase, topics: str
 ) -> None:
-    """Each topic has four partitions: the fifth member of the group is ready, and idle."""
+    """Each topic has four partitions, so the fifth member is ready and idle."""
     settings = settings_for(database, topics)
     with ExitStack() as others:
         members = [others.enter_context(consuming(settings)) for _ in range(4)]
@@ -176,8 +176,8 @@ def test_a_consumer_without_partitions_stands_by_and_takes_over(
             )
 
 
-def test_a_consumer_that_is_killed_in_mid_stream(database: TestDatabase, topics: str) -> None:
-    """Kill -9, and the next one goes on from the stored position."""
+def test_a_killed_consumer_loses_nothing(database: TestDatabase, topics: str) -> None:
+    """After SIGKILL the next consumer goes on from the stored position."""
     env = consumer_env(database, topics, f"killed-{database.name}")
     send_load(topics)
     for part in range(1, 3):
@@ -191,10 +191,10 @@ def test_a_consumer_that_is_killed_in_mid_stream(database: TestDatabase, topics:
 
 
 @pytest.mark.long
-def test_a_consumer_that_is_frozen_with_the_logs_lock_holds_nobody_up_for_long(
+def test_a_consumer_frozen_with_the_logs_lock_delays_others_only_briefly(
     database: TestDatabase, topics: str
 ) -> None:
-    """The database ends its transaction; another consumer and the API's appends go on."""
+    """The database ends its transaction; another consumer and the API go on."""
     env = consumer_env(
         database,
         topics,
@@ -232,8 +232,10 @@ def test_a_consumer_that_is_frozen_with_the_logs_lock_holds_nobody_up_for_long(
 
 
 @pytest.mark.long
-def test_a_broker_that_is_away_is_waited_for(own_kafka: Broker, database: TestDatabase) -> None:
-    """Not ready meanwhile, and a stop is not held up."""
+def test_the_consumer_waits_for_a_broker_that_is_away(
+    own_kafka: Broker, database: TestDatabase
+) -> None:
+    """It is not ready meanwhile, and a stop does not wait for the broker."""
     port = free_port()
     env = consumer_env(database, own_kafka.bootstrap, "waiting", TXPLATFORM_HEALTH_PORT=str(port))
     with Command("consume", env=env) as command:
@@ -250,10 +252,10 @@ def test_a_broker_that_is_away_is_waited_for(own_kafka: Broker, database: TestDa
     check_all_applied_once(database)
 
 
-def test_a_broker_that_freezes_before_it_told_the_topics_ids_is_a_fault_that_passes(
+def test_a_broker_that_freezes_before_it_returns_topic_ids_is_a_transient_fault(
     own_kafka: Broker,
 ) -> None:
-    """The client's own error, which is waited for; any other would end the consumer."""
+    """The client raises its own error; any other exception would end the consumer."""
     admin = AdminClient({"bootstrap.servers": own_kafka.bootstrap, "log_level": 0})
     assert all(topic_ids(admin, list(TOPICS)).values())
     own_kafka.freeze()
@@ -264,10 +266,10 @@ def test_a_broker_that_freezes_before_it_told_the_topics_ids_is_a_fault_that_pas
 
 
 @pytest.mark.long
-def test_i8_partitions_without_a_leader_are_told_and_the_others_read(
+def test_i8_partitions_without_a_leader_are_reported_and_the_others_read(
     own_kafka: Broker, database: TestDatabase
 ) -> None:
-    """Whether they lose it before or while they are read; with it they are read again."""
+    """They lose it before or during reading, and are read again when they have one."""
     sender = Sender(own_kafka.bootstrap)
     with consuming(settings_for(database, own_kafka.bootstrap)) as consumer:
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
@@ -288,8 +290,10 @@ def test_i8_partitions_without_a_leader_are_told_and_the_others_read(
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
 
 
-def test_missing_topics_are_named_and_waited_for(topics: str, database: TestDatabase) -> None:
-    """The others are read meanwhile."""
+def test_the_consumer_names_missing_topics_and_waits_for_them(
+    topics: str, database: TestDatabase
+) -> None:
+    """It reads the others meanwhile."""
     admin = AdminClient({"bootstrap.servers": topics})
     admin.delete_topics([OPENED])[OPENED].result(30)
     with consuming(settings_for(database, topics)) as consumer:
@@ -306,8 +310,10 @@ def test_missing_topics_are_named_and_waited_for(topics: str, database: TestData
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
 
 
-def test_a_recreated_topic_is_told_and_not_skipped(topics: str, database: TestDatabase) -> None:
-    """Whether its consumer runs or not; the rest is read on; a reset begins it again."""
+def test_a_recreated_topic_is_reported_and_not_read_until_a_reset(
+    topics: str, database: TestDatabase
+) -> None:
+    """It is recreated while the consumer runs, or before; other topics are read."""
     bootstrap = topics
     settings = settings_for(database, bootstrap)
     sender = Sender(bootstrap)
@@ -339,8 +345,8 @@ def test_a_recreated_topic_is_told_and_not_skipped(topics: str, database: TestDa
         )
 
 
-def test_messages_that_were_deleted_unread_are_told(topics: str, database: TestDatabase) -> None:
-    """Retention that took messages before they were read is loss, and somebody has to know."""
+def test_messages_deleted_unread_are_reported(topics: str, database: TestDatabase) -> None:
+    """Retention deleted messages before they were read: an operator has to know."""
     bootstrap = topics
     settings = settings_for(database, bootstrap)
     sender = Sender(bootstrap)

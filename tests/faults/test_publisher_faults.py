@@ -1,4 +1,4 @@
-"""A publisher whose process, broker or database fails: what readers keep is the log (I5, I8)."""
+"""Faults of a publisher's process, broker or database do not lose or reorder records (I5, I8)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def publisher_env(service_env: Mapping[str, str], bootstrap: str) -> Environment
 
 
 def probe(env: Mapping[str, str]) -> tuple[int, str]:
-    """What /readyz answers: the status, and the publisher's own words."""
+    """The status of `/readyz`, and the publisher's detail."""
     url = f"http://127.0.0.1:{env['TXPLATFORM_HEALTH_PORT']}/readyz"
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
@@ -56,20 +56,19 @@ def probe(env: Mapping[str, str]) -> tuple[int, str]:
 
 
 def check_published_is_the_log(database: TestDatabase, bootstrap: str) -> None:
-    """Deduped as readers do it, in order account by account."""
+    """Check that records without copies are the log's events, in order for each account."""
     assert deduped(read_topic(bootstrap)) == decided(database)
 
 
 def has_passed(database: TestDatabase, position: int) -> bool:
-    """Whether the checkpoint has moved on from here."""
+    """True once the checkpoint is past this position."""
     return checkpoint(database) > position
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.long)])
-def test_i5_a_publisher_killed_in_the_middle_loses_and_invents_nothing(
+def test_i5_a_publisher_killed_again_and_again_loses_and_invents_nothing(
     database: TestDatabase, topics: str, service_env: dict[str, str], kills: int
 ) -> None:
-    """SIGKILL, so many times over, wherever it is."""
     env = publisher_env(service_env, topics)
     reached = 0
     for kill in range(kills):
@@ -90,7 +89,7 @@ def test_i5_a_publisher_killed_in_the_middle_loses_and_invents_nothing(
 def test_a_stopped_publisher_has_published_nothing_twice(
     database: TestDatabase, topics: str, service_env: dict[str, str]
 ) -> None:
-    """SIGTERM lets the batch in flight arrive and moves the checkpoint behind it."""
+    """SIGTERM lets the batch in flight arrive and moves the checkpoint."""
     env = publisher_env(service_env, topics)
     reached = 0
     for stop in range(3):
@@ -107,10 +106,10 @@ def test_a_stopped_publisher_has_published_nothing_twice(
     assert len(read_topic(topics)) == 3 * ACCOUNTS * PURCHASES
 
 
-def test_i8_what_was_decided_while_kafka_was_down_is_published_when_it_is_back(
+def test_i8_decisions_made_while_kafka_was_down_are_published_once_it_is_back(
     database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
 ) -> None:
-    """Not ready meanwhile; no hand is needed."""
+    """The publisher is not ready meanwhile. No intervention is needed."""
     env = publisher_env(service_env, own_kafka.bootstrap)
     decide(database, ACCOUNTS, 5, "before")
     with Command("publish", env=env) as publisher:
@@ -129,7 +128,7 @@ def test_i8_what_was_decided_while_kafka_was_down_is_published_when_it_is_back(
 def test_a_publisher_that_starts_before_kafka_waits_for_it(
     database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
 ) -> None:
-    """It says what it waits for, and stops in time when told to."""
+    """Health says so, and it stops in time on SIGTERM."""
     env = publisher_env(service_env, own_kafka.bootstrap)
     own_kafka.stop()
     decide(database, 5, 5)
@@ -145,10 +144,10 @@ def test_a_publisher_that_starts_before_kafka_waits_for_it(
 
 
 @pytest.mark.long
-def test_i8_a_frozen_broker_is_waited_for(
+def test_i8_a_publisher_waits_for_a_frozen_broker(
     database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
 ) -> None:
-    """Longer than a batch may take, so that producers are thrown away meanwhile."""
+    """It is frozen for longer than a delivery may take, so producers are discarded meanwhile."""
     env = publisher_env(service_env, own_kafka.bootstrap)
     with Command("publish", env=env) as publisher:
         publisher.wait_ready()
@@ -167,7 +166,7 @@ def test_i8_a_frozen_broker_is_waited_for(
 def test_i8_a_frozen_publisher_loses_the_lead_to_the_one_on_standby(
     database: TestDatabase, topics: str, service_env: dict[str, str]
 ) -> None:
-    """And repeats at most what it had in flight, once it goes on."""
+    """When it continues, it repeats at most the batch that it had in flight."""
     env, other = publisher_env(service_env, topics), publisher_env(service_env, topics)
     with ExitStack() as running:
         frozen = running.enter_context(Command("publish", env=env)).wait_ready()
@@ -186,10 +185,10 @@ def test_i8_a_frozen_publisher_loses_the_lead_to_the_one_on_standby(
     check_published_is_the_log(database, topics)
 
 
-def test_i8_what_the_broker_refuses_is_told_and_sent_again(
+def test_i8_records_that_the_broker_refuses_are_reported_and_sent_again(
     database: TestDatabase, topics: str
 ) -> None:
-    """A topic that takes no message of this size: none is passed over."""
+    """The topic accepts no message of this size; none is skipped."""
     recreate_topics(topics, [TRANSACTION_DECISIONED], config={"max.message.bytes": "100"})
     decide(database, 10, 5)
     with publishing(settings_for(database, topics)) as publisher:
@@ -203,8 +202,10 @@ def test_i8_what_the_broker_refuses_is_told_and_sent_again(
 
 
 @pytest.mark.long
-def test_i5_lost_database_sessions_cost_copies_at_most(database: TestDatabase, topics: str) -> None:
-    """The service's sessions are ended again and again, as a failover would end them."""
+def test_i5_lost_database_sessions_cause_copies_at_most(
+    database: TestDatabase, topics: str
+) -> None:
+    """The service's sessions are ended again and again, as in failovers."""
     with publishing(settings_for(database, topics)):
         for loss in range(5):
             before = checkpoint(database)
@@ -221,10 +222,9 @@ def test_i5_lost_database_sessions_cost_copies_at_most(database: TestDatabase, t
 
 
 @pytest.mark.long
-def test_i8_a_database_that_was_down_is_found_again(
+def test_i8_a_publisher_reconnects_to_a_database_that_was_killed(
     own_postgres: PostgresServer, topics: str
 ) -> None:
-    """Killed in the middle, and started again."""
     database = own_postgres.new_database()
     decide(database, ACCOUNTS, 50)
     with publishing(settings_for(database, topics)) as publisher:
@@ -238,10 +238,10 @@ def test_i8_a_database_that_was_down_is_found_again(
     check_published_is_the_log(database, topics)
 
 
-def test_i8_while_the_checkpoint_cannot_be_moved_nothing_is_sent(
+def test_i8_nothing_is_sent_while_the_checkpoint_cannot_be_moved(
     database: TestDatabase, topics: str
 ) -> None:
-    """A read-only database: no copies pile up at each attempt, and it goes on by itself."""
+    """With a read-only database, retries cause no copies. It continues by itself."""
     decide(database, 10, 5)
     with publishing(settings_for(database, topics)):
         wait_for_publisher(database)

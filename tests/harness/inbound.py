@@ -1,4 +1,4 @@
-"""Inbound messages for tests: their bodies, a sender, a running consumer, and what came of it."""
+"""Inbound messages for tests: bodies, a sender, a running consumer, and the outcomes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Body = dict[str, Any]
 
 
 def opened(account_id: str, *, credit_limit: int = 500_000, currency: str = "USD") -> Body:
-    """An account's opening."""
+    """Return the body of an opening."""
     return {
         "account_id": account_id,
         "currency": currency,
@@ -44,7 +44,7 @@ def opened(account_id: str, *, credit_limit: int = 500_000, currency: str = "USD
 
 
 def limit_changed(account_id: str, version: int, credit_limit: int) -> Body:
-    """A change of a credit limit."""
+    """Return the body of a limit change."""
     return {
         "account_id": account_id,
         "credit_limit": credit_limit,
@@ -55,7 +55,7 @@ def limit_changed(account_id: str, version: int, credit_limit: int) -> Body:
 
 
 def payment(payment_id: str, account_id: str, amount: int = 100, *, currency: str = "USD") -> Body:
-    """A payment."""
+    """Return the body of a payment."""
     return {
         "payment_id": payment_id,
         "account_id": account_id,
@@ -66,7 +66,7 @@ def payment(payment_id: str, account_id: str, amount: int = 100, *, currency: st
 
 
 def returned(payment_id: str, account_id: str, amount: int = 100, *, currency: str = "USD") -> Body:
-    """A payment's return."""
+    """Return the body of a payment's return."""
     return {
         "payment_id": payment_id,
         "account_id": account_id,
@@ -78,7 +78,7 @@ def returned(payment_id: str, account_id: str, amount: int = 100, *, currency: s
 
 
 def presentment(clearing_id: str, amount: int = 100, **more: Any) -> Body:
-    """The network settles purchase `tx` of `acc-1`."""
+    """Return the body of a presentment of purchase `tx` of `acc-1`."""
     return {
         "clearing_id": clearing_id,
         "account_id": "acc-1",
@@ -102,7 +102,7 @@ def presentment(clearing_id: str, amount: int = 100, **more: Any) -> Body:
 
 
 def status_changed(status: str, version: int) -> Body:
-    """The accounts team sets the status of `acc-1`."""
+    """Return the body of a status change of `acc-1`."""
     return {
         "account_id": "acc-1",
         "status": status,
@@ -113,13 +113,13 @@ def status_changed(status: str, version: int) -> Body:
 
 
 class Sender:
-    """Another team's producer."""
+    """A producer of another team."""
 
     def __init__(self, bootstrap: str) -> None:
         self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
 
     def send(self, topic: str, body: Body, **headers: str) -> None:
-        """Send a well-formed message under its account's key."""
+        """Send a valid message with its account as the key."""
         self.send_raw(
             topic,
             body["account_id"].encode(),
@@ -149,7 +149,7 @@ class Sender:
 
 
 def settings_for(database: TestDatabase, bootstrap: str, **more: Any) -> Settings:
-    """A consumer's settings, in a group of its own unless one is given."""
+    """Return a consumer's settings; its group is new unless given."""
     return Settings(
         _env_file=None,
         **{
@@ -163,20 +163,20 @@ def settings_for(database: TestDatabase, bootstrap: str, **more: Any) -> Setting
 
 @contextmanager
 def consuming(settings: Settings) -> Iterator[InboundConsumer]:
-    """A consumer in a thread; what it dies of is raised here."""
+    """Run a consumer in a thread; raise the exception that ends it."""
     consumer = InboundConsumer(settings, Database.for_service(settings), CollectorRegistry())
     with running(consumer):
         yield consumer
 
 
 def ledger(database: TestDatabase, **filters: Any) -> list[InboundMessageResponse]:
-    """The inbound ledger, the oldest first."""
+    """Return the outcomes of messages, the oldest first."""
     with Database(database.service_url).connect() as connection:
         return list_messages(connection, limit=500, **filters)[::-1]
 
 
 def wait_for_messages(database: TestDatabase, count: int, *, timeout_s: float = 120) -> None:
-    """Wait until the ledger has this many rows."""
+    """Wait until the inbox has this many rows."""
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
 
         def reached() -> bool:
@@ -184,11 +184,11 @@ def wait_for_messages(database: TestDatabase, count: int, *, timeout_s: float = 
             assert row is not None
             return bool(row[0] >= count)
 
-        wait_until(reached, timeout_s=timeout_s, message=f"{count} messages in the ledger")
+        wait_until(reached, timeout_s=timeout_s, message=f"{count} messages in the inbox")
 
 
 def posted(database: TestDatabase, account_id: str) -> int:
-    """What an account owes."""
+    """Return the amount that an account owes."""
     return stored_account(database, account_id).posted
 
 

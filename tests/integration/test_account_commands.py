@@ -1,4 +1,4 @@
-"""`txplatform events` and `txplatform accounts`: what people and scripts see of an account."""
+"""`txplatform events` and `txplatform accounts` show an account to people and scripts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from txplatform.projections.runner import project_batch
 
 @pytest.fixture
 def env(database: TestDatabase, service_env: dict[str, str]) -> dict[str, str]:
-    """An account with a history; another that is not opened yet."""
+    """The environment, with an account that has a history and one that is not opened."""
     with Database(database.service_url).connect() as connection:
         record(connection, [payment("acc", "p1", 40), opening("acc", 100)])
         record(connection, [purchase("acc", "t1", 130), purchase("acc", "t2", 11)])
@@ -37,7 +37,6 @@ def env(database: TestDatabase, service_env: dict[str, str]) -> dict[str, str]:
 
 
 def test_events_as_json_has_the_state_after_each_event(env: dict[str, str]) -> None:
-    """One object a line, in the order of versions."""
     code, out, err = run_command("events", "--account", "acc", "--json", env=env)
     assert code == 0, err
     lines = [json.loads(line) for line in out.splitlines()]
@@ -68,18 +67,16 @@ def test_events_as_json_has_the_state_after_each_event(env: dict[str, str]) -> N
     assert [line["business_time"] for line in lines[2:4]] == ["2026-11-20T10:15:00.000000Z", None]
 
 
-def test_events_for_people_is_a_table(env: dict[str, str]) -> None:
-    """With what happened in words."""
+def test_events_prints_a_table_with_a_sentence_for_each_event(env: dict[str, str]) -> None:
     code, out, err = run_command("events", "--account", "acc", env=env)
     assert code == 0, err
     assert "approved 130 USD, t1" in out
     assert "declined 11 USD, t2: insufficient_credit" in out
 
 
-def test_what_others_wrote_is_shown_as_they_wrote_it(
+def test_brackets_in_texts_from_outside_are_not_read_as_markup(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
-    """Brackets are no markup."""
     with Database(database.service_url).connect() as connection:
         record(connection, [opening("acc"), clearing("acc", "t9", "c", 7)])
     out = run_command("events", "--account", "acc", env=service_env)[1]
@@ -89,18 +86,18 @@ def test_what_others_wrote_is_shown_as_they_wrote_it(
 @pytest.mark.parametrize(
     "words", [("events", "--account", "nobody"), ("accounts", "show", "nobody")]
 )
-def test_an_unknown_account_is_an_error(env: dict[str, str], words: tuple[str, ...]) -> None:
-    """Exit code 1, and what to do."""
+def test_an_unknown_account_exits_1_with_a_next_step(
+    env: dict[str, str], words: tuple[str, ...]
+) -> None:
     code, out, err = run_command(*words, env=env)
     assert (code, out) == (1, "")
     assert "Account nobody is unknown." in err
 
 
 @pytest.mark.parametrize("words", [("--json",), ("list", "--json"), ("--json", "list")])
-def test_accounts_lists_every_account_of_the_directory(
+def test_accounts_lists_every_account_even_before_it_is_opened(
     env: dict[str, str], words: tuple[str, ...]
 ) -> None:
-    """Also those that are not opened yet."""
     code, out, err = run_command("accounts", *words, env=env)
     assert code == 0, err
     acc, early = map(json.loads, out.splitlines())
@@ -109,10 +106,9 @@ def test_accounts_lists_every_account_of_the_directory(
     assert "as of log position" in err
 
 
-def test_accounts_show_and_list_tell_the_status(
+def test_accounts_show_and_list_have_the_status_and_who_set_it(
     database: TestDatabase, env: dict[str, str]
 ) -> None:
-    """The one that holds, and whose it is."""
     with Database(database.service_url).connect() as connection:
         record(connection, [operator_status("acc", "s1", "frozen")])
         record(connection, [team_status("acc", 1, "active"), team_status("early", 1, "frozen")])
@@ -127,8 +123,8 @@ def test_accounts_show_and_list_tell_the_status(
     assert "frozen" in run_command("accounts", env=env)[1]
 
 
-def test_accounts_show_reads_the_log_itself(env: dict[str, str]) -> None:
-    """So it is never stale, and tells what waits."""
+def test_accounts_show_reads_the_log_and_has_the_waiting_messages(env: dict[str, str]) -> None:
+    """So it never lags."""
     code, out, err = run_command("accounts", "show", "acc", "--json", env=env)
     assert code == 0, err
     shown = json.loads(out)

@@ -1,4 +1,4 @@
-"""Which partitions are read and from where, as a broker made up and the database have it."""
+"""The partitions that are read, and from where, with a fake broker and a real database."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from harness.postgres import TestDatabase
 from txplatform.consumers.assignment import Assignment
 from txplatform.consumers.broker import Broker, Topics
 from txplatform.database import Database
+from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.positions import Move, PartitionKey, Position, advance, fault_of
-from txplatform.inbox.received_message import ReceivedMessage
 
 ONE, TWO = PartitionKey(OPENED, 0), PartitionKey(SUBMITTED, 0)
 
 
-class MadeUpBroker:
-    """Has two partitions, with ten messages each.
+class FakeBroker:
+    """A broker with two partitions of ten messages each.
 
     Attributes:
-        reads: What was to be read, each time that it was said.
+        reads: The partitions and offsets of each call to `read_from`.
     """
 
     def __init__(self) -> None:
@@ -34,55 +34,51 @@ class MadeUpBroker:
         self.reads: list[dict[PartitionKey, int]] = []
 
     def topics(self, names: list[str]) -> Topics:
-        """Those that there are."""
         return Topics(
             self.cluster_id, self.ids, frozenset(self.led), frozenset(names) - self.ids.keys()
         )
 
     def watermarks(self, key: PartitionKey) -> tuple[int, int]:
-        """First and last."""
         return self.ends[key]
 
     def read_from(self, offsets: dict[PartitionKey, int]) -> None:
-        """Remember it."""
         self.reads.append(dict(offsets))
 
     def end(self, key: PartitionKey) -> int | None:
-        """The last fetch's."""
         return self.ends[key][1]
 
 
 @pytest.fixture
 def connection(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """The consumer's."""
+    """Return a connection as a consumer has it."""
     with Database(database.service_url).connect() as connection:
         yield connection
 
 
-def assigned(broker: MadeUpBroker, connection: psycopg.Connection) -> Assignment:
-    """Both partitions, read."""
+def assigned(broker: FakeBroker, connection: psycopg.Connection) -> Assignment:
+    """Return an assignment that reads both partitions."""
     assignment = Assignment(cast("Broker", broker))
-    assignment.give([ONE, TWO])
-    assignment.take_up(connection)
+    assignment.assign([ONE, TWO])
+    assignment.start_reading(connection)
     return assignment
 
 
 def message(key: PartitionKey, offset: int) -> ReceivedMessage:
-    """A message from there."""
-    facts: dict[str, Any] = dict.fromkeys(("sent_at", "key", "body"))
+    """Return a message from this place."""
+    nothing: dict[str, Any] = dict.fromkeys(("sent_at", "key", "body"))
     return ReceivedMessage(
-        "cluster", *(key.topic, "id", key.partition, offset), headers=(), **facts
+        "cluster", *(key.topic, "id", key.partition, offset), headers=(), **nothing
     )
 
 
 def read_on(assignment: Assignment, connection: psycopg.Connection, *moves: Move) -> None:
-    """Commit moves as the consumer does it."""
+    """Commit moves as the consumer does."""
     advance(connection, "cluster", moves)
-    assignment.moved(moves)
+    assignment.apply_moves(moves)
 
 
 @pytest.mark.parametrize(
-    ("next_offset", "topic_id", "told"),
+    ("next_offset", "topic_id", "expected"),
     [
         (3, "id", None),
         (7, "id", None),
@@ -92,18 +88,20 @@ def read_on(assignment: Assignment, connection: psycopg.Connection, *moves: Move
         (5, "other", "was recreated"),
     ],
 )
-def test_a_partition_is_read_on_only_where_its_position_still_is(
-    next_offset: int, topic_id: str, told: str | None
+def test_a_partition_is_read_on_only_if_its_position_still_exists(
+    next_offset: int, topic_id: str, expected: str | None
 ) -> None:
-    """From its first message up to behind its last one, of the topic that was read."""
+    """The position is between the first message and the end, in the same topic as before."""
     position = Position(OPENED, 0, "id", next_offset)
     fault = fault_of(position, topic_id=topic_id, watermarks=(3, 7))
-    assert fault is None if told is None else told in (fault or "")
+    assert fault is None if expected is None else expected in (fault or "")
 
 
-def test_only_what_is_ours_and_not_read_yet_is_accepted(connection: psycopg.Connection) -> None:
-    """Whatever a rebalance in the same poll, or a fetch from before it, brings beside."""
-    assignment = assigned(MadeUpBroker(), connection)
+def test_only_unread_messages_of_assigned_partitions_are_accepted(
+    connection: psycopg.Connection,
+) -> None:
+    """A poll may return others after a rebalance, or from a fetch before it."""
+    assignment = assigned(FakeBroker(), connection)
     read_on(assignment, connection, Move(OPENED, 0, 0, 4))
     gone = PartitionKey(RETURNED, 0)
     came = [message(ONE, 3), message(ONE, 4), message(gone, 0), message(ONE, 6), message(ONE, 6)]
@@ -113,11 +111,11 @@ def test_only_what_is_ours_and_not_read_yet_is_accepted(connection: psycopg.Conn
     assert assignment.accept([message(ONE, 3)], {}) == ([], [])
 
 
-def test_what_is_read_changes_only_where_something_did(
+def test_a_check_restarts_reading_only_if_a_position_was_changed(
     database: TestDatabase, connection: psycopg.Connection
 ) -> None:
-    """What was fetched ahead would be thrown away; a reset is followed."""
-    broker = MadeUpBroker()
+    """A restart drops the prefetched messages."""
+    broker = FakeBroker()
     assignment = assigned(broker, connection)
     read_on(assignment, connection, Move(OPENED, 0, 0, 4))
     assignment.check(connection)
@@ -131,8 +129,7 @@ def test_what_is_read_changes_only_where_something_did(
 def test_a_partition_without_a_leader_is_left_out_until_it_has_one(
     connection: psycopg.Connection,
 ) -> None:
-    """The others are read."""
-    broker = MadeUpBroker()
+    broker = FakeBroker()
     broker.led = {TWO}
     assignment = assigned(broker, connection)
     assert "has no leader" in assignment.faults[ONE]
@@ -143,11 +140,11 @@ def test_a_partition_without_a_leader_is_left_out_until_it_has_one(
     assert broker.reads[1:] == [{ONE: 0, TWO: 0}]
 
 
-def test_a_topic_that_is_recreated_while_it_is_read_is_read_no_more(
+def test_a_topic_that_is_recreated_while_it_is_read_is_no_longer_read(
     connection: psycopg.Connection,
 ) -> None:
-    """Though it has as many messages again; looking at it again disturbs no other."""
-    broker = MadeUpBroker()
+    """It has as many messages as before; repeated checks do not restart the other topic."""
+    broker = FakeBroker()
     assignment = assigned(broker, connection)
     broker.ids = {**broker.ids, OPENED: "id-3"}
     assignment.check(connection)
@@ -156,11 +153,11 @@ def test_a_topic_that_is_recreated_while_it_is_read_is_read_no_more(
     assert broker.reads[1:] == [{TWO: 0}]
 
 
-def test_another_cluster_behind_the_same_address_has_positions_of_its_own(
+def test_another_cluster_at_the_same_address_has_its_own_positions(
     connection: psycopg.Connection,
 ) -> None:
-    """Read on from the old one's, its messages would be skipped."""
-    broker = MadeUpBroker()
+    """With the positions of the old cluster, messages would be skipped."""
+    broker = FakeBroker()
     assignment = assigned(broker, connection)
     read_on(assignment, connection, Move(OPENED, 0, 0, 4))
     broker.cluster_id = "other"
@@ -169,33 +166,33 @@ def test_another_cluster_behind_the_same_address_has_positions_of_its_own(
     assert broker.reads[1:] == [{ONE: 0, TWO: 0}]
 
 
-def test_what_cannot_be_read_on_is_told_until_something_of_it_comes(
+def test_a_suspended_partition_is_reported_until_a_message_of_it_is_read(
     connection: psycopg.Connection,
 ) -> None:
-    """It is tried again at each check; the others are read on meanwhile."""
-    broker = MadeUpBroker()
+    """Each check starts it again; the others are read meanwhile."""
+    broker = FakeBroker()
     assignment = assigned(broker, connection)
-    assignment.hold(ONE, "damaged")
+    assignment.suspend(ONE, "damaged")
     assert broker.reads[1:] == [{TWO: 0}]
-    assert "cannot be read on from 0: damaged" in assignment.held[ONE]
+    assert "cannot be read on from 0: damaged" in assignment.suspended[ONE]
     assignment.check(connection)
     assert broker.reads[2:] == [{ONE: 0, TWO: 0}]
-    assert ONE in assignment.held
+    assert ONE in assignment.suspended
     read_on(assignment, connection, Move(OPENED, 0, 0, 1))
-    assert assignment.held == {}
+    assert assignment.suspended == {}
 
 
-def test_who_puts_it_down_fetches_nothing_until_it_is_taken_up(
+def test_nothing_is_fetched_between_stop_reading_and_start_reading(
     connection: psycopg.Connection,
 ) -> None:
-    """And then all, from where it is stored."""
-    broker = MadeUpBroker()
+    """Then all partitions are read from their stored positions."""
+    broker = FakeBroker()
     assignment = assigned(broker, connection)
     read_on(assignment, connection, Move(OPENED, 0, 0, 4))
-    assignment.put_down()
+    assignment.stop_reading()
     assert assignment.lags() == {}
     assignment.check(connection)
     assert broker.reads[1:] == [{}]
-    assignment.take_up(connection)
+    assignment.start_reading(connection)
     assert broker.reads[2:] == [{ONE: 4, TWO: 0}]
     assert assignment.lags() == {ONE: 6, TWO: 10}

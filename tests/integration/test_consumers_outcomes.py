@@ -1,4 +1,4 @@
-"""What becomes of messages from a real Kafka: applied, waiting, duplicate, stale or parked."""
+"""The outcomes of messages from a real Kafka: applied, waiting, duplicate, stale or parked."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from txplatform.database import Database
 
 
 def statuses(database: TestDatabase) -> list[tuple[str, str | None]]:
-    """Status and reason of each message, in the order they were applied."""
+    """Return the status and reason of each message, in the order they were applied."""
     return [(message.status.value, message.reason) for message in ledger(database)]
 
 
 def test_messages_are_applied_to_their_accounts(database: TestDatabase, topics: str) -> None:
-    """Opening, limit, payment and return, each with the event it caused."""
+    """An opening, a limit change, a payment and its return each cause an event."""
     with consuming(settings_for(database, topics)) as consumer:
         sender = Sender(topics)
         for step, (topic, body) in enumerate(
@@ -163,10 +163,10 @@ RUBBISH: list[tuple[str, str, bytes | None, bytes | None, list[tuple[str, bytes 
 ]
 
 
-def test_each_rubbish_is_parked_with_its_reason_and_harms_nothing(
+def test_each_invalid_message_is_parked_with_its_reason_and_affects_no_other(
     database: TestDatabase, topics: str
 ) -> None:
-    """Rubbish changes no account, and what comes after it is applied (I2)."""
+    """An invalid message changes no account, and later messages are applied (I2)."""
     sender = Sender(topics)
     with consuming(settings_for(database, topics, consumer_batch_messages=7)):
         sender.send(OPENED, opened("acc-1"))
@@ -198,8 +198,10 @@ def test_each_rubbish_is_parked_with_its_reason_and_harms_nothing(
     assert "4111111111111111" not in "".join(row[3] for row in found)
 
 
-def test_headers_that_cannot_be_read_are_parked(database: TestDatabase, topics: str) -> None:
-    """A header's name may be any bytes; nobody else's message waits for that."""
+def test_a_message_with_an_unreadable_header_name_is_parked(
+    database: TestDatabase, topics: str
+) -> None:
+    """A header's name may be any bytes, and other messages do not wait for it."""
     sender = Sender(topics)
     sender.send(OPENED, opened("acc-1"))
     body = json.dumps(payment("p-1", "acc-1", 42)).encode()
@@ -217,7 +219,7 @@ def test_headers_that_cannot_be_read_are_parked(database: TestDatabase, topics: 
 
 
 def binary(body: dict[str, object]) -> tuple[bytes, list[tuple[str, bytes | None]]]:
-    """CloudEvents in binary mode."""
+    """Return a CloudEvent in binary mode."""
     return json.dumps(body).encode(), [
         ("ce_specversion", b"1.0"),
         ("ce_id", b"1"),
@@ -229,7 +231,7 @@ def binary(body: dict[str, object]) -> tuple[bytes, list[tuple[str, bytes | None
 
 
 def structured(body: dict[str, object]) -> tuple[bytes, list[tuple[str, bytes | None]]]:
-    """CloudEvents in structured mode."""
+    """Return a CloudEvent in structured mode."""
     envelope = {
         "specversion": "1.0",
         "id": "1",
@@ -243,7 +245,7 @@ def structured(body: dict[str, object]) -> tuple[bytes, list[tuple[str, bytes | 
 
 
 def structured_base64(body: dict[str, object]) -> tuple[bytes, list[tuple[str, bytes | None]]]:
-    """CloudEvents in structured mode, its data as base64."""
+    """Return a CloudEvent in structured mode with its data as base64."""
     envelope = {
         "specversion": "1.0",
         "id": "1",
@@ -261,7 +263,7 @@ def test_a_cloudevent_is_applied_with_its_trace(
     database: TestDatabase,
     topics: str,
 ) -> None:
-    """Whatever the envelope; the sender's trace goes on in the event."""
+    """In each mode the event has the sender's trace."""
     sender = Sender(topics)
     sender.send(OPENED, opened("acc-1"))
     body, headers = wrap(payment("p-1", "acc-1", 42))
@@ -278,10 +280,10 @@ def test_a_cloudevent_is_applied_with_its_trace(
     assert traceparent == "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-def test_what_waits_is_applied_or_parked_when_its_prerequisite_comes(
+def test_a_waiting_message_is_applied_or_parked_when_its_prerequisite_comes(
     database: TestDatabase, topics: str
 ) -> None:
-    """The ledger tells it from the log, without being told."""
+    """The inbox derives the new status from the log."""
     sender = Sender(topics)
     with consuming(settings_for(database, topics)):
         sender.send(SUBMITTED, payment("good", "acc-1", 10))
@@ -313,7 +315,7 @@ def test_what_waits_is_applied_or_parked_when_its_prerequisite_comes(
 
 
 def test_the_same_stream_twice_changes_nothing(database: TestDatabase, topics: str) -> None:
-    """From offset 0 with the positions gone, and again under new offsets (I3)."""
+    """It is read again after a reset of the positions, and sent again with new offsets (I3)."""
     sender = Sender(topics)
     bodies = [
         (OPENED, opened("acc-1")),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -23,7 +23,6 @@ from harness.waiting import wait_until
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
 from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
-from txplatform.decisions.lane import LaneLimits
 from txplatform.decisions.request import Decided
 from txplatform.domain.advices import StatusChange
 from txplatform.domain.commands.outcome import CommandRejectedError
@@ -35,25 +34,25 @@ from txplatform.eventstore.mapper import UnknownEventError
 from txplatform.eventstore.snapshot import account_state
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.rulebook.changes import UnknownChangeError
+from txplatform.settings import Settings
+
+
+def new_decider(url: str, **settings: Any) -> Decider:
+    """Return a decider that is not started yet."""
+    defaults = {
+        "database_url": url,
+        "decision_batch_size": 64,
+        "decision_lanes": 2,
+        "account_cache_size": 1000,
+        "snapshot_every_events": 10,
+    }
+    return Decider(Settings(_env_file=None, **{**defaults, **settings}), Database(url))
 
 
 @asynccontextmanager
-async def decider(
-    url: str,
-    *,
-    queue_size: int = 4096,
-    cache_size: int = 1000,
-    snapshot_every: int = 10,
-    lanes: int = 2,
-) -> AsyncIterator[Decider]:
-    """A decider that is stopped in order."""
-    decider = Decider(
-        Database(url),
-        LaneLimits(batch_size=64, queue_size=queue_size, timeout_s=10),
-        lanes=lanes,
-        cache_size=cache_size,
-        snapshot_every=snapshot_every,
-    )
+async def decider(url: str, **settings: Any) -> AsyncIterator[Decider]:
+    """Return a decider; it is stopped at the end."""
+    decider = new_decider(url, **settings)
     await decider.start()
     try:
         yield decider
@@ -62,7 +61,7 @@ async def decider(
 
 
 def test_i6_concurrent_purchases_near_the_limit_each_fit(database: TestDatabase) -> None:
-    """Two processes' deciders race on one account; what is approved fits, nothing is lost."""
+    """Two processes decide on one account; approved amounts fit, and no decision is lost."""
 
     async def race() -> list[bool]:
         async with decider(database.service_url) as one, decider(database.service_url) as two:
@@ -83,10 +82,10 @@ def test_i6_concurrent_purchases_near_the_limit_each_fit(database: TestDatabase)
     assert (account.pending, account.version) == (990, 201)
 
 
-def test_i3_copies_of_one_request_at_once_have_one_effect_and_one_answer(
+def test_i3_concurrent_copies_of_a_request_have_one_effect_and_one_response(
     database: TestDatabase,
 ) -> None:
-    """In the same batch, in other batches, in another process."""
+    """They are in one batch, in several batches and in two processes."""
 
     async def ask() -> list[tuple[str, bool]]:
         async with decider(database.service_url) as one, decider(database.service_url) as two:
@@ -102,7 +101,7 @@ def test_i3_copies_of_one_request_at_once_have_one_effect_and_one_answer(
 
 
 def test_a_rejected_request_affects_no_other_of_its_batch(database: TestDatabase) -> None:
-    """The same id with other fields is refused, and changes nothing."""
+    """A used id with other fields is rejected and changes nothing."""
 
     async def ask() -> Sequence[object]:
         async with decider(database.service_url) as one:
@@ -123,14 +122,14 @@ def test_a_rejected_request_affects_no_other_of_its_batch(database: TestDatabase
 
 
 NAMELESS = Merchant(cast("str", None), "Corner Books", "5942", "USA")
-"""Makes a purchase there fail in the middle of changing its account."""
+"""Makes a purchase at this merchant fail in the middle of changing its account."""
 
 
 @pytest.mark.parametrize("after", [(), ("t2",)])
-def test_i4_a_defect_spoils_neither_its_account_nor_what_came_just_before_it(
+def test_i4_a_defect_affects_neither_its_account_nor_earlier_requests_of_the_batch(
     database: TestDatabase, after: tuple[str, ...]
 ) -> None:
-    """In one batch, on one account: what is answered is in the log, and the rest of it is right."""
+    """In one batch on one account, every response is in the log, and the account is right."""
 
     async def ask() -> None:
         async with decider(database.service_url) as one:
@@ -157,14 +156,14 @@ def test_i4_a_defect_spoils_neither_its_account_nor_what_came_just_before_it(
 def test_an_account_that_cannot_be_read_harms_no_other_of_its_batch(
     database: TestDatabase,
 ) -> None:
-    """It holds what a newer version wrote, say."""
+    """Its events may have been written by a newer version."""
 
     async def ask() -> Sequence[object]:
         async with decider(database.service_url) as one:
             await one.submit(opening("bad", 1000), origin=ORIGIN)
         with tampering(database) as owner:
             owner.execute("UPDATE events SET topic = 'unheard-of'")
-        async with decider(database.service_url, lanes=1) as one:
+        async with decider(database.service_url, decision_lanes=1) as one:
             return await asyncio.gather(
                 one.submit(purchase("bad", "t", 30), origin=ORIGIN),
                 one.submit(opening("good", 1000), origin=ORIGIN),
@@ -176,11 +175,11 @@ def test_an_account_that_cannot_be_read_harms_no_other_of_its_batch(
     assert not isinstance(good, Exception)
 
 
-def test_a_full_queue_refuses_at_once(database: TestDatabase) -> None:
-    """What was taken in is answered all the same."""
+def test_a_full_queue_refuses_requests_at_once(database: TestDatabase) -> None:
+    """Queued requests still get their responses."""
 
     async def ask() -> None:
-        async with decider(database.service_url, queue_size=1) as one:
+        async with decider(database.service_url, decision_queue_size=1) as one:
             taken = one.submit(purchase("acc", "t", 30), origin=ORIGIN)
             with pytest.raises(QueueFullError):
                 one.submit(purchase("acc", "u", 30), origin=ORIGIN)
@@ -189,17 +188,10 @@ def test_a_full_queue_refuses_at_once(database: TestDatabase) -> None:
     asyncio.run(ask())
 
 
-def test_stopping_answers_what_was_taken_in(database: TestDatabase) -> None:
-    """A graceful shutdown drops nothing."""
+def test_a_stop_responds_to_queued_requests(database: TestDatabase) -> None:
 
     async def ask() -> list[bool]:
-        one = Decider(
-            Database(database.service_url),
-            LaneLimits(batch_size=4, queue_size=1000, timeout_s=10),
-            lanes=2,
-            cache_size=10,
-            snapshot_every=10,
-        )
+        one = new_decider(database.service_url, decision_batch_size=4, account_cache_size=10)
         await one.start()
         taken = [one.submit(purchase(f"acc{n}", f"t{n}", 1), origin=ORIGIN) for n in range(100)]
         await one.stop()
@@ -211,10 +203,10 @@ def test_stopping_answers_what_was_taken_in(database: TestDatabase) -> None:
 
 
 def test_i1_cache_snapshot_and_replay_agree(database: TestDatabase) -> None:
-    """With a cache too small to hold the accounts, and snapshots every ten events."""
+    """The cache is too small for the accounts, and snapshots are taken every ten events."""
 
     async def ask() -> dict[str, tuple[int, int]]:
-        async with decider(database.service_url, cache_size=2) as one:
+        async with decider(database.service_url, account_cache_size=2) as one:
             for name in "abcdef":
                 await one.submit(opening(name, 10_000), origin=ORIGIN)
             for number in range(300):
@@ -237,8 +229,10 @@ def test_i1_cache_snapshot_and_replay_agree(database: TestDatabase) -> None:
             assert (replayed.version, replayed.pending) == (version, pending)
 
 
-def test_a_read_is_of_the_newest_version_whoever_wrote_it(database: TestDatabase) -> None:
-    """Though an older one is remembered, of a decision or of the read before."""
+def test_a_read_returns_the_newest_version_even_if_another_process_wrote_it(
+    database: TestDatabase,
+) -> None:
+    """An older version is cached by a decision or an earlier read."""
 
     async def ask() -> list[tuple[int, int]]:
         seen = []
@@ -253,8 +247,8 @@ def test_a_read_is_of_the_newest_version_whoever_wrote_it(database: TestDatabase
     assert asyncio.run(ask()) == [(2, 30), (3, 60)]
 
 
-def test_a_read_gives_the_stricter_of_both_statuses(database: TestDatabase) -> None:
-    """As a purchase would be held against."""
+def test_a_read_returns_the_stricter_of_both_statuses(database: TestDatabase) -> None:
+    """A purchase is decided by the same one."""
     frozen = StatusChange(AccountId("acc"), AccountStatus.FROZEN, 1, "lost", datetime.now(UTC))
 
     async def ask() -> AccountStatus:
@@ -266,15 +260,15 @@ def test_a_read_gives_the_stricter_of_both_statuses(database: TestDatabase) -> N
     assert asyncio.run(ask()) is AccountStatus.FROZEN
 
 
-def test_i1_what_a_failover_has_lost_is_not_remembered(
+def test_i1_commits_lost_in_a_failover_are_not_in_the_cache(
     postgres: PostgresServer, database: TestDatabase
 ) -> None:
-    """A server that takes over may lack the last commits: no account is ahead of its log."""
+    """The new server may lack the last commits; no cached account may be ahead of its log."""
 
     async def ask() -> list[tuple[int, int]]:
         async with lossy_proxy(postgres.port, b"nothing is lost") as proxy:
             url = database.service_url.replace(str(postgres.port), str(proxy.port))
-            async with decider(url, lanes=1) as one:
+            async with decider(url, decision_lanes=1) as one:
                 for name in "ab":
                     await one.submit(opening(name, 1000), origin=ORIGIN)
                     await one.submit(purchase(name, "t", 30), origin=ORIGIN)
@@ -288,7 +282,7 @@ def test_i1_what_a_failover_has_lost_is_not_remembered(
 
 
 def test_a_snapshot_of_another_shape_is_ignored(database: TestDatabase) -> None:
-    """It is neither read nor misread, and the account is right."""
+    """The account is folded from its events."""
 
     async def ask() -> int:
         async with decider(database.service_url) as one:
@@ -303,10 +297,10 @@ def test_a_snapshot_of_another_shape_is_ignored(database: TestDatabase) -> None:
     assert asyncio.run(ask()) == 1000
 
 
-def test_i4_a_lost_commit_reply_is_settled_by_appending_again(
+def test_i4_a_lost_reply_to_a_commit_is_settled_by_appending_again(
     postgres: PostgresServer, database: TestDatabase
 ) -> None:
-    """The commit happens, its reply is lost: decided once, answered with that decision."""
+    """The commit happens and its reply is lost; the response is the committed decision."""
 
     async def ask() -> None:
         async with lossy_proxy(postgres.port, b"authorization:lost") as proxy:
@@ -325,8 +319,8 @@ def test_i4_a_lost_commit_reply_is_settled_by_appending_again(
     asyncio.run(ask())
 
 
-def test_i8_a_server_that_takes_no_writes_yet_is_waited_for(database: TestDatabase) -> None:
-    """A standby that is about to be promoted refuses them; the request is decided afterwards."""
+def test_i8_requests_wait_for_a_server_that_takes_no_writes_yet(database: TestDatabase) -> None:
+    """A standby refuses writes until it is promoted; the request is decided afterwards."""
 
     async def ask() -> bool:
         with psycopg.connect(database.owner_url, autocommit=True) as owner:
@@ -345,10 +339,10 @@ def test_i8_a_server_that_takes_no_writes_yet_is_waited_for(database: TestDataba
     assert not asyncio.run(ask())
 
 
-def test_i4_what_can_no_longer_be_decided_may_have_been_recorded_before(
+def test_i4_a_rejection_after_a_lost_commit_is_an_unknown_outcome(
     postgres: PostgresServer, database: TestDatabase
 ) -> None:
-    """The connection is lost before the commit, then the rules change: neither yes nor no."""
+    """The connection is lost before the commit, then the rules change."""
 
     async def ask() -> None:
         async with (
@@ -384,16 +378,15 @@ WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
 DECISIONS = "SELECT count(*) FROM events WHERE left(event_key, 4) = 'auth'"
 
 
-def test_i4_what_cannot_be_settled_in_time_is_called_unknown(
+def test_i4_a_lost_commit_that_is_not_settled_in_time_is_an_unknown_outcome(
     postgres: PostgresServer, database: TestDatabase
 ) -> None:
-    """The reply is lost and the store stays away: the caller is told to retry the same id."""
+    """The reply is lost and the store stays away; the error asks to retry with the same id."""
 
     async def ask() -> None:
         async with lossy_proxy(postgres.port, b"authorization:lost") as proxy:
             url = database.service_url.replace(str(postgres.port), str(proxy.port))
-            limits = LaneLimits(batch_size=64, queue_size=100, timeout_s=2)
-            one = Decider(Database(url), limits, lanes=1, cache_size=10, snapshot_every=10)
+            one = new_decider(url, decision_lanes=1, decision_timeout_s=2)
             await one.start()
             await one.submit(opening("acc", 1000), origin=ORIGIN)
             proxy.closed_after_loss = True

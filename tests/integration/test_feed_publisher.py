@@ -43,7 +43,7 @@ class Numbers:
         self._before_failing = before_failing
 
     def read(self, connection: psycopg.Connection, after: int) -> Batch | None:
-        """The next number, should it be readable."""
+        """Read the next number, or fail."""
         connection.execute("SELECT 1")
         if after + 1 == self._unreadable:
             self._before_failing(connection)
@@ -55,17 +55,16 @@ class Numbers:
         )
 
     def end(self, connection: psycopg.Connection) -> int:
-        """The last one."""
         connection.execute("SELECT 1")
         return self._last
 
 
 class MadeUpBroker:
-    """In the place of deliveries: takes records, and lets a wait go as a test says.
+    """Replaces deliveries; each wait ends as the test says.
 
     Attributes:
-        sent: The numbers that were handed over.
-        waits: What happens at each wait in turn; after the last one all goes well.
+        sent: The numbers sent.
+        waits: The outcome of each wait in turn; later ones succeed.
     """
 
     def __init__(self) -> None:
@@ -80,26 +79,23 @@ class MadeUpBroker:
         pass
 
     def require_topics(self, topics: Iterable[str]) -> None:
-        """See that they are there."""
         if self.missing:
             raise DeliveryError(f"The topic {next(iter(topics))} is missing.")
 
     def begin(self, batch: Batch) -> None:
-        """Take records."""
         self.sent += [int(record.body or b"") for record in batch.records]
 
     def wait(self, meanwhile: Callable[[float], object], *, give_up: Callable[[], bool]) -> None:
-        """Go as the test says."""
         if self.waits:
             self.waits.pop(0)(meanwhile, give_up)
 
 
 class Stop(threading.Event):
-    """Comes at the nth pause, so that no pause is slept.
+    """Set at the nth pause, so that no pause is slept.
 
     Attributes:
-        pauses: How long each was to be.
-        seen: What is looked at in each.
+        pauses: The length of each pause.
+        seen: The value observed in each pause.
     """
 
     def __init__(self, pauses: int, look: Callable[[], Any] = lambda: None) -> None:
@@ -134,7 +130,7 @@ def registry() -> CollectorRegistry:
 def publisher_of(
     feed: Numbers, database: TestDatabase, registry: CollectorRegistry, broker: MadeUpBroker
 ) -> FeedPublisher:
-    """Give a publisher that has not begun, and does not wait for what is in flight at its stop."""
+    """Return a publisher that does not wait for its batch in flight when it is stopped."""
     settings = Settings(_env_file=None, database_url=database.service_url)
     deliver = cast("Callable[[Settings], Delivery]", lambda _: broker)
     return FeedPublisher(
@@ -148,7 +144,6 @@ def publisher_of(
 
 
 def refuse(_: Callable[[float], object], __: Callable[[], bool]) -> None:
-    """Not acknowledge."""
     raise DeliveryError("A record was refused.")
 
 
@@ -159,7 +154,6 @@ def acknowledge(_: Callable[[float], object], __: Callable[[], bool]) -> None:
 def test_pauses_grow_while_it_fails_and_are_short_again_after_a_success(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
-    """An outage of the morning is not to slow down what is told in the evening."""
     broker.waits = [refuse, refuse, refuse, acknowledge, refuse]
     stop = Stop(pauses=4)
     publisher_of(Numbers(2), database, registry, broker).run(stop)
@@ -171,10 +165,10 @@ def test_pauses_grow_while_it_fails_and_are_short_again_after_a_success(
     )
 
 
-def test_a_missing_topic_shows_before_there_is_anything_to_send(
+def test_a_publisher_without_its_topic_is_not_ready_even_with_nothing_to_send(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
-    """Readiness says so when it is installed, not when the first message waits."""
+    """A fault of the installation shows before the first message waits."""
     broker.missing = True
     feed_publisher = publisher_of(Numbers(0), database, registry, broker)
     feed_publisher.run(Stop(pauses=1))
@@ -182,10 +176,10 @@ def test_a_missing_topic_shows_before_there_is_anything_to_send(
     assert "The topic numbers is missing" in feed_publisher.health().detail
 
 
-def test_what_was_sent_is_noted_also_where_the_next_cannot_be_read(
+def test_the_checkpoint_moves_even_if_the_next_batch_cannot_be_read(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
-    """Else it were sent again at each attempt."""
+    """Otherwise each retry would send the batch again."""
     feed_publisher = publisher_of(Numbers(3, unreadable=2), database, registry, broker)
     feed_publisher.run(Stop(pauses=3))
     assert broker.sent == [1]
@@ -196,7 +190,7 @@ def test_what_was_sent_is_noted_also_where_the_next_cannot_be_read(
 def test_a_publisher_held_up_by_its_own_earlier_connection_is_not_ready_and_says_why(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
-    """No other publisher is active: nothing is published until the server ends the connection."""
+    """Nothing is published until the server ends the old session."""
     frozen: list[psutil.Process] = []
 
     def freeze(connection: psycopg.Connection) -> None:
@@ -221,33 +215,31 @@ def test_a_publisher_held_up_by_its_own_earlier_connection_is_not_ready_and_says
     assert broker.sent == []
 
 
-def test_acknowledgements_that_take_long_show_in_health(
+def test_a_publisher_is_not_ready_while_acknowledgements_take_long(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
-    """Before they are given up."""
-    told = []
+    reported = []
 
     def slowly(meanwhile: Callable[[float], object], _: Callable[[], bool]) -> None:
         for waited_s in (1.0, 6.0):
             meanwhile(waited_s)
-            told.append((feed_publisher.health().ready, feed_publisher.health().detail))
+            reported.append((feed_publisher.health().ready, feed_publisher.health().detail))
 
     broker.waits = [acknowledge, slowly]
     feed_publisher = publisher_of(Numbers(2), database, registry, broker)
     feed_publisher.run(Stop(pauses=1))
-    assert told == [
+    assert reported == [
         (True, "active"),
-        (False, "the brokers do not acknowledge what was sent"),
+        (False, "the brokers do not acknowledge the records sent"),
     ]
     assert feed_publisher.health().ready
 
 
-def test_a_stop_waits_for_what_is_in_flight_but_not_for_long(
+def test_a_stop_waits_a_short_time_for_the_batch_in_flight(
     database: TestDatabase,
     broker: MadeUpBroker,
     registry: CollectorRegistry,
 ) -> None:
-    """A broker that does not answer holds no stop back."""
     stop = Stop(pauses=1)
 
     def in_flight(_: Callable[[float], object], give_up: Callable[[], bool]) -> None:
@@ -265,7 +257,7 @@ def test_a_stop_waits_for_what_is_in_flight_but_not_for_long(
 def test_a_publisher_on_standby_stops_at_once_and_shows_no_lag(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
-    """Only the leader shows the lag, also if the leadership was lost a moment ago."""
+    """Only the leader has a lag, even just after the leadership was lost."""
     feed = Numbers(1)
     feed_publisher = publisher_of(feed, database, registry, broker)
     lag = ("txplatform_publisher_lag_positions", {"feed": "numbers"})
@@ -280,9 +272,9 @@ def test_a_publisher_on_standby_stops_at_once_and_shows_no_lag(
             pauses=1, look=lambda: (feed_publisher.health(), registry.get_sample_value(*lag))
         )
         feed_publisher.run(stop)
-    ((health, told),) = stop.seen
+    ((health, shown),) = stop.seen
     assert health.ready
     assert "standing by" in health.detail
     assert health.figures["lag_positions"] is None
-    assert told is None
+    assert shown is None
     assert broker.sent == [1]

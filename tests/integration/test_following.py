@@ -1,4 +1,4 @@
-"""What all followers of the log share: checkpoints, leader locks, and the loop."""
+"""The common parts of followers: checkpoints, leader locks and the loop."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def test_a_follower_without_a_checkpoint_starts_at_0(one: psycopg.Connection) ->
     assert CHECKPOINT.read(one) == 7
 
 
-def test_a_checkpoint_that_exists_is_not_begun_again(one: psycopg.Connection) -> None:
+def test_beginning_a_checkpoint_that_exists_changes_nothing(one: psycopg.Connection) -> None:
     CHECKPOINT.begin(one, 5)
     CHECKPOINT.begin(one, 9)
     assert CHECKPOINT.try_to_lock(one) == 5
 
 
-def test_a_locked_checkpoint_is_left_to_who_has_it(
+def test_a_locked_checkpoint_cannot_be_locked_by_another_session(
     one: psycopg.Connection, two: psycopg.Connection
 ) -> None:
     CHECKPOINT.begin(one)
@@ -59,7 +59,7 @@ def test_a_locked_checkpoint_is_left_to_who_has_it(
     assert CHECKPOINT.try_to_lock(two) == 0
 
 
-def test_a_checkpoint_that_was_moved_meanwhile_stays(one: psycopg.Connection) -> None:
+def test_a_checkpoint_that_was_moved_meanwhile_is_not_moved(one: psycopg.Connection) -> None:
     CHECKPOINT.begin(one, 5)
     with pytest.raises(CheckpointError, match="no longer 4"):
         CHECKPOINT.move(one, before=4, to=9)
@@ -81,7 +81,7 @@ def test_one_session_leads_until_it_ends(
     assert other.try_to_lead(one)
 
 
-def test_the_same_name_leads_in_another_database(
+def test_the_same_name_can_lead_in_another_database(
     database: TestDatabase, one: psycopg.Connection
 ) -> None:
     url = psycopg.conninfo.make_conninfo(database.owner_url, dbname="postgres")
@@ -91,8 +91,8 @@ def test_the_same_name_leads_in_another_database(
         assert LeaderLock("a").try_to_lead(one)
 
 
-def test_no_two_locks_are_the_same(one: psycopg.Connection) -> None:
-    """Of the names only a hash of 32 bits is locked."""
+def test_no_two_leader_locks_are_the_same(one: psycopg.Connection) -> None:
+    """A lock is a 32-bit hash of its name."""
     numbers = [value for name, value in vars(advisory_locks).items() if name.isupper()]
     assert len(set(numbers)) == len(numbers)
     assert str(advisory_locks.LOG) in shipped_migrations()[0].statements
@@ -105,7 +105,7 @@ def test_no_two_locks_are_the_same(one: psycopg.Connection) -> None:
 
 
 class _Counting(Follower):
-    """Counts its batches, and fails in an unforeseen way at one of them."""
+    """Counts its batches, and fails with an unexpected error at one of them."""
 
     def __init__(self, name: str, database: Database, fails_at: int | None = None) -> None:
         super().__init__(name, database)
@@ -122,8 +122,8 @@ class _Counting(Follower):
             yield 0.01
 
 
-def test_an_error_that_no_retry_can_heal_ends_all_followers(database: TestDatabase) -> None:
-    """The process ends with them, and whoever runs it starts it again."""
+def test_an_unexpected_error_ends_all_followers(database: TestDatabase) -> None:
+    """The process then ends, and its supervisor starts it again."""
     connect = Database(database.service_url)
     fine, failing = _Counting("fine", connect), _Counting("failing", connect, fails_at=3)
     part = SideBySide("both", [fine, failing])
@@ -135,7 +135,7 @@ def test_an_error_that_no_retry_can_heal_ends_all_followers(database: TestDataba
     assert part.health().detail == "fine: counts; failing: counts"
 
 
-def test_the_health_of_several_is_that_of_each() -> None:
+def test_the_health_of_several_followers_has_that_of_each() -> None:
     unreachable = Database("host=/nowhere")
     part = SideBySide("all", [_Counting(name, unreachable) for name in ("a", "b")])
     assert part.health().to_json() == {

@@ -1,4 +1,4 @@
-"""Holds end when their time has come: each once, whatever lags, fails or runs beside it."""
+"""Holds that are due expire, each once, despite lags, faults and other expirers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WHERE wait_event = 'advisory' AND query LIKE '%append_events%' AND datname = cur
 def expiring(
     url: str, registry: CollectorRegistry | None = None, **options: int
 ) -> Iterator[HoldExpirer]:
-    """A hold expirer at work; it has to stop when told to."""
+    """Run a hold expirer, which must stop within its time."""
     settings = Settings(database_url=SecretStr(url), snapshot_every_events=3)
     # A lock on the log is no fault that passes: who waits for it does nothing else meanwhile.
     database = Database(url, lock_timeout_s=60, statement_timeout_s=60)
@@ -52,7 +52,7 @@ def expiring(
 
 
 def expired(connection: psycopg.Connection) -> list[tuple[AccountId, TransactionId]]:
-    """The holds that have ended, in the log's order; copies would show."""
+    """The transactions of expired holds in the log's order; copies would show."""
     return [
         (account_of(logged.event.originator_id), logged.event.transaction)
         for logged in read_whole_log(connection)
@@ -61,26 +61,26 @@ def expired(connection: psycopg.Connection) -> list[tuple[AccountId, Transaction
 
 
 def wait_for(connection: psycopg.Connection, *holds: tuple[str, str]) -> None:
-    """Wait until these have ended, and nothing else."""
+    """Wait until exactly these holds have expired."""
     wait_until(lambda: len(expired(connection)) >= len(holds))
     assert sorted(expired(connection)) == sorted(holds)
 
 
 def assert_verified(database: TestDatabase) -> None:
-    """Everything derived is as the log says."""
+    """Check that everything derived matches the log."""
     result = verify(Database(database.service_url))
     assert result.passed, result.differences.kept
 
 
 def metric(registry: CollectorRegistry, name: str) -> float:
-    """What `/metrics` says."""
+    """The value of a metric."""
     value = registry.get_sample_value(name)
     assert value is not None
     return value
 
 
 def many_due(connection: psycopg.Connection, accounts: int, each: int) -> list[tuple[str, str]]:
-    """Accounts with so many holds each that are due and folded."""
+    """Create accounts with this many due holds each, and fold them."""
     holds = [(f"acc-{a}", f"t{n}") for a in range(accounts) for n in range(each)]
     record(connection, [opening(f"acc-{a}") for a in range(accounts)], begin=LONG_AGO)
     record(connection, [purchase(*hold, 5) for hold in holds], begin=LONG_AGO)
@@ -88,10 +88,10 @@ def many_due(connection: psycopg.Connection, accounts: int, each: int) -> list[t
     return holds
 
 
-def test_what_is_due_ends_and_nothing_else(
+def test_only_holds_that_are_due_expire(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """What is left of a hold that was raised and cleared in part; not what is young or gone."""
+    """Of a hold that was raised and partly cleared, the rest expires."""
     record(service, [opening("a"), opening("b"), payment("early", "p", 1)], begin=LONG_AGO)
     record(
         service,
@@ -134,10 +134,10 @@ def test_what_is_due_ends_and_nothing_else(
     assert metric(registry, "txplatform_hold_expiry_lag_seconds") == 0
 
 
-def test_i3_what_ended_while_the_read_model_lags_is_left_alone_and_holds_up_nothing(
+def test_i3_holds_that_ended_while_the_read_model_lags_are_skipped_and_block_no_other(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Cleared, reversed or expired a moment ago; one at a time, so that it is come across first."""
+    """Cleared, reversed and expired holds, each in a batch of its own."""
     record(service, [opening("a")], begin=LONG_AGO)
     record(service, [purchase("a", f"t{n}", 10) for n in range(5)], begin=LONG_AGO)
     catch_up(service)
@@ -151,10 +151,10 @@ def test_i3_what_ended_while_the_read_model_lags_is_left_alone_and_holds_up_noth
     assert_verified(database)
 
 
-def test_what_is_settled_is_not_read_again_while_the_read_model_lags(
+def test_handled_holds_are_not_read_again_while_the_read_model_lags(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Passes go on, and none of them needs the log; what becomes due meanwhile is ended."""
+    """Passes continue without reading the log; holds that become due meanwhile expire."""
     many_due(service, accounts=2, each=3)
     record(service, [reversal("acc-0", "t0", "r")], begin=NOW)
     with (
@@ -183,10 +183,10 @@ def test_what_is_settled_is_not_read_again_while_the_read_model_lags(
     assert len(expired(service)) == 6
 
 
-def test_i3_two_at_once_end_each_hold_once(
+def test_i3_two_expirers_at_once_expire_each_hold_once(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Where both are at the same account, one of them clashes."""
+    """If both work on an account, one append conflicts."""
     holds = many_due(service, accounts=20, each=10)
     registries = [CollectorRegistry(), CollectorRegistry()]
     with (
@@ -202,10 +202,10 @@ def test_i3_two_at_once_end_each_hold_once(
     assert_verified(database)
 
 
-def test_an_account_that_changes_between_reading_and_appending_is_looked_at_again(
+def test_holds_of_an_account_that_changes_before_the_append_are_retried(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Its hold is still due; those of the others are ended at once."""
+    """Holds of other accounts expire at once."""
     many_due(service, accounts=3, each=1)
     with expiring(database.service_url):
         with service.transaction():
@@ -217,10 +217,10 @@ def test_an_account_that_changes_between_reading_and_appending_is_looked_at_agai
     assert expired(service)[-1] == ("acc-1", "t0")
 
 
-def test_i3_killed_in_the_middle_of_a_commit_nothing_is_lost_or_ended_twice(
+def test_i3_an_expirer_killed_during_a_commit_loses_nothing_and_expires_nothing_twice(
     database: TestDatabase, service: psycopg.Connection, service_env: dict[str, str]
 ) -> None:
-    """Its append may still come through, or not: the next process finds out."""
+    """The append may or may not succeed; the next process finds out."""
     holds = many_due(service, accounts=30, each=20)
     # The process may take longer to start than the server lets a transaction be idle.
     service.execute("SET idle_in_transaction_session_timeout = 0")
@@ -240,10 +240,10 @@ def test_i3_killed_in_the_middle_of_a_commit_nothing_is_lost_or_ended_twice(
     assert_verified(database)
 
 
-def test_i8_a_commit_that_is_rolled_back_is_made_again(
+def test_i8_an_append_that_is_rolled_back_is_retried(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """The server ends the session; the expirer connects again by itself."""
+    """The server ends the session; the expirer reconnects by itself."""
     holds = many_due(service, accounts=3, each=3)
     with (
         psycopg.connect(database.owner_url, autocommit=True) as owner,
@@ -260,8 +260,8 @@ def test_i8_a_commit_that_is_rolled_back_is_made_again(
 
 
 @pytest.mark.long
-def test_i8_it_recovers_from_a_database_that_was_away(own_postgres: PostgresServer) -> None:
-    """It is not ready meanwhile, and what came due is ended without a hand."""
+def test_i8_an_expirer_recovers_from_a_database_outage(own_postgres: PostgresServer) -> None:
+    """It is not ready meanwhile. Afterwards all holds that are due expire without intervention."""
     url = own_postgres.new_database().service_url
     with expiring(url) as expirer:
         wait_until(lambda: expirer.health().ready)
@@ -274,10 +274,10 @@ def test_i8_it_recovers_from_a_database_that_was_away(own_postgres: PostgresServ
         wait_until(lambda: expirer.health().ready)
 
 
-def test_what_is_overdue_shows_until_it_is_ended(
+def test_the_lag_shows_overdue_holds_until_they_expire(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """While the log cannot be read, say."""
+    """For example while the log cannot be read."""
     many_due(service, accounts=1, each=1)
     registry = CollectorRegistry()
     lag = "txplatform_hold_expiry_lag_seconds"
@@ -290,10 +290,10 @@ def test_what_is_overdue_shows_until_it_is_ended(
             assert expired(service) == [("acc-0", "t0")]
 
 
-def test_i8_what_a_failover_has_lost_is_ended_again(
+def test_i8_an_expiry_lost_in_a_failover_is_repeated(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """A server that takes over may lack the last commits: what was settled by them is not."""
+    """A standby server may lack the last commits of the primary."""
     many_due(service, accounts=1, each=2)  # so few that none is snapshotted
     with (
         expiring(database.service_url),
@@ -310,8 +310,8 @@ def test_i8_what_a_failover_has_lost_is_ended_again(
         wait_until(lambda: len(expired(service)) == 2)
 
 
-def test_i8_a_table_that_is_missing_is_waited_for(database: TestDatabase) -> None:
-    """A process of a newer version, before `txplatform migrate`."""
+def test_i8_an_expirer_waits_for_a_missing_table(database: TestDatabase) -> None:
+    """For example a newer version that runs before `txplatform migrate`."""
     with (
         psycopg.connect(database.owner_url, autocommit=True) as owner,
         expiring(database.service_url) as expirer,
@@ -325,7 +325,7 @@ def test_i8_a_table_that_is_missing_is_waited_for(database: TestDatabase) -> Non
 def test_an_account_that_cannot_be_read_holds_up_no_other(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """It is named, and the part is not ready."""
+    """Health names it, and is not ready."""
     many_due(service, accounts=3, each=2)
     with psycopg.connect(database.owner_url, autocommit=True) as owner:
         owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
@@ -343,10 +343,10 @@ def test_an_account_that_cannot_be_read_holds_up_no_other(
     assert sorted(ended) == [("account-acc-0", 2), ("account-acc-2", 2)]
 
 
-def test_an_account_is_snapshotted_where_the_end_of_a_hold_is_its_turn(
+def test_an_account_is_snapshotted_if_an_expiry_is_the_event_that_is_due(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Every third event here."""
+    """A snapshot is due at every third event here."""
     many_due(service, accounts=1, each=1)
     with expiring(database.service_url):
         wait_until(
@@ -360,7 +360,7 @@ OPEN, OVERDUE = 150_000, 450
 
 @pytest.fixture
 def full(database: TestDatabase) -> psycopg.Connection:
-    """A table of very many holds, a few of them due, of which the planner knows nothing yet."""
+    """A table of many holds, few of them due, of which the planner knows nothing."""
     connection = Database(database.service_url).connect()
     connection.execute(
         "INSERT INTO open_holds SELECT 'acc-' || n %% 50000, 't' || n, 5,"
@@ -377,10 +377,10 @@ def full(database: TestDatabase) -> psycopg.Connection:
 
 
 @pytest.mark.parametrize("analyzed", [False, True])
-def test_the_look_up_reads_the_due_rows_of_the_index_and_no_others(
+def test_the_query_reads_only_the_rows_that_are_due(
     database: TestDatabase, full: psycopg.Connection, *, analyzed: bool
 ) -> None:
-    """A page each time, from where the last one ended; the rest of the table is not touched."""
+    """Each page continues where the last one ended."""
     if analyzed:
         with psycopg.connect(database.owner_url, autocommit=True) as owner:
             owner.execute("ANALYZE open_holds")

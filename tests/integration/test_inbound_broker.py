@@ -1,4 +1,4 @@
-"""What comes of the client's messages, whatever was sent."""
+"""Messages as the Kafka client returns them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from harness.inbound import SUBMITTED
 from harness.raw_records import send_bytes
 from txplatform.consumers.broker import Broker, Origin
 from txplatform.demo.bus import DemoBus
+from txplatform.inbox.message import UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.inbox.positions import PartitionKey
-from txplatform.inbox.received_message import UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.settings import Settings
 
 MANY = 3000
-"""What is called as often Python calls with fewer checks; the client leaves an error behind."""
+"""CPython specialises a call made this often, and then misses the exception the client leaves."""
 
 
-def test_headers_that_cannot_be_read_are_told_behind_many_that_can() -> None:
-    """Their messages are there all the same."""
+def test_unreadable_headers_are_marked_even_after_many_readable_ones() -> None:
+    """Their messages are returned."""
     bus = DemoBus()
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers})
     for number in range(MANY):

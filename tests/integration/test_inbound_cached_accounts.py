@@ -1,4 +1,4 @@
-"""Accounts that a consumer remembers between batches: a help, never the truth."""
+"""A consumer's cached accounts: decisions are right although these may be outdated."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from harness.inbound import OPENED, SUBMITTED, Body, execute, opened, payment, p
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform.consumers import TOPICS
-from txplatform.consumers.batch_processor import Batch, BatchProcessor
+from txplatform.consumers.batch_processor import InboundBatch, process
 from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.positions import FencedError, Move, Position, begin
-from txplatform.inbox.received_message import ReceivedMessage
 from txplatform.processing.account_cache import AccountCache
 
 APPENDS_WAITING = """
@@ -30,38 +30,37 @@ WHERE wait_event = 'advisory' AND query LIKE '%%append_events%%' AND datname = c
 
 
 class Member:
-    """A consumer without its broker: it reads a partition of its own."""
+    """A consumer without a broker, with a partition of its own."""
 
     _partitions = count()
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self.connection = connection
-        self.remembered = AccountCache(10)
-        self.processor = BatchProcessor(self.remembered)
+        self.cached = AccountCache(10)
         self.partition = next(self._partitions)
         self.offset = 0
         for topic in (OPENED, SUBMITTED):
             begin(self.connection, "cluster", [Position(topic, self.partition, "id", 0)])
 
     def apply(self, *bodies: Body, expected: int | None = None) -> list[str]:
-        """Apply messages in one batch; gives what became of each."""
-        parsed_messages = [self._reading(place, body) for place, body in enumerate(bodies)]
+        """Process messages in one batch; return the status of each."""
+        parsed_messages = [self._parsed(place, body) for place, body in enumerate(bodies)]
         before = self.offset if expected is None else expected
         move = Move(SUBMITTED, self.partition, before, self.offset + len(bodies))
-        batch = Batch("cluster", parsed_messages, [move])
-        processed = self.processor.process(self.connection, batch)
+        batch = InboundBatch("cluster", parsed_messages, [move])
+        outcomes, _ = process(self.connection, self.cached, batch)
         self.offset += len(bodies)
-        return [outcome.status.value for outcome in processed.outcomes]
+        return [outcome.status.value for outcome in outcomes]
 
-    def version_remembered(self, account_id: str) -> int | None:
-        """Of the account, which stays remembered."""
-        account = self.remembered.take(account_stream(AccountId(account_id)))
+    def version_cached(self, account_id: str) -> int | None:
+        """Return the account's version if it is cached; it stays cached."""
+        account = self.cached.take(account_stream(AccountId(account_id)))
         if account is None:
             return None
-        self.remembered.keep([account])
+        self.cached.keep([account])
         return account.version
 
-    def _reading(self, place: int, body: Body) -> ParsedMessage:
+    def _parsed(self, place: int, body: Body) -> ParsedMessage:
         topic = SUBMITTED if "payment_id" in body else OPENED
         key, value = body["account_id"].encode(), json.dumps(body).encode()
         offset = self.offset + place
@@ -73,20 +72,20 @@ class Member:
 
 @pytest.fixture
 def one(database: TestDatabase) -> Iterator[Member]:
-    """A member of the group."""
+    """Return a member of the group."""
     with Database(database.service_url).connect() as connection:
         yield Member(connection)
 
 
 @pytest.fixture
 def other(database: TestDatabase) -> Iterator[Member]:
-    """Another one."""
+    """Return another member."""
     with Database(database.service_url).connect() as connection:
         yield Member(connection)
 
 
 def versions(database: TestDatabase, account_id: str) -> list[int]:
-    """Of the account's events, in order."""
+    """Return the versions of the account's events, in order."""
     rows = execute(
         database,
         "SELECT originator_version FROM events WHERE originator_id = %s ORDER BY position",
@@ -95,26 +94,26 @@ def versions(database: TestDatabase, account_id: str) -> list[int]:
     return [version for (version,) in rows]
 
 
-def test_i1_what_others_appended_since_is_read(
+def test_i1_events_appended_by_others_are_read(
     database: TestDatabase, one: Member, other: Member
 ) -> None:
-    """A remembered account that is behind the log is brought up to date, duplicates included."""
+    """A cached account that is behind the log is brought up to date, also for a duplicate."""
     assert one.apply(opened("acc-1"), payment("p-1", "acc-1", 1)) == ["applied", "applied"]
     assert other.apply(payment("p-2", "acc-1", 10)) == ["applied"]
-    assert one.version_remembered("acc-1") == 2
+    assert one.version_cached("acc-1") == 2
     assert one.apply(payment("p-2", "acc-1", 10), payment("p-3", "acc-1", 100)) == [
         "duplicate",
         "applied",
     ]
-    assert one.version_remembered("acc-1") == 4
+    assert one.version_cached("acc-1") == 4
     assert posted(database, "acc-1") == -111
     assert versions(database, "acc-1") == [1, 2, 3, 4]
 
 
-def test_i3_only_what_clashes_is_decided_again(
+def test_i3_only_accounts_with_a_conflict_are_decided_again(
     database: TestDatabase, one: Member, other: Member
 ) -> None:
-    """Someone else appends after the accounts are read: one account twice, the other untouched."""
+    """Another process appends to one of two accounts after they are read."""
     one.apply(opened("acc-1"), opened("acc-2"))
     messages = [
         payment("p-1", "acc-1", 1),
@@ -144,7 +143,7 @@ def test_i3_only_what_clashes_is_decided_again(
 
 
 def test_i3_copies_in_one_batch_have_one_effect(database: TestDatabase, one: Member) -> None:
-    """Later messages see what earlier ones of their batch did; nothing has to clash for that."""
+    """Later messages see the effects of earlier ones in their batch, without a conflict."""
     first, second, third = (payment(f"p-{n}", "acc-1", 10**n) for n in range(3))
     opening = opened("acc-1")
     assert one.apply(first, second, first, opening, opening, first, second) == [
@@ -155,10 +154,10 @@ def test_i3_copies_in_one_batch_have_one_effect(database: TestDatabase, one: Mem
     assert posted(database, "acc-1") == -111
 
 
-def test_a_refusal_is_the_same_of_an_account_that_is_remembered(
+def test_a_message_is_rejected_alike_on_a_cached_account(
     database: TestDatabase, one: Member
 ) -> None:
-    """What its id was used for is looked up before it is refused; its copy is not parked again."""
+    """Its key is looked up before it is rejected, and its copy is not parked again."""
     one.apply(opened("acc-1"), payment("p-1", "acc-1", 1))
     in_euros = payment("p-1", "acc-1", 1, currency="EUR")
     assert one.apply(in_euros, in_euros) == ["parked", "duplicate"]
@@ -168,12 +167,14 @@ def test_a_refusal_is_the_same_of_an_account_that_is_remembered(
     assert versions(database, "acc-1") == [1, 2]
 
 
-def test_i2_what_was_rolled_back_is_not_remembered(database: TestDatabase, one: Member) -> None:
-    """A fenced batch had decided events: none of them may stay in an account."""
+def test_i2_accounts_of_a_rolled_back_batch_are_not_cached(
+    database: TestDatabase, one: Member
+) -> None:
+    """A fenced batch had recorded events; no account may keep them."""
     one.apply(opened("acc-1"), payment("p-1", "acc-1", 1))
     with pytest.raises(FencedError):
         one.apply(payment("p-2", "acc-1", 10), expected=77)
-    assert one.version_remembered("acc-1") is None
+    assert one.version_cached("acc-1") is None
     assert one.apply(payment("p-2", "acc-1", 10), payment("p-3", "acc-1", 100)) == [
         "applied",
         "applied",
@@ -182,15 +183,17 @@ def test_i2_what_was_rolled_back_is_not_remembered(database: TestDatabase, one: 
     assert versions(database, "acc-1") == [1, 2, 3, 4]
 
 
-def test_i7_an_account_ahead_of_the_log_is_found_out(database: TestDatabase, one: Member) -> None:
-    """A server that took over may lack the last commits: what was remembered of them clashes."""
+def test_i7_a_cached_account_ahead_of_the_log_conflicts(
+    database: TestDatabase, one: Member
+) -> None:
+    """After a failover the log may lack the last commits."""
     one.apply(opened("acc-1"))
-    account = one.remembered.take(account_stream(AccountId("acc-1")))
+    account = one.cached.take(account_stream(AccountId("acc-1")))
     assert account is not None
     account.version += 3  # as if more had been committed
     account.posted = -999
-    one.remembered.keep([account])
+    one.cached.keep([account])
     assert one.apply(payment("p-1", "acc-1", 1)) == ["applied"]
     assert posted(database, "acc-1") == -1
     assert versions(database, "acc-1") == [1, 2]
-    assert one.version_remembered("acc-1") == 2
+    assert one.version_cached("acc-1") == 2

@@ -25,8 +25,8 @@ from harness.processes import run_command
 from harness.waiting import wait_until
 from txplatform.consumers import TOPICS
 from txplatform.database import Database
+from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.reader import list_messages, message_that_waited, parked_after
-from txplatform.inbox.received_message import ReceivedMessage
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What one batch's transaction holds on to: the log's lock, and the positions it moves."""
+"""The transaction of one batch of messages: the log's lock, positions, inbox rows, causes."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from harness.inbound import (
 )
 from harness.postgres import TestDatabase
 from txplatform.consumers import TOPICS
-from txplatform.consumers.batch_processor import Batch, BatchProcessor
+from txplatform.consumers.batch_processor import InboundBatch, process
 from txplatform.consumers.parked_messages import discard_message
 from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.database import Database
 from txplatform.domain.cause import KeyCause, MessageCause
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.positions import FencedError, Move, Position, begin
-from txplatform.inbox.received_message import ReceivedMessage
 from txplatform.processing.account_cache import AccountCache
 from txplatform.publisher.parked_messages import ParkedMessages
 
@@ -41,28 +41,23 @@ CLUSTER = "cluster"
 
 
 def parsed(offset: int, body: bytes) -> ParsedMessage:
-    """A message of the payments topic."""
+    """Return a parsed message of the payments topic."""
     message = ReceivedMessage(CLUSTER, SUBMITTED, "id", 0, offset, None, b"acc-1", (), body)
     return read_message(message, TOPICS[SUBMITTED])
 
 
-def batch(offset: int, body: bytes) -> Batch:
-    """One message, which takes the position one on."""
-    return Batch(CLUSTER, [parsed(offset, body)], [Move(SUBMITTED, 0, offset, offset + 1)])
-
-
-def processor() -> BatchProcessor:
-    """A consumer's, with nothing cached yet."""
-    return BatchProcessor(AccountCache(10))
+def batch(offset: int, body: bytes) -> InboundBatch:
+    """Return a batch with one message, which moves the position by one."""
+    return InboundBatch(CLUSTER, [parsed(offset, body)], [Move(SUBMITTED, 0, offset, offset + 1)])
 
 
 def begin_at(connection: psycopg.Connection, offset: int) -> None:
-    """Make the position known."""
+    """Store a position."""
     begin(connection, CLUSTER, [Position(SUBMITTED, 0, "id", offset)])
 
 
 def test_a_batch_without_events_takes_the_logs_lock_too(database: TestDatabase) -> None:
-    """Else its ledger rows could become visible behind later ones, and a dead letter be missed."""
+    """Otherwise its rows could become visible after later ones, and the publisher miss them."""
     with (
         Database(database.service_url, lock_timeout_s=0.2).connect() as connection,
         psycopg.connect(database.owner_url) as other,
@@ -70,53 +65,55 @@ def test_a_batch_without_events_takes_the_logs_lock_too(database: TestDatabase) 
         begin_at(connection, 0)
         other.execute(LOCK_LOG.encode())
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            processor().process(connection, batch(0, b"rubbish"))
+            process(connection, AccountCache(10), batch(0, b"rubbish"))
         other.rollback()
-        processor().process(connection, batch(0, b"rubbish"))
+        process(connection, AccountCache(10), batch(0, b"rubbish"))
     assert execute(database, "SELECT status FROM inbound_messages") == [("parked",)]
 
 
 def test_a_batch_from_a_position_that_was_moved_is_rolled_back(database: TestDatabase) -> None:
-    """Events, ledger and position: a zombie commits nothing."""
+    """A consumer that was replaced commits no event, inbox row or position."""
     body = json.dumps(payment("p-1", "acc-1")).encode()
     with Database(database.service_url).connect() as connection:
         begin_at(connection, 7)
         with pytest.raises(FencedError):
-            processor().process(connection, batch(6, body))
+            process(connection, AccountCache(10), batch(6, body))
     assert execute(database, "SELECT count(*) FROM events") == [(0,)]
     assert execute(database, "SELECT count(*) FROM inbound_messages") == [(0,)]
     assert execute(database, "SELECT next_offset FROM inbound_positions") == [(7,)]
 
 
-def test_a_batch_of_which_one_position_was_moved_is_rolled_back(database: TestDatabase) -> None:
-    """The other partition's move is not enough: a zombie may have lost one of two."""
+def test_a_batch_is_rolled_back_if_one_of_its_two_positions_was_moved(
+    database: TestDatabase,
+) -> None:
+    """A consumer that was replaced may have lost only one of two partitions."""
     body = json.dumps(payment("p-1", "acc-1")).encode()
     moves = [Move(SUBMITTED, 0, 6, 7), Move(SUBMITTED, 1, 3, 4)]
     with Database(database.service_url).connect() as connection:
         begin_at(connection, 6)
         begin(connection, CLUSTER, [Position(SUBMITTED, 1, "id", 9)])
         with pytest.raises(FencedError):
-            processor().process(connection, Batch(CLUSTER, [parsed(6, body)], moves))
+            process(connection, AccountCache(10), InboundBatch(CLUSTER, [parsed(6, body)], moves))
     assert execute(database, "SELECT count(*) FROM events") == [(0,)]
     offsets = "SELECT next_offset FROM inbound_positions ORDER BY partition"
     assert execute(database, offsets) == [(6,), (9,)]
 
 
-def test_what_a_person_discards_does_not_set_the_feed_of_parked_messages_back(
+def test_discarding_a_message_does_not_move_the_end_of_the_feed_of_parked_messages(
     database: TestDatabase,
 ) -> None:
-    """Its dead letter was sent: a feed that ends before its checkpoint would stop."""
+    """The message was published; a feed that ends before its checkpoint would stop."""
     with Database(database.service_url).connect() as connection:
         begin_at(connection, 0)
-        processor().process(connection, batch(0, b"rubbish"))
+        process(connection, AccountCache(10), batch(0, b"rubbish"))
         end = ParkedMessages().end(connection)
         assert end > 0
         discard_message(connection, end, "sent in error")
         assert ParkedMessages().end(connection) == end
 
 
-def test_the_service_can_neither_alter_nor_delete_what_came_in(database: TestDatabase) -> None:
-    """Only what a person decided may be noted on a row."""
+def test_the_service_can_neither_alter_nor_delete_received_messages(database: TestDatabase) -> None:
+    """It may only set the columns of an operator's decision."""
     with Database(database.service_url).connect() as connection:
         for statement in (
             "DELETE FROM inbound_messages",
@@ -129,7 +126,6 @@ def test_the_service_can_neither_alter_nor_delete_what_came_in(database: TestDat
 
 
 def test_a_message_of_each_topic_is_the_cause_of_its_events(service: psycopg.Connection) -> None:
-    """By topic, partition and offset."""
     bodies = {
         OPENED: opened("acc-1"),
         LIMIT_CHANGED: limit_changed("acc-1", 1, 900_000),
@@ -146,9 +142,10 @@ def test_a_message_of_each_topic_is_the_cause_of_its_events(service: psycopg.Con
         for at, (topic, body) in enumerate(bodies.items())
     ]
     begin(service, CLUSTER, [Position(each.topic, 3, "id", each.offset) for each in messages])
-    processor().process(
+    process(
         service,
-        Batch(
+        AccountCache(10),
+        InboundBatch(
             CLUSTER,
             [read_message(each, TOPICS[each.topic]) for each in messages],
             [Move(each.topic, 3, each.offset, each.offset + 1) for each in messages],
@@ -158,12 +155,12 @@ def test_a_message_of_each_topic_is_the_cause_of_its_events(service: psycopg.Con
     assert [*causes] == [MessageCause(topic, 3, 70 + at) for at, topic in enumerate(bodies)]
 
 
-def test_what_ends_a_wait_is_the_cause_of_the_event_that_applies_the_message(
+def test_the_event_that_applies_a_waiting_message_has_the_cause_of_the_opening(
     service: psycopg.Connection,
 ) -> None:
-    """The event that says that it waits has the message."""
+    """The event that records the wait has the message as its cause."""
     begin_at(service, 7)
-    processor().process(service, batch(7, json.dumps(payment("p-1", "acc-1")).encode()))
+    process(service, AccountCache(10), batch(7, json.dumps(payment("p-1", "acc-1")).encode()))
     record(service, [opening("acc-1")])
     key = KeyCause("key_1", "test")
     assert [(each.event.TOPIC, each.event.caused_by) for each in read_whole_log(service)] == [

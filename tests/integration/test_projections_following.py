@@ -1,4 +1,4 @@
-"""Read models follow the log: their rows, their positions, several projectors, faults."""
+"""Read models follow the log: rows, checkpoints, several projectors and faults."""
 
 from __future__ import annotations
 
@@ -44,17 +44,16 @@ ACCOUNT = AccountId("acc")
 
 @contextmanager
 def projecting(url: str, registry: CollectorRegistry | None = None) -> Iterator[Projector]:
-    """A projector at work; it has to stop when told to."""
+    """Run a projector, which must stop within its time."""
     settings = Settings(database_url=SecretStr(url))
     projector = Projector(settings, Database(url), registry or CollectorRegistry())
     with running(projector):
         yield projector
 
 
-def test_a_page_is_newest_first_and_says_up_to_where_it_has_read(
+def test_a_page_is_newest_first_and_has_the_position_up_to_which_it_is_complete(
     service: psycopg.Connection,
 ) -> None:
-    """What is not folded yet is not in the page, and the position says so."""
     record(service, [opening("acc"), *(purchase("acc", f"t{n}", n) for n in range(1, 4))])
     catch_up(service, 3)
     folded = last_position(service)
@@ -84,17 +83,18 @@ def test_pages_follow_each_other_without_gap_or_overlap_while_transactions_come_
 @pytest.mark.parametrize(
     "cursor", ["", "!", "é", "MA", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk", "x" * 99]
 )
-def test_a_cursor_that_no_page_gave_is_refused(service: psycopg.Connection, cursor: str) -> None:
-    """It is the caller's error, told with its reason."""
+def test_a_cursor_that_is_not_from_a_page_is_refused_with_a_reason(
+    service: psycopg.Connection, cursor: str
+) -> None:
     with pytest.raises(InvalidCursorError) as raised:
         list_transactions(service, ACCOUNT, limit=3, cursor=cursor)
     assert raised.value.reason
 
 
-def test_a_transaction_has_what_was_asked_and_what_was_decided(
+def test_a_transaction_has_its_request_and_its_decision(
     service: psycopg.Connection,
 ) -> None:
-    """A decline keeps its reasons and the money it was held against."""
+    """A decline has its reasons and the balance it was judged by."""
     record(service, [purchase("acc", "early", 5), opening("acc", 100), purchase("acc", "t", 101)])
     catch_up(service, 3)
     early = get_transaction(service, ACCOUNT, TransactionId("early"))
@@ -112,8 +112,10 @@ def test_a_transaction_has_what_was_asked_and_what_was_decided(
     assert get_transaction(service, ACCOUNT, TransactionId("unknown")) is None
 
 
-def test_the_directory_has_every_account_opened_or_not(service: psycopg.Connection) -> None:
-    """A payment that waits makes an account known, without money."""
+def test_the_directory_has_every_account_even_before_it_is_opened(
+    service: psycopg.Connection,
+) -> None:
+    """A waiting payment adds an account without a balance."""
     record(service, [payment("early", "p1", 70)])
     record(service, [opening("acc", 1000), purchase("acc", "t", 300), payment("acc", "p", 200)])
     record(
@@ -135,7 +137,7 @@ def test_the_directory_has_every_account_opened_or_not(service: psycopg.Connecti
 
 
 def test_the_directory_has_the_stricter_of_both_statuses(service: psycopg.Connection) -> None:
-    """Folded event by event or at once; a status may come before the account is opened."""
+    """Folded event by event or in one batch; a status may come before the account is opened."""
     statuses = []
     steps: list[list[Command]] = [
         [team_status("acc", 2, "frozen")],
@@ -161,8 +163,9 @@ def test_the_directory_has_the_stricter_of_both_statuses(service: psycopg.Connec
     ]
 
 
-def test_a_hold_that_the_read_model_has_lost_stops_it(service: psycopg.Connection) -> None:
-    """Its release is not swallowed: a rebuild is needed, and asked for."""
+def test_a_read_model_that_has_lost_a_hold_stops_at_its_release(
+    service: psycopg.Connection,
+) -> None:
     record(service, [opening("acc"), purchase("acc", "t", 5)])
     catch_up(service, 3)
     service.execute("DELETE FROM open_holds")
@@ -172,10 +175,10 @@ def test_a_hold_that_the_read_model_has_lost_stops_it(service: psycopg.Connectio
     assert checkpoint_of("open_holds").read(service) < last_position(service)
 
 
-def test_positions_move_over_events_that_a_read_model_does_not_use(
+def test_a_checkpoint_moves_over_events_that_the_read_model_does_not_use(
     service: psycopg.Connection,
 ) -> None:
-    """So that as_of_position moves with the log."""
+    """Otherwise `as_of_position` would fall behind."""
     record(service, [opening("acc"), payment("acc", "p", 1)])
     catch_up(service, 3)
     positions = {checkpoint_of(each.name).read(service) for each in PROJECTIONS}
@@ -183,7 +186,6 @@ def test_positions_move_over_events_that_a_read_model_does_not_use(
 
 
 def test_i1_two_projectors_at_once_fold_each_event_once(database: TestDatabase) -> None:
-    """Both run all the time; sums and rows come out as one would make them."""
     with (
         Database(database.service_url).connect() as connection,
         projecting(database.service_url) as one,
@@ -205,15 +207,17 @@ def test_i1_two_projectors_at_once_fold_each_event_once(database: TestDatabase) 
 
 
 def lag_metric(registry: CollectorRegistry) -> float:
-    """What `/metrics` says of the directory."""
+    """The lag of the directory in `/metrics`."""
     labels = {"projection": "directory"}
     value = registry.get_sample_value("txplatform_projection_lag_positions", labels)
     assert value is not None
     return value
 
 
-def test_a_projector_stands_by_while_another_holds_the_position(database: TestDatabase) -> None:
-    """It neither waits on the lock nor fails; it goes on when the lock is free."""
+def test_a_projector_stands_by_while_another_session_has_the_checkpoint(
+    database: TestDatabase,
+) -> None:
+    """It neither waits for the lock nor fails, and continues once the lock is free."""
     registry = CollectorRegistry()
     with (
         psycopg.connect(database.owner_url, autocommit=True) as holder,  # may idle as it likes
@@ -237,8 +241,9 @@ def test_a_projector_stands_by_while_another_holds_the_position(database: TestDa
         wait_until(lambda: lag_metric(registry) == 0)
 
 
-def test_a_position_moved_behind_the_back_takes_the_rows_back(service: psycopg.Connection) -> None:
-    """Compare-and-set: the loser's transaction is rolled back."""
+def test_rows_are_rolled_back_if_another_session_has_moved_the_checkpoint(
+    service: psycopg.Connection,
+) -> None:
 
     def lose() -> None:
         with service.transaction():
@@ -253,10 +258,10 @@ def test_a_position_moved_behind_the_back_takes_the_rows_back(service: psycopg.C
     assert get_account(service, AccountId("x")) is None
 
 
-def test_i8_a_projector_recovers_from_a_database_that_was_away(
+def test_i8_a_projector_recovers_from_a_database_outage(
     own_postgres: PostgresServer,
 ) -> None:
-    """It is not ready meanwhile, and its lag returns to zero without a hand."""
+    """It is not ready meanwhile; its lag returns to 0 without intervention."""
     url = own_postgres.new_database().service_url
     with projecting(url) as projector:
         wait_until(lambda: projector.health().ready)
@@ -269,10 +274,10 @@ def test_i8_a_projector_recovers_from_a_database_that_was_away(
         wait_until(lambda: projector.health().ready)
 
 
-def test_i8_a_read_model_that_cannot_go_on_is_not_ready_and_holds_up_no_other(
+def test_i8_a_read_model_without_its_table_is_not_ready_and_blocks_no_other(
     database: TestDatabase,
 ) -> None:
-    """Its own table is broken; the directory follows. Mended, it goes on by itself."""
+    """Once the table is back, it continues by itself."""
     with (
         psycopg.connect(database.owner_url, autocommit=True) as owner,
         Database(database.service_url).connect() as connection,

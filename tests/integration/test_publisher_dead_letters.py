@@ -1,4 +1,4 @@
-"""Messages that can never be applied, mirrored to their topics' dead letters as they came."""
+"""Messages that cannot be applied are sent unchanged to their topic's dead letters."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from txplatform.database import Database
 DEAD = f"{SUBMITTED}.dlq"
 
 
-def test_a_parked_message_is_mirrored_with_its_bytes_and_why(
+def test_a_parked_message_is_a_dead_letter_with_the_same_bytes_and_a_reason(
     database: TestDatabase, topics: str
 ) -> None:
-    """Key, body and headers stay as they came, whatever bytes they are."""
+    """Key, body and headers may be any bytes."""
     settings = settings_for(database, topics)
     sender = Sender(topics)
     sender.send_raw(SUBMITTED, b"\xff\x00", b"\x80 not json", [("x", b"\xfe"), ("y", None)])
@@ -59,10 +59,10 @@ def test_a_parked_message_is_mirrored_with_its_bytes_and_why(
     assert tombstone.header("dlq_reason") == "empty_body"
 
 
-def test_a_message_that_waited_in_vain_is_mirrored_as_it_came(
+def test_a_waiting_message_that_is_rejected_is_a_dead_letter_with_the_same_bytes(
     database: TestDatabase, topics: str
 ) -> None:
-    """It was refused only when its account was opened, in another currency."""
+    """It is rejected when its account is opened in another currency."""
     settings = settings_for(database, topics)
     sender = Sender(topics)
     body = payment_body("p-1", "acc-1", currency="EUR")
@@ -84,10 +84,9 @@ def test_a_message_that_waited_in_vain_is_mirrored_as_it_came(
     assert int(dead.header("inbound_id")) == ledger(database, topic=SUBMITTED)[0].id
 
 
-def test_one_that_the_ledger_does_not_have_is_written_anew_from_the_log(
+def test_a_rejected_message_that_is_not_in_the_inbox_is_written_from_the_log(
     database: TestDatabase, topics: str
 ) -> None:
-    """The log alone is enough to publish everything."""
     with Database(database.service_url).connect() as connection:
         record(connection, [payment("acc-1", "p-1", 100, "EUR")])
         record(connection, [opening("acc-1")])
@@ -109,7 +108,6 @@ def test_one_that_the_ledger_does_not_have_is_written_anew_from_the_log(
 def test_a_missing_dead_letter_topic_holds_up_no_decision(
     database: TestDatabase, topics: str
 ) -> None:
-    """Each feed is published on its own."""
     admin = AdminClient({"bootstrap.servers": topics})
     admin.delete_topics([DEAD])[DEAD].result(30)
     wait_until(lambda: DEAD not in present_topics(admin))

@@ -1,4 +1,4 @@
-"""Decisions on their way to other teams: complete, in order, as the contract says (I5)."""
+"""Decisions are published completely, in order and as the contract says (I5)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from txplatform.advisory_locks import LEADERS
 from txplatform.database import Database
 from txplatform.eventstore.mapper import UnknownEventError
 from txplatform.following.checkpoint import CheckpointError
-from txplatform.publisher.checkpoint import checkpoint_of, read_checkpoint
 from txplatform.publisher.event_feed import EventFeed
+from txplatform.publisher.feed_publisher import checkpoint_of, read_checkpoint
 
 
-def test_a_decision_is_published_as_it_was_answered(database: TestDatabase, topics: str) -> None:
-    """The response, the merchant, the time, and headers to dedupe by (docs/contracts.md)."""
+def test_a_decision_is_published_as_its_response(database: TestDatabase, topics: str) -> None:
+    """With the merchant, the time, and headers to remove copies by (docs/contracts.md)."""
     with Database(database.service_url).connect() as connection:
         record(connection, [opening("acc-1", 500_000), purchase("acc-1", "tx-1", 1250)])
     with publishing(settings_for(database, topics)):
@@ -79,7 +79,6 @@ def test_a_decision_is_published_as_it_was_answered(database: TestDatabase, topi
 def test_a_decline_for_an_unknown_account_is_published_without_a_balance(
     database: TestDatabase, topics: str
 ) -> None:
-    """There is no account whose balance could be told."""
     with Database(database.service_url).connect() as connection:
         record(connection, [purchase("acc-1", "tx-1", 1250)])
     with publishing(settings_for(database, topics)):
@@ -90,10 +89,10 @@ def test_a_decline_for_an_unknown_account_is_published_without_a_balance(
     assert published.json["response_code"] == "14"
 
 
-def test_only_decisions_are_published_and_the_checkpoint_passes_over_the_rest(
+def test_events_that_are_not_published_only_move_the_checkpoint(
     database: TestDatabase, topics: str
 ) -> None:
-    """Openings and payments are known to those who sent them."""
+    """Openings and payments are known to their senders."""
     with Database(database.service_url).connect() as connection:
         record(connection, [opening("acc-1"), payment("acc-1", "p-1", 5)])
     with publishing(settings_for(database, topics)):
@@ -101,8 +100,9 @@ def test_only_decisions_are_published_and_the_checkpoint_passes_over_the_rest(
     assert read_topic(topics) == []
 
 
-def test_i5_every_account_is_published_in_order_once(database: TestDatabase, topics: str) -> None:
-    """I5, without any fault: no copy either."""
+def test_i5_without_faults_every_account_is_published_in_order_without_copies(
+    database: TestDatabase, topics: str
+) -> None:
     decide(database, accounts=50, purchases=60)
     with publishing(settings_for(database, topics)) as publisher:
         wait_for_publisher(database)
@@ -117,7 +117,7 @@ def test_i5_every_account_is_published_in_order_once(database: TestDatabase, top
 def test_an_account_is_on_the_partition_that_java_clients_expect(
     database: TestDatabase, topics: str
 ) -> None:
-    """Key to partition is the murmur2 hash of Kafka's own clients."""
+    """Kafka's own clients choose the partition by the murmur2 hash of the key."""
     decide(database, accounts=8, purchases=1)
     with publishing(settings_for(database, topics)):
         wait_for_publisher(database)
@@ -125,8 +125,9 @@ def test_an_account_is_on_the_partition_that_java_clients_expect(
     assert found == {key: _murmur2(key) % 4 for key in found if key is not None}
 
 
-def test_a_missing_topic_is_named_and_waited_for(database: TestDatabase, topics: str) -> None:
-    """Not ready says which; once it is there all is published."""
+def test_a_publisher_names_a_missing_topic_and_waits_for_it(
+    database: TestDatabase, topics: str
+) -> None:
     admin = AdminClient({"bootstrap.servers": topics})
     admin.delete_topics([TRANSACTION_DECISIONED])[TRANSACTION_DECISIONED].result(30)
     wait_until(lambda: TRANSACTION_DECISIONED not in present_topics(admin))
@@ -145,7 +146,7 @@ def test_a_missing_topic_is_named_and_waited_for(database: TestDatabase, topics:
 def test_of_two_publishers_one_is_active_and_the_other_takes_over(
     database: TestDatabase, topics: str
 ) -> None:
-    """After an orderly stop, and after the active one has lost its session."""
+    """It takes over after an orderly stop, and after the active one has lost its session."""
     settings = settings_for(database, topics)
     with publishing(settings) as second_to_stop:
         wait_until(lambda: second_to_stop.health().ready)
@@ -170,7 +171,7 @@ def test_of_two_publishers_one_is_active_and_the_other_takes_over(
 
 
 def test_a_log_that_has_lost_its_end_is_not_published(database: TestDatabase, topics: str) -> None:
-    """A checkpoint past the end means new events could pass below it unseen."""
+    """New events below the checkpoint would be skipped."""
     decide(database, accounts=1, purchases=1)
     execute(database, "INSERT INTO checkpoints VALUES ('publisher:decisions', 1000)")
     with publishing(settings_for(database, topics)) as publisher:
@@ -180,8 +181,8 @@ def test_a_log_that_has_lost_its_end_is_not_published(database: TestDatabase, to
     assert read_topic(topics) == []
 
 
-def test_a_checkpoint_that_someone_else_has_moved_is_left_alone(database: TestDatabase) -> None:
-    """A publisher that lost the lead without knowing moves it neither on nor back."""
+def test_a_checkpoint_that_another_session_has_moved_is_not_moved(database: TestDatabase) -> None:
+    """A publisher may have lost the lead without knowing it."""
     decide(database, accounts=1, purchases=2)
     with Database(database.service_url).connect() as connection:
         assert read_checkpoint(connection, EventFeed()) == 0
@@ -191,8 +192,8 @@ def test_a_checkpoint_that_someone_else_has_moved_is_left_alone(database: TestDa
     assert checkpoint(database) == 2
 
 
-def test_i5_what_a_newer_version_wrote_is_not_passed_over(database: TestDatabase) -> None:
-    """It might have to be told, and nothing of its batch is sent before that is known."""
+def test_i5_an_event_of_a_newer_version_is_not_skipped(database: TestDatabase) -> None:
+    """It might have to be published. Nothing of its batch is sent before that is known."""
     decide(database, accounts=1, purchases=2)
     execute(database, "ALTER TABLE events DISABLE TRIGGER USER")
     execute(database, "UPDATE events SET topic = 'unheard-of' WHERE originator_version = 3")

@@ -1,4 +1,4 @@
-"""What becomes of authorizations on its way to other teams: complete, in order, once (I5)."""
+"""Everything that happens to authorizations is published completely, in order and once (I5)."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ TX = TransactionId("tx")
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-def life(account_id: str) -> list[Command]:
-    """A purchase to which everything happens but its expiry."""
+def history(account_id: str) -> list[Command]:
+    """A purchase with every later event but an expiry."""
     return [
         opening(account_id),
         purchase(account_id, "tx", 1000),
@@ -48,8 +48,8 @@ def life(account_id: str) -> list[Command]:
     ]
 
 
-def told(database: TestDatabase) -> dict[str, Order]:
-    """What the log holds for each topic."""
+def expected(database: TestDatabase) -> dict[str, Order]:
+    """The events that each topic should have, from the log."""
     orders: dict[str, Order] = {name: {} for name in TOPICS}
     with Database(database.service_url).connect() as connection:
         for logged in read_whole_log(connection):
@@ -60,13 +60,13 @@ def told(database: TestDatabase) -> dict[str, Order]:
     return orders
 
 
-def test_i5_every_topic_deduped_equals_the_log_also_when_sent_again(
+def test_i5_every_topic_without_copies_equals_the_log_even_if_sent_twice(
     database: TestDatabase, topics: str
 ) -> None:
-    """And what is on the topics of settlement adds up to what each account owes."""
+    """The changes on the settlement topics add up to the amount that each account owes."""
     accounts = [f"acc-{number}" for number in range(20)]
     with Database(database.service_url).connect() as connection:
-        for commands in zip(*map(life, accounts), strict=True):
+        for commands in zip(*map(history, accounts), strict=True):
             record(connection, commands)
     settings = settings_for(database, topics)
     documented = re.search(r"`(UPDATE checkpoints [^`]+)`", OPERATIONS.read_text(encoding="utf-8"))
@@ -76,7 +76,7 @@ def test_i5_every_topic_deduped_equals_the_log_also_when_sent_again(
             wait_for_publisher(database)
         with Database(database.service_url).connect() as connection:
             assert connection.execute(documented[1].encode()).rowcount == 1
-    in_log = told(database)
+    in_log = expected(database)
     found = {name: read_topic(topics, name) for name in TOPICS}
     assert {name: deduped(records) for name, records in found.items()} == in_log
     assert len(found[CLEARED]) == 2 * 20 * 4
@@ -88,12 +88,11 @@ def test_i5_every_topic_deduped_equals_the_log_also_when_sent_again(
     assert changes == owed == dict.fromkeys(accounts, 250)
 
 
-def test_each_says_what_happened_and_the_balance_after_it(
+def test_bodies_follow_their_schemas_and_headers_those_of_decisions(
     database: TestDatabase, topics: str
 ) -> None:
-    """Bodies as their schemas say, headers as those of decisions."""
     with Database(database.service_url).connect() as connection:
-        for command in life("acc-1"):
+        for command in history("acc-1"):
             record(connection, [command])
         record(connection, [opening("acc-2"), purchase("acc-2", "tx", 700)])
         late = NOW + timedelta(days=400)
@@ -144,10 +143,10 @@ def test_each_says_what_happened_and_the_balance_after_it(
         ),
     ],
 )
-def test_what_came_over_http_and_waited_in_vain_is_a_presentment_s_dead_letter(
+def test_a_rejected_message_from_http_is_a_dead_letter_in_the_form_of_a_presentment(
     database: TestDatabase, topics: str, command: Command, said: dict[str, Any]
 ) -> None:
-    """In a form that the topic takes, since there is no message to mirror."""
+    """There is no original message to repeat."""
     with Database(database.service_url).connect() as connection:
         record(connection, [command])
         record(connection, [opening("acc-1")])

@@ -1,4 +1,4 @@
-"""Read models and snapshots are made again from the log beside the live ones, and swapped."""
+"""Read models and snapshots are rebuilt from the log beside the live ones, and swapped."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def some_history(connection: psycopg.Connection, accounts: int = 5, purchases: i
 
 
 def rebuilt_the_same(database: TestDatabase) -> bool:
-    """Rebuild every read model, and say whether each is as it was."""
+    """Rebuild every read model; return True if none changed."""
     owner = Database(database.owner_url)
     return all(rebuild(owner, projection).same for projection in PROJECTIONS)
 
@@ -80,7 +80,7 @@ def contents(connection: psycopg.Connection) -> list[tuple[str, ...]]:
 def test_i1_a_rebuild_gives_the_same_rows_in_a_table_of_the_same_shape_every_time(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Twice in a row, so that names left behind by the first would show."""
+    """Twice in a row, so that names left over from the first would show."""
     some_history(service)
     catch_up(service)
     before_rows, before_shape = contents(service), shape(service)
@@ -96,10 +96,9 @@ def test_i1_a_rebuild_gives_the_same_rows_in_a_table_of_the_same_shape_every_tim
     catch_up(service)
 
 
-def test_a_rebuild_corrects_what_was_wrong_and_says_that_it_differed(
+def test_a_rebuild_corrects_a_wrong_row_and_reports_a_difference(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """That is what it is for."""
     some_history(service, accounts=1)
     catch_up(service)
     right = contents(service)
@@ -110,10 +109,10 @@ def test_a_rebuild_corrects_what_was_wrong_and_says_that_it_differed(
     assert contents(service) == right
 
 
-def test_a_rebuild_goes_to_the_end_of_the_log_though_the_live_one_lags(
+def test_a_rebuild_reads_to_the_log_s_end_even_if_the_live_read_model_lags(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """It is compared where the live one is, which may be the beginning."""
+    """They are compared at the live checkpoint, which may be 0."""
     some_history(service)
     rebuilt = rebuild(Database(database.owner_url), TRANSACTIONS)
     assert rebuilt.same
@@ -130,10 +129,9 @@ def test_a_rebuild_goes_to_the_end_of_the_log_though_the_live_one_lags(
     assert rows(service, OPEN_HOLDS)
 
 
-def test_what_a_killed_rebuild_left_behind_does_not_stop_the_next(
+def test_a_table_left_behind_by_a_killed_rebuild_is_dropped(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """A half-filled table of the same name is dropped."""
     some_history(service, accounts=1)
     catch_up(service)
     with psycopg.connect(database.owner_url, autocommit=True) as owner:
@@ -144,10 +142,10 @@ def test_what_a_killed_rebuild_left_behind_does_not_stop_the_next(
     assert row == (None,)
 
 
-def test_two_rebuilds_of_one_read_model_do_not_meet(
+def test_a_second_rebuild_of_the_same_read_model_is_refused(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """The second is refused while the first runs; another read model may be rebuilt."""
+    """Another read model can be rebuilt at the same time."""
     some_history(service, accounts=1)
     refused = []
 
@@ -162,13 +160,12 @@ def test_two_rebuilds_of_one_read_model_do_not_meet(
 
 
 class ForwardReader:
-    """Reads a list again and again; it must never go back in time."""
+    """Reads a list again and again, and checks that it never goes back in time."""
 
     def __init__(self) -> None:
         self.newest = self.position = 0
 
     def read(self, connection: psycopg.Connection) -> None:
-        """Read the newest page."""
         page = list_transactions(connection, AccountId("acc-0"), limit=5)
         newest = page.items[0].account_version if page.items else 0
         assert newest >= self.newest
@@ -177,10 +174,10 @@ class ForwardReader:
 
 
 @pytest.mark.long
-def test_reads_writes_and_the_projector_go_on_during_rebuilds(
+def test_reads_writes_and_the_projector_continue_during_rebuilds(
     database: TestDatabase, service: psycopg.Connection, service_env: dict[str, str]
 ) -> None:
-    """No read fails or goes back in time, and nothing is lost or doubled at the swaps."""
+    """No read fails or goes back in time, and no row is lost or doubled by a swap."""
     some_history(service)
     stop = threading.Event()
     failures: list[BaseException] = []
@@ -227,7 +224,7 @@ def test_reads_writes_and_the_projector_go_on_during_rebuilds(
 def test_a_long_read_delays_the_swap_and_is_not_disturbed(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """The swap gives up its place in the queue and comes again."""
+    """The swap gives up its place in the queue and retries."""
     some_history(service, accounts=1)
     done = threading.Event()
 
@@ -254,10 +251,10 @@ def test_a_long_read_delays_the_swap_and_is_not_disturbed(
     assert done.is_set()
 
 
-def test_snapshots_are_taken_again_for_accounts_with_enough_events(
+def test_snapshots_are_replaced_for_accounts_with_enough_events(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Old ones go, also those of accounts that the log does not know; states stay the same."""
+    """Old ones go, as do those of accounts without events."""
     some_history(service, accounts=2)
     record(service, [opening("small")])
     service.execute(
@@ -272,10 +269,10 @@ def test_snapshots_are_taken_again_for_accounts_with_enough_events(
     assert (account.posted, account.credit_limit) == (-105, 900)
 
 
-def test_rebuild_all_prints_the_same_numbers_before_and_after(
+def test_rebuild_all_prints_the_same_figures_before_and_after(
     service: psycopg.Connection, service_env: dict[str, str]
 ) -> None:
-    """Exit code 0; a wrong number before makes it 1 once, and is gone after that."""
+    """If the live table was wrong, the exit code is 1, and 0 after that."""
     some_history(service)
     catch_up(service)
     env = {**service_env, "TXPLATFORM_SNAPSHOT_EVERY_EVENTS": "10"}
@@ -296,8 +293,7 @@ def test_rebuild_all_prints_the_same_numbers_before_and_after(
     assert run_command("rebuild", "directory", env=env)[0] == 0
 
 
-def test_rebuild_refuses_what_it_does_not_know(service_env: dict[str, str]) -> None:
-    """Wrong use is exit code 2."""
+def test_rebuild_of_an_unknown_read_model_exits_2(service_env: dict[str, str]) -> None:
     assert run_command("rebuild", env=service_env)[0] == 2
     assert run_command("rebuild", "nonsense", env=service_env)[0] == 2
     assert run_command("rebuild", "--all", "directory", env=service_env)[0] == 2

@@ -1,4 +1,4 @@
-"""Verification: everything derived is what replaying the log gives, and tampering shows."""
+"""Verification compares everything derived with a replay of the log, and reports tampering."""
 
 from __future__ import annotations
 
@@ -66,10 +66,9 @@ def three_accounts(database: TestDatabase, connection: psycopg.Connection) -> No
     retake_snapshots(Database(database.owner_url), every=2)
 
 
-def test_nothing_differs_in_an_untouched_database(
+def test_an_untouched_database_is_compared_completely_and_has_no_differences(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """And all of it was compared."""
     three_accounts(database, service)
     result = verify(Database(database.service_url))
     assert result.passed, result.differences.kept
@@ -84,15 +83,14 @@ def test_nothing_differs_in_an_untouched_database(
     assert result.compared.items() >= own_counts.items()
 
 
-def test_an_empty_log_verifies(database: TestDatabase) -> None:
-    """There is nothing to differ."""
+def test_an_empty_log_has_no_differences(database: TestDatabase) -> None:
     assert verify(Database(database.service_url)).passed
 
 
-def test_read_models_that_lag_are_held_against_the_log_at_their_own_position(
+def test_a_read_model_that_lags_is_compared_with_the_log_at_its_own_checkpoint(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Lagging is no difference, a wrong row is, however far behind."""
+    """A wrong row is a difference even if the read model lags."""
     three_accounts(database, service)
     record(service, [purchase("b", "t4", 1), payment("b", "p", 3)])
     record(service, [opening("d")])
@@ -224,13 +222,13 @@ def test_read_models_that_lag_are_held_against_the_log_at_their_own_position(
         ),
     ],
 )
-def test_i7_what_was_changed_is_named(
+def test_i7_tampering_is_reported_by_account_version_and_field(
     database: TestDatabase,
     service: psycopg.Connection,
     change: str,
     expected: set[tuple[str, int, str]],
 ) -> None:
-    """By account, version and field; the other accounts stay out of it."""
+    """Other accounts have no differences."""
     three_accounts(database, service)
     with tampering(database) as owner:
         owner.execute(change.encode())
@@ -240,10 +238,9 @@ def test_i7_what_was_changed_is_named(
 
 
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
-def test_i1_every_read_model_is_held_against_the_log(
+def test_i1_missing_and_extra_rows_of_every_read_model_are_reported(
     database: TestDatabase, service: psycopg.Connection, projection: Projection
 ) -> None:
-    """Rows that it has lost are named, and so are those of an account that the log has not."""
     three_accounts(database, service)
     for name in ("a", "b", "c"):
         record(service, [clearing(name, "t1", "c", 50, final=False), refund(name, "t1", "f", 5)])
@@ -261,10 +258,10 @@ def test_i1_every_read_model_is_held_against_the_log(
     }
 
 
-def test_i7_an_amount_changed_in_the_log_shows_in_every_number_that_follows_from_it(
+def test_i7_an_amount_changed_in_the_log_shows_in_every_value_derived_from_it(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """The recorded balance of that very decision, the snapshot and both read models."""
+    """The balance recorded with the decision, the snapshot and both read models."""
     three_accounts(database, service)
     with tampering(database) as owner:
         owner.execute(
@@ -284,19 +281,19 @@ def test_i7_an_amount_changed_in_the_log_shows_in_every_number_that_follows_from
     }
 
 
-def test_a_snapshot_of_another_shape_is_left_alone(
+def test_a_snapshot_of_another_shape_is_not_compared(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Another version took it, and this one does not read it either."""
+    """Another version took it, and this version does not read it."""
     record(service, [opening("a", 100)])
     service.execute("INSERT INTO snapshots VALUES ('account-a', 1, 'account@0', 'unheard of')")
     assert differences(database) == []
 
 
-def test_i6_an_approval_above_the_available_credit_is_named(
+def test_i6_an_approval_above_the_available_credit_is_reported(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Even where every recorded balance was adjusted to it."""
+    """Even if every recorded balance was adjusted to it."""
     record(service, [opening("a", 100), purchase("a", "s", 30), purchase("a", "t", 60)])
     with tampering(database) as owner:
         owner.execute(
@@ -319,14 +316,14 @@ def test_i6_an_approval_above_the_available_credit_is_named(
         ("events", lambda sums: replace(sums, events=2)),
     ],
 )
-def test_i2_a_sum_of_the_stored_amounts_that_is_not_the_accounts_is_named(
+def test_i2_a_sum_of_stored_amounts_that_differs_from_the_account_is_reported(
     database: TestDatabase,
     service: psycopg.Connection,
     monkeypatch: pytest.MonkeyPatch,
     field: str,
     wrong: Callable[[EventSums], EventSums],
 ) -> None:
-    """As where the code that folds an event were wrong: a second opinion differs."""
+    """This would find a mistake in the code that folds events."""
     record(service, [opening("a", 100), payment("a", "p", 7), purchase("a", "t", 60)])
 
     def other_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
@@ -337,10 +334,10 @@ def test_i2_a_sum_of_the_stored_amounts_that_is_not_the_accounts_is_named(
     assert differences(database) == [("a", 3, f"sums.{field}")]
 
 
-def test_what_comes_in_meanwhile_is_no_difference(
+def test_events_appended_during_a_verification_are_no_difference(
     database: TestDatabase, service: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All is read as of one moment, over both connections."""
+    """Both connections read the same database snapshot."""
     record(service, [opening("a", 100)])
 
     def after_a_purchase(connection: psycopg.Connection) -> int:
@@ -353,10 +350,10 @@ def test_what_comes_in_meanwhile_is_no_difference(
     assert result.events == 1
 
 
-def test_verify_exits_1_and_prints_what_differs(
+def test_verify_exits_1_and_prints_the_differences(
     database: TestDatabase, service: psycopg.Connection, service_env: dict[str, str]
 ) -> None:
-    """On stdout, for people and as JSON; progress goes to stderr."""
+    """It prints to stdout, for people or as JSON; progress goes to stderr."""
     three_accounts(database, service)
     code, out, err = run_command("verify", env=service_env)
     assert code == 0, err
@@ -416,7 +413,7 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
     snapshot_after: int,
     batch: int,
 ) -> None:
-    """Whatever happened to the account, at once or days later, in whatever batches it is folded."""
+    """The batches in which events are folded, and the time between them, make no difference."""
     empty_log(database)
     with Database(database.service_url).connect() as service:
         accounts = Accounts(service)

@@ -1,4 +1,4 @@
-"""`verify` decides again what was decided, and holds the rule book against itself (I7)."""
+"""`verify` judges recorded decisions again, and checks the rule book (I7)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NOTHING = '{"credit_limit":0,"posted":0,"pending":0,"available":0}'
 
 @pytest.fixture(autouse=True)
 def _three_rule_sets(service: psycopg.Connection) -> None:
-    """Let the rule book know three more rule sets."""
+    """Add three more rule sets to the rule book."""
     for ruleset in (SLOW, SMALL, IDLE):
         add_ruleset(service, ruleset, by=OPERATOR)
     for ruleset in (SLOW, SMALL):
@@ -50,7 +50,7 @@ def _three_rule_sets(service: psycopg.Connection) -> None:
 
 
 def alter(database: TestDatabase, version: int, old: str, new: str) -> None:
-    """Put another text in the place of one that the event of this version has."""
+    """Replace a text in the stored event of this version."""
     with tampering(database) as owner:
         changed = owner.execute(
             "UPDATE events SET state = convert_to(replace(convert_from(state, 'UTF8'), %s, %s),"
@@ -61,7 +61,7 @@ def alter(database: TestDatabase, version: int, old: str, new: str) -> None:
         assert changed.rowcount == 1
 
 
-def test_every_decision_comes_out_again_as_it_was_recorded(
+def test_every_recorded_decision_is_confirmed(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """Whatever happened between: windows, clearings, reversals, payments, changes of rules."""
@@ -108,20 +108,19 @@ def test_every_decision_comes_out_again_as_it_was_recorded(
         ('"limit":30', '"limit":29', "reasons"),
     ],
 )
-def test_i7_a_decision_whose_record_was_altered_does_not_come_out_again(
+def test_i7_an_altered_rule_set_measurement_or_reason_of_a_decision_is_reported(
     database: TestDatabase, service: psycopg.Connection, old: str, new: str, field: str
 ) -> None:
-    """Its rule set, what was measured, its reasons."""
     record(service, [opening("a", 300), purchase("a", "t", 31)], ruleset=SMALL)
     assert differences(database) == []
     alter(database, 2, old, new)
     assert ("a", 2, field) in differences(database)
 
 
-def test_i7_a_rule_set_that_was_altered_is_named(
+def test_i7_an_altered_rule_set_is_reported(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """And so are the decisions that it cannot explain any more."""
+    """So are the decisions that it no longer explains."""
     record(service, [opening("a", 300), purchase("a", "t", 31)], ruleset=SMALL)
     with tampering(database) as owner:
         owner.execute(
@@ -131,10 +130,10 @@ def test_i7_a_rule_set_that_was_altered_is_named(
     assert differences(database) == [("rule book", 5, "small@1"), ("a", 2, "ruleset")]
 
 
-def test_i7_a_change_that_was_removed_from_the_rule_book_is_named(
+def test_i7_a_change_that_was_removed_from_the_rule_book_is_reported(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """A gap in its versions; a change under another key than its own; what rests on it."""
+    """As a gap in the versions, a wrong key, or a change that lacks its rule set."""
     with tampering(database) as owner:
         owner.execute("UPDATE ruleset_events SET event_key = 'activation:x' WHERE version = 4")
         owner.execute("DELETE FROM ruleset_events WHERE version = 2")
@@ -157,10 +156,10 @@ def test_i7_a_change_that_was_removed_from_the_rule_book_is_named(
         ),
     ],
 )
-def test_i7_an_altered_clearing_is_named(
+def test_i7_an_altered_clearing_is_reported(
     database: TestDatabase, service: psycopg.Connection, change: str, expected: tuple[str, int, str]
 ) -> None:
-    """By what leads to it, and by what it released."""
+    """By its key, and by the amount that it released."""
     record(service, [opening("a", 300), purchase("a", "t", 60), clearing("a", "t", "c", 50)])
     assert differences(database) == []
     with tampering(database) as owner:
@@ -168,10 +167,10 @@ def test_i7_an_altered_clearing_is_named(
     assert expected in differences(database)
 
 
-def test_i7_the_money_that_any_event_names_cannot_be_altered(
+def test_i7_an_altered_balance_of_any_kind_of_event_is_reported(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Every kind of event that names a balance, also where there was no account to have one."""
+    """Even if there was no account to have a balance."""
     record(
         service,
         [
@@ -196,20 +195,19 @@ def test_i7_the_money_that_any_event_names_cannot_be_altered(
         alter(database, version, '"balance":{"credit_limit":301', '"balance":{"credit_limit":300')
 
 
-def test_i7_what_a_late_authorization_was_given_back_cannot_be_altered(
+def test_i7_an_altered_already_posted_amount_of_a_late_authorization_is_reported(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """It is what was posted of its transaction before, and no more."""
     record(service, [opening("a", 300), clearing("a", "t", "c", 50), purchase("a", "t", 60)])
     assert differences(database) == []
     alter(database, 4, '"already_posted":50', '"already_posted":51')
     assert ("a", 4, "already posted") in differences(database)
 
 
-def test_i6_an_increment_above_the_available_credit_is_named(
+def test_i6_an_increment_above_the_available_credit_is_reported(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Even where its own balance was adjusted to it."""
+    """Even if its own balance was adjusted to it."""
     record(service, [opening("a", 100), purchase("a", "t", 60), increment("a", "t", "i", 30)])
     with tampering(database) as owner:
         owner.execute(
@@ -229,7 +227,7 @@ def test_i6_an_increment_above_the_available_credit_is_named(
         (4, '"amount_limit_exceeded"', '"merchant_not_allowed"', "reasons"),
     ],
 )
-def test_i7_what_a_raise_or_a_hold_rested_on_cannot_be_altered(  # noqa: PLR0913  # a table's columns
+def test_i7_altered_inputs_of_an_increment_or_a_hold_are_reported(  # noqa: PLR0913  # a table's columns
     database: TestDatabase,
     service: psycopg.Connection,
     version: int,
@@ -237,7 +235,7 @@ def test_i7_what_a_raise_or_a_hold_rested_on_cannot_be_altered(  # noqa: PLR0913
     new: str,
     field: str,
 ) -> None:
-    """When it ends, and which purchase was raised, from what, and why not."""
+    """The hold's end, the raised purchase, the amount it was raised from, and the reasons."""
     commands = [increment("a", "t", "i", 5), increment("a", "t", "j", 6)]
     record(service, [opening("a", 300), purchase("a", "t", 20), *commands], ruleset=SMALL)
     assert differences(database) == []

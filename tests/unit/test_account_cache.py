@@ -1,4 +1,4 @@
-"""The cache of accounts is bounded, and hands an account over rather than sharing it."""
+"""The account cache: its bound, its order, and the packing of accounts."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ from txplatform.domain.money import MAX_AMOUNT
 from txplatform.domain.requests import ControlsChange, OperatorStatus
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.snapshot import account_state, decode_account, encode_account, shape_of
-from txplatform.processing.account_cache import AccountCache
-from txplatform.processing.account_packing import pack_account, unpack_account
+from txplatform.processing.account_cache import AccountCache, pack_account, unpack_account
 
 ONE_LIMIT = ({"rule": "amount_limit", "max_amount": 50},)
 
@@ -33,8 +32,7 @@ def _account(number: int) -> Account:
     return account
 
 
-def test_it_never_holds_more_than_its_capacity() -> None:
-    """However many accounts are decided on, whichever way they are kept."""
+def test_the_cache_never_holds_more_than_its_capacity() -> None:
     for capacity, unpacked in ((1, 1), (3, 3), (3, 1), (10, 2), (10, 100)):
         cache = AccountCache(capacity, unpacked)
         for number in range(200):
@@ -42,8 +40,7 @@ def test_it_never_holds_more_than_its_capacity() -> None:
             assert len(cache) <= capacity
 
 
-def test_it_remembers_as_many_as_fit() -> None:
-    """An account that is in use is not read again and again, in whatever order they are used."""
+def test_as_many_accounts_as_fit_stay_cached_in_any_order_of_use() -> None:
     cache, chance = AccountCache(100, unpacked=10), random.Random(5)
     cache.keep(_account(number) for number in range(100))
     for _ in range(5000):
@@ -55,8 +52,8 @@ def test_it_remembers_as_many_as_fit() -> None:
         assert len(cache) == 100
 
 
-def test_what_was_used_long_ago_makes_room() -> None:
-    """Of more accounts than fit, those used last stay but for an eighth."""
+def test_the_accounts_used_last_stay_when_more_are_used_than_fit() -> None:
+    """Packed accounts are dropped by generations, so up to an eighth of them may be lost."""
     cache = AccountCache(100, unpacked=10)
     for number in range(1000):
         cache.keep([_account(number)])
@@ -65,10 +62,10 @@ def test_what_was_used_long_ago_makes_room() -> None:
         assert cache.take(f"account-a{number}") is not None
 
 
-def test_of_two_accounts_with_one_hash_neither_is_taken_for_the_other(
+def test_an_account_with_the_same_hash_as_another_is_not_returned_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One is forgotten, and read again."""
+    """One of the two is dropped, and read again."""
     monkeypatch.setattr("txplatform.processing.account_cache.hash", lambda _: 7, raising=False)
     cache = AccountCache(10, unpacked=1)
     cache.keep([_account(1), _account(2), _account(3)])
@@ -82,10 +79,9 @@ def test_of_two_accounts_with_one_hash_neither_is_taken_for_the_other(
         max_size=4,
     )
 )
-def test_holds_end_when_they_did_before_they_were_packed(
+def test_the_end_of_a_hold_is_packed_to_the_microsecond(
     holds: list[tuple[int, datetime | None]],
 ) -> None:
-    """To the microsecond, in whichever year."""
     account = _account(1)
     for number, (amount, ends) in enumerate(holds):
         account.hold(TransactionId(f"t{number}"), amount, ends)
@@ -94,7 +90,7 @@ def test_holds_end_when_they_did_before_they_were_packed(
     assert packed.pending == account.pending
 
 
-def test_the_least_recently_used_makes_room() -> None:
+def test_the_least_recently_used_account_is_dropped() -> None:
     """Taking and keeping an account makes it recent."""
     cache = AccountCache(2)
     cache.keep([_account(1), _account(2)])
@@ -106,8 +102,7 @@ def test_the_least_recently_used_makes_room() -> None:
     assert cache.take("account-a1") is first
 
 
-def test_a_packed_account_comes_back_as_it_was() -> None:
-    """Packing saves memory and changes nothing (I1)."""
+def test_a_packed_account_is_returned_unchanged() -> None:
     cache = AccountCache(11, unpacked=1)
     cache.keep([_account(1), _account(2)])
     packed = cache.take("account-a1")
@@ -117,8 +112,8 @@ def test_a_packed_account_comes_back_as_it_was() -> None:
     assert account_state(packed) == account_state(_account(1))
 
 
-def test_a_taken_account_is_not_remembered() -> None:
-    """Whoever decides on it may spoil it: only what was committed comes back."""
+def test_a_taken_account_is_no_longer_cached() -> None:
+    """A decision changes it, and only committed accounts may be cached."""
     cache = AccountCache(12, unpacked=2)
     cache.keep([_account(number) for number in range(12)])
     for number in range(12):
@@ -126,8 +121,7 @@ def test_a_taken_account_is_not_remembered() -> None:
         assert cache.take(f"account-a{number}") is None
 
 
-def test_a_cleared_cache_remembers_nothing() -> None:
-    """After a lost connection what the log holds is not known."""
+def test_a_cleared_cache_is_empty() -> None:
     cache = AccountCache(12, unpacked=2)
     cache.keep([_account(number) for number in range(12)])
     cache.clear()
@@ -151,10 +145,9 @@ def test_a_cleared_cache_remembers_nothing() -> None:
     ids=lambda command: type(command).__name__,
 )
 @pytest.mark.parametrize("given_open", [True, False], ids=["open", "not open yet"])
-def test_i1_an_account_is_the_same_once_it_was_packed_and_from_its_snapshot(
+def test_i1_packed_and_snapshotted_accounts_equal_the_original(
     command: Command, *, given_open: bool
 ) -> None:
-    """Whatever happened to it last: all that its events say of it, each by itself."""
     stream = Stream()
     if given_open:
         stream.ask(opening(ACCOUNT, 1000))
@@ -167,16 +160,16 @@ def test_i1_an_account_is_the_same_once_it_was_packed_and_from_its_snapshot(
             assert getattr(again, name) == getattr(account, name), name
 
 
-def test_an_account_keeps_nothing_beside_its_declared_fields() -> None:
-    """They are packed, snapshotted and compared; events not yet stored are none of its state."""
+def test_all_state_of_an_account_is_in_its_declared_fields() -> None:
+    """Only these are packed and snapshotted; events not yet stored are no state."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1000))
     stream.ask(purchase(ACCOUNT, "t", 10))
     assert vars(stream.account()) == {"pending_events": []}
 
 
-def test_snapshots_of_another_shape_have_another_name() -> None:
-    """So a field cannot be added, renamed or changed without old snapshots being left aside."""
+def test_another_shape_of_an_account_has_another_snapshot_topic() -> None:
+    """So if a field is added, renamed or changed, old snapshots are ignored."""
     shapes = {
         shape_of([msgspec.defstruct("Kept", fields)])
         for fields in (

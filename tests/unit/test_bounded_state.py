@@ -16,7 +16,7 @@ from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotR
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import HoldExpiry, Increment
 from txplatform.eventstore.snapshot import account_state
-from txplatform.processing.account_packing import pack_account
+from txplatform.processing.account_cache import pack_account
 
 WEEK = timedelta(days=7)
 

@@ -20,7 +20,7 @@ from txplatform.domain.rules.stored import rule_from_stored
 from txplatform.domain.rulesets import NO_CONTROLS, Controls, controls_of
 from txplatform.eventstore.mapper import decode_event, encode_event
 from txplatform.eventstore.snapshot import AccountSnapshot
-from txplatform.processing.account_packing import pack_account, unpack_account
+from txplatform.processing.account_cache import pack_account, unpack_account
 
 ONE_OF_EACH = Controls(
     tuple(rule_from_stored({"rule": rule.RULE, **rule.EXAMPLE}) for rule in CONFIGURABLE)

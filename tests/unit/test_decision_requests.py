@@ -1,4 +1,4 @@
-"""What a request is answered with: whether an earlier one had caused it already (I4)."""
+"""The response to a command: replayed if an earlier request had caused the outcome (I4)."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from txplatform.processing.pending_command import PendingCommand
         ([OutcomeStatus.DUPLICATE, OutcomeStatus.DUPLICATE], OutcomeStatus.DUPLICATE, True),
     ],
 )
-def test_i4_only_what_an_earlier_request_had_caused_is_replayed(
+def test_i4_an_outcome_is_replayed_only_if_an_earlier_request_had_caused_it(
     lost: list[OutcomeStatus], settled: OutcomeStatus, *, replayed: bool
 ) -> None:
-    """Attempts whose reply was lost come first; what one of them stored is this request's own."""
+    """An event stored by an earlier attempt, whose reply was lost, is this request's own."""
     command = purchase(ACCOUNT, "t", 1)
     outcome = Stream().ask(command)
     assert isinstance(outcome, Outcome)
 
-    async def answer() -> Decided:
+    async def response() -> Decided:
         future = asyncio.get_running_loop().create_future()
         pending = PendingCommand(command, ORIGIN)
         request = CommandRequest(account_stream(ACCOUNT), future, 0.0, pending, 0.0)
         for status in lost:
             pending.result = Outcome(status, outcome.event)
-            request.doubt()
+            request.reset(in_doubt=True)
         pending.result = Outcome(settled, outcome.event)
         request.settle()
         decided: Decided = await future
         return decided
 
-    decided = asyncio.run(answer())
+    decided = asyncio.run(response())
     assert decided == Decided(Outcome(settled, outcome.event), replayed)

@@ -1,4 +1,4 @@
-"""When a delivery counts as made: every record acknowledged, and none refused (I5)."""
+"""A delivery succeeds only if every record was acknowledged and none refused (I5)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Step = tuple[float, int | Exception]
 
 
 class MadeUpProducer:
-    """In the place of the client: each flush goes as a test says, the last one again and again."""
+    """Replaces the client: each flush does what the test says; the last one is repeated."""
 
     def __init__(self, clock: SimpleNamespace) -> None:
         self._clock = clock
@@ -28,7 +28,7 @@ class MadeUpProducer:
         self.report: Callable[[KafkaError, Any], None]
 
     def __call__(self, config: dict[str, Any]) -> MadeUpProducer:
-        """As the client's class does it."""
+        """Return this object, as the client's class returns a new one."""
         self.report = config["on_delivery"]
         return self
 
@@ -44,7 +44,7 @@ class MadeUpProducer:
 
 @pytest.fixture
 def clock() -> SimpleNamespace:
-    """The seconds that deliveries see."""
+    """The time that deliveries see, in seconds."""
     return SimpleNamespace(now=BEGIN)
 
 
@@ -56,53 +56,51 @@ def producer(clock: SimpleNamespace) -> MadeUpProducer:
 
 @pytest.fixture
 def delivery(producer: MadeUpProducer, clock: SimpleNamespace) -> Delivery:
-    """A delivery whose records were handed over."""
+    """A delivery that has begun."""
     settings = Settings(_env_file=None, database_url="postgresql://nowhere")
     make_producer: Any = producer
     return Delivery(settings, make_producer=make_producer, clock=lambda: clock.now)
 
 
 def wait(delivery: Delivery, *, give_up: bool = False) -> list[float]:
-    """Wait for it; gives what was told meanwhile."""
-    told: list[float] = []
-    delivery.wait(told.append, give_up=lambda: give_up)
-    return told
+    """Wait for the delivery; return the waits that it reported meanwhile."""
+    reported: list[float] = []
+    delivery.wait(reported.append, give_up=lambda: give_up)
+    return reported
 
 
-def test_a_batch_may_take_as_long_as_its_acknowledgements_keep_coming(
+def test_a_batch_may_take_long_while_its_acknowledgements_keep_coming(
     delivery: Delivery, producer: MadeUpProducer
 ) -> None:
-    """Given up, a slow broker would be sent the same batch for ever."""
+    """A limit for the batch would send the same batch to a slow broker again and again."""
     producer.steps = [(DELIVERY_TIMEOUT_S - 1, left) for left in range(20, -1, -1)]
     wait(delivery)
 
 
-def test_a_broker_that_acknowledges_nothing_more_is_given_up(
+def test_a_delivery_fails_after_too_long_without_an_acknowledgement(
     delivery: Delivery, producer: MadeUpProducer, clock: SimpleNamespace
 ) -> None:
-    """Counted from the last acknowledgement; meanwhile it is told how long ago that was."""
+    """Meanwhile, the time since the last acknowledgement is reported."""
     producer.steps = [(1.5, 9), (1.5, 8)]
-    told: list[float] = []
+    reported: list[float] = []
     with pytest.raises(DeliveryError, match="8 records were not acknowledged in time"):
-        delivery.wait(told.append, give_up=lambda: False)
+        delivery.wait(reported.append, give_up=lambda: False)
     assert clock.now == BEGIN + 3 + DELIVERY_TIMEOUT_S + 1.5 - DELIVERY_TIMEOUT_S % 1.5
-    assert told[:4] == [0, 0, 1.5, 3]
+    assert reported[:4] == [0, 0, 1.5, 3]
 
 
-def test_who_is_to_stop_gives_up_early(
+def test_a_publisher_that_has_to_stop_ends_the_wait(
     delivery: Delivery, producer: MadeUpProducer, clock: SimpleNamespace
 ) -> None:
-    """What is in flight then is sent again by whoever publishes next."""
+    """The next publisher sends the records in flight again."""
     producer.steps = [(0.25, 9)]
     with pytest.raises(DeliveryError):
         wait(delivery, give_up=True)
     assert clock.now == BEGIN + 0.25
 
 
-def test_a_refused_record_is_never_passed_over(
-    delivery: Delivery, producer: MadeUpProducer
-) -> None:
-    """It was reported, so nothing is left to be reported: all the same it was not stored."""
+def test_a_refused_record_fails_the_delivery(delivery: Delivery, producer: MadeUpProducer) -> None:
+    """A refused record is reported, so nothing is outstanding, but it was not stored."""
     producer.report(REFUSED, None)
     producer.report(KafkaError(KafkaError._PURGE_QUEUE), None)  # noqa: SLF001  # its public name
     with pytest.raises(DeliveryError, match="refused") as failure:
@@ -111,10 +109,10 @@ def test_a_refused_record_is_never_passed_over(
 
 
 @pytest.mark.parametrize("error", [KafkaException(REFUSED), SystemError("callback")])
-def test_what_the_client_raises_is_a_doubt_too(
+def test_an_error_raised_by_the_client_fails_the_delivery(
     delivery: Delivery, producer: MadeUpProducer, error: Exception
 ) -> None:
-    """Whether or not it is told what was refused."""
+    """The client may or may not report the refused record."""
     producer.steps = [(0.25, 2), (0.25, error), (0.25, 0)]
     with pytest.raises(DeliveryError, match="refused"):
         wait(delivery)

@@ -15,7 +15,7 @@ from txplatform.domain.advices import Clearing, Correction, Payment, Refund, Rev
 from txplatform.domain.events import AuthorizationApproved, AuthorizationIncremented, HoldExpired
 from txplatform.domain.ids import TransactionId
 from txplatform.eventstore.snapshot import account_state
-from txplatform.processing.account_packing import pack_account, unpack_account
+from txplatform.processing.account_cache import pack_account, unpack_account
 
 
 def _reference(  # noqa: C901  # one case a kind of message

@@ -76,10 +76,9 @@ decisions: st.SearchStrategy[Decision] = st.builds(
 
 
 @given(decisions, st.integers(1, 2**63 - 1))
-def test_i4_the_published_body_is_the_contracts_own_byte_by_byte(
+def test_i4_the_published_body_equals_the_body_of_the_contract_byte_by_byte(
     event: Decision, position: int
 ) -> None:
-    """Whatever was decided: one shape, however it is made."""
     record = published(event, encode_event(event), position)
     assert record.body == contract(event)
     assert record.topic == TOPIC
@@ -120,8 +119,9 @@ OLDER: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("lacking", OLDER.values(), ids=OLDER.keys())
-def test_what_an_old_event_lacks_is_told_as_its_class_says(lacking: dict[str, Any]) -> None:
-    """A field that was added later has its default, as everywhere else."""
+def test_a_field_that_an_old_event_lacks_is_published_with_its_default(
+    lacking: dict[str, Any],
+) -> None:
     event = AuthorizationDeclined(**DECLINED)
     stored = orjson.loads(encode_event(event))
     for field, names in lacking.items():
@@ -135,8 +135,8 @@ def test_what_an_old_event_lacks_is_told_as_its_class_says(lacking: dict[str, An
     assert published(event, state).body == contract(revived)
 
 
-def test_what_is_told_by_way_of_its_class_has_the_same_headers() -> None:
-    """Log position and account version are two things, and each is told as itself."""
+def test_a_topic_encoded_from_decoded_events_has_the_same_headers_as_decisions() -> None:
+    """Log position and account version are two headers, and neither is published as the other."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1000))
     cleared = stream.ask(Clearing("c", ACCOUNT, None, 5, "USD"))
@@ -161,14 +161,14 @@ def test_what_is_told_by_way_of_its_class_has_the_same_headers() -> None:
 
 
 def published(event: Decision, state: bytes, position: int = 1) -> Record:
-    """The record of an event that is stored like this."""
+    """The record of an event stored with this state."""
     return TRANSACTION_DECISIONED.encode(
         position, event.originator_id, event.originator_version, event.TOPIC, state
     )
 
 
 def contract(event: Decision) -> bytes:
-    """The response of the API to this decision, with what was asked beside it."""
+    """The API's response to this decision, with the request's merchant and time."""
     message = from_same_fields(
         TransactionDecisioned,
         decision_response(event),

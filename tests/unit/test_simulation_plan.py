@@ -61,7 +61,9 @@ def test_every_purchase_of_the_file_is_requested_once(days: list[Day]) -> None:
     hotels = [each for each in meant if each["merchant"]["category_code"] == HOTELS]
     cleared = sum(row.amount for row in real_rows() if row.amount > 0)
     cleared_by_hotels = sum(
-        row.amount for row in real_rows() if row.amount > 0 and row.category_code == HOTELS
+        row.amount
+        for row in real_rows()
+        if row.amount > 0 and row.merchant["category_code"] == HOTELS
     )
     assert cleared == 48_270_287
     requested = sum(each["amount"] for each in meant)
@@ -106,9 +108,9 @@ def test_each_purchase_is_presented_on_its_posting_date(days: list[Day]) -> None
 def test_purchases_abroad_have_their_original_amount() -> None:
     originals = Counter(row.original_currency for row in real_rows())
     assert originals == {"USD": 36, "EUR": 5, None: 4890}
-    (genealogy,) = [row for row in real_rows() if row.merchant_name == "GENOPRO"]
+    (genealogy,) = [row for row in real_rows() if row.merchant["name"] == "GENOPRO"]
     assert (genealogy.amount, genealogy.original_amount) == (130_464, 179_500)
-    assert genealogy.country == "USA"
+    assert genealogy.merchant["country"] == "USA"
 
 
 def test_every_request_and_message_conforms_to_the_contract(

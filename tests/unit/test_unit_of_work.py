@@ -1,4 +1,4 @@
-"""A batch of commands without a database: what it wants to be read, and what it appends."""
+"""A unit of work without a database: the queries it yields for a batch of commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STREAM = account_stream(AccountId("acc"))
 
 
 def cached(*commands: Command) -> AccountCache:
-    """A cache with the account after these commands."""
+    """Return a cache with the account after these commands."""
     work = UnitOfWork()
     for command in commands:
         work.execute(STREAM, command, CONTEXT)
@@ -32,7 +32,7 @@ def cached(*commands: Command) -> AccountCache:
 
 
 def appended(work: UnitOfWork, *conflicts: str) -> None:
-    """Append, with these streams left out."""
+    """Append; the store leaves out these streams."""
     for query in work.append():
         assert query.take is not None
         query.take([(list(conflicts),)])
@@ -55,8 +55,8 @@ def test_an_account_that_is_not_cached_is_read_once_for_all_its_commands() -> No
     assert (query.statement, query.parameters) == (READ_STREAMS, ([STREAM], [0]))
 
 
-def test_a_rejection_is_final_only_after_its_keys_were_looked_up() -> None:
-    """It appends nothing, so neither an old account nor an earlier copy would be a conflict."""
+def test_a_rejection_is_final_only_after_the_keys_were_looked_up() -> None:
+    """A rejection appends nothing, so an outdated account or an earlier copy cannot conflict."""
     work = UnitOfWork(cached(opening("acc")))
     command = PendingCommand(payment("acc", "p", 5, currency="EUR"), ORIGIN)
     work.include(command)
@@ -69,7 +69,7 @@ def test_a_rejection_is_final_only_after_its_keys_were_looked_up() -> None:
 
 
 def test_an_account_with_events_to_append_is_not_read_again() -> None:
-    """What others appended meanwhile cannot go on top of them: the append is a conflict then."""
+    """If others appended meanwhile, the append conflicts."""
     work = UnitOfWork(cached(opening("acc")))
     first, second = payment("acc", "p", 5), payment("acc", "q", 5, currency="EUR")
     commands = [PendingCommand(each, ORIGIN) for each in (first, second)]
@@ -81,7 +81,7 @@ def test_an_account_with_events_to_append_is_not_read_again() -> None:
     assert [query.statement for query in work.load()] == [READ_KEYS]
 
 
-def test_a_transaction_that_was_missing_is_read_at_once_the_next_time() -> None:
+def test_a_retried_command_reads_its_missing_transaction_at_first() -> None:
     command = PendingCommand(refund("acc", "t", "r", 5), ORIGIN)
     work = UnitOfWork(cached(opening("acc")))
     work.include(command)
@@ -93,7 +93,7 @@ def test_a_transaction_that_was_missing_is_read_at_once_the_next_time() -> None:
     assert again.attempt(command, CONTEXT)
 
 
-def test_what_conflicts_is_forgotten_and_everything_else_is_kept() -> None:
+def test_accounts_with_a_conflict_are_dropped_and_the_others_are_cached() -> None:
     cache = cached(opening("acc"))
     work = UnitOfWork(cache)
     other = account_stream(AccountId("other"))
@@ -119,7 +119,7 @@ def test_accounts_are_read_first_after_many_conflicts() -> None:
     assert (query.statement, query.parameters) == (READ_STREAMS, ([STREAM], [1]))
 
 
-def test_keys_are_looked_up_first_if_copies_are_common_and_the_append_would_not_find_them() -> None:
+def test_expected_copies_are_looked_up_unless_they_conflict_on_append() -> None:
     work = UnitOfWork(cached(opening("acc")))
     work.include(PendingCommand(payment("acc", "p", 5), ORIGIN), expect_copies=True)
     assert list(work.load()) == []

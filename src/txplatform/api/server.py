@@ -1,7 +1,5 @@
 """Run the API: one or several processes on one listening socket, restarted if they die."""
 
-from __future__ import annotations
-
 import asyncio
 import multiprocessing
 import os
@@ -20,8 +18,8 @@ from prometheus_client import start_http_server
 from txplatform.api.app import Api
 from txplatform.api.http_protocol import HttpProtocol
 from txplatform.errors import TxPlatformError
+from txplatform.process_setup import StopRequests, stop_requests
 from txplatform.settings import Settings, load_settings
-from txplatform.signals import StopRequests, stop_requests
 from txplatform.telemetry import configure_logging, logger
 
 _BACKLOG = 2048

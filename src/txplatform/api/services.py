@@ -1,7 +1,5 @@
 """The services that the endpoints of one API process share."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +13,7 @@ from txplatform.api.queries import Queries
 from txplatform.api.readiness import Readiness
 from txplatform.api.rules_in_force import follow_rule_book
 from txplatform.decisions.decider import Decider
-from txplatform.gc_tuning import collect_seldom
+from txplatform.process_setup import collect_seldom
 from txplatform.settings import Settings
 
 

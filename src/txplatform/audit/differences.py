@@ -1,7 +1,5 @@
 """The differences found by a verification, by account, version and field."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +32,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Differences:
-    """The differences found: all are counted, the first 100 kept, one an account and field."""
+    """The differences found: all are counted; up to 100 are kept, one per account and field."""
 
     count: int = 0
     kept: list[Difference] = field(default_factory=list)
@@ -49,8 +47,3 @@ class Differences:
         if name not in self._fields and len(self.kept) < _MOST_KEPT:
             self._fields.add(name)
             self.kept.append(Difference(account_id, version, name, expected, found))
-
-    def compare(self, account_id: str, version: int, name: str, expected: Any, found: Any) -> None:
-        """Add a difference if the two values are not equal."""
-        if expected != found:
-            self.add(account_id, version, name, expected, found)

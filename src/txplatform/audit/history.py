@@ -1,15 +1,11 @@
 """An account's history: every event, and the account's state after it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import psycopg
 
 from txplatform.domain.account import Account
 from txplatform.domain.ids import AccountId, account_stream
-from txplatform.domain.money import Balance
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.log import read_stream
 from txplatform.eventstore.statements import LoggedEvent
@@ -26,27 +22,12 @@ class UnknownAccountError(TxPlatformError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """An event, and the account's state after it.
-
-    Attributes:
-        currency: None until the account is opened.
-        balance: In minor units.
-        waiting: The business keys of the messages that wait.
-    """
-
-    logged: LoggedEvent
-    currency: str | None
-    balance: Balance
-    limit_version: int
-    waiting: tuple[str, ...]
-
-
 def account_history(
     connection: psycopg.Connection, account_id: AccountId
-) -> Iterator[HistoryEntry]:
-    """Yield the account's events in order, each with the state after it.
+) -> Iterator[tuple[LoggedEvent, Account]]:
+    """Yield the account's events in order, each with the account after it.
+
+    It is the same object each time, and changes when the next event is asked for.
 
     Raises:
         UnknownAccountError: The account has no events.
@@ -55,12 +36,6 @@ def account_history(
     while events := read_stream(connection, account_stream(account_id), account.version):
         for logged in events:
             logged.event.mutate(account)
-            yield HistoryEntry(
-                logged,
-                account.currency,
-                account.balance,
-                account.limit_version,
-                tuple(account.waiting),
-            )
+            yield logged, account
     if account.version == 0:
         raise UnknownAccountError(account_id)

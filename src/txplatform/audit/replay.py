@@ -1,7 +1,5 @@
 """Replays one account from its stored events, and checks each event against the account."""
 
-from __future__ import annotations
-
 from typing import Any, assert_never
 
 from msgspec.structs import replace
@@ -28,7 +26,7 @@ _BALANCE = ("credit_limit", "posted", "pending", "available")
 
 
 class BrokenStreamError(TxPlatformError):
-    """An account's versions have a gap, so the events after it cannot be replayed."""
+    """Raised if an account's versions have a gap, so that later events cannot be replayed."""
 
     def __init__(self, account_id: AccountId, expected: int, found: int) -> None:
         super().__init__(
@@ -119,7 +117,7 @@ class Replay:
             self._differ(event.originator_version, "already posted", posted, event.already_posted)
 
     def _compare_raised(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """Compare the purchase that an increment raises: the one with the hold."""
+        """Compare the raised purchase with the purchase that has the hold."""
         sums = self._transactions.get(event.increment.transaction_id)
         held = self.account.held(event.increment.transaction_id)
         purchase = None if sums is None or not held else sums.purchase
@@ -157,9 +155,8 @@ class Replay:
 
 
 def _transaction_of(event: Event) -> TransactionId | None:
-    match event:
-        case AuthorizationApproved() | AuthorizationDeclined():
-            return event.purchase.transaction_id
-        case TransactionStarted():
-            return event.transaction
+    if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
+        return event.purchase.transaction_id
+    if isinstance(event, TransactionStarted):
+        return event.transaction
     return event.transaction_id

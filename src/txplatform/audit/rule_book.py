@@ -1,7 +1,5 @@
 """The check of the rule book: its versions and keys, and the content of every rule set."""
 
-from __future__ import annotations
-
 import psycopg
 
 from txplatform.audit.differences import Differences
@@ -32,7 +30,8 @@ def check_rule_book(connection: psycopg.Connection, differences: Differences) ->
             differences.add(NAME, version, "state", "a readable change", repr(error))
             book.version = version
             continue
-        differences.compare(NAME, version, "event_key", change.key, event_key)
+        if event_key != change.key:
+            differences.add(NAME, version, "event_key", change.key, event_key)
         named = getattr(change, "ruleset_id", None)
         if named is not None and named not in book.rulesets:
             differences.add(NAME, version, "ruleset_id", "one that was added before", named)

@@ -1,11 +1,9 @@
 """The `txplatform` command. Each subcommand is a module of its own, listed here.
 
-A subcommand's module has `configure(parser)` and `run(arguments)`, which returns the exit code. It
-is imported only when it is used. Data is written to stdout, progress and errors to stderr. The exit
-code is 0 for success, 1 for a failure and 2 for wrong usage.
+A subcommand's module has `configure(parser)`, which adds its options, and `run(arguments)`, which
+returns the exit code. It is imported only when it is used. Data is written to stdout, progress and
+errors to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage.
 """
-
-from __future__ import annotations
 
 import argparse
 import importlib
@@ -37,7 +35,7 @@ COMMANDS = {
     "simulate": "send a year of real purchases and invented payments",
 }
 
-_MODULES = dict.fromkeys(("consume", "publish", "project"), "worker")
+_MODULES = dict.fromkeys(("api", "consume", "publish", "project", "worker"), "services")
 """Commands without a module of the same name."""
 
 

@@ -1,7 +1,5 @@
 """`txplatform accounts`: list accounts and their balances, or show one."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterator
@@ -22,10 +20,11 @@ from txplatform.settings import load_settings
 
 _PAGE_ACCOUNTS = 500
 _MONEY = ("credit_limit", "posted", "pending", "available")
+_STATUS = ("account_id", "opened", "status", "operator_status", "team_status", "currency")
+_LISTED = (*_STATUS, *_MONEY, "account_version", "opened_at", "updated_at")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     as_json = {"action": "store_true", "help": "print one JSON object a line"}
     parser.add_argument("--json", **as_json)  # type: ignore[arg-type]  # mypy takes them one by one
     commands = parser.add_subparsers(dest="action", metavar="ACTION")
@@ -39,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List or show; showing an account without events is an error."""
+    """List the accounts or show one; an account without events is an error."""
     with Database.for_service(load_settings()).connect() as connection:
         if arguments.action == "show":
             return _show(connection, AccountId(arguments.account), as_json=arguments.json)
@@ -56,28 +55,14 @@ def _list(connection: psycopg.Connection, *, as_json: bool) -> int:
     for page in _pages(connection):
         position = page.as_of_position
         for item in page.items:
-            money = {name: getattr(item, name) for name in _MONEY}
             if as_json:
-                _write_json(
-                    {
-                        "account_id": item.account_id,
-                        "opened": item.opened,
-                        "status": item.status,
-                        "operator_status": item.operator_status,
-                        "team_status": item.team_status,
-                        "currency": item.currency,
-                        **money,
-                        "account_version": item.account_version,
-                        "opened_at": item.opened_at,
-                        "updated_at": item.updated_at,
-                    }
-                )
+                _write_json({name: getattr(item, name) for name in _LISTED})
             else:
                 table.add_row(
                     item.account_id,
                     item.status or "not opened",
                     item.currency or "",
-                    *(str(money[name]) for name in _MONEY),
+                    *(str(getattr(item, name)) for name in _MONEY),
                     str(item.account_version),
                 )
     if not as_json:

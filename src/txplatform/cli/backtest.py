@@ -1,7 +1,5 @@
 """`txplatform backtest`: apply a rule set to past decisions and report the differences."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys
@@ -27,7 +25,6 @@ _MOST_PROCESSES = 256
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument(
         "--ruleset",
         required=True,

@@ -1,7 +1,5 @@
 """`txplatform demo`: run the whole platform on this machine, without Docker or configuration."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
@@ -9,7 +7,6 @@ from txplatform.demo.orchestrator import run_demo
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument(
         "--data-dir",
         type=Path,
@@ -32,8 +29,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until Ctrl-C."""
     return run_demo(
-        arguments.data_dir,
-        fresh=arguments.fresh,
-        days_per_s=arguments.speed,
-        port=arguments.port,
+        arguments.data_dir, fresh=arguments.fresh, days_per_s=arguments.speed, port=arguments.port
     )

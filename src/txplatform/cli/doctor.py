@@ -1,7 +1,5 @@
 """`txplatform doctor`: check database, broker, topics, clock and lag, and advise what to do."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import asdict
@@ -24,7 +22,6 @@ _STYLES = {
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 

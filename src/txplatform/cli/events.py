@@ -1,7 +1,5 @@
 """`txplatform events`: print an account's history with the state after each event."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 
@@ -10,76 +8,76 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
-from txplatform.audit.history import HistoryEntry, account_history
+from txplatform.audit.history import account_history
 from txplatform.cli.tables import print_table
 from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
 from txplatform.database import Database
+from txplatform.domain.account import Account
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.mapper import event_data
+from txplatform.eventstore.statements import LoggedEvent
 from txplatform.settings import load_settings
+
+_MONEY = ("credit_limit", "posted", "pending", "available")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument("--account", required=True, metavar="ID", help="the account")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the history; an account without events is an error."""
+    """Print the account's events; an account without events is an error."""
     account_id = AccountId(arguments.account)
     with Database.for_service(load_settings()).connect() as connection:
         history = account_history(connection, account_id)
         if arguments.json:
-            for entry in history:
-                sys.stdout.write(_as_json(entry))
+            for logged, account in history:
+                sys.stdout.write(_as_json(logged, account))
             return 0
         table = Table(title=f"Account {account_id}, money in minor units")
         table.add_column("version", justify="right")
         table.add_column("decided at (UTC)", no_wrap=True)
         table.add_column("what happened", overflow="fold")
-        for name in ("limit", "posted", "pending", "available"):
+        for name in ("limit", *_MONEY[1:]):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("waiting", justify="right")
-        for entry in history:
-            event, balance = entry.logged.event, entry.balance
+        for logged, account in history:
+            event = logged.event
             table.add_row(
                 str(event.originator_version),
                 event.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f"),
-                Text(event.summary),  # text of others is not markup
-                str(balance.credit_limit),
-                str(balance.posted),
-                str(balance.pending),
-                str(balance.available),
-                str(len(entry.waiting) or ""),
+                Text(event.summary),  # contains texts from outside, which must not be markup
+                *(str(getattr(account.balance, name)) for name in _MONEY),
+                str(len(account.waiting) or ""),
             )
     print_table(table)
     return 0
 
 
-def _as_json(entry: HistoryEntry) -> str:
-    event, balance = entry.logged.event, entry.balance
+def _as_json(logged: LoggedEvent, account: Account) -> str:
+    event, balance = logged.event, account.balance
     line = orjson.dumps(
         {
             "account_version": event.originator_version,
-            "log_position": entry.logged.position,
+            "log_position": logged.position,
             "event_id": event.event_id,
             "type": event.TOPIC,
             "key": event.key,
             "business_time": rfc3339_or_none(event.business_time),
             "decided_at": rfc3339(event.timestamp),
-            "recorded_at": rfc3339(entry.logged.recorded_at),
+            "recorded_at": rfc3339(logged.recorded_at),
             "traceparent": event.traceparent,
             "caused_by": msgspec.to_builtins(event.caused_by),
             "data": event_data(event),
             "state": {
-                "currency": entry.currency,
+                "currency": account.currency,
                 "credit_limit": balance.credit_limit,
-                "limit_version": entry.limit_version,
+                "limit_version": account.limit_version,
                 "posted": balance.posted,
                 "pending": balance.pending,
                 "available": balance.available,
-                "waiting": entry.waiting,
+                "waiting": tuple(account.waiting),
             },
         },
         option=orjson.OPT_APPEND_NEWLINE,

@@ -1,7 +1,5 @@
 """`txplatform inbound`: list, show, retry and discard parked messages; show and reset positions."""
 
-from __future__ import annotations
-
 import argparse
 import base64
 import json
@@ -26,13 +24,14 @@ from txplatform.inbox.reader import (
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
 
+_PRINTABLE = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
+
 
 class NoSuchMessageError(TxPlatformError):
     """Raised if the inbox has no message with this id."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's actions."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="list messages, newest first")
@@ -75,24 +74,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one action; return 1 if a retried message was parked again."""
+    failed = False
     with Database.for_service(load_settings()).connect() as connection:
         match arguments.action:
             case "list":
-                status = None if arguments.status == "all" else MessageStatus(arguments.status)
                 messages = list_messages(
                     connection,
                     topic=arguments.topic,
                     account_id=arguments.account,
-                    status=status,
+                    status=None if arguments.status == "all" else MessageStatus(arguments.status),
                     before_id=arguments.before,
                     limit=arguments.limit,
                 )
-                _print(
-                    [_plain(asdict(each)) for each in messages],
-                    [_line(each) for each in messages],
-                    as_json=arguments.json,
-                )
-                return 0
+                result: object = [_plain(asdict(each)) for each in messages]
+                lines = [_line(each) for each in messages]
             case "show":
                 stored = stored_message(connection, arguments.id)
                 if stored is None:
@@ -100,49 +95,37 @@ def run(arguments: argparse.Namespace) -> int:
                         f"There is no message {arguments.id}.",
                         next_step="`txplatform inbound list --status all` lists all messages.",
                     )
-                shown = _contents(stored)
-                lines = [f"{name:<16} {value}" for name, value in shown.items()]
-                _print(shown, lines, as_json=arguments.json)
-                return 0
+                result = contents = _contents(stored)
+                lines = [f"{name:<16} {value}" for name, value in contents.items()]
             case "retry":
                 outcomes = {each: retry_message(connection, each) for each in arguments.id}
-                _print(
-                    [{"id": each, **outcome._asdict()} for each, outcome in outcomes.items()],
-                    [
-                        f"{each} {outcome.status.value}"
-                        + (f": {outcome.reason}: {outcome.detail}" if outcome.reason else "")
-                        for each, outcome in outcomes.items()
-                    ],
-                    as_json=arguments.json,
-                )
-                refused = any(v.status is MessageStatus.PARKED for v in outcomes.values())
-                return 1 if refused else 0
+                result = [{"id": each, **outcome._asdict()} for each, outcome in outcomes.items()]
+                lines = [
+                    f"{each} {outcome.status.value}"
+                    + (f": {outcome.reason}: {outcome.detail}" if outcome.reason else "")
+                    for each, outcome in outcomes.items()
+                ]
+                failed = any(each.status is MessageStatus.PARKED for each in outcomes.values())
             case "discard":
                 for each in arguments.id:
                     discard_message(connection, each, arguments.reason)
-                _print(
-                    {"discarded": arguments.id},
-                    [f"{each} discarded" for each in arguments.id],
-                    as_json=arguments.json,
-                )
-                return 0
+                result = {"discarded": arguments.id}
+                lines = [f"{each} discarded" for each in arguments.id]
             case "positions":
                 found = positions.all_positions(connection)
-                _print(
-                    [{"cluster_id": cluster, **asdict(each)} for cluster, each in found],
-                    [f"{each.topic}[{each.partition}] {each.next_offset}" for _, each in found],
-                    as_json=arguments.json,
-                )
-                return 0
+                result = [{"cluster_id": cluster, **each._asdict()} for cluster, each in found]
+                lines = [f"{each.topic}[{each.partition}] {each.next_offset}" for _, each in found]
             case _:
                 count = positions.reset(connection, arguments.topic, arguments.partition)
+                result = {"reset": count}
                 reset = f"{pluralize(count, 'position')} reset"
-                _print(
-                    {"reset": count},
-                    [f"{reset}: running consumers start again within seconds"],
-                    as_json=arguments.json,
-                )
-                return 0
+                lines = [f"{reset}: running consumers start again within seconds"]
+    if arguments.json:
+        sys.stdout.write(json.dumps(result) + "\n")
+    else:
+        # Messages may contain control characters, which a terminal must not interpret.
+        sys.stdout.writelines(line.translate(_PRINTABLE) + "\n" for line in lines)
+    return 1 if failed else 0
 
 
 def _limit(word: str) -> int:
@@ -186,14 +169,3 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
         name: rfc3339(value) if isinstance(value, datetime) else value
         for name, value in fields.items()
     }
-
-
-def _print(data: object, lines: list[str], *, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(data) + "\n")
-    else:
-        # Messages may contain control characters, which a terminal must not interpret.
-        sys.stdout.writelines(line.translate(_PRINTABLE) + "\n" for line in lines)
-
-
-_PRINTABLE = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")

@@ -1,7 +1,5 @@
 """`txplatform keys`: create, list and revoke API keys."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import asdict
@@ -19,7 +17,6 @@ from txplatform.settings import load_settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     actions = parser.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="create a key; it is shown only once")
     create.add_argument("--name", required=True, help="name of the client that uses the key")
@@ -27,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--scope",
         required=True,
         action="append",
-        type=_scope,
+        choices=[scope.value for scope in Scope],
         metavar="SCOPE",
         help=f"permission, repeatable: {', '.join(Scope)}",
     )
@@ -41,14 +38,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run one action."""
     with Database.for_service(load_settings()).connect() as connection:
         match arguments.action:
             case "create":
                 created, secret = create_key(
                     connection,
                     name=arguments.name,
-                    scopes=dict.fromkeys(arguments.scope),
+                    scopes=dict.fromkeys(map(Scope, arguments.scope)),
                     expires_at=arguments.expires,
                 )
                 if arguments.json:
@@ -61,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.json:
                     _print([asdict(key) for key in keys])
                 else:
-                    print_table(_table(keys))
+                    _print_table(keys)
             case "revoke":
                 revoked = revoke_key(connection, arguments.id)
                 if arguments.json:
@@ -75,7 +71,7 @@ def _print(value: Any) -> None:
     sys.stdout.write(to_json(value).decode() + "\n")
 
 
-def _table(keys: list[ApiKey]) -> Table:
+def _print_table(keys: list[ApiKey]) -> None:
     table = Table(
         *("id", "name", "scopes", "created", "expires", "revoked"),
         box=None,
@@ -90,13 +86,7 @@ def _table(keys: list[ApiKey]) -> Table:
             " ".join(key.scopes),
             *(f"{time:%Y-%m-%d %H:%M}" if time else "" for time in times),
         )
-    return table
-
-
-def _scope(text: str) -> Scope:
-    if text not in list(Scope):
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(Scope)}")
-    return Scope(text)
+    print_table(table)
 
 
 def _when(text: str) -> datetime:

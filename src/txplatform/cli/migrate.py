@@ -1,7 +1,5 @@
 """`txplatform migrate`: update the database schema to this version."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys
@@ -11,7 +9,6 @@ from txplatform.settings import load_settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -21,8 +18,8 @@ def run(arguments: argparse.Namespace) -> int:
     applied = migrate(settings.owner_url, settings.service_url)
     if arguments.json:
         sys.stdout.write(json.dumps({"applied": applied}) + "\n")
+    elif applied:
+        sys.stdout.writelines(f"applied {name}\n" for name in applied)
     else:
-        sys.stdout.writelines(f"applied {name}\n" for name in applied or ())
-        if not applied:
-            sys.stdout.write("nothing to apply: the schema matches this version\n")
+        sys.stdout.write("nothing to apply: the schema matches this version\n")
     return 0

@@ -1,6 +1,4 @@
-"""`txplatform rebuild`: make read models and snapshots again from the log."""
-
-from __future__ import annotations
+"""`txplatform rebuild`: rebuild read models and snapshots from the log."""
 
 import argparse
 import json
@@ -18,7 +16,6 @@ _NAMES = [projection.name for projection in PROJECTIONS]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
         "names",
@@ -33,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rebuild, print the numbers before and after, and exit 1 if they are not the same."""
+    """Rebuild and print the figures before and after; return 1 if they are not the same."""
     settings = load_settings()
     owner = Database.for_owner(settings)
     with owner.connect() as connection:
@@ -64,19 +61,8 @@ def _projection_name(word: str) -> str:
 
 
 def _as_json(rebuilt: Rebuilt) -> str:
-    return (
-        json.dumps(
-            {
-                "name": rebuilt.name,
-                "same": rebuilt.same,
-                "compared_at": rebuilt.compared_at,
-                "before": rebuilt.before,
-                "after": rebuilt.after,
-                "position": rebuilt.position,
-            }
-        )
-        + "\n"
-    )
+    names = ("name", "same", "compared_at", "before", "after", "position")
+    return json.dumps({name: getattr(rebuilt, name) for name in names}) + "\n"
 
 
 def _for_people(rebuilt: Rebuilt) -> str:

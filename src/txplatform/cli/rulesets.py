@@ -1,7 +1,5 @@
 """`txplatform rulesets`: check, compare, add, activate and shadow rule sets."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable
@@ -44,7 +42,6 @@ _MAX_REASON = 200
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
     def add_action(

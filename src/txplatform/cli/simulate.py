@@ -1,7 +1,5 @@
 """`txplatform simulate`: send a year of real purchases and invented payments."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import sys
@@ -13,7 +11,6 @@ from txplatform.simulation.runner import Simulator
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument(
         "--api-url", default="http://127.0.0.1:8000", help="URL of the API (default: %(default)s)"
     )

@@ -1,6 +1,4 @@
-"""`txplatform verify`: replay every account and compare with everything derived from it."""
-
-from __future__ import annotations
+"""`txplatform verify`: replay every account, and compare everything derived from the log."""
 
 import argparse
 import json
@@ -16,12 +14,11 @@ from txplatform.settings import load_settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this command's options."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Verify, print the result, and exit 1 if something differs."""
+    """Verify and print the result; return 1 if there are differences."""
     database = Database.for_service(load_settings())
     with database.connect() as connection:
         events = count_events(connection)

@@ -1,25 +1,52 @@
-"""Messages from Kafka: the topics that are read, and the consumer that applies them.
+"""The consumer of messages from Kafka, and the topics that it reads.
 
-To read another topic, write its body (`contracts/messages.py`) and add a line here. If the body
-has other fields than its command, write a module that translates it, as `presentment_received.py`.
+To add a topic, write its body in `contracts/messages.py` and add a line below. If the body's fields
+differ from the command's, write a module that translates it, such as `presentment_received.py`.
 """
 
-from __future__ import annotations
-
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Self, TypeVar
 
 from txplatform.consumers.presentment_received import presentment_command
-from txplatform.consumers.topic import InboundTopic
 from txplatform.contracts.messages import (
     AccountOpenedMessage,
     AccountStatusChangedMessage,
     CreditLimitChangedMessage,
+    MessageBody,
     PaymentReturnedMessage,
     PaymentSubmittedMessage,
     PresentmentReceivedMessage,
 )
 from txplatform.domain.advices import LimitChange, Payment, PaymentReturn, StatusChange
+from txplatform.domain.commands import Command
 from txplatform.domain.requests import Opening
+
+Body = TypeVar("Body", bound=MessageBody)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundTopic(Generic[Body]):
+    """A topic that the consumer reads.
+
+    Attributes:
+        body: The model of a message's data.
+        to_command: Returns the command that a body asks for.
+    """
+
+    body: type[Body]
+    to_command: Callable[[Body], Command]
+
+    @classmethod
+    def of(cls, body: type[Body], command: type[Command]) -> Self:
+        """Return a topic whose bodies have the fields of their command."""
+        return cls(body, lambda message: message.to_value(command))
+
+    @property
+    def name(self) -> str:
+        """The name of the topic, and the CloudEvents type of its messages."""
+        return self.body.TOPIC
+
 
 TOPICS: dict[str, InboundTopic[Any]] = {
     topic.name: topic
@@ -32,4 +59,4 @@ TOPICS: dict[str, InboundTopic[Any]] = {
         InboundTopic(PresentmentReceivedMessage, presentment_command),
     )
 }
-"""The topics that are read, by name."""
+"""By name."""

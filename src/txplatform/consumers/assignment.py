@@ -1,10 +1,8 @@
-"""The partitions that this member of the group reads, and how far it is in each.
+"""The partitions that this member of the group reads, and its position in each.
 
-The group says which partitions are ours; the database says where to read on. Until both are
-known, and after any doubt, nothing is fetched.
+The group assigns partitions; the database has the position at which each is read on. Until both
+are known, and after every fault, nothing is fetched.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +10,7 @@ import psycopg
 
 from txplatform.consumers import TOPICS
 from txplatform.consumers.broker import Broker, Origin, Topics
+from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.positions import (
     Move,
     PartitionKey,
@@ -20,59 +19,54 @@ from txplatform.inbox.positions import (
     fault_of,
     stored_positions,
 )
-from txplatform.inbox.received_message import ReceivedMessage
 
 
 class Assignment:
     """The partitions that this consumer owns, and its position in each.
 
     Attributes:
-        given: The partitions that the group gave us; None while we are no member.
-        taken_up: Whether they are read from their stored positions.
-        positions: The offset that is read next in each partition that is read.
-        faults: Why a partition of ours is not read.
-        held: Why a partition could not be read on; told until something of it comes again.
+        assigned: The partitions that the group assigned; None if this is not a member.
+        reading: True if the assigned partitions without a fault are being read.
+        positions: The next offset of each partition being read.
+        faults: The reasons why assigned partitions are not read.
+        suspended: The reasons why partitions could not be read on. An entry stays until a message
+            of its partition is read.
         missing: Topics that do not exist.
-        origin: The cluster and topics that are read.
+        origin: The cluster and topics being read.
     """
 
     def __init__(self, broker: Broker) -> None:
-        self.given: list[PartitionKey] | None = None
-        self.taken_up = False
+        self._broker = broker
+        self.assigned: list[PartitionKey] | None = None
+        self.reading = False
         self.positions: dict[PartitionKey, int] = {}
         self.faults: dict[PartitionKey, str] = {}
-        self.held: dict[PartitionKey, str] = {}
+        self.suspended: dict[PartitionKey, str] = {}
         self.missing: frozenset[str] = frozenset()
-        self._stored: dict[PartitionKey, Position] = {}
         self.origin = Origin()
-        self._broker = broker
+        self._stored: dict[PartitionKey, Position] = {}
 
-    def give(self, partitions: list[PartitionKey]) -> None:
-        """The group gave us these partitions."""
-        self.given = partitions
-        self._forget()
+    def assign(self, partitions: list[PartitionKey] | None) -> None:
+        """Set the assigned partitions, which are not read yet; None if all were revoked."""
+        self.assigned = partitions
+        self._reset()
 
-    def lose(self) -> None:
-        """The group took all partitions back."""
-        self.given = None
-        self._forget()
-
-    def put_down(self) -> None:
-        """Stop parsed until the positions are taken up again; we stay a member."""
-        if self.given is not None:
+    def stop_reading(self) -> None:
+        """Fetch nothing until `start_reading`; the group membership stays."""
+        if self.assigned is not None:
             self._broker.read_from({})
-        self._forget()
+        self._reset()
 
-    def take_up(self, connection: psycopg.Connection) -> None:
-        """Read on from the stored positions.
+    def start_reading(self, connection: psycopg.Connection) -> None:
+        """Read the assigned partitions from their stored positions.
 
         Raises:
-            KafkaException: The broker does not answer.
-            psycopg.OperationalError: The database does not.
+            KafkaException: The broker does not respond.
+            psycopg.OperationalError: The database does not respond.
         """
-        topics = self._look()
-        given = self.given or []
-        watermarks = {key: self._broker.watermarks(key) for key in given if key in topics.led}
+        topics = self._look_up_topics()
+        assigned = self.assigned or []
+        watermarks = {key: self._broker.watermarks(key) for key in assigned if key in topics.led}
         beginnings = [
             Position(key.topic, key.partition, topics.ids[key.topic], low)
             for key, (low, _) in watermarks.items()
@@ -80,115 +74,113 @@ class Assignment:
         self._stored = begin(connection, topics.cluster_id, beginnings) if beginnings else {}
         self.faults = {
             key: f"{key.topic}[{key.partition}] has no leader; bring the brokers that hold it up."
-            for key in given
+            for key in assigned
             if key.topic in topics.ids and key not in topics.led
         }
-        self.faults |= {
-            key: fault
-            for key, position in self._stored.items()
-            if (
-                fault := fault_of(
-                    position, topic_id=topics.ids[key.topic], watermarks=watermarks[key]
-                )
-            )
-        }
+        for key, position in self._stored.items():
+            topic_id = topics.ids[key.topic]
+            if fault := fault_of(position, topic_id=topic_id, watermarks=watermarks[key]):
+                self.faults[key] = fault
         positions = {
             key: position.next_offset
             for key, position in self._stored.items()
             if key not in self.faults
         }
-        if not self.taken_up or positions != self.positions:
+        if not self.reading or positions != self.positions:
             self._broker.read_from(positions)
             self.positions = positions
-        self.held = {key: why for key, why in self.held.items() if key in positions}
+        self.suspended = {key: why for key, why in self.suspended.items() if key in positions}
         self.origin = Origin(
             topics.cluster_id,
             {key.topic: position.topic_id for key, position in self._stored.items()},
         )
-        self.taken_up = True
+        self.reading = True
 
     def check(self, connection: psycopg.Connection) -> None:
-        """Check that the assigned partitions are those being read, each from its stored position.
+        """Check that the readable partitions are being read, each from its stored position.
 
         Raises:
-            KafkaException: The broker does not answer.
-            psycopg.OperationalError: The database does not.
+            KafkaException: The broker does not respond.
+            psycopg.OperationalError: The database does not respond.
         """
-        topics = self._look()
+        topics = self._look_up_topics()
         recreated = any(
             topics.ids.get(key.topic, position.topic_id) != position.topic_id
             for key, position in self._stored.items()
         )
         stored = stored_positions(connection, self.origin.cluster_id, list(self.positions))
         moved = {key: position.next_offset for key, position in stored.items()} != self.positions
-        readable = topics.led.intersection(self.given or ())
-        if self.taken_up and (
-            readable != self.positions.keys()  # those with a fault are looked at again
-            or moved  # by a person who had the topic read again
+        readable = topics.led.intersection(self.assigned or ())
+        if self.reading and (
+            readable != self.positions.keys()  # a partition with a fault is checked again
+            or moved  # an operator reset the position
             or recreated
             or topics.cluster_id != self.origin.cluster_id
         ):
-            self.take_up(connection)
+            self.start_reading(connection)
 
-    def hold(self, key: PartitionKey, why: str) -> None:
-        """Read a partition no further until `check` tries it again; the others are read on."""
+    def suspend(self, key: PartitionKey, why: str) -> None:
+        """Stop reading one partition until `check` starts it again."""
         if key not in self.positions:
             return
-        self.held[key] = (
+        self.suspended[key] = (
             f"{key.topic}[{key.partition}] cannot be read on from {self.positions.pop(key)}: {why}."
-            " It is tried again every few seconds. Where it stays so, have an undamaged copy lead"
-            " the partition, or its messages deleted up to the first readable one and sent again."
+            " It is tried again every few seconds. If the error stays, make an undamaged replica"
+            " the leader, or delete the messages up to the first readable one and have them sent"
+            " again."
         )
         self._broker.read_from(self.positions)
 
     def accept(
         self, messages: Sequence[ReceivedMessage], ends: Mapping[PartitionKey, int]
     ) -> tuple[list[ReceivedMessage], list[Move]]:
-        """The messages that are ours to apply, and how far they and the ends take the positions.
+        """Return the messages to process, and the moves of positions that they cause.
 
-        A rebalance in the same poll may have taken some away.
+        Messages of partitions that are no longer assigned, or before the position, are left out.
+
+        Args:
+            messages: The polled messages.
+            ends: The offset after the end of each partition that was read to its end.
         """
-        ours: list[ReceivedMessage] = []
-        reached = {(key.topic, key.partition): offset for key, offset in self.positions.items()}
+        accepted: list[ReceivedMessage] = []
+        # Plain tuples equal their `PartitionKey` and are made faster.
+        reached = {tuple(key): offset for key, offset in self.positions.items()}
         for message in messages:
-            key = message.topic, message.partition  # equal to its `PartitionKey`, and made faster
-            if key in reached and message.offset >= reached[key]:
-                reached[key] = message.offset + 1
-                ours.append(message)
-        for end, offset in ends.items():
-            if end in reached:
-                reached[end] = max(reached[end], offset)
-                self.held.pop(end, None)
+            partition = message.topic, message.partition
+            if partition in reached and message.offset >= reached[partition]:
+                reached[partition] = message.offset + 1
+                accepted.append(message)
+        for key, offset in ends.items():
+            if key in reached:
+                reached[key] = max(reached[key], offset)
+                self.suspended.pop(key, None)
         moves = [
-            Move(key.topic, key.partition, before, reached[key])
+            Move(*key, before, reached[key])
             for key, before in self.positions.items()
             if reached[key] != before
         ]
-        return ours, moves
+        return accepted, moves
 
-    def moved(self, moves: Sequence[Move]) -> None:
-        """The moves are committed."""
+    def apply_moves(self, moves: Sequence[Move]) -> None:
+        """Update the positions after these moves were committed."""
         for move in moves:
             key = PartitionKey(move.topic, move.partition)
             self.positions[key] = move.next_offset
-            self.held.pop(key, None)
+            self.suspended.pop(key, None)
 
     def lags(self) -> dict[PartitionKey, int]:
-        """Messages not read yet, in each partition whose end is known."""
+        """Return the number of unread messages of each partition whose end is known."""
         return {
             key: max(0, end - next_offset)
             for key, next_offset in self.positions.items()
             if (end := self._broker.end(key)) is not None
         }
 
-    def _look(self) -> Topics:
+    def _look_up_topics(self) -> Topics:
         topics = self._broker.topics(list(TOPICS))
         self.missing = topics.missing
         return topics
 
-    def _forget(self) -> None:
-        self.taken_up = False
-        self.positions = {}
-        self.faults = {}
-        self.held = {}
-        self._stored = {}
+    def _reset(self) -> None:
+        self.reading = False
+        self.positions, self.faults, self.suspended, self._stored = {}, {}, {}, {}

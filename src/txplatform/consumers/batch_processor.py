@@ -1,13 +1,11 @@
 """Processes a batch of messages: events, inbox rows and positions in one transaction.
 
-A batch is decided without holding anyone up. Only if someone else was faster, the accounts
-concerned are decided again, under the log's lock, which is ours from the append on.
+The batch is decided without a lock. From the append on, the transaction holds the log's lock, so
+messages with a conflict need to be decided again only once.
 
-Each message is decided on the account's present state. One that is rejected is parked alone:
+Each message is decided on the account's present state. A rejected message is parked alone:
 messages commute, so no other has to wait behind it.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,10 +23,10 @@ from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import LOCK_LOG
-from txplatform.inbox.message_outcome import MessageOutcome
+from txplatform.inbox.message import MessageOutcome
 from txplatform.inbox.parking import deduplicate_parked
 from txplatform.inbox.positions import Move, advance
-from txplatform.inbox.writer import InboxEntry, record
+from txplatform.inbox.writer import record
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.execution import execute_in_order
 from txplatform.processing.pending_command import PendingCommand
@@ -39,7 +37,7 @@ _STATUS_OF = {status: MessageStatus(status.value) for status in OutcomeStatus}
 
 
 class ContradictionError(TxPlatformError):
-    """What is stored contradicts itself; nothing was appended."""
+    """Events conflict although they were decided under the log's lock; nothing was appended."""
 
     def __init__(self, streams: set[str]) -> None:
         super().__init__(
@@ -50,74 +48,48 @@ class ContradictionError(TxPlatformError):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Messages of one cluster, and how far they take the positions."""
+class InboundBatch:
+    """Messages of one cluster, and the moves of positions that go with them."""
 
     cluster_id: str
     parsed_messages: Sequence[ParsedMessage]
     moves: Sequence[Move]
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessedBatch:
-    """What was committed.
+def process(
+    connection: psycopg.Connection, cache: AccountCache, batch: InboundBatch
+) -> tuple[list[MessageOutcome], UnitOfWork]:
+    """Process a batch and commit.
 
-    Attributes:
-        outcomes: One a message, in order.
-        work: The accounts as they are now, and the events that were appended.
+    Accounts are out of the cache during the transaction, so only committed ones are cached.
+
+    Returns:
+        The outcome of each message, in order, and the committed unit of work.
+
+    Raises:
+        FencedError: Another consumer has moved a position; nothing is stored.
     """
-
-    outcomes: list[MessageOutcome]
-    work: UnitOfWork
-
-
-class BatchProcessor:
-    """Processes batch after batch; accounts are cached in between.
-
-    Only what was committed is cached: accounts are taken out of the cache for the time of the
-    transaction and put back behind it.
-    """
-
-    def __init__(self, cache: AccountCache) -> None:
-        self._cache = cache
-
-    def process(self, connection: psycopg.Connection, batch: Batch) -> ProcessedBatch:
-        """Apply a batch and commit.
-
-        Raises:
-            FencedError: Another consumer has moved a position; nothing is stored.
-        """
-        parsed_messages = batch.parsed_messages
-        pending = [pending_command(parsed) for parsed in parsed_messages]
-        commands = [command for command in pending if command is not None]
-        work = UnitOfWork(self._cache)
-        with connection.transaction():
-            _run_commands(connection, work, commands)
-            run_queries(connection, work.append())
-            if work.conflicts:
-                again = [command for command in commands if command.stream in work.conflicts]
-                decide_under_lock(connection, work, again)
-            elif not work.events:
-                # No append has taken the log's lock, under which inbox rows are inserted.
-                connection.execute(LOCK_LOG)
-            outcomes = deduplicate_parked(
-                connection,
-                [parsed.message for parsed in parsed_messages],
-                [
-                    outcome_of(parsed, command)
-                    for parsed, command in zip(parsed_messages, pending, strict=True)
-                ],
-            )
-            record(
-                connection,
-                [
-                    InboxEntry(parsed.message, parsed.traceparent, outcome)
-                    for parsed, outcome in zip(parsed_messages, outcomes, strict=True)
-                ],
-            )
-            advance(connection, batch.cluster_id, batch.moves)
-        work.cache_accounts()
-        return ProcessedBatch(outcomes, work)
+    pending = [pending_command(parsed) for parsed in batch.parsed_messages]
+    commands = [command for command in pending if command is not None]
+    work = UnitOfWork(cache)
+    with connection.transaction():
+        _run_commands(connection, work, commands)
+        run_queries(connection, work.append())
+        if work.conflicts:
+            again = [command for command in commands if command.stream in work.conflicts]
+            decide_under_lock(connection, work, again)
+        elif not work.events:
+            # No append has taken the log's lock, under which inbox rows are inserted.
+            connection.execute(LOCK_LOG)
+        messages = [parsed.message for parsed in batch.parsed_messages]
+        outcomes = deduplicate_parked(
+            connection, messages, list(map(outcome_of, batch.parsed_messages, pending))
+        )
+        traceparents = [parsed.traceparent for parsed in batch.parsed_messages]
+        record(connection, messages, traceparents, outcomes)
+        advance(connection, batch.cluster_id, batch.moves)
+    work.cache_accounts()
+    return outcomes, work
 
 
 def decide_under_lock(
@@ -126,7 +98,7 @@ def decide_under_lock(
     """Decide commands on what is stored and append; the caller holds the log's lock.
 
     Raises:
-        ContradictionError: The events contradict what is stored under the same keys.
+        ContradictionError: An event's key is stored although the decision did not find it.
     """
     for command in commands:
         command.look_up = True
@@ -137,11 +109,11 @@ def decide_under_lock(
 
 
 def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingCommand | None:
-    """The command that a message asks for, to be executed; None if it asks for none.
+    """Return the command of a message to execute; None for a message that cannot be applied.
 
     Args:
         parsed: The message.
-        retried: Whether an operator retries it after it was parked.
+        retried: True if an operator retries it after it was parked.
     """
     if isinstance(parsed.command, Rejection):
         return None
@@ -151,26 +123,25 @@ def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingC
 
 
 def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> MessageOutcome:
-    """The outcome of a message whose command, if any, has its result."""
-    if isinstance(parsed.command, Rejection):
-        rejection = parsed.command
-        return MessageOutcome(
-            MessageStatus.PARKED, reason=rejection.reason, detail=rejection.detail
-        )
+    """Return the outcome of a message; its command, if any, was executed."""
+    command = parsed.command
+    if isinstance(command, Rejection):
+        return MessageOutcome(MessageStatus.PARKED, reason=command.reason, detail=command.detail)
     assert pending is not None
-    account_id, business_key = parsed.command.account_id, parsed.command.key
     match pending.result:
-        case Outcome() as outcome:
+        case Outcome(status, event):
             return MessageOutcome(
-                _STATUS_OF[outcome.status],
-                account_id,
-                business_key,
-                event_id=outcome.event.event_id,
-                account_version=outcome.event.originator_version,
+                _STATUS_OF[status],
+                command.account_id,
+                command.key,
+                None,
+                None,
+                event.event_id,
+                event.originator_version,
             )
         case CommandRejectedError() as error:
             return MessageOutcome(
-                MessageStatus.PARKED, account_id, business_key, error.reason, error.detail
+                MessageStatus.PARKED, command.account_id, command.key, error.reason, error.detail
             )
         case RulesNotUnderstoodError() as error:
             raise error  # an advice needs no rule set

@@ -1,6 +1,4 @@
-"""One member of the consumer group: its messages, the topics there are, and where they end."""
-
-from __future__ import annotations
+"""A member of the consumer group: polls messages, looks up topics and partition ends."""
 
 import logging
 import threading
@@ -21,18 +19,18 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
+from txplatform.inbox.message import UNREADABLE_HEADERS, Headers, ReceivedMessage
 from txplatform.inbox.positions import PartitionKey
-from txplatform.inbox.received_message import UNREADABLE_HEADERS, Headers, ReceivedMessage
 from txplatform.kafka import client_config
 from txplatform.settings import Settings
 
-_ASK_TIMEOUT_S = 5
-_FUTURE_S = 2 * _ASK_TIMEOUT_S
-"""Beyond the request's own, so that the client says itself what it could not do."""
+_REQUEST_TIMEOUT_S = 5
+_FUTURE_TIMEOUT_S = 2 * _REQUEST_TIMEOUT_S
+"""Longer than the request's timeout, so that the client's own error comes first."""
 
 _LEAVE_S = 2
 _MOCK_CLUSTER = "mockCluster"
-"""librdkafka's mock broker names itself so; it cannot describe topics, nor recreate one."""
+"""The cluster id of librdkafka's mock broker, which can neither describe nor recreate topics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +38,9 @@ class Topics:
     """The topics of a cluster at one moment.
 
     Attributes:
-        ids: The broker's id of each topic that exists; empty where it gives none.
-        led: Their partitions that have a leader, without which nobody can read them.
-        missing: Topics that do not exist.
+        ids: The broker's id of each existing topic; empty if the broker has none.
+        led: The partitions that have a leader; others cannot be read.
+        missing: The topics that do not exist.
     """
 
     cluster_id: str
@@ -53,20 +51,21 @@ class Topics:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where messages come from: the cluster, and the topics' ids when reading them began."""
+    """The cluster being read, and the ids that its topics had when they were first read."""
 
     cluster_id: str = ""
     topic_ids: Mapping[str, str] = field(default_factory=dict)
 
 
 class Polled(NamedTuple):
-    """What came.
+    """The result of a poll.
 
     Attributes:
-        ends: Partitions that were read to their end, and the offset behind it. That is not
-            always the one behind the last message: transactions end with marks of their own.
-        broken: Partitions that cannot be read on, and why; what came behind that is left out.
-        problems: What else the client has to say.
+        ends: The offset after the end of each partition that was read to its end. It can be more
+            than one after the last message, since transaction markers have offsets too.
+        broken: The errors of partitions that cannot be read any further. Messages after the error
+            are left out.
+        problems: Errors of the client that belong to no partition.
     """
 
     messages: list[ReceivedMessage]
@@ -76,11 +75,11 @@ class Polled(NamedTuple):
 
 
 class Broker:
-    """One member of the consumer group."""
+    """A member of the consumer group."""
 
     def __init__(self, settings: Settings) -> None:
         config = client_config(settings)
-        # What the two have to say is the same: one of them is enough.
+        # Silent, since the consumer logs the same messages.
         self._admin = AdminClient({**config, "log_level": 0})
         self._consumer = Consumer(
             {
@@ -88,19 +87,19 @@ class Broker:
                 "group.id": settings.kafka_group_id,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
-                # The position is ours to know: nobody may pick another for us.
+                # Positions are in the database; the client must not choose others.
                 "auto.offset.reset": "error",
-                # A damaged batch is told, not read as it is.
+                # Report a damaged batch as an error.
                 "check.crcs": True,
-                # At its end a partition may hold what is no message: see `Polled.ends`.
+                # Report ends, since transaction markers are no messages: see `Polled.ends`.
                 "enable.partition.eof": True,
-                # An account's messages have the same partition number in every topic: this
-                # way one member reads them all, and members seldom conflict.
+                # An account's messages have the same partition number in every topic. "range"
+                # assigns that number to one member, so that members seldom conflict.
                 "partition.assignment.strategy": "range",
                 "session.timeout.ms": 10_000,
                 "heartbeat.interval.ms": 2_000,
                 "topic.metadata.refresh.interval.ms": 10_000,
-                # What is fetched ahead is thrown away at each rebalance.
+                # Small, since prefetched messages are dropped at each rebalance.
                 "queued.max.messages.kbytes": 16_384,
                 "fetch.wait.max.ms": 100,
             },
@@ -113,10 +112,10 @@ class Broker:
         on_assigned: Callable[[list[PartitionKey]], None],
         on_lost: Callable[[], None],
     ) -> None:
-        """Join the group; the callbacks come from `poll`, in its thread."""
+        """Join the group; `poll` calls the callbacks, in its thread."""
 
         def assigned(consumer: Consumer, partitions: list[TopicPartition]) -> None:
-            # Nothing is fetched before its position is known: see `read_from`.
+            # Fetch nothing until `read_from` sets the positions.
             consumer.assign([])
             on_assigned([PartitionKey(each.topic, each.partition) for each in partitions])
 
@@ -127,19 +126,18 @@ class Broker:
         self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=lost, on_lost=lost)
 
     def poll(self, limit: int, timeout_s: float, origin: Origin) -> Polled:
-        """What came in this time, if anything."""
+        """Wait up to `timeout_s` for a message; return at most `limit` fetched messages."""
         polled = Polled([], {}, {}, [])
         first = self._consumer.poll(timeout_s)
         if first is None:
             return polled
-        # What is there already comes with it; nothing is waited for.
         found = [first, *(self._consumer.consume(limit - 1, 0) if limit > 1 else ())]
         for message in found:
             if polled.broken and _partition(message) in polled.broken:
                 continue
             if (error := message.error()) is None:
                 polled.messages.append(_received(message, origin))
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # it has no other name
                 polled.ends[_partition(message)] = _place(message)[2]
             elif error.fatal() or message.offset() is None:
                 polled.problems.append(error)
@@ -147,20 +145,22 @@ class Broker:
                 polled.broken[_partition(message)] = error
         return polled
 
-    def read_from(self, cluster_offsets: dict[PartitionKey, int]) -> None:
-        """Read these partitions, from these offsets on, and no others."""
-        self._consumer.assign(
-            [TopicPartition(*key, offset) for key, offset in cluster_offsets.items()]
-        )
+    def read_from(self, offsets: dict[PartitionKey, int]) -> None:
+        """Read these partitions from these offsets, and no others."""
+        self._consumer.assign([TopicPartition(*key, offset) for key, offset in offsets.items()])
 
     def topics(self, names: Sequence[str]) -> Topics:
-        """Which of these topics there are.
+        """Return which of these topics exist, with ids and leaders.
 
         Raises:
-            KafkaException: The broker cannot be reached, or does not let us look.
+            KafkaException: The broker cannot be reached or denies access.
         """
-        metadata = self._consumer.list_topics(timeout=_ASK_TIMEOUT_S)
-        present = [name for name in names if _exists(metadata.topics.get(name))]
+        metadata = self._consumer.list_topics(timeout=_REQUEST_TIMEOUT_S)
+        present = [
+            name
+            for name in names
+            if (topic := metadata.topics.get(name)) is not None and topic.error is None
+        ]
         cluster_id = str(metadata.cluster_id)
         ids = dict.fromkeys(present, "")
         if present and not cluster_id.startswith(_MOCK_CLUSTER):
@@ -174,24 +174,25 @@ class Broker:
         return Topics(cluster_id, ids, led, frozenset(names) - ids.keys())
 
     def watermarks(self, key: PartitionKey) -> tuple[int, int]:
-        """A partition's first offset and the one after its last.
+        """Return a partition's first offset, and the offset after its last.
 
         Raises:
-            KafkaException: The broker does not say.
+            KafkaException: The broker does not respond in time.
         """
-        found = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=_ASK_TIMEOUT_S)
+        partition = TopicPartition(*key)
+        found = self._consumer.get_watermark_offsets(partition, timeout=_REQUEST_TIMEOUT_S)
         if found is None:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  # its public name
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  # it has no other name
         low, high = found
         return low, high
 
     def end(self, key: PartitionKey) -> int | None:
-        """The offset after a partition's last, as the latest fetch had it."""
+        """Return the offset after a partition's last, as of the latest fetch, if any."""
         found = self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True)
         return found[1] if found and found[1] >= 0 else None
 
     def note(self, offsets: dict[PartitionKey, int]) -> None:
-        """Tell Kafka how far we are, for tools that show lag; nothing depends on it."""
+        """Commit offsets to Kafka for tools that show lag; nothing else reads them."""
         self._consumer.commit(
             offsets=[TopicPartition(*key, offset) for key, offset in offsets.items()],
             asynchronous=True,
@@ -200,8 +201,8 @@ class Broker:
     def leave(self) -> None:
         """Leave the group and disconnect.
 
-        If the broker is away, closing may wait for a response that does not come; the group
-        finds out by itself when the session times out.
+        If the broker is away, closing may wait for a response that does not come. The group then
+        removes this member when its session times out.
         """
         closing = threading.Thread(target=self._consumer.close, daemon=True)
         closing.start()
@@ -209,13 +210,13 @@ class Broker:
 
 
 def topic_ids(admin: AdminClient, names: list[str]) -> dict[str, str]:
-    """The broker's ids of topics that exist.
+    """Return the broker's ids of existing topics.
 
     Raises:
-        KafkaException: The broker cannot be reached, or a topic is gone.
+        KafkaException: The broker cannot be reached, or a topic no longer exists.
     """
-    described = admin.describe_topics(TopicCollection(names), request_timeout=_ASK_TIMEOUT_S)
-    return {name: str(future.result(_FUTURE_S).topic_id) for name, future in described.items()}
+    described = admin.describe_topics(TopicCollection(names), request_timeout=_REQUEST_TIMEOUT_S)
+    return {name: str(each.result(_FUTURE_TIMEOUT_S).topic_id) for name, each in described.items()}
 
 
 def _received(message: Message, origin: Origin) -> ReceivedMessage:
@@ -246,32 +247,27 @@ def _partition(message: Message) -> PartitionKey:
     return PartitionKey(*_place(message)[:2])
 
 
-_ask_for_headers = methodcaller("headers")
-"""CPython checks the result of such a call and raises SystemError.
+_headers_of = methodcaller("headers")
+"""Returns a message's headers; raises a SystemError if the client returns with an exception set.
 
-A direct call that is made often is specialised, and skips the check.
+CPython checks this for calls from C, but not for a specialised direct call.
 """
 
 
 def _headers(message: Message) -> Headers:
     try:
-        headers = cast("list[tuple[str, bytes | None]] | None", _ask_for_headers(message))
+        headers = cast("list[tuple[str, bytes | None]] | None", _headers_of(message))
     except (SystemError, UnicodeDecodeError):
-        # If any header's name is not UTF-8, the client returns a partial list and sets an error,
-        # which surfaces as a SystemError.
+        # If a header's name is not UTF-8, the client returns a partial list and sets an exception.
         return UNREADABLE_HEADERS
     return tuple((name, _bytes(value)) for name, value in headers) if headers else ()
-
-
-def _exists(topic: object) -> bool:
-    return topic is not None and getattr(topic, "error", None) is None
 
 
 def _time(milliseconds: int) -> datetime | None:
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (OverflowError, ValueError, OSError):
-        return None  # a producer may write any number
+        return None  # a producer can send any number
 
 
 def _bytes(value: bytes | str | None) -> bytes | None:

@@ -1,6 +1,4 @@
-"""A consumer's counts, for Prometheus."""
-
-from __future__ import annotations
+"""The metrics of a consumer, for Prometheus."""
 
 from collections import Counter as Counted
 from collections.abc import Iterable, Mapping
@@ -12,28 +10,28 @@ from txplatform.inbox.positions import PartitionKey
 
 
 class ConsumerMetrics:
-    """The consumer's metrics in one registry."""
+    """The consumer's metrics, in one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._messages = Counter(
             "txplatform_inbound_messages",
-            "Messages from Kafka, by what became of them.",
+            "Messages from Kafka, by outcome.",
             ["topic", "status"],
             registry=registry,
         )
         self._batch_seconds = Histogram(
             "txplatform_inbound_batch_seconds",
-            "From a batch's messages to its commit.",
+            "From polling a batch of messages to its commit.",
             registry=registry,
         )
         self._faults = Counter(
             "txplatform_inbound_faults",
-            "Times that reading paused because of a passing fault.",
+            "Pauses because of a transient fault.",
             registry=registry,
         )
         self._lag = Gauge(
             "txplatform_inbound_lag_messages",
-            "Messages of a partition that are not read yet.",
+            "Unread messages of a partition.",
             ["topic", "partition"],
             registry=registry,
         )
@@ -45,11 +43,11 @@ class ConsumerMetrics:
         self._batch_seconds.observe(took_s)
 
     def count_fault(self) -> None:
-        """Count a pause."""
+        """Count a pause because of a transient fault."""
         self._faults.inc()
 
     def show_lags(self, lags: Mapping[PartitionKey, int]) -> None:
-        """Show the lags of the partitions that are read here, and no others."""
+        """Show the lags of these partitions and of no others."""
         self._lag.clear()
         for key, lag in lags.items():
             self._lag.labels(key.topic, str(key.partition)).set(lag)

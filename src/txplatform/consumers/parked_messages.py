@@ -1,6 +1,4 @@
-"""Retry or discard a parked message, as a person decides."""
-
-from __future__ import annotations
+"""Retries or discards a parked message for an operator."""
 
 import psycopg
 
@@ -10,21 +8,21 @@ from txplatform.consumers.parsing import read_message
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.statements import LOCK_LOG
-from txplatform.inbox.message_outcome import MessageOutcome
+from txplatform.inbox.message import MessageOutcome
 from txplatform.inbox.reader import StoredMessage, stored_message
 from txplatform.inbox.writer import discard, settle
 from txplatform.processing.unit_of_work import UnitOfWork
 
 
 class NotParkedError(TxPlatformError):
-    """There is no such parked message."""
+    """The message does not exist or is not parked."""
 
 
 def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
-    """Try a parked message on the account as it is now; if it is rejected again, it stays parked.
+    """Apply a parked message to the account's present state; it stays parked if rejected again.
 
     Raises:
-        NotParkedError: There is no such message, or it is not parked.
+        NotParkedError: The message does not exist or is not parked.
     """
     with connection.transaction():
         connection.execute(LOCK_LOG)
@@ -40,10 +38,10 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOut
 
 
 def discard_message(connection: psycopg.Connection, message_id: int, why: str) -> None:
-    """Give a parked message up, for good: the same contents are not parked again.
+    """Discard a parked message permanently; copies of it are discarded too.
 
     Raises:
-        NotParkedError: There is no such message, or it is not parked.
+        NotParkedError: The message does not exist or is not parked.
     """
     with connection.transaction():
         _parked(connection, message_id)
@@ -55,7 +53,7 @@ def _parked(connection: psycopg.Connection, message_id: int) -> StoredMessage:
     if stored is None:
         raise NotParkedError(
             f"There is no message {message_id}.",
-            next_step="See `txplatform inbound list` for those that are parked.",
+            next_step="List the parked messages with `txplatform inbound list`.",
         )
     if stored.summary.status is not MessageStatus.PARKED:
         raise NotParkedError(

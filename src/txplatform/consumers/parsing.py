@@ -1,18 +1,16 @@
-"""Parses a message into a command, or into the reason why it can never be applied."""
-
-from __future__ import annotations
+"""Parses a message into a command, or into a rejection if it can never be applied."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from txplatform.consumers.topic import InboundTopic
+from txplatform.consumers import InboundTopic
 from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, traceparent_of
 from txplatform.contracts.field_problems import field_problem
 from txplatform.contracts.messages import MessageBody
 from txplatform.domain.commands import Command
-from txplatform.inbox.received_message import UNREADABLE_HEADERS, ReceivedMessage
+from txplatform.inbox.message import UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.telemetry import accept_traceparent
 
 _MAX_PROBLEMS = 5
@@ -21,11 +19,11 @@ _PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a message can never be applied.
+    """The reason why a message can never be applied.
 
     Attributes:
         reason: A stable code, for machines.
-        detail: The same in a sentence; it holds nothing of the message's contents.
+        detail: A sentence without any values from the message.
     """
 
     reason: str
@@ -33,11 +31,10 @@ class Rejection:
 
 
 class ParsedMessage(NamedTuple):
-    """A message and the command that it asks for.
+    """A message and its command.
 
     Attributes:
-        command: The command, or why there is none.
-        traceparent: The sender's trace context, or the beginning of a new one.
+        traceparent: The sender's trace context, or a new one.
     """
 
     message: ReceivedMessage
@@ -46,7 +43,7 @@ class ParsedMessage(NamedTuple):
 
 
 def read_message(message: ReceivedMessage, topic: InboundTopic[Any]) -> ParsedMessage:
-    """Parse a message."""
+    """Parse a message of this topic."""
     command: Command | Rejection
     if message.headers == UNREADABLE_HEADERS:
         command = Rejection("unreadable_headers", "The name of one of its headers is not UTF-8.")
@@ -75,7 +72,7 @@ def _command_of(topic: InboundTopic[Any], data: object, key: bytes | None) -> Co
 
 
 def _problems(error: ValidationError) -> str:
-    """Name the wrong fields and why; never what they held, which may be a card number."""
+    """Describe the wrong fields without their values, which may contain a card number."""
     found = [
         f"{'.'.join(map(str, each['loc'])) or 'body'}: {field_problem(each)}"
         for each in error.errors(include_url=False, include_input=False)

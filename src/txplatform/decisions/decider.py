@@ -1,14 +1,11 @@
 """Decides commands and reads accounts: hands each request to its account's lane."""
 
-from __future__ import annotations
-
 import asyncio
 from time import perf_counter
-from typing import Self
 from zlib import crc32
 
 from txplatform.database import Database
-from txplatform.decisions.lane import Lane, LaneLimits
+from txplatform.decisions.lane import Lane
 from txplatform.decisions.metrics import DecisionMetrics
 from txplatform.decisions.request import AccountRequest, AccountView, CommandRequest, Decided
 from txplatform.decisions.snapshot_writer import SnapshotWriter
@@ -24,43 +21,21 @@ from txplatform.settings import Settings
 class Decider:
     """Decides commands and reads accounts, many at a time, on the running event loop."""
 
-    def __init__(
-        self,
-        database: Database,
-        limits: LaneLimits,
-        *,
-        lanes: int,
-        cache_size: int,
-        snapshot_every: int,
-    ) -> None:
+    def __init__(self, settings: Settings, database: Database) -> None:
         self.rules = RulesInForce()
         self.metrics = DecisionMetrics(self.rules)
-        self._timeout_s = limits.timeout_s
-        self._snapshots = SnapshotWriter(database, snapshot_every)
-        caches = [AccountCache(-(-cache_size // lanes)) for _ in range(lanes)]
+        self._timeout_s = settings.decision_timeout_s
+        self._snapshots = SnapshotWriter(database, settings.snapshot_every_events)
+        lanes = settings.decision_lanes
+        caches = [AccountCache(-(-settings.account_cache_size // lanes)) for _ in range(lanes)]
         self._lanes = [
-            Lane(database, cache, limits, self.rules, self._snapshots, self.metrics)
+            Lane(settings, database, cache, self.rules, self._snapshots, self.metrics)
             for cache in caches
         ]
         self.metrics.queued = lambda: sum(lane.queued for lane in self._lanes)
         self.metrics.cached = lambda: sum(map(len, caches))
         self._tasks: list[asyncio.Task[None]] = []
         self._snapshot_task: asyncio.Task[None] | None = None
-
-    @classmethod
-    def from_settings(cls, settings: Settings, database: Database) -> Self:
-        """Build a decider from the configuration."""
-        return cls(
-            database,
-            LaneLimits(
-                settings.decision_batch_size,
-                -(-settings.decision_queue_size // settings.decision_lanes),
-                settings.decision_timeout_s,
-            ),
-            lanes=settings.decision_lanes,
-            cache_size=settings.account_cache_size,
-            snapshot_every=settings.snapshot_every_events,
-        )
 
     @property
     def running(self) -> bool:

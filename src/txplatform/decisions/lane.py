@@ -5,12 +5,9 @@ and appends again under the same keys. That append waits for the log's lock, and
 process of the lost connection.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from logging import DEBUG
 from time import perf_counter
 from typing import Any
@@ -28,6 +25,7 @@ from txplatform.eventstore.snapshot import account_state
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.rulebook.in_force import RulesInForce
+from txplatform.settings import Settings
 from txplatform.telemetry import correlation_id, logger
 
 _TRANSIENT = (*PASSING_FAULTS, TimeoutError)
@@ -35,29 +33,14 @@ _RETRY_FIRST_S = 0.02
 _RETRY_MOST_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class LaneLimits:
-    """The limits of a lane.
-
-    Attributes:
-        batch_size: The most requests in one commit.
-        queue_size: The most requests that wait.
-        timeout_s: The time for attempts at a request, including those that settle a lost commit.
-    """
-
-    batch_size: int
-    queue_size: int
-    timeout_s: float
-
-
 class Lane:
     """Decides the requests of its accounts, one batch at a time."""
 
     def __init__(  # noqa: PLR0913  # what one process's lanes share
         self,
+        settings: Settings,
         database: Database,
         cache: AccountCache,
-        limits: LaneLimits,
         rules: RulesInForce,
         snapshots: SnapshotWriter,
         metrics: DecisionMetrics,
@@ -65,7 +48,9 @@ class Lane:
         self._database = database
         self._rules = rules
         self._cache = cache
-        self._limits = limits
+        self._batch_size = settings.decision_batch_size
+        self._queue_size = -(-settings.decision_queue_size // settings.decision_lanes)
+        self._timeout_s = settings.decision_timeout_s
         self._snapshots = snapshots
         self._metrics = metrics
         self._queue: deque[LaneRequest[Any]] = deque()
@@ -86,7 +71,7 @@ class Lane:
         Raises:
             QueueFullError: Too many requests wait, or the lane is stopping.
         """
-        if self._stopping or len(self._queue) >= self._limits.queue_size:
+        if self._stopping or len(self._queue) >= self._queue_size:
             self._metrics.refused += 1
             raise QueueFullError
         self._queue.append(request)
@@ -104,7 +89,7 @@ class Lane:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            size = min(len(self._queue), self._limits.batch_size)
+            size = min(len(self._queue), self._batch_size)
             await self._run_batch([self._queue.popleft() for _ in range(size)])
         await self._disconnect()
 
@@ -116,7 +101,7 @@ class Lane:
         retry_s = _RETRY_FIRST_S
         while batch:
             try:
-                async with asyncio.timeout(self._limits.timeout_s):
+                async with asyncio.timeout(self._timeout_s):
                     again = await self._commit(batch)
                 batch = []
                 again = _in_time(again, TimeoutError("every attempt had a conflict"))
@@ -161,7 +146,7 @@ class Lane:
         busy_s = perf_counter() - started
         self._metrics.count_batch(len(batch), len(work.conflicts), busy_s, settled)
         for request in again:
-            request.attempt_again()
+            request.reset(in_doubt=False)
         self._snapshots.offer(work.accounts, work.events)
         if self._logs_events:
             self._log_events(work)
@@ -216,8 +201,7 @@ class Lane:
         """Drop connection, cache and rules: after a failover the log may lack commits."""
         self._metrics.batches_failed += 1
         for request in batch:
-            request.doubt()
-            request.attempt_again()
+            request.reset(in_doubt=True)
         self._cache.clear()
         self._rules.forget()
         await self._disconnect()

@@ -1,10 +1,8 @@
 """The requests that wait in a lane, and their responses."""
 
-from __future__ import annotations
-
 import asyncio
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, TypeVar, assert_never
 
@@ -68,11 +66,13 @@ class LaneRequest(ABC, Generic[Response]):
     Attributes:
         response: Receives the response or the error; cancelled if the caller no longer waits.
         deadline: The loop time after which the request is no longer attempted.
+        doubtful_event_ids: The events of attempts that may or may not have been committed.
     """
 
     stream: StreamId
     response: asyncio.Future[Response]
     deadline: float
+    doubtful_event_ids: frozenset[str] = field(default=frozenset(), init=False)
 
     @abstractmethod
     def join(self, work: UnitOfWork) -> None:
@@ -87,16 +87,18 @@ class LaneRequest(ABC, Generic[Response]):
         """Respond with the attempt's result, which is durable."""
 
     @abstractmethod
-    def attempt_again(self) -> None:
-        """Drop the attempt's result; the next attempt reads first."""
+    def reset(self, *, in_doubt: bool) -> None:
+        """Drop the attempt's result; the next attempt reads first.
 
-    @abstractmethod
-    def doubt(self) -> None:
-        """Note that the connection was lost, so the attempt may or may not be committed."""
+        Args:
+            in_doubt: True if the connection was lost, so that the attempt may be committed.
+        """
 
-    @abstractmethod
     def expire(self, cause: BaseException) -> None:
         """Respond that the deadline has passed; the cause delayed the last attempt."""
+        self.fail(
+            OutcomeUnknownError() if self.doubtful_event_ids else StoreUnavailableError(cause)
+        )
 
     def fail(self, error: BaseException) -> None:
         """Respond with an error."""
@@ -127,16 +129,8 @@ class AccountRequest(LaneRequest[AccountView]):
             self.response.set_result(self.view)
 
     @override
-    def attempt_again(self) -> None:
+    def reset(self, *, in_doubt: bool) -> None:
         self.view = None
-
-    @override
-    def doubt(self) -> None:
-        """Do nothing: a read commits nothing."""
-
-    @override
-    def expire(self, cause: BaseException) -> None:
-        self.fail(StoreUnavailableError(cause))
 
 
 @dataclass(eq=False, slots=True)
@@ -145,12 +139,10 @@ class CommandRequest(LaneRequest[Decided]):
 
     Attributes:
         submitted: The time of queueing, in `perf_counter` seconds.
-        doubtful_event_ids: The events of attempts that may or may not have been committed.
     """
 
     pending: PendingCommand
     submitted: float
-    doubtful_event_ids: frozenset[str] = frozenset()
 
     @override
     def join(self, work: UnitOfWork) -> None:
@@ -165,15 +157,13 @@ class CommandRequest(LaneRequest[Decided]):
     @override
     def settle(self) -> None:
         match self.pending.result:
-            case Outcome() as outcome:
-                replayed = (
-                    outcome.status is OutcomeStatus.DUPLICATE
-                    and outcome.event.event_id not in self.doubtful_event_ids
-                )
+            case Outcome(status, event) as outcome:
+                is_copy = status is OutcomeStatus.DUPLICATE
+                replayed = is_copy and event.event_id not in self.doubtful_event_ids
                 if not self.response.done():
                     self.response.set_result(Decided(outcome, replayed))
             case CommandRejectedError() | RulesNotUnderstoodError() as rejection:
-                # If an earlier attempt may have been committed, a rejection does not tell.
+                # A rejection does not show that no earlier attempt was committed.
                 self.fail(OutcomeUnknownError() if self.doubtful_event_ids else rejection)
             case None:
                 pass  # the attempt failed, and the request with it
@@ -181,18 +171,9 @@ class CommandRequest(LaneRequest[Decided]):
                 assert_never(unknown)
 
     @override
-    def attempt_again(self) -> None:
+    def reset(self, *, in_doubt: bool) -> None:
+        match self.pending.result:
+            case Outcome(status, event) if in_doubt and status is not OutcomeStatus.DUPLICATE:
+                self.doubtful_event_ids |= {event.event_id}
         self.pending.result = None
         self.pending.look_up = True
-
-    @override
-    def doubt(self) -> None:
-        result = self.pending.result
-        if isinstance(result, Outcome) and result.status is not OutcomeStatus.DUPLICATE:
-            self.doubtful_event_ids |= {result.event.event_id}
-
-    @override
-    def expire(self, cause: BaseException) -> None:
-        self.fail(
-            OutcomeUnknownError() if self.doubtful_event_ids else StoreUnavailableError(cause)
-        )

@@ -1,7 +1,5 @@
 """Starts the parts of the demo in order, prints their progress, and stops them in reverse order."""
 
-from __future__ import annotations
-
 import asyncio
 import fcntl
 import json
@@ -95,11 +93,7 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
         "TXPLATFORM_MIGRATION_DATABASE_URL": urls.owner,
         "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
     }
-    env = {
-        **settings,
-        "TXPLATFORM_API_PORT": str(port),
-        "TXPLATFORM_HEALTH_PORT": str(worker_port),
-    }
+    env = {**settings, "TXPLATFORM_API_PORT": str(port), "TXPLATFORM_HEALTH_PORT": str(worker_port)}
     children = []
     for name in ("api", "worker"):
         command = [sys.executable, "-m", "txplatform.cli", name]

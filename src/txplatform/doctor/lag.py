@@ -4,8 +4,6 @@ The lag is the time for which the oldest unprocessed event, hold or message has 
 positions would say little, since positions have gaps.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 
@@ -99,7 +97,7 @@ def age_finding(check: str, command: str, age_s: float | None, *, some: str, non
 def check_consumers(
     connection: psycopg.Connection, view: BrokerView, cluster: Cluster
 ) -> Iterator[Finding]:
-    """Yield one finding a topic; fail if its first unread message has waited over a minute."""
+    """Yield one finding per topic; fail if its first unread message has waited over a minute."""
     stored = {
         PartitionKey(position.topic, position.partition): position
         for cluster_id, position in all_positions(connection)

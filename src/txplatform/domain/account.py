@@ -43,7 +43,7 @@ class RecordedEvent(Protocol):
 E = TypeVar("E", bound=RecordedEvent)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which is faster: there is one per command
 class DecisionContext:
     """The inputs of a decision from outside the account: time, new identifiers, origin, rules.
 

@@ -1,1 +1,1 @@
-"""Ends holds whose time has come: found in the read model, decided on the accounts themselves."""
+"""Expiry of holds: found in the read model, decided on the accounts themselves."""

@@ -1,11 +1,12 @@
-"""The hold expirer: ends holds when their time has come.
+"""The hold expirer: expires holds that are due.
 
-It goes through all holds that are due, those overdue longest first, again and again. It skips the
-holds that it has handled, though the read model still lists them, so they do not block later ones.
-Any number may run: if two end the same hold, one of them conflicts and finds it done.
+It makes one pass after another over all holds that are due, those overdue longest first. The read
+model only lists candidates: the account decides if a hold exists and is due, and its business key
+in the log keeps it from expiring twice (I3).
+
+The read model may lag, so holds that were handled are skipped while it still lists them and do not
+block later ones. Any number of expirers may run: if two expire the same hold, one append conflicts.
 """
-
-from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -15,35 +16,45 @@ from typing import Any
 
 import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from typing_extensions import override
 
 from txplatform.database import Database
+from txplatform.domain.account import DecisionContext
+from txplatform.domain.cause import CommandOrigin, PartCause
 from txplatform.domain.ids import AccountId
+from txplatform.domain.requests import HoldExpiry
 from txplatform.errors import TxPlatformError
-from txplatform.expiry.expiring import expire
+from txplatform.eventstore.query import run_queries
 from txplatform.following.follower import Follower
+from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.snapshots import take_snapshots
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.open_holds import BEFORE_ALL, DueHold, due_holds
+from txplatform.random_ids import random_id
 from txplatform.settings import Settings
+from txplatform.telemetry import new_traceparent
 
 BATCH_HOLDS = 200
-"""Holds ended in one commit, at most: decisions wait for the log's lock no longer than that."""
+"""The most holds expired in one commit, since decisions wait for the log's lock meanwhile."""
 
 _PAUSE_S = 1.0
 _PAUSE_PER_SECOND_OF_WORK_S = 10.0
-"""If the projector is down, ever more rows are gone over: that costs a tenth of the time."""
+"""Passes grow longer while the projector is down; this limits them to a tenth of the time."""
+
+_CAUSE = PartCause("hold expiry")
 
 _UNREADABLE = (TxPlatformError, ValueError, TypeError, LookupError, AttributeError)
-"""Raised when an account is read whose events were altered."""
+"""Raised when an account with altered events is read."""
 
 
 @dataclass(slots=True)
 class _Handled:
-    """What one connection has done so far.
+    """The holds that one connection has handled.
 
     Attributes:
-        expired: How many holds this pass has ended.
-        settled: Holds that need no second look while the read model still lists them.
-        again: Holds of this pass whose accounts changed meanwhile; the next pass looks again.
+        expired: The number of holds expired in this pass.
+        settled: Holds to skip while the read model still lists them.
+        again: Holds of this pass whose accounts changed meanwhile; the next pass retries them.
         unreadable: Accounts that cannot be read.
     """
 
@@ -54,7 +65,7 @@ class _Handled:
 
 
 class HoldExpirer(Follower):
-    """The part of a worker that ends holds."""
+    """The part of a worker that expires holds."""
 
     def __init__(
         self,
@@ -69,17 +80,17 @@ class HoldExpirer(Follower):
         self._overdue_s = 0.0
         self._expired = Counter(
             "txplatform_holds_expired",
-            "Holds that this process has ended because their time had come.",
+            "Holds that this process has expired.",
             registry=registry,
         )
         self._overdue = Gauge(
             "txplatform_hold_expiry_lag_seconds",
-            "For how long the oldest hold that is due has been so; 0 where none is.",
+            "The time since the oldest open hold was due; 0 if no open hold is due.",
             registry=registry,
         )
 
+    @override
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
-        """Make one pass after another over all holds that are due."""
         handled = _Handled()
         while True:
             began = monotonic()
@@ -88,14 +99,14 @@ class HoldExpirer(Follower):
             took_s = monotonic() - began
             yield 0 if handled.expired else max(_PAUSE_S, _PAUSE_PER_SECOND_OF_WORK_S * took_s)
 
+    @override
     def figures(self) -> dict[str, Any]:
-        """Return for how long the oldest hold has been due."""
         return {"overdue_s": self._overdue_s}
 
     def _pass(
         self, connection: psycopg.Connection, handled: _Handled
     ) -> Generator[float, None, None]:
-        """Go once through everything that is due, batch by batch."""
+        """Handle all holds that are due once, batch by batch."""
         handled.expired, handled.again = 0, []
         seen: set[DueHold] = set()
         now, after = datetime.now(UTC), BEFORE_ALL
@@ -118,34 +129,34 @@ class HoldExpirer(Follower):
         now: datetime,
         handled: _Handled,
     ) -> None:
-        """End these holds in one commit, and note which of them ended."""
+        """Expire these holds in one commit."""
         try:
-            expiry = expire(connection, holds, now)
+            work, again = _expire_holds(connection, holds, now)
         except _UNREADABLE:
-            self._expire_apart(connection, holds, now, handled)
+            self._expire_by_account(connection, holds, now, handled)
             return
-        self._expired.inc(len(expiry.events))
-        if expiry.events:
-            self._log.info("holds expired", holds=len(expiry.events))
-        take_snapshots(connection, expiry.accounts, expiry.events, every=self._snapshot_every)
-        handled.expired += len(expiry.events)
-        handled.again += expiry.left
+        self._expired.inc(len(work.events))
+        if work.events:
+            self._log.info("holds expired", holds=len(work.events))
+        take_snapshots(connection, work.accounts, work.events, every=self._snapshot_every)
+        handled.expired += len(work.events)
+        handled.again += again
 
-    def _expire_apart(
+    def _expire_by_account(
         self,
         connection: psycopg.Connection,
         holds: Sequence[DueHold],
         now: datetime,
         handled: _Handled,
     ) -> None:
-        """End the holds account by account, so that an unreadable account holds up no other."""
+        """Expire the holds of each account on its own, so that an unreadable one blocks none."""
         by_account: dict[AccountId, list[DueHold]] = {}
         for hold in holds:
             by_account.setdefault(hold.account_id, []).append(hold)
         if len(by_account) == 1:
             (account_id,) = by_account
             handled.unreadable.add(account_id)
-            self._log.exception("account cannot be read, its holds stay", account=account_id)
+            self._log.exception("account cannot be read, its holds remain", account=account_id)
             return
         for of_account in by_account.values():
             self._expire(connection, of_account, now, handled)
@@ -163,3 +174,27 @@ class HoldExpirer(Follower):
             )
         else:
             self.report("ends holds in time")
+
+
+def _expire_holds(
+    connection: psycopg.Connection, holds: Sequence[DueHold], now: datetime
+) -> tuple[UnitOfWork, list[DueHold]]:
+    """Expire those holds that still exist, with one append in autocommit mode.
+
+    Returns:
+        The unit of work, and the holds of accounts to which someone else appended meanwhile.
+    """
+    work = UnitOfWork()
+    origin = CommandOrigin(_CAUSE, new_traceparent())
+    context = DecisionContext(now, random_id, origin)
+    commands = [
+        PendingCommand(HoldExpiry(hold.account_id, hold.transaction_id), origin) for hold in holds
+    ]
+    for command in commands:
+        work.include(command)
+    run_queries(connection, work.load())
+    for command in commands:
+        work.attempt(command, context)  # rejected if the hold has ended already
+    run_queries(connection, work.append())
+    pairs = zip(holds, commands, strict=True)
+    return work, [hold for hold, command in pairs if command.stream in work.conflicts]

@@ -1,5 +1,5 @@
-"""Follows an ordered source in the database: checkpoint, leader lock, loop, back-off and health.
+"""The common parts of projector, publisher, hold expirer and shadow evaluation.
 
-Projector, publisher, hold expirer and shadow evaluation are followers. Each of them only says what
-it does with the next batch.
+A follower reads an ordered source batch by batch. Checkpoint, leader lock, loop, back-off and
+health are here; each follower adds only its work on a batch.
 """

@@ -1,12 +1,9 @@
 """The position that a follower has reached, in the table `checkpoints`.
 
-A follower moves its checkpoint in one of two ways. If its results are rows in this database, it
-locks the checkpoint, writes the rows and moves the checkpoint in one transaction: no event counts
-twice. If its results are elsewhere, it moves the checkpoint once they are confirmed, unless
-someone else has moved it meanwhile.
+A follower whose results are rows in this database locks the checkpoint, writes the rows and moves
+the checkpoint in one transaction, so no event counts twice. A follower whose results are elsewhere
+moves the checkpoint once they are confirmed, unless someone else has moved it meanwhile.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -26,7 +23,7 @@ UPDATE checkpoints SET position = %s, moved_at = clock_timestamp() WHERE name = 
 
 
 class CheckpointError(TxPlatformError):
-    """The checkpoint is not where it has to be."""
+    """Raised if a checkpoint is not at the expected position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +31,13 @@ class Checkpoint:
     """One follower's checkpoint.
 
     Attributes:
-        name: Its name in the table: `<kind of follower>:<what it follows for>`.
+        name: The name in the table, such as `projection:directory`.
     """
 
     name: str
 
     def begin(self, connection: psycopg.Connection, position: int = 0) -> None:
-        """Create the checkpoint if there is none."""
+        """Create the checkpoint if it does not exist."""
         connection.execute(_BEGIN, (self.name, position))
 
     def read(self, connection: psycopg.Connection) -> int:
@@ -56,7 +53,7 @@ class Checkpoint:
         return position, end
 
     def lock(self, connection: psycopg.Connection) -> int:
-        """Lock the checkpoint until the transaction ends, once no one else has it locked.
+        """Wait for the checkpoint's lock, and hold it until the transaction ends.
 
         Returns:
             The position of the last event read.
@@ -67,13 +64,13 @@ class Checkpoint:
         return int(row[0])
 
     def try_to_lock(self, connection: psycopg.Connection) -> int | None:
-        """Lock the checkpoint until the transaction ends.
+        """Lock the checkpoint until the transaction ends, without waiting.
 
         Returns:
-            The position of the last event read; None while someone else has it locked.
+            The position of the last event read; None while another session holds the lock.
         """
         row = connection.execute(_TRY_TO_LOCK, (self.name,)).fetchone()
-        if row is None:  # locked, or not there yet
+        if row is None:  # locked, or not created yet
             self.begin(connection)
             row = connection.execute(_TRY_TO_LOCK, (self.name,)).fetchone()
         return None if row is None else int(row[0])
@@ -82,11 +79,11 @@ class Checkpoint:
         """Move the checkpoint.
 
         Raises:
-            CheckpointError: It is not at `before` any more. In a transaction, roll back.
+            CheckpointError: It is no longer at `before`. In a transaction, roll back.
         """
         if connection.execute(_MOVE, (to, self.name, before)).rowcount != 1:
             raise CheckpointError(
                 f"The checkpoint {self.name} is no longer {before}.",
                 why="Another process, or a person, has moved it.",
-                next_step="Nothing to do: reading goes on from where it is now.",
+                next_step="No action needed: reading continues from its new position.",
             )

@@ -1,11 +1,8 @@
 """The loop of every follower: connect, do one batch after another, back off after a fault.
 
-A follower keeps what is true only for one connection in local variables of `follow`. So nothing
-is left of it after a fault: another server may have taken over, without the last commits of the
-one before.
+After a fault, a standby server may have taken over without the primary's last commits. So `follow`
+keeps all state that depends on the connection in local variables.
 """
-
-from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
@@ -28,67 +25,61 @@ class Follower(ABC):
     """Follows an ordered source in the database for as long as it runs.
 
     Attributes:
-        name: Its name in health, logs and metrics.
+        name: The name in health and metrics; also in log lines, unless there is a component.
     """
 
     def __init__(self, name: str, database: Database, *, component: str = "") -> None:
-        """Create a follower.
-
-        Args:
-            name: Its name.
-            database: Where to connect to.
-            component: Its name in log lines, if it is one of several of a kind.
-        """
         self.name = name
         self._database = database
         self._log = logger(component or name)
-        self._stop = threading.Event()  # set once the process stops, for batches that take long
+        self._stop = threading.Event()  # set when the process stops; long batches look at it
         self._back_off_s = FIRST_BACK_OFF_S
         self._ready = False
         self._detail = "has not begun"
 
     @abstractmethod
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
-        """Do one batch after another, without end; the caller ends it between two of them.
+        """Do one batch after another, without end; the caller stops it between two batches.
+
+        After an error, it is called again with a new connection and starts from the checkpoint.
 
         Args:
-            connection: New, in autocommit mode. Whatever it loses, the next call starts again from
-                the checkpoint.
+            connection: New, in autocommit mode.
 
         Yields:
-            How many seconds to pause before the next batch; 0 for not at all.
+            The seconds to pause before the next batch.
 
         Raises:
-            psycopg.Error: The database failed or refused; `follow` is called again after a pause.
-            TxPlatformError: The batch cannot be done; likewise.
+            psycopg.Error: The database failed or refused.
+            TxPlatformError: The batch cannot be done.
         """
 
     def figures(self) -> dict[str, Any]:
-        """Return the numbers for health; called from another thread."""
+        """Return figures such as lags for the health report; called from another thread."""
         return {}
 
     def health(self) -> Health:
-        """Return its health; called from another thread."""
+        """Return the last reported health; called from another thread."""
         return Health(self._ready, self._detail, self.figures())
 
     def report(self, detail: str, *, ready: bool = True) -> None:
-        """Say for health what it is doing; while it is ready, the back-off is the shortest."""
+        """Set the health; being ready resets the back-off."""
         self._ready, self._detail = ready, detail
         if ready:
             self._back_off_s = FIRST_BACK_OFF_S
 
     def report_fault(self, error: Exception) -> float:
-        """Say for health and log what failed; return how many seconds to pause."""
+        """Log the error and set the health to it; return the seconds to pause."""
         if isinstance(error, (TxPlatformError, *PASSING_FAULTS)):
-            self._log.warning("cannot go on, will retry", error=str(error).strip())
+            self._log.warning("cannot continue, will retry", error=str(error).strip())
         else:
-            self._log.error("cannot go on, will retry", exc_info=error)
+            self._log.error("cannot continue, will retry", exc_info=error)
         self.report(str(error).strip(), ready=False)
         pause_s, self._back_off_s = self._back_off_s, min(2 * self._back_off_s, LONGEST_BACK_OFF_S)
         return pause_s
 
     def run(self, stop: threading.Event) -> None:
-        """Follow until told to stop; faults are waited out."""
+        """Follow until `stop` is set; after a fault, retry with increasing pauses."""
         self._stop = stop
         while not stop.is_set():
             try:

@@ -1,10 +1,8 @@
 """Leader election by session-level advisory lock: at most one session leads for each name.
 
-The lock ends with its session. The server ends a session when the client closes the connection,
-and some time after a client or its network has gone silently.
+The lock ends with its session. The server ends a session when the client closes the connection, or
+some time after the client or its network has failed.
 """
-
-from __future__ import annotations
 
 import psycopg
 
@@ -23,7 +21,7 @@ class LeaderLock:
     """The leader lock of one name, as one process sees it.
 
     Attributes:
-        own_session: Server process of the session in which this process led last.
+        own_session: The server's process id of the session in which this process last led.
     """
 
     def __init__(self, name: str) -> None:
@@ -31,7 +29,7 @@ class LeaderLock:
         self.own_session: int | None = None
 
     def try_to_lead(self, connection: psycopg.Connection) -> bool:
-        """Become the leader for as long as the connection lives; return False if another leads."""
+        """Become the leader until the connection ends; return False if another session leads."""
         row = connection.execute(_TRY, (LEADERS, self._name)).fetchone()
         leads = row is not None and bool(row[0])
         if leads:
@@ -39,6 +37,6 @@ class LeaderLock:
         return leads
 
     def leading_session(self, connection: psycopg.Connection) -> int | None:
-        """Return the server process of the session that leads; None if none does."""
+        """Return the server's process id of the leading session; None if none leads."""
         row = connection.execute(_LEADER, (LEADERS, self._name)).fetchone()
         return None if row is None else int(row[0])

@@ -1,6 +1,4 @@
-"""One batch of the log whose results are rows in this database."""
-
-from __future__ import annotations
+"""One batch of the log for a follower whose results are rows in this database."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,16 +18,16 @@ def next_batch(
     *,
     until: int | None = None,
 ) -> Iterator[Sequence[LoggedEvent] | None]:
-    """Read the next events; commit what the block writes together with the checkpoint behind them.
+    """Read the next events; commit the rows that the block writes together with the checkpoint.
 
     Args:
         connection: In autocommit mode.
         checkpoint: Locked until the commit.
-        limit: How many events to read at most.
+        limit: The most events to read.
         until: The last log position to read; None for the log's end.
 
     Yields:
-        The events, oldest first: none at the end; None while someone else has the checkpoint.
+        The events, oldest first, none at the end; None while another session has the checkpoint.
 
     Raises:
         psycopg.Error: Nothing was written.

@@ -1,6 +1,4 @@
-"""Several followers as one part of a process, each in a thread of its own."""
-
-from __future__ import annotations
+"""Several followers as one part of a process, each in its own thread."""
 
 import threading
 from collections.abc import Sequence
@@ -22,7 +20,7 @@ class SideBySide:
         self._followers = followers
 
     def run(self, stop: threading.Event) -> None:
-        """Run until told to stop; an error that no retry can heal ends all of them."""
+        """Run until `stop` is set; an exception other than a retried fault ends all followers."""
         with ThreadPoolExecutor(len(self._followers), thread_name_prefix=self.name) as threads:
             running = [threads.submit(follower.run, stop) for follower in self._followers]
             try:
@@ -32,7 +30,7 @@ class SideBySide:
                 stop.set()
 
     def health(self) -> Health:
-        """Return the health of all; ready when each of them is."""
+        """Return the health of all followers; ready if each of them is."""
         healths = {follower.name: follower.health() for follower in self._followers}
         return Health(
             all(health.ready for health in healths.values()),

@@ -1,43 +1,29 @@
-"""Parks the same contents once: repeats are duplicates, and discarded contents stay discarded."""
-
-from __future__ import annotations
+"""Parks the same contents only once: repeats are duplicates, or stay discarded."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import psycopg
 
 from txplatform.contracts.inbound_messages import MessageStatus
-from txplatform.inbox.message_outcome import MessageOutcome
-from txplatform.inbox.received_message import ReceivedMessage
+from txplatform.inbox.message import MessageOutcome, ReceivedMessage
 
-_PARKED_BEFORE = """
+_SAME_CONTENTS = """
 SELECT topic, key, content_sha256, id, status
 FROM inbound_messages
 WHERE content_sha256 = ANY (%s) AND status IN ('parked', 'discarded', 'waiting')
-ORDER BY id
+ORDER BY status <> 'discarded', id
 """
 
-
-class _Contents(NamedTuple):
-    """The contents of a message, by which copies of it are found."""
-
-    topic: str
-    key: bytes | None
-    content_sha256: bytes
-
-    @classmethod
-    def of(cls, message: ReceivedMessage) -> _Contents:
-        return cls(message.topic, message.key, message.content_sha256)
+_Contents = tuple[str, bytes | None, bytes]
+"""The topic, key and body hash of a message: copies have the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Earlier:
-    """The earlier message with the same contents, and whether a person discarded it."""
+class _Repeat(NamedTuple):
+    """The status of a repeat, and the first message with its contents."""
 
-    message_id: int
-    discarded: bool
+    status: MessageStatus
+    first: str
 
 
 def deduplicate_parked(
@@ -45,58 +31,47 @@ def deduplicate_parked(
     messages: Sequence[ReceivedMessage],
     outcomes: Sequence[MessageOutcome],
 ) -> list[MessageOutcome]:
-    """Turn the outcome of each message that is to be parked, but was before, into another.
+    """Return the outcomes, with those of repeats changed so that they are not parked again.
 
     Args:
         connection: Reads the inbox.
         messages: The messages of one batch, in order.
-        outcomes: Of each, in the same order.
+        outcomes: Their outcomes, in the same order.
     """
-    parked = [
-        message
-        for message, outcome in zip(messages, outcomes, strict=True)
-        if outcome.status is MessageStatus.PARKED
-    ]
+    result = list(outcomes)
+    parked = [at for at, each in enumerate(outcomes) if each.status is MessageStatus.PARKED]
     if not parked:
-        return list(outcomes)
-    earlier: dict[_Contents, _Earlier | None] = dict(_parked_before(connection, parked))
-    result = []
-    for message, outcome in zip(messages, outcomes, strict=True):
-        if outcome.status is not MessageStatus.PARKED:
-            result.append(outcome)
-            continue
-        contents = _Contents.of(message)
-        if contents in earlier:
-            result.append(_of_a_repeat(outcome, earlier[contents]))
+        return result
+    repeats = _repeats_of_stored(connection, [messages[at] for at in parked])
+    for at in parked:
+        message, outcome = messages[at], outcomes[at]
+        contents = (message.topic, message.key, message.content_sha256)
+        if (repeat := repeats.get(contents)) is None:
+            repeats[contents] = _Repeat(
+                MessageStatus.DUPLICATE, "one that came just before it and is parked"
+            )
         else:
-            earlier[contents] = None
-            result.append(outcome)
+            detail = f"The same as {repeat.first}: {outcome.detail}"
+            result[at] = outcome._replace(status=repeat.status, detail=detail)
     return result
 
 
-def _parked_before(
+def _repeats_of_stored(
     connection: psycopg.Connection, messages: Iterable[ReceivedMessage]
-) -> dict[_Contents, _Earlier]:
-    """Find the earlier messages with these contents.
+) -> dict[_Contents, _Repeat]:
+    """Find stored messages with the contents of messages that were rejected now.
 
-    One that is stored as waiting counts too: it is looked for only when the same contents are
-    rejected now, so what it waited for has come and the log rejected it.
+    A message stored as waiting counts as parked: its prerequisite has come, and the log rejected
+    it, as it rejected its copy now.
     """
     digests = list({message.content_sha256 for message in messages})
-    found: dict[_Contents, _Earlier] = {}
-    for topic, key, digest, message_id, status in connection.execute(_PARKED_BEFORE, (digests,)):
-        contents = _Contents(topic, key, digest)
-        earlier = _Earlier(message_id, discarded=status == MessageStatus.DISCARDED)
-        if contents not in found or (earlier.discarded and not found[contents].discarded):
-            found[contents] = earlier
+    found: dict[_Contents, _Repeat] = {}
+    for *contents, message_id, status in connection.execute(_SAME_CONTENTS, (digests,)):
+        topic, key, digest = contents
+        found.setdefault(
+            (topic, key, digest),
+            _Repeat(MessageStatus.DISCARDED, f"message {message_id}, which is discarded")
+            if status == MessageStatus.DISCARDED
+            else _Repeat(MessageStatus.DUPLICATE, f"message {message_id}, which is parked"),
+        )
     return found
-
-
-def _of_a_repeat(outcome: MessageOutcome, first: _Earlier | None) -> MessageOutcome:
-    if first is None:
-        status, of_what = MessageStatus.DUPLICATE, "one that came just before it and is parked"
-    elif first.discarded:
-        status, of_what = MessageStatus.DISCARDED, f"message {first.message_id}, which is discarded"
-    else:
-        status, of_what = MessageStatus.DUPLICATE, f"message {first.message_id}, which is parked"
-    return outcome._replace(status=status, detail=f"The same as {of_what}: {outcome.detail}")

@@ -1,37 +1,34 @@
-"""How far each partition has been read: moved in the same transaction as what it brought.
+"""The stored position of each partition, moved in the transaction that processes its messages.
 
-The move is a compare-and-set, so that a consumer that has lost a partition without knowing
-it cannot commit anything for it.
+A move is a compare-and-set. So a consumer that has lost a partition without knowing it cannot
+commit anything for that partition.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import psycopg
 
 from txplatform.errors import TxPlatformError
+from txplatform.eventstore.statements import column_arrays
 
 
 class FencedError(TxPlatformError):
-    """Another consumer has moved a position on; what was being applied is rolled back."""
+    """Another consumer has moved a position; the batch is rolled back."""
 
 
 class PartitionKey(NamedTuple):
-    """One partition of one topic."""
+    """A partition of a topic."""
 
     topic: str
     partition: int
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far a partition has been read.
+class Position(NamedTuple):
+    """The position up to which a partition has been read.
 
     Attributes:
-        topic_id: The broker's id of the topic when it was first read; empty where it had none.
+        topic_id: The broker's id of the topic when it was first read; empty if it had none.
         next_offset: The offset that is read next.
     """
 
@@ -41,8 +38,7 @@ class Position:
     next_offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """A partition's position before and after a batch."""
 
     topic: str
@@ -76,19 +72,8 @@ WHERE p.cluster_id = %s AND p.topic = m.topic AND p.partition = m.partition
 def begin(
     connection: psycopg.Connection, cluster_id: str, beginnings: Sequence[Position]
 ) -> dict[PartitionKey, Position]:
-    """The stored positions; partitions that have none begin at the position given."""
-    topics = [each.topic for each in beginnings]
-    partitions = [each.partition for each in beginnings]
-    connection.execute(
-        _BEGIN,
-        (
-            cluster_id,
-            topics,
-            partitions,
-            [each.topic_id for each in beginnings],
-            [each.next_offset for each in beginnings],
-        ),
-    )
+    """Store the beginnings of partitions without a stored position; return all positions."""
+    connection.execute(_BEGIN, (cluster_id, *column_arrays(beginnings)))
     keys = [PartitionKey(each.topic, each.partition) for each in beginnings]
     return stored_positions(connection, cluster_id, keys)
 
@@ -96,39 +81,30 @@ def begin(
 def stored_positions(
     connection: psycopg.Connection, cluster_id: str, keys: Sequence[PartitionKey]
 ) -> dict[PartitionKey, Position]:
-    """The stored positions of these partitions."""
+    """Return the stored positions of these partitions."""
     topics, partitions = [key.topic for key in keys], [key.partition for key in keys]
     rows = connection.execute(_READ, (topics, partitions, cluster_id)).fetchall()
     return {PartitionKey(row[0], row[1]): Position(*row) for row in rows}
 
 
 def advance(connection: psycopg.Connection, cluster_id: str, moves: Sequence[Move]) -> None:
-    """Move positions on, all of them.
+    """Apply at least one move.
 
     Raises:
-        FencedError: One is not where it was expected; the transaction has to be rolled back.
+        FencedError: A position is not the expected one; the caller rolls the transaction back.
     """
-    moved = connection.execute(
-        _ADVANCE,
-        (
-            [each.topic for each in moves],
-            [each.partition for each in moves],
-            [each.expected for each in moves],
-            [each.next_offset for each in moves],
-            cluster_id,
-        ),
-        prepare=True,
-    ).rowcount
+    parameters = (*column_arrays(moves), cluster_id)
+    moved = connection.execute(_ADVANCE, parameters, prepare=True).rowcount
     if moved != len(moves):
         raise FencedError(
             f"{len(moves) - moved} of {len(moves)} positions were moved by another consumer.",
             why="A rebalance gave the partition away, or someone reset the position.",
-            next_step="Nothing to do: reading goes on from the stored position.",
+            next_step="No action needed: reading continues from the stored position.",
         )
 
 
 def all_positions(connection: psycopg.Connection) -> list[tuple[str, Position]]:
-    """Every stored position with its cluster."""
+    """Return every stored position with its cluster id."""
     rows = connection.execute(
         "SELECT cluster_id, topic, partition, topic_id, next_offset FROM inbound_positions"
         " ORDER BY cluster_id, topic, partition"
@@ -137,7 +113,7 @@ def all_positions(connection: psycopg.Connection) -> list[tuple[str, Position]]:
 
 
 def reset(connection: psycopg.Connection, topic: str, partition: int | None = None) -> int:
-    """Forget positions, so that the topic is read from its beginning; gives how many."""
+    """Delete positions, so that the topic is read from its beginning; return their number."""
     return connection.execute(
         "DELETE FROM inbound_positions WHERE topic = %s AND (%s::int IS NULL OR partition = %s)",
         (topic, partition, partition),
@@ -145,21 +121,21 @@ def reset(connection: psycopg.Connection, topic: str, partition: int | None = No
 
 
 def fault_of(position: Position, *, topic_id: str, watermarks: tuple[int, int]) -> str | None:
-    """Why a partition cannot be read on from its position, if so.
+    """Return the reason why a partition cannot be read from its position; None if it can.
 
     Args:
-        position: The stored one.
-        topic_id: The topic's id now; empty where the broker has none.
-        watermarks: The partition's first offset and the one after its last.
+        position: The stored position.
+        topic_id: The topic's present id; empty if the broker has none.
+        watermarks: The partition's first offset, and the offset after its last.
     """
     where = f"{position.topic}[{position.partition}]"
     low, high = watermarks
     how = (
         f"Run `txplatform inbound reset {position.topic}` to read the topic from its beginning: "
-        "what was applied before is not applied twice."
+        "messages that were applied before are not applied twice."
     )
     if topic_id and position.topic_id and topic_id != position.topic_id:
-        return f"{where} was recreated: it is another topic than the one that was read. {how}"
+        return f"{where} was recreated: it is not the topic that was read before. {how}"
     if position.next_offset > high:
         return (
             f"{where} ends at {high}, but was read up to {position.next_offset}: it was recreated, "

@@ -1,20 +1,17 @@
-"""Writes the inbox: a row for each message, and what a person decided later.
+"""Writes the inbox: a row for each message, and later changes by an operator.
 
-Rows are inserted under the log's lock only, so that a reader who has seen an id has seen every
-lower one: dead letters are published by a cursor over it.
+Rows are inserted only under the log's lock. So a reader who has seen an id has seen every lower
+one, and parked messages can be published by a cursor over the ids.
 """
-
-from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import orjson
 import psycopg
 
-from txplatform.inbox.message_outcome import MessageOutcome
-from txplatform.inbox.received_message import ReceivedMessage
+from txplatform.eventstore.statements import column_arrays
+from txplatform.inbox.message import Headers, MessageOutcome, ReceivedMessage
 
 INSERT = """
 INSERT INTO inbound_messages (
@@ -50,76 +47,53 @@ WHERE id = %s
 """
 
 
-class InboxEntry(NamedTuple):
-    """A message, its trace context, and its outcome: one row."""
-
-    message: ReceivedMessage
-    traceparent: str
-    outcome: MessageOutcome
-
-
-def record(connection: psycopg.Connection, entries: Sequence[InboxEntry]) -> None:
-    """Insert rows in order; a message that has its row already keeps it.
+def record(
+    connection: psycopg.Connection,
+    messages: Sequence[ReceivedMessage],
+    traceparents: Sequence[str],
+    outcomes: Sequence[MessageOutcome],
+) -> None:
+    """Insert a row for each message, with its trace context and outcome; existing rows stay.
 
     The caller holds the log's lock.
     """
-    if not entries:
+    if not messages:
         return
-    rows = [
-        (
-            message.cluster_id,
-            message.topic,
-            message.topic_id,
-            message.partition,
-            message.offset,
-            message.sent_at,
-            message.key,
-            encode_headers(message.headers),
-            message.body,
-            message.content_sha256,
-            traceparent,
-            outcome.account_id,
-            outcome.business_key,
-            outcome.status.value,
-            outcome.reason,
-            outcome.detail,
-            outcome.event_id,
-            outcome.account_version,
-        )
-        for message, traceparent, outcome in entries
+    *origin, headers, bodies = column_arrays(messages)
+    statuses, account_ids, business_keys, *details = column_arrays(outcomes)
+    columns = [
+        *origin,
+        [encode_headers(each) for each in headers],
+        bodies,
+        [message.content_sha256 for message in messages],
+        traceparents,
+        account_ids,
+        business_keys,
+        [status.value for status in statuses],
+        *details,
     ]
-    columns = [list(column) for column in zip(*rows, strict=True)]
     connection.cursor(binary=True).execute(INSERT, columns, prepare=True)
 
 
 def settle(connection: psycopg.Connection, message_id: int, outcome: MessageOutcome) -> None:
-    """Note the outcome of a parked message that was tried again."""
-    connection.execute(
-        _SETTLE,
-        (
-            outcome.status.value,
-            outcome.reason,
-            outcome.detail,
-            outcome.event_id,
-            outcome.account_version,
-            message_id,
-        ),
-    )
+    """Store the outcome of a parked message that was retried."""
+    status, _, _, *details = outcome
+    connection.execute(_SETTLE, (status.value, *details, message_id))
 
 
 def discard(connection: psycopg.Connection, message_id: int, why: str) -> None:
-    """Note that a person gave a parked message up."""
+    """Store that an operator discarded a parked message."""
     connection.execute(_DISCARD, (why, message_id))
 
 
-def encode_headers(headers: Sequence[tuple[str, bytes | None]]) -> str:
-    """A message's headers as they are stored: any bytes, in order, repeated or not."""
+def encode_headers(headers: Headers) -> str:
+    """Return headers as stored: a JSON array of names and base64 values, in order."""
     if not headers:
         return "[]"
     return orjson.dumps(
         [
             [
-                # A header's name may be any string; the database keeps no NUL.
+                # A header's name may be any string, but jsonb cannot store NUL.
                 name.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
                 None if value is None else base64.b64encode(value).decode(),
             ]
@@ -128,10 +102,8 @@ def encode_headers(headers: Sequence[tuple[str, bytes | None]]) -> str:
     ).decode()
 
 
-def decode_headers(
-    stored: Iterable[tuple[str, str | None]],
-) -> tuple[tuple[str, bytes | None], ...]:
-    """The headers as they came."""
+def decode_headers(stored: Iterable[tuple[str, str | None]]) -> Headers:
+    """Return headers as received."""
     return tuple(
         (name, None if value is None else base64.b64decode(value)) for name, value in stored
     )

@@ -7,15 +7,16 @@ conflict and are decided twice. The conflict rate shows which of the two is the 
 
 The accounts used last are kept as objects. The others are packed into a fraction of the memory, so
 that a process can cache a million. Unpacking an account takes a fifth of the time of reading it.
+A packed account has the values of the fields that `Account` declares, in order, without names.
 """
-
-from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 
+import msgspec
+
 from txplatform.domain.account import Account
-from txplatform.processing.account_packing import pack_account, unpack_account
+from txplatform.eventstore.snapshot import from_plain, to_plain
 
 _UNPACKED = 10_000
 """Accounts kept as objects: a few megabytes."""
@@ -25,6 +26,10 @@ _HIGH_RATE = 0.05
 """A conflict costs about as much as reading twenty accounts that were up to date."""
 _AVERAGED_ACCOUNTS = 500
 
+_TYPES = tuple(field.type for field in msgspec.structs.fields(Account))
+_encode = msgspec.msgpack.Encoder(enc_hook=to_plain).encode
+_decode = msgspec.msgpack.Decoder(tuple[_TYPES], dec_hook=from_plain).decode  # type: ignore[valid-type]  # a type made at run time
+
 
 class ConflictRate:
     """The share of cached accounts that were behind the log, over the last few hundred."""
@@ -33,7 +38,7 @@ class ConflictRate:
         self._share = 0.0
 
     def note(self, cached: int, behind: int) -> None:
-        """Count cached accounts, and those of them that were behind the log."""
+        """Count cached accounts and, among these, the accounts that were behind the log."""
         if cached:
             weight = min(1.0, cached / _AVERAGED_ACCOUNTS)
             self._share += weight * (behind / cached - self._share)
@@ -101,3 +106,14 @@ class AccountCache:
             while not self._packed[-1]:
                 self._packed.pop()
             self._packed[-1].popitem()
+
+
+def pack_account(account: Account) -> bytes:
+    """Return the account's state as msgpack."""
+    # The encoder cuts its result from a larger buffer, which would fragment memory: copy it.
+    return bytes(memoryview(_encode(msgspec.structs.astuple(account))))
+
+
+def unpack_account(packed: bytes) -> Account:
+    """Return the account that was packed."""
+    return Account(*_decode(packed))

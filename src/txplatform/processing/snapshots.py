@@ -3,8 +3,6 @@
 Snapshots are written after the commit. So they contain stored events only, and no response waits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 
 import psycopg
@@ -35,7 +33,7 @@ def due_snapshots(
 
 
 def insert_snapshots(snapshots: Iterable[AccountSnapshot]) -> Iterator[Query]:
-    """Yield the query that stores snapshots and keeps existing ones, if there are any."""
+    """Yield the query that stores these snapshots, if any; stored ones stay as they are."""
     columns = column_arrays(
         (each.originator_id, each.originator_version, each.topic, each.state) for each in snapshots
     )

@@ -7,8 +7,7 @@ conflicts on append if its account is outdated or its business key exists. Only 
 conflicts are left out, to be read and decided again.
 """
 
-from __future__ import annotations
-
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from txplatform.domain.account import Account, DecisionContext
@@ -56,7 +55,7 @@ class UnitOfWork:
         self._cache = AccountCache(0) if cache is None else cache
         self._conflict_rate = self._cache.conflict_rate
         self._read_first = self._conflict_rate.high
-        self._prior: dict[str, PriorEvents] = {}
+        self._prior: defaultdict[str, PriorEvents] = defaultdict(PriorEvents)
         self._cached: set[str] = set()
         """Streams taken from the cache since the last load."""
         self._trusted: set[str] = set()
@@ -102,14 +101,20 @@ class UnitOfWork:
         cached, self._cached = self._cached, set()
         versions = {stream: self.accounts[stream].version for stream in cached & streams}
         self._trusted |= cached - streams
-        if after := self._known_versions(streams):
+        # An account with events to append is not read: if it is outdated, the append conflicts.
+        after = {
+            stream: 0 if account is None else account.version
+            for stream in streams
+            if (account := self.accounts.get(stream)) is None or not account.pending_events
+        }
+        if after:
             yield Query(READ_STREAMS, (list(after), list(after.values())), self._fold)
         if keys:
             yield Query(READ_KEYS, column_arrays(keys), self._add)
         if transactions:
             yield Query(READ_TRANSACTIONS, column_arrays(transactions), self._add)
         for stream, transaction_id in transactions:
-            self._prior_of(stream).transactions.add(transaction_id)
+            self._prior[stream].transactions.add(transaction_id)
         behind = sum(self.accounts[stream].version != known for stream, known in versions.items())
         self._conflict_rate.note(len(versions), behind)
 
@@ -152,7 +157,7 @@ class UnitOfWork:
         account = self.accounts.get(stream)
         if account is None:
             account = self.accounts[stream] = Account.unopened(command.account_id)
-        prior = self._prior_of(stream)
+        prior = self._prior[stream]
         before = len(account.pending_events)
         outcome = decide(command, account, prior, context)
         for event in account.pending_events[before:]:
@@ -214,20 +219,6 @@ class UnitOfWork:
             self._keys_to_read.add((stream, authorization_key(transaction_id)))
             self._keys_to_read.add((stream, late_authorization_key(transaction_id)))
 
-    def _known_versions(self, streams: Iterable[str]) -> dict[str, int]:
-        """Return the versions after which events are read; 0 for an account not loaded yet.
-
-        An account with events to append is left out: if it is outdated, the append conflicts.
-        """
-        known = {}
-        for stream in streams:
-            account = self.accounts.get(stream)
-            if account is None:
-                known[stream] = 0
-            elif not account.pending_events:
-                known[stream] = account.version
-        return known
-
     def _fold(self, rows: Iterable[StreamRow]) -> None:
         """Bring accounts up to date with snapshots and events, which come in order."""
         for row in rows:
@@ -243,13 +234,7 @@ class UnitOfWork:
     def _add(self, rows: Iterable[StreamRow]) -> None:
         for row in rows:
             event = decode_event(*row)
-            self._prior_of(event.originator_id)[event.key] = event
-
-    def _prior_of(self, stream: str) -> PriorEvents:
-        prior = self._prior.get(stream)
-        if prior is None:
-            prior = self._prior[stream] = PriorEvents()
-        return prior
+            self._prior[event.originator_id][event.key] = event
 
 
 def _copy_conflicts(command: Command, account: Account | None) -> bool:

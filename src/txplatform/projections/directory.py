@@ -1,11 +1,9 @@
 """The read model of all accounts and their balances: its rows, fold, queries and check."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import psycopg
 from psycopg import sql
@@ -17,7 +15,11 @@ from txplatform.domain.events import (
     EVENT_TYPES,
     AccountOpened,
     AccountStatusChanged,
+    AccountStatusSuperseded,
+    AdministrativeEvent,
+    ControlsChanged,
     CreditLimitChanged,
+    CreditLimitChangeSuperseded,
     Event,
     OperatorStatusSet,
 )
@@ -159,7 +161,7 @@ class Directory(Projection):
     table = "account_directory"
     row = AccountSummary
     key = ("account_id",)
-    topics = frozenset(event_type.TOPIC for event_type in EVENT_TYPES)
+    events = frozenset(EVENT_TYPES)
     totals = (
         ("accounts", "count(t)"),
         ("posted", "sum(posted)"),
@@ -190,24 +192,32 @@ def account_changes(events: Sequence[LoggedEvent]) -> dict[AccountId, AccountCha
         change = changes.setdefault(account_id, AccountChange(account_id))
         change.account_version = event.originator_version
         change.updated_at = event.timestamp
-        match event:
-            case AccountOpened(opening=opening):
-                change.currency = opening.currency
-                change.credit_limit = opening.credit_limit
-                change.opened_at = opening.opened_at or event.timestamp
-            case CreditLimitChanged(change=limit):
-                change.credit_limit = limit.credit_limit
-                change.limit_version = limit.limit_version
-            case OperatorStatusSet(change=set_status):
-                change.operator_status = set_status.status
-            case AccountStatusChanged(change=status) if (
-                change.team_status is not AccountStatus.CLOSED
-            ):
-                change.team_status = status.status
+        if isinstance(event, AdministrativeEvent):
+            _administer(change, event)
         moved = money_change(event)
         change.posted += moved.posted
         change.pending += moved.pending
     return changes
+
+
+def _administer(change: AccountChange, event: AdministrativeEvent) -> None:
+    match event:
+        case AccountOpened(opening=opening):
+            change.currency = opening.currency
+            change.credit_limit = opening.credit_limit
+            change.opened_at = opening.opened_at or event.timestamp
+        case CreditLimitChanged(change=limit):
+            change.credit_limit = limit.credit_limit
+            change.limit_version = limit.limit_version
+        case OperatorStatusSet(change=status):
+            change.operator_status = status.status
+        case AccountStatusChanged(change=status):
+            if change.team_status is not AccountStatus.CLOSED:
+                change.team_status = status.status
+        case CreditLimitChangeSuperseded() | AccountStatusSuperseded() | ControlsChanged():
+            pass  # not in the directory
+        case _:
+            assert_never(event)
 
 
 _SELECT = sql.SQL("SELECT {} FROM account_directory ").format(columns_of(AccountSummary))

@@ -1,7 +1,5 @@
 """The read model of open holds: its rows, fold and check, and the query for holds that are due."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -83,15 +81,14 @@ class OpenHolds(Projection):
     table = "open_holds"
     row = OpenHold
     key = ("account_id", "transaction_id")
-    topics = frozenset(
-        event_type.TOPIC
-        for event_type in (
+    events = frozenset(
+        {
             AuthorizationApproved,
             AuthorizationIncremented,
             AuthorizationReversed,
             HoldExpired,
             PurchaseCleared,
-        )
+        }
     )
     totals = (("holds", "count(t)"), ("amount", "sum(amount)"))
 
@@ -165,7 +162,7 @@ class DueHolds:
 def due_holds(
     connection: psycopg.Connection, *, limit: int, after: DueHold = BEFORE_ALL
 ) -> DueHolds | None:
-    """Return the next holds that are due, after `after`; None if there are none.
+    """Return the first holds that are due after the given one; None if there are none.
 
     The read model may lag, so some of them may have ended already.
     """

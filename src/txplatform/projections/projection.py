@@ -1,7 +1,5 @@
 """A read model: a table, the events it is folded from, the fold, and its check for `verify`."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, LiteralString
@@ -43,7 +41,7 @@ class Projection(ABC):
         table: The live table. A rebuild folds into another table of the same shape.
         row: The `NamedTuple` of a row. Its fields are the columns; one is `account_id`.
         key: The columns that identify a row.
-        topics: The topics of the events that the fold uses.
+        events: The kinds of event that the fold uses.
         totals: Names and SQL aggregates, which a rebuild compares between the two tables.
     """
 
@@ -51,7 +49,7 @@ class Projection(ABC):
     table: ClassVar[str]
     row: ClassVar[type[Any]]
     key: ClassVar[tuple[str, ...]]
-    topics: ClassVar[frozenset[str]]
+    events: ClassVar[frozenset[type[Event]]]
     totals: ClassVar[Sequence[tuple[str, LiteralString]]]
 
     @abstractmethod
@@ -63,7 +61,7 @@ class Projection(ABC):
         Args:
             connection: In a transaction, in which the caller also moves the checkpoint.
             table: The live table or one that is being rebuilt.
-            events: Events of `topics`, in the log's order, each exactly once.
+            events: Events of those kinds, in the log's order, each exactly once.
         """
 
     @abstractmethod
@@ -83,6 +81,6 @@ def fold_used(
     events: Sequence[LoggedEvent],
 ) -> None:
     """Fold those events that the projection uses."""
-    used = [logged for logged in events if logged.event.TOPIC in projection.topics]
+    used = [logged for logged in events if type(logged.event) in projection.events]
     if used:
         projection.fold(connection, table, used)

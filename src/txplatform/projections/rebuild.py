@@ -4,11 +4,10 @@ Reads and the projector continue meanwhile. A rebuild that was killed leaves a t
 behind; the next rebuild drops it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -21,7 +20,7 @@ from txplatform.projections.projection import Projection, checkpoint_of, fold_us
 
 _BATCH_EVENTS = 2000
 _SWAP_LOCK_TIMEOUT = "1s"
-"""Short, since new reads queue behind a swap that waits for a long read. The swap is retried."""
+"""A swap gives up early and is retried, since new reads queue behind a swap that waits."""
 
 _SWAP_DEADLINE_S = 60.0
 _SWAP_RETRY_S = 0.5
@@ -40,7 +39,6 @@ class Rebuilt:
         before: The projection's totals, and a checksum, of the live table at that position.
         after: The same figures of the new table.
         position: The log position of the read model after the swap.
-        events: The number of events read.
     """
 
     name: str
@@ -48,7 +46,6 @@ class Rebuilt:
     before: Mapping[str, int]
     after: Mapping[str, int]
     position: int
-    events: int
 
     @property
     def same(self) -> bool:
@@ -86,7 +83,7 @@ def rebuild(
         _, after = _totals(connection, projection, build.next_table)
         build.fold()
         build.swap()
-        return Rebuilt(projection.name, compared_at, before, after, build.position, build.events)
+        return Rebuilt(projection.name, compared_at, before, after, build.position)
 
 
 _CHECKSUM = ("checksum", "sum(hashtextextended(t::text, 0))")
@@ -105,11 +102,27 @@ def _totals(
         sql.Identifier(table),
     )
     with connection.transaction():
-        connection.execute("SET LOCAL enable_seqscan = on")
+        connection.execute("SET LOCAL enable_seqscan = on")  # the whole table is read
         row = connection.execute(statement, (checkpoint_of(projection.name).name,)).fetchone()
     assert row is not None
     position, *figures = map(int, row)
     return position, {name: figure for (name, _), figure in zip(named, figures, strict=True)}
+
+
+_COPY_GRANTS_AND_COMMENT = """
+SELECT format('GRANT %%s ON %%I TO %%s', privilege_type, %(next)s::text,
+    CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE grantee::regrole::text END)
+FROM pg_class CROSS JOIN aclexplode(relacl)
+WHERE oid = to_regclass(%(live)s) AND grantee <> relowner
+UNION ALL
+SELECT format('COMMENT ON TABLE %%I IS %%L', %(next)s::text,
+    obj_description(to_regclass(%(live)s), 'pg_class'))
+"""
+_RENAME_INDEXES = """
+SELECT format('ALTER INDEX %%I RENAME TO %%I', relname, replace(relname, %(next)s, %(live)s))
+FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE indrelid = to_regclass(%(live)s)
+"""
 
 
 class _Build:
@@ -122,35 +135,18 @@ class _Build:
         advance: Callable[[int], None],
     ) -> None:
         self.next_table = f"{projection.table}_next"
+        self._tables = {"live": projection.table, "next": self.next_table}
         self.position = 0
-        self.events = 0
         self._connection = connection
         self._projection = projection
         self._advance = advance
-        self._live = sql.Identifier(projection.table)
-        self._next = sql.Identifier(self.next_table)
 
     def create(self) -> None:
         """Create an empty table of the same shape, with the same grants and comment."""
-        table = self._projection.table
         with self._connection.transaction():
             self._execute("DROP TABLE IF EXISTS {next}")
             self._execute("CREATE TABLE {next} (LIKE {live} INCLUDING ALL)")
-            for grantee, privilege in self._connection.execute(
-                "SELECT CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(rolname) END,"
-                " privilege_type FROM pg_class CROSS JOIN aclexplode(relacl)"
-                " LEFT JOIN pg_roles r ON r.oid = grantee"
-                " WHERE pg_class.oid = to_regclass(%s) AND grantee <> relowner",
-                (table,),
-            ).fetchall():
-                self._execute(f"GRANT {privilege} ON {{next}} TO {grantee}")
-            row = self._connection.execute(
-                "SELECT obj_description(to_regclass(%s), 'pg_class')", (table,)
-            ).fetchone()
-            if row is not None and row[0] is not None:
-                self._connection.execute(
-                    sql.SQL("COMMENT ON TABLE {} IS {}").format(self._next, sql.Literal(row[0]))
-                )
+            self._execute_generated(_COPY_GRANTS_AND_COMMENT)
 
     def fold(self, upto: int | None = None) -> None:
         """Fold the log into the new table, to its end or up to a position."""
@@ -170,12 +166,12 @@ class _Build:
         self._execute("ANALYZE {next}")
         deadline = time.monotonic() + _SWAP_DEADLINE_S
         while True:
-            position, events = self.position, self.events
+            position = self.position
             try:
                 with self._connection.transaction():
                     self._swap_now()
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-                self.position, self.events = position, events
+                self.position = position
                 if time.monotonic() > deadline:
                     raise RebuildError(
                         f"{self._projection.name} was rebuilt but could not be swapped in.",
@@ -188,27 +184,16 @@ class _Build:
                 return
 
     def _swap_now(self) -> None:
-        name, table = self._projection.name, self._projection.table
         self._connection.execute(
             "SELECT set_config('lock_timeout', %s, true)", (_SWAP_LOCK_TIMEOUT,)
         )
-        checkpoint = checkpoint_of(name)
+        checkpoint = checkpoint_of(self._projection.name)
         before = checkpoint.lock(self._connection)
         while self._fold_batch(None):
             pass
         self._execute("DROP TABLE {live}")
         self._execute("ALTER TABLE {next} RENAME TO {live}")
-        for (index,) in self._connection.execute(
-            "SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
-            " WHERE indrelid = to_regclass(%s)",
-            (table,),
-        ).fetchall():
-            self._connection.execute(
-                sql.SQL("ALTER INDEX {} RENAME TO {}").format(
-                    sql.Identifier(index),
-                    sql.Identifier(index.replace(self.next_table, table, 1)),
-                )
-            )
+        self._execute_generated(_RENAME_INDEXES)
         checkpoint.move(self._connection, before=before, to=max(before, self.position))
 
     def _fold_batch(self, upto: int | None) -> int:
@@ -219,9 +204,14 @@ class _Build:
             with self._connection.transaction():
                 fold_used(self._projection, self._connection, self.next_table, events)
             self.position = events[-1].position
-            self.events += len(events)
             self._advance(len(events))
         return len(events)
 
-    def _execute(self, statement: str) -> None:
-        self._connection.execute(sql.SQL(statement).format(live=self._live, next=self._next))
+    def _execute(self, statement: LiteralString) -> None:
+        names = {name: sql.Identifier(table) for name, table in self._tables.items()}
+        self._connection.execute(sql.SQL(statement).format(**names))
+
+    def _execute_generated(self, query: LiteralString) -> None:
+        """Execute the statements that a query returns."""
+        for (statement,) in self._connection.execute(query, self._tables).fetchall():
+            self._connection.execute(statement.encode())

@@ -4,17 +4,14 @@ A snapshot only saves replaying events; an account without one is folded from it
 this may run beside decisions.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
-import psycopg
+from collections.abc import Callable, Iterator
+from itertools import islice, starmap
 
 from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.mapper import decode_event
-from txplatform.eventstore.moment import moment, whole_streams
+from txplatform.eventstore.moment import StoredRow, moment, whole_streams
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.processing.snapshots import insert_snapshots
@@ -36,35 +33,28 @@ def retake_snapshots(
         The number of snapshots taken.
     """
     taken = 0
-    with owner.connect() as writing:
+    with owner.connect() as writing, moment(owner) as reading:
         writing.execute("SET statement_timeout = 0")
         # Accounts without events are not replayed below, so their snapshots go here.
         writing.execute(
             "DELETE FROM snapshots s WHERE NOT EXISTS"
             " (SELECT FROM events e WHERE e.originator_id = s.originator_id)"
         )
-        batch: list[Account] = []
-        with moment(owner) as reading:
-            for stream, rows in whole_streams(reading, advance):
-                account = Account.unopened(account_of(stream))
-                for row in rows:
-                    decode_event(stream, row.originator_version, row.topic, row.state).mutate(
-                        account
-                    )
-                batch.append(account)
-                if len(batch) == _BATCH_ACCOUNTS:
-                    taken += _replace(writing, batch, every)
-                    batch = []
-        taken += _replace(writing, batch, every)
+        accounts = starmap(_replay, whole_streams(reading, advance))
+        while batch := [*islice(accounts, _BATCH_ACCOUNTS)]:
+            long = [account for account in batch if account.version >= every]
+            with writing.transaction():
+                writing.execute(
+                    "DELETE FROM snapshots WHERE originator_id = ANY (%s)",
+                    ([account.id for account in batch],),
+                )
+                run_queries(writing, insert_snapshots(map(AccountSnapshot.take, long)))
+            taken += len(long)
     return taken
 
 
-def _replace(connection: psycopg.Connection, accounts: list[Account], every: int) -> int:
-    long = [account for account in accounts if account.version >= every]
-    with connection.transaction():
-        connection.execute(
-            "DELETE FROM snapshots WHERE originator_id = ANY (%s)",
-            ([account.id for account in accounts],),
-        )
-        run_queries(connection, insert_snapshots(AccountSnapshot.take(account) for account in long))
-    return len(long)
+def _replay(stream: str, rows: Iterator[StoredRow]) -> Account:
+    account = Account.unopened(account_of(stream))
+    for row in rows:
+        decode_event(stream, row.originator_version, row.topic, row.state).mutate(account)
+    return account

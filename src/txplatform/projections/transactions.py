@@ -5,8 +5,6 @@ log position up to which it is complete. The events of each transaction are read
 (`transaction_history`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -121,9 +119,8 @@ class Transactions(Projection):
     table = "transactions"
     row = TransactionRow
     key = ("account_id", "account_version")
-    topics = frozenset(
-        kind.TOPIC
-        for kind in (
+    events = frozenset(
+        {
             AuthorizationApproved,
             AuthorizationDeclined,
             IncrementDeclined,
@@ -131,7 +128,7 @@ class Transactions(Projection):
             PurchaseCleared,
             ClearingCorrected,
             PurchaseRefunded,
-        )
+        }
     )
     """Decisions, and all events that can name a transaction before its decision."""
     totals = (("transactions", "count(t)"),)

@@ -1,8 +1,8 @@
-"""From the log to Kafka: the outbound topics are listed here.
+"""The publisher, which sends events from the log to Kafka, and its list of topics.
 
-To publish another kind of event, write its body (`contracts/outbound.py`) and list it.
-One feed publishes all of them in the order of the log, so `log_position` orders an account's
-messages across topics too. Dead letters have feeds of their own.
+To publish another kind of event, write its body (`contracts/outbound.py`) and list it. One feed
+publishes all of these topics in the order of the log, so `log_position` also orders an account's
+messages across topics. Dead letters have their own feeds.
 """
 
 from txplatform.contracts.outbound import (

@@ -1,12 +1,10 @@
-"""Send records and wait until the broker has acknowledged every one, in order.
+"""Sends records in order, and waits until the broker has acknowledged every one.
 
 A reader recognises a copy by its log position, so a record must never overtake an earlier one of
-its account, not even if that one fails and is sent again. The records sent are always a prefix of
-the batch. Hence one request in flight for each broker, no time-out of single messages, and after
-the first doubt the whole producer is discarded.
+its account, even if that one fails and is sent again. The records sent are always a prefix of the
+batch. Hence one request is in flight for each broker, single messages do not time out, and the
+producer is discarded after the first failure.
 """
-
-from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
@@ -21,7 +19,7 @@ from txplatform.publisher.feed import Batch
 from txplatform.settings import Settings
 
 DELIVERY_TIMEOUT_S = 15
-"""How long to wait for the next acknowledgement of a batch.
+"""The longest time to wait for the next acknowledgement of a batch.
 
 A limit for the whole batch would send the same batch to a slow broker again and again.
 """
@@ -37,7 +35,7 @@ _MISSING = (
 
 
 def producer_config(settings: Settings) -> ClientConfig:
-    """Return the producer's configuration: no record is lost, none overtaken."""
+    """Return the configuration of a producer that neither loses nor reorders records."""
     return {
         **client_config(settings),
         "enable.idempotence": True,
@@ -46,7 +44,7 @@ def producer_config(settings: Settings) -> ClientConfig:
         "max.in.flight.requests.per.connection": 1,
         "message.timeout.ms": 0,
         "reconnect.backoff.max.ms": 1000,
-        # As Java clients do, so that their joins find an account's messages together.
+        # The partitioner of Java clients, so that they can join topics by account.
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         "linger.ms": 5,
@@ -54,25 +52,25 @@ def producer_config(settings: Settings) -> ClientConfig:
         "batch.size": 131_072,
         # The broker decides what is too large, not the client.
         "message.max.bytes": 100_000_000,
-        # Whoever gives up reports the failure; an outage is not a line a second.
+        # The publisher logs failures. The client would log a line a second during an outage.
         "log_level": 0,
     }
 
 
 _FATAL = (KafkaException, SystemError)
-"""Raised by the client once it cannot go on, for example because a record was refused.
+"""Raised by the client after a fatal error, for example because a record was refused.
 
-Confluent's client raises it amid its other callbacks and may mix it up with their errors; Python
-then raises a SystemError.
+Confluent's client may raise it while another callback's error is set; Python then raises a
+SystemError.
 """
 
 
 class DeliveryError(TxPlatformError):
-    """It is not certain that all records were stored; they have to be sent again."""
+    """Raised if some records may not have been stored; they have to be sent again."""
 
 
 class _Failures:
-    """The first failure; apart from the producer, so that neither keeps the other alive."""
+    """The first failure, in an object of its own: a callback of `Delivery` would be a cycle."""
 
     def __init__(self) -> None:
         self.first: KafkaError | None = None
@@ -83,7 +81,7 @@ class _Failures:
 
 
 class Delivery:
-    """One producer, from its first record to its first doubt."""
+    """One producer, used until its first failure."""
 
     def __init__(
         self,
@@ -100,7 +98,7 @@ class Delivery:
             {
                 **producer_config(settings),
                 "on_delivery": self._failures.take,
-                # Without a failure, everything is stored once nothing is left to be reported.
+                # If no failure was reported and nothing is outstanding, everything is stored.
                 "delivery.report.only.error": True,
             }
         )
@@ -109,7 +107,7 @@ class Delivery:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Purging what is in flight breaks the gapless guarantee, as intended here.
+        # Purging breaks the gapless guarantee, which no longer matters: all is sent again.
         with suppress(*_FATAL):
             self._producer.purge(in_queue=True, in_flight=True)
         with suppress(*_FATAL):
@@ -120,7 +118,7 @@ class Delivery:
         """Check that the topics exist.
 
         Raises:
-            DeliveryError: The brokers do not answer, or a topic is missing.
+            DeliveryError: The brokers do not respond, or a topic is missing or cannot be used.
         """
         for topic in set(topics) - self._topics_seen:
             try:
@@ -129,7 +127,7 @@ class Delivery:
                 raise DeliveryError(
                     f"The brokers at {self._brokers} cannot be used.",
                     why=f"{error.args[0].str()}.",
-                    next_step="Check that they are up, and TXPLATFORM_KAFKA_*.",
+                    next_step="Check that they are up, and the settings TXPLATFORM_KAFKA_*.",
                 ) from error
             problem = found.topics[topic].error
             if problem is None:
@@ -138,39 +136,39 @@ class Delivery:
             if problem.code() in _MISSING:
                 raise DeliveryError(
                     f"The topic {topic} is missing.",
-                    next_step="Create it; docs/operations.md says with which settings.",
+                    next_step="Create it with the settings in docs/operations.md.",
                 )
             raise DeliveryError(
                 f"The topic {topic} cannot be used.",
                 why=f"{problem.str()}.",
-                next_step="Check the rights of this service at the brokers.",
+                next_step="Check this service's permissions at the brokers.",
             )
 
     def begin(self, batch: Batch) -> None:
-        """Hand records to the client, which sends them in the background.
+        """Pass the records to the client, which sends them in the background.
 
         Raises:
-            DeliveryError: One cannot be sent.
+            DeliveryError: The client does not accept a record.
         """
         self.require_topics(batch.topics)
         produce = self._producer.produce
         try:
             for topic, key, body, headers in batch.records:
-                # The client only reads the list, whose type would allow text too.
+                # The client's type is a list of other values too; it only reads the list.
                 produce(topic, body, key, headers=headers)  # type: ignore[arg-type]
         except (KafkaException, BufferError) as error:
-            raise DeliveryError("A record was not taken by the client.", why=f"{error}.") from error
+            raise DeliveryError("The client did not accept a record.", why=f"{error}.") from error
 
     def wait(self, meanwhile: Callable[[float], object], *, give_up: Callable[[], bool]) -> None:
-        """Return once everything handed over is acknowledged.
+        """Wait until all records are acknowledged.
 
         Args:
             meanwhile: Called about every second with the seconds since the last acknowledgement.
                 An exception from it ends the wait.
-            give_up: Called now and then; True ends the wait early.
+            give_up: Called several times a second; True ends the wait.
 
         Raises:
-            DeliveryError: Something failed or took too long.
+            DeliveryError: A record failed, an acknowledgement took too long, or the wait was ended.
         """
         asked = heard = self._clock()
         before = None
@@ -181,15 +179,15 @@ class Delivery:
             if now - heard > DELIVERY_TIMEOUT_S or give_up():
                 raise DeliveryError(
                     f"{unreported} records were not acknowledged in time.",
-                    why=f"The brokers at {self._brokers} do not answer.",
-                    next_step="Get the brokers up; all is sent again then.",
+                    why=f"The brokers at {self._brokers} do not respond.",
+                    next_step="Check the brokers; the records are sent again.",
                 )
             if now - asked > 1:
                 asked = now
                 meanwhile(now - heard)
 
     def _flush(self) -> int:
-        """Wait a moment for reports; return how many are still missing."""
+        """Wait a moment for reports; return the number of records not reported yet."""
         try:
             unreported = self._producer.flush(_POLL_S)
         except _FATAL as error:
@@ -203,5 +201,5 @@ def _refused(failure: object) -> DeliveryError:
     return DeliveryError(
         "A record was refused.",
         why=f"{failure}.",
-        next_step="It is sent again; if this stays, check the topic's limits and rights.",
+        next_step="It is sent again. If this persists, check the topic's limits and permissions.",
     )

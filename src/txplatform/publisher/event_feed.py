@@ -1,6 +1,4 @@
-"""The feed of the log: every event that is published, in the log's order."""
-
-from __future__ import annotations
+"""The feed of published events, in the log's order."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +13,7 @@ from txplatform.publisher.feed import Batch, Record
 from txplatform.publisher.topic import StoredEvent
 
 BATCH_EVENTS = 2000
-"""Sent before the checkpoint moves, and so at most sent again after a fault."""
+"""The checkpoint moves after so many events; at most as many are sent again after a fault."""
 
 _READ = """
 SELECT position, originator_id, originator_version, topic, state
@@ -27,7 +25,7 @@ _TOPIC_OF = {event.TOPIC: topic for topic in TOPICS.values() for event in topic.
 
 
 class EventFeed:
-    """Published events, on the topic of each kind."""
+    """Reads published events from the log."""
 
     name = "decisions"
     topics: Sequence[str] = tuple(TOPICS)
@@ -37,8 +35,8 @@ class EventFeed:
         """Return the next events of the log.
 
         Raises:
-            UnknownEventError: This version does not know a kind of event in it, and so whether
-                it has to be published.
+            UnknownEventError: The log has a kind of event that this version does not know, so it
+                cannot decide if the event is published.
         """
         with connection.cursor(binary=True) as cursor:
             cursor.execute(_READ, (after, BATCH_EVENTS), prepare=True)
@@ -52,15 +50,14 @@ class EventFeed:
             topics[_TOPIC_OF[kind].name] += kinds[kind]
         return Batch(rows[-1][0], topics, _Records(rows))
 
-    def end(self, connection: psycopg.Connection) -> int:  # noqa: D102
+    def end(self, connection: psycopg.Connection) -> int:
         return last_position(connection)
 
 
 class _Records:
-    """The records of stored events.
+    """The records of stored events, encoded one by one when iterated.
 
-    They are generated lazily: a full list would trigger long passes of the garbage collector and
-    delay the first send.
+    A full list would trigger long passes of the garbage collector and delay the first send.
     """
 
     def __init__(self, rows: Sequence[StoredEvent]) -> None:
@@ -74,10 +71,10 @@ class _Records:
 
 
 def _require_known(kinds: Iterable[str]) -> None:
-    # Before any record is sent: otherwise every retry would resend the records before it.
+    # Checked before any record is sent; otherwise every retry would send the records before it.
     if unknown := sorted(set(kinds) - _KNOWN):
         raise UnknownEventError(
-            f"The log holds a {unknown[0]!r}.",
-            why="This version has no such event; a newer one wrote it.",
+            f"The log has an event of the unknown kind {unknown[0]!r}.",
+            why="A newer version wrote it.",
             next_step="Run that version, or a newer one.",
         )

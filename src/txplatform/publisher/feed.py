@@ -1,10 +1,7 @@
 """Feeds: ordered sources in the database, read into records for Kafka.
 
-Each feed is published on its own, with its own checkpoint, so that a fault of one topic holds up
-no other feed.
+Each feed has its own checkpoint and producer, so that a fault of one does not hold up the others.
 """
-
-from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,9 +17,9 @@ class Record(NamedTuple):
     """One message to send.
 
     Attributes:
-        key: The account id, so that one account's messages stay in order. A dead letter has the
-            key of the original.
-        body: None for a tombstone.
+        key: The account id, so that one account's messages stay in order; the original's key in a
+            dead letter.
+        body: None if the original of a dead letter is a tombstone.
     """
 
     topic: str
@@ -36,9 +33,8 @@ class Batch:
     """The next part of a feed.
 
     Attributes:
-        upto: The checkpoint once all records are acknowledged.
-        topics: The number of records for each topic; may be empty, since not every event is
-            published.
+        upto: The checkpoint's position once all records are acknowledged.
+        topics: The number of records by topic; empty if no event of the batch is published.
         records: Can be iterated more than once.
     """
 
@@ -48,7 +44,7 @@ class Batch:
 
     @classmethod
     def of(cls, upto: int, records: Sequence[Record]) -> Self:
-        """Return a batch of these records."""
+        """Return a batch of these records, counted by topic."""
         return cls(upto, Counter(record.topic for record in records), records)
 
 
@@ -56,9 +52,9 @@ class Feed(Protocol):
     """An ordered source of records.
 
     Attributes:
-        name: Names its checkpoint, permanently.
+        name: The name in its checkpoint, which must not change.
         topics: Topics that must exist before it starts; others are checked when they are used.
-        pause_s: How long to pause at the end of the feed.
+        pause_s: The seconds to pause at the end of the feed.
     """
 
     name: str
@@ -69,4 +65,4 @@ class Feed(Protocol):
         """Return the batch after a position; None at the end."""
 
     def end(self, connection: psycopg.Connection) -> int:
-        """Return the position of the feed's end, for the lag."""
+        """Return the position of the feed's end."""

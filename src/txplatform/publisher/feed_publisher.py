@@ -1,17 +1,16 @@
 """Publishes one feed: becomes its leader, sends batch after batch, moves the checkpoint after each.
 
 Leader lock, reads and checkpoint share one connection. A publisher that has lost its connection
-can neither read on nor move the checkpoint; what it still has in flight repeats, in order, what
-its successor sends.
+can neither read nor move the checkpoint. The records that it still has in flight are copies, in
+order, of records that its successor sends.
 
 If Kafka fails, the publisher discards the producer and starts again from the checkpoint. If the
-database fails, the leadership is lost too. Either way some records are sent twice, in order, and
+database fails, the leadership is lost too. In both cases some records are sent twice, in order, and
 none is left out.
 """
 
-from __future__ import annotations
-
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -19,12 +18,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
+from typing_extensions import override
 
 from txplatform.contracts.encoding import rfc3339_or_none
 from txplatform.database import Database
+from txplatform.following.checkpoint import Checkpoint, CheckpointError
 from txplatform.following.follower import Follower
 from txplatform.following.leader_lock import LeaderLock
-from txplatform.publisher.checkpoint import checkpoint_of, read_checkpoint
 from txplatform.publisher.delivery import Delivery, DeliveryError
 from txplatform.publisher.feed import Batch, Feed, Record
 from txplatform.publisher.metrics import PublisherMetrics
@@ -32,12 +32,12 @@ from txplatform.settings import Settings
 from txplatform.telemetry import correlation_id
 
 SILENCE_S = 10
-"""The server takes an active publisher for frozen after this; none is idle for longer."""
+"""The server ends the session of a publisher that is silent for longer: it must be frozen."""
 
 _STAND_BY_S = 1.0
 _MEASURE_EVERY_S = 1.0
 _PATIENCE_S = 5.0
-"""How long acknowledgements may take before health says so."""
+"""The time without acknowledgements after which the publisher is not ready."""
 
 
 class FeedPublisher(Follower):
@@ -56,12 +56,12 @@ class FeedPublisher(Follower):
         """Create a publisher that has not begun.
 
         Args:
-            feed: The source of what it publishes.
-            settings: The brokers, for the deliveries.
-            database: Where the feed and the checkpoint are.
-            metrics: The publisher's metrics.
-            deliver: Makes the delivery that sends batches until one fails.
-            stop_patience_s: How long a batch in flight is waited for when the process stops.
+            feed: The feed to publish.
+            settings: The settings of the deliveries.
+            database: The database with the feed and the checkpoint.
+            metrics: The metrics of all feeds.
+            deliver: Makes a delivery, which sends batches until one fails.
+            stop_patience_s: The longest wait for a batch in flight when the process stops.
         """
         super().__init__(feed.name, database, component=f"publisher.{feed.name}")
         self._feed = feed
@@ -76,10 +76,14 @@ class FeedPublisher(Follower):
         self._measured = 0.0
         self._published_at: datetime | None = None
 
+    @override
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
-        """Lead, and publish from the checkpoint; start again from it whenever Kafka fails."""
-        _end_when_silent(connection)
-        _commit_without_waiting(connection)
+        """Publish from the checkpoint while leading; start again from it after Kafka fails."""
+        # If this process freezes, the server ends the session and with it the leadership.
+        connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
+        # Checkpoints need not wait for the disk. After a crash, the server may set one back, never
+        # ahead of the log; then a few records are sent again, as after any other fault.
+        connection.execute("SET synchronous_commit = off")
         yield from self._stand_by(connection)
         try:
             while True:
@@ -91,19 +95,20 @@ class FeedPublisher(Follower):
                 yield pause_s
         finally:
             self._lag = None
-            self._metrics.forget(self.name)
+            self._metrics.lag.labels(self.name)  # removing a series that is missing fails
+            self._metrics.lag.remove(self.name)
 
+    @override
     def figures(self) -> dict[str, Any]:
-        """Return its lag while it leads, its checkpoint, and when it last published."""
         return {
             "lag_positions": self._lag,
             "checkpoint": self._position,
             "last_published_at": rfc3339_or_none(self._published_at),
         }
 
+    @override
     def report_fault(self, error: Exception) -> float:
-        """Count the restart too."""
-        self._metrics.restarted(self.name)
+        self._metrics.restarts.labels(self.name).inc()
         return super().report_fault(error)
 
     def _stand_by(self, connection: psycopg.Connection) -> Generator[float, None, None]:
@@ -111,9 +116,9 @@ class FeedPublisher(Follower):
         while not self._leader_lock.try_to_lead(connection):
             leader = self._leader_lock.leading_session(connection)
             if leader is None:
-                pass  # It has ended since; until this publisher leads, its health stays as it is.
+                pass  # The leader has just ended; the next attempt succeeds.
             elif leader == self._leader_lock.own_session:
-                detail = f"{reason}; the server still keeps the connection that was in use then"
+                detail = f"{reason}; the server still keeps this process's old session"
                 self.report(detail, ready=False)
             else:
                 self.report("standing by: another publisher is active")
@@ -139,15 +144,15 @@ class FeedPublisher(Follower):
     def _send(
         self, connection: psycopg.Connection, delivery: Delivery, batch: Batch
     ) -> Batch | None:
-        """Send a batch and move the checkpoint; return the next one, read while it was sent."""
+        """Send a batch and move the checkpoint; return the next batch, read meanwhile."""
         delivery.begin(batch)
         try:
             next_batch = self._feed.read(connection, batch.upto)
         finally:
-            # Also if the next batch cannot be read: else this one would be sent at each attempt.
+            # Even if the next batch cannot be read; otherwise each retry would send this one again.
             delivery.wait(
                 lambda waited_s: self._still_waiting(connection, waited_s),
-                give_up=_Deadline(self._stop, self._stop_patience_s).passed,
+                give_up=_passed_since(self._stop, self._stop_patience_s),
             )
             self._acknowledged(connection, batch)
         self._measure(connection)
@@ -157,7 +162,8 @@ class FeedPublisher(Follower):
         self._checkpoint.move(connection, before=self._position, to=batch.upto)
         self._position = batch.upto
         if batch.topics:
-            self._metrics.published(batch.topics)
+            for topic, count in batch.topics.items():
+                self._metrics.published.labels(topic).inc(count)
             self._published_at = datetime.now(UTC)
             for record in batch.records if self._log.is_enabled_for(logging.DEBUG) else ():
                 self._log.debug("published", topic=record.topic, **_trace(record))
@@ -166,49 +172,56 @@ class FeedPublisher(Follower):
     def _still_waiting(self, connection: psycopg.Connection, waited_s: float) -> None:
         self._measure(connection)
         if waited_s > _PATIENCE_S:
-            self.report("the brokers do not acknowledge what was sent", ready=False)
+            self.report("the brokers do not acknowledge the records sent", ready=False)
 
     def _measure(self, connection: psycopg.Connection) -> None:
-        """Measure the lag, once a second; fail if the leadership was lost with the connection."""
+        """Measure the lag once a second; the query fails if the connection was lost."""
         now = time.monotonic()
         if now - self._measured >= _MEASURE_EVERY_S:
             self._measured = now
             self._lag = self._feed.end(connection) - self._position
-            self._metrics.lag(self.name, self._lag)
+            self._metrics.lag.labels(self.name).set(self._lag)
 
 
-def _end_when_silent(connection: psycopg.Connection) -> None:
-    """Have the server end this connection, and with it the leadership, if our process freezes."""
-    connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
+def checkpoint_of(feed: Feed) -> Checkpoint:
+    """Return the checkpoint of this feed: all records up to it are acknowledged."""
+    return Checkpoint(f"publisher:{feed.name}")
 
 
-def _commit_without_waiting(connection: psycopg.Connection) -> None:
-    """Move the checkpoint without waiting for the disk.
+def read_checkpoint(connection: psycopg.Connection, feed: Feed) -> int:
+    """Return the position to continue from; 0 for a new feed.
 
-    Others see it at once. A crash of the server can set it back by moments, never ahead of the
-    log: then a few records are sent again, in order, as after any other fault.
+    Raises:
+        CheckpointError: The checkpoint is past the feed's end, so the log has lost events.
+        psycopg.Error: The checkpoint cannot be read or could not be moved, so every attempt would
+            send the same records again.
     """
-    connection.execute("SET synchronous_commit = off")
+    position = checkpoint_of(feed).lock(connection)
+    if position > (end := feed.end(connection)):
+        raise CheckpointError(
+            f"The checkpoint of {feed.name} is {position}, but the feed ends at {end}.",
+            why="The log has lost its end, perhaps because it was restored from a backup.",
+            next_step="Find out which events were lost. Then set the checkpoint in the table"
+            " checkpoints back to a position that both histories share.",
+        )
+    return position
 
 
-class _Deadline:
-    """Passes some seconds after the process was told to stop."""
+def _passed_since(event: threading.Event, patience_s: float) -> Callable[[], bool]:
+    """Return a function that is true once so many seconds have passed since the event was set."""
+    deadline = math.inf
 
-    def __init__(self, stop: threading.Event, patience_s: float) -> None:
-        self._stop = stop
-        self._patience_s = patience_s
-        self._at: float | None = None
+    def passed() -> bool:
+        nonlocal deadline
+        if event.is_set():
+            deadline = min(deadline, time.monotonic() + patience_s)
+        return time.monotonic() > deadline
 
-    def passed(self) -> bool:
-        if not self._stop.is_set():
-            return False
-        if self._at is None:
-            self._at = time.monotonic() + self._patience_s
-        return time.monotonic() > self._at
+    return passed
 
 
 def _trace(record: Record) -> dict[str, str]:
-    """Return what finds a record's log line: its headers of the same names."""
+    """Return the ids in a record's headers, by which its log line can be found."""
     texts = {
         name: value.decode("utf-8", "replace")
         for name, value in record.headers

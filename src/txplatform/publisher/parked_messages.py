@@ -1,10 +1,8 @@
-"""The feed of parked messages: each goes to its topic's dead letters, as it came.
+"""The feed of parked messages, each a dead letter of its topic.
 
-Ids of the inbox are assigned under the log's lock (migration 0004), so a reader that continues
-from an id skips no message that commits late.
+The inbox assigns ids under the log's lock (migration 0004), so a reader that continues after an id
+does not skip a message that commits late.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -15,25 +13,25 @@ from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, dead_letter
 from txplatform.publisher.feed import Batch, Record
 
 BATCH_MESSAGES = 50
-"""Few, since others decide how large a message is."""
+"""The most messages read at once; few, since their size is not limited here."""
 
 _END = "SELECT coalesce(max(id), 0) FROM inbound_messages WHERE first_status = 'parked'"
 
 
 class ParkedMessages:
-    """Messages that could never be applied."""
+    """Reads messages that could not be applied from the inbox."""
 
     name = "parked-messages"
     topics: Sequence[str] = DEAD_LETTER_TOPICS
     pause_s = 0.5
 
-    def read(self, connection: psycopg.Connection, after: int) -> Batch | None:  # noqa: D102
+    def read(self, connection: psycopg.Connection, after: int) -> Batch | None:
         parked = parked_after(connection, after, BATCH_MESSAGES)
         if not parked:
             return None
         return Batch.of(parked[-1].summary.id, [_record(message) for message in parked])
 
-    def end(self, connection: psycopg.Connection) -> int:  # noqa: D102
+    def end(self, connection: psycopg.Connection) -> int:
         row = connection.execute(_END).fetchone()
         return int(row[0]) if row else 0
 

@@ -1,10 +1,8 @@
 """The feed of rejected messages: they waited, and then contradicted the account.
 
-The log says that it happened (`WaitingMessageRejected`). The message itself is in the inbox as it
-came. A message that is not there, because it came over HTTP, is written from the log.
+The log records each rejection (`WaitingMessageRejected`). The original message is in the inbox. A
+message that came over HTTP is not in the inbox, so its dead letter is written from the log.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -36,17 +34,17 @@ from txplatform.inbox.reader import message_that_waited
 from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, About, dead_letter
 from txplatform.publisher.feed import Batch, Header, Record
 
-_STRETCH = 5000
-"""Events looked through at once; few of them are rejections."""
+_BATCH_EVENTS = 5000
+"""The most events read at once; many, since few of them are rejections."""
 
 _READ = f"""
-WITH stretch AS MATERIALIZED (
+WITH batch AS MATERIALIZED (
     SELECT position, originator_id, originator_version, topic, state
     FROM events WHERE position > %s ORDER BY position LIMIT %s
 )
 SELECT ends.upto, s.position, s.originator_id, s.originator_version, s.state
-FROM (SELECT max(position) AS upto FROM stretch) AS ends
-LEFT JOIN stretch s ON s.topic = '{WaitingMessageRejected.TOPIC}'
+FROM (SELECT max(position) AS upto FROM batch) AS ends
+LEFT JOIN batch s ON s.topic = '{WaitingMessageRejected.TOPIC}'
 ORDER BY s.position
 """  # the topic is a constant of this package
 
@@ -56,14 +54,14 @@ SELECT originator_version, topic, state FROM events WHERE originator_id = %s AND
 
 
 class RejectedMessages:
-    """Messages that waited and were rejected."""
+    """Reads rejections from the log."""
 
     name = "rejected-messages"
     topics: Sequence[str] = DEAD_LETTER_TOPICS
     pause_s = 0.5
 
-    def read(self, connection: psycopg.Connection, after: int) -> Batch | None:  # noqa: D102
-        rows = connection.execute(_READ, (after, _STRETCH)).fetchall()
+    def read(self, connection: psycopg.Connection, after: int) -> Batch | None:
+        rows = connection.execute(_READ, (after, _BATCH_EVENTS)).fetchall()
         upto = rows[0][0]
         if upto is None:
             return None
@@ -75,7 +73,7 @@ class RejectedMessages:
                 records.append(_record(connection, position, rejected))
         return Batch.of(upto, records)
 
-    def end(self, connection: psycopg.Connection) -> int:  # noqa: D102
+    def end(self, connection: psycopg.Connection) -> int:
         return last_position(connection)
 
 
@@ -94,19 +92,19 @@ def _record(
     if found is None:
         topic, key, body, headers = _from_log(connection, rejected)
         return dead_letter(topic, key, body, headers, about)
-    came = found.received
+    original = found.received
     about |= {
-        "dlq_partition": came.partition,
-        "dlq_offset": came.offset,
+        "dlq_partition": original.partition,
+        "dlq_offset": original.offset,
         "inbound_id": found.summary.id,
     }
-    return dead_letter(came.topic, came.key, came.body, came.headers, about)
+    return dead_letter(original.topic, original.key, original.body, original.headers, about)
 
 
 def _from_log(
     connection: psycopg.Connection, rejected: WaitingMessageRejected
 ) -> tuple[str, bytes, bytes, list[Header]]:
-    """Return the message as the log has it: topic, key, body, headers."""
+    """Return a message from the log: its topic, key, body and headers."""
     row = connection.execute(
         _WAITING, (rejected.originator_id, f"waiting:{rejected.business_key}")
     ).fetchone()
@@ -138,7 +136,7 @@ def _from_log(
 def _presentment(
     message: Clearing | Correction | Refund, waiting: MessageWaiting
 ) -> dict[str, object]:
-    """Return the body that a message over HTTP has on the network's topic."""
+    """Return the body of a network message, as if a message over HTTP had come on its topic."""
     body = msgspec.structs.asdict(message)
     match message:
         case Clearing():
@@ -154,7 +152,7 @@ def _presentment(
                 "presented_at": message.presented_at or waiting.timestamp,
             }
         case Correction():
-            pass  # only the network sends corrections: it is as it came
+            pass  # corrections come from the network only, so the fields are those of the topic
         case _:
             assert_never(message)
     return body

@@ -1,6 +1,4 @@
-"""The publisher: every feed side by side, each with its own connection and producer."""
-
-from __future__ import annotations
+"""The part of a worker that publishes every feed."""
 
 from prometheus_client import CollectorRegistry
 
@@ -15,11 +13,10 @@ from txplatform.publisher.rejected_messages import RejectedMessages
 from txplatform.settings import Settings
 
 FEEDS: tuple[type[Feed], ...] = (EventFeed, ParkedMessages, RejectedMessages)
-"""Everything that is published."""
 
 
 class Publisher(SideBySide):
-    """The part of a worker that publishes every feed, or stands by while another process does."""
+    """Publishes the feeds side by side, each with its own connection and producer."""
 
     def __init__(self, settings: Settings, database: Database, registry: CollectorRegistry) -> None:
         metrics = PublisherMetrics(registry)

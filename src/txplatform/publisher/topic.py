@@ -23,12 +23,12 @@ class OutboundBody(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OutboundTopic:
-    """A topic that we write.
+    """A topic that the platform writes.
 
     Attributes:
-        body: The class of its messages' bodies, for the written contract.
-        body_of: Makes the body of an event.
-        events: The kinds of event that it publishes.
+        body: The class of the messages' bodies.
+        body_of: Makes a body from an event.
+        events: The kinds of event that are published on the topic.
     """
 
     body: type[OutboundBody]
@@ -37,14 +37,14 @@ class OutboundTopic:
 
     @property
     def name(self) -> str:
-        """The topic, and the CloudEvents type of its messages."""
+        """The topic's name, which is also the CloudEvents type of its messages."""
         return self.body.TOPIC
 
     def encode(self, position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
         """Encode a stored event as a record.
 
         Raises:
-            ValueError: The bytes are no such event.
+            ValueError: The bytes are not an event of this kind.
         """
         event = decode_event(stream, version, kind, state)
         account_id = account_of(stream)

@@ -6,8 +6,6 @@ decoding the event first takes several times as long. The encoder is derived fro
 the event has is copied as it is stored. If an old event lacks it, its class's default is published.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from datetime import datetime
@@ -43,7 +41,7 @@ _to_json = Encoder().encode
 
 
 class DecisionTopic(OutboundTopic):
-    """The topic of decisions; their fast encoding."""
+    """The topic of decisions, with a fast encoding."""
 
     @override
     def encode(self, position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
@@ -87,7 +85,7 @@ def _reader(kind: type, names: Iterable[str], **types: Any) -> type[Struct]:
     Args:
         kind: The class of the object.
         names: The fields; those that the class does not have are left out.
-        types: The types of fields that are not read as `_read_as` gives.
+        types: The types of single fields, in place of the derived ones.
     """
     found = _fields_of(kind)
     read: list[Any] = []

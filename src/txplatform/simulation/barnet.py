@@ -5,8 +5,6 @@ dates, amounts and original currencies. Cards, merchant categories and countries
 and are derived here. Its 126 negative amounts are refunds, without the purchase they belong to.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import re
@@ -54,6 +52,7 @@ class RealRow:
         day: The day on which the card was used.
         posted: The day of posting: the same day, or up to 16 days later.
         amount: Pence; negative for a refund.
+        merchant: The merchant, as requests and presentments contain it.
         original_amount: Minor units of `original_currency`; None for a purchase in sterling.
     """
 
@@ -62,10 +61,7 @@ class RealRow:
     day: date
     posted: date
     amount: int
-    merchant_id: str
-    merchant_name: str
-    category_code: str
-    country: str
+    merchant: dict[str, str]
     original_amount: int | None
     original_currency: str | None
 
@@ -86,6 +82,10 @@ def card_of(merchant_name: str, city: str) -> int:
 
 def _row(number: int, row: dict[str, str]) -> RealRow:
     name = re.sub(r"[^\x20-\x7e]+", " ", row[_MERCHANT]).strip()
+    category = next(
+        (code for words, code in _CATEGORIES if any(word in name.upper() for word in words)),
+        _OTHER_CATEGORY,
+    )
     abroad = row[_ORIGINAL_CURRENCY] != "GBP"
     return RealRow(
         number=number,
@@ -93,13 +93,12 @@ def _row(number: int, row: dict[str, str]) -> RealRow:
         day=_day(row[_DATE]),
         posted=_day(row[_POSTED]),
         amount=_minor(row[_AMOUNT]),
-        merchant_id=f"m-{hashlib.sha256(name.encode()).hexdigest()[:10]}",
-        merchant_name=name,
-        category_code=next(
-            (code for words, code in _CATEGORIES if any(word in name.upper() for word in words)),
-            _OTHER_CATEGORY,
-        ),
-        country=_COUNTRIES.get(row[_ORIGINAL_CURRENCY], "GBR"),
+        merchant={
+            "id": f"m-{hashlib.sha256(name.encode()).hexdigest()[:10]}",
+            "name": name,
+            "category_code": category,
+            "country": _COUNTRIES.get(row[_ORIGINAL_CURRENCY], "GBR"),
+        },
         original_amount=abs(_minor(row[_ORIGINAL])) if abroad else None,
         original_currency=row[_ORIGINAL_CURRENCY] if abroad else None,
     )

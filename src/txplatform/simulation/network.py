@@ -1,7 +1,5 @@
 """Builds the authorization requests and the presentments of each real purchase and refund."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from txplatform.simulation.barnet import LIMITS_MINOR, RealRow
@@ -34,7 +32,7 @@ def authorization_requests(year: int, row: RealRow) -> list[dict[str, Any]]:
     """Return the request bodies for the day of the purchase; none for a refund."""
     if row.amount < 0:
         return []
-    held = row.amount * 6 // 5 if row.category_code == HOTELS else row.amount
+    held = row.amount * 6 // 5 if row.merchant["category_code"] == HOTELS else row.amount
     request = _purchase(year, row, transaction_id(year, row), held)
     if row.number % EVERY_MISTYPED:
         return [request]
@@ -64,7 +62,7 @@ def _purchase(year: int, row: RealRow, name: str, amount: int) -> dict[str, Any]
         "account_id": account_id(year, row.card),
         "amount": amount,
         "currency": CURRENCY,
-        "merchant": _merchant(row),
+        "merchant": row.merchant,
         "occurred_at": f"{row.day}T12:00:00Z",
     }
     if row.original_currency is not None:
@@ -86,15 +84,6 @@ def _presentment(year: int, row: RealRow, clearing_id: str, amount: int) -> dict
         "original_amount": row.original_amount,
         "original_currency": row.original_currency,
         "final": True,
-        "merchant": _merchant(row),
+        "merchant": row.merchant,
         "presented_at": f"{row.posted}T04:00:00Z",
-    }
-
-
-def _merchant(row: RealRow) -> dict[str, Any]:
-    return {
-        "id": row.merchant_id,
-        "name": row.merchant_name,
-        "category_code": row.category_code,
-        "country": row.country,
     }

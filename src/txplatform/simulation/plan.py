@@ -10,8 +10,6 @@ invented:
 - Some clearings are corrected, hotels hold more than they clear, and some amounts are mistyped.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,12 +17,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from txplatform.simulation.barnet import CARDS, LIMITS_MINOR, RealRow, real_rows
-from txplatform.simulation.network import (
-    CURRENCY,
-    account_id,
-    authorization_requests,
-    presentments,
-)
+from txplatform.simulation.network import CURRENCY, account_id, authorization_requests, presentments
 
 OPENED = "accounts.account-opened.v1"
 LIMIT_CHANGED = "accounts.credit-limit-changed.v1"
@@ -101,12 +94,11 @@ def plan(year: int) -> Iterator[Day]:
 def _openings(year: int, day: date) -> list[Message]:
     messages = []
     for card in range(CARDS):
-        account = account_id(year, card)
         if card % EVERY_EARLY == 0:
             early = _payment_body(year, f"early{card:02d}", card, EARLY_PAYMENT, day)
             messages.append(Message(SUBMITTED, early))
         opening = {
-            "account_id": account,
+            "account_id": account_id(year, card),
             "currency": CURRENCY,
             "credit_limit": LIMITS_MINOR[card % len(LIMITS_MINOR)],
             "opened_at": f"{day}T08:00:00Z",

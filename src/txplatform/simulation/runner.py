@@ -1,7 +1,5 @@
 """Sends a plan to a running platform: purchases over HTTP, messages over Kafka."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -44,6 +42,11 @@ class Sent:
 class Simulator:
     """Sends plans day by day.
 
+    Args:
+        api_key: A key with the scope transactions:write.
+        kafka: librdkafka's configuration properties.
+        days_per_s: Simulated days a second; 0 for as fast as possible.
+
     Attributes:
         sent: The counts so far, updated while a plan is being sent.
     """
@@ -51,14 +54,6 @@ class Simulator:
     def __init__(
         self, *, api_url: str, api_key: str, kafka: Mapping[str, Any], days_per_s: float
     ) -> None:
-        """Set the addresses and the speed.
-
-        Args:
-            api_url: The API's base URL.
-            api_key: A key with the scope transactions:write.
-            kafka: librdkafka's configuration properties.
-            days_per_s: Simulated days a second; 0 for as fast as possible.
-        """
         self.sent = Sent()
         self._api_url = api_url
         self._headers = {"Authorization": f"Bearer {api_key}"}
@@ -129,8 +124,7 @@ class Simulator:
 
     async def _buy(self, client: httpx.AsyncClient, purchases: Iterable[dict[str, Any]]) -> None:
         for purchase in purchases:
-            decision = await _decide(client, purchase)
-            reasons = decision["reasons"]
+            reasons = (await _decide(client, purchase))["reasons"]
             self.sent.decisions[reasons[0]["code"] if reasons else "approved"] += 1
 
 

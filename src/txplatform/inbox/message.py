@@ -1,0 +1,58 @@
+"""A message from Kafka, and its outcome."""
+
+import hashlib
+from datetime import datetime
+from typing import NamedTuple
+
+from txplatform.contracts.inbound_messages import MessageStatus
+
+Headers = tuple[tuple[str, "bytes | None"], ...]
+
+UNREADABLE_HEADERS: Headers = (("\N{REPLACEMENT CHARACTER}", None),)
+"""Replaces the headers of a message if the client cannot return them."""
+
+
+class ReceivedMessage(NamedTuple):
+    """A message as Kafka delivered it.
+
+    Attributes:
+        topic_id: The broker's id of the topic; empty if it has none.
+        sent_at: The message's own timestamp, UTC; None if it has none.
+        body: None for a tombstone.
+    """
+
+    cluster_id: str
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    sent_at: datetime | None
+    key: bytes | None
+    headers: Headers
+    body: bytes | None
+
+    @property
+    def content_sha256(self) -> bytes:
+        """The hash of the body; with topic and key it identifies the message's contents."""
+        return hashlib.sha256(self.body or b"").digest()
+
+
+class MessageOutcome(NamedTuple):
+    """The outcome of a message.
+
+    Attributes:
+        account_id: None if the body could not be read.
+        business_key: The event key that the message claims; None if the body could not be read.
+        reason: A stable code for parked and discarded messages, else None.
+        detail: The reason in a sentence.
+        event_id: The event it caused; for a duplicate, the event that the first copy caused.
+        account_version: The version of that event.
+    """
+
+    status: MessageStatus
+    account_id: str | None = None
+    business_key: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+    event_id: str | None = None
+    account_version: int | None = None
