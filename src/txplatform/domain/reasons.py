@@ -46,11 +46,11 @@ class ReasonCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One rule's refusal.
+    """A rule's reason to decline a purchase.
 
     Attributes:
         response_code: ISO 8583:1987 field 39.
-        message: The refusal in a sentence, for people.
+        message: The reason in a sentence, for people.
         observed: The value that the rule observed; amounts in minor units.
         limit: The limit of `observed`, in the same unit.
     """

@@ -146,7 +146,7 @@ class Transaction:
         return TransactionState.UNKNOWN
 
     def clearing_flags(self, amount: int) -> tuple[Flag, ...]:
-        """Return the flags of a next clearing of this amount."""
+        """Return the flags that another clearing of this amount would have."""
         flags = []
         if self.expired:
             flags.append(Flag.AFTER_EXPIRY)
@@ -161,7 +161,7 @@ class Transaction:
         return tuple(flags)
 
     def refund_flags(self, amount: int) -> tuple[Flag, ...]:
-        """Return the flags of a next refund of this amount."""
+        """Return the flags that another refund of this amount would have."""
         return (Flag.OVER_PURCHASE,) if self.refunded + amount > self.posted else ()
 
     def _corrects_refund(self, correction: Correction) -> bool:

@@ -8,7 +8,7 @@ Fields that several of these events have:
     observed: The value that each rule measured, by the rule's name.
     already_posted: The amount cleared before this authorization arrived; the funds check added it
         back to the available credit.
-    late: Whether a clearing or reversal of the purchase arrived before it.
+    late: True if a clearing or reversal of the purchase arrived before it.
     raised_from: The amount authorized before the increment, minor units.
     reasons: Every rule's reason to decline, most important first.
 """

@@ -21,11 +21,11 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             follows from another one.
         originator_id: The account's stream.
         originator_version: The account's version after this event, from 1 without gaps (I7).
-        timestamp: When it was decided, by the service's clock, UTC.
+        timestamp: The time of the decision by the service's clock, UTC.
         event_id: Unique across all events.
-        traceparent: W3C Trace Context of its cause.
-        caused_by: The cause of the command that it follows from. An event that ends a message's
-            wait follows from the command that ended it.
+        traceparent: W3C Trace Context of the cause.
+        caused_by: The cause of the command that led to the event. If a command ends a message's
+            wait, it is that command and not the message.
     """
 
     TOPIC: ClassVar[str]
@@ -58,7 +58,7 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def business_time(self) -> datetime | None:
-        """The time that its command says it happened at, UTC; None if the command says none."""
+        """The command's business time, UTC; None if there is no command or time."""
         return None if self.command is None else self.command.business_time
 
     @property

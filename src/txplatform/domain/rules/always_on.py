@@ -22,7 +22,6 @@ class OpenedAccount:
     RULE: ClassVar[str] = "account_opened"
 
     def observe(self, case: Case, /) -> str:
-        """Return `opened` or `not_opened`."""
         return "opened" if case.account.opened else "not_opened"
 
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
@@ -41,11 +40,9 @@ class UsableAccount:
     RULE: ClassVar[str] = "account_status"
 
     def observe(self, case: Case, /) -> AccountStatus:
-        """Return the stricter of the operator's and the accounts team's status."""
         return case.account.status
 
     def refusal(self, case: Case, observed: AccountStatus, /) -> Reason | None:
-        """Refuse new purchases unless the account is active; earlier ones still clear."""
         if observed is _ACTIVE:
             return None
         return Reason.of(
@@ -63,7 +60,6 @@ class SameCurrency:
     RULE: ClassVar[str] = "currency"
 
     def observe(self, case: Case, /) -> str | None:
-        """Return the purchase's currency if the account is opened."""
         return case.purchase.currency if case.account.opened else None
 
     def refusal(self, case: Case, observed: str, /) -> Reason | None:

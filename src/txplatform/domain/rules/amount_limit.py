@@ -1,4 +1,4 @@
-"""Refuses a single purchase above an amount."""
+"""Declines a single purchase above an amount."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Refuses purchases of cash and its equivalents above an amount."""
+"""Declines purchases of cash and its equivalents above an amount."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar

@@ -1,4 +1,4 @@
-"""Refuses purchases at listed merchants."""
+"""Declines purchases at listed merchants."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar

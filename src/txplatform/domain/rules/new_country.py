@@ -1,4 +1,4 @@
-"""Refuses a large first purchase in a country."""
+"""Declines a large first purchase in a country."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
