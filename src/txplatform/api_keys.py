@@ -1,7 +1,5 @@
 """API keys in the database. Only the SHA-256 digest of a key is stored."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence

@@ -3,8 +3,6 @@
 A part of a worker receives the settings, the database and the registry of the process's metrics.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """The health of one part of a process, as `/readyz` reports it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

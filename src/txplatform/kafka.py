@@ -1,7 +1,5 @@
 """Connections to Kafka: the only place with brokers, security and client id."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from txplatform.settings import Settings

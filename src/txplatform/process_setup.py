@@ -1,7 +1,5 @@
 """Settings of long-running processes: the garbage collector, and signals as entries of a queue."""
 
-from __future__ import annotations
-
 import gc
 import signal
 from queue import SimpleQueue

@@ -1,7 +1,5 @@
 """Unique identifiers of 128 random bits from the operating system."""
 
-from __future__ import annotations
-
 import os
 
 _AT_ONCE = 256

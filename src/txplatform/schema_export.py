@@ -3,8 +3,6 @@
 `python -m txplatform.schema_export docs` writes them. A test fails if they are out of date.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The settings, read from `TXPLATFORM_*` variables and `.env`; unknown names are refused."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Literal

@@ -1,7 +1,5 @@
 """Logging, and the trace context that links a request to its events and messages."""
 
-from __future__ import annotations
-
 import logging
 import re
 import sys

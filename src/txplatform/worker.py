@@ -3,8 +3,6 @@
 If a part raises an exception, the process ends, so that its supervisor restarts it.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import threading

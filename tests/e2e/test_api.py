@@ -16,7 +16,6 @@ from txplatform import api_keys
 
 
 def test_a_purchase_is_decided_as_the_contract_shows(api: RunningApi, account_id: str) -> None:
-    """The example of docs/contracts.md, field by field."""
     open_account(api.client, account_id, 500_000)
     answer = api.client.post(
         "/v1/process-transaction",
@@ -72,7 +71,6 @@ def test_a_decline_is_an_answer_with_every_reason(api: RunningApi, account_id: s
 def test_an_unopened_account_is_declined_and_has_no_balance(
     api: RunningApi, account_id: str
 ) -> None:
-    """Recorded, so that the answer stands."""
     body = api.client.post("/v1/process-transaction", json=purchase("t", account_id, 1)).json()
     assert (body["response_code"], body["balance"]) == ("14", None)
     answer = api.client.get(f"/v1/accounts/{account_id}/balance")
@@ -82,7 +80,6 @@ def test_an_unopened_account_is_declined_and_has_no_balance(
 def test_i4_the_same_request_gets_the_same_answer_from_another_process(
     service_env: dict[str, str],
 ) -> None:
-    """Byte for byte, also when it is written differently."""
     with running_api(service_env) as first:
         open_account(first.client, "acc-1", 1000)
         answers = {}
@@ -112,7 +109,6 @@ def test_the_same_id_with_other_fields_is_a_conflict_that_changes_nothing(
     api: RunningApi,
     account_id: str,
 ) -> None:
-    """409, for purchases and for openings."""
     open_account(api.client, account_id, 1000)
     api.client.post("/v1/process-transaction", json=purchase("t", account_id, 10))
     answer = api.client.post("/v1/process-transaction", json=purchase("t", account_id, 11))
@@ -125,7 +121,6 @@ def test_the_same_id_with_other_fields_is_a_conflict_that_changes_nothing(
 
 
 def test_the_balance_has_its_version_as_etag(api: RunningApi, account_id: str) -> None:
-    """And is 304 until the version moves."""
     open_account(api.client, account_id, 1000)
     first = api.client.get(f"/v1/accounts/{account_id}/balance")
     seen = {"If-None-Match": first.headers["ETag"]}
@@ -191,7 +186,6 @@ def test_a_key_needs_the_scope_and_is_refused_soon_after_it_is_revoked(own_api: 
 
 
 def test_an_expired_key_is_refused(api: RunningApi) -> None:
-    """As if it were unknown."""
     with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
         _, key = api_keys.create_key(
             connection,
@@ -242,7 +236,6 @@ def test_a_trace_is_kept_from_the_request_to_the_event(api: RunningApi, account_
 
 
 def test_a_key_is_the_cause_of_what_its_calls_record(api: RunningApi, account_id: str) -> None:
-    """On the thin route, on the others, and of each item of a batch."""
     open_account(api.client, account_id, 1000)
     account = {"account_id": account_id}
     controls = {"controls_id": "c", "rules": [], "reason": "Asked for."}
@@ -272,7 +265,6 @@ def test_a_key_is_the_cause_of_what_its_calls_record(api: RunningApi, account_id
 
 
 def test_a_port_in_use_is_a_clear_error(api: RunningApi) -> None:
-    """Exit code 1, with what to do."""
     code, _, err = run_command("api", env=api.env)
     assert code == 1
     assert "TXPLATFORM_API_PORT" in err

@@ -156,20 +156,17 @@ def send(api: RunningApi, body: bytes, path: str = PATH) -> httpx.Response:
 
 @pytest.mark.parametrize("body", NOT_JSON.values(), ids=NOT_JSON.keys())
 def test_what_is_not_one_json_value_is_400(api: RunningApi, body: bytes) -> None:
-    """With why."""
     check(send(api, body), 400, "not-json")
 
 
 @pytest.mark.parametrize("body", INVALID.values(), ids=INVALID.keys())
 def test_what_is_json_but_no_purchase_is_422(api: RunningApi, body: bytes) -> None:
-    """Each invalid field is named."""
     problem = check(send(api, body), 422, "validation")
     assert problem["errors"]
     assert all(error["pointer"][:1] in ("", "/") for error in problem["errors"])
 
 
 def test_an_unknown_field_is_named_by_a_json_pointer(api: RunningApi) -> None:
-    """With RFC 6901's escapes, and no longer than it has to be."""
     problem = check(send(api, text(**{"a/b~c": 1, "x" * 10_000: 1})), 422, "validation")
     pointers = [error["pointer"] for error in problem["errors"]]
     assert pointers == ["/a~1b~0c", "/" + "x" * 64 + "…"]
@@ -196,13 +193,11 @@ def test_an_unknown_field_is_named_by_a_json_pointer(api: RunningApi) -> None:
 def test_an_account_that_cannot_be_opened_is_not(
     api: RunningApi, body: bytes, status: int, kind: str
 ) -> None:
-    """The same strictness as for purchases."""
     check(send(api, body, "/v1/accounts"), status, kind)
 
 
 @pytest.mark.parametrize("path", [PATH, "/v1/accounts"])
 def test_a_body_of_5_mb_is_413_however_it_is_sent(api: RunningApi, path: str) -> None:
-    """With a Content-Length, and in chunks without one."""
     check(send(api, b" " * 5_000_000, path), 413, "body-too-large")
     headers = {"Content-Type": "application/json"}
     chunks = (b" " * 50_000 for _ in range(100))
@@ -212,7 +207,6 @@ def test_a_body_of_5_mb_is_413_however_it_is_sent(api: RunningApi, path: str) ->
 @pytest.mark.parametrize("media_type", ["text/plain", "application/xml", "application/jsonx", "x"])
 @pytest.mark.parametrize("path", [PATH, "/v1/accounts"])
 def test_another_media_type_is_415(api: RunningApi, path: str, media_type: str) -> None:
-    """Nothing is guessed."""
     answer = api.client.post(path, content=text(), headers={"Content-Type": media_type})
     check(answer, 415, "unsupported-media-type")
 
@@ -223,7 +217,6 @@ def test_another_media_type_is_415(api: RunningApi, path: str, media_type: str) 
 )
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_without_a_good_key_it_is_401(api: RunningApi, method: str, authorization: str) -> None:
-    """And says how to send one."""
     headers = {
         b"Authorization": authorization.encode("latin-1"),
         b"Content-Type": b"application/json",
@@ -238,7 +231,6 @@ def test_without_a_good_key_it_is_401(api: RunningApi, method: str, authorizatio
 def test_each_call_needs_the_scope_that_its_description_names(
     api: RunningApi, subtests: pytest.Subtests
 ) -> None:
-    """All the other scopes are of no use, and it alone is enough."""
     only = {scope: create_key(api.env, scope) for scope in ALL_SCOPES}
     others = {
         scope: create_key(api.env, *(each for each in ALL_SCOPES if each != scope))
@@ -320,7 +312,6 @@ def test_wrong_paths_and_parameters(
 
 
 def test_no_call_ignores_a_parameter(api: RunningApi, subtests: pytest.Subtests) -> None:
-    """Each that asks for a key names what it does not know, and knows what it documents."""
     document = api.client.get("/openapi.json").json()
     tried = 0
     for path, operations in document["paths"].items():

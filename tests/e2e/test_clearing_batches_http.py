@@ -37,7 +37,6 @@ def send(api: RunningApi, *items: Any) -> dict[str, Any]:
 
 
 def test_good_and_bad_items_each_get_their_answer(api: RunningApi, held: str) -> None:
-    """In order; what is unusual is clean and flagged, and no bad one harms another."""
     found = send(
         api,
         item(held, "c1", amount=400),
@@ -126,7 +125,6 @@ def test_one_by_one_and_by_the_file_is_the_same_clearing(api: RunningApi, held: 
 def test_what_does_not_fit_is_told_item_by_item_and_may_be_sent_again(
     service_env: dict[str, str],
 ) -> None:
-    """Until all of it is posted, once."""
     with running_api(service_env, TXPLATFORM_DECISION_QUEUE_SIZE="5") as api:
         open_account(api.client, "acc-1", 10_000)
         items = [item("acc-1", f"c{number}") for number in range(12)]
@@ -160,7 +158,6 @@ def test_what_does_not_fit_is_told_item_by_item_and_may_be_sent_again(
 def test_what_is_no_batch_is_refused_whole(
     api: RunningApi, held: str, body: bytes, status: int, kind: str
 ) -> None:
-    """Nothing is recorded."""
     headers = {"Content-Type": "application/json"}
     answer = api.client.post(PATH, content=body, headers=headers)
     assert (answer.status_code, answer.json()["type"]) == (status, kind)

@@ -14,7 +14,7 @@ PATH = "/v1/process-transaction"
 
 @pytest.fixture
 def account(api: RunningApi, account_id: str) -> str:
-    """Give an account with a limit of 1,000."""
+    """Open an account with a limit of 1,000."""
     open_account(api.client, account_id, 1000)
     return account_id
 

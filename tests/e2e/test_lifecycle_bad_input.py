@@ -89,7 +89,6 @@ def check(answer: httpx.Response, status: int, kind: str) -> None:
 
 @pytest.mark.parametrize(("path", "body"), ROWS, ids=str)
 def test_an_invalid_field_is_422(api: RunningApi, path: str, body: dict[str, Any]) -> None:
-    """Unknown ones among them; each is named."""
     answer = api.client.post(
         path, content=json.dumps(body), headers={"Content-Type": "application/json"}
     )
@@ -100,7 +99,6 @@ def test_an_invalid_field_is_422(api: RunningApi, path: str, body: dict[str, Any
 @pytest.mark.parametrize("path", GOOD)
 @pytest.mark.parametrize("body", [b"", b"{", b'{"amount": NaN}', b'{"a": 1, "a": 2}', b"\xff"])
 def test_what_is_not_json_is_400(api: RunningApi, path: str, body: bytes) -> None:
-    """As for purchases."""
     headers = {"Content-Type": "application/json"}
     check(api.client.post(path, content=body, headers=headers), 400, "not-json")
 
@@ -110,7 +108,6 @@ def test_what_is_not_json_is_400(api: RunningApi, path: str, body: bytes) -> Non
 def test_an_id_in_the_path_is_checked_too(
     api: RunningApi, path: str, body: dict[str, Any], wrong: str
 ) -> None:
-    """Account and transaction."""
     check(api.client.post(path.replace("/held/", f"/{wrong}/"), json=body), 422, "validation")
     if path.startswith(TX):
         check(api.client.post(path.replace("/tx/", f"/{wrong}/"), json=body), 422, "validation")
@@ -118,7 +115,6 @@ def test_an_id_in_the_path_is_checked_too(
 
 @pytest.mark.parametrize(("path", "body"), [*GOOD.items(), ("/v1/clearings", {"items": [1]})])
 def test_each_needs_its_scope(api: RunningApi, path: str, body: dict[str, Any]) -> None:
-    """And a key."""
     wrong = "transactions:write" if path.endswith("/status") else "accounts:write"
     headers = {"Authorization": f"Bearer {create_key(api.env, wrong)}"}
     check(api.client.post(path, json=body, headers=headers), 403, "forbidden")
@@ -127,7 +123,6 @@ def test_each_needs_its_scope(api: RunningApi, path: str, body: dict[str, Any]) 
 
 @pytest.mark.parametrize("path", [*GOOD, "/v1/clearings"])
 def test_other_methods_and_media_types_are_refused(api: RunningApi, path: str) -> None:
-    """405 and 415."""
     check(api.client.put(path, json={}), 405, "method-not-allowed")
     headers = {"Content-Type": "text/plain"}
     check(api.client.post(path, content=b"{}", headers=headers), 415, "unsupported-media-type")

@@ -43,7 +43,6 @@ def without(answer: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def test_an_increment_is_answered_like_a_decision(api: RunningApi, held: str) -> None:
-    """The hold is raised by that amount."""
     path = f"{held}/transactions/tx/increments"
     answer = post(api, path, increment_id="i", amount=500)
     assert answer.status_code == 200
@@ -73,7 +72,6 @@ def test_an_increment_is_answered_like_a_decision(api: RunningApi, held: str) ->
 def test_an_increment_that_cannot_be_is_declined_with_every_reason(  # noqa: PLR0913  # a table
     api: RunningApi, held: str, tx: str, amount: int, codes: list[str], response_code: str
 ) -> None:
-    """And holds what was held before."""
     path = f"{held}/transactions/{tx}/increments"
     body = post(api, path, increment_id="i", amount=amount).json()
     assert (body["decision"], body["response_code"]) == ("declined", response_code)
@@ -84,14 +82,12 @@ def test_an_increment_that_cannot_be_is_declined_with_every_reason(  # noqa: PLR
 def test_an_increment_without_an_account_is_declined_without_a_balance(
     api: RunningApi, account_id: str
 ) -> None:
-    """Recorded, so that the answer stands."""
     path = f"{account_id}/transactions/tx/increments"
     body = post(api, path, increment_id="i", amount=1).json()
     assert (body["response_code"], body["balance"]) == ("14", None)
 
 
 def test_a_clearing_posts_and_releases_the_hold(api: RunningApi, held: str) -> None:
-    """Final by default: also what it does not post."""
     assert without(clear(api, held, "c", 900), "recorded_at") == {
         "clearing_id": "c",
         "account_id": held,
@@ -109,7 +105,6 @@ def test_a_clearing_posts_and_releases_the_hold(api: RunningApi, held: str) -> N
 
 
 def test_partial_clearings_release_what_they_post(api: RunningApi, held: str) -> None:
-    """Until the final one."""
     assert clear(api, held, "c1", 300, final=False)["released"] == 300
     assert money(api, held) == (300, 700)
     assert clear(api, held, "c2", 100)["released"] == 700
@@ -125,7 +120,6 @@ def test_what_is_unusual_is_posted_and_flagged(api: RunningApi, held: str) -> No
 
 
 def test_a_clearing_after_the_reversal_is_flagged(api: RunningApi, held: str) -> None:
-    """It posts all the same."""
     assert (
         post(api, f"{held}/transactions/tx/reversals", reversal_id="r").json()["released"] == 1000
     )
@@ -136,7 +130,6 @@ def test_a_clearing_after_the_reversal_is_flagged(api: RunningApi, held: str) ->
 def test_an_authorization_after_its_own_clearing_holds_nothing_of_it(
     api: RunningApi, held: str
 ) -> None:
-    """And has funds for what is posted already."""
     assert clear(api, held, "c", 9000, tx="late")["flags"] == ["no_authorization"]
     answer = api.client.post("/v1/process-transaction", json=purchase("late", held, 9000))
     assert answer.json()["decision"] == "approved"
@@ -144,7 +137,6 @@ def test_an_authorization_after_its_own_clearing_holds_nothing_of_it(
 
 
 def test_a_reversal_releases_all_or_a_part(api: RunningApi, held: str) -> None:
-    """Never more than is held."""
     path = f"{held}/transactions/tx/reversals"
     part = post(api, path, reversal_id="r1", amount=400)
     assert without(part.json(), "recorded_at") == {
@@ -166,7 +158,6 @@ def test_a_reversal_releases_all_or_a_part(api: RunningApi, held: str) -> None:
 def test_a_reversal_before_its_authorization_leaves_nothing_to_hold(
     api: RunningApi, account_id: str
 ) -> None:
-    """In whatever order they come."""
     body = post(api, f"{account_id}/transactions/tx/reversals", reversal_id="r").json()
     assert (body["released"], body["balance"]) == (0, None)
     open_account(api.client, account_id, 1000)
@@ -176,7 +167,6 @@ def test_a_reversal_before_its_authorization_leaves_nothing_to_hold(
 
 
 def test_a_refund_lowers_what_is_owed(api: RunningApi, held: str) -> None:
-    """Flagged where it is more than what is posted of its purchase."""
     clear(api, held, "c", 1000)
     path = f"{held}/refunds"
     asked = {"amount": 600, "currency": "USD", "merchant": MERCHANT, "transaction_id": "tx"}
@@ -213,7 +203,6 @@ REPEATED = {
 def test_i4_the_same_again_is_answered_again_and_has_no_effect(
     api: RunningApi, held: str, path: str, body: dict[str, Any]
 ) -> None:
-    """Byte for byte, and says so; other fields are a conflict."""
     first = post(api, f"{held}/{path}", **body)
     assert "Idempotency-Replayed" not in first.headers
     after = balance(api.client, held)["account_version"]
@@ -231,7 +220,6 @@ def test_i4_the_same_again_is_answered_again_and_has_no_effect(
 def test_another_currency_is_refused_and_an_id_reused_in_one_is_a_conflict(
     api: RunningApi, held: str, path: str
 ) -> None:
-    """Nothing is recorded of either."""
     name = "refund_id" if path == "refunds" else "clearing_id"
     asked = {name: "x", "amount": 5, "currency": "EUR"}
     answer = post(api, f"{held}/{path}", **asked)
@@ -294,7 +282,6 @@ def test_a_frozen_or_closed_account_refuses_purchases_and_increments_only(
 
 
 def test_an_operator_s_status_is_set_once_under_its_id(api: RunningApi, held: str) -> None:
-    """Also where the account is closed meanwhile, which is for ever."""
     frozen = {"status_id": "s1", "status": "frozen", "reason": "Lost."}
     closed = {"status_id": "s2", "status": "closed", "reason": "Moved."}
     answers = [post(api, f"{held}/status", **each) for each in (frozen, closed)]

@@ -16,7 +16,7 @@ MERCHANT = purchase("", "", 1)["merchant"]
 
 
 def presented(direction: str, amount: int, account_id: str) -> dict[str, Any]:
-    """What the network says of it."""
+    """The presentment from the network."""
     return {
         "clearing_id": "c",
         "account_id": account_id,
@@ -34,7 +34,7 @@ def presented(direction: str, amount: int, account_id: str) -> dict[str, Any]:
 def posted_over_http(
     api: RunningApi, direction: str, amount: int, account_id: str
 ) -> httpx.Response:
-    """The same from a caller, who knows a little less."""
+    """The same clearing in an HTTP request, which has fewer fields."""
     if direction == "debit":
         path, name = "transactions/tx/clearings", {"clearing_id": "c"}
     else:
@@ -64,7 +64,6 @@ def test_i3_both_ways_is_one_effect(  # noqa: PLR0913  # a table
     http_first: bool,  # noqa: FBT001  # one of a table's columns
     account_id: str,
 ) -> None:
-    """Compared by the fields that both have: another amount is refused, on either way."""
     open_account(own_api.client, "acc-1", 10_000)
     asked = purchase("tx", "acc-1", 1000)
     own_api.client.post("/v1/process-transaction", json=asked)

@@ -34,7 +34,6 @@ def _parts(api: RunningApi, account_id: str, transaction_id: str) -> tuple[bytes
 
 
 def test_an_offer_of_http_2_is_passed_over(api: RunningApi, account_id: str) -> None:
-    """Whatever packets the request comes in, and again on the same connection."""
     open_account(api.client, account_id, 1000)
     port = urlsplit(api.url).port
     assert port is not None
@@ -55,7 +54,6 @@ def test_an_offer_of_http_2_is_passed_over(api: RunningApi, account_id: str) -> 
 
 
 def test_a_tunnel_is_refused(api: RunningApi) -> None:
-    """And the process goes on."""
     port = urlsplit(api.url).port
     assert port is not None
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:

@@ -32,7 +32,6 @@ def _decided(database: TestDatabase) -> dict[str, str]:
 def test_i6_64_clients_on_one_account_near_its_limit_with_two_processes(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
-    """Each approval fits, no 5xx, no decision lost, the balance is what was approved."""
     with running_api(service_env, TXPLATFORM_API_PROCESSES="2") as api:
         open_account(api.client, "hot", 10_000)
 
@@ -61,7 +60,6 @@ def test_i6_64_clients_on_one_account_near_its_limit_with_two_processes(
 def test_i3_20_copies_at_once_to_two_processes_have_one_effect_and_one_answer(
     service_env: dict[str, str],
 ) -> None:
-    """All 200, the same body, one of them not replayed."""
     with running_api(service_env, TXPLATFORM_API_PROCESSES="2") as api:
         open_account(api.client, "acc", 1000)
         start = threading.Barrier(20)
@@ -83,7 +81,6 @@ def test_i3_20_copies_at_once_to_two_processes_have_one_effect_and_one_answer(
 def test_i4_an_answer_is_never_sent_before_its_commit(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
-    """With every statement done and only the commit held up, nobody hears of a decision."""
     with running_api(service_env) as api, ThreadPoolExecutor(8) as clients:
         open_account(api.client, "acc", 10_000)
         with psycopg.connect(database.owner_url, autocommit=True) as owner:

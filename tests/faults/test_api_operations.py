@@ -88,7 +88,6 @@ def test_i8_a_frozen_database_holds_no_answer_up_for_long(own_postgres: Postgres
 
 @pytest.mark.long
 def test_the_api_stops_in_time_while_its_database_is_frozen(own_postgres: PostgresServer) -> None:
-    """Within the ten seconds of the contract, whatever still waits for an answer."""
     database = own_postgres.new_database()
     with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as api:
         open_account(api.client, "acc", 1000)
@@ -129,7 +128,6 @@ def test_a_decision_in_a_frozen_database_does_not_hold_the_stop_back(
 
 @pytest.mark.long
 def test_no_process_outlives_its_supervisor(service_env: dict[str, str]) -> None:
-    """After kill -9 of the one that started them, the port is free for the next start."""
     port = str(free_port())
     env = {**service_env, "TXPLATFORM_API_PORT": port, "TXPLATFORM_API_PROCESSES": "2"}
     with Command("api", env=env) as command:
@@ -173,7 +171,6 @@ def _series(url: str) -> dict[str, dict[str, float]]:
 
 
 def test_metrics_count_decisions_and_memory(database: TestDatabase) -> None:
-    """In Prometheus' text format, without a key."""
     with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as api:
         open_account(api.client, "acc", 1000)
         for number, amount in enumerate((1, 2, 2000)):
@@ -188,7 +185,6 @@ def test_metrics_count_decisions_and_memory(database: TestDatabase) -> None:
 
 @pytest.mark.long
 def test_metrics_have_their_own_port_where_one_is_configured(service_env: dict[str, str]) -> None:
-    """And are not on the API's then; the next process has the next port."""
     port = free_port()
     with running_api(service_env, TXPLATFORM_METRICS_PORT=str(port)) as api:
         assert "txplatform_queued_requests" in _series(f"http://127.0.0.1:{port}/metrics")
@@ -200,7 +196,6 @@ def test_metrics_have_their_own_port_where_one_is_configured(service_env: dict[s
 def test_processes_that_share_a_port_are_told_apart_in_their_metrics(
     service_env: dict[str, str],
 ) -> None:
-    """Whichever answers: a counter of one is never taken for the other's."""
     with running_api(service_env, TXPLATFORM_API_PROCESSES="2") as api:
         seen: set[str] = set()
 

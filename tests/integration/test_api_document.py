@@ -35,7 +35,6 @@ def _answers(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
-    """Of requests and of answers; the problems' among them."""
     schemas = document["components"]["schemas"]
     checked = 0
     for schema in schemas.values():
@@ -51,7 +50,6 @@ def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
 
 
 def test_every_json_answer_has_an_example(document: dict[str, Any]) -> None:
-    """So that a reader sees one before the first call."""
     for answer in _answers(document):
         content = answer.get("content", {}).get("application/json")
         if content is not None and content["schema"]:
@@ -125,7 +123,6 @@ def test_files_that_the_page_does_not_have_are_not_found(
 
 
 def test_swagger_ui_is_the_version_that_is_named() -> None:
-    """Each vendored file has the digest noted beside it, and the licence is among them."""
     text = (FOLDER / "VENDORED.md").read_text()
     noted = {name: digest for digest, name in re.findall(r"`([0-9a-f]{64})` \| `([^`]+)`", text)}
     ours = {"VENDORED.md", "index.html", "initialize.js"}

@@ -40,6 +40,7 @@ from txplatform.settings import Settings
 def new_decider(url: str, **settings: Any) -> Decider:
     """Return a decider that is not started yet."""
     defaults = {
+        "database_url": url,
         "decision_batch_size": 64,
         "decision_lanes": 2,
         "account_cache_size": 1000,

@@ -45,7 +45,6 @@ def test_every_operation_says_what_it_is_and_what_can_go_wrong(openapi: dict[str
 
 
 def test_every_problem_is_described_somewhere(openapi: dict[str, Any]) -> None:
-    """But for those of paths and methods that are not described either."""
     described = {
         kind
         for operations in openapi["paths"].values()
@@ -59,6 +58,5 @@ def test_every_problem_is_described_somewhere(openapi: dict[str, Any]) -> None:
 
 
 def test_the_decision_has_the_contract_s_example(openapi: dict[str, Any]) -> None:
-    """So that it can be tried as it stands."""
     (example,) = openapi["components"]["schemas"]["ProcessTransactionRequest"]["examples"]
     assert example["transaction_id"] == "tx-1001"

@@ -25,7 +25,7 @@ def bearer(letter: str) -> bytes:
 
 
 class MadeUpKeys:
-    """In the place of the database.
+    """Stands in for the database.
 
     Attributes:
         found: What a look-up gives.
@@ -75,7 +75,6 @@ def ask(authenticator: Authenticator, authorization: bytes | None, scope: Scope 
 def test_a_key_is_looked_up_again_once_it_is_not_remembered_any_more(
     authenticator: Authenticator, stored: MadeUpKeys, clock: SimpleNamespace
 ) -> None:
-    """So that a revoked one is refused within seconds, by whichever way it is asked for."""
     assert ask(authenticator, bearer("a")) == "key_1"
     stored.found = None
     clock.now += CACHED_S - 0.01
@@ -90,7 +89,6 @@ def test_a_key_is_looked_up_again_once_it_is_not_remembered_any_more(
 
 
 def test_a_key_without_the_scope_is_refused_remembered_or_not(authenticator: Authenticator) -> None:
-    """And it is another answer than that of an unknown one."""
     assert ask(authenticator, bearer("a"), WRITE) == "forbidden"
     assert ask(authenticator, bearer("a"), WRITE) == "forbidden"
     assert authenticator.cached_key(bearer("a"), WRITE) is None
@@ -135,7 +133,6 @@ def test_who_asks_for_a_key_at_the_same_time_is_told_by_one_look_up(
 def test_a_key_that_cannot_be_looked_up_is_not_accepted_and_tried_again(
     authenticator: Authenticator, stored: MadeUpKeys, clock: SimpleNamespace
 ) -> None:
-    """Not even one that was good a moment ago, nor is it taken for an unknown one."""
     assert ask(authenticator, bearer("a")) == "key_1"
     clock.now += CACHED_S
     stored.found = StoreUnavailableError(TimeoutError())
@@ -157,6 +154,5 @@ def test_so_many_keys_are_remembered_and_no_more(
 
 
 def test_of_several_authorization_headers_the_last_one_counts() -> None:
-    """As it does on the short way of purchases."""
     headers = [(b"authorization", b"first"), (b"host", b"x"), (b"authorization", b"last")]
     assert authorization_header(headers) == b"last"

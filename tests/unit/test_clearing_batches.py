@@ -27,7 +27,7 @@ FULL, DOWN, UNKNOWN = QueueFullError(), StoreUnavailableError(TimeoutError()), O
 
 
 class TroubledDecider:
-    """Meets each command with the next of these; None records it."""
+    """Gives each command the next of these outcomes; None records the command."""
 
     def __init__(self, fates: Sequence[Exception | None]) -> None:
         self._fates = iter(fates)
@@ -85,7 +85,6 @@ def test_where_nothing_was_recorded_the_whole_is_refused(
 def test_where_something_was_or_may_have_been_each_item_says_so(
     fates: list[Exception | None], results: list[tuple[str, str | None]]
 ) -> None:
-    """And that it is to be sent again."""
     found = send(*fates)
     assert [(each["result"], each["reason"]) for each in found["items"]] == results
     assert all(
@@ -94,5 +93,4 @@ def test_where_something_was_or_may_have_been_each_item_says_so(
 
 
 def test_rubbish_alone_is_no_trouble_of_the_service() -> None:
-    """200, all bad."""
     assert send(rubbish=3)["bad"] == 3

@@ -29,12 +29,10 @@ def structured(**attributes: Any) -> bytes:
 
 
 def test_a_bare_body_has_no_type() -> None:
-    """The topic names it."""
     assert open_envelope([], BODY) == Envelope(None, None, DATA)
 
 
 def test_what_we_send_in_binary_mode_can_be_read() -> None:
-    """Type and trace come back."""
     headers = binary_headers(
         event_id="e-1",
         event_type="t",
@@ -46,7 +44,6 @@ def test_what_we_send_in_binary_mode_can_be_read() -> None:
 
 
 def test_header_names_are_read_in_any_case() -> None:
-    """Some clients write them capitalised."""
     assert open_envelope([("CE_Type", b"t"), ("Traceparent", b"x")], BODY) == Envelope(
         "t", "x", DATA
     )
@@ -56,13 +53,11 @@ def test_header_names_are_read_in_any_case() -> None:
 def test_structured_mode_is_told_by_content_type_or_by_its_attributes(
     headers: list[tuple[str, bytes]],
 ) -> None:
-    """No body of ours has specversion, id, source and type."""
     body = structured(data=DATA, traceparent=TRACE)
     assert open_envelope(headers, body) == Envelope("t", TRACE, DATA)
 
 
 def test_structured_data_may_be_base64() -> None:
-    """As the JSON event format has it."""
     body = structured(data_base64=base64.b64encode(BODY).decode())
     assert open_envelope(STRUCTURED, body) == Envelope("t", None, DATA)
 
@@ -88,13 +83,11 @@ def test_structured_data_may_be_base64() -> None:
 def test_an_envelope_is_refused(
     reason: str, headers: list[tuple[str, bytes | None]], body: bytes | None
 ) -> None:
-    """With a stable reason."""
     with pytest.raises(EnvelopeError) as refused:
         open_envelope(headers, body)
     assert refused.value.reason == reason
 
 
 def test_the_trace_of_a_broken_message_is_still_found() -> None:
-    """So that the sender can find it in the log."""
     assert traceparent_of([("h", None), ("traceparent", TRACE.encode())]) == TRACE
     assert traceparent_of([("traceparent", b"\xff")]) == "\N{REPLACEMENT CHARACTER}"

@@ -50,12 +50,12 @@ def table(heading: str, first_column: str) -> list[Row]:
 
 
 def codes(cell: str) -> list[str]:
-    """What is set as code in a cell."""
+    """Return the code spans in a table cell."""
     return re.findall(r"`([^`]+)`", cell)
 
 
 def first_codes(rows: list[Row]) -> list[str]:
-    """What is set as code in the first cell of each row."""
+    """Return the code spans in the first cell of each row."""
     return [code for row in rows for code in codes(row[0])]
 
 
@@ -99,7 +99,6 @@ def required_and_optional(schema: dict[str, Any]) -> tuple[list[str], list[str]]
 def test_every_call_is_listed_with_the_scope_that_its_route_asks_for(
     openapi: dict[str, Any],
 ) -> None:
-    """Once, by method and path."""
     rows = [(*codes(call), *codes(scope)) for call, scope, _ in table("HTTP", "Call")]
     assert sorted(rows) == sorted(
         (call, *operation["security"][0]["api-key"]) for call, operation in operations(openapi)
@@ -122,7 +121,6 @@ def test_every_request_body_is_listed_with_its_fields(openapi: dict[str, Any]) -
 
 
 def test_every_list_that_has_pages_is_listed_with_its_parameters(openapi: dict[str, Any]) -> None:
-    """And with the default and the highest `limit`."""
     rows = {
         codes(call)[0]: (codes(names), set(codes(parameters)), bounds)
         for call, names, parameters, bounds in table("Lists", "Call")
@@ -141,7 +139,6 @@ def test_every_list_that_has_pages_is_listed_with_its_parameters(openapi: dict[s
 
 
 def test_every_header_of_a_response_is_listed(openapi: dict[str, Any]) -> None:
-    """Those of successes and of problems."""
     rows = {codes(name)[0]: direction for name, direction, _ in table("HTTP", "Header")}
     documented = {
         name
@@ -154,13 +151,11 @@ def test_every_header_of_a_response_is_listed(openapi: dict[str, Any]) -> None:
 
 
 def test_every_problem_is_listed_with_its_status() -> None:
-    """No other one is."""
     rows = [(status, *codes(kind)) for status, kind, _ in table("Errors", "Status")]
     assert sorted(rows) == sorted((str(each.status), each.type) for each in ProblemType)
 
 
 def test_every_member_of_a_problem_is_listed(openapi: dict[str, Any]) -> None:
-    """The example has the same members."""
     problem = openapi["components"]["schemas"]["ProblemDetails"]["properties"]
     assert first_codes(table("Errors", "Member")) == [*problem]
     (example,) = re.findall(r"^```json\n(\{\n  \"type\".*?)^```", TEXT, re.MULTILINE | re.DOTALL)
@@ -168,7 +163,6 @@ def test_every_member_of_a_problem_is_listed(openapi: dict[str, Any]) -> None:
 
 
 def test_the_response_to_a_purchase_is_listed(openapi: dict[str, Any]) -> None:
-    """In the schema's order."""
     operation = dict(operations(openapi))["POST /v1/process-transaction"]
     assert first_codes(table("Deciding a purchase", "Response field")) == [
         *members(openapi, operation)
@@ -176,7 +170,6 @@ def test_the_response_to_a_purchase_is_listed(openapi: dict[str, Any]) -> None:
 
 
 def test_the_examples_are_the_published_ones(openapi: dict[str, Any]) -> None:
-    """Of a purchase, its response and a balance."""
     examples = map(json.loads, re.findall(r"^```json\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
     schemas = openapi["components"]["schemas"].values()
     published = [example for schema in schemas for example in schema.get("examples", ())]
@@ -190,23 +183,19 @@ def test_the_reasons_are_listed_in_order_of_precedence_with_field_39() -> None:
 
 
 def test_the_members_of_a_balance_are_listed(openapi: dict[str, Any]) -> None:
-    """In the schema's order."""
     operation = dict(operations(openapi))["GET /v1/accounts/{account_id}/balance"]
     assert first_codes(table("Balance", "Field")) == [*members(openapi, operation)]
 
 
 def test_every_state_of_a_transaction_is_listed() -> None:
-    """In any order."""
     assert sorted(first_codes(table("Transactions", "State"))) == sorted(TransactionState)
 
 
 def test_every_flag_is_listed() -> None:
-    """In the code's order."""
     assert first_codes(table("Flags", "Flag")) == list(Flag)
 
 
 def test_every_result_of_a_batch_is_listed(openapi: dict[str, Any]) -> None:
-    """In the schema's order."""
     batch = members(openapi, dict(operations(openapi))["POST /v1/clearings"])
     item = resolved(openapi, batch["items"]["items"])
     assert (
@@ -226,7 +215,6 @@ def test_the_members_and_types_of_events_are_listed(openapi: dict[str, Any]) -> 
 
 
 def test_the_causes_of_events_are_listed_with_their_members(openapi: dict[str, Any]) -> None:
-    """In the schema's order."""
     page = members(openapi, dict(operations(openapi))["GET /v1/events"])
     event = resolved(openapi, page["events"]["items"])
     rows = {
@@ -239,7 +227,6 @@ def test_the_causes_of_events_are_listed_with_their_members(openapi: dict[str, A
 
 
 def test_every_inbound_topic_is_listed_with_its_fields() -> None:
-    """Required and optional ones, in any order."""
     schemas = message_schemas()
     rows = {
         codes(topic)[0]: (sorted(codes(required)), sorted(codes(optional)))
@@ -251,7 +238,6 @@ def test_every_inbound_topic_is_listed_with_its_fields() -> None:
 
 
 def test_every_outbound_topic_is_listed_with_its_fields() -> None:
-    """All are required: those without a value are null."""
     schemas = message_schemas()
     rows = {codes(topic)[0]: codes(names) for topic, _, names in table("Outbound topics", "Topic")}
     assert rows == {topic: [*schemas[topic]["properties"]] for topic in OUTBOUND}
@@ -259,7 +245,6 @@ def test_every_outbound_topic_is_listed_with_its_fields() -> None:
 
 
 def test_the_headers_of_published_messages_are_listed() -> None:
-    """Those of a decision; a test of the records holds that all topics have the same."""
     stream = Stream()
     stream.ask(purchase(ACCOUNT, "tx-1", 1250))
     (decided,) = stream.events
@@ -270,12 +255,10 @@ def test_the_headers_of_published_messages_are_listed() -> None:
 
 
 def test_every_status_of_a_message_is_listed() -> None:
-    """In the code's order."""
     assert first_codes(table("Outcomes", "Status")) == list(MessageStatus)
 
 
 def test_every_reason_for_parking_is_listed() -> None:
-    """Of envelopes, bodies and commands."""
     given = {*RefusalReason, *reasons_given("Rejection", "EnvelopeError")}
     assert given > NOT_OF_MESSAGES
     assert sorted(first_codes(table("Parked messages", "Reason"))) == sorted(
@@ -296,7 +279,6 @@ def reasons_given(*constructors: str) -> Iterator[str]:
 def test_every_command_is_listed_with_its_summary_and_whether_it_prints_json(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """In the order of `txplatform --help`."""
     assert table("Command line", "Command") == [
         (f"`{name}`", summary, "yes" if prints_json(capsys, name) else "no")
         for name, summary in COMMANDS.items()
@@ -304,7 +286,7 @@ def test_every_command_is_listed_with_its_summary_and_whether_it_prints_json(
 
 
 def prints_json(capsys: pytest.CaptureFixture[str], command: str) -> bool:
-    """Whether the command, or each of its actions, has the option `--json`."""
+    """Return whether the command, or each of its actions, has the option `--json`."""
     shown = help_of(capsys, command)
     actions = re.findall(r"^    ([a-z]+)\b", shown, re.MULTILINE)
     return "--json" in shown or (
@@ -320,11 +302,9 @@ def help_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def test_every_scope_is_listed() -> None:
-    """In the code's order."""
     assert first_codes(table("Keys", "Scope")) == list(Scope)
 
 
 def test_the_bounds_of_money_are_the_codes() -> None:
-    """The largest amount and the largest balance."""
     assert f"1 to {MAX_AMOUNT:,}" in TEXT
     assert f"±{MAX_BALANCE:,}" in TEXT

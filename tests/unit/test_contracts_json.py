@@ -19,7 +19,6 @@ from txplatform.contracts.json import NotJsonError, parse_strict_json
     ],
 )
 def test_json_is_read(data: bytes, value: object) -> None:
-    """Also at the edges."""
     parsed = parse_strict_json(data)
     assert value is None or parsed == value
 
@@ -50,7 +49,6 @@ def test_json_is_read(data: bytes, value: object) -> None:
     ],
 )
 def test_json_is_refused(data: bytes) -> None:
-    """With one error, whatever is wrong with it."""
     with pytest.raises(NotJsonError):
         parse_strict_json(data)
 
@@ -64,6 +62,5 @@ def test_json_is_refused(data: bytes) -> None:
     ],
 )
 def test_the_place_of_the_fault_is_told(data: bytes, why: str) -> None:
-    """For whoever has to find it in a long text."""
     with pytest.raises(NotJsonError, match=why):
         parse_strict_json(data)

@@ -77,14 +77,12 @@ def test_a_payment_may_say(change: dict[str, Any]) -> None:
     ],
 )
 def test_a_payment_may_not_say(change: dict[str, Any]) -> None:
-    """Nothing is converted or guessed."""
     with pytest.raises(ValidationError):
         PaymentSubmittedMessage.model_validate({**PAYMENT, **change})
 
 
 @pytest.mark.parametrize("name", PAYMENT)
 def test_every_member_of_a_payment_is_required(name: str) -> None:
-    """None has a default."""
     with pytest.raises(ValidationError):
         PaymentSubmittedMessage.model_validate(
             {other: value for other, value in PAYMENT.items() if other != name}
@@ -103,7 +101,6 @@ def test_every_member_of_a_payment_is_required(name: str) -> None:
     ],
 )
 def test_a_time_is_normalised_to_utc(given: str, meant: datetime) -> None:
-    """So that two ways of writing it are the same contents."""
     message = PaymentSubmittedMessage.model_validate({**PAYMENT, "submitted_at": given})
     assert message.submitted_at == meant
     assert message.submitted_at.tzinfo is UTC
@@ -118,7 +115,6 @@ def test_a_limit_version_begins_at_1(version: object) -> None:
 
 
 def test_a_topic_is_listed_under_its_name() -> None:
-    """Those of docs/contracts.md."""
     assert list(TOPICS) == [topic.name for topic in TOPICS.values()]
     assert sorted(TOPICS) == [
         "accounts.account-opened.v1",

@@ -76,12 +76,10 @@ def problems(model: type[BaseModel], body: object) -> dict[str, str]:
 def test_a_wrong_field_is_told_what_it_must_be(
     change: dict[str, Any], pointer: str, message: str
 ) -> None:
-    """In words that go on from its name."""
     assert problems(ProcessTransactionRequest, PURCHASE | change) == {pointer: message}
 
 
 def test_a_missing_field_and_a_body_that_is_none_are_told() -> None:
-    """Each by its place."""
     without = {name: value for name, value in PURCHASE.items() if name != "merchant"}
     assert problems(ProcessTransactionRequest, without) == {"/merchant": "is missing"}
     assert problems(ProcessTransactionRequest, [1]) == {"": "must be an object"}
@@ -96,12 +94,10 @@ def test_a_missing_field_and_a_body_that_is_none_are_told() -> None:
     ],
 )
 def test_a_list_of_the_wrong_length_is_told_its_bounds(items: object, message: str) -> None:
-    """As of a clearing batch."""
     assert problems(ClearingBatchBody, {"items": items}) == {"/items": message}
 
 
 def test_a_word_that_is_none_of_the_known_is_told_them() -> None:
-    """As of an account's status."""
     assert problems(AccountStatusChangedMessage, CHANGE | {"status": "asleep"}) == {
         "/status": "must be 'active', 'frozen' or 'closed'"
     }

@@ -37,12 +37,10 @@ class Client:
 
 @pytest.mark.parametrize("parts", [[b"a" * MOST], [b"a" * 60, b"a" * 40], [b"a"] * MOST, [b""]])
 def test_a_body_is_whole_up_to_the_most_that_is_allowed(parts: list[bytes]) -> None:
-    """In however many parts it comes."""
     assert asyncio.run(read_body(Client(parts).receive, MOST)) == b"".join(parts)
 
 
 def test_of_a_body_that_is_too_large_no_more_is_taken_in() -> None:
-    """Else anybody could fill the memory."""
     client = Client([b"a" * 40] * 1000)
     with pytest.raises(ProblemError, match="larger than 100 bytes"):
         asyncio.run(read_body(client.receive, MOST))

@@ -55,14 +55,12 @@ def _count(text: str) -> tuple[int, int]:
 @given(_VALUES, st.sampled_from([":", ": ", " : ", "\t:", "\n :\n"]))
 @example(Pairs(((":", None),)), ":")
 def test_a_repeated_key_is_seen_as_a_parser_sees_it(value: Any, colon: str) -> None:
-    """With quotes, colons and backslashes in keys and values, and any white space."""
     text = _write(value, colon)
     every, distinct = _count(text)
     assert repeats_a_key(text.encode(), distinct) == (every != distinct)
 
 
 def test_a_repeated_key_is_seen_where_only_one_has_a_space_before_its_colon() -> None:
-    """The quick count alone would miss it."""
     assert repeats_a_key(b'{"a" :1,"a":2}', 1)
     assert repeats_a_key(b'{"a":1,"a" :2}', 1)
     assert not repeats_a_key(b'{"a": "\\": \\":"}', 1)
@@ -87,6 +85,6 @@ def test_the_fast_reader_says_the_same_as_the_strict_one(
     escaped: bool,  # noqa: FBT001  # hypothesis gives it
     space: str,
 ) -> None:
-    """Simple objects take a shorter way; nobody can tell from what comes out."""
+    """Simple objects take a faster path with the same result."""
     text = json.dumps(value, ensure_ascii=escaped, separators=(f"{space},", f"{space}:"))
     assert repr(parse_strict_json(text.encode())) == repr(json.loads(text))

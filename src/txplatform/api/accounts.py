@@ -1,7 +1,5 @@
 """Open an account, read its balance, and set its status."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import APIRouter, Depends

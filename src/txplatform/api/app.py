@@ -1,7 +1,5 @@
 """The ASGI application: the endpoints, and how a request reaches them."""
 
-from __future__ import annotations
-
 import asyncio
 from operator import attrgetter
 from typing import Any

@@ -3,8 +3,6 @@
 A revoked key is refused everywhere within five seconds. A key that cannot be looked up is refused.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections import OrderedDict

@@ -1,7 +1,5 @@
 """Read a request body: limit its size, parse strict JSON, and validate it as a model."""
 
-from __future__ import annotations
-
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel

@@ -1,7 +1,5 @@
 """`POST /v1/clearings`: post the clearings of a settlement file, each on its own."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`GET` and `PUT /v1/accounts/{account_id}/controls`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import APIRouter, Depends

@@ -4,8 +4,6 @@ An endpoint that needs a key refuses unknown query parameters, since a misspelt 
 ignored without notice.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Annotated
 

@@ -1,9 +1,7 @@
-"""`POST /v1/process-transaction?dry_run=true`: decide on the stored state, and record nothing.
+"""`POST /v1/process-transaction?dry_run=true`: decides a purchase without recording it.
 
-The purchase does not pass through the lanes, so that no account cache can keep its effects.
+A dry run does not go through a lane, so no cached account contains it by mistake.
 """
-
-from __future__ import annotations
 
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
@@ -27,18 +25,17 @@ _ORIGIN = CommandOrigin(PartCause("dry run"), "")
 
 
 def asks_for_dry_run(query: bytes) -> bool:
-    """Return whether the query string asks for a dry run.
-
-    A misspelt `dry_run` is refused, since it would record a purchase.
+    """Return True if the query string asks for a dry run.
 
     Raises:
-        ProblemError: The query is neither empty nor `dry_run=true` or `dry_run=false`.
+        ProblemError: The query string is not empty, `dry_run=true` or `dry_run=false`. A misspelt
+            `dry_run` must not record a purchase.
     """
     match parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        case []:
+        case [("dry_run", "true")]:
+            return True
+        case [("dry_run", "false")] | []:
             return False
-        case [("dry_run", ("true" | "false") as value)]:
-            return value == "true"
     raise ProblemError(
         ProblemType.VALIDATION,
         "The query has something else than dry_run=true or dry_run=false; nothing was recorded.",
@@ -50,11 +47,11 @@ def asks_for_dry_run(query: bytes) -> bool:
 def decide_without_recording(
     connection: psycopg.Connection, purchase: Purchase
 ) -> DecisionResponse:
-    """Return the decision that a purchase would get now, or the recorded one if its id was used.
+    """Return the decision on a purchase, or the recorded one if its id was used before.
 
     Raises:
         CommandRejectedError: The transaction id was used for another purchase.
-        RulesNotUnderstoodError: This version cannot read the rule set in force.
+        RulesNotUnderstoodError: This version does not understand the rule set in force.
     """
     command = PendingCommand(purchase, _ORIGIN, look_up=True)
     context = DecisionContext(datetime.now(UTC), str, _ORIGIN, rules_in_force(connection))

@@ -1,7 +1,5 @@
 """The event log over HTTP: an account's stream, and the whole log in pages or as a stream."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress

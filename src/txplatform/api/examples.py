@@ -1,7 +1,5 @@
 """Values and events of one purchase, from which the endpoints make their OpenAPI examples."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Translate exceptions into HTTP problems."""
 
-from __future__ import annotations
-
 from typing import assert_never
 
 import psycopg

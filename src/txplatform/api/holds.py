@@ -1,7 +1,5 @@
 """Increments and reversals of a transaction's hold."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import APIRouter, Depends

@@ -4,8 +4,6 @@ This overrides internals of uvicorn's httptools protocol: before an update of uv
 of such offers.
 """
 
-from __future__ import annotations
-
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 

@@ -1,7 +1,5 @@
 """`GET /v1/inbound-messages`: the outcomes of messages from Kafka."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Annotated
 

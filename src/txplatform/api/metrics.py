@@ -1,7 +1,5 @@
 """`GET /metrics`: the metrics of one API process, in Prometheus text format."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from fastapi import APIRouter

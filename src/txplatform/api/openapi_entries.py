@@ -1,7 +1,5 @@
 """OpenAPI entries that operations share: problems and headers."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Probes of one process: alive, started, ready."""
 
-from __future__ import annotations
-
 from fastapi import APIRouter
 from starlette.responses import Response
 

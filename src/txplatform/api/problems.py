@@ -1,7 +1,5 @@
 """Problems (RFC 9457) as exceptions, and their responses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 

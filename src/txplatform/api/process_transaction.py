@@ -4,8 +4,6 @@ FastAPI's handling of a request costs more than the decision. Models, authentica
 OpenAPI entry are those of the other endpoints.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Annotated
 

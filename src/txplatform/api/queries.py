@@ -1,7 +1,5 @@
 """Reads from the database beside the hot path: off the event loop, and bounded in time."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable

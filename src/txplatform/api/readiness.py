@@ -1,7 +1,5 @@
 """The readiness of this process, cached for a second since probes ask often."""
 
-from __future__ import annotations
-
 import asyncio
 from time import monotonic
 

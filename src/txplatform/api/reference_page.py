@@ -1,7 +1,5 @@
 """The API reference at `/docs`: Swagger UI, served from files of this package."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fastapi import APIRouter

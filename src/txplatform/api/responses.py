@@ -1,7 +1,5 @@
 """JSON responses, with the headers for versions and replayed requests."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

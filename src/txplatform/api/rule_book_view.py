@@ -1,7 +1,5 @@
 """The rule book as responses: rule sets, activations and shadow evaluations."""
 
-from __future__ import annotations
-
 import orjson
 
 from txplatform.contracts.ruleset_responses import (

@@ -1,7 +1,5 @@
 """Shared by the endpoints about rule sets: scopes, the path parameter, and making a change."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 

@@ -3,8 +3,6 @@
 Decisions do not depend on it: each batch of decisions reads the rule book itself.
 """
 
-from __future__ import annotations
-
 import asyncio
 from functools import partial
 from time import monotonic

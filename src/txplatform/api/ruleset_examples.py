@@ -1,7 +1,5 @@
 """The rule book of the examples: a rule set was added, shadowed, and then activated."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from txplatform.api import examples

@@ -1,7 +1,5 @@
 """`/v1/rulesets`: add rule sets, and activate one of them."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import psycopg

@@ -1,7 +1,5 @@
 """Run the API: one or several processes on one listening socket, restarted if they die."""
 
-from __future__ import annotations
-
 import asyncio
 import multiprocessing
 import os

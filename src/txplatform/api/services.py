@@ -1,7 +1,5 @@
 """The services that the endpoints of one API process share."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """Clearings and refunds, one by one; `clearing_batches` takes a settlement file."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import APIRouter, Depends

@@ -1,7 +1,5 @@
 """`/v1/rulesets/{id}/shadowings`: evaluate a rule set in shadow, and list its disagreements."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Annotated
 

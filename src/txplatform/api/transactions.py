@@ -1,7 +1,5 @@
 """An account's transactions in pages, and one with its whole history."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Annotated
 

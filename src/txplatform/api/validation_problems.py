@@ -1,7 +1,5 @@
 """Problems of invalid fields: the place and the fault of each, but never its value."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 Each check reads its rows in the order of the accounts, in step with the replay.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 

@@ -1,7 +1,5 @@
 """The differences found by a verification, by account, version and field."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """An account's history: every event, and the account's state after it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import psycopg

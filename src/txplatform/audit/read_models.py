@@ -1,7 +1,5 @@
 """The check of a read model: compares its rows with the replay up to its checkpoint."""
 
-from __future__ import annotations
-
 from operator import itemgetter
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Replays one account from its stored events, and checks each event against the account."""
 
-from __future__ import annotations
-
 from typing import Any, assert_never
 
 from msgspec.structs import replace

@@ -1,7 +1,5 @@
 """Judges recorded decisions again, by the same rule set, on the state before them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, assert_never

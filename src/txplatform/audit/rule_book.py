@@ -1,7 +1,5 @@
 """The check of the rule book: its versions and keys, and the content of every rule set."""
 
-from __future__ import annotations
-
 import psycopg
 
 from txplatform.audit.differences import Differences

@@ -1,7 +1,5 @@
 """The check of snapshots: compares each with the replay."""
 
-from __future__ import annotations
-
 import orjson
 import psycopg
 from psycopg import sql

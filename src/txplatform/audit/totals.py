@@ -1,7 +1,5 @@
 """The check of sums: adds up the stored JSON in SQL, and shares no code with the replay."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import LiteralString, get_args

@@ -4,8 +4,6 @@ All data is read in one database snapshot, so it can run beside a working system
 lags is compared with the log up to its own checkpoint. One account is in memory at a time.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

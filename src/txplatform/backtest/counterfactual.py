@@ -6,8 +6,6 @@ declines are dropped: see `replayed_lifecycle.py`. A purchase that only the cand
 its amount for the candidate's hold days, since the amount of its clearing is unknown.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 from txplatform.backtest.recorded import APPROVED, DECLINED, RecordedDecision, decode_decision

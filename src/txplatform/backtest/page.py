@@ -1,7 +1,5 @@
 """The result of a backtest as one HTML page without scripts, fonts or other files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Only the fields that judging needs are decoded. Decoding the whole event takes t
 for the measurements of each rule.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import msgspec

@@ -7,8 +7,6 @@ is not undone: the network's advice came first. Its decline only means that noth
 the domain.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from heapq import heappop, heappush
 from typing import assert_never

@@ -1,7 +1,5 @@
 """The result of a backtest, sorted for the tables, the JSON and the page."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from typing import Any

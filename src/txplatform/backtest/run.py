@@ -1,7 +1,5 @@
 """Backtest all accounts in a pool of processes, one slice of accounts at a time."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

@@ -4,8 +4,6 @@ A slice is a range of the primary key and is read by it, so no process reads ano
 All processes read one snapshot, which the first connection exports.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import pairwise
 

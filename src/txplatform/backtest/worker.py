@@ -1,7 +1,5 @@
 """Replay slices of accounts in a process of the pool."""
 
-from __future__ import annotations
-
 import atexit
 import gc
 import multiprocessing

@@ -5,8 +5,6 @@ returns the exit code. It is imported only when it is used. Data is written to s
 errors to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import os

@@ -1,7 +1,5 @@
 """`txplatform accounts`: list accounts and their balances, or show one."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterator

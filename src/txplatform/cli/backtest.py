@@ -1,7 +1,5 @@
 """`txplatform backtest`: apply a rule set to past decisions and report the differences."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

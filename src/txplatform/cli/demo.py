@@ -1,7 +1,5 @@
 """`txplatform demo`: run the whole platform on this machine, without Docker or configuration."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`txplatform doctor`: check database, broker, topics, clock and lag, and advise what to do."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """`txplatform events`: print an account's history with the state after each event."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 

@@ -1,7 +1,5 @@
 """`txplatform inbound`: list, show, retry and discard parked messages; show and reset positions."""
 
-from __future__ import annotations
-
 import argparse
 import base64
 import json

@@ -1,7 +1,5 @@
 """`txplatform keys`: create, list and revoke API keys."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """`txplatform migrate`: update the database schema to this version."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

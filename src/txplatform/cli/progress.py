@@ -1,7 +1,5 @@
 """Show the progress of long commands on stderr: a bar on a terminal, otherwise lines."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable, Iterator

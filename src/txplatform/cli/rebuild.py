@@ -1,7 +1,5 @@
 """`txplatform rebuild`: rebuild read models and snapshots from the log."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

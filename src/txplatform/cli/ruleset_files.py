@@ -1,7 +1,5 @@
 """Find the rule set that is named on the command line: by its file, or by its id."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

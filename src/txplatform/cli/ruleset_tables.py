@@ -1,7 +1,5 @@
 """Print rule sets, shadow evaluations and disagreements for people."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """`txplatform rulesets`: check, compare, add, activate and shadow rule sets."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`txplatform api`, `consume`, `publish`, `project` and `worker`: run a service until SIGTERM."""
 
-from __future__ import annotations
-
 import argparse
 
 from txplatform.api.server import serve

@@ -1,7 +1,5 @@
 """`txplatform simulate`: send a year of real purchases and invented payments."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import sys

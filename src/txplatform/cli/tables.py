@@ -4,8 +4,6 @@ On a terminal, a table is as wide as the terminal, or wider if its longest words
 it is as wide as its contents.
 """
 
-from __future__ import annotations
-
 import sys
 
 from rich.console import Console

@@ -1,7 +1,5 @@
 """`txplatform verify`: replay every account, and compare everything derived from the log."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

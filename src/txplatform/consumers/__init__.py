@@ -4,8 +4,6 @@ To add a topic, write its body in `contracts/messages.py` and add a line below. 
 differ from the command's, write a module that translates it, such as `presentment_received.py`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar

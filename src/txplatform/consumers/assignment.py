@@ -4,8 +4,6 @@ The group assigns partitions; the database has the position at which each is rea
 are known, and after every fault, nothing is fetched.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import psycopg

@@ -7,8 +7,6 @@ Each message is decided on the account's present state. A rejected message is pa
 messages commute, so no other has to wait behind it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """A member of the consumer group: polls messages, looks up topics and partition ends."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The metrics of a consumer, for Prometheus."""
 
-from __future__ import annotations
-
 from collections import Counter as Counted
 from collections.abc import Iterable, Mapping
 

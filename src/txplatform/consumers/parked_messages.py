@@ -1,7 +1,5 @@
 """Retries or discards a parked message for an operator."""
 
-from __future__ import annotations
-
 import psycopg
 
 from txplatform.consumers import TOPICS

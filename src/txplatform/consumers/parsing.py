@@ -1,7 +1,5 @@
 """Parses a message into a command, or into a rejection if it can never be applied."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """`settlement.presentment-received.v1`: clearings, refunds and corrections from the network."""
 
-from __future__ import annotations
-
 from typing import assert_never
 
 from txplatform.contracts.messages import PresentmentReceivedMessage

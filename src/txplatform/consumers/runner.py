@@ -5,8 +5,6 @@ its messages. So no fault loses a message or applies it twice. The consumer wait
 faults (database or broker away, a rebalance, a lock) to pass, and stays a member of the group.
 """
 
-from __future__ import annotations
-
 import random
 import threading
 from collections.abc import Sequence

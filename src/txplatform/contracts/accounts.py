@@ -1,7 +1,5 @@
 """Accounts over HTTP: requests to open one or to set its status, and its balance."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 

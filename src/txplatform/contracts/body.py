@@ -1,7 +1,5 @@
 """The base class of request and message bodies, which become values of the domain."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar, get_args
 

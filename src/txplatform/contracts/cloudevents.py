@@ -5,8 +5,6 @@ data in one JSON object), and as bare bodies. Only the version and the type are 
 could contradict the data. See the CloudEvents Kafka protocol binding, version 1.0.2.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """An account's controls: the request, its response, and the controls in force."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any
 

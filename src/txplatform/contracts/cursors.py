@@ -1,7 +1,5 @@
 """Opaque cursors of paged lists. A cursor holds an account version or a log position."""
 
-from __future__ import annotations
-
 import binascii
 from base64 import b64decode, urlsafe_b64encode
 

@@ -3,8 +3,6 @@
 It is made from the stored event, so that a repeated request gets the same response.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Literal, assert_never
 

@@ -1,7 +1,5 @@
 """Responses and messages as JSON: times are RFC 3339 in UTC with microseconds."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

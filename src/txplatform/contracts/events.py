@@ -1,7 +1,5 @@
 """Events of the log as responses, and pages of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Annotated, Any

@@ -3,8 +3,6 @@
 pydantic's own messages speak of inputs and patterns, and change with its version.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The types of fields in docs/contracts.md. They are strict: no value is converted."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any

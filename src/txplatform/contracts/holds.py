@@ -1,7 +1,5 @@
 """Increments and reversals of a hold: the requests, and the responses from stored events."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Literal, assert_never
 

@@ -1,7 +1,5 @@
 """The outcomes of inbound messages."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Strict JSON (RFC 8259): a text that two parsers could read differently is refused."""
 
-from __future__ import annotations
-
 import json
 import re
 from math import isinf

@@ -3,8 +3,6 @@
 A body's fields are the same-named fields of the event and of the command that it records.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar, assert_never
 

@@ -1,7 +1,5 @@
 """The response of the probes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """The types of problems in responses (RFC 9457), and their body."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import Enum
 

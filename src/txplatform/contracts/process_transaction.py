@@ -1,7 +1,5 @@
 """The request of `POST /v1/process-transaction`."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import Field, JsonValue, ValidationError

@@ -1,7 +1,5 @@
 """Generates the table of rules in docs/rules.md from the rules' classes."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Requests about an added rule set: activate it, or evaluate it in shadow."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import ConfigDict, Field

@@ -1,7 +1,5 @@
 """Responses about rule sets, their activations and their shadow evaluations."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """The JSON Schemas of rules and rule sets, without references, so that each can be read alone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pydantic import TypeAdapter

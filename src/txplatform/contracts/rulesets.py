@@ -4,8 +4,6 @@ A rule is parsed by its dataclass and the kinds of its parameters, so a new rule
 here. `domain/rules/stored.py` writes it.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator

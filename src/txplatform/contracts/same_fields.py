@@ -4,8 +4,6 @@ A field that both have is not copied by hand. This takes some microseconds, so t
 purchase, which is made most often, is written out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cache

@@ -1,7 +1,5 @@
 """Clearings and refunds: the requests, and the responses made from stored events."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Literal, assert_never
 

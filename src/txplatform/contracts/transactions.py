@@ -1,7 +1,5 @@
 """A transaction with its history, and pages of an account's transactions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, make_dataclass
 from datetime import datetime
 from typing import Any, Literal, get_type_hints

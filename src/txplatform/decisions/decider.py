@@ -1,7 +1,5 @@
 """Decides commands and reads accounts: hands each request to its account's lane."""
 
-from __future__ import annotations
-
 import asyncio
 from time import perf_counter
 from zlib import crc32

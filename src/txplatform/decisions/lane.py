@@ -5,8 +5,6 @@ and appends again under the same keys. That append waits for the log's lock, and
 process of the lost connection.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """The requests that wait in a lane, and their responses."""
 
-from __future__ import annotations
-
 import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field

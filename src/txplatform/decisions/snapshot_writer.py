@@ -1,7 +1,5 @@
 """Writes snapshots in the background, so that no decision waits for one or fails with it."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterable, Mapping
 

@@ -4,8 +4,6 @@ It speaks the real protocol to other processes. Each start creates an empty clus
 and old messages are trimmed. Everything the platform keeps is in PostgreSQL.
 """
 
-from __future__ import annotations
-
 from confluent_kafka import Producer
 
 from txplatform.doctor.topics import ALL_TOPICS

@@ -4,8 +4,6 @@ Usage: `python -m txplatform.demo.child PARENT_PID USER SIGNAL COMMAND…`. The 
 itself with the command.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import pwd

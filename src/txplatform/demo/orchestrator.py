@@ -1,7 +1,5 @@
 """Starts the parts of the demo in order, prints their progress, and stops them in reverse order."""
 
-from __future__ import annotations
-
 import asyncio
 import fcntl
 import json

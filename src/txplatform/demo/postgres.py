@@ -1,7 +1,5 @@
 """The demo's PostgreSQL server, installed from a wheel, with its data in the demo's folder."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

@@ -1,7 +1,5 @@
 """Starts, checks and stops the demo's child processes; each writes a log file."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """The line that the demo prints each second while it runs."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import httpx

@@ -1,7 +1,5 @@
 """The text that the demo prints when it is ready: addresses, the API key, commands to try."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import sys

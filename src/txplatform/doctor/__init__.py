@@ -1,7 +1,5 @@
 """The checks of `txplatform doctor`. None of them changes anything."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial

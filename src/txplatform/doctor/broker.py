@@ -1,7 +1,5 @@
 """A read-only client for the brokers: their topics, topic settings and offsets."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

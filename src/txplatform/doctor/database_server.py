@@ -1,7 +1,5 @@
 """Check the database: its server, schema, privileges, durability, clock and API keys."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, LiteralString

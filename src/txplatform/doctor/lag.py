@@ -4,8 +4,6 @@ The lag is the time for which the oldest unprocessed event, hold or message has 
 positions would say little, since positions have gaps.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

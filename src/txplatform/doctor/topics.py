@@ -1,7 +1,5 @@
 """Check that the topics exist and have settings that keep messages safe and in order."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from txplatform.consumers import TOPICS as INBOUND

@@ -5,8 +5,6 @@ leaves out fields that have their default. The garbage collector does not track 
 not be part of a reference cycle.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 from typing import ClassVar

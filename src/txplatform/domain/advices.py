@@ -3,8 +3,6 @@
 Each has a business key. An advice with a known key is a copy of the first one, or it is rejected.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar

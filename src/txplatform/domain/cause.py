@@ -3,8 +3,6 @@
 Every event of an account and of the rule book stores its cause. `kind` is the type in JSON.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import msgspec

@@ -1,7 +1,5 @@
 """Requests: an account can decline purchases and increments, and refuse the others."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar

@@ -18,8 +18,6 @@ In any order of arrival (docs/contracts.md): posted = clearings - their correcti
 final, expired or wholly reversed, else max(0, approved + increments - reversed - cleared).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -4,8 +4,6 @@ It loads an account at any version, from the newest snapshot before it. Decision
 many accounts at once from the same tables (`processing/unit_of_work.py`).
 """
 
-from __future__ import annotations
-
 from typing import cast
 
 import psycopg

@@ -3,8 +3,6 @@
 Readers need no lock: `append_events` in migration 0001 explains why.
 """
 
-from __future__ import annotations
-
 from typing import LiteralString
 
 import psycopg

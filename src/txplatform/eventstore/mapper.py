@@ -4,8 +4,6 @@ One explicit table maps stored names to classes, so that stored data cannot name
 field takes the class's default.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, cast
 

@@ -4,8 +4,6 @@ One process migrates at a time (session advisory lock); each migration is one tr
 applied file has changed, or is unknown to this version, nothing is changed.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from importlib import resources

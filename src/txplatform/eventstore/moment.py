@@ -1,7 +1,5 @@
 """Read the whole log as it is at one moment, stream by stream, however long that takes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

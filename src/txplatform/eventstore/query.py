@@ -4,8 +4,6 @@ Decision lanes run them on the event loop, everything else in a thread. Both rea
 same way, so the statements and their order are written once, as queries.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 

@@ -5,8 +5,6 @@ column breaks nothing. An advisory lock keeps the log's order and does not wait 
 Business keys are unique within a stream.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, ClassVar, LiteralString, cast
 from uuid import UUID

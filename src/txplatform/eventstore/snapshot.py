@@ -5,8 +5,6 @@ declarations. So snapshots of another shape are ignored; their accounts are fold
 snapshotted again.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ the log keeps its order and how conflicts are found.
 believes: with outdated statistics of a table that has grown, it would read the whole log.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime

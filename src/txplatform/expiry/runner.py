@@ -8,8 +8,6 @@ The read model may lag, so holds that were handled are skipped while it still li
 block later ones. Any number of expirers may run: if two expire the same hold, one append conflicts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

@@ -5,8 +5,6 @@ the checkpoint in one transaction, so no event counts twice. A follower whose re
 moves the checkpoint once they are confirmed, unless someone else has moved it meanwhile.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import psycopg

@@ -4,8 +4,6 @@ After a fault, a standby server may have taken over without the primary's last c
 keeps all state that depends on the connection in local variables.
 """
 
-from __future__ import annotations
-
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Generator

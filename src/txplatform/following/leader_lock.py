@@ -4,8 +4,6 @@ The lock ends with its session. The server ends a session when the client closes
 some time after the client or its network has failed.
 """
 
-from __future__ import annotations
-
 import psycopg
 
 from txplatform.advisory_locks import LEADERS

@@ -1,7 +1,5 @@
 """One batch of the log for a follower whose results are rows in this database."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """Several followers as one part of a process, each in its own thread."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed

@@ -1,7 +1,5 @@
 """A message from Kafka, and its outcome."""
 
-from __future__ import annotations
-
 import hashlib
 from datetime import datetime
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Parks the same contents only once: repeats are duplicates, or stay discarded."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ A move is a compare-and-set. So a consumer that has lost a partition without kno
 commit anything for that partition.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

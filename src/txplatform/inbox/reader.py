@@ -4,8 +4,6 @@ A waiting message is settled by an event, such as the account's opening over HTT
 updated, so its present status is looked up in the log at each read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString

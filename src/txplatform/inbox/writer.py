@@ -4,8 +4,6 @@ Rows are inserted only under the log's lock. So a reader who has seen an id has 
 one, and parked messages can be published by a cursor over the ids.
 """
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable, Sequence
 

@@ -10,8 +10,6 @@ that a process can cache a million. Unpacking an account takes a fifth of the ti
 A packed account has the values of the fields that `Account` declares, in order, without names.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 

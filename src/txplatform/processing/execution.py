@@ -1,7 +1,5 @@
 """Executes commands in order on a synchronous connection."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import psycopg

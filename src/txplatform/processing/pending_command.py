@@ -1,7 +1,5 @@
 """A command on its way to its result."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from txplatform.domain.cause import CommandOrigin

@@ -3,8 +3,6 @@
 Snapshots are written after the commit. So they contain stored events only, and no response waits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 
 import psycopg

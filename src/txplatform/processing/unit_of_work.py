@@ -7,8 +7,6 @@ conflicts on append if its account is outdated or its business key exists. Only 
 conflicts are left out, to be read and decided again.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 

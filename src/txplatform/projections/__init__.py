@@ -4,8 +4,6 @@ To add one, write a migration with its table and a module, and list it here. The
 up to date, `txplatform rebuild` rebuilds it, and `txplatform verify` compares it with the log.
 """
 
-from __future__ import annotations
-
 from txplatform.projections.directory import DIRECTORY
 from txplatform.projections.open_holds import OPEN_HOLDS
 from txplatform.projections.projection import Projection

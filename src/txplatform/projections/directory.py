@@ -1,7 +1,5 @@
 """The read model of all accounts and their balances: its rows, fold, queries and check."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -4,8 +4,6 @@ This arithmetic shares no code with the account or with `audit/totals.py`, so th
 `txplatform verify` can find a mistake in any of them (I1, I2).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple, assert_never
 
 from txplatform.domain.advices import Direction

@@ -1,7 +1,5 @@
 """The read model of open holds: its rows, fold and check, and the query for holds that are due."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

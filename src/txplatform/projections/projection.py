@@ -1,7 +1,5 @@
 """A read model: a table, the events it is folded from, the fold, and its check for `verify`."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, LiteralString

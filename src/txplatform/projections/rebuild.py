@@ -4,8 +4,6 @@ Reads and the projector continue meanwhile. A rebuild that was killed leaves a t
 behind; the next rebuild drops it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Any number of projectors may run: one at a time folds into a read model, the oth
 fault of one read model does not hold up the others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ A snapshot only saves replaying events; an account without one is folded from it
 this may run beside decisions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from itertools import islice, starmap
 

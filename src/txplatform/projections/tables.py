@@ -1,7 +1,5 @@
 """The SQL that read models share: lists of columns, and statements that write many rows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, LiteralString

@@ -4,8 +4,6 @@ It is read from the log in one statement, so it never lags and shows one version
 read model `transactions` lists an account's transactions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from typing import cast

@@ -5,8 +5,6 @@ log position up to which it is complete. The events of each transaction are read
 (`transaction_history`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter

@@ -1,7 +1,5 @@
 """Dead letters: unprocessed messages, sent on to `<topic>.dlq` with the reason in headers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from txplatform.contracts.messages import INBOUND_TOPICS

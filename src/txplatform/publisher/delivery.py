@@ -6,8 +6,6 @@ batch. Hence one request is in flight for each broker, single messages do not ti
 producer is discarded after the first failure.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The feed of published events, in the log's order."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -3,8 +3,6 @@
 Each feed has its own checkpoint and producer, so that a fault of one does not hold up the others.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -9,8 +9,6 @@ database fails, the leadership is lost too. In both cases some records are sent 
 none is left out.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import threading

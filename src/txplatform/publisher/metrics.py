@@ -1,7 +1,5 @@
 """The metrics of the publisher."""
 
-from __future__ import annotations
-
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 

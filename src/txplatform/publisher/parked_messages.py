@@ -4,8 +4,6 @@ The inbox assigns ids under the log's lock (migration 0004), so a reader that co
 does not skip a message that commits late.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import psycopg

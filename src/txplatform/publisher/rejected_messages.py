@@ -4,8 +4,6 @@ The log records each rejection (`WaitingMessageRejected`). The original message 
 message that came over HTTP is not in the inbox, so its dead letter is written from the log.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import assert_never
 

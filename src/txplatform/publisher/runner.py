@@ -1,7 +1,5 @@
 """The part of a worker that publishes every feed."""
 
-from __future__ import annotations
-
 from prometheus_client import CollectorRegistry
 
 from txplatform.database import Database

@@ -6,8 +6,6 @@ decoding the event first takes several times as long. The encoder is derived fro
 the event has is copied as it is stored. If an old event lacks it, its class's default is published.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The changes of the rule book, which are stored permanently like an account's events."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, get_args

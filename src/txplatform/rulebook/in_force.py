@@ -1,7 +1,5 @@
 """The rule set in force, re-read before a batch of decisions if it may have changed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from time import monotonic
 

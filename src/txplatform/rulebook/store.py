@@ -4,8 +4,6 @@ Changes are rare, and the rule book is small. A change locks the rule book, read
 then refused or appended.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum

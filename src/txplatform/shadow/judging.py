@@ -1,7 +1,5 @@
 """Judge recorded decisions by a candidate, each on the account state before the decision."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Any number may run: one is the leader and judges, the others stand by. Counts an
 committed together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 from typing import Any
 

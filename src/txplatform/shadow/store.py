@@ -1,7 +1,5 @@
 """The results of shadow evaluations: their checkpoints, counts and disagreements."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

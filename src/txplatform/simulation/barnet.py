@@ -5,8 +5,6 @@ dates, amounts and original currencies. Cards, merchant categories and countries
 and are derived here. Its 126 negative amounts are refunds, without the purchase they belong to.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """Builds the authorization requests and the presentments of each real purchase and refund."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from txplatform.simulation.barnet import LIMITS_MINOR, RealRow

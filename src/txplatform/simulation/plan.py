@@ -10,8 +10,6 @@ invented:
 - Some clearings are corrected, hotels hold more than they clear, and some amounts are mistyped.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Sends a plan to a running platform: purchases over HTTP, messages over Kafka."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping

@@ -8,8 +8,6 @@ To add a command, declare it in `requests.py` or `advices.py`, write its functio
 this package, and add a case below.
 """
 
-from __future__ import annotations
-
 from typing import assert_never
 
 from txplatform.domain.account import Account, DecisionContext

@@ -1,7 +1,5 @@
 """Change an account's status, credit limit or controls."""
 
-from __future__ import annotations
-
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.account_command import VersionedAdvice
 from txplatform.domain.commands.outcome import (

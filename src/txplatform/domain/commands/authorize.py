@@ -1,7 +1,5 @@
 """Approve a purchase and hold its amount, or decline it with every reason."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from datetime import timedelta

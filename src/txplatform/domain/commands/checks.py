@@ -1,7 +1,5 @@
 """Checks that an advice has to pass on its account."""
 
-from __future__ import annotations
-
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, LimitChange, Payment, Refund
 from txplatform.domain.commands.outcome import CommandRejectedError, RefusalReason

@@ -1,7 +1,5 @@
 """Raise a hold, as hotels and petrol stations ask for, or decline to."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from msgspec.structs import replace

@@ -1,7 +1,5 @@
 """Open an account, and apply the advices that can arrive before that."""
 
-from __future__ import annotations
-
 from typing import assert_never
 
 from txplatform.domain.account import Account, DecisionContext

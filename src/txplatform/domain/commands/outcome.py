@@ -1,7 +1,5 @@
 """The outcome of a command, its rejection, and the detection of copies."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """Apply payments by the cardholder, and their returns by the bank."""
 
-from __future__ import annotations
-
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Payment, PaymentReturn
 from txplatform.domain.commands.checks import check_posting

@@ -1,7 +1,5 @@
 """Earlier events of an account's stream, for decisions that need more than the account's state."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from txplatform.domain.events import Event

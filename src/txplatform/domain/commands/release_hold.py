@@ -1,7 +1,5 @@
 """Release a hold: after a reversal by the merchant, or when it expires."""
 
-from __future__ import annotations
-
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Reversal
 from txplatform.domain.commands.outcome import (

@@ -3,8 +3,6 @@
 These report what has happened, so none is declined for its amount; unusual ones are flagged.
 """
 
-from __future__ import annotations
-
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Clearing, Correction, Refund
 from txplatform.domain.commands.checks import check_posting

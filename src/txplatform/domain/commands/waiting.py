@@ -1,7 +1,5 @@
 """Let a message wait for its prerequisite, or reject a waiting message."""
 
-from __future__ import annotations
-
 from typing import assert_never
 
 from txplatform.domain.account import Account, DecisionContext

@@ -5,8 +5,6 @@ field, and its `TOPIC` never changes. To add an event, write its class and add i
 module of this package.
 """
 
-from __future__ import annotations
-
 from typing import get_args
 
 # By star, so that a new event is exported without another line here.

@@ -13,8 +13,6 @@ Fields that several of these events have:
     reasons: Every rule's reason to decline, most important first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import ClassVar

@@ -3,8 +3,6 @@
 An event's `balance` is the account's balance after it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import ClassVar

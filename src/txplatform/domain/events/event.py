@@ -1,7 +1,5 @@
 """The fields and properties that all events of an account share."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import ClassVar
 

@@ -4,8 +4,6 @@ An event's `released` is the released part of the hold in minor units, its `bala
 balance after it; None if the account is not opened.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from txplatform.domain.account import Account

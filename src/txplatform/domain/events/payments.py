@@ -1,7 +1,5 @@
 """Payments by the cardholder, and their returns by the bank."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from txplatform.domain.account import Account

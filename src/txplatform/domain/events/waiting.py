@@ -1,7 +1,5 @@
 """Messages that arrive before their prerequisite: the account, or for a return the payment."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from txplatform.domain.account import Account

@@ -9,8 +9,6 @@ To add a rule, write its module and list the class in `CONFIGURABLE`; a new reas
 docs/rules.md follow from the class (`make schemas` writes the documents).
 """
 
-from __future__ import annotations
-
 from txplatform.domain.rules.always_on import ALWAYS
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.case import Case

@@ -1,7 +1,5 @@
 """Rules that no rule set can turn off."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Refuses a single purchase above an amount."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

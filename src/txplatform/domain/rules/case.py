@@ -1,7 +1,5 @@
 """The input of rules: one purchase on one account at one time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol

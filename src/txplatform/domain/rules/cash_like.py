@@ -1,7 +1,5 @@
 """Refuses purchases of cash and its equivalents above an amount."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 

@@ -1,7 +1,5 @@
 """Rules that allow or deny merchant categories."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar

@@ -1,7 +1,5 @@
 """Parameters that list codes: countries, merchants and merchant categories (ISO 18245)."""
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Rules that allow or deny countries."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 

@@ -1,7 +1,5 @@
 """Differences between two rule sets, in sentences for people."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any

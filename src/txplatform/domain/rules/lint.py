@@ -4,8 +4,6 @@ A rule itself warns about its parameters and compares itself with rules of its k
 compares rules of different kinds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import combinations, permutations, product
 

@@ -1,7 +1,5 @@
 """Refuses purchases at listed merchants."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 

@@ -1,7 +1,5 @@
 """Refuses a large first purchase in a country."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 

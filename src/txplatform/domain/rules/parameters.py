@@ -4,8 +4,6 @@ A rule annotates each field with a kind, such as `max_amount: PurchaseAmount`. R
 differences, lint and documentation use the kind, so a new rule needs no change there.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

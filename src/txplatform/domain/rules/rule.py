@@ -1,7 +1,5 @@
 """The interface of rules, and the judgement of a purchase by all of them."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

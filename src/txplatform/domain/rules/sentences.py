@@ -1,7 +1,5 @@
 """Phrases that rules' sentences share."""
 
-from __future__ import annotations
-
 from typing import assert_never
 
 from txplatform.domain.activity import VelocityScope

@@ -3,8 +3,6 @@
 `contracts/rulesets.py` checks rules when they arrive; stored rules are permanent.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule

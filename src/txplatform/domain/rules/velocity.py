@@ -1,7 +1,5 @@
 """Rules about the purchases within a window of time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 
