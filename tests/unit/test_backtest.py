@@ -258,3 +258,14 @@ def test_i7_a_missing_event_is_named() -> None:
     ]
     with pytest.raises(DamagedHistoryError, match="acc-1, version 3, cannot be replayed"):
         replay_accounts([rows[0], rows[2]], ACTIVE, BEGINNING, Tally())
+
+
+def test_i7_a_decline_that_lost_its_reasons_is_named() -> None:
+    stream = opened().ask(buy("t0", 1)).stream
+    opened_row, approved_row = [
+        (event.originator_id, event.originator_version, event.TOPIC, encode_event(event))
+        for event in stream.events
+    ]
+    damaged = (*approved_row[:2], DECLINED, approved_row[3])
+    with pytest.raises(DamagedHistoryError, match="acc-1, version 2, cannot be replayed"):
+        replay_accounts([opened_row, damaged], ACTIVE, BEGINNING, Tally())

@@ -49,7 +49,7 @@ class Counterfactual:
             ValueError, TypeError, LookupError, AttributeError: The bytes are no such event.
         """
         if topic in (APPROVED, DECLINED):
-            self._decide(version, decode_decision(state))
+            self._decide(version, decode_decision(topic, state))
         else:
             self._lifecycle.replay(decode_event(self._stream, version, topic, state))
 

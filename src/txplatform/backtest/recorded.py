@@ -43,5 +43,16 @@ class RecordedDecision(msgspec.Struct):
         return self.purchase.amount if self.hold is None else self.hold
 
 
-decode_decision = msgspec.json.Decoder(RecordedDecision).decode
-"""Decode the JSON of an authorization; raises `msgspec.DecodeError`, a ValueError."""
+_decode = msgspec.json.Decoder(RecordedDecision).decode
+
+
+def decode_decision(topic: str, state: bytes) -> RecordedDecision:
+    """Decode the JSON of an authorization.
+
+    Raises:
+        ValueError: It is damaged: a decline without a reason, for example.
+    """
+    decision = _decode(state)
+    if decision.approved is (topic == DECLINED):
+        raise ValueError("a decline has a reason, and an approval has none")
+    return decision
