@@ -23,7 +23,6 @@ from benchmarks.stand import ORIGIN
 from benchmarks.workers import POLL_S, median_rates, running, worker_settings
 from txplatform.consumers.runner import InboundConsumer
 from txplatform.contracts.messages import PaymentSubmittedMessage
-from txplatform.database import Database
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.requests import Opening
@@ -64,7 +63,7 @@ def measure(seconds: float) -> list[Row]:
     """Measure both rates, in messages a second."""
     with worker_settings() as settings:
         collect_seldom()  # as a worker process does
-        with Database.for_service(settings).connect() as connection:
+        with settings.service_database.connect() as connection:
             bare, consumed = median_rates(
                 lambda number: _round(settings, connection, number), seconds
             )
@@ -118,7 +117,7 @@ def _columns(rows: list[tuple[Any, ...]], size: int) -> list[list[Any]]:
 def _consumed(settings: Settings, connection: psycopg.Connection) -> float:
     """Return messages a second, between the consumer's first and last commit of the round."""
     before = _read_so_far(connection)
-    database = Database.for_service(settings)
+    database = settings.service_database
     with running(InboundConsumer(settings, database, CollectorRegistry())):
         while (first := _read_so_far(connection)) == before:
             sleep(POLL_S)

@@ -45,7 +45,7 @@ _SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 def measure(seconds: float) -> list[Row]:
     """Measure both rates, in decisions a second."""
     with worker_settings() as settings:
-        database = Database.for_service(settings)
+        database = settings.service_database
         with database.connect() as connection:
             _fill(connection)
             records = _records(connection)

@@ -39,7 +39,7 @@ WORKERS: dict[str, tuple[PartFactory, ...]] = {
 def run_worker(command: str, settings: Settings) -> int:
     """Run the parts of a worker command until SIGTERM; return the process's exit code."""
     configure_logging(settings)
-    database = Database.for_service(settings)
+    database = settings.service_database
     registry = CollectorRegistry()
     parts = [create(settings, database, registry) for create in WORKERS[command]]
     return run_parts(parts, registry=registry, health_port=settings.health_port)
@@ -52,7 +52,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
         settings: The settings of the process.
         process: The number of the process among those that share the port, from 0.
     """
-    database = Database.for_service(settings)
+    database = settings.service_database
     queries = Queries(database)
     decider = Decider(settings, database)
     stopping = asyncio.Event()

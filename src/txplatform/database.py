@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import errors
-
-from txplatform.settings import Settings
 
 PASSING_FAULTS = (
     psycopg.OperationalError,
@@ -49,21 +47,6 @@ class Database:
     statement_timeout_s: float = 30
     lock_timeout_s: float = 5
     idle_in_transaction_timeout_s: float = 5
-
-    @classmethod
-    def for_service(cls, settings: Settings) -> Database:
-        """Return the database with the role of the service."""
-        return cls(
-            settings.service_url,
-            settings.database_statement_timeout_s,
-            settings.database_lock_timeout_s,
-            settings.database_idle_in_transaction_timeout_s,
-        )
-
-    @classmethod
-    def for_owner(cls, settings: Settings) -> Database:
-        """Return the database with the role that owns the tables."""
-        return replace(cls.for_service(settings), url=settings.owner_url)
 
     @property
     def _parameters(self) -> dict[str, str | int]:

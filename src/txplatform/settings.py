@@ -1,6 +1,7 @@
 """The settings, read from `TXPLATFORM_*` variables and `.env`; unknown names are refused."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +9,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from txplatform.database import Database
 from txplatform.errors import TxPlatformError
 
 _PREFIX = "TXPLATFORM_"
@@ -133,6 +135,21 @@ class Settings(BaseSettings):
     def owner_url(self) -> str:
         """The libpq URL of the tables' owner, or of the service's role if no owner is set."""
         return (self.migration_database_url or self.database_url).get_secret_value()
+
+    @property
+    def service_database(self) -> Database:
+        """The database with the role of the service."""
+        return Database(
+            self.service_url,
+            self.database_statement_timeout_s,
+            self.database_lock_timeout_s,
+            self.database_idle_in_transaction_timeout_s,
+        )
+
+    @property
+    def owner_database(self) -> Database:
+        """The database with the role that owns the tables."""
+        return replace(self.service_database, url=self.owner_url)
 
 
 def load_settings() -> Settings:

@@ -164,7 +164,7 @@ def settings_for(database: TestDatabase, bootstrap: str, **more: Any) -> Setting
 @contextmanager
 def consuming(settings: Settings) -> Iterator[InboundConsumer]:
     """Run a consumer in a thread; raise the exception that ends it."""
-    consumer = InboundConsumer(settings, Database.for_service(settings), CollectorRegistry())
+    consumer = InboundConsumer(settings, settings.service_database, CollectorRegistry())
     with running(consumer):
         yield consumer
 

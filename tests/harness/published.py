@@ -58,7 +58,7 @@ class Published:
 @contextmanager
 def publishing(settings: Settings) -> Iterator[Publisher]:
     """A publisher in a thread; what it dies of is raised here."""
-    publisher = Publisher(settings, Database.for_service(settings), CollectorRegistry())
+    publisher = Publisher(settings, settings.service_database, CollectorRegistry())
     with running(publisher):
         yield publisher
 

@@ -136,7 +136,7 @@ def publisher_of(
     return FeedPublisher(
         feed,
         settings,
-        Database.for_service(settings),
+        settings.service_database,
         PublisherMetrics(registry),
         deliver=deliver,
         stop_patience_s=0,

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from txplatform.audit.history import UnknownAccountError
 from txplatform.cli.tables import print_table
-from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
@@ -39,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List the accounts or show one; an account without events is an error."""
-    with Database.for_service(load_settings()).connect() as connection:
+    with load_settings().service_database.connect() as connection:
         if arguments.action == "show":
             return _show(connection, AccountId(arguments.account), as_json=arguments.json)
         return _list(connection, as_json=arguments.json)

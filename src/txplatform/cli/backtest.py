@@ -15,7 +15,6 @@ from txplatform.backtest.tally import MONTH, RULESET, TOTAL
 from txplatform.cli.progress import progress
 from txplatform.cli.ruleset_files import UnusableRuleSetError, load_ruleset
 from txplatform.cli.tables import print_table
-from txplatform.database import Database
 from txplatform.eventstore.moment import count_events
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
@@ -53,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     except UnusableRuleSetError as error:
         sys.stderr.write(f"txplatform backtest: {error}\n")
         return 2
-    database = Database.for_service(load_settings())
+    database = load_settings().service_database
     with database.connect() as connection:
         connection.execute("SET statement_timeout = 0")
         events = count_events(connection)

@@ -11,7 +11,6 @@ from rich.text import Text
 from txplatform.audit.history import account_history
 from txplatform.cli.tables import print_table
 from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
-from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.mapper import event_data
@@ -29,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the account's events; an account without events is an error."""
     account_id = AccountId(arguments.account)
-    with Database.for_service(load_settings()).connect() as connection:
+    with load_settings().service_database.connect() as connection:
         history = account_history(connection, account_id)
         if arguments.json:
             for logged, account in history:

@@ -12,7 +12,6 @@ from txplatform.consumers import TOPICS
 from txplatform.consumers.parked_messages import discard_message, retry_message
 from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
-from txplatform.database import Database
 from txplatform.errors import TxPlatformError
 from txplatform.inbox import positions
 from txplatform.inbox.reader import (
@@ -75,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run one action; return 1 if a retried message was parked again."""
     failed = False
-    with Database.for_service(load_settings()).connect() as connection:
+    with load_settings().service_database.connect() as connection:
         match arguments.action:
             case "list":
                 messages = list_messages(

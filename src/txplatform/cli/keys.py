@@ -12,7 +12,6 @@ from rich.table import Table
 from txplatform.api_keys import ApiKey, Scope, create_key, list_keys, revoke_key
 from txplatform.cli.tables import print_table
 from txplatform.contracts.encoding import to_json
-from txplatform.database import Database
 from txplatform.settings import load_settings
 
 
@@ -38,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    with Database.for_service(load_settings()).connect() as connection:
+    with load_settings().service_database.connect() as connection:
         match arguments.action:
             case "create":
                 created, secret = create_key(

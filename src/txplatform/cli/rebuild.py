@@ -5,7 +5,6 @@ import json
 import sys
 
 from txplatform.cli.progress import progress
-from txplatform.database import Database
 from txplatform.eventstore.moment import count_events
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.rebuild import Rebuilt, rebuild
@@ -32,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Rebuild and print the figures before and after; return 1 if they are not the same."""
     settings = load_settings()
-    owner = Database.for_owner(settings)
+    owner = settings.owner_database
     with owner.connect() as connection:
         events = count_events(connection)
     same = True

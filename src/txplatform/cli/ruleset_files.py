@@ -5,7 +5,6 @@ from pathlib import Path
 
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.rulesets import InvalidRuleSetError, parse_ruleset
-from txplatform.database import Database
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
 from txplatform.rulebook.store import read_book
@@ -30,7 +29,7 @@ def load_ruleset(word: str) -> RuleSet:
     """
     if not _ID.fullmatch(word) or Path(word).exists():
         return load_ruleset_file(word)
-    with Database.for_service(load_settings()).connect() as connection:
+    with load_settings().service_database.connect() as connection:
         stored = read_book(connection).rulesets.get(word)
     if stored is None:
         raise UnusableRuleSetError(

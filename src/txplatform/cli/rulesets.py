@@ -20,7 +20,6 @@ from txplatform.cli.ruleset_tables import print_book, print_disagreements, print
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.rulesets import content_hash
-from txplatform.database import Database
 from txplatform.domain.cause import OperatorCause
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, most_telling
@@ -234,7 +233,7 @@ def _disagreements(arguments: argparse.Namespace) -> int:
 
 
 def _connect() -> psycopg.Connection:
-    return Database.for_service(load_settings()).connect()
+    return load_settings().service_database.connect()
 
 
 def _author(arguments: argparse.Namespace) -> OperatorCause:

@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 from txplatform.audit.verify import Verification, verify
 from txplatform.cli.progress import progress
-from txplatform.database import Database
 from txplatform.eventstore.moment import count_events
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
@@ -19,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify and print the result; return 1 if there are differences."""
-    database = Database.for_service(load_settings())
+    database = load_settings().service_database
     with database.connect() as connection:
         events = count_events(connection)
     with progress("verify", events) as advance:

@@ -7,7 +7,6 @@ from functools import partial
 import psycopg
 from confluent_kafka import KafkaException
 
-from txplatform.database import Database
 from txplatform.doctor.broker import BrokerView
 from txplatform.doctor.database_server import (
     check_api_keys,
@@ -51,7 +50,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     with ExitStack() as stack:
         connection = None
         try:
-            connection = stack.enter_context(Database.for_service(settings).connect())
+            connection = stack.enter_context(settings.service_database.connect())
         except psycopg.OperationalError as error:
             yield failed(
                 "database",
