@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from benchmarks import __main__ as benchmark
+from benchmarks import command as benchmark
 from benchmarks import accounts, decisions
 from benchmarks.guard import settle
 from benchmarks.rows import Row
