@@ -53,5 +53,5 @@ def short_groups() -> Groups:
         CONSUMERS: lambda: consuming.measure(_SHORT.seconds),
         PUBLISHER: lambda: publishing.measure(_SHORT.seconds),
         log.GROUP: lambda: log.measure(_SHORT, accounts=100, whole=False),
-        backtesting.GROUP: lambda: backtesting.measure(_SHORT, accounts=400),
+        backtesting.GROUP: lambda: backtesting.measure(_SHORT, accounts=1_000),
     }

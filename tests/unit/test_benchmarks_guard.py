@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from benchmarks import command as benchmark
 from benchmarks import accounts, decisions
+from benchmarks import command as benchmark
 from benchmarks.guard import settle
 from benchmarks.rows import Row
 from benchmarks.targets import TARGETS, Target, measured_targets
