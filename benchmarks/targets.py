@@ -10,6 +10,7 @@ from benchmarks import accounts, backtesting, decisions, history, log, machine, 
 from benchmarks.rows import Row
 
 _REPLAY_PER_SECOND = 60_000
+_BACKTEST_PER_SECOND = 50_000
 _BROKEN = 2
 """A figure that misses its target by this factor is broken; noise does not explain it."""
 
@@ -132,6 +133,15 @@ def _replay(run: Figures) -> float:
     return run.value(log.GROUP, log.REPLAY) / enough
 
 
+def _backtest(run: Figures) -> float:
+    """Divide the backtest's rate by the lower of two bounds; the second follows the machine.
+
+    The machine that the first bound was set on replays 138,000 events/s with the library.
+    """
+    enough = min(_BACKTEST_PER_SECOND, 0.36 * run.value(log.GROUP, log.LIBRARY))
+    return run.value(backtesting.GROUP, backtesting.TWENTY) / enough
+
+
 TARGETS: tuple[Target, ...] = (
     Target(
         "decisions at 128 connections ÷ empty endpoint", 1.5, at_least=True, figure=_over_empty(128)
@@ -168,10 +178,10 @@ TARGETS: tuple[Target, ...] = (
         figure=_ratio(rules.GROUP, rules.TWENTY, rules.ALWAYS_ON),
     ),
     Target(
-        "backtest with 20 more rules, decisions/s",
-        50_000,
+        "backtest with 20 more rules ÷ the lower of 50,000/s and 0.36 of the library's rate",
+        1.0,
         at_least=True,
-        figure=lambda run: run.value(backtesting.GROUP, backtesting.TWENTY),
+        figure=_backtest,
     ),
     Target(
         "consumer ÷ bare psycopg loop",
