@@ -27,6 +27,7 @@ from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import Merchant, Purchase
 from txplatform.eventstore.accounts import Accounts
+from txplatform.eventstore.statements import APPEND, append_parameters
 
 GROUP = "machine"
 PGBENCH = "pgbench, one durable insert a transaction"
@@ -120,7 +121,7 @@ def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
             purchase = Purchase(transaction, account.account_id, 100, "USD", merchant)
             context = DecisionContext(datetime.now(UTC), lambda: uuid4().hex, ORIGIN)
             decide(purchase, account, PriorEvents(), context)
-            accounts.save(account)
+            connection.execute(APPEND, append_parameters(account.collect_events()))
             if perf_counter() > ends:
                 break
         taken = perf_counter() - started

@@ -40,7 +40,9 @@ from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position
-from txplatform.eventstore.snapshot import account_state
+from txplatform.eventstore.query import run_queries
+from txplatform.eventstore.snapshot import AccountSnapshot, account_state
+from txplatform.processing.snapshots import insert_snapshots
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.projection import Projection
 from txplatform.projections.snapshots import retake_snapshots
@@ -422,7 +424,7 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
             if number == snapshot_after:
                 account = accounts.account(AccountId("x"))
                 if account.version:
-                    accounts.take_snapshot(account.id, version=account.version)
+                    run_queries(service, insert_snapshots([AccountSnapshot.take(account)]))
             catch_up(service, batch)
         result = verify(Database(database.service_url))
         assert result.passed, result.differences.kept

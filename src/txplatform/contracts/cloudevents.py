@@ -19,6 +19,9 @@ SOURCE = "/txplatform"
 """The `source` attribute of published messages."""
 
 _VERSION = "1.0"
+_SPECVERSION_HEADER = ("ce_specversion", _VERSION.encode())
+_SOURCE_HEADER = ("ce_source", SOURCE.encode())
+_JSON_HEADER = ("content-type", b"application/json")
 _REQUIRED_ATTRIBUTES = {"specversion", "type", "source", "id"}
 
 Headers: TypeAlias = "Sequence[tuple[str, bytes | None]]"
@@ -91,16 +94,16 @@ def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
 
 def binary_headers(
     *, event_id: str, event_type: str, subject: str, time: str, traceparent: str
-) -> list[tuple[str, bytes]]:
+) -> list[tuple[str, bytes | None]]:
     """Return the headers of a published message, in binary mode."""
     return [
-        ("ce_specversion", _VERSION.encode()),
+        _SPECVERSION_HEADER,
         ("ce_id", event_id.encode()),
-        ("ce_source", SOURCE.encode()),
+        _SOURCE_HEADER,
         ("ce_type", event_type.encode()),
         ("ce_subject", subject.encode()),
         ("ce_time", time.encode()),
-        ("content-type", b"application/json"),
+        _JSON_HEADER,
         ("traceparent", traceparent.encode()),
     ]
 

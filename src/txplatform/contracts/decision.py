@@ -4,7 +4,7 @@ It is made from the stored event, so that a repeated request gets the same respo
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, assert_never
+from typing import Literal, assert_never
 
 from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.same_fields import from_same_fields
@@ -76,12 +76,7 @@ def dry_run_response(event: Decision) -> DryRunResponse:
 
 def decision_response(event: Decision) -> DecisionResponse:
     """Return the decision that an event records."""
-    return DecisionResponse(**decision_fields(event))
-
-
-def decision_fields(event: Decision) -> dict[str, Any]:
-    """Return the fields of a `DecisionResponse`, which the published message has too."""
-    decided: tuple[str, str | None, tuple[Reason, ...]]
+    decided: tuple[Literal["approved", "declined"], str | None, tuple[Reason, ...]]
     match event:
         case AuthorizationApproved():
             decided = "approved", event.authorization_code, ()
@@ -91,18 +86,18 @@ def decision_fields(event: Decision) -> dict[str, Any]:
             assert_never(event)
     decision, authorization_code, reasons = decided
     purchase = event.purchase
-    return {
-        "transaction_id": purchase.transaction_id,
-        "account_id": purchase.account_id,
-        "decision": decision,
-        "response_code": event.response_code,
-        "authorization_code": authorization_code,
-        "reasons": reasons,
-        "amount": purchase.amount,
-        "currency": purchase.currency,
-        "balance": event.balance,
-        "ruleset": event.ruleset,
-        "account_version": event.originator_version,
-        "event_id": event.event_id,
-        "decided_at": rfc3339(event.timestamp),
-    }
+    return DecisionResponse(
+        transaction_id=purchase.transaction_id,
+        account_id=purchase.account_id,
+        decision=decision,
+        response_code=event.response_code,
+        authorization_code=authorization_code,
+        reasons=reasons,
+        amount=purchase.amount,
+        currency=purchase.currency,
+        balance=event.balance,
+        ruleset=event.ruleset,
+        account_version=event.originator_version,
+        event_id=event.event_id,
+        decided_at=rfc3339(event.timestamp),
+    )

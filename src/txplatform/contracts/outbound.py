@@ -1,12 +1,13 @@
 """The bodies of the messages that we publish to Kafka, each made from its event.
 
 A body's fields are the same-named fields of the event and of the command that it records.
+`TransactionDecisioned` is made from the stored bytes (`publisher/transaction_decisioned.py`).
 """
 
 from dataclasses import dataclass
 from typing import ClassVar, assert_never
 
-from txplatform.contracts.decision import Decision, DecisionResponse, decision_fields
+from txplatform.contracts.decision import DecisionResponse
 from txplatform.contracts.encoding import rfc3339_or_none
 from txplatform.contracts.same_fields import from_event
 from txplatform.domain.advices import Direction
@@ -35,16 +36,6 @@ class TransactionDecisioned(DecisionResponse):
 
     merchant: Merchant
     occurred_at: str | None
-
-
-def transaction_decisioned(event: Decision) -> TransactionDecisioned:
-    """Return the message of a decision."""
-    purchase = event.purchase
-    return TransactionDecisioned(
-        **decision_fields(event),
-        merchant=purchase.merchant,
-        occurred_at=rfc3339_or_none(purchase.occurred_at),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The eventsourcing application of accounts, for tools that load one account.
 
 It loads an account at any version, from the newest snapshot before it. Decisions and consumers load
-many accounts at once from the same tables (`processing/unit_of_work.py`).
+many accounts at once from the same tables, and append (`processing/unit_of_work.py`).
 """
 
 from typing import cast

@@ -4,13 +4,13 @@ One explicit table maps stored names to classes, so that stored data cannot name
 field takes the class's default.
 """
 
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
+from typing_extensions import override
 
 from txplatform.domain.events import EVENT_TYPES, AccountEvent, Event
 from txplatform.errors import TxPlatformError
@@ -29,38 +29,13 @@ class UnknownEventError(TxPlatformError):
     """The log has an event that this version does not know."""
 
 
-@dataclass(frozen=True)
-class StoredAccountEvent(StoredEvent):
-    """A stored event with its key and transaction, by which it is found."""
-
-    event_key: str = ""
-    transaction_id: str | None = None
-
-
 class EventMapper(Mapper[str]):
-    """Map account events and snapshots to stored events and back."""
+    """Map stored account events and snapshots to objects, for the eventsourcing library."""
 
     def __init__(self) -> None:
         super().__init__(JSONTranscoder())
 
-    def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
-        if isinstance(domain_event, AccountSnapshot):
-            return StoredEvent(
-                domain_event.originator_id,
-                domain_event.originator_version,
-                domain_event.topic,
-                domain_event.state,
-            )
-        event = cast("AccountEvent", domain_event)
-        return StoredAccountEvent(
-            event.originator_id,
-            event.originator_version,
-            event.TOPIC,
-            encode_event(event),
-            event.key,
-            event.transaction_id,
-        )
-
+    @override
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[str]:
         revive = AccountSnapshot if AccountSnapshot.is_current(stored_event.topic) else decode_event
         return revive(

@@ -1,41 +1,36 @@
-"""Recorders of the eventsourcing library for the tables of events and snapshots.
+"""Recorders of the eventsourcing library, which read the tables of events and snapshots.
 
-They replace the library's own statements for three reasons. Columns are named, so that an added
-column breaks nothing. An advisory lock keeps the log's order and does not wait behind VACUUM.
-Business keys are unique within a stream.
+They replace the library's own statements, which read all columns: an added column would break them.
+Accounts are saved by a unit of work (`processing/unit_of_work.py`), never through the library.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, LiteralString, cast
+from typing import Any, LiteralString, NoReturn
 from uuid import UUID
 
 import psycopg
-from eventsourcing.persistence import AggregateRecorder, IntegrityError, StoredEvent
+from eventsourcing.persistence import AggregateRecorder, StoredEvent
+from typing_extensions import override
 
-from txplatform.eventstore.mapper import StoredAccountEvent
-from txplatform.eventstore.statements import (
-    APPEND,
-    INSERT_SNAPSHOTS,
-    READ_SNAPSHOTS,
-    READ_STREAM,
-    column_arrays,
-)
+from txplatform.eventstore.statements import READ_SNAPSHOTS, READ_STREAM
 
 
 class _TableRecorder(AggregateRecorder):
     """A recorder that reads one table.
 
     Attributes:
-        READ: Takes a stream, the versions after which and up to which it is read, and a limit.
-        NEWEST_FIRST: The order of its rows.
+        read: A statement that takes a stream, the versions after which and up to which it is read,
+            and a limit.
+        newest_first: The order of its rows.
     """
 
-    READ: ClassVar[LiteralString]
-    NEWEST_FIRST: ClassVar[bool]
+    read: LiteralString
+    newest_first: bool
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
 
+    @override
     def select_events(
         self,
         originator_id: UUID | str,
@@ -45,56 +40,26 @@ class _TableRecorder(AggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        in_order = desc is self.NEWEST_FIRST
+        in_order = desc is self.newest_first
         with self._connection.cursor(binary=True) as cursor:
-            cursor.execute(self.READ, (originator_id, gt or 0, lte, limit if in_order else None))
+            cursor.execute(self.read, (originator_id, gt or 0, lte, limit if in_order else None))
             events = [StoredEvent(*row[:4]) for row in cursor]
         return events if in_order else events[::-1][:limit]
 
+    @override
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> NoReturn:
+        raise NotImplementedError("Append events through a unit of work.")
+
 
 class EventRecorder(_TableRecorder):
-    """Appends account events to the log and reads them, stream by stream."""
+    """Reads account events, stream by stream."""
 
-    READ = READ_STREAM
-    NEWEST_FIRST = False
-
-    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
-        """Append all events or none.
-
-        Raises:
-            IntegrityError: A version or a business key exists already.
-        """
-        columns = column_arrays(
-            (
-                event.originator_id,
-                event.originator_version,
-                event.event_key,
-                event.topic,
-                event.state,
-                event.transaction_id,
-            )
-            for event in cast("Sequence[StoredAccountEvent]", stored_events)
-        )
-        if columns:
-            with self._connection.transaction():
-                (conflicts,) = self._connection.execute(APPEND, columns).fetchone() or ((),)
-                if conflicts:
-                    raise IntegrityError(f"a version or a business key exists in {conflicts}")
-        return None
+    read = READ_STREAM
+    newest_first = False
 
 
 class SnapshotRecorder(_TableRecorder):
-    """Stores snapshots, and reads those of this version's shape."""
+    """Reads snapshots of this version's shape."""
 
-    READ = READ_SNAPSHOTS
-    NEWEST_FIRST = True
-
-    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
-        """Store snapshots that do not exist yet."""
-        columns = column_arrays(
-            (event.originator_id, event.originator_version, event.topic, event.state)
-            for event in stored_events
-        )
-        if columns:
-            self._connection.execute(INSERT_SNAPSHOTS, columns)
-        return None
+    read = READ_SNAPSHOTS
+    newest_first = True

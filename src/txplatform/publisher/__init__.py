@@ -13,7 +13,6 @@ from txplatform.contracts.outbound import (
     TransactionReversed,
     hold_expired,
     transaction_cleared,
-    transaction_decisioned,
     transaction_refunded,
     transaction_reversed,
 )
@@ -26,7 +25,7 @@ from txplatform.domain.events import (
     PurchaseCleared,
     PurchaseRefunded,
 )
-from txplatform.publisher.topic import OutboundTopic
+from txplatform.publisher.topic import EventTopic, OutboundTopic
 from txplatform.publisher.transaction_decisioned import DecisionTopic
 
 _DECISIONS = (AuthorizationApproved, AuthorizationDeclined)
@@ -35,11 +34,11 @@ _CLEARINGS = (PurchaseCleared, ClearingCorrected)
 TOPICS: dict[str, OutboundTopic] = {
     topic.name: topic
     for topic in (
-        DecisionTopic(TransactionDecisioned, transaction_decisioned, _DECISIONS),
-        OutboundTopic(TransactionCleared, transaction_cleared, _CLEARINGS),
-        OutboundTopic(TransactionReversed, transaction_reversed, (AuthorizationReversed,)),
-        OutboundTopic(TransactionRefunded, transaction_refunded, (PurchaseRefunded,)),
-        OutboundTopic(TransactionHoldExpired, hold_expired, (HoldExpired,)),
+        DecisionTopic(TransactionDecisioned, _DECISIONS),
+        EventTopic(TransactionCleared, _CLEARINGS, transaction_cleared),
+        EventTopic(TransactionReversed, (AuthorizationReversed,), transaction_reversed),
+        EventTopic(TransactionRefunded, (PurchaseRefunded,), transaction_refunded),
+        EventTopic(TransactionHoldExpired, (HoldExpired,), hold_expired),
     )
 }
 """The outbound topics by name."""

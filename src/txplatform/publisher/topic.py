@@ -1,8 +1,11 @@
 """An outbound topic: the events that it publishes and their encoding."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
+
+from typing_extensions import override
 
 from txplatform.contracts.cloudevents import binary_headers
 from txplatform.contracts.encoding import rfc3339, to_json
@@ -22,17 +25,15 @@ class OutboundBody(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class OutboundTopic:
+class OutboundTopic(ABC):
     """A topic that the platform writes.
 
     Attributes:
         body: The class of the messages' bodies.
-        body_of: Makes a body from an event.
         events: The kinds of event that are published on the topic.
     """
 
     body: type[OutboundBody]
-    body_of: Callable[[Any], OutboundBody]
     events: tuple[type[AccountEvent], ...]
 
     @property
@@ -40,25 +41,43 @@ class OutboundTopic:
         """The topic's name, which is also the CloudEvents type of its messages."""
         return self.body.TOPIC
 
+    @abstractmethod
     def encode(self, position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
         """Encode a stored event as a record.
 
         Raises:
             ValueError: The bytes are not an event of this kind.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class EventTopic(OutboundTopic):
+    """A topic whose messages are made from decoded events.
+
+    Attributes:
+        body_of: Makes a body from an event.
+    """
+
+    body_of: Callable[[Any], OutboundBody]
+
+    @override
+    def encode(self, position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
         event = decode_event(stream, version, kind, state)
-        account_id = account_of(stream)
-        headers: list[Header] = [
-            *binary_headers(
-                event_id=event.event_id,
-                event_type=self.body.TOPIC,
-                subject=account_id,
-                time=rfc3339(event.timestamp),
-                traceparent=event.traceparent,
-            ),
-            ("event_id", event.event_id.encode()),
-            ("account_version", b"%d" % version),
-            ("log_position", b"%d" % position),
-        ]
-        body = to_json(self.body_of(event))
-        return Record(self.body.TOPIC, account_id.encode(), body, headers)
+        headers = binary_headers(
+            event_id=event.event_id,
+            event_type=self.name,
+            subject=account_of(stream),
+            time=rfc3339(event.timestamp),
+            traceparent=event.traceparent,
+        )
+        headers += place_headers(event.event_id, version, position)
+        return Record(self.name, account_of(stream).encode(), to_json(self.body_of(event)), headers)
+
+
+def place_headers(event_id: str, version: int, position: int) -> list[Header]:
+    """Return the headers that name an event and its place in its stream and in the log."""
+    return [
+        ("event_id", event_id.encode()),
+        ("account_version", b"%d" % version),
+        ("log_position", b"%d" % position),
+    ]

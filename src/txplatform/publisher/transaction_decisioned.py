@@ -22,20 +22,13 @@ from txplatform.domain.events import AuthorizationApproved, AuthorizationDecline
 from txplatform.domain.ids import account_of
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE
 from txplatform.domain.requests import Purchase
-from txplatform.publisher.feed import Header, Record
-from txplatform.publisher.topic import OutboundTopic
-
-_TOPIC = TransactionDecisioned.TOPIC
+from txplatform.publisher.feed import Record
+from txplatform.publisher.topic import OutboundTopic, place_headers
 
 _WITH_MICROSECONDS = len("2026-11-20T10:15:00.123456Z")
 _ENVELOPE = ("timestamp", "event_id", "traceparent", "purchase")
 _PARAMETERS = ("account_id", "account_version", "decided_at")
 """The fields of the contract that are not stored, or not in the published form."""
-
-# These headers are the same for every record.
-_SPECVERSION, _, _SOURCE, _TYPE, _, _, _CONTENT_TYPE, _ = binary_headers(
-    event_id="", event_type=_TOPIC, subject="", time="", traceparent=""
-)
 
 _to_json = Encoder().encode
 
@@ -49,21 +42,15 @@ class DecisionTopic(OutboundTopic):
         event = read(state)
         account_id, decided_at = account_of(stream), _utc(event.timestamp)
         body = compose(event, event.purchase, account_id, version, decided_at)
-        key, event_id = account_id.encode(), event.event_id.encode()
-        headers: list[Header] = [
-            _SPECVERSION,
-            ("ce_id", event_id),
-            _SOURCE,
-            _TYPE,
-            ("ce_subject", key),
-            ("ce_time", decided_at.encode()),
-            _CONTENT_TYPE,
-            ("traceparent", event.traceparent.encode()),
-            ("event_id", event_id),
-            ("account_version", b"%d" % version),
-            ("log_position", b"%d" % position),
-        ]
-        return Record(_TOPIC, key, _to_json(body), headers)
+        headers = binary_headers(
+            event_id=event.event_id,
+            event_type=self.name,
+            subject=account_id,
+            time=decided_at,
+            traceparent=event.traceparent,
+        )
+        headers += place_headers(event.event_id, version, position)
+        return Record(self.name, account_id.encode(), _to_json(body), headers)
 
 
 def _utc(text: str) -> str:
