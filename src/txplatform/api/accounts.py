@@ -70,15 +70,15 @@ _ETAG = documented_header("ETag", "The account version.")
     responses={
         200: {
             "model": BalanceResponse,
-            "description": "It was opened before, with the same fields.",
+            "description": "The account was already open with the same fields.",
             "headers": {
                 **_ETAG,
-                **documented_header("Idempotency-Replayed", "`true`: nothing was recorded."),
+                **documented_header("Idempotency-Replayed", "`true`: nothing new was recorded."),
             },
         },
         201: {
-            "description": "It is open.",
-            "headers": {**_ETAG, **documented_header("Location", "The account's balance.")},
+            "description": "The account was opened.",
+            "headers": {**_ETAG, **documented_header("Location", "The balance's path.")},
         },
         **documented_command(),
     },
@@ -88,9 +88,9 @@ async def open_account(
     services: ServicesOf,
     body: Annotated[OpenAccountRequest, Depends(JsonBody(OpenAccountRequest))],
 ) -> Response:
-    """Open an account; the accounts team's event does the same.
+    """Open an account. The accounts team's event has the same effect.
 
-    Payments and limit changes that arrived before are applied now.
+    Messages that arrived before the opening, such as payments and limit changes, are then applied.
     """
     command = body.to_value(Opening)
     decided = await services.decider.submit(command, origin=request.state.origin)
@@ -110,7 +110,7 @@ async def open_account(
     dependencies=[requires(Scope.ACCOUNTS_READ)],
     responses={
         200: {"headers": _ETAG},
-        304: {"description": "The version in If-None-Match is still the newest.", "headers": _ETAG},
+        304: {"description": "The version in If-None-Match is current.", "headers": _ETAG},
         **documented(ProblemType.ACCOUNT_NOT_FOUND, ProblemType.OVERLOADED),
     },
 )
@@ -119,7 +119,7 @@ async def read_balance(
     account_id: AccountIdPath,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Return the account's money at its newest version, without lag."""
+    """Return the account's current balance, without lag."""
     view = await services.decider.read_account(AccountId(account_id))
     require_opened(view)
     return not_modified(view.version, if_none_match) or json_response(
@@ -138,10 +138,10 @@ async def set_status(
     account_id: AccountIdPath,
     body: Annotated[StatusRequest, Depends(JsonBody(StatusRequest))],
 ) -> Response:
-    """Freeze, close or release an account, as an operator.
+    """Freeze, unfreeze or close an account, as an operator.
 
-    The accounts team's status is kept apart, and the stricter of both is in force. A frozen or
-    closed account declines purchases and increments only; closed is permanent.
+    The accounts team sets a separate status; the stricter of the two is in force. A frozen or
+    closed account declines only purchases and increments. Closing is permanent.
     """
     command = body.to_value(OperatorStatus, account_id=account_id)
     return await command_response(request, command, status_response)

@@ -1,4 +1,4 @@
-"""The ASGI application: the endpoints, and how a request reaches them."""
+"""The ASGI application: the list of endpoints, and the routing of requests."""
 
 import asyncio
 from operator import attrgetter
@@ -44,11 +44,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     inbound_messages,
     probes,
 )
-"""The endpoints of all resources. To add one, write its module and list it here."""
+"""The endpoints of all resources. To add an endpoint, write its module and list it here."""
 
 
 class Api:
-    """The ASGI application: decisions go straight to their route, the rest through FastAPI.
+    """The ASGI application. Purchases bypass FastAPI; all other requests go through it.
 
     Attributes:
         document: The OpenAPI document.
@@ -63,7 +63,7 @@ class Api:
         self.document = document
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request, or the start and stop of the process."""
+        """Handle an HTTP request or a lifespan message."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -75,7 +75,7 @@ class Api:
         except asyncio.CancelledError:
             if not self.services.stopping.is_set():
                 raise
-            # The server has stopped waiting for open requests, and would respond with 500.
+            # The server no longer waits for open requests, and would respond with 500.
             await _give_up(scope, send)
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,8 +108,8 @@ async def _give_up(scope: Scope, send: Send) -> None:
             ProblemType.OUTCOME_UNKNOWN
             if scope["method"] == "POST"
             else ProblemType.STORE_UNAVAILABLE,
-            "The service is stopping, and the event store did not answer in time.",
-            "Retry with the same ids: what was recorded is not recorded twice.",
+            "The service is stopping, and the event store did not respond in time.",
+            "Retry with the same ids; nothing is recorded twice.",
             headers={"Retry-After": str(RETRY_AFTER_S), "Connection": "close"},
         ),
         correlation_id(_traceparent(scope)),
@@ -119,7 +119,7 @@ async def _give_up(scope: Scope, send: Send) -> None:
 
 
 def assemble_api(services: Services) -> Api:
-    """Return the API over these services, which start and stop with the ASGI lifespan."""
+    """Return the API for these services, which start and stop with the ASGI lifespan."""
     app = FastAPI(
         openapi_url=None,
         docs_url=None,

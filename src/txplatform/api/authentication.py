@@ -1,6 +1,6 @@
-"""Authenticate callers by bearer key, with a cache of a few seconds.
+"""Authenticate callers by bearer key, and cache keys for a few seconds.
 
-A revoked key is refused everywhere within five seconds. A key that cannot be looked up is refused.
+A revoked key is refused everywhere within five seconds. Requests fail if a key cannot be looked up.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from txplatform.contracts.problems import ProblemType
 
 CACHED_S = 3.0
 _CREDENTIALS = re.compile(rb"bearer +(txp_[\w-]{43})", re.IGNORECASE)
-"""RFC 6750, with a key as `api_keys.create_key` makes it. Anything else is not looked up."""
+"""RFC 6750 with a key from `api_keys.create_key`. Anything else is refused without a look-up."""
 
 
 class Authenticator:
-    """Looks keys up, and caches those used lately."""
+    """Looks up API keys, and caches recently used keys."""
 
     def __init__(
         self,
@@ -68,12 +68,12 @@ class Authenticator:
             raise ProblemError(
                 ProblemType.FORBIDDEN,
                 f"This call needs the scope {scope}, which the key {key.id} does not have.",
-                f"Use a key with it: `txplatform keys create --scope {scope} …`.",
+                f"Use a key with this scope: `txplatform keys create --scope {scope} …`.",
             )
         return key
 
     async def _look_up(self, whole: bytes, digest: bytes) -> ApiKey | None:
-        """Look a key up; concurrent requests with the same key share the look-up."""
+        """Look up a key. Concurrent requests with the same key share one look-up."""
         task = self._looking.get(whole)
         if task is None:
             task = asyncio.create_task(self._queries.run(partial(find_key, digest=digest)))
@@ -92,7 +92,7 @@ class Authenticator:
 
 
 def authorization_header(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    """Return the value of the last Authorization header of raw ASGI headers."""
+    """Return the value of the last Authorization header in raw ASGI headers."""
     return dict(headers).get(b"authorization")
 
 
@@ -100,6 +100,6 @@ def _unauthenticated(detail: str) -> ProblemError:
     return ProblemError(
         ProblemType.UNAUTHENTICATED,
         detail,
-        "Send `Authorization: Bearer <API key>`; `txplatform keys create` makes one.",
+        "Send `Authorization: Bearer <API key>`; create a key with `txplatform keys create`.",
         headers={"WWW-Authenticate": "Bearer"},
     )

@@ -15,16 +15,16 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class ClientLeftError(Exception):
-    """The client disconnected before its request was complete; nobody waits for a response."""
+    """The client disconnected before the request was complete, so no response is needed."""
 
 
 class JsonBody(Generic[Model]):
-    """A dependency that reads the body as a model.
+    """A dependency that reads and validates the request body.
 
     Args:
         model: The model of the body.
-        described_as: The model in the OpenAPI document, if another one describes the body better.
-        most_bytes: The largest size, if it is more than the configured one.
+        described_as: The model to show in the OpenAPI document, if different.
+        most_bytes: The largest allowed size, if larger than the configured limit.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class JsonBody(Generic[Model]):
 
 
 async def json_bytes(request: Request, most_bytes: int = 0) -> bytes:
-    """Return the body of a request whose media type is JSON, not parsed yet.
+    """Return the unparsed body of a request with JSON.
 
     Raises:
         ProblemError: The body is too large, or its media type is not JSON.
@@ -88,10 +88,10 @@ async def read_body(receive: Receive, most_bytes: int) -> bytes:
 
 
 def require_json(content_type: str | None) -> None:
-    """Check that the media type of a body is JSON or not given.
+    """Check that the media type of a body, if given, is JSON.
 
     Raises:
-        ProblemError: The media type is given and is not application/json.
+        ProblemError: The media type is not application/json.
     """
     media_type = (content_type or "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json":

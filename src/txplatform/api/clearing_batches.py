@@ -1,4 +1,4 @@
-"""`POST /v1/clearings`: post the clearings of a settlement file, each on its own."""
+"""`POST /v1/clearings`: post the clearings of a settlement file independently of each other."""
 
 import asyncio
 from typing import Annotated
@@ -35,9 +35,9 @@ from txplatform.domain.events import ClearingWaiting, PurchaseCleared
 from txplatform.telemetry import correlation_id, logger
 
 _MOST_BYTES = 1_048_576
-"""Enough for 1,000 items with the longest ids, and for white space."""
+"""Enough for 1,000 items with the longest ids and with white space."""
 _AT_ONCE = 100
-"""The most items in the lanes at one time, so that purchases do not wait for a whole file."""
+"""The most items to submit at a time, so that purchases do not wait for a whole file."""
 _NOTHING_RECORDED = (QueueFullError, StoreUnavailableError)
 
 router = APIRouter(tags=["settlement"])
@@ -84,11 +84,12 @@ async def clear_purchases(
         ),
     ],
 ) -> Response:
-    """Post up to 1,000 clearings, in as many commits as they need; each item has its own result.
+    """Post up to 1,000 clearings. Each item succeeds or fails on its own.
 
-    `clean` is recorded, whatever its flags; `bad` is refused, without effect on other items;
-    `retry` was not recorded, or this is not known: send it again, it is posted once. If nothing was
-    recorded since the queue was full or the event store unavailable, the whole response is 503.
+    A `clean` item is recorded, whatever its flags. A `bad` item is refused, without effect on other
+    items. A `retry` item may not have been recorded: send it again, and it is posted only once. The
+    response is 503 if nothing was recorded because the queue was full or the event store was
+    unavailable.
     """
     origin: CommandOrigin = request.state.origin
     outcomes: list[ClearingItemResponse | Exception] = []
@@ -115,7 +116,7 @@ async def clear_purchases(
 async def _clear(
     services: Services, place: int, item: object, origin: CommandOrigin
 ) -> ClearingItemResponse | Exception:
-    """Record one item, and return its outcome, or the exception if a retry may succeed."""
+    """Record one item. Return its outcome, or the exception if a retry may succeed."""
     try:
         parsed = ClearingItem.model_validate(item)
     except ValidationError as error:
@@ -125,7 +126,7 @@ async def _clear(
         decided = await services.decider.submit(command, origin=origin)
     except CommandRejectedError as error:
         return ClearingItemResponse(parsed.clearing_id, "bad", error.reason, error.detail)
-    except Exception as error:  # noqa: BLE001  # the other items go on
+    except Exception as error:  # noqa: BLE001  # does not stop the other items
         return error
     event = decided.outcome.event
     assert isinstance(event, PurchaseCleared | ClearingWaiting)
@@ -160,10 +161,10 @@ def _not_a_clearing(place: int, item: object, error: ValidationError) -> Clearin
 
 def _to_retry(item: object, error: Exception) -> ClearingItemResponse:
     problem = problem_of(error)
-    assert isinstance(item, dict)  # it was validated before it was submitted
+    assert isinstance(item, dict)  # validated before it was submitted
     return ClearingItemResponse(
         item["clearing_id"],
         "retry",
         problem.type.type.replace("-", "_"),
-        f"{problem.what} Send it again: it is posted once.",
+        f"{problem.what} Send it again; it is posted only once.",
     )

@@ -56,7 +56,7 @@ EXAMPLES = (
     },
 )
 async def read_controls(services: ServicesOf, account_id: AccountIdPath) -> Response:
-    """Return the account's own rules at its newest version, without lag."""
+    """Return the account's own rules, without lag."""
     view = await services.decider.read_account(AccountId(account_id))
     require_opened(view)
     response = ControlsInForce(
@@ -79,8 +79,7 @@ async def set_controls(
 ) -> Response:
     """Replace the account's own rules; an empty list removes them.
 
-    They are evaluated after the rule set's rules and can only refuse more. Every refusal is
-    reported.
+    They are evaluated in addition to the rule set, and every refusal is reported.
     """
     command = body.to_change(account_id)
     decided = await services.decider.submit(command, origin=request.state.origin)

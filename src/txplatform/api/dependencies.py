@@ -1,7 +1,7 @@
-"""The dependencies of endpoints: the caller's key with a scope, and validated path ids.
+"""Dependencies that endpoints share: authentication by scope, and path and header parameters.
 
-An endpoint that needs a key refuses unknown query parameters, since a misspelt filter would be
-ignored without notice.
+Authenticated endpoints refuse unknown query parameters, because a misspelt filter would otherwise
+be ignored silently.
 """
 
 from collections import Counter
@@ -27,26 +27,26 @@ SECURITY_SCHEME = "api-key"
 _BEARER = HTTPBearer(
     auto_error=False,
     scheme_name=SECURITY_SCHEME,
-    description="`txplatform keys create` makes a key with the scopes that it is to have.",
+    description="An API key. `txplatform keys create` creates a key with the given scopes.",
 )
 
 ServicesOf = Annotated[Services, Depends(services_of)]
 AccountIdPath = Annotated[
-    Identifier, Path(description="The accounts team's id.", examples=["acc-1"])
+    Identifier, Path(description="The id given by the accounts team.", examples=["acc-1"])
 ]
 IfNoneMatch = Annotated[
     str | None,
-    Header(description="An `ETag`: if it is still the newest, the response is 304 without a body."),
+    Header(description="An earlier `ETag`. If it is current, the response is 304 without a body."),
 ]
 TransactionIdPath = Annotated[
-    Identifier, Path(description="As the purchase was asked for.", examples=["tx-1001"])
+    Identifier, Path(description="The `transaction_id` of the purchase.", examples=["tx-1001"])
 ]
 
 
 def requires(scope: Scope) -> SecurityDependency:
     """Return a dependency that checks the key's scope and the names of the query parameters.
 
-    It sets `request.state.origin`. The operation's OpenAPI entry names the scope.
+    The dependency sets `request.state.origin`, and adds the scope to the OpenAPI entry.
     """
 
     async def check(
@@ -65,7 +65,7 @@ def requires(scope: Scope) -> SecurityDependency:
 
 
 def _require_known_query(request: Request) -> None:
-    """Check that the query has only parameters that the endpoint declares, each once."""
+    """Check that each query parameter is declared by the endpoint and given once."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     known = {parameter.alias for parameter in route.dependant.query_params}
@@ -74,7 +74,9 @@ def _require_known_query(request: Request) -> None:
         {
             "type": "query",
             "loc": (name,),
-            "msg": "is given more than once" if name in known else "is no parameter of this call",
+            "msg": "is given more than once"
+            if name in known
+            else "is not a parameter of this call",
         }
         for name, times in given.items()
         if name not in known or times > 1

@@ -1,6 +1,6 @@
-"""`POST /v1/process-transaction?dry_run=true`: decides a purchase without recording it.
+"""`POST /v1/process-transaction?dry_run=true`: decide a purchase without recording it.
 
-A dry run does not go through a lane, so no cached account contains it by mistake.
+Dry runs bypass the decision lanes, so they cannot alter a cached account.
 """
 
 from datetime import UTC, datetime
@@ -28,8 +28,8 @@ def asks_for_dry_run(query: bytes) -> bool:
     """Return True if the query string asks for a dry run.
 
     Raises:
-        ProblemError: The query string is not empty, `dry_run=true` or `dry_run=false`. A misspelt
-            `dry_run` must not record a purchase.
+        ProblemError: The query string contains anything except `dry_run=true` or `dry_run=false`. A
+            misspelt `dry_run` must not record a purchase.
     """
     match parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         case [("dry_run", "true")]:
@@ -38,19 +38,19 @@ def asks_for_dry_run(query: bytes) -> bool:
             return False
     raise ProblemError(
         ProblemType.VALIDATION,
-        "The query has something else than dry_run=true or dry_run=false; nothing was recorded.",
-        "Send ?dry_run=true to try, or no query to decide.",
-        errors=[{"pointer": "/dry_run", "message": "is not true or false, or not alone"}],
+        "The query is not dry_run=true or dry_run=false; nothing was recorded.",
+        "Send ?dry_run=true for a dry run, or no query to record the purchase.",
+        errors=[{"pointer": "/dry_run", "message": "must be true or false, and stand alone"}],
     )
 
 
 def decide_without_recording(
     connection: psycopg.Connection, purchase: Purchase
 ) -> DecisionResponse:
-    """Return the decision on a purchase, or the recorded one if its id was used before.
+    """Decide a purchase, or return the recorded decision if the purchase was decided before.
 
     Raises:
-        CommandRejectedError: The transaction id was used for another purchase.
+        CommandRejectedError: The transaction id was already used for another purchase.
         RulesNotUnderstoodError: This version does not understand the rule set in force.
     """
     command = PendingCommand(purchase, _ORIGIN, look_up=True)

@@ -1,4 +1,4 @@
-"""The event log over HTTP: an account's stream, and the whole log in pages or as a stream."""
+"""The event log over HTTP: an account's events, and the whole log in pages or as a stream."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,14 +36,14 @@ _HEARTBEAT_S = 15
 _RECONNECT_MS = 1000
 _STREAM_BATCH = 200
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="The most to show.")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="The maximum number of events to return.")]
 After = Annotated[
-    str | None, Query(description="A cursor: begin behind it, not at the beginning.", max_length=64)
+    str | None, Query(description="A cursor; only events after it are returned.", max_length=64)
 ]
 
 
 def event_response(logged: LoggedEvent) -> EventResponse:
-    """Return a logged event as a response."""
+    """Return the response for a logged event."""
     event = logged.event
     return EventResponse(
         LOG_POSITIONS.write(logged.position),
@@ -71,11 +71,11 @@ async def read_account_events(
     services: ServicesOf,
     account_id: AccountIdPath,
     after_version: Annotated[
-        int, Query(ge=0, le=2**62, description="Begin behind this version.")
+        int, Query(ge=0, le=2**62, description="Only events after this version are returned.")
     ] = 0,
     limit: Limit = 100,
 ) -> Response:
-    """Return the account's own stream, oldest first; empty if the account has no events."""
+    """Return the account's events, oldest first; empty if the account has none."""
     stream = account_stream(AccountId(account_id))
     events = await services.queries.run(
         partial(read_stream, stream=stream, after=after_version, limit=limit)
@@ -90,7 +90,7 @@ async def read_events(
     after: After = None,
     limit: Limit = 100,
 ) -> Response:
-    """Return the whole log from its beginning or after a cursor, ordered within each account."""
+    """Return a page of the log. Events of the same account are in order."""
     position = _position(after)
     events = await services.queries.run(partial(read_log, after=position, limit=limit))
     items = [event_response(event) for event in events]
@@ -104,7 +104,7 @@ async def read_events(
     responses={
         200: {
             "content": {"text/event-stream": {}},
-            "description": "Events as they are recorded; `data` is one as in `GET /v1/events`.",
+            "description": "Events as they are recorded, with `data` as in `GET /v1/events`.",
         },
         **documented(),
     },
@@ -114,13 +114,13 @@ async def stream_events(
     services: ServicesOf,
     after: After = None,
     last_event_id: Annotated[
-        str | None, Header(max_length=64, description="The last `id` seen; goes before `after`.")
+        str | None, Header(max_length=64, description="The last `id` received; overrides `after`.")
     ] = None,
 ) -> StreamingResponse:
-    """Stream the log as Server-Sent Events; the id of each event is the cursor after it.
+    """Stream the log as Server-Sent Events. The `id` of each event is a cursor for resuming.
 
-    The stream ends when the service stops or loses its database, or when the key is revoked:
-    connect again with `Last-Event-ID`.
+    The stream ends if the service stops, if the database is unavailable, or if the key is revoked.
+    To resume, reconnect with `Last-Event-ID`.
     """
     position = _position(last_event_id or after)
     authorization = authorization_header(request.scope["headers"])
@@ -132,7 +132,6 @@ async def stream_events(
 
 
 def _position(cursor: str | None) -> int:
-    """Return the log position of a cursor; 0, the beginning, if there is none."""
     return LOG_POSITIONS.read(cursor, "after") if cursor else 0
 
 
@@ -144,7 +143,7 @@ async def _stream(
     yield b": begin\nretry: %d\n\n" % _RECONNECT_MS
     while not services.stopping.is_set():
         try:
-            # Check again: the key may have been revoked since the response began.
+            # Authenticate again: the key may have been revoked since the response began.
             await services.authenticator.authenticate(authorization, Scope.AUDIT_READ)
             events = await services.queries.run(
                 partial(read_log, after=position, limit=_STREAM_BATCH)

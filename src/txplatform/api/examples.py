@@ -1,4 +1,4 @@
-"""Values and events of one purchase, from which the endpoints make their OpenAPI examples."""
+"""The purchase and the events used in the OpenAPI examples of all endpoints."""
 
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -34,7 +34,7 @@ Event = TypeVar("Event", bound=AccountEvent)
 
 
 def event(kind: type[Event], *commands: Command) -> Event:
-    """Return the event of the last command, on a new account with one approved purchase."""
+    """Execute commands on an account with one approved purchase, and return the last event."""
     account, prior = Account.unopened(ACCOUNT), PriorEvents()
     prior.transactions.add(TRANSACTION)
     context = DecisionContext(AT, lambda: "0198a3c2-7d41-7b6e-9f10-3c5e8a2d4b17", _ORIGIN)

@@ -31,7 +31,7 @@ from txplatform.telemetry import correlation_id, logger
 
 
 def handle_errors_as_problems(app: FastAPI) -> None:
-    """Respond with a problem to every exception raised while a request is handled."""
+    """Register handlers that respond to every exception with a problem."""
     log = logger("api")
 
     async def handle(request: Request, error: Exception) -> Response:
@@ -43,14 +43,14 @@ def handle_errors_as_problems(app: FastAPI) -> None:
             case HTTPException(status_code=404):
                 problem = ProblemError(
                     ProblemType.NOT_FOUND,
-                    "No resource has this path.",
+                    "There is no resource at this path.",
                     "GET /docs lists the API's resources.",
                 )
             case HTTPException(status_code=405):
                 problem = ProblemError(
                     ProblemType.METHOD_NOT_ALLOWED,
-                    f"This resource does not take {request.method}.",
-                    "The Allow header lists what it takes.",
+                    f"This resource does not support {request.method}.",
+                    "Use a method from the Allow header.",
                     headers=error.headers,
                 )
             case _:
@@ -76,7 +76,7 @@ def handle_errors_as_problems(app: FastAPI) -> None:
 
 
 def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one return for each kind
-    """Return the problem of an exception; an unexpected one is an internal error."""
+    """Return the problem for an exception. Unexpected exceptions are internal errors."""
     match error:
         case ProblemError():
             return error
@@ -103,14 +103,14 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one 
         case UndefinedTable() | UndefinedColumn() | UndefinedFunction() | InsufficientPrivilege():
             return retry_later(
                 ProblemType.STORE_UNAVAILABLE,
-                f"The database's schema is not the one of this version: {type(error).__name__}.",
-                "An operator runs `txplatform migrate`; then retry.",
+                f"The database schema does not match this version: {type(error).__name__}.",
+                "Ask an operator to run `txplatform migrate`, then retry.",
             )
     return _unforeseen()
 
 
 def _command_refused(reason: RefusalReason) -> ProblemType | None:
-    """Return the problem of a refused command; None if no request can be refused for the reason."""
+    """Return the problem type for a refusal reason; None if no API request has the reason."""
     match reason:
         case RefusalReason.CONFLICTING_COPY | RefusalReason.TRANSACTION_ID_REUSED:
             return ProblemType.ID_REUSED
@@ -157,6 +157,6 @@ def _passing(type_: ProblemType, error: TxPlatformError) -> ProblemError:
 def _unforeseen() -> ProblemError:
     return ProblemError(
         ProblemType.INTERNAL,
-        "The service failed in a way that was not foreseen; it has been logged.",
+        "The service failed unexpectedly; the error has been logged.",
         "Retry with the same ids; report the correlation id if it happens again.",
     )

@@ -1,4 +1,4 @@
-"""Increments and reversals of a transaction's hold."""
+"""Endpoints for increments and reversals of a transaction's hold."""
 
 from typing import Annotated
 
@@ -48,10 +48,10 @@ async def increment_authorization(
     transaction_id: TransactionIdPath,
     body: Annotated[IncrementRequest, Depends(JsonBody(IncrementRequest))],
 ) -> Response:
-    """Decide on raising the transaction's hold, for example for a hotel or a petrol pump.
+    """Increase the transaction's hold if all rules allow it, for example for a hotel stay.
 
-    A decline is not an error: it is 200 with `"decision": "declined"` and every reason. Field 39 is
-    12 if the transaction has no open hold.
+    A decline is not an error: the response is 200 with `"decision": "declined"` and all reasons.
+    `response_code` is 12 if the transaction has no open hold.
     """
     command = body.to_value(Increment, account_id=account_id, transaction_id=transaction_id)
     return await command_response(request, command, increment_response)
@@ -69,9 +69,9 @@ async def reverse_authorization(
     transaction_id: TransactionIdPath,
     body: Annotated[ReversalRequest, Depends(JsonBody(ReversalRequest))],
 ) -> Response:
-    """Release the transaction's hold, or a part of it: the merchant gave the purchase up.
+    """Release all or part of the transaction's hold because the merchant cancelled the purchase.
 
-    A reversal before its authorization is recorded too; the authorization then holds only the rest.
+    If a reversal arrives before the authorization, the authorization later holds only the rest.
     """
     command = body.to_value(Reversal, account_id=account_id, transaction_id=transaction_id)
     return await command_response(request, command, reversal_response)

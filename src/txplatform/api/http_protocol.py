@@ -1,7 +1,7 @@
-"""HTTP/1.1 for clients that offer an upgrade, such as Java's, which offers HTTP/2 by default.
+"""HTTP/1.1 for clients that offer an upgrade. Java's client offers HTTP/2 by default.
 
-This overrides internals of uvicorn's httptools protocol: before an update of uvicorn, run the tests
-of such offers.
+This overrides internals of uvicorn's httptools protocol. Run the tests for upgrade offers before an
+update of uvicorn.
 """
 
 import httptools
@@ -9,19 +9,19 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Ignores offers to upgrade, as a server may (RFC 9110, section 7.8).
+    """Ignores upgrade offers, as a server may (RFC 9110, section 7.8).
 
-    httptools takes the bytes after the header for the other protocol, so the body would be lost or
-    read as the next request. Such a request is parsed a second time, without the offer.
+    httptools assumes that a new protocol follows the headers, so the request body would be lost or
+    parsed as the next request. A request with an offer is therefore parsed again without the offer.
     """
 
     def on_headers_complete(self) -> None:
-        """Start to handle the request, unless it will be parsed again."""
+        """Start handling a request, unless it offers an upgrade and will be parsed again."""
         if not self.parser.should_upgrade():
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Report the end of the body, unless the request will be parsed again."""
+        """Finish reading a request, unless it offers an upgrade and will be parsed again."""
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
@@ -35,7 +35,7 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             (offset,) = upgrade.args
             if self.parser.get_method() == b"CONNECT":
-                self._refuse("CONNECT received: this is no proxy.")
+                self._refuse("CONNECT received, but this server is not a proxy.")
             else:
                 self._read_again(data[offset:])
 

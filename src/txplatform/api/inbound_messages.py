@@ -47,7 +47,7 @@ EXAMPLES = (InboundMessagesResponse([_APPLIED], None),)
 
 def _is_read(topic: str) -> str:
     if topic not in TOPICS:
-        raise ValueError(f"is none of {', '.join(TOPICS)}")
+        raise ValueError(f"is not one of {', '.join(TOPICS)}")
     return topic
 
 
@@ -62,16 +62,16 @@ TopicName = Annotated[str, AfterValidator(_is_read), Field(json_schema_extra={"e
 )
 async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the contract
     services: ServicesOf,
-    topic: Annotated[TopicName | None, Query(description="Only of this topic.")] = None,
-    account_id: Annotated[Identifier | None, Query(description="Only of this account.")] = None,
-    status: Annotated[MessageStatus | None, Query(description="Only of this status.")] = None,
+    topic: Annotated[TopicName | None, Query(description="Filter by topic.")] = None,
+    account_id: Annotated[Identifier | None, Query(description="Filter by account.")] = None,
+    status: Annotated[MessageStatus | None, Query(description="Filter by current status.")] = None,
     before_id: Annotated[
         int | None,
-        Query(ge=1, le=2**63 - 1, description="`next_before_id` of the page before."),
+        Query(ge=1, le=2**63 - 1, description="`next_before_id` of the previous page."),
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The most to show.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The size of the page.")] = 50,
 ) -> Response:
-    """Return the outcome of each message, newest first, and the event that it caused."""
+    """Return the outcomes of messages from Kafka, newest first."""
     messages = await services.queries.run(
         partial(
             list_messages,

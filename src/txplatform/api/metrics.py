@@ -18,19 +18,19 @@ from txplatform.api.dependencies import ServicesOf
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/metrics", response_class=Response, response_description="Prometheus's text format.")
+@router.get("/metrics", response_class=Response, response_description="Prometheus text format.")
 async def metrics(services: ServicesOf) -> Response:
-    """Return the metrics of this process, with its number as a label if several share the port."""
+    """Return this process's metrics, labelled with its number if several processes share a port."""
     return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def process_registry(collector: Collector, process: int | None) -> CollectorRegistry:
-    """Return a registry with these metrics, and the memory and CPU time of the process.
+    """Return a registry with these metrics, and with the process's memory and CPU time.
 
     Args:
         collector: The metrics of the process's requests.
-        process: The number of the process, added to each series as a label; None adds none.
-            Processes that share a port need it, since any of them may respond to a scrape.
+        process: The process number, added as a label to each series; None for no label. Processes
+            that share a port need the label, because any of them may respond to a scrape.
     """
     registry = CollectorRegistry()
     for each in (collector, ProcessCollector(registry=None)):

@@ -1,4 +1,4 @@
-"""The OpenAPI document."""
+"""Build the OpenAPI document."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,14 +19,14 @@ from txplatform.contracts.problems import ProblemDetails
 
 _DEFAULT_DESCRIPTION = "Successful Response"
 _CORRELATION = documented_header(
-    "X-Correlation-Id", "The trace id, under which the service's log lines can be found."
+    "X-Correlation-Id", "The trace id, which is also in the service's log lines."
 )
 _ATTRIBUTES = re.compile(r"\s*^Attributes:\n(?P<fields>.*)\Z", re.MULTILINE | re.DOTALL)
 _FIELD = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
 
 class Endpoint(Protocol):
-    """A module with the operations of one resource, and an example of each of its responses."""
+    """A module with the operations of one resource, and an example for each response."""
 
     @property
     def router(self) -> APIRouter: ...  # noqa: D102
@@ -39,15 +39,15 @@ def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     document: dict[str, Any] = get_openapi(
         title="txplatform",
         version=version("txplatform"),
-        summary="Decides card purchases, reports balances, shows every event.",
+        summary="Authorizes card purchases, reports balances, and lists every event.",
         description=(
-            "Money is an integer in the currency's minor unit. Errors are RFC 9457 problem "
-            "details; branch on `type`. Ids are idempotency keys: retry with the same one."
+            "Amounts are integers in the currency's minor unit. Errors are RFC 9457 problem "
+            "details; branch on `type`. Ids are idempotency keys: retry with the same id."
         ),
         routes=app.routes,
     )
     schemas = document["components"]["schemas"]
-    # FastAPI does not know these: `JsonBody` reads the bodies, exception handlers write problems.
+    # FastAPI does not know these: `JsonBody` reads bodies, and exception handlers write problems.
     _, extra = TypeAdapter.json_schemas(
         [
             *(
@@ -77,7 +77,7 @@ def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 
 
 def _add_bodies(document: Mapping[str, Any], router: APIRouter) -> Iterator[type[BaseModel]]:
-    """Add the entries of the bodies that `JsonBody` reads, and yield their models."""
+    """Add the request bodies that `JsonBody` reads to the document, and yield their models."""
     for route in router.routes:
         if not isinstance(route, APIRoute):
             continue
@@ -94,7 +94,6 @@ def _add_bodies(document: Mapping[str, Any], router: APIRouter) -> Iterator[type
 
 
 def _first_paragraph(document: Mapping[str, Any], response: Mapping[str, Any]) -> str:
-    """Return the first paragraph of the description of the response's first schema."""
     schema = response["content"]["application/json"]["schema"]
     name = schema.get("anyOf", [schema])[0]["$ref"].rpartition("/")[2]
     description: str = document["components"]["schemas"][name]["description"]
@@ -102,10 +101,10 @@ def _first_paragraph(document: Mapping[str, Any], response: Mapping[str, Any]) -
 
 
 def describe_fields(value: Any) -> None:
-    """Move the attributes in every description within a schema to its properties.
+    """Move attribute descriptions from class docstrings to the properties of each schema, in place.
 
-    pydantic takes the whole docstring of a class as the schema's description, but readers of the
-    schema look at the fields.
+    pydantic uses the whole docstring of a class as the schema's description, but readers look for
+    descriptions of fields at the properties.
     """
     if isinstance(value, list):
         for item in value:
@@ -120,7 +119,7 @@ def describe_fields(value: Any) -> None:
     ):
         value["description"] = description[: attributes.start()]
         for attribute, text in _FIELD.findall(attributes["fields"]):
-            name = attribute.removesuffix("_")  # added if the name is a keyword of Python
+            name = attribute.removesuffix("_")  # added to Python keywords
             if name in properties:
                 description = re.sub(r"\bNone\b", "null", " ".join(text.split()))
                 properties[name].setdefault("description", description)

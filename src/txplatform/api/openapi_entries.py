@@ -1,4 +1,4 @@
-"""OpenAPI entries that operations share: problems and headers."""
+"""OpenAPI entries shared by operations: problems and headers."""
 
 from dataclasses import asdict
 from typing import Any
@@ -6,23 +6,23 @@ from typing import Any
 from txplatform.contracts.problems import MEDIA_TYPE, ProblemDetails, ProblemType
 
 Responses = dict[int | str, dict[str, Any]]
-"""OpenAPI entries by status."""
+"""OpenAPI response entries by HTTP status."""
 
 
 def documented_header(name: str, description: str) -> dict[str, Any]:
-    """Return the entry of a response header."""
+    """Return the OpenAPI entry for a response header."""
     return {name: {"description": description, "schema": {"type": "string"}}}
 
 
 REPLAYED = documented_header(
-    "Idempotency-Replayed", "`true` if an earlier request was already recorded with this result."
+    "Idempotency-Replayed", "`true` if this result was already recorded by an earlier request."
 )
 MONEY_PROBLEMS = (ProblemType.CURRENCY_MISMATCH, ProblemType.BALANCE_OUT_OF_RANGE)
 """The problems of operations that move money."""
 
 _HEADERS = {
-    401: documented_header("WWW-Authenticate", "How to authenticate (RFC 6750)."),
-    503: documented_header("Retry-After", "Seconds after which to retry, with the same ids."),
+    401: documented_header("WWW-Authenticate", "The authentication scheme (RFC 6750)."),
+    503: documented_header("Retry-After", "Seconds to wait before a retry with the same ids."),
 }
 _ALWAYS = (
     ProblemType.UNAUTHENTICATED,
@@ -40,7 +40,7 @@ _OF_BODIES = (
 
 
 def documented(*types: ProblemType) -> Responses:
-    """Return the entries of the problems that an operation may respond with."""
+    """Return the problem entries for an operation: the common types and the given types."""
     entries: Responses = {}
     for type_ in (*_ALWAYS, *types):
         entry = entries.setdefault(
@@ -74,10 +74,10 @@ def documented(*types: ProblemType) -> Responses:
 
 
 def documented_change(*types: ProblemType) -> Responses:
-    """Return the entries of an operation with a body, which records something under an id."""
+    """Return the problem entries for an operation that records its body under an id."""
     return documented(*_OF_BODIES, ProblemType.OUTCOME_UNKNOWN, *types)
 
 
 def documented_command(*types: ProblemType) -> Responses:
-    """Return the entries of such an operation whose command waits in a lane."""
+    """Return the problem entries for an operation that submits a command to a decision lane."""
     return documented(*_OF_BODIES, ProblemType.OVERLOADED, ProblemType.OUTCOME_UNKNOWN, *types)

@@ -1,4 +1,4 @@
-"""Probes of one process: alive, started, ready."""
+"""Probes for one process: alive, started, ready."""
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -14,7 +14,7 @@ EXAMPLES = (ProbeResponse("ready", ""),)
 
 @router.get("/livez", response_model=ProbeResponse)
 async def livez() -> Response:
-    """The process responds."""
+    """Report that the process responds."""
     return _probe(200, "alive", "")
 
 
@@ -24,7 +24,7 @@ async def livez() -> Response:
     responses={503: {"model": ProbeResponse, "description": "The process has not started yet."}},
 )
 async def startupz(services: ServicesOf) -> Response:
-    """The process has started; the same as ready."""
+    """Check that the process has started. The check is the same as for `/readyz`."""
     return await readyz(services)
 
 
@@ -34,12 +34,12 @@ async def startupz(services: ServicesOf) -> Response:
     responses={
         503: {
             "model": ProbeResponse,
-            "description": "The process cannot decide; `detail` says why.",
+            "description": "The process cannot decide purchases; `detail` says why.",
         }
     },
 )
 async def readyz(services: ServicesOf) -> Response:
-    """The process can decide: lanes run, the database responds, schema and rules are understood."""
+    """Check everything that a decision needs: lanes, database, schema and rules."""
     missing = await services.readiness.missing()
     return _probe(503, "not ready", missing) if missing else _probe(200, "ready", "")
 

@@ -1,4 +1,4 @@
-"""Problems (RFC 9457) as exceptions, and their responses."""
+"""Problems (RFC 9457) as exceptions and as responses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,15 +12,7 @@ RETRY_AFTER_S = 1
 
 
 class ProblemError(TxPlatformError):
-    """An error that has a problem as its response.
-
-    Args:
-        type_: The problem's type.
-        detail: The fault and its cause.
-        next_step: The next step for the caller.
-        errors: `pointer` (a JSON pointer) and `message` of each invalid field.
-        headers: Further headers of the response.
-    """
+    """An error that becomes a problem response, with the fields of `ProblemDetails`."""
 
     def __init__(
         self,
@@ -38,14 +30,14 @@ class ProblemError(TxPlatformError):
 
 
 def retry_later(type_: ProblemType, what: str, next_step: str) -> ProblemError:
-    """Return a temporary problem, with `Retry-After`."""
+    """Return a temporary problem with a `Retry-After` header."""
     return ProblemError(type_, what, next_step, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 def problem_response(
     problem: ProblemError, correlation_id: str
 ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    """Return status, headers and body of a problem."""
+    """Return the status, headers and body for a problem."""
     details = ProblemDetails(
         problem.type.type,
         problem.type.title,

@@ -1,7 +1,7 @@
 """`POST /v1/process-transaction`, as an ASGI application without FastAPI.
 
-FastAPI's handling of a request costs more than the decision. Models, authentication, errors and the
-OpenAPI entry are those of the other endpoints.
+FastAPI's request handling costs more than the decision itself. Models, authentication, errors and
+the OpenAPI entry use the same code as other endpoints.
 """
 
 from functools import partial
@@ -50,7 +50,7 @@ _Written = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
 class ProcessTransaction:
-    """The ASGI application."""
+    """The ASGI application for purchases."""
 
     def __init__(
         self,
@@ -81,9 +81,9 @@ class ProcessTransaction:
         trace = accept_traceparent(traceparent.decode("latin-1") if traceparent else None)
         try:
             if scope["method"] != "POST":
-                raise ProblemError(  # noqa: TRY301  # handled below like those of the callees
+                raise ProblemError(  # noqa: TRY301  # handled below, like errors from the calls
                     ProblemType.METHOD_NOT_ALLOWED,
-                    f"{PATH} takes POST only.",
+                    f"{PATH} supports only POST.",
                     "Send a POST request.",
                     headers={"Allow": "POST"},
                 )
@@ -109,7 +109,7 @@ class ProcessTransaction:
         await send({"type": "http.response.body", "body": response})
 
     async def respond(self, body: bytes, origin: CommandOrigin) -> _Written:
-        """Decide the purchase in a body, and return the response."""
+        """Decide the purchase in a request body, and return the response."""
         purchase = parse_process_transaction(body)
         decided = await self._decider.submit(purchase, origin=origin)
         event = decided.outcome.event
@@ -136,7 +136,7 @@ def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) ->
 
 @router.post(
     PATH,
-    operation_id="process_transaction_v1_process_transaction_post",  # as published
+    operation_id="process_transaction_v1_process_transaction_post",  # published; do not change
     response_model=DecisionResponse | DryRunResponse,
     dependencies=[requires(_SCOPE)],
     responses={200: {"headers": REPLAYED}, **documented_command()},
@@ -144,13 +144,13 @@ def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) ->
 async def process_transaction(
     request: ProcessTransactionRequest,
     *,
-    dry_run: Annotated[bool, Query(description="Decide, and record nothing.")] = False,
+    dry_run: Annotated[bool, Query(description="Decide without recording anything.")] = False,
 ) -> None:
-    """Decide a purchase, durably, and return the balance after it.
+    """Authorize a purchase, record the decision, and return it with the balance.
 
-    A decline is not an error: it is 200 with `"decision": "declined"` and every reason.
-    The same `transaction_id` with the same fields gets the same response again, with the
-    header `Idempotency-Replayed: true`. With `?dry_run=true` the purchase is decided on the account
-    as it is now and nothing is recorded; an id that was used gets its stored response.
+    A decline is not an error: the response is 200 with `"decision": "declined"` and all reasons. A
+    repeated request gets the same response again, with the header `Idempotency-Replayed: true`.
+    With `?dry_run=true`, the purchase is decided without recording anything; a purchase that was
+    already decided gets the recorded response.
     """
     raise NotImplementedError  # only describes the operation; `ProcessTransaction` handles requests

@@ -1,4 +1,4 @@
-"""Reads from the database beside the hot path: off the event loop, and bounded in time."""
+"""Run database queries that are not on the hot path in threads, with a timeout."""
 
 import asyncio
 import threading
@@ -15,20 +15,20 @@ from txplatform.decisions.errors import StoreUnavailableError
 T = TypeVar("T")
 
 _Job = tuple[Callable[[psycopg.Connection], Any], Future[Any]]
-"""A read, and where its result goes."""
+"""A query, and the future for its result."""
 
 TIMEOUT_S = 5.0
-"""A frozen server neither answers nor closes the connection, so only a time-out ends the wait."""
+"""A frozen server neither responds nor closes the connection, so only a timeout ends the wait."""
 
 _THREADS = 8
 
 
 class Queries:
-    """Run short reads in a few threads, each with its own connection.
+    """Runs short queries in a few threads, each with its own connection.
 
-    The threads are daemons, unlike those of `ThreadPoolExecutor`: a thread that waits for a frozen
-    server cannot be ended, and must not keep the process from stopping. There is no psycopg_pool:
-    while the database is away it retries less and less often, and is minutes late afterwards.
+    Unlike in `ThreadPoolExecutor`, the threads are daemons, so that a thread that waits for a
+    frozen server cannot keep the process from stopping. psycopg_pool is not used, because it backs
+    off during an outage and may reconnect minutes late.
     """
 
     def __init__(self, database: Database) -> None:
@@ -36,7 +36,7 @@ class Queries:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
 
     def start(self) -> None:
-        """Start the threads; each connects when it has something to do."""
+        """Start the threads. Each thread connects at its first query."""
         for _ in range(_THREADS):
             threading.Thread(target=self._work, name="query", daemon=True).start()
 
@@ -46,10 +46,10 @@ class Queries:
             self._jobs.put(None)
 
     async def run(self, read: Callable[[psycopg.Connection], T]) -> T:
-        """Run a read in a thread, and return its result.
+        """Run a query in a thread, and return its result.
 
         Raises:
-            StoreUnavailableError: The database cannot be used, or did not answer in time.
+            StoreUnavailableError: The database is unavailable, or did not respond in time.
         """
         result: Future[T] = Future()
         self._jobs.put((read, result))
@@ -74,7 +74,7 @@ class Queries:
         result: Future[T],
         connection: psycopg.Connection | None,
     ) -> psycopg.Connection | None:
-        """Do one read. Return the connection for the next; None if that needs a new one."""
+        """Run one query. Return the connection for reuse; None if it can no longer be used."""
         try:
             if connection is None or not _is_alive(connection):
                 connection = self._database.connect()
@@ -82,14 +82,14 @@ class Queries:
         except Exception as error:  # noqa: BLE001  # raised where the result is awaited
             result.set_exception(error)
             if connection is not None and isinstance(error, psycopg.Error):
-                # Its server or session may be in a state in which the next read fails too.
+                # The server or session may be in a state that makes the next query fail too.
                 connection.close()
                 return None
         return connection
 
 
 def _is_alive(connection: psycopg.Connection) -> bool:
-    """Return whether an idle connection still works; close it if not."""
+    """Return True if an idle connection still works; otherwise close it and return False."""
     try:
         connection.execute("")
     except psycopg.Error:

@@ -1,4 +1,4 @@
-"""The readiness of this process, cached for a second since probes ask often."""
+"""The readiness of this process, cached for a second because probes are frequent."""
 
 import asyncio
 from time import monotonic
@@ -14,11 +14,7 @@ CACHED_S = 1.0
 
 
 class Readiness:
-    """Checks everything that a decision needs.
-
-    Args:
-        stopping: Set when the process has to stop.
-    """
+    """Checks everything that a decision needs."""
 
     def __init__(self, decider: Decider, queries: Queries, stopping: asyncio.Event) -> None:
         self._decider = decider
@@ -44,9 +40,9 @@ class Readiness:
         try:
             missing = await self._queries.run(_missing_of_schema)
         except StoreUnavailableError as error:
-            return f"The database cannot be used: {error.why}"
+            return f"The database is unavailable: {error.why}"
         except psycopg.Error as error:
-            return f"The database cannot be used: {type(error).__name__}."
+            return f"The database is unavailable: {type(error).__name__}."
         except MigrationError as error:
             return str(error)
         if missing:
@@ -65,6 +61,8 @@ def _missing_of_schema(connection: psycopg.Connection) -> str:
     assert row is not None
     read_only, may_append = row
     if read_only:
-        connection.close()  # the session would stay read-only even if the database changes
-        return "The database takes no writes: a standby, or default_transaction_read_only is on."
-    return "" if may_append else "The log may not be appended to; run `txplatform migrate`."
+        connection.close()  # this session stays read-only even when the database no longer is
+        return (
+            "The database takes no writes: it is a standby or default_transaction_read_only is on."
+        )
+    return "" if may_append else "The role may not append to the log; run `txplatform migrate`."

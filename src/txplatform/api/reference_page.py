@@ -11,7 +11,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Allow no other host and no inline script. Swagger UI's own pictures are data URLs."""
+"""Allows no other host and no inline script. Swagger UI's own images are data URLs."""
 
 _FILES = {path.name: path for path in FOLDER.iterdir()}
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/docs", include_in_schema=False)
 
 @router.get("")
 async def read_page() -> FileResponse:
-    """Return the page; it loads the files below and `/openapi.json`."""
+    """Return the HTML page, which loads Swagger UI and `/openapi.json`."""
     return FileResponse(
         _FILES["index.html"], headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY}
     )
@@ -28,7 +28,7 @@ async def read_page() -> FileResponse:
 
 @router.get("/{name}")
 async def read_file(name: str) -> FileResponse:
-    """Return one of the files that the page loads."""
+    """Return a file of Swagger UI."""
     if name not in _FILES:
         raise HTTPException(404)
     return FileResponse(_FILES[name], headers={"Cache-Control": "max-age=3600"})

@@ -1,4 +1,4 @@
-"""JSON responses, with the headers for versions and replayed requests."""
+"""JSON responses with headers for versions and replayed requests."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,15 +19,7 @@ def json_response(
     replayed: bool = False,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return a JSON response.
-
-    Args:
-        body: A dataclass of `contracts`.
-        status_code: The HTTP status.
-        version: The version of the resource, for the `ETag`.
-        replayed: True if an earlier request was already recorded with this result.
-        headers: Further headers.
-    """
+    """Return a JSON response. `version` sets the `ETag`, `replayed` sets `Idempotency-Replayed`."""
     all_headers = dict(headers or {})
     if version is not None:
         all_headers["ETag"] = etag(version)
@@ -39,24 +31,18 @@ def json_response(
 async def command_response(
     request: Request, command: Command, response_of: Callable[[Any], object]
 ) -> Response:
-    """Submit the caller's command, and respond with its event.
-
-    Args:
-        request: The request, authenticated.
-        command: The command.
-        response_of: Makes the response's body from the event.
-    """
+    """Submit a command, and respond with the body that `response_of` makes from the event."""
     decided = await services_of(request).decider.submit(command, origin=request.state.origin)
     return json_response(response_of(decided.outcome.event), replayed=decided.replayed)
 
 
 def not_modified(version: int, if_none_match: str | None) -> Response | None:
-    """Return 304 if the caller already has this version, else None."""
+    """Return a 304 response if the caller already has this version, else None."""
     if if_none_match is None or etag(version) not in if_none_match:
         return None
     return Response(status_code=304, headers={"ETag": etag(version)})
 
 
 def etag(version: int) -> str:
-    """Return the entity tag of a version."""
+    """Return the entity tag for a version."""
     return f'"{version}"'

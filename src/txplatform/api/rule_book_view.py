@@ -1,4 +1,4 @@
-"""The rule book as responses: rule sets, activations and shadow evaluations."""
+"""Responses from the rule book: rule sets, activations and shadow evaluations."""
 
 import orjson
 
@@ -19,7 +19,7 @@ from txplatform.shadow.store import Progress
 
 
 def book_response(book: RuleBook) -> RuleBookResponse:
-    """Return a summary of the whole rule book."""
+    """Return the response for the whole rule book."""
     shadowing = book.shadowing
     return RuleBookResponse(
         book.version,
@@ -30,11 +30,11 @@ def book_response(book: RuleBook) -> RuleBookResponse:
 
 
 def ruleset_response(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
-    """Return one of the rule book's rule sets.
+    """Return the response for one rule set.
 
     Raises:
         RefusedChangeError: There is no such rule set.
-        UnreadableRuleSetError: This version cannot read it.
+        UnreadableRuleSetError: This version cannot read the rule set.
     """
     stored = find_ruleset(book, ruleset_id)
     ruleset = stored.read()
@@ -50,7 +50,7 @@ def ruleset_response(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
 
 
 def activation_response(entry: Entry) -> ActivationResponse:
-    """Return the activation that an entry of the rule book records."""
+    """Return the response for a recorded activation."""
     change = entry.change
     assert isinstance(change, RuleSetActivated)
     return from_same_fields(
@@ -64,14 +64,14 @@ def activation_response(entry: Entry) -> ActivationResponse:
 
 
 def shadowing_response(shadowing: Shadowing, progress: Progress | None) -> ShadowingResponse:
-    """Return a shadow evaluation; without progress, its counts are zero."""
+    """Return the response for a shadow evaluation; its counts are 0 if `progress` is None."""
     if progress is None:
         progress = Progress(shadowing.shadowing_id, shadowing.after_position, 0, 0, 0)
     return from_same_fields(ShadowingResponse, shadowing, progress, ruleset=shadowing.ruleset_id)
 
 
 def _summary(book: RuleBook, stored: StoredRuleSet) -> RuleSetSummary:
-    # Read as plain JSON, so that a rule set that this version cannot read is listed too.
+    # Parsed as plain JSON, so that even a rule set that this version cannot read is listed.
     content = orjson.loads(stored.content)
     return from_same_fields(
         RuleSetSummary,

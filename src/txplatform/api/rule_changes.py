@@ -1,4 +1,4 @@
-"""Shared by the endpoints about rule sets: scopes, the path parameter, and making a change."""
+"""Shared by the rule set endpoints: scopes, the path parameter, and recording changes."""
 
 from collections.abc import Callable
 from typing import Annotated, TypeVar
@@ -17,7 +17,7 @@ RuleSetId = Annotated[
     str,
     Path(
         pattern=r"^[a-z0-9][a-z0-9-]{0,47}@[1-9][0-9]{0,9}$",
-        description="Name and version.",
+        description="The name and version.",
         examples=["retail@3"],
     ),
 ]
@@ -27,7 +27,7 @@ READING = [requires(Scope.RULES_READ)]
 
 
 async def change_rules(services: Services, change: Callable[[psycopg.Connection], T]) -> T:
-    """Make a change of the rule book.
+    """Make a change to the rule book, and return its result.
 
     Raises:
         OutcomeUnknownError: The database did not respond; the change may have been recorded.

@@ -1,6 +1,6 @@
-"""Follow the rule book in an idle process, so that its metrics show the rule set in force.
+"""Poll the rule book, so that even an idle process reports the rule set in force.
 
-Decisions do not depend on it: each batch of decisions reads the rule book itself.
+Decisions do not depend on this poll: each batch of decisions reads the rule book itself.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from txplatform.rulebook.store import READ_CHANGES, ChangeRow
 from txplatform.telemetry import logger
 
 READ_EVERY_S = 2.0
-"""The greatest age of the rule set that `/metrics` and `/readyz` show."""
+"""The maximum age of the rule set that `/metrics` and `/readyz` report."""
 
 
 async def follow_rule_book(rules: RulesInForce, queries: Queries) -> None:
-    """Read the rule book until cancelled."""
+    """Poll the rule book every `READ_EVERY_S` seconds until cancelled."""
     log = logger("rules")
 
     def read(connection: psycopg.Connection, after: int) -> list[ChangeRow]:
@@ -31,7 +31,7 @@ async def follow_rule_book(rules: RulesInForce, queries: Queries) -> None:
         try:
             rules.take(await queries.run(partial(read, after=after)), asked_at, after=after)
         except (StoreUnavailableError, psycopg.Error) as error:
-            # This is also how an idle process reports a fault of its database.
+            # This is also how an idle process reports a database fault.
             cause = error.__cause__ or error
             log.warning("the rule book cannot be read, will retry", error=str(cause).strip())
         await asyncio.sleep(READ_EVERY_S)

@@ -1,4 +1,4 @@
-"""The rule book of the examples: a rule set was added, shadowed, and then activated."""
+"""The rule book for OpenAPI examples: a rule set is added, shadowed, and then activated."""
 
 from datetime import timedelta
 

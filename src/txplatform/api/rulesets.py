@@ -1,4 +1,4 @@
-"""`/v1/rulesets`: add rule sets, and activate one of them."""
+"""`/v1/rulesets`: add, read and activate rule sets."""
 
 from typing import Annotated
 
@@ -43,7 +43,7 @@ EXAMPLES = (
 
 @router.get("", response_model=RuleBookResponse, responses=documented(), dependencies=READING)
 async def read_rulesets(services: ServicesOf) -> Response:
-    """Return every rule set, and the active one."""
+    """Return all rule sets, and the id of the active rule set."""
     book = await services.queries.run(lambda connection: book_response(read_book(connection)))
     return json_response(book)
 
@@ -52,12 +52,12 @@ async def read_rulesets(services: ServicesOf) -> Response:
     "",
     summary="Add Rule Set",
     status_code=201,
-    response_description="It was added.",
+    response_description="The rule set was added.",
     response_model=RuleSetResponse,
     responses={
         200: {
             "model": RuleSetResponse,
-            "description": "The same rule set was there already.",
+            "description": "The same rule set already existed.",
             "headers": REPLAYED,
         },
         **documented_change(),
@@ -70,11 +70,11 @@ async def read_rulesets(services: ServicesOf) -> Response:
     },
 )
 async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
-    """Add a rule set. It is never changed, and decides nothing until it is activated."""
+    """Add a rule set, which is immutable and has no effect until it is activated."""
     body = await json_bytes(request, _MAX_BYTES)
 
     def change(connection: psycopg.Connection) -> tuple[RuleSetResponse, bool]:
-        # Parsed in the thread: reading and comparing long lists would hold up the event loop.
+        # Parsed in the thread, because long lists would block the event loop.
         ruleset = parse_ruleset(body)
         added = add_ruleset(connection, ruleset, by=key.cause)
         return ruleset_response(added.book, ruleset.id), added.replayed
@@ -90,7 +90,7 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
     dependencies=READING,
 )
 async def read_ruleset(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
-    """Return one rule set with its content and its activations."""
+    """Return one rule set with its content and activations."""
     ruleset = await services.queries.run(
         lambda connection: ruleset_response(read_book(connection), ruleset_id)
     )
@@ -108,9 +108,9 @@ async def activate_ruleset(
     ruleset_id: RuleSetId,
     body: Annotated[ActivationRequest, Depends(JsonBody(ActivationRequest))],
 ) -> Response:
-    """Activate this rule set, in every process within a second, without a restart.
+    """Activate this rule set in every process within a second, without a restart.
 
-    Each decision names its rule set. To go back, activate the previous one again.
+    Each decision names the rule set used. To roll back, activate the previous rule set again.
     """
     recorded = await change_rules(
         services,

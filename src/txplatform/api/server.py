@@ -1,4 +1,4 @@
-"""Run the API: one or several processes on one listening socket, restarted if they die."""
+"""Run the API in one process, or in several supervised processes that share a listening socket."""
 
 import asyncio
 import multiprocessing
@@ -24,29 +24,29 @@ from txplatform.telemetry import configure_logging, logger
 
 _BACKLOG = 2048
 _CHECK_EVERY_S = 0.2
-"""The time between two checks that all processes are alive."""
+"""The interval at which the supervisor checks that all processes are alive."""
 _SHUTDOWN_S = 7
-"""The time that open requests have to finish after a stop signal."""
+"""The time for open requests to finish after a stop signal."""
 _EXIT_S = 8.5
-"""The time after which the process ends even if requests still wait for the event store.
+"""The time after which the process exits even if requests still wait for the event store.
 
-Recorded events stay recorded. A caller without a response retries.
+Recorded events stay recorded. Callers without a response retry.
 """
 
 
 ApiFactory = Callable[[Settings, int], Api]
-"""Makes the API of one process from the settings and the process's number.
+"""Makes the API of one process from the settings and the process number.
 
-It is a function of a module, since each process imports it by name.
+It must be a module-level function, because each process imports it by name.
 """
 
 
 class CannotListenError(TxPlatformError):
-    """The address cannot be listened on."""
+    """The API cannot listen on the configured address."""
 
 
 class _Server(uvicorn.Server):
-    """Reports when it is ready, and sets `stopping`, which ends event streams."""
+    """Reports when it is ready, and sets `stopping` at shutdown to end event streams."""
 
     def __init__(
         self, config: uvicorn.Config, stopping: asyncio.Event, on_ready: Callable[[], None]
@@ -69,7 +69,7 @@ class _Server(uvicorn.Server):
 
 
 def _exit_now() -> None:
-    logger("api").error("not stopped in time: the event store does not respond; ending now")
+    logger("api").error("not stopped in time, exiting: the event store does not respond")
     os._exit(1)
 
 
@@ -77,7 +77,7 @@ def serve(settings: Settings, create_api: ApiFactory) -> int:
     """Serve requests until SIGTERM, and return the exit code.
 
     Raises:
-        CannotListenError: The address is in use, or not an address of this host.
+        CannotListenError: The address is in use, or is not an address of this host.
     """
     listening = listen(settings)
     port = listening.getsockname()[1]
@@ -91,10 +91,10 @@ def serve(settings: Settings, create_api: ApiFactory) -> int:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Return a listening socket at the address in the settings.
+    """Return a listening socket on the configured address.
 
     Raises:
-        CannotListenError: The address is in use, or not an address of this host.
+        CannotListenError: The address is in use, or is not an address of this host.
     """
     family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
     listening = socket.socket(family)
@@ -141,7 +141,7 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     )
     server = _Server(config, api.services.stopping, on_ready)
     for signal_number in (signal.SIGTERM, signal.SIGINT):
-        # After an orderly stop uvicorn raises the signal again, which would end the process by it.
+        # After an orderly stop, uvicorn raises the signal again, which would kill the process.
         signal.signal(signal_number, lambda *_: None)
     server.run(sockets=[listening])
     return 0 if server.started else 1
@@ -175,7 +175,7 @@ def _supervise(
         process.terminate()
     for process in processes:
         process.join(_EXIT_S + 1)
-    # A process that was still starting has taken no request, and dies by the signal.
+    # A process that was still starting has accepted no request, and is killed by the signal.
     in_order = {0, -signal.SIGTERM}
     return 0 if all(process.exitcode in in_order for process in processes) else 1
 
@@ -183,7 +183,7 @@ def _supervise(
 def _all_ready(
     ready: Sequence[Event], processes: Sequence[BaseProcess], requests: StopRequests
 ) -> bool:
-    """Wait until every process is ready; request a stop if one cannot start."""
+    """Wait until every process is ready; request a stop if a process cannot start."""
     while requests.empty() and not all(each.wait(0.05) for each in ready):
         if any(process.exitcode for process in processes):
             logger("supervisor").error("an api process could not start")

@@ -1,4 +1,4 @@
-"""The services that the endpoints of one API process share."""
+"""The services shared by the endpoints of one API process."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,11 +19,11 @@ from txplatform.settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """The services of one process, made by `bootstrap`.
+    """The services of one process, created by `bootstrap`.
 
     Attributes:
-        queries: Reads outside the hot path.
-        stopping: Set when the process stops; ends event streams.
+        queries: Runs database queries that are not on the hot path.
+        stopping: Set when the process stops, which ends event streams.
     """
 
     settings: Settings
@@ -36,7 +36,7 @@ class Services:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the services, and follow the rule book, until the context is left."""
+        """Run the services, and poll the rule book, until the context exits."""
         self.queries.start()
         await self.decider.start()
         following = asyncio.create_task(follow_rule_book(self.decider.rules, self.queries))

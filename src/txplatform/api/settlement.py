@@ -1,4 +1,4 @@
-"""Clearings and refunds, one by one; `clearing_batches` takes a settlement file."""
+"""Endpoints for single clearings and refunds; `clearing_batches` handles settlement files."""
 
 from typing import Annotated
 
@@ -46,11 +46,11 @@ async def clear_purchase(
     transaction_id: TransactionIdPath,
     body: Annotated[ClearingRequest, Depends(JsonBody(ClearingRequest))],
 ) -> Response:
-    """Post a clearing of a purchase, and release its hold.
+    """Post a clearing of a purchase, and release the hold.
 
-    A clearing is the network's advice and is never refused for lack of credit: a late one, one
-    above the hold and one without an authorization are posted too, and `flags` say so. Before its
-    account is opened, a clearing waits.
+    A clearing is the network's advice and is never refused for lack of credit. A clearing that is
+    late, exceeds the hold or has no authorization is still posted, with `flags`. A clearing waits
+    if its account has not been opened yet.
     """
     command = body.to_value(Clearing, account_id=account_id, transaction_id=transaction_id)
     return await command_response(request, command, clearing_response)
@@ -69,8 +69,8 @@ async def refund_purchase(
 ) -> Response:
     """Refund money, with or without naming the purchase.
 
-    A refund of more than is posted of that purchase is posted too, and `flags` say so. Before its
-    account is opened, a refund waits.
+    A refund that exceeds the posted amount of the purchase is still posted, with `flags`. A refund
+    waits if its account has not been opened yet.
     """
     command = body.to_value(Refund, account_id=account_id)
     return await command_response(request, command, refund_response)

@@ -79,7 +79,7 @@ EXAMPLES = (
     dependencies=READING,
 )
 async def read_shadowings(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
-    """Return the shadow evaluations of this rule set, with counts of their disagreements."""
+    """Return the shadow evaluations of this rule set, with their counts of disagreements."""
 
     def read(connection: psycopg.Connection) -> ShadowingsResponse:
         book, progress = read_book(connection), read_progress(connection)
@@ -108,10 +108,10 @@ async def shadow_ruleset(
     ruleset_id: RuleSetId,
     body: Annotated[ShadowingRequest, Depends(JsonBody(ShadowingRequest))],
 ) -> Response:
-    """Evaluate this rule set in shadow from now on, without effect; this ends another evaluation.
+    """Start evaluating this rule set in shadow, without effect on decisions.
 
-    Each decision is evaluated a moment later, on the state that it was made on. The evaluation ends
-    when it is deleted, when another one begins, and when the rule set itself is activated.
+    Each decision is evaluated again shortly afterwards, on the account's state at the decision. The
+    evaluation ends if it is deleted, if another evaluation starts, or if the rule set is activated.
     """
 
     def change(connection: psycopg.Connection) -> tuple[ShadowingResponse, bool]:
@@ -132,7 +132,7 @@ async def shadow_ruleset(
 async def end_shadowing_of_ruleset(
     services: ServicesOf, key: Writer, ruleset_id: RuleSetId, shadowing_id: Identifier
 ) -> Response:
-    """End the shadow evaluation; its results stay."""
+    """End the shadow evaluation, and keep its results."""
 
     def change(connection: psycopg.Connection) -> ShadowingResponse:
         book = end_shadowing(connection, ruleset_id, shadowing_id, by=key.cause)
@@ -151,8 +151,8 @@ async def read_disagreements(
     services: ServicesOf,
     ruleset_id: RuleSetId,
     shadowing_id: Identifier,
-    limit: Annotated[int, Query(ge=1, le=500, description="The most to show.")] = 50,
-    cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="The size of the page.")] = 50,
+    cursor: Annotated[str | None, Query(description="next_cursor of the previous page.")] = None,
 ) -> Response:
     """Return the decisions that this rule set would have made differently, newest first."""
     before = LOG_POSITIONS.read(cursor) if cursor else None

@@ -1,4 +1,4 @@
-"""An account's transactions in pages, and one with its whole history."""
+"""Endpoints for a page of an account's transactions, and for one transaction's whole history."""
 
 from functools import partial
 from typing import Annotated
@@ -45,22 +45,22 @@ EXAMPLES = (
     TransactionsResponse([_TRANSACTION], ACCOUNT_VERSIONS.write(2), 4711),
 )
 
-_ETAG = documented_header("ETag", "The account version of its newest event.")
+_ETAG = documented_header("ETag", "The account version of the transaction's newest event.")
 
 
 @router.get("", response_model=TransactionsResponse, responses=documented())
 async def read_transactions(
     services: ServicesOf,
     account_id: AccountIdPath,
-    limit: Annotated[int, Query(ge=1, le=500, description="The most to show.")] = 30,
-    cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="The size of the page.")] = 30,
+    cursor: Annotated[str | None, Query(description="next_cursor of the previous page.")] = None,
 ) -> Response:
     """Return the account's transactions, newest first, each with its history.
 
-    The order is that of the decisions; a transaction without one is placed by the first event that
-    names it. Events that name no transaction are in the account's events only. The list may lag:
-    `as_of_position` is its log position. The histories do not, and are as of one version of the
-    account.
+    Transactions are ordered by their decisions or, if there is no decision, by the first event that
+    names the transaction. The list may lag; it is complete up to the log position `as_of_position`.
+    The histories never lag, and are all as of the same account version. Events that name no
+    transaction are listed only among the account's events.
     """
     page = await services.queries.run(
         partial(list_transactions, account_id=AccountId(account_id), limit=limit, cursor=cursor)
@@ -74,7 +74,7 @@ async def read_transactions(
     responses={
         200: {"headers": _ETAG},
         304: {
-            "description": "The version in If-None-Match is still its newest event's.",
+            "description": "The version in If-None-Match is current.",
             "headers": _ETAG,
         },
         **documented(ProblemType.TRANSACTION_NOT_FOUND),
@@ -88,8 +88,8 @@ async def read_transaction(
 ) -> Response:
     """Return one transaction with its whole history, without lag.
 
-    This includes one that a clearing, reversal, refund or increment named and that was never
-    authorized.
+    A transaction that was never authorized is found if a clearing, reversal, refund or increment
+    named it.
     """
     transaction = await services.queries.run(
         partial(

@@ -1,4 +1,4 @@
-"""Problems of invalid fields: the place and the fault of each, but never its value."""
+"""Problems for invalid fields. They name each field and its fault, but never its value."""
 
 import re
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from txplatform.contracts.rulesets import InvalidRuleSetError
 _MOST_ERRORS = 50
 _LONGEST_NAME = 64
 _STEP = re.compile(r"[^.\[\]]+")
-"""A step of a place such as `rules[3].window_minutes`."""
+"""A step of a path such as `rules[3].window_minutes`."""
 
 
 def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemError:
-    """Return the problem of invalid fields. Values are left out, since one could be a card number.
+    """Return the problem for invalid fields, without values, which could be card numbers.
 
     Args:
         errors: The errors of a pydantic ValidationError.
-        leave_out: The number of leading parts of each location to leave out of its pointer.
+        leave_out: The number of leading parts of each location to leave out of the pointer.
     """
     return ProblemError(
         ProblemType.VALIDATION,
@@ -39,7 +39,7 @@ def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemE
 
 
 def invalid_cursor_problem(error: InvalidCursorError) -> ProblemError:
-    """Return the problem of an invalid cursor."""
+    """Return the problem for an invalid cursor."""
     return ProblemError(
         ProblemType.VALIDATION,
         f"{error.what} {error.why}",
@@ -49,7 +49,7 @@ def invalid_cursor_problem(error: InvalidCursorError) -> ProblemError:
 
 
 def invalid_rules_problem(error: InvalidRuleSetError) -> ProblemError:
-    """Return the problem of an invalid rule set."""
+    """Return the problem for an invalid rule set or invalid controls."""
     places = [problem.partition(": ") for problem in error.problems]
     return ProblemError(
         ProblemType.VALIDATION,
@@ -67,12 +67,12 @@ def _steps(place: str) -> list[str]:
 
 
 def _pointer(location: Sequence[str | int]) -> str:
-    """Return a JSON pointer (RFC 6901), empty for the whole body."""
+    """Return the JSON pointer (RFC 6901) for a location; empty for the whole body."""
     return "".join(f"/{_name(str(part))}" for part in location)
 
 
 def _name(part: str) -> str:
-    """Return a field's name for a pointer; the caller chose it, so it could be a card number."""
+    """Return a field name for a pointer, escaped, and hidden if it looks like a card number."""
     try:
         refuse_card_number(part)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Accounts over HTTP: requests to open one or to set its status, and its balance."""
+"""Requests to open an account or set its status, and responses with its balance or status."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -20,27 +20,29 @@ from txplatform.domain.status import AccountStatus
 
 
 class OpenAccountRequest(RequestBody):
-    """An account to open."""
+    """A request to open an account."""
 
     model_config = with_example(account_id="acc-1", currency="USD", credit_limit=500000)
 
     account_id: Annotated[Identifier, idempotency_key("acc-1")]
     currency: CurrencyCode
-    credit_limit: Annotated[AmountOrZero, Field(description="Minor units; limit version 0.")]
-    opened_at: Annotated[UtcTime | None, Field(description="When it was opened.")] = None
+    credit_limit: Annotated[
+        AmountOrZero, Field(description="The initial limit (version 0), minor units.")
+    ]
+    opened_at: Annotated[UtcTime | None, Field(description="The time of the opening.")] = None
 
 
 @dataclass(frozen=True, slots=True)
 class BalanceResponse:
-    """An account's money at its newest version, in minor units of its currency.
+    """An account's current balance, in minor units of the account's currency.
 
     Attributes:
-        status: The stricter of the operator's and the accounts team's status.
+        status: The effective status: the stricter of the operator's and the accounts team's.
         posted: The amount owed; negative after an overpayment.
-        pending: The amount that approved authorizations hold.
+        pending: The sum of all holds.
         available: `credit_limit - posted - pending`.
-        account_version: The version at which the money was read, also the ETag.
-        as_of: The time of reading, RFC 3339 UTC.
+        account_version: The version of the account that was read; also the ETag.
+        as_of: The time of the read, RFC 3339 UTC.
     """
 
     account_id: str
@@ -55,7 +57,7 @@ class BalanceResponse:
 
 
 class StatusRequest(RequestBody):
-    """A status that an operator sets."""
+    """A request by an operator to set an account's status."""
 
     model_config = with_example(
         status_id="st-1", status="frozen", reason="The card was reported lost."
@@ -68,12 +70,11 @@ class StatusRequest(RequestBody):
 
 @dataclass(frozen=True, slots=True)
 class StatusResponse:
-    """A status that an operator set.
+    """An account status that an operator set.
 
     Attributes:
-        status: The operator's status. If the accounts team's is stricter, that one is in force;
-            the account's balance shows it.
-        account_version: The account's version after it.
+        status: The operator's status. The balance has the effective status, which may be stricter.
+        account_version: The account's version after the change.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -87,5 +88,5 @@ class StatusResponse:
 
 
 def status_response(event: OperatorStatusSet) -> StatusResponse:
-    """Return the status that an event records."""
+    """Return the response for a recorded status."""
     return from_event(StatusResponse, event)

@@ -1,4 +1,4 @@
-"""The base class of request and message bodies, which become values of the domain."""
+"""The base class of request and message bodies, with their conversion to domain objects."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar, get_args
@@ -9,10 +9,10 @@ Value = TypeVar("Value")
 
 
 class Body(BaseModel):
-    """A body, or an object within one.
+    """A request or message body, or an object nested in a body.
 
     Attributes:
-        VALUE: The class of the value that an object within a body becomes.
+        VALUE: The domain class to which a nested object is converted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -22,7 +22,7 @@ class Body(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Note the fields that are bodies themselves."""
+        """Find the fields that are nested bodies."""
         cls._parts = tuple(
             name
             for name, field in cls.model_fields.items()
@@ -33,15 +33,15 @@ class Body(BaseModel):
         )
 
     def to_value(self, kind: type[Value], *, without: Iterable[str] = (), **given: Any) -> Value:
-        """Make a value from the same-named fields.
+        """Convert the body to a domain object with the same-named fields.
 
         Args:
-            kind: The class of the value.
-            without: Fields of the body that the value does not have.
-            given: Fields of the value that the body does not have.
+            kind: The class of the domain object.
+            without: Fields of the body to leave out.
+            given: Additional fields, and replacements for fields of the body.
 
         Raises:
-            TypeError: A field is missing, or the value has no such field.
+            TypeError: `kind` lacks one of the fields, or requires another field.
         """
         values = {**self.__dict__, **given}
         for name in self._parts:
@@ -53,11 +53,11 @@ class Body(BaseModel):
 
 
 class RequestBody(Body):
-    """The body of a request. An unknown member is refused, so that the caller notices it."""
+    """A request body. Unknown members are refused, so that callers notice misspelt fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def with_example(**fields: JsonValue) -> ConfigDict:
-    """Return the configuration of a body whose schema has these fields as its example."""
+    """Return a model configuration with these fields as the example in the schema."""
     return ConfigDict(json_schema_extra={"examples": [fields]})

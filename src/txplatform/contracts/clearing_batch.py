@@ -1,4 +1,4 @@
-"""The clearings of a settlement file: the request, and the outcome of each item."""
+"""The request to post the clearings of a settlement file, and the response for each item."""
 
 from __future__ import annotations
 
@@ -26,40 +26,40 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 
 class ClearingItem(ClearingRequest):
-    """A clearing of a batch, with its account and transaction."""
+    """One clearing in a batch, with its account and transaction."""
 
     model_config = with_example(**_EXAMPLE)
 
     account_id: Identifier
     transaction_id: Annotated[
         Identifier | None,
-        Field(description="The purchase; null or absent if it was never authorized."),
+        Field(description="Null or absent if the purchase was never authorized."),
     ] = None
 
 
 class ClearingBatchRequest(RequestBody):
-    """Clearings to post, each on its own."""
+    """Clearings to post independently of each other."""
 
     model_config = with_example(items=[_EXAMPLE])
 
     items: Annotated[
         list[ClearingItem],
-        Field(min_length=1, max_length=MOST_ITEMS, description="Each is posted on its own."),
+        Field(min_length=1, max_length=MOST_ITEMS, description="Each item is posted on its own."),
     ]
 
 
 class ClearingBatchBody(RequestBody):
-    """A batch with items not validated yet, so that an invalid item does not refuse the others."""
+    """A batch whose items are validated separately, so that an invalid item fails alone."""
 
     items: Annotated[list[Any], Field(min_length=1, max_length=MOST_ITEMS)]
 
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """An invalid field of an item.
+    """An invalid field in an item.
 
     Attributes:
-        pointer: A JSON pointer within the whole body.
+        pointer: A JSON pointer into the request body.
     """
 
     pointer: str
@@ -72,14 +72,13 @@ class ClearingItemResponse:
 
     Attributes:
         clearing_id: Null if the item has no well-formed id.
-        result: `clean`: recorded, and posted unless its `status` is `waiting`; `bad`: refused
-            permanently; `retry`: not recorded, or not known; send it again, it is posted once.
+        result: `clean`: recorded, and posted unless `clearing.status` is `waiting`. `bad`: refused
+            permanently. `retry`: perhaps not recorded; send the item again, it is posted only once.
         reason: A stable code; null for a clean item.
-        detail: The reason in a sentence.
-        flags: What is unusual about a clean item; it is posted nevertheless.
+        flags: Unusual circumstances of a clean item. They never prevent posting.
         errors: The invalid fields, if `reason` is `validation`.
         replayed: True if an earlier request or message already recorded this clearing.
-        clearing: The recorded clearing of a clean item.
+        clearing: The recorded clearing; null if the item is not clean.
     """
 
     clearing_id: str | None
@@ -97,8 +96,8 @@ class ClearingBatchResponse:
     """The outcome of a batch.
 
     Attributes:
-        clean: The number of items recorded, flagged ones included.
-        bad: The number of items refused.
+        clean: The number of recorded items, including flagged ones.
+        bad: The number of refused items.
         retry: The number of items to send again.
         items: The outcome of each item, in the order of the request.
     """
@@ -110,6 +109,6 @@ class ClearingBatchResponse:
 
     @classmethod
     def of(cls, items: list[ClearingItemResponse]) -> ClearingBatchResponse:
-        """Return the response with these items and their counts."""
+        """Return the response with these items and the count of each result."""
         results = [item.result for item in items]
         return cls(results.count("clean"), results.count("bad"), results.count("retry"), items)

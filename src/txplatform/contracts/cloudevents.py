@@ -1,8 +1,8 @@
-"""CloudEvents 1.0 over Kafka: the envelope of a message, and the data inside.
+"""CloudEvents 1.0 over Kafka: unwrap inbound messages, and make headers for outbound ones.
 
-Messages are read in binary mode (attributes in `ce_` headers), in structured mode (attributes and
-data in one JSON object), and as bare bodies. Only the version and the type are checked, since they
-could contradict the data. See the CloudEvents Kafka protocol binding, version 1.0.2.
+Binary mode (attributes in `ce_` headers), structured mode (attributes and data in one JSON object)
+and bare bodies are accepted. Of the attributes, only the version and the type are checked. See the
+CloudEvents Kafka protocol binding, version 1.0.2.
 """
 
 import base64
@@ -32,7 +32,6 @@ class EnvelopeError(TxPlatformError):
 
     Attributes:
         reason: A stable code.
-        detail: The reason in a sentence.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -43,12 +42,12 @@ class EnvelopeError(TxPlatformError):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message, unwrapped.
+    """An unwrapped message.
 
     Attributes:
         type: The `type` attribute; None for a bare body.
-        traceparent: The sender's trace context, not validated.
-        data: The data, parsed from JSON.
+        traceparent: The sender's trace context, not validated; None if the message has none.
+        data: The message's data, parsed from JSON.
     """
 
     type: str | None
@@ -65,8 +64,7 @@ def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
     """Unwrap a message.
 
     Raises:
-        EnvelopeError: The message has no body, the body is not JSON, or the CloudEvents attributes
-            are not those of version 1.0.
+        EnvelopeError: The body is missing or is not JSON, or the CloudEvents envelope is invalid.
     """
     if not body:
         raise EnvelopeError("empty_body", "The message has no body.")
@@ -85,7 +83,7 @@ def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
     if media_type.startswith("application/cloudevents") and media_type != STRUCTURED_CONTENT_TYPE:
         raise EnvelopeError(
             "unsupported_envelope",
-            f"Of CloudEvents media types only {STRUCTURED_CONTENT_TYPE} is read.",
+            f"The only supported CloudEvents media type is {STRUCTURED_CONTENT_TYPE}.",
         )
     if media_type == STRUCTURED_CONTENT_TYPE or _looks_structured(value):
         return _structured(value, _traceparent_in(texts))
@@ -124,12 +122,12 @@ def _check_version(attributes: Mapping[str, Any]) -> None:
     version = attributes.get("specversion", _VERSION)
     if version != _VERSION:
         raise EnvelopeError(
-            "unsupported_envelope", f"Only version {_VERSION} of CloudEvents is read."
+            "unsupported_envelope", f"Only CloudEvents version {_VERSION} is supported."
         )
 
 
 def _looks_structured(value: object) -> bool:
-    """Return whether a body has the attributes of an envelope, which no data has."""
+    """Return True if a body has all required attributes of an envelope; no message data has."""
     return isinstance(value, dict) and value.keys() >= _REQUIRED_ATTRIBUTES
 
 
@@ -158,4 +156,4 @@ def _structured_data(value: Mapping[str, Any]) -> object:
     except NotJsonError as error:
         raise EnvelopeError("not_json", error.why) from error
     except (binascii.Error, TypeError, ValueError):
-        raise EnvelopeError("schema_violation", "The data_base64 is not base64.") from None
+        raise EnvelopeError("schema_violation", "The value of data_base64 is not base64.") from None

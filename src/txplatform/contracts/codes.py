@@ -1,7 +1,7 @@
-"""The codes that may be used: ISO 4217 currencies and ISO 3166-1 alpha-3 countries.
+"""The supported ISO 4217 currency codes and ISO 3166-1 alpha-3 country codes.
 
-Lists as published by the ISO 4217 maintenance agency (SIX, list one) and the ISO 3166
-maintenance agency, as of 2026. Fund and metal codes are left out: nobody pays by card in them.
+The lists are as published by the ISO 4217 maintenance agency (SIX, list one) and the ISO 3166
+maintenance agency as of 2026. Fund and metal codes are left out: cards do not use them.
 """
 
 CURRENCIES = frozenset(

@@ -1,4 +1,4 @@
-"""An account's controls: the request, its response, and the controls in force."""
+"""The request to set an account's controls, and responses with controls."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from txplatform.domain.rules.category_lists import CategoryDeny
 
 
 class ControlsRequest(RequestBody):
-    """The account's own rules, in place of those it had."""
+    """A request to replace the account's own rules."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -35,14 +35,14 @@ class ControlsRequest(RequestBody):
     )
 
     controls_id: Annotated[
-        Identifier, Field(description="The idempotency key, permanently.", examples=["ctl-1"])
+        Identifier, Field(description="The idempotency key; never expires.", examples=["ctl-1"])
     ]
     rules: Annotated[
         list[Any],
         WithJsonSchema(rules_schema()),
         Field(
             description="All of the account's own rules; an empty list removes them. "
-            f"Their lists have at most {MAX_CONTROLS_ENTRIES:,} entries in all."
+            f"Lists in them may have at most {MAX_CONTROLS_ENTRIES:,} entries in total."
         ),
     ]
     reason: FreeText
@@ -51,7 +51,7 @@ class ControlsRequest(RequestBody):
         """Return the requested change.
 
         Raises:
-            InvalidRuleSetError: The rules cannot be used.
+            InvalidRuleSetError: A rule is invalid, or the lists are too long.
         """
         rules = controls_from_json({"rules": self.rules}).stored
         return self.to_value(ControlsChange, account_id=AccountId(account_id), rules=rules)
@@ -59,7 +59,7 @@ class ControlsRequest(RequestBody):
 
 @dataclass(frozen=True, slots=True)
 class ControlsResponse:
-    """Controls as they were set.
+    """Controls that a request set.
 
     Attributes:
         account_version: The account's version after the change.
@@ -77,11 +77,11 @@ class ControlsResponse:
 
 @dataclass(frozen=True, slots=True)
 class ControlsInForce:
-    """The account's own rules; empty if it has none.
+    """The account's own rules, possibly none.
 
     Attributes:
-        account_version: The version at which they were read.
-        as_of: RFC 3339 UTC.
+        account_version: The version of the account that was read.
+        as_of: The time of the read, RFC 3339 UTC.
     """
 
     account_id: str
@@ -91,5 +91,5 @@ class ControlsInForce:
 
 
 def controls_response(event: ControlsChanged) -> ControlsResponse:
-    """Return the response that this event stands for."""
+    """Return the response for a recorded change."""
     return from_event(ControlsResponse, event)

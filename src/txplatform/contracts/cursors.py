@@ -1,4 +1,4 @@
-"""Opaque cursors of paged lists. A cursor holds an account version or a log position."""
+"""Opaque cursors for paged lists. A cursor encodes an account version or a log position."""
 
 import binascii
 from base64 import b64decode, urlsafe_b64encode
@@ -9,29 +9,29 @@ _MOST = 2**63 - 1
 
 
 class InvalidCursorError(TxPlatformError):
-    """A cursor that no response contained.
+    """A cursor is malformed or belongs to another list.
 
     Attributes:
-        reason: The fault, as the end of a sentence.
-        parameter: The request parameter.
+        reason: The fault as a phrase, such as `is not base64url`.
+        parameter: The name of the request parameter.
     """
 
     def __init__(self, reason: str, parameter: str) -> None:
         super().__init__(
             "The cursor is not valid.",
             why=f"It {reason}.",
-            next_step="Send a cursor unchanged, or none to start at the beginning.",
+            next_step="Send a cursor from a response unchanged, or start without a cursor.",
         )
         self.reason = reason
         self.parameter = parameter
 
 
 class CursorKind:
-    """The cursors of one kind of list.
+    """Encodes and decodes the cursors for one kind of list.
 
     Args:
-        prefix: Distinguishes these cursors from those of another kind of list.
-        first: The lowest place in such a list.
+        prefix: Distinguishes these cursors from the cursors for other lists.
+        first: The lowest valid position.
     """
 
     def __init__(self, prefix: bytes, first: int) -> None:
@@ -40,18 +40,14 @@ class CursorKind:
         self._longest = len(self.write(_MOST))
 
     def write(self, place: int) -> str:
-        """Return the cursor of the items after a place."""
+        """Return the cursor for the items that follow a position in the list."""
         return urlsafe_b64encode(self._prefix + b"%d" % place).rstrip(b"=").decode()
 
     def read(self, cursor: str, parameter: str = "cursor") -> int:
-        """Return the place after which a cursor's items start.
-
-        Args:
-            cursor: The cursor.
-            parameter: The request parameter, for the error.
+        """Return the position that a cursor encodes.
 
         Raises:
-            InvalidCursorError: It is not a cursor of this kind.
+            InvalidCursorError: The cursor is malformed or belongs to another list.
         """
         if len(cursor) > self._longest:
             raise InvalidCursorError(f"has more than {self._longest} characters", parameter)
@@ -66,7 +62,7 @@ class CursorKind:
             or not digits.isdigit()
             or not self._first <= int(digits) <= _MOST
         ):
-            raise InvalidCursorError("names no place in this list", parameter)
+            raise InvalidCursorError("does not belong to this list", parameter)
         return int(digits)
 
 

@@ -1,6 +1,6 @@
-"""The response to `POST /v1/process-transaction`, whose fields the published message has too.
+"""The response to `POST /v1/process-transaction`. The published message has the same fields.
 
-It is made from the stored event, so that a repeated request gets the same response.
+A response is made from the stored event, so a repeated request gets the same response.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ Decision = AuthorizationApproved | AuthorizationDeclined
 """The events that record a decision on a purchase."""
 
 
-@dataclass(slots=True)  # not frozen: one is made for each decision, and freezing triples the cost
+@dataclass(slots=True)  # not frozen: every decision creates one, and freezing triples the cost
 class DecisionResponse:
     """The decision on a purchase.
 
     Attributes:
         response_code: ISO 8583:1987 field 39; for a decline, the code of the first reason.
         authorization_code: Six characters; null for a decline.
-        reasons: The reason of every rule that refused, most important first.
-        balance: The money after it, minor units; null if there is no account.
-        ruleset: The rule set that decided.
+        reasons: The reasons of all rules that refused, most important first.
+        balance: The balance after the decision, minor units; null if the account was never opened.
+        ruleset: The id of the rule set in force.
         account_version: The account's version after the decision.
         decided_at: RFC 3339 UTC.
     """
@@ -47,13 +47,13 @@ class DecisionResponse:
 
 @dataclass(slots=True)
 class DryRunResponse(DecisionResponse):
-    """The decision that a purchase would get now; nothing is recorded, and nothing is held.
+    """The decision that a purchase would get now. Nothing is recorded or held.
 
     Attributes:
-        authorization_code: Null, since no code is issued.
-        balance: The money after such a purchase, minor units; null if there is no account.
-        account_version: The version of the account for which this was decided.
-        event_id: Null, since no event is recorded.
+        authorization_code: Null, because no code is issued.
+        balance: The balance after the purchase, minor units; null if the account was never opened.
+        account_version: The version of the account that was evaluated.
+        event_id: Null, because no event is recorded.
         decided_at: RFC 3339 UTC.
     """
 
@@ -63,7 +63,7 @@ class DryRunResponse(DecisionResponse):
 
 
 def dry_run_response(event: Decision) -> DryRunResponse:
-    """Return the response of a dry run, whose event is not recorded."""
+    """Return the response for the event of a dry run, which is not recorded."""
     return from_same_fields(
         DryRunResponse,
         decision_response(event),
@@ -75,7 +75,7 @@ def dry_run_response(event: Decision) -> DryRunResponse:
 
 
 def decision_response(event: Decision) -> DecisionResponse:
-    """Return the decision that an event records."""
+    """Return the response for a decision."""
     decided: tuple[Literal["approved", "declined"], str | None, tuple[Reason, ...]]
     match event:
         case AuthorizationApproved():

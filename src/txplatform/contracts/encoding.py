@@ -1,4 +1,4 @@
-"""Responses and messages as JSON: times are RFC 3339 in UTC with microseconds."""
+"""Encode responses and messages as JSON. Times are RFC 3339 in UTC with microseconds."""
 
 from datetime import datetime
 from typing import Any
@@ -8,17 +8,17 @@ import orjson
 
 
 def rfc3339(time: datetime) -> str:
-    """Return a time in UTC as `2026-11-20T10:15:00.123456Z`."""
+    """Format a UTC time as `2026-11-20T10:15:00.123456Z`."""
     return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def rfc3339_or_none(time: datetime | None) -> str | None:
-    """Return a time as `rfc3339` does, or None."""
+    """Format a UTC time; None stays None."""
     return None if time is None else rfc3339(time)
 
 
 def to_json(body: Any) -> bytes:
-    """Return a dataclass, or a collection of them, as JSON in UTF-8."""
+    """Encode a dataclass, or a collection of dataclasses, as JSON in UTF-8."""
     return orjson.dumps(body, default=_encode, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
@@ -27,4 +27,4 @@ def _encode(value: Any) -> str | dict[str, Any]:
         return rfc3339(value)
     if isinstance(value, msgspec.Struct):
         return msgspec.structs.asdict(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form here")
+    raise TypeError(f"{type(value).__name__} cannot be encoded as JSON")

@@ -1,4 +1,4 @@
-"""Events of the log as responses, and pages of them."""
+"""Responses with events from the log."""
 
 from dataclasses import dataclass
 from inspect import cleandoc
@@ -20,13 +20,13 @@ class EventResponse:
     """One event of the log.
 
     Attributes:
-        cursor: The cursor of the events after this one; opaque.
-        business_time: The business time in the command, RFC 3339 UTC; null if it has none.
-        decided_at: RFC 3339 UTC, by the service's clock.
-        recorded_at: RFC 3339 UTC, by the database's clock.
-        traceparent: W3C Trace Context of the request or message that caused it.
-        caused_by: The API key, the Kafka message, or the part of the platform that caused it.
-        data: The fields of this type of event.
+        cursor: The opaque cursor for the events after this event.
+        business_time: The business time given by the command, RFC 3339 UTC; null if none was given.
+        decided_at: The time by the service's clock, RFC 3339 UTC.
+        recorded_at: The time by the database's clock, RFC 3339 UTC.
+        traceparent: W3C Trace Context of the request or message that caused the event.
+        caused_by: The API key, Kafka message, or part of the platform that caused the event.
+        data: The fields specific to this type of event.
     """
 
     cursor: str
@@ -47,7 +47,7 @@ class EventsResponse:
     """A page of the log, oldest first.
 
     Attributes:
-        next_cursor: The `after` of the next page; never null, since events are added.
+        next_cursor: The `after` for the next page; never null, because more events may follow.
     """
 
     events: list[EventResponse]
@@ -59,7 +59,7 @@ class AccountEventsResponse:
     """A page of one account's events, oldest first.
 
     Attributes:
-        next_after_version: The `after_version` of the next page; null at the end of the stream.
+        next_after_version: The `after_version` for the next page; null on the last page.
     """
 
     events: list[EventResponse]

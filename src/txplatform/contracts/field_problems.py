@@ -1,6 +1,6 @@
-"""Messages for invalid fields, each to be read after the field's name.
+"""Messages for invalid fields, worded to follow the field's name.
 
-pydantic's own messages speak of inputs and patterns, and change with its version.
+pydantic's own messages mention inputs and patterns, and change between versions.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The types of fields in docs/contracts.md. They are strict: no value is converted."""
+"""The field types of docs/contracts.md. They are strict: `"5"` is not accepted as a number."""
 
 import re
 from datetime import UTC, datetime
@@ -18,16 +18,16 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def refuse_card_number(value: str) -> str:
-    """Refuse a value that looks like a card number (ISO/IEC 7812: 13 to 19 digits, Luhn).
+    """Return a value unless it looks like a card number (ISO/IEC 7812: 13 to 19 digits, Luhn).
 
     Raises:
-        ValueError: It does. The message leaves out the value, to keep it out of logs.
+        ValueError: The value looks like a card number. The message omits the value.
     """
     if len(value) < _CARD_DIGITS.start:
         return value
     digits = value.translate(_SEPARATORS)
     if digits.isdecimal() and len(digits) in _CARD_DIGITS and _passes_luhn(digits):
-        raise ValueError("looks like a card number; send a token, since it would be kept for ever")
+        raise ValueError("looks like a card number; send a token instead")
     return value
 
 
@@ -58,7 +58,7 @@ def _rfc3339(value: object) -> object:
     if not isinstance(value, str) or (parts := _RFC3339.fullmatch(value)) is None:
         raise ValueError("is not an RFC 3339 time with an offset, such as 2026-11-20T10:15:00Z")
     time, fraction, offset = parts.groups()
-    # Python reads at most six decimals; further ones are cut off.
+    # Python parses at most six decimals; the rest is cut off.
     return datetime.fromisoformat(f"{time}{(fraction or '')[:7]}{offset}".upper())
 
 
@@ -78,7 +78,7 @@ FORMS = {
     _ALPHA_3: "three capital letters",
     _CATEGORY: "four digits",
 }
-"""Descriptions of the patterns."""
+"""The patterns in words, for problem texts."""
 
 Identifier = Annotated[
     str,
@@ -89,8 +89,8 @@ Identifier = Annotated[
 
 
 def idempotency_key(example: str) -> Any:
-    """Describe a field as the key under which a repeated request is recognised."""
-    return Field(description="The idempotency key, permanently.", examples=[example])
+    """Describe a field as the idempotency key, which identifies repeated requests."""
+    return Field(description="The idempotency key; never expires.", examples=[example])
 
 
 CurrencyCode = Annotated[
@@ -110,7 +110,7 @@ CountryCode = Annotated[
 CategoryCode = Annotated[
     str,
     StringConstraints(strict=True, pattern=_CATEGORY),
-    Field(description="ISO 18245 merchant category.", examples=["5942"]),
+    Field(description="ISO 18245 merchant category code.", examples=["5942"]),
 ]
 
 
@@ -129,13 +129,13 @@ Amount = Annotated[int, _amount(1, 1250)]
 AmountOrZero = Annotated[int, _amount(0, 500000)]
 
 Version = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
-"""The accounts team's version of a limit or status; 0 is that of the opening."""
+"""The accounts team's version number for a limit or status. The opening has version 0."""
 
 FreeText = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(_plain_text),
-    Field(description="For people, without control characters."),
+    Field(description="Text for people, without control characters."),
 ]
 
 UtcTime = Annotated[
@@ -148,4 +148,4 @@ UtcTime = Annotated[
         json_schema_extra={"type": "string", "format": "date-time"},
     ),
 ]
-"""Becomes a time in UTC with microseconds."""
+"""A time with an offset, converted to UTC with microseconds."""

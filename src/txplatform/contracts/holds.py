@@ -1,4 +1,4 @@
-"""Increments and reversals of a hold: the requests, and the responses from stored events."""
+"""Requests and responses for increments and reversals of a hold."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal, assert_never
@@ -18,12 +18,12 @@ from txplatform.domain.reasons import Reason
 
 
 class IncrementRequest(RequestBody):
-    """An increment of a hold to decide."""
+    """A request to increase a hold."""
 
     model_config = with_example(increment_id="inc-1", amount=300)
 
     increment_id: Annotated[Identifier, idempotency_key("inc-1")]
-    amount: Annotated[Amount, Field(description="The increment, minor units.")]
+    amount: Annotated[Amount, Field(description="The amount to add to the hold, minor units.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class IncrementResponse:
 
     Attributes:
         response_code: ISO 8583:1987 field 39; for a decline, the code of the first reason.
-        reasons: The reason of every rule that refused, most important first.
-        amount: The increment, minor units.
-        balance: The money after it; null if there is no account.
-        ruleset: The rule set that decided.
+        reasons: The reasons of all rules that refused, most important first.
+        amount: The requested increment, minor units.
+        balance: The balance after the decision, minor units; null if the account was never opened.
+        ruleset: The id of the rule set in force.
         account_version: The account's version after the decision.
         decided_at: RFC 3339 UTC.
     """
@@ -55,7 +55,7 @@ class IncrementResponse:
 
 
 def increment_response(event: AuthorizationIncremented | IncrementDeclined) -> IncrementResponse:
-    """Return the decision that an event records."""
+    """Return the response for a recorded decision on an increment."""
     match event:
         case AuthorizationIncremented():
             return from_event(IncrementResponse, event, decision="approved", reasons=())
@@ -66,13 +66,13 @@ def increment_response(event: AuthorizationIncremented | IncrementDeclined) -> I
 
 
 class ReversalRequest(RequestBody):
-    """A reversal of a purchase, or of a part, by the merchant."""
+    """A merchant's request to reverse all or part of a purchase."""
 
     model_config = with_example(reversal_id="rev-1", amount=250)
 
     reversal_id: Annotated[Identifier, idempotency_key("rev-1")]
     amount: Annotated[
-        Amount | None, Field(description="Minor units; null or absent for the whole hold.")
+        Amount | None, Field(description="Minor units; null or absent to reverse the whole hold.")
     ] = None
 
 
@@ -81,12 +81,12 @@ class ReversalResponse:
     """The effect of a reversal.
 
     Attributes:
-        amount: The amount reversed, minor units; null for the whole hold.
-        status: Always `applied`: a reversal never waits. One that arrives before its authorization
-            reduces the later hold.
+        amount: The reversed amount, minor units; null for the whole hold.
+        status: Always `applied`. A reversal that arrives before the authorization reduces the later
+            hold.
         released: The amount released from the hold, minor units.
-        balance: The money after it; null if the account has not been opened.
-        account_version: The account's version after it.
+        balance: The balance after the reversal, minor units; null if the account was never opened.
+        account_version: The account's version after the reversal.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -103,5 +103,5 @@ class ReversalResponse:
 
 
 def reversal_response(event: AuthorizationReversed) -> ReversalResponse:
-    """Return the effect of a reversal that an event records."""
+    """Return the response for a recorded reversal."""
     return from_event(ReversalResponse, event, status="applied")

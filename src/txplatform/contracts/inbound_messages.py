@@ -1,4 +1,4 @@
-"""The outcomes of inbound messages."""
+"""Responses with the outcomes of inbound messages."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class MessageStatus(StrEnum):
-    """The outcome of a message."""
+    """The outcome of an inbound message."""
 
     APPLIED = "applied"
     WAITING = "waiting"
@@ -18,20 +18,19 @@ class MessageStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InboundMessageResponse:
-    """The outcome of one message.
+    """The outcome of one inbound message.
 
     Attributes:
-        id: The number of the message in the inbox, in the order of arrival.
-        sent_at: Kafka's timestamp, UTC.
-        received_at: The time of recording by the database's clock, UTC.
-        business_key: The event key in the body; None if the body could not be read.
-        status: The outcome as of now: a waiting message becomes applied.
-        reason: A stable code; None if the message was not refused.
-        detail: The reason in a sentence.
-        event_id: The event that the message, or the first copy of a duplicate, caused.
-        account_version: The account's version after that event.
+        id: The message's number in the inbox, in order of arrival.
+        sent_at: The timestamp of the Kafka record, UTC.
+        received_at: The time of insertion into the inbox by the database's clock, UTC.
+        business_key: The business key from the body; None if the body could not be read.
+        status: The current outcome. A waiting message later becomes applied, stale or parked.
+        reason: A stable code; None if the message was not rejected.
+        event_id: The event caused by the message or, for a duplicate, by its first copy.
+        account_version: The account's version after the event.
         resolved_at: The time when an operator retried or discarded the message, UTC.
-        resolution: The operator's reason for discarding it.
+        resolution: The operator's reason for discarding the message.
     """
 
     id: int
@@ -58,7 +57,7 @@ class InboundMessagesResponse:
     """A page of messages, newest first.
 
     Attributes:
-        next_before_id: The `before_id` of the next page; null at the end.
+        next_before_id: The `before_id` for the next page; null on the last page.
     """
 
     messages: list[InboundMessageResponse]

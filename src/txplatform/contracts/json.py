@@ -1,4 +1,4 @@
-"""Strict JSON (RFC 8259): a text that two parsers could read differently is refused."""
+"""Parse strict JSON (RFC 8259). Text that two parsers could interpret differently is refused."""
 
 import json
 import re
@@ -32,8 +32,7 @@ def parse_strict_json(data: bytes) -> Any:
 
     Raises:
         NotJsonError: The bytes are not UTF-8 or not JSON, or contain a byte order mark, NaN,
-            Infinity, a number beyond the range of floats, a repeated key, or more
-            than 32 levels.
+            Infinity, a number beyond the range of floats, a repeated key, or more than 32 levels.
     """
     if (simple := _simple_object(data)) is not None:
         return simple
@@ -54,18 +53,18 @@ def parse_strict_json(data: bytes) -> Any:
         what = error.msg.removesuffix(" at")
         raise NotJsonError(f"{what} at line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
-        raise NotJsonError(f"It is nested deeper than {MAX_DEPTH}.") from None
-    except ValueError as error:  # an integer of more digits than Python converts
+        raise NotJsonError(f"It has more than {MAX_DEPTH} levels.") from None
+    except ValueError as error:  # an integer with too many digits for Python
         raise NotJsonError(f"A number cannot be read: {str(error).partition(':')[0]}.") from None
     _check_depth(value, MAX_DEPTH)
     return value
 
 
 def _simple_object(data: bytes) -> dict[str, Any] | None:
-    """Return a flat object of strings, integers, booleans and nulls; None for anything else.
+    """Parse a flat object of strings, integers, booleans and nulls; return None for anything else.
 
-    For such an object orjson is as strict as the slower parser. It reads an integer of more than 64
-    bits as a float, which is not accepted here.
+    For such an object, orjson is as strict as the slower parser. An integer of more than 64 bits,
+    which orjson would return as a float, is left to the slower parser.
     """
     try:
         value = orjson.loads(data)
@@ -77,14 +76,14 @@ def _simple_object(data: bytes) -> dict[str, Any] | None:
 
 
 def repeats_a_key(data: bytes, distinct: int) -> bool:
-    """Return whether a key is repeated within an object.
+    """Return True if a key is repeated within an object.
 
     Args:
         data: A valid JSON text.
-        distinct: The number of keys found by a parser that keeps one of several equal keys.
+        distinct: The number of keys after parsing, which merges repeated keys.
     """
-    # The count has every key without a space before its colon, and perhaps more, such as an
-    # escaped quote before a colon. If it equals `distinct`, no key is repeated.
+    # Without spaces before colons, the count is at least the number of keys, including repeated
+    # ones. If the count equals `distinct`, no key is repeated.
     if data.count(b'":') == distinct and not _SPACED_KEY.search(data):
         return False
     return sum(1 for colon in _STRING.findall(data) if colon) != distinct
@@ -102,7 +101,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _finite(digits: str) -> float:
-    """Refuse a number that Python reads as infinite, since it would be written as null."""
+    """Parse a float. Refuse one that Python reads as infinity, which would be written as null."""
     value = float(digits)
     if isinf(value):
         raise NotJsonError("A number is too large.")
@@ -112,7 +111,7 @@ def _finite(digits: str) -> float:
 def _check_depth(value: Any, left: int) -> None:
     if type(value) in _CONTAINERS:
         if left == 0:
-            raise NotJsonError(f"It is nested deeper than {MAX_DEPTH}.")
+            raise NotJsonError(f"It has more than {MAX_DEPTH} levels.")
         for inner in value.values() if type(value) is dict else value:
-            if type(inner) in _CONTAINERS:  # checked before the call, which costs more
+            if type(inner) in _CONTAINERS:  # cheaper than a call
                 _check_depth(inner, left - 1)

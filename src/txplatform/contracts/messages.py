@@ -1,7 +1,7 @@
-"""The bodies of the messages that we consume from Kafka.
+"""The bodies of messages that we consume from Kafka.
 
-Unknown members are ignored, so that producers can add some. (HTTP requests with unknown members are
-refused, since there the caller notices it at once.)
+Unknown members are ignored, so that producers can add fields. HTTP requests with unknown members
+are refused instead, because the caller sees the error immediately.
 """
 
 from typing import ClassVar
@@ -34,7 +34,7 @@ class MessageBody(Body):
 
 
 class AccountOpenedMessage(MessageBody):
-    """`accounts.account-opened.v1`: an account was opened; its limit is limit version 0."""
+    """`accounts.account-opened.v1`: an account was opened, with limit version 0."""
 
     TOPIC: ClassVar[str] = "accounts.account-opened.v1"
 
@@ -97,8 +97,8 @@ class PresentedMerchant(MerchantFields):
 class PresentmentReceivedMessage(MessageBody):
     """`settlement.presentment-received.v1`: the network settles a purchase or a refund.
 
-    The cardholder owes a debit; a credit refunds money. A presentment with `reverses_clearing_id`
-    takes an earlier one back.
+    A debit is owed by the cardholder; a credit is a refund. A presentment with
+    `reverses_clearing_id` withdraws an earlier presentment.
     """
 
     TOPIC: ClassVar[str] = "settlement.presentment-received.v1"

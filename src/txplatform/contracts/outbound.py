@@ -1,6 +1,6 @@
-"""The bodies of the messages that we publish to Kafka, each made from its event.
+"""The bodies of messages that we publish to Kafka, each made from a stored event.
 
-A body's fields are the same-named fields of the event and of the command that it records.
+A body copies the same-named fields of the event and of the event's command.
 `TransactionDecisioned` is made from the stored bytes (`publisher/transaction_decisioned.py`).
 """
 
@@ -25,11 +25,11 @@ from txplatform.domain.requests import Merchant
 
 @dataclass(slots=True)
 class TransactionDecisioned(DecisionResponse):
-    """`transactions.transaction-decisioned.v1`: a decision, with parts of the request.
+    """`transactions.transaction-decisioned.v1`: a decision, with details of the purchase.
 
     Attributes:
         merchant: The merchant where the card was used.
-        occurred_at: The merchant's time, RFC 3339 UTC; null if the request had none.
+        occurred_at: The merchant's timestamp, RFC 3339 UTC; null if the request had none.
     """
 
     TOPIC: ClassVar[str] = "transactions.transaction-decisioned.v1"
@@ -40,25 +40,24 @@ class TransactionDecisioned(DecisionResponse):
 
 @dataclass(frozen=True, slots=True)
 class TransactionCleared:
-    """`transactions.transaction-cleared.v1`: the network posted a clearing, or took one back.
+    """`transactions.transaction-cleared.v1`: a clearing or a correction was posted.
 
-    The sum of `posted_change` here and in `transaction-refunded` is the whole effect of settlement
-    on the amount that the account owes.
+    Settlement changes the amount owed by the sum of `posted_change` in these messages and in
+    `transactions.transaction-refunded.v1`.
 
     Attributes:
-        transaction_id: The purchase; null if it was never authorized.
-        direction: The cardholder owes a `debit`; a `credit` takes a clearing back.
-        reverses_clearing_id: The clearing or refund that a correction takes back; null for a
-            clearing.
+        transaction_id: The purchase's id; null if the purchase was never authorized.
+        direction: `debit` for a clearing or a withdrawn refund, `credit` for a withdrawn clearing.
+        reverses_clearing_id: The id of the withdrawn clearing or refund; null for a clearing.
         amount: Minor units of `currency`, never negative.
-        posted_change: The change of the amount owed; negative for a credit.
+        posted_change: The change of the amount owed, minor units; negative for a credit.
         final: True if no more clearings of the purchase follow.
         released: The amount released from the hold, minor units; 0 for a correction.
-        flags: What is unusual about it.
-        balance: The money after it.
+        flags: Unusual circumstances. They never prevent posting.
+        balance: The balance after the event, minor units.
         occurred_at: The time in the HTTP request, RFC 3339 UTC.
         presented_at: The time in the network's message, RFC 3339 UTC.
-        account_version: The account's version after it.
+        account_version: The account's version after the event.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -87,7 +86,7 @@ class TransactionCleared:
 
 
 def transaction_cleared(event: PurchaseCleared | ClearingCorrected) -> TransactionCleared:
-    """Return the message of a clearing or of a correction."""
+    """Return the message for a clearing or a correction."""
     match event:
         case PurchaseCleared(clearing=clearing):
             return from_event(
@@ -117,14 +116,14 @@ class TransactionRefunded:
     """`transactions.transaction-refunded.v1`: the merchant refunded money.
 
     Attributes:
-        refund_id: The id of the refund; for one from Kafka, the presentment's clearing id.
-        transaction_id: The purchase; null if the refund names none.
+        refund_id: The refund's id; for a refund from Kafka, the presentment's clearing id.
+        transaction_id: The purchase's id; null if the refund names no purchase.
         amount: Minor units of `currency`, never negative.
-        posted_change: The change of the amount owed: minus `amount`.
-        flags: What is unusual about it.
-        balance: The money after it.
+        posted_change: The change of the amount owed, minor units: `-amount`.
+        flags: Unusual circumstances. They never prevent posting.
+        balance: The balance after the refund, minor units.
         presented_at: The time in the network's message, RFC 3339 UTC.
-        account_version: The account's version after it.
+        account_version: The account's version after the refund.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -148,7 +147,7 @@ class TransactionRefunded:
 
 
 def transaction_refunded(event: PurchaseRefunded) -> TransactionRefunded:
-    """Return the message of a refund."""
+    """Return the message for a refund."""
     return from_event(
         TransactionRefunded,
         event,
@@ -159,13 +158,13 @@ def transaction_refunded(event: PurchaseRefunded) -> TransactionRefunded:
 
 @dataclass(frozen=True, slots=True)
 class TransactionReversed:
-    """`transactions.transaction-reversed.v1`: the merchant reversed a purchase, or a part.
+    """`transactions.transaction-reversed.v1`: the merchant reversed all or part of a purchase.
 
     Attributes:
-        amount: The amount reversed, minor units; null for the whole hold.
+        amount: The reversed amount, minor units; null for the whole hold.
         released: The amount released from the hold, minor units.
-        balance: The money after it; null if the account has not been opened.
-        account_version: The account's version after it.
+        balance: The balance after the reversal, minor units; null if the account was never opened.
+        account_version: The account's version after the reversal.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -183,7 +182,7 @@ class TransactionReversed:
 
 
 def transaction_reversed(event: AuthorizationReversed) -> TransactionReversed:
-    """Return the message of a reversal."""
+    """Return the message for a reversal."""
     return from_event(TransactionReversed, event)
 
 
@@ -193,8 +192,8 @@ class TransactionHoldExpired:
 
     Attributes:
         released: The amount that was held, minor units.
-        balance: The money after it.
-        account_version: The account's version after it.
+        balance: The balance after the expiry, minor units.
+        account_version: The account's version after the expiry.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -210,5 +209,5 @@ class TransactionHoldExpired:
 
 
 def hold_expired(event: HoldExpired) -> TransactionHoldExpired:
-    """Return the message of a hold that expired."""
+    """Return the message for an expired hold."""
     return from_event(TransactionHoldExpired, event)

@@ -1,4 +1,4 @@
-"""The response of the probes."""
+"""The response to a probe."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ class ProbeResponse:
     """The result of a probe.
 
     Attributes:
-        detail: The fault in a sentence; empty if there is none.
+        detail: The fault as a sentence; empty if there is none.
     """
 
     status: str

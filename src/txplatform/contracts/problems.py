@@ -1,4 +1,4 @@
-"""The types of problems in responses (RFC 9457), and their body."""
+"""Problem types, and the body of error responses (RFC 9457)."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -10,9 +10,8 @@ class ProblemType(Enum):
     """A type of problem.
 
     Attributes:
-        type: The stable name, on which programs branch.
-        status: The HTTP status.
-        title: A description for people.
+        type: The stable name, for clients to branch on.
+        title: A short description for people.
     """
 
     NOT_JSON = "not-json", 400, "The body is not acceptable JSON"
@@ -22,10 +21,10 @@ class ProblemType(Enum):
     ACCOUNT_NOT_FOUND = "account-not-found", 404, "The account has not been opened"
     RULESET_NOT_FOUND = "ruleset-not-found", 404, "There is no such rule set"
     SHADOWING_NOT_FOUND = "shadowing-not-found", 404, "The rule set has no such shadowing"
-    TRANSACTION_NOT_FOUND = "transaction-not-found", 404, "The transaction is not known"
-    METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The resource has no such method"
-    ID_REUSED = "id-reused", 409, "The id was used before with other fields"
-    ACCOUNT_CLOSED = "account-closed", 409, "The account is closed for ever"
+    TRANSACTION_NOT_FOUND = "transaction-not-found", 404, "There is no such transaction"
+    METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The resource does not support the method"
+    ID_REUSED = "id-reused", 409, "The id was already used with other fields"
+    ACCOUNT_CLOSED = "account-closed", 409, "The account is permanently closed"
     RULESET_IN_FORCE = "ruleset-in-force", 409, "The rule set is already active"
     BODY_TOO_LARGE = "body-too-large", 413, "The body is too large"
     UNSUPPORTED_MEDIA_TYPE = (
@@ -42,8 +41,8 @@ class ProblemType(Enum):
     )
     INTERNAL = "internal", 500, "The service failed"
     OVERLOADED = "overloaded", 503, "Too many requests are waiting"
-    STORE_UNAVAILABLE = "store-unavailable", 503, "The event store cannot be used"
-    OUTCOME_UNKNOWN = "outcome-unknown", 503, "It is not known if it was recorded"
+    STORE_UNAVAILABLE = "store-unavailable", 503, "The event store is unavailable"
+    OUTCOME_UNKNOWN = "outcome-unknown", 503, "The request may have been recorded"
 
     def __init__(self, type_: str, status: int, title: str) -> None:
         self.type = type_
@@ -56,11 +55,11 @@ class ProblemDetails:
     """The body of every error (RFC 9457).
 
     Attributes:
-        type: The stable name of the type.
-        detail: The fault in this case and its cause.
-        next_step: The next step for the caller.
-        errors: `pointer` (a JSON pointer) and `message` of each invalid field.
-        correlation_id: The id under which the service logged the request.
+        type: The stable name of the problem type.
+        detail: The fault and its cause.
+        next_step: The recommended next step for the caller.
+        errors: `pointer` (a JSON pointer) and `message` for each invalid field.
+        correlation_id: The id to search for in the service's logs.
     """
 
     type: str

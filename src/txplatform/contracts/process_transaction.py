@@ -1,4 +1,4 @@
-"""The request of `POST /v1/process-transaction`."""
+"""The request body of `POST /v1/process-transaction`."""
 
 from typing import Annotated, ClassVar
 
@@ -48,7 +48,7 @@ class MerchantFields(RequestBody):
 
 
 class ProcessTransactionRequest(RequestBody):
-    """A purchase to decide."""
+    """A purchase to authorize."""
 
     model_config = with_example(**EXAMPLE)
 
@@ -65,7 +65,7 @@ class ProcessTransactionRequest(RequestBody):
         Field(description="The merchant's price, minor units of `original_currency`."),
     ] = None
     original_currency: CurrencyCode | None = None
-    occurred_at: Annotated[UtcTime | None, Field(description="The merchant's time.")] = None
+    occurred_at: Annotated[UtcTime | None, Field(description="The merchant's timestamp.")] = None
 
 
 def parse_process_transaction(body: bytes) -> Purchase:
@@ -78,7 +78,7 @@ def parse_process_transaction(body: bytes) -> Purchase:
     try:
         request = ProcessTransactionRequest.model_validate_json(body)
     except ValidationError:
-        # If the body is not JSON at all, this raises the more precise error.
+        # This raises a more precise error if the body is not JSON at all.
         parse_strict_json(body)
         raise
     distinct = len(request.model_fields_set) + len(request.merchant.model_fields_set)

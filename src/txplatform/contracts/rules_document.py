@@ -1,4 +1,4 @@
-"""Generates the table of rules in docs/rules.md from the rules' classes."""
+"""Generate the table of rules in docs/rules.md from the rule classes."""
 
 import dataclasses
 from typing import Any
@@ -14,7 +14,7 @@ _END = "<!-- end -->\n"
 
 
 def with_rules(text: str) -> str:
-    """Return the document with a new table of rules between its two comments."""
+    """Return the document with the table of rules between its marker comments regenerated."""
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return "".join((before, _BEGIN, *map(_row, CONFIGURABLE), _END, after))
@@ -23,7 +23,7 @@ def with_rules(text: str) -> str:
 def _row(rule: type[ConfigurableRule]) -> str:
     parameters = ", ".join(
         f"`{json_name(field.name)}`{_note(rule.PARAMETERS[field.name], field.default)}"
-        for field in dataclasses.fields(rule)  # type: ignore[arg-type]  # each is a dataclass
+        for field in dataclasses.fields(rule)  # type: ignore[arg-type]  # every rule is a dataclass
     )
     code = rule.CODE
     cells = (f"`{rule.RULE}`", parameters, rule.REFUSES, f"`{code.value}`", code.response_code)
@@ -31,7 +31,7 @@ def _row(rule: type[ConfigurableRule]) -> str:
 
 
 def _note(parameter: Parameter, default: Any) -> str:
-    """Return the parameter's note and default in brackets, if it has any."""
+    """Return the parameter's note and default in brackets; empty if it has neither."""
     if isinstance(default, tuple):
         default = ", ".join(default) or "none"
     parts = [parameter.note, "" if default in (dataclasses.MISSING, None) else str(default)]

@@ -1,4 +1,4 @@
-"""Requests about an added rule set: activate it, or evaluate it in shadow."""
+"""Requests to activate a rule set or to evaluate it in shadow."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ _Reason = Annotated[FreeText, Field(description="The reason, recorded permanentl
 
 
 class ActivationRequest(RequestBody):
-    """Put a rule set in force."""
+    """A request to activate a rule set."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -20,13 +20,13 @@ class ActivationRequest(RequestBody):
     )
 
     activation_id: Annotated[
-        Identifier, Field(description="The idempotency key, permanently.", examples=["act-7"])
+        Identifier, Field(description="The idempotency key; never expires.", examples=["act-7"])
     ]
     reason: _Reason
 
 
 class ShadowingRequest(RequestBody):
-    """Evaluate a rule set in shadow, without effect on decisions."""
+    """A request to evaluate a rule set in shadow, without effect on decisions."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -35,6 +35,6 @@ class ShadowingRequest(RequestBody):
     )
 
     shadowing_id: Annotated[
-        Identifier, Field(description="The idempotency key, permanently.", examples=["sh-3"])
+        Identifier, Field(description="The idempotency key; never expires.", examples=["sh-3"])
     ]
     reason: _Reason

@@ -10,8 +10,8 @@ class ActivationResponse:
     """An activation of a rule set.
 
     Attributes:
-        activated_at: The rule set is in force everywhere within a second of this time.
-        after_position: The log's newest position at that time.
+        activated_at: The time of activation. Every process uses the rule set within a second.
+        after_position: The newest log position at that time.
     """
 
     activation_id: str
@@ -28,11 +28,9 @@ class RuleSetSummary:
     """A rule set in a list.
 
     Attributes:
-        content_hash: SHA-256 of its canonical JSON.
-        rules: The number of its rules.
-        active: True if it is in force.
-        shadowed: True if it is evaluated in shadow.
-        added_by: Null, like added_at, for the built-in rule set.
+        content_hash: SHA-256 of the rule set's canonical JSON.
+        rules: The number of rules.
+        added_by: Null for the built-in rule set, like `added_at`.
     """
 
     id: str
@@ -47,12 +45,12 @@ class RuleSetSummary:
 
 @dataclass(frozen=True, slots=True)
 class RuleBookResponse:
-    """Every rule set, oldest first.
+    """All rule sets, oldest first.
 
     Attributes:
-        version: The rule book's version; every change raises it by one.
+        version: The rule book's version, which every change increments.
         active: The id of the rule set in force.
-        shadowed: The id of the rule set that is evaluated in shadow, if any.
+        shadowed: The id of the rule set evaluated in shadow; null if there is none.
     """
 
     version: int
@@ -66,9 +64,9 @@ class RuleSetResponse:
     """A rule set with its content.
 
     Attributes:
-        content: The rule set as it can be added again under another version.
-        warnings: Valid parts that look like mistakes: the first 100, and the number of the others.
-        activations: Oldest first.
+        content: The rule set as JSON, in the form that `POST /v1/rulesets` accepts.
+        warnings: Parts that look like mistakes: at most 100, then the number of further ones.
+        activations: The rule set's activations, oldest first.
     """
 
     id: str
@@ -87,10 +85,10 @@ class ShadowingResponse:
     """A shadow evaluation of a rule set, and its results so far.
 
     Attributes:
-        after_position: Decisions after this log position are judged.
-        until_position: Decisions up to this log position are judged; null while it runs.
-        position: The last log position that was read.
-        judged: The number of judged decisions.
+        after_position: The log position after which the evaluation starts.
+        until_position: The log position at which the evaluation ends; null while it runs.
+        position: The last log position read so far.
+        judged: The number of decisions evaluated so far.
         newly_declined: The number of approvals that the rule set would decline.
         newly_approved: The number of declines that the rule set would approve.
     """
@@ -121,10 +119,9 @@ class DisagreementResponse:
     """A decision that the shadowed rule set would have made differently.
 
     Attributes:
-        log_position: The decision's position in the log.
         amount: Minor units of `currency`.
         reasons: The recorded reasons; empty for an approval.
-        shadow_reasons: The reasons of the shadowed rule set; empty if it approves.
+        shadow_reasons: The reasons of the shadowed rule set; empty for an approval.
     """
 
     log_position: int
@@ -146,8 +143,8 @@ class DisagreementsResponse:
     """Decisions that the rule set would have made differently, newest first.
 
     Attributes:
-        next_cursor: The cursor of the next page; null on the last page.
-        as_of_position: The last log position that was read.
+        next_cursor: The cursor for the next page; null on the last page.
+        as_of_position: The last log position that the evaluation has read.
     """
 
     items: list[DisagreementResponse]

@@ -1,4 +1,4 @@
-"""The JSON Schemas of rules and rule sets, without references, so that each can be read alone."""
+"""JSON Schemas of rules and rule sets. They have no references, so each can be read alone."""
 
 from typing import Any
 
@@ -21,13 +21,12 @@ def rules_schema() -> JsonObject:
 def ruleset_schema() -> JsonObject:
     """Return the JSON Schema of a rule set."""
     schema = _without_references(TypeAdapter(RuleSetForm).json_schema())
-    del schema["properties"]["hold_days"]["default"]  # long, and listed in docs/rules.md
+    del schema["properties"]["hold_days"]["default"]  # long, and documented in docs/rules.md
     schema["properties"]["rules"] = rules_schema()
     return {**schema, "title": "RuleSet", "additionalProperties": False}
 
 
 def _without_references(schema: JsonObject) -> JsonObject:
-    """Replace each reference by its definition."""
     definitions = schema.get("$defs", {})
 
     def expand(value: Any) -> Any:

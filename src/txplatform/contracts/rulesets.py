@@ -1,7 +1,7 @@
-"""Rule sets and controls as JSON: parsed strictly, written in one canonical form, hashed.
+"""Parse rule sets and controls from strict JSON; write rule sets as canonical JSON, and hash them.
 
-A rule is parsed by its dataclass and the kinds of its parameters, so a new rule needs no change
-here. `domain/rules/stored.py` writes it.
+The parsers are derived from the rule classes and their parameters, so a new rule needs no change
+here. `domain/rules/stored.py` converts rules to JSON values.
 """
 
 import dataclasses
@@ -39,13 +39,13 @@ JsonObject = dict[str, Any]
 T = TypeVar("T")
 
 MAX_CONTROLS_ENTRIES = 1000
-"""The total length of all lists in one account's controls.
+"""The maximum total length of all lists in one account's controls.
 
-Every account may have controls, and they are loaded and cached with the account.
+Any account may have controls, which are loaded and cached with the account.
 """
 
 _MAX_PROBLEMS = 100
-"""Nobody corrects more at once, and describing thousands would delay other requests."""
+"""The most problems to report, since describing thousands would delay other requests."""
 
 _STRICT = ConfigDict(extra="forbid", strict=True, alias_generator=json_name)
 
@@ -54,21 +54,21 @@ class InvalidRuleSetError(TxPlatformError):
     """A rule set or controls are invalid.
 
     Attributes:
-        problems: One for each invalid place: `rules[3].window_minutes: …`.
+        problems: One text for each invalid field, such as `rules[3].window_minutes: …`.
     """
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__(
             "The rules cannot be used.",
             why=" ".join(problems),
-            next_step="Correct each of them; docs/rules.md lists every rule and parameter.",
+            next_step="Correct each problem; docs/rules.md lists every rule and parameter.",
         )
         self.problems = tuple(problems)
 
 
 @dataclasses.dataclass(frozen=True)
 class RuleSetForm:
-    """A rule set. Its id is made of its name and version."""
+    """A rule set. Its id consists of its name and version."""
 
     name: str
     version: int
@@ -97,8 +97,8 @@ def parse_ruleset(data: bytes) -> RuleSet:
     """Parse a rule set that a person wrote.
 
     Raises:
-        NotJsonError: It is not JSON, or a key is repeated.
-        InvalidRuleSetError: It is not a rule set, or its name looks like a card number.
+        NotJsonError: The bytes are not JSON, or a key is repeated.
+        InvalidRuleSetError: The rule set is invalid, or its name looks like a card number.
     """
     ruleset = ruleset_from_json(parse_strict_json(data))
     try:
@@ -109,20 +109,20 @@ def parse_ruleset(data: bytes) -> RuleSet:
 
 
 def ruleset_from_json(value: Any) -> RuleSet:
-    """Return the rule set in a parsed JSON value, such as a stored one.
+    """Convert a parsed JSON value, such as a stored rule set.
 
     Raises:
-        InvalidRuleSetError: It is not a rule set.
+        InvalidRuleSetError: The rule set is invalid.
     """
     form, rules = _read(_RULESET, value)
     return _make(lambda: RuleSet(form.name, form.version, form.description, rules, form.hold_days))
 
 
 def controls_from_json(value: Any) -> Controls:
-    """Return an account's controls in a parsed JSON value, `{"rules": […]}`.
+    """Convert an account's controls from a parsed JSON value, `{"rules": […]}`.
 
     Raises:
-        InvalidRuleSetError: It is not controls, or their lists are too long.
+        InvalidRuleSetError: The controls are invalid, or the lists in them are too long.
     """
     parameters = [
         each for rule in _listed(value) if isinstance(rule, dict) for each in rule.values()
@@ -130,8 +130,8 @@ def controls_from_json(value: Any) -> Controls:
     entries = sum(len(each) for each in parameters if isinstance(each, list))
     if entries > MAX_CONTROLS_ENTRIES:
         problem = (
-            f"rules: have lists of {entries} entries in all, too many for one account; "
-            f"write at most {MAX_CONTROLS_ENTRIES}, ranges of categories, or a rule set."
+            f"rules: have lists with {entries} entries in total, too many for one account; "
+            f"use at most {MAX_CONTROLS_ENTRIES}, or ranges of categories, or a rule set."
         )
         raise InvalidRuleSetError([problem])
     _, parsed = _read(_CONTROLS, value)
@@ -139,7 +139,7 @@ def controls_from_json(value: Any) -> Controls:
 
 
 def ruleset_to_json(ruleset: RuleSet) -> JsonObject:
-    """Return the rule set as a JSON value, which `ruleset_from_json` reads back."""
+    """Return a rule set as a JSON value; the inverse of `ruleset_from_json`."""
     return {
         "name": ruleset.name,
         "version": ruleset.version,
@@ -153,12 +153,12 @@ def ruleset_to_json(ruleset: RuleSet) -> JsonObject:
 
 
 def canonical_json(ruleset: RuleSet) -> bytes:
-    """Return the rule set as JSON; equal rule sets have equal bytes, in later versions too."""
+    """Return the rule set as JSON. Equal rule sets have equal bytes, even in later releases."""
     return orjson.dumps(ruleset_to_json(ruleset), option=orjson.OPT_SORT_KEYS)
 
 
 def content_hash(ruleset: RuleSet) -> str:
-    """Return the SHA-256 of the canonical JSON, which has name and version, as hexadecimal."""
+    """Return the hexadecimal SHA-256 of the canonical JSON, including name and version."""
     return hashlib.sha256(canonical_json(ruleset)).hexdigest()
 
 
@@ -187,7 +187,7 @@ def _listed(value: Any) -> list[Any]:
 
 def _read_rule(item: Any, place: str, problems: list[str]) -> ConfigurableRule | None:
     if not isinstance(item, dict):
-        return None  # the form reports it
+        return None  # the validation of the form reports it
     name = item.get("rule")
     adapter = RULE_ADAPTERS.get(name) if isinstance(name, str) else None
     if adapter is None:
@@ -210,7 +210,7 @@ def _validated(
     except ValidationError as error:
         if error.error_count() > _MAX_PROBLEMS:
             problems.append(
-                f"{place or 'The value'}: has {error.error_count()} problems, too many to name; "
+                f"{place or 'The value'}: has {error.error_count()} problems, too many to list; "
                 "compare it with docs/rules.md."
             )
             return None
@@ -222,7 +222,7 @@ def _validated(
                 path.append(cause.field)
                 problem = cause.problem
             problems.append(f"{_path(place, path)}: {problem}")
-    except TypeError as error:  # orjson cannot write an integer of more than 64 bits
+    except TypeError as error:  # orjson cannot encode an integer of more than 64 bits
         problems.append(f"{place or 'The value'}: {error}")
     return None
 
@@ -237,7 +237,7 @@ def _path(place: str, steps: list[int | str]) -> str:
 
 
 def _unknown_codes(rule: ConfigurableRule) -> Iterator[str]:
-    """Describe codes that have the right form but do not exist, and card numbers."""
+    """Yield the problems for well-formed codes that do not exist, and for card numbers."""
     for field, parameter in rule.PARAMETERS.items():
         name, value = json_name(field), getattr(rule, field)
         kind = parameter.kind if isinstance(parameter, CodeList) else None

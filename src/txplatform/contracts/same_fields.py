@@ -1,7 +1,7 @@
-"""Make a response or message from the same-named fields of other objects.
+"""Make responses and messages by copying the same-named fields of other objects.
 
-A field that both have is not copied by hand. This takes some microseconds, so the response to a
-purchase, which is made most often, is written out.
+This takes a few microseconds. The most frequent response, `DecisionResponse`, is therefore built by
+hand.
 """
 
 from collections.abc import Callable
@@ -25,11 +25,11 @@ def from_same_fields(kind: type[Kind], *sources: object, **given: Any) -> Kind:
 
     Args:
         kind: A dataclass.
-        sources: If several of them have a field, the first one's value is taken.
-        given: Values that go before those of the sources.
+        sources: Objects in order of precedence.
+        given: Field values that take precedence over the sources.
 
     Raises:
-        TypeError: A field has neither a source nor a default, or `kind` has no such field.
+        TypeError: A field has no value and no default, or `kind` lacks a field in `given`.
     """
     for name in _names(kind) - given.keys():
         for source in sources:
@@ -40,9 +40,9 @@ def from_same_fields(kind: type[Kind], *sources: object, **given: Any) -> Kind:
 
 
 def from_event(kind: type[Kind], event: AccountEvent, **given: Any) -> Kind:
-    """Make a response or message from an event and the command that it records.
+    """Make a response or message from an event and the event's command.
 
-    The time is named `decided_at` if the event is a decision, and `recorded_at` otherwise.
+    The event's time becomes `decided_at` if `kind` has that field, and `recorded_at` otherwise.
     """
     time = "decided_at" if "decided_at" in _names(kind) else "recorded_at"
     return from_same_fields(

@@ -1,4 +1,4 @@
-"""Clearings and refunds: the requests, and the responses made from stored events."""
+"""Requests and responses for clearings and refunds."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal, assert_never
@@ -21,7 +21,7 @@ from txplatform.domain.money import Balance
 
 
 class ClearingRequest(RequestBody):
-    """A clearing of a purchase, as the network presents it."""
+    """A clearing of a purchase, as presented by the network."""
 
     model_config = with_example(
         clearing_id="clr-1",
@@ -36,22 +36,22 @@ class ClearingRequest(RequestBody):
     currency: CurrencyCode
     final: Annotated[
         StrictBool,
-        Field(description="No more clearings follow: the rest of the hold is released."),
+        Field(description="True if no more clearings follow; releases the rest of the hold."),
     ] = True
-    occurred_at: Annotated[UtcTime | None, Field(description="The network's time.")] = None
+    occurred_at: Annotated[UtcTime | None, Field(description="The network's timestamp.")] = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClearingResponse:
-    """A clearing that is posted, or that waits until its account is opened.
+    """A recorded clearing, either posted or waiting for its account to be opened.
 
     Attributes:
-        transaction_id: The purchase; null if it was never authorized.
-        amount: The amount posted, minor units of `currency`.
+        transaction_id: The purchase's id; null if the purchase was never authorized.
+        amount: The amount of the clearing, minor units of `currency`.
         released: The amount released from the hold, minor units.
-        flags: What is unusual about it; it is posted nevertheless.
-        balance: The money after it; null while it waits.
-        account_version: The account's version after it.
+        flags: Unusual circumstances. They never prevent posting.
+        balance: The balance after the clearing, minor units; null while the clearing waits.
+        account_version: The account's version after the clearing was recorded.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -71,7 +71,7 @@ class ClearingResponse:
 
 
 def clearing_response(event: PurchaseCleared | ClearingWaiting) -> ClearingResponse:
-    """Return the effect of a clearing that an event records."""
+    """Return the response for a recorded clearing."""
     match event:
         case PurchaseCleared():
             return from_event(ClearingResponse, event, status="applied")
@@ -84,7 +84,7 @@ def clearing_response(event: PurchaseCleared | ClearingWaiting) -> ClearingRespo
 
 
 class RefundRequest(RequestBody):
-    """A refund by the merchant."""
+    """A merchant's refund."""
 
     model_config = with_example(
         refund_id="ref-1",
@@ -95,24 +95,24 @@ class RefundRequest(RequestBody):
     )
 
     refund_id: Annotated[Identifier, idempotency_key("ref-1")]
-    amount: Annotated[Amount, Field(description="The amount refunded, minor units.")]
+    amount: Annotated[Amount, Field(description="The amount to refund, minor units.")]
     currency: CurrencyCode
     merchant: MerchantFields | None = None
     transaction_id: Annotated[
-        Identifier | None, Field(description="The purchase that is refunded, if known.")
+        Identifier | None, Field(description="The id of the refunded purchase, if known.")
     ] = None
 
 
 @dataclass(frozen=True, slots=True)
 class RefundResponse:
-    """A refund that is posted, or that waits until its account is opened.
+    """A recorded refund, either posted or waiting for its account to be opened.
 
     Attributes:
-        transaction_id: The purchase; null if the request named none.
-        amount: The amount refunded, minor units of `currency`.
-        flags: What is unusual about it; it is posted nevertheless.
-        balance: The money after it; null while it waits.
-        account_version: The account's version after it.
+        transaction_id: The purchase's id; null if the request named no purchase.
+        amount: The amount of the refund, minor units of `currency`.
+        flags: Unusual circumstances. They never prevent posting.
+        balance: The balance after the refund, minor units; null while the refund waits.
+        account_version: The account's version after the refund was recorded.
         recorded_at: RFC 3339 UTC.
     """
 
@@ -130,7 +130,7 @@ class RefundResponse:
 
 
 def refund_response(event: PurchaseRefunded | RefundWaiting) -> RefundResponse:
-    """Return the effect of a refund that an event records."""
+    """Return the response for a recorded refund."""
     match event:
         case PurchaseRefunded():
             return from_event(RefundResponse, event, status="applied")

@@ -1,4 +1,4 @@
-"""A transaction with its history, and pages of an account's transactions."""
+"""Responses with a transaction's history, or with a page of an account's transactions."""
 
 from dataclasses import dataclass, make_dataclass
 from datetime import datetime
@@ -14,18 +14,18 @@ from txplatform.domain.transaction import TransactionState
 
 @dataclass(frozen=True, slots=True)
 class TransactionEventResponse:
-    """An event of a transaction; money in minor units of the account's currency.
+    """An event of a transaction. Amounts are in minor units of the account's currency.
 
     Attributes:
         type: The event's name in the log, such as `authorization-approved`.
-        account_version: The account's version after it.
-        at: The time of the decision, UTC.
+        account_version: The account's version after the event.
+        at: The time by the service's clock, UTC.
         amount: The amount requested, posted, refunded or reversed; None for a full reversal.
         released: The amount released from the hold.
         clearing_id: The id of a clearing or a correction.
-        reverses_clearing_id: The clearing or refund that a correction takes back.
-        direction: The direction of a correction: credit takes a clearing back, debit a refund.
-        flags: What is unusual about it; it counts nevertheless.
+        reverses_clearing_id: The clearing or refund that a correction withdraws.
+        direction: For a correction: credit withdraws a clearing, debit withdraws a refund.
+        flags: Unusual circumstances. They never prevent posting.
     """
 
     type: str
@@ -54,37 +54,35 @@ _Purchase: Any = make_dataclass(
     frozen=True,
     slots=True,
 )
-"""The fields of a purchase. Those other than the ids are null if there is no purchase."""
+"""The fields of a purchase. If there is no decision, all except the ids are null."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at run time
-    """A purchase, its decision, and its history.
+    """A purchase with its decision and history.
 
-    If there is no decision, the fields of the purchase and of the decision are null. This happens
-    if, for example, a clearing named a transaction that was never authorized. Amounts from `hold`
-    on are in minor units of the account's currency, and sums over all events, shown or not.
+    There is no decision if, for example, a clearing names a transaction that was never authorized.
+    Then `reasons` is empty and the other fields of the purchase and the decision are null, except
+    for the ids. The amounts from `hold` to `reversed` include all events, even if `events` does
+    not. These amounts are in minor units of the account's currency.
 
     Attributes:
-        decision: None without a decision, as are the fields from `response_code` to `ruleset`.
         response_code: ISO 8583:1987 field 39.
         authorization_code: ISO 8583:1987 field 38; None for a decline.
-        reasons: The reason of every rule that refused, most important first.
-        amount: The amount requested, minor units of `currency`.
-        balance: The money after the decision; None if there was no account.
-        account_version: The account's version after the decision or, without a decision, after the
-            transaction's first event. `event_id` and `log_position` are of the same event.
-        log_position: The position of that event in the log.
+        reasons: The reasons of all rules that refused, most important first.
+        amount: The requested amount, minor units of `currency`.
+        balance: The balance after the decision, minor units; None if the account was never opened.
+        account_version: The account's version after the decision or, if there is none, after the
+            transaction's first event.
+        event_id: The id of the event at `account_version`.
+        log_position: The log position of the event at `account_version`.
         state: The state after all events.
-        hold: The amount held.
-        expires_at: The time when the hold expires; None without a hold, or if it never expires.
-        cleared: The sum of the clearings.
-        corrected: The part of `cleared` that corrections took back.
-        posted: `cleared - corrected`; the amount owed is this less `refunded`.
-        refunded: The sum of the refunds, less the parts that corrections took back.
-        reversed: The sum of the reversals: the amount of a partial one, and the hold that a full
-            one released.
-        events_total: The number of events.
+        expires_at: The time when the hold expires; None if it never expires or there is no hold.
+        cleared: The sum of all clearings.
+        corrected: The sum of withdrawn clearings.
+        posted: `cleared - corrected`. The amount owed is `posted - refunded`.
+        refunded: The sum of all refunds, less withdrawn refunds.
+        reversed: The sum of all reversals. A full reversal counts the hold that it released.
         events: The events, oldest first; in a list of transactions, the newest 50.
     """
 
@@ -115,9 +113,9 @@ class TransactionsResponse:
     """A page of an account's transactions, newest first.
 
     Attributes:
-        items: Transactions, each with its newest 50 events; fewer than `limit` if they have very
-            many events.
-        next_cursor: The cursor of the next page; None on the last page.
+        items: Transactions, each with its newest 50 events. A page with very many events has fewer
+            transactions than `limit`.
+        next_cursor: The cursor for the next page; None on the last page.
         as_of_position: The log position up to which the list is complete.
     """
 
