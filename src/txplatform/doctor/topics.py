@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from txplatform.consumers import TOPICS as INBOUND
+from txplatform.contracts.messages import INBOUND
 from txplatform.doctor.broker import BrokerView, Cluster
 from txplatform.doctor.finding import Finding, failed, ok, skipped, warning
 from txplatform.pluralize import pluralize
