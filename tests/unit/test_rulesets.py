@@ -199,7 +199,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"rules": [{"rule": "category_deny", "categories": [7995] * 101}]},
-            "rules[0]: has 101 problems, too many to name;",
+            "rules[0]: has 101 problems, too many to list;",
         ),
         (RETAIL | {"version": 0}, "version: is 0, but versions are counted from 1;"),
         (RETAIL | {"version": True}, "version: must be a whole number."),
@@ -340,7 +340,7 @@ def test_the_lists_of_controls_are_bounded_but_not_when_stored() -> None:
     one = {"rule": "country_deny", "countries": ["PRK"]}
     assert len(controls_from_json({"rules": [longest, one]}).rules) == 2
     two = {"rule": "category_deny", "categories": ["7800-7802", "7995"]}
-    with pytest.raises(InvalidRuleSetError, match="rules: have lists of 1001 entries in all"):
+    with pytest.raises(InvalidRuleSetError, match="rules: have lists with 1001 entries in total"):
         controls_from_json({"rules": [longest, two]})
     assert len(ruleset_from_json(RETAIL | {"rules": [longest, two]}).rules) == 2
     assert len(controls_of([longest, two]).rules) == 2

@@ -1,1 +1,1 @@
-"""HTTP: one module a resource; errors are RFC 9457 problems, wherever they come from."""
+"""The HTTP API: one module for each resource. All errors are RFC 9457 problems."""

@@ -48,11 +48,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 
 class Api:
-    """The ASGI application. Purchases bypass FastAPI; all other requests go through it.
-
-    Attributes:
-        document: The OpenAPI document.
-    """
+    """The ASGI application. Purchases bypass FastAPI; all other requests go through it."""
 
     def __init__(
         self, app: FastAPI, thin_route: ASGIApp, services: Services, document: dict[str, Any]

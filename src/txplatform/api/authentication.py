@@ -18,7 +18,7 @@ from txplatform.contracts.problems import ProblemType
 
 CACHED_S = 3.0
 _CREDENTIALS = re.compile(rb"bearer +(txp_[\w-]{43})", re.IGNORECASE)
-"""RFC 6750 with a key from `api_keys.create_key`. Anything else is refused without a look-up."""
+"""An RFC 6750 header with a key from `api_keys.create_key`. Only such keys are looked up."""
 
 
 class Authenticator:

@@ -46,7 +46,7 @@ class JsonBody(Generic[Model]):
 
 
 async def json_bytes(request: Request, most_bytes: int = 0) -> bytes:
-    """Return the unparsed body of a request with JSON.
+    """Return the body of a JSON request, not parsed yet.
 
     Raises:
         ProblemError: The body is too large, or its media type is not JSON.

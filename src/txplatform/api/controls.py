@@ -79,7 +79,7 @@ async def set_controls(
 ) -> Response:
     """Replace the account's own rules; an empty list removes them.
 
-    They are evaluated in addition to the rule set, and every refusal is reported.
+    These rules are evaluated in addition to the rule set, and every refusal is reported.
     """
     command = body.to_change(account_id)
     decided = await services.decider.submit(command, origin=request.state.origin)

@@ -1,4 +1,4 @@
-"""Run database queries that are not on the hot path in threads, with a timeout."""
+"""Run database queries outside the hot path in threads, with a timeout."""
 
 import asyncio
 import threading

@@ -61,7 +61,7 @@ def _missing_of_schema(connection: psycopg.Connection) -> str:
     assert row is not None
     read_only, may_append = row
     if read_only:
-        connection.close()  # this session stays read-only even when the database no longer is
+        connection.close()  # the session would stay read-only after the database becomes writable
         return (
             "The database takes no writes: it is a standby or default_transaction_read_only is on."
         )

@@ -28,11 +28,7 @@ _CHECK_EVERY_S = 0.2
 _SHUTDOWN_S = 7
 """The time for open requests to finish after a stop signal."""
 _EXIT_S = 8.5
-"""The time after which the process exits even if requests still wait for the event store.
-
-Recorded events stay recorded. Callers without a response retry.
-"""
-
+"""The time after which the process exits even if requests still wait for the event store."""
 
 ApiFactory = Callable[[Settings, int], Api]
 """Makes the API of one process from the settings and the process number.

@@ -22,7 +22,7 @@ class Services:
     """The services of one process, created by `bootstrap`.
 
     Attributes:
-        queries: Runs database queries that are not on the hot path.
+        queries: Runs database queries outside the hot path.
         stopping: Set when the process stops, which ends event streams.
     """
 

@@ -88,8 +88,7 @@ async def read_transaction(
 ) -> Response:
     """Return one transaction with its whole history, without lag.
 
-    A transaction that was never authorized is found if a clearing, reversal, refund or increment
-    named it.
+    This includes a transaction that was never authorized but is named by another event.
     """
     transaction = await services.queries.run(
         partial(

@@ -18,7 +18,7 @@ _STEP = re.compile(r"[^.\[\]]+")
 
 
 def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemError:
-    """Return the problem for invalid fields, without values, which could be card numbers.
+    """Return the problem for invalid fields, without their values, since these may be card numbers.
 
     Args:
         errors: The errors of a pydantic ValidationError.

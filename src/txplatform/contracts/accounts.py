@@ -1,4 +1,4 @@
-"""Requests to open an account or set its status, and responses with its balance or status."""
+"""HTTP bodies for opening an account, reading its balance, and setting its status."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -73,7 +73,7 @@ class StatusResponse:
     """An account status that an operator set.
 
     Attributes:
-        status: The operator's status. The balance has the effective status, which may be stricter.
+        status: The operator's status. The effective status in `BalanceResponse` may be stricter.
         account_version: The account's version after the change.
         recorded_at: RFC 3339 UTC.
     """
@@ -88,5 +88,5 @@ class StatusResponse:
 
 
 def status_response(event: OperatorStatusSet) -> StatusResponse:
-    """Return the response for a recorded status."""
+    """Return the response for a recorded status change."""
     return from_event(StatusResponse, event)

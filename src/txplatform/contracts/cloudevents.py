@@ -28,11 +28,7 @@ Headers: TypeAlias = "Sequence[tuple[str, bytes | None]]"
 
 
 class EnvelopeError(TxPlatformError):
-    """The envelope or body of a message is invalid.
-
-    Attributes:
-        reason: A stable code.
-    """
+    """The envelope or body of a message is invalid; `reason` is a stable code."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail, next_step="Correct the producer and send the message again.")
@@ -127,7 +123,7 @@ def _check_version(attributes: Mapping[str, Any]) -> None:
 
 
 def _looks_structured(value: object) -> bool:
-    """Return True if a body has all required attributes of an envelope; no message data has."""
+    """Return True if a body has all attributes that a structured envelope requires."""
     return isinstance(value, dict) and value.keys() >= _REQUIRED_ATTRIBUTES
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from txplatform.contracts.body import RequestBody
-from txplatform.contracts.fields import FreeText, Identifier
+from txplatform.contracts.fields import FreeText, Identifier, idempotency_key
 from txplatform.contracts.ruleset_schema import rules_schema
 from txplatform.contracts.rulesets import MAX_CONTROLS_ENTRIES, controls_from_json
 from txplatform.contracts.same_fields import from_event
@@ -34,9 +34,7 @@ class ControlsRequest(RequestBody):
         },
     )
 
-    controls_id: Annotated[
-        Identifier, Field(description="The idempotency key; never expires.", examples=["ctl-1"])
-    ]
+    controls_id: Annotated[Identifier, idempotency_key("ctl-1")]
     rules: Annotated[
         list[Any],
         WithJsonSchema(rules_schema()),

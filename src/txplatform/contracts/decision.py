@@ -63,7 +63,7 @@ class DryRunResponse(DecisionResponse):
 
 
 def dry_run_response(event: Decision) -> DryRunResponse:
-    """Return the response for the event of a dry run, which is not recorded."""
+    """Return the response for the unrecorded event of a dry run."""
     return from_same_fields(
         DryRunResponse,
         decision_response(event),

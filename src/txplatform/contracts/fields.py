@@ -89,7 +89,7 @@ Identifier = Annotated[
 
 
 def idempotency_key(example: str) -> Any:
-    """Describe a field as the idempotency key, which identifies repeated requests."""
+    """Return the description of a field that is an idempotency key."""
     return Field(description="The idempotency key; never expires.", examples=[example])
 
 

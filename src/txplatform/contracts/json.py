@@ -101,7 +101,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _finite(digits: str) -> float:
-    """Parse a float. Refuse one that Python reads as infinity, which would be written as null."""
+    """Parse a float; refuse a number that becomes infinity, since JSON cannot express infinity."""
     value = float(digits)
     if isinf(value):
         raise NotJsonError("A number is too large.")
@@ -113,5 +113,5 @@ def _check_depth(value: Any, left: int) -> None:
         if left == 0:
             raise NotJsonError(f"It has more than {MAX_DEPTH} levels.")
         for inner in value.values() if type(value) is dict else value:
-            if type(inner) in _CONTAINERS:  # cheaper than a call
+            if type(inner) in _CONTAINERS:  # cheaper than a call for each value
                 _check_depth(inner, left - 1)

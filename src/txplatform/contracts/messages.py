@@ -40,7 +40,7 @@ class MessageBody(Body):
 
     Attributes:
         TOPIC: The topic, and the CloudEvents type of its messages.
-        COMMANDS: The classes of the commands that a body may become.
+        COMMANDS: The classes of commands to which a body can be converted.
     """
 
     TOPIC: ClassVar[str]
@@ -51,7 +51,7 @@ class MessageBody(Body):
     account_id: Identifier
 
     def to_command(self) -> Command:
-        """Return the command that the message asks for; by default it has the same fields."""
+        """Return the command for this message, by default with the same fields."""
         (kind,) = self.COMMANDS
         return self.to_value(kind)
 
@@ -146,7 +146,7 @@ class PresentmentReceivedMessage(MessageBody):
 
     @override
     def to_command(self) -> Clearing | Refund | Correction:
-        """Return a correction if the body names another presentment, else a clearing or refund."""
+        """Return a correction if the body withdraws a presentment, else a clearing or a refund."""
         if self.reverses_clearing_id is not None:
             return self.to_value(Correction, without=("final",))
         of_corrections = ("direction", "reverses_clearing_id")
@@ -164,9 +164,9 @@ class PresentmentReceivedMessage(MessageBody):
 
 
 INBOUND: dict[str, type[MessageBody]] = {body.TOPIC: body for body in MessageBody.__subclasses__()}
-"""The body of each inbound topic, by the topic's name."""
+"""The body class of each inbound topic."""
 
 TOPIC_OF: dict[type[Command], str] = {
     command: topic for topic, body in INBOUND.items() for command in body.COMMANDS
 }
-"""The inbound topic that asks for each kind of command."""
+"""The inbound topic of each class of command."""

@@ -11,7 +11,6 @@ class ProblemType(Enum):
 
     Attributes:
         type: The stable name, for clients to branch on.
-        title: A short description for people.
     """
 
     NOT_JSON = "not-json", 400, "The body is not acceptable JSON"

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from txplatform.contracts.body import RequestBody
-from txplatform.contracts.fields import FreeText, Identifier
+from txplatform.contracts.fields import FreeText, Identifier, idempotency_key
 
 _Reason = Annotated[FreeText, Field(description="The reason, recorded permanently.")]
 
@@ -19,9 +19,7 @@ class ActivationRequest(RequestBody):
         },
     )
 
-    activation_id: Annotated[
-        Identifier, Field(description="The idempotency key; never expires.", examples=["act-7"])
-    ]
+    activation_id: Annotated[Identifier, idempotency_key("act-7")]
     reason: _Reason
 
 
@@ -34,7 +32,5 @@ class ShadowingRequest(RequestBody):
         },
     )
 
-    shadowing_id: Annotated[
-        Identifier, Field(description="The idempotency key; never expires.", examples=["sh-3"])
-    ]
+    shadowing_id: Annotated[Identifier, idempotency_key("sh-3")]
     reason: _Reason

@@ -39,10 +39,7 @@ JsonObject = dict[str, Any]
 T = TypeVar("T")
 
 MAX_CONTROLS_ENTRIES = 1000
-"""The maximum total length of all lists in one account's controls.
-
-Any account may have controls, which are loaded and cached with the account.
-"""
+"""The maximum total length of lists in an account's controls, which are cached with the account."""
 
 _MAX_PROBLEMS = 100
 """The most problems to report, since describing thousands would delay other requests."""
@@ -109,7 +106,7 @@ def parse_ruleset(data: bytes) -> RuleSet:
 
 
 def ruleset_from_json(value: Any) -> RuleSet:
-    """Convert a parsed JSON value, such as a stored rule set.
+    """Make a rule set from a parsed JSON value.
 
     Raises:
         InvalidRuleSetError: The rule set is invalid.
@@ -119,7 +116,7 @@ def ruleset_from_json(value: Any) -> RuleSet:
 
 
 def controls_from_json(value: Any) -> Controls:
-    """Convert an account's controls from a parsed JSON value, `{"rules": […]}`.
+    """Make an account's controls from a parsed JSON value, `{"rules": […]}`.
 
     Raises:
         InvalidRuleSetError: The controls are invalid, or the lists in them are too long.

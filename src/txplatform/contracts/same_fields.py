@@ -1,7 +1,6 @@
 """Make responses and messages by copying the same-named fields of other objects.
 
-This takes a few microseconds. The most frequent response, `DecisionResponse`, is therefore built by
-hand.
+This costs microseconds, so the most frequent response, `DecisionResponse`, is made by hand.
 """
 
 from collections.abc import Callable
