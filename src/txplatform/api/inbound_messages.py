@@ -69,7 +69,7 @@ async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the con
         int | None,
         Query(ge=1, le=2**63 - 1, description="`next_before_id` of the previous page."),
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The size of the page.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The maximum page size.")] = 50,
 ) -> Response:
     """Return the outcomes of messages from Kafka, newest first."""
     messages = await services.queries.run(

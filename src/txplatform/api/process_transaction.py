@@ -149,8 +149,8 @@ async def process_transaction(
     """Authorize a purchase, record the decision, and return it with the balance.
 
     A decline is not an error: the response is 200 with `"decision": "declined"` and all reasons. A
-    repeated request gets the same response again, with the header `Idempotency-Replayed: true`.
-    With `?dry_run=true`, the purchase is decided without recording anything; a purchase that was
-    already decided gets the recorded response.
+    repeated `transaction_id` with the same fields gets the same response, with the header
+    `Idempotency-Replayed: true`. With `?dry_run=true`, the purchase is decided without recording
+    anything; a purchase that was already decided gets the recorded response.
     """
     raise NotImplementedError  # only describes the operation; `ProcessTransaction` handles requests

@@ -151,7 +151,7 @@ async def read_disagreements(
     services: ServicesOf,
     ruleset_id: RuleSetId,
     shadowing_id: Identifier,
-    limit: Annotated[int, Query(ge=1, le=500, description="The size of the page.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=500, description="The maximum page size.")] = 50,
     cursor: Annotated[str | None, Query(description="next_cursor of the previous page.")] = None,
 ) -> Response:
     """Return the decisions that this rule set would have made differently, newest first."""

@@ -52,7 +52,7 @@ _ETAG = documented_header("ETag", "The account version of the transaction's newe
 async def read_transactions(
     services: ServicesOf,
     account_id: AccountIdPath,
-    limit: Annotated[int, Query(ge=1, le=500, description="The size of the page.")] = 30,
+    limit: Annotated[int, Query(ge=1, le=500, description="The maximum page size.")] = 30,
     cursor: Annotated[str | None, Query(description="next_cursor of the previous page.")] = None,
 ) -> Response:
     """Return the account's transactions, newest first, each with its history.

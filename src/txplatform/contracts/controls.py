@@ -57,7 +57,7 @@ class ControlsRequest(RequestBody):
 
 @dataclass(frozen=True, slots=True)
 class ControlsResponse:
-    """Controls that a request set.
+    """The account's own rules, as set by a request.
 
     Attributes:
         account_version: The account's version after the change.
