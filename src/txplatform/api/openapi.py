@@ -35,7 +35,7 @@ class Endpoint(Protocol):
 
 
 def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
-    """Return the OpenAPI document of an application that includes these endpoints."""
+    """Return the OpenAPI document for an application that includes these endpoints."""
     document: dict[str, Any] = get_openapi(
         title="txplatform",
         version=version("txplatform"),

@@ -72,16 +72,15 @@ class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at r
         reasons: The reasons of all rules that refused, most important first.
         amount: The requested amount, minor units of `currency`.
         balance: The balance after the decision, minor units; None if the account was never opened.
-        account_version: The account's version after the decision or, if there is none, after the
-            transaction's first event.
+        account_version: The version after the decision or, without a decision, the first event.
         event_id: The id of the event at `account_version`.
         log_position: The log position of the event at `account_version`.
         state: The state after all events.
         expires_at: The time when the hold expires; None if it never expires or there is no hold.
         cleared: The sum of all clearings.
-        corrected: The sum of withdrawn clearings.
+        corrected: The part of `cleared` that corrections withdrew.
         posted: `cleared - corrected`. The amount owed is `posted - refunded`.
-        refunded: The sum of all refunds, less withdrawn refunds.
+        refunded: The sum of all refunds, less the part that corrections withdrew.
         reversed: The sum of all reversals. A full reversal counts the hold that it released.
         events: The events, oldest first; in a list of transactions, the newest 50.
     """
