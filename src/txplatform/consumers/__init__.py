@@ -1,7 +1,7 @@
-"""The consumer of messages from Kafka, and the topics that it reads.
+"""The Kafka consumer and the topics it reads.
 
-To add a topic, write its body in `contracts/messages.py` and add a line below. If the body's fields
-differ from the command's, write a module that translates it, such as `presentment_received.py`.
+To add a topic, define its message body in `contracts/messages.py` and list it in `TOPICS`. If body
+and command have different fields, add a module that converts them, as `presentment_received` does.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class InboundTopic(Generic[Body]):
 
     Attributes:
         body: The model of a message's data.
-        to_command: Returns the command that a body asks for.
+        to_command: Converts a body to its command.
     """
 
     body: type[Body]
@@ -39,7 +39,7 @@ class InboundTopic(Generic[Body]):
 
     @classmethod
     def of(cls, body: type[Body], command: type[Command]) -> Self:
-        """Return a topic whose bodies have the fields of their command."""
+        """Return a topic whose message bodies have the same fields as their commands."""
         return cls(body, lambda message: message.to_value(command))
 
     @property
@@ -59,4 +59,4 @@ TOPICS: dict[str, InboundTopic[Any]] = {
         InboundTopic(PresentmentReceivedMessage, presentment_command),
     )
 }
-"""By name."""
+"""The inbound topics by name."""

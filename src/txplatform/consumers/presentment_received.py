@@ -9,7 +9,7 @@ _CORRECTION_FIELDS = ("direction", "reverses_clearing_id")
 
 
 def presentment_command(body: PresentmentReceivedMessage) -> Clearing | Correction | Refund:
-    """Return a correction if the body names another presentment, else a clearing or refund."""
+    """Return a correction if the body refers to another presentment, else a clearing or refund."""
     if body.reverses_clearing_id is not None:
         return body.to_value(Correction, without=("final",))
     match body.direction:

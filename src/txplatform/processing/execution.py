@@ -19,13 +19,13 @@ def execute_in_order(
     *,
     expect_copies: bool = False,
 ) -> None:
-    """Include commands in a unit of work and give each its result; append nothing.
+    """Execute commands in a unit of work, without appending; each command gets its result.
 
     Args:
-        connection: Reads in the caller's transaction, if any.
+        connection: The connection to read with.
         work: The unit of work.
-        commands: The commands; later ones see what earlier ones recorded.
-        context_of: Makes the decision context of a command with this origin.
+        commands: The commands; each one sees the events of the earlier ones.
+        context_of: Returns the decision context for a command with this origin.
         expect_copies: See `UnitOfWork.include`.
     """
     for command in commands:
