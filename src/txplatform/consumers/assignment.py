@@ -73,7 +73,7 @@ class Assignment:
         ]
         self._stored = begin(connection, topics.cluster_id, beginnings) if beginnings else {}
         self.faults = {
-            key: f"{key.topic}[{key.partition}] has no leader; start the brokers that have a replica."
+            key: f"{key.topic}[{key.partition}] has no leader; start the brokers with its replicas."
             for key in assigned
             if key.topic in topics.ids and key not in topics.led
         }

@@ -42,7 +42,7 @@ class ContradictionError(TxPlatformError):
     def __init__(self, streams: set[str]) -> None:
         super().__init__(
             f"Events of {len(streams)} accounts cannot be appended: {', '.join(sorted(streams))}.",
-            why="They conflict with stored events, although they were decided under the log's lock.",
+            why="They conflict with the log, although its lock was held while they were decided.",
             next_step="Run `txplatform verify`, and report this.",
         )
 

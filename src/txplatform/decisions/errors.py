@@ -31,5 +31,5 @@ class OutcomeUnknownError(TxPlatformError):
         super().__init__(
             "It is not known yet whether this was recorded.",
             why="The connection to the event store was lost during the commit.",
-            next_step="Retry with the same id: the request is never decided twice.",
+            next_step="Retry with the same id: the request is decided once, with one response.",
         )

@@ -95,7 +95,7 @@ class DecisionMetrics(Collector):
             ("batches", "Commits attempted.", self._batches),
             ("batch_requests", "Requests in those batches.", self._requests),
             ("batch_clashes", "Accounts with a conflict, decided again.", self._conflicts),
-            ("batch_failures", "Batches that failed and were attempted again.", self.batches_failed),
+            ("batch_failures", "Batches that failed and had to be retried.", self.batches_failed),
             ("batch_busy_seconds", "Time spent in batches.", self._busy_s),
             ("refused_requests", "Requests refused because too many waited.", self.refused),
         ):

@@ -1,9 +1,9 @@
 """Caches accounts between batches, so that they need not be read again.
 
-A cached account may be stale. An append to a stale account conflicts, and the account is read again.
-If no other process writes to the cached accounts, reading them before each decision wastes a round
-trip. If others do, many commands conflict and are decided twice. The conflict rate shows which way
-is cheaper.
+A cached account may be stale. An append to it then conflicts, and the account is read again. If no
+other process writes to the cached accounts, reading them before each decision wastes a round trip.
+If others do, many commands conflict and are decided twice. The conflict rate shows which way is
+cheaper.
 
 The most recently used accounts are kept as objects. All others are packed into a fraction of the
 memory, so that a process can cache a million accounts. Unpacking an account takes a fifth of the

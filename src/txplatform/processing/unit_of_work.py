@@ -171,7 +171,7 @@ class UnitOfWork:
         self._prior.pop(stream, None)
 
     def append(self) -> Iterator[Query]:
-        """Yield the query that appends the recorded events; then update `events` and `conflicts`."""
+        """Yield the query that appends the recorded events, and set `events` and `conflicts`."""
         events = self.collect()
         conflicts: set[str] = set()
         if events:

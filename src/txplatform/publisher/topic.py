@@ -15,7 +15,7 @@ from txplatform.eventstore.mapper import decode_event
 from txplatform.publisher.feed import Header, Record
 
 StoredEvent = tuple[int, str, int, str, bytes]
-"""Position, stream, version, kind (the `TOPIC` of the event's class) and state, as stored."""
+"""Position, stream, version, kind (the `TOPIC` of the event's class) and stored state."""
 
 
 class OutboundBody(Protocol):
@@ -26,11 +26,11 @@ class OutboundBody(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OutboundTopic(ABC):
-    """A topic that the platform writes.
+    """A topic that the publisher writes.
 
     Attributes:
-        body: The class of the messages' bodies.
-        events: The kinds of event that are published on the topic.
+        body: The class of the message bodies.
+        events: The kinds of events published on the topic.
     """
 
     body: type[OutboundBody]
@@ -38,7 +38,7 @@ class OutboundTopic(ABC):
 
     @property
     def name(self) -> str:
-        """The topic's name, which is also the CloudEvents type of its messages."""
+        """The name of the topic, and the CloudEvents type of its messages."""
         return self.body.TOPIC
 
     @abstractmethod
@@ -55,7 +55,7 @@ class EventTopic(OutboundTopic):
     """A topic whose messages are made from decoded events.
 
     Attributes:
-        body_of: Makes a body from an event.
+        body_of: Returns the message body for an event.
     """
 
     body_of: Callable[[Any], OutboundBody]
@@ -75,7 +75,7 @@ class EventTopic(OutboundTopic):
 
 
 def place_headers(event_id: str, version: int, position: int) -> list[Header]:
-    """Return the headers that name an event and its place in its stream and in the log."""
+    """Return the headers with an event's id, account version and log position."""
     return [
         ("event_id", event_id.encode()),
         ("account_version", b"%d" % version),
