@@ -27,12 +27,7 @@ Body = TypeVar("Body", bound=MessageBody)
 
 @dataclass(frozen=True, slots=True)
 class InboundTopic(Generic[Body]):
-    """A topic that the consumer reads.
-
-    Attributes:
-        body: The model of a message's data.
-        to_command: Converts a body to its command.
-    """
+    """A topic that the consumer reads, and the conversion of message bodies to commands."""
 
     body: type[Body]
     to_command: Callable[[Body], Command]

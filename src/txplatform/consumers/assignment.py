@@ -47,7 +47,7 @@ class Assignment:
         self._stored: dict[PartitionKey, Position] = {}
 
     def assign(self, partitions: list[PartitionKey] | None) -> None:
-        """Set the assigned partitions, None if all were revoked, without reading them yet."""
+        """Set the assigned partitions (None if all were revoked); reading does not start yet."""
         self.assigned = partitions
         self._reset()
 

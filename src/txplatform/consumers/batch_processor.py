@@ -61,8 +61,7 @@ def process(
 ) -> tuple[list[MessageOutcome], UnitOfWork]:
     """Process a batch and commit.
 
-    Accounts leave the cache for the transaction and return after the commit. So the cache never
-    contains uncommitted state.
+    Accounts are out of the cache until the commit, so the cache has only committed state.
 
     Returns:
         The outcome of each message, in order, and the committed unit of work.
@@ -96,7 +95,7 @@ def process(
 def decide_under_lock(
     connection: psycopg.Connection, work: UnitOfWork, commands: Sequence[PendingCommand]
 ) -> None:
-    """Read, decide and append commands while the caller holds the log's lock.
+    """Decide commands on the latest accounts and append; the caller holds the log's lock.
 
     Raises:
         ContradictionError: An event conflicts despite the lock; the caller must roll back.
@@ -110,12 +109,7 @@ def decide_under_lock(
 
 
 def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingCommand | None:
-    """Return a message's command, ready for execution; None if the message is invalid.
-
-    Args:
-        parsed: The message.
-        retried: True if the message was parked and an operator retries it.
-    """
+    """Return a message's command, ready for execution; None if the message is invalid."""
     if isinstance(parsed.command, Rejection):
         return None
     message = parsed.message

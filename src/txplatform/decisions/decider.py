@@ -67,8 +67,8 @@ class Decider:
         Raises:
             QueueFullError: Too many requests are waiting. The future raises all other errors.
             CommandRejectedError: The command contradicts recorded events.
-            RulesNotUnderstoodError: The command needs the rule set in force, but this version does
-                not understand it; nothing was recorded.
+            RulesNotUnderstoodError: This version does not understand the rule set in force, which
+                the command needs; nothing was recorded.
             StoreUnavailableError: The deadline has passed; nothing was recorded.
             OutcomeUnknownError: The deadline has passed; the command may have been recorded.
         """

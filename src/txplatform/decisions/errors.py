@@ -25,7 +25,7 @@ class StoreUnavailableError(TxPlatformError):
 
 
 class OutcomeUnknownError(TxPlatformError):
-    """The connection was lost during a commit, whose outcome stayed unknown until the deadline."""
+    """The connection was lost during a commit; the outcome was still unknown at the deadline."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -160,8 +160,8 @@ class Lane:
     ) -> tuple[list[LaneRequest[Any]], list[LaneRequest[Any]]]:
         """Execute each request; return the finished requests, and the requests to attempt again.
 
-        A request is attempted again if more has to be read for it. It is also attempted again if an
-        unexpected exception from another request discarded the events of their account.
+        A request is attempted again if more has to be read for it, or if another request for the
+        same account raised an unexpected exception, which discards the account's events.
         """
         spoilt: set[str] = set()
         done: list[LaneRequest[Any]] = []

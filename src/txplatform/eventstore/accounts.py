@@ -42,7 +42,7 @@ class Accounts(Application[str]):
         return EventStore(self.mapper, SnapshotRecorder(self._connection))
 
     def account(self, account_id: AccountId, *, version: int | None = None) -> Account:
-        """Return the account at a version, by default the newest; unopened if without events."""
+        """Return the account at a version (default: newest); without events, it is unopened."""
         try:
             return cast("Account", self.repository.get(account_stream(account_id), version=version))
         except AggregateNotFoundError:

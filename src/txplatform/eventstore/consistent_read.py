@@ -72,7 +72,7 @@ def export_snapshot(connection: psycopg.Connection) -> str:
 def whole_streams(
     connection: psycopg.Connection, advance: Callable[[int], None] = lambda _: None
 ) -> Iterator[tuple[str, Iterator[StoredRow]]]:
-    """Yield each stream's id and rows, by version; the streams are in byte order of their ids.
+    """Yield each stream's id and its rows by version; streams come in byte order of their ids.
 
     `advance` is called with the number of rows read since the last call.
     """

@@ -35,7 +35,7 @@ SNAPSHOT_TOPIC = f"account@{shape_of((Account, *_WAITING_KINDS.values(), Merchan
 
 
 def to_plain(value: object) -> object:
-    """Convert a part of an account's state that msgspec cannot encode into plain values."""
+    """Return plain values for a part of an account's state that msgspec cannot encode."""
     match value:
         case Activity():
             return value.state()

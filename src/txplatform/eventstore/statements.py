@@ -69,7 +69,7 @@ CROSS JOIN LATERAL (
 
 
 LOCK_LOG = f"SELECT pg_advisory_xact_lock({LOG})"
-"""Takes the log's lock, which `APPEND` takes as well, until the transaction ends."""
+"""Takes the log's lock until the transaction ends; `APPEND` takes the same lock."""
 
 APPEND = "SELECT append_events(%b, %b::bigint[], %b, %b, %b, %b::text[])"
 """Appends events, and returns the streams with a conflict, whose events were left out."""

@@ -41,8 +41,7 @@ class Follower(ABC):
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         """Process batches without end; the caller closes the generator between two batches.
 
-        After an error, `follow` is called again with a new connection and resumes from the
-        checkpoint.
+        After an error, the next call gets a new connection and resumes from the checkpoint.
 
         Args:
             connection: A new connection in autocommit mode.

@@ -27,8 +27,7 @@ def next_batch(
         until: The last log position to read; None for the log's end.
 
     Yields:
-        The events, oldest first, or no events at the end of the log. None if another session holds
-        the checkpoint's lock.
+        The events, oldest first; none at the end of the log. None if the checkpoint is locked.
 
     Raises:
         psycopg.Error: A statement failed; nothing was written.

@@ -9,11 +9,7 @@ from txplatform.health import Health
 
 
 class SideBySide:
-    """Runs followers in parallel, so that no follower delays another.
-
-    Attributes:
-        name: The part's name in health and logs.
-    """
+    """Runs followers in parallel, so that no follower delays another."""
 
     def __init__(self, name: str, followers: Sequence[Follower]) -> None:
         self.name = name

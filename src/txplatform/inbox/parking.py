@@ -31,13 +31,7 @@ def deduplicate_parked(
     messages: Sequence[ReceivedMessage],
     outcomes: Sequence[MessageOutcome],
 ) -> list[MessageOutcome]:
-    """Return the outcomes, changed from parked to duplicate or discarded for copies.
-
-    Args:
-        connection: The connection to read the inbox with.
-        messages: The messages of one batch, in order.
-        outcomes: Their outcomes, in the same order.
-    """
+    """Return the outcomes; copies of parked or discarded messages are not parked again."""
     result = list(outcomes)
     parked = [at for at, each in enumerate(outcomes) if each.status is MessageStatus.PARKED]
     if not parked:
@@ -59,7 +53,7 @@ def deduplicate_parked(
 def _repeats_of_stored(
     connection: psycopg.Connection, messages: Iterable[ReceivedMessage]
 ) -> dict[_Contents, _Repeat]:
-    """Look up the originals of these messages, which have just been rejected.
+    """Look up stored originals of messages that have just been rejected.
 
     An original stored as waiting counts as parked. Its wait must have ended with a rejection;
     otherwise its copy would now be a duplicate.

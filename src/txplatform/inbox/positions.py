@@ -72,7 +72,7 @@ WHERE p.cluster_id = %s AND p.topic = m.topic AND p.partition = m.partition
 def begin(
     connection: psycopg.Connection, cluster_id: str, beginnings: Sequence[Position]
 ) -> dict[PartitionKey, Position]:
-    """Store these positions where a partition has none; return the stored positions of all."""
+    """Store a first position for partitions that have none; return the positions of all."""
     connection.execute(_BEGIN, (cluster_id, *column_arrays(beginnings)))
     keys = [PartitionKey(each.topic, each.partition) for each in beginnings]
     return stored_positions(connection, cluster_id, keys)

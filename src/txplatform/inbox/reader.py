@@ -1,7 +1,7 @@
 """Reads the inbox: messages from Kafka and their outcomes, for API, command line and publisher.
 
-A later event ends the wait of a waiting message, for example the opening of the account. The row
-of the message is not updated then. So its current status is looked up in the log at each read.
+A later event ends the wait of a waiting message, for example the opening of the account. The
+message's row is not updated then; each read looks up the current status in the log.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,15 +63,9 @@ def list_messages(  # noqa: PLR0913  # the filters of the API
     before_id: int | None = None,
     limit: int = 50,
 ) -> list[InboundMessageResponse]:
-    """Return the outcomes of messages, the newest first.
+    """Return the outcomes of the messages that match all filters, newest first.
 
-    Args:
-        connection: Any connection of the service.
-        topic: Return only messages of this topic.
-        account_id: Return only messages of this account.
-        status: Return only messages with this current status.
-        before_id: Return only messages with a lower id; pass the last id of the previous page.
-        limit: The maximum number of messages, capped at `MAX_LIMIT`.
+    For the next page, pass the last id as `before_id`. The limit is capped at `MAX_LIMIT`.
     """
     filters: Mapping[LiteralString, object | None] = {
         "m.topic = %s": topic,
@@ -96,13 +90,7 @@ def list_messages(  # noqa: PLR0913  # the filters of the API
 def stored_message(
     connection: psycopg.Connection[Any], message_id: int, *, for_update: bool = False
 ) -> StoredMessage | None:
-    """Return a message with its contents; None if there is no such message.
-
-    Args:
-        connection: Any connection of the service.
-        message_id: The message's id in the inbox.
-        for_update: True to lock the row until the end of the transaction.
-    """
+    """Return a message with its contents, optionally locking its row; None if it does not exist."""
     lock = " FOR NO KEY UPDATE OF m" if for_update else ""
     return next(iter(_stored(connection, "WHERE m.id = %s" + lock, (message_id,))), None)
 
@@ -112,8 +100,7 @@ def parked_after(
 ) -> list[StoredMessage]:
     """Return messages that were parked on arrival, in the order of their ids.
 
-    Messages that were later retried or discarded are included, so that no id disappears from the
-    sequence.
+    Messages that were later retried or discarded are included, so that no id goes missing.
     """
     return _stored(
         connection,

@@ -110,7 +110,7 @@ class AccountCache:
 
 def pack_account(account: Account) -> bytes:
     """Return the account's state as msgpack."""
-    # The encoder shrinks its result from a larger buffer, which would fragment memory: copy it.
+    # The encoder returns a truncated buffer, which would fragment memory, so copy the bytes.
     return bytes(memoryview(_encode(msgspec.structs.astuple(account))))
 
 

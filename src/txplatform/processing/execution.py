@@ -19,14 +19,9 @@ def execute_in_order(
     *,
     expect_copies: bool = False,
 ) -> None:
-    """Execute commands in a unit of work, without appending; each command gets its result.
+    """Execute commands in order, without appending; each command gets its result.
 
-    Args:
-        connection: The connection to read with.
-        work: The unit of work.
-        commands: The commands; each one sees the events of the earlier ones.
-        context_of: Returns the decision context for a command with this origin.
-        expect_copies: See `UnitOfWork.include`.
+    For `expect_copies`, see `UnitOfWork.include`.
     """
     for command in commands:
         work.include(command, expect_copies=expect_copies)

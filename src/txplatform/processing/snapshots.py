@@ -1,4 +1,4 @@
-"""Takes a snapshot of an account after every so many events, so that reading it stays fast.
+"""Takes a new snapshot of an account after many new events, so that accounts stay fast to read.
 
 Snapshots are written after the commit, so they include only stored events and delay no response.
 """
@@ -19,10 +19,7 @@ def due_snapshots(
 ) -> Iterable[Account]:
     """Return the accounts that are due for a snapshot after these events.
 
-    Args:
-        accounts: The accounts after the events, by stream.
-        events: The appended events.
-        every: The minimum number of events between two snapshots of an account.
+    Snapshots of an account are at least `every` events apart.
     """
     due = {}
     for event in events:

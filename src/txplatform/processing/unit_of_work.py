@@ -38,10 +38,10 @@ from txplatform.processing.pending_command import PendingCommand
 class UnitOfWork:
     """The accounts of one batch, and the earlier events that its commands refer to.
 
-    Call `include` for every command and run the queries of `load`. Call `attempt` for each command;
-    after False, run `load` and attempt the command again, or leave it to a later batch. Then run
-    `append`, and include commands on streams with a conflict again. After the commit, call
-    `cache_accounts`.
+    Call `include` for every command and run the queries of `load`. Then call `attempt` for each
+    command. After False, run `load` and attempt the command again, or leave the command to
+    a later batch. Then run `append`. Commands on streams with a conflict can be included again.
+    Call `cache_accounts` after the commit.
 
     Attributes:
         accounts: The accounts in use, by stream.
@@ -150,8 +150,8 @@ class UnitOfWork:
 
         Raises:
             CommandRejectedError: The command contradicts recorded events.
-            RulesNotUnderstoodError: The command needs the rule set in force, but this version does
-                not understand it.
+            RulesNotUnderstoodError: This version does not understand the rule set in force, which
+                the command needs.
             TransactionNotReadError: The command needs a transaction that was not read; nothing is
                 recorded.
         """

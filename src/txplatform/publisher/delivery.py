@@ -1,9 +1,8 @@
 """Sends records in order, and waits until the brokers have acknowledged all of them.
 
-Readers detect duplicates by log position, so an account's records must stay in order even if one of
-them fails and is sent again. Therefore the records sent are always a prefix of the batch: only one
-request per broker is in flight, single messages do not time out, and the producer is discarded
-after the first failure.
+Readers detect duplicates by log position, so an account's records must stay in order even if some
+are sent again. Therefore the records sent are always a prefix of the batch: only one request per
+broker is in flight, no message times out, and the producer is discarded after the first failure.
 """
 
 import time
@@ -153,7 +152,7 @@ class Delivery:
         produce = self._producer.produce
         try:
             for topic, key, body, headers in batch.records:
-                # The declared type is a list of more kinds of values; the client only reads it.
+                # The declared list type allows more kinds of values; the client only reads it.
                 produce(topic, body, key, headers=headers)  # type: ignore[arg-type]
         except (KafkaException, BufferError) as error:
             raise DeliveryError("The client did not accept a record.", why=f"{error}.") from error

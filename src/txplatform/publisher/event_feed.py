@@ -35,8 +35,7 @@ class EventFeed:
         """Return the next events of the log.
 
         Raises:
-            UnknownEventError: This version does not know a kind of event, and therefore not whether
-                to publish it.
+            UnknownEventError: The log has a kind of event that this version does not know.
         """
         with connection.cursor(binary=True) as cursor:
             cursor.execute(_READ, (after, BATCH_EVENTS), prepare=True)

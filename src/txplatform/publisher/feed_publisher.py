@@ -5,8 +5,7 @@ neither read nor move the checkpoint. The next leader sends all records after th
 including any that the old publisher still has in flight.
 
 If Kafka fails, the publisher discards the producer and resumes from the checkpoint. If the database
-fails, the publisher also loses the leadership. In both cases some records are sent twice, in order,
-and no record is skipped.
+fails, the leadership is lost too. In both cases some records are sent twice, and none is skipped.
 """
 
 import logging
@@ -53,15 +52,10 @@ class FeedPublisher(Follower):
         deliver: Callable[[Settings], Delivery] = Delivery,
         stop_patience_s: float = 3.0,
     ) -> None:
-        """Create a publisher; `run` starts it.
+        """Create a publisher.
 
-        Args:
-            feed: The feed to publish.
-            settings: The settings passed to `deliver`.
-            database: The database with the feed and the checkpoint.
-            metrics: The metrics of all feeds.
-            deliver: Creates a delivery, which sends batches until one fails.
-            stop_patience_s: The longest wait for a batch in flight when the process stops.
+        `deliver` creates a delivery, which sends batches until one fails. When the process stops,
+        the publisher waits up to `stop_patience_s` for a batch in flight.
         """
         super().__init__(feed.name, database, component=f"publisher.{feed.name}")
         self._feed = feed
@@ -222,7 +216,6 @@ def _passed_since(event: threading.Event, patience_s: float) -> Callable[[], boo
 
 
 def _trace(record: Record) -> dict[str, str]:
-    """Return the ids from a record's headers, for its log line."""
     texts = {
         name: value.decode("utf-8", "replace")
         for name, value in record.headers

@@ -26,12 +26,7 @@ class OutboundBody(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OutboundTopic(ABC):
-    """A topic that the publisher writes.
-
-    Attributes:
-        body: The class of the message bodies.
-        events: The kinds of events published on the topic.
-    """
+    """A topic that the publisher writes, with its body class and its kinds of events."""
 
     body: type[OutboundBody]
     events: tuple[type[AccountEvent], ...]
@@ -52,11 +47,7 @@ class OutboundTopic(ABC):
 
 @dataclass(frozen=True, slots=True)
 class EventTopic(OutboundTopic):
-    """A topic whose messages are made from decoded events.
-
-    Attributes:
-        body_of: Returns the message body for an event.
-    """
+    """A topic whose message bodies are made from decoded events."""
 
     body_of: Callable[[Any], OutboundBody]
 
