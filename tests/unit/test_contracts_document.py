@@ -15,8 +15,8 @@ from harness.commands import ACCOUNT, purchase
 from harness.streams import Stream
 from txplatform.api_keys import Scope
 from txplatform.cli import COMMANDS, main
-from txplatform.consumers import TOPICS as INBOUND
 from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.contracts.messages import INBOUND
 from txplatform.contracts.problems import ProblemType
 from txplatform.domain.commands.outcome import RefusalReason
 from txplatform.domain.events import EVENT_TYPES, Flag

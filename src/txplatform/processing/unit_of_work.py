@@ -39,9 +39,9 @@ class UnitOfWork:
     """The accounts of one batch, and the earlier events that its commands refer to.
 
     Call `include` for every command and run the queries of `load`. Then call `attempt` for each
-    command. After False, run `load` and attempt the command again, or leave the command to
-    a later batch. Then run `append`. Commands on streams with a conflict can be included again.
-    Call `cache_accounts` after the commit.
+    command. After False, run `load` and attempt the command again, or leave the command to a later
+    batch. Then run `append`. Commands on streams with a conflict can be included again. Call
+    `cache_accounts` after the commit.
 
     Attributes:
         accounts: The accounts in use, by stream.
