@@ -9,7 +9,6 @@ import pytest
 from pydantic import ValidationError
 
 from txplatform.contracts.messages import (
-    INBOUND,
     CreditLimitChangedMessage,
     PaymentSubmittedMessage,
 )
@@ -115,18 +114,6 @@ def test_a_limit_version_begins_at_1(version: object) -> None:
     assert CreditLimitChangedMessage.model_validate(LIMIT)
     with pytest.raises(ValidationError):
         CreditLimitChangedMessage.model_validate({**LIMIT, "limit_version": version})
-
-
-def test_a_topic_is_listed_under_its_name() -> None:
-    assert list(INBOUND) == [body.TOPIC for body in INBOUND.values()]
-    assert sorted(INBOUND) == [
-        "accounts.account-opened.v1",
-        "accounts.account-status-changed.v1",
-        "accounts.credit-limit-changed.v1",
-        "payments.payment-returned.v1",
-        "payments.payment-submitted.v1",
-        "settlement.presentment-received.v1",
-    ]
 
 
 def test_a_command_takes_the_fields_of_its_body() -> None:
