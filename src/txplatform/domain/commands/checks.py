@@ -1,4 +1,4 @@
-"""Checks that an advice has to pass on its account."""
+"""Checks of an advice against its account."""
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, LimitChange, Payment, Refund
@@ -25,7 +25,7 @@ def check_currency(
 def check_posting(
     advice: Payment | Clearing | Correction | Refund, account: Account, change: int
 ) -> None:
-    """Check that an advice can change an opened account's posted balance by `change` minor units.
+    """Check that an advice may change an opened account's posted balance by `change` minor units.
 
     Raises:
         CommandRejectedError: The currencies differ, or the balance would exceed the supported
@@ -36,6 +36,6 @@ def check_posting(
     if abs(posted) > MAX_BALANCE:
         raise CommandRejectedError(
             RefusalReason.BALANCE_OUT_OF_RANGE,
-            f"{advice.label} would take the balance to {posted}, beyond {MAX_BALANCE}.",
+            f"{advice.label} would take the balance to {posted}, beyond the limit {MAX_BALANCE}.",
             "Check the amount.",
         )

@@ -26,7 +26,7 @@ from txplatform.domain.events import (
 
 
 def let_wait(message: WaitingMessage, account: Account, context: DecisionContext) -> Outcome:
-    """Record that a message waits for the account's opening, or a return for its payment."""
+    """Record that a message waits for the opening or, if it is a return, for its payment."""
     event: WaitingEvent
     match message:
         case LimitChange():
