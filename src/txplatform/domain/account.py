@@ -1,7 +1,7 @@
 """The account, whose state follows from its events alone.
 
-Any event can be the first, because a payment can arrive and wait before the account is opened. So
-every account exists at version 0, before its first event.
+The first event need not be the opening, because a payment can arrive earlier and wait. So every
+account exists at version 0, before its first event.
 
 The size of the state depends on open holds, waiting messages and the last 30 days of purchases, not
 on the length of the history. Used business keys are looked up in the event store (`event_key`). A

@@ -40,7 +40,7 @@ _SPARE_ROWS = 16
 
 
 class VelocityScope(StrEnum):
-    """The purchases that a velocity rule adds up: all, or only those like the new purchase."""
+    """The purchases that a velocity rule adds up: all, or those similar to the new purchase."""
 
     ACCOUNT = "account"
     CATEGORY = "category"
@@ -105,14 +105,14 @@ class Activity:
         self._log = log if len(log.minutes) < log.compact_at else log.compacted(minute)
 
     def count(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
-        """Return the number of purchases since this minute in the scope, such as the merchant."""
+        """Return the number of purchases since this minute within the scope."""
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
         return log.count(bisect_left(log.minutes, since), scope, merchant)
 
     def amount(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
-        """Return the sum of purchases since this minute in the scope, in minor units."""
+        """Return the sum of purchases since this minute within the scope, in minor units."""
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
@@ -197,7 +197,7 @@ class _Log:
         return sum(compress(values[start:], map(eq, names[start:], repeat(name))))
 
     def compacted(self, now: int) -> _Log:
-        """Return a log without expired rows, in which rows of the same time and merchant are merged.
+        """Return a log without expired rows; rows of the same time and merchant are merged.
 
         `now` is the minute of the purchase just added, not the newest minute of the log: otherwise
         a process with a fast clock would make purchases expire early.

@@ -1,4 +1,4 @@
-"""Advices: reports of what happened elsewhere, which an account cannot decline (ISO 8583).
+"""Advices report what happened elsewhere, so an account cannot decline them (ISO 8583).
 
 An advice with a used business key is rejected, unless it is a copy of the first advice.
 """
@@ -95,11 +95,7 @@ class PaymentReturn(EarlyAdvice, frozen=True):
 
 
 class Reversal(AccountCommand, frozen=True):
-    """The merchant reversed all or part of an authorization.
-
-    Attributes:
-        amount: The reversed part in minor units; None for the whole authorization.
-    """
+    """The merchant reversed `amount` minor units of an authorization, or everything if None."""
 
     LABEL: ClassVar[str] = "Reversal {reversal_id}"
 

@@ -21,11 +21,7 @@ class KeyCause(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="api
 class MessageCause(
     msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="kind", tag="message"
 ):
-    """A Kafka message.
-
-    Attributes:
-        retried: True if the message was parked and then retried by an operator.
-    """
+    """A Kafka message; `retried` is True if the message was parked and an operator retried it."""
 
     topic: str
     partition: int
@@ -37,11 +33,7 @@ class MessageCause(
 
 
 class OperatorCause(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="operator"):
-    """An operator who changes the rule book on the command line.
-
-    Attributes:
-        name: The given name, or else the name of the operating system's user.
-    """
+    """An operator who changes the rule book on the command line."""
 
     name: str
 

@@ -37,5 +37,5 @@ def hold_expiry_key(transaction_id: str) -> str:
 
 
 def waiting_key(business_key: str) -> str:
-    """Return the key of a message while it waits; `business_key` is used once it is applied."""
+    """Return the key of a waiting message; when applied, the message uses `business_key` itself."""
     return f"waiting:{business_key}"

@@ -12,8 +12,8 @@ APPROVED_RESPONSE_CODE = "00"
 class ReasonCode(StrEnum):
     """The codes of reasons for declines, in order of precedence.
 
-    Reasons about the account come first, then its credit, then unwanted kinds of purchases (by
-    place, then by amount), then bursts of purchases.
+    Reasons about the account come first, then reasons about its credit, about unwanted kinds of
+    purchases (by place, then by amount), and about bursts of purchases.
     """
 
     ACCOUNT_NOT_FOUND = "account_not_found", "14"
@@ -49,7 +49,6 @@ class Reason:
     """A rule's reason to decline a purchase.
 
     Attributes:
-        response_code: ISO 8583:1987 field 39.
         message: The reason in a sentence for people.
         observed: The value that the rule observed; amounts in minor units.
         limit: The allowed value or maximum, in the unit of `observed`.

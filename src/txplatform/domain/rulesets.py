@@ -125,7 +125,6 @@ class RuleSet:
     Attributes:
         name: Lower case letters, digits and hyphens.
         version: Counted from 1; every change is a new version.
-        description: The purpose or the change, for people.
         rules: The rules in order of evaluation. Reasons with the same code keep this order.
     """
 

@@ -9,11 +9,10 @@
     expired       -          declined   cleared       cleared       expired   expired   -
     unauthorized  held       declined   unauthorized  unauthorized  unauth.   unauth.   -
 
-"Final" is a final clearing and "all" a full reversal. A declined authorization leads to declined; a
-declined increment changes no state. A clearing always posts, because it is an advice. A clearing
-or reversal of the whole hold ends the hold. If a clearing or reversal arrives first, the late
-authorization holds only the rest of its amount, which may be 0. Refunds and corrections change no
-state.
+`final` is a final clearing, and `all` is a full reversal. A declined authorization leads to
+declined; a declined increment changes no state. A clearing always posts, because it is an advice. A
+clearing or reversal of the whole hold ends the hold. If a clearing or reversal arrives first, the
+late authorization holds only the rest of its amount. Refunds and corrections change no state.
 
 In any order of arrival (docs/contracts.md): posted = clearings - their corrections; hold = 0 once
 final, expired or fully reversed, else max(0, approved + increments - reversed - cleared).
@@ -70,7 +69,6 @@ class Transaction:
         gross_refunded: The sum of refunds before corrections.
         clearings: The ids of the clearings.
         refunds: The ids of the refunds.
-        corrections: The corrections by id.
     """
 
     claimed: bool = False

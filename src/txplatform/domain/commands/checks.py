@@ -17,7 +17,7 @@ def check_currency(
     if advice.currency != account.currency:
         raise CommandRejectedError(
             RefusalReason.CURRENCY_MISMATCH,
-            f"{advice.label} is in {advice.currency}, the account is held in {account.currency}.",
+            f"{advice.label} is in {advice.currency}, but the account is in {account.currency}.",
             "Send it in the account's currency.",
         )
 

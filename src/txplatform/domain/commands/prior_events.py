@@ -11,8 +11,7 @@ from txplatform.domain.transaction import Transaction
 class TransactionNotReadError(Exception):
     """A decision needs transactions whose events the caller has not read yet.
 
-    The caller reads the events and decides again. Most decisions need no earlier events, so nothing
-    is read in advance.
+    The caller reads the events and decides again. Most decisions do not need earlier events.
     """
 
     def __init__(self, *transaction_ids: TransactionId) -> None:

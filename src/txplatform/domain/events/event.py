@@ -19,13 +19,12 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         TOPIC: The permanent name under which events of this class are stored.
         COMMAND: The name of the field with the decided command; empty if there is no command.
         originator_id: The id of the account's stream.
-        originator_version: The account's version after this event, from 1 without gaps (invariant
-            I7).
+        originator_version: The account's version after this event: 1, 2, 3, … (invariant I7).
         timestamp: The time of the decision by the service's clock, UTC.
         event_id: Unique across all events.
         traceparent: The W3C Trace Context of the cause.
-        caused_by: The cause of the decided command. If the command was a waiting message, the cause
-            of the command that ended the wait.
+        caused_by: The cause of the decided command. For a message that waited, the cause of the
+            command that ended the wait.
     """
 
     TOPIC: ClassVar[str]
@@ -53,7 +52,7 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def transaction_id(self) -> TransactionId | None:
-        """The transaction under which the event is indexed; None for lookup by key only."""
+        """The transaction under which the event is indexed; None if it is indexed by key alone."""
         return None
 
     @property

@@ -1,7 +1,7 @@
 """Starts of transactions without an authorization, and releases of holds without a clearing.
 
-The field `released` is the released part of the hold in minor units. The field `balance` is the
-account's balance after the event; None if the account is not opened.
+`released` is the released part of the hold in minor units. `balance` is the account's balance after
+the event; None if the account is not opened.
 """
 
 from typing import ClassVar
@@ -17,8 +17,7 @@ from txplatform.domain.money import Balance
 class TransactionStarted(AccountEvent, frozen=True):
     """A clearing or reversal arrived before the authorization of its transaction.
 
-    The event uses the authorization's business key, so a late authorization conflicts on append and
-    is then decided as late.
+    The event uses the authorization's business key, so a late authorization conflicts on append.
     """
 
     TOPIC: ClassVar[str] = "transaction-started"

@@ -76,7 +76,7 @@ class SameCurrency:
 
 @dataclass(frozen=True, slots=True)
 class CreditLimit:
-    """Declines purchases above the available credit (invariant I6). Field 39 is 51."""
+    """Declines if the credit is too low (invariant I6). Field 39 is 51, insufficient funds."""
 
     RULE: ClassVar[str] = "credit_limit"
 

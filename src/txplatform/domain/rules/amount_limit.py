@@ -17,9 +17,8 @@ class AmountLimit(ConfigurableRule):
     """Declines a purchase above an amount. Field 39 is 61, exceeds the amount limit.
 
     Attributes:
-        max_amount: The largest allowed amount, minor units.
-        currency: The rule applies to accounts in this currency only. If None, the rule applies to
-            all accounts, each in its own minor units.
+        max_amount: The largest allowed amount, in minor units of the account's currency.
+        currency: Limits the rule to accounts in this currency; None for all accounts.
     """
 
     RULE: ClassVar = "amount_limit"
@@ -36,7 +35,7 @@ class AmountLimit(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the purchase's total, minor units. None for an account verification."""
+        """Return the purchase's total, minor units; None if the rule does not apply."""
         if self.currency is not None and case.purchase.currency != self.currency:
             return None
         return case.total or None

@@ -23,10 +23,10 @@ class CashLike(ConfigurableRule):
     """Declines a cash-like purchase above an amount. Field 39 is 61, exceeds the amount limit.
 
     Attributes:
-        max_amount: The largest allowed purchase, minor units; 0 allows account verifications only.
+        max_amount: The largest allowed amount, in minor units of the account's currency; 0 allows
+            account verifications only.
         categories: The merchant categories that count as cash: four digits (ISO 18245) or ranges.
-        currency: The rule applies to accounts in this currency only. If None, the rule applies to
-            all accounts, each in its own minor units.
+        currency: Limits the rule to accounts in this currency; None for all accounts.
     """
 
     RULE: ClassVar = "cash_like"
@@ -49,7 +49,7 @@ class CashLike(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the purchase's total, minor units. None if the purchase is not cash-like."""
+        """Return the purchase's total, minor units; None if the rule does not apply."""
         purchase = case.purchase
         if purchase.merchant.category_code not in self.categories:
             return None

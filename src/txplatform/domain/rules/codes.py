@@ -19,7 +19,7 @@ _AFTER_ANY_DIGIT = "~"
 
 
 class Codes(tuple[str, ...]):  # noqa: SLOT001  # for cached properties
-    """A sorted list of codes; sorted, so that equal lists have the same JSON.
+    """A list of codes, sorted so that equal lists have the same JSON.
 
     `code in codes` is true if an entry covers the code.
     """
@@ -180,8 +180,8 @@ class CodeList(Parameter):
     """A list of codes.
 
     Attributes:
-        if_empty: The reason why an empty list is invalid, such as "so it would refuse nothing", for
-            the error text. None if the list may be empty.
+        if_empty: The consequence of an empty list, for the error text; None if the list may be
+            empty.
     """
 
     kind: type[Codes]

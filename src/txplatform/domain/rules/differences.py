@@ -36,10 +36,7 @@ def _rules(old: tuple[ConfigurableRule, ...], new: tuple[ConfigurableRule, ...])
 def _counterpart(
     rule: ConfigurableRule, candidates: list[ConfigurableRule]
 ) -> ConfigurableRule | None:
-    """Return a candidate of the same kind that `rule` replaces; None if there is none.
-
-    A candidate for the same purchases, such as the same currency, is preferred.
-    """
+    """Return the candidate of the same kind that `rule` most likely replaces, or None."""
     same_kind = [candidate for candidate in candidates if type(candidate) is type(rule)]
     return next(
         (candidate for candidate in same_kind if _about(candidate) == _about(rule)),

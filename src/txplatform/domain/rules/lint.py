@@ -71,7 +71,7 @@ def _codes(rule: CashLike | CategoryDeny | CategoryAllow) -> CategoryCodes:
 
 
 def _lists(rules: list[Placed], of: type[CodeList]) -> Iterator[tuple[str, Codes]]:
-    """Yield the names and lists of rules whose only parameter is such a list."""
+    """Yield the name and the list of every rule whose only parameter is a list of this kind."""
     for name, rule in rules:
         parameters = rule.PARAMETERS
         for field, parameter in parameters.items():

@@ -13,11 +13,7 @@ from txplatform.domain.rules.rule import ConfigurableRule
 
 @dataclass(frozen=True, slots=True)
 class MerchantDeny(ConfigurableRule):
-    """Declines the listed merchants. Field 39 is 57, not permitted to this cardholder.
-
-    Attributes:
-        merchants: The ids of the denied merchants, assigned by acquirers.
-    """
+    """Declines the listed merchants. Field 39 is 57, not permitted to this cardholder."""
 
     RULE: ClassVar = "merchant_deny"
     CODE: ClassVar = ReasonCode.MERCHANT_NOT_ALLOWED

@@ -21,10 +21,10 @@ class NewCountry(ConfigurableRule):
     there are no home countries, an account's very first purchase is allowed in any country.
 
     Attributes:
-        max_amount: The largest allowed purchase, minor units; 0 allows account verifications only.
+        max_amount: The largest allowed amount, in minor units of the account's currency; 0 allows
+            account verifications only.
         home_countries: Countries that are never new, ISO 3166-1 alpha-3.
-        currency: The rule applies to accounts in this currency only. If None, the rule applies to
-            all accounts, each in its own minor units.
+        currency: Limits the rule to accounts in this currency; None for all accounts.
     """
 
     RULE: ClassVar = "new_country"
@@ -46,7 +46,7 @@ class NewCountry(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the purchase's total, minor units. None if the country is not new."""
+        """Return the purchase's total, minor units; None if the rule does not apply."""
         country = case.purchase.merchant.country
         known = case.account.activity.countries
         if country in known or country in self.home_countries:
@@ -65,7 +65,7 @@ class NewCountry(ConfigurableRule):
         return Reason.of(
             self.CODE,
             f"The purchase of {observed} {purchase.currency} is the first in "
-            f"{purchase.merchant.country} and above the limit of {self.max_amount} for a new country.",
+            f"{purchase.merchant.country}; the limit for a first purchase is {self.max_amount}.",
             observed=observed,
             limit=self.max_amount,
         )

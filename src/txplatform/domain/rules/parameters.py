@@ -49,7 +49,7 @@ class Parameter:
 
     @property
     def note(self) -> str:
-        """The allowed values in the documentation; empty if there is nothing special about them."""
+        """A note on the allowed values for the documentation; empty if no note is needed."""
         return ""
 
     def checked(self, name: str, value: Any) -> Any:
@@ -148,7 +148,7 @@ class Choice(Parameter):
     """A member of an enumeration.
 
     Attributes:
-        strictest: With this member, a rule refuses everything that it refuses with other members.
+        strictest: The member with which a rule refuses the most; None if there is none.
     """
 
     kind: type[Enum]

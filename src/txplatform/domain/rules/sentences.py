@@ -30,7 +30,7 @@ def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
 
 
 def time_span(minutes: int) -> str:
-    """Return a duration in days, hours or minutes: the largest unit that gives a whole number."""
+    """Return a duration in days, hours or minutes, the largest unit with a whole number."""
     for length, unit in ((_DAY, "day"), (_HOUR, "hour")):
         if minutes % length == 0:
             return pluralize(minutes // length, unit)

@@ -27,8 +27,7 @@ class VelocityAmount(ConfigurableRule):
         window_minutes: The length of the window, which ends at the time of the decision.
         max_amount: The largest allowed sum in the window including this purchase, minor units.
         scope: The purchases that are added up.
-        currency: The rule applies to accounts in this currency only. If None, the rule applies to
-            all accounts, each in its own minor units.
+        currency: Limits the rule to accounts in this currency; None for all accounts.
     """
 
     RULE: ClassVar = "velocity_amount"
@@ -50,7 +49,7 @@ class VelocityAmount(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the sum including this purchase, minor units. None for an account verification."""
+        """Return the sum including this purchase, minor units; None if the rule does not apply."""
         spent = case.spent
         if not spent:
             return None
@@ -77,7 +76,7 @@ class VelocityAmount(ConfigurableRule):
 
 @dataclass(frozen=True, slots=True)
 class VelocityCount(ConfigurableRule):
-    """Declines if there are too many purchases in a time window. Field 39 is 65.
+    """Declines too many purchases in a time window. Field 39 is 65, exceeds the count.
 
     Attributes:
         window_minutes: The length of the window, which ends at the time of the decision.
