@@ -9,7 +9,12 @@ import msgspec
 
 
 class KeyCause(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="api_key"):
-    """A caller of the API, identified by the id and name of the API key."""
+    """A caller of the API.
+
+    Attributes:
+        id: The API key's id.
+        name: The API key's name.
+    """
 
     id: str
     name: str
@@ -21,7 +26,12 @@ class KeyCause(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="api
 class MessageCause(
     msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="kind", tag="message"
 ):
-    """A Kafka message; `retried` is True if the message was parked and an operator retried it."""
+    """A Kafka message.
+
+    Attributes:
+        offset: The message's offset in the partition.
+        retried: True if the message was parked and then retried by an operator.
+    """
 
     topic: str
     partition: int
@@ -42,7 +52,11 @@ class OperatorCause(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag
 
 
 class PartCause(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="part"):
-    """A part of the platform, such as `hold expiry`."""
+    """A part of the platform.
+
+    Attributes:
+        name: The part's name, such as `hold expiry`.
+    """
 
     name: str
 

@@ -14,6 +14,7 @@ class Balance:
     """An account's balance at one account version, in minor units.
 
     Attributes:
+        credit_limit: The granted credit.
         posted: The owed amount; negative after an overpayment.
         pending: The sum of all holds.
         available: `credit_limit - posted - pending`; negative if the account is over its limit.

@@ -49,6 +49,7 @@ class Reason:
     """A rule's reason to decline a purchase.
 
     Attributes:
+        response_code: ISO 8583:1987 field 39.
         message: The reason in a sentence for people.
         observed: The value that the rule observed; amounts in minor units.
         limit: The allowed value or maximum, in the unit of `observed`.

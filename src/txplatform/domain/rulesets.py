@@ -61,10 +61,11 @@ _DAYS = Number(
 
 @dataclass(frozen=True, slots=True)
 class CategoryHold(Parametrized):
-    """The duration of holds in some merchant categories, in days from the approval.
+    """The duration of holds in some merchant categories.
 
     Attributes:
         categories: Four digits (ISO 18245) or ranges, such as 3351-3500.
+        days: Days from the approval.
     """
 
     categories: Annotated[tuple[str, ...], CodeList(CategoryCodes, "so it would never apply")]
@@ -73,10 +74,10 @@ class CategoryHold(Parametrized):
 
 @dataclass(frozen=True, slots=True)
 class HoldDays:
-    """The number of days after which a hold expires, counted from the approval.
+    """The number of days after which a hold expires.
 
     Attributes:
-        default: Days for merchant categories that are not in `by_category`.
+        default: Days from the approval, for merchant categories that are not in `by_category`.
         by_category: Exceptions for merchant categories; every category appears at most once.
         categories: All entries of `by_category`.
         days: The days for each entry of `categories`.

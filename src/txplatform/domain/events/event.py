@@ -21,7 +21,6 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         originator_id: The id of the account's stream.
         originator_version: The account's version after this event: 1, 2, 3, … (invariant I7).
         timestamp: The time of the decision by the service's clock, UTC.
-        event_id: Unique across all events.
         traceparent: The W3C Trace Context of the cause.
         caused_by: The cause of the decided command. For a message that waited, the cause of the
             command that ended the wait.

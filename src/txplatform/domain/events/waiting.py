@@ -89,7 +89,6 @@ class WaitingMessageRejected(AccountEvent, frozen=True):
     """A waiting message was rejected and parked: its prerequisite arrived and contradicts it.
 
     Attributes:
-        business_key: The business key of the waiting message.
         reason: The code of the reason for the rejection.
         detail: The reason in a sentence for people.
     """

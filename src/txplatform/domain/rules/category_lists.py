@@ -14,7 +14,11 @@ from txplatform.domain.rules.rule import ConfigurableRule
 
 @dataclass(frozen=True, slots=True)
 class CategoryAllow(ConfigurableRule):
-    """Declines categories not on the list. Field 39 is 57, not permitted to this cardholder."""
+    """Declines categories not on the list. Field 39 is 57, not permitted to this cardholder.
+
+    Attributes:
+        categories: The allowed merchant categories: four digits (ISO 18245) or ranges.
+    """
 
     RULE: ClassVar = "category_allow"
     CODE: ClassVar = ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED
@@ -45,7 +49,11 @@ class CategoryAllow(ConfigurableRule):
 
 @dataclass(frozen=True, slots=True)
 class CategoryDeny(ConfigurableRule):
-    """Declines the listed categories. Field 39 is 57, not permitted to this cardholder."""
+    """Declines the listed categories. Field 39 is 57, not permitted to this cardholder.
+
+    Attributes:
+        categories: The denied merchant categories: four digits (ISO 18245) or ranges.
+    """
 
     RULE: ClassVar = "category_deny"
     CODE: ClassVar = ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED

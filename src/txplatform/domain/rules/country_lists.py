@@ -13,7 +13,11 @@ from txplatform.domain.rules.rule import ConfigurableRule
 
 @dataclass(frozen=True, slots=True)
 class CountryAllow(ConfigurableRule):
-    """Declines countries not on the list. Field 39 is 57, not permitted to this cardholder."""
+    """Declines countries not on the list. Field 39 is 57, not permitted to this cardholder.
+
+    Attributes:
+        countries: The allowed countries, ISO 3166-1 alpha-3.
+    """
 
     RULE: ClassVar = "country_allow"
     CODE: ClassVar = ReasonCode.COUNTRY_NOT_ALLOWED
@@ -37,7 +41,11 @@ class CountryAllow(ConfigurableRule):
 
 @dataclass(frozen=True, slots=True)
 class CountryDeny(ConfigurableRule):
-    """Declines the listed countries. Field 39 is 57, not permitted to this cardholder."""
+    """Declines the listed countries. Field 39 is 57, not permitted to this cardholder.
+
+    Attributes:
+        countries: The denied countries, ISO 3166-1 alpha-3.
+    """
 
     RULE: ClassVar = "country_deny"
     CODE: ClassVar = ReasonCode.COUNTRY_NOT_ALLOWED

@@ -13,7 +13,11 @@ from txplatform.domain.rules.rule import ConfigurableRule
 
 @dataclass(frozen=True, slots=True)
 class MerchantDeny(ConfigurableRule):
-    """Declines the listed merchants. Field 39 is 57, not permitted to this cardholder."""
+    """Declines the listed merchants. Field 39 is 57, not permitted to this cardholder.
+
+    Attributes:
+        merchants: The ids of the denied merchants, assigned by acquirers.
+    """
 
     RULE: ClassVar = "merchant_deny"
     CODE: ClassVar = ReasonCode.MERCHANT_NOT_ALLOWED
