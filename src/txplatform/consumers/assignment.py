@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import psycopg
 
-from txplatform.consumers import TOPICS
 from txplatform.consumers.broker import Broker, Origin, Topics
+from txplatform.contracts.messages import INBOUND
 from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.positions import (
     Move,
@@ -177,7 +177,7 @@ class Assignment:
         }
 
     def _look_up_topics(self) -> Topics:
-        topics = self._broker.topics(list(TOPICS))
+        topics = self._broker.topics(list(INBOUND))
         self.missing = topics.missing
         return topics
 

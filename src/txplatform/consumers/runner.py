@@ -15,13 +15,13 @@ import psycopg
 from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry
 
-from txplatform.consumers import TOPICS
 from txplatform.consumers.assignment import Assignment
 from txplatform.consumers.batch_processor import InboundBatch, process
 from txplatform.consumers.broker import Broker, Polled
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
 from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.contracts.messages import INBOUND
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.eventstore.snapshot import account_state
 from txplatform.health import Health
@@ -67,7 +67,7 @@ class InboundConsumer:
         """Process messages until `stop` is set."""
         broker = Broker(self._settings)
         assignment = Assignment(broker)
-        broker.join(TOPICS, assignment.assign, lambda: assignment.assign(None))
+        broker.join(INBOUND, assignment.assign, lambda: assignment.assign(None))
         try:
             while not stop.is_set():
                 self._polled_at = monotonic()
@@ -117,7 +117,7 @@ class InboundConsumer:
         messages, moves = assignment.accept(polled.messages, polled.ends)
         if not moves:
             return
-        parsed_messages = [read_message(message, TOPICS[message.topic]) for message in messages]
+        parsed_messages = [read_message(message) for message in messages]
         batch = InboundBatch(assignment.origin.cluster_id, parsed_messages, moves)
         outcomes, work = process(self._connected(), self._cache, batch)
         assignment.apply_moves(moves)

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
-from txplatform.domain.events import CreditLimitChangeSuperseded, WaitingMessageRejected
+from txplatform.domain.events import WaitingMessageRejected
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.mapper import decode_event
 from txplatform.inbox.message import ReceivedMessage
@@ -27,11 +27,9 @@ _MESSAGE_COLUMNS = """m.id, m.cluster_id, m.topic, m.partition, m."offset", m.se
 
 _SETTLED_BY = f"""
 LEFT JOIN LATERAL (
-    SELECT e.topic, e.originator_version, e.state, CASE e.topic
-        WHEN '{WaitingMessageRejected.TOPIC}' THEN 'parked'
-        WHEN '{CreditLimitChangeSuperseded.TOPIC}' THEN 'stale'
-        ELSE 'applied'
-    END AS status
+    SELECT e.topic, e.originator_version, e.state,
+        CASE WHEN e.topic = '{WaitingMessageRejected.TOPIC}' THEN 'parked' ELSE 'applied' END
+        AS status
     FROM events e
     WHERE m.status = 'waiting' AND e.originator_id = 'account-' || m.account_id
       AND e.event_key IN (m.business_key, 'rejected:' || m.business_key)
@@ -172,6 +170,4 @@ def _message(row: Sequence[Any]) -> InboundMessageResponse:
         if isinstance(event, WaitingMessageRejected):
             fields["status"] = MessageStatus.PARKED
             fields["reason"], fields["detail"] = event.reason, event.detail
-        elif isinstance(event, CreditLimitChangeSuperseded):
-            fields["status"] = MessageStatus.STALE
     return InboundMessageResponse(**fields)

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from txplatform.contracts.messages import INBOUND_TOPICS
+from txplatform.contracts.messages import INBOUND
 from txplatform.publisher.feed import Header, Record
 
 About = dict[str, "str | int | None"]
 """Headers about the failure; those with None are left out."""
 
 _SUFFIX = ".dlq"
-DEAD_LETTER_TOPICS = tuple(topic + _SUFFIX for topic in INBOUND_TOPICS)
+DEAD_LETTER_TOPICS = tuple(topic + _SUFFIX for topic in INBOUND)
 
 
 def dead_letter(

@@ -11,21 +11,8 @@ import msgspec
 import psycopg
 
 from txplatform.contracts.encoding import to_json
-from txplatform.contracts.messages import (
-    CreditLimitChangedMessage,
-    PaymentReturnedMessage,
-    PaymentSubmittedMessage,
-    PresentmentReceivedMessage,
-)
-from txplatform.domain.advices import (
-    Clearing,
-    Correction,
-    Direction,
-    LimitChange,
-    Payment,
-    PaymentReturn,
-    Refund,
-)
+from txplatform.contracts.messages import TOPIC_OF
+from txplatform.domain.advices import Clearing, Correction, Direction, Refund
 from txplatform.domain.events import MessageWaiting, WaitingMessageRejected
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.log import last_position
@@ -112,21 +99,13 @@ def _from_log(
     waiting = decode_event(rejected.originator_id, *row)
     assert isinstance(waiting, MessageWaiting)
     message = waiting.message
-    body: object = message
-    match message:
-        case Payment():
-            topic = PaymentSubmittedMessage.TOPIC
-        case PaymentReturn():
-            topic = PaymentReturnedMessage.TOPIC
-        case LimitChange():
-            topic = CreditLimitChangedMessage.TOPIC
-        case Clearing() | Correction() | Refund():
-            topic = PresentmentReceivedMessage.TOPIC
-            body = _presentment(message, waiting)
-        case _:
-            assert_never(message)
+    body = (
+        _presentment(message, waiting)
+        if isinstance(message, Clearing | Correction | Refund)
+        else message
+    )
     return (
-        topic,
+        TOPIC_OF[type(message)],
         message.account_id.encode(),
         to_json(body),
         [("content-type", b"application/json"), ("traceparent", waiting.traceparent.encode())],

@@ -1,6 +1,6 @@
 """Messages that wait for their account to be opened or, if they are returns, for their payment."""
 
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import (
@@ -110,12 +110,17 @@ class WaitingMessageRejected(AccountEvent, frozen=True):
         account.waiting.pop(self.business_key, None)
 
 
-WaitingEvent = (
+KindOfWaiting = (
     PaymentWaiting
     | PaymentReturnWaiting
     | CreditLimitChangeWaiting
     | ClearingWaiting
     | CorrectionWaiting
     | RefundWaiting
-    | WaitingMessageRejected
 )
+WaitingEvent = KindOfWaiting | WaitingMessageRejected
+
+WAITING: dict[type[WaitingMessage], type[KindOfWaiting]] = {
+    kind.__annotations__[kind.COMMAND]: kind for kind in get_args(KindOfWaiting)
+}
+"""The event class for each kind of waiting message."""
