@@ -163,7 +163,7 @@ def test_a_consumer_without_partitions_stands_by_and_takes_over(
             wait_until(
                 lambda: (
                     all(member.health().ready for member in members)
-                    and any("stands by" in member.health().detail for member in members)
+                    and any("standing by" in member.health().detail for member in members)
                 ),
                 message="one of five members to stand by",
             )

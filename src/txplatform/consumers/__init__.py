@@ -1,1 +1,1 @@
-"""The consumer of messages from Kafka. Its topics are listed in `contracts/messages.py`."""
+"""The Kafka consumer. Its topics are listed in `contracts/messages.py`."""

@@ -18,7 +18,7 @@ class NotParkedError(TxPlatformError):
 
 
 def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
-    """Apply a parked message to the account's present state; it stays parked if rejected again.
+    """Process a parked message again; if rejected again, the message stays parked.
 
     Raises:
         NotParkedError: The message does not exist or is not parked.
@@ -37,7 +37,7 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOut
 
 
 def discard_message(connection: psycopg.Connection, message_id: int, why: str) -> None:
-    """Discard a parked message permanently; copies of it are discarded too.
+    """Discard a parked message permanently; later copies will be discarded too.
 
     Raises:
         NotParkedError: The message does not exist or is not parked.

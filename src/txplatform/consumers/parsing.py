@@ -1,4 +1,4 @@
-"""Parses a message into a command, or into a rejection if it can never be applied."""
+"""Parses a message into a command, or into a rejection if the message is invalid."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,7 +18,7 @@ _PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The reason why a message can never be applied.
+    """The reason why a message is invalid and can never be applied.
 
     Attributes:
         reason: A stable code, for machines.
@@ -33,7 +33,7 @@ class ParsedMessage(NamedTuple):
     """A message and its command.
 
     Attributes:
-        traceparent: The sender's trace context, or a new one.
+        traceparent: The sender's trace context; a new one if the message has no valid one.
     """
 
     message: ReceivedMessage
@@ -42,15 +42,15 @@ class ParsedMessage(NamedTuple):
 
 
 def read_message(message: ReceivedMessage) -> ParsedMessage:
-    """Parse a message by the contract of its topic."""
+    """Parse a message according to the contract of its topic."""
     command: Command | Rejection
     if message.headers == UNREADABLE_HEADERS:
-        command = Rejection("unreadable_headers", "The name of one of its headers is not UTF-8.")
+        command = Rejection("unreadable_headers", "The name of a header is not UTF-8.")
         return ParsedMessage(message, command, accept_traceparent(None))
     try:
         envelope = open_envelope(message.headers, message.body)
         if envelope.type is not None and envelope.type != message.topic:
-            command = Rejection("wrong_type", f"Its type is not {message.topic}.")
+            command = Rejection("wrong_type", f"The type is not {message.topic}.")
         else:
             command = _command_of(message, envelope.data)
         traceparent = envelope.traceparent
@@ -66,12 +66,12 @@ def _command_of(message: ReceivedMessage, data: object) -> Command | Rejection:
     except ValidationError as error:
         return Rejection("schema_violation", _problems(error))
     if message.key != body.account_id.encode():
-        return Rejection("key_mismatch", "The message's key is not the account_id of its body.")
+        return Rejection("key_mismatch", "The message key is not the account_id in the body.")
     return body.to_command()
 
 
 def _problems(error: ValidationError) -> str:
-    """Describe the wrong fields without their values, which may contain a card number."""
+    """Describe the invalid fields without their values, which may contain card numbers."""
     found = [
         f"{'.'.join(map(str, each['loc'])) or 'body'}: {field_problem(each)}"
         for each in error.errors(include_url=False, include_input=False)
