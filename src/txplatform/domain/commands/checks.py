@@ -3,6 +3,7 @@
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, Payment, Refund, WaitingMessage
 from txplatform.domain.commands.outcome import CommandRejectedError, RefusalReason
+from txplatform.domain.currencies import format_money
 from txplatform.domain.money import MAX_BALANCE
 
 
@@ -34,6 +35,7 @@ def check_posting(
     if abs(posted) > MAX_BALANCE:
         raise CommandRejectedError(
             RefusalReason.BALANCE_OUT_OF_RANGE,
-            f"{advice.label} would take the balance to {posted}, beyond the limit {MAX_BALANCE}.",
+            f"{advice.label} would take the balance to {format_money(posted, advice.currency)}, "
+            f"beyond the limit of {format_money(MAX_BALANCE, advice.currency)}.",
             "Check the amount.",
         )

@@ -11,6 +11,7 @@ from txplatform.domain.commands.outcome import (
 )
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.commands.waiting import let_wait, reject_waiting
+from txplatform.domain.currencies import format_money
 from txplatform.domain.events import PaymentReceived, PaymentReturned
 from txplatform.domain.keys import payment_key, payment_return_key
 
@@ -56,8 +57,8 @@ def _return_received(
     if (payment_return.amount, payment_return.currency) != (payment.amount, payment.currency):
         raise CommandRejectedError(
             RefusalReason.RETURN_DIFFERS_FROM_PAYMENT,
-            f"Payment {payment.payment_id} was {payment.amount} {payment.currency}, "
-            f"but its return is {payment_return.amount} {payment_return.currency}.",
+            f"Payment {payment.payment_id} was {format_money(payment.amount, payment.currency)}, "
+            f"but its return is {format_money(payment_return.amount, payment_return.currency)}.",
             "Send the return with the amount and currency of the payment.",
         )
     event = account.record(PaymentReturned, context, payment_return=payment_return)

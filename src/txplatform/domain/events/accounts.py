@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 from txplatform.domain.account import Account
 from txplatform.domain.account_command import VersionedAdvice
 from txplatform.domain.advices import LimitChange, StatusChange
+from txplatform.domain.currencies import format_money
 from txplatform.domain.events.event import AccountEvent
 from txplatform.domain.requests import ControlsChange, Opening, OperatorStatus
 from txplatform.domain.rulesets import controls_of
@@ -30,7 +31,7 @@ class AccountOpened(AccountEvent, frozen=True):
 
     @property
     def summary(self) -> str:
-        return f"opened in {self.opening.currency} with limit {self.opening.credit_limit}"
+        return f"opened with limit {format_money(self.opening.credit_limit, self.opening.currency)}"
 
     def apply(self, account: Account) -> None:
         account.currency = self.opening.currency
@@ -46,7 +47,8 @@ class CreditLimitChanged(AccountEvent, frozen=True):
 
     @property
     def summary(self) -> str:
-        return f"limit version {self.change.limit_version}: {self.change.credit_limit}"
+        limit = format_money(self.change.credit_limit, self.change.currency)
+        return f"limit version {self.change.limit_version}: {limit}"
 
     def apply(self, account: Account) -> None:
         account.credit_limit = self.change.credit_limit

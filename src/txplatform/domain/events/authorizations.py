@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from txplatform.domain.account import Account
+from txplatform.domain.currencies import format_money
 from txplatform.domain.events.event import AccountEvent
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key, late_authorization_key
@@ -66,7 +67,8 @@ class AuthorizationApproved(AccountEvent, frozen=True):
     def summary(self) -> str:
         purchase = self.purchase
         part = "" if self.held == purchase.amount else f", {self.held} of it held"
-        return f"approved {purchase.amount} {purchase.currency}, {purchase.transaction_id}{part}"
+        money = format_money(purchase.amount, purchase.currency)
+        return f"approved {money}, {purchase.transaction_id}{part}"
 
     def apply(self, account: Account) -> None:
         account.hold(self.purchase.transaction_id, self.held, self.expires_at)
@@ -99,8 +101,8 @@ class AuthorizationDeclined(AccountEvent, frozen=True):
     def summary(self) -> str:
         purchase = self.purchase
         return (
-            f"declined {purchase.amount} {purchase.currency}, {purchase.transaction_id}:"
-            f" {_codes(self.reasons)}"
+            f"declined {format_money(purchase.amount, purchase.currency)},"
+            f" {purchase.transaction_id}: {_codes(self.reasons)}"
         )
 
 
@@ -129,7 +131,7 @@ class AuthorizationIncremented(AccountEvent, frozen=True):
     def summary(self) -> str:
         increment = self.increment
         return (
-            f"hold of {increment.transaction_id} raised by {increment.amount},"
+            f"hold of {increment.transaction_id} raised by {increment.amount} minor units,"
             f" {increment.increment_id}"
         )
 
@@ -164,7 +166,7 @@ class IncrementDeclined(AccountEvent, frozen=True):
     def summary(self) -> str:
         increment = self.increment
         return (
-            f"hold of {increment.transaction_id} not raised by {increment.amount},"
+            f"hold of {increment.transaction_id} not raised by {increment.amount} minor units,"
             f" {increment.increment_id}: {_codes(self.reasons)}"
         )
 

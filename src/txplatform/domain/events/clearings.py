@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, Refund
+from txplatform.domain.currencies import format_money
 from txplatform.domain.events.event import AccountEvent
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import Balance
@@ -51,7 +52,7 @@ class PurchaseCleared(AccountEvent, frozen=True):
     def summary(self) -> str:
         clearing = self.clearing
         return (
-            f"cleared {clearing.amount} {clearing.currency},"
+            f"cleared {format_money(clearing.amount, clearing.currency)},"
             f" {clearing.clearing_id}{_of_transaction(clearing.transaction_id)},"
             f" {self.released} released{_flagged(self.flags)}"
         )
@@ -80,7 +81,7 @@ class ClearingCorrected(AccountEvent, frozen=True):
     def summary(self) -> str:
         correction = self.correction
         return (
-            f"{correction.direction} of {correction.amount} {correction.currency},"
+            f"{correction.direction} of {format_money(correction.amount, correction.currency)},"
             f" {correction.clearing_id}{_of_transaction(correction.transaction_id)}"
             f" corrects {correction.reverses_clearing_id}{_flagged(self.flags)}"
         )
@@ -107,7 +108,7 @@ class PurchaseRefunded(AccountEvent, frozen=True):
     def summary(self) -> str:
         refund = self.refund
         return (
-            f"refunded {refund.amount} {refund.currency},"
+            f"refunded {format_money(refund.amount, refund.currency)},"
             f" {refund.refund_id}{_of_transaction(refund.transaction_id)}{_flagged(self.flags)}"
         )
 

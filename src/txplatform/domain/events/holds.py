@@ -48,7 +48,7 @@ class AuthorizationReversed(AccountEvent, frozen=True):
     @property
     def summary(self) -> str:
         reversal = self.reversal
-        part = "" if reversal.amount is None else f" by {reversal.amount}"
+        part = "" if reversal.amount is None else f" by {reversal.amount} minor units"
         return (
             f"{reversal.transaction_id} reversed{part}, {reversal.reversal_id},"
             f" {self.released} released"

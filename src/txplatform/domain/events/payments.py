@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Payment, PaymentReturn
+from txplatform.domain.currencies import format_money
 from txplatform.domain.events.event import AccountEvent
 
 
@@ -17,7 +18,7 @@ class PaymentReceived(AccountEvent, frozen=True):
     @property
     def summary(self) -> str:
         payment = self.payment
-        return f"payment of {payment.amount} {payment.currency}, {payment.payment_id}"
+        return f"payment of {format_money(payment.amount, payment.currency)}, {payment.payment_id}"
 
     def apply(self, account: Account) -> None:
         account.posted -= self.payment.amount
@@ -34,7 +35,8 @@ class PaymentReturned(AccountEvent, frozen=True):
     @property
     def summary(self) -> str:
         returned = self.payment_return
-        return f"payment returned, {returned.amount} {returned.currency}, {returned.payment_id}"
+        money = format_money(returned.amount, returned.currency)
+        return f"payment returned, {money}, {returned.payment_id}"
 
     def apply(self, account: Account) -> None:
         account.posted += self.payment_return.amount

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from txplatform.domain.currencies import format_money
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.rule import Rule
@@ -97,10 +98,12 @@ class CreditLimit:
         if observed <= account.credit_limit:
             return None
         available = account.available + case.already_posted
+        currency = case.purchase.currency
         what = "increment of" if case.raised_from else "purchase of"
         return Reason.of(
             ReasonCode.INSUFFICIENT_CREDIT,
-            f"The {what} {case.spent} exceeds the available credit of {available}.",
+            f"The {what} {format_money(case.spent, currency)} exceeds the available credit of "
+            f"{format_money(available, currency)}.",
             observed=observed,
             limit=account.credit_limit,
         )

@@ -5,11 +5,12 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from txplatform.domain.currencies import format_money
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.parameters import Currency, PurchaseAmount
 from txplatform.domain.rules.rule import ConfigurableRule
-from txplatform.domain.rules.sentences import in_currency
+from txplatform.domain.rules.sentences import limit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class AmountLimit(ConfigurableRule):
 
     @override
     def sentence(self) -> str:
-        return f"No purchase may be above {self.max_amount}{in_currency(self.currency)}."
+        return f"No purchase may be above {limit_of(self.max_amount, self.currency)}."
 
     @override
     def observe(self, case: Case, /) -> int | None:
@@ -44,10 +45,11 @@ class AmountLimit(ConfigurableRule):
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
         if observed <= self.max_amount:
             return None
+        currency = case.purchase.currency
         return Reason.of(
             self.CODE,
-            f"The purchase of {observed} {case.purchase.currency} is above the limit "
-            f"of {self.max_amount} for one purchase.",
+            f"The purchase of {format_money(observed, currency)} is above the limit "
+            f"of {format_money(self.max_amount, currency)} for one purchase.",
             observed=observed,
             limit=self.max_amount,
         )

@@ -5,12 +5,13 @@ from typing import Annotated, ClassVar
 
 from typing_extensions import override
 
+from txplatform.domain.currencies import format_money
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.codes import CategoryCodes, DenyList
 from txplatform.domain.rules.parameters import Currency, PurchaseAmountOrNothing
 from txplatform.domain.rules.rule import ConfigurableRule
-from txplatform.domain.rules.sentences import in_currency
+from txplatform.domain.rules.sentences import limit_of
 
 CASH_LIKE = ("4829", "6010", "6011", "6012", "6050", "6051", "6540")
 """Money transfer, cash at counters, cash machines, financial institutions, quasi cash from banks,
@@ -44,7 +45,7 @@ class CashLike(ConfigurableRule):
     def sentence(self) -> str:
         return (
             f"No cash-like purchase (merchant categories {', '.join(self.categories)}) "
-            f"may be above {self.max_amount}{in_currency(self.currency)}."
+            f"may be above {limit_of(self.max_amount, self.currency)}."
         )
 
     @override
@@ -64,8 +65,9 @@ class CashLike(ConfigurableRule):
         purchase = case.purchase
         return Reason.of(
             self.CODE,
-            f"The purchase of {observed} {purchase.currency} in merchant category "
-            f"{purchase.merchant.category_code} is above the limit of {self.max_amount} for cash.",
+            f"The purchase of {format_money(observed, purchase.currency)} in merchant category "
+            f"{purchase.merchant.category_code} is above the limit of "
+            f"{format_money(self.max_amount, purchase.currency)} for cash.",
             observed=observed,
             limit=self.max_amount,
         )

@@ -5,12 +5,13 @@ from typing import Annotated, ClassVar
 
 from typing_extensions import override
 
+from txplatform.domain.currencies import format_money
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.codes import CodeList, CountryCodes
 from txplatform.domain.rules.parameters import Currency, PurchaseAmountOrNothing
 from txplatform.domain.rules.rule import ConfigurableRule
-from txplatform.domain.rules.sentences import in_currency
+from txplatform.domain.rules.sentences import limit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class NewCountry(ConfigurableRule):
         home = f" other than {', '.join(self.home_countries)}" if self.home_countries else ""
         return (
             f"The first purchase in a country{home} may not be above "
-            f"{self.max_amount}{in_currency(self.currency)}."
+            f"{limit_of(self.max_amount, self.currency)}."
         )
 
     @override
@@ -64,8 +65,9 @@ class NewCountry(ConfigurableRule):
         purchase = case.purchase
         return Reason.of(
             self.CODE,
-            f"The purchase of {observed} {purchase.currency} is the first in "
-            f"{purchase.merchant.country}; the limit for a first purchase is {self.max_amount}.",
+            f"The purchase of {format_money(observed, purchase.currency)} is the first in "
+            f"{purchase.merchant.country}; the limit for a first purchase is "
+            f"{format_money(self.max_amount, purchase.currency)}.",
             observed=observed,
             limit=self.max_amount,
         )

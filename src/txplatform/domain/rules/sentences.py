@@ -3,15 +3,18 @@
 from typing import assert_never
 
 from txplatform.domain.activity import VelocityScope
+from txplatform.domain.currencies import format_money
 from txplatform.domain.requests import Merchant
 from txplatform.pluralize import pluralize
 
 _DAY, _HOUR = 24 * 60, 60
 
 
-def in_currency(currency: str | None) -> str:
-    """Return the phrase for the unit of an amount; None is the account's own currency."""
-    return " in the account's minor units" if currency is None else f" in minor units of {currency}"
+def limit_of(amount: int, currency: str | None) -> str:
+    """Return the phrase for a limit. Without a currency, it applies in any, so to minor units."""
+    if currency is None:
+        return f"{amount} minor units of the account's currency"
+    return format_money(amount, currency)
 
 
 def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:

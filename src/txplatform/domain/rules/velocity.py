@@ -6,6 +6,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from txplatform.domain.activity import VelocityScope
+from txplatform.domain.currencies import format_money
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.parameters import (
@@ -16,7 +17,7 @@ from txplatform.domain.rules.parameters import (
     WindowMinutes,
 )
 from txplatform.domain.rules.rule import ConfigurableRule
-from txplatform.domain.rules.sentences import in_currency, of_scope, time_span
+from txplatform.domain.rules.sentences import limit_of, of_scope, time_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class VelocityAmount(ConfigurableRule):
     @override
     def sentence(self) -> str:
         return (
-            f"At most {self.max_amount}{in_currency(self.currency)} "
+            f"At most {limit_of(self.max_amount, self.currency)} "
             f"{of_scope(self.scope)} within {time_span(self.window_minutes)}."
         )
 
@@ -64,11 +65,13 @@ class VelocityAmount(ConfigurableRule):
     def refusal(self, case: Case, observed: int, /) -> Reason | None:
         if observed <= self.max_amount:
             return None
-        scope = of_scope(self.scope, case.purchase.merchant)
+        currency = case.purchase.currency
         return Reason.of(
             self.CODE,
-            f"This adds up to {observed} {case.purchase.currency} {scope} "
-            f"within {time_span(self.window_minutes)}; the limit is {self.max_amount}.",
+            f"This adds up to {format_money(observed, currency)} "
+            f"{of_scope(self.scope, case.purchase.merchant)} "
+            f"within {time_span(self.window_minutes)}; "
+            f"the limit is {format_money(self.max_amount, currency)}.",
             observed=observed,
             limit=self.max_amount,
         )
