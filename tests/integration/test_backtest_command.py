@@ -251,6 +251,6 @@ def test_a_backtest_whose_process_is_killed_fails_with_the_reason(
         workers = suspended_workers(command)
         workers[0].kill()
         assert command.wait(10) == 1
-        assert "A process of the backtest ended. It was killed" in " ".join(command.stderr.split())
+        assert "A backtest process ended. It was killed" in " ".join(command.stderr.split())
         assert "Traceback" not in command.stderr
         assert not any(worker.is_running() for worker in workers)
