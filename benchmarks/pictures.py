@@ -1,4 +1,4 @@
-"""`make pictures`: draws a run from its JSON file and writes its tables into docs/performance.md.
+"""`make pictures`: draw a run from its JSON file, and write its tables into docs/performance.md.
 
 The same JSON gives the same bytes, so a test can compare the document with the run.
 """
@@ -31,7 +31,7 @@ _BLUE, _GREY, _ORANGE = "#1f5fa8", "#8a8a8a", "#d9730d"
 
 @dataclass(frozen=True)
 class _Line:
-    """The rows with one name, drawn over one of their settings."""
+    """A line of a chart, which shows the rows with one name."""
 
     label: str
     name: str

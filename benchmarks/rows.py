@@ -10,7 +10,7 @@ class Row:
     """One figure of a run.
 
     Attributes:
-        group: The group it belongs to: `decisions`, `accounts`, `consumers`, …
+        group: The group of measurements: `decisions`, `accounts`, `consumers`, …
         name: The name of the measurement; `group`, `name` and `settings` are unique in a run.
         value: The figure.
         unit: The unit of `value`: `requests/s`, `messages/s`, `events/s`, `ms`, `MiB` or `us`.

@@ -1,4 +1,4 @@
-"""Starts the parts of the demo in order, prints their progress, and stops them in reverse order."""
+"""Start the parts of the demo in order, print their progress, and stop them in reverse order."""
 
 import asyncio
 import fcntl
@@ -190,14 +190,14 @@ def _wait_ready(urls: list[str], children: list[Child]) -> None:
             if monotonic() > deadline:
                 raise DemoError(
                     f"{url} did not become ready within {_READY_S} s.",
-                    why=response.text if response is not None else "It does not answer.",
+                    why=response.text if response is not None else "There is no response.",
                     next_step="See the logs in the data folder.",
                 )
             sleep(0.1)
 
 
 def _next_year(folder: Path) -> int:
-    """Return the next run number; it is stored, since ids of earlier runs must not be reused."""
+    """Return and store the next run number, so that later runs do not reuse ids."""
     state = folder / "state.json"
     year = json.loads(state.read_text())["year"] + 1 if state.exists() else 1
     written = state.with_suffix(".new")
