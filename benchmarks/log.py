@@ -39,7 +39,7 @@ _MERCHANT = Merchant("m-17", "Corner Books", "5942", "USA")
 
 
 def measure(effort: Effort, accounts: int = 1_000, *, whole: bool = True) -> list[Row]:
-    """Measure with two thirds purchases and one third payments; if not `whole`, only replay."""
+    """Read a log of two thirds purchases and one third payments; if not `whole`, only replay."""
     with Stand() as stand:
         stand.record(
             command for account in range(accounts) for command in _history(f"bench-{account}")

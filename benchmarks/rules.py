@@ -65,7 +65,7 @@ def twenty_rules(most: int) -> RuleSet:
 
 
 def measure(effort: Effort) -> list[Row]:
-    """Alternate between two rule sets that both approve, and so record, every purchase."""
+    """Alternate between two rule sets; both approve every purchase, so both record equally much."""
     rulesets = (DEFAULT_RULESET, twenty_rules(10_000))
     with Stand() as stand:
         stand.open_accounts(ACCOUNTS)

@@ -56,7 +56,7 @@ _RUNS = count()
 
 @dataclass(frozen=True)
 class Effort:
-    """The duration of the measurements.
+    """The duration and the number of the measurements.
 
     Attributes:
         seconds: The duration of each load.
@@ -106,7 +106,7 @@ class Stand:
 
     @contextmanager
     def api(self, processes: int = 1) -> Iterator[Api]:
-        """Start API processes, each on a port of its own."""
+        """Start API processes, each on its own port."""
         with ExitStack() as stack:
             ports, found = [], []
             for _ in range(processes):

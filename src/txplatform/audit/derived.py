@@ -41,7 +41,7 @@ class DerivedCheck(Generic[R]):
         raise NotImplementedError
 
     def begin(self, account_id: AccountId) -> None:
-        """Start the next account; report rows of earlier accounts, which are not in the log."""
+        """Start the next account, and report the rows of accounts in between as extra."""
         self._report_extra(self._take(lambda key: key[0] < account_id))
 
     def before(self, replay: Replay, position: int) -> None:

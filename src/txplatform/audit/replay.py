@@ -76,7 +76,7 @@ class Replay:
         return event
 
     def apply(self, event: Event) -> None:
-        """Apply an event; re-evaluate it if it is a decision; compare balance and hold."""
+        """Re-evaluate the event if it is a decision, apply it, and compare balance and hold."""
         account, version = self.account, event.originator_version
         if isinstance(event, Decision):
             self._rerun.compare(account, event, self._differ)
@@ -117,7 +117,7 @@ class Replay:
             self._differ(event.originator_version, "already posted", posted, event.already_posted)
 
     def _compare_raised(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """Compare the purchase recorded with an increment with the purchase that is on hold."""
+        """Compare an increment's recorded purchase with the purchase that is on hold."""
         sums = self._transactions.get(event.increment.transaction_id)
         held = self.account.held(event.increment.transaction_id)
         purchase = None if sums is None or not held else sums.purchase
@@ -129,7 +129,7 @@ class Replay:
             self._differ(event.originator_version, "raised from", raised_from, event.raised_from)
 
     def _compare_hold(self, transaction_id: TransactionId, event: Event) -> None:
-        """Compare a transaction's hold with the hold that follows from its events' sums."""
+        """Compare a transaction's hold with the hold computed from its sums (docs/contracts.md)."""
         sums = self._transactions.setdefault(transaction_id, Transaction())
         sums.take(event)
         held = self.account.held(transaction_id)

@@ -38,7 +38,7 @@ class Rerun:
         self._decided_by = book.ever_active & book.rulesets.keys()
 
     def compare(self, account: Account, event: Decision, differ: Differ) -> None:
-        """Re-evaluate a decision by its rule set, and compare the result with the record.
+        """Re-evaluate a decision by its rule set, and compare the results.
 
         Reasons are compared by code and figures, since a later version may word them differently.
 

@@ -44,7 +44,7 @@ _AMOUNTS: dict[type[Event], tuple[LiteralString, LiteralString]] = {
     PaymentReceived: ("-(event -> 'payment' ->> 'amount')::numeric", "0"),
     PaymentReturned: ("(event -> 'payment_return' ->> 'amount')::numeric", "0"),
 }
-"""For each kind of event, SQL for the changes of posted and of pending, minor units."""
+"""The SQL for the change of posted and the change of pending, by kind of event, minor units."""
 
 
 def _sum(nth: int) -> str:

@@ -16,7 +16,7 @@ _MAX_LINES = 40
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a chart: a group's newly declined and newly approved decisions, all currencies."""
+    """One bar of a chart: the newly declined and newly approved decisions of one group."""
 
     name: str
     declined: int

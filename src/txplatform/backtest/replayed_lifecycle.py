@@ -42,7 +42,7 @@ class ReplayedLifecycle:
     """Replays what happens to one account's purchases after their decisions.
 
     Attributes:
-        ends: A heap of the holds whose recorded expiry, if any, does not apply.
+        ends: A heap of the holds to release at a computed expiry instead of a recorded expiry.
     """
 
     def __init__(self, account: Account, candidate: RuleSet, since: datetime, tally: Tally) -> None:
@@ -91,7 +91,7 @@ class ReplayedLifecycle:
         self.drop_early_events(recorded)
 
     def drop_early_events(self, recorded: RecordedDecision) -> None:
-        """Forget the events that preceded a late authorization, which has arrived."""
+        """Forget the collected events that preceded a late authorization."""
         if recorded.late:
             self._early.pop(recorded.purchase.transaction_id, None)
 

@@ -45,7 +45,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The judged decisions of one group, such as a month, in one currency.
+    """The evaluated decisions of one group, such as a month, in one currency.
 
     Attributes:
         approved: Approved in the log.
@@ -87,7 +87,7 @@ def largest(tally: Tally) -> list[ChangedDecision]:
 
 
 def per_second(result: Result) -> int:
-    """Return the number of decisions judged per second."""
+    """Return the number of decisions evaluated per second."""
     return round(result.tally.judged / max(result.seconds, 0.001))
 
 

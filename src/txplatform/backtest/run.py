@@ -26,7 +26,7 @@ _SLICES_EACH = 32
 
 
 class WorkerLostError(TxPlatformError):
-    """A process of the pool was killed."""
+    """Raised if a process of the pool was killed."""
 
 
 @dataclass(frozen=True, slots=True)

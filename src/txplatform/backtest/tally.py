@@ -66,9 +66,9 @@ class Tally:
     """The counts of everything that was replayed, and the largest changes.
 
     Attributes:
-        recorded: The number of authorizations kept as recorded, before the candidate decides.
+        recorded: The number of authorizations before the candidate takes effect, kept as recorded.
         judged: The number of authorizations that the candidate decided.
-        other_reasons: The number of authorizations declined in both histories for other reasons.
+        other_reasons: The number of declines that stay declines, but for different reasons.
         largest: The largest changed decisions by currency, each list a heap, smallest first.
     """
 
@@ -109,7 +109,7 @@ class Tally:
         self._add((NOT_POSTED, "", currency), _NEWLY_DECLINED, 1, amount)
 
     def settle(self) -> None:
-        """Add the decisions counted so far to `lines`, the only counts that `merge` reads."""
+        """Add the counts of `count_decision` to `lines`, which `merge` reads."""
         for key, (count, amount) in self._cells.items():
             currency, month, category, country, ruleset, was_approved, approved = key
             places = [_JUDGED]

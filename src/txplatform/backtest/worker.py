@@ -28,7 +28,7 @@ _COLLECT_AFTER = 100_000
 
 
 class DamagedHistoryError(TxPlatformError):
-    """An account's history cannot be replayed."""
+    """Raised if an account's history cannot be replayed."""
 
 
 def prepare() -> None:

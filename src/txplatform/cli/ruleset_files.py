@@ -25,7 +25,7 @@ def load_ruleset(word: str) -> RuleSet:
 
     Raises:
         UnusableRuleSetError: There is no such file or stored rule set, or the file cannot be used.
-        UnreadableRuleSetError: This version cannot read the stored rule set.
+        UnreadableRuleSetError: This version of txplatform cannot read the stored rule set.
     """
     if not _ID.fullmatch(word) or Path(word).exists():
         return load_ruleset_file(word)

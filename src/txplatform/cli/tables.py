@@ -1,7 +1,7 @@
 """Print tables to stdout without truncating a word, so that ids can be copied.
 
-On a terminal, a table is as wide as the terminal, or wider if its longest words need it. In a pipe,
-it is as wide as its contents.
+On a terminal, a table is as wide as the terminal, or wider if the longest words need more space. In
+a pipe, a table is as wide as its contents.
 """
 
 import sys

@@ -53,7 +53,7 @@ def run_demo(folder: Path, *, fresh: bool, days_per_s: float, port: int | None) 
     Args:
         folder: The data folder; created if it does not exist.
         fresh: True to delete the data of earlier runs first.
-        days_per_s: Simulated days a second.
+        days_per_s: Simulated days per second.
         port: The API's port; None for a free one.
 
     Raises:

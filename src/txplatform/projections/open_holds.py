@@ -162,7 +162,7 @@ class DueHolds:
 def due_holds(
     connection: psycopg.Connection, *, limit: int, after: DueHold = BEFORE_ALL
 ) -> DueHolds | None:
-    """Return the first holds after `after` that are due; None if there are none.
+    """Return the next holds that are due, after the hold `after`; None if there are none.
 
     The read model may lag, so some of the holds may already have ended.
     """

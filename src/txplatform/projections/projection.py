@@ -59,7 +59,7 @@ class Projection(ABC):
         """Apply events to a table.
 
         Args:
-            connection: A connection in a transaction in which the caller moves the checkpoint.
+            connection: A connection in the transaction that also moves the checkpoint.
             table: The live table, or the new table of a rebuild.
             events: Events of the kinds in `self.events`, in log order, each exactly once.
         """

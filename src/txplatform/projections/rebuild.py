@@ -27,7 +27,7 @@ _SWAP_RETRY_S = 0.5
 
 
 class RebuildError(TxPlatformError):
-    """The read model could not be rebuilt; the live table is unchanged."""
+    """Raised if the read model could not be rebuilt; the live table is unchanged."""
 
 
 @dataclass(frozen=True, slots=True)

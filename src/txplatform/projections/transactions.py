@@ -93,7 +93,7 @@ SELECT named.transaction_id, named.account_version, fits, e.*
 FROM named LEFT JOIN LATERAL ({EVENTS_OF_NAMED} WHERE fits OFFSET 0) e ON true
 ORDER BY named.account_version DESC, e.originator_version
 """
-"""Reads a page of transactions with their events; without events, those that do not fit."""
+"""Reads a page of transactions with their events; transactions that do not fit have none."""
 
 
 class _ExpectedTransactions(ExpectedRows):

@@ -30,7 +30,7 @@ class RuleBookChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RuleSetAdded(RuleBookChange, frozen=True):
-    """A rule set, which never changes, was added; it can be activated or evaluated in shadow.
+    """A rule set was added. It can be activated or evaluated in shadow, and never changes.
 
     Attributes:
         ruleset: The rule set as a JSON value.

@@ -11,7 +11,7 @@ from txplatform.rulebook.store import READ_CHANGES, ChangeRow, entry_of
 from txplatform.telemetry import logger
 
 MAX_AGE_S = 0.5
-"""The longest time from reading the rule set to using it; activations take effect within it."""
+"""The maximum age of the rule set at a decision, and so the longest delay of an activation."""
 _WARN_EVERY_S = 60.0
 
 
