@@ -90,7 +90,6 @@ def _check(rows: list[Row], groups: Groups, json: Path) -> bool:
 
 
 def _measure(groups: Groups) -> tuple[list[Row], list[str]]:
-    """Measure each group; return the rows and the groups that failed."""
     rows: list[Row] = []
     failed = []
     for name, measure in groups.items():

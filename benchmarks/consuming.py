@@ -132,7 +132,6 @@ def _read_so_far(connection: psycopg.Connection) -> int:
 
 
 def _send(settings: Settings, accounts: Sequence[str]) -> None:
-    """Send the same number of payments to each account, in turn."""
     producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "linger.ms": 20})
     for number in range(MESSAGES):
         account = _CONSUMERS + accounts[number % ACCOUNTS]

@@ -34,12 +34,7 @@ _SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 
 @dataclass(frozen=True)
 class Kind:
-    """A number of accounts with histories of the same length.
-
-    Attributes:
-        history: The number of events of each account at the start.
-        accounts: The number of accounts.
-    """
+    """A number of accounts, each with the same number of events (`history`) at the start."""
 
     history: int
     accounts: int

@@ -36,7 +36,6 @@ class Load:
         path: The path for purchases.
         run: A part of every id, so that no two loads share an id.
         prefix: The beginning of the account ids.
-        accounts: The number of accounts.
         seconds: The duration, in addition to a warm-up of a fifth of the duration.
         in_order: True to use the accounts in order, False for random accounts.
         reads: The share of the requests that read a balance.

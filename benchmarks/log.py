@@ -89,7 +89,6 @@ def _stored_rows(database: Database) -> list[tuple[str, list[StoredRow]]]:
 
 
 def _replay(streams: list[tuple[str, list[StoredRow]]]) -> None:
-    """Replay as the audit does, with its checks."""
     differences, rerun = Differences(), Rerun(RuleBook())
     for stream, rows in streams:
         replay = Replay(account_of(stream), rerun, differences)
@@ -109,7 +108,6 @@ def _replay_by_library(streams: list[tuple[str, list[StoredRow]]]) -> None:
 
 
 def _cpu_s(work: Callable[[], object]) -> float:
-    """Return the CPU seconds that the work takes in this process."""
     started = process_time()
     work()
     return process_time() - started

@@ -76,7 +76,6 @@ def describe_machine() -> dict[str, str]:
 
 
 def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
-    """Measure transactions per second; each transaction inserts a row of 400 bytes."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_TABLE)
     with tempfile.TemporaryDirectory() as folder:
@@ -129,7 +128,6 @@ def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
 
 
 def _fdatasync_us(folder: Path) -> float:
-    """Return the median time of an fdatasync after writing 4 KiB, in microseconds."""
     times = []
     with (folder / "sync").open("wb") as file:
         for _ in range(_SYNCS):

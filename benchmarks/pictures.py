@@ -216,7 +216,6 @@ def _from_zero(axes: Axes) -> None:
 
 
 def _short(value: float, _: object) -> str:
-    """Return 1k for 1,000 and 1M for 1,000,000."""
     for size, letter in ((1_000_000, "M"), (1_000, "k")):
         if value >= size:
             return f"{value / size:g}{letter}"

@@ -113,7 +113,6 @@ def _checkpoint(connection: psycopg.Connection) -> int:
 
 
 def _records(connection: psycopg.Connection) -> list[Record]:
-    """Return the records that the publisher sends for this log."""
     feed, after = EventFeed(), 0
     records: list[Record] = []
     while batch := feed.read(connection, after):
@@ -123,7 +122,6 @@ def _records(connection: psycopg.Connection) -> list[Record]:
 
 
 def _fill(connection: psycopg.Connection) -> None:
-    """Record the same number of purchases for each account, in turn."""
     work, ids = UnitOfWork(), iter(range(sys.maxsize))
     accounts = [AccountId(f"bench-{number}") for number in range(ACCOUNTS)]
 

@@ -56,12 +56,7 @@ _RUNS = count()
 
 @dataclass(frozen=True)
 class Effort:
-    """The duration and the number of the measurements.
-
-    Attributes:
-        seconds: The duration of each load.
-        rounds: The number of repetitions of each load; the median is reported.
-    """
+    """The duration of each load, and the number of rounds, of which the median is reported."""
 
     seconds: float
     rounds: int

@@ -16,11 +16,7 @@ _BROKEN = 2
 
 
 class Figures:
-    """The rows of a run by group and name.
-
-    Attributes:
-        groups: The groups whose rows have been read so far.
-    """
+    """The rows of a run by group and name; `groups` collects the groups that were read."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows

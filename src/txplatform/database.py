@@ -50,7 +50,6 @@ class Database:
 
     @property
     def _parameters(self) -> dict[str, str | int]:
-        """The connection parameters that are not in the URL."""
         options = {
             "statement_timeout": f"{int(self.statement_timeout_s * 1000)}ms",
             "lock_timeout": f"{int(self.lock_timeout_s * 1000)}ms",

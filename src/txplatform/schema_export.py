@@ -48,7 +48,6 @@ def message_schemas() -> dict[str, dict[str, Any]]:
 
 
 def _asyncapi(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the AsyncAPI 3.0 document: inbound topics are received, outbound topics are sent."""
     return {
         "asyncapi": "3.0.0",
         "info": {

@@ -22,12 +22,7 @@ _FETCH_ROWS = 2000
 
 
 class DerivedCheck(Generic[R]):
-    """Compares one kind of derived rows with the replay.
-
-    Attributes:
-        name: The check's name in the report.
-        compared: The number of rows compared.
-    """
+    """Compares one kind of derived rows with the replay; counts the rows in `compared`."""
 
     def __init__(self, name: str, rows: Iterable[R], differences: Differences) -> None:
         self.name = name
@@ -67,7 +62,6 @@ class DerivedCheck(Generic[R]):
         return self._take(lambda key: key[0] <= account_id)
 
     def _take(self, condition: Callable[[Key], bool]) -> Iterator[R]:
-        """Yield the next rows as long as their keys meet the condition."""
         while (row := self._next) is not None and condition(self.key(row)):
             self._next = next(self._rows, None)
             yield row

@@ -11,7 +11,6 @@ class Difference:
     """One value that differs from the log.
 
     Attributes:
-        version: The account's version at which the value differs.
         field: The name of the value, such as `directory.posted`.
         expected: The value according to the replay.
         found: The stored value.

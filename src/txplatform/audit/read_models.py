@@ -77,5 +77,4 @@ class ReadModelCheck(DerivedCheck[Row]):
         return {self._key_of(row): row for row in self._expected.rows(replay.account)}
 
     def _version_of(self, row: Row, *, default: int) -> int:
-        """Return the version in the row's key, or the default if the key has none."""
         return default if self._version_at is None else row[self._version_at]

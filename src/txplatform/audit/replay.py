@@ -39,11 +39,7 @@ class BrokenStreamError(TxPlatformError):
 
 
 class Replay:
-    """The replay of one account.
-
-    Attributes:
-        account: The state after the events applied so far.
-    """
+    """The replay of one account; `account` is the state after the events applied so far."""
 
     def __init__(self, account_id: AccountId, rerun: Rerun, differences: Differences) -> None:
         self.account = Account.unopened(account_id)

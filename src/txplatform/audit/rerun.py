@@ -26,11 +26,7 @@ Decision = (
 
 
 class Rerun:
-    """Re-evaluates recorded decisions by the rule sets in the rule book.
-
-    Attributes:
-        decisions: The number of decisions re-evaluated so far.
-    """
+    """Re-evaluates recorded decisions by the rule sets in the rule book, and counts them."""
 
     def __init__(self, book: RuleBook) -> None:
         self.decisions = 0

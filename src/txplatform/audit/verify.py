@@ -33,7 +33,6 @@ class Verification:
     Attributes:
         log_position: The log's last position in the database snapshot.
         compared: The number of rows compared, by name of the check.
-        seconds: The duration.
     """
 
     log_position: int = 0

@@ -25,11 +25,7 @@ _DAYS = [timedelta(days=days) for days in range(MAX_HOLD_DAYS + 1)]
 
 
 class Counterfactual:
-    """Applies one account's recorded events to its counterfactual state.
-
-    Attributes:
-        account: The counterfactual state.
-    """
+    """Applies one account's recorded events to `account`, the counterfactual state."""
 
     def __init__(
         self, account_id: AccountId, candidate: RuleSet, since: datetime, tally: Tally

@@ -16,11 +16,7 @@ APPROVED, DECLINED = AuthorizationApproved.TOPIC, AuthorizationDeclined.TOPIC
 
 
 class RecordedDecision(msgspec.Struct):
-    """A stored authorization; the fields have the same meaning as in the event.
-
-    Attributes:
-        reasons: Empty if the purchase was approved.
-    """
+    """A stored authorization, with fields as in the event; `reasons` is empty for an approval."""
 
     timestamp: datetime
     event_id: str

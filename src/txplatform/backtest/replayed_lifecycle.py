@@ -134,7 +134,6 @@ class ReplayedLifecycle:
                 event.apply(self._account)
 
     def _increment(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """Re-evaluate an increment with the domain's own function."""
         increment, account = event.increment, self._account
         transaction_id = increment.transaction_id
         was_approved = isinstance(event, AuthorizationIncremented)

@@ -37,7 +37,6 @@ class ChangedDecision:
     """A recorded decision that changes under the candidate.
 
     Attributes:
-        version: The account's version after the recorded decision.
         reasons: The candidate's reasons for a new decline; the recorded ones for a new approval.
         rules: The candidate's refusing rules; empty if the candidate approves.
     """

@@ -225,7 +225,6 @@ def _on_stop_signals(handler: Callable[[int, FrameType | None], None] | signal.H
 
 
 def _raise_stopped(_: int, __: FrameType | None) -> None:
-    """Stop the demo at the first signal and ignore later ones."""
     _on_stop_signals(signal.SIG_IGN)
     raise _StoppedError
 

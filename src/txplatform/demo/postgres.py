@@ -107,11 +107,7 @@ class DemoPostgres:
             self._run("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop", check=False)
 
     def check(self) -> None:
-        """Check that the server is still running.
-
-        Raises:
-            ChildDiedError: The server has ended.
-        """
+        """Raise ChildDiedError if the server has ended."""
         if self._child is not None:
             self._child.check()
 

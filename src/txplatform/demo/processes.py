@@ -62,11 +62,7 @@ class Child:
         return self._process.pid
 
     def check(self) -> None:
-        """Check that the process is still running.
-
-        Raises:
-            ChildDiedError: The process has ended. The error contains the last lines of its log.
-        """
+        """Raise ChildDiedError, with the last lines of the log, if the process has ended."""
         code = self._process.poll()
         if code is not None:
             how = (

@@ -30,12 +30,7 @@ _ELECTION_POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """The size of one topic.
-
-    Attributes:
-        partitions: The number of partitions.
-        replicas: The number of brokers that hold the first partition.
-    """
+    """A topic's number of partitions, and the number of brokers that hold the first partition."""
 
     partitions: int
     replicas: int

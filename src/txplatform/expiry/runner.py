@@ -106,7 +106,6 @@ class HoldExpirer(Follower):
     def _pass(
         self, connection: psycopg.Connection, handled: _Handled
     ) -> Generator[float, None, None]:
-        """Handle every hold that is due once, batch by batch."""
         handled.expired, handled.again = 0, []
         seen: set[DueHold] = set()
         now, after = datetime.now(UTC), BEFORE_ALL
@@ -129,7 +128,6 @@ class HoldExpirer(Follower):
         now: datetime,
         handled: _Handled,
     ) -> None:
-        """Expire these holds in one commit."""
         try:
             work, again = _expire_holds(connection, holds, now)
         except _UNREADABLE:

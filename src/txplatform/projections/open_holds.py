@@ -25,12 +25,7 @@ from txplatform.projections.tables import write_rows
 
 
 class OpenHold(NamedTuple):
-    """The hold of one transaction.
-
-    Attributes:
-        amount: Minor units, above 0.
-        expires_at: UTC; None if the hold never expires.
-    """
+    """A transaction's hold, in minor units above 0; `expires_at` is None if it never expires."""
 
     account_id: AccountId
     transaction_id: TransactionId
@@ -40,12 +35,7 @@ class OpenHold(NamedTuple):
 
 @dataclass
 class HoldChange:
-    """The change that a batch of events makes to one hold.
-
-    Attributes:
-        amount: The amount to add to the hold, minor units; may be negative.
-        expires_at: The expiry of a new hold; None for an existing hold or a hold without expiry.
-    """
+    """The change of a hold by a batch of events, in minor units; only a new hold has an expiry."""
 
     account_id: AccountId
     transaction_id: TransactionId
@@ -149,11 +139,7 @@ LIMIT %s
 
 @dataclass(frozen=True, slots=True)
 class DueHolds:
-    """Holds that are due, those overdue longest first.
-
-    Attributes:
-        now: The database's time of the query, UTC.
-    """
+    """Holds that are due at the database's time `now` (UTC), longest overdue first."""
 
     now: datetime
     holds: list[DueHold]

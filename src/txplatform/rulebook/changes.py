@@ -81,11 +81,7 @@ class RuleSetActivated(RuleBookChange, frozen=True):
 
 
 class ShadowingStarted(RuleBookChange, frozen=True):
-    """The shadow evaluation of a rule set began; any other running shadow evaluation ended.
-
-    Attributes:
-        after_position: Decisions after this log position are evaluated.
-    """
+    """A shadow evaluation, which ends any other, began for decisions after a log position."""
 
     TOPIC: ClassVar[str] = "shadowing-started"
     shadowing_id: str
@@ -104,11 +100,7 @@ class ShadowingStarted(RuleBookChange, frozen=True):
 
 
 class ShadowingEnded(RuleBookChange, frozen=True):
-    """The shadow evaluation of a rule set ended.
-
-    Attributes:
-        after_position: Decisions up to this log position are evaluated.
-    """
+    """A shadow evaluation ended; decisions up to a log position, `after_position`, are evaluated."""
 
     TOPIC: ClassVar[str] = "shadowing-ended"
     shadowing_id: str

@@ -188,7 +188,6 @@ def end_shadowing(
 
 
 def _lock_book(connection: psycopg.Connection) -> RuleBook:
-    """Lock the rule book until this transaction ends, and read it."""
     connection.execute(_LOCK)
     return read_book(connection)
 
@@ -223,11 +222,7 @@ def _append(connection: psycopg.Connection, book: RuleBook, change: Change) -> R
 
 
 def find_ruleset(book: RuleBook, ruleset_id: str) -> StoredRuleSet:
-    """Return the rule set with this id.
-
-    Raises:
-        RefusedChangeError: There is no such rule set.
-    """
+    """Return the rule set with this id, or raise RefusedChangeError if there is none."""
     stored = book.rulesets.get(ruleset_id)
     if stored is None:
         raise RefusedChangeError(
@@ -239,11 +234,7 @@ def find_ruleset(book: RuleBook, ruleset_id: str) -> StoredRuleSet:
 
 
 def find_shadowing(book: RuleBook, ruleset_id: str, shadowing_id: str) -> Shadowing:
-    """Return the shadow evaluation with this id.
-
-    Raises:
-        RefusedChangeError: The rule set has no such shadow evaluation.
-    """
+    """Return a rule set's shadow evaluation, or raise RefusedChangeError if there is none."""
     shadowing = book.shadowings.get(shadowing_id)
     if shadowing is None or shadowing.ruleset_id != ruleset_id:
         raise RefusedChangeError(

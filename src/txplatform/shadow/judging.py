@@ -13,12 +13,7 @@ from txplatform.eventstore.statements import LoggedEvent
 
 @dataclass(frozen=True, slots=True)
 class JudgedDecision:
-    """A recorded decision and the candidate's reasons.
-
-    Attributes:
-        position: The recorded decision's position in the log.
-        reasons: The candidate's reasons to decline; empty if the candidate approves.
-    """
+    """A recorded decision, and the candidate's reasons to decline; no reasons if it approves."""
 
     position: int
     recorded: AuthorizationApproved | AuthorizationDeclined

@@ -92,7 +92,7 @@ class Shadower(Follower):
     def _judge(
         self, connection: psycopg.Connection, shadowing: Shadowing, candidate: RuleSet
     ) -> int | None:
-        """Evaluate one batch and commit; return the new position, or None if another process leads."""
+        """Evaluate and commit a batch; return the new position, or None if not the leader."""
         shadowing_id = shadowing.shadowing_id
         store.begin(connection, shadowing_id, candidate.id, shadowing.after_position)
         checkpoint = store.checkpoint_of(shadowing_id)
@@ -140,7 +140,7 @@ class Shadower(Follower):
 
 
 def _unfinished(connection: psycopg.Connection, book: RuleBook) -> Shadowing | None:
-    """Return the oldest shadow evaluation that may have events left to read, or None."""
+    """Return the oldest shadow evaluation that may have events left to read; None if none has."""
     progress = store.read_progress(connection)
     for shadowing in book.shadowings.values():
         reached = progress.get(shadowing.shadowing_id)

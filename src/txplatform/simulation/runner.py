@@ -40,15 +40,12 @@ class Sent:
 
 
 class Simulator:
-    """Sends plans day by day.
+    """Sends plans day by day, and keeps the counts in `sent` up to date.
 
     Args:
         api_key: A key with the scope transactions:write.
         kafka: librdkafka's configuration properties.
         days_per_s: Simulated days per second; 0 for as fast as possible.
-
-    Attributes:
-        sent: The counts so far, updated while a plan is being sent.
     """
 
     def __init__(
