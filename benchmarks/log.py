@@ -22,8 +22,8 @@ from txplatform.domain.advices import Payment
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId, account_of
 from txplatform.domain.requests import Merchant, Purchase
+from txplatform.eventstore.consistent_read import StoredRow, whole_streams
 from txplatform.eventstore.mapper import EventMapper
-from txplatform.eventstore.moment import StoredRow, whole_streams
 from txplatform.projections.rebuild import rebuild
 from txplatform.projections.transactions import TRANSACTIONS
 from txplatform.rulebook.book import RuleBook

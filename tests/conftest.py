@@ -25,23 +25,12 @@ from harness.kafka import (
     recreate_topics,
 )
 from harness.postgres import PostgresServer, TestDatabase
+from txplatform.contracts.messages import INBOUND
 from txplatform.database import Database
+from txplatform.publisher import TOPICS as OUTBOUND
 
-TOPICS_IN = (
-    "accounts.account-opened.v1",
-    "accounts.account-status-changed.v1",
-    "accounts.credit-limit-changed.v1",
-    "payments.payment-submitted.v1",
-    "payments.payment-returned.v1",
-    "settlement.presentment-received.v1",
-)
-TOPICS_OUT = (
-    "transactions.transaction-decisioned.v1",
-    "transactions.transaction-cleared.v1",
-    "transactions.transaction-reversed.v1",
-    "transactions.transaction-refunded.v1",
-    "transactions.hold-expired.v1",
-)
+TOPICS_IN = tuple(INBOUND)
+TOPICS_OUT = tuple(OUTBOUND)
 TOPICS = (*TOPICS_IN, *(f"{topic}.dlq" for topic in TOPICS_IN), *TOPICS_OUT)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import SecretStr, TypeAdapter
 
 from txplatform.bootstrap import create_api
-from txplatform.consumers import TOPICS
+from txplatform.contracts.messages import INBOUND
 from txplatform.contracts.rules_document import with_rules
 from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.settings import Settings
@@ -35,8 +35,7 @@ def documents() -> dict[str, str]:
 
 def message_schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of the message body of each topic."""
-    inbound = {name: topic.body for name, topic in TOPICS.items()}
-    bodies = inbound | {name: topic.body for name, topic in OUTBOUND.items()}
+    bodies: dict[str, type] = INBOUND | {name: topic.body for name, topic in OUTBOUND.items()}
     return {
         name: {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -73,8 +72,8 @@ def _asyncapi(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
             for topic in schemas
         },
         "operations": {
-            f"{'receive' if topic in TOPICS else 'send'}-{topic}": {
-                "action": "receive" if topic in TOPICS else "send",
+            f"{'receive' if topic in INBOUND else 'send'}-{topic}": {
+                "action": "receive" if topic in INBOUND else "send",
                 "channel": {"$ref": f"#/channels/{topic}"},
             }
             for topic in schemas

@@ -16,6 +16,9 @@ _PREFIX = "TXPLATFORM_"
 _TEST_PREFIXES = ("TXPLATFORM_TEST_", "TXPLATFORM_REQUIRE_")
 """Prefixes of the variables that configure the test suite."""
 
+_CLIENT_VARIABLES = ("TXPLATFORM_API_URL", "TXPLATFORM_API_KEY")
+"""Variables of clients such as `examples/`, which may be set in the same shell."""
+
 
 class SettingsError(TxPlatformError):
     """Raised if a setting is unknown, missing or invalid."""
@@ -158,7 +161,7 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: A variable is unknown, missing or invalid. The message lists all of them.
     """
-    known = {_PREFIX + name.upper() for name in Settings.model_fields}
+    known = {_PREFIX + name.upper() for name in Settings.model_fields} | {*_CLIENT_VARIABLES}
     given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     unknown = sorted(
         name

@@ -33,9 +33,9 @@ from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
-from txplatform.consumers import TOPICS
 from txplatform.consumers.broker import topic_ids
 from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.contracts.messages import INBOUND
 
 ACCOUNTS = [f"acc-{n}" for n in range(20)]
 PAYMENTS = 200
@@ -154,7 +154,7 @@ def test_a_consumer_without_partitions_stands_by_and_takes_over(
         members = [others.enter_context(consuming(settings)) for _ in range(4)]
         wait_until(
             lambda: all(
-                member.health().figures.get("partitions") == len(TOPICS) for member in members
+                member.health().figures.get("partitions") == len(INBOUND) for member in members
             ),
             message="four members to share the partitions",
         )
@@ -163,14 +163,15 @@ def test_a_consumer_without_partitions_stands_by_and_takes_over(
             wait_until(
                 lambda: (
                     all(member.health().ready for member in members)
-                    and any("stands by" in member.health().detail for member in members)
+                    and any("standing by" in member.health().detail for member in members)
                 ),
                 message="one of five members to stand by",
             )
             others.close()
             wait_until(
                 lambda: (
-                    fifth.health().ready and fifth.health().figures["partitions"] == 4 * len(TOPICS)
+                    fifth.health().ready
+                    and fifth.health().figures["partitions"] == 4 * len(INBOUND)
                 ),
                 message="the last member to read everything",
             )
@@ -257,12 +258,12 @@ def test_a_broker_that_freezes_before_it_returns_topic_ids_is_a_transient_fault(
 ) -> None:
     """The client raises its own error; any other exception would end the consumer."""
     admin = AdminClient({"bootstrap.servers": own_kafka.bootstrap, "log_level": 0})
-    assert all(topic_ids(admin, list(TOPICS)).values())
+    assert all(topic_ids(admin, list(INBOUND)).values())
     own_kafka.freeze()
     with pytest.raises(KafkaException):
-        topic_ids(admin, list(TOPICS))
+        topic_ids(admin, list(INBOUND))
     own_kafka.thaw()
-    assert all(topic_ids(admin, list(TOPICS)).values())
+    assert all(topic_ids(admin, list(INBOUND)).values())
 
 
 @pytest.mark.long

@@ -41,7 +41,7 @@ def test_i8_a_damaged_message_stops_only_its_partition_until_it_is_repaired(
         wait_until(
             lambda: (
                 f"{SUBMITTED}[" in consumer.health().detail
-                and "cannot be read on from 1" in consumer.health().detail
+                and "cannot be read from offset 1" in consumer.health().detail
             ),
             message="the partition to be told",
         )

@@ -137,7 +137,7 @@ def test_decisions_before_since_stay_as_recorded(
             marks=pytest.mark.long,
         ),
         pytest.param(
-            *("UPDATE events SET topic = 'unheard-of'", 3, "This version has no such event"),
+            *("UPDATE events SET topic = 'unheard-of'", 3, "This version does not know this kind"),
             marks=pytest.mark.long,
         ),
         ("UPDATE events SET originator_version = 9", 4, "It follows version 2"),

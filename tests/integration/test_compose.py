@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from conftest import TOPICS
 from txplatform.cli import COMMANDS
 from txplatform.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-OURS = {"migrate", "api", "consumer", "publisher", "projector"}
+OURS = {"migrate", "topics", "api", "consumer", "publisher", "projector"}
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +54,6 @@ def test_services_wait_for_finished_tasks_and_healthy_servers(compose: dict[str,
             assert how["condition"] == (
                 done if "restart" not in services[needed] else "service_healthy"
             )
-
-
-def test_all_topics_of_the_contract_are_created_with_12_partitions(
-    compose: dict[str, Any],
-) -> None:
-    (script,) = compose["services"]["topics"]["command"]
-    words = script.replace("\\", " ").split()
-    assert set(TOPICS) <= set(words)
-    assert "--partitions 12" in script
 
 
 def test_only_the_migration_has_the_password_of_the_owner(compose: dict[str, Any]) -> None:

@@ -174,7 +174,7 @@ def test_a_suspended_partition_is_reported_until_a_message_of_it_is_read(
     assignment = assigned(broker, connection)
     assignment.suspend(ONE, "damaged")
     assert broker.reads[1:] == [{TWO: 0}]
-    assert "cannot be read on from 0: damaged" in assignment.suspended[ONE]
+    assert "cannot be read from offset 0: damaged" in assignment.suspended[ONE]
     assignment.check(connection)
     assert broker.reads[2:] == [{ONE: 0, TWO: 0}]
     assert ONE in assignment.suspended

@@ -23,7 +23,7 @@ from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import run_command
 from harness.published import TRANSACTION_DECISIONED
 from harness.waiting import wait_until
-from txplatform.consumers import TOPICS
+from txplatform.contracts.messages import INBOUND
 from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.doctor import run_check
@@ -74,7 +74,7 @@ def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
         *("topics", "retention", "overdue holds"),
         *(f"project: {projection.name}" for projection in PROJECTIONS),
         *("publish: decisions", "publish: parked-messages", "publish: rejected-messages"),
-        *(f"consume: {topic}" for topic in TOPICS),
+        *(f"consume: {topic}" for topic in INBOUND),
     }
 
 
@@ -113,7 +113,7 @@ def test_a_broker_without_describe_configs_skips_only_the_topic_settings(
     assert code == 0
     assert statuses(found, FindingStatus.SKIPPED) == {"topic settings"}
     assert "Timed out" in found["topic settings"]["detail"]
-    assert {"rights", "topics", *(f"consume: {topic}" for topic in TOPICS)} <= statuses(
+    assert {"rights", "topics", *(f"consume: {topic}" for topic in INBOUND)} <= statuses(
         found, FindingStatus.OK
     )
 

@@ -13,7 +13,6 @@ import pytest
 from harness.inbound import OPENED, SUBMITTED, Body, execute, opened, payment, posted
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
-from txplatform.consumers import TOPICS
 from txplatform.consumers.batch_processor import InboundBatch, process
 from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.database import Database
@@ -67,7 +66,7 @@ class Member:
         message = ReceivedMessage(
             "cluster", topic, "id", self.partition, offset, None, key, (), value
         )
-        return read_message(message, TOPICS[topic])
+        return read_message(message)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from harness.inbound import (
 from harness.postgres import TestDatabase
 from harness.processes import run_command
 from harness.waiting import wait_until
-from txplatform.consumers import TOPICS
+from txplatform.contracts.messages import INBOUND
 from txplatform.database import Database
 from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.reader import list_messages, message_that_waited, parked_after
@@ -166,7 +166,7 @@ def test_after_a_reset_a_running_consumer_reads_the_topic_again_and_records_noth
         sender.flush()
         wait_for_messages(database, 23)
         wait_until(lambda: execute(database, total) == [(23,)], message="all to be read again")
-    assert len(inbound(service_env, "positions")[1]) == 4 * len(TOPICS)
+    assert len(inbound(service_env, "positions")[1]) == 4 * len(INBOUND)
 
 
 def test_a_reset_topic_is_read_again_even_without_new_messages(

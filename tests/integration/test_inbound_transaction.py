@@ -25,10 +25,10 @@ from harness.inbound import (
     status_changed,
 )
 from harness.postgres import TestDatabase
-from txplatform.consumers import TOPICS
 from txplatform.consumers.batch_processor import InboundBatch, process
 from txplatform.consumers.parked_messages import discard_message
 from txplatform.consumers.parsing import ParsedMessage, read_message
+from txplatform.contracts.messages import INBOUND
 from txplatform.database import Database
 from txplatform.domain.cause import KeyCause, MessageCause
 from txplatform.eventstore.statements import LOCK_LOG
@@ -43,7 +43,7 @@ CLUSTER = "cluster"
 def parsed(offset: int, body: bytes) -> ParsedMessage:
     """Return a parsed message of the payments topic."""
     message = ReceivedMessage(CLUSTER, SUBMITTED, "id", 0, offset, None, b"acc-1", (), body)
-    return read_message(message, TOPICS[SUBMITTED])
+    return read_message(message)
 
 
 def batch(offset: int, body: bytes) -> InboundBatch:
@@ -134,7 +134,7 @@ def test_a_message_of_each_topic_is_the_cause_of_its_events(service: psycopg.Con
         RETURNED: returned("p-1", "acc-1"),
         PRESENTED: presentment("c-1"),
     }
-    assert {*bodies} == {*TOPICS}
+    assert {*bodies} == {*INBOUND}
     messages = [
         ReceivedMessage(
             CLUSTER, topic, "id", 3, 70 + at, None, b"acc-1", (), json.dumps(body).encode()
@@ -147,7 +147,7 @@ def test_a_message_of_each_topic_is_the_cause_of_its_events(service: psycopg.Con
         AccountCache(10),
         InboundBatch(
             CLUSTER,
-            [read_message(each, TOPICS[each.topic]) for each in messages],
+            [read_message(each) for each in messages],
             [Move(each.topic, 3, each.offset, each.offset + 1) for each in messages],
         ),
     )

@@ -18,7 +18,6 @@ from harness.inbound import settings_for
 from harness.postgres import TestDatabase
 from harness.published import Order, deduped, publishing, read_topic, wait_for_publisher
 from harness.waiting import wait_until
-from txplatform.consumers import TOPICS as INBOUND
 from txplatform.contracts.messages import PresentmentReceivedMessage
 from txplatform.database import Database
 from txplatform.domain.advices import Direction
@@ -159,5 +158,4 @@ def test_a_rejected_message_from_http_is_a_dead_letter_in_the_form_of_a_presentm
         assert body["merchant"].items() >= said.pop("merchant").items()
     assert body.items() >= said.items()
     assert dead.header("dlq_reason") == "currency_mismatch"
-    topic = INBOUND[PresentmentReceivedMessage.TOPIC]
-    assert topic.to_command(topic.body.model_validate(body)).keys == command.keys
+    assert PresentmentReceivedMessage.model_validate(body).to_command().keys == command.keys

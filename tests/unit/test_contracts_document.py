@@ -15,8 +15,8 @@ from harness.commands import ACCOUNT, purchase
 from harness.streams import Stream
 from txplatform.api_keys import Scope
 from txplatform.cli import COMMANDS, main
-from txplatform.consumers import TOPICS as INBOUND
 from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.contracts.messages import INBOUND
 from txplatform.contracts.problems import ProblemType
 from txplatform.domain.commands.outcome import RefusalReason
 from txplatform.domain.events import EVENT_TYPES, Flag
@@ -57,6 +57,22 @@ def codes(cell: str) -> list[str]:
 def first_codes(rows: list[Row]) -> list[str]:
     """Return the code spans in the first cell of each row."""
     return [code for row in rows for code in codes(row[0])]
+
+
+def check(heading: str, written: Any, code: Any) -> None:
+    """Check a table of docs/contracts.md, and say what to edit if it differs from the code."""
+    if written != code:
+        rows, parts = _parts(written), _parts(code)
+        pytest.fail(
+            f"Edit the table under {heading!r} in docs/contracts.md, which is written by hand."
+            f" Missing or different: {[each for each in parts if each not in rows]}."
+            f" Not in the code: {[each for each in rows if each not in parts]}."
+            f" Otherwise only the order differs: {parts}."
+        )
+
+
+def _parts(table: Any) -> list[Any]:
+    return [*table.items()] if isinstance(table, dict) else [*table]
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +116,12 @@ def test_every_call_is_listed_with_the_scope_that_its_route_asks_for(
     openapi: dict[str, Any],
 ) -> None:
     rows = [(*codes(call), *codes(scope)) for call, scope, _ in table("HTTP", "Call")]
-    assert sorted(rows) == sorted(
-        (call, *operation["security"][0]["api-key"]) for call, operation in operations(openapi)
+    check(
+        "HTTP",
+        sorted(rows),
+        sorted(
+            (call, *operation["security"][0]["api-key"]) for call, operation in operations(openapi)
+        ),
     )
 
 
@@ -111,13 +131,14 @@ def test_every_request_body_is_listed_with_its_fields(openapi: dict[str, Any]) -
         codes(call)[0]: (codes(required), codes(optional))
         for call, required, optional in table("Request bodies", "Call")
     }
-    assert rows == {
+    bodies = {
         call: required_and_optional(
             resolved(openapi, operation["requestBody"]["content"]["application/json"]["schema"])
         )
         for call, operation in operations(openapi)
         if "requestBody" in operation
     }
+    check("Request bodies", rows, bodies)
 
 
 def test_every_list_that_has_pages_is_listed_with_its_parameters(openapi: dict[str, Any]) -> None:
@@ -135,7 +156,7 @@ def test_every_list_that_has_pages_is_listed_with_its_parameters(openapi: dict[s
         if (limit := parameters.get("limit")) is not None:
             bounds = f"{limit['default']}, {limit['maximum']}"
             found[call] = [*members(openapi, operation)], {*parameters}, bounds
-    assert rows == found
+    check("Lists", rows, found)
 
 
 def test_every_header_of_a_response_is_listed(openapi: dict[str, Any]) -> None:
@@ -147,71 +168,69 @@ def test_every_header_of_a_response_is_listed(openapi: dict[str, Any]) -> None:
         for name in response["headers"]
     }
     documented.remove("WWW-Authenticate")  # of 401 only, and HTTP's own
-    assert {name for name, direction in rows.items() if direction == "response"} == documented
+    check("HTTP", {name for name, direction in rows.items() if direction == "response"}, documented)
 
 
 def test_every_problem_is_listed_with_its_status() -> None:
     rows = [(status, *codes(kind)) for status, kind, _ in table("Errors", "Status")]
-    assert sorted(rows) == sorted((str(each.status), each.type) for each in ProblemType)
+    check("Errors", sorted(rows), sorted((str(each.status), each.type) for each in ProblemType))
 
 
 def test_every_member_of_a_problem_is_listed(openapi: dict[str, Any]) -> None:
     problem = openapi["components"]["schemas"]["ProblemDetails"]["properties"]
-    assert first_codes(table("Errors", "Member")) == [*problem]
+    check("Errors", first_codes(table("Errors", "Member")), [*problem])
     (example,) = re.findall(r"^```json\n(\{\n  \"type\".*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     assert [*json.loads(example)] == [*problem]
 
 
 def test_the_response_to_a_purchase_is_listed(openapi: dict[str, Any]) -> None:
     operation = dict(operations(openapi))["POST /v1/process-transaction"]
-    assert first_codes(table("Deciding a purchase", "Response field")) == [
-        *members(openapi, operation)
-    ]
+    heading = "Deciding a purchase"
+    check(heading, first_codes(table(heading, "Response field")), [*members(openapi, operation)])
 
 
 def test_the_examples_are_the_published_ones(openapi: dict[str, Any]) -> None:
     examples = map(json.loads, re.findall(r"^```json\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
     schemas = openapi["components"]["schemas"].values()
     published = [example for schema in schemas for example in schema.get("examples", ())]
-    assert [example in published for example in examples if "errors" not in example] == [True] * 3
+    others = [each for each in examples if "errors" not in each and each not in published]
+    assert not others, "copy the example from docs/openapi.json into docs/contracts.md"
 
 
 def test_the_reasons_are_listed_in_order_of_precedence_with_field_39() -> None:
     """The order of the table is the order in responses."""
     rows = [(*codes(reason), code) for reason, code, _ in table("Reasons", "Reason")]
-    assert rows == [(code.value, code.response_code) for code in ReasonCode]
+    check("Reasons", rows, [(code.value, code.response_code) for code in ReasonCode])
 
 
 def test_the_members_of_a_balance_are_listed(openapi: dict[str, Any]) -> None:
     operation = dict(operations(openapi))["GET /v1/accounts/{account_id}/balance"]
-    assert first_codes(table("Balance", "Field")) == [*members(openapi, operation)]
+    check("Balance", first_codes(table("Balance", "Field")), [*members(openapi, operation)])
 
 
 def test_every_state_of_a_transaction_is_listed() -> None:
-    assert sorted(first_codes(table("Transactions", "State"))) == sorted(TransactionState)
+    states = first_codes(table("Transactions", "State"))
+    check("Transactions", sorted(states), sorted(TransactionState))
 
 
 def test_every_flag_is_listed() -> None:
-    assert first_codes(table("Flags", "Flag")) == list(Flag)
+    check("Flags", first_codes(table("Flags", "Flag")), list(Flag))
 
 
 def test_every_result_of_a_batch_is_listed(openapi: dict[str, Any]) -> None:
     batch = members(openapi, dict(operations(openapi))["POST /v1/clearings"])
     item = resolved(openapi, batch["items"]["items"])
-    assert (
-        first_codes(table("Batches of clearings", "`result`"))
-        == item["properties"]["result"]["enum"]
-    )
+    heading = "Batches of clearings"
+    check(heading, first_codes(table(heading, "`result`")), item["properties"]["result"]["enum"])
 
 
 def test_the_members_and_types_of_events_are_listed(openapi: dict[str, Any]) -> None:
     """Types are the names under which events are stored."""
     page = members(openapi, dict(operations(openapi))["GET /v1/events"])
     event = resolved(openapi, page["events"]["items"])
-    assert first_codes(table("The log", "Field of an event")) == [*event["properties"]]
-    assert sorted(first_codes(table("The log", "Type"))) == sorted(
-        kind.TOPIC for kind in EVENT_TYPES
-    )
+    check("The log", first_codes(table("The log", "Field of an event")), [*event["properties"]])
+    types = sorted(first_codes(table("The log", "Type")))
+    check("The log", types, sorted(kind.TOPIC for kind in EVENT_TYPES))
 
 
 def test_the_causes_of_events_are_listed_with_their_members(openapi: dict[str, Any]) -> None:
@@ -220,10 +239,11 @@ def test_the_causes_of_events_are_listed_with_their_members(openapi: dict[str, A
     rows = {
         codes(kind)[0]: codes(further) for kind, further, _ in table("The log", "`kind` of a cause")
     }
-    assert rows == {
+    causes = {
         cause["properties"]["kind"]["enum"][0]: [*cause["properties"]][1:]
         for cause in event["properties"]["caused_by"]["anyOf"]
     }
+    check("The log", rows, causes)
 
 
 def test_every_inbound_topic_is_listed_with_its_fields() -> None:
@@ -232,16 +252,24 @@ def test_every_inbound_topic_is_listed_with_its_fields() -> None:
         codes(topic)[0]: (sorted(codes(required)), sorted(codes(optional)))
         for topic, _, required, optional in table("Inbound topics", "Topic")
     }
-    assert rows == {
-        topic: tuple(map(sorted, required_and_optional(schemas[topic]))) for topic in INBOUND
-    }
+    fields = {topic: tuple(map(sorted, required_and_optional(schemas[topic]))) for topic in INBOUND}
+    check("Inbound topics", rows, fields)
 
 
 def test_every_outbound_topic_is_listed_with_its_fields() -> None:
     schemas = message_schemas()
     rows = {codes(topic)[0]: codes(names) for topic, _, names in table("Outbound topics", "Topic")}
-    assert rows == {topic: [*schemas[topic]["properties"]] for topic in OUTBOUND}
+    fields = {topic: [*schemas[topic]["properties"]] for topic in OUTBOUND}
+    check("Outbound topics", rows, fields)
     assert all(rows[topic] == schemas[topic]["required"] for topic in OUTBOUND)
+
+
+def test_the_operators_list_has_every_topic() -> None:
+    """Both lists are in docs/operations.md; dead letters are described by their suffix."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (inbound|outbound) \| (.*) \|$", text, re.MULTILINE))
+    listed = {group: sorted(codes(topics)) for group, topics in rows.items()}
+    assert listed == {"inbound": sorted(INBOUND), "outbound": sorted(OUTBOUND)}
 
 
 def test_the_headers_of_published_messages_are_listed() -> None:
@@ -251,11 +279,12 @@ def test_the_headers_of_published_messages_are_listed() -> None:
     record = OUTBOUND["transactions.transaction-decisioned.v1"].encode(
         7, decided.originator_id, 1, decided.TOPIC, encode_event(decided)
     )
-    assert first_codes(table("Outbound topics", "Header")) == [name for name, _ in record.headers]
+    headers = first_codes(table("Outbound topics", "Header"))
+    check("Outbound topics", headers, [name for name, _ in record.headers])
 
 
 def test_every_status_of_a_message_is_listed() -> None:
-    assert first_codes(table("Outcomes", "Status")) == list(MessageStatus)
+    check("Outcomes", first_codes(table("Outcomes", "Status")), list(MessageStatus))
 
 
 def test_every_reason_for_parking_is_listed() -> None:

@@ -9,8 +9,10 @@ from pydantic import BaseModel, ValidationError
 
 from harness.api import purchase
 from txplatform.api.validation_problems import validation_problem
+from txplatform.contracts.body import Body, RequestBody
 from txplatform.contracts.clearing_batch import ClearingBatchBody
-from txplatform.contracts.messages import AccountStatusChangedMessage
+from txplatform.contracts.fields import FORMS
+from txplatform.contracts.messages import INBOUND, AccountStatusChangedMessage
 from txplatform.contracts.process_transaction import ProcessTransactionRequest
 
 PURCHASE = purchase("tx-1", "acc-1", 1250)
@@ -101,3 +103,21 @@ def test_a_word_that_is_none_of_the_known_is_told_them() -> None:
     assert problems(AccountStatusChangedMessage, CHANGE | {"status": "asleep"}) == {
         "/status": "must be 'active', 'frozen' or 'closed'"
     }
+
+
+def patterns(schema: object) -> set[str]:
+    """Return every pattern within a JSON schema."""
+    if isinstance(schema, list):
+        return set().union(*map(patterns, schema))
+    if not isinstance(schema, dict):
+        return set()
+    own = {schema["pattern"]} if isinstance(schema.get("pattern"), str) else set()
+    return own.union(*map(patterns, schema.values()))
+
+
+def test_every_pattern_of_a_field_is_described_in_words() -> None:
+    """A caller or producer is told the words, not the regular expression."""
+    bodies = [*Body.__subclasses__(), *RequestBody.__subclasses__(), *INBOUND.values()]
+    found = set().union(*(patterns(body.model_json_schema()) for body in bodies))
+    assert found
+    assert not found - FORMS.keys(), "describe these patterns in FORMS (contracts/fields.py)"

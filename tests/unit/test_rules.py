@@ -9,7 +9,6 @@ import pytest
 
 from harness.rule_cases import AccountSeen, buying, codes, judged
 from txplatform.domain.activity import VelocityScope
-from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.requests import Purchase
 from txplatform.domain.rules import ALWAYS, CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.amount_limit import AmountLimit
@@ -178,24 +177,6 @@ def test_every_reason_is_reported_most_important_first(account: AccountSeen, exp
     named = [code + suffixes.get(code, "") for code in expected.split()]
     account.bought(buying(), HOUR_AGO)
     assert codes(judged(account, buying(), *EVERYTHING_WRONG)) == named
-
-
-def test_the_order_of_precedence() -> None:
-    """The table of docs/rules.md."""
-    assert [code.value for code in ReasonCode] == [
-        "account_not_found",
-        "account_closed",
-        "account_frozen",
-        "currency_mismatch",
-        "no_open_hold",
-        "insufficient_credit",
-        "country_not_allowed",
-        "merchant_category_not_allowed",
-        "merchant_not_allowed",
-        "amount_limit_exceeded",
-        "velocity_amount_exceeded",
-        "velocity_count_exceeded",
-    ]
 
 
 def test_reasons_with_one_code_keep_the_order_of_rules_and_controls_come_last() -> None:

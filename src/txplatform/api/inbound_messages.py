@@ -12,13 +12,13 @@ from txplatform.api.dependencies import ServicesOf, requires
 from txplatform.api.openapi_entries import documented
 from txplatform.api.responses import json_response
 from txplatform.api_keys import Scope
-from txplatform.consumers import TOPICS
 from txplatform.contracts.fields import Identifier
 from txplatform.contracts.inbound_messages import (
     InboundMessageResponse,
     InboundMessagesResponse,
     MessageStatus,
 )
+from txplatform.contracts.messages import INBOUND
 from txplatform.inbox.reader import MAX_LIMIT, list_messages
 
 router = APIRouter(prefix="/v1/inbound-messages", tags=["audit"])
@@ -46,12 +46,12 @@ EXAMPLES = (InboundMessagesResponse([_APPLIED], None),)
 
 
 def _is_read(topic: str) -> str:
-    if topic not in TOPICS:
-        raise ValueError(f"is none of {', '.join(TOPICS)}")
+    if topic not in INBOUND:
+        raise ValueError(f"is none of {', '.join(INBOUND)}")
     return topic
 
 
-TopicName = Annotated[str, AfterValidator(_is_read), Field(json_schema_extra={"enum": [*TOPICS]})]
+TopicName = Annotated[str, AfterValidator(_is_read), Field(json_schema_extra={"enum": [*INBOUND]})]
 
 
 @router.get(

@@ -19,8 +19,8 @@ from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.money import Balance
 from txplatform.domain.transaction import Transaction
 from txplatform.errors import TxPlatformError
+from txplatform.eventstore.consistent_read import StoredRow
 from txplatform.eventstore.mapper import decode_event
-from txplatform.eventstore.moment import StoredRow
 
 _BALANCE = ("credit_limit", "posted", "pending", "available")
 

@@ -20,8 +20,13 @@ from txplatform.audit.totals import SumCheck
 from txplatform.database import Database
 from txplatform.domain.ids import account_of, account_stream
 from txplatform.errors import TxPlatformError
+from txplatform.eventstore.consistent_read import (
+    StoredRow,
+    consistent_read,
+    export_snapshot,
+    whole_streams,
+)
 from txplatform.eventstore.log import last_position
-from txplatform.eventstore.moment import StoredRow, export_snapshot, moment, whole_streams
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections import PROJECTIONS
 
@@ -66,7 +71,10 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
         advance(events)
 
     # The sums have their own connection: stored bytes that are not JSON abort the transaction.
-    with moment(database) as main, moment(database, export_snapshot(main)) as sums:
+    with (
+        consistent_read(database) as main,
+        consistent_read(database, export_snapshot(main)) as sums,
+    ):
         result.log_position = last_position(main)
         checks: tuple[DerivedCheck[Any], ...] = (
             SnapshotCheck(main, result.differences),

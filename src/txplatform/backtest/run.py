@@ -18,8 +18,8 @@ from txplatform.backtest.worker import prepare, replay_slice
 from txplatform.database import Database
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
+from txplatform.eventstore.consistent_read import consistent_read, export_snapshot
 from txplatform.eventstore.log import last_position
-from txplatform.eventstore.moment import export_snapshot, moment
 
 _SLICES_EACH = 32
 """Slices per process: enough to show progress and to keep all processes busy until the end."""
@@ -76,7 +76,7 @@ def backtest(
     started = time.perf_counter()
     number = processes or cores()
     tally = Tally()
-    with moment(database, idle_timeout_s=0) as connection:  # idle while the processes read
+    with consistent_read(database, idle_timeout_s=0) as connection:  # idle while the processes read
         snapshot = export_snapshot(connection)
         position = last_position(connection)
         parts = slices(connection, number * _SLICES_EACH)

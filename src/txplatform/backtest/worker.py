@@ -21,7 +21,7 @@ from txplatform.database import Database
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RuleSet
 from txplatform.errors import TxPlatformError
-from txplatform.eventstore.moment import moment
+from txplatform.eventstore.consistent_read import consistent_read
 
 _COLLECT_AFTER = 100_000
 """Allocations between garbage collections, which free little: a replay creates no cycles."""
@@ -109,4 +109,4 @@ def _connection(database: Database, snapshot: str) -> psycopg.Connection:
     """Connect once in each process and stay in the snapshot until the process exits."""
     stack = ExitStack()
     atexit.register(stack.close)
-    return stack.enter_context(moment(database, snapshot, idle_timeout_s=0))
+    return stack.enter_context(consistent_read(database, snapshot, idle_timeout_s=0))

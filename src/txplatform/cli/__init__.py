@@ -18,6 +18,7 @@ from txplatform.errors import TxPlatformError
 COMMANDS = {
     "demo": "run the whole platform on this machine, without Docker or configuration",
     "migrate": "update the database schema to this version",
+    "topics": "create the Kafka topics",
     "api": "serve the HTTP API",
     "consume": "apply messages from Kafka",
     "publish": "publish decisions and dead letters to Kafka",

@@ -15,7 +15,7 @@ from txplatform.backtest.tally import MONTH, RULESET, TOTAL
 from txplatform.cli.progress import progress
 from txplatform.cli.ruleset_files import UnusableRuleSetError, load_ruleset
 from txplatform.cli.tables import print_table
-from txplatform.eventstore.moment import count_events
+from txplatform.eventstore.consistent_read import count_events
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
 

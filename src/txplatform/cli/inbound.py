@@ -8,10 +8,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from txplatform.consumers import TOPICS
 from txplatform.consumers.parked_messages import discard_message, retry_message
 from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
+from txplatform.contracts.messages import INBOUND
 from txplatform.errors import TxPlatformError
 from txplatform.inbox import positions
 from txplatform.inbox.reader import (
@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=MessageStatus.PARKED.value,
         help="only messages with this status (default: parked)",
     )
-    listing.add_argument("--topic", choices=list(TOPICS), help="only messages of this topic")
+    listing.add_argument("--topic", choices=list(INBOUND), help="only messages of this topic")
     listing.add_argument("--account", help="only messages of this account")
     listing.add_argument(
         "--limit", type=_limit, default=50, help="largest number of messages (default: 50)"
@@ -64,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     reset = actions.add_parser(
         "reset", help="read a topic from its beginning; no message is applied twice"
     )
-    reset.add_argument("topic", choices=list(TOPICS))
+    reset.add_argument("topic", choices=list(INBOUND))
     reset.add_argument("--partition", type=int, help="only this partition")
 
     for action in (listing, show, retry, discard, position_list, reset):

@@ -5,7 +5,7 @@ import json
 import sys
 
 from txplatform.cli.progress import progress
-from txplatform.eventstore.moment import count_events
+from txplatform.eventstore.consistent_read import count_events
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.rebuild import Rebuilt, rebuild
 from txplatform.projections.snapshots import retake_snapshots

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from txplatform.audit.verify import Verification, verify
 from txplatform.cli.progress import progress
-from txplatform.eventstore.moment import count_events
+from txplatform.eventstore.consistent_read import count_events
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
 

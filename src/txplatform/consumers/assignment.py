@@ -1,15 +1,15 @@
-"""The partitions that this member of the group reads, and its position in each.
+"""The partitions that this consumer reads, and its position in each.
 
-The group assigns partitions; the database has the position at which each is read on. Until both
-are known, and after every fault, nothing is fetched.
+Kafka assigns the partitions, and the database stores the offset from which to resume each one.
+Nothing is fetched until both are known. After a connection fault, the offsets are read again.
 """
 
 from collections.abc import Mapping, Sequence
 
 import psycopg
 
-from txplatform.consumers import TOPICS
 from txplatform.consumers.broker import Broker, Origin, Topics
+from txplatform.contracts.messages import INBOUND
 from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.positions import (
     Move,
@@ -25,13 +25,13 @@ class Assignment:
     """The partitions that this consumer owns, and its position in each.
 
     Attributes:
-        assigned: The partitions that the group assigned; None if this is not a member.
-        reading: True if the assigned partitions without a fault are being read.
-        positions: The next offset of each partition being read.
-        faults: The reasons why assigned partitions are not read.
-        suspended: The reasons why partitions could not be read on. An entry stays until a message
-            of its partition is read.
-        missing: Topics that do not exist.
+        assigned: The partitions that the group assigned; None if this consumer is not a member.
+        reading: True from `start_reading` until reading stops or the assignment changes.
+        positions: The next offset to read from each partition being read.
+        faults: Problem texts for assigned partitions on which reading could not start.
+        suspended: Problem texts for partitions on which reading failed later. Each text is removed
+            when its partition makes progress again.
+        missing: The inbound topics that do not exist on the broker.
         origin: The cluster and topics being read.
     """
 
@@ -47,12 +47,12 @@ class Assignment:
         self._stored: dict[PartitionKey, Position] = {}
 
     def assign(self, partitions: list[PartitionKey] | None) -> None:
-        """Set the assigned partitions, which are not read yet; None if all were revoked."""
+        """Set the assigned partitions (None if all were revoked); reading does not start yet."""
         self.assigned = partitions
         self._reset()
 
     def stop_reading(self) -> None:
-        """Fetch nothing until `start_reading`; the group membership stays."""
+        """Stop fetching until `start_reading`, but remain a member of the group."""
         if self.assigned is not None:
             self._broker.read_from({})
         self._reset()
@@ -73,7 +73,7 @@ class Assignment:
         ]
         self._stored = begin(connection, topics.cluster_id, beginnings) if beginnings else {}
         self.faults = {
-            key: f"{key.topic}[{key.partition}] has no leader; bring the brokers that hold it up."
+            key: f"{key.topic}[{key.partition}] has no leader; start the brokers with its replicas."
             for key in assigned
             if key.topic in topics.ids and key not in topics.led
         }
@@ -97,7 +97,7 @@ class Assignment:
         self.reading = True
 
     def check(self, connection: psycopg.Connection) -> None:
-        """Check that the readable partitions are being read, each from its stored position.
+        """Start reading again if partitions, stored positions, topics or cluster have changed.
 
         Raises:
             KafkaException: The broker does not respond.
@@ -120,30 +120,30 @@ class Assignment:
             self.start_reading(connection)
 
     def suspend(self, key: PartitionKey, why: str) -> None:
-        """Stop reading one partition until `check` starts it again."""
+        """Stop reading one partition until `check` restarts it."""
         if key not in self.positions:
             return
         self.suspended[key] = (
-            f"{key.topic}[{key.partition}] cannot be read on from {self.positions.pop(key)}: {why}."
-            " It is tried again every few seconds. If the error stays, make an undamaged replica"
-            " the leader, or delete the messages up to the first readable one and have them sent"
-            " again."
+            f"{key.topic}[{key.partition}] cannot be read from offset {self.positions.pop(key)}:"
+            f" {why}. The consumer retries every few seconds. If the error persists, make an"
+            " undamaged replica the leader, or delete the messages before the first readable one"
+            " and have them sent again."
         )
         self._broker.read_from(self.positions)
 
     def accept(
         self, messages: Sequence[ReceivedMessage], ends: Mapping[PartitionKey, int]
     ) -> tuple[list[ReceivedMessage], list[Move]]:
-        """Return the messages to process, and the moves of positions that they cause.
+        """Return the messages to process, and the resulting moves of the positions.
 
-        Messages of partitions that are no longer assigned, or before the position, are left out.
+        Messages before the position, or of partitions no longer being read, are skipped.
 
         Args:
             messages: The polled messages.
-            ends: The offset after the end of each partition that was read to its end.
+            ends: The end offset of each partition that was read to its end.
         """
         accepted: list[ReceivedMessage] = []
-        # Plain tuples equal their `PartitionKey` and are made faster.
+        # Plain tuples are equal to a `PartitionKey` and faster to create.
         reached = {tuple(key): offset for key, offset in self.positions.items()}
         for message in messages:
             partition = message.topic, message.partition
@@ -162,7 +162,7 @@ class Assignment:
         return accepted, moves
 
     def apply_moves(self, moves: Sequence[Move]) -> None:
-        """Update the positions after these moves were committed."""
+        """Update the positions after the moves were committed."""
         for move in moves:
             key = PartitionKey(move.topic, move.partition)
             self.positions[key] = move.next_offset
@@ -177,7 +177,7 @@ class Assignment:
         }
 
     def _look_up_topics(self) -> Topics:
-        topics = self._broker.topics(list(TOPICS))
+        topics = self._broker.topics(list(INBOUND))
         self.missing = topics.missing
         return topics
 

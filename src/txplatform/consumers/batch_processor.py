@@ -1,10 +1,10 @@
-"""Processes a batch of messages: events, inbox rows and positions in one transaction.
+"""Processes a batch of messages: stores events, inbox rows and positions in one transaction.
 
-The batch is decided without a lock. From the append on, the transaction holds the log's lock, so
-messages with a conflict need to be decided again only once.
+The batch is first decided without a lock. The append takes the log's lock until the commit, so
+messages with a conflict are decided again only once.
 
-Each message is decided on the account's present state. A rejected message is parked alone:
-messages commute, so no other has to wait behind it.
+Each message is applied to the current state of its account. A rejected message is parked. Since
+messages commute, later messages need not wait for a parked one.
 """
 
 from collections.abc import Sequence
@@ -42,14 +42,14 @@ class ContradictionError(TxPlatformError):
     def __init__(self, streams: set[str]) -> None:
         super().__init__(
             f"Events of {len(streams)} accounts cannot be appended: {', '.join(sorted(streams))}.",
-            why="The log's lock was held while they were read and decided.",
+            why="They conflict with the log, although its lock was held while they were decided.",
             next_step="Run `txplatform verify`, and report this.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class InboundBatch:
-    """Messages of one cluster, and the moves of positions that go with them."""
+    """Messages of one cluster, and the resulting moves of the positions."""
 
     cluster_id: str
     parsed_messages: Sequence[ParsedMessage]
@@ -61,7 +61,7 @@ def process(
 ) -> tuple[list[MessageOutcome], UnitOfWork]:
     """Process a batch and commit.
 
-    Accounts are out of the cache during the transaction, so only committed ones are cached.
+    Accounts are out of the cache until the commit, so the cache has only committed state.
 
     Returns:
         The outcome of each message, in order, and the committed unit of work.
@@ -79,7 +79,7 @@ def process(
             again = [command for command in commands if command.stream in work.conflicts]
             decide_under_lock(connection, work, again)
         elif not work.events:
-            # No append has taken the log's lock, under which inbox rows are inserted.
+            # Inbox rows are inserted under the log's lock, and no append has taken it.
             connection.execute(LOCK_LOG)
         messages = [parsed.message for parsed in batch.parsed_messages]
         outcomes = deduplicate_parked(
@@ -95,10 +95,10 @@ def process(
 def decide_under_lock(
     connection: psycopg.Connection, work: UnitOfWork, commands: Sequence[PendingCommand]
 ) -> None:
-    """Decide commands on what is stored and append; the caller holds the log's lock.
+    """Decide commands on the latest accounts and append; the caller holds the log's lock.
 
     Raises:
-        ContradictionError: An event's key is stored although the decision did not find it.
+        ContradictionError: An event conflicts despite the lock; the caller must roll back.
     """
     for command in commands:
         command.look_up = True
@@ -109,12 +109,7 @@ def decide_under_lock(
 
 
 def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingCommand | None:
-    """Return the command of a message to execute; None for a message that cannot be applied.
-
-    Args:
-        parsed: The message.
-        retried: True if an operator retries it after it was parked.
-    """
+    """Return a message's command, ready for execution; None if the message is invalid."""
     if isinstance(parsed.command, Rejection):
         return None
     message = parsed.message
@@ -123,7 +118,7 @@ def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingC
 
 
 def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> MessageOutcome:
-    """Return the outcome of a message; its command, if any, was executed."""
+    """Return the outcome of a message after its command, if any, was executed."""
     command = parsed.command
     if isinstance(command, Rejection):
         return MessageOutcome(MessageStatus.PARKED, reason=command.reason, detail=command.detail)

@@ -1,4 +1,4 @@
-"""A member of the consumer group: polls messages, looks up topics and partition ends."""
+"""The consumer's Kafka client: polls messages, and looks up topics and partition offsets."""
 
 import logging
 import threading
@@ -30,16 +30,16 @@ _FUTURE_TIMEOUT_S = 2 * _REQUEST_TIMEOUT_S
 
 _LEAVE_S = 2
 _MOCK_CLUSTER = "mockCluster"
-"""The cluster id of librdkafka's mock broker, which can neither describe nor recreate topics."""
+"""Prefix of the cluster id of librdkafka's mock broker, which cannot describe topics."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The topics of a cluster at one moment.
+    """The inbound topics of a cluster, as of one look-up.
 
     Attributes:
-        ids: The broker's id of each existing topic; empty if the broker has none.
-        led: The partitions that have a leader; others cannot be read.
+        ids: The broker's id of each existing topic; empty if the broker has no ids.
+        led: The partitions with a leader; only these can be read.
         missing: The topics that do not exist.
     """
 
@@ -61,11 +61,11 @@ class Polled(NamedTuple):
     """The result of a poll.
 
     Attributes:
-        ends: The offset after the end of each partition that was read to its end. It can be more
-            than one after the last message, since transaction markers have offsets too.
-        broken: The errors of partitions that cannot be read any further. Messages after the error
-            are left out.
-        problems: Errors of the client that belong to no partition.
+        ends: The end offset of each partition that was read to its end. The end can be several
+            offsets after the last message, since transaction markers have offsets too.
+        broken: The errors of partitions that cannot be read further. Messages after the error are
+            left out.
+        problems: Client errors that concern no particular partition.
     """
 
     messages: list[ReceivedMessage]
@@ -87,14 +87,14 @@ class Broker:
                 "group.id": settings.kafka_group_id,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
-                # Positions are in the database; the client must not choose others.
+                # Positions are in the database; the client must not choose its own.
                 "auto.offset.reset": "error",
                 # Report a damaged batch as an error.
                 "check.crcs": True,
-                # Report ends, since transaction markers are no messages: see `Polled.ends`.
+                # Report partition ends: see `Polled.ends`.
                 "enable.partition.eof": True,
-                # An account's messages have the same partition number in every topic. "range"
-                # assigns that number to one member, so that members seldom conflict.
+                # An account has the same partition number in every topic. "range" assigns equal
+                # numbers to the same member, so members seldom append to the same account.
                 "partition.assignment.strategy": "range",
                 "session.timeout.ms": 10_000,
                 "heartbeat.interval.ms": 2_000,
@@ -112,7 +112,7 @@ class Broker:
         on_assigned: Callable[[list[PartitionKey]], None],
         on_lost: Callable[[], None],
     ) -> None:
-        """Join the group; `poll` calls the callbacks, in its thread."""
+        """Join the group; the callbacks are called by `poll`, in its thread."""
 
         def assigned(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             # Fetch nothing until `read_from` sets the positions.
@@ -126,7 +126,7 @@ class Broker:
         self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=lost, on_lost=lost)
 
     def poll(self, limit: int, timeout_s: float, origin: Origin) -> Polled:
-        """Wait up to `timeout_s` for a message; return at most `limit` fetched messages."""
+        """Wait up to `timeout_s` for the first message; return at most `limit` messages."""
         polled = Polled([], {}, {}, [])
         first = self._consumer.poll(timeout_s)
         if first is None:
@@ -137,7 +137,7 @@ class Broker:
                 continue
             if (error := message.error()) is None:
                 polled.messages.append(_received(message, origin))
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # it has no other name
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # no public name
                 polled.ends[_partition(message)] = _place(message)[2]
             elif error.fatal() or message.offset() is None:
                 polled.problems.append(error)
@@ -146,11 +146,11 @@ class Broker:
         return polled
 
     def read_from(self, offsets: dict[PartitionKey, int]) -> None:
-        """Read these partitions from these offsets, and no others."""
+        """Read exactly these partitions, from these offsets."""
         self._consumer.assign([TopicPartition(*key, offset) for key, offset in offsets.items()])
 
     def topics(self, names: Sequence[str]) -> Topics:
-        """Return which of these topics exist, with ids and leaders.
+        """Look up which of these topics exist, their ids, and the partitions with a leader.
 
         Raises:
             KafkaException: The broker cannot be reached or denies access.
@@ -174,7 +174,7 @@ class Broker:
         return Topics(cluster_id, ids, led, frozenset(names) - ids.keys())
 
     def watermarks(self, key: PartitionKey) -> tuple[int, int]:
-        """Return a partition's first offset, and the offset after its last.
+        """Return a partition's low and high watermark: its first offset and its end offset.
 
         Raises:
             KafkaException: The broker does not respond in time.
@@ -182,12 +182,12 @@ class Broker:
         partition = TopicPartition(*key)
         found = self._consumer.get_watermark_offsets(partition, timeout=_REQUEST_TIMEOUT_S)
         if found is None:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  # it has no other name
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  # no public name
         low, high = found
         return low, high
 
     def end(self, key: PartitionKey) -> int | None:
-        """Return the offset after a partition's last, as of the latest fetch, if any."""
+        """Return a partition's end offset as of the latest fetch; None before the first fetch."""
         found = self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True)
         return found[1] if found and found[1] >= 0 else None
 
@@ -201,8 +201,8 @@ class Broker:
     def leave(self) -> None:
         """Leave the group and disconnect.
 
-        If the broker is away, closing may wait for a response that does not come. The group then
-        removes this member when its session times out.
+        Closing can hang if the broker is unreachable, so the wait is short. The group then removes
+        this member when its session times out.
         """
         closing = threading.Thread(target=self._consumer.close, daemon=True)
         closing.start()
@@ -248,9 +248,9 @@ def _partition(message: Message) -> PartitionKey:
 
 
 _headers_of = methodcaller("headers")
-"""Returns a message's headers; raises a SystemError if the client returns with an exception set.
+"""Returns a message's headers; raises SystemError if the client returns with an exception set.
 
-CPython checks this for calls from C, but not for a specialised direct call.
+CPython checks for this in calls from C, but not in a specialised direct call.
 """
 
 
@@ -267,7 +267,7 @@ def _time(milliseconds: int) -> datetime | None:
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (OverflowError, ValueError, OSError):
-        return None  # a producer can send any number
+        return None  # producers can send any number
 
 
 def _bytes(value: bytes | str | None) -> bytes | None:

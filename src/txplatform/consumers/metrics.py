@@ -21,7 +21,7 @@ class ConsumerMetrics:
         )
         self._batch_seconds = Histogram(
             "txplatform_inbound_batch_seconds",
-            "From polling a batch of messages to its commit.",
+            "Time from polling a batch of messages to its commit.",
             registry=registry,
         )
         self._faults = Counter(
@@ -31,13 +31,13 @@ class ConsumerMetrics:
         )
         self._lag = Gauge(
             "txplatform_inbound_lag_messages",
-            "Unread messages of a partition.",
+            "Unread messages in a partition.",
             ["topic", "partition"],
             registry=registry,
         )
 
     def count_batch(self, statuses: Iterable[tuple[str, MessageStatus]], took_s: float) -> None:
-        """Count the messages of a batch, by topic and status."""
+        """Count the messages of a batch by topic and status, and record its duration."""
         for (topic, status), messages in Counted(statuses).items():
             self._messages.labels(topic, status.value).inc(messages)
         self._batch_seconds.observe(took_s)
@@ -47,7 +47,7 @@ class ConsumerMetrics:
         self._faults.inc()
 
     def show_lags(self, lags: Mapping[PartitionKey, int]) -> None:
-        """Show the lags of these partitions and of no others."""
+        """Report the lags of exactly these partitions."""
         self._lag.clear()
         for key, lag in lags.items():
             self._lag.labels(key.topic, str(key.partition)).set(lag)

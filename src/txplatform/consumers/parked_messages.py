@@ -2,7 +2,6 @@
 
 import psycopg
 
-from txplatform.consumers import TOPICS
 from txplatform.consumers.batch_processor import decide_under_lock, outcome_of, pending_command
 from txplatform.consumers.parsing import read_message
 from txplatform.contracts.inbound_messages import MessageStatus
@@ -19,7 +18,7 @@ class NotParkedError(TxPlatformError):
 
 
 def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
-    """Apply a parked message to the account's present state; it stays parked if rejected again.
+    """Process a parked message again; if rejected again, the message stays parked.
 
     Raises:
         NotParkedError: The message does not exist or is not parked.
@@ -27,7 +26,7 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOut
     with connection.transaction():
         connection.execute(LOCK_LOG)
         stored = _parked(connection, message_id)
-        parsed = read_message(stored.received, TOPICS[stored.received.topic])
+        parsed = read_message(stored.received)
         command = pending_command(parsed, retried=True)
         if command is not None:
             decide_under_lock(connection, UnitOfWork(), [command])
@@ -38,7 +37,7 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOut
 
 
 def discard_message(connection: psycopg.Connection, message_id: int, why: str) -> None:
-    """Discard a parked message permanently; copies of it are discarded too.
+    """Discard a parked message permanently; later copies will be discarded too.
 
     Raises:
         NotParkedError: The message does not exist or is not parked.

@@ -1,14 +1,13 @@
-"""Parses a message into a command, or into a rejection if it can never be applied."""
+"""Parses a message into a command, or into a rejection if the message is invalid."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from txplatform.consumers import InboundTopic
 from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, traceparent_of
 from txplatform.contracts.field_problems import field_problem
-from txplatform.contracts.messages import MessageBody
+from txplatform.contracts.messages import INBOUND
 from txplatform.domain.commands import Command
 from txplatform.inbox.message import UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.telemetry import accept_traceparent
@@ -19,7 +18,7 @@ _PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The reason why a message can never be applied.
+    """The reason why a message is invalid and can never be applied.
 
     Attributes:
         reason: A stable code, for machines.
@@ -34,7 +33,7 @@ class ParsedMessage(NamedTuple):
     """A message and its command.
 
     Attributes:
-        traceparent: The sender's trace context, or a new one.
+        traceparent: The sender's trace context; a new one if the message has no valid one.
     """
 
     message: ReceivedMessage
@@ -42,18 +41,18 @@ class ParsedMessage(NamedTuple):
     traceparent: str
 
 
-def read_message(message: ReceivedMessage, topic: InboundTopic[Any]) -> ParsedMessage:
-    """Parse a message of this topic."""
+def read_message(message: ReceivedMessage) -> ParsedMessage:
+    """Parse a message according to the contract of its topic."""
     command: Command | Rejection
     if message.headers == UNREADABLE_HEADERS:
-        command = Rejection("unreadable_headers", "The name of one of its headers is not UTF-8.")
+        command = Rejection("unreadable_headers", "The name of a header is not UTF-8.")
         return ParsedMessage(message, command, accept_traceparent(None))
     try:
         envelope = open_envelope(message.headers, message.body)
-        if envelope.type is not None and envelope.type != topic.name:
-            command = Rejection("wrong_type", f"Its type is not {topic.name}.")
+        if envelope.type is not None and envelope.type != message.topic:
+            command = Rejection("wrong_type", f"The type is not {message.topic}.")
         else:
-            command = _command_of(topic, envelope.data, message.key)
+            command = _command_of(message, envelope.data)
         traceparent = envelope.traceparent
     except EnvelopeError as error:
         command = Rejection(error.reason, error.detail)
@@ -61,18 +60,18 @@ def read_message(message: ReceivedMessage, topic: InboundTopic[Any]) -> ParsedMe
     return ParsedMessage(message, command, accept_traceparent(traceparent))
 
 
-def _command_of(topic: InboundTopic[Any], data: object, key: bytes | None) -> Command | Rejection:
+def _command_of(message: ReceivedMessage, data: object) -> Command | Rejection:
     try:
-        body: MessageBody = topic.body.model_validate(data)
+        body = INBOUND[message.topic].model_validate(data)
     except ValidationError as error:
         return Rejection("schema_violation", _problems(error))
-    if key != body.account_id.encode():
-        return Rejection("key_mismatch", "The message's key is not the account_id of its body.")
-    return topic.to_command(body)
+    if message.key != body.account_id.encode():
+        return Rejection("key_mismatch", "The message key is not the account_id in the body.")
+    return body.to_command()
 
 
 def _problems(error: ValidationError) -> str:
-    """Describe the wrong fields without their values, which may contain a card number."""
+    """Describe the invalid fields without their values, which may contain card numbers."""
     found = [
         f"{'.'.join(map(str, each['loc'])) or 'body'}: {field_problem(each)}"
         for each in error.errors(include_url=False, include_input=False)

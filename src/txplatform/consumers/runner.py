@@ -1,8 +1,8 @@
-"""Reads the inbound topics and applies their messages: one thread, one transaction per batch.
+"""Reads the inbound topics and applies the messages, in one thread, one transaction per batch.
 
-The database stores the position of each partition in the transaction that stores the effects of
-its messages. So no fault loses a message or applies it twice. The consumer waits for transient
-faults (database or broker away, a rebalance, a lock) to pass, and stays a member of the group.
+The transaction that applies the messages also moves the stored positions, so no fault loses a
+message or applies it twice. During a transient fault (database or broker unavailable, a rebalance,
+a lock timeout), the consumer backs off but stays a member of the group.
 """
 
 import random
@@ -15,13 +15,13 @@ import psycopg
 from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry
 
-from txplatform.consumers import TOPICS
 from txplatform.consumers.assignment import Assignment
 from txplatform.consumers.batch_processor import InboundBatch, process
 from txplatform.consumers.broker import Broker, Polled
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
 from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.contracts.messages import INBOUND
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.eventstore.snapshot import account_state
 from txplatform.health import Health
@@ -42,11 +42,11 @@ _FIRST_BACK_OFF_S = 0.2
 _LONGEST_BACK_OFF_S = 5.0
 
 _TRANSIENT = (FencedError, KafkaException, *PASSING_FAULTS)
-"""Any other exception is a bug or a wrong installation, and ends the process."""
+"""Any other exception is a bug or a misconfiguration, and ends the process."""
 
 
 class InboundConsumer:
-    """The part of a worker that applies the messages of the inbound topics."""
+    """The part of a worker that consumes the inbound topics."""
 
     name = "consumer"
 
@@ -67,7 +67,7 @@ class InboundConsumer:
         """Process messages until `stop` is set."""
         broker = Broker(self._settings)
         assignment = Assignment(broker)
-        broker.join(TOPICS, assignment.assign, lambda: assignment.assign(None))
+        broker.join(INBOUND, assignment.assign, lambda: assignment.assign(None))
         try:
             while not stop.is_set():
                 self._polled_at = monotonic()
@@ -107,7 +107,7 @@ class InboundConsumer:
             self._log.warning("kafka", error=problem.str())
             if problem.fatal():
                 raise KafkaException(problem)
-            self._check_at = 0.0  # most problems pass, and the check finds the others
+            self._check_at = 0.0  # most problems are transient; the check finds the others
         if now >= self._retry_at:
             self._failures = 0
             self._health = _health_of(assignment)
@@ -117,7 +117,7 @@ class InboundConsumer:
         messages, moves = assignment.accept(polled.messages, polled.ends)
         if not moves:
             return
-        parsed_messages = [read_message(message, TOPICS[message.topic]) for message in messages]
+        parsed_messages = [read_message(message) for message in messages]
         batch = InboundBatch(assignment.origin.cluster_id, parsed_messages, moves)
         outcomes, work = process(self._connected(), self._cache, batch)
         assignment.apply_moves(moves)
@@ -130,7 +130,7 @@ class InboundConsumer:
         broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
 
     def _back_off(self, fault: Exception, assignment: Assignment) -> None:
-        """Stop reading for a while; polling goes on, so that the group membership stays.
+        """Stop reading for a while, but keep polling to remain a member of the group.
 
         Raises:
             KafkaException: The client cannot recover.
@@ -138,11 +138,11 @@ class InboundConsumer:
         if isinstance(fault, KafkaException) and fault.args[0].fatal():
             raise fault
         longest = min(_LONGEST_BACK_OFF_S, _FIRST_BACK_OFF_S * 2**self._failures)
-        # Jitter spreads the retries of members with the same fault.
+        # Jitter spreads out the retries of members with the same fault.
         wait_s = longest * random.uniform(0.5, 1)  # noqa: S311  # no secret
         self._failures = min(self._failures + 1, 10)
         self._retry_at = monotonic() + wait_s
-        self._health = Health(ready=False, detail=f"waits for a fault to pass: {fault}")
+        self._health = Health(ready=False, detail=f"waiting for a fault to pass: {fault}")
         self._metrics.count_fault()
         self._log.warning("paused", fault=str(fault), retry_in_s=round(wait_s, 2))
         self._disconnect()
@@ -169,7 +169,7 @@ class InboundConsumer:
         if logs_all:
             for account in work.accounts.values():
                 self._log.debug(
-                    "account now",
+                    "account state",
                     account=account.account_id,
                     version=account.version,
                     state=account_state(account),
@@ -181,7 +181,7 @@ class InboundConsumer:
         return self._connection
 
     def _disconnect(self) -> None:
-        # After a failover the log may lack the last commits.
+        # After a failover, the log may lack the last commits, which the cached accounts include.
         self._cache.clear()
         if self._connection is not None:
             self._connection.close()
@@ -209,6 +209,6 @@ def _health_of(assignment: Assignment) -> Health:
     detail = (
         f"reads {len(assignment.positions)} partitions"
         if assignment.assigned
-        else "stands by: other members read all partitions"
+        else "standing by: other members read all partitions"
     )
     return Health(ready=True, detail=detail, figures=figures)

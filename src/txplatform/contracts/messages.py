@@ -1,12 +1,13 @@
-"""The bodies of the messages that we consume from Kafka.
+"""The bodies of the messages that we consume from Kafka. To add a topic, add its body's class.
 
 Unknown members are ignored, so that producers can add some. (HTTP requests with unknown members are
 refused, since there the caller notices it at once.)
 """
 
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 from pydantic import ConfigDict, StrictBool
+from typing_extensions import override
 
 from txplatform.contracts.body import Body
 from txplatform.contracts.fields import (
@@ -19,34 +20,70 @@ from txplatform.contracts.fields import (
     Version,
 )
 from txplatform.contracts.process_transaction import MerchantFields
-from txplatform.domain.advices import Direction
+from txplatform.domain.advices import (
+    Clearing,
+    Correction,
+    Direction,
+    LimitChange,
+    Payment,
+    PaymentReturn,
+    Refund,
+    StatusChange,
+)
+from txplatform.domain.commands import Command
+from txplatform.domain.requests import Opening
 from txplatform.domain.status import AccountStatus
 
 
 class MessageBody(Body):
-    """The body of an inbound message."""
+    """The body of an inbound message.
+
+    Attributes:
+        TOPIC: The topic, and the CloudEvents type of its messages.
+        COMMANDS: The classes of the commands that a body may become.
+    """
 
     TOPIC: ClassVar[str]
+    COMMANDS: ClassVar[tuple[type[Command], ...]]
 
     model_config = ConfigDict(extra="ignore")
 
     account_id: Identifier
+
+    def to_command(self) -> Command:
+        """Return the command that the message asks for; by default it has the same fields."""
+        (kind,) = self.COMMANDS
+        return self.to_value(kind)
 
 
 class AccountOpenedMessage(MessageBody):
     """`accounts.account-opened.v1`: an account was opened; its limit is limit version 0."""
 
     TOPIC: ClassVar[str] = "accounts.account-opened.v1"
+    COMMANDS = (Opening,)
 
     currency: CurrencyCode
     credit_limit: AmountOrZero
     opened_at: UtcTime
 
 
+class AccountStatusChangedMessage(MessageBody):
+    """`accounts.account-status-changed.v1`: the accounts team changed the status."""
+
+    TOPIC: ClassVar[str] = "accounts.account-status-changed.v1"
+    COMMANDS = (StatusChange,)
+
+    status: AccountStatus
+    status_version: Version
+    reason: FreeText
+    changed_at: UtcTime
+
+
 class CreditLimitChangedMessage(MessageBody):
     """`accounts.credit-limit-changed.v1`: the credit limit changed."""
 
     TOPIC: ClassVar[str] = "accounts.credit-limit-changed.v1"
+    COMMANDS = (LimitChange,)
 
     credit_limit: AmountOrZero
     currency: CurrencyCode
@@ -58,6 +95,7 @@ class PaymentSubmittedMessage(MessageBody):
     """`payments.payment-submitted.v1`: the cardholder paid."""
 
     TOPIC: ClassVar[str] = "payments.payment-submitted.v1"
+    COMMANDS = (Payment,)
 
     payment_id: Identifier
     amount: Amount
@@ -69,23 +107,13 @@ class PaymentReturnedMessage(MessageBody):
     """`payments.payment-returned.v1`: the bank returned a payment."""
 
     TOPIC: ClassVar[str] = "payments.payment-returned.v1"
+    COMMANDS = (PaymentReturn,)
 
     payment_id: Identifier
     amount: Amount
     currency: CurrencyCode
     reason: FreeText
     returned_at: UtcTime
-
-
-class AccountStatusChangedMessage(MessageBody):
-    """`accounts.account-status-changed.v1`: the accounts team changed the status."""
-
-    TOPIC: ClassVar[str] = "accounts.account-status-changed.v1"
-
-    status: AccountStatus
-    status_version: Version
-    reason: FreeText
-    changed_at: UtcTime
 
 
 class PresentedMerchant(MerchantFields):
@@ -102,6 +130,7 @@ class PresentmentReceivedMessage(MessageBody):
     """
 
     TOPIC: ClassVar[str] = "settlement.presentment-received.v1"
+    COMMANDS = (Clearing, Refund, Correction)
 
     clearing_id: Identifier
     transaction_id: Identifier | None = None
@@ -115,6 +144,29 @@ class PresentmentReceivedMessage(MessageBody):
     merchant: PresentedMerchant | None = None
     presented_at: UtcTime
 
+    @override
+    def to_command(self) -> Clearing | Refund | Correction:
+        """Return a correction if the body names another presentment, else a clearing or refund."""
+        if self.reverses_clearing_id is not None:
+            return self.to_value(Correction, without=("final",))
+        of_corrections = ("direction", "reverses_clearing_id")
+        match self.direction:
+            case Direction.DEBIT:
+                return self.to_value(Clearing, without=of_corrections)
+            case Direction.CREDIT:
+                return self.to_value(
+                    Refund,
+                    without=(*of_corrections, "final", "clearing_id"),
+                    refund_id=self.clearing_id,
+                )
+            case _:
+                assert_never(self.direction)
 
-INBOUND_TOPICS: tuple[str, ...] = tuple(body.TOPIC for body in MessageBody.__subclasses__())
-"""The topics of all inbound messages."""
+
+INBOUND: dict[str, type[MessageBody]] = {body.TOPIC: body for body in MessageBody.__subclasses__()}
+"""The body of each inbound topic, by the topic's name."""
+
+TOPIC_OF: dict[type[Command], str] = {
+    command: topic for topic, body in INBOUND.items() for command in body.COMMANDS
+}
+"""The inbound topic that asks for each kind of command."""

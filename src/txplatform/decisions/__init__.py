@@ -1,1 +1,1 @@
-"""The hot path: many requests, one commit."""
+"""The hot path: decides many requests in one commit."""

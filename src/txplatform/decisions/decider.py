@@ -1,4 +1,7 @@
-"""Decides commands and reads accounts: hands each request to its account's lane."""
+"""Decides commands and reads accounts, in lanes.
+
+Each account belongs to one lane, a task that handles its requests in batches.
+"""
 
 import asyncio
 from time import perf_counter
@@ -48,7 +51,7 @@ class Decider:
         self._tasks = [asyncio.create_task(lane.run()) for lane in self._lanes]
 
     async def stop(self) -> None:
-        """Refuse new requests, respond to the queued ones, and return."""
+        """Refuse new requests, and return when the queued ones have their responses."""
         for lane in self._lanes:
             lane.stop()
         await asyncio.gather(*self._tasks)
@@ -57,15 +60,15 @@ class Decider:
             await self._snapshot_task
 
     def submit(self, command: Command, *, origin: CommandOrigin) -> asyncio.Future[Decided]:
-        """Queue a command; the future receives the decision when it is durable.
+        """Queue a command, and return a future for its durable decision.
 
         The command is decided even if the caller cancels the future.
 
         Raises:
-            QueueFullError: Too many requests wait. The other errors are raised by the future.
+            QueueFullError: Too many requests are waiting. The future raises all other errors.
             CommandRejectedError: The command contradicts recorded events.
-            RulesNotUnderstoodError: The command needs the rule set in force, which this version
-                does not understand; nothing was recorded.
+            RulesNotUnderstoodError: This version does not understand the rule set in force, which
+                the command needs; nothing was recorded.
             StoreUnavailableError: The deadline has passed; nothing was recorded.
             OutcomeUnknownError: The deadline has passed; the command may have been recorded.
         """
@@ -79,10 +82,10 @@ class Decider:
         return request.response
 
     async def read_account(self, account_id: AccountId) -> AccountView:
-        """Read the account at its newest version.
+        """Return the account at its newest version.
 
         Raises:
-            QueueFullError: Too many requests wait.
+            QueueFullError: Too many requests are waiting.
             StoreUnavailableError: The event store could not be read in time.
         """
         loop = asyncio.get_running_loop()
@@ -97,8 +100,8 @@ class Decider:
 
 
 def lane_of(stream: str, lanes: int) -> int:
-    """Return the number of a stream's lane, the same in every process.
+    """Return the index of a stream's lane; it is the same in every process.
 
-    A batch is in one lane. So on a store that is sharded by account, a lane can follow a shard.
+    A batch never spans lanes. So if the store were sharded by account, lanes could match shards.
     """
     return crc32(stream.encode()) % lanes

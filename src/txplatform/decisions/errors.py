@@ -1,4 +1,4 @@
-"""The errors of requests that could not be decided; none of them is a decline."""
+"""Errors for requests that could not be decided; none of them means a decline."""
 
 from txplatform.errors import TxPlatformError
 
@@ -18,18 +18,18 @@ class StoreUnavailableError(TxPlatformError):
 
     def __init__(self, cause: BaseException) -> None:
         super().__init__(
-            "The event store cannot be used at the moment; nothing was recorded.",
+            "The event store is unavailable; nothing was recorded.",
             why=f"{type(cause).__name__}.",
             next_step="Retry with the same id after the time in Retry-After.",
         )
 
 
 class OutcomeUnknownError(TxPlatformError):
-    """A commit lost its connection, and its outcome was not known before the deadline."""
+    """The connection was lost during a commit; the outcome was still unknown at the deadline."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Whether this was recorded could not be settled in time.",
+            "It is not known yet whether this was recorded.",
             why="The connection to the event store was lost during the commit.",
-            next_step="Retry with the same id: it is decided once, and you get that response.",
+            next_step="Retry with the same id: the request is decided once, with one response.",
         )

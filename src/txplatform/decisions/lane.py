@@ -1,8 +1,8 @@
-"""One lane: takes all waiting requests, decides them together, commits once, responds to all.
+"""One lane: takes the waiting requests, decides them as a batch, commits once, responds to all.
 
-If the connection is lost, its commit may or may not have happened. To find out, the lane decides
-and appends again under the same keys. That append waits for the log's lock, and so for the server
-process of the lost connection.
+If the connection is lost during a commit, the commit may or may not have succeeded. To find out,
+the lane decides and appends again under the same keys. The second append waits for the log's lock,
+and therefore until the server has finished the first.
 """
 
 import asyncio
@@ -66,10 +66,10 @@ class Lane:
         return len(self._queue)
 
     def enqueue(self, request: LaneRequest[Any]) -> None:
-        """Queue a request; its response is set when it is durable.
+        """Queue a request; the response is set when the request's batch has been committed.
 
         Raises:
-            QueueFullError: Too many requests wait, or the lane is stopping.
+            QueueFullError: Too many requests are waiting, or the lane is stopping.
         """
         if self._stopping or len(self._queue) >= self._queue_size:
             self._metrics.refused += 1
@@ -94,9 +94,9 @@ class Lane:
         await self._disconnect()
 
     async def _run_batch(self, batch: list[LaneRequest[Any]]) -> None:
-        """Attempt a batch until every request has its response or its deadline has passed.
+        """Attempt a batch until it is committed or the deadlines of all its requests have passed.
 
-        Requests with a conflict are put first in the queue.
+        Requests that need another attempt after the commit return to the front of the queue.
         """
         retry_s = _RETRY_FIRST_S
         while batch:
@@ -119,7 +119,7 @@ class Lane:
                     self._log.exception("request failed", stream=batch[0].stream)
                     batch[0].fail(error)
                     return
-                # Any of them may be the cause, so each is attempted alone.
+                # Any of the requests may be the cause, so each is attempted alone.
                 for request in batch:
                     await self._run_batch([request])
                 return
@@ -158,17 +158,17 @@ class Lane:
         work: UnitOfWork,
         rules: RuleSet | RulesNotUnderstoodError,
     ) -> tuple[list[LaneRequest[Any]], list[LaneRequest[Any]]]:
-        """Execute each request; return those that are done, and those to attempt again.
+        """Execute each request; return the finished requests, and the requests to attempt again.
 
-        A request is attempted again if it needs more than was read, or if an exception of another
-        request spoilt its account.
+        A request is attempted again if more has to be read for it, or if another request for the
+        same account raised an unexpected exception, which discards the account's events.
         """
         spoilt: set[str] = set()
         done: list[LaneRequest[Any]] = []
         again: list[LaneRequest[Any]] = []
         for request in batch:
             if request.stream in spoilt:
-                done.append(request)  # moved to `again` below, in its place
+                done.append(request)  # moved to `again` below, in order
                 continue
             try:
                 is_done = request.perform(work, rules)
@@ -198,7 +198,7 @@ class Lane:
             )
 
     async def _start_over(self, batch: Iterable[LaneRequest[Any]]) -> None:
-        """Drop connection, cache and rules: after a failover the log may lack commits."""
+        """Drop connection, cache and rules: after a failover, the log may lack recent commits."""
         self._metrics.batches_failed += 1
         for request in batch:
             request.reset(in_doubt=True)

@@ -1,6 +1,6 @@
-"""The metrics of the lanes: plain numbers on the hot path, Prometheus families when collected.
+"""The metrics of the lanes: plain numbers, converted to Prometheus families when collected.
 
-Incrementing the client library's counter and histogram costs ten times as much per decision.
+Prometheus counters and histograms would cost ten times as much per decision.
 """
 
 from bisect import bisect_left
@@ -24,8 +24,8 @@ class DecisionMetrics(Collector):
     """The metrics of one process.
 
     Attributes:
-        batches_failed: Batches in which the event store failed; they are attempted again.
-        refused: Requests refused because too many waited.
+        batches_failed: Batches that failed and had to be attempted again.
+        refused: Requests refused because too many were waiting.
         queued: Returns the number of waiting requests.
         cached: Returns the number of cached accounts.
     """
@@ -83,7 +83,7 @@ class DecisionMetrics(Collector):
             decisions.add_metric([decision, reason], count)
         yield decisions
         latency = HistogramMetricFamily(
-            "txplatform_decision_seconds", "From queueing a purchase to its durable decision."
+            "txplatform_decision_seconds", "Time from queueing a purchase to its durable decision."
         )
         total, buckets = 0, []
         for bound, count in zip((*_BOUNDS_S, "+Inf"), self._latency_counts, strict=True):
@@ -94,21 +94,21 @@ class DecisionMetrics(Collector):
         for name, help_text, value in (
             ("batches", "Commits attempted.", self._batches),
             ("batch_requests", "Requests in those batches.", self._requests),
-            ("batch_clashes", "Accounts that conflicted and were decided again.", self._conflicts),
-            ("batch_failures", "Batches in which the event store failed.", self.batches_failed),
+            ("batch_clashes", "Accounts with a conflict, decided again.", self._conflicts),
+            ("batch_failures", "Batches that failed and had to be retried.", self.batches_failed),
             ("batch_busy_seconds", "Time spent in batches.", self._busy_s),
-            ("refused_requests", "Requests turned away because too many waited.", self.refused),
+            ("refused_requests", "Requests refused because too many waited.", self.refused),
         ):
             yield CounterMetricFamily(f"txplatform_{name}", help_text, value=value)
         yield GaugeMetricFamily(
-            "txplatform_queued_requests", "Requests that wait for a lane.", value=self.queued()
+            "txplatform_queued_requests", "Requests waiting for a lane.", value=self.queued()
         )
         yield GaugeMetricFamily(
             "txplatform_cached_accounts", "Accounts in memory.", value=self.cached()
         )
         in_force = GaugeMetricFamily(
             "txplatform_ruleset_in_force",
-            "1 for the rule set in force; 0 if this version cannot decide by it.",
+            "1 for the rule set in force; 0 if this version does not understand it.",
             labels=["ruleset"],
         )
         if self._rules.active_id is not None:

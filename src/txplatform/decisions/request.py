@@ -23,11 +23,11 @@ from txplatform.random_ids import random_id
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account at the version that was the newest when it was read.
+    """An account at its newest version as of the read.
 
     Attributes:
         status: The stricter of the operator's and the accounts team's status.
-        currency: None, and every amount 0, if the account is not open.
+        currency: None if the account is not opened; all amounts are then 0.
         version: 0 if the account has no events.
         as_of: The time of the read, UTC.
     """
@@ -47,7 +47,7 @@ class Decided:
     """The durable outcome of a command.
 
     Attributes:
-        replayed: True if an earlier request had caused it.
+        replayed: True if an earlier request caused the outcome.
     """
 
     outcome: Outcome
@@ -59,13 +59,14 @@ Response = TypeVar("Response")
 
 @dataclass(eq=False, slots=True)
 class LaneRequest(ABC, Generic[Response]):
-    """A request for one account; its caller waits for the response.
+    """A request for one account, with a future for the response.
 
-    Each attempt calls `join` and `perform`, then `settle` when the unit of work is committed.
+    Each attempt calls `join` and `perform`, then `settle` after the commit. If the attempt fails,
+    `reset` prepares the request for the next attempt.
 
     Attributes:
         response: Receives the response or the error; cancelled if the caller no longer waits.
-        deadline: The loop time after which the request is no longer attempted.
+        deadline: The event loop's time after which no further attempt is made.
         doubtful_event_ids: The events of attempts that may or may not have been committed.
     """
 
@@ -76,26 +77,26 @@ class LaneRequest(ABC, Generic[Response]):
 
     @abstractmethod
     def join(self, work: UnitOfWork) -> None:
-        """Note in the unit of work what an attempt has to read."""
+        """Note in the unit of work what has to be read for the next attempt."""
 
     @abstractmethod
     def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
-        """Execute the request; return False if more has to be read before it can be."""
+        """Execute the request; return False if more data has to be read first."""
 
     @abstractmethod
     def settle(self) -> None:
-        """Respond with the attempt's result, which is durable."""
+        """Respond with the result of the last attempt, which has been committed."""
 
     @abstractmethod
     def reset(self, *, in_doubt: bool) -> None:
-        """Drop the attempt's result; the next attempt reads first.
+        """Discard the result of the last attempt; the next attempt reads before it decides.
 
         Args:
-            in_doubt: True if the connection was lost, so that the attempt may be committed.
+            in_doubt: True if the last attempt failed but may have been committed.
         """
 
     def expire(self, cause: BaseException) -> None:
-        """Respond that the deadline has passed; the cause delayed the last attempt."""
+        """Respond with the error for a missed deadline; `cause` made the last attempt fail."""
         self.fail(
             OutcomeUnknownError() if self.doubtful_event_ids else StoreUnavailableError(cause)
         )
@@ -108,7 +109,7 @@ class LaneRequest(ABC, Generic[Response]):
 
 @dataclass(eq=False, slots=True)
 class AccountRequest(LaneRequest[AccountView]):
-    """A request for the account at its newest version."""
+    """A request to read an account at its newest version."""
 
     account_id: AccountId
     view: AccountView | None = None
@@ -163,10 +164,10 @@ class CommandRequest(LaneRequest[Decided]):
                 if not self.response.done():
                     self.response.set_result(Decided(outcome, replayed))
             case CommandRejectedError() | RulesNotUnderstoodError() as rejection:
-                # A rejection does not show that no earlier attempt was committed.
+                # Despite the rejection, an earlier attempt may have been committed.
                 self.fail(OutcomeUnknownError() if self.doubtful_event_ids else rejection)
             case None:
-                pass  # the attempt failed, and the request with it
+                pass  # the attempt raised an exception; `fail` has responded
             case unknown:
                 assert_never(unknown)
 

@@ -1,4 +1,4 @@
-"""Writes snapshots in the background, so that no decision waits for one or fails with it."""
+"""Writes snapshots in the background, so that decisions neither wait for nor depend on them."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ _RETRY_S = 1.0
 
 
 class SnapshotWriter:
-    """Takes snapshots of accounts at once and stores them in a task."""
+    """Takes snapshots of accounts immediately and stores them later, in a background task."""
 
     def __init__(self, database: Database, every: int) -> None:
         self._every = every
@@ -30,7 +30,7 @@ class SnapshotWriter:
         self._log = logger("snapshots")
 
     def offer(self, accounts: Mapping[str, Account], events: Iterable[AccountEvent]) -> None:
-        """Take the snapshots that are due after these events; skip some if too many wait."""
+        """Take the snapshots that are due after these events; skip some if too many are waiting."""
         for account in due_snapshots(accounts, events, every=self._every):
             if len(self._waiting) < _MOST_WAITING or account.id in self._waiting:
                 self._waiting[account.id] = AccountSnapshot.take(account)
@@ -42,7 +42,7 @@ class SnapshotWriter:
         self._wake.set()
 
     async def run(self) -> None:
-        """Store snapshots until stopped; one that is lost only makes a later replay longer."""
+        """Store snapshots until stopped; losing a snapshot only makes a later replay longer."""
         while True:
             await self._wake.wait()
             self._wake.clear()

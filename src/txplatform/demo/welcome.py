@@ -43,7 +43,8 @@ def welcome_text(  # noqa: PLR0913  # everything that is printed
     authorization = f"-H 'Authorization: Bearer {key}'"
     json_type = "-H 'Content-Type: application/json'"
     account_url = f"{api_url}/v1/accounts/{account}"
-    exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
+    environment = {**settings, "TXPLATFORM_API_URL": api_url, "TXPLATFORM_API_KEY": key}
+    exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
     return f"""
 txplatform demo
 
@@ -59,7 +60,7 @@ curl -s {api_url}/v1/process-transaction {authorization} {json_type} -d '{json.d
 curl -s {account_url}/balance {authorization}
 curl -s '{account_url}/transactions?limit=5' {authorization}
 
-In another shell, run any command (see `--help`) on the same data:
+In another shell, run any command (see `--help`) and the lines of README.md on the same data:
 
 export {exports}
 {_command()} verify

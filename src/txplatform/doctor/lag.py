@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import psycopg
 
-from txplatform.consumers import TOPICS
+from txplatform.contracts.messages import INBOUND
 from txplatform.doctor.broker import BrokerView, Cluster
 from txplatform.doctor.finding import Finding, failed, ok, warning
 from txplatform.inbox.positions import PartitionKey, all_positions, fault_of
@@ -103,7 +103,7 @@ def check_consumers(
         for cluster_id, position in all_positions(connection)
         if cluster_id == cluster.cluster_id
     }
-    for topic in TOPICS:
+    for topic in INBOUND:
         if topic not in cluster.topics:
             continue  # reported by the check `topics`
         unread = 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from txplatform.consumers import TOPICS as INBOUND
+from txplatform.contracts.messages import INBOUND
 from txplatform.doctor.broker import BrokerView, Cluster
 from txplatform.doctor.finding import Finding, failed, ok, skipped, warning
 from txplatform.pluralize import pluralize
@@ -23,8 +23,7 @@ def check_topics(cluster: Cluster) -> Iterator[Finding]:
         yield failed(
             "topics",
             f"Missing: {', '.join(missing)}.",
-            "Create them, for example with `kafka-topics.sh --create --topic NAME "
-            "--partitions 12`; docs/operations.md lists the settings.",
+            "Run `txplatform topics create`, or create them as docs/operations.md says.",
         )
         return
     counts = {name: cluster.topics[name].partitions for name in TOPICS}

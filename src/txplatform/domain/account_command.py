@@ -83,6 +83,12 @@ class VersionedAdvice(AccountCommand, frozen=True):
     VERSION: ClassVar[str]
 
     @property
+    def version(self) -> int:
+        """The sender's version number."""
+        number: int = getattr(self, self.VERSION)
+        return number
+
+    @property
     def terminal(self) -> bool:
         """True if the advice takes effect even when a newer version is in force."""
         return False

@@ -1,7 +1,7 @@
-"""The eventsourcing application of accounts, for tools that load one account.
+"""The accounts as an application of the eventsourcing library, for tools that load one account.
 
-It loads an account at any version, from the newest snapshot before it. Decisions and consumers load
-many accounts at once from the same tables, and append (`processing/unit_of_work.py`).
+An account can be loaded at any version, from the newest snapshot up to that version. Decisions and
+consumers load many accounts at once, and append (`processing/unit_of_work.py`).
 """
 
 from typing import cast
@@ -19,7 +19,7 @@ from txplatform.eventstore.snapshot import AccountSnapshot
 
 
 class Accounts(Application[str]):
-    """All accounts, on a connection of the caller."""
+    """All accounts, read on the caller's connection."""
 
     snapshot_class = AccountSnapshot
 
@@ -28,7 +28,7 @@ class Accounts(Application[str]):
         super().__init__()
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:  # noqa: ARG002
-        # Not from the process's environment variables, as the library does by default.
+        # By default, the library reads the process's environment variables.
         return Environment(name, {"IS_SNAPSHOTTING_ENABLED": "y"})
 
     def construct_mapper(self) -> Mapper[str]:
@@ -42,7 +42,7 @@ class Accounts(Application[str]):
         return EventStore(self.mapper, SnapshotRecorder(self._connection))
 
     def account(self, account_id: AccountId, *, version: int | None = None) -> Account:
-        """Return the account at a version, by default the newest; unopened if it has no events."""
+        """Return the account at a version (default: newest); without events, it is unopened."""
         try:
             return cast("Account", self.repository.get(account_stream(account_id), version=version))
         except AggregateNotFoundError:

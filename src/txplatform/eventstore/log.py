@@ -1,6 +1,6 @@
-"""Read the log in order, without skipping a position.
+"""Reads the log in order, without skipping an event.
 
-Readers need no lock: `append_events` in migration 0001 explains why.
+Readers need no lock; `append_events` in migration 0001 explains why.
 """
 
 from typing import LiteralString
@@ -11,7 +11,7 @@ from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import LAST_POSITION, READ_LOG, READ_STREAM, LoggedEvent
 
 READ_SIZE = 500
-"""The default number of events of one read."""
+"""The default number of events per read."""
 
 
 def read_log(

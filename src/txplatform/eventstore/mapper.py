@@ -1,7 +1,7 @@
-"""Map events to stored bytes, readable JSON, and back.
+"""Encodes events as JSON and decodes stored events.
 
-One explicit table maps stored names to classes, so that stored data cannot name code. A missing
-field takes the class's default.
+One explicit table maps stored topics to classes, so stored data cannot select other code. A field
+that is missing in the JSON takes the class's default.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ _DECODERS: dict[str, msgspec.json.Decoder[Event]] = {
 _encode = msgspec.json.Encoder().encode
 
 _FIRST_STORED = b',"timestamp":'
-"""The first stored field. The fields before it are columns; decoding puts them back in front."""
+"""The first field in the stored JSON. Earlier fields are columns; decoding puts them back."""
 
 
 class UnknownEventError(TxPlatformError):
@@ -30,7 +30,7 @@ class UnknownEventError(TxPlatformError):
 
 
 class EventMapper(Mapper[str]):
-    """Map stored account events and snapshots to objects, for the eventsourcing library."""
+    """Decodes stored account events and snapshots for the eventsourcing library."""
 
     def __init__(self) -> None:
         super().__init__(JSONTranscoder())
@@ -47,13 +47,13 @@ class EventMapper(Mapper[str]):
 
 
 def encode_event(event: AccountEvent) -> bytes:
-    """Return an event as JSON without defaults, stream and version; the latter two are columns."""
+    """Return an event as JSON, without default values, and without its stream and version."""
     written = _encode(event)
     return b"{" + written[written.index(_FIRST_STORED) + 1 :]
 
 
 def decode_event(originator_id: str, originator_version: int, topic: str, state: bytes) -> Event:
-    """Return the event that was stored.
+    """Return the stored event.
 
     Raises:
         UnknownEventError: This version does not know the topic.
@@ -62,18 +62,18 @@ def decode_event(originator_id: str, originator_version: int, topic: str, state:
     decoder = _DECODERS.get(topic)
     if decoder is None:
         raise UnknownEventError(
-            f"{originator_id} version {originator_version} is a {topic!r}.",
-            why="This version has no such event; a newer one wrote it.",
+            f"{originator_id} version {originator_version} is of the unknown kind {topic!r}.",
+            why="This version does not know this kind of event; a newer version wrote it.",
             next_step="Run that version, or a newer one.",
         )
     if not state.startswith(b'{"'):
-        raise ValueError(f"{originator_id} version {originator_version} is no JSON object.")
+        raise ValueError(f"{originator_id} version {originator_version} is not a JSON object.")
     columns = b'{"originator_id":%b,"originator_version":%d,'
     return decoder.decode(columns % (_encode(originator_id), originator_version) + state[1:])
 
 
 def event_data(event: AccountEvent) -> dict[str, Any]:
-    """Return an event's own fields, without those that all events have, as plain values."""
+    """Return the fields that only this kind of event has, as plain values."""
     fields = msgspec.structs.asdict(event)
     for name in AccountEvent.__struct_fields__:
         del fields[name]

@@ -1,7 +1,7 @@
-"""Migrate the schema to this version by numbered SQL files, forward only, checksummed.
+"""Migrates the database schema to this version, by numbered SQL files with checksums.
 
-One process migrates at a time (session advisory lock); each migration is one transaction. If an
-applied file has changed, or is unknown to this version, nothing is changed.
+A session advisory lock lets one process migrate at a time. Each migration is one transaction. If an
+applied migration was changed, or is unknown to this version, no migration is applied.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 
 
 _OTHER_SCHEMA = (
-    "Run the version that made it or a newer one. If it was made before version 0.1 was released,"
-    " it cannot be upgraded: use an empty database, or `txplatform demo --fresh` for the demo."
+    "Run the version that created the schema, or a newer one. A schema from before release 0.1"
+    " cannot be upgraded: use an empty database, or `txplatform demo --fresh` for the demo."
 )
 
 
@@ -72,25 +72,25 @@ def pending_migrations(connection: psycopg.Connection) -> list[Migration]:
     if unknown := sorted(applied.keys() - shipped.keys()):
         raise MigrationError(
             f"The database has migrations that this version does not know: {', '.join(unknown)}.",
-            why="Another version made its schema.",
+            why="Another version created its schema.",
             next_step=_OTHER_SCHEMA,
         )
     if changed := [name for name, sha256 in applied.items() if shipped[name].sha256 != sha256]:
         raise MigrationError(
             f"Migrations were changed after they were applied: {', '.join(changed)}.",
-            why="Another version made the database's schema: it recorded other checksums.",
+            why="The recorded checksums differ: another version created the database's schema.",
             next_step=_OTHER_SCHEMA,
         )
     return [migration for name, migration in shipped.items() if name not in applied]
 
 
 def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
-    """Apply the pending migrations and let the service's role use the tables.
+    """Apply the pending migrations and grant the service's role access to the tables.
 
     Args:
         owner_url: libpq URL of the role that owns the tables.
-        service_url: libpq URL of the service. Its role is granted `txplatform_service` unless it
-            is the owner.
+        service_url: libpq URL of the service. Its role is made a member of `txplatform_service`,
+            unless the owner and the service have the same role.
 
     Returns:
         The names of the applied migrations, in order.

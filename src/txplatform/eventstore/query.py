@@ -1,7 +1,7 @@
-"""Queries, which run in a thread or on an event loop.
+"""Queries as values, which can be run in a thread or on an event loop.
 
-Decision lanes run them on the event loop, everything else in a thread. Both read and append in the
-same way, so the statements and their order are written once, as queries.
+Decision lanes run queries on an event loop, all other code in threads. Code that yields queries,
+such as the unit of work, is written once and serves both.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +23,7 @@ class Query(NamedTuple):
 
 
 def run_queries(connection: psycopg.Connection, queries: Iterable[Query]) -> None:
-    """Run queries one after the other, in the caller's transaction."""
+    """Run queries in order, in the caller's transaction."""
     with connection.cursor(binary=True) as cursor:
         for statement, parameters, take in queries:
             cursor.execute(statement, parameters, prepare=True)
@@ -32,7 +32,7 @@ def run_queries(connection: psycopg.Connection, queries: Iterable[Query]) -> Non
 
 
 async def run_queries_async(cursor: psycopg.AsyncCursor, queries: Iterable[Query]) -> None:
-    """Run queries on a binary cursor one after the other; in autocommit mode each is a commit."""
+    """Run queries in order on a binary cursor; in autocommit mode, each query commits."""
     for statement, parameters, take in queries:
         await cursor.execute(statement, parameters, prepare=True)
         if take is not None:

@@ -1,7 +1,7 @@
-"""Recorders of the eventsourcing library, which read the tables of events and snapshots.
+"""Recorders for the eventsourcing library, which read the tables of events and snapshots.
 
-They replace the library's own statements, which read all columns: an added column would break them.
-Accounts are saved by a unit of work (`processing/unit_of_work.py`), never through the library.
+The library's own statements select all columns, so an added column would break them. Events are
+appended by a unit of work (`processing/unit_of_work.py`), never through the library.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,8 @@ class _TableRecorder(AggregateRecorder):
     """A recorder that reads one table.
 
     Attributes:
-        read: A statement that takes a stream, the versions after which and up to which it is read,
-            and a limit.
-        newest_first: The order of its rows.
+        read: A statement with the parameters stream, version to read after, last version, limit.
+        newest_first: True if the statement returns the newest rows first.
     """
 
     read: LiteralString
@@ -52,14 +51,14 @@ class _TableRecorder(AggregateRecorder):
 
 
 class EventRecorder(_TableRecorder):
-    """Reads account events, stream by stream."""
+    """Reads the events of one account."""
 
     read = READ_STREAM
     newest_first = False
 
 
 class SnapshotRecorder(_TableRecorder):
-    """Reads snapshots of this version's shape."""
+    """Reads the snapshots of one account that have the current shape."""
 
     read = READ_SNAPSHOTS
     newest_first = True

@@ -1,8 +1,8 @@
 """Snapshots: an account's state at one version, so that a replay need not begin at version 1.
 
-The state has the fields that `Account` declares. A snapshot's topic contains a hash of these
-declarations. So snapshots of another shape are ignored; their accounts are folded from events and
-snapshotted again.
+The topic of a snapshot contains a hash of the fields that `Account` declares, which are its shape.
+A snapshot of another shape is ignored: the account is replayed from its events, and a new snapshot
+is taken.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ SNAPSHOT_TOPIC = f"account@{shape_of((Account, *_WAITING_KINDS.values(), Merchan
 
 
 def to_plain(value: object) -> object:
-    """Return a part of an account's state that msgspec cannot encode, as plain values."""
+    """Return plain values for a part of an account's state that msgspec cannot encode."""
     match value:
         case Activity():
             return value.state()
@@ -44,11 +44,11 @@ def to_plain(value: object) -> object:
         case WaitingMessages():
             return [(type(message).__name__, message) for message in value.values()]
         case _:
-            raise TypeError(f"{type(value)} is no part of an account's state")
+            raise TypeError(f"{type(value)} is not part of an account's state")
 
 
 def from_plain(kind: type, plain: Any) -> object:
-    """Return the part of an account's state that `to_plain` was given."""
+    """Restore a part of an account's state that `to_plain` has converted."""
     if kind is Activity:
         return Activity.from_state(plain)
     if kind is Controls:
@@ -72,7 +72,7 @@ class AccountSnapshot(CanSnapshotAggregate[str]):
 
     @staticmethod
     def is_current(topic: str) -> bool:
-        """Return whether a snapshot with this topic has this version's shape."""
+        """Return whether a snapshot with this topic has the current shape."""
         return topic == SNAPSHOT_TOPIC
 
     @classmethod
@@ -81,45 +81,45 @@ class AccountSnapshot(CanSnapshotAggregate[str]):
         return cls(aggregate.id, aggregate.version, SNAPSHOT_TOPIC, encode_account(aggregate))
 
     def mutate(self, _: None) -> Account:  # type: ignore[override]  # as above
-        """Return the snapshotted account.
+        """Return the account with the state of the snapshot.
 
         Raises:
-            ValueError: The state is of another account or version.
+            ValueError: The state belongs to another account or version.
         """
         account = decode_account(self.state)
         if (account.id, account.version) != (self.originator_id, self.originator_version):
             raise ValueError(
                 f"The snapshot of {self.originator_id} at version {self.originator_version}"
-                f" is of {account.id} at version {account.version}."
+                f" has the state of {account.id} at version {account.version}."
             )
         return account
 
 
 def encode_account(account: Account) -> bytes:
-    """Return the account's state as JSON, without fields that have their default."""
+    """Return the account's state as JSON, without default values."""
     return _encode(account)
 
 
 def decode_account(state: bytes) -> Account:
-    """Return the account that was encoded.
+    """Return the encoded account.
 
     Raises:
-        ValueError: The bytes are not a state of this version's shape.
+        ValueError: The bytes are not a state of the current shape.
     """
     return _decode(state)
 
 
 def account_state(account: Account) -> dict[str, Any]:
-    """Return the account's state as plain values; equal states mean equal accounts (I1)."""
+    """Return the state as plain values; equal states mean equal accounts (invariant I1)."""
     state: dict[str, Any] = msgspec.to_builtins(account, enc_hook=to_plain)
     return state
 
 
 def snapshot_due(account: Account, version: int, every: int) -> bool:
-    """Return whether an account is snapshotted at this version.
+    """Return whether a snapshot of the account is due at this version.
 
-    Snapshots are `every` versions apart. If the account has more holds than that, the interval
-    grows with them, so that the written bytes stay in proportion to the events.
+    Snapshots are `every` versions apart, or more if the account has more holds than `every`. So the
+    bytes written for snapshots stay in proportion to the number of events.
     """
     interval = every
     while interval < len(account.holds):

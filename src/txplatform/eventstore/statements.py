@@ -1,10 +1,10 @@
-"""The SQL of the log, each statement once.
+"""The SQL statements of the log.
 
-Events are appended by the database function `append_events` (migration 0001), which explains how
-the log keeps its order and how conflicts are found.
+The database function `append_events` appends events. Migration 0001 explains how that function
+keeps the log in order and detects conflicts.
 
-`LATERAL … OFFSET 0` makes the database look each stream up by the index whatever the planner
-believes: with outdated statistics of a table that has grown, it would read the whole log.
+`LATERAL … OFFSET 0` forces an index look-up for each stream. Without it, the planner may decide to
+read the whole log if its statistics are older than the growth of the table.
 """
 
 from collections.abc import Iterable
@@ -19,12 +19,12 @@ from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
 
 
 def _read_streams(*, snapshots: str, after: str, until: str = "true") -> str:
-    """Return a statement that reads streams by arrays of ids and versions, each in order.
+    """Return a statement that reads streams; the parameters are arrays of ids and of versions.
 
     Args:
-        snapshots: The condition of a snapshot; the newest one comes first.
-        after: The version after which events are read if there is no snapshot.
-        until: The condition of an event.
+        snapshots: SQL condition for snapshots; each stream starts from the newest that meets it.
+        after: SQL expression for the version to read after if there is no such snapshot.
+        until: SQL condition for events.
     """
     return f"""
 WITH stream AS (
@@ -55,7 +55,7 @@ ORDER BY originator_id, originator_version
 
 
 def _find_events(column: str, order: str = "") -> str:
-    """Return a statement that finds events by arrays of streams and values of a column."""
+    """Return a statement that looks up events; the parameters are arrays of streams and values."""
     return f"""
 SELECT e.originator_id, e.originator_version, e.topic, e.state
 FROM unnest(%b::text[], %b::text[]) AS wanted (originator_id, {column})
@@ -69,26 +69,26 @@ CROSS JOIN LATERAL (
 
 
 LOCK_LOG = f"SELECT pg_advisory_xact_lock({LOG})"
-"""Takes the log's lock before `APPEND`, so that events can be read and appended under it."""
+"""Takes the log's lock until the transaction ends; `APPEND` takes the same lock."""
 
 APPEND = "SELECT append_events(%b, %b::bigint[], %b, %b, %b, %b::text[])"
-"""Returns the streams with a conflict, whose events were left out; the others are appended."""
+"""Appends events, and returns the streams with a conflict, whose events were left out."""
 
 READ_STREAMS = _read_streams(snapshots="k.version = 0", after="stream.version")
-"""Reads events after the known versions; at version 0 from the newest snapshot, if any."""
+"""Reads the events after given versions. Version 0 starts from the newest snapshot, if any."""
 
 READ_STREAMS_AT = _read_streams(
     snapshots="originator_version <= k.version",
     after="0",
     until="originator_version <= stream.version",
 )
-"""Reads streams up to these versions, from the newest snapshot that is not newer."""
+"""Reads streams up to given versions, each from the newest snapshot up to its version."""
 
 READ_KEYS = _find_events("event_key")
-"""Reads the events with these business keys."""
+"""Reads the events with given business keys."""
 
 READ_TRANSACTIONS = _find_events("transaction_id", "ORDER BY originator_version")
-"""Reads the events of these transactions without their authorizations, which their keys find."""
+"""Reads the events of transactions except authorizations, for which `READ_KEYS` is used."""
 
 INSERT_SNAPSHOTS = """
 INSERT INTO snapshots (originator_id, originator_version, topic, state)
@@ -112,7 +112,7 @@ WHERE originator_id = %s AND originator_version > %s
 ORDER BY originator_version
 LIMIT %s
 """
-"""Reads a stream's events after a version and up to another one; null means no bound or limit."""
+"""Reads a stream's events after one version and up to another; null means no bound or limit."""
 
 READ_SNAPSHOTS = f"""
 SELECT originator_id, originator_version, topic, state
@@ -122,7 +122,7 @@ WHERE originator_id = %s AND topic = '{SNAPSHOT_TOPIC}' AND originator_version >
 ORDER BY originator_version DESC
 LIMIT %s
 """  # the topic is a constant of this package
-"""Reads a stream's snapshots of this version's shape, bounded likewise, newest first."""
+"""Reads a stream's snapshots of the current shape, newest first; parameters as `READ_STREAM`."""
 
 LAST_POSITION = "SELECT coalesce(max(position), 0) FROM events"
 
@@ -132,11 +132,11 @@ StreamRow = tuple[str, int, str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event with its place in the log.
+    """An event with its position in the log.
 
     Attributes:
-        position: Ascending along the log, with gaps.
-        recorded_at: The database's time at the insert, UTC.
+        position: Ascending, with gaps.
+        recorded_at: The database's time of the insert, UTC.
     """
 
     position: int
@@ -145,7 +145,7 @@ class LoggedEvent:
 
 
 def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:
-    """Return the arrays that `APPEND` takes."""
+    """Return the parameters of `APPEND` for these events."""
     return column_arrays(
         (
             event.originator_id,
@@ -160,5 +160,5 @@ def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:
 
 
 def column_arrays(rows: Iterable[tuple[Any, ...]]) -> tuple[list[Any], ...]:
-    """Return one array for each column, for `unnest`; none if there are no rows."""
+    """Return one array per column, for `unnest`; an empty tuple if there are no rows."""
     return tuple(map(list, zip(*rows, strict=True)))

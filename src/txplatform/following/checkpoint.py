@@ -1,8 +1,8 @@
-"""The position that a follower has reached, in the table `checkpoints`.
+"""The position that a follower has reached, stored in the table `checkpoints`.
 
-A follower whose results are rows in this database locks the checkpoint, writes the rows and moves
-the checkpoint in one transaction, so no event counts twice. A follower whose results are elsewhere
-moves the checkpoint once they are confirmed, unless someone else has moved it meanwhile.
+A follower that writes to this database locks the checkpoint, writes its rows and moves the
+checkpoint in one transaction, so no event counts twice. A follower that writes elsewhere moves the
+checkpoint after its results are confirmed; if anyone else has moved it meanwhile, the move fails.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ UPDATE checkpoints SET position = %s, moved_at = clock_timestamp() WHERE name = 
 
 
 class CheckpointError(TxPlatformError):
-    """Raised if a checkpoint is not at the expected position."""
+    """A checkpoint is not at the expected position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Checkpoint:
         """Lock the checkpoint until the transaction ends, without waiting.
 
         Returns:
-            The position of the last event read; None while another session holds the lock.
+            The position of the last event read; None if another session holds the lock.
         """
         row = connection.execute(_TRY_TO_LOCK, (self.name,)).fetchone()
         if row is None:  # locked, or not created yet
@@ -79,11 +79,11 @@ class Checkpoint:
         """Move the checkpoint.
 
         Raises:
-            CheckpointError: It is no longer at `before`. In a transaction, roll back.
+            CheckpointError: The checkpoint is no longer at `before`; roll back any transaction.
         """
         if connection.execute(_MOVE, (to, self.name, before)).rowcount != 1:
             raise CheckpointError(
-                f"The checkpoint {self.name} is no longer {before}.",
-                why="Another process, or a person, has moved it.",
+                f"The checkpoint {self.name} is no longer at {before}.",
+                why="Another process or an operator has moved it.",
                 next_step="No action needed: reading continues from its new position.",
             )

@@ -22,36 +22,36 @@ LONGEST_BACK_OFF_S = 5.0
 
 
 class Follower(ABC):
-    """Follows an ordered source in the database for as long as it runs.
+    """Processes an ordered source in the database, batch by batch.
 
     Attributes:
-        name: The name in health and metrics; also in log lines, unless there is a component.
+        name: The name in health and metrics, and in log lines if no component is given.
     """
 
     def __init__(self, name: str, database: Database, *, component: str = "") -> None:
         self.name = name
         self._database = database
         self._log = logger(component or name)
-        self._stop = threading.Event()  # set when the process stops; long batches look at it
+        self._stop = threading.Event()  # set when the process stops; long batches check it
         self._back_off_s = FIRST_BACK_OFF_S
         self._ready = False
         self._detail = "has not begun"
 
     @abstractmethod
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
-        """Do one batch after another, without end; the caller stops it between two batches.
+        """Process batches without end; the caller closes the generator between two batches.
 
-        After an error, it is called again with a new connection and starts from the checkpoint.
+        After an error, the next call gets a new connection and resumes from the checkpoint.
 
         Args:
-            connection: New, in autocommit mode.
+            connection: A new connection in autocommit mode.
 
         Yields:
             The seconds to pause before the next batch.
 
         Raises:
-            psycopg.Error: The database failed or refused.
-            TxPlatformError: The batch cannot be done.
+            psycopg.Error: A statement failed.
+            TxPlatformError: A batch cannot be processed.
         """
 
     def figures(self) -> dict[str, Any]:
@@ -63,13 +63,13 @@ class Follower(ABC):
         return Health(self._ready, self._detail, self.figures())
 
     def report(self, detail: str, *, ready: bool = True) -> None:
-        """Set the health; being ready resets the back-off."""
+        """Set the health, and reset the back-off if ready."""
         self._ready, self._detail = ready, detail
         if ready:
             self._back_off_s = FIRST_BACK_OFF_S
 
     def report_fault(self, error: Exception) -> float:
-        """Log the error and set the health to it; return the seconds to pause."""
+        """Log the error, report it as the health, and return the seconds to pause."""
         if isinstance(error, (TxPlatformError, *PASSING_FAULTS)):
             self._log.warning("cannot continue, will retry", error=str(error).strip())
         else:

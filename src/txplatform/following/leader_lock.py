@@ -18,10 +18,10 @@ WHERE locktype = 'advisory' AND granted
 
 
 class LeaderLock:
-    """The leader lock of one name, as one process sees it.
+    """The leader lock for one name, used by one process.
 
     Attributes:
-        own_session: The server's process id of the session in which this process last led.
+        own_session: The backend PID of the session in which this process last became the leader.
     """
 
     def __init__(self, name: str) -> None:
@@ -37,6 +37,6 @@ class LeaderLock:
         return leads
 
     def leading_session(self, connection: psycopg.Connection) -> int | None:
-        """Return the server's process id of the leading session; None if none leads."""
+        """Return the backend PID of the leader's session; None if there is no leader."""
         row = connection.execute(_LEADER, (LEADERS, self._name)).fetchone()
         return None if row is None else int(row[0])

@@ -18,19 +18,19 @@ def next_batch(
     *,
     until: int | None = None,
 ) -> Iterator[Sequence[LoggedEvent] | None]:
-    """Read the next events; commit the rows that the block writes together with the checkpoint.
+    """Read the next events, and commit the block's writes together with the checkpoint.
 
     Args:
-        connection: In autocommit mode.
-        checkpoint: Locked until the commit.
-        limit: The most events to read.
+        connection: A connection in autocommit mode.
+        checkpoint: The checkpoint, which stays locked until the commit.
+        limit: The maximum number of events to read.
         until: The last log position to read; None for the log's end.
 
     Yields:
-        The events, oldest first, none at the end; None while another session has the checkpoint.
+        The events, oldest first; none at the end of the log. None if the checkpoint is locked.
 
     Raises:
-        psycopg.Error: Nothing was written.
+        psycopg.Error: A statement failed; nothing was written.
     """
     with connection.transaction():
         before = checkpoint.try_to_lock(connection)

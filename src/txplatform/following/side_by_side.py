@@ -9,18 +9,14 @@ from txplatform.health import Health
 
 
 class SideBySide:
-    """Runs followers so that none of them holds up another.
-
-    Attributes:
-        name: The part's name in health and logs.
-    """
+    """Runs followers in parallel, so that no follower delays another."""
 
     def __init__(self, name: str, followers: Sequence[Follower]) -> None:
         self.name = name
         self._followers = followers
 
     def run(self, stop: threading.Event) -> None:
-        """Run until `stop` is set; an exception other than a retried fault ends all followers."""
+        """Run until `stop` is set; an exception that a follower does not retry stops them all."""
         with ThreadPoolExecutor(len(self._followers), thread_name_prefix=self.name) as threads:
             running = [threads.submit(follower.run, stop) for follower in self._followers]
             try:
@@ -30,7 +26,7 @@ class SideBySide:
                 stop.set()
 
     def health(self) -> Health:
-        """Return the health of all followers; ready if each of them is."""
+        """Return the health of all followers; ready if all of them are ready."""
         healths = {follower.name: follower.health() for follower in self._followers}
         return Health(
             all(health.ready for health in healths.values()),

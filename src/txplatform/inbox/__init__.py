@@ -1,1 +1,1 @@
-"""Inbound messages and consumer positions, stored in the transaction that applies them."""
+"""The inbox: messages from Kafka with their outcomes, and the consumer's positions."""

@@ -9,15 +9,15 @@ from txplatform.contracts.inbound_messages import MessageStatus
 Headers = tuple[tuple[str, "bytes | None"], ...]
 
 UNREADABLE_HEADERS: Headers = (("\N{REPLACEMENT CHARACTER}", None),)
-"""Replaces the headers of a message if the client cannot return them."""
+"""Replaces the headers of a message if the client cannot decode them."""
 
 
 class ReceivedMessage(NamedTuple):
     """A message as Kafka delivered it.
 
     Attributes:
-        topic_id: The broker's id of the topic; empty if it has none.
-        sent_at: The message's own timestamp, UTC; None if it has none.
+        topic_id: The broker's id of the topic; empty if the broker has none.
+        sent_at: The timestamp in the message, UTC; None if the message has none.
         body: None for a tombstone.
     """
 
@@ -33,7 +33,7 @@ class ReceivedMessage(NamedTuple):
 
     @property
     def content_sha256(self) -> bytes:
-        """The hash of the body; with topic and key it identifies the message's contents."""
+        """The SHA-256 of the body; copies of a message have the same topic, key and hash."""
         return hashlib.sha256(self.body or b"").digest()
 
 
@@ -41,11 +41,11 @@ class MessageOutcome(NamedTuple):
     """The outcome of a message.
 
     Attributes:
-        account_id: None if the body could not be read.
-        business_key: The event key that the message claims; None if the body could not be read.
+        account_id: None if the message is invalid.
+        business_key: The event key of the message's command; None if the message is invalid.
         reason: A stable code for parked and discarded messages, else None.
         detail: The reason in a sentence.
-        event_id: The event it caused; for a duplicate, the event that the first copy caused.
+        event_id: The event that the message caused; for a duplicate, the event of the first copy.
         account_version: The version of that event.
     """
 

@@ -1,4 +1,4 @@
-"""Parks the same contents only once: repeats are duplicates, or stay discarded."""
+"""Parks identical messages only once: copies become duplicates, or are discarded as well."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -16,11 +16,11 @@ ORDER BY status <> 'discarded', id
 """
 
 _Contents = tuple[str, bytes | None, bytes]
-"""The topic, key and body hash of a message: copies have the same."""
+"""The topic, key and body hash of a message, which are equal for copies."""
 
 
 class _Repeat(NamedTuple):
-    """The status of a repeat, and the first message with its contents."""
+    """The status for copies of a message, and a text that names the original."""
 
     status: MessageStatus
     first: str
@@ -31,13 +31,7 @@ def deduplicate_parked(
     messages: Sequence[ReceivedMessage],
     outcomes: Sequence[MessageOutcome],
 ) -> list[MessageOutcome]:
-    """Return the outcomes, with those of repeats changed so that they are not parked again.
-
-    Args:
-        connection: Reads the inbox.
-        messages: The messages of one batch, in order.
-        outcomes: Their outcomes, in the same order.
-    """
+    """Return the outcomes; copies of parked or discarded messages are not parked again."""
     result = list(outcomes)
     parked = [at for at, each in enumerate(outcomes) if each.status is MessageStatus.PARKED]
     if not parked:
@@ -48,7 +42,7 @@ def deduplicate_parked(
         contents = (message.topic, message.key, message.content_sha256)
         if (repeat := repeats.get(contents)) is None:
             repeats[contents] = _Repeat(
-                MessageStatus.DUPLICATE, "one that came just before it and is parked"
+                MessageStatus.DUPLICATE, "an earlier message of its batch, which is parked"
             )
         else:
             detail = f"The same as {repeat.first}: {outcome.detail}"
@@ -59,10 +53,10 @@ def deduplicate_parked(
 def _repeats_of_stored(
     connection: psycopg.Connection, messages: Iterable[ReceivedMessage]
 ) -> dict[_Contents, _Repeat]:
-    """Find stored messages with the contents of messages that were rejected now.
+    """Look up stored originals of messages that have just been rejected.
 
-    A message stored as waiting counts as parked: its prerequisite has come, and the log rejected
-    it, as it rejected its copy now.
+    An original stored as waiting counts as parked. Its wait must have ended with a rejection;
+    otherwise its copy would now be a duplicate.
     """
     digests = list({message.content_sha256 for message in messages})
     found: dict[_Contents, _Repeat] = {}

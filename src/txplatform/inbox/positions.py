@@ -1,7 +1,7 @@
 """The stored position of each partition, moved in the transaction that processes its messages.
 
-A move is a compare-and-set. So a consumer that has lost a partition without knowing it cannot
-commit anything for that partition.
+Each move is a compare-and-set. So a consumer that has lost a partition unawares cannot commit
+anything for that partition.
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ class PartitionKey(NamedTuple):
 
 
 class Position(NamedTuple):
-    """The position up to which a partition has been read.
+    """The stored position in a partition.
 
     Attributes:
-        topic_id: The broker's id of the topic when it was first read; empty if it had none.
-        next_offset: The offset that is read next.
+        topic_id: The topic's id at the first read of the partition; empty if the broker had none.
+        next_offset: The next offset to read.
     """
 
     topic: str
@@ -72,7 +72,7 @@ WHERE p.cluster_id = %s AND p.topic = m.topic AND p.partition = m.partition
 def begin(
     connection: psycopg.Connection, cluster_id: str, beginnings: Sequence[Position]
 ) -> dict[PartitionKey, Position]:
-    """Store the beginnings of partitions without a stored position; return all positions."""
+    """Store a first position for partitions that have none; return the positions of all."""
     connection.execute(_BEGIN, (cluster_id, *column_arrays(beginnings)))
     keys = [PartitionKey(each.topic, each.partition) for each in beginnings]
     return stored_positions(connection, cluster_id, keys)
@@ -88,17 +88,17 @@ def stored_positions(
 
 
 def advance(connection: psycopg.Connection, cluster_id: str, moves: Sequence[Move]) -> None:
-    """Apply at least one move.
+    """Move the stored positions; there must be at least one move.
 
     Raises:
-        FencedError: A position is not the expected one; the caller rolls the transaction back.
+        FencedError: A stored position differs from the expected one; the caller must roll back.
     """
     parameters = (*column_arrays(moves), cluster_id)
     moved = connection.execute(_ADVANCE, parameters, prepare=True).rowcount
     if moved != len(moves):
         raise FencedError(
             f"{len(moves) - moved} of {len(moves)} positions were moved by another consumer.",
-            why="A rebalance gave the partition away, or someone reset the position.",
+            why="A rebalance reassigned the partition, or an operator reset the position.",
             next_step="No action needed: reading continues from the stored position.",
         )
 
@@ -113,7 +113,7 @@ def all_positions(connection: psycopg.Connection) -> list[tuple[str, Position]]:
 
 
 def reset(connection: psycopg.Connection, topic: str, partition: int | None = None) -> int:
-    """Delete positions, so that the topic is read from its beginning; return their number."""
+    """Delete positions, so that reading starts at the beginning; return the number deleted."""
     return connection.execute(
         "DELETE FROM inbound_positions WHERE topic = %s AND (%s::int IS NULL OR partition = %s)",
         (topic, partition, partition),
@@ -121,12 +121,12 @@ def reset(connection: psycopg.Connection, topic: str, partition: int | None = No
 
 
 def fault_of(position: Position, *, topic_id: str, watermarks: tuple[int, int]) -> str | None:
-    """Return the reason why a partition cannot be read from its position; None if it can.
+    """Return the problem that prevents reading from a stored position; None if there is none.
 
     Args:
         position: The stored position.
-        topic_id: The topic's present id; empty if the broker has none.
-        watermarks: The partition's first offset, and the offset after its last.
+        topic_id: The topic's current id; empty if the broker has none.
+        watermarks: The partition's first offset and its end offset.
     """
     where = f"{position.topic}[{position.partition}]"
     low, high = watermarks

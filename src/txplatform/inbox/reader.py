@@ -1,7 +1,7 @@
-"""Reads the inbox: the outcome of each message from Kafka, for API, command line and publisher.
+"""Reads the inbox: messages from Kafka and their outcomes, for API, command line and publisher.
 
-A waiting message is settled by an event, such as the account's opening over HTTP. Its row is not
-updated, so its present status is looked up in the log at each read.
+A later event ends the wait of a waiting message, for example the opening of the account. The
+message's row is not updated then; each read looks up the current status in the log.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
-from txplatform.domain.events import CreditLimitChangeSuperseded, WaitingMessageRejected
+from txplatform.domain.events import WaitingMessageRejected
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.mapper import decode_event
 from txplatform.inbox.message import ReceivedMessage
@@ -27,11 +27,9 @@ _MESSAGE_COLUMNS = """m.id, m.cluster_id, m.topic, m.partition, m."offset", m.se
 
 _SETTLED_BY = f"""
 LEFT JOIN LATERAL (
-    SELECT e.topic, e.originator_version, e.state, CASE e.topic
-        WHEN '{WaitingMessageRejected.TOPIC}' THEN 'parked'
-        WHEN '{CreditLimitChangeSuperseded.TOPIC}' THEN 'stale'
-        ELSE 'applied'
-    END AS status
+    SELECT e.topic, e.originator_version, e.state,
+        CASE WHEN e.topic = '{WaitingMessageRejected.TOPIC}' THEN 'parked' ELSE 'applied' END
+        AS status
     FROM events e
     WHERE m.status = 'waiting' AND e.originator_id = 'account-' || m.account_id
       AND e.event_key IN (m.business_key, 'rejected:' || m.business_key)
@@ -39,10 +37,10 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) settled ON true
 """  # constants of this package
-"""Joins the event that settled a waiting message.
+"""Joins the event that ended the wait of a waiting message.
 
 If the message was rejected, a copy with the same business key may have been applied later. The
-rejection counts here, since the copy has its own row.
+rejection takes precedence, since the copy has its own row.
 """
 
 
@@ -63,15 +61,9 @@ def list_messages(  # noqa: PLR0913  # the filters of the API
     before_id: int | None = None,
     limit: int = 50,
 ) -> list[InboundMessageResponse]:
-    """Return the outcomes of messages, the newest first.
+    """Return the outcomes of the messages that match all filters, newest first.
 
-    Args:
-        connection: Any connection of the service.
-        topic: Keeps only messages of this topic.
-        account_id: Keeps only messages of this account.
-        status: Keeps only messages with this present status.
-        before_id: Keeps only messages with a lower id; the last id of the previous page.
-        limit: The most messages to return, up to `MAX_LIMIT`.
+    For the next page, pass the last id as `before_id`. The limit is capped at `MAX_LIMIT`.
     """
     filters: Mapping[LiteralString, object | None] = {
         "m.topic = %s": topic,
@@ -96,13 +88,7 @@ def list_messages(  # noqa: PLR0913  # the filters of the API
 def stored_message(
     connection: psycopg.Connection[Any], message_id: int, *, for_update: bool = False
 ) -> StoredMessage | None:
-    """Return a message with its contents; None if there is no such message.
-
-    Args:
-        connection: Any connection of the service.
-        message_id: The message's id in the inbox.
-        for_update: True to lock the row until the end of the transaction.
-    """
+    """Return a message with its contents, optionally locking its row; None if it does not exist."""
     lock = " FOR NO KEY UPDATE OF m" if for_update else ""
     return next(iter(_stored(connection, "WHERE m.id = %s" + lock, (message_id,))), None)
 
@@ -112,8 +98,7 @@ def parked_after(
 ) -> list[StoredMessage]:
     """Return messages that were parked on arrival, in the order of their ids.
 
-    Messages that were retried or discarded later are included, so that a cursor over the ids
-    stays valid.
+    Messages that were later retried or discarded are included, so that no id goes missing.
     """
     return _stored(
         connection,
@@ -125,7 +110,7 @@ def parked_after(
 def message_that_waited(
     connection: psycopg.Connection[Any], account_id: str, business_key: str
 ) -> StoredMessage | None:
-    """Return the first message recorded as waiting under this business key, if any."""
+    """Return the first message recorded as waiting under this business key; None if none was."""
     found = _stored(
         connection,
         "WHERE m.first_status = 'waiting' AND m.account_id = %s AND m.business_key = %s"
@@ -172,6 +157,4 @@ def _message(row: Sequence[Any]) -> InboundMessageResponse:
         if isinstance(event, WaitingMessageRejected):
             fields["status"] = MessageStatus.PARKED
             fields["reason"], fields["detail"] = event.reason, event.detail
-        elif isinstance(event, CreditLimitChangeSuperseded):
-            fields["status"] = MessageStatus.STALE
     return InboundMessageResponse(**fields)

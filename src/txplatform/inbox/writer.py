@@ -1,7 +1,7 @@
 """Writes the inbox: a row for each message, and later changes by an operator.
 
-Rows are inserted only under the log's lock. So a reader who has seen an id has seen every lower
-one, and parked messages can be published by a cursor over the ids.
+Rows are inserted only under the log's lock, so ids become visible in ascending order. Therefore a
+reader that continues after an id, such as the publisher of parked messages, skips no row.
 """
 
 import base64
@@ -53,7 +53,7 @@ def record(
     traceparents: Sequence[str],
     outcomes: Sequence[MessageOutcome],
 ) -> None:
-    """Insert a row for each message, with its trace context and outcome; existing rows stay.
+    """Insert a row for each message, with its trace context and outcome; skip existing rows.
 
     The caller holds the log's lock.
     """
@@ -103,7 +103,7 @@ def encode_headers(headers: Headers) -> str:
 
 
 def decode_headers(stored: Iterable[tuple[str, str | None]]) -> Headers:
-    """Return headers as received."""
+    """Return stored headers in the form in which they were received."""
     return tuple(
         (name, None if value is None else base64.b64decode(value)) for name, value in stored
     )

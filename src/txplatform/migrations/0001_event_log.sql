@@ -1,8 +1,8 @@
--- The event log, the role of the service, and the function through which every event is appended.
+-- The event log, the role of the service, and the function that appends every event.
 
 DO $$
 BEGIN
-    -- Roles belong to the whole server: another database may have created this one already.
+    -- Roles belong to the whole server, so another database may have created this role already.
     CREATE ROLE txplatform_service NOLOGIN;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;
@@ -26,19 +26,19 @@ CREATE INDEX events_transaction ON events (originator_id, transaction_id, origin
     WHERE transaction_id IS NOT NULL;
 
 COMMENT ON TABLE events IS 'The log: the events of all accounts. Append-only.';
-COMMENT ON COLUMN events.position IS 'Order of the log. Grows, with gaps.';
+COMMENT ON COLUMN events.position IS 'The event''s position in the log: ascending, with gaps.';
 COMMENT ON COLUMN events.originator_id IS 'The account''s stream: account-<account id>.';
 COMMENT ON COLUMN events.originator_version IS 'The account''s version after the event, from 1, without gaps.';
-COMMENT ON COLUMN events.event_key IS '<kind>:<business id>. A key has one effect per account, permanently.';
-COMMENT ON COLUMN events.topic IS 'The kind of event: TOPIC of its class.';
-COMMENT ON COLUMN events.state IS 'The event''s own fields as JSON in UTF-8.';
+COMMENT ON COLUMN events.event_key IS '<kind>:<business id>. Unique per account, so that nothing takes effect twice.';
+COMMENT ON COLUMN events.topic IS 'The kind of event: the TOPIC of its Python class.';
+COMMENT ON COLUMN events.state IS 'The event''s other fields as JSON in UTF-8.';
 COMMENT ON COLUMN events.transaction_id IS
-    'The transaction that a clearing, reversal, refund, … belongs to. Null for authorizations, which are'
-    ' found by their event key: so the many transactions that are only authorized take no room in the index.';
+    'The transaction of a clearing, reversal, refund, …. Null for authorizations, which are looked up by'
+    ' event key. So the many transactions that are only authorized take no space in the index.';
 
--- The number of events per account differs widely and changes all the time. Left to itself, the
--- planner can conclude that every account has one event. It then reads an account's whole history
--- through the wrong index where it should look up one version.
+-- The number of events per account varies widely and changes all the time. From its own statistics,
+-- the planner may conclude that every account has one event. To look up one version, it would then
+-- read an account's whole history through the wrong index.
 ALTER TABLE events ALTER COLUMN originator_id SET (n_distinct = -0.01);
 
 CREATE FUNCTION refuse_change_of_log() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -51,17 +51,17 @@ $$;
 CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_log();
 
--- Append events to the log. The events of one account go in all or none, and only directly after
--- the account's last version. Return the accounts that conflict: one of their versions or event
--- keys exists already, or a version is missing before them. All other accounts are appended.
+-- Append events to the log. An account's events are appended all or none, and only directly after
+-- the account's last version. Return the accounts with a conflict: one of the new versions or event
+-- keys exists already, or the version before is missing. All other accounts' events are appended.
 --
--- The advisory lock ("txlg") is held until the commit is visible, and positions are assigned under
--- it: a reader that sees a position has seen every lower one, needs no lock, and cannot skip a
--- transaction that commits late. Lock, insert and commit are one statement and so one round trip;
--- a client that freezes cannot hold the lock. Each statement below sees everything that was
--- committed before the lock was granted (READ COMMITTED), so the check is exact.
+-- Positions are assigned under the advisory lock ("txlg"), which is held until the commit is
+-- visible. So when a position is visible, every lower position is visible too: readers need no lock
+-- and never skip a transaction that commits late. In autocommit mode, lock, insert and commit are
+-- one round trip, so a client that freezes cannot keep the lock. Each statement below sees
+-- everything committed before the lock was granted (READ COMMITTED), so the check is exact.
 --
--- Conflicts are rare, and the unique constraints find them. Only then are they looked up.
+-- Existing versions and keys are rare. They violate a unique constraint and are looked up only then.
 CREATE FUNCTION append_events(
     originator_ids text[], originator_versions bigint[], event_keys text[], topics text[], states bytea[],
     transaction_ids text[]
@@ -71,7 +71,7 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(1954049127);
 
-    -- Accounts whose new events follow neither the stored events nor one another.
+    -- Accounts with a gap before one of their new versions.
     SELECT coalesce(array_agg(DISTINCT i.originator_id), '{}') INTO conflicting
     FROM unnest(originator_ids, originator_versions) AS i (originator_id, originator_version)
     WHERE i.originator_version > 1
@@ -93,7 +93,7 @@ BEGIN
             ORDER BY i.nth;
             RETURN conflicting;
         EXCEPTION WHEN unique_violation THEN
-            NULL;  -- Nothing was inserted. Find out below whose version or key exists.
+            NULL;  -- Nothing was inserted. Look up the accounts with a conflict below.
         END;
     END IF;
 

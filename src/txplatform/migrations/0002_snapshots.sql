@@ -10,6 +10,6 @@ CREATE TABLE snapshots (
 );
 
 COMMENT ON TABLE snapshots IS 'Account states. They can be rebuilt from the log at any time.';
-COMMENT ON COLUMN snapshots.topic IS 'account@<shape>. Snapshots of another shape are ignored.';
+COMMENT ON COLUMN snapshots.topic IS 'account@<hash of the declared fields>. Snapshots with another hash are ignored.';
 
 GRANT SELECT, INSERT ON snapshots TO txplatform_service;

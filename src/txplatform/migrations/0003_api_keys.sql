@@ -1,4 +1,4 @@
--- API keys: who may call the API. Only the SHA-256 of a key is stored.
+-- API keys. Only the SHA-256 of a key is stored.
 
 CREATE TABLE api_keys (
     id         text PRIMARY KEY,
@@ -10,6 +10,6 @@ CREATE TABLE api_keys (
     revoked_at timestamptz
 );
 
-COMMENT ON TABLE api_keys IS 'Who may call the API, and what for.';
+COMMENT ON TABLE api_keys IS 'The API keys and their scopes.';
 
 GRANT SELECT, INSERT, UPDATE ON api_keys TO txplatform_service;

@@ -1,4 +1,4 @@
--- The inbox: every message received from Kafka with its outcome, and the position in each partition.
+-- The inbox: every message received from Kafka with its outcome, and a position for each partition.
 
 CREATE TABLE inbound_positions (
     cluster_id  text COLLATE "C" NOT NULL,
@@ -11,9 +11,9 @@ CREATE TABLE inbound_positions (
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE inbound_positions IS
-    'The position in each partition. It moves in the transaction that stores what was read.';
-COMMENT ON COLUMN inbound_positions.topic_id IS 'The broker''s id of the topic. A recreated topic has another.';
-COMMENT ON COLUMN inbound_positions.next_offset IS 'The offset to read next.';
+    'The consumer''s position in each partition. The transaction that stores the outcomes moves it.';
+COMMENT ON COLUMN inbound_positions.topic_id IS 'The broker''s id of the topic. A recreated topic has a new id.';
+COMMENT ON COLUMN inbound_positions.next_offset IS 'The next offset to read.';
 
 CREATE TABLE inbound_messages (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -54,15 +54,15 @@ CREATE INDEX inbound_messages_waited ON inbound_messages (account_id, business_k
 
 COMMENT ON TABLE inbound_messages IS 'Every message received from Kafka, with its outcome.';
 COMMENT ON COLUMN inbound_messages.id IS
-    'Assigned under the log''s lock: a reader that sees an id has seen every lower one.';
+    'Assigned under the log''s lock: when an id is visible, every lower id is visible too.';
 COMMENT ON COLUMN inbound_messages.headers IS '[[name, base64 of the value or null], ...]';
 COMMENT ON COLUMN inbound_messages.body IS 'As received. Null for a tombstone.';
 COMMENT ON COLUMN inbound_messages.business_key IS
-    'The event key that the message claims. Null if the body cannot be read.';
+    'The event key of the message''s command. Null if the message is invalid.';
 COMMENT ON COLUMN inbound_messages.first_status IS 'The outcome when the message was received. Never changed.';
 COMMENT ON COLUMN inbound_messages.status IS
-    'The outcome now. A waiting message is settled by the log: a later event under its business key.';
-COMMENT ON COLUMN inbound_messages.resolution IS 'Why a person discarded the message.';
+    'The current outcome, except for waiting messages: an event under the business key ends their wait.';
+COMMENT ON COLUMN inbound_messages.resolution IS 'The operator''s reason for discarding the message.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON inbound_positions TO txplatform_service;
 GRANT SELECT, INSERT ON inbound_messages TO txplatform_service;

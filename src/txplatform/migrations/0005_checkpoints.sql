@@ -8,10 +8,10 @@ CREATE TABLE checkpoints (
 
 COMMENT ON TABLE checkpoints IS
     'The position that each follower has reached. A follower without a checkpoint starts at 0.'
-    ' Set a feed''s checkpoint back to publish again from there.';
+    ' To publish a feed again from an earlier position, set its checkpoint back.';
 COMMENT ON COLUMN checkpoints.name IS
     'projection:<read model>, publisher:<feed> or shadow:<shadowing id>.';
 COMMENT ON COLUMN checkpoints.position IS
-    'Position of the last event read, used or not. For publisher:parked-messages an id of inbound_messages.';
+    'Position of the last event read. For publisher:parked-messages, an id of inbound_messages.';
 
 GRANT SELECT, INSERT, UPDATE ON checkpoints TO txplatform_service;

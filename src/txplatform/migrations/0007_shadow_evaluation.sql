@@ -1,6 +1,6 @@
--- Shadow evaluation: what a rule set would have decided beside the active one.
+-- Shadow evaluation: the decisions that a candidate rule set would have made.
 --
--- It is derived from the log and can be made again.
+-- Both tables are derived from the log.
 
 CREATE TABLE shadowings (
     shadowing_id   text COLLATE "C" PRIMARY KEY,
@@ -11,7 +11,7 @@ CREATE TABLE shadowings (
 );
 
 COMMENT ON TABLE shadowings IS
-    'What each shadow evaluation has counted, up to its checkpoint shadow:<shadowing id>.';
+    'The counts of each shadow evaluation, up to its checkpoint shadow:<shadowing id>.';
 COMMENT ON COLUMN shadowings.judged IS 'Recorded decisions that were compared with the candidate''s.';
 COMMENT ON COLUMN shadowings.newly_declined IS 'Approved purchases that the candidate would decline.';
 COMMENT ON COLUMN shadowings.newly_approved IS 'Declined purchases that the candidate would approve.';

@@ -1,8 +1,7 @@
--- Read model of transactions: every transaction that an event names, by account.
+-- Read model of transactions: every transaction that an event refers to, by account.
 --
--- `txplatform rebuild` makes a read model's table again beside the live one (LIKE … INCLUDING ALL)
--- and swaps the two. Indexes and constraints keep the names that Postgres gives them, so that the
--- new table ends up with the same names.
+-- `txplatform rebuild` creates a second table like the live one (LIKE … INCLUDING ALL), fills it and
+-- swaps the two. To keep index names equal, let Postgres derive them from the name of the table.
 
 CREATE TABLE transactions (
     account_id      text COLLATE "C" NOT NULL,
@@ -13,8 +12,8 @@ CREATE TABLE transactions (
 );
 
 COMMENT ON TABLE transactions IS
-    'Read model: the place of every transaction in the list of its account. The log has the rest.';
+    'Read model: the order of each account''s transactions. All other data is in the log.';
 COMMENT ON COLUMN transactions.account_version IS
-    'The version with the decision. Without a decision, with the first event that names the transaction.';
+    'The version of the decision or, if there is none, of the first event that refers to the transaction.';
 
 GRANT SELECT, INSERT, UPDATE ON transactions TO txplatform_service;

@@ -1,7 +1,7 @@
--- Read model of accounts: every account with its status and its money.
+-- Read model of accounts: every account with its status and balance.
 
--- Limit, posted and pending are bigint: the domain keeps each within 64 bits (MAX_BALANCE). Their
--- difference, the available credit, need not fit, so it is not a column.
+-- Limit, posted and pending are bigint: the domain keeps each within 64 bits (MAX_BALANCE). The
+-- available credit, which is limit - posted - pending, may exceed 64 bits, so it is not a column.
 CREATE TABLE account_directory (
     account_id      text COLLATE "C" NOT NULL PRIMARY KEY,
     account_version bigint NOT NULL,
@@ -24,7 +24,7 @@ CREATE TABLE account_directory (
     ) STORED
 );
 
-COMMENT ON TABLE account_directory IS 'Read model: every account with its money.';
+COMMENT ON TABLE account_directory IS 'Read model: every account with its status and balance.';
 COMMENT ON COLUMN account_directory.operator_status IS 'Set by an operator over HTTP.';
 COMMENT ON COLUMN account_directory.team_status IS 'Set by the accounts team over Kafka.';
 COMMENT ON COLUMN account_directory.currency IS 'Null until the account is opened.';

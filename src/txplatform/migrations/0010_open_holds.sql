@@ -1,4 +1,4 @@
--- Read model of open holds. Its index leads to the holds that are due, and to no other.
+-- Read model of open holds. Its index finds the holds that are due.
 
 CREATE TABLE open_holds (
     account_id     text COLLATE "C" NOT NULL,
@@ -11,6 +11,6 @@ CREATE INDEX ON open_holds (expires_at, account_id, transaction_id) WHERE expire
 
 COMMENT ON TABLE open_holds IS 'Read model: the amounts that approved purchases hold.';
 COMMENT ON COLUMN open_holds.amount IS 'In minor units of the account''s currency.';
-COMMENT ON COLUMN open_holds.expires_at IS 'When the hold ends by itself. Null for never.';
+COMMENT ON COLUMN open_holds.expires_at IS 'When the hold expires. Null if it never does.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON open_holds TO txplatform_service;

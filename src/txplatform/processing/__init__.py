@@ -1,1 +1,1 @@
-"""The optimistic batch: unit of work, account cache, retry after a conflict, snapshots."""
+"""Batches with optimistic concurrency: unit of work, account cache, execution and snapshots."""

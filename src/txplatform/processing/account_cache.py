@@ -1,13 +1,13 @@
-"""Caches accounts between batches, to save reading them.
+"""Caches accounts between batches, so that they need not be read again.
 
-A cached account may be behind the log. An append on it then fails with a conflict, and the account
-is read again. If this process is the only one that writes to its accounts, reading them before
-deciding is a wasted round trip. If others write to them too, many commands on cached accounts
-conflict and are decided twice. The conflict rate shows which of the two is the case.
+A cached account may be stale. An append to it then conflicts, and the account is read again. If no
+other process writes to the cached accounts, reading them before each decision wastes a round trip.
+If others do, many commands conflict and are decided twice. The conflict rate shows which way is
+cheaper.
 
-The accounts used last are kept as objects. The others are packed into a fraction of the memory, so
-that a process can cache a million. Unpacking an account takes a fifth of the time of reading it.
-A packed account has the values of the fields that `Account` declares, in order, without names.
+The most recently used accounts are kept as objects. All others are packed into a fraction of the
+memory, so that a process can cache a million accounts. Unpacking an account takes a fifth of the
+time of reading it from the database. A packed account is a list of its fields' values.
 """
 
 from collections import OrderedDict, deque
@@ -19,11 +19,11 @@ from txplatform.domain.account import Account
 from txplatform.eventstore.snapshot import from_plain, to_plain
 
 _UNPACKED = 10_000
-"""Accounts kept as objects: a few megabytes."""
+"""The number of accounts kept as objects, which take a few megabytes."""
 _GENERATIONS = 8
-"""The number of generations that the packed accounts fill if each is used once."""
+"""The number of full generations that hold all packed accounts."""
 _HIGH_RATE = 0.05
-"""A conflict costs about as much as reading twenty accounts that were up to date."""
+"""A conflict costs about as much as twenty unnecessary reads of accounts."""
 _AVERAGED_ACCOUNTS = 500
 
 _TYPES = tuple(field.type for field in msgspec.structs.fields(Account))
@@ -32,13 +32,13 @@ _decode = msgspec.msgpack.Decoder(tuple[_TYPES], dec_hook=from_plain).decode  # 
 
 
 class ConflictRate:
-    """The share of cached accounts that were behind the log, over the last few hundred."""
+    """The share of stale accounts among the last few hundred accounts taken from the cache."""
 
     def __init__(self) -> None:
         self._share = 0.0
 
     def note(self, cached: int, behind: int) -> None:
-        """Count cached accounts and, among these, the accounts that were behind the log."""
+        """Count accounts taken from the cache, of which `behind` were stale."""
         if cached:
             weight = min(1.0, cached / _AVERAGED_ACCOUNTS)
             self._share += weight * (behind / cached - self._share)
@@ -58,8 +58,8 @@ class AccountCache:
         self._accounts: OrderedDict[str, Account] = OrderedDict()
         self._packed_capacity = capacity - self._unpacked
         # A plain dictionary takes half the memory of an ordered one. So packed accounts are
-        # ordered by generation only, the youngest first. The key is a hash, since the packed
-        # account contains its name; on a collision one of the two accounts is dropped.
+        # ordered by generation only, youngest first. The keys are hashes of the stream ids, which
+        # the packed accounts contain. If two hashes collide, one of the two accounts is dropped.
         self._packed: deque[dict[int, bytes]] = deque([{}])
         self._generation_size = self._packed_capacity // _GENERATIONS + 1
 
@@ -67,7 +67,7 @@ class AccountCache:
         return len(self._accounts) + sum(map(len, self._packed))
 
     def take(self, stream: str) -> Account | None:
-        """Remove an account and return it, so that only the caller changes it."""
+        """Remove an account from the cache and return it; None if it is not cached."""
         account = self._accounts.pop(stream, None)
         if account is not None:
             return account
@@ -79,7 +79,7 @@ class AccountCache:
         return None
 
     def keep(self, accounts: Iterable[Account]) -> None:
-        """Cache committed accounts; they replace the least recently used ones."""
+        """Cache committed accounts; drop the least recently used ones beyond the capacity."""
         for account in accounts:
             self._accounts[account.id] = account
         while len(self._accounts) > self._unpacked:
@@ -88,7 +88,7 @@ class AccountCache:
                 self._pack(account)
 
     def clear(self) -> None:
-        """Drop all accounts, because the log may have lost commits they include."""
+        """Drop all accounts; after a failover, the log may lack commits that they include."""
         self._accounts.clear()
         self._packed = deque([{}])
 
@@ -110,7 +110,7 @@ class AccountCache:
 
 def pack_account(account: Account) -> bytes:
     """Return the account's state as msgpack."""
-    # The encoder cuts its result from a larger buffer, which would fragment memory: copy it.
+    # The encoder returns a truncated buffer, which would fragment memory, so copy the bytes.
     return bytes(memoryview(_encode(msgspec.structs.astuple(account))))
 
 

@@ -19,14 +19,9 @@ def execute_in_order(
     *,
     expect_copies: bool = False,
 ) -> None:
-    """Include commands in a unit of work and give each its result; append nothing.
+    """Execute commands in order, without appending; each command gets its result.
 
-    Args:
-        connection: Reads in the caller's transaction, if any.
-        work: The unit of work.
-        commands: The commands; later ones see what earlier ones recorded.
-        context_of: Makes the decision context of a command with this origin.
-        expect_copies: See `UnitOfWork.include`.
+    For `expect_copies`, see `UnitOfWork.include`.
     """
     for command in commands:
         work.include(command, expect_copies=expect_copies)

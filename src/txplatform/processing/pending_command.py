@@ -1,4 +1,4 @@
-"""A command on its way to its result."""
+"""A command that is being decided."""
 
 from dataclasses import dataclass, field
 
@@ -11,15 +11,15 @@ from txplatform.domain.rulesets import RulesNotUnderstoodError
 
 @dataclass(eq=False, slots=True)
 class PendingCommand:
-    """A command on its way to its result.
+    """A command that is being decided, in one or more attempts.
 
     Attributes:
-        look_up: True if its account and its business keys are read before it is decided. Otherwise
-            a rejection is not final: it appends nothing, so neither an outdated account nor an
-            earlier copy of the command would show as a conflict.
+        look_up: True if the account and the command's business keys are read before the decision.
+            Only then is a rejection final: a rejection appends nothing, so no conflict would
+            reveal a stale account or an earlier copy of the command.
         stream: The stream of the command's account.
-        transactions: The transactions that earlier attempts needed and that were not read.
-        result: The outcome or final rejection by the last attempt; None if it had none.
+        transactions: The transactions that earlier attempts needed but had not read.
+        result: The outcome or final rejection; None if the last attempt reached neither.
     """
 
     command: Command

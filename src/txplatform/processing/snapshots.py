@@ -1,6 +1,6 @@
-"""Takes snapshots of accounts whenever they have many new events, so that reading stays short.
+"""Takes a new snapshot of an account after many new events, so that accounts stay fast to read.
 
-Snapshots are written after the commit. So they contain stored events only, and no response waits.
+Snapshots are written after the commit, so they include only stored events and delay no response.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,12 +17,9 @@ from txplatform.eventstore.statements import INSERT_SNAPSHOTS, column_arrays
 def due_snapshots(
     accounts: Mapping[str, Account], events: Iterable[AccountEvent], *, every: int
 ) -> Iterable[Account]:
-    """Return the accounts for which one of these appended events makes a snapshot due.
+    """Return the accounts that are due for a snapshot after these events.
 
-    Args:
-        accounts: The accounts after the events, by stream.
-        events: The appended events.
-        every: The least number of an account's events between two snapshots.
+    Snapshots of an account are at least `every` events apart.
     """
     due = {}
     for event in events:
@@ -33,7 +30,7 @@ def due_snapshots(
 
 
 def insert_snapshots(snapshots: Iterable[AccountSnapshot]) -> Iterator[Query]:
-    """Yield the query that stores these snapshots, if any; stored ones stay as they are."""
+    """Yield a query that inserts these snapshots, if any, and skips existing ones."""
     columns = column_arrays(
         (each.originator_id, each.originator_version, each.topic, each.state) for each in snapshots
     )
@@ -48,6 +45,6 @@ def take_snapshots(
     *,
     every: int,
 ) -> None:
-    """Take the snapshots that are due after these events and store them."""
+    """Take and store the snapshots that are due after these events."""
     due = due_snapshots(accounts, events, every=every)
     run_queries(connection, insert_snapshots(map(AccountSnapshot.take, due)))

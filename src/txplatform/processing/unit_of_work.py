@@ -1,10 +1,10 @@
-"""One batch of commands: the accounts, the reads that the commands need, and the append.
+"""The unit of work for a batch of commands: reads accounts, executes commands, appends events.
 
-A unit of work does no I/O. It yields queries, which the caller runs on its connection.
+A unit of work does no I/O itself. It yields queries, which the caller runs on its connection.
 
-Cached accounts are not read again unless they were often behind the log lately. An event
-conflicts on append if its account is outdated or its business key exists. Only accounts with
-conflicts are left out, to be read and decided again.
+Cached accounts are used without reading them again, unless many were stale recently. Appending an
+event conflicts if the account is stale or the business key exists already. Accounts with a conflict
+are left out of the append, so that the caller can read and decide only those again.
 """
 
 from collections import defaultdict
@@ -36,16 +36,17 @@ from txplatform.processing.pending_command import PendingCommand
 
 
 class UnitOfWork:
-    """The accounts of one batch at their newest known versions, and their prior events.
+    """The accounts of one batch, and the earlier events that its commands refer to.
 
-    `include` every command and run `load`. `attempt` each command; if it returns False, run `load`
-    and attempt it again, or leave it to a later batch. Run `append`, and call `cache_accounts` when
-    that is committed. Commands on streams with conflicts can then be included again.
+    Call `include` for every command and run the queries of `load`. Then call `attempt` for each
+    command. After False, run `load` and attempt the command again, or leave the command to a later
+    batch. Then run `append`. Commands on streams with a conflict can be included again. Call
+    `cache_accounts` after the commit.
 
     Attributes:
-        accounts: By stream.
-        events: The appended events.
-        conflicts: The streams that the last append left out; they are no longer in `accounts`.
+        accounts: The accounts in use, by stream.
+        events: All events appended so far.
+        conflicts: The streams that the last append left out; `accounts` no longer has them.
     """
 
     def __init__(self, cache: AccountCache | None = None) -> None:
@@ -59,7 +60,7 @@ class UnitOfWork:
         self._cached: set[str] = set()
         """Streams taken from the cache since the last load."""
         self._trusted: set[str] = set()
-        """Streams taken from the cache and not read since."""
+        """Streams taken from the cache and used without reading them again."""
         self._streams_to_read: set[str] = set()
         self._keys_to_read: set[tuple[str, str]] = set()
         self._transactions_to_read: set[tuple[str, TransactionId]] = set()
@@ -69,8 +70,8 @@ class UnitOfWork:
 
         Args:
             pending: The command; its result is reset.
-            expect_copies: True if many commands are copies of earlier ones. Their keys are then
-                looked up, except for commands whose copies are sure to conflict on append.
+            expect_copies: True if redeliveries are common. The command's keys are then looked up,
+                unless a copy is certain to conflict on append anyway.
         """
         stream = pending.stream
         pending.result = None
@@ -85,15 +86,15 @@ class UnitOfWork:
             self._look_up_transactions(stream, pending.transactions)
 
     def include_newest(self, stream: StreamId) -> None:
-        """Let `load` bring an account up to date that is only read."""
+        """Have `load` read the newest version of an account."""
         self._use_cached(stream)
         self._streams_to_read.add(stream)
 
     def load(self) -> Iterator[Query]:
-        """Yield the queries that read what was noted since the last load.
+        """Yield the queries that read everything noted since the last load.
 
-        Keys and transactions are looked up after the streams. So if an event was appended in
-        between, its account is outdated, and a decision based on that event conflicts.
+        Keys and transactions are looked up after the streams. If another process appends an event
+        in between, the account is stale, so a decision based on the new event conflicts.
         """
         streams, self._streams_to_read = self._streams_to_read, set()
         keys, self._keys_to_read = self._keys_to_read, set()
@@ -101,7 +102,7 @@ class UnitOfWork:
         cached, self._cached = self._cached, set()
         versions = {stream: self.accounts[stream].version for stream in cached & streams}
         self._trusted |= cached - streams
-        # An account with events to append is not read: if it is outdated, the append conflicts.
+        # An account with events to append is not read: if it is stale, the append conflicts.
         after = {
             stream: 0 if account is None else account.version
             for stream in streams
@@ -119,16 +120,16 @@ class UnitOfWork:
         self._conflict_rate.note(len(versions), behind)
 
     def read_at(self, versions: Mapping[str, int]) -> Iterator[Query]:
-        """Yield the query that reads streams up to these versions."""
+        """Yield the query that reads each stream up to the given version."""
         if versions:
             parameters = list(versions), list(versions.values())
             yield Query(READ_STREAMS_AT, parameters, self._fold)
 
     def attempt(self, pending: PendingCommand, context: DecisionContext) -> bool:
-        """Execute a command; later ones see what it recorded.
+        """Execute a command; later commands see the events it recorded.
 
         Returns:
-            True if the command has its result, False if `load` has to read more for it.
+            True if the command has a result; False if `load` has to read more first.
         """
         try:
             pending.result = self.execute(pending.stream, pending.command, context)
@@ -149,9 +150,9 @@ class UnitOfWork:
 
         Raises:
             CommandRejectedError: The command contradicts recorded events.
-            RulesNotUnderstoodError: The command needs the rule set in force, which this version
-                does not understand.
-            TransactionNotReadError: The command needs a transaction that was not read. Nothing is
+            RulesNotUnderstoodError: This version does not understand the rule set in force, which
+                the command needs.
+            TransactionNotReadError: The command needs a transaction that was not read; nothing is
                 recorded.
         """
         account = self.accounts.get(stream)
@@ -170,7 +171,7 @@ class UnitOfWork:
         self._prior.pop(stream, None)
 
     def append(self) -> Iterator[Query]:
-        """Yield the query that appends the recorded events; it sets `events` and `conflicts`."""
+        """Yield the query that appends the recorded events, and set `events` and `conflicts`."""
         events = self.collect()
         conflicts: set[str] = set()
         if events:
@@ -196,7 +197,7 @@ class UnitOfWork:
         ]
 
     def cache_accounts(self) -> None:
-        """Cache the accounts; the caller has committed all events recorded on them."""
+        """Cache the accounts; the caller has committed all their events."""
         self._cache.keep(self.accounts.values())
 
     def _use_cached(self, stream: str) -> None:
@@ -220,7 +221,7 @@ class UnitOfWork:
             self._keys_to_read.add((stream, late_authorization_key(transaction_id)))
 
     def _fold(self, rows: Iterable[StreamRow]) -> None:
-        """Bring accounts up to date with snapshots and events, which come in order."""
+        """Update accounts from snapshots and events, which arrive in order."""
         for row in rows:
             stream = row[0]
             if AccountSnapshot.is_current(row[2]):
@@ -238,5 +239,5 @@ class UnitOfWork:
 
 
 def _copy_conflicts(command: Command, account: Account | None) -> bool:
-    """Return whether a copy of this command is sure to conflict on append."""
+    """Return whether a copy of this command is certain to conflict on append."""
     return account is not None and account.opened and not account.waiting and command.COPY_CONFLICTS

@@ -10,8 +10,8 @@ from itertools import islice, starmap
 from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
+from txplatform.eventstore.consistent_read import StoredRow, consistent_read, whole_streams
 from txplatform.eventstore.mapper import decode_event
-from txplatform.eventstore.moment import StoredRow, moment, whole_streams
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.processing.snapshots import insert_snapshots
@@ -33,7 +33,7 @@ def retake_snapshots(
         The number of snapshots taken.
     """
     taken = 0
-    with owner.connect() as writing, moment(owner) as reading:
+    with owner.connect() as writing, consistent_read(owner) as reading:
         writing.execute("SET statement_timeout = 0")
         # Accounts without events are not replayed below, so their snapshots go here.
         writing.execute(

@@ -1,8 +1,8 @@
-"""The publisher, which sends events from the log to Kafka, and its list of topics.
+"""The publisher, which sends events from the log to Kafka, and the topics it writes.
 
-To publish another kind of event, write its body (`contracts/outbound.py`) and list it. One feed
-publishes all of these topics in the order of the log, so `log_position` also orders an account's
-messages across topics. Dead letters have their own feeds.
+To publish another kind of event, define its message body in `contracts/outbound.py` and list the
+topic in `TOPICS`. One feed publishes all these topics in log order, so `log_position` orders an
+account's messages across topics too. Dead letters have their own feeds.
 """
 
 from txplatform.contracts.outbound import (

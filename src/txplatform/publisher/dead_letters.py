@@ -1,15 +1,15 @@
-"""Dead letters: unprocessed messages, sent on to `<topic>.dlq` with the reason in headers."""
+"""Dead letters: rejected messages, forwarded to `<topic>.dlq` with the reason in headers."""
 
 from collections.abc import Iterable
 
-from txplatform.contracts.messages import INBOUND_TOPICS
+from txplatform.contracts.messages import INBOUND
 from txplatform.publisher.feed import Header, Record
 
 About = dict[str, "str | int | None"]
-"""Headers about the failure; those with None are left out."""
+"""Headers that describe the rejection; headers with the value None are left out."""
 
 _SUFFIX = ".dlq"
-DEAD_LETTER_TOPICS = tuple(topic + _SUFFIX for topic in INBOUND_TOPICS)
+DEAD_LETTER_TOPICS = tuple(topic + _SUFFIX for topic in INBOUND)
 
 
 def dead_letter(
@@ -19,6 +19,6 @@ def dead_letter(
     headers: Iterable[Header],
     about: About,
 ) -> Record:
-    """Return the dead letter of a message: its own key, body and headers, and headers about it."""
+    """Return the dead letter for a message: its key, body and headers, plus the `about` headers."""
     added = [(name, str(value).encode()) for name, value in about.items() if value is not None]
     return Record(topic + _SUFFIX, key, body, [*headers, ("dlq_topic", topic.encode()), *added])

@@ -1,9 +1,8 @@
-"""Sends records in order, and waits until the broker has acknowledged every one.
+"""Sends records in order, and waits until the brokers have acknowledged all of them.
 
-A reader recognises a copy by its log position, so a record must never overtake an earlier one of
-its account, even if that one fails and is sent again. The records sent are always a prefix of the
-batch. Hence one request is in flight for each broker, single messages do not time out, and the
-producer is discarded after the first failure.
+Readers detect duplicates by log position, so an account's records must stay in order even if some
+are sent again. Therefore the records sent are always a prefix of the batch: only one request per
+broker is in flight, no message times out, and the producer is discarded after the first failure.
 """
 
 import time
@@ -21,7 +20,7 @@ from txplatform.settings import Settings
 DELIVERY_TIMEOUT_S = 15
 """The longest time to wait for the next acknowledgement of a batch.
 
-A limit for the whole batch would send the same batch to a slow broker again and again.
+With a limit for the whole batch, the same batch would be sent to a slow broker again and again.
 """
 
 _METADATA_TIMEOUT_S = 5
@@ -29,7 +28,7 @@ _POLL_S = 0.25
 
 _MISSING = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  # the library's name for its own codes
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  # no public name
     KafkaError.LEADER_NOT_AVAILABLE,
 )
 
@@ -44,13 +43,13 @@ def producer_config(settings: Settings) -> ClientConfig:
         "max.in.flight.requests.per.connection": 1,
         "message.timeout.ms": 0,
         "reconnect.backoff.max.ms": 1000,
-        # The partitioner of Java clients, so that they can join topics by account.
+        # The default partitioner of Java clients, so that consumers can join topics by account.
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         "linger.ms": 5,
-        # Well below the smallest limit that a topic is likely to have.
+        # Well below any size limit that a topic is likely to have.
         "batch.size": 131_072,
-        # The broker decides what is too large, not the client.
+        # The broker rejects records that are too large, not the client.
         "message.max.bytes": 100_000_000,
         # The publisher logs failures. The client would log a line a second during an outage.
         "log_level": 0,
@@ -58,19 +57,18 @@ def producer_config(settings: Settings) -> ClientConfig:
 
 
 _FATAL = (KafkaException, SystemError)
-"""Raised by the client after a fatal error, for example because a record was refused.
+"""Exceptions that the client raises after a fatal error, for example after a refused record.
 
-Confluent's client may raise it while another callback's error is set; Python then raises a
-SystemError.
+If an exception from a callback is still set at that time, Python raises a SystemError instead.
 """
 
 
 class DeliveryError(TxPlatformError):
-    """Raised if some records may not have been stored; they have to be sent again."""
+    """Some records may not have been stored; they have to be sent again."""
 
 
 class _Failures:
-    """The first failure, in an object of its own: a callback of `Delivery` would be a cycle."""
+    """Keeps the first failure. `Delivery` as the callback would create a reference cycle."""
 
     def __init__(self) -> None:
         self.first: KafkaError | None = None
@@ -107,7 +105,7 @@ class Delivery:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Purging breaks the gapless guarantee, which no longer matters: all is sent again.
+        # Purging breaks the gapless guarantee. That no longer matters: the batch is sent again.
         with suppress(*_FATAL):
             self._producer.purge(in_queue=True, in_flight=True)
         with suppress(*_FATAL):
@@ -118,7 +116,7 @@ class Delivery:
         """Check that the topics exist.
 
         Raises:
-            DeliveryError: The brokers do not respond, or a topic is missing or cannot be used.
+            DeliveryError: The brokers do not respond, or a topic is missing or unusable.
         """
         for topic in set(topics) - self._topics_seen:
             try:
@@ -127,7 +125,7 @@ class Delivery:
                 raise DeliveryError(
                     f"The brokers at {self._brokers} cannot be used.",
                     why=f"{error.args[0].str()}.",
-                    next_step="Check that they are up, and the settings TXPLATFORM_KAFKA_*.",
+                    next_step="Check that the brokers are up, and the settings TXPLATFORM_KAFKA_*.",
                 ) from error
             problem = found.topics[topic].error
             if problem is None:
@@ -141,7 +139,7 @@ class Delivery:
             raise DeliveryError(
                 f"The topic {topic} cannot be used.",
                 why=f"{problem.str()}.",
-                next_step="Check this service's permissions at the brokers.",
+                next_step="Check this service's permissions on the brokers.",
             )
 
     def begin(self, batch: Batch) -> None:
@@ -154,7 +152,7 @@ class Delivery:
         produce = self._producer.produce
         try:
             for topic, key, body, headers in batch.records:
-                # The client's type is a list of other values too; it only reads the list.
+                # The declared list type allows more kinds of values; the client only reads it.
                 produce(topic, body, key, headers=headers)  # type: ignore[arg-type]
         except (KafkaException, BufferError) as error:
             raise DeliveryError("The client did not accept a record.", why=f"{error}.") from error
@@ -164,8 +162,8 @@ class Delivery:
 
         Args:
             meanwhile: Called about every second with the seconds since the last acknowledgement.
-                An exception from it ends the wait.
-            give_up: Called several times a second; True ends the wait.
+                An exception raised by `meanwhile` ends the wait.
+            give_up: Called several times a second; returns True to end the wait.
 
         Raises:
             DeliveryError: A record failed, an acknowledgement took too long, or the wait was ended.
@@ -187,7 +185,7 @@ class Delivery:
                 meanwhile(now - heard)
 
     def _flush(self) -> int:
-        """Wait a moment for reports; return the number of records not reported yet."""
+        """Wait briefly for acknowledgements; return the number of records without one."""
         try:
             unreported = self._producer.flush(_POLL_S)
         except _FATAL as error:
@@ -201,5 +199,5 @@ def _refused(failure: object) -> DeliveryError:
     return DeliveryError(
         "A record was refused.",
         why=f"{failure}.",
-        next_step="It is sent again. If this persists, check the topic's limits and permissions.",
+        next_step="It will be sent again. If this persists, check the topic's limits and access.",
     )

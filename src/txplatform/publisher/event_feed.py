@@ -1,4 +1,4 @@
-"""The feed of published events, in the log's order."""
+"""The feed of published events, in log order."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from txplatform.publisher.feed import Batch, Record
 from txplatform.publisher.topic import StoredEvent
 
 BATCH_EVENTS = 2000
-"""The checkpoint moves after so many events; at most as many are sent again after a fault."""
+"""The maximum number of events per batch, and therefore of events sent again after a fault."""
 
 _READ = """
 SELECT position, originator_id, originator_version, topic, state
@@ -35,8 +35,7 @@ class EventFeed:
         """Return the next events of the log.
 
         Raises:
-            UnknownEventError: The log has a kind of event that this version does not know, so it
-                cannot decide if the event is published.
+            UnknownEventError: The log has a kind of event that this version does not know.
         """
         with connection.cursor(binary=True) as cursor:
             cursor.execute(_READ, (after, BATCH_EVENTS), prepare=True)
@@ -71,7 +70,7 @@ class _Records:
 
 
 def _require_known(kinds: Iterable[str]) -> None:
-    # Checked before any record is sent; otherwise every retry would send the records before it.
+    # Checked before sending; otherwise every retry would resend the records before the unknown one.
     if unknown := sorted(set(kinds) - _KNOWN):
         raise UnknownEventError(
             f"The log has an event of the unknown kind {unknown[0]!r}.",

@@ -1,6 +1,6 @@
-"""Feeds: ordered sources in the database, read into records for Kafka.
+"""Feeds: ordered sources in the database that are published to Kafka.
 
-Each feed has its own checkpoint and producer, so that a fault of one does not hold up the others.
+Each feed has its own checkpoint and producer, so a fault in one feed does not delay the others.
 """
 
 from collections import Counter
@@ -17,9 +17,9 @@ class Record(NamedTuple):
     """One message to send.
 
     Attributes:
-        key: The account id, so that one account's messages stay in order; the original's key in a
-            dead letter.
-        body: None if the original of a dead letter is a tombstone.
+        key: The account id, which keeps an account's messages in order. Dead letters have the key
+            of the original message.
+        body: The message body; None for the dead letter of a tombstone.
     """
 
     topic: str
@@ -30,12 +30,12 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The next part of a feed.
+    """Consecutive records of a feed.
 
     Attributes:
-        upto: The checkpoint's position once all records are acknowledged.
+        upto: The position to move the checkpoint to when all records are acknowledged.
         topics: The number of records by topic; empty if no event of the batch is published.
-        records: Can be iterated more than once.
+        records: The records, which can be iterated more than once.
     """
 
     upto: int
@@ -52,8 +52,8 @@ class Feed(Protocol):
     """An ordered source of records.
 
     Attributes:
-        name: The name in its checkpoint, which must not change.
-        topics: Topics that must exist before it starts; others are checked when they are used.
+        name: Part of the checkpoint's name, so it must never change.
+        topics: The topics that must exist at the start; other topics are checked on first use.
         pause_s: The seconds to pause at the end of the feed.
     """
 

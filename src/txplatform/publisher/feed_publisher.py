@@ -1,12 +1,11 @@
-"""Publishes one feed: becomes its leader, sends batch after batch, moves the checkpoint after each.
+"""Publishes one feed: takes the leader lock, sends batches, and moves the checkpoint after each.
 
-Leader lock, reads and checkpoint share one connection. A publisher that has lost its connection
-can neither read nor move the checkpoint. The records that it still has in flight are copies, in
-order, of records that its successor sends.
+Leader lock, reads and checkpoint share one connection, so a publisher that loses the connection can
+neither read nor move the checkpoint. The next leader sends all records after the checkpoint,
+including any that the old publisher still has in flight.
 
-If Kafka fails, the publisher discards the producer and starts again from the checkpoint. If the
-database fails, the leadership is lost too. In both cases some records are sent twice, in order, and
-none is left out.
+If Kafka fails, the publisher discards the producer and resumes from the checkpoint. If the database
+fails, the leadership is lost too. In both cases some records are sent twice, and none is skipped.
 """
 
 import logging
@@ -32,12 +31,12 @@ from txplatform.settings import Settings
 from txplatform.telemetry import correlation_id
 
 SILENCE_S = 10
-"""The server ends the session of a publisher that is silent for longer: it must be frozen."""
+"""The server ends the session of a publisher that sends no statement for this long."""
 
 _STAND_BY_S = 1.0
 _MEASURE_EVERY_S = 1.0
 _PATIENCE_S = 5.0
-"""The time without acknowledgements after which the publisher is not ready."""
+"""After this time without acknowledgements, the publisher reports that it is not ready."""
 
 
 class FeedPublisher(Follower):
@@ -53,15 +52,10 @@ class FeedPublisher(Follower):
         deliver: Callable[[Settings], Delivery] = Delivery,
         stop_patience_s: float = 3.0,
     ) -> None:
-        """Create a publisher that has not begun.
+        """Create a publisher.
 
-        Args:
-            feed: The feed to publish.
-            settings: The settings of the deliveries.
-            database: The database with the feed and the checkpoint.
-            metrics: The metrics of all feeds.
-            deliver: Makes a delivery, which sends batches until one fails.
-            stop_patience_s: The longest wait for a batch in flight when the process stops.
+        `deliver` creates a delivery, which sends batches until one fails. When the process stops,
+        the publisher waits up to `stop_patience_s` for a batch in flight.
         """
         super().__init__(feed.name, database, component=f"publisher.{feed.name}")
         self._feed = feed
@@ -78,11 +72,11 @@ class FeedPublisher(Follower):
 
     @override
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
-        """Publish from the checkpoint while leading; start again from it after Kafka fails."""
-        # If this process freezes, the server ends the session and with it the leadership.
+        """Wait for the leadership, then publish; after a Kafka fault, resume at the checkpoint."""
+        # If this process freezes, the server ends the session, which frees the leader lock.
         connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
-        # Checkpoints need not wait for the disk. After a crash, the server may set one back, never
-        # ahead of the log; then a few records are sent again, as after any other fault.
+        # Moves of the checkpoint need not wait for the disk. A crash of the server may undo the
+        # last moves; then a few records are sent again, as after any other fault.
         connection.execute("SET synchronous_commit = off")
         yield from self._stand_by(connection)
         try:
@@ -95,7 +89,7 @@ class FeedPublisher(Follower):
                 yield pause_s
         finally:
             self._lag = None
-            self._metrics.lag.labels(self.name)  # removing a series that is missing fails
+            self._metrics.lag.labels(self.name)  # creates the series; removing a missing one fails
             self._metrics.lag.remove(self.name)
 
     @override
@@ -116,14 +110,14 @@ class FeedPublisher(Follower):
         while not self._leader_lock.try_to_lead(connection):
             leader = self._leader_lock.leading_session(connection)
             if leader is None:
-                pass  # The leader has just ended; the next attempt succeeds.
+                pass  # the leader has just ended, so the next attempt can succeed
             elif leader == self._leader_lock.own_session:
                 detail = f"{reason}; the server still keeps this process's old session"
                 self.report(detail, ready=False)
             else:
                 self.report("standing by: another publisher is active")
             yield _STAND_BY_S
-        self._log.info("leads")
+        self._log.info("became leader")
 
     def _publish(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         self._position = read_checkpoint(connection, self._feed)
@@ -144,12 +138,13 @@ class FeedPublisher(Follower):
     def _send(
         self, connection: psycopg.Connection, delivery: Delivery, batch: Batch
     ) -> Batch | None:
-        """Send a batch and move the checkpoint; return the next batch, read meanwhile."""
+        """Send a batch and move the checkpoint; return the next batch, which was read meanwhile."""
         delivery.begin(batch)
         try:
             next_batch = self._feed.read(connection, batch.upto)
         finally:
-            # Even if the next batch cannot be read; otherwise each retry would send this one again.
+            # Finish this batch even if the next batch cannot be read; otherwise each retry would
+            # send this batch again.
             delivery.wait(
                 lambda waited_s: self._still_waiting(connection, waited_s),
                 give_up=_passed_since(self._stop, self._stop_patience_s),
@@ -175,7 +170,7 @@ class FeedPublisher(Follower):
             self.report("the brokers do not acknowledge the records sent", ready=False)
 
     def _measure(self, connection: psycopg.Connection) -> None:
-        """Measure the lag once a second; the query fails if the connection was lost."""
+        """Measure the lag once a second; this also detects a lost connection."""
         now = time.monotonic()
         if now - self._measured >= _MEASURE_EVERY_S:
             self._measured = now
@@ -184,23 +179,23 @@ class FeedPublisher(Follower):
 
 
 def checkpoint_of(feed: Feed) -> Checkpoint:
-    """Return the checkpoint of this feed: all records up to it are acknowledged."""
+    """Return the checkpoint of a feed; all records up to the checkpoint are acknowledged."""
     return Checkpoint(f"publisher:{feed.name}")
 
 
 def read_checkpoint(connection: psycopg.Connection, feed: Feed) -> int:
-    """Return the position to continue from; 0 for a new feed.
+    """Return the position to resume from; 0 for a new feed.
 
     Raises:
         CheckpointError: The checkpoint is past the feed's end, so the log has lost events.
-        psycopg.Error: The checkpoint cannot be read or could not be moved, so every attempt would
-            send the same records again.
+        psycopg.Error: The checkpoint cannot be read or updated. Publishing would then send the same
+            records again and again.
     """
     position = checkpoint_of(feed).lock(connection)
     if position > (end := feed.end(connection)):
         raise CheckpointError(
             f"The checkpoint of {feed.name} is {position}, but the feed ends at {end}.",
-            why="The log has lost its end, perhaps because it was restored from a backup.",
+            why="The log has lost its last events, perhaps because a backup was restored.",
             next_step="Find out which events were lost. Then set the checkpoint in the table"
             " checkpoints back to a position that both histories share.",
         )
@@ -208,7 +203,7 @@ def read_checkpoint(connection: psycopg.Connection, feed: Feed) -> int:
 
 
 def _passed_since(event: threading.Event, patience_s: float) -> Callable[[], bool]:
-    """Return a function that is true once so many seconds have passed since the event was set."""
+    """Return a function that returns True after the event has been set for `patience_s` seconds."""
     deadline = math.inf
 
     def passed() -> bool:
@@ -221,7 +216,6 @@ def _passed_since(event: threading.Event, patience_s: float) -> Callable[[], boo
 
 
 def _trace(record: Record) -> dict[str, str]:
-    """Return the ids in a record's headers, by which its log line can be found."""
     texts = {
         name: value.decode("utf-8", "replace")
         for name, value in record.headers

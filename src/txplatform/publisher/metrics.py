@@ -9,19 +9,19 @@ class PublisherMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.published = Counter(
             "txplatform_published",
-            "Records acknowledged by the broker; copies count again.",
+            "Records acknowledged by the broker, including duplicates.",
             ["topic"],
             registry=registry,
         )
         self.lag = Gauge(
             "txplatform_publisher_lag_positions",
-            "How far a feed's checkpoint is behind its end; absent if another process leads.",
+            "Positions from a feed's checkpoint to its end; absent if another process leads.",
             ["feed"],
             registry=registry,
         )
         self.restarts = Counter(
             "txplatform_publisher_restarts",
-            "Times that a feed started again from its checkpoint after a fault.",
+            "Restarts of a feed from its checkpoint after a fault.",
             ["feed"],
             registry=registry,
         )

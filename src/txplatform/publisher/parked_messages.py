@@ -1,7 +1,7 @@
-"""The feed of parked messages, each a dead letter of its topic.
+"""The feed of parked messages, which are published as dead letters.
 
-The inbox assigns ids under the log's lock (migration 0004), so a reader that continues after an id
-does not skip a message that commits late.
+Inbox ids are assigned under the log's lock, so a reader that continues after an id does not skip a
+message that commits late.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, dead_letter
 from txplatform.publisher.feed import Batch, Record
 
 BATCH_MESSAGES = 50
-"""The most messages read at once; few, since their size is not limited here."""
+"""The maximum number of messages per batch; it is low, since messages may be large."""
 
 _END = "SELECT coalesce(max(id), 0) FROM inbound_messages WHERE first_status = 'parked'"
 
 
 class ParkedMessages:
-    """Reads messages that could not be applied from the inbox."""
+    """Reads parked messages from the inbox."""
 
     name = "parked-messages"
     topics: Sequence[str] = DEAD_LETTER_TOPICS

@@ -1,7 +1,7 @@
-"""The feed of rejected messages: they waited, and then contradicted the account.
+"""The feed of rejected messages: when their wait ended, they contradicted the account.
 
-The log records each rejection (`WaitingMessageRejected`). The original message is in the inbox. A
-message that came over HTTP is not in the inbox, so its dead letter is written from the log.
+The log records each rejection (`WaitingMessageRejected`), and the inbox has the original message.
+The inbox lacks messages received over HTTP, so their dead letters are rebuilt from the log.
 """
 
 from collections.abc import Sequence
@@ -11,21 +11,8 @@ import msgspec
 import psycopg
 
 from txplatform.contracts.encoding import to_json
-from txplatform.contracts.messages import (
-    CreditLimitChangedMessage,
-    PaymentReturnedMessage,
-    PaymentSubmittedMessage,
-    PresentmentReceivedMessage,
-)
-from txplatform.domain.advices import (
-    Clearing,
-    Correction,
-    Direction,
-    LimitChange,
-    Payment,
-    PaymentReturn,
-    Refund,
-)
+from txplatform.contracts.messages import TOPIC_OF
+from txplatform.domain.advices import Clearing, Correction, Direction, Refund
 from txplatform.domain.events import MessageWaiting, WaitingMessageRejected
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.log import last_position
@@ -35,7 +22,7 @@ from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, About, dead_le
 from txplatform.publisher.feed import Batch, Header, Record
 
 _BATCH_EVENTS = 5000
-"""The most events read at once; many, since few of them are rejections."""
+"""The maximum number of events per batch; it is high, since few events are rejections."""
 
 _READ = f"""
 WITH batch AS MATERIALIZED (
@@ -104,7 +91,7 @@ def _record(
 def _from_log(
     connection: psycopg.Connection, rejected: WaitingMessageRejected
 ) -> tuple[str, bytes, bytes, list[Header]]:
-    """Return a message from the log: its topic, key, body and headers."""
+    """Rebuild a message from the log; return its topic, key, body and headers."""
     row = connection.execute(
         _WAITING, (rejected.originator_id, f"waiting:{rejected.business_key}")
     ).fetchone()
@@ -112,21 +99,13 @@ def _from_log(
     waiting = decode_event(rejected.originator_id, *row)
     assert isinstance(waiting, MessageWaiting)
     message = waiting.message
-    body: object = message
-    match message:
-        case Payment():
-            topic = PaymentSubmittedMessage.TOPIC
-        case PaymentReturn():
-            topic = PaymentReturnedMessage.TOPIC
-        case LimitChange():
-            topic = CreditLimitChangedMessage.TOPIC
-        case Clearing() | Correction() | Refund():
-            topic = PresentmentReceivedMessage.TOPIC
-            body = _presentment(message, waiting)
-        case _:
-            assert_never(message)
+    body = (
+        _presentment(message, waiting)
+        if isinstance(message, Clearing | Correction | Refund)
+        else message
+    )
     return (
-        topic,
+        TOPIC_OF[type(message)],
         message.account_id.encode(),
         to_json(body),
         [("content-type", b"application/json"), ("traceparent", waiting.traceparent.encode())],
@@ -136,7 +115,7 @@ def _from_log(
 def _presentment(
     message: Clearing | Correction | Refund, waiting: MessageWaiting
 ) -> dict[str, object]:
-    """Return the body of a network message, as if a message over HTTP had come on its topic."""
+    """Return the body that a message received over HTTP would have on the Kafka topic."""
     body = msgspec.structs.asdict(message)
     match message:
         case Clearing():
@@ -152,7 +131,7 @@ def _presentment(
                 "presented_at": message.presented_at or waiting.timestamp,
             }
         case Correction():
-            pass  # corrections come from the network only, so the fields are those of the topic
+            pass  # corrections come only from Kafka, so the fields are those of the topic
         case _:
             assert_never(message)
     return body

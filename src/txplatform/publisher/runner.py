@@ -16,7 +16,7 @@ FEEDS: tuple[type[Feed], ...] = (EventFeed, ParkedMessages, RejectedMessages)
 
 
 class Publisher(SideBySide):
-    """Publishes the feeds side by side, each with its own connection and producer."""
+    """Publishes all feeds in parallel, each with its own connection and producer."""
 
     def __init__(self, settings: Settings, database: Database, registry: CollectorRegistry) -> None:
         metrics = PublisherMetrics(registry)

@@ -15,7 +15,7 @@ from txplatform.eventstore.mapper import decode_event
 from txplatform.publisher.feed import Header, Record
 
 StoredEvent = tuple[int, str, int, str, bytes]
-"""Position, stream, version, kind (the `TOPIC` of the event's class) and state, as stored."""
+"""Position, stream, version, kind (the `TOPIC` of the event's class) and stored state."""
 
 
 class OutboundBody(Protocol):
@@ -26,19 +26,14 @@ class OutboundBody(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OutboundTopic(ABC):
-    """A topic that the platform writes.
-
-    Attributes:
-        body: The class of the messages' bodies.
-        events: The kinds of event that are published on the topic.
-    """
+    """A topic that the publisher writes, with its body class and its kinds of events."""
 
     body: type[OutboundBody]
     events: tuple[type[AccountEvent], ...]
 
     @property
     def name(self) -> str:
-        """The topic's name, which is also the CloudEvents type of its messages."""
+        """The name of the topic, and the CloudEvents type of its messages."""
         return self.body.TOPIC
 
     @abstractmethod
@@ -52,11 +47,7 @@ class OutboundTopic(ABC):
 
 @dataclass(frozen=True, slots=True)
 class EventTopic(OutboundTopic):
-    """A topic whose messages are made from decoded events.
-
-    Attributes:
-        body_of: Makes a body from an event.
-    """
+    """A topic whose message bodies are made from decoded events."""
 
     body_of: Callable[[Any], OutboundBody]
 
@@ -75,7 +66,7 @@ class EventTopic(OutboundTopic):
 
 
 def place_headers(event_id: str, version: int, position: int) -> list[Header]:
-    """Return the headers that name an event and its place in its stream and in the log."""
+    """Return the headers with an event's id, account version and log position."""
     return [
         ("event_id", event_id.encode()),
         ("account_version", b"%d" % version),

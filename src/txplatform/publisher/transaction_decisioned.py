@@ -1,9 +1,9 @@
-"""`transactions.transaction-decisioned.v1`: every decision, approvals and declines.
+"""`transactions.transaction-decisioned.v1`: every decision, both approvals and declines.
 
-A record is encoded straight from the stored JSON of its event. The publisher does little else, and
-decoding the event first takes several times as long. The encoder is derived from the contract,
-`TransactionDecisioned`, and from the stored classes: a field of the contract that the purchase or
-the event has is copied as it is stored. If an old event lacks it, its class's default is published.
+Records are encoded directly from the events' stored JSON. Decoding the events first would take
+several times as long, and most of the publisher's work is encoding. The encoder is derived from the
+contract, `TransactionDecisioned`, and from the stored classes. Contract fields that the purchase or
+the event has are copied as stored. If an old event lacks a field, the class's default is published.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ from txplatform.publisher.topic import OutboundTopic, place_headers
 _WITH_MICROSECONDS = len("2026-11-20T10:15:00.123456Z")
 _ENVELOPE = ("timestamp", "event_id", "traceparent", "purchase")
 _PARAMETERS = ("account_id", "account_version", "decided_at")
-"""The fields of the contract that are not stored, or not in the published form."""
+"""The contract fields that are not stored, or not in the published form."""
 
 _to_json = Encoder().encode
 
@@ -54,7 +54,7 @@ class DecisionTopic(OutboundTopic):
 
 
 def _utc(text: str) -> str:
-    """Return a stored time in the published form: always with microseconds, and Z for UTC."""
+    """Return a stored time in the published form, with microseconds and Z for UTC."""
     if len(text) == _WITH_MICROSECONDS:
         return text
     return rfc3339(datetime.fromisoformat(text))
@@ -67,12 +67,12 @@ def _fields_of(kind: type) -> dict[str, inspect.Field]:
 
 
 def _reader(kind: type, names: Iterable[str], **types: Any) -> type[Struct]:
-    """Return a Struct that reads these fields of a stored object.
+    """Return a Struct class that decodes only these fields of a stored object.
 
     Args:
         kind: The class of the object.
-        names: The fields; those that the class does not have are left out.
-        types: The types of single fields, in place of the derived ones.
+        names: The names of the fields; names that the class does not have are skipped.
+        types: The types of fields that are not to be derived from the class.
     """
     found = _fields_of(kind)
     read: list[Any] = []
@@ -87,7 +87,7 @@ def _reader(kind: type, names: Iterable[str], **types: Any) -> type[Struct]:
 
 
 def _read_as(info: inspect.Type) -> Any:
-    """Return the type to read a stored value as: raw bytes for an object without defaults."""
+    """Return the type for decoding a value: `Raw` for an object whose fields are all required."""
     match info:
         case inspect.DataclassType() | inspect.StructType():
             whole = all(field.required for field in info.fields)
@@ -108,11 +108,11 @@ def _is_time(info: inspect.Type) -> bool:
 
 
 def _codec(kind: type, **derived: str) -> tuple[Callable[[bytes], Any], Callable[..., Struct]]:
-    """Return a function that reads stored events of this kind, and one that composes their bodies.
+    """Return two functions for a kind of event: the first decodes it, the second composes its body.
 
     Args:
         kind: The event's class.
-        derived: Expressions for fields of the contract that the event does not store.
+        derived: Python expressions for contract fields that the event does not store.
     """
     names = [field.name for field in fields(TransactionDecisioned)]
     purchase, own = _fields_of(Purchase), _fields_of(kind)
@@ -126,7 +126,7 @@ def _codec(kind: type, **derived: str) -> tuple[Callable[[bytes], Any], Callable
             sources[name] = f"event.{name}"
     body = defstruct(TransactionDecisioned.__name__, [(name, Any) for name in names], gc=False)
     parameters, values = ", ".join(_PARAMETERS), ", ".join(sources[name] for name in names)
-    # The source consists of the names above only. Attribute getters would be an eighth slower.
+    # The source contains only the names above. Attribute getters would be an eighth slower.
     compose = eval(  # noqa: S307
         f"lambda event, purchase, {parameters}: body({values})", {"body": body, "utc": _utc}
     )

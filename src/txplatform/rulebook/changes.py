@@ -81,7 +81,7 @@ class RuleSetActivated(RuleBookChange, frozen=True):
 
 
 class ShadowingStarted(RuleBookChange, frozen=True):
-    """A shadow evaluation, which ends any other, began for decisions after a log position."""
+    """A shadow evaluation of decisions after `after_position` began; any other one ended."""
 
     TOPIC: ClassVar[str] = "shadowing-started"
     shadowing_id: str
@@ -100,7 +100,7 @@ class ShadowingStarted(RuleBookChange, frozen=True):
 
 
 class ShadowingEnded(RuleBookChange, frozen=True):
-    """A shadow evaluation ended; decisions up to a log position, `after_position`, are evaluated."""
+    """A shadow evaluation ended; it covers decisions up to log position `after_position`."""
 
     TOPIC: ClassVar[str] = "shadowing-ended"
     shadowing_id: str

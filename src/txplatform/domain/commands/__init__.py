@@ -11,17 +11,8 @@ this package, and add a case below.
 from typing import assert_never
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.account_command import VersionedAdvice
-from txplatform.domain.advices import (
-    Advice,
-    Clearing,
-    Correction,
-    LimitChange,
-    Payment,
-    PaymentReturn,
-    Refund,
-    Reversal,
-)
+from txplatform.domain.account_command import EarlyAdvice, VersionedAdvice
+from txplatform.domain.advices import Advice, Reversal
 from txplatform.domain.commands.account_settings import set_controls, set_status, take_version
 from txplatform.domain.commands.authorize import authorize
 from txplatform.domain.commands.increment_authorization import increment_authorization
@@ -77,7 +68,7 @@ def _decide_new(
             outcome = expire_hold(command, account, context)
         case Reversal():
             outcome = reverse_authorization(command, account, prior, context)
-        case LimitChange() | Payment() | PaymentReturn() | Clearing() | Correction() | Refund():
+        case EarlyAdvice():
             outcome = take_early_advice(command, account, prior, context)
         case VersionedAdvice():
             outcome = take_version(command, account, context)

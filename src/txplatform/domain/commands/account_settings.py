@@ -17,7 +17,7 @@ from txplatform.domain.status import AccountStatus
 def take_version(change: VersionedAdvice, account: Account, context: DecisionContext) -> Outcome:
     """Apply a change, or record it as superseded if a newer version is in force."""
     events = VERSIONED[type(change)]
-    stale = getattr(change, change.VERSION) < getattr(account, change.VERSION)
+    stale = change.version < getattr(account, change.VERSION)
     if stale and not change.terminal:
         event = account.record(events.superseded, context, change=change)
         return Outcome(OutcomeStatus.STALE, event)

@@ -1,14 +1,12 @@
 """Checks that an advice has to pass on its account."""
 
 from txplatform.domain.account import Account
-from txplatform.domain.advices import Clearing, Correction, LimitChange, Payment, Refund
+from txplatform.domain.advices import Clearing, Correction, Payment, Refund, WaitingMessage
 from txplatform.domain.commands.outcome import CommandRejectedError, RefusalReason
 from txplatform.domain.money import MAX_BALANCE
 
 
-def check_currency(
-    advice: LimitChange | Payment | Clearing | Correction | Refund, account: Account
-) -> None:
+def check_currency(advice: WaitingMessage, account: Account) -> None:
     """Check that an advice is in the account's currency.
 
     Raises:

@@ -3,10 +3,10 @@
 from typing import assert_never
 
 from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.account_command import VersionedAdvice
 from txplatform.domain.advices import (
     Clearing,
     Correction,
-    LimitChange,
     Payment,
     PaymentReturn,
     Refund,
@@ -40,7 +40,7 @@ def _apply(
     advice: WaitingMessage, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
     match advice:
-        case LimitChange():
+        case VersionedAdvice():
             check_currency(advice, account)
             outcome = take_version(advice, account, context)
         case Payment():
@@ -63,7 +63,7 @@ def open_account(
 ) -> Outcome:
     """Open an account, then apply its waiting messages.
 
-    Limit changes are applied first, in order of version; the others in order of arrival.
+    Versioned advices are applied first, in order of version; the others in order of arrival.
 
     Raises:
         TransactionNotReadError: A waiting message needs a transaction that was not read.
@@ -76,12 +76,12 @@ def open_account(
     )
     opened = account.record(AccountOpened, context, opening=opening)
     waiting = list(account.waiting.values())
-    limit_changes = [message for message in waiting if isinstance(message, LimitChange)]
-    for change in sorted(limit_changes, key=lambda change: change.limit_version):
+    versioned = [message for message in waiting if isinstance(message, VersionedAdvice)]
+    for change in sorted(versioned, key=lambda change: change.version):
         _apply_waiting(change, account, prior, context)
     for message in waiting:
         # Applying a payment applies its waiting return.
-        if not isinstance(message, LimitChange | PaymentReturn):
+        if not isinstance(message, VersionedAdvice | PaymentReturn):
             _apply_waiting(message, account, prior, context)
     return Outcome(OutcomeStatus.APPLIED, opened)
 

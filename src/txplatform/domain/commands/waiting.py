@@ -1,48 +1,19 @@
 """Let a message wait for its prerequisite, or reject a waiting message."""
 
-from typing import assert_never
+from collections.abc import Callable
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.advices import (
-    Clearing,
-    Correction,
-    LimitChange,
-    Payment,
-    PaymentReturn,
-    Refund,
-    WaitingMessage,
-)
+from txplatform.domain.advices import WaitingMessage
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
-from txplatform.domain.events import (
-    ClearingWaiting,
-    CorrectionWaiting,
-    CreditLimitChangeWaiting,
-    PaymentReturnWaiting,
-    PaymentWaiting,
-    RefundWaiting,
-    WaitingEvent,
-    WaitingMessageRejected,
-)
+from txplatform.domain.events import WaitingEvent, WaitingMessageRejected
+from txplatform.domain.events.waiting import WAITING
 
 
 def let_wait(message: WaitingMessage, account: Account, context: DecisionContext) -> Outcome:
     """Record that a message waits for the account's opening, or a return for its payment."""
-    event: WaitingEvent
-    match message:
-        case LimitChange():
-            event = account.record(CreditLimitChangeWaiting, context, change=message)
-        case Payment():
-            event = account.record(PaymentWaiting, context, payment=message)
-        case PaymentReturn():
-            event = account.record(PaymentReturnWaiting, context, payment_return=message)
-        case Clearing():
-            event = account.record(ClearingWaiting, context, clearing=message)
-        case Correction():
-            event = account.record(CorrectionWaiting, context, correction=message)
-        case Refund():
-            event = account.record(RefundWaiting, context, refund=message)
-        case _:
-            assert_never(message)
+    kind = WAITING[type(message)]
+    new_event: Callable[..., WaitingEvent] = kind
+    event = account.record(new_event, context, **{kind.COMMAND: message})
     return Outcome(OutcomeStatus.WAITING, event)
 
 

@@ -1,6 +1,6 @@
 """Messages that arrive before their prerequisite: the account, or for a return the payment."""
 
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import (
@@ -111,12 +111,17 @@ class WaitingMessageRejected(AccountEvent, frozen=True):
         account.waiting.pop(self.business_key, None)
 
 
-WaitingEvent = (
+KindOfWaiting = (
     PaymentWaiting
     | PaymentReturnWaiting
     | CreditLimitChangeWaiting
     | ClearingWaiting
     | CorrectionWaiting
     | RefundWaiting
-    | WaitingMessageRejected
 )
+WaitingEvent = KindOfWaiting | WaitingMessageRejected
+
+WAITING: dict[type[WaitingMessage], type[KindOfWaiting]] = {
+    kind.__annotations__[kind.COMMAND]: kind for kind in get_args(KindOfWaiting)
+}
+"""The event of each kind of message that can wait."""

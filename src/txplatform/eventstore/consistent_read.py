@@ -1,4 +1,4 @@
-"""Read the whole log as it is at one moment, stream by stream, however long that takes."""
+"""Reads the whole log from one database snapshot, stream by stream, unaffected by appends."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ _REPORT_EVERY = 1000
 
 @dataclass(slots=True)
 class StoredRow:
-    """A row of the log as it is stored. It is not decoded, since it may have been altered."""
+    """A row of the log as stored; it is not decoded, since someone may have altered it."""
 
     position: int
     originator_id: str
@@ -36,20 +36,19 @@ class StoredRow:
 
 
 @contextmanager
-def moment(
+def consistent_read(
     database: Database, snapshot: str | None = None, *, idle_timeout_s: int = 600
 ) -> Iterator[psycopg.Connection]:
-    """Open a connection in a read-only transaction that sees one moment.
+    """Open a connection in a read-only transaction that reads from one database snapshot.
 
     Args:
         database: The database, as any role that may read.
-        snapshot: The result of `export_snapshot`, to see its moment; otherwise the transaction
-            sees the moment of its first statement.
+        snapshot: The id of an exported snapshot. By default, the first statement takes a new one.
         idle_timeout_s: Seconds without a statement after which the server ends the transaction;
             0 for never.
     """
     with database.connect() as connection:
-        # Reading everything takes longer than a request may.
+        # Reading the whole log takes longer than the time limit for requests.
         connection.execute("SET statement_timeout = 0")
         connection.execute(
             "SELECT set_config('idle_in_transaction_session_timeout', %s, false)",
@@ -64,7 +63,7 @@ def moment(
 
 
 def export_snapshot(connection: psycopg.Connection) -> str:
-    """Return an id by which other connections see this transaction's moment, while it lasts."""
+    """Return an id of the transaction's snapshot, which is valid until the transaction ends."""
     row = connection.execute("SELECT pg_export_snapshot()").fetchone()
     assert row is not None
     return str(row[0])
@@ -73,9 +72,9 @@ def export_snapshot(connection: psycopg.Connection) -> str:
 def whole_streams(
     connection: psycopg.Connection, advance: Callable[[int], None] = lambda _: None
 ) -> Iterator[tuple[str, Iterator[StoredRow]]]:
-    """Read every stream's rows in order of version, streams in order of their ids' bytes.
+    """Yield each stream's id and its rows by version; streams come in byte order of their ids.
 
-    `advance` receives the number of rows read since its last call.
+    `advance` is called with the number of rows read since the last call.
     """
 
     def read() -> Iterator[StoredRow]:
