@@ -35,7 +35,7 @@ def check_server(connection: psycopg.Connection) -> Iterator[Finding]:
     elif _setting(connection, "transaction_read_only") == "on":
         yield failed(
             "database",
-            "The server refuses writes: it is a standby, or default_transaction_read_only is on.",
+            "The server takes no writes: it is a standby, or default_transaction_read_only is on.",
             "Point TXPLATFORM_DATABASE_URL to the primary. If the setting is on, find out why "
             "(providers set it when the disk is full) and reset it.",
         )
