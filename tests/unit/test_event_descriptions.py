@@ -276,7 +276,7 @@ def test_a_description_has_amounts_names_and_flags(events: list[Event]) -> None:
         "status version 3: active",
         "operator's status s1: active (found)",
         "controls ctl1: amount_limit (x)",
-        "controls ctl2: none any more",
+        "controls ctl2: none",
         "approved 100 USD, t1",
         "declined 5000 USD, t2: insufficient_credit",
         "hold of t1 raised by 20, i1",

@@ -236,7 +236,7 @@ def test_a_reason_has_the_observed_value_and_the_limit() -> None:
     account = AccountSeen().bought(buying(), HOUR_AGO)
     (reason,) = judged(account, buying(), VelocityCount(120, 1, VelocityScope.MERCHANT)).reasons
     assert (reason.response_code, reason.observed, reason.limit) == ("65", 2, 1)
-    assert reason.message == "This is purchase 2 at merchant m-1 within 2 hours; 1 are allowed."
+    assert reason.message == "This is purchase 2 at merchant m-1 within 2 hours; the limit is 1."
 
 
 @pytest.mark.parametrize(

@@ -445,11 +445,11 @@ def test_holds_last_for_the_days_of_the_rule_set(category: str, days: int) -> No
         ),
         (
             (CountryAllow(("FRA", "GBR")), CountryDeny(("FRA",))),
-            ["rules[0] (country_allow) allows what rules[1] (country_deny) denies, FRA for one"],
+            ["rules[0] (country_allow) allows what rules[1] (country_deny) denies, such as FRA"],
         ),
         (
             (CategoryAllow(("5942",)), CategoryDeny(("5000-5999",))),
-            ["rules[0] (category_allow) allows what rules[1] (category_deny) denies, 5942 for one"],
+            ["rules[0] (category_allow) allows what rules[1] (category_deny) denies, such as 5942"],
         ),
         (
             (CountryAllow(("FRA",)), CountryAllow(("GBR",))),
@@ -536,10 +536,10 @@ def test_differences_are_described_in_sentences() -> None:
             "in the account's minor units."
         ),
         "Holds last 5 days instead of 7.",
-        "Holds in merchant category 3501-3999 last as long as any other instead of 30 days.",
-        "Holds in merchant category 4411 last as long as any other instead of 30 days.",
-        "Holds in merchant category 5542 last as long as any other instead of 2 days.",
-        "Holds in merchant category 7011 last as long as any other instead of 30 days.",
+        "Holds in merchant category 3501-3999 last the default time instead of 30 days.",
+        "Holds in merchant category 4411 last the default time instead of 30 days.",
+        "Holds in merchant category 5542 last the default time instead of 2 days.",
+        "Holds in merchant category 7011 last the default time instead of 30 days.",
     ]
 
 
@@ -547,7 +547,7 @@ def test_another_order_of_rules_is_a_difference() -> None:
     """It changes the order of reasons with the same code."""
     one, other = AmountLimit(5), VelocityCount(60, 3)
     assert diff(RuleSet("a", 1, rules=(one, other)), RuleSet("a", 2, rules=(other, one))) == [
-        "The order of the rules changes; what is refused does not."
+        "Only the order of the rules changes; the same purchases are refused."
     ]
 
 

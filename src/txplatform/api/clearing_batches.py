@@ -54,7 +54,7 @@ EXAMPLES = (
                 "clr-2",
                 "bad",
                 "currency_mismatch",
-                "Clearing clr-2 is in EUR, the account is held in USD.",
+                "Clearing clr-2 is in EUR, but the account is in USD.",
             ),
         ]
     ),

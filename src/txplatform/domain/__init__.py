@@ -1,5 +1,5 @@
-"""Accounts and their rules. Pure: no I/O, no clock, no randomness.
+"""The domain: accounts, commands, rules and events, without I/O, clock or randomness.
 
-Read `account.py` first, then `requests.py` and `advices.py` (commands), `commands/` (their
-decisions), `rules/` (reasons to decline a purchase) and `events/` (the stored results).
+Read `account.py` first. Then read `requests.py` and `advices.py` (the commands), `commands/` (how
+commands are decided), `rules/` (the rules that decline purchases) and `events/` (the results).
 """

@@ -1,11 +1,11 @@
-"""The account: the sum of its events, and nothing else.
+"""The account, whose state follows from its events alone.
 
-An account's stream may begin with any event, since a payment can arrive and wait before the account
-is opened. So an account exists, at version 0, before its first event.
+The first event need not be the opening, because a payment can arrive earlier and wait. So every
+account exists at version 0, before its first event.
 
-The size of its state depends on open holds, waiting messages and the last 30 days, never on the
-length of its history. The stream (`event_key`) knows the used business keys. A transaction without
-a hold is folded again from its events when a later message names it.
+The size of the state depends on open holds, waiting messages and the last 30 days of purchases, not
+on the length of the history. Used business keys are looked up in the event store (`event_key`). A
+transaction without a hold is rebuilt from its events when a later message names the transaction.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from txplatform.domain.status import AccountStatus, stricter
 
 
 class RecordedEvent(Protocol):
-    """The method of events that an account calls; `events` imports this module."""
+    """The interface of events; a protocol, because `events` imports this module."""
 
     def mutate(self, aggregate: Account | None) -> Account:
         """Apply the event to the account."""
@@ -43,15 +43,15 @@ class RecordedEvent(Protocol):
 E = TypeVar("E", bound=RecordedEvent)
 
 
-@dataclass(slots=True)  # not frozen, which is faster: there is one per command
+@dataclass(slots=True)  # not frozen: created for every command, and frozen instances are slower
 class DecisionContext:
-    """The inputs of a decision from outside the account: time, new identifiers, origin, rules.
+    """The inputs of a decision that are not part of the account.
 
     Attributes:
         now: The time of the decision, UTC.
-        new_event_id: Returns an identifier that is unique across all events.
-        origin: The cause of the events, and its trace.
-        rules: The rule set in force, or the error if this version does not understand it.
+        new_event_id: A function that returns a new unique event id.
+        origin: The cause and the trace to store in the events.
+        rules: The rule set in force, or an error if this version does not understand the rule set.
     """
 
     now: datetime
@@ -61,22 +61,22 @@ class DecisionContext:
 
     @property
     def ruleset(self) -> RuleSet:
-        """The rule set in force. Commands that do not read it are decided without one.
+        """The rule set in force; only purchases and increments need one.
 
         Raises:
             RulesNotUnderstoodError: This version does not understand the rule set in force.
         """
         if isinstance(self.rules, RuleSet):
             return self.rules
-        # Many requests raise the same error, which must not collect the frames of all.
+        # Many requests raise this one instance: its traceback must not grow with each of them.
         raise self.rules.with_traceback(None)
 
 
 Hold = tuple[int, datetime | None]
-"""A reserved amount in minor units, above 0, and its expiry time, UTC; None for never.
+"""The reserved amount in minor units (above 0) and the expiry time in UTC (None for never).
 
-A plain tuple, since accounts have many: the garbage collector stops tracking tuples of plain
-values, but would visit instances of a class again and again.
+A plain tuple, because accounts have many holds: the garbage collector stops tracking tuples of
+plain values, but it would visit the instances of a class in every collection.
 """
 
 
@@ -87,19 +87,19 @@ class WaitingMessages(UserDict[str, WaitingMessage]):
 class Account(msgspec.Struct, dict=True, omit_defaults=True):
     """One card account.
 
-    These fields are the only list of an account's state: snapshots, the cache and comparisons are
-    made from it (`eventstore/snapshot.py`). A new field needs a default.
+    These fields are the complete state: snapshots, the cache and comparisons are derived from them
+    (`eventstore/snapshot.py`). A new field needs a default.
 
     Attributes:
-        version: The version of the last event; 0 before the first.
+        version: The version of the last event; 0 before the first event.
         currency: ISO 4217 code; None until the account is opened.
         credit_limit: Minor units.
-        limit_version: The version of the limit in force; 0 for the opening's.
+        limit_version: The version of the credit limit; 0 for the limit set at the opening.
         posted: The owed amount, minor units.
         pending: The sum of all holds, minor units.
-        operator_status: The status that an operator set.
-        team_status: The status that the accounts team reported.
-        status_version: The version of `team_status`; 0 before the first.
+        operator_status: The status set by an operator.
+        team_status: The status reported by the accounts team.
+        status_version: The version of `team_status`; 0 before the first report.
     """
 
     id: StreamId
@@ -122,17 +122,17 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
 
     @classmethod
     def unopened(cls, account_id: AccountId) -> Self:
-        """Return an account before its first event."""
+        """Return an account that has no events yet."""
         return cls(account_stream(account_id))
 
     @property
     def account_id(self) -> AccountId:
-        """The accounts team's identifier."""
+        """The account's identifier, assigned by the accounts team."""
         return account_of(self.id)
 
     @property
     def opened(self) -> bool:
-        """True once the accounts team has opened it."""
+        """True once the accounts team has opened the account."""
         return self.currency is not None
 
     @property
@@ -142,38 +142,38 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
 
     @property
     def available(self) -> int:
-        """The available credit, minor units; negative if the account is over its limit."""
+        """The available credit in minor units; negative if the account is over its limit."""
         return self.credit_limit - self.posted - self.pending
 
     @property
     def balance(self) -> Balance:
-        """The amounts at this version."""
+        """The balance at this version."""
         return self.balance_after()
 
     def balance_after(self, *, posted: int = 0, pending: int = 0) -> Balance:
-        """Return the amounts after these changes, minor units."""
+        """Return the balance after these changes in minor units."""
         posted, pending = self.posted + posted, self.pending + pending
         return Balance(self.credit_limit, posted, pending, self.credit_limit - posted - pending)
 
     def hold(self, transaction_id: TransactionId, amount: int, expires_at: datetime | None) -> None:
-        """Reserve an amount for a transaction; 0 reserves nothing."""
+        """Reserve an amount in minor units for a transaction; 0 reserves nothing."""
         if amount:
             self.holds[transaction_id] = (amount, expires_at)
             self.pending += amount
 
     def held(self, transaction_id: TransactionId) -> int:
-        """Return the amount reserved for a transaction, minor units."""
+        """Return the amount reserved for a transaction, in minor units."""
         hold = self.holds.get(transaction_id)
         return 0 if hold is None else hold[0]
 
     def raise_hold(self, transaction_id: TransactionId, amount: int) -> None:
-        """Raise a transaction's hold by an amount, minor units."""
+        """Raise a transaction's hold by an amount in minor units."""
         held, expires_at = self.holds[transaction_id]
         self.holds[transaction_id] = (held + amount, expires_at)
         self.pending += amount
 
     def release(self, transaction_id: TransactionId, amount: int) -> None:
-        """Reduce a transaction's hold by an amount, minor units; an empty hold is dropped."""
+        """Reduce a transaction's hold by an amount in minor units; delete the hold at 0."""
         if amount:
             held, expires_at = self.holds[transaction_id]
             self.pending -= amount
@@ -183,7 +183,7 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
                 del self.holds[transaction_id]
 
     def record(self, event_class: Callable[..., E], context: DecisionContext, **fields: Any) -> E:
-        """Create the account's next event, apply it, and keep it for the append."""
+        """Create the account's next event, apply it, and add it to `pending_events`."""
         event = event_class(
             originator_id=self.id,
             originator_version=self.version + 1,

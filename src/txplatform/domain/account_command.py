@@ -1,8 +1,8 @@
-"""The properties of all commands: business key, label, and the comparison with a copy.
+"""The base classes of commands: business keys, labels and the detection of copies.
 
-Commands and events are msgspec Structs, so stored bytes decode straight into them. Their JSON
-leaves out fields that have their default. The garbage collector does not track them, so they must
-not be part of a reference cycle.
+A copy is a command with the same business key and contents as an earlier command. Commands and
+events are msgspec Structs that the garbage collector does not track, so they must not be part of a
+reference cycle. Their JSON omits fields with default values.
 """
 
 from collections.abc import Iterator
@@ -15,15 +15,14 @@ from txplatform.domain.keys import waiting_key
 
 
 class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A request to one account, or an advice about it.
+    """A request or an advice for one account.
 
     Attributes:
-        LABEL: Kind and id as a format of the fields, the subject of a sentence for people.
-        DESCRIPTIVE: Fields that only describe; a copy that leaves one out is still a copy.
-        BUSINESS_TIME: Fields with the time, as the sender gives it, at which the command's subject
-            happened or takes effect; the first that is not None counts.
-        COPY_CONFLICTS: True if a copy on an opened account without waiting messages records the
-            same key, so that the append detects it without a read of prior events.
+        LABEL: Format string for `label`, such as `Payment {payment_id}`.
+        DESCRIPTIVE: Informational fields, which a copy may omit.
+        BUSINESS_TIME: Fields that can hold the business time, in order of preference.
+        COPY_CONFLICTS: True if the append detects a copy as a conflict, so that prior events need
+            not be read. Holds only for an opened account without waiting messages.
     """
 
     LABEL: ClassVar[str]
@@ -33,27 +32,27 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """The business key that the command's event claims."""
+        """The business key of the command and of its event."""
         raise NotImplementedError
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The business keys whose prior events the decision needs; the command's own is first."""
+        """The business keys to look up before the decision, starting with the command's own key."""
         return (self.key,)
 
     @property
     def business_time(self) -> datetime | None:
-        """The sender's time of the command's subject, UTC; None if the sender gave none."""
+        """The time of the business event according to the sender, UTC. None if unknown."""
         times: Iterator[datetime | None] = (getattr(self, name) for name in self.BUSINESS_TIME)
         return next((time for time in times if time is not None), None)
 
     @property
     def label(self) -> str:
-        """Kind and id, such as `Payment p-1`."""
+        """The command's kind and id for texts, such as `Payment p-1`."""
         return self.LABEL.format_map(msgspec.structs.asdict(self))
 
     def is_copy_of(self, other: object) -> bool:
-        """Return whether another command with the same key has the same contents."""
+        """Return whether two commands with the same key have the same contents."""
         if type(self) is not type(other):
             return False
         return all(
@@ -65,7 +64,7 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class EarlyAdvice(AccountCommand, frozen=True):
-    """An advice that waits if it arrives before its prerequisite."""
+    """An advice that waits if it arrives before its prerequisite, such as the account's opening."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -73,11 +72,11 @@ class EarlyAdvice(AccountCommand, frozen=True):
 
 
 class VersionedAdvice(AccountCommand, frozen=True):
-    """An advice that replaces the one before it; the newest version wins in any order.
+    """An advice that replaces older versions. The newest version wins in any order of arrival.
 
     Attributes:
-        VERSION: The field with the sender's version number. The account's field of the same name
-            has the version in force.
+        VERSION: The field with the sender's version number. `Account` has a field of the same name
+            with the version in force.
     """
 
     VERSION: ClassVar[str]
@@ -90,5 +89,5 @@ class VersionedAdvice(AccountCommand, frozen=True):
 
     @property
     def terminal(self) -> bool:
-        """True if the advice takes effect even when a newer version is in force."""
+        """True if the advice takes effect even if a newer version is in force."""
         return False

@@ -1,11 +1,11 @@
-"""The input of velocity rules: an account's approved purchases of the last 30 days.
+"""An account's approved purchases of the last 30 days, the input of velocity rules.
 
-They are kept whichever rule set is in force, so that a rule set activated today sees yesterday's
-purchases. They follow from the approvals and their times alone, so a replay gives the same.
+Purchases are recorded even if no velocity rule is in force, so a newly activated rule set sees past
+purchases too. Only approvals and their times matter, so a replay yields the same activity.
 
-Purchases are kept to the minute for a day and to the hour beyond. A window counts from the start
-of the minute or hour in which it begins. So it looks back up to one minute (beyond a day: one hour)
-longer than it says and never shorter: no limit can be dodged.
+The resolution is one minute for the last day and one hour for older purchases. A window begins at
+the start of a minute or hour. It can therefore be up to one minute or hour too long, but never too
+short, so no limit can be evaded.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ LONGEST_WINDOW = 30 * 24 * 60
 """The longest window of a velocity rule, in minutes."""
 
 FINE_WINDOW = 24 * 60
-"""The longest window that counts to the minute, in minutes; a longer one counts to the hour."""
+"""The longest window with minute resolution, in minutes; longer windows have hour resolution."""
 
 _KEPT = LONGEST_WINDOW + 24 * 60
-"""Minutes kept: a day more, for a process whose clock is behind."""
+"""The minutes to keep: one day more than the longest window, in case a clock is behind."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
@@ -40,7 +40,7 @@ _SPARE_ROWS = 16
 
 
 class VelocityScope(StrEnum):
-    """The purchases that count together: all of an account, or those like the one decided."""
+    """The purchases that a velocity rule adds up: all, or those similar to the new purchase."""
 
     ACCOUNT = "account"
     CATEGORY = "category"
@@ -48,7 +48,7 @@ class VelocityScope(StrEnum):
     COUNTRY = "country"
 
 
-# Looked up once: CPython 3.11 finds a member of an enumeration slowly.
+# Looked up once, because access to enum members is slow in CPython 3.11.
 _ACCOUNT, _CATEGORY, _MERCHANT = (
     VelocityScope.ACCOUNT,
     VelocityScope.CATEGORY,
@@ -57,12 +57,12 @@ _ACCOUNT, _CATEGORY, _MERCHANT = (
 
 
 def minute_of(time: datetime) -> int:
-    """Return the minutes from 1970 to this time, rounded down."""
+    """Return the number of full minutes since 1970, UTC."""
     return (time - _EPOCH) // _MINUTE
 
 
 class Activity:
-    """The approved purchases of one account; only a pointer until there is one."""
+    """The approved purchases of one account; takes little memory while there are none."""
 
     __slots__ = ("_log",)
 
@@ -72,14 +72,14 @@ class Activity:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Activity) and self._log == other._log
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
+    __hash__ = None  # type: ignore[assignment]  # mutable
 
     def __repr__(self) -> str:
         return f"Activity({self._log!r})"
 
     @classmethod
     def from_state(cls, state: Sequence[Any]) -> Activity:
-        """Return the activity that `state` was taken from."""
+        """Restore an activity from the result of its `state` method."""
         return cls(_Log.from_state(state) if state else None)
 
     def state(self) -> list[Any]:
@@ -87,9 +87,9 @@ class Activity:
         return [] if self._log is None else self._log.state()
 
     def add(self, at: datetime, purchase: Purchase, *, count: int = 1) -> None:
-        """Add a purchase approved at a time; `count` is 0 if it only raises an earlier one."""
+        """Add a purchase approved at this time; `count` is 0 for an increment of a purchase."""
         minute, merchant = minute_of(at), purchase.merchant
-        # One string for all accounts: a million of them name the same shops and countries.
+        # Interned, because the purchases of all accounts name the same merchants and countries.
         country = sys.intern(merchant.country)
         log = self._log or _Log()
         if purchase.amount > 0 and country not in log.known_countries:
@@ -105,14 +105,14 @@ class Activity:
         self._log = log if len(log.minutes) < log.compact_at else log.compacted(minute)
 
     def count(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
-        """Return the number of purchases in this merchant's scope, from a minute on."""
+        """Return the number of purchases since this minute within the scope."""
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
         return log.count(bisect_left(log.minutes, since), scope, merchant)
 
     def amount(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
-        """Return the sum of the same purchases, minor units."""
+        """Return the sum of purchases since this minute within the scope, in minor units."""
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
@@ -120,21 +120,21 @@ class Activity:
 
     @property
     def countries(self) -> tuple[str, ...]:
-        """The countries where money was ever spent, in the order of the first purchase."""
+        """All countries in which money was ever spent, in order of the first purchase."""
         return () if self._log is None else self._log.known_countries
 
 
 @dataclass(slots=True)
 class _Log:
-    """Purchases as columns. A row has the purchases of one time and place; `minutes` orders rows.
+    """Purchases in columns, sorted by `minutes`. A row sums up purchases of one time and merchant.
 
-    Columns take a third of the memory of rows, and each is added up without reading the others.
+    Columns take a third of the memory of row objects, and one column can be added up alone.
 
     Attributes:
-        compact_at: The number of rows at which they are compacted. It grows with them, so that the
-            work for one purchase does not depend on their number.
-        plain: True if every row is one purchase, so that counting rows is enough.
-        minutes: The last minute that each row stands for.
+        compact_at: The number of rows that triggers compaction. The threshold grows with the log,
+            so the average cost per purchase stays constant.
+        plain: True if every row is exactly one purchase, so that counting rows is enough.
+        minutes: The last minute that each row covers.
     """
 
     known_countries: tuple[str, ...] = ()
@@ -197,12 +197,12 @@ class _Log:
         return sum(compress(values[start:], map(eq, names[start:], repeat(name))))
 
     def compacted(self, now: int) -> _Log:
-        """Return a log in which rows of one time and place are merged, without too old rows.
+        """Return a log without expired rows; rows of the same time and merchant are merged.
 
-        A row's age is counted from the purchase just added and not from the newest row: a process
-        with a fast clock must not make others' purchases be dropped early.
+        `now` is the minute of the purchase just added, not the newest minute of the log: otherwise
+        a process with a fast clock would make purchases expire early.
         """
-        # At a full hour, so that an hour's row stays before all that is known to the minute.
+        # A full hour, so that the hourly rows stay before the rows with a resolution of a minute.
         fine = (now - FINE_WINDOW) // _HOUR * _HOUR
         log = _Log(self.known_countries)
         places: dict[tuple[Any, ...], int] = {}
@@ -233,7 +233,7 @@ class _Log:
         )
 
     def _names(self, scope: VelocityScope, merchant: Merchant) -> tuple[str, list[str]]:
-        """Return the merchant's name in this scope, and those of all rows."""
+        """Return the merchant's value in this scope, and the column with the values of all rows."""
         if scope is _MERCHANT:
             return merchant.id, self.merchants
         if scope is _CATEGORY:
@@ -242,4 +242,4 @@ class _Log:
 
 
 STATE_OF_ACTIVITY = tuple(_Log.__annotations__)
-"""Names of what an activity keeps: its part in the shape of a snapshot."""
+"""The fields of an activity's state. A change makes all existing snapshots stale."""

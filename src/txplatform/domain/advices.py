@@ -1,6 +1,6 @@
-"""Advices: reports of events elsewhere, which an account cannot decline (ISO 8583).
+"""Advices report what happened elsewhere, so an account cannot decline them (ISO 8583).
 
-Each has a business key. An advice with a known key is a copy of the first one, or it is rejected.
+An advice with a used business key is rejected, unless it is a copy of the first advice.
 """
 
 from datetime import datetime
@@ -33,7 +33,7 @@ class LimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
 
 
 class StatusChange(VersionedAdvice, frozen=True):
-    """The accounts team changed the status; closed is terminal."""
+    """The accounts team changed the account's status; closed is terminal."""
 
     LABEL: ClassVar[str] = "Status version {status_version}"
     VERSION: ClassVar[str] = "status_version"
@@ -55,7 +55,7 @@ class StatusChange(VersionedAdvice, frozen=True):
 
 
 class Payment(EarlyAdvice, frozen=True):
-    """The cardholder paid `amount` minor units, which lower the posted balance."""
+    """A payment by the cardholder, which lowers the posted balance by `amount` minor units."""
 
     LABEL: ClassVar[str] = "Payment {payment_id}"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("submitted_at",)
@@ -73,7 +73,7 @@ class Payment(EarlyAdvice, frozen=True):
 
 
 class PaymentReturn(EarlyAdvice, frozen=True):
-    """The bank returned a payment; amount and currency have to be the payment's."""
+    """The bank returned a payment. Amount and currency must match the payment."""
 
     LABEL: ClassVar[str] = "The return of payment {payment_id}"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("returned_at",)
@@ -95,11 +95,7 @@ class PaymentReturn(EarlyAdvice, frozen=True):
 
 
 class Reversal(AccountCommand, frozen=True):
-    """The merchant gave up a purchase or a part of it.
-
-    Attributes:
-        amount: Minor units; None for the whole purchase.
-    """
+    """The merchant reversed `amount` minor units of an authorization, or everything if None."""
 
     LABEL: ClassVar[str] = "Reversal {reversal_id}"
 
@@ -114,7 +110,7 @@ class Reversal(AccountCommand, frozen=True):
 
 
 class Direction(StrEnum):
-    """The direction of a presentment: the cardholder owes a debit and is owed a credit."""
+    """The direction of a presentment: a debit raises the posted balance, a credit lowers it."""
 
     DEBIT = "debit"
     CREDIT = "credit"
@@ -123,18 +119,18 @@ class Direction(StrEnum):
 _DESCRIPTIVE = frozenset(
     {"merchant", "original_amount", "original_currency", "occurred_at", "presented_at"}
 )
-"""Fields of a clearing or refund of which HTTP and Kafka give different ones."""
+"""Fields of a clearing or refund that HTTP and Kafka do not both provide."""
 
 
 class Clearing(EarlyAdvice, frozen=True):
     """The network presents a purchase for settlement.
 
     Attributes:
-        transaction_id: The purchase's; None if it was never authorized (a force post).
+        transaction_id: None if the purchase was never authorized (a force post).
         amount: Minor units of `currency`.
         final: True for the last clearing of a purchase, which releases the rest of the hold.
-        occurred_at: The time that an HTTP caller gives, UTC.
-        presented_at: The time that the network's message gives, UTC.
+        occurred_at: The time given by an HTTP caller, UTC.
+        presented_at: The time given by the network's message, UTC.
     """
 
     LABEL: ClassVar[str] = "Clearing {clearing_id}"
@@ -160,12 +156,12 @@ class Clearing(EarlyAdvice, frozen=True):
 
 
 class Correction(EarlyAdvice, frozen=True):
-    """The network withdraws a clearing or a refund that it presented.
+    """The network withdraws an earlier clearing or refund.
 
     Attributes:
-        clearing_id: The correction's own.
+        clearing_id: The id of the correction itself.
         reverses_clearing_id: The id of the withdrawn clearing or refund.
-        direction: Credit if it withdraws a clearing, debit if it withdraws a refund.
+        direction: Credit to withdraw a clearing, debit to withdraw a refund.
     """
 
     LABEL: ClassVar[str] = "Correction {clearing_id}"
@@ -193,17 +189,17 @@ class Correction(EarlyAdvice, frozen=True):
 
     @property
     def reversed_keys(self) -> tuple[str, str]:
-        """Possible keys of the withdrawn item: the network's credits are refunds by clearing id."""
+        """The two possible keys of the withdrawn item, which is a clearing or a refund."""
         return clearing_key(self.reverses_clearing_id), refund_key(self.reverses_clearing_id)
 
     @property
     def posted_change(self) -> int:
-        """The change of the posted balance, minor units."""
+        """The change of the posted balance, in minor units."""
         return self.amount if self.direction is Direction.DEBIT else -self.amount
 
 
 class Refund(EarlyAdvice, frozen=True):
-    """The merchant gives money back; the purchase may be unnamed."""
+    """A refund by the merchant. `transaction_id` is None if the purchase is not named."""
 
     LABEL: ClassVar[str] = "Refund {refund_id}"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("presented_at",)
@@ -226,6 +222,6 @@ class Refund(EarlyAdvice, frozen=True):
 
 
 WaitingMessage = Payment | PaymentReturn | LimitChange | Clearing | Correction | Refund
-"""Advices that can arrive before their prerequisite: the account, or for a return the payment."""
+"""Advices that can arrive before the account is opened or, for a return, before its payment."""
 
 Advice = WaitingMessage | StatusChange | Reversal

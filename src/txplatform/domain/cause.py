@@ -1,6 +1,6 @@
-"""The causes of events: the caller, message, person or part that gave the command.
+"""The causes of events: the API caller, Kafka message, operator or platform part behind a command.
 
-Every event of an account and of the rule book stores its cause. `kind` is the type in JSON.
+Every event of an account or of the rule book stores its cause. `kind` is the type in JSON.
 """
 
 from typing import NamedTuple
@@ -29,10 +29,8 @@ class MessageCause(
     """A Kafka message.
 
     Attributes:
-        topic: The topic it was read from.
-        partition: The partition of the topic.
         offset: The message's offset in the partition.
-        retried: True if an operator had it applied after it was parked.
+        retried: True if the message was parked and then retried by an operator.
     """
 
     topic: str
@@ -45,11 +43,7 @@ class MessageCause(
 
 
 class OperatorCause(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="operator"):
-    """A person at the command line, who changes the rule book.
-
-    Attributes:
-        name: The person's name, as given or as the operating system has it.
-    """
+    """An operator who changes the rule book on the command line."""
 
     name: str
 
@@ -75,11 +69,7 @@ Cause = KeyCause | MessageCause | PartCause
 
 
 class CommandOrigin(NamedTuple):
-    """The origin of a command: its cause and its trace.
-
-    Attributes:
-        traceparent: W3C Trace Context of the request or message.
-    """
+    """The cause of a command, and the W3C Trace Context of the request or message."""
 
     cause: Cause
     traceparent: str

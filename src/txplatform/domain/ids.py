@@ -1,4 +1,4 @@
-"""Identifiers of other teams and of streams; `contracts` checks their form."""
+"""Typed identifiers. The format of incoming identifiers is validated in `contracts`."""
 
 from typing import NewType
 
@@ -6,7 +6,7 @@ AccountId = NewType("AccountId", str)
 TransactionId = NewType("TransactionId", str)
 PaymentId = NewType("PaymentId", str)
 StreamId = NewType("StreamId", str)
-"""The event store's originator id: `account-<account id>`, so that a stream reads well in SQL."""
+"""The event store's originator id, `account-<account id>`."""
 
 _ACCOUNT_PREFIX = "account-"
 

@@ -1,13 +1,13 @@
-"""Business keys: `<kind>:<business id>`, permanent, with one effect per account (I3)."""
+"""Business keys, `<kind>:<business id>`: each takes effect once per account (invariant I3)."""
 
 
 def authorization_key(transaction_id: str) -> str:
-    """Return the key of a purchase; the first event of its transaction claims it."""
+    """Return the key of a purchase; the transaction's first event uses this key."""
     return f"authorization:{transaction_id}"
 
 
 def late_authorization_key(transaction_id: str) -> str:
-    """Return the key of a purchase that arrives after its clearing or reversal."""
+    """Return the key of a purchase whose clearing or reversal arrived first."""
     return f"late-authorization:{transaction_id}"
 
 
@@ -32,10 +32,10 @@ def payment_return_key(payment_id: str) -> str:
 
 
 def hold_expiry_key(transaction_id: str) -> str:
-    """Return the key of a hold's expiry: a hold expires once."""
+    """Return the key of a hold's expiry; a hold expires at most once."""
     return f"hold-expired:{transaction_id}"
 
 
 def waiting_key(business_key: str) -> str:
-    """Return the key under which a message waits, until it is applied under its own key."""
+    """Return the key of a waiting message; when applied, the message uses `business_key` itself."""
     return f"waiting:{business_key}"

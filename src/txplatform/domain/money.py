@@ -1,4 +1,4 @@
-"""An account's money, in minor units of the account's currency (ISO 4217)."""
+"""Amounts of an account, in minor units of the account's currency (ISO 4217)."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,18 @@ MAX_AMOUNT = 999_999_999_999_999
 """The largest amount of one purchase, payment or limit, in minor units (docs/contracts.md)."""
 
 MAX_BALANCE = 9_000_000_000_000_000_000
-"""The largest absolute value of a posted balance, so that it is a 64-bit integer everywhere."""
+"""The largest absolute value of a posted balance, in minor units; it fits a 64-bit integer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The amounts that an account owes, holds and can still spend, at one account version.
+    """An account's balance at one account version, in minor units.
 
     Attributes:
         credit_limit: The granted credit.
         posted: The owed amount; negative after an overpayment.
         pending: The sum of all holds.
-        available: `credit_limit - posted - pending`; negative when over the limit.
+        available: `credit_limit - posted - pending`; negative if the account is over its limit.
     """
 
     credit_limit: int

@@ -1,4 +1,4 @@
-"""The reasons of declines: codes for other services, and their ISO 8583 response codes."""
+"""Reasons for declines: their codes for other services, and the ISO 8583 response codes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ APPROVED_RESPONSE_CODE = "00"
 
 
 class ReasonCode(StrEnum):
-    """The reasons of declines in order of precedence; reasons are reported in this order.
+    """The codes of reasons for declines, in order of precedence.
 
-    First come reasons about the account itself, then about its money, then about purchases that
-    the issuer never wants (places, then sizes), and last about bursts of purchases.
+    Reasons about the account come first, then reasons about its credit, about unwanted kinds of
+    purchases (by place, then by amount), and about bursts of purchases.
     """
 
     ACCOUNT_NOT_FOUND = "account_not_found", "14"
@@ -33,7 +33,7 @@ class ReasonCode(StrEnum):
     """ISO 8583:1987 field 39 (docs/contracts.md)."""
 
     precedence: int
-    """The place among all reasons, from 0."""
+    """The rank among all reasons; 0 is the most important."""
 
     def __new__(cls, value: str, response_code: str) -> Self:
         """Create a member; members are declared in order of precedence."""
@@ -50,9 +50,9 @@ class Reason:
 
     Attributes:
         response_code: ISO 8583:1987 field 39.
-        message: The reason in a sentence, for people.
+        message: The reason in a sentence for people.
         observed: The value that the rule observed; amounts in minor units.
-        limit: The limit of `observed`, in the same unit.
+        limit: The allowed value or maximum, in the unit of `observed`.
     """
 
     code: ReasonCode
@@ -69,10 +69,10 @@ class Reason:
         observed: int | str | None = None,
         limit: int | str | None = None,
     ) -> "Reason":
-        """Create a reason with the response code of its code."""
+        """Create a reason; `code` determines the response code."""
         return cls(code, code.response_code, message, observed, limit)
 
 
 def most_important_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """Sort by precedence; reasons with the same code stay in the order of their rules."""
+    """Sort reasons by precedence; reasons with the same code keep their order."""
     return tuple(sorted(reasons, key=lambda reason: reason.code.precedence))

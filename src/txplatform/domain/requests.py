@@ -1,4 +1,4 @@
-"""Requests: an account can decline purchases and increments, and refuse the others."""
+"""Requests: commands that can be declined (purchases, increments) or rejected (the others)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ class Merchant:
     """The merchant where a card is used.
 
     Attributes:
-        id: The acquirer's identifier of the merchant.
+        id: The merchant's id, assigned by the acquirer.
         name: The name on the cardholder's statement.
         category_code: ISO 18245 merchant category, four digits.
         country: ISO 3166-1 alpha-3.
@@ -32,9 +32,9 @@ class Purchase(AccountCommand, frozen=True):
 
     Attributes:
         amount: Billing amount in minor units of `currency`; 0 for an account verification.
-        currency: ISO 4217 code; has to be the account's.
+        currency: ISO 4217 code; the account must have the same currency.
         original_amount: The merchant's price in minor units of `original_currency`.
-        occurred_at: The merchant's time, UTC.
+        occurred_at: The time of the purchase according to the merchant, UTC.
     """
 
     LABEL: ClassVar[str] = "Transaction {transaction_id}"
@@ -59,7 +59,7 @@ class Purchase(AccountCommand, frozen=True):
 
 
 class Increment(AccountCommand, frozen=True):
-    """The merchant asks to raise a hold by `amount` minor units."""
+    """A merchant's request to raise a hold by `amount` minor units."""
 
     LABEL: ClassVar[str] = "Increment {increment_id}"
 
@@ -74,11 +74,11 @@ class Increment(AccountCommand, frozen=True):
 
 
 class Opening(AccountCommand, frozen=True):
-    """The accounts team opens an account; its limit is limit version 0.
+    """The accounts team opens an account.
 
     Attributes:
-        credit_limit: Minor units of `currency`.
-        opened_at: The accounts team's time, UTC; None if the caller gave none.
+        credit_limit: The limit with version 0, in minor units of `currency`.
+        opened_at: The time of the opening according to the accounts team, UTC.
     """
 
     LABEL: ClassVar[str] = "The opening of account {account_id}"
@@ -96,7 +96,7 @@ class Opening(AccountCommand, frozen=True):
 
 
 class OperatorStatus(AccountCommand, frozen=True):
-    """An operator freezes, closes or releases the account."""
+    """An operator freezes, unfreezes or closes the account."""
 
     LABEL: ClassVar[str] = "Status {status_id}"
 
@@ -111,7 +111,7 @@ class OperatorStatus(AccountCommand, frozen=True):
 
 
 class ControlsChange(AccountCommand, frozen=True):
-    """The account's controls are replaced by these rules, given as plain values."""
+    """A replacement of the account's controls; `rules` has the new rules as plain values."""
 
     LABEL: ClassVar[str] = "Controls {controls_id}"
 

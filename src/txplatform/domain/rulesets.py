@@ -1,4 +1,4 @@
-"""Rule sets: a risk team's rules as immutable, versioned data; and accounts' controls."""
+"""Rule sets (the risk team's versioned rules for all accounts) and controls (for one account)."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _MAX_VERSION = 2**31 - 1
 
 
 class RulesNotUnderstoodError(TxPlatformError):
-    """This version cannot decide by the rule set in force."""
+    """This version of the platform does not understand the rule set in force."""
 
 
 def ruleset_id(name: str, version: int) -> str:
-    """Return the id that decisions record, such as retail@3."""
+    """Return the id of a rule set, such as `retail@3`."""
     return f"{name}@{version}"
 
 
 def check_rule_count(count: int) -> None:
-    """Check that a purchase can be judged by this number of rules in time.
+    """Check that a rule set is small enough to evaluate in time.
 
     Raises:
         ParameterError: There are too many rules.
@@ -64,23 +64,23 @@ class CategoryHold(Parametrized):
     """The duration of holds in some merchant categories.
 
     Attributes:
-        categories: Four digits (ISO 18245), or ranges.
+        categories: Four digits (ISO 18245) or ranges, such as 3351-3500.
         days: Days from the approval.
     """
 
-    categories: Annotated[tuple[str, ...], CodeList(CategoryCodes, "so it would hold nothing")]
+    categories: Annotated[tuple[str, ...], CodeList(CategoryCodes, "so it would never apply")]
     days: Annotated[int, _DAYS]
 
 
 @dataclass(frozen=True, slots=True)
 class HoldDays:
-    """The duration of a hold that is neither cleared nor reversed.
+    """The number of days after which a hold expires.
 
     Attributes:
-        default: Days from the approval, for categories not in `by_category`.
-        by_category: Exceptions for merchant categories; no category is named twice.
+        default: Days from the approval, for merchant categories that are not in `by_category`.
+        by_category: Exceptions for merchant categories; every category appears at most once.
         categories: All entries of `by_category`.
-        days: The days of each entry of `categories`.
+        days: The days for each entry of `categories`.
     """
 
     default: int = 7
@@ -99,7 +99,7 @@ class HoldDays:
         object.__setattr__(self, "days", tuple(days[entry] for entry in categories))
 
     def of(self, category_code: str) -> int:
-        """Return the days that a hold in a merchant category lasts."""
+        """Return the number of days that a hold in this merchant category lasts."""
         place = bisect_right(self.categories.bounds, category_code)
         return self.days[place // 2] if place % 2 else self.default
 
@@ -116,18 +116,17 @@ USUAL_HOLD_DAYS = HoldDays(
         CategoryHold(("5542",), 2),
     ),
 )
-"""The hold days of a rule set that does not name any."""
+"""The hold days of a rule set that does not specify any."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """The rules that judge purchases beside those that are always on; immutable.
+    """An immutable set of rules that apply in addition to the always-on rules.
 
     Attributes:
         name: Lower case letters, digits and hyphens.
-        version: The version, from 1; every change is a new version.
-        description: The purpose or the change, for people.
-        rules: The rules in the order of judging; reasons with the same code keep this order.
+        version: Counted from 1; every change is a new version.
+        rules: The rules in order of evaluation. Reasons with the same code keep this order.
     """
 
     name: str
@@ -142,7 +141,7 @@ class RuleSet:
             raise ParameterError(
                 "name",
                 f"is {shown(self.name)}, which cannot be part of an id; "
-                "write 1 to 48 of a-z, 0-9 and -, such as retail.",
+                "write 1 to 48 characters of a-z, 0-9 and -, such as retail.",
             )
         if not 1 <= self.version <= _MAX_VERSION:
             raise ParameterError(
@@ -159,23 +158,23 @@ class RuleSet:
 
     @property
     def id(self) -> str:
-        """The id that decisions record, such as retail@3."""
+        """The id that is stored with decisions, such as `retail@3`."""
         return ruleset_id(self.name, self.version)
 
     def judge(self, case: Case, controls: Controls) -> Judgement:
-        """Judge a purchase by the rules that are always on, this rule set and the controls."""
+        """Evaluate the always-on rules, this rule set and the controls for a purchase."""
         return ask(self.checks + controls.checks if controls.checks else self.checks, case)
 
 
 CONTROLS_PREFIX = "controls: "
-"""The prefix of the names of an account's own rules."""
+"""The prefix for the names of rules that belong to controls."""
 
 
 class Controls:
-    """An account's own rules, which apply beside the rule set's and can only decline more.
+    """An account's own rules, which apply in addition to the rule set and can only decline more.
 
-    Accounts share them, so they are immutable. They are not a dataclass, so that an account's state
-    contains `stored` instead (`eventstore/snapshot.py`).
+    Immutable, because accounts share equal controls. Not a dataclass, because msgspec would encode
+    the fields of a dataclass, but snapshots contain only `stored` (`eventstore/snapshot.py`).
 
     Attributes:
         stored: The rules as plain values.
@@ -200,14 +199,14 @@ class Controls:
 
 
 NO_CONTROLS = Controls()
-"""The controls of an account until they are set."""
+"""The controls of an account that has no own rules."""
 
 
 def controls_of(stored: Iterable[StoredRule]) -> Controls:
-    """Return the controls that were stored; equal ones are one object.
+    """Restore controls from stored rules; accounts with equal rules share one object.
 
     Raises:
-        KeyError, TypeError, ValueError: A newer version stored a rule, or it was altered.
+        KeyError, TypeError, ValueError: A stored rule was altered or comes from a newer version.
     """
     written = list(stored)
     return _controls_of(json.dumps(written)) if written else NO_CONTROLS
@@ -219,4 +218,4 @@ def _controls_of(written: str) -> Controls:
 
 
 DEFAULT_RULESET = RuleSet("default", 1, "Nothing but the rules that are always on.")
-"""The rule set in force until another one is activated."""
+"""The rule set in force until another rule set is activated."""

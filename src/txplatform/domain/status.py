@@ -15,7 +15,7 @@ _STRICTNESS = tuple(AccountStatus)
 
 
 def stricter(one: AccountStatus, other: AccountStatus) -> AccountStatus:
-    """Return the status that allows less."""
+    """Return the stricter of two statuses."""
     if one is other:
         return one
     return max(one, other, key=_STRICTNESS.index)

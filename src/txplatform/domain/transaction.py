@@ -9,13 +9,13 @@
     expired       -          declined   cleared       cleared       expired   expired   -
     unauthorized  held       declined   unauthorized  unauthorized  unauth.   unauth.   -
 
-A declined authorization leads to declined; a declined increment changes no state. A clearing is
-the network's advice and always posts. A clearing of the whole hold ends it like a final one, and so
-does a reversal of the whole hold. If a clearing or reversal arrived first, a late authorization
-holds the rest of its amount, perhaps nothing. Refunds and corrections change no state.
+`final` is a final clearing, and `all` is a full reversal. A declined authorization leads to
+declined; a declined increment changes no state. A clearing always posts, because it is an advice. A
+clearing or reversal of the whole hold ends the hold. If a clearing or reversal arrives first, the
+late authorization holds only the rest of its amount. Refunds and corrections change no state.
 
 In any order of arrival (docs/contracts.md): posted = clearings - their corrections; hold = 0 once
-final, expired or wholly reversed, else max(0, approved + increments - reversed - cleared).
+final, expired or fully reversed, else max(0, approved + increments - reversed - cleared).
 """
 
 from collections.abc import Iterable
@@ -58,17 +58,17 @@ class TransactionState(StrEnum):
 
 @dataclass(slots=True)
 class Transaction:
-    """The sums of one transaction, minor units.
+    """The sums of one transaction, in minor units.
 
     Attributes:
-        claimed: True if an event has the authorization's key.
-        purchase: The approved purchase; None if it was not approved.
-        approved: The authorized amount, increments included; 0 if it was not approved.
+        claimed: True if an event uses the authorization's business key.
+        purchase: The purchase; None if it was not approved.
+        approved: The authorized amount including increments; 0 if the purchase was not approved.
         reversed: The sum of partial reversals.
-        cleared: The sum of clearings.
-        gross_refunded: The sum of refunds before their corrections.
-        clearings: The ids of clearings; likewise `refunds`.
-        corrections: The corrections by their ids.
+        cleared: The sum of clearings before corrections.
+        gross_refunded: The sum of refunds before corrections.
+        clearings: The ids of the clearings.
+        refunds: The ids of the refunds.
     """
 
     claimed: bool = False
@@ -88,7 +88,7 @@ class Transaction:
 
     @classmethod
     def fold(cls, events: Iterable[Event]) -> Self:
-        """Return the transaction folded from its events, in order of version."""
+        """Build a transaction from its events, which are given in order of version."""
         transaction = cls()
         for event in events:
             transaction.take(event)
@@ -96,7 +96,7 @@ class Transaction:
 
     @property
     def corrected(self) -> int:
-        """The part of the clearings that corrections withdrew."""
+        """The amount of clearings that corrections withdrew."""
         return sum(
             correction.amount if correction.direction is Direction.CREDIT else -correction.amount
             for correction in self.corrections.values()
@@ -105,7 +105,7 @@ class Transaction:
 
     @property
     def refunded(self) -> int:
-        """The sum of refunds less their corrections."""
+        """The sum of refunds less the corrections of refunds."""
         return self.gross_refunded - sum(
             correction.amount if correction.direction is Direction.DEBIT else -correction.amount
             for correction in self.corrections.values()
@@ -114,7 +114,7 @@ class Transaction:
 
     @property
     def posted(self) -> int:
-        """The owed amount without refunds."""
+        """The sum of clearings less the corrections of clearings; refunds do not count."""
         return self.cleared - self.corrected
 
     @property
@@ -123,14 +123,14 @@ class Transaction:
         return self.hold_of(self.approved)
 
     def hold_of(self, approved: int) -> int:
-        """Return the reserved amount if this amount were authorized."""
+        """Return the amount to reserve if `approved` were the authorized amount."""
         if self.final or self.expired or self.reversed_wholly:
             return 0
         return max(0, approved - self.reversed - self.cleared)
 
     @property
     def state(self) -> TransactionState:
-        """The first state whose condition is true."""
+        """The current state."""
         for state, condition in (
             (TransactionState.DECLINED, self.declined),
             (TransactionState.HELD, self.hold > 0),
@@ -146,7 +146,7 @@ class Transaction:
         return TransactionState.UNKNOWN
 
     def clearing_flags(self, amount: int) -> tuple[Flag, ...]:
-        """Return the flags that another clearing of this amount would have."""
+        """Return the flags for another clearing of this amount."""
         flags = []
         if self.expired:
             flags.append(Flag.AFTER_EXPIRY)
@@ -161,11 +161,11 @@ class Transaction:
         return tuple(flags)
 
     def refund_flags(self, amount: int) -> tuple[Flag, ...]:
-        """Return the flags that another refund of this amount would have."""
+        """Return the flags for another refund of this amount."""
         return (Flag.OVER_PURCHASE,) if self.refunded + amount > self.posted else ()
 
     def _corrects_refund(self, correction: Correction) -> bool:
-        """Return whether a correction withdraws a refund, directly or through other corrections.
+        """Return whether a correction affects a refund, directly or through other corrections.
 
         If the withdrawn item is unknown, the direction decides.
         """
@@ -183,8 +183,8 @@ class Transaction:
             correction = following
         return correction.direction is Direction.DEBIT
 
-    def take(self, event: Event) -> None:  # noqa: C901  # one case a kind of event
-        """Add one event; events of no transaction change nothing."""
+    def take(self, event: Event) -> None:  # noqa: C901  # one case for each kind of event
+        """Apply one event; account-level events change nothing."""
         match event:
             case AuthorizationApproved():
                 self.claimed = self.authorized = True
@@ -200,7 +200,7 @@ class Transaction:
                 if event.reversal.amount is None:
                     self.reversed_wholly = True
                 else:
-                    # Capped: no balance can exceed this.
+                    # Capped at the largest possible balance.
                     self.reversed = min(self.reversed + event.reversal.amount, MAX_BALANCE)
             case HoldExpired():
                 self.expired = True

@@ -1,11 +1,11 @@
 """Decide commands.
 
-A decision depends on an account at one version and on the events that its stream already holds
-under the command's keys. It records events on the account. They take effect when the event store
-accepts them, which it does only right after that version.
+A decision depends on one version of an account and on the events already stored under the command's
+keys. The decision records new events on the account. The event store accepts the new events only if
+the stored account still has that version.
 
-To add a command, declare it in `requests.py` or `advices.py`, write its function in a module of
-this package, and add a case below.
+To add a command, declare the command in `requests.py` or `advices.py`, write a function in a module
+of this package, and add a case to `_decide_new`.
 """
 
 from typing import assert_never
@@ -36,16 +36,16 @@ Command = Request | Advice
 def decide(
     command: Command, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Record the events that follow from a command on the account.
+    """Decide a command, and record the resulting events on the account.
 
-    `prior` has the events of the account's stream under `command.keys`.
+    `prior` has the stored events of the account under `command.keys`.
 
     Raises:
         CommandRejectedError: The command contradicts recorded events.
         TransactionNotReadError: The decision needs a transaction that was not read. Nothing is
             recorded.
     """
-    # A late purchase has a second key, so `authorize` looks for copies itself.
+    # `authorize` looks for copies itself, because a late purchase has a second key.
     copy = None if isinstance(command, Purchase) else earlier_copy(command, account, prior)
     return copy or _decide_new(command, account, prior, context)
 

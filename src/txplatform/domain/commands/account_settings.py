@@ -15,7 +15,7 @@ from txplatform.domain.status import AccountStatus
 
 
 def take_version(change: VersionedAdvice, account: Account, context: DecisionContext) -> Outcome:
-    """Apply a change, or record it as superseded if a newer version is in force."""
+    """Apply a versioned change, or record it as superseded if a newer version is in force."""
     events = VERSIONED[type(change)]
     stale = change.version < getattr(account, change.VERSION)
     if stale and not change.terminal:
@@ -28,8 +28,8 @@ def take_version(change: VersionedAdvice, account: Account, context: DecisionCon
 def set_status(change: OperatorStatus, account: Account, context: DecisionContext) -> Outcome:
     """Set the operator's status.
 
-    The accounts team's status is kept apart. The stricter of the two is in force, and closed is
-    terminal (docs/contracts.md).
+    The accounts team's status is stored separately. The stricter of the two statuses is in force
+    (docs/contracts.md).
 
     Raises:
         CommandRejectedError: The account is closed.

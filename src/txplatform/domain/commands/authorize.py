@@ -1,4 +1,4 @@
-"""Approve a purchase and hold its amount, or decline it with every reason."""
+"""Approve a purchase and hold its amount, or decline it with all reasons."""
 
 import base64
 import hashlib
@@ -30,12 +30,12 @@ def authorize(
 ) -> Outcome:
     """Approve or decline a purchase; a copy gets the first decision.
 
-    If its clearing or reversal arrived first, only the rest of its amount is held, and the funds
-    check adds back the already posted amount (docs/contracts.md).
+    If the purchase's clearing or reversal arrived first, only the rest of the amount is held, and
+    the credit check does not count the posted amount twice (docs/contracts.md).
 
     Raises:
         CommandRejectedError: The transaction id was used for another purchase.
-        TransactionNotReadError: The transaction has earlier events, which have to be read.
+        TransactionNotReadError: The transaction has earlier events, which must be read first.
     """
     transaction, late = _NOT_BEGUN, False
     for key in purchase.keys if prior else ():
@@ -47,12 +47,12 @@ def authorize(
                 return Outcome(OutcomeStatus.DUPLICATE, first)
             raise CommandRejectedError(
                 RefusalReason.TRANSACTION_ID_REUSED,
-                f"Transaction {purchase.transaction_id} was decided before with other contents.",
-                "Use a new transaction_id for a new purchase, or repeat the first one exactly.",
+                f"Transaction {purchase.transaction_id} was already decided with other contents.",
+                "Use a new transaction_id for a new purchase, or repeat the first request exactly.",
             )
     if purchase.transaction_id in account.holds:
-        # A copy. The append conflict would also reveal it, but only after evicting the account
-        # from the cache and reloading it with all its holds.
+        # Already decided. The append would detect this too, but a conflict evicts the account from
+        # the cache, and the account would be reloaded with all its holds.
         prior.require((purchase.transaction_id,))
     already_posted = max(0, transaction.posted)
     ruleset = context.ruleset
@@ -95,9 +95,9 @@ def authorize(
 
 
 def _authorization_code(account: Account, purchase: Purchase) -> str:
-    """Derive six characters from account and transaction, so that a replay gives the same.
+    """Derive six characters from account and transaction, so that a replay yields the same code.
 
-    Base 32 (RFC 4648) has no digits 0 and 1, which people read as letters.
+    Base 32 (RFC 4648) does not use the digits 0 and 1, which are easily mistaken for letters.
     """
     digest = hashlib.blake2b(
         f"{account.account_id}\x00{purchase.transaction_id}".encode(), digest_size=5

@@ -1,4 +1,4 @@
-"""Checks that an advice has to pass on its account."""
+"""Checks of an advice against its account."""
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, Payment, Refund, WaitingMessage
@@ -15,7 +15,7 @@ def check_currency(advice: WaitingMessage, account: Account) -> None:
     if advice.currency != account.currency:
         raise CommandRejectedError(
             RefusalReason.CURRENCY_MISMATCH,
-            f"{advice.label} is in {advice.currency}, the account is held in {account.currency}.",
+            f"{advice.label} is in {advice.currency}, but the account is in {account.currency}.",
             "Send it in the account's currency.",
         )
 
@@ -23,7 +23,7 @@ def check_currency(advice: WaitingMessage, account: Account) -> None:
 def check_posting(
     advice: Payment | Clearing | Correction | Refund, account: Account, change: int
 ) -> None:
-    """Check that an advice can change an opened account's posted balance by `change` minor units.
+    """Check that an advice may change an opened account's posted balance by `change` minor units.
 
     Raises:
         CommandRejectedError: The currencies differ, or the balance would exceed the supported
@@ -34,6 +34,6 @@ def check_posting(
     if abs(posted) > MAX_BALANCE:
         raise CommandRejectedError(
             RefusalReason.BALANCE_OUT_OF_RANGE,
-            f"{advice.label} would take the balance to {posted}, beyond {MAX_BALANCE}.",
+            f"{advice.label} would take the balance to {posted}, beyond the limit {MAX_BALANCE}.",
             "Check the amount.",
         )

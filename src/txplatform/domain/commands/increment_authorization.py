@@ -1,4 +1,4 @@
-"""Raise a hold, as hotels and petrol stations ask for, or decline to."""
+"""Decide increments: requests to raise a hold, typically from hotels and petrol stations."""
 
 from datetime import datetime
 
@@ -21,7 +21,7 @@ _NO_MERCHANT = Merchant("", "", "", "")
 def increment_authorization(
     increment: Increment, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Raise a hold or decline; without an open hold, decline (docs/contracts.md).
+    """Raise a hold, or decline the increment (docs/contracts.md).
 
     Raises:
         TransactionNotReadError: The transaction was not read.
@@ -29,7 +29,7 @@ def increment_authorization(
     asked, raised_from = None, 0
     if increment.transaction_id in account.holds:
         transaction = prior.transaction(increment.transaction_id)
-        assert transaction.purchase is not None  # it has a hold, so it was approved
+        assert transaction.purchase is not None  # a hold implies an approved purchase
         asked = replace(transaction.purchase, amount=increment.amount)
         raised_from = transaction.approved
     return decide_increment(account, increment, asked, raised_from, context)
@@ -42,7 +42,7 @@ def decide_increment(
     raised_from: int,
     context: DecisionContext,
 ) -> Outcome:
-    """Record the decision on an increment; for the arguments see `judge_increment`."""
+    """Record the decision on an increment. See `judge_increment` for the arguments."""
     judgement = judge_increment(
         account, increment, asked, raised_from, context.ruleset, context.now
     )
@@ -80,14 +80,14 @@ def judge_increment(  # noqa: PLR0913  # all inputs of the judgement
     ruleset: RuleSet,
     now: datetime,
 ) -> Judgement:
-    """Judge an increment by all rules that apply to purchases.
+    """Evaluate the rules for an increment.
 
-    Amount limits apply to the raised total, velocity rules to the increment. Otherwise a small
-    purchase could be raised to an amount that the rules would decline.
+    Amount limits apply to the total after the increment, because otherwise a small purchase could
+    be raised to an amount that the rules would decline. Velocity rules apply to the increment.
 
-    `asked` is the purchase with the increment's amount; None if there is no open hold. Then only
-    the rules that are always on apply, since no purchase is known. `raised_from` is the amount
-    authorized so far, minor units.
+    `asked` is the original purchase with the increment's amount. `raised_from` is the amount
+    authorized so far, in minor units. If there is no open hold, `asked` is None, and only the
+    always-on rules are evaluated.
     """
     if asked is not None:
         return ruleset.judge(Case(account, asked, now, raised_from=raised_from), account.controls)

@@ -1,4 +1,4 @@
-"""Open an account, and apply the advices that can arrive before that."""
+"""Open an account, and decide the advices that can arrive before the opening."""
 
 from typing import assert_never
 
@@ -63,12 +63,12 @@ def open_account(
 ) -> Outcome:
     """Open an account, then apply its waiting messages.
 
-    Versioned advices are applied first, in order of version; the others in order of arrival.
+    Versioned advices come first, in order of version. The others follow in order of arrival.
 
     Raises:
         TransactionNotReadError: A waiting message needs a transaction that was not read.
     """
-    # Before anything is recorded: after the read the whole command is decided again.
+    # Checked before anything is recorded, because the whole command is decided again after a read.
     prior.require(
         message.transaction_id
         for message in account.waiting.values()
@@ -80,7 +80,7 @@ def open_account(
     for change in sorted(versioned, key=lambda change: change.version):
         _apply_waiting(change, account, prior, context)
     for message in waiting:
-        # Applying a payment applies its waiting return.
+        # A waiting return is applied together with its payment.
         if not isinstance(message, VersionedAdvice | PaymentReturn):
             _apply_waiting(message, account, prior, context)
     return Outcome(OutcomeStatus.APPLIED, opened)
@@ -94,6 +94,6 @@ def _apply_waiting(
         _apply(message, account, prior, context)
     except CommandRejectedError as error:
         reject_waiting(message, error, account, context)
-    # A later message may be of the same transaction, or correct this one.
+    # A later message may belong to the same transaction, or correct this message.
     for event in account.pending_events[before:]:
         prior[event.key] = event

@@ -1,4 +1,4 @@
-"""The outcome of a command, its rejection, and the detection of copies."""
+"""Outcomes of commands, rejections, and the detection of copies."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,10 +22,10 @@ class OutcomeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The status of a command, and the event that records its decision.
+    """The result of deciding a command.
 
     Attributes:
-        event: The event that the command caused; for a duplicate, that of the first copy.
+        event: The event that records the decision; for a duplicate, the event of the first command.
     """
 
     status: OutcomeStatus
@@ -33,7 +33,7 @@ class Outcome:
 
 
 class RefusalReason(StrEnum):
-    """The reasons to refuse a command; codes are stable."""
+    """The reasons for rejecting a command. The codes are stable."""
 
     CONFLICTING_COPY = "conflicting_copy"
     TRANSACTION_ID_REUSED = "transaction_id_reused"
@@ -46,7 +46,7 @@ class RefusalReason(StrEnum):
 
 
 class CommandRejectedError(TxPlatformError):
-    """The command contradicts recorded events. It changes nothing, now or later."""
+    """The command contradicts recorded events and has no effect."""
 
     def __init__(self, reason: RefusalReason, detail: str, next_step: str) -> None:
         super().__init__(detail, next_step=next_step)
@@ -55,10 +55,10 @@ class CommandRejectedError(TxPlatformError):
 
 
 def earlier_copy(command: AccountCommand, account: Account, prior: PriorEvents) -> Outcome | None:
-    """Return the outcome of an earlier copy of a command; None if there is none.
+    """Return the first outcome if a command is a copy; None if its key is new.
 
     Raises:
-        CommandRejectedError: The earlier command with the same key has other contents.
+        CommandRejectedError: An earlier command with the same key has different contents.
     """
     first = prior.get(command.key)
     if first is not None and first.command is not None:
@@ -78,7 +78,7 @@ def earlier_copy(command: AccountCommand, account: Account, prior: PriorEvents) 
 def _conflicting_copy(command: AccountCommand) -> CommandRejectedError:
     return CommandRejectedError(
         RefusalReason.CONFLICTING_COPY,
-        f"{command.label} was received before with other contents; the first copy stands.",
+        f"{command.label} was already received with other contents; the first copy stands.",
         "Resend the original unchanged. Use a new id only for a new item; the same item under two "
         "ids is counted twice.",
     )

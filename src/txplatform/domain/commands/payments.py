@@ -1,4 +1,4 @@
-"""Apply payments by the cardholder, and their returns by the bank."""
+"""Apply payments by the cardholder, and returns of payments by the bank."""
 
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Payment, PaymentReturn
@@ -16,7 +16,7 @@ from txplatform.domain.keys import payment_key, payment_return_key
 
 
 def receive_payment(payment: Payment, account: Account, context: DecisionContext) -> Outcome:
-    """Apply a payment to an opened account, then its return if one waits.
+    """Apply a payment to an opened account, then apply its return if the return is waiting.
 
     Raises:
         CommandRejectedError: See `check_posting`.
@@ -38,7 +38,7 @@ def return_payment(
     """Apply a return, or let it wait for its payment.
 
     Raises:
-        CommandRejectedError: Amount or currency differ from the payment's.
+        CommandRejectedError: The amount or currency does not match the payment.
     """
     received = prior.get(payment_key(payment_return.payment_id))
     if isinstance(received, PaymentReceived):
@@ -52,18 +52,13 @@ def _return_received(
     account: Account,
     context: DecisionContext,
 ) -> Outcome:
-    """Apply the return of a received payment.
-
-    Raises:
-        CommandRejectedError: Amount or currency differ from the payment's.
-    """
     payment = received.payment
     if (payment_return.amount, payment_return.currency) != (payment.amount, payment.currency):
         raise CommandRejectedError(
             RefusalReason.RETURN_DIFFERS_FROM_PAYMENT,
             f"Payment {payment.payment_id} was {payment.amount} {payment.currency}, "
-            f"its return is {payment_return.amount} {payment_return.currency}.",
-            "Send the return with the payment's own amount and currency.",
+            f"but its return is {payment_return.amount} {payment_return.currency}.",
+            "Send the return with the amount and currency of the payment.",
         )
     event = account.record(PaymentReturned, context, payment_return=payment_return)
     return Outcome(OutcomeStatus.APPLIED, event)

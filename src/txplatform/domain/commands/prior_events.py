@@ -1,4 +1,4 @@
-"""Earlier events of an account's stream, for decisions that need more than the account's state."""
+"""Earlier events of an account, for decisions that need more than the account's state."""
 
 from collections.abc import Iterable
 
@@ -9,9 +9,9 @@ from txplatform.domain.transaction import Transaction
 
 
 class TransactionNotReadError(Exception):
-    """A decision needs the events of transactions: the caller reads them and decides again.
+    """A decision needs transactions whose events the caller has not read yet.
 
-    Most decisions need no earlier events, so none are read in advance.
+    The caller reads the events and decides again. Most decisions do not need earlier events.
     """
 
     def __init__(self, *transaction_ids: TransactionId) -> None:
@@ -19,11 +19,11 @@ class TransactionNotReadError(Exception):
         self.transaction_ids = transaction_ids
 
 
-class PriorEvents(dict[str, Event]):  # one a decision: it has to be cheap
-    """Events of one account's stream by business key, as far as they were read.
+class PriorEvents(dict[str, Event]):  # created for every decision, so it must be cheap
+    """The events of one account that were read so far, by business key.
 
     Attributes:
-        transactions: The transactions that were read with all their events.
+        transactions: The transactions whose events were all read.
     """
 
     __slots__ = ("_by_transaction", "transactions")
@@ -42,13 +42,13 @@ class PriorEvents(dict[str, Event]):  # one a decision: it has to be cheap
         """Check that these transactions were read.
 
         Raises:
-            TransactionNotReadError: Some were not; it names all of them, for one read.
+            TransactionNotReadError: Some were not read. The error names all missing transactions.
         """
         if missing := [each for each in transaction_ids if each not in self.transactions]:
             raise TransactionNotReadError(*dict.fromkeys(missing))
 
     def transaction(self, transaction_id: TransactionId) -> Transaction:
-        """Fold a transaction from its events.
+        """Build a transaction from its events.
 
         Raises:
             TransactionNotReadError: The transaction was not read.

@@ -1,4 +1,4 @@
-"""Release a hold: after a reversal by the merchant, or when it expires."""
+"""Release holds after a reversal by the merchant, or when they expire."""
 
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Reversal
@@ -16,7 +16,7 @@ from txplatform.domain.requests import HoldExpiry
 def reverse_authorization(
     reversal: Reversal, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Release the reversed amount; a reversal before its authorization is recorded too."""
+    """Release the reversed amount. A reversal that arrives before its purchase is recorded too."""
     released = 0
     if held := account.held(reversal.transaction_id):
         released = held if reversal.amount is None else min(held, reversal.amount)
@@ -33,17 +33,17 @@ def reverse_authorization(
 
 
 def expire_hold(expiry: HoldExpiry, account: Account, context: DecisionContext) -> Outcome:
-    """Release a hold that expires now or earlier.
+    """Release a hold whose expiry time has come.
 
     Raises:
-        CommandRejectedError: There is no hold, or it expires later.
+        CommandRejectedError: There is no open hold, or the hold expires later.
     """
     hold = account.holds.get(expiry.transaction_id)
     if hold is None:
         raise CommandRejectedError(
             RefusalReason.NO_OPEN_HOLD,
             f"Transaction {expiry.transaction_id} has no open hold.",
-            "No action needed: it was cleared, reversed or expired before.",
+            "No action needed: the hold was already cleared, reversed or expired.",
         )
     held, expires_at = hold
     if expires_at is None or context.now < expires_at:

@@ -1,6 +1,6 @@
 """Post clearings, corrections and refunds.
 
-These report what has happened, so none is declined for its amount; unusual ones are flagged.
+They are advices, so they are never declined for lack of credit. Unusual ones get flags.
 """
 
 from txplatform.domain.account import Account, DecisionContext
@@ -21,7 +21,7 @@ from txplatform.domain.transaction import Transaction
 def clear_purchase(
     clearing: Clearing, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Post a clearing to an opened account, and release its part of the hold.
+    """Post a clearing to an opened account, and release the cleared part of the hold.
 
     Raises:
         CommandRejectedError: See `check_posting`.
@@ -51,7 +51,7 @@ def clear_purchase(
 def correct_clearing(
     correction: Correction, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Post a correction to an opened account; a released hold stays released.
+    """Post a correction to an opened account. Released holds are not restored.
 
     Raises:
         CommandRejectedError: See `check_posting`.

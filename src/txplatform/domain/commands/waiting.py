@@ -10,7 +10,7 @@ from txplatform.domain.events.waiting import WAITING
 
 
 def let_wait(message: WaitingMessage, account: Account, context: DecisionContext) -> Outcome:
-    """Record that a message waits for the account's opening, or a return for its payment."""
+    """Record that a message waits for the opening or, if it is a return, for its payment."""
     kind = WAITING[type(message)]
     new_event: Callable[..., WaitingEvent] = kind
     event = account.record(new_event, context, **{kind.COMMAND: message})

@@ -1,13 +1,13 @@
-"""Every event of an account: the data that is stored, and its effect on the account.
+"""The events of an account: the stored data, and their effect on the account.
 
-Events are stored permanently. A class may gain a field with a default; it never loses or renames a
-field, and its `TOPIC` never changes. To add an event, write its class and add it to a union in a
+Events are stored permanently. A class may gain a field with a default. It must never lose or rename
+a field or change its `TOPIC`. To add an event, write a class and add the class to a union in a
 module of this package.
 """
 
 from typing import get_args
 
-# By star, so that a new event is exported without another line here.
+# Star imports, so that new events are exported without another line here.
 from txplatform.domain.events.accounts import *  # noqa: F403
 from txplatform.domain.events.accounts import AdministrativeEvent
 from txplatform.domain.events.authorizations import *  # noqa: F403
@@ -26,7 +26,7 @@ MoneyEvent = ApprovalEvent | ReleaseEvent | SettlementEvent | PaymentEvent
 """The events that change an account's posted or pending balance."""
 
 AccountLevelEvent = AdministrativeEvent | PaymentEvent | WaitingEvent
-"""The events that belong to no transaction."""
+"""The events that do not belong to a transaction."""
 
 Event = MoneyEvent | DeclineEvent | TransactionStarted | AccountLevelEvent
 """All events of an account's stream. A `match` over them ends in `assert_never`."""

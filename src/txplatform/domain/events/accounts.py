@@ -1,4 +1,4 @@
-"""Changes of an account by the accounts team and by operators."""
+"""Changes made to an account by the accounts team and by operators."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from txplatform.domain.status import AccountStatus
 
 
 class VersionedEvents(NamedTuple):
-    """The events of a version that takes effect, and of a version that arrives late."""
+    """The event classes for a version that takes effect and for a stale version."""
 
     effective: Callable[..., AdministrativeEvent]
     superseded: Callable[..., AdministrativeEvent]
 
 
 class AccountOpened(AccountEvent, frozen=True):
-    """The account was opened; from now on it can be used."""
+    """The account was opened and can be used."""
 
     TOPIC: ClassVar[str] = "account-opened"
     COMMAND: ClassVar[str] = "opening"
@@ -55,7 +55,7 @@ class CreditLimitChanged(AccountEvent, frozen=True):
 
 
 class CreditLimitChangeSuperseded(AccountEvent, frozen=True):
-    """A limit older than the one in force arrived and has no effect."""
+    """A credit limit arrived after a newer version, so it has no effect."""
 
     TOPIC: ClassVar[str] = "credit-limit-change-superseded"
     COMMAND: ClassVar[str] = "change"
@@ -67,7 +67,7 @@ class CreditLimitChangeSuperseded(AccountEvent, frozen=True):
 
 
 class AccountStatusChanged(AccountEvent, frozen=True):
-    """The accounts team's newest status took effect; closed is terminal."""
+    """A status from the accounts team took effect; closed is terminal."""
 
     TOPIC: ClassVar[str] = "account-status-changed"
     COMMAND: ClassVar[str] = "change"
@@ -87,7 +87,7 @@ class AccountStatusChanged(AccountEvent, frozen=True):
 
 
 class AccountStatusSuperseded(AccountEvent, frozen=True):
-    """A status older than the one in force arrived and has no effect."""
+    """A status from the accounts team arrived after a newer version, so it has no effect."""
 
     TOPIC: ClassVar[str] = "account-status-superseded"
     COMMAND: ClassVar[str] = "change"
@@ -100,7 +100,7 @@ class AccountStatusSuperseded(AccountEvent, frozen=True):
 
 
 class OperatorStatusSet(AccountEvent, frozen=True):
-    """An operator froze, closed or released the account."""
+    """An operator froze, unfroze or closed the account."""
 
     TOPIC: ClassVar[str] = "operator-status-set"
     COMMAND: ClassVar[str] = "change"
@@ -116,7 +116,7 @@ class OperatorStatusSet(AccountEvent, frozen=True):
 
 
 class ControlsChanged(AccountEvent, frozen=True):
-    """The account's controls were replaced."""
+    """The account's controls (its own rules) were replaced."""
 
     TOPIC: ClassVar[str] = "controls-changed"
     COMMAND: ClassVar[str] = "change"
@@ -125,7 +125,7 @@ class ControlsChanged(AccountEvent, frozen=True):
     @property
     def summary(self) -> str:
         change = self.change
-        rules = ", ".join(rule["rule"] for rule in change.rules) or "none any more"
+        rules = ", ".join(rule["rule"] for rule in change.rules) or "none"
         return f"controls {change.controls_id}: {rules}{_in_brackets(change.reason)}"
 
     def apply(self, account: Account) -> None:
@@ -136,7 +136,7 @@ VERSIONED: dict[type[VersionedAdvice], VersionedEvents] = {
     LimitChange: VersionedEvents(CreditLimitChanged, CreditLimitChangeSuperseded),
     StatusChange: VersionedEvents(AccountStatusChanged, AccountStatusSuperseded),
 }
-"""The events of each versioned advice."""
+"""The event classes for each versioned advice."""
 
 AdministrativeEvent = (
     AccountOpened

@@ -1,16 +1,16 @@
-"""Decisions on purchases and on increments of their holds.
+"""Decisions on purchases and on increments of holds.
 
-Fields that several of these events have:
-    purchase: The judged purchase. An increment is judged as its purchase with its own amount; it is
-        None if there is no open hold, so that only the account is judged.
+Shared fields:
+    purchase: The evaluated purchase. For an increment, the original purchase with the increment's
+        amount; None if the transaction has no open hold.
     balance: The account's balance after the event; None if the account is not opened.
     ruleset: The id of the rule set in force.
-    observed: The value that each rule measured, by the rule's name.
-    already_posted: The amount cleared before this authorization arrived; the funds check added it
-        back to the available credit.
-    late: True if a clearing or reversal of the purchase arrived before it.
+    observed: The value that each rule observed, by the rule's name.
+    already_posted: The amount posted before a late authorization, minor units. The credit check
+        does not count this amount twice.
+    late: True if a clearing or reversal arrived before the authorization.
     raised_from: The amount authorized before the increment, minor units.
-    reasons: Every rule's reason to decline, most important first.
+    reasons: The reasons of all rules that decline, most important first.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,9 +31,9 @@ class AuthorizationApproved(AccountEvent, frozen=True):
     """A purchase was approved; the part that is not posted yet is held.
 
     Attributes:
-        authorization_code: Six characters, for the merchant's receipt.
-        hold: The held amount, minor units; None if it is the purchase's amount.
-        expires_at: The time at which the hold expires, UTC; None for never.
+        authorization_code: Six characters for the merchant's receipt.
+        hold: The held amount in minor units; None if the whole purchase is held.
+        expires_at: The time when the hold expires, UTC; None for never.
     """
 
     TOPIC: ClassVar[str] = "authorization-approved"

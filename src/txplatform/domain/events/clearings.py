@@ -1,6 +1,6 @@
-"""Settlement by the network and refunds: posted as they arrive, with flags if unusual.
+"""Clearings, corrections and refunds: posted as they arrive, with flags if unusual.
 
-An event's `balance` is the account's balance after it.
+The field `balance` is the account's balance after the event.
 """
 
 from collections.abc import Iterable
@@ -23,17 +23,17 @@ class Flag(StrEnum):
     NO_AUTHORIZATION = "no_authorization"
     OVER_HOLD = "over_hold"
     OVER_PURCHASE = "over_purchase"
-    """A refund of more than is posted of its purchase."""
+    """The refunds exceed the posted amount of the purchase."""
     NO_CLEARING = "no_clearing"
-    """A correction of an unknown clearing."""
+    """The corrected clearing or refund is unknown."""
 
 
 class PurchaseCleared(AccountEvent, frozen=True):
-    """A purchase or a part of it was posted.
+    """A clearing was posted: all or part of a purchase.
 
     Attributes:
-        released: The released part of the hold, minor units; more than the cleared amount if the
-            clearing is final and smaller than the hold.
+        released: The released part of the hold, minor units. A final clearing releases the whole
+            hold, which may be more than the cleared amount.
     """
 
     TOPIC: ClassVar[str] = "purchase-cleared"
@@ -64,7 +64,7 @@ class PurchaseCleared(AccountEvent, frozen=True):
 
 
 class ClearingCorrected(AccountEvent, frozen=True):
-    """The network withdrew a clearing or a refund."""
+    """A correction was posted: the network withdrew a clearing or refund."""
 
     TOPIC: ClassVar[str] = "clearing-corrected"
     COMMAND: ClassVar[str] = "correction"
@@ -91,7 +91,7 @@ class ClearingCorrected(AccountEvent, frozen=True):
 
 
 class PurchaseRefunded(AccountEvent, frozen=True):
-    """The merchant gave money back."""
+    """A refund was posted."""
 
     TOPIC: ClassVar[str] = "purchase-refunded"
     COMMAND: ClassVar[str] = "refund"

@@ -13,19 +13,17 @@ from txplatform.domain.ids import StreamId, TransactionId
 
 
 class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One thing that happened to one account.
+    """One event of one account.
 
     Attributes:
-        TOPIC: The name under which the class is stored.
-        COMMAND: The field with the command that the event records; empty for an event that
-            follows from another one.
-        originator_id: The account's stream.
-        originator_version: The account's version after this event, from 1 without gaps (I7).
+        TOPIC: The permanent name under which events of this class are stored.
+        COMMAND: The name of the field with the decided command; empty if there is no command.
+        originator_id: The id of the account's stream.
+        originator_version: The account's version after this event: 1, 2, 3, … (invariant I7).
         timestamp: The time of the decision by the service's clock, UTC.
-        event_id: Unique across all events.
-        traceparent: W3C Trace Context of the cause.
-        caused_by: The cause of the command that led to the event. If a command ends a message's
-            wait, it is that command and not the message.
+        traceparent: The W3C Trace Context of the cause.
+        caused_by: The cause of the decided command. For a message that waited, the cause of the
+            command that ended the wait.
     """
 
     TOPIC: ClassVar[str]
@@ -40,38 +38,38 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def command(self) -> AccountCommand | None:
-        """The command that the event records; None for an event that follows from another one."""
+        """The decided command; None if the event only follows from another event."""
         command: AccountCommand | None = getattr(self, self.COMMAND) if self.COMMAND else None
         return command
 
     @property
     def key(self) -> str:
-        """`<kind>:<business id>`, unique within the account (I3)."""
+        """The business key, `<kind>:<business id>`, unique within the account (invariant I3)."""
         command = self.command
-        assert command is not None  # an event without a command has a key of its own
+        assert command is not None  # events without a command override this property
         return command.key
 
     @property
     def transaction_id(self) -> TransactionId | None:
-        """The transaction under which the event is found; None if its key finds it."""
+        """The transaction under which the event is indexed; None if it is indexed by key alone."""
         return None
 
     @property
     def business_time(self) -> datetime | None:
-        """The command's business time, UTC; None if there is no command or time."""
+        """The time of the business event according to the sender, UTC. None if unknown."""
         return None if self.command is None else self.command.business_time
 
     @property
     def summary(self) -> str:
-        """A few words for people who read an account's history."""
+        """A short description of the event in an account's history."""
         raise NotImplementedError
 
     def mutate(self, aggregate: Account | None) -> Account:
         """Apply the event; the first event of a stream creates the account.
 
         Raises:
-            OriginatorIDError: The event is another account's.
-            OriginatorVersionError: It is not the account's next event.
+            OriginatorIDError: The event belongs to another account.
+            OriginatorVersionError: The event is not the account's next event.
         """
         account = Account(StreamId(self.originator_id)) if aggregate is None else aggregate
         if self.originator_id != account.id:

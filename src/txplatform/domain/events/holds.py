@@ -1,7 +1,7 @@
-"""The start of a transaction without an authorization, and releases of holds without a clearing.
+"""Starts of transactions without an authorization, and releases of holds without a clearing.
 
-An event's `released` is the released part of the hold in minor units, its `balance` the account's
-balance after it; None if the account is not opened.
+`released` is the released part of the hold in minor units. `balance` is the account's balance after
+the event; None if the account is not opened.
 """
 
 from typing import ClassVar
@@ -15,9 +15,9 @@ from txplatform.domain.money import Balance
 
 
 class TransactionStarted(AccountEvent, frozen=True):
-    """A clearing or reversal named a transaction before it was authorized.
+    """A clearing or reversal arrived before the authorization of its transaction.
 
-    The event claims the authorization's key: a late authorization conflicts and is examined.
+    The event uses the authorization's business key, so a late authorization conflicts on append.
     """
 
     TOPIC: ClassVar[str] = "transaction-started"
@@ -33,7 +33,7 @@ class TransactionStarted(AccountEvent, frozen=True):
 
 
 class AuthorizationReversed(AccountEvent, frozen=True):
-    """The merchant gave up a purchase or a part of it."""
+    """The merchant reversed all or part of an authorization."""
 
     TOPIC: ClassVar[str] = "authorization-reversed"
     COMMAND: ClassVar[str] = "reversal"
@@ -59,7 +59,7 @@ class AuthorizationReversed(AccountEvent, frozen=True):
 
 
 class HoldExpired(AccountEvent, frozen=True):
-    """A hold that was not cleared in time was released."""
+    """A hold was released because it was not cleared in time."""
 
     TOPIC: ClassVar[str] = "hold-expired"
     transaction: TransactionId

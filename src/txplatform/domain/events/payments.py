@@ -1,4 +1,4 @@
-"""Payments by the cardholder, and their returns by the bank."""
+"""Payments by the cardholder, and returns of payments by the bank."""
 
 from typing import ClassVar
 
@@ -25,7 +25,7 @@ class PaymentReceived(AccountEvent, frozen=True):
 
 
 class PaymentReturned(AccountEvent, frozen=True):
-    """A payment's return was applied: its amount is owed again."""
+    """The return of a payment was applied: the amount is owed again."""
 
     TOPIC: ClassVar[str] = "payment-returned"
     COMMAND: ClassVar[str] = "payment_return"

@@ -1,4 +1,4 @@
-"""Messages that arrive before their prerequisite: the account, or for a return the payment."""
+"""Messages that wait for their account to be opened or, if they are returns, for their payment."""
 
 from typing import ClassVar, get_args
 
@@ -17,11 +17,11 @@ from txplatform.domain.keys import waiting_key
 
 
 class MessageWaiting(AccountEvent, frozen=True):
-    """A message arrived before its prerequisite and does not change the balance yet."""
+    """A message waits for its prerequisite and does not change the balance yet."""
 
     @property
     def message(self) -> WaitingMessage:
-        """The message that waits."""
+        """The waiting message."""
         message: WaitingMessage = getattr(self, self.COMMAND)
         return message
 
@@ -86,12 +86,11 @@ class RefundWaiting(MessageWaiting, frozen=True):
 
 
 class WaitingMessageRejected(AccountEvent, frozen=True):
-    """The prerequisite of a waiting message arrived and contradicts it; the message is parked.
+    """A waiting message was rejected and parked: its prerequisite arrived and contradicts it.
 
     Attributes:
-        business_key: The waiting message's key.
-        reason: The refusal reason's code.
-        detail: The reason as a sentence for people.
+        reason: The code of the reason for the rejection.
+        detail: The reason in a sentence for people.
     """
 
     TOPIC: ClassVar[str] = "waiting-message-rejected"
@@ -124,4 +123,4 @@ WaitingEvent = KindOfWaiting | WaitingMessageRejected
 WAITING: dict[type[WaitingMessage], type[KindOfWaiting]] = {
     kind.__annotations__[kind.COMMAND]: kind for kind in get_args(KindOfWaiting)
 }
-"""The event of each kind of message that can wait."""
+"""The event class for each kind of waiting message."""

@@ -1,12 +1,12 @@
-"""Rules that decline purchases: some are always on, a rule set turns on the others.
+"""Rules that decline purchases. Some are always on; rule sets and controls turn on the others.
 
-A rule is a frozen dataclass. Its fields are its parameters, `observe` measures a purchase, and
-`refusal` returns the reason if the measured value is refused. Every rule judges each purchase, so
-that a decline names every reason. "Field 39" is the response code of ISO 8583:1987.
+A rule is a frozen dataclass whose fields are its parameters. `observe` measures a purchase, and
+`refusal` returns a reason if the measured value is not allowed. All rules are evaluated for every
+purchase, so a decline lists all reasons. "Field 39" is the response code of ISO 8583:1987.
 
-To add a rule, write its module and list the class in `CONFIGURABLE`; a new reason is a line of
-`reasons.py`. JSON form, schema, differences, comparison with rules of its kind and the line in
-docs/rules.md follow from the class (`make schemas` writes the documents).
+To add a rule, write a module and list the class in `CONFIGURABLE`. A new reason needs a line in
+`reasons.py`. The JSON form, schema, diff, lint and documentation are derived from the class (run
+`make schemas` to write the documents).
 """
 
 from txplatform.domain.rules.always_on import ALWAYS
@@ -34,4 +34,4 @@ CONFIGURABLE: tuple[type[ConfigurableRule], ...] = (
     VelocityAmount,
     VelocityCount,
 )
-"""The rules that a rule set or an account's controls can turn on."""
+"""The rules that rule sets and controls can turn on."""

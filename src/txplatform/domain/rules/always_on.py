@@ -17,7 +17,7 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class OpenedAccount:
-    """Declines on an account that is not opened. Field 39 is 14, no such account."""
+    """Declines purchases on unopened accounts. Field 39 is 14, no such account."""
 
     RULE: ClassVar[str] = "account_opened"
 
@@ -35,7 +35,7 @@ class OpenedAccount:
 
 @dataclass(frozen=True, slots=True)
 class UsableAccount:
-    """Declines on a frozen or closed account. Field 39 is 62, restricted card."""
+    """Declines purchases on frozen or closed accounts. Field 39 is 62, restricted card."""
 
     RULE: ClassVar[str] = "account_status"
 
@@ -55,7 +55,7 @@ class UsableAccount:
 
 @dataclass(frozen=True, slots=True)
 class SameCurrency:
-    """Declines foreign currencies. Field 39 is 12, invalid transaction."""
+    """Declines purchases in foreign currencies. Field 39 is 12, invalid transaction."""
 
     RULE: ClassVar[str] = "currency"
 
@@ -68,7 +68,7 @@ class SameCurrency:
             return None
         return Reason.of(
             ReasonCode.CURRENCY_MISMATCH,
-            f"The account is held in {currency}, the purchase is in {observed}.",
+            f"The account is held in {currency}, but the purchase is in {observed}.",
             observed=observed,
             limit=currency,
         )
@@ -76,15 +76,15 @@ class SameCurrency:
 
 @dataclass(frozen=True, slots=True)
 class CreditLimit:
-    """Declines above the available credit (I6). Field 39 is 51, insufficient funds."""
+    """Declines if the credit is too low (invariant I6). Field 39 is 51, insufficient funds."""
 
     RULE: ClassVar[str] = "credit_limit"
 
     def observe(self, case: Case, /) -> int | None:
-        """Return the posted balance and all holds with this purchase, minor units.
+        """Return the posted balance plus all holds, including this purchase, minor units.
 
-        An account verification fits any balance. `SameCurrency` refuses foreign currencies, whose
-        amounts cannot be compared.
+        None for an account verification, which needs no credit, or a foreign currency, which
+        `SameCurrency` declines.
         """
         spent = case.spent
         if not spent:
@@ -97,7 +97,7 @@ class CreditLimit:
         if observed <= account.credit_limit:
             return None
         available = account.available + case.already_posted
-        what = "raise by" if case.raised_from else "purchase of"
+        what = "increment of" if case.raised_from else "purchase of"
         return Reason.of(
             ReasonCode.INSUFFICIENT_CREDIT,
             f"The {what} {case.spent} exceeds the available credit of {available}.",

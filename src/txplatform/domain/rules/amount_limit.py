@@ -1,4 +1,4 @@
-"""Declines a single purchase above an amount."""
+"""The rule that declines a single purchase above an amount."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,12 +14,11 @@ from txplatform.domain.rules.sentences import in_currency
 
 @dataclass(frozen=True, slots=True)
 class AmountLimit(ConfigurableRule):
-    """Declines above an amount. Field 39 is 61, exceeds the amount limit.
+    """Declines a purchase above an amount. Field 39 is 61, exceeds the amount limit.
 
     Attributes:
-        max_amount: The largest allowed amount, minor units.
-        currency: The currency of the accounts it applies to; None for all, each in its own minor
-            units.
+        max_amount: The largest allowed amount, in minor units of the account's currency.
+        currency: Limits the rule to accounts in this currency; None for all accounts.
     """
 
     RULE: ClassVar = "amount_limit"
@@ -36,7 +35,7 @@ class AmountLimit(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the total of the purchase; an account verification has none."""
+        """Return the purchase's total, minor units; None if the rule does not apply."""
         if self.currency is not None and case.purchase.currency != self.currency:
             return None
         return case.total or None

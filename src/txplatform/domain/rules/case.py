@@ -39,15 +39,15 @@ class JudgedAccount(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A purchase to judge.
+    """A purchase to evaluate.
 
     Attributes:
-        now: The time of the decision, UTC. The merchant's time could dodge a window.
-        already_posted: The amount of clearings that arrived before the authorization.
+        now: The time of the decision, UTC. The merchant's time is not used, because a false time
+            could evade a velocity rule.
+        already_posted: The amount posted before a late authorization, minor units.
         raised_from: The amount authorized before an increment; 0 for a purchase.
-        minute: The minutes from 1970 to `now`.
-        spent: The amount; 0 for an account verification, and if the currency is not the account's,
-            since such amounts cannot be compared.
+        minute: `now` in full minutes since 1970.
+        spent: The purchase's amount; 0 for an account verification or a foreign currency.
     """
 
     account: JudgedAccount
@@ -66,5 +66,5 @@ class Case:
 
     @property
     def total(self) -> int:
-        """The amount with the amount authorized before; 0 if `spent` is 0."""
+        """The sum of `raised_from` and `spent`; 0 if `spent` is 0."""
         return self.raised_from + self.spent if self.spent else 0

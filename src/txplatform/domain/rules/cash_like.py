@@ -1,4 +1,4 @@
-"""Declines purchases of cash and its equivalents above an amount."""
+"""The rule that declines purchases of cash and cash equivalents above an amount."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -13,25 +13,25 @@ from txplatform.domain.rules.rule import ConfigurableRule
 from txplatform.domain.rules.sentences import in_currency
 
 CASH_LIKE = ("4829", "6010", "6011", "6012", "6050", "6051", "6540")
-"""Money transfers, cash at counters and machines, financial institutions, quasi cash at banks
-and elsewhere (money orders, crypto currencies), stored value.
+"""Money transfer, cash at counters, cash machines, financial institutions, quasi cash from banks,
+quasi cash from others (money orders, cryptocurrencies), stored value.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class CashLike(ConfigurableRule):
-    """Declines cash above an amount. Field 39 is 61, exceeds the amount limit.
+    """Declines a cash-like purchase above an amount. Field 39 is 61, exceeds the amount limit.
 
     Attributes:
-        max_amount: The largest allowed purchase, minor units; 0 allows account verifications only.
-        categories: The merchant categories that count as cash: four digits (ISO 18245), or ranges.
-        currency: The currency of the accounts it applies to; None for all, each in its own minor
-            units.
+        max_amount: The largest allowed amount, in minor units of the account's currency; 0 allows
+            account verifications only.
+        categories: The merchant categories that count as cash: four digits (ISO 18245) or ranges.
+        currency: Limits the rule to accounts in this currency; None for all accounts.
     """
 
     RULE: ClassVar = "cash_like"
     CODE: ClassVar = ReasonCode.AMOUNT_LIMIT_EXCEEDED
-    REFUSES: ClassVar = "a larger purchase of cash or what is as good as cash"
+    REFUSES: ClassVar = "a larger purchase of cash or cash equivalents"
     EXAMPLE: ClassVar = {"max_amount": 30_000}
 
     max_amount: PurchaseAmountOrNothing
@@ -49,7 +49,7 @@ class CashLike(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the total of the purchase if the merchant sells cash."""
+        """Return the purchase's total, minor units; None if the rule does not apply."""
         purchase = case.purchase
         if purchase.merchant.category_code not in self.categories:
             return None

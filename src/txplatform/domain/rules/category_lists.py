@@ -14,15 +14,15 @@ from txplatform.domain.rules.rule import ConfigurableRule
 
 @dataclass(frozen=True, slots=True)
 class CategoryAllow(ConfigurableRule):
-    """Declines outside the listed categories. Field 39 is 57, not permitted to this cardholder.
+    """Declines categories not on the list. Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
-        categories: The allowed merchant categories: four digits (ISO 18245), or ranges.
+        categories: The allowed merchant categories: four digits (ISO 18245) or ranges.
     """
 
     RULE: ClassVar = "category_allow"
     CODE: ClassVar = ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED
-    REFUSES: ClassVar = "a merchant of any other category"
+    REFUSES: ClassVar = "a merchant in any other category"
     EXAMPLE: ClassVar = {"categories": ["4000-4999", "5942"]}
 
     categories: Annotated[tuple[str, ...], AllowList(CategoryCodes)]
@@ -49,15 +49,15 @@ class CategoryAllow(ConfigurableRule):
 
 @dataclass(frozen=True, slots=True)
 class CategoryDeny(ConfigurableRule):
-    """Declines in the listed categories. Field 39 is 57, not permitted to this cardholder.
+    """Declines the listed categories. Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
-        categories: The denied merchant categories: four digits (ISO 18245), or ranges.
+        categories: The denied merchant categories: four digits (ISO 18245) or ranges.
     """
 
     RULE: ClassVar = "category_deny"
     CODE: ClassVar = ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED
-    REFUSES: ClassVar = "a merchant of one of them"
+    REFUSES: ClassVar = "a merchant in one of these categories"
     EXAMPLE: ClassVar = {"categories": ["7800-7802", "7995"]}
 
     categories: Annotated[tuple[str, ...], DenyList(CategoryCodes)]
@@ -81,10 +81,10 @@ class CategoryDeny(ConfigurableRule):
 
 
 def _not_allowed(case: Case, observed: str) -> Reason:
-    # Account verifications are refused too: they would only lead to a purchase.
+    # Account verifications are declined too, because they would lead to a purchase.
     name = case.purchase.merchant.name
     return Reason.of(
         ReasonCode.MERCHANT_CATEGORY_NOT_ALLOWED,
-        f"Merchant category {observed} is not allowed, so no purchase at {name}.",
+        f"Purchases in merchant category {observed}, such as at {name}, are not allowed.",
         observed=observed,
     )

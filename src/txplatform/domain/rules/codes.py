@@ -19,7 +19,7 @@ _AFTER_ANY_DIGIT = "~"
 
 
 class Codes(tuple[str, ...]):  # noqa: SLOT001  # for cached properties
-    """A list of codes in ascending order, so that equal lists are written in the same way.
+    """A list of codes, sorted so that equal lists have the same JSON.
 
     `code in codes` is true if an entry covers the code.
     """
@@ -30,7 +30,7 @@ class Codes(tuple[str, ...]):  # noqa: SLOT001  # for cached properties
 
     @classmethod
     def checked(cls, name: str, entries: tuple[str, ...]) -> Self:
-        """Return the entries as a list of this kind.
+        """Validate the entries, and return them as a sorted list.
 
         Raises:
             ParameterError: An entry is invalid or repeated.
@@ -66,11 +66,11 @@ class Codes(tuple[str, ...]):  # noqa: SLOT001  # for cached properties
         return frozenset(self)
 
     def covers(self, other: Self) -> bool:
-        """Return whether the list covers every code of another list."""
+        """Return whether this list covers every code of another list."""
         return self.members >= other.members
 
     def first_common(self, other: Self) -> str | None:
-        """Return the first code that both lists cover."""
+        """Return the first code that both lists cover; None if they have no code in common."""
         return min(self.members & other.members, default=None)
 
 
@@ -89,7 +89,7 @@ class CountryCodes(Codes):
 
 
 class MerchantIds(Codes):
-    """Merchants' ids, as acquirers assign them."""
+    """Merchant ids, assigned by acquirers."""
 
     @override
     @classmethod
@@ -139,9 +139,9 @@ class CategoryCodes(Codes):
     def bounds(self) -> tuple[str, ...]:
         """The first and the last code of each entry, in one sequence.
 
-        `bisect_right(bounds, code)` is odd if an entry covers the code, and half of it is the
-        entry's index. A set could have 10,000 members for one range and is hardly faster. Text
-        that is not a code is covered by no entry or by one, which does no harm.
+        `bisect_right(bounds, code)` is odd if an entry covers the code. Half of the result, rounded
+        down, is then the index of the entry. A set would be hardly faster, and one range could need
+        10,000 members. For text that is not a code, the result is arbitrary but harmless.
         """
         return tuple(
             chain.from_iterable((entry[:4], entry[-4:] + _AFTER_ANY_DIGIT) for entry in self)
@@ -149,7 +149,7 @@ class CategoryCodes(Codes):
 
     @cached_property
     def mask(self) -> int:
-        """An integer with one bit for each covered code, to compare whole lists."""
+        """An integer with one bit for each covered code, for comparing whole lists."""
         mask = 0
         for entry in self:
             first, last = int(entry[:4]), int(entry[-4:])
@@ -180,7 +180,8 @@ class CodeList(Parameter):
     """A list of codes.
 
     Attributes:
-        if_empty: The consequence of an empty list, for the error; None if it may be empty.
+        if_empty: The consequence of an empty list, for the error text; None if the list may be
+            empty.
     """
 
     kind: type[Codes]

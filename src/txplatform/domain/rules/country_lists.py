@@ -13,7 +13,7 @@ from txplatform.domain.rules.rule import ConfigurableRule
 
 @dataclass(frozen=True, slots=True)
 class CountryAllow(ConfigurableRule):
-    """Declines outside the listed countries. Field 39 is 57, not permitted to this cardholder.
+    """Declines countries not on the list. Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
         countries: The allowed countries, ISO 3166-1 alpha-3.
@@ -41,7 +41,7 @@ class CountryAllow(ConfigurableRule):
 
 @dataclass(frozen=True, slots=True)
 class CountryDeny(ConfigurableRule):
-    """Declines in the listed countries. Field 39 is 57, not permitted to this cardholder.
+    """Declines the listed countries. Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
         countries: The denied countries, ISO 3166-1 alpha-3.
@@ -49,7 +49,7 @@ class CountryDeny(ConfigurableRule):
 
     RULE: ClassVar = "country_deny"
     CODE: ClassVar = ReasonCode.COUNTRY_NOT_ALLOWED
-    REFUSES: ClassVar = "a merchant in one of them"
+    REFUSES: ClassVar = "a merchant in one of these countries"
     EXAMPLE: ClassVar = {"countries": ["IRN", "PRK", "SYR"]}
 
     countries: Annotated[tuple[str, ...], DenyList(CountryCodes)]
@@ -68,9 +68,9 @@ class CountryDeny(ConfigurableRule):
 
 
 def _not_allowed(case: Case, observed: str) -> Reason:
-    # Account verifications are refused too: they would only lead to a purchase.
+    # Account verifications are declined too, because they would lead to a purchase.
     return Reason.of(
         ReasonCode.COUNTRY_NOT_ALLOWED,
-        f"Purchases in {observed} are not allowed, so none at {case.purchase.merchant.name}.",
+        f"Purchases in {observed}, such as at {case.purchase.merchant.name}, are not allowed.",
         observed=observed,
     )

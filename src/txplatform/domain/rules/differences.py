@@ -12,7 +12,7 @@ _CODES = [f"{code:04d}" for code in range(10_000)]
 
 
 def diff(old: RuleSet, new: RuleSet) -> list[str]:
-    """Return a sentence for each change; none if both decide alike."""
+    """Return a sentence for each change; an empty list if both rule sets decide alike."""
     return [*_rules(old.rules, new.rules), *_holds(old.hold_days, new.hold_days)]
 
 
@@ -30,13 +30,13 @@ def _rules(old: tuple[ConfigurableRule, ...], new: tuple[ConfigurableRule, ...])
     for rule in gone:
         yield f"Removed {rule.RULE}: {rule.sentence()}"
     if not come and not gone and old != new:
-        yield "The order of the rules changes; what is refused does not."
+        yield "Only the order of the rules changes; the same purchases are refused."
 
 
 def _counterpart(
     rule: ConfigurableRule, candidates: list[ConfigurableRule]
 ) -> ConfigurableRule | None:
-    """Return the replaced rule: one of the same kind, if possible for the same purchases."""
+    """Return the candidate of the same kind that `rule` most likely replaces, or None."""
     same_kind = [candidate for candidate in candidates if type(candidate) is type(rule)]
     return next(
         (candidate for candidate in same_kind if _about(candidate) == _about(rule)),
@@ -45,7 +45,7 @@ def _counterpart(
 
 
 def _about(rule: ConfigurableRule) -> list[Any]:
-    """Return the parameters that select purchases."""
+    """Return the values of the parameters that select purchases."""
     parameters = rule.PARAMETERS.items()
     return [getattr(rule, field) for field, parameter in parameters if parameter.tells_apart]
 
@@ -64,7 +64,7 @@ def _holds(old: HoldDays, new: HoldDays) -> Iterator[str]:
         for code in _CODES
         if (before := _lasting(old, code)) != (after := _lasting(new, code))
     ]
-    # One sentence for neighbours with the same change: a range may have hundreds of codes.
+    # One sentence for consecutive codes with the same change: a range may have hundreds of codes.
     for (_, before, after), run in groupby(enumerate(changed), key=_run):
         codes = [code for _, (code, _, _) in run]
         span = codes[0] if len(codes) == 1 else f"{codes[0]}-{codes[-1]}"
@@ -78,4 +78,4 @@ def _run(item: tuple[int, tuple[str, str, str]]) -> tuple[int, str, str]:
 
 
 def _lasting(holds: HoldDays, code: str) -> str:
-    return f"{holds.of(code)} days" if code in holds.categories else "as long as any other"
+    return f"{holds.of(code)} days" if code in holds.categories else "the default time"

@@ -1,6 +1,6 @@
 """Warnings about valid rule sets that look like a mistake.
 
-A rule itself warns about its parameters and compares itself with rules of its kind. This module
+Rules check their own parameters and compare themselves with rules of the same kind. This module
 compares rules of different kinds.
 """
 
@@ -17,14 +17,14 @@ from txplatform.domain.rules.velocity import VelocityAmount
 from txplatform.domain.rulesets import RuleSet
 
 MAX_WARNINGS = 100
-"""The largest number of warnings shown; contradicting lists give one for each pair."""
+"""The largest number of warnings shown; every pair of contradicting lists has a warning."""
 
 Placed = tuple[str, ConfigurableRule]
-"""A rule's name in warnings, and the rule."""
+"""A rule with its name in warnings."""
 
 
 def lint(ruleset: RuleSet) -> list[str]:
-    """Return warnings, in the order of the rules."""
+    """Return all warnings about a rule set."""
     rules = [(f"rules[{place}] ({rule.RULE})", rule) for place, rule in enumerate(ruleset.rules)]
     return [
         *(f"{name} {warning}" for name, rule in rules for warning in rule.oddities()),
@@ -39,7 +39,7 @@ def lint(ruleset: RuleSet) -> list[str]:
 
 
 def most_telling(warnings: list[str]) -> list[str]:
-    """Return the first of many warnings, and one line with the number of the others."""
+    """Shorten a long list of warnings; the last line then has the number of omitted warnings."""
     if len(warnings) <= MAX_WARNINGS:
         return warnings
     left_out = len(warnings) - MAX_WARNINGS
@@ -47,7 +47,7 @@ def most_telling(warnings: list[str]) -> list[str]:
 
 
 def _never_refuses_beside(rule: ConfigurableRule, other: ConfigurableRule) -> bool:
-    """Return whether the other rule refuses everything that the rule refuses."""
+    """Return whether `other` refuses every purchase that `rule` refuses."""
     if type(other) is type(rule):
         return other.refuses_all_of(rule)
     if isinstance(other, AmountLimit | VelocityAmount):
@@ -71,7 +71,7 @@ def _codes(rule: CashLike | CategoryDeny | CategoryAllow) -> CategoryCodes:
 
 
 def _lists(rules: list[Placed], of: type[CodeList]) -> Iterator[tuple[str, Codes]]:
-    """Yield the lists of rules whose only parameter is a list of this kind."""
+    """Yield the name and the list of every rule whose only parameter is a list of this kind."""
     for name, rule in rules:
         parameters = rule.PARAMETERS
         for field, parameter in parameters.items():
@@ -80,18 +80,18 @@ def _lists(rules: list[Placed], of: type[CodeList]) -> Iterator[tuple[str, Codes
 
 
 def _contradictions(rules: list[Placed]) -> Iterator[str]:
-    """Warn about codes that one rule allows and another one denies."""
+    """Warn about codes that one rule allows and another rule denies."""
     for (name, allowed), (other_name, denied) in product(
         _lists(rules, AllowList), _lists(rules, DenyList)
     ):
         if type(allowed) is type(denied) and (one := allowed.first_common(denied)) is not None:
             nothing = denied.covers(allowed)
             result = "so every purchase is refused" if nothing else "so it is refused"
-            yield f"{name} allows what {other_name} denies, {one} for one, {result}."
+            yield f"{name} allows what {other_name} denies, such as {one}, {result}."
 
 
 def _disjoint(rules: list[Placed]) -> Iterator[str]:
-    """Warn about allow lists without a common code, since a purchase has to pass both."""
+    """Warn about two allow lists without a common code: no purchase can pass both."""
     for (name, allowed), (other_name, others) in combinations(_lists(rules, AllowList), 2):
         if type(allowed) is type(others) and allowed.first_common(others) is None:
             yield f"{name} and {other_name} have nothing in common, so every purchase is refused."

@@ -1,4 +1,4 @@
-"""Declines purchases at listed merchants."""
+"""The rule that declines purchases at listed merchants."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -13,15 +13,15 @@ from txplatform.domain.rules.rule import ConfigurableRule
 
 @dataclass(frozen=True, slots=True)
 class MerchantDeny(ConfigurableRule):
-    """Declines at the listed merchants. Field 39 is 57, not permitted to this cardholder.
+    """Declines the listed merchants. Field 39 is 57, not permitted to this cardholder.
 
     Attributes:
-        merchants: Ids of the denied merchants, as acquirers assign them.
+        merchants: The ids of the denied merchants, assigned by acquirers.
     """
 
     RULE: ClassVar = "merchant_deny"
     CODE: ClassVar = ReasonCode.MERCHANT_NOT_ALLOWED
-    REFUSES: ClassVar = "one of these merchant ids"
+    REFUSES: ClassVar = "a merchant with one of these ids"
     EXAMPLE: ClassVar = {"merchants": ["m-666"]}
 
     merchants: Annotated[tuple[str, ...], DenyList(MerchantIds)]
@@ -36,7 +36,7 @@ class MerchantDeny(ConfigurableRule):
 
     @override
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
-        """Refuse an account verification too: it would only lead to a purchase."""
+        # Account verifications are declined too, because they would lead to a purchase.
         if observed not in self.merchants:
             return None
         merchant = case.purchase.merchant

@@ -1,4 +1,4 @@
-"""Declines a large first purchase in a country."""
+"""The rule that declines a large purchase in a country that is new to the account."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -15,24 +15,21 @@ from txplatform.domain.rules.sentences import in_currency
 
 @dataclass(frozen=True, slots=True)
 class NewCountry(ConfigurableRule):
-    """Declines large first purchases in a country. Field 39 is 57, not permitted.
+    """Declines a large purchase in a country new to the account. Field 39 is 57, not permitted.
 
-    An approved purchase makes its country known. An account verification does not, since it costs
-    nothing.
-
-    Without home countries, an account's first purchase of all is allowed in any country. With home
-    countries, it is refused like any other purchase abroad.
+    A country stays new until a purchase there is approved; account verifications do not count. If
+    there are no home countries, an account's very first purchase is allowed in any country.
 
     Attributes:
-        max_amount: The largest allowed first purchase in a country, minor units; 0 allows none.
-        home_countries: Countries that are known from the start, ISO 3166-1 alpha-3.
-        currency: The currency of the accounts it applies to; None for all, each in its own minor
-            units.
+        max_amount: The largest allowed amount, in minor units of the account's currency; 0 allows
+            account verifications only.
+        home_countries: Countries that are never new, ISO 3166-1 alpha-3.
+        currency: Limits the rule to accounts in this currency; None for all accounts.
     """
 
     RULE: ClassVar = "new_country"
     CODE: ClassVar = ReasonCode.COUNTRY_NOT_ALLOWED
-    REFUSES: ClassVar = "a larger purchase in a country where the account never spent"
+    REFUSES: ClassVar = "a larger purchase in a country where the account has never spent"
     EXAMPLE: ClassVar = {"max_amount": 20_000, "home_countries": ["GBR"]}
 
     max_amount: PurchaseAmountOrNothing
@@ -49,7 +46,7 @@ class NewCountry(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the total of the purchase if the country is new."""
+        """Return the purchase's total, minor units; None if the rule does not apply."""
         country = case.purchase.merchant.country
         known = case.account.activity.countries
         if country in known or country in self.home_countries:
@@ -68,7 +65,7 @@ class NewCountry(ConfigurableRule):
         return Reason.of(
             self.CODE,
             f"The purchase of {observed} {purchase.currency} is the first in "
-            f"{purchase.merchant.country} and above the limit of {self.max_amount} for that.",
+            f"{purchase.merchant.country}; the limit for a first purchase is {self.max_amount}.",
             observed=observed,
             limit=self.max_amount,
         )

@@ -1,7 +1,7 @@
-"""Kinds of rule parameters, with their checks, comparisons and descriptions.
+"""Kinds of rule parameters: their validation, comparison and description.
 
-A rule annotates each field with a kind, such as `max_amount: PurchaseAmount`. Reading, writing,
-differences, lint and documentation use the kind, so a new rule needs no change there.
+A rule annotates each field with a kind, such as `max_amount: PurchaseAmount`. Parsing, storage,
+diff, lint and documentation use the kind, so they work for new rules without a change.
 """
 
 import re
@@ -19,7 +19,7 @@ MAX_COUNT = 1_000_000
 """The largest number of purchases that a velocity rule can allow in its window."""
 
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
-_LONGEST_SHOWN = 14  # with quotes; a card number has at least 13 digits
+_LONGEST_SHOWN = 14  # including quotes; a card number has at least 13 digits
 
 
 class ParameterError(ValueError):
@@ -36,7 +36,7 @@ class ParameterError(ValueError):
 
 
 def shown(value: object) -> str:
-    """Return a value for an error text, unless it is long enough to be a card number."""
+    """Return a value for an error text, hidden if it is long enough to be a card number."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else "a long value"
 
@@ -45,11 +45,11 @@ class Parameter:
     """A kind of parameter. This base class accepts every value and compares by equality."""
 
     tells_apart = False
-    """True if the parameter selects purchases; false if it says how strict the rule is."""
+    """True if the parameter selects purchases; False if it sets how strict the rule is."""
 
     @property
     def note(self) -> str:
-        """The allowed values, for the documentation, if they differ from those of similar kinds."""
+        """A note on the allowed values for the documentation; empty if no note is needed."""
         return ""
 
     def checked(self, name: str, value: Any) -> Any:
@@ -66,7 +66,7 @@ class Parameter:
         return value
 
     def at_least_as_strict(self, value: Any, than: Any) -> bool:
-        """Return whether a rule with this value refuses all that it refuses with another value."""
+        """Return whether a rule with `value` refuses every purchase that it refuses with `than`."""
         return bool(value == than)
 
     def oddities(self, value: Any) -> Iterator[str]:
@@ -89,9 +89,9 @@ class Number(Parameter):
     """A whole number within bounds.
 
     Attributes:
-        problem: The error's text, a format of `value`, `least` and `most`.
-        higher_is_stricter: True for windows, false for limits.
-        odd: A number that looks like a mistake, and the warning.
+        problem: The error text, a format string with `value`, `least` and `most`.
+        higher_is_stricter: True for windows, False for limits.
+        odd: A valid number that looks like a mistake, and the warning about it.
     """
 
     least: int
@@ -148,7 +148,7 @@ class Choice(Parameter):
     """A member of an enumeration.
 
     Attributes:
-        strictest: The member with which a rule refuses all that it refuses with any other.
+        strictest: The member with which a rule refuses the most; None if there is none.
     """
 
     kind: type[Enum]
@@ -177,7 +177,7 @@ PurchaseAmount = Annotated[int, Number(1, MAX_AMOUNT, _AMOUNT_PROBLEM, odd=_NO_L
 """The largest allowed amount of one purchase, minor units."""
 
 PurchaseAmountOrNothing = Annotated[int, Number(0, MAX_AMOUNT, _AMOUNT_PROBLEM, odd=_NO_LARGER)]
-"""Like `PurchaseAmount`; 0 refuses every purchase with an amount."""
+"""Like `PurchaseAmount`, but can be 0, which refuses everything except account verifications."""
 
 SpentAmount = Annotated[int, Number(1, MAX_AMOUNT, _AMOUNT_PROBLEM)]
 """The largest allowed sum of purchases, minor units."""
@@ -193,7 +193,7 @@ PurchaseCount = Annotated[
 ]
 
 _SHORT_WINDOW = (
-    "has a window of 1 minute, which is the resolution: it may look back for nearly 2 minutes."
+    "has a window of 1 minute, which is the resolution: the window may cover nearly 2 minutes."
 )
 WindowMinutes = Annotated[
     int,
@@ -215,12 +215,12 @@ Scope = Annotated[
 
 
 class Parametrized:
-    """A frozen dataclass of parameters, each checked by its kind on construction."""
+    """The base class for frozen dataclasses of parameters, which are checked on construction."""
 
     __slots__ = ()
 
     PARAMETERS: ClassVar[Mapping[str, Parameter]]
-    """Each field's kind of parameter, in the order of the fields."""
+    """The kind of parameter for each field, in field order."""
 
     def __init_subclass__(cls) -> None:
         hints = get_type_hints(cls, include_extras=True).items()
@@ -246,5 +246,5 @@ class Parametrized:
 
 
 def json_name(field: str) -> str:
-    """Return a field's name in JSON, such as `from` for the field `from_` (a Python keyword)."""
+    """Return the JSON name of a field, such as `from` for `from_` (`from` is a Python keyword)."""
     return field.removesuffix("_")

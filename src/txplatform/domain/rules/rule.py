@@ -1,4 +1,4 @@
-"""The interface of rules, and the judgement of a purchase by all of them."""
+"""The interface of rules, and the evaluation of all rules for a purchase."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -27,13 +27,13 @@ class Rule(Protocol):
 
 
 Check = tuple[str, Callable[[Case], Observed], Callable[[Case, Any], Reason | None]]
-"""A rule's name and its two methods, looked up once for all decisions."""
+"""A rule's name, `observe` and `refusal`, looked up once instead of for every decision."""
 
 
 class ConfigurableRule(Parametrized, ABC):
-    """A rule that a rule set or an account's controls turn on.
+    """A rule that rule sets and controls can turn on.
 
-    Subclasses are frozen dataclasses. Their fields are the parameters, in JSON too.
+    Subclasses are frozen dataclasses. Their fields are the rule's parameters in JSON.
     """
 
     __slots__ = ()
@@ -42,17 +42,17 @@ class ConfigurableRule(Parametrized, ABC):
     """The rule's name in JSON and in the documentation."""
 
     CODE: ClassVar[ReasonCode]
-    """The code of the rule's reason."""
+    """The code of the reason for a decline by this rule."""
 
     REFUSES: ClassVar[str]
     """The refused purchases, for the table in docs/rules.md."""
 
     EXAMPLE: ClassVar[Mapping[str, Any]]
-    """Parameters as in JSON, for the documentation and tests."""
+    """Example parameters in their JSON form, for documentation and tests."""
 
     @abstractmethod
     def sentence(self) -> str:
-        """Describe the refused purchases, for people."""
+        """Describe the rule in a sentence for people."""
 
     @abstractmethod
     def observe(self, case: Case, /) -> Observed:
@@ -68,7 +68,7 @@ class ConfigurableRule(Parametrized, ABC):
             yield from parameter.oddities(getattr(self, field))
 
     def refuses_all_of(self, other: Self) -> bool:
-        """Return whether the rule refuses everything that another rule of its kind refuses."""
+        """Return whether this rule refuses every purchase that `other` refuses."""
         return all(
             parameter.at_least_as_strict(getattr(self, field), getattr(other, field))
             for field, parameter in self.PARAMETERS.items()
@@ -77,10 +77,10 @@ class ConfigurableRule(Parametrized, ABC):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The result of judging a purchase.
+    """The result of evaluating all rules for a purchase.
 
     Attributes:
-        reasons: The reasons to decline, most important first; empty if it is approved.
+        reasons: The reasons to decline, most important first; empty if the purchase is approved.
         observed: The value that each rule observed, by the rule's name, in the order of the rules.
     """
 
@@ -89,10 +89,10 @@ class Judgement:
 
 
 def names_of(rules: Iterable[Rule], prefix: str = "") -> list[str]:
-    """Return names for the rules of a rule set, for events and reports.
+    """Return unique names for the rules of a rule set, for events and reports.
 
-    A rule's name is that of its kind. Further rules of the kind are numbered in their order from 2:
-    `amount_limit`, `amount_limit-2`. Rule sets never change, so the names are permanent.
+    Rules of the same kind are numbered from 2: `amount_limit`, `amount_limit-2`. Rule sets never
+    change, so the names are permanent.
     """
     counts: Counter[str] = Counter()
     names = []
@@ -104,7 +104,7 @@ def names_of(rules: Iterable[Rule], prefix: str = "") -> list[str]:
 
 
 def checks_of(rules: Sequence[Rule], prefix: str = "") -> tuple[Check, ...]:
-    """Return the checks of rules, with the names that `names_of` gives them."""
+    """Return the checks for rules, with names from `names_of`."""
     return tuple(
         (name, rule.observe, rule.refusal)
         for name, rule in zip(names_of(rules, prefix), rules, strict=True)
@@ -112,7 +112,7 @@ def checks_of(rules: Sequence[Rule], prefix: str = "") -> tuple[Check, ...]:
 
 
 def ask(checks: Iterable[Check], case: Case) -> Judgement:
-    """Judge a purchase by every rule, so that a decline names every reason."""
+    """Evaluate all checks for a purchase, so that a decline lists all reasons."""
     observed: dict[str, Observed] = {}
     reasons: list[Reason] = []
     for name, observe, refusal in checks:

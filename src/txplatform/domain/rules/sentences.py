@@ -1,4 +1,4 @@
-"""Phrases that rules' sentences share."""
+"""Phrases shared by the sentences that describe rules."""
 
 from typing import assert_never
 
@@ -10,12 +10,12 @@ _DAY, _HOUR = 24 * 60, 60
 
 
 def in_currency(currency: str | None) -> str:
-    """Return the unit of an amount in minor units of a currency."""
+    """Return the phrase for the unit of an amount; None is the account's own currency."""
     return " in the account's minor units" if currency is None else f" in minor units of {currency}"
 
 
 def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
-    """Return the purchases that count together, in general or at a merchant."""
+    """Return the phrase for a velocity scope, for a given merchant or in general."""
     match scope:
         case VelocityScope.ACCOUNT:
             return "on the account"
@@ -30,7 +30,7 @@ def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
 
 
 def time_span(minutes: int) -> str:
-    """Return minutes in the largest unit that is exact."""
+    """Return a duration in days, hours or minutes, the largest unit with a whole number."""
     for length, unit in ((_DAY, "day"), (_HOUR, "hour")):
         if minutes % length == 0:
             return pluralize(minutes // length, unit)

@@ -1,6 +1,6 @@
-"""Convert rules to the plain values that are stored, and back.
+"""Convert rules to plain values for storage, and back.
 
-`contracts/rulesets.py` checks rules when they arrive; stored rules are permanent.
+Incoming rules are validated in `contracts/rulesets.py`. Stored rules are permanent.
 """
 
 from typing import Any
@@ -22,8 +22,8 @@ def rule_to_stored(rule: ConfigurableRule) -> StoredRule:
 def parameters_to_stored(parametrized: Parametrized) -> dict[str, Any]:
     """Return a dataclass's parameters as plain values.
 
-    None and empty lists are left out, so that a parameter which a later version adds does not
-    change the bytes of older rule sets.
+    None and empty lists are omitted. So the stored bytes of existing rule sets do not change when a
+    later version adds a parameter.
     """
     return {
         json_name(field): parameter.written(value)
@@ -33,10 +33,10 @@ def parameters_to_stored(parametrized: Parametrized) -> dict[str, Any]:
 
 
 def rule_from_stored(stored: StoredRule) -> ConfigurableRule:
-    """Return the rule that was stored.
+    """Restore a rule from its stored values.
 
     Raises:
-        KeyError, TypeError, ValueError: A newer version stored the rule, or it was altered.
+        KeyError, TypeError, ValueError: The stored rule was altered or comes from a newer version.
     """
     kind = _KINDS[stored["rule"]]
     fields = {json_name(field): field for field in kind.PARAMETERS}

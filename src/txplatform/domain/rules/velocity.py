@@ -1,4 +1,4 @@
-"""Rules about the purchases within a window of time."""
+"""Rules that limit the purchases within a time window."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,19 +21,18 @@ from txplatform.domain.rules.sentences import in_currency, of_scope, time_span
 
 @dataclass(frozen=True, slots=True)
 class VelocityAmount(ConfigurableRule):
-    """Declines above a sum in a window. Field 39 is 61, exceeds the amount limit.
+    """Declines if too much is spent in a time window. Field 39 is 61, exceeds the amount limit.
 
     Attributes:
         window_minutes: The length of the window, which ends at the time of the decision.
-        max_amount: The largest sum in the window with this purchase, minor units.
-        scope: The purchases that count together.
-        currency: The currency of the accounts it applies to; None for all, each in its own minor
-            units.
+        max_amount: The largest allowed sum in the window including this purchase, minor units.
+        scope: The purchases that are added up.
+        currency: Limits the rule to accounts in this currency; None for all accounts.
     """
 
     RULE: ClassVar = "velocity_amount"
     CODE: ClassVar = ReasonCode.VELOCITY_AMOUNT_EXCEEDED
-    REFUSES: ClassVar = "more money than that within the window, this purchase counted"
+    REFUSES: ClassVar = "more money than that within the window, including this purchase"
     EXAMPLE: ClassVar = {"window_minutes": 1440, "max_amount": 500_000, "currency": "GBP"}
 
     window_minutes: WindowMinutes
@@ -50,7 +49,7 @@ class VelocityAmount(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the sum with this purchase; an account verification adds nothing."""
+        """Return the sum including this purchase, minor units; None if the rule does not apply."""
         spent = case.spent
         if not spent:
             return None
@@ -69,7 +68,7 @@ class VelocityAmount(ConfigurableRule):
         return Reason.of(
             self.CODE,
             f"This adds up to {observed} {case.purchase.currency} {scope} "
-            f"within {time_span(self.window_minutes)}; {self.max_amount} are allowed.",
+            f"within {time_span(self.window_minutes)}; the limit is {self.max_amount}.",
             observed=observed,
             limit=self.max_amount,
         )
@@ -77,17 +76,17 @@ class VelocityAmount(ConfigurableRule):
 
 @dataclass(frozen=True, slots=True)
 class VelocityCount(ConfigurableRule):
-    """Declines above a number of purchases in a window. Field 39 is 65, exceeds the count.
+    """Declines too many purchases in a time window. Field 39 is 65, exceeds the count.
 
     Attributes:
         window_minutes: The length of the window, which ends at the time of the decision.
-        max_count: The largest number of purchases in the window with this one.
-        scope: The purchases that count together.
+        max_count: The largest allowed number of purchases in the window, including this purchase.
+        scope: The purchases that are counted.
     """
 
     RULE: ClassVar = "velocity_count"
     CODE: ClassVar = ReasonCode.VELOCITY_COUNT_EXCEEDED
-    REFUSES: ClassVar = "more purchases than that within the window, this one counted"
+    REFUSES: ClassVar = "more purchases than that within the window, including this one"
     EXAMPLE: ClassVar = {"window_minutes": 60, "max_count": 3, "scope": "merchant"}
 
     window_minutes: WindowMinutes
@@ -103,9 +102,9 @@ class VelocityCount(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the number of purchases with this one; an increment is not another purchase.
+        """Return the number of purchases including this purchase. None for an increment.
 
-        Account verifications count, since fraudsters test cards by a burst of them.
+        Account verifications count, because fraudsters test cards with bursts of verifications.
         """
         if case.raised_from:
             return None
@@ -120,7 +119,7 @@ class VelocityCount(ConfigurableRule):
         return Reason.of(
             self.CODE,
             f"This is purchase {observed} {of_scope(self.scope, case.purchase.merchant)} "
-            f"within {time_span(self.window_minutes)}; {self.max_count} are allowed.",
+            f"within {time_span(self.window_minutes)}; the limit is {self.max_count}.",
             observed=observed,
             limit=self.max_count,
         )
