@@ -1,1 +1,1 @@
-"""Measures the platform, and the limits of the same machine in the same run."""
+"""Measure the platform, and the limits of the same machine in the same run."""

@@ -1,7 +1,7 @@
-"""The entry point of `make bench`; it imports nothing until it runs.
+"""The entry point of `make bench`, which imports nothing until it runs.
 
-The processes of a backtest import the main module of their parent: of the command line that is
-little, and so it must be here, or the benchmark would measure its own imports.
+Backtest processes import the main module of their parent process. The main module of the command
+line is small. This module must be small too, or the benchmark would measure its own imports.
 """
 
 from __future__ import annotations

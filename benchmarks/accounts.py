@@ -1,4 +1,4 @@
-"""Decisions by number of accounts, from one hot account to a million."""
+"""Measure decisions by number of accounts, from one hot account to a million accounts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _AT_MOST_S = 900
 
 
 def measure(effort: Effort, accounts: Sequence[int] = ACCOUNTS) -> list[Row]:
-    """Decide once on every account, then on random accounts, alternating between the numbers."""
+    """Decide once on every account, then on random accounts, alternating the number of accounts."""
     most = max(accounts)
     with Stand() as stand:
         started = perf_counter()
@@ -55,7 +55,7 @@ def measure(effort: Effort, accounts: Sequence[int] = ACCOUNTS) -> list[Row]:
 
 
 def _touch(stand: Stand, api: Api, accounts: int) -> list[Row]:
-    """Make one decision on each account, none of which the process has cached."""
+    """Measure the first decision on each account, before the process has cached the account."""
     touched = stand.load(
         api,
         connections=CONNECTIONS,

@@ -1,4 +1,4 @@
-"""The speed of backtests with the default rule set and with 20 more rules."""
+"""Measure backtests with the default rule set and with 20 more rules."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TWENTY_RULES = twenty_rules(400)
 
 
 def measure(effort: Effort, accounts: int = 2_000) -> list[Row]:
-    """Backtest a log of purchases under the default rule set on all cores, as the command does."""
+    """Record purchases under the default rule set, then backtest them on all cores."""
     with Stand() as stand:
         for first in range(0, accounts, _AT_ONCE):
             _record(stand.database, range(first, min(accounts, first + _AT_ONCE)))

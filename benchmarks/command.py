@@ -1,8 +1,8 @@
-"""`make bench`: measures everything in one run and prints one table.
+"""`make bench`: measure everything in one run and print one table.
 
 Every figure comes from the same run on the same machine, with full durability (fsync and
 synchronous_commit on) in PostgreSQL servers started for the benchmark. The load generator shares
-the cores. So compare figures of one run with each other, not with those of another machine.
+the cores. So compare figures within one run, not between machines.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _SHORT_JSON = Path(".cache", "benchmark-ratios.json")
 def main(
     words: Sequence[str] | None = None, short_groups: Callable[[], Groups] = short_groups
 ) -> int:
-    """Measure, print, and return the exit code.
+    """Measure, print the figures, and return the exit code.
 
     Args:
-        words: The command line's; None for the process's own.
-        short_groups: Gives what `--short` measures.
+        words: The command-line arguments; None for those of this process.
+        short_groups: Returns the groups that `--short` measures.
     """
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3, help="duration of each load (3)")
@@ -43,7 +43,7 @@ def main(
     parser.add_argument(
         "--short",
         action="store_true",
-        help="one minute, ratios only; fails if one misses its target by more than half",
+        help="measure ratios only, in a minute; fail if one misses its target by a factor of 2",
     )
     arguments = parser.parse_args(words)
     groups = (
@@ -90,7 +90,6 @@ def _check(rows: list[Row], groups: Groups, json: Path) -> bool:
 
 
 def _measure(groups: Groups) -> tuple[list[Row], list[str]]:
-    """Measure each group; return the rows and the groups that failed."""
     rows: list[Row] = []
     failed = []
     for name, measure in groups.items():
@@ -98,7 +97,7 @@ def _measure(groups: Groups) -> tuple[list[Row], list[str]]:
         started = perf_counter()
         try:
             rows += measure()
-        except Exception:  # noqa: BLE001  # it is printed, and the run fails
+        except Exception:  # noqa: BLE001  # the error is printed, and the run fails
             traceback.print_exc()
             failed.append(name)
         print(f" {perf_counter() - started:.0f} s", file=sys.stderr, flush=True)

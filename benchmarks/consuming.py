@@ -1,8 +1,7 @@
-"""The consumer and a bare psycopg loop with the same rows, statements and batch size.
+"""Compare the consumer with a bare psycopg loop of the same rows, statements and batch size.
 
-Each round opens accounts, sends payments for them and lets the consumer apply these. Then the bare
-loop inserts copies of the rows that the consumer wrote, for other accounts and without deciding
-anything.
+Each round opens accounts, sends payments to them, and lets the consumer apply the payments. Then
+the bare loop inserts copies of the rows that the consumer wrote, for other accounts.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ MESSAGES = 20_000
 """Messages of a round."""
 
 _CONSUMERS, _COPIES = "bench-", "plain-"
-"""Prefixes of the accounts of the consumer and of the bare loop."""
+"""The account id prefixes of the consumer and of the bare loop."""
 _COPIED = "a copy"
 """The cluster id of the copied rows, since the inbox has one row per message."""
 
@@ -60,7 +59,7 @@ _READ_SO_FAR = "SELECT coalesce(sum(next_offset), 0)::bigint FROM inbound_positi
 
 
 def measure(seconds: float) -> list[Row]:
-    """Measure both rates, in messages a second."""
+    """Measure both rates, in messages per second."""
     with worker_settings() as settings:
         collect_seldom()  # as a worker process does
         with settings.service_database.connect() as connection:
@@ -99,7 +98,7 @@ def _round(settings: Settings, connection: psycopg.Connection, number: int) -> t
 def _bare(
     connection: psycopg.Connection, events: list[list[Any]], ledger: list[list[Any]]
 ) -> float:
-    """Insert the rows batch by batch with the least possible code; return messages a second."""
+    """Insert the rows batch by batch with the least possible code; return messages per second."""
     started = perf_counter()
     for batch_events, batch_ledger in zip(events, ledger, strict=True):
         with connection.transaction(), connection.cursor(binary=True) as cursor:
@@ -115,7 +114,7 @@ def _columns(rows: list[tuple[Any, ...]], size: int) -> list[list[Any]]:
 
 
 def _consumed(settings: Settings, connection: psycopg.Connection) -> float:
-    """Return messages a second, between the consumer's first and last commit of the round."""
+    """Return messages per second between the consumer's first and last commit of the round."""
     before = _read_so_far(connection)
     database = settings.service_database
     with running(InboundConsumer(settings, database, CollectorRegistry())):
@@ -133,7 +132,6 @@ def _read_so_far(connection: psycopg.Connection) -> int:
 
 
 def _send(settings: Settings, accounts: Sequence[str]) -> None:
-    """Send the same number of payments to each account, in turn."""
     producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "linger.ms": 20})
     for number in range(MESSAGES):
         account = _CONSUMERS + accounts[number % ACCOUNTS]

@@ -1,4 +1,4 @@
-"""Decisions by number of connections, compared with an empty endpoint with the same models."""
+"""Measure decisions by number of connections, and an empty endpoint with the same models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONNECTIONS = (1, 8, 32, 128, 512)
 OPEN_LOOP_CONNECTIONS = 32
 ACCOUNTS = 1000
 _OPEN_LOOP_ROUNDS = 3
-"""Times as many rounds: within a few seconds, p99 shows only disturbances of the machine."""
+"""Multiplies the rounds: within a few seconds, p99 shows only disturbances of the machine."""
 
 
 def measure(effort: Effort, connections: Sequence[int] = CONNECTIONS) -> list[Row]:

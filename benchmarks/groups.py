@@ -44,7 +44,7 @@ def all_groups(effort: Effort) -> Groups:
 
 
 def short_groups() -> Groups:
-    """Return the groups that reveal a broken batch, cache, lane, consumer, publisher or replay."""
+    """Return the groups of a short run, which reveal a defect that makes a main path slow."""
     return {
         decisions.GROUP: lambda: decisions.measure(_SHORT, connections=(32, 128)),
         accounts.GROUP: lambda: accounts.measure(_SHORT, accounts=(1, 1_000)),

@@ -1,7 +1,7 @@
-"""Decides whether the short run fails, although figures vary on a busy machine.
+"""Decide if the short run fails, although figures vary on a busy machine.
 
-If a ratio misses its target by more than half, its rows are measured again. The run fails only if
-the ratio misses again: a defect is permanent, a disturbance by another process is not.
+If a ratio misses its target by more than a factor of 2, its rows are measured again. The run fails
+only if the ratio misses again: a defect is permanent, a disturbance by another process is not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from benchmarks.targets import Target, groups_behind, measured_targets
 
 
 def broken(rows: Sequence[Row]) -> list[tuple[Target, float]]:
-    """Return the targets that are missed by more than half, with their figures."""
+    """Return the targets that are missed by more than a factor of 2, with their figures."""
     return [(target, figure) for target, figure in measured_targets(rows) if target.broken(figure)]
 
 
@@ -29,6 +29,6 @@ def settle(rows: Sequence[Row], groups: Groups) -> tuple[list[Row], list[tuple[T
 
 
 def explain(target: Target, figure: float) -> str:
-    """Return a line with the figure and the target."""
+    """Return a line of text with the figure and the target."""
     bound = f"{'at least' if target.at_least else 'at most'} {target.bound:g}"
     return f"broken: {target.name} is {figure:.3g}, its target is {bound}"

@@ -1,4 +1,4 @@
-"""Decisions by length of an account's history, for cached accounts and for the first decision."""
+"""Measure decisions by length of the account's history, on cached and on uncached accounts."""
 
 from __future__ import annotations
 
@@ -34,12 +34,7 @@ _SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 
 @dataclass(frozen=True)
 class Kind:
-    """A number of accounts with histories of the same length.
-
-    Attributes:
-        history: The number of events of each account at the start.
-        accounts: The number of accounts.
-    """
+    """A number of accounts, each with the same number of events (`history`) at the start."""
 
     history: int
     accounts: int
@@ -56,7 +51,7 @@ class Kind:
 
 
 COMPARED_ACCOUNTS = 10
-"""The number of accounts in each comparison; it is always the same, since it affects the rate."""
+"""The number of accounts in each comparison, always the same since it affects the rate."""
 KINDS = (
     Kind(10, 1_000),
     Kind(10, COMPARED_ACCOUNTS),
@@ -66,9 +61,9 @@ KINDS = (
 
 
 def measure(effort: Effort, kinds: Sequence[Kind] = KINDS) -> list[Row]:
-    """Measure first decisions without snapshots, then with them, then decisions on cached accounts.
+    """Measure first decisions without and with snapshots, then decisions on cached accounts.
 
-    Without snapshots comes first, since decisions take snapshots.
+    The measurement without snapshots comes first, since decisions take snapshots.
     """
     with Stand() as stand:
         for kind in kinds:
@@ -85,7 +80,7 @@ def measure(effort: Effort, kinds: Sequence[Kind] = KINDS) -> list[Row]:
 
 
 def _history(account: str, events: int) -> Iterator[Command]:
-    """Yield payments, with a purchase every 50 events that the next payments pay for."""
+    """Yield payments and, every 50 events, a purchase that the next payments pay for."""
     yield opening(account)
     account_id, now = AccountId(account), datetime.now(UTC)
     for number in range(1, events):
@@ -99,7 +94,7 @@ def _history(account: str, events: int) -> Iterator[Command]:
 
 
 def _warm(stand: Stand, api: Api, kinds: Sequence[Kind], effort: Effort) -> list[Row]:
-    """Alternate between the kinds. The decisions make the histories longer than at the start."""
+    """Alternate between the kinds of accounts; the decisions themselves lengthen the histories."""
     runs: dict[Kind, list[Measured]] = {kind: [] for kind in kinds}
     for _ in range(effort.rounds):
         for kind in kinds:
@@ -126,7 +121,7 @@ def _warm(stand: Stand, api: Api, kinds: Sequence[Kind], effort: Effort) -> list
 
 
 def _cold(stand: Stand, api: Api, kinds: Sequence[Kind], name: str) -> list[Row]:
-    """Measure the median over accounts that the newly started process has not cached."""
+    """Measure the median time of first decisions in a new process, which has cached no account."""
     connection = HTTPConnection("127.0.0.1", api.ports[0])
     rows = []
     for kind in kinds:

@@ -1,9 +1,9 @@
 """The load generator, a separate process that uses as little CPU as possible.
 
-Closed loop: each connection sends its next request after the response to the last one. A slow
-response delays requests, which are then not measured, so this finds the highest rate but not the
-latency. Open loop: requests are due on a fixed schedule, and latency counts from the time a request
-was due, even if all connections were busy then.
+Closed loop: each connection sends its next request when the previous response arrives. A slow
+response delays later requests, and no latency includes that delay. So a closed loop finds the
+highest rate, but not the latency. Open loop: requests are due on a fixed schedule, and latency
+counts from the due time, even if all connections were busy then.
 """
 
 from __future__ import annotations
@@ -36,13 +36,11 @@ class Load:
         path: The path for purchases.
         run: A part of every id, so that no two loads share an id.
         prefix: The beginning of the account ids.
-        accounts: The number of accounts.
-        seconds: The duration, after a warm-up of a fifth of it.
+        seconds: The duration, in addition to a warm-up of a fifth of the duration.
         in_order: True to use the accounts in order, False for random accounts.
         reads: The share of the requests that read a balance.
-        rate: Requests a second in an open loop; None for a closed loop.
-        most: The number of requests to send, without a warm-up. None for as many as fit into the
-            time.
+        rate: Requests per second in an open loop; None for a closed loop.
+        most: The number of requests to send, without a warm-up; None for no limit.
     """
 
     ports: tuple[int, ...]
@@ -108,7 +106,7 @@ class _Connection(asyncio.Protocol):
 
 
 class _Loop:
-    """The counts of both kinds of loop."""
+    """Counts responses; the base class of closed and open loops."""
 
     def __init__(self, requests: Iterator[bytes], most: int | None) -> None:
         self._requests = requests

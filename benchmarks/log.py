@@ -1,4 +1,4 @@
-"""Reading the log: replay, verification and the rebuild of a read model."""
+"""Measure reading the log: replay, verification and the rebuild of a read model."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MERCHANT = Merchant("m-17", "Corner Books", "5942", "USA")
 
 
 def measure(effort: Effort, accounts: int = 1_000, *, whole: bool = True) -> list[Row]:
-    """Read a log of two thirds purchases and one third payments; only replay it if not `whole`."""
+    """Read a log of two thirds purchases and one third payments; if not `whole`, only replay."""
     with Stand() as stand:
         stand.record(
             command for account in range(accounts) for command in _history(f"bench-{account}")
@@ -89,7 +89,6 @@ def _stored_rows(database: Database) -> list[tuple[str, list[StoredRow]]]:
 
 
 def _replay(streams: list[tuple[str, list[StoredRow]]]) -> None:
-    """Replay as the audit does, with its checks."""
     differences, rerun = Differences(), Rerun(RuleBook())
     for stream, rows in streams:
         replay = Replay(account_of(stream), rerun, differences)
@@ -109,7 +108,6 @@ def _replay_by_library(streams: list[tuple[str, list[StoredRow]]]) -> None:
 
 
 def _cpu_s(work: Callable[[], object]) -> float:
-    """Return CPU time of this process, since the work does not wait."""
     started = process_time()
     work()
     return process_time() - started

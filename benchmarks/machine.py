@@ -1,4 +1,4 @@
-"""Measures the limits of this machine, as yardsticks for a decision."""
+"""Measure the limits of this machine, as baselines for decisions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _INSERT = "INSERT INTO bench_inserts (body) VALUES (repeat('x', 400));\n"
 
 
 def measure(effort: Effort, clients: Sequence[int] = CLIENTS) -> list[Row]:
-    """Measure with the PostgreSQL settings of all other groups."""
+    """Measure with the same PostgreSQL settings as all other groups."""
     with Stand() as stand:
         rows = [_durable_inserts(stand.urls.owner, each, effort.seconds) for each in clients]
         rows.append(_plain_eventsourcing(stand, effort.seconds))
@@ -76,7 +76,6 @@ def describe_machine() -> dict[str, str]:
 
 
 def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
-    """Measure transactions a second, each inserting a row of 400 bytes."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_TABLE)
     with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +106,7 @@ def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
 
 
 def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
-    """Decide one purchase after the other through the library's repository."""
+    """Decide one purchase after another; load accounts with the eventsourcing library."""
     number = 100
     stand.open_accounts(number)
     merchant = Merchant("m-17", "Corner Books", "5942", "USA")
@@ -129,7 +128,6 @@ def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
 
 
 def _fdatasync_us(folder: Path) -> float:
-    """Return the median time of a fdatasync after writing 4 KiB, in microseconds."""
     times = []
     with (folder / "sync").open("wb") as file:
         for _ in range(_SYNCS):

@@ -1,4 +1,4 @@
-"""`make pictures`: draws a run from its JSON file and writes its tables into docs/performance.md.
+"""`make pictures`: draw a run from its JSON file, and write its tables into docs/performance.md.
 
 The same JSON gives the same bytes, so a test can compare the document with the run.
 """
@@ -31,7 +31,7 @@ _BLUE, _GREY, _ORANGE = "#1f5fa8", "#8a8a8a", "#d9730d"
 
 @dataclass(frozen=True)
 class _Line:
-    """The rows with one name, drawn over one of their settings."""
+    """A line of a chart, which shows the rows with one name."""
 
     label: str
     name: str
@@ -216,7 +216,6 @@ def _from_zero(axes: Axes) -> None:
 
 
 def _short(value: float, _: object) -> str:
-    """Return 1k for 1,000 and 1M for 1,000,000."""
     for size, letter in ((1_000_000, "M"), (1_000, "k")):
         if value >= size:
             return f"{value / size:g}{letter}"

@@ -1,4 +1,4 @@
-"""Two API processes on the same accounts, compared with one."""
+"""Measure two API processes on the same accounts, compared with one process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONNECTIONS, ACCOUNTS = 128, 1000
 
 
 def measure(effort: Effort) -> list[Row]:
-    """Alternate between one process and two; the others are idle meanwhile."""
+    """Alternate between one process and a pair of processes; all keep running."""
     runs: dict[int, list[Measured]] = {1: [], 2: []}
     with Stand() as stand:
         stand.open_accounts(ACCOUNTS)

@@ -1,6 +1,6 @@
-"""The publisher and a bare produce loop with the same records, broker and producer settings.
+"""Compare the publisher with a bare produce loop of the same records, broker and settings.
 
-The mock broker stores nothing, which favours the bare loop: the ratio on a real broker is no worse.
+The mock broker stores nothing, which favours the bare loop. The ratio on a real broker is no worse.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 
 
 def measure(seconds: float) -> list[Row]:
-    """Measure both rates, in decisions a second."""
+    """Measure both rates, in decisions per second."""
     with worker_settings() as settings:
         database = settings.service_database
         with database.connect() as connection:
@@ -92,7 +92,7 @@ def _bare(settings: Settings, records: Sequence[Record]) -> float:
 
 
 def _published(settings: Settings, database: Database) -> float:
-    """Return decisions a second, between the publisher's first and last checkpoint."""
+    """Return decisions per second between the publisher's first and last checkpoint."""
     with database.connect() as connection:
         connection.execute("UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
         end = last_position(connection)
@@ -113,7 +113,6 @@ def _checkpoint(connection: psycopg.Connection) -> int:
 
 
 def _records(connection: psycopg.Connection) -> list[Record]:
-    """Return the records that the publisher sends for this log."""
     feed, after = EventFeed(), 0
     records: list[Record] = []
     while batch := feed.read(connection, after):
@@ -123,7 +122,6 @@ def _records(connection: psycopg.Connection) -> list[Record]:
 
 
 def _fill(connection: psycopg.Connection) -> None:
-    """Record the same number of purchases for each account, in turn."""
     work, ids = UnitOfWork(), iter(range(sys.maxsize))
     accounts = [AccountId(f"bench-{number}") for number in range(ACCOUNTS)]
 

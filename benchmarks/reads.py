@@ -1,4 +1,4 @@
-"""Balance reads, alone and mixed with decisions."""
+"""Measure balance reads, alone and mixed with decisions."""
 
 from __future__ import annotations
 

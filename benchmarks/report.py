@@ -1,4 +1,4 @@
-"""Converts a run to JSON and to Markdown tables."""
+"""Convert a run to JSON and to Markdown tables."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def as_markdown(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
 
 
 def ratios_as_markdown(rows: Sequence[Row]) -> str:
-    """Return the table of the targets that this run can judge."""
+    """Return the table of the targets for which this run has figures."""
     return "\n".join(
         [
             "| ratio in the same run | target | measured | |",

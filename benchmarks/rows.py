@@ -10,9 +10,8 @@ class Row:
     """One figure of a run.
 
     Attributes:
-        group: The group it belongs to: `decisions`, `accounts`, `consumers`, …
+        group: The group of measurements: `decisions`, `accounts`, `consumers`, …
         name: The name of the measurement; `group`, `name` and `settings` are unique in a run.
-        value: The figure.
         unit: The unit of `value`: `requests/s`, `messages/s`, `events/s`, `ms`, `MiB` or `us`.
         p50_ms: The median latency, if latencies were measured; likewise `p95_ms` and `p99_ms`.
         settings: The conditions: `connections`, `accounts`, `history`, `processes`, …

@@ -1,4 +1,4 @@
-"""Decisions with the default rule set, and with twenty more rules, on the same accounts."""
+"""Measure decisions with the default rule set and with twenty more rules, on the same accounts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def twenty_rules(most: int) -> RuleSet:
 
 
 def measure(effort: Effort) -> list[Row]:
-    """Alternate between both rule sets. Both approve every purchase, so both record the same."""
+    """Alternate between two rule sets; both approve every purchase, so both record equally much."""
     rulesets = (DEFAULT_RULESET, twenty_rules(10_000))
     with Stand() as stand:
         stand.open_accounts(ACCOUNTS)

@@ -1,4 +1,4 @@
-"""The API with an empty endpoint as yardstick: it has the same models and does nothing."""
+"""Serve the API and, as a baseline, an endpoint that has the same models but does nothing."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ ORIGIN = CommandOrigin(
     KeyCause("key_5f2a9c01d3e4", "benchmark"),
     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 )
-"""The origin of what benchmarks record themselves."""
+"""The origin of the events that benchmarks record themselves."""
 LIMIT = 999_999_999_999_999
 _RECORDED_AT_ONCE = 2000
 _WAL_FILES = 64
@@ -56,12 +56,7 @@ _RUNS = count()
 
 @dataclass(frozen=True)
 class Effort:
-    """The duration of the measurements.
-
-    Attributes:
-        seconds: The duration of each load.
-        rounds: The number of repetitions of each load; the median is reported.
-    """
+    """The duration of each load, and the number of rounds, of which the median is reported."""
 
     seconds: float
     rounds: int
@@ -106,7 +101,7 @@ class Stand:
 
     @contextmanager
     def api(self, processes: int = 1) -> Iterator[Api]:
-        """Start API processes, each on a port of its own."""
+        """Start API processes, each on its own port."""
         with ExitStack() as stack:
             ports, found = [], []
             for _ in range(processes):
@@ -144,8 +139,8 @@ class Stand:
     def recycle_wal(self) -> None:
         """Fill WAL files that PostgreSQL can recycle, as on a server that has run for a while.
 
-        PostgreSQL writes a new WAL file in full before its first use, which delays every commit
-        by 40 ms; with the load of this benchmark every three seconds.
+        PostgreSQL fills a new WAL file before the first use, which delays every commit by 40 ms.
+        With the load of this benchmark, that happens every three seconds.
         """
         with Database(self.urls.owner).connect() as connection:
             for _ in range(_WAL_FILES):
@@ -154,7 +149,7 @@ class Stand:
             connection.execute("CHECKPOINT")
 
     def settle(self) -> None:
-        """Vacuum the events after many were recorded; autovacuum would disturb the measurement."""
+        """Vacuum the recorded events; otherwise autovacuum would disturb the measurement."""
         with Database(self.urls.owner).connect() as connection:
             connection.execute("SET statement_timeout = 0")
             connection.execute("VACUUM (ANALYZE) events")

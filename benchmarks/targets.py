@@ -12,15 +12,11 @@ from benchmarks.rows import Row
 _REPLAY_PER_SECOND = 60_000
 _BACKTEST_PER_SECOND = 50_000
 _BROKEN = 2
-"""A figure that misses its target by this factor is broken; noise does not explain it."""
+"""A figure that misses its target by more than this factor is broken; noise is smaller."""
 
 
 class Figures:
-    """The rows of a run by group and name.
-
-    Attributes:
-        groups: The groups whose rows have been read so far.
-    """
+    """The rows of a run by group and name; `groups` collects the groups that were read."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
@@ -134,9 +130,9 @@ def _replay(run: Figures) -> float:
 
 
 def _backtest(run: Figures) -> float:
-    """Divide the backtest's rate by the lower of two bounds; the second follows the machine.
+    """Divide the backtest's rate by the lower of two bounds; the second scales with the machine.
 
-    The machine that the first bound was set on replays 138,000 events/s with the library.
+    The first bound was set on a machine that replays 138,000 events/s with the library.
     """
     enough = min(_BACKTEST_PER_SECOND, 0.36 * run.value(log.GROUP, log.LIBRARY))
     return run.value(backtesting.GROUP, backtesting.TWENTY) / enough

@@ -18,7 +18,7 @@ from txplatform.telemetry import configure_logging
 from txplatform.worker import Part
 
 ROUNDS = 3
-"""The least number of rounds. Noise affects both loops of a round; the median counts."""
+"""The least number of rounds, of which the median counts. Noise affects both loops of a round."""
 POLL_S = 0.01
 """The interval at which the progress of a worker is read."""
 
@@ -63,7 +63,7 @@ def running(part: Part) -> Iterator[None]:
 def median_rates(
     measure_round: Callable[[int], tuple[float, float]], seconds: float
 ) -> tuple[float, float]:
-    """Repeat a round, given its number, for this time; return the medians of both rates."""
+    """Call `measure_round` with 0, 1, … for this time; return the medians of both rates."""
     rates: list[tuple[float, float]] = []
     started = perf_counter()
     while len(rates) < ROUNDS or perf_counter() - started < seconds:

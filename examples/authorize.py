@@ -16,16 +16,16 @@ from typing import Any
 import httpx
 
 RETRIED = {500, 502, 503, 504}
-"""Statuses to retry: the request may not be recorded. A 4xx would be the same again."""
+"""Statuses to retry, since the request may not be recorded. A retry does not change a 4xx."""
 
 
 def authorize(client: httpx.Client, purchase: dict[str, Any], give_up_s: float = 30) -> Any:
-    """Return the decision with `decision`, `reasons`, `balance` and more; a decline is no error.
+    """Return the decision with `decision`, `reasons`, `balance`, …; a decline is not an error.
 
     Raises:
-        httpx.HTTPStatusError: The request was refused (4xx), or still failed at the end (5xx).
-        httpx.TransportError: No response in time, so the outcome is unknown. Send the same
-            transaction_id again later, before you tell the customer anything.
+        httpx.HTTPStatusError: The request was refused (4xx), or kept failing (5xx).
+        httpx.TransportError: There was no response in time, so the outcome is unknown. Send the
+            same transaction_id again later, before you tell the customer anything.
     """
     deadline = time.monotonic() + give_up_s
     wait_s = 0.1

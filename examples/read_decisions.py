@@ -2,9 +2,9 @@
 
     python examples/read_decisions.py localhost:9092 decisions.db
 
-Decisions are delivered at least once: after a fault some are repeated. `log_position` grows within
-an account, so a message is a copy if its position is not above the last one of the account. That
-position is stored in the same transaction as the decision.
+Decisions are delivered at least once: after a fault, some are redelivered. `log_position` grows
+within an account, so a message is a duplicate if its position is not above the account's last
+position. The last position is stored in the same transaction as the decision.
 """
 
 import json
@@ -28,7 +28,7 @@ DO UPDATE SET log_position = excluded.log_position WHERE log_position < excluded
 
 
 def read_decisions(brokers: str, path: str, group: str = "example", idle_s: float = -1) -> None:
-    """Read until no message comes for `idle_s` seconds; -1 reads forever."""
+    """Read until no message arrives for `idle_s` seconds; -1 reads forever."""
     consumer = Consumer(
         {
             "bootstrap.servers": brokers,
@@ -51,7 +51,7 @@ def read_decisions(brokers: str, path: str, group: str = "example", idle_s: floa
                         "INSERT INTO decisions VALUES (:event_id, :account_id, :decision, :amount)",
                         body,
                     )
-            consumer.commit(message=message)  # saves reading it again; `seen` prevents copies
+            consumer.commit(message=message)  # for a later start; `seen` detects duplicates
 
 
 if __name__ == "__main__":

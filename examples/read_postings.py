@@ -1,10 +1,10 @@
-"""Sum up the posted amount of each account from two topics, counting each message once.
+"""Sum up the posted amount of each account from two topics; count each message once.
 
     python examples/read_postings.py localhost:9092 postings.db
 
 `posted_change` is the amount that a clearing, correction or refund adds to the posted balance.
-Messages are delivered at least once, in order for each account of a topic. So a message is a copy
-if its `log_position` is not above the last one of the account on that topic.
+Messages are delivered at least once and, within a topic, in order for each account. So a message is
+a duplicate if its `log_position` is not above the account's last position on the topic.
 """
 
 import json
@@ -32,7 +32,7 @@ DO UPDATE SET posted = posted + excluded.posted
 
 
 def read_postings(brokers: str, path: str, group: str = "example", idle_s: float = -1) -> None:
-    """Read until no message comes for `idle_s` seconds; -1 reads forever."""
+    """Read until no message arrives for `idle_s` seconds; -1 reads forever."""
     consumer = Consumer(
         {
             "bootstrap.servers": brokers,
@@ -52,7 +52,7 @@ def read_postings(brokers: str, path: str, group: str = "example", idle_s: float
             with store:  # one transaction: both or neither
                 if store.execute(NEWER, (message.topic(), body["account_id"], position)).rowcount:
                     store.execute(POST, body)
-            consumer.commit(message=message)  # saves reading it again; `seen` prevents copies
+            consumer.commit(message=message)  # for a later start; `seen` detects duplicates
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python examples/send_payment.py localhost:9092 pay-1 acc-1 5000 USD
 
-The key is the account id, so that the messages of an account stay in order. Sending the same
-payment again is safe and changes nothing, for instance after this program was killed.
+The key is the account id, so that the messages of an account stay in order. Sending a payment
+again is safe and changes nothing, for instance after this program was killed.
 """
 
 import json
@@ -20,9 +20,9 @@ def send_payment(producer: Producer, payment: dict[str, Any]) -> None:
     """Send a payment and wait until the brokers have stored it.
 
     Raises:
-        RuntimeError: It was not stored, or the outcome is unknown: send the same payment again.
+        RuntimeError: The payment was not stored, or the outcome is unknown: send it again.
     """
-    failures: list[str] = ["no answer in time"]
+    failures: list[str] = ["no response in time"]
 
     def delivered(error: KafkaError | None, _: Message) -> None:
         failures[:] = [] if error is None else [error.str()]

@@ -3,8 +3,8 @@
     TXPLATFORM_API_KEY=… python examples/settle.py http://localhost:8000 clearings.jsonl
 
 Each line is a JSON object with `clearing_id`, `account_id`, `transaction_id`, `amount` and
-`currency`. A clearing is posted once, however often it is sent. So the whole file can be sent
-again, for instance after this program was killed.
+`currency`. A clearing is posted once, no matter how often it is sent. So the whole file can be
+sent again, for instance after this program was killed.
 """
 
 import json
@@ -24,11 +24,11 @@ RETRIED = {500, 502, 503, 504}
 def settle(
     client: httpx.Client, clearings: list[dict[str, Any]], give_up_s: float = 60
 ) -> list[dict[str, Any]]:
-    """Post clearings; return the results of the refused ones, which need a person's attention.
+    """Post clearings; return the results for refused clearings, which need a person's attention.
 
     Raises:
         httpx.HTTPStatusError: A whole request was refused (4xx).
-        RuntimeError: Some were not posted in time, or their outcome is unknown: send them again.
+        RuntimeError: Some clearings were not confirmed in time: send the clearings again.
     """
     refused: list[dict[str, Any]] = []
     waiting = iter(clearings)
@@ -44,7 +44,7 @@ def settle(
                 refused += [result for _, result in pairs if result["result"] == "bad"]
                 again = [item for item, result in pairs if result["result"] == "retry"]
         except httpx.TransportError:
-            pass  # the outcome is unknown, so they are sent again
+            pass  # the outcome is unknown, so the items are sent again
         if again:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{len(again)} clearings not confirmed; send the file again")

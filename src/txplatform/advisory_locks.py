@@ -1,6 +1,6 @@
-"""The advisory locks that this package takes, in one list so that no two are the same.
+"""The keys of all advisory locks that this package takes, listed here to keep them distinct.
 
-PostgreSQL has two key spaces, which never meet: one number, and a pair of numbers.
+A key is one number or a pair of numbers. In PostgreSQL, a number never conflicts with a pair.
 """
 
 LOG = 0x7478_6C67
@@ -13,4 +13,4 @@ RULE_BOOK = 0x7478_7262
 """One number, transaction level: held while the rule book is changed."""
 
 LEADERS = 0x7478_6C64
-"""First of a pair, session level; the second is the hash of what is led: see `leader_lock`."""
+"""First number of a pair, session level. The second number is the hash of the leader's name."""

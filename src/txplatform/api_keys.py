@@ -52,7 +52,7 @@ class ApiKey:
 
     @property
     def cause(self) -> KeyCause:
-        """The key as the cause of events."""
+        """This key as the cause of events."""
         return KeyCause(self.id, self.name)
 
 
@@ -68,7 +68,7 @@ def create_key(
     scopes: Iterable[Scope],
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """Create a key and return it with its secret, which is not stored."""
+    """Create a key; return the key and its secret, which is not stored."""
     key = "txp_" + secrets.token_urlsafe(KEY_BYTES)
     row = connection.execute(
         f"INSERT INTO api_keys (id, key_sha256, name, scopes, expires_at)"
@@ -110,7 +110,7 @@ def revoke_key(connection: psycopg.Connection, key_id: str) -> ApiKey:
 
 
 def find_key(connection: psycopg.Connection, digest: bytes) -> ApiKey | None:
-    """Return the key with this digest, or None if it is unknown, expired or revoked."""
+    """Return the key with this digest; None if the key is unknown, expired or revoked."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM api_keys WHERE key_sha256 = %s AND revoked_at IS NULL"
         " AND (expires_at IS NULL OR expires_at > now())",

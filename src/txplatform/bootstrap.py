@@ -1,6 +1,6 @@
-"""Build each process of the platform from its settings. Only this module knows every part.
+"""Build each process of the platform from its settings; only this module knows all parts.
 
-A part of a worker receives the settings, the database and the registry of the process's metrics.
+Each part of a worker receives the settings, the database and the process's metrics registry.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
 
     Args:
         settings: The settings of the process.
-        process: The number of the process among those that share the port, from 0.
+        process: The process's number among the API processes that share the port, from 0.
     """
     database = settings.service_database
     queries = Queries(database)

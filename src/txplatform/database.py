@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: the only place with timeouts, keepalives and planner settings."""
+"""Connect to PostgreSQL; only this module sets timeouts, keepalives and planner settings."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PASSING_FAULTS = (
 )
 """Faults that pass without an operator, but may last as long as the session.
 
-A server refuses writes while it is a standby. A session that began while the database was read-only
-refuses writes until it ends. So the caller has to continue with a new connection.
+A standby refuses writes until it is promoted. A session that began while the database was read-only
+refuses writes until the session ends. So the caller has to reconnect.
 """
 
 
@@ -28,7 +28,7 @@ _WHOLE_TABLE_PLANS = (
     "enable_mergejoin",
     "enable_material",
 )
-"""Planner settings for plans that read a whole table or index. (Sorts of few rows stay allowed.)"""
+"""Planner settings that allow plans to read a whole table or index. Sorts stay allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Database:
         statement_timeout_s: The longest time that a statement may take.
         lock_timeout_s: The longest time to wait for a lock.
         idle_in_transaction_timeout_s: The time after which the server ends the transaction of an
-            idle client. Without it a frozen process would hold the log's lock forever.
+            idle client. Without a timeout, a frozen process would hold the log's lock forever.
     """
 
     url: str
@@ -50,7 +50,6 @@ class Database:
 
     @property
     def _parameters(self) -> dict[str, str | int]:
-        """The connection parameters that are not in the URL."""
         options = {
             "statement_timeout": f"{int(self.statement_timeout_s * 1000)}ms",
             "lock_timeout": f"{int(self.lock_timeout_s * 1000)}ms",
@@ -62,10 +61,10 @@ class Database:
             "timezone": "UTC",
             "datestyle": "ISO",
             "array_nulls": "on",
-            # After waiting for the log's lock, the append has to see what others committed.
+            # After waiting for the log's lock, the append has to see what other sessions committed.
             "default_transaction_isolation": r"read\ committed",
-            # Every statement of the service is a lookup or a range of an index. So must be a plan
-            # that was prepared while a table was small or not analyzed.
+            # Every statement of the service looks up or scans a range of an index. These settings
+            # keep that true for plans made while a table is small or not analyzed.
             **dict.fromkeys(_WHOLE_TABLE_PLANS, "off"),
         }
         return {

@@ -9,7 +9,7 @@ class Health:
     """The health of a part.
 
     Attributes:
-        ready: False while the part is not working: it waits for a fault to pass, or has stopped.
+        ready: False while the part waits for a fault to pass, or after the part has stopped.
         detail: What the part is doing, or why it is not working; for people.
         figures: Numbers such as lags.
     """

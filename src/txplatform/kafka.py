@@ -1,4 +1,4 @@
-"""Connections to Kafka: the only place with brokers, security and client id."""
+"""The configuration of every connection to Kafka: brokers, security and client id."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""Generates the OpenAPI, AsyncAPI and JSON Schema documents from the models in the code.
+"""Generate the OpenAPI, AsyncAPI and JSON Schema documents from the models in the code.
 
-`python -m txplatform.schema_export docs` writes them. A test fails if they are out of date.
+`python -m txplatform.schema_export docs` writes the documents. A test fails if one is outdated.
 """
 
 import json
@@ -18,7 +18,7 @@ from txplatform.contracts.rules_document import with_rules
 from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.settings import Settings
 
-_KEY = {"type": "string", "description": "The account id, always: one account's stay in order."}
+_KEY = {"type": "string", "description": "The account id, which keeps an account's order."}
 
 
 def documents() -> dict[str, str]:
@@ -47,15 +47,14 @@ def message_schemas() -> dict[str, dict[str, Any]]:
 
 
 def _asyncapi(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the AsyncAPI 3.0 document: inbound topics are received, outbound topics are sent."""
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "txplatform",
             "version": version("txplatform"),
             "description": (
-                "Messages are CloudEvents 1.0; binary, structured and bare bodies are accepted, "
-                "binary is sent. At least once, in order for each key."
+                "Messages are CloudEvents 1.0. Binary mode, structured mode and bare JSON bodies "
+                "are accepted; binary mode is sent. Delivery is at least once, in order per key."
             ),
         },
         "defaultContentType": "application/json",

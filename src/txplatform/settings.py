@@ -17,7 +17,7 @@ _TEST_PREFIXES = ("TXPLATFORM_TEST_", "TXPLATFORM_REQUIRE_")
 """Prefixes of the variables that configure the test suite."""
 
 _CLIENT_VARIABLES = ("TXPLATFORM_API_URL", "TXPLATFORM_API_KEY")
-"""The variables of callers, such as `examples/`, which may share a shell with this program."""
+"""Variables of clients such as `examples/`, which may be set in the same shell."""
 
 
 class SettingsError(TxPlatformError):
@@ -97,7 +97,7 @@ class Settings(BaseSettings):
         default=256, ge=1, le=1000, description="Largest number of decisions in one commit."
     )
     decision_queue_size: int = Field(
-        default=4096, ge=1, description="Largest number of waiting requests; further ones get 503."
+        default=4096, ge=1, description="Largest number of waiting requests; others get 503."
     )
     decision_timeout_s: float = Field(
         default=10, gt=0, description="Longest time for a decision, retries included, seconds."
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     account_cache_size: int = Field(
         default=1_000_000,
         ge=1,
-        description="Largest number of accounts that an API process caches.",
+        description="Largest number of accounts that each part of a process caches.",
     )
     snapshot_every_events: int = Field(
         default=100, ge=2, description="Number of an account's events between two snapshots."

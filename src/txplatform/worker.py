@@ -1,6 +1,6 @@
-"""Runs the parts of a worker process: threads, readiness, signals, an orderly stop.
+"""Run the parts of a worker process in threads, serve their health, and stop them on a signal.
 
-If a part raises an exception, the process ends, so that its supervisor restarts it.
+If a part raises an exception, the process exits, so that its supervisor restarts it.
 """
 
 import json
@@ -17,11 +17,11 @@ from txplatform.process_setup import collect_seldom, stop_requests
 from txplatform.telemetry import logger
 
 STOP_TIMEOUT_S = 9
-"""The time for each part to stop; the process has to stop within 10 s of SIGTERM."""
+"""The longest wait for a part to stop; the process has to stop within 10 s of SIGTERM."""
 
 
 class Part(Protocol):
-    """A task that runs in a thread of its own until the process stops."""
+    """A task that runs in its own thread until the process stops."""
 
     name: str
 
@@ -38,7 +38,7 @@ def run_parts(
     """Run until SIGTERM or SIGINT, or until a part raises an exception.
 
     Args:
-        parts: The parts, each of which gets a thread of its own.
+        parts: The parts; each runs in its own thread.
         registry: The metrics for `/metrics`.
         health_port: The port of `/livez`, `/readyz` and `/metrics`; None for no port.
 

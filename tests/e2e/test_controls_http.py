@@ -61,7 +61,7 @@ def test_controls_are_set_read_and_removed(own_api: RunningApi, database: TestDa
     assert (other.status_code, other.json()["type"]) == (409, "id-reused")
     result = verify(Database(database.service_url))
     assert result.passed, result.differences.kept
-    assert result.compared["decisions run again"] == 2
+    assert result.compared["re-evaluated decisions"] == 2
 
 
 def test_controls_apply_to_one_account(api: RunningApi, path: str) -> None:

@@ -92,7 +92,7 @@ def test_i4_each_decision_is_made_by_one_rule_set_that_was_in_force(
             "SELECT recorded_at, convert_from(state, 'UTF8')::json->>'ruleset_id'"
             " FROM ruleset_events WHERE topic = 'ruleset-activated' ORDER BY version"
         ).fetchall()
-    assert result.compared["decisions run again"] == len(decisions)
+    assert result.compared["re-evaluated decisions"] == len(decisions)
     assert {each["ruleset"] for each in decisions} >= set(RULES)
     times = [at for at, _ in activations]
     in_force = ["default@1", *(ruleset_id for _, ruleset_id in activations)]

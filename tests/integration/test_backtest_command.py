@@ -169,7 +169,7 @@ def test_i7_a_damaged_event_is_named_with_its_account_and_version(  # noqa: PLR0
 @pytest.mark.parametrize(
     ("written", "problems"),
     [
-        ('{"name": "x"', ["is no acceptable JSON"]),
+        ('{"name": "x"', ["is not acceptable JSON"]),
         (
             '{"name": "x", "version": 1, "rules": [{"rule": "no"}, {"rule": "amount_limit"}]}',
             ["rules[0].rule: is 'no'", "rules[1].max_amount: is missing."],
@@ -251,6 +251,6 @@ def test_a_backtest_whose_process_is_killed_fails_with_the_reason(
         workers = suspended_workers(command)
         workers[0].kill()
         assert command.wait(10) == 1
-        assert "A process of the backtest ended. It was killed" in " ".join(command.stderr.split())
+        assert "A backtest process ended. It was killed" in " ".join(command.stderr.split())
         assert "Traceback" not in command.stderr
         assert not any(worker.is_running() for worker in workers)

@@ -101,7 +101,7 @@ def test_i7_an_altered_rule_set_decides_nothing(
     add_ruleset(service, retail(1), by=OPERATOR)
     activated(service, "a1", "retail@1")
     make_unreadable(database)
-    with pytest.raises(UnreadableRuleSetError, match="not what was added"):
+    with pytest.raises(UnreadableRuleSetError, match="altered after it was added"):
         _ = read_book(service).active
 
 

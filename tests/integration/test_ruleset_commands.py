@@ -60,7 +60,7 @@ def test_a_rule_set_goes_from_a_file_into_force(
         service_env, "lint", files[2]
     )
     assert "retail@1 added" in rulesets(service_env, "add", files[1])
-    assert "retail@1 was there already" in rulesets(service_env, "add", files[1])
+    assert "retail@1 already existed" in rulesets(service_env, "add", files[1])
     activated = rulesets(
         service_env, "activate", "retail@1", "--reason", "Go.", "--by", "ann", "--json"
     )
@@ -73,7 +73,7 @@ def test_a_rule_set_goes_from_a_file_into_force(
     compared = rulesets(service_env, "diff", "retail@1", files[2])
     assert "Changed amount_limit: max_amount from 1000 to 500." in compared
     said = rulesets(service_env, "activate", "retail@2", "--reason", "Tighter.")
-    assert "retail@2 decides everywhere within a second, after retail@1" in said
+    assert "retail@2 replaces retail@1 in every process within a second" in said
     listed = json.loads(rulesets(service_env, "list", "--json"))
     assert (listed["active"], len(listed["items"])) == ("retail@2", 3)
     assert "active" in rulesets(service_env, "list")
@@ -193,7 +193,7 @@ def test_an_unreadable_rule_set_is_listed_and_can_be_replaced(
     assert "retail@9" in rulesets(service_env, "list")
     assert "moon_phase" in rulesets(service_env, "show", "retail@9", code=1)
     left = rulesets(service_env, "activate", "retail@1", "--reason", "Back.")
-    assert "retail@1 decides everywhere within a second, after retail@9" in left
+    assert "retail@1 replaces retail@9 in every process within a second" in left
     assert "The differences are unknown" in left
     with running_api(service_env) as api:
         open_account(api.client, "acc", 10_000)

@@ -79,7 +79,7 @@ def test_an_untouched_database_is_compared_completely_and_has_no_differences(
         "snapshot": 3,
         **{each.name: row_count(service, each.table) for each in PROJECTIONS},
         "sums": 3,
-        "decisions run again": 9,
+        "re-evaluated decisions": 9,
     }
     own_counts = {"transactions": 9, "directory": 3, "open_holds": 6}
     assert result.compared.items() >= own_counts.items()

@@ -89,7 +89,7 @@ def test_every_recorded_decision_is_confirmed(
     decided = sum(int(each[0]) for each in row)
     result = verify(Database(database.service_url))
     assert result.passed, result.differences.kept
-    assert 0 < result.compared["decisions run again"] <= decided
+    assert 0 < result.compared["re-evaluated decisions"] <= decided
     declined = service.execute(
         "SELECT count(*) FROM events WHERE topic = 'authorization-declined'"
     ).fetchone()

@@ -1,4 +1,4 @@
-"""The short benchmark fails only if a ratio misses its target by more than half, twice."""
+"""The short benchmark fails only if a ratio misses its target by more than a factor of 2, twice."""
 
 from __future__ import annotations
 

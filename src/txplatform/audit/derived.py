@@ -1,6 +1,6 @@
-"""Checks that compare rows derived from the log with a replay of the log, account by account.
+"""The base class of the checks that compare derived rows with a replay of the log.
 
-Each check reads its rows in the order of the accounts, in step with the replay.
+The replay visits accounts in order of id, and each check reads its rows in the same order.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,12 +22,7 @@ _FETCH_ROWS = 2000
 
 
 class DerivedCheck(Generic[R]):
-    """Compares one kind of derived rows with the replay.
-
-    Attributes:
-        name: Its name in the report.
-        compared: The number of rows compared.
-    """
+    """Compares one kind of derived rows with the replay; counts the rows in `compared`."""
 
     def __init__(self, name: str, rows: Iterable[R], differences: Differences) -> None:
         self.name = name
@@ -37,21 +32,21 @@ class DerivedCheck(Generic[R]):
         self._next = next(self._rows, None)
 
     def key(self, row: R) -> Key:
-        """Return the row's account, and its version; 0 if rows have no version."""
+        """Return the row's account id and account version; the version is 0 if the row has none."""
         raise NotImplementedError
 
     def begin(self, account_id: AccountId) -> None:
-        """Begin an account; rows of accounts before it belong to no account in the log."""
+        """Start the next account, and report the rows of accounts in between as extra."""
         self._report_extra(self._take(lambda key: key[0] < account_id))
 
     def before(self, replay: Replay, position: int) -> None:
-        """Prepare for the event at this log position, which is applied next."""
+        """Prepare for the event at this log position, before the event is applied."""
 
     def after(self, replay: Replay, logged: LoggedEvent) -> None:
-        """Check the account after this event."""
+        """Check the account after this event was applied."""
 
     def end(self, replay: Replay) -> None:
-        """Check the account after its last event; rows that are left are extra."""
+        """Check the account after its last event; report its remaining rows as extra."""
         self._report_extra(self._of(replay.account_id))
 
     def skip(self, account_id: AccountId) -> None:
@@ -60,14 +55,13 @@ class DerivedCheck(Generic[R]):
             pass
 
     def finish(self) -> None:
-        """Report the rows after the last account."""
+        """Report the rows that remain after the last account."""
         self._report_extra(self._take(lambda _: True))
 
     def _of(self, account_id: str) -> Iterator[R]:
         return self._take(lambda key: key[0] <= account_id)
 
     def _take(self, condition: Callable[[Key], bool]) -> Iterator[R]:
-        """Take the next rows for as long as their keys meet a condition."""
         while (row := self._next) is not None and condition(self.key(row)):
             self._next = next(self._rows, None)
             yield row
@@ -92,11 +86,11 @@ class DerivedCheck(Generic[R]):
 def stored_rows(
     connection: psycopg.Connection, name: str, statement: sql.Composable
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a statement, with at most 2,000 in memory.
+    """Yield the rows of a query, fetching 2,000 at a time.
 
     Args:
-        connection: In a transaction.
-        name: The cursor's name, unique in the transaction.
+        connection: A connection in a transaction.
+        name: A name for the cursor, unique in the transaction.
         statement: The query.
     """
     with connection.cursor(f"verify_{name}") as cursor:

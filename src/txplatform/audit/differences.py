@@ -1,4 +1,4 @@
-"""The differences found by a verification, by account, version and field."""
+"""The differences that a verification finds."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,6 @@ class Difference:
     """One value that differs from the log.
 
     Attributes:
-        version: The account's version at which the value differs.
         field: The name of the value, such as `directory.posted`.
         expected: The value according to the replay.
         found: The stored value.
@@ -32,7 +31,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Differences:
-    """The differences found: all are counted; up to 100 are kept, one per account and field."""
+    """Counts all differences and keeps the first 100, at most one per account and field."""
 
     count: int = 0
     kept: list[Difference] = field(default_factory=list)
@@ -40,7 +39,7 @@ class Differences:
     _fields: set[str] = field(default_factory=set)
 
     def add(self, account_id: str, version: int, name: str, expected: Any, found: Any) -> None:
-        """Add a difference; later ones of the same account and field are only counted."""
+        """Count a difference, and keep the first for each account and field."""
         self.count += 1
         if account_id != self._account:
             self._account, self._fields = account_id, set()

@@ -25,9 +25,9 @@ class UnknownAccountError(TxPlatformError):
 def account_history(
     connection: psycopg.Connection, account_id: AccountId
 ) -> Iterator[tuple[LoggedEvent, Account]]:
-    """Yield the account's events in order, each with the account after it.
+    """Yield the account's events in order, each with the account's state after the event.
 
-    It is the same object each time, and changes when the next event is asked for.
+    Every step yields the same `Account` object, updated in place.
 
     Raises:
         UnknownAccountError: The account has no events.

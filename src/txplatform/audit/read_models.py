@@ -1,4 +1,4 @@
-"""The check of a read model: compares its rows with the replay up to its checkpoint."""
+"""Compare the rows of a read model with the replay up to the read model's checkpoint."""
 
 from operator import itemgetter
 from typing import Any
@@ -19,7 +19,7 @@ _VERSION = "account_version"
 
 
 class ReadModelCheck(DerivedCheck[Row]):
-    """Checks that a read model has the expected rows of each account, and no others."""
+    """Checks that a read model has exactly the expected rows for each account."""
 
     def __init__(
         self, projection: Projection, connection: psycopg.Connection, differences: Differences
@@ -77,5 +77,4 @@ class ReadModelCheck(DerivedCheck[Row]):
         return {self._key_of(row): row for row in self._expected.rows(replay.account)}
 
     def _version_of(self, row: Row, *, default: int) -> int:
-        """Return the version in the row's key; the default if the key has none."""
         return default if self._version_at is None else row[self._version_at]

@@ -1,4 +1,4 @@
-"""Replays one account from its stored events, and checks each event against the account."""
+"""Replay one account from its stored events, and check each event against the account."""
 
 from typing import Any, assert_never
 
@@ -39,11 +39,7 @@ class BrokenStreamError(TxPlatformError):
 
 
 class Replay:
-    """The replay of one account.
-
-    Attributes:
-        account: The state after the events applied so far.
-    """
+    """The replay of one account; `account` is the state after the events applied so far."""
 
     def __init__(self, account_id: AccountId, rerun: Rerun, differences: Differences) -> None:
         self.account = Account.unopened(account_id)
@@ -55,12 +51,12 @@ class Replay:
         self._differences = differences
 
     def read(self, row: StoredRow) -> Event:
-        """Decode the next event, and check it against its columns and the event before it.
+        """Decode the account's next event, and check the row's columns and log position.
 
         Raises:
-            BrokenStreamError: The event does not follow the one before it (I7).
-            TxPlatformError: This version does not know the kind of event.
-            ValueError, TypeError, LookupError, AttributeError: The bytes are not such an event.
+            BrokenStreamError: The event's version does not follow the previous one (invariant I7).
+            TxPlatformError: This version of txplatform does not know the kind of event.
+            ValueError, TypeError, LookupError, AttributeError: The bytes cannot be decoded.
         """
         version = row.originator_version
         if version != self.account.version + 1:
@@ -76,7 +72,7 @@ class Replay:
         return event
 
     def apply(self, event: Event) -> None:
-        """Apply an event; judge a decision again, and compare the balance and hold it leaves."""
+        """Re-evaluate the event if it is a decision, apply it, and compare balance and hold."""
         account, version = self.account, event.originator_version
         if isinstance(event, Decision):
             self._rerun.compare(account, event, self._differ)
@@ -90,7 +86,7 @@ class Replay:
             self._compare_hold(transaction_id, event)
 
     def _compare_inputs(self, event: Decision) -> None:
-        """Compare a decision's inputs beside the account with its transaction's events."""
+        """Compare a decision's recorded inputs with the earlier events of its transaction."""
         match event:
             case AuthorizationApproved():
                 self._compare_already_posted(event)
@@ -110,14 +106,14 @@ class Replay:
                 assert_never(event)
 
     def _compare_already_posted(self, event: AuthorizationApproved | AuthorizationDeclined) -> None:
-        """Compare the amount posted before the authorization, which is available to it again."""
+        """Compare the amount recorded as already posted with the transaction's earlier postings."""
         sums = self._transactions.get(event.purchase.transaction_id)
         posted = 0 if sums is None else max(0, sums.posted)
         if event.already_posted != posted:
             self._differ(event.originator_version, "already posted", posted, event.already_posted)
 
     def _compare_raised(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """Compare the raised purchase with the purchase that has the hold."""
+        """Compare an increment's recorded purchase with the purchase that is on hold."""
         sums = self._transactions.get(event.increment.transaction_id)
         held = self.account.held(event.increment.transaction_id)
         purchase = None if sums is None or not held else sums.purchase
@@ -129,7 +125,7 @@ class Replay:
             self._differ(event.originator_version, "raised from", raised_from, event.raised_from)
 
     def _compare_hold(self, transaction_id: TransactionId, event: Event) -> None:
-        """Compare a transaction's hold with the one computed from its sums (docs/contracts.md)."""
+        """Compare a transaction's hold with the hold computed from its sums (docs/contracts.md)."""
         sums = self._transactions.setdefault(transaction_id, Transaction())
         sums.take(event)
         held = self.account.held(transaction_id)

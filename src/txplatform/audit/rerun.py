@@ -1,4 +1,4 @@
-"""Judges recorded decisions again, by the same rule set, on the state before them."""
+"""Re-evaluate recorded decisions, each by its own rule set on the state before the decision."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,11 +26,7 @@ Decision = (
 
 
 class Rerun:
-    """Judges recorded decisions again, by the rule book.
-
-    Attributes:
-        decisions: The number of decisions judged again.
-    """
+    """Re-evaluates recorded decisions by the rule sets in the rule book, and counts them."""
 
     def __init__(self, book: RuleBook) -> None:
         self.decisions = 0
@@ -38,7 +34,7 @@ class Rerun:
         self._decided_by = book.ever_active & book.rulesets.keys()
 
     def compare(self, account: Account, event: Decision, differ: Differ) -> None:
-        """Compare a decision with the judgement that its rule set gives now.
+        """Re-evaluate a decision by its rule set, and compare the results.
 
         Reasons are compared by code and figures, since a later version may word them differently.
 
@@ -50,7 +46,7 @@ class Rerun:
         version = event.originator_version
         ruleset = self._find(event.ruleset)
         if ruleset is None:
-            expected_ruleset = "one that was activated, and that the rule book has whole"
+            expected_ruleset = "a rule set that was activated and can be read"
             differ(version, "ruleset", expected_ruleset, event.ruleset)
             return
         self.decisions += 1

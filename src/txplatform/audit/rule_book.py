@@ -1,4 +1,4 @@
-"""The check of the rule book: its versions and keys, and the content of every rule set."""
+"""Check the rule book: its versions, its keys and the content of every rule set."""
 
 import psycopg
 
@@ -8,7 +8,7 @@ from txplatform.rulebook.book import RuleBook, UnreadableRuleSetError
 from txplatform.rulebook.changes import Entry, decode_change
 
 NAME = "rule book"
-"""Used in place of an account id for differences of the rule book."""
+"""Takes the place of the account id in differences of the rule book."""
 
 _READ = """
 SELECT version, event_id, event_key, recorded_at, topic, state
@@ -18,7 +18,7 @@ ORDER BY version
 
 
 def check_rule_book(connection: psycopg.Connection, differences: Differences) -> RuleBook:
-    """Read the rule book as far as possible, and add its faults to the differences."""
+    """Read as much of the rule book as possible, and add its faults to the differences."""
     book = RuleBook()
     for version, event_id, event_key, recorded_at, topic, state in connection.execute(_READ):
         if version != book.version + 1:
@@ -34,7 +34,7 @@ def check_rule_book(connection: psycopg.Connection, differences: Differences) ->
             differences.add(NAME, version, "event_key", change.key, event_key)
         named = getattr(change, "ruleset_id", None)
         if named is not None and named not in book.rulesets:
-            differences.add(NAME, version, "ruleset_id", "one that was added before", named)
+            differences.add(NAME, version, "ruleset_id", "a rule set that was added", named)
     for stored in book.rulesets.values():
         try:
             stored.read()

@@ -1,4 +1,4 @@
-"""The check of snapshots: compares each with the replay."""
+"""Compare each snapshot with the replay."""
 
 import orjson
 import psycopg
@@ -19,7 +19,7 @@ _READ = sql.SQL(
 
 
 class SnapshotCheck(DerivedCheck[tuple[str, int, str, bytes]]):
-    """Checks that each snapshot of the current shape equals the account's state at its version."""
+    """Checks that each snapshot in the current format equals the account's state at its version."""
 
     def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
         super().__init__("snapshot", stored_rows(connection, "snapshots", _READ), differences)

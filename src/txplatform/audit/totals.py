@@ -1,4 +1,4 @@
-"""The check of sums: adds up the stored JSON in SQL, and shares no code with the replay."""
+"""Check balances by adding up the stored JSON in SQL, without any code of the replay."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ _AMOUNTS: dict[type[Event], tuple[LiteralString, LiteralString]] = {
     PaymentReceived: ("-(event -> 'payment' ->> 'amount')::numeric", "0"),
     PaymentReturned: ("(event -> 'payment_return' ->> 'amount')::numeric", "0"),
 }
-"""The SQL of the amounts that each kind of event adds to posted and to pending, minor units."""
+"""The SQL for the change of posted and the change of pending, by kind of event, minor units."""
 
 
 def _sum(nth: int) -> str:
@@ -72,7 +72,7 @@ class EventSums:
 
 
 class SumCheck(DerivedCheck[EventSums]):
-    """Checks that posted and pending are the sums of the amounts in the stored events (I2)."""
+    """Checks that each account's posted and pending are the sums of its events (invariant I2)."""
 
     def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
         super().__init__("sums", self._readable(connection), differences)
@@ -104,7 +104,7 @@ def event_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
     """Yield the sums of every stream, ordered by stream id.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
 
     Raises:
         psycopg.DataError: The stored bytes of an event are not JSON.

@@ -1,6 +1,6 @@
-"""Replays every account from its first event, and compares everything derived with the replay.
+"""Replay every account from its first event, and compare all derived data with the replay.
 
-All data is read in one database snapshot, so it can run beside a working system. A read model that
+All data is read in one database snapshot, so a running system can be verified. A read model that
 lags is compared with the log up to its own checkpoint. One account is in memory at a time.
 """
 
@@ -36,9 +36,8 @@ class Verification:
     """The result of a verification.
 
     Attributes:
-        log_position: The log's last position at the moment of the verification.
-        compared: The number of rows compared, by check.
-        seconds: The duration.
+        log_position: The log's last position in the database snapshot.
+        compared: The number of rows compared, by name of the check.
     """
 
     log_position: int = 0
@@ -55,10 +54,10 @@ class Verification:
 
 
 def verify(database: Database, advance: Callable[[int], None] = lambda _: None) -> Verification:
-    """Replay every account and compare.
+    """Replay every account, and compare all derived data with the replay.
 
     Args:
-        database: As any role that may read; nothing is written.
+        database: The database as any role that may read; nothing is written.
         advance: Called with the number of events read since the last call.
 
     Raises:
@@ -71,7 +70,7 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
         result.events += events
         advance(events)
 
-    # The sums have their own connection: stored bytes that are not JSON end its transaction.
+    # The sums have their own connection: stored bytes that are not JSON abort the transaction.
     with (
         consistent_read(database) as main,
         consistent_read(database, export_snapshot(main)) as sums,
@@ -88,7 +87,7 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
         for check in checks:
             check.finish()
             result.compared[check.name] = check.compared
-        result.compared["decisions run again"] = rerun.decisions
+        result.compared["re-evaluated decisions"] = rerun.decisions
     result.seconds = time.perf_counter() - started
     return result
 

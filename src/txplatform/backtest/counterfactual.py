@@ -1,9 +1,9 @@
-"""One account's counterfactual history: the recorded history with the candidate's decisions.
+"""One account's counterfactual history: its recorded events, but with the candidate's decisions.
 
-Events other than decisions apply as recorded: openings, limits, statuses, payments and their
-returns, and postings that name no purchase. Later events of a purchase that only the candidate
-declines are dropped: see `replayed_lifecycle.py`. A purchase that only the candidate approves holds
-its amount for the candidate's hold days, since the amount of its clearing is unknown.
+Events other than decisions apply as recorded: openings, limits, statuses, payments, payment
+returns, and postings that name no purchase. If only the candidate declines a purchase, its later
+events are dropped (see `replayed_lifecycle.py`). If only the candidate approves a purchase, the
+whole amount is held for the candidate's hold days, since the amount to clear is unknown.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -19,17 +19,13 @@ from txplatform.domain.rulesets import MAX_HOLD_DAYS, RuleSet
 from txplatform.eventstore.mapper import decode_event
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
-"""Earlier than every event: the candidate makes all decisions."""
+"""A time before every event, from which the candidate makes all decisions."""
 
 _DAYS = [timedelta(days=days) for days in range(MAX_HOLD_DAYS + 1)]
 
 
 class Counterfactual:
-    """Applies one account's recorded events to its counterfactual state.
-
-    Attributes:
-        account: The counterfactual state.
-    """
+    """Applies one account's recorded events to `account`, the counterfactual state."""
 
     def __init__(
         self, account_id: AccountId, candidate: RuleSet, since: datetime, tally: Tally
@@ -45,8 +41,8 @@ class Counterfactual:
         """Apply the next recorded event, or its counterfactual replacement.
 
         Raises:
-            UnknownEventError: This version does not know the topic.
-            ValueError, TypeError, LookupError, AttributeError: The bytes are no such event.
+            UnknownEventError: This version of txplatform does not know the topic.
+            ValueError, TypeError, LookupError, AttributeError: The bytes cannot be decoded.
         """
         if topic in (APPROVED, DECLINED):
             self._decide(version, decode_decision(topic, state))
@@ -106,7 +102,7 @@ class Counterfactual:
             lifecycle.drop_early_events(recorded)
 
     def _refusing_rules(self, case: Case, judgement: Judgement) -> tuple[str, ...]:
-        """Name the rules that refuse, in the order asked; add the candidate's own sentences."""
+        """Name the refusing rules in order; add the sentences of the candidate's own rules."""
         rules = self._candidate.rules
         names = zip(names_of(rules), rules, strict=True)
         described = {name: f"{name}: {rule.sentence()}" for name, rule in names}

@@ -1,4 +1,4 @@
-"""The result of a backtest as one HTML page without scripts, fonts or other files."""
+"""Render the result of a backtest as one HTML page that needs no other files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _MAX_LINES = 40
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a chart: newly declined and newly approved decisions of all currencies."""
+    """One bar of a chart: the newly declined and newly approved decisions of one group."""
 
     name: str
     declined: int
@@ -28,8 +28,8 @@ class Section:
     """The changes by one dimension, as a chart and a table.
 
     Attributes:
-        bars: Empty if nothing changes.
-        overlapping: True if one decision may be counted in several groups.
+        bars: One bar per group; empty if no decision changes.
+        overlapping: True if a decision may be counted in several groups.
     """
 
     title: str
@@ -39,7 +39,7 @@ class Section:
 
 
 def as_html(result: Result) -> str:
-    """Return the page."""
+    """Return the result as an HTML page."""
     environment = Environment(
         loader=PackageLoader("txplatform.backtest", "templates"),
         autoescape=True,
@@ -65,7 +65,7 @@ def as_html(result: Result) -> str:
 
 
 def _section(result: Result, by: str) -> Section:
-    """Return one dimension: all months in order, or the other groups with the most changes."""
+    """Return the section for one dimension. Unchanged groups are left out, except for months."""
     found = groups(result.tally, by)
     if by == MONTH:
         bars = _bars(found) if any(group.changed for group in found) else []
@@ -77,7 +77,7 @@ def _section(result: Result, by: str) -> Section:
 
 
 def _bars(found: Iterable[Group]) -> list[Bar]:
-    """Make one bar for each name; counts add up across currencies, amounts do not."""
+    """Return one bar for each name, with the counts of all currencies added up."""
     sums: dict[str, list[int]] = {}
     for group in found:
         both = sums.setdefault(group.name, [0, 0])

@@ -1,7 +1,7 @@
-"""Recorded authorizations, decoded for a backtest.
+"""Decode recorded authorizations for a backtest.
 
-Only the fields that judging needs are decoded. Decoding the whole event takes twice as long, mainly
-for the measurements of each rule.
+Only the fields that a backtest needs are decoded. Decoding the whole event takes twice as long,
+mainly because of the recorded measurements of each rule.
 """
 
 from datetime import datetime
@@ -16,11 +16,7 @@ APPROVED, DECLINED = AuthorizationApproved.TOPIC, AuthorizationDeclined.TOPIC
 
 
 class RecordedDecision(msgspec.Struct):
-    """A stored authorization; each field means the same as in the event.
-
-    Attributes:
-        reasons: Empty if it was approved.
-    """
+    """A stored authorization, with fields as in the event; `reasons` is empty for an approval."""
 
     timestamp: datetime
     event_id: str
@@ -50,7 +46,7 @@ def decode_decision(topic: str, state: bytes) -> RecordedDecision:
     """Decode the JSON of an authorization.
 
     Raises:
-        ValueError: It is damaged: a decline without a reason, for example.
+        ValueError: The JSON is damaged, for example a decline without a reason.
     """
     decision = _decode(state)
     if decision.approved is (topic == DECLINED):

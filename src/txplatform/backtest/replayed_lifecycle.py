@@ -1,10 +1,9 @@
-"""Events that follow a purchase's decision, in an account's counterfactual history.
+"""Replay the events after a purchase's decision, in an account's counterfactual history.
 
-A clearing or reversal releases the counterfactual hold, which may differ from the recorded one. A
-purchase that only the candidate declines is undone: its increments, clearings, reversals, refunds,
-corrections and its expiry are dropped. A purchase that was cleared before its authorization arrived
-is not undone: the network's advice came first. Its decline only means that nothing is held, as in
-the domain.
+A clearing or reversal releases the counterfactual hold, which may differ from the recorded hold. If
+only the candidate declines a purchase, the purchase is undone: its later increments, clearings,
+reversals, refunds, corrections and expiry are dropped. If the purchase was cleared before its
+authorization arrived, it is not undone. A decline then only means that nothing is held.
 """
 
 from datetime import datetime
@@ -43,7 +42,7 @@ class ReplayedLifecycle:
     """Replays what happens to one account's purchases after their decisions.
 
     Attributes:
-        ends: A heap of the holds that end by themselves at another time than recorded.
+        ends: A heap of the holds to release at a computed expiry instead of a recorded expiry.
     """
 
     def __init__(self, account: Account, candidate: RuleSet, since: datetime, tally: Tally) -> None:
@@ -52,15 +51,15 @@ class ReplayedLifecycle:
         self._candidate = candidate
         self._since = since
         self._tally = tally
-        self._ending: set[TransactionId] = set()  # every transaction that ever was in `ends`
+        self._ending: set[TransactionId] = set()  # every transaction ever added to `ends`
         self._undone: set[TransactionId] = set()
         self._undone_postings: set[str] = set()  # ids of clearings and refunds
-        self._early_corrections: dict[str, list[Correction]] = {}  # by the id they reverse
-        self._authorized: dict[TransactionId, tuple[Purchase, int]] = {}  # amount with increments
-        self._early: dict[TransactionId, Transaction] = {}  # advice came before the authorization
+        self._early_corrections: dict[str, list[Correction]] = {}  # by reversed clearing id
+        self._authorized: dict[TransactionId, tuple[Purchase, int]] = {}  # amount plus increments
+        self._early: dict[TransactionId, Transaction] = {}  # advice arrived first
 
     def approve(self, recorded: RecordedDecision, hold: int, expires_at: datetime | None) -> None:
-        """Hold this amount, in minor units, and count the purchase in velocity windows."""
+        """Hold `hold` minor units for a purchase, and count it in velocity windows."""
         self.drop_early_events(recorded)
         purchase = recorded.purchase
         self._account.hold(purchase.transaction_id, hold, expires_at)
@@ -68,9 +67,9 @@ class ReplayedLifecycle:
         self._authorized[purchase.transaction_id] = purchase, purchase.amount
 
     def approve_again(self, recorded: RecordedDecision, expires_at: datetime) -> None:
-        """Approve a purchase by the candidate's hold days.
+        """Approve a purchase with the expiry that follows from the candidate's hold days.
 
-        A recorded hold without an end stays so: it was made when no hold ended by itself.
+        A hold recorded without an expiry keeps none, since holds did not expire at that time.
         """
         transaction_id, amount = recorded.purchase.transaction_id, recorded.purchase.amount
         if recorded.approved:
@@ -84,7 +83,7 @@ class ReplayedLifecycle:
             self._end_at(expires_at, transaction_id)
 
     def undo(self, recorded: RecordedDecision) -> None:
-        """Decline a purchase whose recorded decision is an approval."""
+        """Decline a purchase that was approved in the recorded history."""
         transaction_id = recorded.purchase.transaction_id
         early = self._early.get(transaction_id)
         if early is None or not early.cleared:
@@ -92,17 +91,17 @@ class ReplayedLifecycle:
         self.drop_early_events(recorded)
 
     def drop_early_events(self, recorded: RecordedDecision) -> None:
-        """Drop the events that came before the authorization, which has now arrived."""
+        """Forget the collected events that preceded a late authorization."""
         if recorded.late:
             self._early.pop(recorded.purchase.transaction_id, None)
 
     def end_holds(self, now: datetime) -> None:
-        """Release the holds of `ends` that end at this time or before."""
+        """Release the holds in `ends` that expire at or before this time."""
         while self.ends and self.ends[0][0] <= now:
             self._release(heappop(self.ends)[1], None)
 
     def replay(self, event: Event) -> None:  # noqa: C901, PLR0912  # one case a kind of event
-        """Apply an event other than an authorization, unless its purchase is undone."""
+        """Apply an event that is not an authorization, or drop it if the purchase was undone."""
         if self.ends:
             self.end_holds(event.timestamp)
         match event:
@@ -128,14 +127,13 @@ class ReplayedLifecycle:
             case TransactionStarted(transaction=transaction):
                 self._early[transaction] = Transaction(claimed=True)
             case AuthorizationApproved() | AuthorizationDeclined():
-                raise TypeError("An authorization is judged by the candidate, not replayed.")
+                raise TypeError("The candidate decides authorizations; they are not replayed.")
             case _:
                 if not isinstance(event, AccountLevelEvent):
                     assert_never(event)
                 event.apply(self._account)
 
     def _increment(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """Decide an increment again with the domain's own function."""
         increment, account = event.increment, self._account
         transaction_id = increment.transaction_id
         was_approved = isinstance(event, AuthorizationIncremented)
@@ -161,7 +159,7 @@ class ReplayedLifecycle:
         if approved is not was_approved:
             self._tally.count_increment(account.currency or "", increment.amount, approved=approved)
         if approved and not was_approved:
-            # The recorded hold may have been used up early, so no recorded expiry may follow.
+            # The recorded hold may have ended before its expiry, which was then not recorded.
             expires_at = account.holds[transaction_id][1]
             if expires_at is not None and transaction_id not in self._ending:
                 self._end_at(expires_at, transaction_id)
@@ -188,11 +186,11 @@ class ReplayedLifecycle:
             self._drop_posting(correction.clearing_id, correction.currency, _posted_by(correction))
             return
         event.apply(self._account)
-        if event.flags:  # the posting that it reverses has not arrived yet
+        if event.flags:  # the reversed posting has not arrived yet
             self._early_corrections.setdefault(reversed_id, []).append(correction)
 
     def _drop_posting(self, posting_id: str, currency: str, amount: int) -> None:
-        """Count a posting that does not happen, and take back corrections that came before it."""
+        """Count a dropped posting, and undo corrections that arrived before the posting."""
         self._undone_postings.add(posting_id)
         self._tally.count_not_posted(currency, amount)
         for early in self._early_corrections.pop(posting_id, ()):
@@ -200,12 +198,12 @@ class ReplayedLifecycle:
             self._drop_posting(early.clearing_id, early.currency, _posted_by(early))
 
     def _release(self, transaction_id: TransactionId, amount: int | None) -> None:
-        """Release at most this amount of the counterfactual hold; None releases all of it."""
+        """Release up to this amount of the counterfactual hold, or all of the hold if None."""
         held = self._account.held(transaction_id)
         self._account.release(transaction_id, held if amount is None else min(held, amount))
 
     def _collect_early(self, event: Event) -> None:
-        """Add an event to its transaction, if the authorization has not arrived yet."""
+        """Add an event to its transaction if the authorization has not arrived yet."""
         early = self._early.get(event.transaction_id) if event.transaction_id else None
         if early is not None:
             early.take(event)

@@ -1,4 +1,4 @@
-"""The result of a backtest, sorted for the tables, the JSON and the page."""
+"""Arrange the result of a backtest for the tables, the JSON and the HTML page."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -25,12 +25,12 @@ _IN_ORDER_OF_NAME = (MONTH, RULESET)
 _ONLY_CHANGES = (RULE, REASON, INCREMENTS)
 
 TITLES = {
-    RULE: "By rule of the candidate that refuses",
+    RULE: "By refusing rule of the candidate",
     REASON: "By reason",
     CATEGORY: "By merchant category",
     COUNTRY: "By country",
     MONTH: "By month (UTC)",
-    RULESET: "By rule set that had decided",
+    RULESET: "By recorded rule set",
 }
 """The dimensions by which changes are counted, in the order of the report."""
 
@@ -45,7 +45,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The judged decisions of one group, such as a month, in one currency.
+    """The evaluated decisions of one group, such as a month, in one currency.
 
     Attributes:
         approved: Approved in the log.
@@ -67,7 +67,7 @@ class Group:
 
 
 def groups(tally: Tally, by: str) -> list[Group]:
-    """Return the groups of one dimension: months and rule sets by name, others by changes."""
+    """Return the groups of a dimension. Sort months and rule sets by name, others by changes."""
     found = [
         Group(name, currency, *(Count(*line[at : at + 2]) for at in range(0, 8, 2)))
         for (kind, name, currency), line in tally.lines.items()
@@ -81,32 +81,32 @@ def groups(tally: Tally, by: str) -> list[Group]:
 
 
 def largest(tally: Tally) -> list[ChangedDecision]:
-    """Return the largest changes; the currency with the most of them comes first."""
+    """Return the largest changes by currency; the currency with the most changes comes first."""
     heaps = sorted(tally.largest.items(), key=lambda item: (-len(item[1]), item[0]))
     return [change for _, heap in heaps for change in sorted(heap, reverse=True)]
 
 
 def per_second(result: Result) -> int:
-    """Return the number of decisions judged per second."""
+    """Return the number of decisions evaluated per second."""
     return round(result.tally.judged / max(result.seconds, 0.001))
 
 
 def notes(result: Result) -> list[str]:
-    """Return sentences about figures that are not in the groups of decisions."""
+    """Return sentences for the figures that the tables do not show."""
     tally = result.tally
     sentences = []
     if result.since is not None:
         day = f"{result.since:%Y-%m-%d %H:%M}"
         sentences.append(f"{tally.recorded:,} decisions before {day} UTC stay as recorded.")
     if tally.other_reasons:
-        sentences.append(f"{tally.other_reasons:,} are declined again, for other reasons.")
+        sentences.append(f"{tally.other_reasons:,} are still declined, for other reasons.")
     sentences += [
         f"Increments in {group.currency}: {group.newly_declined.count:,} newly declined, "
         f"{group.newly_approved.count:,} newly approved."
         for group in groups(tally, INCREMENTS)
     ]
     sentences += [
-        f"{group.newly_declined.amount:,} {group.currency} (minor units), less refunds, were "
+        f"{group.newly_declined.amount:,} {group.currency} (minor units, net of refunds) were "
         "posted for purchases that are newly declined."
         for group in groups(tally, NOT_POSTED)
     ]

@@ -1,4 +1,4 @@
-"""Backtest all accounts in a pool of processes, one slice of accounts at a time."""
+"""Backtest all accounts in a pool of processes, which replay slices (ranges) of accounts."""
 
 import multiprocessing
 import os
@@ -22,11 +22,11 @@ from txplatform.eventstore.consistent_read import consistent_read, export_snapsh
 from txplatform.eventstore.log import last_position
 
 _SLICES_EACH = 32
-"""Slices for each process: enough to show progress and to keep all processes busy until the end."""
+"""Slices per process: enough to show progress and to keep all processes busy until the end."""
 
 
 class WorkerLostError(TxPlatformError):
-    """A process of the pool was killed."""
+    """Raised if a process of the pool was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Result:
 
     Attributes:
         since: The time from which the candidate decided; None for the beginning.
-        log_position: The newest position in the snapshot that was replayed.
+        log_position: The newest log position in the replayed snapshot.
     """
 
     candidate: RuleSet
@@ -62,8 +62,8 @@ def backtest(
     """Replay every account with the candidate in place of the recorded rule sets.
 
     Args:
-        database: A connection as any role that may read; nothing is written.
-        candidate: The rule set to try.
+        database: The database as any role that may read; nothing is written.
+        candidate: The rule set to test.
         since: The time from which the candidate decides; earlier decisions stay as recorded.
         processes: The size of the pool; one process per core by default.
         advance: Called with the number of events replayed since the last call.
@@ -98,9 +98,9 @@ def backtest(
 
 @contextmanager
 def _pool(number: int) -> Iterator[ProcessPoolExecutor]:
-    """Provide a pool of new processes, which are killed if the block fails.
+    """Provide a pool of new processes, and kill them if the block fails.
 
-    They have nothing to clean up, and a suspended process reacts to no other signal.
+    The processes have nothing to clean up, and a suspended process reacts only to SIGKILL.
 
     Raises:
         WorkerLostError: A process was killed from outside.
@@ -116,7 +116,7 @@ def _pool(number: int) -> Iterator[ProcessPoolExecutor]:
                 process.kill()
         if isinstance(error, BrokenProcessPool):
             raise WorkerLostError(
-                "A process of the backtest ended.",
+                "A backtest process ended.",
                 why="It was killed, perhaps because memory ran out.",
                 next_step="Try again with fewer --processes if memory is short.",
             ) from None
@@ -127,10 +127,10 @@ def _pool(number: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Delay Ctrl-C to the end of the block; child processes started in it never receive it.
+    """Delay Ctrl-C until the block ends; child processes started in the block never receive SIGINT.
 
-    Children inherit the blocked signal. This process needs a handler as well: another thread may
-    receive the signal, and Python would raise KeyboardInterrupt in the middle of the block.
+    Child processes inherit the blocked signal. This process needs a handler as well: another thread
+    may receive SIGINT, and Python would raise KeyboardInterrupt in the middle of the block.
     """
     received: list[int] = []
     handler = signal.signal(signal.SIGINT, lambda number, _: received.append(number))

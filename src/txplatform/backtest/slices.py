@@ -1,7 +1,7 @@
-"""Divide the log into slices of accounts, so that several processes can each read a part.
+"""Divide the log into slices, so that several processes can each read a part.
 
-A slice is a range of the primary key and is read by it, so no process reads another one's rows.
-All processes read one snapshot, which the first connection exports.
+A slice is a range of accounts, read by the primary key, so no row is read by two processes. All
+processes read one snapshot, which the first connection exports.
 """
 
 from collections.abc import Iterator
@@ -33,17 +33,17 @@ _FETCH_ROWS = 2000
 
 
 def slices(connection: psycopg.Connection, number: int) -> list[Slice]:
-    """Divide the log into about this number of slices of similar size, by a sample of its pages."""
+    """Divide the log into about `number` slices of similar size, based on a sample of its pages."""
     row = connection.execute(_PAGES).fetchone()
     percent = min(100.0, 100.0 * _SAMPLED_PAGES / max(row[0] if row else 0, 1))
-    # Python sorts as the database does: the column is collated by code point.
+    # Python sorts like the database, since the column is collated by code point.
     sample = sorted(stream for (stream,) in connection.execute(_SAMPLE, (percent,)))
     between = (sample[len(sample) * nth // number] for nth in range(1, number) if sample)
     return list(pairwise(dict.fromkeys((_FIRST, *between, _END))))
 
 
 def read_slice(connection: psycopg.Connection, part: Slice) -> Iterator[Row]:
-    """Read a slice's rows by stream and version; 2,000 are in memory at a time."""
+    """Yield a slice's rows in order of stream and version, fetching 2,000 at a time."""
     with connection.cursor("read_slice") as cursor:
         cursor.itersize = _FETCH_ROWS
         cursor.execute(_READ, part, binary=True)

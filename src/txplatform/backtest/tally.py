@@ -1,6 +1,6 @@
-"""The counts of a backtest, small enough to be sent between processes and added up.
+"""The counts of a backtest. Each slice has a tally, and the main process merges the tallies.
 
-A line has the counts of one group: one month, one merchant category or the like, in one currency.
+A line holds the counts of one group, such as one month or one merchant category, in one currency.
 Amounts of different currencies are never added up.
 """
 
@@ -13,7 +13,7 @@ from txplatform.backtest.recorded import RecordedDecision
 from txplatform.domain.reasons import Reason
 
 LARGEST = 50
-"""The number of changed decisions kept in each currency: those with the largest amounts."""
+"""The number of changed decisions to keep per currency: those with the largest amounts."""
 
 TOTAL, MONTH, CATEGORY, COUNTRY, RULESET = "total", "month", "category", "country", "ruleset"
 RULE, REASON = "rule", "reason"
@@ -23,10 +23,10 @@ _JUDGED, _APPROVED, _NEWLY_DECLINED, _NEWLY_APPROVED = 0, 2, 4, 6
 _WIDTH = 8
 
 LineKey = tuple[str, str, str]
-"""Dimension (`TOTAL`, `MONTH` and so on), the group's name in that dimension, currency."""
+"""Dimension (such as `MONTH`), name of the group, currency."""
 
 Line = list[int]
-"""Pairs of number and amount: judged, approved in the log, newly declined, newly approved."""
+"""Four pairs of count and amount: judged, approved in the log, newly declined, newly approved."""
 
 _CellKey = tuple[str, int, str, str, str, bool, bool]
 """Currency, month, category, country, recorded rule set, approved in the log, approved now."""
@@ -34,12 +34,11 @@ _CellKey = tuple[str, int, str, str, str, bool, bool]
 
 @dataclass(slots=True)
 class ChangedDecision:
-    """A recorded decision that the candidate reverses.
+    """A recorded decision that changes under the candidate.
 
     Attributes:
-        version: The account's version after the recorded decision.
-        reasons: The candidate's if it declines, the recorded ones if it approves.
-        rules: The names of the candidate's rules that refuse; empty if it approves.
+        reasons: The candidate's reasons for a new decline; the recorded ones for a new approval.
+        rules: The candidate's refusing rules; empty if the candidate approves.
     """
 
     account_id: str
@@ -54,7 +53,7 @@ class ChangedDecision:
         return not self.recorded.approved
 
     def __lt__(self, other: ChangedDecision) -> bool:
-        """Order by amount; the order is total, so the result is the same for any slices."""
+        """Order by amount, then by account and version, so that ties do not depend on slices."""
         return self._rank() < other._rank()
 
     def _rank(self) -> tuple[int, str, int]:
@@ -66,11 +65,10 @@ class Tally:
     """The counts of everything that was replayed, and the largest changes.
 
     Attributes:
-        accounts: Accounts with at least one event.
-        recorded: Authorizations before the time from which the candidate decides.
-        judged: Authorizations that the candidate judged.
-        other_reasons: Authorizations declined in both histories, for different reasons.
-        largest: Heaps by currency, the smallest first.
+        recorded: The number of authorizations before the candidate takes effect, kept as recorded.
+        judged: The number of authorizations that the candidate decided.
+        other_reasons: The number of declines that stay declines, but for different reasons.
+        largest: The largest changed decisions by currency, each list a heap, smallest first.
     """
 
     accounts: int = 0
@@ -83,7 +81,7 @@ class Tally:
     _cells: dict[_CellKey, list[int]] = field(default_factory=dict)
 
     def count_decision(self, key: _CellKey, amount: int) -> None:
-        """Count one decision; called for each decision, so it costs only one look-up."""
+        """Count one decision with a single look-up, since every decision is counted."""
         cell = self._cells.get(key)
         if cell is None:
             self._cells[key] = [1, amount]
@@ -92,7 +90,7 @@ class Tally:
             cell[1] += amount
 
     def count_change(self, change: ChangedDecision) -> None:
-        """Count a changed decision by its reasons and rules, and keep it if it is large."""
+        """Count a changed decision by reason and rule; keep it if it is among the largest."""
         purchase = change.recorded.purchase
         place = _NEWLY_APPROVED if change.approved else _NEWLY_DECLINED
         groups = [(REASON, code) for code in dict.fromkeys(each.code for each in change.reasons)]
@@ -110,7 +108,7 @@ class Tally:
         self._add((NOT_POSTED, "", currency), _NEWLY_DECLINED, 1, amount)
 
     def settle(self) -> None:
-        """Turn the counts of single decisions into lines; only lines can be sent and merged."""
+        """Add the counts of `count_decision` to `lines`, which `merge` reads."""
         for key, (count, amount) in self._cells.items():
             currency, month, category, country, ruleset, was_approved, approved = key
             places = [_JUDGED]
@@ -130,7 +128,7 @@ class Tally:
         self._cells.clear()
 
     def merge(self, other: Tally) -> None:
-        """Add another tally, which has to be settled."""
+        """Add another tally; call its `settle` first."""
         self.accounts += other.accounts
         self.events += other.events
         self.recorded += other.recorded

@@ -24,11 +24,11 @@ from txplatform.errors import TxPlatformError
 from txplatform.eventstore.consistent_read import consistent_read
 
 _COLLECT_AFTER = 100_000
-"""Allocations between collections; a replay leaves no cycles, so collections would free little."""
+"""Allocations between garbage collections, which free little: a replay creates no cycles."""
 
 
 class DamagedHistoryError(TxPlatformError):
-    """An account's history cannot be replayed."""
+    """Raised if an account's history cannot be replayed."""
 
 
 def prepare() -> None:
@@ -39,7 +39,7 @@ def prepare() -> None:
 
 
 def _exit_with_parent() -> None:
-    """Exit when the parent is killed; the pool would leave this process waiting for work."""
+    """Exit when the parent is killed; otherwise this process would wait for work forever."""
     parent = multiprocessing.parent_process()
     assert parent is not None  # this is a process of the pool
     parent.join()
@@ -52,11 +52,11 @@ def replay_slice(
     """Replay the accounts of a slice.
 
     Args:
-        database: A connection as any role that may read.
+        database: The database as any role that may read.
         snapshot: The exported snapshot that all processes read.
         part: The slice.
-        candidate: The rule set that decides from `since` on.
-        since: The time of the first decision to judge.
+        candidate: The rule set to test.
+        since: The time from which the candidate decides; earlier decisions stay as recorded.
 
     Raises:
         DamagedHistoryError: An event is missing or cannot be decoded.
@@ -75,7 +75,7 @@ def replay_slice(
 
 
 def replay_accounts(rows: Iterable[Row], candidate: RuleSet, since: datetime, tally: Tally) -> None:
-    """Add accounts to the tally, from rows sorted by stream and version.
+    """Replay accounts into the tally; the rows are sorted by stream and version.
 
     Raises:
         DamagedHistoryError: An event is missing or cannot be decoded.

@@ -1,8 +1,8 @@
 """The `txplatform` command. Each subcommand is a module of its own, listed here.
 
 A subcommand's module has `configure(parser)`, which adds its options, and `run(arguments)`, which
-returns the exit code. It is imported only when it is used. Data is written to stdout, progress and
-errors to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage.
+returns the exit code. The module is imported only if it is used. Data is written to stdout,
+progress and errors to stderr. The exit code is 0 for success, 1 for failure and 2 for wrong usage.
 """
 
 import argparse
@@ -28,7 +28,7 @@ COMMANDS = {
     "keys": "create, list and revoke API keys",
     "accounts": "list accounts and their balances",
     "inbound": "list, show, retry and discard parked messages",
-    "events": "print an account's events with the state after each one",
+    "events": "print an account's events with the state after each event",
     "verify": "replay every account and compare the result with all derived data",
     "rebuild": "rebuild read models and snapshots from the log",
     "rulesets": "check, compare, add, activate and shadow rule sets",
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             module = importlib.import_module(f"txplatform.cli.{_MODULES.get(name, name)}")
             module.configure(subparser)
     arguments = parser.parse_args(words)
-    assert module is not None  # argparse has refused any other command
+    assert module is not None  # argparse rejects unknown commands
     try:
         return int(module.run(arguments))
     except TxPlatformError as error:
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except psycopg.OperationalError as error:
         problem = (
             f"The database cannot be used: {error}. Check TXPLATFORM_DATABASE_URL and that the "
-            "server is running; `txplatform doctor` gives details."
+            "server is running; `txplatform doctor` shows details."
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
         problem = "The database schema does not match this version. Run `txplatform migrate`."

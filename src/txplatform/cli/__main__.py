@@ -1,4 +1,4 @@
-"""Runs the command as `python -m txplatform.cli`."""
+"""Run the command as `python -m txplatform.cli`."""
 
 import sys
 

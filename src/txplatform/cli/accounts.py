@@ -24,14 +24,14 @@ _LISTED = (*_STATUS, *_MONEY, "account_version", "opened_at", "updated_at")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    as_json = {"action": "store_true", "help": "print one JSON object a line"}
+    as_json = {"action": "store_true", "help": "print one JSON object per line"}
     parser.add_argument("--json", **as_json)  # type: ignore[arg-type]  # mypy takes them one by one
     commands = parser.add_subparsers(dest="action", metavar="ACTION")
-    listing = commands.add_parser("list", help="every account, from the directory; may lag")
-    show = commands.add_parser("show", help="one account, as it is now")
+    listing = commands.add_parser("list", help="list all accounts; the list may lag")
+    show = commands.add_parser("show", help="show one account; never lags")
     show.add_argument("account", metavar="ID", help="the account")
     for command in (listing, show):
-        # Its default must not undo an option that was given before the action.
+        # The default must not undo an option that was given before the action.
         command.add_argument("--json", default=argparse.SUPPRESS, **as_json)  # type: ignore[arg-type]
     parser.set_defaults(action="list")
 

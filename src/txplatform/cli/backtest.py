@@ -28,25 +28,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--ruleset",
         required=True,
         metavar="FILE|ID",
-        help="the rule set to try: a JSON file, or the id of an added rule set",
+        help="the rule set to test: a JSON file, or the id of an added rule set",
     )
     parser.add_argument(
         "--since",
         type=_moment,
         metavar="DAY",
-        help="apply it from this day or time on (UTC); earlier decisions stay as recorded",
+        help="day or time (UTC) from which to apply it; earlier decisions stay as recorded",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(
         "--html", type=_writable, metavar="FILE", help="also write a page with charts"
     )
     parser.add_argument(
-        "--processes", type=_number, default=cores(), metavar="N", help="one per core by default"
+        "--processes", type=_number, default=cores(), metavar="N", help="default: one per core"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Backtest the rule set and print every difference; differences are no failure."""
+    """Backtest the rule set and print the differences, which do not change the exit code."""
     try:
         candidate = load_ruleset(arguments.ruleset)
     except UnusableRuleSetError as error:
@@ -139,13 +139,13 @@ def _moment(word: str) -> datetime:
         moment = datetime.fromisoformat(word)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{word!r} is no date or time; write 2026-10-01 or 2026-10-01T12:00:00Z"
+            f"{word!r} is not a date or time; write 2026-10-01 or 2026-10-01T12:00:00Z"
         ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _writable(word: str) -> Path:
-    """Refuse an unwritable file before the work, not after it."""
+    """Return the path; refuse a file that cannot be written before the backtest starts."""
     path = Path(word)
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"{word!r} cannot be written")
@@ -154,5 +154,5 @@ def _writable(word: str) -> Path:
 
 def _number(word: str) -> int:
     if not word.isdecimal() or not 1 <= int(word) <= _MOST_PROCESSES:
-        raise argparse.ArgumentTypeError(f"{word!r} is no number from 1 to {_MOST_PROCESSES}")
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number from 1 to {_MOST_PROCESSES}")
     return int(word)

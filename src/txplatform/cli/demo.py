@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=2.0,
         metavar="DAYS",
-        help="simulated days a second; 0: as fast as possible (default: %(default)s)",
+        help="simulated days per second, 0 for as fast as possible (default: %(default)s)",
     )
     parser.add_argument("--port", type=int, help="port of the API (default: a free port)")
 

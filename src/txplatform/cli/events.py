@@ -22,7 +22,7 @@ _MONEY = ("credit_limit", "posted", "pending", "available")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--account", required=True, metavar="ID", help="the account")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -154,7 +154,6 @@ def _contents(stored: StoredMessage) -> dict[str, Any]:
 
 
 def _text(data: bytes | None) -> str | None:
-    """Return the bytes as text if they are valid UTF-8, otherwise in base64."""
     if data is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Find the rule set that is named on the command line: by its file, or by its id."""
+"""Load the rule set that the command line names by file or by id."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ _ID = re.compile(r"[a-z0-9-]+@[0-9]+", re.ASCII)
 
 
 class UnusableRuleSetError(TxPlatformError):
-    """There is no such rule set, or it cannot be used. Its text has a line for each problem."""
+    """Raised if a rule set does not exist or cannot be used; the text lists all problems."""
 
     def __init__(self, what: str, *problems: str) -> None:
         super().__init__("\n  ".join((what, *problems)))
@@ -24,8 +24,8 @@ def load_ruleset(word: str) -> RuleSet:
     """Return the rule set in this file, or the stored rule set with this id if there is no file.
 
     Raises:
-        UnusableRuleSetError: There is neither, or the file cannot be used.
-        UnreadableRuleSetError: This version cannot read the stored rule set.
+        UnusableRuleSetError: There is no such file or stored rule set, or the file cannot be used.
+        UnreadableRuleSetError: This version of txplatform cannot read the stored rule set.
     """
     if not _ID.fullmatch(word) or Path(word).exists():
         return load_ruleset_file(word)
@@ -33,7 +33,7 @@ def load_ruleset(word: str) -> RuleSet:
         stored = read_book(connection).rulesets.get(word)
     if stored is None:
         raise UnusableRuleSetError(
-            f"{word} is no rule set.", "There is no such file and no stored rule set."
+            f"{word} is not a rule set.", "There is no such file and no stored rule set."
         )
     return stored.read()
 
@@ -42,13 +42,13 @@ def load_ruleset_file(path: str) -> RuleSet:
     """Read a rule set from a JSON file.
 
     Raises:
-        UnusableRuleSetError: The file cannot be read, or is no rule set.
+        UnusableRuleSetError: The file cannot be read, or is not a valid rule set.
     """
     try:
         return parse_ruleset(Path(path).read_bytes())
     except OSError as error:
         raise UnusableRuleSetError(f"{path} cannot be read.", f"{error.strerror}.") from None
     except NotJsonError as error:
-        raise UnusableRuleSetError(f"{path} is no acceptable JSON.", error.why) from None
+        raise UnusableRuleSetError(f"{path} is not acceptable JSON.", error.why) from None
     except InvalidRuleSetError as error:
         raise UnusableRuleSetError(f"{path} cannot be used.", *error.problems) from None

@@ -18,7 +18,7 @@ from txplatform.pluralize import pluralize
 
 
 def print_book(book: RuleBookResponse) -> None:
-    """Print every rule set in one line."""
+    """Print one line for each rule set."""
     table = Table("", "id", "description", "rules", "added", "by", "content hash")
     for item in book.items:
         table.add_row(
@@ -66,7 +66,7 @@ def print_ruleset(
 
 
 def print_disagreements(ruleset_id: str, found: Sequence[DisagreementResponse]) -> None:
-    """Print each decision that a shadowed rule set would make differently in one line."""
+    """Print one line for each decision that the shadowed rule set would make differently."""
     table = Table(title=f"Decisions that {ruleset_id} would make differently, newest first")
     for name in ("event", "account", "version", "decided at (UTC)"):
         table.add_column(name, overflow="fold")

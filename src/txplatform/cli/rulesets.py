@@ -51,17 +51,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--json", action="store_true", help="print JSON")
         return action
 
-    lint_ = add_action("lint", _lint, "check a rule set, and warn of what looks like a mistake")
+    lint_ = add_action("lint", _lint, "check a rule set, and warn of likely mistakes")
     lint_.add_argument("ruleset", metavar="FILE|ID")
     diff_ = add_action("diff", _diff, "describe the differences between two rule sets")
     diff_.add_argument("old", metavar="FILE|ID")
     diff_.add_argument("new", metavar="FILE|ID")
-    add = add_action("add", _add, "add a rule set from a file; it decides nothing yet")
+    add = add_action("add", _add, "add a rule set from a file, without effect on decisions")
     add.add_argument("ruleset", metavar="FILE")
     activate_ = add_action("activate", _activate, "put a rule set in force in all processes")
     shadow = add_action("shadow", _shadow, "evaluate a rule set in shadow, without effect")
     shadow.add_argument("--stop", action="store_true", help="stop the shadow evaluation")
-    add_action("list", _list, "list all rule sets, and show which one is in force")
+    add_action("list", _list, "list all rule sets, and show the one in force")
     show = add_action("show", _show, "show a rule set, its activations and shadow evaluations")
     disagreements = add_action(
         "disagreements",
@@ -83,7 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run one action; return 2 if a file is no rule set."""
+    """Run one action; return 2 if a rule set does not exist or cannot be used."""
     try:
         return int(arguments.run_action(arguments))
     except UnusableRuleSetError as error:
@@ -121,9 +121,9 @@ def _add(arguments: argparse.Namespace) -> int:
     if arguments.json:
         return _print_json(ruleset_response(recorded.book, ruleset.id))
     sys.stderr.writelines(f"warning: {warning}\n" for warning in most_telling(lint(ruleset)))
-    how = "was there already" if recorded.replayed else "added"
+    how = "already existed" if recorded.replayed else "added"
     sys.stdout.write(
-        f"{ruleset.id} {how}; it decides nothing until you run "
+        f"{ruleset.id} {how}; to put it in force, run "
         f"`txplatform rulesets activate {ruleset.id} --reason …`\n"
     )
     return 0
@@ -143,7 +143,7 @@ def _activate(arguments: argparse.Namespace) -> int:
     if arguments.json:
         return _print_json(activation_response(book.activation(activation_id)))
     sys.stdout.write(
-        f"{arguments.id} decides everywhere within a second, after {before.active_id}\n"
+        f"{arguments.id} replaces {before.active_id} in every process within a second\n"
     )
     try:
         changes = diff(before.active, book.active) or ["Nothing changes."]
@@ -165,7 +165,7 @@ def _shadow(arguments: argparse.Namespace) -> int:
             raise TxPlatformError(
                 f"{arguments.id} is already evaluated in shadow, since "
                 f"{before.started_at:%Y-%m-%d %H:%M} (UTC).",
-                next_step="--stop it first to start again with new counts.",
+                next_step="To start again with new counts, run the command with --stop first.",
             )
         shadowing_id = f"cli-{uuid4()}"
         book = start_shadowing(
@@ -175,8 +175,8 @@ def _shadow(arguments: argparse.Namespace) -> int:
         return _print_json(shadowing_response(book.shadowings[shadowing_id], None))
     replaced = "" if before is None else f" in place of {before.ruleset_id}"
     sys.stdout.write(
-        f"{arguments.id} is evaluated in shadow{replaced} where `txplatform project` or `worker` "
-        f"runs; `txplatform rulesets disagreements {arguments.id}` lists what it would change\n"
+        f"{arguments.id} is evaluated in shadow{replaced} while `txplatform project` or `worker` "
+        f"runs; `txplatform rulesets disagreements {arguments.id}` lists the differences\n"
     )
     return 0
 

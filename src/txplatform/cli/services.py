@@ -8,7 +8,7 @@ from txplatform.settings import load_settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add no options: these commands are configured by settings alone."""
+    """Add no options, since these commands are configured by settings alone."""
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -17,15 +17,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--api-key", required=True, help="API key with the scope transactions:write"
     )
-    parser.add_argument(
-        "--year", type=int, default=1, help="run number; each produces distinct ids"
-    )
+    parser.add_argument("--year", type=int, default=1, help="run number; each run uses new ids")
     parser.add_argument(
         "--speed",
         type=float,
         default=2.0,
         metavar="DAYS",
-        help="simulated days a second; 0: as fast as possible (default: %(default)s)",
+        help="simulated days per second, 0 for as fast as possible (default: %(default)s)",
     )
 
 

@@ -1,7 +1,7 @@
 """Print tables to stdout without truncating a word, so that ids can be copied.
 
-On a terminal, a table is as wide as the terminal, or wider if its longest words need it. In a pipe,
-it is as wide as its contents.
+On a terminal, a table is as wide as the terminal, or wider if the longest words need more space. In
+a pipe, a table is as wide as its contents.
 """
 
 import sys
@@ -32,8 +32,8 @@ def print_table(table: Table) -> None:
 def _fit(columns: list[Column], ranges: list[Measurement], available: int) -> int:
     """Set the width of each column and return the sum.
 
-    Each column gets room for its longest word. The rest goes first to the columns that need least
-    to avoid wrapping. rich would shrink the widest column first, even below its longest word.
+    Each column gets room for its longest word. The remaining width goes first to the columns that
+    need least to avoid wrapping. rich would shrink the widest column, even below its longest word.
     """
     spare = max(0, available - sum(each.minimum for each in ranges))
     for column, each in sorted(zip(columns, ranges, strict=True), key=lambda pair: pair[1].span):

@@ -21,7 +21,7 @@ _MAX_MESSAGE_BYTES = 1_048_588
 
 
 class TopicsError(TxPlatformError):
-    """The topics could not be created."""
+    """Raised if topics could not be created."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,14 +31,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--partitions",
         type=int,
         default=12,
-        help="partitions of each topic, for good: more cannot be added later (default: 12)",
+        help="number of partitions of each topic, which cannot change later (default: 12)",
     )
     create.add_argument(
         "--replication-factor",
         type=int,
         default=-1,
         metavar="N",
-        help="copies of each topic (default: the brokers' default)",
+        help="number of replicas of each topic (default: the brokers' default)",
     )
     create.add_argument("--json", action="store_true", help="print the result as JSON")
 

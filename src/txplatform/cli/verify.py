@@ -53,7 +53,7 @@ def _for_people(result: Verification) -> str:
         f"compared {compared}, up to log position {result.log_position}",
     ]
     if result.passed:
-        lines.append("everything is as the log says")
+        lines.append("all derived data matches the log")
     else:
         kept = result.differences.kept
         lines.append(f"{pluralize(result.differences.count, 'difference')}; the first {len(kept)}:")

@@ -1,1 +1,1 @@
-"""Runs the whole platform on one machine, without Docker, Java or configuration."""
+"""Run the whole platform on one machine, without Docker, Java or configuration."""

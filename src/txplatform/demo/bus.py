@@ -1,7 +1,7 @@
 """A Kafka broker for the demo: librdkafka's mock cluster, hosted by this process.
 
-It speaks the real protocol to other processes. Each start creates an empty cluster with a new id,
-and old messages are trimmed. Everything the platform keeps is in PostgreSQL.
+The mock cluster speaks the real protocol to other processes. Each start creates an empty cluster
+with a new id, and old messages are trimmed. PostgreSQL holds everything that the platform keeps.
 """
 
 from confluent_kafka import Producer
@@ -20,6 +20,6 @@ class DemoBus:
         )
         (broker,) = self._host.list_topics(timeout=_TIMEOUT_S).brokers.values()
         for topic in ALL_TOPICS:
-            # The mock cluster has no call to create a topic; asking for its metadata creates it.
+            # The mock cluster creates a topic when a client asks for the topic's metadata.
             self._host.list_topics(topic, timeout=_TIMEOUT_S)
         self.bootstrap_servers = f"{broker.host}:{broker.port}"

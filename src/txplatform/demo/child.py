@@ -1,6 +1,6 @@
-"""Runs a command that receives a signal when its parent ends, even if the parent was killed.
+"""Run a command that receives a signal as soon as its parent process ends or is killed.
 
-Usage: `python -m txplatform.demo.child PARENT_PID USER SIGNAL COMMAND…`. The process replaces
+Usage: `python -m txplatform.demo.child PARENT_PID USER SIGNAL COMMAND…`. This process replaces
 itself with the command.
 """
 
@@ -11,11 +11,11 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
-"""prctl(2), Linux only. On other systems the next start stops the children of a killed demo."""
+"""prctl(2), Linux only. On other systems, the next start stops the PostgreSQL of a killed demo."""
 
 
 def main() -> None:
-    """Switch to the user, request the signal, and execute the command unless the parent ended."""
+    """Switch to the user, request the signal, and run the command unless the parent has ended."""
     parent, user, death_signal, *command = sys.argv[1:]
     if user:
         entry = pwd.getpwnam(user)
@@ -23,7 +23,7 @@ def main() -> None:
         os.setgid(entry.pw_gid)
         os.setuid(entry.pw_uid)
     if sys.platform == "linux":
-        # Set after the change of user, which clears it.
+        # Requested after switching the user, since switching clears the request.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.Signals[death_signal].value)
     if os.getppid() == int(parent):
         os.execv(command[0], command)  # noqa: S606  # the caller chooses the command

@@ -1,4 +1,4 @@
-"""Starts the parts of the demo in order, prints their progress, and stops them in reverse order."""
+"""Start the parts of the demo in order, print their progress, and stop them in reverse order."""
 
 import asyncio
 import fcntl
@@ -53,7 +53,7 @@ def run_demo(folder: Path, *, fresh: bool, days_per_s: float, port: int | None) 
     Args:
         folder: The data folder; created if it does not exist.
         fresh: True to delete the data of earlier runs first.
-        days_per_s: Simulated days a second.
+        days_per_s: Simulated days per second.
         port: The API's port; None for a free one.
 
     Raises:
@@ -190,14 +190,14 @@ def _wait_ready(urls: list[str], children: list[Child]) -> None:
             if monotonic() > deadline:
                 raise DemoError(
                     f"{url} did not become ready within {_READY_S} s.",
-                    why=response.text if response is not None else "It does not answer.",
+                    why=response.text if response is not None else "There is no response.",
                     next_step="See the logs in the data folder.",
                 )
             sleep(0.1)
 
 
 def _next_year(folder: Path) -> int:
-    """Return the next run number; it is stored, since ids of earlier runs must not be reused."""
+    """Return and store the next run number, so that later runs do not reuse ids."""
     state = folder / "state.json"
     year = json.loads(state.read_text())["year"] + 1 if state.exists() else 1
     written = state.with_suffix(".new")
@@ -225,7 +225,6 @@ def _on_stop_signals(handler: Callable[[int, FrameType | None], None] | signal.H
 
 
 def _raise_stopped(_: int, __: FrameType | None) -> None:
-    """Stop the demo at the first signal and ignore later ones."""
     _on_stop_signals(signal.SIG_IGN)
     raise _StoppedError
 

@@ -30,7 +30,7 @@ with warnings.catch_warnings():
 _VERSION = 18
 _BIN = POSTGRES_VERSIONS[_VERSION]
 _UNPRIVILEGED_USER = "pgserver"
-"""PostgreSQL refuses to run as root, so a root process runs it as this user of the wheel."""
+"""PostgreSQL refuses to run as root, so a root process runs it as this user."""
 
 _DATABASE, _SERVICE = "txplatform", "txplatform_demo"
 _START_S = 30
@@ -41,7 +41,7 @@ SERVER_SETTINGS = {
     "min_wal_size": "512MB",
     "checkpoint_timeout": "15min",
 }
-"""The settings of docs/operations.md for a small machine; durability stays at its default, full."""
+"""The settings that docs/operations.md gives for a small machine, with full durability."""
 
 
 class PostgresError(TxPlatformError):
@@ -102,16 +102,12 @@ class DemoPostgres:
         return self._prepare()
 
     def stop_leftover(self) -> None:
-        """Stop the server of a killed demo, which can still run on systems other than Linux."""
+        """Stop the server of a killed demo, which may still be running except on Linux."""
         if (self._data / "postmaster.pid").exists():
             self._run("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop", check=False)
 
     def check(self) -> None:
-        """Check that the server is still running.
-
-        Raises:
-            ChildDiedError: It has ended.
-        """
+        """Raise ChildDiedError if the server has ended."""
         if self._child is not None:
             self._child.check()
 
@@ -121,7 +117,7 @@ class DemoPostgres:
             self._child.stop(signal.SIGINT)
 
     def _initialise(self) -> None:
-        # Renamed when it is complete, so that an interrupted start leaves no partial data folder.
+        # Renamed once complete, so that an interrupted start leaves no partial data folder.
         new_data = self._data.with_suffix(".new")
         shutil.rmtree(new_data, ignore_errors=True)
         new_data.mkdir()
@@ -172,7 +168,7 @@ class DemoPostgres:
             except psycopg.OperationalError as error:
                 if monotonic() > deadline:
                     raise PostgresError(
-                        "PostgreSQL did not answer in time.",
+                        "PostgreSQL did not accept connections in time.",
                         why=str(error),
                         next_step=f"See {self._log}.",
                     ) from error
@@ -201,5 +197,5 @@ class DemoPostgres:
             raise PostgresError(
                 f"{program} failed.",
                 why=done.stderr.decode(errors="replace"),
-                next_step="Check that the disk is not full. --fresh starts without the data.",
+                next_step="Check that the disk is not full. --fresh deletes the data first.",
             )

@@ -1,4 +1,4 @@
-"""Starts, checks and stops the demo's child processes; each writes a log file."""
+"""Start, check and stop the demo's child processes, each with its own log file."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ _RECENT_S = 10
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that no process listens on at the moment."""
+    """Return a TCP port of the loopback interface that no process currently listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -62,11 +62,7 @@ class Child:
         return self._process.pid
 
     def check(self) -> None:
-        """Check that the process is still running.
-
-        Raises:
-            ChildDiedError: It has ended. The error has the last lines of its log.
-        """
+        """Raise ChildDiedError, with the last lines of the log, if the process has ended."""
         code = self._process.poll()
         if code is not None:
             how = (
@@ -79,7 +75,7 @@ class Child:
             )
 
     def _recent_output(self) -> str:
-        """Return the last lines of its log, unless they are too old to explain its end."""
+        """Return the last lines of the log, unless they are too old to explain the exit."""
         with self._log.open("rb") as log:
             log.seek(self._log_before)
             lines = log.read().decode(errors="replace").splitlines()[-_SHOWN_LINES:]

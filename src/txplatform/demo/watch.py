@@ -1,4 +1,4 @@
-"""The line that the demo prints each second while it runs."""
+"""The status line that the demo prints every second."""
 
 from collections import Counter
 
@@ -9,14 +9,14 @@ from txplatform.simulation.runner import Sent
 
 
 class LiveLine:
-    """Builds the line from the simulator's counts and the worker's metrics."""
+    """Builds the status line from the simulator's counts and the worker's metrics."""
 
     def __init__(self, worker_url: str) -> None:
         self._worker_url = worker_url
         self._before = 0
 
     def line(self, sent: Sent, seconds: float) -> str:
-        """Return the line; the rate is of the last `seconds`."""
+        """Return the line, given the number of seconds since the last line."""
         decided = sent.decisions.total()
         rate, self._before = (decided - self._before) / seconds, decided
         approved = sent.decisions["approved"]

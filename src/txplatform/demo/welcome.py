@@ -1,4 +1,4 @@
-"""The text that the demo prints when it is ready: addresses, the API key, commands to try."""
+"""The text that the demo prints when it is ready: addresses, the API key and commands to try."""
 
 import json
 import shlex
@@ -26,7 +26,7 @@ def welcome_text(  # noqa: PLR0913  # everything that is printed
         key: An API key with every scope.
         account: The id of an account that makes purchases.
         folder: The data folder.
-        settings: The environment variables with which the CLI uses the demo's data.
+        settings: The environment variables that make the CLI use the demo's data.
     """
     purchase = {
         "transaction_id": "try-1",

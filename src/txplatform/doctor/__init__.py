@@ -1,4 +1,4 @@
-"""The checks of `txplatform doctor`. None of them changes anything."""
+"""The checks of `txplatform doctor`, which change nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
@@ -45,7 +45,7 @@ DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], Iterator[Finding]], ...] =
 def examine(settings: Settings) -> Iterator[Finding]:
     """Run every check and yield each finding as soon as it is known.
 
-    If the database or the broker cannot be reached, the checks that need it are left out.
+    If the database or the broker cannot be reached, its checks are left out.
     """
     with ExitStack() as stack:
         connection = None
@@ -67,9 +67,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
         except KafkaException as error:
             yield failed(
                 "broker",
-                f"{settings.kafka_bootstrap_servers} does not answer: {error.args[0].str()}.",
+                f"{settings.kafka_bootstrap_servers} does not respond: {error.args[0].str()}.",
                 "Check TXPLATFORM_KAFKA_* and that the brokers are running. "
-                "Decisions continue without them.",
+                "Decisions continue without Kafka.",
             )
         else:
             yield ok(
@@ -82,17 +82,17 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def run_check(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """Yield the findings of one check; turn an exception into a last finding.
+    """Yield the findings of one check, and report an exception as the last finding.
 
-    If the database or the broker caused the exception, the check counts as skipped. Any other
-    exception is a defect of the check, which counts as failed. The other checks still run.
+    The check counts as skipped if the database or the broker caused the exception. Any other
+    exception is a defect of the check, which then counts as failed.
     """
     try:
         yield from check()
     except KafkaException as error:
         yield skipped(name, f"The broker refused the query: {error.args[0].str()}.")
     except TimeoutError:
-        yield skipped(name, "The broker did not answer in time.")
+        yield skipped(name, "The broker did not respond in time.")
     except psycopg.Error as error:
         yield skipped(name, f"The database refused the query: {_one_line(error)}.")
     except Exception as error:  # noqa: BLE001  # reported as a defect of this check

@@ -30,12 +30,7 @@ _ELECTION_POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """The size of one topic.
-
-    Attributes:
-        partitions: The number of partitions.
-        replicas: The number of brokers that hold the first partition.
-    """
+    """A topic's number of partitions, and the number of brokers that hold the first partition."""
 
     partitions: int
     replicas: int
@@ -43,7 +38,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The brokers' cluster and its topics by name; `brokers` is their number."""
+    """A Kafka cluster with its number of brokers and its topics by name."""
 
     cluster_id: str
     brokers: int
@@ -99,7 +94,7 @@ class BrokerView:
         }
 
     def ends(self, topic: str, partition: int) -> tuple[int, int]:
-        """Return the first offset and the one after the last, waiting out a leader election."""
+        """Return the first offset and the next offset to be written; wait for leader elections."""
         wanted, until = TopicPartition(topic, partition), time.monotonic() + _TIMEOUT_S
         while True:
             try:
@@ -114,9 +109,9 @@ class BrokerView:
                 return low, high
 
     def timestamp_ms(self, topic: str, partition: int, offset: int) -> int | None:
-        """Return the timestamp of the first message at or after this offset; None if none exists.
+        """Return the timestamp of the first message from this offset on; None if there is none.
 
-        The message itself is read: librdkafka's mock cluster cannot look up offsets by time.
+        The message itself is read, since librdkafka's mock cluster cannot look up offsets by time.
         """
         self._consumer.assign([TopicPartition(topic, partition, offset)])
         try:

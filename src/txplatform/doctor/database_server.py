@@ -11,7 +11,7 @@ from txplatform.eventstore.migrations import MigrationError, pending_migrations
 
 OLDEST_MAJOR = 16
 TOLERATED_S = 1.0
-"""The difference between the clocks that is no warning."""
+"""The largest difference between the clocks that causes no warning."""
 
 _APPEND_ONLY_TABLES = ("events", "ruleset_events")
 _NEEDED = ("SELECT", "INSERT")
@@ -35,7 +35,7 @@ def check_server(connection: psycopg.Connection) -> Iterator[Finding]:
     elif _setting(connection, "transaction_read_only") == "on":
         yield failed(
             "database",
-            "It takes no writes: it is a standby, or default_transaction_read_only is on.",
+            "The server takes no writes: it is a standby, or default_transaction_read_only is on.",
             "Point TXPLATFORM_DATABASE_URL to the primary. If the setting is on, find out why "
             "(providers set it when the disk is full) and reset it.",
         )
@@ -54,7 +54,7 @@ def check_migrations(connection: psycopg.Connection) -> Iterator[Finding]:
         names = ", ".join(migration.name for migration in pending)
         yield failed("migrations", f"Pending: {names}.", "Run `txplatform migrate`.")
     else:
-        yield ok("migrations", "The schema is this version's.")
+        yield ok("migrations", "The schema matches this version.")
 
 
 def check_rights(connection: psycopg.Connection) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def check_rights(connection: psycopg.Connection) -> Iterator[Finding]:
             yield failed(
                 "rights",
                 f"{role} may {', '.join(excess)} {table}: it could alter the log.",
-                "Use a role of its own for the service in TXPLATFORM_DATABASE_URL and the "
+                "Use a separate role for the service in TXPLATFORM_DATABASE_URL and the "
                 "tables' owner in TXPLATFORM_MIGRATION_DATABASE_URL, then run "
                 "`txplatform migrate`.",
             )
@@ -117,7 +117,7 @@ def check_standby(connection: psycopg.Connection) -> Iterator[Finding]:
 
 
 def check_clock(connection: psycopg.Connection) -> Iterator[Finding]:
-    """Compare this machine's clock with the database's, at the middle of the round trip."""
+    """Compare the clocks of this machine and of the database at the middle of a round trip."""
     before = datetime.now(UTC)
     theirs = _value(connection, "SELECT clock_timestamp()")
     after = datetime.now(UTC)
@@ -125,9 +125,9 @@ def check_clock(connection: psycopg.Connection) -> Iterator[Finding]:
 
 
 def clock_finding(ahead_s: float) -> Finding:
-    """Return the finding for a database clock that is ahead by `ahead_s`, or behind if negative."""
+    """Return the finding for a database clock that is ahead by `ahead_s`; negative if behind."""
     if abs(ahead_s) <= TOLERATED_S:
-        return ok("clock", f"This machine's clock is within {TOLERATED_S:.0f} s of the database's.")
+        return ok("clock", f"The clocks agree to within {TOLERATED_S:.0f} s.")
     return warning(
         "clock",
         f"The database's clock is {abs(ahead_s):.1f} s {'ahead' if ahead_s > 0 else 'behind'}: "

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class FindingStatus(StrEnum):
-    """The result of a check; `skipped` if it could not be made."""
+    """The status of a finding; `skipped` if the check could not run."""
 
     OK = "ok"
     WARNING = "warning"
@@ -20,7 +20,7 @@ class Finding:
     Attributes:
         check: The name of the check, such as `clock`.
         detail: The finding as a sentence.
-        advice: What to do about it; empty if nothing is wrong.
+        advice: The next step for the operator; empty if nothing is wrong.
     """
 
     check: str
@@ -35,7 +35,7 @@ def ok(check: str, detail: str) -> Finding:
 
 
 def warning(check: str, detail: str, advice: str) -> Finding:
-    """Report a guarantee that is weaker than it could be, in a system that works."""
+    """Report that a guarantee is weaker than it could be, although the system works."""
     return Finding(check, FindingStatus.WARNING, detail, advice)
 
 
@@ -45,5 +45,5 @@ def failed(check: str, detail: str, advice: str) -> Finding:
 
 
 def skipped(check: str, detail: str) -> Finding:
-    """Report a check that could not be made."""
+    """Report that a check could not run."""
     return Finding(check, FindingStatus.SKIPPED, detail)

@@ -1,7 +1,7 @@
 """Check that the workers keep up with the log, with expiring holds and with the inbound topics.
 
-The lag is the time for which the oldest unprocessed event, hold or message has waited. A count of
-positions would say little, since positions have gaps.
+A lag is the time that the oldest unprocessed event, hold or message has waited. A number of log
+positions would say little, since log positions have gaps.
 """
 
 import time
@@ -75,7 +75,7 @@ def check_overdue_holds(connection: psycopg.Connection) -> Iterator[Finding]:
 
 
 def age_finding(check: str, command: str, age_s: float | None, *, some: str, none: str) -> Finding:
-    """Judge the age of the oldest unprocessed item.
+    """Return the finding for the age of the oldest unprocessed item.
 
     Args:
         check: The name of the check.
@@ -97,7 +97,7 @@ def age_finding(check: str, command: str, age_s: float | None, *, some: str, non
 def check_consumers(
     connection: psycopg.Connection, view: BrokerView, cluster: Cluster
 ) -> Iterator[Finding]:
-    """Yield one finding per topic; fail if its first unread message has waited over a minute."""
+    """Measure the lag of each inbound topic, and check the stored positions of its partitions."""
     stored = {
         PartitionKey(position.topic, position.partition): position
         for cluster_id, position in all_positions(connection)

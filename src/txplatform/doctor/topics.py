@@ -12,7 +12,7 @@ from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS
 TOPICS = (*INBOUND, *OUTBOUND)
 ALL_TOPICS = (*TOPICS, *DEAD_LETTER_TOPICS)
 DEAD_LETTER_EXTRA_BYTES = 16_384
-"""The largest size that the headers of a dead letter may add to the original message."""
+"""The most bytes that a dead letter adds to the original message, in its headers."""
 
 _DAY_MS = 86_400_000
 
@@ -69,8 +69,8 @@ def check_topic_settings(view: BrokerView, cluster: Cluster) -> Iterator[Finding
         yield warning(
             "dead letter size",
             f"max.message.bytes leaves no room for the headers: {', '.join(narrow)}.",
-            f"Set it {DEAD_LETTER_EXTRA_BYTES} bytes above that of the original topic. Otherwise "
-            "a dead letter that is too large blocks the ones after it.",
+            f"Set it {DEAD_LETTER_EXTRA_BYTES} bytes higher than for the original topic. Otherwise "
+            "a dead letter that is too large blocks all later dead letters.",
         )
     listed = ", ".join(
         f"{name} {_retention(settings[name].get('retention.ms', ''))}" for name in TOPICS

@@ -1,1 +1,1 @@
-"""Expiry of holds: found in the read model, decided on the accounts themselves."""
+"""Expiry of holds: the read model finds holds that are due, and the accounts decide."""

@@ -1,11 +1,11 @@
 """The hold expirer: expires holds that are due.
 
-It makes one pass after another over all holds that are due, those overdue longest first. The read
-model only lists candidates: the account decides if a hold exists and is due, and its business key
-in the log keeps it from expiring twice (I3).
+Each pass goes through all holds that are due, starting with the hold that is overdue longest. The
+read model only lists candidates: the account decides if a hold exists and is due. The business key
+of the expiry keeps a hold from expiring twice (invariant I3).
 
-The read model may lag, so holds that were handled are skipped while it still lists them and do not
-block later ones. Any number of expirers may run: if two expire the same hold, one append conflicts.
+The read model may lag, so handled holds are skipped as long as the read model lists them. Any
+number of expirers may run: if two expire the same hold, one append conflicts.
 """
 
 from collections.abc import Generator, Sequence
@@ -35,16 +35,16 @@ from txplatform.settings import Settings
 from txplatform.telemetry import new_traceparent
 
 BATCH_HOLDS = 200
-"""The most holds expired in one commit, since decisions wait for the log's lock meanwhile."""
+"""The most holds to expire in one commit, since decisions wait for the log's lock meanwhile."""
 
 _PAUSE_S = 1.0
 _PAUSE_PER_SECOND_OF_WORK_S = 10.0
-"""Passes grow longer while the projector is down; this limits them to a tenth of the time."""
+"""Limits passes to a tenth of the time, since they grow longer while the projector is down."""
 
 _CAUSE = PartCause("hold expiry")
 
 _UNREADABLE = (TxPlatformError, ValueError, TypeError, LookupError, AttributeError)
-"""Raised when an account with altered events is read."""
+"""The errors raised when an account with altered events is loaded."""
 
 
 @dataclass(slots=True)
@@ -53,8 +53,8 @@ class _Handled:
 
     Attributes:
         expired: The number of holds expired in this pass.
-        settled: Holds to skip while the read model still lists them.
-        again: Holds of this pass whose accounts changed meanwhile; the next pass retries them.
+        settled: Holds to skip as long as the read model lists them.
+        again: Holds of this pass whose append conflicted; the next pass retries them.
         unreadable: Accounts that cannot be read.
     """
 
@@ -106,7 +106,6 @@ class HoldExpirer(Follower):
     def _pass(
         self, connection: psycopg.Connection, handled: _Handled
     ) -> Generator[float, None, None]:
-        """Handle all holds that are due once, batch by batch."""
         handled.expired, handled.again = 0, []
         seen: set[DueHold] = set()
         now, after = datetime.now(UTC), BEFORE_ALL
@@ -129,7 +128,6 @@ class HoldExpirer(Follower):
         now: datetime,
         handled: _Handled,
     ) -> None:
-        """Expire these holds in one commit."""
         try:
             work, again = _expire_holds(connection, holds, now)
         except _UNREADABLE:
@@ -149,7 +147,7 @@ class HoldExpirer(Follower):
         now: datetime,
         handled: _Handled,
     ) -> None:
-        """Expire the holds of each account on its own, so that an unreadable one blocks none."""
+        """Expire each account's holds separately, so that an unreadable account blocks no other."""
         by_account: dict[AccountId, list[DueHold]] = {}
         for hold in holds:
             by_account.setdefault(hold.account_id, []).append(hold)
@@ -173,16 +171,16 @@ class HoldExpirer(Follower):
                 ready=False,
             )
         else:
-            self.report("ends holds in time")
+            self.report("expires holds on time")
 
 
 def _expire_holds(
     connection: psycopg.Connection, holds: Sequence[DueHold], now: datetime
 ) -> tuple[UnitOfWork, list[DueHold]]:
-    """Expire those holds that still exist, with one append in autocommit mode.
+    """Expire the holds that still exist, with one append in autocommit mode.
 
     Returns:
-        The unit of work, and the holds of accounts to which someone else appended meanwhile.
+        The unit of work, and the holds whose append conflicted.
     """
     work = UnitOfWork()
     origin = CommandOrigin(_CAUSE, new_traceparent())
@@ -194,7 +192,7 @@ def _expire_holds(
         work.include(command)
     run_queries(connection, work.load())
     for command in commands:
-        work.attempt(command, context)  # rejected if the hold has ended already
+        work.attempt(command, context)  # rejected if the hold has already ended
     run_queries(connection, work.append())
     pairs = zip(holds, commands, strict=True)
     return work, [hold for hold, command in pairs if command.stream in work.conflicts]

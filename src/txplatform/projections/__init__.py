@@ -1,7 +1,7 @@
 """The read models: one module each, with its row, fold, queries and check.
 
-To add one, write a migration with its table and a module, and list it here. The projector keeps it
-up to date, `txplatform rebuild` rebuilds it, and `txplatform verify` compares it with the log.
+To add a read model, write a migration for its table and a module, and list it here. The projector
+keeps it up to date, `txplatform rebuild` rebuilds it, and `txplatform verify` checks it.
 """
 
 from txplatform.projections.directory import DIRECTORY

@@ -35,14 +35,14 @@ class AccountSummary(NamedTuple):
     """One account; amounts in minor units of its currency.
 
     Attributes:
-        status: The stricter of the two statuses below. Like currency and opened_at, it is None
-            until the account is opened.
+        status: The stricter of `operator_status` and `team_status`. Until the account is opened,
+            `status`, `currency` and `opened_at` are None.
         operator_status: Set by an operator.
         team_status: Set by the accounts team.
         posted: The amount owed.
         pending: The amount held by approved authorizations.
-        opened_at: The accounts team's time, or the decision's if they gave none, UTC.
-        updated_at: The time of the last decision on the account, UTC.
+        opened_at: The time given by the accounts team, or else the time of the event, UTC.
+        updated_at: The time of the account's last event, UTC.
     """
 
     account_id: AccountId
@@ -60,7 +60,7 @@ class AccountSummary(NamedTuple):
 
     @property
     def opened(self) -> bool:
-        """True once the accounts team has opened the account; it may have events before."""
+        """True if the accounts team has opened the account, which may have earlier events."""
         return self.currency is not None
 
     @property
@@ -71,7 +71,7 @@ class AccountSummary(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DirectoryPage:
-    """Some of the accounts, ordered by id.
+    """One page of accounts, ordered by id.
 
     Attributes:
         more: True if more accounts follow.
@@ -85,7 +85,7 @@ class DirectoryPage:
 
 @dataclass
 class AccountChange:
-    """The sum of an account's events in one batch; None if none of them sets the column."""
+    """The change that a batch of events makes to one account; None for unchanged columns."""
 
     account_id: AccountId
     account_version: int = 0
@@ -121,7 +121,7 @@ VALUES (c.account_id, c.account_version, coalesce(c.operator_status, 'active'),
     coalesce(c.team_status, 'active'), c.currency, coalesce(c.credit_limit, 0),
     coalesce(c.limit_version, 0), c.posted, c.pending, c.opened_at, c.updated_at)
 """
-"""Applies `AccountChange`s. The database derives the column `status` from the other two."""
+"""Applies `AccountChange`s. The database derives `status` from the two other status columns."""
 
 
 class _ExpectedAccount(ExpectedRows):
@@ -184,7 +184,7 @@ DIRECTORY = Directory()
 
 
 def account_changes(events: Sequence[LoggedEvent]) -> dict[AccountId, AccountChange]:
-    """Return what these events add up to, by account; the last one gives version and time."""
+    """Return the combined change of these events for each account."""
     changes: dict[AccountId, AccountChange] = {}
     for logged in events:
         event = logged.event
@@ -226,7 +226,7 @@ _SELECT = sql.SQL("SELECT {} FROM account_directory ").format(columns_of(Account
 def list_accounts(
     connection: psycopg.Connection, *, limit: int, after: AccountId | None = None
 ) -> DirectoryPage:
-    """Return up to `limit` accounts with ids above `after`; they may lag behind the log."""
+    """Return up to `limit` accounts with ids above `after`; the page may lag behind the log."""
     position = checkpoint_of(DIRECTORY.name).read(connection)
     with connection.cursor(row_factory=class_row(AccountSummary)) as rows:
         rows.execute(

@@ -1,7 +1,7 @@
 """The amounts by which an event changes an account's balance, for the read models.
 
 This arithmetic shares no code with the account or with `audit/totals.py`, so that
-`txplatform verify` can find a mistake in any of them (I1, I2).
+`txplatform verify` finds a mistake in any of the three (invariants I1 and I2).
 """
 
 from typing import NamedTuple, assert_never
@@ -30,7 +30,7 @@ class MoneyChange(NamedTuple):
 
 
 def money_change(event: Event) -> MoneyChange:  # noqa: PLR0911  # one a kind of event
-    """Return the change that an event makes."""
+    """Return the change that an event makes; zero if the event moves no money."""
     if not isinstance(event, MoneyEvent):
         return MoneyChange()
     match event:

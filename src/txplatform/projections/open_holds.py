@@ -25,12 +25,7 @@ from txplatform.projections.tables import write_rows
 
 
 class OpenHold(NamedTuple):
-    """The hold of one transaction.
-
-    Attributes:
-        amount: Minor units, above 0.
-        expires_at: UTC; None if the hold never expires.
-    """
+    """A transaction's hold, in minor units above 0; `expires_at` is None if it never expires."""
 
     account_id: AccountId
     transaction_id: TransactionId
@@ -40,12 +35,7 @@ class OpenHold(NamedTuple):
 
 @dataclass
 class HoldChange:
-    """The sum of the events of one hold in one batch.
-
-    Attributes:
-        amount: Added to the hold, minor units.
-        expires_at: Set if the hold begins in the batch; None if it does not, or never expires.
-    """
+    """The change of a hold by a batch of events, in minor units; only a new hold has an expiry."""
 
     account_id: AccountId
     transaction_id: TransactionId
@@ -63,8 +53,8 @@ VALUES (c.account_id, c.transaction_id, c.amount, c.expires_at)
 """
 """Applies `HoldChange`s.
 
-If the table has lost a row, the release of its hold would insert a negative amount. The table
-refuses that, so the fold stops until the read model is rebuilt.
+If the table has lost a row, releasing its hold would insert a negative amount. The table refuses
+negative amounts, so the fold stops until the read model is rebuilt.
 """
 
 
@@ -110,7 +100,7 @@ OPEN_HOLDS = OpenHolds()
 def hold_changes(
     events: Sequence[Event],
 ) -> dict[tuple[AccountId, TransactionId], HoldChange]:
-    """Return what these events add up to, by hold; a transaction has one hold, once."""
+    """Return the combined change of these events for each hold; a transaction has only one hold."""
     changes: dict[tuple[AccountId, TransactionId], HoldChange] = {}
     for event in events:
         amount = money_change(event).pending
@@ -128,7 +118,7 @@ def hold_changes(
 
 
 class DueHold(NamedTuple):
-    """A hold that is due; they are ordered by these fields."""
+    """A hold that is due; due holds are ordered by these fields."""
 
     expires_at: datetime
     account_id: AccountId
@@ -144,16 +134,12 @@ WHERE expires_at <= now() AND (expires_at, account_id, transaction_id) > (%s, %s
 ORDER BY expires_at, account_id, transaction_id
 LIMIT %s
 """
-"""Reads a range of the partial index, so every row read is a row returned."""
+"""Reads a range of the partial index, so it reads no more rows than it returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueHolds:
-    """Holds that are due, those overdue longest first.
-
-    Attributes:
-        now: The database's time at which they are due, UTC.
-    """
+    """Holds that are due at the database's time `now` (UTC), longest overdue first."""
 
     now: datetime
     holds: list[DueHold]
@@ -162,10 +148,10 @@ class DueHolds:
 def due_holds(
     connection: psycopg.Connection, *, limit: int, after: DueHold = BEFORE_ALL
 ) -> DueHolds | None:
-    """Return the first holds that are due after the given one; None if there are none.
+    """Return the next holds that are due, after the hold `after`; None if there are none.
 
-    The read model may lag, so some of them may have ended already.
+    The read model may lag, so some of the holds may already have ended.
     """
-    # Planned each time: a plan for any limit would read all holds that are due.
+    # Planned each time, since a generic plan would read all holds that are due.
     rows = connection.execute(DUE, (*after, limit), prepare=False).fetchall()
     return DueHolds(rows[0][0], [DueHold(*row[1:]) for row in rows]) if rows else None

@@ -1,4 +1,4 @@
-"""A read model: a table, the events it is folded from, the fold, and its check for `verify`."""
+"""The base class of read models: table, kinds of events, fold, and check for `verify`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -17,32 +17,32 @@ Row = tuple[Any, ...]
 class ExpectedRows(ABC):
     """The rows that one account should have in a read model, for `txplatform verify`.
 
-    They are derived from the replayed account or directly from its events. They share no arithmetic
-    with the fold, so a mistake in either shows as a difference (I1).
+    The rows come from the replayed account or its events, without any arithmetic of the fold. So a
+    mistake on either side shows as a difference (invariant I1).
     """
 
     def add(self, event: Event) -> None:  # noqa: B027  # most need only the account
-        """Take the account's next event."""
+        """Add the account's next event."""
 
     @abstractmethod
     def rows(self, account: Account) -> Iterable[Row]:
-        """Return the rows after these events, given the account after the last of them."""
+        """Return the expected rows, given the account after the last event added."""
 
 
 class Projection(ABC):
     """A read model.
 
-    A rebuild folds the same events again, in other batches, and has to end with the same rows. So a
-    fold may read only rows of the table that it is given, and events of the log before the one that
-    is folded. It never reads another read model, a snapshot or the clock.
+    A rebuild folds the same events in different batches and has to produce the same rows. So a fold
+    may read only the table that it is given and earlier events of the log. It never reads another
+    read model, a snapshot or the clock.
 
     Attributes:
         name: The name in the checkpoint and on the command line.
         table: The live table. A rebuild folds into another table of the same shape.
-        row: The `NamedTuple` of a row. Its fields are the columns; one is `account_id`.
+        row: The `NamedTuple` type of a row; its fields are the columns, including `account_id`.
         key: The columns that identify a row.
-        events: The kinds of event that the fold uses.
-        totals: Names and SQL aggregates, which a rebuild compares between the two tables.
+        events: The kinds of events that the fold uses.
+        totals: Names and SQL aggregates; a rebuild compares the figures of the old and new tables.
     """
 
     name: ClassVar[str]
@@ -59,14 +59,14 @@ class Projection(ABC):
         """Apply events to a table.
 
         Args:
-            connection: In a transaction, in which the caller also moves the checkpoint.
-            table: The live table or one that is being rebuilt.
-            events: Events of those kinds, in the log's order, each exactly once.
+            connection: A connection in the transaction that also moves the checkpoint.
+            table: The live table, or the new table of a rebuild.
+            events: Events of the kinds in `self.events`, in log order, each exactly once.
         """
 
     @abstractmethod
     def expected(self) -> ExpectedRows:
-        """Return the expected rows of an account before its first event."""
+        """Return an `ExpectedRows` for an account that has no events yet."""
 
 
 def checkpoint_of(name: str) -> Checkpoint:
@@ -80,7 +80,7 @@ def fold_used(
     table: str,
     events: Sequence[LoggedEvent],
 ) -> None:
-    """Fold those events that the projection uses."""
+    """Fold only the events that the projection uses."""
     used = [logged for logged in events if type(logged.event) in projection.events]
     if used:
         projection.fold(connection, table, used)

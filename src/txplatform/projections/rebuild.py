@@ -1,7 +1,7 @@
-"""Rebuilds a read model from the log beside the live table, and swaps the two.
+"""Rebuild a read model from the log in a new table, which then replaces the live table.
 
-Reads and the projector continue meanwhile. A rebuild that was killed leaves a table `<table>_next`
-behind; the next rebuild drops it.
+Meanwhile, reads and the projector continue. A rebuild that was killed leaves a table
+`<table>_next` behind, and the next rebuild drops that table.
 """
 
 import time
@@ -20,14 +20,14 @@ from txplatform.projections.projection import Projection, checkpoint_of, fold_us
 
 _BATCH_EVENTS = 2000
 _SWAP_LOCK_TIMEOUT = "1s"
-"""A swap gives up early and is retried, since new reads queue behind a swap that waits."""
+"""A swap gives up early and is retried, since new reads queue behind a waiting swap."""
 
 _SWAP_DEADLINE_S = 60.0
 _SWAP_RETRY_S = 0.5
 
 
 class RebuildError(TxPlatformError):
-    """The read model could not be rebuilt; the live table is unchanged."""
+    """Raised if the read model could not be rebuilt; the live table is unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Rebuilt:
 
     Attributes:
         compared_at: The log position at which the live and the new table were compared.
-        before: The projection's totals, and a checksum, of the live table at that position.
-        after: The same figures of the new table.
+        before: The live table's totals and checksum at that position.
+        after: The new table's totals and checksum at that position.
         position: The log position of the read model after the swap.
     """
 
@@ -49,7 +49,7 @@ class Rebuilt:
 
     @property
     def same(self) -> bool:
-        """True if both tables had the same figures."""
+        """True if the figures of both tables were equal."""
         return self.before == self.after
 
 
@@ -64,15 +64,15 @@ def rebuild(
         advance: Called with the number of events read since the last call.
 
     Raises:
-        RebuildError: Another process is rebuilding it, or its table was in use for too long.
-        psycopg.Error: The database failed or refused; the live table is unchanged.
+        RebuildError: Another process is rebuilding the read model, or long reads blocked the swap.
+        psycopg.Error: The database failed; the live table is unchanged.
     """
     with owner.connect() as connection:
         if not LeaderLock(f"rebuild:{projection.name}").try_to_lead(connection):
             raise RebuildError(
-                f"{projection.name} is being rebuilt already.",
-                why="Another process does it.",
-                next_step="Wait until it has ended.",
+                f"{projection.name} is already being rebuilt.",
+                why="Another process is rebuilding it.",
+                next_step="Wait until that process has finished.",
             )
         connection.execute("SET statement_timeout = 0")  # sums of large tables take long
         checkpoint_of(projection.name).begin(connection)
@@ -92,7 +92,7 @@ _CHECKSUM = ("checksum", "sum(hashtextextended(t::text, 0))")
 def _totals(
     connection: psycopg.Connection, projection: Projection, table: str
 ) -> tuple[int, Mapping[str, int]]:
-    """Return the checkpoint and the table's figures in one statement, so that they match."""
+    """Return the checkpoint and the table's figures, read in one statement so that they match."""
     named = [*projection.totals, _CHECKSUM]
     statement = sql.SQL(
         "SELECT p.position, {} FROM checkpoints p LEFT JOIN {} t ON true"
@@ -126,7 +126,7 @@ WHERE indrelid = to_regclass(%(live)s)
 
 
 class _Build:
-    """The new table, until it replaces the live one."""
+    """The new table, until it replaces the live table."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class _Build:
         self._advance = advance
 
     def create(self) -> None:
-        """Create an empty table of the same shape, with the same grants and comment."""
+        """Create an empty table with the columns, indexes, grants and comment of the live table."""
         with self._connection.transaction():
             self._execute("DROP TABLE IF EXISTS {next}")
             self._execute("CREATE TABLE {next} (LIKE {live} INCLUDING ALL)")
@@ -150,15 +150,15 @@ class _Build:
 
     def fold(self, upto: int | None = None) -> None:
         """Fold the log into the new table, to its end or up to a position."""
-        # After a crash the rebuild starts again, so these commits need not be durable. The swap's
-        # commit is, and makes all before it durable too.
+        # After a crash the rebuild starts again, so these commits need not be durable. The commit
+        # of the swap is durable, and makes all earlier commits durable too.
         self._connection.execute("SET synchronous_commit = off")
         while self._fold_batch(upto):
             pass
         self._connection.execute("SET synchronous_commit = on")
 
     def swap(self) -> None:
-        """Replace the live table by the new one.
+        """Replace the live table with the new table.
 
         Raises:
             RebuildError: Long reads kept the live table locked.

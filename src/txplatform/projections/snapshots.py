@@ -1,7 +1,7 @@
-"""Replaces all snapshots by new ones from the log: one per account, of its newest state.
+"""Replace all snapshots with new ones, taken from the log.
 
-A snapshot only saves replaying events; an account without one is folded from its first event. So
-this may run beside decisions.
+Snapshots only speed up loading: an account without a snapshot is folded from its first event. So
+snapshots can be replaced while decisions are made.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,11 +22,11 @@ _BATCH_ACCOUNTS = 200
 def retake_snapshots(
     owner: Database, every: int, advance: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Delete every snapshot and take one of each account that has enough events.
+    """Delete every snapshot, and take a new snapshot of each account with enough events.
 
     Args:
         owner: The database as the owner of the tables, since the service may not delete.
-        every: The number of events from which on an account has a snapshot.
+        every: The least number of events for which a snapshot is taken.
         advance: Called with the number of events read since the last call.
 
     Returns:

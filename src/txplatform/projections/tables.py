@@ -10,24 +10,24 @@ from psycopg import sql
 
 
 def columns_of(row: type[Any]) -> sql.Composed:
-    """Return the columns of a row's `NamedTuple`, as a list in SQL."""
+    """Return the fields of a row's `NamedTuple` type as an SQL list of columns."""
     return sql.SQL(", ").join(map(sql.Identifier, row._fields))
 
 
 def write_rows(
     connection: psycopg.Connection, statement: LiteralString, table: str, rows: Sequence[Any]
 ) -> None:
-    """Run a statement on rows; without rows, do nothing.
+    """Run a statement on rows, or do nothing if there are no rows.
 
     Args:
-        connection: In the transaction of the caller.
-        statement: SQL in which `{table}` is the table, and `{rows}` are rows of its shape.
+        connection: A connection in the caller's transaction.
+        statement: SQL with the placeholders `{table}` and `{rows}`.
         table: The table's name.
-        rows: Dataclasses or mappings with values by column; a column that is missing is null.
+        rows: Dataclasses, or mappings from column to value; missing columns are null.
     """
     if rows:
-        # One JSON text: the table itself gives the types, and an array for each column would take
-        # the client more than twice as long.
+        # Sent as one JSON text: the table itself gives the types, and one array per column would
+        # take the client more than twice as long.
         text = orjson.dumps(rows).decode()
         connection.execute(_compose(statement, table), (text,), prepare=True)
 

@@ -1,7 +1,7 @@
 """A transaction's history as callers see it: its events and their sums.
 
-It is read from the log in one statement, so it never lags and shows one version of the account. The
-read model `transactions` lists an account's transactions.
+The history is read from the log in one statement, so it never lags and is as of one version of the
+account. The read model `transactions` only lists an account's transactions.
 """
 
 from collections.abc import Sequence
@@ -39,22 +39,22 @@ EVENTS_OF_NAMED = f"""
         WHERE originator_id = %(stream)s AND transaction_id = named.transaction_id
     ) history
 """
-"""All events of the transaction in row `named` of the surrounding statement.
+"""Selects all events of the transaction in row `named` of the surrounding statement.
 
 The authorization is found by its business key, later events by the transaction id. Each of the
-three parts is an index lookup. Inside `LATERAL (… OFFSET 0)` they stay lookups in any plan.
+three parts is an index lookup. `LATERAL (… OFFSET 0)` around them keeps them lookups in any plan.
 """
 
 
 def transaction_of(
     transaction_id: TransactionId, history: Sequence[LoggedEvent], newest: int | None = None
 ) -> TransactionResponse:
-    """Return a transaction after its events.
+    """Return a transaction as callers see it, folded from its events.
 
     Args:
         transaction_id: The transaction's id.
-        history: All of its events, at least one, in the order of the account's versions.
-        newest: The most events to show, the newest ones; None for all.
+        history: All events of the transaction, at least one, in order of account version.
+        newest: The number of newest events to show; None for all.
     """
     events = [logged.event for logged in history]
     sums = Transaction.fold(events)
@@ -96,7 +96,7 @@ def transaction_of(
 
 
 _RESPONSE_FIELDS = ("decision", "response_code", "authorization_code", "balance", "ruleset")
-"""The fields that a transaction shares with the response to its purchase, beside the request's."""
+"""The fields of a purchase's response that a transaction shows in addition to the request's."""
 
 _DETAILS = tuple(
     each.name for each in fields(TransactionEventResponse) if each.default is not MISSING
@@ -104,7 +104,7 @@ _DETAILS = tuple(
 
 
 def _event(event: Event) -> TransactionEventResponse:
-    """Return an event as callers see it, with the details that it or its command has."""
+    """Return an event as callers see it, with details from the event and its command."""
     details = {
         name: getattr(source, name)
         for source in (event.command, event)

@@ -1,8 +1,8 @@
 """The read model of transactions by account: its rows, fold, check and queries.
 
-It lists an account's transactions, newest first. It may lag behind the log, so every page has the
-log position up to which it is complete. The events of each transaction are read from the log
-(`transaction_history`).
+The read model lists an account's transactions, newest first. It may lag behind the log, so every
+page states the log position up to which the page is complete. The events of each transaction are
+read from the log (`transaction_history`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -38,11 +38,11 @@ from txplatform.projections.transaction_history import (
 
 
 class TransactionRow(NamedTuple):
-    """A transaction and its place in the list.
+    """A transaction and its place in the account's list.
 
     Attributes:
-        account_version: The version of the decision, or of the first event that names the
-            transaction if it has no decision.
+        account_version: The version of the decision or, if there is no decision, of the first
+            event that names the transaction.
     """
 
     account_id: AccountId
@@ -50,8 +50,8 @@ class TransactionRow(NamedTuple):
     account_version: int
 
 
-# ON CONFLICT always uses the index of the key. A join may use the index of account and version if
-# the planner believes that accounts have few transactions, and then reads all of an account's.
+# ON CONFLICT always uses the key's index. If the planner expects few transactions per account, a
+# join might use the index on account and version, and read all transactions of the account.
 _INSERT = """
 INSERT INTO {table} SELECT * FROM {rows} ON CONFLICT (account_id, transaction_id) DO
 """
@@ -93,7 +93,7 @@ SELECT named.transaction_id, named.account_version, fits, e.*
 FROM named LEFT JOIN LATERAL ({EVENTS_OF_NAMED} WHERE fits OFFSET 0) e ON true
 ORDER BY named.account_version DESC, e.originator_version
 """
-"""A page of transactions with their events, then one without events if more transactions follow."""
+"""Reads a page of transactions with their events; transactions that do not fit have none."""
 
 
 class _ExpectedTransactions(ExpectedRows):
@@ -150,9 +150,9 @@ TRANSACTIONS = Transactions()
 
 
 def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[TransactionRow], list[TransactionRow]]:
-    """Return the rows of decisions, and the rows of transactions that other events name.
+    """Return the rows for decisions, and the rows for transactions named by other events.
 
-    A row of the second kind is for a transaction that has no row yet.
+    The latter rows are only for transactions that have no row yet.
     """
     decided: list[TransactionRow] = []
     named: dict[tuple[AccountId, TransactionId], TransactionRow] = {}
@@ -173,16 +173,16 @@ def list_transactions(
     """Return an account's transactions, newest first, all as of one version of the account.
 
     Args:
-        connection: Need not be in a transaction.
+        connection: A connection, which need not be in a transaction.
         account_id: The account; an unknown account has no transactions.
         limit: The most transactions to return, at least 1.
-        cursor: `next_cursor` of the page before.
+        cursor: The `next_cursor` of the previous page.
 
     Raises:
-        InvalidCursorError: The cursor is not from a page.
+        InvalidCursorError: This API never issued the cursor.
     """
     before = 2**63 - 1 if cursor is None else ACCOUNT_VERSIONS.read(cursor)
-    # Read the position first: rows added meanwhile make the page newer than it promises, not older.
+    # Read the position first: rows added meanwhile make the page newer than promised, not older.
     position = checkpoint_of(TRANSACTIONS.name).read(connection)
     asked = {
         "account_id": account_id,
@@ -206,7 +206,7 @@ def list_transactions(
 def get_transaction(
     connection: psycopg.Connection, account_id: AccountId, transaction_id: TransactionId
 ) -> TransactionResponse | None:
-    """Return one transaction from the log, with all of its events; None if no event names it."""
+    """Return one transaction from the log with all its events; None if the log does not name it."""
     asked = {"stream": account_stream(account_id), "transaction_id": transaction_id}
     with connection.cursor(binary=True) as rows:
         rows.execute(_READ_ONE, asked)

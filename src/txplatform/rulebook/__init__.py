@@ -1,1 +1,1 @@
-"""The rule book: every rule set, the one in force, and who changed it, when and why."""
+"""The rule book: every rule set, and a permanent record of who changed what, when and why."""

@@ -27,7 +27,7 @@ from txplatform.rulebook.changes import (
 
 
 class UnreadableRuleSetError(RulesNotUnderstoodError):
-    """This version cannot decide by a stored rule set."""
+    """Raised if this version of txplatform cannot use a stored rule set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class StoredRuleSet:
     """A rule set as it was added.
 
     Attributes:
-        content: Its canonical JSON.
-        added_by: None, like `added_at`, for the built-in rule set.
+        content: The rule set as canonical JSON.
+        added_by: The author; `added_by` and `added_at` are None for the built-in rule set.
     """
 
     id: str
@@ -49,7 +49,7 @@ class StoredRuleSet:
         """Decode the rule set and check its hash.
 
         Raises:
-            UnreadableRuleSetError: A newer version wrote it, or it was altered.
+            UnreadableRuleSetError: A newer version wrote the rule set, or it was altered.
         """
         return _read(self.id, self.content, self.content_hash)
 
@@ -59,8 +59,8 @@ class Shadowing:
     """A shadow evaluation of a rule set.
 
     Attributes:
-        after_position: Decisions after this position of the log are judged.
-        until_position: Decisions up to this position are judged; None while it runs.
+        after_position: Decisions after this log position are evaluated.
+        until_position: Decisions up to this log position are evaluated; None while it runs.
     """
 
     shadowing_id: str
@@ -78,7 +78,7 @@ class RuleBook:
 
     Attributes:
         version: The version of the last change; 0 before the first.
-        rulesets: Every rule set by id; the built-in one and all that were added.
+        rulesets: Every rule set by id, including the built-in rule set.
         active_id: The id of the rule set in force.
         shadowings: Every shadow evaluation by id, oldest first.
         entries: Every change by key, oldest first.
@@ -99,14 +99,14 @@ class RuleBook:
         """The rule set in force.
 
         Raises:
-            UnreadableRuleSetError: A newer version wrote it, or it was altered or removed.
+            UnreadableRuleSetError: A newer version wrote the rule set, or it was altered or lost.
         """
         stored = self.rulesets.get(self.active_id)
         if stored is None:
             raise UnreadableRuleSetError(
                 f"The rule set {self.active_id} is in force, but is not in the rule book.",
-                why="Its addition was removed.",
-                next_step="Run `txplatform verify` and restore a database backup from before.",
+                why="The change that added it was removed.",
+                next_step="Run `txplatform verify` and restore an earlier database backup.",
             )
         return stored.read()
 
@@ -194,12 +194,12 @@ def _read(ruleset_id: str, content: bytes, expected_hash: str) -> RuleSet:
         raise UnreadableRuleSetError(
             f"The rule set {ruleset_id} cannot be read by this version.",
             why=error.why,
-            next_step="Run the version that added it or a newer one, or activate another rule set.",
+            next_step="Run the version that added it or a newer version, or activate another one.",
         ) from error
     if content_hash(ruleset) != expected_hash:
         raise UnreadableRuleSetError(
-            f"The rule set {ruleset_id} is not what was added.",
+            f"The rule set {ruleset_id} was altered after it was added.",
             why=f"The hash of its content is {content_hash(ruleset)}, not {expected_hash}.",
-            next_step="Run `txplatform verify` and restore a database backup from before.",
+            next_step="Run `txplatform verify` and restore an earlier database backup.",
         )
     return ruleset

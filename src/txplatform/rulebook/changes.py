@@ -1,4 +1,4 @@
-"""The changes of the rule book, which are stored permanently like an account's events."""
+"""The kinds of changes to the rule book, which are stored permanently, like account events."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +10,11 @@ from txplatform.domain.cause import KeyCause, OperatorCause
 from txplatform.domain.rulesets import RulesNotUnderstoodError, ruleset_id
 
 Author = KeyCause | OperatorCause
-"""The API key or the person that makes a change."""
+"""The API key or the operator that makes a change."""
 
 
 class RuleBookChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The part that all changes have; each has its author in `by`."""
+    """The base class of all changes; every change names its author in `by`."""
 
     TOPIC: ClassVar[str]
 
@@ -25,16 +25,16 @@ class RuleBookChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def contents(self) -> object:
-        """The part that a repetition has to match; its author and position may differ."""
+        """The part that a repeated change has to match; author and position may differ."""
         return None
 
 
 class RuleSetAdded(RuleBookChange, frozen=True):
-    """A rule set was added; it can be activated and evaluated in shadow, and never changes.
+    """A rule set was added. It can be activated or evaluated in shadow, and never changes.
 
     Attributes:
         ruleset: The rule set as a JSON value.
-        content_hash: SHA-256 of its canonical JSON, hexadecimal.
+        content_hash: SHA-256 of the rule set's canonical JSON, hexadecimal.
     """
 
     TOPIC: ClassVar[str] = "ruleset-added"
@@ -52,7 +52,7 @@ class RuleSetAdded(RuleBookChange, frozen=True):
 
     @property
     def ruleset_id(self) -> str:
-        """Its name and version, such as retail@3."""
+        """The rule set's name and version, such as retail@3."""
         return ruleset_id(self.ruleset["name"], self.ruleset["version"])
 
 
@@ -60,8 +60,8 @@ class RuleSetActivated(RuleBookChange, frozen=True):
     """A rule set was put in force.
 
     Attributes:
-        after_position: The log's newest position at the activation. Decisions of the next second
-            or two may still be made by the previous rule set; each names its own.
+        after_position: The log's newest position at the activation. For a second or two, decisions
+            may still use the previous rule set; every decision names the rule set it used.
     """
 
     TOPIC: ClassVar[str] = "ruleset-activated"
@@ -81,11 +81,7 @@ class RuleSetActivated(RuleBookChange, frozen=True):
 
 
 class ShadowingStarted(RuleBookChange, frozen=True):
-    """The shadow evaluation of a rule set began and replaced the previous one.
-
-    Attributes:
-        after_position: Decisions after this position of the log are judged.
-    """
+    """A shadow evaluation of decisions after `after_position` began; any other one ended."""
 
     TOPIC: ClassVar[str] = "shadowing-started"
     shadowing_id: str
@@ -104,11 +100,7 @@ class ShadowingStarted(RuleBookChange, frozen=True):
 
 
 class ShadowingEnded(RuleBookChange, frozen=True):
-    """The shadow evaluation of a rule set ended.
-
-    Attributes:
-        after_position: Decisions up to this position of the log are judged.
-    """
+    """A shadow evaluation ended; it covers decisions up to log position `after_position`."""
 
     TOPIC: ClassVar[str] = "shadowing-ended"
     shadowing_id: str
@@ -129,7 +121,7 @@ _DECODERS: dict[str, msgspec.json.Decoder[Change]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A change with its place in the rule book.
+    """A change as recorded in the rule book.
 
     Attributes:
         version: The rule book's version after this change, from 1 without gaps.
@@ -143,7 +135,7 @@ class Entry:
 
 
 class UnknownChangeError(RulesNotUnderstoodError):
-    """The rule book holds a change that this version does not know."""
+    """Raised if this version of txplatform does not know a change in the rule book."""
 
 
 def encode_change(change: Change) -> bytes:
@@ -155,20 +147,20 @@ def decode_change(version: int, topic: str, state: bytes) -> Change:
     """Decode a stored change.
 
     Raises:
-        UnknownChangeError: This version does not know the topic or one of the fields.
+        UnknownChangeError: This version of txplatform does not know the topic or one of the fields.
     """
     decoder = _DECODERS.get(topic)
     if decoder is None:
         raise UnknownChangeError(
-            f"The rule book's version {version} is a {topic!r}.",
-            why="This version has no such change; a newer one wrote it.",
+            f"Change {version} of the rule book is of the unknown kind {topic!r}.",
+            why="A newer version of txplatform wrote it.",
             next_step="Run that version, or a newer one.",
         )
     try:
         return decoder.decode(state)
     except msgspec.DecodeError as error:
         raise UnknownChangeError(
-            f"The rule book's version {version} is a {topic!r} that cannot be read.",
+            f"Change {version} of the rule book, of the kind {topic!r}, cannot be read.",
             why=f"A newer version wrote it, or it was altered: {error}.",
             next_step="Run the version that wrote it, or a newer one.",
         ) from error

@@ -1,4 +1,4 @@
-"""The rule set in force, re-read before a batch of decisions if it may have changed."""
+"""The rule set in force, as read from the rule book within the last half second."""
 
 from collections.abc import Iterable
 from time import monotonic
@@ -11,15 +11,15 @@ from txplatform.rulebook.store import READ_CHANGES, ChangeRow, entry_of
 from txplatform.telemetry import logger
 
 MAX_AGE_S = 0.5
-"""The rule set is at most this old at a decision, so an activation takes effect within it."""
+"""The maximum age of the rule set at a decision, and so the longest delay of an activation."""
 _WARN_EVERY_S = 60.0
 
 
 class RulesInForce:
     """Follows the rule book with one small read every half second while requests arrive.
 
-    A caller asks once per batch, so that one rule set decides the whole batch. Several callers may
-    read at the same time; an older read never replaces a newer one.
+    A caller asks once per batch, so that one rule set decides the whole batch. Callers may read at
+    the same time: a stale result never replaces a newer result.
     """
 
     def __init__(self, max_age_s: float = MAX_AGE_S) -> None:
@@ -31,7 +31,7 @@ class RulesInForce:
 
     @property
     def version(self) -> int:
-        """The rule book's version after the last change that could be applied."""
+        """The rule book's version after the last change that was applied."""
         return self._book.version
 
     @property
@@ -41,13 +41,13 @@ class RulesInForce:
 
     @property
     def not_understood(self) -> RulesNotUnderstoodError | None:
-        """The reason why no purchase can be decided; None if purchases can be decided."""
+        """The error that prevents decisions; None if purchases can be decided."""
         return None if isinstance(self._rules, RuleSet) else self._rules
 
     async def current(
         self, connection: psycopg.AsyncConnection
     ) -> RuleSet | RulesNotUnderstoodError:
-        """Return the rule set for a batch, or the reason why it cannot be read.
+        """Return the rule set for a batch, or the error if the rule set cannot be used.
 
         Raises:
             psycopg.OperationalError: The rule book cannot be read.
@@ -62,17 +62,17 @@ class RulesInForce:
     def forget(self) -> None:
         """Read the whole rule book again before the next decision.
 
-        After a failover the new server may lack the last changes of the old one.
+        After a failover, the new server may lack the old server's last changes.
         """
         self._book, self._rules, self._read_at = RuleBook(), DEFAULT_RULESET, float("-inf")
 
     def take(self, rows: Iterable[ChangeRow], asked_at: float, *, after: int) -> None:
-        """Apply the rows of `READ_CHANGES`, except those that another caller has applied.
+        """Apply the rows of `READ_CHANGES`, except for rows that another caller has applied.
 
         Args:
-            rows: The changes after a version.
-            asked_at: The `monotonic` time in seconds before the rows were read.
-            after: That version. After a `forget` in the meantime, the rows are ignored.
+            rows: The changes after the version `after`.
+            asked_at: The `monotonic` time before the rows were read, seconds.
+            after: The version before the rows; the rows are ignored after a concurrent `forget`.
         """
         if after > self.version:
             return

@@ -1,7 +1,7 @@
-"""The rule book in the database: read it, and append one change at a time.
+"""Read the rule book from the database, and append one change at a time.
 
-Changes are rare, and the rule book is small. A change locks the rule book, reads all of it, and is
-then refused or appended.
+Changes are rare and the rule book is small, so every change locks and reads the whole rule book
+before it is appended or refused.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ RETURNING recorded_at
 
 
 class ChangeRefusal(StrEnum):
-    """The reason why a change of the rule book was refused."""
+    """The reasons to refuse a change to the rule book."""
 
     ID_REUSED = "id_reused"
     RULESET_NOT_FOUND = "ruleset_not_found"
@@ -55,7 +55,7 @@ class ChangeRefusal(StrEnum):
 
 
 class RefusedChangeError(TxPlatformError):
-    """The change contradicts the rule book; nothing was recorded."""
+    """Raised if a change contradicts the rule book; nothing was recorded."""
 
     def __init__(self, reason: ChangeRefusal, what: str, next_step: str) -> None:
         super().__init__(what, next_step=next_step)
@@ -71,8 +71,8 @@ class RecordedChange:
     """The outcome of a change that was not refused.
 
     Attributes:
-        replayed: True if it was recorded before, or adds the built-in rule set.
-        book: The rule book after it.
+        replayed: True if the change was recorded before, or adds the built-in rule set.
+        book: The rule book after the change.
     """
 
     replayed: bool
@@ -83,7 +83,7 @@ def entry_of(row: ChangeRow) -> Entry:
     """Decode a row of `READ_CHANGES`.
 
     Raises:
-        UnknownChangeError: A newer version wrote it.
+        UnknownChangeError: A newer version of txplatform wrote the row.
     """
     version, event_id, recorded_at, topic, state = row
     return Entry(version, event_id, recorded_at, decode_change(version, topic, bytes(state)))
@@ -93,13 +93,13 @@ def read_book(connection: psycopg.Connection) -> RuleBook:
     """Read the whole rule book.
 
     Raises:
-        UnknownChangeError: It holds a change of a newer version.
+        UnknownChangeError: A newer version of txplatform wrote one of the changes.
     """
     return RuleBook().fold(map(entry_of, connection.execute(READ_CHANGES, (0,)).fetchall()))
 
 
 def rules_in_force(connection: psycopg.Connection) -> RuleSet | RulesNotUnderstoodError:
-    """Return the rule set in force, or the reason why it cannot be read."""
+    """Return the rule set in force, or the error if it cannot be read."""
     try:
         return read_book(connection).active
     except RulesNotUnderstoodError as error:
@@ -107,10 +107,10 @@ def rules_in_force(connection: psycopg.Connection) -> RuleSet | RulesNotUndersto
 
 
 def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: Author) -> RecordedChange:
-    """Add a rule set; to add an existing one again, or the built-in one, changes nothing.
+    """Add a rule set; adding it again, or adding the built-in rule set, changes nothing.
 
     Raises:
-        RefusedChangeError: There is a different rule set with its id.
+        RefusedChangeError: A different rule set has the same id.
     """
     if ruleset == DEFAULT_RULESET:
         return RecordedChange(replayed=True, book=read_book(connection))
@@ -135,7 +135,7 @@ def activate(
 
     Raises:
         RefusedChangeError: There is no such rule set, or the id was used for a different change.
-        UnreadableRuleSetError: This version cannot decide by it.
+        UnreadableRuleSetError: This version of txplatform cannot use the rule set.
     """
     with connection.transaction():
         book = _lock_book(connection)
@@ -149,12 +149,12 @@ def activate(
 def start_shadowing(
     connection: psycopg.Connection, shadowing_id: str, ruleset_id: str, *, reason: str, by: Author
 ) -> RecordedChange:
-    """Start a shadow evaluation and end the running one; a repetition changes nothing.
+    """Start a shadow evaluation and end any that is running; a repetition changes nothing.
 
     Raises:
         RefusedChangeError: There is no such rule set, it is in force, or the id was used for a
             different change.
-        UnreadableRuleSetError: This version cannot decide by it.
+        UnreadableRuleSetError: This version of txplatform cannot use the rule set.
     """
     with connection.transaction():
         book = _lock_book(connection)
@@ -188,16 +188,15 @@ def end_shadowing(
 
 
 def _lock_book(connection: psycopg.Connection) -> RuleBook:
-    """Lock the rule book until this transaction ends, and read it."""
     connection.execute(_LOCK)
     return read_book(connection)
 
 
 def _recorded_before(book: RuleBook, change: Change) -> RecordedChange | None:
-    """Return the outcome of a change that was recorded before; None for a new one.
+    """Return the outcome if the change was recorded before; None for a new change.
 
     Raises:
-        RefusedChangeError: Its id was used for a different change.
+        RefusedChangeError: The id was used for a different change.
     """
     earlier = book.entries.get(change.key)
     if earlier is None:
@@ -223,11 +222,7 @@ def _append(connection: psycopg.Connection, book: RuleBook, change: Change) -> R
 
 
 def find_ruleset(book: RuleBook, ruleset_id: str) -> StoredRuleSet:
-    """Return the rule set with this id.
-
-    Raises:
-        RefusedChangeError: There is no such rule set.
-    """
+    """Return the rule set with this id, or raise RefusedChangeError if there is none."""
     stored = book.rulesets.get(ruleset_id)
     if stored is None:
         raise RefusedChangeError(
@@ -239,11 +234,7 @@ def find_ruleset(book: RuleBook, ruleset_id: str) -> StoredRuleSet:
 
 
 def find_shadowing(book: RuleBook, ruleset_id: str, shadowing_id: str) -> Shadowing:
-    """Return the shadow evaluation with this id.
-
-    Raises:
-        RefusedChangeError: The rule set has no such shadow evaluation.
-    """
+    """Return a rule set's shadow evaluation, or raise RefusedChangeError if there is none."""
     shadowing = book.shadowings.get(shadowing_id)
     if shadowing is None or shadowing.ruleset_id != ruleset_id:
         raise RefusedChangeError(

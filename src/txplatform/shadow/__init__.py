@@ -1,6 +1,6 @@
-"""Shadow evaluation: judge recorded decisions by a candidate rule set, on the state of that time.
+"""Shadow evaluation: evaluate decisions by a candidate rule set, shortly after they are recorded.
 
-It reads the log after the decisions are recorded, so it does not slow them down, and continues from
-its checkpoint after a stop. Unlike a backtest it follows the recorded history: a purchase that only
-the candidate declines still uses credit.
+A shadow evaluation reads the log, so it does not slow decisions down, and resumes from a checkpoint
+after a stop. Each decision is evaluated on the account's state before the decision. In contrast to
+a backtest, a purchase that only the candidate declines still uses credit.
 """

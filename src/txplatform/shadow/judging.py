@@ -1,4 +1,4 @@
-"""Judge recorded decisions by a candidate, each on the account state before the decision."""
+"""Evaluate recorded decisions by a candidate rule set, on the account's state before each one."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,12 +13,7 @@ from txplatform.eventstore.statements import LoggedEvent
 
 @dataclass(frozen=True, slots=True)
 class JudgedDecision:
-    """A recorded decision and the candidate's.
-
-    Attributes:
-        position: The recorded decision's position in the log.
-        reasons: Why the candidate declines; empty if it approves.
-    """
+    """A recorded decision, and the candidate's reasons to decline; no reasons if it approves."""
 
     position: int
     recorded: AuthorizationApproved | AuthorizationDeclined
@@ -38,12 +33,12 @@ class JudgedDecision:
 def judge_events(
     events: Iterable[LoggedEvent], accounts: Mapping[str, Account], candidate: RuleSet
 ) -> list[JudgedDecision]:
-    """Apply the events to their accounts, and judge each decision before it is applied.
+    """Apply the events to their accounts; evaluate each decision before applying it.
 
     Args:
-        events: In log order.
-        accounts: By stream, the state before the first of the events; they are updated.
-        candidate: The rule set to judge by.
+        events: The events in log order.
+        accounts: The accounts by stream, in the state before these events; updated in place.
+        candidate: The rule set to evaluate.
     """
     judged = []
     for logged in events:

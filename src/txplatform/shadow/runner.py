@@ -1,7 +1,7 @@
 """The part of a worker that runs shadow evaluations.
 
-Any number may run: one is the leader and judges, the others stand by. Counts and checkpoint are
-committed together.
+Any number of workers may run this part: one evaluates decisions while the others stand by. Counts
+and checkpoint are committed together.
 """
 
 from collections.abc import Generator, Sequence
@@ -28,11 +28,11 @@ from txplatform.shadow import store
 from txplatform.shadow.judging import JudgedDecision, judge_events
 
 _IDLE_S = 0.5
-"""The pause without work, and so the longest delay before a shadow evaluation starts."""
+"""The pause when there is no work; a new shadow evaluation starts within this time."""
 
 
 class Shadower(Follower):
-    """Judges recorded decisions by the shadowed rule set, shortly after they are recorded."""
+    """Evaluates decisions by the shadowed rule set, shortly after they are recorded."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Shadower(Follower):
         self._figures: dict[str, Any] = {}
         self._decisions = Counter(
             "txplatform_shadow_decisions",
-            "Recorded decisions that this process judged by a shadowed rule set.",
+            "Recorded decisions that this process evaluated by a shadowed rule set.",
             ["ruleset", "outcome"],
             registry=registry,
         )
@@ -64,11 +64,11 @@ class Shadower(Follower):
             yield 0 if more else _IDLE_S
 
     def figures(self) -> dict[str, Any]:
-        """Return the shadow evaluation, its position and its lag; empty if there is none."""
+        """Return the id, position and lag of the shadow evaluation; empty if none runs."""
         return self._figures
 
     def advance(self, connection: psycopg.Connection) -> bool:
-        """Judge the next batch; return True if there is more to judge immediately."""
+        """Evaluate the next batch; return True if more events are waiting."""
         book = read_book(connection)
         end = last_position(connection)
         shadowing = _unfinished(connection, book)
@@ -81,7 +81,7 @@ class Shadower(Follower):
         position = self._judge(connection, shadowing, candidate)
         if position is None:
             self._figures = {}
-            self.report("stands by: another process judges")
+            self.report("stands by: another process evaluates")
             return False
         lag = max(0, end - position)
         self._lag.set(lag)
@@ -92,7 +92,7 @@ class Shadower(Follower):
     def _judge(
         self, connection: psycopg.Connection, shadowing: Shadowing, candidate: RuleSet
     ) -> int | None:
-        """Judge one batch in one commit; return the new position, None if another one leads."""
+        """Evaluate and commit a batch; return the new position, or None if not the leader."""
         shadowing_id = shadowing.shadowing_id
         store.begin(connection, shadowing_id, candidate.id, shadowing.after_position)
         checkpoint = store.checkpoint_of(shadowing_id)
@@ -113,7 +113,7 @@ class Shadower(Follower):
     def _accounts(
         self, connection: psycopg.Connection, events: Sequence[LoggedEvent]
     ) -> dict[str, Account]:
-        """Return the accounts of these events, each in the state before its first event."""
+        """Return the accounts by stream, each in the state before the first of these events."""
         work = UnitOfWork()
         missing: dict[str, int] = {}
         for logged in events:
@@ -140,7 +140,7 @@ class Shadower(Follower):
 
 
 def _unfinished(connection: psycopg.Connection, book: RuleBook) -> Shadowing | None:
-    """Return the oldest shadow evaluation that may have events left to read."""
+    """Return the oldest shadow evaluation that may have events left to read; None if none has."""
     progress = store.read_progress(connection)
     for shadowing in book.shadowings.values():
         reached = progress.get(shadowing.shadowing_id)

@@ -44,7 +44,7 @@ class Progress:
 
     Attributes:
         position: The last log position that was read.
-        judged: The number of judged decisions.
+        judged: The number of decisions evaluated so far.
         newly_declined: The number of approvals that the candidate would decline.
         newly_approved: The number of declines that the candidate would approve.
     """
@@ -59,7 +59,7 @@ class Progress:
 def begin(
     connection: psycopg.Connection, shadowing_id: str, ruleset_id: str, position: int
 ) -> None:
-    """Create the counts and the checkpoint of a shadow evaluation, unless they exist."""
+    """Create the counts and the checkpoint of a shadow evaluation if they do not exist."""
     connection.execute(_BEGIN, (shadowing_id, ruleset_id))
     checkpoint_of(shadowing_id).begin(connection, position)
 
@@ -72,7 +72,7 @@ def checkpoint_of(shadowing_id: str) -> Checkpoint:
 def record(
     connection: psycopg.Connection, shadowing_id: str, judged: Sequence[JudgedDecision]
 ) -> None:
-    """Store counts and disagreements, in the transaction that moves the checkpoint."""
+    """Store counts and disagreements in the transaction that also moves the checkpoint."""
     disagreements = [each for each in judged if each.disagrees]
     if disagreements:
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
@@ -83,7 +83,7 @@ def record(
 
 
 def read_progress(connection: psycopg.Connection) -> dict[str, Progress]:
-    """Return the progress of each shadow evaluation that has begun, by its id."""
+    """Return the progress of each shadow evaluation that has begun, by id."""
     with connection.cursor(row_factory=class_row(Progress)) as rows:
         rows.execute(
             "SELECT shadowing_id, position, judged, newly_declined, newly_approved"
@@ -95,7 +95,7 @@ def read_progress(connection: psycopg.Connection) -> dict[str, Progress]:
 def list_disagreements(
     connection: psycopg.Connection, shadowing_id: str, *, limit: int, before: int | None = None
 ) -> list[DisagreementResponse]:
-    """Return disagreements before a log position, or all, newest first."""
+    """Return up to `limit` disagreements, newest first, from below the log position `before`."""
     with connection.cursor(row_factory=class_row(DisagreementResponse)) as rows:
         rows.execute(_NEWEST_FIRST, (shadowing_id, before or _END, limit))
         return rows.fetchall()

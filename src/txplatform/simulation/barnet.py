@@ -1,8 +1,8 @@
-"""Reads the real purchases and refunds that the simulation replays.
+"""Read the real purchases and refunds that the simulation replays.
 
 Source: London Borough of Barnet, Open Barnet, purchasing cards 2017/18. The file has merchants,
 dates, amounts and original currencies. Cards, merchant categories and countries are not in the file
-and are derived here. Its 126 negative amounts are refunds, without the purchase they belong to.
+and are derived here. The 126 negative amounts are refunds; the file does not name their purchases.
 """
 
 import csv
@@ -52,7 +52,7 @@ class RealRow:
         day: The day on which the card was used.
         posted: The day of posting: the same day, or up to 16 days later.
         amount: Pence; negative for a refund.
-        merchant: The merchant, as requests and presentments contain it.
+        merchant: The merchant's JSON object in requests and presentments.
         original_amount: Minor units of `original_currency`; None for a purchase in sterling.
     """
 
@@ -75,7 +75,7 @@ def real_rows() -> list[RealRow]:
 
 
 def card_of(merchant_name: str, city: str) -> int:
-    """Return the number of the card that buys at this merchant, which is always the same card."""
+    """Return the index of the card that makes all purchases at this merchant."""
     digest = hashlib.sha256(f"{merchant_name}|{city}".encode()).digest()
     return int.from_bytes(digest[:4]) % CARDS
 

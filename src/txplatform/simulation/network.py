@@ -1,4 +1,4 @@
-"""Builds the authorization requests and the presentments of each real purchase and refund."""
+"""Build the authorization requests and the presentments of each real purchase and refund."""
 
 from typing import Any
 
@@ -7,19 +7,19 @@ from txplatform.simulation.barnet import LIMITS_MINOR, RealRow
 CURRENCY = "GBP"
 
 EVERY_MISTYPED = 50
-"""Before every 50th purchase, a request with a mistyped amount is sent, above every limit."""
+"""Before every 50th purchase, a request with a mistyped amount above every limit is sent."""
 MISTYPED_BY = 2 * max(LIMITS_MINOR)
 EVERY_PRESENTED_TWICE = 11
 """Every 11th clearing is presented twice."""
 EVERY_CORRECTED = 97
-"""Every 97th is presented with a wrong amount, then corrected, then presented again."""
+"""Every 97th clearing is presented with a wrong amount, corrected, and presented again."""
 WRONG_BY = 100
 HOTELS = "7011"
-"""ISO 18245, lodging. Its holds are 20 % above the cleared amount."""
+"""ISO 18245, lodging. Hotels hold 20 % more than they clear."""
 
 
 def account_id(year: int, card: int) -> str:
-    """Return the id of a card's account; each run of the year has accounts of its own."""
+    """Return the id of a card's account; each run (`year`) has its own accounts."""
     return f"barnet-y{year}-card{card:02d}"
 
 

@@ -4,8 +4,8 @@ The plan is a pure function of the run number. Purchases and refunds are real: e
 authorized on the day the card was used, and presented on the day it was posted. The rest is
 invented:
 
-- Each account is opened by a message, pays its purchases of a month at the beginning of the next,
-  and gets a new limit in October.
+- Each account is opened by a message, pays for a month's purchases at the beginning of the next
+  month, and gets a new limit in October.
 - Some messages are sent twice, some out of order, and some payments are returned.
 - Some clearings are corrected, hotels hold more than they clear, and some amounts are mistyped.
 """
@@ -61,7 +61,7 @@ def plan(year: int) -> Iterator[Day]:
     """Yield the days of the year on which anything is sent.
 
     Args:
-        year: The number of the run, from 1. It is part of every id, so that each run has new ids.
+        year: The run number, from 1, which is part of every id, so that each run has new ids.
     """
     used: dict[date, list[RealRow]] = defaultdict(list)
     posted: dict[date, list[RealRow]] = defaultdict(list)
@@ -131,7 +131,7 @@ def _payment_body(year: int, name: str, card: int, amount: int, day: date) -> di
 
 
 def _new_limits(year: int, day: date) -> list[Message]:
-    """Raise every limit by half; the older version is sent last, so that it is stale."""
+    """Raise every limit by half; then send a stale message with a lower limit version."""
     messages = []
     for card in range(CARDS):
         before = LIMITS_MINOR[card % len(LIMITS_MINOR)]

@@ -1,4 +1,4 @@
-"""Sends a plan to a running platform: purchases over HTTP, messages over Kafka."""
+"""Send a plan to a running platform: purchases over HTTP, messages over Kafka."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -40,15 +40,12 @@ class Sent:
 
 
 class Simulator:
-    """Sends plans day by day.
+    """Sends plans day by day, and keeps the counts in `sent` up to date.
 
     Args:
         api_key: A key with the scope transactions:write.
         kafka: librdkafka's configuration properties.
-        days_per_s: Simulated days a second; 0 for as fast as possible.
-
-    Attributes:
-        sent: The counts so far, updated while a plan is being sent.
+        days_per_s: Simulated days per second; 0 for as fast as possible.
     """
 
     def __init__(
@@ -67,8 +64,8 @@ class Simulator:
 
         Args:
             days: The plan.
-            settled: Waits until the messages sent so far have been applied. Without it, purchases
-                and messages of a day may be processed in any order, as in production.
+            settled: Called after a day's messages; waits until they have been applied. If None,
+                purchases and messages of a day may be processed in any order, as in production.
 
         Raises:
             SimulationError: A purchase got an error other than 503, or a message was not
@@ -118,7 +115,7 @@ class Simulator:
         if left or failed:
             raise SimulationError(
                 f"{left + len(failed)} messages were not delivered.",
-                why=f"{failed[0]}." if failed else "The brokers did not answer in time.",
+                why=f"{failed[0]}." if failed else "The brokers did not respond in time.",
                 next_step="Check that Kafka is running and that the topics exist.",
             )
 
@@ -129,7 +126,7 @@ class Simulator:
 
 
 async def _decide(client: httpx.AsyncClient, purchase: dict[str, Any]) -> dict[str, Any]:
-    """Send a purchase until it is decided; retries are safe, since they repeat the id."""
+    """Send a purchase until it is decided; retries are safe, since they repeat its id."""
     while True:
         try:
             response = await client.post("/v1/process-transaction", json=purchase)
