@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-MOST_ITEMS = 1000
+MAX_ITEMS = 1000
 RETRIED = {500, 502, 503, 504}
 
 
@@ -34,7 +34,7 @@ def settle(
     waiting = iter(clearings)
     again: list[dict[str, Any]] = []
     deadline = time.monotonic() + give_up_s
-    while items := [*again, *islice(waiting, MOST_ITEMS - len(again))]:
+    while items := [*again, *islice(waiting, MAX_ITEMS - len(again))]:
         again = items
         try:
             response = client.post("/v1/clearings", json={"items": items})

@@ -24,7 +24,7 @@ from txplatform.backtest.counterfactual import BEGINNING
 from txplatform.backtest.tally import Tally
 from txplatform.backtest.worker import replay_accounts
 from txplatform.domain.activity import VelocityScope
-from txplatform.domain.advices import Direction, LimitChange
+from txplatform.domain.advices import CreditLimitChange, Direction
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import HoldExpiry, Merchant, OperatorStatus, Purchase
@@ -134,7 +134,7 @@ def _commands() -> st.SearchStrategy[Command]:
         ),
         st.builds(lambda name, by: payment(ACCOUNT, f"p{name}", by), names, _AMOUNTS),
         st.builds(
-            lambda version, to: LimitChange(ACCOUNT, to, "USD", version, NOW),
+            lambda version, to: CreditLimitChange(ACCOUNT, to, "USD", version, NOW),
             st.integers(1, 9),
             st.integers(0, 3_000),
         ),

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from txplatform.domain.advices import (
     Clearing,
     Correction,
+    CreditLimitChange,
     Direction,
-    LimitChange,
     Payment,
     PaymentReturn,
     Refund,
@@ -43,9 +43,9 @@ def opening(account_id: str, credit_limit: int = 100_000, currency: str = "USD")
 
 def limit_change(
     account_id: str, version: int, credit_limit: int, currency: str = "USD"
-) -> LimitChange:
+) -> CreditLimitChange:
     """The limit is changed."""
-    return LimitChange(AccountId(account_id), credit_limit, currency, version, NOW)
+    return CreditLimitChange(AccountId(account_id), credit_limit, currency, version, NOW)
 
 
 def purchase(account_id: str, transaction_id: str, amount: int, currency: str = "USD") -> Purchase:

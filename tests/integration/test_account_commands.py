@@ -70,8 +70,8 @@ def test_events_as_json_has_the_state_after_each_event(env: dict[str, str]) -> N
 def test_events_prints_a_table_with_a_sentence_for_each_event(env: dict[str, str]) -> None:
     code, out, err = run_command("events", "--account", "acc", env=env)
     assert code == 0, err
-    assert "approved 130 USD, t1" in out
-    assert "declined 11 USD, t2: insufficient_credit" in out
+    assert "approved 1.30 USD, t1" in out
+    assert "declined 0.11 USD, t2: insufficient_credit" in out
 
 
 def test_brackets_in_texts_from_outside_are_not_read_as_markup(
@@ -80,7 +80,7 @@ def test_brackets_in_texts_from_outside_are_not_read_as_markup(
     with Database(database.service_url).connect() as connection:
         record(connection, [opening("acc"), clearing("acc", "t9", "c", 7)])
     out = run_command("events", "--account", "acc", env=service_env)[1]
-    assert "cleared 7 USD, c of t9, 0 released [no_authorization]" in out
+    assert "cleared 0.07 USD, c of t9, 0.00 released [no_authorization]" in out
 
 
 @pytest.mark.parametrize(

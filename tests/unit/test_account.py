@@ -21,7 +21,14 @@ from harness.commands import (
 )
 from harness.streams import Stream, opened_stream
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.advices import Clearing, Correction, Direction, LimitChange, Payment, Refund
+from txplatform.domain.advices import (
+    Clearing,
+    Correction,
+    CreditLimitChange,
+    Direction,
+    Payment,
+    Refund,
+)
 from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
@@ -202,8 +209,8 @@ def test_a_payment_lowers_the_posted_balance_and_its_return_raises_it_again() ->
 def test_a_copy_is_a_duplicate_and_an_altered_copy_is_rejected(
     *,
     given_open: bool,
-    command: Payment | LimitChange | Opening,
-    conflicting: Payment | LimitChange | Opening,
+    command: Payment | CreditLimitChange | Opening,
+    conflicting: Payment | CreditLimitChange | Opening,
 ) -> None:
     """Both for applied and for waiting messages."""
     stream = opened_stream() if given_open else Stream()

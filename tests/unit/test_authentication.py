@@ -61,7 +61,7 @@ def clock() -> SimpleNamespace:
 def authenticator(stored: MadeUpKeys, clock: SimpleNamespace) -> Authenticator:
     """It knows no key yet."""
     queries: Any = stored
-    return Authenticator(queries, clock=lambda: clock.now, most_cached=2)
+    return Authenticator(queries, clock=lambda: clock.now, max_cached=2)
 
 
 def ask(authenticator: Authenticator, authorization: bytes | None, scope: Scope = READ) -> str:

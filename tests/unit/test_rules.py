@@ -136,7 +136,7 @@ def test_the_already_posted_amount_of_a_purchase_is_added_back() -> None:
     assert codes(judged(account, buying(900), already_posted=900)) == []
     reason = judged(account, buying(1001), already_posted=900).reasons[0]
     assert (reason.observed, reason.limit) == (1001, 1000)
-    assert reason.message == "The purchase of 1001 exceeds the available credit of 1000."
+    assert reason.message == "The purchase of 10.01 GBP exceeds the available credit of 10.00 GBP."
 
 
 EVERYTHING_WRONG = (

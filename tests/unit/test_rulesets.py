@@ -35,7 +35,7 @@ from txplatform.domain.rules.category_lists import CategoryAllow, CategoryDeny
 from txplatform.domain.rules.codes import CategoryCodes, CodeList, Codes, CountryCodes, MerchantIds
 from txplatform.domain.rules.country_lists import CountryAllow, CountryDeny
 from txplatform.domain.rules.differences import diff
-from txplatform.domain.rules.lint import lint, most_telling
+from txplatform.domain.rules.lint import lint, shortened
 from txplatform.domain.rules.merchant_deny import MerchantDeny
 from txplatform.domain.rules.parameters import Choice, CurrencyCode, Number, Parameter, json_name
 from txplatform.domain.rules.stored import rule_from_stored, rule_to_stored
@@ -489,11 +489,11 @@ def test_only_the_first_100_warnings_are_reported() -> None:
         )
     )
     assert len(every) == 190
-    assert most_telling(every) == [
+    assert shortened(every) == [
         *every[:100],
         "There are 90 more warnings: fix these first.",
     ]
-    assert most_telling(every[:100]) == every[:100]
+    assert shortened(every[:100]) == every[:100]
 
 
 def test_differences_are_described_in_sentences() -> None:
@@ -529,11 +529,11 @@ def test_differences_are_described_in_sentences() -> None:
             "Changed velocity_count: max_count from 20 to 30. "
             "Now: At most 30 purchases on the account within 1 day."
         ),
-        "Added amount_limit: No purchase may be above 90000 in minor units of GBP.",
+        "Added amount_limit: No purchase may be above 900.00 GBP.",
         (
             "Removed cash_like: No cash-like purchase (merchant categories "
             "4829, 6010, 6011, 6012, 6050, 6051, 6540) may be above 5000 "
-            "in the account's minor units."
+            "minor units of the account's currency."
         ),
         "Holds last 5 days instead of 7.",
         "Holds in merchant category 3501-3999 last the default time instead of 30 days.",

@@ -141,6 +141,6 @@ def assemble_api(services: Services) -> Api:
         services.decider,
         services.authenticator,
         services.queries,
-        most_body_bytes=services.settings.api_max_body_bytes,
+        max_body_bytes=services.settings.api_max_body_bytes,
     )
     return Api(app, thin_route, services, document)

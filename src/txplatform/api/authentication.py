@@ -29,11 +29,11 @@ class Authenticator:
         queries: Queries,
         *,
         clock: Callable[[], float] = monotonic,
-        most_cached: int = 10_000,
+        max_cached: int = 10_000,
     ) -> None:
         self._queries = queries
         self._clock = clock
-        self._most_cached = most_cached
+        self._max_cached = max_cached
         self._cached: OrderedDict[bytes, tuple[ApiKey | None, float]] = OrderedDict()
         self._looking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
 
@@ -87,7 +87,7 @@ class Authenticator:
             return
         self._cached[whole] = (found.result(), self._clock() + CACHED_S)
         self._cached.move_to_end(whole)
-        while len(self._cached) > self._most_cached:
+        while len(self._cached) > self._max_cached:
             self._cached.popitem(last=False)
 
 

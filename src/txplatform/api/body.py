@@ -24,7 +24,7 @@ class JsonBody(Generic[Model]):
     Args:
         model: The model of the body.
         described_as: The model to show in the OpenAPI document, if different.
-        most_bytes: The largest allowed size, if larger than the configured limit.
+        max_bytes: The largest allowed size, if larger than the configured limit.
     """
 
     def __init__(
@@ -32,20 +32,20 @@ class JsonBody(Generic[Model]):
         model: type[Model],
         *,
         described_as: type[BaseModel] | None = None,
-        most_bytes: int = 0,
+        max_bytes: int = 0,
     ) -> None:
         self._model = model
         self.described_as = described_as or model
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
 
     async def __call__(self, request: Request) -> Model:
         """Read and validate the body of a request."""
-        body = await json_bytes(request, self._most_bytes)
+        body = await json_bytes(request, self._max_bytes)
         parse_strict_json(body)
         return self._model.model_validate_json(body)
 
 
-async def json_bytes(request: Request, most_bytes: int = 0) -> bytes:
+async def json_bytes(request: Request, max_bytes: int = 0) -> bytes:
     """Return the body of a JSON request, not parsed yet.
 
     Raises:
@@ -54,10 +54,10 @@ async def json_bytes(request: Request, most_bytes: int = 0) -> bytes:
     """
     require_json(request.headers.get("content-type"))
     most = services_of(request).settings.api_max_body_bytes
-    return await read_body(request.receive, max(most, most_bytes))
+    return await read_body(request.receive, max(most, max_bytes))
 
 
-async def read_body(receive: Receive, most_bytes: int) -> bytes:
+async def read_body(receive: Receive, max_bytes: int) -> bytes:
     """Return the whole body of an ASGI request.
 
     Raises:
@@ -70,17 +70,17 @@ async def read_body(receive: Receive, most_bytes: int) -> bytes:
     body: bytes = message.get("body", b"")
     if message.get("more_body", False):
         parts, size = [body], len(body)
-        while message.get("more_body", False) and size <= most_bytes:
+        while message.get("more_body", False) and size <= max_bytes:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientLeftError
             parts.append(message.get("body", b""))
             size += len(parts[-1])
         body = b"".join(parts)
-    if len(body) > most_bytes:
+    if len(body) > max_bytes:
         raise ProblemError(
             ProblemType.BODY_TOO_LARGE,
-            f"The body is larger than {most_bytes} bytes.",
+            f"The body is larger than {max_bytes} bytes.",
             "Send a smaller body.",
             headers={"Connection": "close"},
         )

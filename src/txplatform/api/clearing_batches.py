@@ -34,7 +34,7 @@ from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import ClearingWaiting, PurchaseCleared
 from txplatform.telemetry import correlation_id, logger
 
-_MOST_BYTES = 1_048_576
+_MAX_BYTES = 1_048_576
 """Enough for 1,000 items with the longest ids and with white space."""
 _AT_ONCE = 100
 """The most items to submit at a time, so that purchases do not wait for a whole file."""
@@ -80,7 +80,7 @@ async def clear_purchases(
     body: Annotated[
         ClearingBatchBody,
         Depends(
-            JsonBody(ClearingBatchBody, described_as=ClearingBatchRequest, most_bytes=_MOST_BYTES)
+            JsonBody(ClearingBatchBody, described_as=ClearingBatchRequest, max_bytes=_MAX_BYTES)
         ),
     ],
 ) -> Response:

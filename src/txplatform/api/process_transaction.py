@@ -58,12 +58,12 @@ class ProcessTransaction:
         authenticator: Authenticator,
         queries: Queries,
         *,
-        most_body_bytes: int,
+        max_body_bytes: int,
     ) -> None:
         self._decider = decider
         self._queries = queries
         self._authenticator = authenticator
-        self._most_body_bytes = most_body_bytes
+        self._max_body_bytes = max_body_bytes
         self._log = logger("api")
 
     async def __call__(  # noqa: C901  # short steps in a row; calls would slow the hot path
@@ -92,7 +92,7 @@ class ProcessTransaction:
                 key = await self._authenticator.authenticate(authorization, _SCOPE)
             if content_type is not None and content_type != b"application/json":
                 require_json(content_type.decode("latin-1"))
-            body = await read_body(receive, self._most_body_bytes)
+            body = await read_body(receive, self._max_body_bytes)
             if scope["query_string"] and asks_for_dry_run(scope["query_string"]):
                 status, headers, response = await self._try(body, trace)
             else:

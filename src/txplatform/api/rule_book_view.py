@@ -11,7 +11,7 @@ from txplatform.contracts.ruleset_responses import (
 )
 from txplatform.contracts.rulesets import ruleset_to_json
 from txplatform.contracts.same_fields import from_same_fields
-from txplatform.domain.rules.lint import lint, most_telling
+from txplatform.domain.rules.lint import lint, shortened
 from txplatform.rulebook.book import RuleBook, Shadowing, StoredRuleSet
 from txplatform.rulebook.changes import Entry, RuleSetActivated
 from txplatform.rulebook.store import find_ruleset
@@ -44,7 +44,7 @@ def ruleset_response(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
         content=ruleset_to_json(ruleset),
         active=book.active_id == stored.id,
         shadowed=_shadowed(book, stored),
-        warnings=most_telling(lint(ruleset)),
+        warnings=shortened(lint(ruleset)),
         activations=[activation_response(entry) for entry in book.activations(ruleset_id)],
     )
 

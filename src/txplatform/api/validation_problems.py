@@ -11,7 +11,7 @@ from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.rulesets import InvalidRuleSetError
 
-_MOST_ERRORS = 50
+_MAX_ERRORS = 50
 _LONGEST_NAME = 64
 _STEP = re.compile(r"[^.\[\]]+")
 """A step of a path such as `rules[3].window_minutes`."""
@@ -33,7 +33,7 @@ def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemE
                 "pointer": _pointer(error["loc"][leave_out:]),
                 "message": field_problem(error),
             }
-            for error in errors[:_MOST_ERRORS]
+            for error in errors[:_MAX_ERRORS]
         ],
     )
 
@@ -57,7 +57,7 @@ def invalid_rules_problem(error: InvalidRuleSetError) -> ProblemError:
         error.next_step,
         errors=[
             {"pointer": _pointer(_steps(place)), "message": message}
-            for place, _, message in places[:_MOST_ERRORS]
+            for place, _, message in places[:_MAX_ERRORS]
         ],
     )
 

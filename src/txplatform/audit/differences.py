@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-_MOST_KEPT = 100
+_MAX_KEPT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,6 @@ class Differences:
         self.count += 1
         if account_id != self._account:
             self._account, self._fields = account_id, set()
-        if name not in self._fields and len(self.kept) < _MOST_KEPT:
+        if name not in self._fields and len(self.kept) < _MAX_KEPT:
             self._fields.add(name)
             self.kept.append(Difference(account_id, version, name, expected, found))

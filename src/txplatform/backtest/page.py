@@ -9,6 +9,7 @@ from txplatform.backtest.report import TITLES, Group, groups, largest, notes, pe
 from txplatform.backtest.run import Result
 from txplatform.backtest.tally import MONTH, REASON, RULE, TOTAL
 from txplatform.contracts.rulesets import content_hash
+from txplatform.domain.currencies import format_amount
 
 _MAX_BARS = 12
 _MAX_LINES = 40
@@ -47,6 +48,7 @@ def as_html(result: Result) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["amount"] = format_amount
     totals = groups(result.tally, TOTAL)
     page = environment.get_template("page.html")
     return page.render(

@@ -20,6 +20,7 @@ from txplatform.backtest.tally import (
 )
 from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
 from txplatform.contracts.rulesets import content_hash
+from txplatform.domain.currencies import format_money
 
 _IN_ORDER_OF_NAME = (MONTH, RULESET)
 _ONLY_CHANGES = (RULE, REASON, INCREMENTS)
@@ -106,7 +107,7 @@ def notes(result: Result) -> list[str]:
         for group in groups(tally, INCREMENTS)
     ]
     sentences += [
-        f"{group.newly_declined.amount:,} {group.currency} (minor units, net of refunds) were "
+        f"{format_money(group.newly_declined.amount, group.currency)}, net of refunds, were "
         "posted for purchases that are newly declined."
         for group in groups(tally, NOT_POSTED)
     ]

@@ -10,8 +10,10 @@ import psycopg
 from rich.table import Table
 
 from txplatform.audit.history import UnknownAccountError
+from txplatform.cli.account_values import account_values
 from txplatform.cli.tables import print_table
 from txplatform.domain.account import Account
+from txplatform.domain.currencies import format_amount
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
 from txplatform.projections.directory import DirectoryPage, list_accounts
@@ -45,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(connection: psycopg.Connection, *, as_json: bool) -> int:
-    table = Table(title="Accounts, money in minor units")
+    table = Table(title="Accounts")
     for name in ("account", "status", "currency"):
         table.add_column(name, no_wrap=True)
     for name in ("limit", "posted", "pending", "available", "version"):
@@ -61,7 +63,7 @@ def _list(connection: psycopg.Connection, *, as_json: bool) -> int:
                     item.account_id,
                     item.status or "not opened",
                     item.currency or "",
-                    *(str(getattr(item, name)) for name in _MONEY),
+                    *(format_amount(getattr(item, name), item.currency) for name in _MONEY),
                     str(item.account_version),
                 )
     if not as_json:
@@ -85,26 +87,20 @@ def _show(connection: psycopg.Connection, account_id: AccountId, *, as_json: boo
     if as_json:
         _write_json(_shown(account))
         return 0
-    table = Table(title=f"Account {account_id}, money in minor units", show_header=False)
+    table = Table(title=f"Account {account_id}", show_header=False)
     for name, value in _shown(account).items():
-        table.add_row(name, "\n".join(value) if isinstance(value, list) else str(value))
+        text = "\n".join(value) if isinstance(value, list) else str(value)
+        table.add_row(name, format_amount(value, account.currency) if name in _MONEY else text)
     print_table(table)
     return 0
 
 
 def _shown(account: Account) -> dict[str, Any]:
-    balance = account.balance
     return {
         "account_id": account.account_id,
-        "opened": account.opened,
-        "status": account.status if account.opened else None,
-        "operator_status": account.operator_status,
-        "team_status": account.team_status,
-        "currency": account.currency,
-        **{name: getattr(balance, name) for name in _MONEY},
-        "limit_version": account.limit_version,
         "account_version": account.version,
-        "waiting": list(account.waiting),
+        "opened": account.opened,
+        **account_values(account),
     }
 
 

@@ -15,12 +15,13 @@ from txplatform.backtest.tally import MONTH, RULESET, TOTAL
 from txplatform.cli.progress import progress
 from txplatform.cli.ruleset_files import UnusableRuleSetError, load_ruleset
 from txplatform.cli.tables import print_table
+from txplatform.domain.currencies import format_amount
 from txplatform.eventstore.consistent_read import count_events
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
 
-_MOST_LINES = 12
-_MOST_PROCESSES = 256
+_MAX_LINES = 12
+_MAX_PROCESSES = 256
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -81,10 +82,10 @@ def _print(result: Result) -> None:
     if not any(group.changed for group in totals):
         sys.stdout.write("No decision changes.\n")
     else:
-        _print_groups("In total, amounts in minor units", totals, named=False)
+        _print_groups("In total", totals, named=False)
         for by, title in TITLES.items():
             changed = [group for group in groups(tally, by) if group.changed]
-            shown = changed if by in (MONTH, RULESET) else changed[:_MOST_LINES]
+            shown = changed if by in (MONTH, RULESET) else changed[:_MAX_LINES]
             more = (
                 f"; {len(changed) - len(shown)} more in --json" if len(changed) > len(shown) else ""
             )
@@ -104,10 +105,11 @@ def _print_groups(title: str, found: list[Group], *, named: bool) -> None:
         table.add_column(name, justify="right")
     for group in found:
         counts = [group.newly_declined, group.newly_approved]
-        values = [group.judged.count, group.approved.count] if with_all else []
-        values += [value for each in counts for value in (each.count, each.amount)]
+        values = [f"{group.judged.count:,}", f"{group.approved.count:,}"] if with_all else []
+        for each in counts:
+            values += [f"{each.count:,}", format_amount(each.amount, group.currency)]
         names = [group.name, group.currency] if named else [group.currency]
-        table.add_row(*names, *map(str, values))
+        table.add_row(*names, *values)
     print_table(table)
 
 
@@ -126,7 +128,7 @@ def _print_largest(result: Result) -> None:
             str(change.version),
             f"{change.recorded.timestamp:%Y-%m-%d %H:%M}",
             f"{purchase.merchant.category_code} {purchase.merchant.country}",
-            str(purchase.amount),
+            format_amount(purchase.amount, purchase.currency),
             purchase.currency,
             "approved" if change.approved else "declined",
             ", ".join(reason.code for reason in change.reasons),
@@ -153,6 +155,6 @@ def _writable(word: str) -> Path:
 
 
 def _number(word: str) -> int:
-    if not word.isdecimal() or not 1 <= int(word) <= _MOST_PROCESSES:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a number from 1 to {_MOST_PROCESSES}")
+    if not word.isdecimal() or not 1 <= int(word) <= _MAX_PROCESSES:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number from 1 to {_MAX_PROCESSES}")
     return int(word)

@@ -9,9 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from txplatform.audit.history import account_history
+from txplatform.cli.account_values import account_values
 from txplatform.cli.tables import print_table
 from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
 from txplatform.domain.account import Account
+from txplatform.domain.currencies import format_amount
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.mapper import event_data
 from txplatform.eventstore.statements import LoggedEvent
@@ -34,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
             for logged, account in history:
                 sys.stdout.write(_as_json(logged, account))
             return 0
-        table = Table(title=f"Account {account_id}, money in minor units")
+        table = Table(title=f"Account {account_id}")
         table.add_column("version", justify="right")
         table.add_column("decided at (UTC)", no_wrap=True)
         table.add_column("what happened", overflow="fold")
@@ -47,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
                 str(event.originator_version),
                 event.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f"),
                 Text(event.summary),  # contains texts from outside, which must not be markup
-                *(str(getattr(account.balance, name)) for name in _MONEY),
+                *(format_amount(getattr(account, name), account.currency) for name in _MONEY),
                 str(len(account.waiting) or ""),
             )
     print_table(table)
@@ -55,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _as_json(logged: LoggedEvent, account: Account) -> str:
-    event, balance = logged.event, account.balance
+    event = logged.event
     line = orjson.dumps(
         {
             "account_version": event.originator_version,
@@ -69,15 +71,7 @@ def _as_json(logged: LoggedEvent, account: Account) -> str:
             "traceparent": event.traceparent,
             "caused_by": msgspec.to_builtins(event.caused_by),
             "data": event_data(event),
-            "state": {
-                "currency": account.currency,
-                "credit_limit": balance.credit_limit,
-                "limit_version": account.limit_version,
-                "posted": balance.posted,
-                "pending": balance.pending,
-                "available": balance.available,
-                "waiting": tuple(account.waiting),
-            },
+            "state": account_values(account),
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )

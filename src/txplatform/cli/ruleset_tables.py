@@ -13,6 +13,7 @@ from txplatform.contracts.ruleset_responses import (
     RuleSetResponse,
     ShadowingResponse,
 )
+from txplatform.domain.currencies import format_amount
 from txplatform.domain.rulesets import RuleSet
 from txplatform.pluralize import pluralize
 
@@ -80,7 +81,7 @@ def print_disagreements(ruleset_id: str, found: Sequence[DisagreementResponse]) 
             each.account_id,
             str(each.account_version),
             f"{each.decided_at:%Y-%m-%d %H:%M:%S}",
-            str(each.amount),
+            format_amount(each.amount, each.currency),
             each.currency,
             each.decision,
             each.shadow_decision,

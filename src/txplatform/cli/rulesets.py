@@ -22,7 +22,7 @@ from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.rulesets import content_hash
 from txplatform.domain.cause import OperatorCause
 from txplatform.domain.rules.differences import diff
-from txplatform.domain.rules.lint import lint, most_telling
+from txplatform.domain.rules.lint import lint, shortened
 from txplatform.errors import TxPlatformError
 from txplatform.pluralize import pluralize
 from txplatform.rulebook.book import UnreadableRuleSetError
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _lint(arguments: argparse.Namespace) -> int:
     ruleset = load_ruleset(arguments.ruleset)
     warnings, hashed = lint(ruleset), content_hash(ruleset)
-    shown = most_telling(warnings)
+    shown = shortened(warnings)
     if arguments.json:
         return _print_json({"id": ruleset.id, "content_hash": hashed, "warnings": shown})
     sys.stdout.writelines(f"{warning}\n" for warning in shown)
@@ -120,7 +120,7 @@ def _add(arguments: argparse.Namespace) -> int:
         recorded = add_ruleset(connection, ruleset, by=_author(arguments))
     if arguments.json:
         return _print_json(ruleset_response(recorded.book, ruleset.id))
-    sys.stderr.writelines(f"warning: {warning}\n" for warning in most_telling(lint(ruleset)))
+    sys.stderr.writelines(f"warning: {warning}\n" for warning in shortened(lint(ruleset)))
     how = "already existed" if recorded.replayed else "added"
     sys.stdout.write(
         f"{ruleset.id} {how}; to put it in force, run "

@@ -12,7 +12,7 @@ from txplatform.contracts.fields import Identifier
 from txplatform.contracts.settlement import ClearingRequest, ClearingResponse
 from txplatform.domain.events import Flag
 
-MOST_ITEMS = 1000
+MAX_ITEMS = 1000
 
 _EXAMPLE: dict[str, JsonValue] = {
     "clearing_id": "clr-1",
@@ -44,14 +44,14 @@ class ClearingBatchRequest(RequestBody):
 
     items: Annotated[
         list[ClearingItem],
-        Field(min_length=1, max_length=MOST_ITEMS, description="Each item is posted on its own."),
+        Field(min_length=1, max_length=MAX_ITEMS, description="Each item is posted on its own."),
     ]
 
 
 class ClearingBatchBody(RequestBody):
     """A batch whose items are validated separately, so that an invalid item fails alone."""
 
-    items: Annotated[list[Any], Field(min_length=1, max_length=MOST_ITEMS)]
+    items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from txplatform.contracts.process_transaction import MerchantFields
 from txplatform.domain.advices import (
     Clearing,
     Correction,
+    CreditLimitChange,
     Direction,
-    LimitChange,
     Payment,
     PaymentReturn,
     Refund,
@@ -83,7 +83,7 @@ class CreditLimitChangedMessage(MessageBody):
     """`accounts.credit-limit-changed.v1`: the credit limit changed."""
 
     TOPIC: ClassVar[str] = "accounts.credit-limit-changed.v1"
-    COMMANDS = (LimitChange,)
+    COMMANDS = (CreditLimitChange,)
 
     credit_limit: AmountOrZero
     currency: CurrencyCode

@@ -13,7 +13,7 @@ from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.processing.snapshots import due_snapshots, insert_snapshots
 from txplatform.telemetry import logger
 
-_MOST_WAITING = 10_000
+_MAX_WAITING = 10_000
 _RETRY_S = 1.0
 
 
@@ -32,7 +32,7 @@ class SnapshotWriter:
     def offer(self, accounts: Mapping[str, Account], events: Iterable[AccountEvent]) -> None:
         """Take the snapshots that are due after these events; skip some if too many are waiting."""
         for account in due_snapshots(accounts, events, every=self._every):
-            if len(self._waiting) < _MOST_WAITING or account.id in self._waiting:
+            if len(self._waiting) < _MAX_WAITING or account.id in self._waiting:
                 self._waiting[account.id] = AccountSnapshot.take(account)
                 self._wake.set()
 

@@ -14,10 +14,10 @@ from txplatform.domain.requests import Merchant
 from txplatform.domain.status import AccountStatus
 
 
-class LimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
+class CreditLimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
     """The accounts team changed the credit limit."""
 
-    LABEL: ClassVar[str] = "Limit version {limit_version}"
+    LABEL: ClassVar[str] = "Credit limit version {limit_version}"
     VERSION: ClassVar[str] = "limit_version"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("effective_at",)
 
@@ -221,7 +221,7 @@ class Refund(EarlyAdvice, frozen=True):
         return refund_key(self.refund_id)
 
 
-WaitingMessage = Payment | PaymentReturn | LimitChange | Clearing | Correction | Refund
+WaitingMessage = Payment | PaymentReturn | CreditLimitChange | Clearing | Correction | Refund
 """Advices that can arrive before the account is opened or, for a return, before its payment."""
 
 Advice = WaitingMessage | StatusChange | Reversal

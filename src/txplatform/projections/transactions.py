@@ -59,7 +59,7 @@ _INSERT_DECIDED = _INSERT + "UPDATE SET account_version = EXCLUDED.account_versi
 _INSERT_NAMED = _INSERT + "NOTHING"
 
 _SHOWN_EVENTS = 50
-_MOST_EVENTS = 5000
+_MAX_EVENTS = 5000
 """A page ends once its transactions have this many events in total."""
 
 _READ_ONE = f"""
@@ -78,13 +78,13 @@ WITH listed AS (
 ), named AS (
     SELECT transaction_id, account_version,
            row_number() OVER newest_first <= %(limit)s
-           AND sum(later) OVER newest_first - later < %(most_events)s AS fits
+           AND sum(later) OVER newest_first - later < %(max_events)s AS fits
     FROM listed CROSS JOIN LATERAL (
         SELECT count(*) AS later
         FROM (
             SELECT FROM events
             WHERE originator_id = %(stream)s AND transaction_id = listed.transaction_id
-            LIMIT %(most_events)s
+            LIMIT %(max_events)s
         ) counted
     ) c
     WINDOW newest_first AS (ORDER BY account_version DESC)
@@ -189,7 +189,7 @@ def list_transactions(
         "stream": account_stream(account_id),
         "before": before,
         "limit": limit,
-        "most_events": _MOST_EVENTS,
+        "max_events": _MAX_EVENTS,
     }
     items, last, more = [], before, False
     with connection.cursor(binary=True) as rows:

@@ -61,11 +61,11 @@ class EventTopic(OutboundTopic):
             time=rfc3339(event.timestamp),
             traceparent=event.traceparent,
         )
-        headers += place_headers(event.event_id, version, position)
+        headers += position_headers(event.event_id, version, position)
         return Record(self.name, account_of(stream).encode(), to_json(self.body_of(event)), headers)
 
 
-def place_headers(event_id: str, version: int, position: int) -> list[Header]:
+def position_headers(event_id: str, version: int, position: int) -> list[Header]:
     """Return the headers with an event's id, account version and log position."""
     return [
         ("event_id", event_id.encode()),

@@ -23,7 +23,7 @@ from txplatform.domain.ids import account_of
 from txplatform.domain.reasons import APPROVED_RESPONSE_CODE
 from txplatform.domain.requests import Purchase
 from txplatform.publisher.feed import Record
-from txplatform.publisher.topic import OutboundTopic, place_headers
+from txplatform.publisher.topic import OutboundTopic, position_headers
 
 _WITH_MICROSECONDS = len("2026-11-20T10:15:00.123456Z")
 _ENVELOPE = ("timestamp", "event_id", "traceparent", "purchase")
@@ -49,7 +49,7 @@ class DecisionTopic(OutboundTopic):
             time=decided_at,
             traceparent=event.traceparent,
         )
-        headers += place_headers(event.event_id, version, position)
+        headers += position_headers(event.event_id, version, position)
         return Record(self.name, account_id.encode(), _to_json(body), headers)
 
 

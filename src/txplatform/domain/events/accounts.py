@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 
 from txplatform.domain.account import Account
 from txplatform.domain.account_command import VersionedAdvice
-from txplatform.domain.advices import LimitChange, StatusChange
+from txplatform.domain.advices import CreditLimitChange, StatusChange
 from txplatform.domain.currencies import format_money
 from txplatform.domain.events.event import AccountEvent
 from txplatform.domain.requests import ControlsChange, Opening, OperatorStatus
@@ -43,12 +43,12 @@ class CreditLimitChanged(AccountEvent, frozen=True):
 
     TOPIC: ClassVar[str] = "credit-limit-changed"
     COMMAND: ClassVar[str] = "change"
-    change: LimitChange
+    change: CreditLimitChange
 
     @property
     def summary(self) -> str:
         limit = format_money(self.change.credit_limit, self.change.currency)
-        return f"limit version {self.change.limit_version}: {limit}"
+        return f"credit limit version {self.change.limit_version}: {limit}"
 
     def apply(self, account: Account) -> None:
         account.credit_limit = self.change.credit_limit
@@ -61,11 +61,11 @@ class CreditLimitChangeSuperseded(AccountEvent, frozen=True):
 
     TOPIC: ClassVar[str] = "credit-limit-change-superseded"
     COMMAND: ClassVar[str] = "change"
-    change: LimitChange
+    change: CreditLimitChange
 
     @property
     def summary(self) -> str:
-        return f"limit version {self.change.limit_version} came late, no effect"
+        return f"credit limit version {self.change.limit_version} came late, no effect"
 
 
 class AccountStatusChanged(AccountEvent, frozen=True):
@@ -135,7 +135,7 @@ class ControlsChanged(AccountEvent, frozen=True):
 
 
 VERSIONED: dict[type[VersionedAdvice], VersionedEvents] = {
-    LimitChange: VersionedEvents(CreditLimitChanged, CreditLimitChangeSuperseded),
+    CreditLimitChange: VersionedEvents(CreditLimitChanged, CreditLimitChangeSuperseded),
     StatusChange: VersionedEvents(AccountStatusChanged, AccountStatusSuperseded),
 }
 """The event classes for each versioned advice."""

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from txplatform.domain.account import Account
-from txplatform.domain.currencies import format_money
+from txplatform.domain.currencies import format_amount, format_money
 from txplatform.domain.events.event import AccountEvent
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key, late_authorization_key
@@ -66,7 +66,9 @@ class AuthorizationApproved(AccountEvent, frozen=True):
     @property
     def summary(self) -> str:
         purchase = self.purchase
-        part = "" if self.held == purchase.amount else f", {self.held} of it held"
+        part = ""
+        if self.held != purchase.amount:
+            part = f", {format_amount(self.held, purchase.currency)} of it held"
         money = format_money(purchase.amount, purchase.currency)
         return f"approved {money}, {purchase.transaction_id}{part}"
 
@@ -130,10 +132,8 @@ class AuthorizationIncremented(AccountEvent, frozen=True):
     @property
     def summary(self) -> str:
         increment = self.increment
-        return (
-            f"hold of {increment.transaction_id} raised by {increment.amount} minor units,"
-            f" {increment.increment_id}"
-        )
+        money = format_money(increment.amount, self.purchase.currency)
+        return f"hold of {increment.transaction_id} raised by {money}, {increment.increment_id}"
 
     def apply(self, account: Account) -> None:
         account.raise_hold(self.increment.transaction_id, self.increment.amount)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, Refund
-from txplatform.domain.currencies import format_money
+from txplatform.domain.currencies import format_amount, format_money
 from txplatform.domain.events.event import AccountEvent
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import Balance
@@ -51,10 +51,11 @@ class PurchaseCleared(AccountEvent, frozen=True):
     @property
     def summary(self) -> str:
         clearing = self.clearing
+        released = format_amount(self.released, clearing.currency)
         return (
             f"cleared {format_money(clearing.amount, clearing.currency)},"
             f" {clearing.clearing_id}{_of_transaction(clearing.transaction_id)},"
-            f" {self.released} released{_flagged(self.flags)}"
+            f" {released} released{_flagged(self.flags)}"
         )
 
     def apply(self, account: Account) -> None:

@@ -51,7 +51,7 @@ class AuthorizationReversed(AccountEvent, frozen=True):
         part = "" if reversal.amount is None else f" by {reversal.amount} minor units"
         return (
             f"{reversal.transaction_id} reversed{part}, {reversal.reversal_id},"
-            f" {self.released} released"
+            f" {self.released} minor units released"
         )
 
     def apply(self, account: Account) -> None:
@@ -76,7 +76,7 @@ class HoldExpired(AccountEvent, frozen=True):
 
     @property
     def summary(self) -> str:
-        return f"hold of {self.transaction} expired, {self.released} released"
+        return f"hold of {self.transaction} expired, {self.released} minor units released"
 
     def apply(self, account: Account) -> None:
         account.release(self.transaction, self.released)

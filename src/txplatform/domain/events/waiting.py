@@ -6,7 +6,7 @@ from txplatform.domain.account import Account
 from txplatform.domain.advices import (
     Clearing,
     Correction,
-    LimitChange,
+    CreditLimitChange,
     Payment,
     PaymentReturn,
     Refund,
@@ -58,7 +58,7 @@ class CreditLimitChangeWaiting(MessageWaiting, frozen=True):
 
     TOPIC: ClassVar[str] = "credit-limit-change-waiting"
     COMMAND: ClassVar[str] = "change"
-    change: LimitChange
+    change: CreditLimitChange
 
 
 class ClearingWaiting(MessageWaiting, frozen=True):
@@ -110,7 +110,7 @@ class WaitingMessageRejected(AccountEvent, frozen=True):
         account.waiting.pop(self.business_key, None)
 
 
-KindOfWaiting = (
+WaitingKind = (
     PaymentWaiting
     | PaymentReturnWaiting
     | CreditLimitChangeWaiting
@@ -118,9 +118,9 @@ KindOfWaiting = (
     | CorrectionWaiting
     | RefundWaiting
 )
-WaitingEvent = KindOfWaiting | WaitingMessageRejected
+WaitingEvent = WaitingKind | WaitingMessageRejected
 
-WAITING: dict[type[WaitingMessage], type[KindOfWaiting]] = {
-    kind.__annotations__[kind.COMMAND]: kind for kind in get_args(KindOfWaiting)
+WAITING: dict[type[WaitingMessage], type[WaitingKind]] = {
+    kind.__annotations__[kind.COMMAND]: kind for kind in get_args(WaitingKind)
 }
 """The event class for each kind of waiting message."""

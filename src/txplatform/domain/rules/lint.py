@@ -31,14 +31,14 @@ def lint(ruleset: RuleSet) -> list[str]:
         *(
             f"{name} never refuses what {other_name} allows: drop it or make it stricter."
             for (name, rule), (other_name, other) in permutations(rules, 2)
-            if _never_refuses_beside(rule, other)
+            if _made_redundant_by(rule, other)
         ),
         *_contradictions(rules),
         *_disjoint(rules),
     ]
 
 
-def most_telling(warnings: list[str]) -> list[str]:
+def shortened(warnings: list[str]) -> list[str]:
     """Shorten a long list of warnings; the last line then has the number of omitted warnings."""
     if len(warnings) <= MAX_WARNINGS:
         return warnings
@@ -46,7 +46,7 @@ def most_telling(warnings: list[str]) -> list[str]:
     return [*warnings[:MAX_WARNINGS], f"There are {left_out} more warnings: fix these first."]
 
 
-def _never_refuses_beside(rule: ConfigurableRule, other: ConfigurableRule) -> bool:
+def _made_redundant_by(rule: ConfigurableRule, other: ConfigurableRule) -> bool:
     """Return whether `other` refuses every purchase that `rule` refuses."""
     if type(other) is type(rule):
         return other.refuses_all_of(rule)

@@ -44,7 +44,7 @@ def shown(value: object) -> str:
 class Parameter:
     """A kind of parameter. This base class accepts every value and compares by equality."""
 
-    tells_apart = False
+    selects_purchases = False
     """True if the parameter selects purchases; False if it sets how strict the rule is."""
 
     @property
@@ -98,7 +98,7 @@ class Number(Parameter):
     most: int
     problem: str
     higher_is_stricter: bool = False
-    tells_apart: bool = False
+    selects_purchases: bool = False
     odd: tuple[int, str] | None = None
 
     @property
@@ -126,7 +126,7 @@ class Number(Parameter):
 class CurrencyCode(Parameter):
     """The currency (ISO 4217) of the accounts that a rule applies to; None for all accounts."""
 
-    tells_apart = True
+    selects_purchases = True
 
     @override
     def checked(self, name: str, value: Any) -> Any:
@@ -153,7 +153,7 @@ class Choice(Parameter):
 
     kind: type[Enum]
     strictest: Enum | None = None
-    tells_apart: bool = False
+    selects_purchases: bool = False
 
     @override
     def checked(self, name: str, value: Any) -> Any:
@@ -202,7 +202,7 @@ WindowMinutes = Annotated[
         LONGEST_WINDOW,
         "is {value}, but purchases are kept for 30 days; write minutes from 1 to {most}.",
         higher_is_stricter=True,
-        tells_apart=True,
+        selects_purchases=True,
         odd=(1, _SHORT_WINDOW),
     ),
 ]
@@ -210,7 +210,7 @@ WindowMinutes = Annotated[
 Currency = Annotated[str | None, CurrencyCode()]
 
 Scope = Annotated[
-    VelocityScope, Choice(VelocityScope, strictest=VelocityScope.ACCOUNT, tells_apart=True)
+    VelocityScope, Choice(VelocityScope, strictest=VelocityScope.ACCOUNT, selects_purchases=True)
 ]
 
 
