@@ -119,7 +119,7 @@ class Sender:
         self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
 
     def send(self, topic: str, body: Body, **headers: str) -> None:
-        """Send a body with its account id as the key; header names get hyphens for underscores."""
+        """Send a body keyed by its account id; underscores in header names become hyphens."""
         self.send_raw(
             topic,
             body["account_id"].encode(),

@@ -65,7 +65,7 @@ def test_the_most_recently_used_accounts_stay_if_not_all_fit() -> None:
 def test_an_account_with_the_same_hash_as_another_is_not_returned_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One of the two accounts is dropped and later read again."""
+    """Such accounts are dropped from the cache and read again."""
     monkeypatch.setattr("txplatform.processing.account_cache.hash", lambda _: 7, raising=False)
     cache = AccountCache(10, unpacked=1)
     cache.keep([_account(1), _account(2), _account(3)])

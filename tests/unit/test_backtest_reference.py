@@ -1,7 +1,7 @@
 """A backtest compared with the domain, which decides the same commands under the candidate.
 
-The reference skips the commands whose events the backtest drops. Apart from the domain, it shares
-no code with the backtest.
+The reference skips the commands whose events the backtest drops, and shares only the domain's code
+with the backtest.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ WEEK = timedelta(days=7)
 
 
 def ended_transactions(number: int) -> list[Command]:
-    """Return commands for purchases that end in every way, including late, and for payments."""
+    """Return commands for purchases that end in every possible way, and for their payment."""
     named = [TransactionId(f"t{number}-{way}") for way in range(5)]
     cleared, reversed_, over, late, forced = named
     return [

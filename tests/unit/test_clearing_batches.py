@@ -1,4 +1,4 @@
-"""Batches of clearings during faults: either the whole batch is refused, or single items are."""
+"""Batches of clearings during faults: refusal of the whole batch, or results for single items."""
 
 from __future__ import annotations
 

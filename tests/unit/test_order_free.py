@@ -45,7 +45,7 @@ def messages(draw: st.DrawFn) -> Messages:
 
 @given(messages())
 def test_i2_any_order_with_copies_leads_to_the_same_balance(sent: Messages) -> None:
-    """The posted balance includes all payments without a return. The newest limit version counts."""
+    """Payments without a return lower the posted balance. The newest limit version counts."""
     stream = Stream()
     for command in sent.arrivals:
         assert isinstance(stream.ask(command), Outcome)

@@ -179,7 +179,7 @@ def test_the_hash_of_every_rule_is_frozen() -> None:
 
 
 def test_the_hash_of_a_stored_rule_set_never_changes() -> None:
-    """The hash depends on every rule and its position, so rules after the first ten are left out."""
+    """The hash depends on every rule and its position, so later rules are left out here."""
     every = {
         "name": "every-rule",
         "version": 1,
