@@ -1,4 +1,4 @@
-"""Controls, the rules of a single account: they persist and follow the rules of the rule set."""
+"""Controls, the rules of a single account: they persist and apply after the rule set's rules."""
 
 from __future__ import annotations
 

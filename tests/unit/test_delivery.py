@@ -56,7 +56,7 @@ def producer(clock: SimpleNamespace) -> MadeUpProducer:
 
 @pytest.fixture
 def delivery(producer: MadeUpProducer, clock: SimpleNamespace) -> Delivery:
-    """A delivery that uses the replaced client and clock."""
+    """A delivery that uses the fake client and clock."""
     settings = Settings(_env_file=None, database_url="postgresql://nowhere")
     make_producer: Any = producer
     return Delivery(settings, make_producer=make_producer, clock=lambda: clock.now)

@@ -186,7 +186,7 @@ def test_an_event_has_the_business_time_of_its_command(events: list[Event]) -> N
     assert times["hold-expired"] is times["transaction-started"] is None
 
 
-def test_the_merchants_time_of_a_clearing_precedes_the_networks() -> None:
+def test_the_merchants_time_of_a_clearing_takes_precedence() -> None:
     """The network's time is only the time of the network's file."""
     presented = replace(clearing(ACCOUNT, "t", "c", 1), presented_at=NOW)
     assert presented.business_time == NOW

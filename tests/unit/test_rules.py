@@ -140,7 +140,7 @@ def test_the_already_posted_amount_of_a_purchase_is_added_back() -> None:
 
 
 EVERYTHING_WRONG = (
-    # In reverse order of precedence, so that reasons are reported in another order than listed.
+    # In reverse order of precedence, so that the reported order must differ from this order.
     VelocityCount(60, 1),
     VelocityAmount(60, 1),
     AmountLimit(1),
@@ -232,7 +232,7 @@ def test_no_two_kinds_of_rule_have_one_name() -> None:
 
 
 def test_a_reason_has_the_observed_value_and_the_limit() -> None:
-    """The values are for machines; the message has them for people."""
+    """The numbers are for machines, and the message is for people."""
     account = AccountSeen().bought(buying(), HOUR_AGO)
     (reason,) = judged(account, buying(), VelocityCount(120, 1, VelocityScope.MERCHANT)).reasons
     assert (reason.response_code, reason.observed, reason.limit) == ("65", 2, 1)

@@ -1,4 +1,4 @@
-"""The simulated year: every real purchase once, and the messages around them."""
+"""The simulated year: every real purchase once, and the messages that go with the purchases."""
 
 from __future__ import annotations
 

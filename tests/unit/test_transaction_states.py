@@ -1,4 +1,4 @@
-"""Every state of a transaction with every message, and the flags of unusual ones."""
+"""The effect of every message in every transaction state, and the flags of unusual messages."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def test_a_clearing_of_the_whole_hold_has_no_flag() -> None:
 
 
 def test_a_clearing_after_one_of_the_whole_hold_is_flagged() -> None:
-    """The later clearing is flagged even if smaller than the authorized amount."""
+    """The later clearing is flagged although it is smaller than the authorized amount."""
     stream = _opened(
         purchase(ACCOUNT, "t", HELD),
         Clearing("c1", ACCOUNT, T, HELD, "USD", final=False),
