@@ -77,7 +77,6 @@ def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 
 
 def _add_bodies(document: Mapping[str, Any], router: APIRouter) -> Iterator[type[BaseModel]]:
-    """Add the request bodies that `JsonBody` reads to the document, and yield their models."""
     for route in router.routes:
         if not isinstance(route, APIRoute):
             continue

@@ -86,7 +86,6 @@ class Replay:
             self._compare_hold(transaction_id, event)
 
     def _compare_inputs(self, event: Decision) -> None:
-        """Compare a decision's recorded inputs with the earlier events of its transaction."""
         match event:
             case AuthorizationApproved():
                 self._compare_already_posted(event)
@@ -106,14 +105,12 @@ class Replay:
                 assert_never(event)
 
     def _compare_already_posted(self, event: AuthorizationApproved | AuthorizationDeclined) -> None:
-        """Compare the amount recorded as already posted with the transaction's earlier postings."""
         sums = self._transactions.get(event.purchase.transaction_id)
         posted = 0 if sums is None else max(0, sums.posted)
         if event.already_posted != posted:
             self._differ(event.originator_version, "already posted", posted, event.already_posted)
 
     def _compare_raised(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """Compare an increment's recorded purchase with the purchase that is on hold."""
         sums = self._transactions.get(event.increment.transaction_id)
         held = self.account.held(event.increment.transaction_id)
         purchase = None if sums is None or not held else sums.purchase

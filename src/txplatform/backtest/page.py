@@ -79,7 +79,6 @@ def _section(result: Result, by: str) -> Section:
 
 
 def _bars(found: Iterable[Group]) -> list[Bar]:
-    """Return one bar for each name, with the counts of all currencies added up."""
     sums: dict[str, list[int]] = {}
     for group in found:
         both = sums.setdefault(group.name, [0, 0])

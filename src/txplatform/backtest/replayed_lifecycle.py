@@ -214,5 +214,4 @@ class ReplayedLifecycle:
 
 
 def _posted_by(correction: Correction) -> int:
-    """Return the amount that a correction adds to the posted balance, minor units."""
     return correction.amount if correction.direction is Direction.DEBIT else -correction.amount

@@ -31,7 +31,6 @@ def _row(rule: type[ConfigurableRule]) -> str:
 
 
 def _note(parameter: Parameter, default: Any) -> str:
-    """Return the parameter's note and default in brackets; empty if it has neither."""
     if isinstance(default, tuple):
         default = ", ".join(default) or "none"
     parts = [parameter.note, "" if default in (dataclasses.MISSING, None) else str(default)]

@@ -177,7 +177,6 @@ def _read(adapter: TypeAdapter[tuple[T]], value: Any) -> tuple[T, tuple[Configur
 
 
 def _listed(value: Any) -> list[Any]:
-    """Return the value of `rules` if it is a list, otherwise an empty list."""
     listed = value.get("rules") if isinstance(value, dict) else None
     return listed if isinstance(listed, list) else []
 

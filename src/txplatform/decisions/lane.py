@@ -219,7 +219,6 @@ class Lane:
 
 
 def _in_time(batch: Iterable[LaneRequest[Any]], cause: Exception) -> list[LaneRequest[Any]]:
-    """Expire the requests whose deadline has passed; return the others."""
     now = asyncio.get_running_loop().time()
     in_time = []
     for request in batch:

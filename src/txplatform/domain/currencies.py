@@ -1,12 +1,7 @@
 """Amounts as people read them, in the decimals of their currency (ISO 4217)."""
 
 _DECIMALS = {
-    **dict.fromkeys(
-        """
-        BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF
-        """.split(),
-        0,
-    ),
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0),
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
 }
 """The decimals of currencies that do not have two, from ISO 4217 list one."""

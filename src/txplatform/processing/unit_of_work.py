@@ -221,7 +221,6 @@ class UnitOfWork:
             self._keys_to_read.add((stream, late_authorization_key(transaction_id)))
 
     def _fold(self, rows: Iterable[StreamRow]) -> None:
-        """Update accounts from snapshots and events, which arrive in order."""
         for row in rows:
             stream = row[0]
             if AccountSnapshot.is_current(row[2]):

@@ -104,7 +104,6 @@ _DETAILS = tuple(
 
 
 def _event(event: Event) -> TransactionEventResponse:
-    """Return an event as callers see it, with details from the event and its command."""
     details = {
         name: getattr(source, name)
         for source in (event.command, event)

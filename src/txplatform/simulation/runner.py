@@ -145,7 +145,6 @@ async def _decide(client: httpx.AsyncClient, purchase: dict[str, Any]) -> dict[s
 
 
 def _cloudevent(message: Message) -> list[tuple[str, str | bytes | None]]:
-    """Return the headers of CloudEvents 1.0, binary mode."""
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", str(uuid4()).encode()),

@@ -45,7 +45,6 @@ def _counterpart(
 
 
 def _about(rule: ConfigurableRule) -> list[Any]:
-    """Return the values of the parameters that select purchases."""
     parameters = rule.PARAMETERS.items()
     return [getattr(rule, field) for field, parameter in parameters if parameter.selects_purchases]
 
