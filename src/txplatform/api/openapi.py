@@ -26,7 +26,7 @@ _FIELD = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
 
 class Endpoint(Protocol):
-    """A module with the operations of one resource, and an example for each response."""
+    """The contents of an endpoint module: its routes, and an example of each response."""
 
     @property
     def router(self) -> APIRouter: ...  # noqa: D102

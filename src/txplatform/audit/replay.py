@@ -72,7 +72,10 @@ class Replay:
         return event
 
     def apply(self, event: Event) -> None:
-        """Re-evaluate the event if it is a decision, apply it, and compare balance and hold."""
+        """Apply the event, and check its recorded balance and the resulting hold.
+
+        A decision is re-evaluated before it is applied.
+        """
         account, version = self.account, event.originator_version
         if isinstance(event, Decision):
             self._rerun.compare(account, event, self._differ)
@@ -122,7 +125,7 @@ class Replay:
             self._differ(event.originator_version, "raised from", raised_from, event.raised_from)
 
     def _compare_hold(self, transaction_id: TransactionId, event: Event) -> None:
-        """Compare a transaction's hold with the hold computed from its sums (docs/contracts.md)."""
+        """Compare a transaction's hold with the result of the formula in docs/contracts.md."""
         sums = self._transactions.setdefault(transaction_id, Transaction())
         sums.take(event)
         held = self.account.held(transaction_id)

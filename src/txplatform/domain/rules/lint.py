@@ -1,7 +1,7 @@
-"""Warnings about valid rule sets that look like a mistake.
+"""Warnings about likely mistakes in valid rule sets.
 
-Rules check their own parameters and compare themselves with rules of the same kind. This module
-compares rules of different kinds.
+Each rule class checks its own parameters and compares rules of its own kind. This module compares
+rules of different kinds.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def lint(ruleset: RuleSet) -> list[str]:
 
 
 def shortened(warnings: list[str]) -> list[str]:
-    """Shorten a long list of warnings; the last line then has the number of omitted warnings."""
+    """Cut a list after `MAX_WARNINGS` warnings, and add a line that counts the omitted warnings."""
     if len(warnings) <= MAX_WARNINGS:
         return warnings
     left_out = len(warnings) - MAX_WARNINGS
