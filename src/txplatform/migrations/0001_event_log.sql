@@ -11,18 +11,22 @@ $$;
 
 CREATE TABLE events (
     position           bigint GENERATED ALWAYS AS IDENTITY,
-    originator_id      text COLLATE "C" NOT NULL,
     originator_version bigint NOT NULL CHECK (originator_version > 0),
+    recorded_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    pending_change     bigint NOT NULL,
+    expires_at         timestamptz,
+    originator_id      text COLLATE "C" NOT NULL,
     event_key          text COLLATE "C" NOT NULL,
     topic              text COLLATE "C" NOT NULL,
-    state              bytea NOT NULL,
-    recorded_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
     transaction_id     text COLLATE "C",
+    state              bytea NOT NULL,
     PRIMARY KEY (originator_id, originator_version),
-    UNIQUE (originator_id, event_key)
+    -- The account comes last, so that only the primary key begins with it. Otherwise the planner may
+    -- look an account's version up in another index, and read the account's whole history.
+    UNIQUE (event_key, originator_id)
 );
 CREATE INDEX events_position ON events (position);
-CREATE INDEX events_transaction ON events (originator_id, transaction_id, originator_version)
+CREATE INDEX events_transaction ON events (transaction_id, originator_id, originator_version)
     WHERE transaction_id IS NOT NULL;
 
 COMMENT ON TABLE events IS 'The log: the events of all accounts. Append-only.';
@@ -36,10 +40,9 @@ COMMENT ON COLUMN events.transaction_id IS
     'The transaction of a clearing, reversal, refund, …. Null for authorizations, which are looked up by'
     ' event key. So the many transactions that are only authorized take no space in the index.';
 
--- The number of events per account varies widely and changes all the time. From its own statistics,
--- the planner may conclude that every account has one event. To look up one version, it would then
--- read an account's whole history through the wrong index.
-ALTER TABLE events ALTER COLUMN originator_id SET (n_distinct = -0.01);
+COMMENT ON COLUMN events.pending_change IS
+    'The change of the account''s holds, as the event states it. The read models copy it.';
+COMMENT ON COLUMN events.expires_at IS 'When the event''s hold expires, as the event states it.';
 
 CREATE FUNCTION refuse_change_of_log() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -52,8 +55,8 @@ CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_log();
 
 -- Append events to the log. An account's events are appended all or none, and only directly after
--- the account's last version. Return the accounts with a conflict: one of the new versions or event
--- keys exists already, or the version before is missing. All other accounts' events are appended.
+-- the account's last version. Return the accounts with a conflict: their first new version is not the
+-- next one, or one of the event keys exists already. All other accounts' events are appended.
 --
 -- Positions are assigned under the advisory lock ("txlg"), which is held until the commit is
 -- visible. So when a position is visible, every lower position is visible too: readers need no lock
@@ -61,60 +64,74 @@ CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
 -- one round trip, so a client that freezes cannot keep the lock. Each statement below sees
 -- everything committed before the lock was granted (READ COMMITTED), so the check is exact.
 --
--- Existing versions and keys are rare. They violate a unique constraint and are looked up only then.
+-- Conflicts are rare, so they are looked up only if not all events could be inserted. Look-ups ask
+-- for an order that only the intended index has (ORDER BY … LIMIT 1), so that no other index can
+-- serve them, whatever the planner believes about the size of the table.
+--
+-- The function runs as the owner of the log, so the service needs no privilege to insert events, and
+-- cannot choose their position or time.
 CREATE FUNCTION append_events(
     originator_ids text[], originator_versions bigint[], event_keys text[], topics text[], states bytea[],
-    transaction_ids text[]
-) RETURNS text[] LANGUAGE plpgsql AS $$
+    transaction_ids text[], pending_changes bigint[], expiry_times timestamptz[]
+) RETURNS text[] LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
+    appended bigint;
     conflicting text[];
 BEGIN
     PERFORM pg_advisory_xact_lock(1954049127);
 
-    -- Accounts with a gap before one of their new versions.
-    SELECT coalesce(array_agg(DISTINCT i.originator_id), '{}') INTO conflicting
-    FROM unnest(originator_ids, originator_versions) AS i (originator_id, originator_version)
-    WHERE i.originator_version > 1
-      AND NOT EXISTS (
-            SELECT FROM events e
-            WHERE e.originator_id = i.originator_id AND e.originator_version = i.originator_version - 1
-        )
-      AND (i.originator_id, i.originator_version - 1) NOT IN (
-            SELECT * FROM unnest(originator_ids, originator_versions)
-        );
+    BEGIN
+        INSERT INTO events (originator_id, originator_version, event_key, topic, state, transaction_id,
+                            pending_change, expires_at)
+        SELECT i.originator_id, i.originator_version, i.event_key, i.topic, i.state, i.transaction_id,
+               i.pending_change, i.expires_at
+        FROM unnest(originator_ids, originator_versions, event_keys, topics, states, transaction_ids,
+                    pending_changes, expiry_times) WITH ORDINALITY
+             AS i (originator_id, originator_version, event_key, topic, state, transaction_id,
+                   pending_change, expires_at, nth)
+        WHERE i.originator_version = 1 + coalesce((
+                SELECT e.originator_version FROM events e WHERE e.originator_id = i.originator_id
+                ORDER BY e.originator_version DESC LIMIT 1
+            ), 0)
+           OR (i.originator_id, i.originator_version - 1) IN (
+                SELECT * FROM unnest(originator_ids, originator_versions)
+            )
+        ORDER BY i.nth;
+        GET DIAGNOSTICS appended = ROW_COUNT;
+        IF appended = cardinality(originator_ids) THEN
+            RETURN '{}';
+        END IF;
+        RAISE unique_violation;  -- undoes the insert
+    EXCEPTION WHEN unique_violation THEN
+        NULL;  -- The accounts with a conflict are looked up below.
+    END;
 
-    IF conflicting = '{}' THEN
-        BEGIN
-            INSERT INTO events (originator_id, originator_version, event_key, topic, state, transaction_id)
-            SELECT i.originator_id, i.originator_version, i.event_key, i.topic, i.state, i.transaction_id
-            FROM unnest(originator_ids, originator_versions, event_keys, topics, states, transaction_ids)
-                 WITH ORDINALITY
-                 AS i (originator_id, originator_version, event_key, topic, state, transaction_id, nth)
-            ORDER BY i.nth;
-            RETURN conflicting;
-        EXCEPTION WHEN unique_violation THEN
-            NULL;  -- Nothing was inserted. Look up the accounts with a conflict below.
-        END;
-    END IF;
-
-    SELECT conflicting || coalesce(array_agg(DISTINCT i.originator_id), '{}') INTO conflicting
+    SELECT array_agg(DISTINCT i.originator_id) INTO conflicting
     FROM unnest(originator_ids, originator_versions, event_keys)
          AS i (originator_id, originator_version, event_key)
-    WHERE i.originator_id <> ALL (conflicting)
-      AND (EXISTS (
-            SELECT FROM events e
-            WHERE e.originator_id = i.originator_id AND e.originator_version = i.originator_version
-        )
-        OR EXISTS (
-            SELECT FROM events e
-            WHERE e.originator_id = i.originator_id AND e.event_key = i.event_key
-        ));
+    WHERE NOT (i.originator_version = 1 + coalesce((
+                SELECT e.originator_version FROM events e WHERE e.originator_id = i.originator_id
+                ORDER BY e.originator_version DESC LIMIT 1
+            ), 0)
+            OR (i.originator_id, i.originator_version - 1) IN (
+                SELECT * FROM unnest(originator_ids, originator_versions)
+            ))
+       -- An equal bound on both sides keeps the order from being dropped as redundant.
+       OR (
+            SELECT e.event_key FROM events e
+            WHERE e.event_key >= i.event_key AND e.event_key <= i.event_key
+              AND e.originator_id = i.originator_id
+            ORDER BY e.event_key LIMIT 1
+        ) IS NOT NULL;
 
-    INSERT INTO events (originator_id, originator_version, event_key, topic, state, transaction_id)
-    SELECT i.originator_id, i.originator_version, i.event_key, i.topic, i.state, i.transaction_id
-    FROM unnest(originator_ids, originator_versions, event_keys, topics, states, transaction_ids)
-         WITH ORDINALITY
-         AS i (originator_id, originator_version, event_key, topic, state, transaction_id, nth)
+    INSERT INTO events (originator_id, originator_version, event_key, topic, state, transaction_id,
+                        pending_change, expires_at)
+    SELECT i.originator_id, i.originator_version, i.event_key, i.topic, i.state, i.transaction_id,
+           i.pending_change, i.expires_at
+    FROM unnest(originator_ids, originator_versions, event_keys, topics, states, transaction_ids,
+                pending_changes, expiry_times) WITH ORDINALITY
+         AS i (originator_id, originator_version, event_key, topic, state, transaction_id,
+               pending_change, expires_at, nth)
     WHERE i.originator_id <> ALL (conflicting)
     ORDER BY i.nth;
 
@@ -122,4 +139,12 @@ BEGIN
 END
 $$;
 
-GRANT SELECT, INSERT ON events TO txplatform_service;
+-- Names in the function mean the objects of this schema, not the temporary tables of a caller.
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION append_events SET search_path = %I, pg_temp', current_schema());
+END
+$$;
+REVOKE EXECUTE ON FUNCTION append_events FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION append_events TO txplatform_service;
+GRANT SELECT ON events TO txplatform_service;
