@@ -315,7 +315,7 @@ def test_rules_of_a_newer_version_stop_only_purchases(
     detail = wait_until(unready, timeout_s=10, message="the process to say that it is not ready")
     assert detail.startswith("No purchase can be decided.")
     assert named in detail
-    assert "or a newer one" in detail
+    assert "or a newer" in detail
 
     for query in ("", "?dry_run=true"):
         path = f"/v1/process-transaction{query}"

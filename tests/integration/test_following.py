@@ -61,7 +61,7 @@ def test_a_locked_checkpoint_cannot_be_locked_by_another_session(
 
 def test_a_checkpoint_that_was_moved_meanwhile_is_not_moved(one: psycopg.Connection) -> None:
     CHECKPOINT.begin(one, 5)
-    with pytest.raises(CheckpointError, match="no longer 4"):
+    with pytest.raises(CheckpointError, match="no longer at 4"):
         CHECKPOINT.move(one, before=4, to=9)
     assert CHECKPOINT.read(one) == 5
 

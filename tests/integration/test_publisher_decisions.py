@@ -175,7 +175,7 @@ def test_a_log_that_has_lost_its_end_is_not_published(database: TestDatabase, to
     decide(database, accounts=1, purchases=1)
     execute(database, "INSERT INTO checkpoints VALUES ('publisher:decisions', 1000)")
     with publishing(settings_for(database, topics)) as publisher:
-        wait_until(lambda: "restored from a backup" in publisher.health().detail)
+        wait_until(lambda: "a backup was restored" in publisher.health().detail)
         assert not publisher.health().ready
     assert checkpoint(database) == 1000
     assert read_topic(topics) == []

@@ -159,7 +159,10 @@ def test_an_unknown_change_is_refused_by_name(
             "INSERT INTO ruleset_events (version, event_id, event_key, topic, state)"
             " VALUES (1, 'e', 'k:1', 'ruleset-retired', '{}')"
         )
-    with pytest.raises(UnknownChangeError, match="version 1 is a 'ruleset-retired'"):
+    with pytest.raises(
+        UnknownChangeError,
+        match="Change 1 of the rule book is of the unknown kind 'ruleset-retired'",
+    ):
         read_book(service)
 
 
