@@ -52,7 +52,7 @@ class ApiKey:
 
     @property
     def cause(self) -> KeyCause:
-        """This key as the cause of events."""
+        """This key as the value of an event's `caused_by`."""
         return KeyCause(self.id, self.name)
 
 

@@ -14,7 +14,7 @@ PASSING_FAULTS = (
     errors.TransactionTimeout,
     errors.ReadOnlySqlTransaction,
 )
-"""Faults that pass without an operator, but may last as long as the session.
+"""Errors that go away without an operator, though some only in a new session.
 
 A standby refuses writes until it is promoted. A session that began while the database was read-only
 refuses writes until the session ends. So the caller has to reconnect.
@@ -33,14 +33,15 @@ _WHOLE_TABLE_PLANS = (
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The database and the role to connect as.
+    """The database to connect to, with the role and the timeouts.
 
     Attributes:
         url: A libpq URL.
         statement_timeout_s: The longest time that a statement may take.
         lock_timeout_s: The longest time to wait for a lock.
-        idle_in_transaction_timeout_s: The time after which the server ends the transaction of an
-            idle client. Without a timeout, a frozen process would hold the log's lock forever.
+        idle_in_transaction_timeout_s: The longest time that a client may be idle in a transaction
+            before the server ends the session. Otherwise a frozen process could hold the log's
+            lock forever.
     """
 
     url: str
@@ -87,7 +88,7 @@ class Database:
         return psycopg.connect(self.url, autocommit=autocommit, **self._parameters)  # type: ignore[arg-type]
 
     async def connect_async(self) -> psycopg.AsyncConnection:
-        """Open a connection for the event loop, in autocommit mode.
+        """Open an asyncio connection in autocommit mode.
 
         Raises:
             psycopg.OperationalError: The database cannot be reached.

@@ -1,4 +1,4 @@
-"""The base class of every error that this package raises.
+"""The base class of this package's errors.
 
 Each error says what happened, why, and what to do next. Only the API, the command line and the
 consumers translate errors into their own protocol.
@@ -9,9 +9,9 @@ class TxPlatformError(Exception):
     """An error that a caller or an operator can act on.
 
     Args:
-        what: The error, in one sentence.
+        what: What went wrong, in one sentence.
         why: The cause, if it is known.
-        next_step: The advice for the caller or the operator.
+        next_step: What the caller or the operator should do.
     """
 
     def __init__(self, what: str, *, why: str = "", next_step: str = "") -> None:

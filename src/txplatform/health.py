@@ -1,4 +1,4 @@
-"""The health of one part of a process, as `/readyz` reports it."""
+"""The health of a process's components, as `/readyz` reports it."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The health of a part.
+    """A component's health.
 
     Attributes:
-        ready: False while the part waits for a fault to pass, or after the part has stopped.
-        detail: What the part is doing, or why it is not working; for people.
-        figures: Numbers such as lags.
+        ready: False before the component has started, during a fault, and after it has stopped.
+        detail: What the component is doing or why it is not working, as text for people.
+        figures: Numbers such as lags, by name.
     """
 
     ready: bool

@@ -1,4 +1,4 @@
-"""The configuration of every connection to Kafka: brokers, security and client id."""
+"""The configuration that all Kafka clients share: brokers, security and client id."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ ClientConfig = dict[str, str | int | float | bool]
 
 
 def client_config(settings: Settings) -> ClientConfig:
-    """Return the properties that every consumer and producer needs."""
+    """Return the properties that all consumers and producers share."""
     password = settings.kafka_sasl_password
     given = {
         "bootstrap.servers": settings.kafka_bootstrap_servers,

@@ -1,4 +1,4 @@
-"""Set up a long-running process: garbage collection, and stop signals as entries in a queue."""
+"""Sets up the garbage collection and the stop signals of a long-running process."""
 
 import gc
 import signal
@@ -13,7 +13,7 @@ _YOUNG, _MIDDLE, _OLD = 20_000, 5, 200
 def collect_seldom() -> None:
     """Exempt all existing objects from garbage collection, and collect less often.
 
-    Call this once a process has started: objects that exist by then live as long as the process.
+    Call this after startup: the objects that exist by then live as long as the process.
     The hot paths allocate thousands of objects, but create no reference cycles. With Python's
     default thresholds, garbage collection took a tenth of the CPU time and found nothing.
     """
@@ -23,10 +23,11 @@ def collect_seldom() -> None:
 
 
 def stop_requests() -> StopRequests:
-    """Install handlers that put one entry per SIGTERM or SIGINT into the returned queue.
+    """Return a queue that receives one entry per SIGTERM or SIGINT.
 
-    A handler can interrupt the main thread anywhere, so it must not take a lock that this thread
-    may hold. Setting a `threading.Event` takes a lock; putting into a `SimpleQueue` does not.
+    A signal handler can interrupt the main thread anywhere, so the handler must not take a lock
+    that the main thread may hold. Setting a `threading.Event` takes a lock; `SimpleQueue.put` does
+    not.
     """
     requests: StopRequests = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -13,7 +13,7 @@ def random_id() -> str:
     """Return 32 hexadecimal digits.
 
     Ids are drawn 256 at a time, since one system call per id would take longer than the rest of
-    an event's creation. Safe to call from any thread: each id is popped once.
+    an event's creation. Any thread may call this function: `list.pop` returns each id only once.
     """
     while True:
         try:

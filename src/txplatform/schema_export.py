@@ -22,7 +22,7 @@ _KEY = {"type": "string", "description": "The account id, which keeps an account
 
 
 def documents() -> dict[str, str]:
-    """Return the text of every document by its path under docs/."""
+    """Return the text of each generated document, by path under docs/."""
     settings = Settings(database_url=SecretStr("postgresql://nowhere/none"))
     schemas = message_schemas()
     files: dict[str, Any] = {
@@ -34,7 +34,7 @@ def documents() -> dict[str, str]:
 
 
 def message_schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schema of the message body of each topic."""
+    """Return the JSON Schema of each topic's message body, by topic."""
     bodies: dict[str, type] = INBOUND | {name: topic.body for name, topic in OUTBOUND.items()}
     return {
         name: {
@@ -82,7 +82,7 @@ def _asyncapi(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    """Write every document into the folder."""
+    """Write every document into the folder, and update the generated part of `rules.md`."""
     for path, text in documents().items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

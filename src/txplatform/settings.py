@@ -1,4 +1,4 @@
-"""The settings, read from `TXPLATFORM_*` variables and `.env`; unknown names are refused."""
+"""Settings from `TXPLATFORM_*` environment variables and `.env`; unknown names are refused."""
 
 import os
 from dataclasses import replace
@@ -131,17 +131,17 @@ class Settings(BaseSettings):
 
     @property
     def service_url(self) -> str:
-        """The libpq URL of the service's role."""
+        """The libpq URL with the service's role."""
         return self.database_url.get_secret_value()
 
     @property
     def owner_url(self) -> str:
-        """The libpq URL of the tables' owner, or of the service's role if no owner is set."""
+        """The libpq URL with the role that owns the tables, or `service_url` if none is set."""
         return (self.migration_database_url or self.database_url).get_secret_value()
 
     @property
     def service_database(self) -> Database:
-        """The database with the role of the service."""
+        """Database access with the service's role."""
         return Database(
             self.service_url,
             self.database_statement_timeout_s,
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
 
     @property
     def owner_database(self) -> Database:
-        """The database with the role that owns the tables."""
+        """Database access with the role that owns the tables."""
         return replace(self.service_database, url=self.owner_url)
 
 

@@ -14,7 +14,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 
 
 def configure_logging(settings: Settings) -> None:
-    """Write log lines to stderr in the configured format and from the configured level."""
+    """Configure logging to stderr with the format and the minimum level from the settings."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -42,7 +42,7 @@ def configure_logging(settings: Settings) -> None:
 
 
 def logger(name: str) -> FilteringBoundLogger:
-    """Return a logger that adds this component name to its lines."""
+    """Return a logger that adds the component name `name` to every line."""
     bound: FilteringBoundLogger = structlog.get_logger(component=name)
     return bound
 
@@ -60,5 +60,5 @@ def accept_traceparent(given: str | None) -> str:
 
 
 def correlation_id(traceparent: str) -> str:
-    """Return the trace id, which is in every log line of the request."""
+    """Return the trace id, which is logged in every line about the request."""
     return traceparent.split("-")[1]

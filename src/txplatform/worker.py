@@ -1,6 +1,6 @@
 """Run the parts of a worker process in threads, serve their health, and stop them on a signal.
 
-If a part raises an exception, the process exits, so that its supervisor restarts it.
+If a part raises an exception, the process exits and relies on a supervisor to restart it.
 """
 
 import json
@@ -35,12 +35,12 @@ class Part(Protocol):
 def run_parts(
     parts: Sequence[Part], *, registry: CollectorRegistry, health_port: int | None
 ) -> int:
-    """Run until SIGTERM or SIGINT, or until a part raises an exception.
+    """Run all parts until SIGTERM or SIGINT, or until a part ends.
 
     Args:
         parts: The parts; each runs in its own thread.
         registry: The metrics for `/metrics`.
-        health_port: The port of `/livez`, `/readyz` and `/metrics`; None for no port.
+        health_port: The port for `/livez`, `/readyz` and `/metrics`; if None, nothing is served.
 
     Returns:
         The exit code: 0 after a signal, 1 if a part failed or did not stop in time.
@@ -110,7 +110,7 @@ def _serve_health(
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Write nothing, since probes are too frequent for log lines."""
+            """Log nothing, since probes are too frequent to log."""
 
     server = ThreadingHTTPServer(("0.0.0.0", port), Handler)  # noqa: S104  # probes come from other hosts
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()

@@ -88,9 +88,10 @@ async def open_account(
     services: ServicesOf,
     body: Annotated[OpenAccountRequest, Depends(JsonBody(OpenAccountRequest))],
 ) -> Response:
-    """Open an account. The accounts team's event has the same effect.
+    """Open an account. The accounts team's Kafka message has the same effect.
 
-    Messages that arrived before the opening, such as payments and limit changes, are then applied.
+    Payments, limit changes and other messages that arrived before the opening are applied once the
+    account is open.
     """
     command = body.to_value(Opening)
     decided = await services.decider.submit(command, origin=request.state.origin)
@@ -119,7 +120,7 @@ async def read_balance(
     account_id: AccountIdPath,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Return the account's current balance, without lag."""
+    """Return the account's current balance, including its latest event."""
     view = await services.decider.read_account(AccountId(account_id))
     require_opened(view)
     return not_modified(view.version, if_none_match) or json_response(
@@ -140,8 +141,9 @@ async def set_status(
 ) -> Response:
     """Freeze, unfreeze or close an account, as an operator.
 
-    The accounts team sets a separate status; the stricter of the two is in force. A frozen or
-    closed account declines only purchases and increments. Closing is permanent.
+    The accounts team sets a separate status; the stricter of the two is in force. Purchases and
+    increments on a frozen or closed account are declined; clearings, refunds and payments are still
+    posted. Closing is permanent.
     """
     command = body.to_value(OperatorStatus, account_id=account_id)
     return await command_response(request, command, status_response)

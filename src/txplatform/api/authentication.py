@@ -1,4 +1,4 @@
-"""Authenticate callers by bearer key, and cache keys for a few seconds.
+"""Authenticate API keys sent as bearer tokens, and cache the keys for a few seconds.
 
 A revoked key is refused everywhere within five seconds. Requests fail if a key cannot be looked up.
 """
@@ -38,7 +38,7 @@ class Authenticator:
         self._looking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
 
     def cached_key(self, authorization: bytes | None, scope: Scope) -> ApiKey | None:
-        """Return the caller's key if it is cached and has the scope."""
+        """Return the caller's key if the key is cached and has the scope, else None."""
         if authorization is None:
             return None
         cached = self._cached.get(sha256(authorization).digest())

@@ -23,7 +23,7 @@ class JsonBody(Generic[Model]):
 
     Args:
         model: The model of the body.
-        described_as: The model to show in the OpenAPI document, if different.
+        described_as: The model to show in the OpenAPI document, if not `model`.
         max_bytes: The largest allowed size, if larger than the configured limit.
     """
 

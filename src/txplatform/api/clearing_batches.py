@@ -1,4 +1,4 @@
-"""`POST /v1/clearings`: post the clearings of a settlement file independently of each other."""
+"""`POST /v1/clearings`: post the clearings of a settlement file, each on its own."""
 
 import asyncio
 from typing import Annotated
@@ -86,10 +86,10 @@ async def clear_purchases(
 ) -> Response:
     """Post up to 1,000 clearings. Each item succeeds or fails on its own.
 
-    A `clean` item is recorded, whatever its flags. A `bad` item is refused, without effect on other
-    items. A `retry` item may not have been recorded: send it again, and it is posted only once. The
-    response is 503 if nothing was recorded because the queue was full or the event store was
-    unavailable.
+    A `clean` item was recorded, possibly with `flags`. A `bad` item was refused. A `retry` item may
+    or may not have been recorded; it can be sent again safely, because a clearing is posted only
+    once. The response is 503 if no item was recorded because the queue was full or the event store
+    was unavailable.
     """
     origin: CommandOrigin = request.state.origin
     outcomes: list[ClearingItemResponse | Exception] = []
@@ -116,7 +116,7 @@ async def clear_purchases(
 async def _clear(
     services: Services, place: int, item: object, origin: CommandOrigin
 ) -> ClearingItemResponse | Exception:
-    """Record one item. Return its outcome, or the exception if a retry may succeed."""
+    """Post one item. Return its response, or the exception if the client should retry."""
     try:
         parsed = ClearingItem.model_validate(item)
     except ValidationError as error:

@@ -56,7 +56,7 @@ EXAMPLES = (
     },
 )
 async def read_controls(services: ServicesOf, account_id: AccountIdPath) -> Response:
-    """Return the account's own rules, without lag."""
+    """Return the account's current controls: the rules that apply to this account only."""
     view = await services.decider.read_account(AccountId(account_id))
     require_opened(view)
     response = ControlsInForce(
@@ -77,9 +77,10 @@ async def set_controls(
     account_id: AccountIdPath,
     body: Annotated[ControlsRequest, Depends(JsonBody(ControlsRequest))],
 ) -> Response:
-    """Replace the account's own rules; an empty list removes them.
+    """Replace the account's controls, the rules for this account only. An empty list removes them.
 
-    These rules are evaluated in addition to the rule set, and every refusal is reported.
+    Controls apply in addition to the rule set, and can only decline more. A decline lists the
+    reasons of every rule that refused.
     """
     command = body.to_change(account_id)
     decided = await services.decider.submit(command, origin=request.state.origin)

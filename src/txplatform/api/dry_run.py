@@ -1,6 +1,6 @@
 """`POST /v1/process-transaction?dry_run=true`: decide a purchase without recording it.
 
-Dry runs bypass the decision lanes, so they cannot alter a cached account.
+A dry run loads its own copy of the account, so it cannot alter the cached account.
 """
 
 from datetime import UTC, datetime

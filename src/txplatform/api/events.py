@@ -43,7 +43,7 @@ After = Annotated[
 
 
 def event_response(logged: LoggedEvent) -> EventResponse:
-    """Return the response for a logged event."""
+    """Convert an event from the log to its API model."""
     event = logged.event
     return EventResponse(
         LOG_POSITIONS.write(logged.position),

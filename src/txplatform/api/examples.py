@@ -1,4 +1,4 @@
-"""The purchase and the events used in the OpenAPI examples of all endpoints."""
+"""A purchase and its events, used in the OpenAPI examples of all endpoints."""
 
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -34,7 +34,10 @@ Event = TypeVar("Event", bound=AccountEvent)
 
 
 def event(kind: type[Event], *commands: Command) -> Event:
-    """Execute commands on an account with one approved purchase, and return the last event."""
+    """Open an account, approve a purchase, execute the commands, and return the last event.
+
+    The last event must be of type `kind`.
+    """
     account, prior = Account.unopened(ACCOUNT), PriorEvents()
     prior.transactions.add(TRANSACTION)
     context = DecisionContext(AT, lambda: "0198a3c2-7d41-7b6e-9f10-3c5e8a2d4b17", _ORIGIN)

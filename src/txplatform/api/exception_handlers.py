@@ -110,7 +110,7 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one 
 
 
 def _command_refused(reason: RefusalReason) -> ProblemType | None:
-    """Return the problem type for a refusal reason; None if no API request can have it."""
+    """Return the problem type for a refusal; None if no API request can cause the refusal."""
     match reason:
         case RefusalReason.CONFLICTING_COPY | RefusalReason.TRANSACTION_ID_REUSED:
             return ProblemType.ID_REUSED

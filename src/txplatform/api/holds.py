@@ -48,10 +48,10 @@ async def increment_authorization(
     transaction_id: TransactionIdPath,
     body: Annotated[IncrementRequest, Depends(JsonBody(IncrementRequest))],
 ) -> Response:
-    """Increase the transaction's hold if all rules allow it, for example for a hotel stay.
+    """Increase the transaction's hold, for example for a longer hotel stay, if all rules allow it.
 
     A decline is not an error: the response is 200 with `"decision": "declined"` and all reasons.
-    `response_code` is 12 if the transaction has no open hold.
+    `response_code` is 12 (invalid transaction, ISO 8583 field 39) if there is no open hold.
     """
     command = body.to_value(Increment, account_id=account_id, transaction_id=transaction_id)
     return await command_response(request, command, increment_response)
@@ -71,7 +71,8 @@ async def reverse_authorization(
 ) -> Response:
     """Release all or part of the transaction's hold because the merchant cancelled the purchase.
 
-    If a reversal arrives before the authorization, the authorization later holds only the rest.
+    If the reversal arrives before the authorization, the authorization will hold only the amount
+    that was not reversed.
     """
     command = body.to_value(Reversal, account_id=account_id, transaction_id=transaction_id)
     return await command_response(request, command, reversal_response)

@@ -1,7 +1,7 @@
-"""HTTP/1.1 for clients that offer an upgrade. Java's client offers HTTP/2 by default.
+"""Keep clients that offer a protocol upgrade on HTTP/1.1. Java's client offers HTTP/2 by default.
 
-This overrides internals of uvicorn's httptools protocol. Run the tests for upgrade offers before an
-update of uvicorn.
+This module overrides internals of uvicorn's httptools protocol. Before updating uvicorn, run the
+tests for upgrade offers.
 """
 
 import httptools
@@ -9,10 +9,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Ignores upgrade offers, as a server may (RFC 9110, section 7.8).
+    """Ignores upgrade offers, as RFC 9110, section 7.8 allows.
 
-    httptools assumes that a new protocol follows the headers, so the request body would be lost or
-    parsed as the next request. A request with an offer is therefore parsed again without the offer.
+    If a request offers an upgrade, httptools stops after the headers, and the body would be lost or
+    parsed as the next request. Such a request is therefore parsed again without its Upgrade header.
     """
 
     def on_headers_complete(self) -> None:

@@ -1,4 +1,4 @@
-"""`GET /v1/inbound-messages`: the outcomes of messages from Kafka."""
+"""`GET /v1/inbound-messages`: messages from Kafka and their outcomes."""
 
 from functools import partial
 from typing import Annotated
@@ -71,7 +71,7 @@ async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the con
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The maximum page size.")] = 50,
 ) -> Response:
-    """Return the outcomes of messages from Kafka, newest first."""
+    """Return messages from Kafka with their outcomes, newest first."""
     messages = await services.queries.run(
         partial(
             list_messages,

@@ -20,12 +20,12 @@ router = APIRouter(tags=["operations"])
 
 @router.get("/metrics", response_class=Response, response_description="Prometheus text format.")
 async def metrics(services: ServicesOf) -> Response:
-    """Return this process's metrics, labelled with its number if several processes share a port."""
+    """Return this process's metrics. If processes share a port, the process number is a label."""
     return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def process_registry(collector: Collector, process: int | None) -> CollectorRegistry:
-    """Return a registry with these metrics, and with the process's memory and CPU time.
+    """Return a registry of the request metrics and the process's memory and CPU time.
 
     Args:
         collector: The metrics of the process's requests.

@@ -26,7 +26,7 @@ _FIELD = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
 
 class Endpoint(Protocol):
-    """A module with the operations of one resource, and an example for each response."""
+    """The contents of an endpoint module: its routes, and an example of each response."""
 
     @property
     def router(self) -> APIRouter: ...  # noqa: D102
@@ -77,7 +77,6 @@ def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 
 
 def _add_bodies(document: Mapping[str, Any], router: APIRouter) -> Iterator[type[BaseModel]]:
-    """Add the request bodies that `JsonBody` reads to the document, and yield their models."""
     for route in router.routes:
         if not isinstance(route, APIRoute):
             continue

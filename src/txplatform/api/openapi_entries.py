@@ -74,10 +74,10 @@ def documented(*types: ProblemType) -> Responses:
 
 
 def documented_change(*types: ProblemType) -> Responses:
-    """Return the problem entries for an operation that records its body under an id."""
+    """Return the problem entries for an operation that changes the rule book."""
     return documented(*_OF_BODIES, ProblemType.OUTCOME_UNKNOWN, *types)
 
 
 def documented_command(*types: ProblemType) -> Responses:
-    """Return the problem entries for an operation that submits a command to a decision lane."""
+    """Return the problem entries for an operation that submits a command to the decider."""
     return documented(*_OF_BODIES, ProblemType.OVERLOADED, ProblemType.OUTCOME_UNKNOWN, *types)

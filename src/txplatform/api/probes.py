@@ -39,7 +39,7 @@ async def startupz(services: ServicesOf) -> Response:
     },
 )
 async def readyz(services: ServicesOf) -> Response:
-    """Check everything that a decision needs: lanes, database, schema and rules."""
+    """Check everything that a decision needs: decider, database, schema and rules."""
     missing = await services.readiness.missing()
     return _probe(503, "not ready", missing) if missing else _probe(200, "ready", "")
 

@@ -30,7 +30,7 @@ class ProblemError(TxPlatformError):
 
 
 def retry_later(type_: ProblemType, what: str, next_step: str) -> ProblemError:
-    """Return a temporary problem with a `Retry-After` header."""
+    """Return a problem with a `Retry-After` header, for a temporary failure."""
     return ProblemError(type_, what, next_step, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 

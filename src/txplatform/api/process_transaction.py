@@ -1,7 +1,7 @@
 """`POST /v1/process-transaction`, as an ASGI application without FastAPI.
 
-FastAPI's request handling costs more than the decision itself. Models, authentication, errors and
-the OpenAPI entry use the same code as other endpoints.
+FastAPI's request handling takes longer than the decision itself. The code for models,
+authentication, errors and the OpenAPI entry is shared with the other endpoints.
 """
 
 from functools import partial
@@ -149,8 +149,8 @@ async def process_transaction(
     """Authorize a purchase, record the decision, and return it with the balance.
 
     A decline is not an error: the response is 200 with `"decision": "declined"` and all reasons. A
-    repeated `transaction_id` with the same fields gets the same response, with the header
-    `Idempotency-Replayed: true`. With `?dry_run=true`, the purchase is decided without recording
-    anything; a purchase that was already decided gets the recorded response.
+    request with the same `transaction_id` and fields as an earlier request gets the same response,
+    with the header `Idempotency-Replayed: true`. With `?dry_run=true`, the purchase is decided, but
+    nothing is recorded; if the purchase was decided before, the recorded response is returned.
     """
     raise NotImplementedError  # only describes the operation; `ProcessTransaction` handles requests

@@ -1,4 +1,4 @@
-"""Run database queries outside the hot path in threads, with a timeout."""
+"""Run the database queries that are not on the hot path, in threads and with a timeout."""
 
 import asyncio
 import threading
@@ -26,9 +26,9 @@ _THREADS = 8
 class Queries:
     """Runs short queries in a few threads, each with its own connection.
 
-    Unlike in `ThreadPoolExecutor`, the threads are daemons, so that a thread that waits for a
-    frozen server cannot keep the process from stopping. psycopg_pool is not used, because it backs
-    off during an outage and may reconnect minutes late.
+    The threads are daemons, unlike those of `ThreadPoolExecutor`, so a thread that waits for a
+    frozen server cannot keep the process from stopping. psycopg_pool is not used, because its
+    back-off may delay the reconnection for minutes after an outage.
     """
 
     def __init__(self, database: Database) -> None:

@@ -14,7 +14,7 @@ CACHED_S = 1.0
 
 
 class Readiness:
-    """Checks everything that a decision needs."""
+    """Checks if this process can decide purchases."""
 
     def __init__(self, decider: Decider, queries: Queries, stopping: asyncio.Event) -> None:
         self._decider = decider

@@ -1,4 +1,4 @@
-"""JSON responses with headers for versions and replayed requests."""
+"""JSON responses, with the headers `ETag` and `Idempotency-Replayed`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,7 +31,7 @@ def json_response(
 async def command_response(
     request: Request, command: Command, response_of: Callable[[Any], object]
 ) -> Response:
-    """Submit a command, and respond with the body that `response_of` makes from the event."""
+    """Submit a command. Return the recorded event, converted by `response_of`, as JSON."""
     decided = await services_of(request).decider.submit(command, origin=request.state.origin)
     return json_response(response_of(decided.outcome.event), replayed=decided.replayed)
 

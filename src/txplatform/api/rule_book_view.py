@@ -1,4 +1,4 @@
-"""Responses from the rule book: rule sets, activations and shadow evaluations."""
+"""Convert the rule book to responses: rule sets, activations and shadow evaluations."""
 
 import orjson
 
@@ -64,7 +64,7 @@ def activation_response(entry: Entry) -> ActivationResponse:
 
 
 def shadowing_response(shadowing: Shadowing, progress: Progress | None) -> ShadowingResponse:
-    """Return the response for a shadow evaluation; its counts are 0 if `progress` is None."""
+    """Return the response for a shadow evaluation. Without `progress`, all counts are 0."""
     if progress is None:
         progress = Progress(shadowing.shadowing_id, shadowing.after_position, 0, 0, 0)
     return from_same_fields(ShadowingResponse, shadowing, progress, ruleset=shadowing.ruleset_id)

@@ -1,4 +1,4 @@
-"""Shared by the rule set endpoints: scopes, the path parameter, and recording changes."""
+"""The scopes, the path parameter and the change function that the rule set endpoints share."""
 
 from collections.abc import Callable
 from typing import Annotated, TypeVar

@@ -1,4 +1,4 @@
-"""Poll the rule book, so that even an idle process reports the rule set in force.
+"""Poll the rule book, so that an idle process also reports the active rule set.
 
 Decisions do not depend on this poll: each batch of decisions reads the rule book itself.
 """

@@ -1,4 +1,4 @@
-"""The rule book for OpenAPI examples: a rule set is added, shadowed, and then activated."""
+"""A rule book for OpenAPI examples: a rule set is added, evaluated in shadow, and activated."""
 
 from datetime import timedelta
 

@@ -179,7 +179,6 @@ def _supervise(
 def _all_ready(
     ready: Sequence[Event], processes: Sequence[BaseProcess], requests: StopRequests
 ) -> bool:
-    """Wait until every process is ready; request a stop if a process cannot start."""
     while requests.empty() and not all(each.wait(0.05) for each in ready):
         if any(process.exitcode for process in processes):
             logger("supervisor").error("an api process could not start")

@@ -48,9 +48,9 @@ async def clear_purchase(
 ) -> Response:
     """Post a clearing of a purchase, and release the hold.
 
-    A clearing is the network's advice and is never refused for lack of credit. A clearing that is
-    late, exceeds the hold or has no authorization is still posted, with `flags`. A clearing waits
-    if its account has not been opened yet.
+    A clearing is an advice from the network, and is never refused for lack of credit. A clearing
+    that is late, exceeds the hold or has no authorization is still posted, with `flags`. If the
+    account has not been opened yet, the clearing waits, and is posted when the account is opened.
     """
     command = body.to_value(Clearing, account_id=account_id, transaction_id=transaction_id)
     return await command_response(request, command, clearing_response)
@@ -67,10 +67,10 @@ async def refund_purchase(
     account_id: AccountIdPath,
     body: Annotated[RefundRequest, Depends(JsonBody(RefundRequest))],
 ) -> Response:
-    """Refund money, with or without naming the purchase.
+    """Refund money to the account. The refund may name the purchase.
 
-    A refund that exceeds the posted amount of the purchase is still posted, with `flags`. A refund
-    waits if its account has not been opened yet.
+    A refund that exceeds the posted amount of the purchase is still posted, with `flags`. If the
+    account has not been opened yet, the refund waits, and is posted when the account is opened.
     """
     command = body.to_value(Refund, account_id=account_id)
     return await command_response(request, command, refund_response)

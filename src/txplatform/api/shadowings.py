@@ -1,4 +1,4 @@
-"""`/v1/rulesets/{id}/shadowings`: evaluate a rule set in shadow, and list its disagreements."""
+"""`/v1/rulesets/{id}/shadowings`: evaluate rule sets in shadow, and list the differences."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -79,7 +79,7 @@ EXAMPLES = (
     dependencies=READING,
 )
 async def read_shadowings(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
-    """Return the shadow evaluations of this rule set, with their counts of disagreements."""
+    """Return this rule set's shadow evaluations, and how many decisions each would change."""
 
     def read(connection: psycopg.Connection) -> ShadowingsResponse:
         book, progress = read_book(connection), read_progress(connection)
@@ -110,8 +110,9 @@ async def shadow_ruleset(
 ) -> Response:
     """Start evaluating this rule set in shadow, without effect on decisions.
 
-    Each decision is evaluated again shortly afterwards, on the account's state at the decision. The
-    evaluation ends if it is deleted, if another evaluation starts, or if the rule set is activated.
+    Shortly after each decision, this rule set is evaluated on the account's state before that
+    decision. The shadow evaluation ends if it is deleted, if another shadow evaluation starts, or
+    if this rule set is activated.
     """
 
     def change(connection: psycopg.Connection) -> tuple[ShadowingResponse, bool]:

@@ -1,4 +1,4 @@
-"""Endpoints for a page of an account's transactions, and for one transaction's whole history."""
+"""Endpoints that list an account's transactions, and return one transaction's whole history."""
 
 from functools import partial
 from typing import Annotated
@@ -57,10 +57,10 @@ async def read_transactions(
 ) -> Response:
     """Return the account's transactions, newest first, each with its history.
 
-    Transactions are ordered by their decisions or, if there is no decision, by the first event that
-    names the transaction. The list may lag; it is complete up to the log position `as_of_position`.
-    The histories never lag, and are all as of the same account version. Events that name no
-    transaction are listed only among the account's events.
+    The sort key is the account version of the decision or, without a decision, of the first event
+    that names the transaction. The list is complete only up to the log position `as_of_position`,
+    but the histories include the latest events. All histories are read at the same account version.
+    Events that name no transaction are only in `GET /v1/accounts/{account_id}/events`.
     """
     page = await services.queries.run(
         partial(list_transactions, account_id=AccountId(account_id), limit=limit, cursor=cursor)
@@ -86,9 +86,9 @@ async def read_transaction(
     transaction_id: Identifier,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Return one transaction with its whole history, without lag.
+    """Return one transaction with its whole history, including its latest event.
 
-    This includes a transaction that was never authorized but is named by another event.
+    A transaction that was never authorized is found if another event names it.
     """
     transaction = await services.queries.run(
         partial(

@@ -1,4 +1,4 @@
-"""Problems for invalid fields. They name each field and its fault, but never its value."""
+"""Problems for invalid fields. A problem names fields and faults, but contains no values."""
 
 import re
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ _STEP = re.compile(r"[^.\[\]]+")
 
 
 def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemError:
-    """Return the problem for invalid fields, without their values, since these may be card numbers.
+    """Return the problem for invalid fields. Values are left out, as they may be card numbers.
 
     Args:
         errors: The errors of a pydantic ValidationError.
-        leave_out: The number of leading parts of each location to leave out of the pointer.
+        leave_out: The number of leading location parts to leave out of each pointer.
     """
     return ProblemError(
         ProblemType.VALIDATION,

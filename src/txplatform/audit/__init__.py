@@ -1,1 +1,1 @@
-"""Checks of the log and of everything derived from it: replay, history, verification."""
+"""Audit the log: replay accounts, show their history, and verify all data derived from the log."""

@@ -1,6 +1,6 @@
-"""The base class of the checks that compare derived rows with a replay of the log.
+"""The base class of checks that compare derived rows, such as snapshots, with a replay of the log.
 
-The replay visits accounts in order of id, and each check reads its rows in the same order.
+The replay visits accounts in the order of their ids, and each check reads its rows in this order.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,7 @@ _FETCH_ROWS = 2000
 
 
 class DerivedCheck(Generic[R]):
-    """Compares one kind of derived rows with the replay; counts the rows in `compared`."""
+    """Compares one kind of derived rows with the replay. `compared` is the row count."""
 
     def __init__(self, name: str, rows: Iterable[R], differences: Differences) -> None:
         self.name = name
@@ -36,7 +36,7 @@ class DerivedCheck(Generic[R]):
         raise NotImplementedError
 
     def begin(self, account_id: AccountId) -> None:
-        """Start the next account, and report the rows of accounts in between as extra."""
+        """Start an account, and report unread rows with smaller account ids as extra."""
         self._report_extra(self._take(lambda key: key[0] < account_id))
 
     def before(self, replay: Replay, position: int) -> None:
@@ -46,7 +46,7 @@ class DerivedCheck(Generic[R]):
         """Check the account after this event was applied."""
 
     def end(self, replay: Replay) -> None:
-        """Check the account after its last event; report its remaining rows as extra."""
+        """Check the account after its last event, and report the account's unread rows as extra."""
         self._report_extra(self._of(replay.account_id))
 
     def skip(self, account_id: AccountId) -> None:
@@ -55,7 +55,7 @@ class DerivedCheck(Generic[R]):
             pass
 
     def finish(self) -> None:
-        """Report the rows that remain after the last account."""
+        """Report rows left unread after the last account as extra."""
         self._report_extra(self._take(lambda _: True))
 
     def _of(self, account_id: str) -> Iterator[R]:

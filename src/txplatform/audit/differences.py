@@ -39,7 +39,7 @@ class Differences:
     _fields: set[str] = field(default_factory=set)
 
     def add(self, account_id: str, version: int, name: str, expected: Any, found: Any) -> None:
-        """Count a difference, and keep the first for each account and field."""
+        """Count a difference, and keep it if it is the first for this account and field."""
         self.count += 1
         if account_id != self._account:
             self._account, self._fields = account_id, set()

@@ -72,7 +72,10 @@ class Replay:
         return event
 
     def apply(self, event: Event) -> None:
-        """Re-evaluate the event if it is a decision, apply it, and compare balance and hold."""
+        """Apply the event, and check its recorded balance and the resulting hold.
+
+        A decision is re-evaluated before it is applied.
+        """
         account, version = self.account, event.originator_version
         if isinstance(event, Decision):
             self._rerun.compare(account, event, self._differ)
@@ -86,7 +89,6 @@ class Replay:
             self._compare_hold(transaction_id, event)
 
     def _compare_inputs(self, event: Decision) -> None:
-        """Compare a decision's recorded inputs with the earlier events of its transaction."""
         match event:
             case AuthorizationApproved():
                 self._compare_already_posted(event)
@@ -106,14 +108,12 @@ class Replay:
                 assert_never(event)
 
     def _compare_already_posted(self, event: AuthorizationApproved | AuthorizationDeclined) -> None:
-        """Compare the amount recorded as already posted with the transaction's earlier postings."""
         sums = self._transactions.get(event.purchase.transaction_id)
         posted = 0 if sums is None else max(0, sums.posted)
         if event.already_posted != posted:
             self._differ(event.originator_version, "already posted", posted, event.already_posted)
 
     def _compare_raised(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
-        """Compare an increment's recorded purchase with the purchase that is on hold."""
         sums = self._transactions.get(event.increment.transaction_id)
         held = self.account.held(event.increment.transaction_id)
         purchase = None if sums is None or not held else sums.purchase
@@ -125,7 +125,7 @@ class Replay:
             self._differ(event.originator_version, "raised from", raised_from, event.raised_from)
 
     def _compare_hold(self, transaction_id: TransactionId, event: Event) -> None:
-        """Compare a transaction's hold with the hold computed from its sums (docs/contracts.md)."""
+        """Compare a transaction's hold with the result of the formula in docs/contracts.md."""
         sums = self._transactions.setdefault(transaction_id, Transaction())
         sums.take(event)
         held = self.account.held(transaction_id)

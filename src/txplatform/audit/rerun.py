@@ -1,4 +1,4 @@
-"""Re-evaluate recorded decisions, each by its own rule set on the state before the decision."""
+"""Re-evaluate recorded decisions with the rule sets and account states they were based on."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,7 +26,11 @@ Decision = (
 
 
 class Rerun:
-    """Re-evaluates recorded decisions by the rule sets in the rule book, and counts them."""
+    """Re-evaluates recorded decisions with rule sets from the rule book.
+
+    Attributes:
+        decisions: The number of decisions re-evaluated so far.
+    """
 
     def __init__(self, book: RuleBook) -> None:
         self.decisions = 0
@@ -34,9 +38,10 @@ class Rerun:
         self._decided_by = book.ever_active & book.rulesets.keys()
 
     def compare(self, account: Account, event: Decision, differ: Differ) -> None:
-        """Re-evaluate a decision by its rule set, and compare the results.
+        """Re-evaluate a decision with its recorded rule set, and report each difference.
 
-        Reasons are compared by code and figures, since a later version may word them differently.
+        Reasons are compared by code, observed value and limit, since a later version may word them
+        differently.
 
         Args:
             account: The account right before the decision.

@@ -18,7 +18,7 @@ ORDER BY version
 
 
 def check_rule_book(connection: psycopg.Connection, differences: Differences) -> RuleBook:
-    """Read as much of the rule book as possible, and add its faults to the differences."""
+    """Return the readable part of the rule book, and add each fault to `differences`."""
     book = RuleBook()
     for version, event_id, event_key, recorded_at, topic, state in connection.execute(_READ):
         if version != book.version + 1:

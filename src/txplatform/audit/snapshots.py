@@ -19,7 +19,7 @@ _READ = sql.SQL(
 
 
 class SnapshotCheck(DerivedCheck[tuple[str, int, str, bytes]]):
-    """Checks that each snapshot in the current format equals the account's state at its version."""
+    """Compares each snapshot in the current format with the replayed state at the same version."""
 
     def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
         super().__init__("snapshot", stored_rows(connection, "snapshots", _READ), differences)

@@ -1,4 +1,4 @@
-"""Check balances by adding up the stored JSON in SQL, without any code of the replay."""
+"""Check balances in SQL, by adding up the amounts in stored events, without the replay code."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ _FETCH_ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class EventSums:
-    """The sums of one account's events; amounts in minor units."""
+    """One account's number of events, and posted and pending amounts in minor units."""
 
     stream: str
     events: int
@@ -72,7 +72,7 @@ class EventSums:
 
 
 class SumCheck(DerivedCheck[EventSums]):
-    """Checks that each account's posted and pending are the sums of its events (invariant I2)."""
+    """Checks each account's posted and pending amounts against its events (invariant I2)."""
 
     def __init__(self, connection: psycopg.Connection, differences: Differences) -> None:
         super().__init__("sums", self._readable(connection), differences)
@@ -101,7 +101,7 @@ class SumCheck(DerivedCheck[EventSums]):
 
 
 def event_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
-    """Yield the sums of every stream, ordered by stream id.
+    """Yield the sums of each account's events, ordered by stream id.
 
     Args:
         connection: A connection in a transaction.

@@ -37,7 +37,7 @@ class Verification:
 
     Attributes:
         log_position: The log's last position in the database snapshot.
-        compared: The number of rows compared, by name of the check.
+        compared: The number of compared rows for each check name.
     """
 
     log_position: int = 0
@@ -57,7 +57,7 @@ def verify(database: Database, advance: Callable[[int], None] = lambda _: None) 
     """Replay every account, and compare all derived data with the replay.
 
     Args:
-        database: The database as any role that may read; nothing is written.
+        database: Opened as any role that may read; nothing is written.
         advance: Called with the number of events read since the last call.
 
     Raises:
@@ -121,7 +121,7 @@ def _replay(
     checks: tuple[DerivedCheck[Any], ...],
     differences: Differences,
 ) -> bool:
-    """Apply the account's events one by one; return False if one cannot be applied."""
+    """Apply the account's events one by one; return False if an event cannot be applied."""
     version = 0
     try:
         for row in rows:

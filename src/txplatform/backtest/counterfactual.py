@@ -1,9 +1,10 @@
-"""One account's counterfactual history: its recorded events, but with the candidate's decisions.
+"""A counterfactual: one account's history as if the candidate rule set had decided.
 
 Events other than decisions apply as recorded: openings, limits, statuses, payments, payment
-returns, and postings that name no purchase. If only the candidate declines a purchase, its later
-events are dropped (see `replayed_lifecycle.py`). If only the candidate approves a purchase, the
-whole amount is held for the candidate's hold days, since the amount to clear is unknown.
+returns, and postings that name no purchase. If the candidate declines an approved purchase, the
+purchase's later events are dropped (see `replayed_lifecycle.py`). If the candidate approves a
+declined purchase, the whole amount is held for as many days as the candidate sets, since the amount
+to clear is unknown.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ _DAYS = [timedelta(days=days) for days in range(MAX_HOLD_DAYS + 1)]
 
 
 class Counterfactual:
-    """Applies one account's recorded events to `account`, the counterfactual state."""
+    """Replays one account with the candidate's decisions. `account` is the resulting state."""
 
     def __init__(
         self, account_id: AccountId, candidate: RuleSet, since: datetime, tally: Tally
@@ -38,10 +39,10 @@ class Counterfactual:
         self._lifecycle = ReplayedLifecycle(self.account, candidate, since, tally)
 
     def apply(self, version: int, topic: str, state: bytes) -> None:
-        """Apply the next recorded event, or its counterfactual replacement.
+        """Apply the next recorded event. If it is a decision, the candidate decides again.
 
         Raises:
-            UnknownEventError: This version of txplatform does not know the topic.
+            UnknownEventError: This version of txplatform does not know the event type (`topic`).
             ValueError, TypeError, LookupError, AttributeError: The bytes cannot be decoded.
         """
         if topic in (APPROVED, DECLINED):
@@ -102,7 +103,7 @@ class Counterfactual:
             lifecycle.drop_early_events(recorded)
 
     def _refusing_rules(self, case: Case, judgement: Judgement) -> tuple[str, ...]:
-        """Name the refusing rules in order; add the sentences of the candidate's own rules."""
+        """Return the names of the refusing rules, with descriptions of configurable rules."""
         rules = self._candidate.rules
         names = zip(names_of(rules), rules, strict=True)
         described = {name: f"{name}: {rule.sentence()}" for name, rule in names}

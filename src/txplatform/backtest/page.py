@@ -17,7 +17,7 @@ _MAX_LINES = 40
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a chart: the newly declined and newly approved decisions of one group."""
+    """One bar of a chart: the numbers of newly declined and newly approved decisions in a group."""
 
     name: str
     declined: int
@@ -26,7 +26,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The changes by one dimension, as a chart and a table.
+    """The changed decisions, grouped by one dimension, such as the month: a chart and a table.
 
     Attributes:
         bars: One bar per group; empty if no decision changes.
@@ -79,7 +79,6 @@ def _section(result: Result, by: str) -> Section:
 
 
 def _bars(found: Iterable[Group]) -> list[Bar]:
-    """Return one bar for each name, with the counts of all currencies added up."""
     sums: dict[str, list[int]] = {}
     for group in found:
         both = sums.setdefault(group.name, [0, 0])

@@ -1,7 +1,7 @@
 """Decode recorded authorizations for a backtest.
 
 Only the fields that a backtest needs are decoded. Decoding the whole event takes twice as long,
-mainly because of the recorded measurements of each rule.
+mainly because of the values that each rule observed.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ APPROVED, DECLINED = AuthorizationApproved.TOPIC, AuthorizationDeclined.TOPIC
 
 
 class RecordedDecision(msgspec.Struct):
-    """A stored authorization, with fields as in the event; `reasons` is empty for an approval."""
+    """The decoded fields of an authorization event. `reasons` is empty for an approval."""
 
     timestamp: datetime
     event_id: str

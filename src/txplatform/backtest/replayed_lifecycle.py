@@ -1,9 +1,10 @@
-"""Replay the events after a purchase's decision, in an account's counterfactual history.
+"""Replay the events that follow the candidate rule set's decisions on one account's purchases.
 
-A clearing or reversal releases the counterfactual hold, which may differ from the recorded hold. If
-only the candidate declines a purchase, the purchase is undone: its later increments, clearings,
-reversals, refunds, corrections and expiry are dropped. If the purchase was cleared before its
-authorization arrived, it is not undone. A decline then only means that nothing is held.
+A clearing or reversal releases the counterfactual hold, the hold that the candidate's decision
+created. This hold may differ from the recorded hold. If the candidate declines an approved
+purchase, the purchase is undone: its later increments, clearings, reversals, refunds, corrections
+and expiry are dropped. A purchase that was cleared before its authorization arrived is not undone:
+if the candidate declines the purchase, nothing is held, but the clearings stay posted.
 """
 
 from datetime import datetime
@@ -39,10 +40,10 @@ from txplatform.domain.transaction import Transaction
 
 
 class ReplayedLifecycle:
-    """Replays what happens to one account's purchases after their decisions.
+    """Replays the events that follow the decisions on one account's purchases.
 
     Attributes:
-        ends: A heap of the holds to release at a computed expiry instead of a recorded expiry.
+        ends: A heap of (expiry, transaction id), for expiries computed by the backtest.
     """
 
     def __init__(self, account: Account, candidate: RuleSet, since: datetime, tally: Tally) -> None:
@@ -59,7 +60,7 @@ class ReplayedLifecycle:
         self._early: dict[TransactionId, Transaction] = {}  # advice arrived first
 
     def approve(self, recorded: RecordedDecision, hold: int, expires_at: datetime | None) -> None:
-        """Hold `hold` minor units for a purchase, and count it in velocity windows."""
+        """Hold `hold` minor units for a purchase, and count the purchase in velocity windows."""
         self.drop_early_events(recorded)
         purchase = recorded.purchase
         self._account.hold(purchase.transaction_id, hold, expires_at)
@@ -67,9 +68,9 @@ class ReplayedLifecycle:
         self._authorized[purchase.transaction_id] = purchase, purchase.amount
 
     def approve_again(self, recorded: RecordedDecision, expires_at: datetime) -> None:
-        """Approve a purchase with the expiry that follows from the candidate's hold days.
+        """Approve a purchase; `expires_at` is the expiry that the candidate sets.
 
-        A hold recorded without an expiry keeps none, since holds did not expire at that time.
+        A hold recorded without an expiry never expires, because it predates hold expiry.
         """
         transaction_id, amount = recorded.purchase.transaction_id, recorded.purchase.amount
         if recorded.approved:
@@ -91,17 +92,17 @@ class ReplayedLifecycle:
         self.drop_early_events(recorded)
 
     def drop_early_events(self, recorded: RecordedDecision) -> None:
-        """Forget the collected events that preceded a late authorization."""
+        """If the authorization is late, forget the clearings and reversals that arrived first."""
         if recorded.late:
             self._early.pop(recorded.purchase.transaction_id, None)
 
     def end_holds(self, now: datetime) -> None:
-        """Release the holds in `ends` that expire at or before this time."""
+        """Release the holds in `ends` that expire at or before `now`."""
         while self.ends and self.ends[0][0] <= now:
             self._release(heappop(self.ends)[1], None)
 
     def replay(self, event: Event) -> None:  # noqa: C901, PLR0912  # one case a kind of event
-        """Apply an event that is not an authorization, or drop it if the purchase was undone."""
+        """Apply an event other than an authorization; drop it if the purchase was undone."""
         if self.ends:
             self.end_holds(event.timestamp)
         match event:
@@ -190,7 +191,7 @@ class ReplayedLifecycle:
             self._early_corrections.setdefault(reversed_id, []).append(correction)
 
     def _drop_posting(self, posting_id: str, currency: str, amount: int) -> None:
-        """Count a dropped posting, and undo corrections that arrived before the posting."""
+        """Count a posting as dropped, and undo its corrections that arrived before the posting."""
         self._undone_postings.add(posting_id)
         self._tally.count_not_posted(currency, amount)
         for early in self._early_corrections.pop(posting_id, ()):
@@ -198,12 +199,12 @@ class ReplayedLifecycle:
             self._drop_posting(early.clearing_id, early.currency, _posted_by(early))
 
     def _release(self, transaction_id: TransactionId, amount: int | None) -> None:
-        """Release up to this amount of the counterfactual hold, or all of the hold if None."""
+        """Release up to `amount` of the counterfactual hold; None releases the whole hold."""
         held = self._account.held(transaction_id)
         self._account.release(transaction_id, held if amount is None else min(held, amount))
 
     def _collect_early(self, event: Event) -> None:
-        """Add an event to its transaction if the authorization has not arrived yet."""
+        """Collect a clearing or reversal if its authorization has not arrived yet."""
         early = self._early.get(event.transaction_id) if event.transaction_id else None
         if early is not None:
             early.take(event)
@@ -214,5 +215,4 @@ class ReplayedLifecycle:
 
 
 def _posted_by(correction: Correction) -> int:
-    """Return the amount that a correction adds to the posted balance, minor units."""
     return correction.amount if correction.direction is Direction.DEBIT else -correction.amount

@@ -1,4 +1,4 @@
-"""Arrange the result of a backtest for the tables, the JSON and the HTML page."""
+"""Prepare a backtest's result for the terminal, JSON and the HTML page."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -49,9 +49,9 @@ class Group:
     """The evaluated decisions of one group, such as a month, in one currency.
 
     Attributes:
-        approved: Approved in the log.
-        newly_declined: Approved in the log, declined by the candidate.
-        newly_approved: Declined in the log, approved by the candidate.
+        approved: Decisions approved in the log.
+        newly_declined: Decisions approved in the log, but declined by the candidate rule set.
+        newly_approved: Decisions declined in the log, but approved by the candidate rule set.
     """
 
     name: str
@@ -63,12 +63,15 @@ class Group:
 
     @property
     def changed(self) -> int:
-        """The number of decisions that change."""
+        """The number of newly declined and newly approved decisions."""
         return self.newly_declined.count + self.newly_approved.count
 
 
 def groups(tally: Tally, by: str) -> list[Group]:
-    """Return the groups of a dimension. Sort months and rule sets by name, others by changes."""
+    """Return the groups of one dimension, such as `MONTH`.
+
+    Months and rule sets are sorted by name, other groups by the number of changed decisions.
+    """
     found = [
         Group(name, currency, *(Count(*line[at : at + 2]) for at in range(0, 8, 2)))
         for (kind, name, currency), line in tally.lines.items()
@@ -82,7 +85,10 @@ def groups(tally: Tally, by: str) -> list[Group]:
 
 
 def largest(tally: Tally) -> list[ChangedDecision]:
-    """Return the largest changes by currency; the currency with the most changes comes first."""
+    """Return the largest changed decisions, currency by currency, largest amount first.
+
+    The currency with the most such decisions comes first.
+    """
     heaps = sorted(tally.largest.items(), key=lambda item: (-len(item[1]), item[0]))
     return [change for _, heap in heaps for change in sorted(heap, reverse=True)]
 
@@ -93,7 +99,7 @@ def per_second(result: Result) -> int:
 
 
 def notes(result: Result) -> list[str]:
-    """Return sentences for the figures that the tables do not show."""
+    """Return sentences with the figures that the tables omit."""
     tally = result.tally
     sentences = []
     if result.since is not None:
@@ -115,7 +121,7 @@ def notes(result: Result) -> list[str]:
 
 
 def as_json(result: Result) -> str:
-    """Return the result as JSON; sums of amounts may need more than 64 bits."""
+    """Return the result as JSON. orjson is not used, because sums may need more than 64 bits."""
     tally = result.tally
     report = {
         "candidate": {

@@ -1,4 +1,4 @@
-"""Backtest all accounts in a pool of processes, which replay slices (ranges) of accounts."""
+"""Backtest a rule set in a pool of processes, each replaying slices (ranges of accounts)."""
 
 import multiprocessing
 import os
@@ -34,7 +34,7 @@ class Result:
     """The result of a backtest.
 
     Attributes:
-        since: The time from which the candidate decided; None for the beginning.
+        since: The time from which the candidate rule set decided; None for the beginning.
         log_position: The newest log position in the replayed snapshot.
     """
 
@@ -59,10 +59,10 @@ def backtest(
     processes: int | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Result:
-    """Replay every account with the candidate in place of the recorded rule sets.
+    """Replay every account with the candidate rule set in place of the recorded ones.
 
     Args:
-        database: The database as any role that may read; nothing is written.
+        database: The database; a read-only role is enough.
         candidate: The rule set to test.
         since: The time from which the candidate decides; earlier decisions stay as recorded.
         processes: The size of the pool; one process per core by default.
@@ -100,7 +100,7 @@ def backtest(
 def _pool(number: int) -> Iterator[ProcessPoolExecutor]:
     """Provide a pool of new processes, and kill them if the block fails.
 
-    The processes have nothing to clean up, and a suspended process reacts only to SIGKILL.
+    SIGKILL also ends suspended processes, and the processes have nothing to clean up.
 
     Raises:
         WorkerLostError: A process was killed from outside.
@@ -129,8 +129,8 @@ def _pool(number: int) -> Iterator[ProcessPoolExecutor]:
 def _without_interrupts() -> Iterator[None]:
     """Delay Ctrl-C until the block ends; child processes started in the block never receive SIGINT.
 
-    Child processes inherit the blocked signal. This process needs a handler as well: another thread
-    may receive SIGINT, and Python would raise KeyboardInterrupt in the middle of the block.
+    Child processes inherit the signal mask, which blocks SIGINT. This process also needs a handler:
+    if another thread received SIGINT, Python would raise KeyboardInterrupt in the block.
     """
     received: list[int] = []
     handler = signal.signal(signal.SIGINT, lambda number, _: received.append(number))

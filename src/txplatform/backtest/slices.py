@@ -1,7 +1,7 @@
 """Divide the log into slices, so that several processes can each read a part.
 
-A slice is a range of accounts, read by the primary key, so no row is read by two processes. All
-processes read one snapshot, which the first connection exports.
+A slice is a range of accounts. Slices do not overlap, so no row is read twice. All processes read
+from one database snapshot, which the first connection exports.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ _FETCH_ROWS = 2000
 
 
 def slices(connection: psycopg.Connection, number: int) -> list[Slice]:
-    """Divide the log into about `number` slices of similar size, based on a sample of its pages."""
+    """Divide the log into about `number` slices of similar size, estimated from a sample."""
     row = connection.execute(_PAGES).fetchone()
     percent = min(100.0, 100.0 * _SAMPLED_PAGES / max(row[0] if row else 0, 1))
     # Python sorts like the database, since the column is collated by code point.

@@ -1,6 +1,6 @@
-"""The counts of a backtest. Each slice has a tally, and the main process merges the tallies.
+"""The counts of a backtest. Each slice has its own tally, and the main process merges the tallies.
 
-A line holds the counts of one group, such as one month or one merchant category, in one currency.
+A `Line` holds the counts of one group, such as one month or one merchant category, in one currency.
 Amounts of different currencies are never added up.
 """
 
@@ -34,11 +34,11 @@ _CellKey = tuple[str, int, str, str, str, bool, bool]
 
 @dataclass(slots=True)
 class ChangedDecision:
-    """A recorded decision that changes under the candidate.
+    """A recorded decision that the candidate rule set decides differently.
 
     Attributes:
-        reasons: The candidate's reasons for a new decline; the recorded ones for a new approval.
-        rules: The candidate's refusing rules; empty if the candidate approves.
+        reasons: The candidate's reasons to decline, or the recorded reasons if it approves.
+        rules: The candidate's rules that refused; empty if the candidate approves.
     """
 
     account_id: str
@@ -49,11 +49,11 @@ class ChangedDecision:
 
     @property
     def approved(self) -> bool:
-        """True if the candidate approves."""
+        """True if the candidate approves the purchase."""
         return not self.recorded.approved
 
     def __lt__(self, other: ChangedDecision) -> bool:
-        """Order by amount, then by account and version, so that ties do not depend on slices."""
+        """Order by amount, then by account and version, so that ties have a fixed order."""
         return self._rank() < other._rank()
 
     def _rank(self) -> tuple[int, str, int]:
@@ -65,10 +65,10 @@ class Tally:
     """The counts of everything that was replayed, and the largest changes.
 
     Attributes:
-        recorded: The number of authorizations before the candidate takes effect, kept as recorded.
-        judged: The number of authorizations that the candidate decided.
-        other_reasons: The number of declines that stay declines, but for different reasons.
-        largest: The largest changed decisions by currency, each list a heap, smallest first.
+        recorded: The number of authorizations that predate the test period and stay as recorded.
+        judged: The number of authorizations that the candidate rule set decided.
+        other_reasons: The number of purchases still declined, but for different reasons.
+        largest: For each currency, a heap of the changed decisions with the largest amounts.
     """
 
     accounts: int = 0
@@ -81,7 +81,7 @@ class Tally:
     _cells: dict[_CellKey, list[int]] = field(default_factory=dict)
 
     def count_decision(self, key: _CellKey, amount: int) -> None:
-        """Count one decision with a single look-up, since every decision is counted."""
+        """Count a decision. This runs for every decision, so `settle` does the grouping later."""
         cell = self._cells.get(key)
         if cell is None:
             self._cells[key] = [1, amount]
@@ -90,7 +90,7 @@ class Tally:
             cell[1] += amount
 
     def count_change(self, change: ChangedDecision) -> None:
-        """Count a changed decision by reason and rule; keep it if it is among the largest."""
+        """Count a changed decision by reason and by rule, and update `largest`."""
         purchase = change.recorded.purchase
         place = _NEWLY_APPROVED if change.approved else _NEWLY_DECLINED
         groups = [(REASON, code) for code in dict.fromkeys(each.code for each in change.reasons)]
@@ -104,11 +104,11 @@ class Tally:
         self._add((INCREMENTS, "", currency), place, 1, amount)
 
     def count_not_posted(self, currency: str, amount: int) -> None:
-        """Count a recorded posting that the backtest drops; a refund has a negative amount."""
+        """Count a posting whose purchase is now declined; refunds have negative amounts."""
         self._add((NOT_POSTED, "", currency), _NEWLY_DECLINED, 1, amount)
 
     def settle(self) -> None:
-        """Add the counts of `count_decision` to `lines`, which `merge` reads."""
+        """Group the decisions from `count_decision` into `lines`."""
         for key, (count, amount) in self._cells.items():
             currency, month, category, country, ruleset, was_approved, approved = key
             places = [_JUDGED]
@@ -128,7 +128,7 @@ class Tally:
         self._cells.clear()
 
     def merge(self, other: Tally) -> None:
-        """Add another tally; call its `settle` first."""
+        """Add the counts of another tally, after its `settle` was called."""
         self.accounts += other.accounts
         self.events += other.events
         self.recorded += other.recorded

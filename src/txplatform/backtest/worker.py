@@ -1,4 +1,4 @@
-"""Replay slices of accounts in a process of the pool."""
+"""Replay slices (ranges of accounts) in a process of the pool."""
 
 import atexit
 import gc
@@ -52,9 +52,9 @@ def replay_slice(
     """Replay the accounts of a slice.
 
     Args:
-        database: The database as any role that may read.
-        snapshot: The exported snapshot that all processes read.
-        part: The slice.
+        database: The database; a read-only role is enough.
+        snapshot: The id of the exported database snapshot, which all processes read.
+        part: The slice to replay.
         candidate: The rule set to test.
         since: The time from which the candidate decides; earlier decisions stay as recorded.
 
@@ -75,7 +75,9 @@ def replay_slice(
 
 
 def replay_accounts(rows: Iterable[Row], candidate: RuleSet, since: datetime, tally: Tally) -> None:
-    """Replay accounts into the tally; the rows are sorted by stream and version.
+    """Replay accounts and count their decisions in `tally`.
+
+    `rows` must be sorted by stream and version.
 
     Raises:
         DamagedHistoryError: An event is missing or cannot be decoded.
@@ -106,7 +108,7 @@ def _damaged(stream: str, version: int, why: str) -> DamagedHistoryError:
 
 @cache
 def _connection(database: Database, snapshot: str) -> psycopg.Connection:
-    """Connect once in each process and stay in the snapshot until the process exits."""
+    """Return this process's connection, which reads `snapshot` until the process exits."""
     stack = ExitStack()
     atexit.register(stack.close)
     return stack.enter_context(consistent_read(database, snapshot, idle_timeout_s=0))

@@ -1,4 +1,4 @@
-"""The values of an account that commands print."""
+"""The values that commands print for an account."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ _FIELDS = [name for name in Account.__struct_fields__ if name not in _NOT_PRINTE
 
 
 def account_values(account: Account) -> dict[str, Any]:
-    """Return the account's fields, its status and available credit, and the keys that wait."""
+    """Return an account's values; `waiting` lists the business keys of waiting messages."""
     return {
         "status": account.status if account.opened else None,
         **{name: getattr(account, name) for name in _FIELDS},

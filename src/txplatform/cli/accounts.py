@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List the accounts or show one; an account without events is an error."""
+    """List all accounts or show one. Fail if the account to show has no events."""
     with load_settings().service_database.connect() as connection:
         if arguments.action == "show":
             return _show(connection, AccountId(arguments.account), as_json=arguments.json)

@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Backtest the rule set and print the differences, which do not change the exit code."""
+    """Backtest the rule set and print the result; return 2 for an unusable rule set, else 0."""
     try:
         candidate = load_ruleset(arguments.ruleset)
     except UnusableRuleSetError as error:
@@ -147,7 +147,7 @@ def _moment(word: str) -> datetime:
 
 
 def _writable(word: str) -> Path:
-    """Return the path; refuse a file that cannot be written before the backtest starts."""
+    """Return the path. Refuse an unwritable path now, not after the backtest has run."""
     path = Path(word)
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"{word!r} cannot be written")

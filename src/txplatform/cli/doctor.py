@@ -1,4 +1,4 @@
-"""`txplatform doctor`: check database, broker, topics, clock and lag, and advise what to do."""
+"""`txplatform doctor`: check the database, broker, topics, clock and lag, and suggest fixes."""
 
 import argparse
 import sys

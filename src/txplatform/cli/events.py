@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the account's events; an account without events is an error."""
+    """Print an account's events. Fail if there are none."""
     account_id = AccountId(arguments.account)
     with load_settings().service_database.connect() as connection:
         history = account_history(connection, account_id)

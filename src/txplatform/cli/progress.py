@@ -19,11 +19,11 @@ _LINE_EVERY_S = 2.0
 
 @contextmanager
 def progress(task: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show progress; yield a function that adds a number of completed steps.
+    """Show progress. Yield a function to call with the number of newly completed steps.
 
     Args:
         task: The text before the numbers, such as `verify`.
-        total: The expected number of steps; more may follow.
+        total: The expected number of steps; the actual number may be higher.
     """
     if sys.stderr.isatty():
         with Progress(
@@ -42,7 +42,7 @@ def progress(task: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 class _Lines:
-    """Writes a line every two seconds at most, for logs and pipes."""
+    """Writes at most one line every two seconds, for logs and pipes."""
 
     def __init__(self, task: str, total: int) -> None:
         self._task = task

@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rebuild, and print the figures before and after; return 1 if they differ."""
+    """Rebuild, and print figures from before and after; return 1 if they differ."""
     settings = load_settings()
     owner = settings.owner_database
     with owner.connect() as connection:

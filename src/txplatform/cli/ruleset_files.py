@@ -1,4 +1,4 @@
-"""Load the rule set that the command line names by file or by id."""
+"""Load a rule set given on the command line as a file or an id."""
 
 import re
 from pathlib import Path
@@ -14,14 +14,14 @@ _ID = re.compile(r"[a-z0-9-]+@[0-9]+", re.ASCII)
 
 
 class UnusableRuleSetError(TxPlatformError):
-    """Raised if a rule set does not exist or cannot be used; the text lists all problems."""
+    """Raised if a rule set does not exist or cannot be used; the message lists all problems."""
 
     def __init__(self, what: str, *problems: str) -> None:
         super().__init__("\n  ".join((what, *problems)))
 
 
 def load_ruleset(word: str) -> RuleSet:
-    """Return the rule set in this file, or the stored rule set with this id if there is no file.
+    """Load a rule set by file name or by id. If both exist, the file is loaded.
 
     Raises:
         UnusableRuleSetError: There is no such file or stored rule set, or the file cannot be used.

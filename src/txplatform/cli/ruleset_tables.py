@@ -1,4 +1,4 @@
-"""Print rule sets, shadow evaluations and disagreements for people."""
+"""Print rule sets, shadow evaluations, and decisions that a shadow rule set disagrees with."""
 
 import sys
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ def print_ruleset(
 
 
 def print_disagreements(ruleset_id: str, found: Sequence[DisagreementResponse]) -> None:
-    """Print one line for each decision that the shadowed rule set would make differently."""
+    """Print one line for each decision that the shadow rule set would make differently."""
     table = Table(title=f"Decisions that {ruleset_id} would make differently, newest first")
     for name in ("event", "account", "version", "decided at (UTC)"):
         table.add_column(name, overflow="fold")

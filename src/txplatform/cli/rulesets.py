@@ -251,6 +251,5 @@ def _reason(word: str) -> str:
 
 
 def _print_json(value: Any) -> int:
-    """Print JSON and return the exit code of success."""
     sys.stdout.write(to_json(value).decode() + "\n")
     return 0

@@ -1,4 +1,4 @@
-"""`txplatform simulate`: send a year of real purchases and invented payments."""
+"""`txplatform simulate`: send the platform a year of real purchases and invented payments."""
 
 import argparse
 import asyncio
@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Send the whole year."""
+    """Send the year, and print the counts every second."""
     simulator = Simulator(
         api_url=arguments.api_url,
         api_key=arguments.api_key,

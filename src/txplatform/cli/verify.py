@@ -1,4 +1,4 @@
-"""`txplatform verify`: replay every account, and compare everything derived from the log."""
+"""`txplatform verify`: replay every account, and compare all derived data with the replay."""
 
 import argparse
 import json

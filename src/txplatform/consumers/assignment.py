@@ -47,7 +47,7 @@ class Assignment:
         self._stored: dict[PartitionKey, Position] = {}
 
     def assign(self, partitions: list[PartitionKey] | None) -> None:
-        """Set the assigned partitions (None if all were revoked); reading does not start yet."""
+        """Set the assigned partitions (None if all were revoked). Reading does not start yet."""
         self.assigned = partitions
         self._reset()
 
@@ -58,7 +58,7 @@ class Assignment:
         self._reset()
 
     def start_reading(self, connection: psycopg.Connection) -> None:
-        """Read the assigned partitions from their stored positions.
+        """Start reading the assigned partitions at their stored positions.
 
         Raises:
             KafkaException: The broker does not respond.
@@ -134,9 +134,9 @@ class Assignment:
     def accept(
         self, messages: Sequence[ReceivedMessage], ends: Mapping[PartitionKey, int]
     ) -> tuple[list[ReceivedMessage], list[Move]]:
-        """Return the messages to process, and the resulting moves of the positions.
+        """Return the messages to process, and the position changes to commit with them.
 
-        Messages before the position, or of partitions no longer being read, are skipped.
+        Messages already processed and messages of partitions no longer being read are skipped.
 
         Args:
             messages: The polled messages.
@@ -162,7 +162,7 @@ class Assignment:
         return accepted, moves
 
     def apply_moves(self, moves: Sequence[Move]) -> None:
-        """Update the positions after the moves were committed."""
+        """Update `positions` after the moves are committed to the database."""
         for move in moves:
             key = PartitionKey(move.topic, move.partition)
             self.positions[key] = move.next_offset

@@ -1,10 +1,10 @@
 """Processes a batch of messages: stores events, inbox rows and positions in one transaction.
 
-The batch is first decided without a lock. The append takes the log's lock until the commit, so
-messages with a conflict are decided again only once.
+The batch is first decided without a lock. The append takes the log's lock and keeps it until the
+commit. Messages that conflict are decided again under the lock, so they cannot conflict twice.
 
-Each message is applied to the current state of its account. A rejected message is parked. Since
-messages commute, later messages need not wait for a parked one.
+Each message is applied to the current state of its account. A rejected message is parked for an
+operator. Later messages need not wait for a parked message, since messages commute.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class ContradictionError(TxPlatformError):
 
 @dataclass(frozen=True, slots=True)
 class InboundBatch:
-    """Messages of one cluster, and the resulting moves of the positions."""
+    """Messages of one Kafka cluster, and the position changes to commit with them."""
 
     cluster_id: str
     parsed_messages: Sequence[ParsedMessage]
@@ -61,7 +61,7 @@ def process(
 ) -> tuple[list[MessageOutcome], UnitOfWork]:
     """Process a batch and commit.
 
-    Accounts are out of the cache until the commit, so the cache has only committed state.
+    Accounts leave the cache until the commit, so the cache never holds uncommitted state.
 
     Returns:
         The outcome of each message, in order, and the committed unit of work.
@@ -95,7 +95,7 @@ def process(
 def decide_under_lock(
     connection: psycopg.Connection, work: UnitOfWork, commands: Sequence[PendingCommand]
 ) -> None:
-    """Decide commands on the latest accounts and append; the caller holds the log's lock.
+    """Read accounts, decide commands and append events; the caller must hold the log's lock.
 
     Raises:
         ContradictionError: An event conflicts despite the lock; the caller must roll back.

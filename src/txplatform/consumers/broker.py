@@ -112,7 +112,7 @@ class Broker:
         on_assigned: Callable[[list[PartitionKey]], None],
         on_lost: Callable[[], None],
     ) -> None:
-        """Join the group; the callbacks are called by `poll`, in its thread."""
+        """Join the group. `poll` runs the callbacks in its caller's thread."""
 
         def assigned(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             # Fetch nothing until `read_from` sets the positions.

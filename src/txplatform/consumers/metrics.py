@@ -47,7 +47,7 @@ class ConsumerMetrics:
         self._faults.inc()
 
     def show_lags(self, lags: Mapping[PartitionKey, int]) -> None:
-        """Report the lags of exactly these partitions."""
+        """Report these lags, and stop reporting other partitions."""
         self._lag.clear()
         for key, lag in lags.items():
             self._lag.labels(key.topic, str(key.partition)).set(lag)

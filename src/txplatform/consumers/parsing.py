@@ -30,7 +30,7 @@ class Rejection:
 
 
 class ParsedMessage(NamedTuple):
-    """A message and its command.
+    """A message, with the command or the rejection that it was parsed into.
 
     Attributes:
         traceparent: The sender's trace context; a new one if the message has no valid one.

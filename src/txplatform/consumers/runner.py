@@ -1,4 +1,4 @@
-"""Reads the inbound topics and applies the messages, in one thread, one transaction per batch.
+"""Reads inbound messages in a single thread, and applies each batch in one transaction.
 
 The transaction that applies the messages also moves the stored positions, so no fault loses a
 message or applies it twice. During a transient fault (database or broker unavailable, a rebalance,
@@ -81,7 +81,7 @@ class InboundConsumer:
             broker.leave()
 
     def health(self) -> Health:
-        """Return the health; ready if every assigned partition is being read."""
+        """Return the health: ready if all topics exist and all assigned partitions are read."""
         silent_s = monotonic() - self._polled_at
         if self._health.ready and silent_s > _STUCK_AFTER_S:
             return Health(ready=False, detail=f"has not polled for {silent_s:.0f} s")

@@ -37,7 +37,7 @@ class BalanceResponse:
     """An account's current balance, in minor units of the account's currency.
 
     Attributes:
-        status: The effective status: the stricter of the operator's and the accounts team's.
+        status: The effective status: the operator's or the accounts team's, whichever is stricter.
         posted: The amount owed; negative after an overpayment.
         pending: The sum of all holds.
         available: `credit_limit - posted - pending`.

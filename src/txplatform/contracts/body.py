@@ -41,7 +41,7 @@ class Body(BaseModel):
             given: Additional fields, and replacements for fields of the body.
 
         Raises:
-            TypeError: `kind` lacks one of the fields, or requires another field.
+            TypeError: `kind` lacks one of the fields, or requires a field that is not given.
         """
         values = {**self.__dict__, **given}
         for name in self._parts:

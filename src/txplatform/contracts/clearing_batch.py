@@ -73,7 +73,8 @@ class ClearingItemResponse:
     Attributes:
         clearing_id: Null if the item has no well-formed id.
         result: `clean`: recorded, and posted unless `clearing.status` is `waiting`. `bad`: refused
-            permanently. `retry`: perhaps not recorded; sending it again never posts it twice.
+            permanently. `retry`: perhaps not recorded; send the item again (it is never
+            posted twice).
         reason: A stable code; null for a clean item.
         flags: Unusual circumstances of a clean item. They never prevent posting.
         errors: The invalid fields, if `reason` is `validation`.

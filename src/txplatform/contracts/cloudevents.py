@@ -123,7 +123,6 @@ def _check_version(attributes: Mapping[str, Any]) -> None:
 
 
 def _looks_structured(value: object) -> bool:
-    """Return True if a body has all attributes that a structured envelope requires."""
     return isinstance(value, dict) and value.keys() >= _REQUIRED_ATTRIBUTES
 
 

@@ -1,7 +1,7 @@
 """The supported ISO 4217 currency codes and ISO 3166-1 alpha-3 country codes.
 
-The lists are as published by the ISO 4217 maintenance agency (SIX, list one) and the ISO 3166
-maintenance agency as of 2026. Fund and metal codes are left out: cards do not use them.
+The sources are the 2026 lists of the ISO 4217 maintenance agency (SIX, list one) and the ISO 3166
+maintenance agency. Fund and metal codes are left out, because cards do not use them.
 """
 
 CURRENCIES = frozenset(

@@ -1,4 +1,4 @@
-"""The request to set an account's controls, and responses with controls."""
+"""An account's controls (its own rules): the request to set them, and the responses."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from txplatform.domain.rules.category_lists import CategoryDeny
 
 
 class ControlsRequest(RequestBody):
-    """A request to replace the account's own rules."""
+    """A request to replace an account's controls (its own rules)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -57,7 +57,7 @@ class ControlsRequest(RequestBody):
 
 @dataclass(frozen=True, slots=True)
 class ControlsResponse:
-    """The account's own rules, as set by a request.
+    """The controls that a request has set.
 
     Attributes:
         account_version: The account's version after the change.
@@ -75,7 +75,7 @@ class ControlsResponse:
 
 @dataclass(frozen=True, slots=True)
 class ControlsInForce:
-    """The account's own rules, possibly none.
+    """An account's current controls; `rules` is empty if there are none.
 
     Attributes:
         account_version: The version of the account that was read.

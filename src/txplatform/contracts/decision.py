@@ -63,7 +63,7 @@ class DryRunResponse(DecisionResponse):
 
 
 def dry_run_response(event: Decision) -> DryRunResponse:
-    """Return the response for the unrecorded event of a dry run."""
+    """Return the response for a dry run, whose event is not recorded."""
     return from_same_fields(
         DryRunResponse,
         decision_response(event),

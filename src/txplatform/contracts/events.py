@@ -22,8 +22,8 @@ class EventResponse:
     Attributes:
         cursor: The opaque cursor for the events after this event.
         business_time: The business time given by the command, RFC 3339 UTC; null if none was given.
-        decided_at: The time by the service's clock, RFC 3339 UTC.
-        recorded_at: The time by the database's clock, RFC 3339 UTC.
+        decided_at: The time of the decision, from the service's clock, RFC 3339 UTC.
+        recorded_at: The time of the insertion, from the database's clock, RFC 3339 UTC.
         traceparent: W3C Trace Context of the request or message that caused the event.
         caused_by: The API key, Kafka message, or part of the platform that caused the event.
         data: The fields specific to this type of event.
@@ -47,7 +47,7 @@ class EventsResponse:
     """A page of the log, oldest first.
 
     Attributes:
-        next_cursor: The `after` for the next page; never null, because more events may follow.
+        next_cursor: The value of `after` for the next page; never null, as more events may follow.
     """
 
     events: list[EventResponse]
@@ -59,7 +59,7 @@ class AccountEventsResponse:
     """A page of one account's events, oldest first.
 
     Attributes:
-        next_after_version: The `after_version` for the next page; null on the last page.
+        next_after_version: The value of `after_version` for the next page; null on the last page.
     """
 
     events: list[EventResponse]

@@ -1,6 +1,6 @@
-"""Messages for invalid fields, worded to follow the field's name.
+"""Error messages for invalid fields, such as `is missing`, to show after the field's name.
 
-pydantic's own messages mention inputs and patterns, and change between versions.
+pydantic's own messages are not used: they mention inputs and patterns, and change between versions.
 """
 
 from collections.abc import Mapping

@@ -81,9 +81,9 @@ class ReversalResponse:
     """The effect of a reversal.
 
     Attributes:
-        amount: The reversed amount, minor units; null for the whole hold.
-        status: Always `applied`. A reversal that arrives before the authorization reduces the later
-            hold.
+        amount: The requested amount, minor units; null to reverse the whole hold.
+        status: Always `applied`. If the reversal arrives before the authorization, the later hold
+            is reduced.
         released: The amount released from the hold, minor units.
         balance: The balance after the reversal, minor units; null if the account was never opened.
         account_version: The account's version after the reversal.

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class MessageStatus(StrEnum):
-    """The outcome of an inbound message."""
+    """The outcome of an inbound message; docs/contracts.md explains each value."""
 
     APPLIED = "applied"
     WAITING = "waiting"
@@ -23,7 +23,7 @@ class InboundMessageResponse:
     Attributes:
         id: The message's number in the inbox, in order of arrival.
         sent_at: The timestamp of the Kafka record, UTC.
-        received_at: The time of insertion into the inbox by the database's clock, UTC.
+        received_at: The time of insertion into the inbox, from the database's clock, UTC.
         business_key: The business key from the body; None if the body could not be read.
         status: The current outcome. A waiting message later becomes applied, stale or parked.
         reason: A stable code; None if the message was not rejected.
@@ -57,7 +57,7 @@ class InboundMessagesResponse:
     """A page of messages, newest first.
 
     Attributes:
-        next_before_id: The `before_id` for the next page; null on the last page.
+        next_before_id: The value of `before_id` for the next page; null on the last page.
     """
 
     messages: list[InboundMessageResponse]

@@ -39,7 +39,7 @@ class MessageBody(Body):
     """The body of an inbound message.
 
     Attributes:
-        TOPIC: The topic, and the CloudEvents type of its messages.
+        TOPIC: The name of the topic, which is also the CloudEvents type of the messages.
         COMMANDS: The classes of commands to which a body can be converted.
     """
 
@@ -57,7 +57,7 @@ class MessageBody(Body):
 
 
 class AccountOpenedMessage(MessageBody):
-    """`accounts.account-opened.v1`: an account was opened, with limit version 0."""
+    """`accounts.account-opened.v1`: an account was opened; its credit limit has version 0."""
 
     TOPIC: ClassVar[str] = "accounts.account-opened.v1"
     COMMANDS = (Opening,)
@@ -125,7 +125,7 @@ class PresentedMerchant(MerchantFields):
 class PresentmentReceivedMessage(MessageBody):
     """`settlement.presentment-received.v1`: the network settles a purchase or a refund.
 
-    A debit is owed by the cardholder; a credit is a refund. A presentment with
+    A debit is a purchase, which the cardholder owes; a credit is a refund. A presentment with
     `reverses_clearing_id` withdraws an earlier presentment.
     """
 

@@ -1,7 +1,8 @@
-"""The bodies of messages that we publish to Kafka, each made from a stored event.
+"""The bodies of the messages that we publish to Kafka.
 
-A body copies the same-named fields of the event and of the event's command.
-`TransactionDecisioned` is made from the stored bytes (`publisher/transaction_decisioned.py`).
+Most are built from a decoded event, by copying the fields that have the same name in the event or
+its command. Only `TransactionDecisioned` is encoded directly from the event's stored JSON
+(`publisher/transaction_decisioned.py`).
 """
 
 from dataclasses import dataclass
@@ -42,21 +43,21 @@ class TransactionDecisioned(DecisionResponse):
 class TransactionCleared:
     """`transactions.transaction-cleared.v1`: a clearing or a correction was posted.
 
-    Settlement changes the amount owed by the sum of `posted_change` in these messages and in
-    `transactions.transaction-refunded.v1`.
+    A correction withdraws an earlier clearing or refund. The net amount settled is the sum of
+    `posted_change` in this topic and in `transactions.transaction-refunded.v1`.
 
     Attributes:
         transaction_id: The purchase's id; null if the purchase was never authorized.
         direction: `debit` for a clearing or a withdrawn refund, `credit` for a withdrawn clearing.
         reverses_clearing_id: The id of the withdrawn clearing or refund; null for a clearing.
         amount: Minor units of `currency`, never negative.
-        posted_change: The change of the amount owed, minor units; negative for a credit.
-        final: True if no more clearings of the purchase follow.
+        posted_change: The change in the amount owed, minor units; negative for a credit.
+        final: True for the last clearing of the purchase; false for a correction.
         released: The amount released from the hold, minor units; 0 for a correction.
         flags: Unusual circumstances. They never prevent posting.
         balance: The balance after the event, minor units.
-        occurred_at: The time in the HTTP request, RFC 3339 UTC.
-        presented_at: The time in the network's message, RFC 3339 UTC.
+        occurred_at: The time given in the HTTP request, RFC 3339 UTC; otherwise null.
+        presented_at: The time given in the network's message, RFC 3339 UTC; otherwise null.
         account_version: The account's version after the event.
         recorded_at: RFC 3339 UTC.
     """
@@ -116,13 +117,13 @@ class TransactionRefunded:
     """`transactions.transaction-refunded.v1`: the merchant refunded money.
 
     Attributes:
-        refund_id: The refund's id; for a refund from Kafka, the presentment's clearing id.
+        refund_id: The refund's id; if it came from Kafka, the `clearing_id` of its message.
         transaction_id: The purchase's id; null if the refund names no purchase.
         amount: Minor units of `currency`, never negative.
-        posted_change: The change of the amount owed, minor units: `-amount`.
+        posted_change: The change in the amount owed, minor units; always `-amount`.
         flags: Unusual circumstances. They never prevent posting.
         balance: The balance after the refund, minor units.
-        presented_at: The time in the network's message, RFC 3339 UTC.
+        presented_at: The time given in the network's message, RFC 3339 UTC; otherwise null.
         account_version: The account's version after the refund.
         recorded_at: RFC 3339 UTC.
     """
@@ -161,7 +162,7 @@ class TransactionReversed:
     """`transactions.transaction-reversed.v1`: the merchant reversed all or part of a purchase.
 
     Attributes:
-        amount: The reversed amount, minor units; null for the whole hold.
+        amount: The reversed amount, minor units; null for a full reversal.
         released: The amount released from the hold, minor units.
         balance: The balance after the reversal, minor units; null if the account was never opened.
         account_version: The account's version after the reversal.

@@ -1,14 +1,14 @@
-"""The response to a probe."""
+"""The response to a health probe."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResponse:
-    """The result of a probe.
+    """The result of a health probe.
 
     Attributes:
-        detail: The fault as a sentence; empty if there is none.
+        detail: A sentence that describes the fault; empty if there is none.
     """
 
     status: str

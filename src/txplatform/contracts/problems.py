@@ -57,7 +57,7 @@ class ProblemDetails:
         type: The stable name of the problem type.
         detail: The fault and its cause.
         next_step: The recommended next step for the caller.
-        errors: `pointer` (a JSON pointer) and `message` for each invalid field.
+        errors: One entry per invalid field: its `pointer` (a JSON pointer) and a `message`.
         correlation_id: The id to search for in the service's logs.
     """
 

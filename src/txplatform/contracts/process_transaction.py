@@ -73,7 +73,7 @@ def parse_process_transaction(body: bytes) -> Purchase:
 
     Raises:
         NotJsonError: The body is not JSON, or a key is repeated.
-        ValidationError: The body is JSON, but not a purchase.
+        ValidationError: The body is JSON, but not a valid purchase.
     """
     try:
         request = ProcessTransactionRequest.model_validate_json(body)

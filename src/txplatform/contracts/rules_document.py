@@ -14,7 +14,7 @@ _END = "<!-- end -->\n"
 
 
 def with_rules(text: str) -> str:
-    """Return the document with a new table of rules between the two marker comments."""
+    """Replace the table between the two marker comments, and return the whole document."""
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return "".join((before, _BEGIN, *map(_row, CONFIGURABLE), _END, after))
@@ -31,7 +31,6 @@ def _row(rule: type[ConfigurableRule]) -> str:
 
 
 def _note(parameter: Parameter, default: Any) -> str:
-    """Return the parameter's note and default in brackets; empty if it has neither."""
     if isinstance(default, tuple):
         default = ", ".join(default) or "none"
     parts = [parameter.note, "" if default in (dataclasses.MISSING, None) else str(default)]

@@ -24,7 +24,7 @@ class ActivationRequest(RequestBody):
 
 
 class ShadowingRequest(RequestBody):
-    """A request to evaluate a rule set in shadow, without effect on decisions."""
+    """A request to evaluate a rule set in shadow, without affecting decisions."""
 
     model_config = ConfigDict(
         json_schema_extra={

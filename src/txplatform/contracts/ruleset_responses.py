@@ -11,7 +11,7 @@ class ActivationResponse:
 
     Attributes:
         activated_at: The time of activation. Every process uses the rule set within a second.
-        after_position: The newest log position at that time.
+        after_position: The newest log position at the time of activation.
     """
 
     activation_id: str
@@ -30,7 +30,7 @@ class RuleSetSummary:
     Attributes:
         content_hash: SHA-256 of the rule set's canonical JSON.
         rules: The number of rules.
-        added_by: Null for the built-in rule set, like `added_at`.
+        added_by: Null for the built-in rule set; so is `added_at`.
     """
 
     id: str
@@ -48,7 +48,7 @@ class RuleBookResponse:
     """All rule sets, oldest first.
 
     Attributes:
-        version: The rule book's version, which every change increments.
+        version: The version of the rule book, incremented by every change.
         active: The id of the rule set in force.
         shadowed: The id of the rule set evaluated in shadow; null if there is none.
     """
@@ -65,7 +65,7 @@ class RuleSetResponse:
 
     Attributes:
         content: The rule set as JSON, in the form that `POST /v1/rulesets` accepts.
-        warnings: Parts that look like mistakes: at most 100, then the number of further ones.
+        warnings: Likely mistakes, at most 100; if there are more, a last entry says how many.
         activations: The rule set's activations, oldest first.
     """
 
@@ -116,12 +116,12 @@ class ShadowingsResponse:
 
 @dataclass(frozen=True, slots=True)
 class DisagreementResponse:
-    """A decision that the shadowed rule set would have made differently.
+    """A decision that the rule set evaluated in shadow would have made differently.
 
     Attributes:
         amount: Minor units of `currency`.
         reasons: The recorded reasons; empty for an approval.
-        shadow_reasons: The reasons of the shadowed rule set; empty for an approval.
+        shadow_reasons: The reasons given in shadow; empty for an approval in shadow.
     """
 
     log_position: int

@@ -1,4 +1,4 @@
-"""JSON Schemas of rules and rule sets. They have no references, so each can be read alone."""
+"""JSON Schemas of rules and rule sets, without `$ref`, so that each can be read alone."""
 
 from typing import Any
 

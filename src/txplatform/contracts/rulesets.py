@@ -1,4 +1,4 @@
-"""Parse rule sets and controls from strict JSON; write rule sets as canonical JSON, and hash them.
+"""Parse rule sets and account controls from JSON, and write and hash rule sets as canonical JSON.
 
 The parsers are derived from the rule classes and their parameters, so a new rule needs no change
 here. `domain/rules/stored.py` converts rules to JSON values.
@@ -48,10 +48,10 @@ _STRICT = ConfigDict(extra="forbid", strict=True, alias_generator=json_name)
 
 
 class InvalidRuleSetError(TxPlatformError):
-    """A rule set or controls are invalid.
+    """Raised for an invalid rule set or invalid account controls.
 
     Attributes:
-        problems: One text for each invalid field, such as `rules[3].window_minutes: …`.
+        problems: One message per problem, such as `rules[3].window_minutes: …`.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -65,7 +65,7 @@ class InvalidRuleSetError(TxPlatformError):
 
 @dataclasses.dataclass(frozen=True)
 class RuleSetForm:
-    """A rule set. Its id consists of its name and version."""
+    """A rule set, identified by its name and version."""
 
     name: str
     version: int
@@ -91,7 +91,7 @@ RULE_ADAPTERS = {rule.RULE: _adapter(rule) for rule in CONFIGURABLE}
 
 
 def parse_ruleset(data: bytes) -> RuleSet:
-    """Parse a rule set that a person wrote.
+    """Parse a rule set from a request body or a file.
 
     Raises:
         NotJsonError: The bytes are not JSON, or a key is repeated.
@@ -119,7 +119,7 @@ def controls_from_json(value: Any) -> Controls:
     """Make an account's controls from a parsed JSON value, `{"rules": […]}`.
 
     Raises:
-        InvalidRuleSetError: The controls are invalid, or the lists in them are too long.
+        InvalidRuleSetError: The controls are invalid, or their lists have too many entries.
     """
     parameters = [
         each for rule in _listed(value) if isinstance(rule, dict) for each in rule.values()
@@ -177,7 +177,6 @@ def _read(adapter: TypeAdapter[tuple[T]], value: Any) -> tuple[T, tuple[Configur
 
 
 def _listed(value: Any) -> list[Any]:
-    """Return the value of `rules` if it is a list, otherwise an empty list."""
     listed = value.get("rules") if isinstance(value, dict) else None
     return listed if isinstance(listed, list) else []
 
@@ -234,7 +233,7 @@ def _path(place: str, steps: list[int | str]) -> str:
 
 
 def _unknown_codes(rule: ConfigurableRule) -> Iterator[str]:
-    """Yield the problems for well-formed codes that do not exist, and for card numbers."""
+    """Yield a problem for each well-formed but unknown code, and for each card number."""
     for field, parameter in rule.PARAMETERS.items():
         name, value = json_name(field), getattr(rule, field)
         kind = parameter.kind if isinstance(parameter, CodeList) else None

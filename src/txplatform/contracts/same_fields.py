@@ -1,6 +1,7 @@
-"""Make responses and messages by copying the same-named fields of other objects.
+"""Build responses and messages by copying fields of the same name from other objects.
 
-This costs microseconds, so the most frequent response, `DecisionResponse`, is made by hand.
+Copying by name takes microseconds. `DecisionResponse`, the most frequent response, therefore has
+its own code.
 """
 
 from collections.abc import Callable
@@ -20,12 +21,12 @@ _names: Callable[[Any], frozenset[str]] = cache(
 
 
 def from_same_fields(kind: type[Kind], *sources: object, **given: Any) -> Kind:
-    """Make an object from the same-named fields of the sources.
+    """Build a `kind`, copying each field from the first source that has a field of that name.
 
     Args:
         kind: A dataclass.
-        sources: Objects in order of precedence.
-        given: Field values that take precedence over the sources.
+        sources: The objects to copy from, in order of precedence.
+        given: Values of fields, by name; they take precedence over the sources.
 
     Raises:
         TypeError: A field has no value and no default, or `kind` lacks a field in `given`.
@@ -39,7 +40,7 @@ def from_same_fields(kind: type[Kind], *sources: object, **given: Any) -> Kind:
 
 
 def from_event(kind: type[Kind], event: AccountEvent, **given: Any) -> Kind:
-    """Make a response or message from an event and the event's command.
+    """Build a response or message from an event and its command.
 
     The event's time becomes `decided_at` if `kind` has that field, and `recorded_at` otherwise.
     """

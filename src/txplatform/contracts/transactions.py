@@ -19,12 +19,12 @@ class TransactionEventResponse:
     Attributes:
         type: The event's name in the log, such as `authorization-approved`.
         account_version: The account's version after the event.
-        at: The time by the service's clock, UTC.
+        at: The time when the service recorded the event, UTC.
         amount: The amount requested, posted, refunded or reversed; None for a full reversal.
         released: The amount released from the hold.
         clearing_id: The id of a clearing or a correction.
         reverses_clearing_id: The clearing or refund that a correction withdraws.
-        direction: For a correction: credit withdraws a clearing, debit withdraws a refund.
+        direction: Corrections only: credit withdraws a clearing, debit withdraws a refund.
         flags: Unusual circumstances. They never prevent posting.
     """
 
@@ -61,18 +61,19 @@ _Purchase: Any = make_dataclass(
 class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at run time
     """A purchase with its decision and history.
 
-    There is no decision if, for example, a clearing names a transaction that was never authorized.
-    Then `reasons` is empty and the other fields of the purchase and the decision are null, except
-    for the ids. The amounts from `hold` to `reversed` include all events, even if `events` does
-    not. These amounts are in minor units of the account's currency.
+    A purchase has no decision if, for example, it was cleared without an authorization. Then
+    `reasons` is empty, and all other fields of the request and the decision are null, except
+    `transaction_id` and `account_id`. The amounts from `hold` to `reversed` are in minor units of
+    the account's currency. They cover all events, even those that `events` omits.
 
     Attributes:
         response_code: ISO 8583:1987 field 39.
         authorization_code: ISO 8583:1987 field 38; None for a decline.
-        reasons: The reasons of all rules that refused, most important first.
+        reasons: The reasons of all rules that refused the purchase, most important first.
         amount: The requested amount, minor units of `currency`.
         balance: The balance after the decision, minor units; None if the account was never opened.
-        account_version: The version after the decision or, without a decision, the first event.
+        account_version: The account's version after the decision; if there is no decision, after
+            the first event.
         event_id: The id of the event at `account_version`.
         log_position: The log position of the event at `account_version`.
         state: The state after all events.
@@ -81,8 +82,8 @@ class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at r
         corrected: The part of `cleared` that corrections withdrew.
         posted: `cleared - corrected`. The amount owed is `posted - refunded`.
         refunded: The sum of all refunds, less the part that corrections withdrew.
-        reversed: The sum of all reversals. A full reversal counts the hold that it released.
-        events: The events, oldest first; in a list of transactions, the newest 50.
+        reversed: The sum of all reversals; a full reversal counts as the amount it released.
+        events: The events, oldest first; in a list of transactions, only the newest 50.
     """
 
     decision: Literal["approved", "declined"] | None
@@ -112,8 +113,8 @@ class TransactionsResponse:
     """A page of an account's transactions, newest first.
 
     Attributes:
-        items: Transactions, each with its newest 50 events. A page with very many events has fewer
-            transactions than `limit`.
+        items: Transactions, each with its newest 50 events. There can be fewer than `limit` if
+            they have very many events.
         next_cursor: The cursor for the next page; None on the last page.
         as_of_position: The log position up to which the list is complete.
     """

@@ -1,1 +1,1 @@
-"""The hot path: decides many requests in one commit."""
+"""The hot path: decide many requests in one commit."""

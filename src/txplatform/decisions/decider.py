@@ -1,6 +1,7 @@
-"""Decides commands and reads accounts, in lanes.
+"""Decides commands and reads accounts.
 
-Each account belongs to one lane, a task that handles its requests in batches.
+The work is divided among lanes. A lane is an asyncio task that handles requests in batches, and
+every account belongs to exactly one lane.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from txplatform.settings import Settings
 
 
 class Decider:
-    """Decides commands and reads accounts, many at a time, on the running event loop."""
+    """Decides commands and reads accounts in batches, on the running event loop."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self.rules = RulesInForce()
@@ -51,7 +52,7 @@ class Decider:
         self._tasks = [asyncio.create_task(lane.run()) for lane in self._lanes]
 
     async def stop(self) -> None:
-        """Refuse new requests, and return when the queued ones have their responses."""
+        """Refuse new requests, and wait until all queued requests have responses."""
         for lane in self._lanes:
             lane.stop()
         await asyncio.gather(*self._tasks)
@@ -62,13 +63,14 @@ class Decider:
     def submit(self, command: Command, *, origin: CommandOrigin) -> asyncio.Future[Decided]:
         """Queue a command, and return a future for its durable decision.
 
-        The command is decided even if the caller cancels the future.
+        The command is decided even if the caller cancels the future. `submit` itself raises only
+        `QueueFullError`; the future raises the other errors.
 
         Raises:
-            QueueFullError: Too many requests are waiting. The future raises all other errors.
+            QueueFullError: Too many requests are waiting.
             CommandRejectedError: The command contradicts recorded events.
-            RulesNotUnderstoodError: This version does not understand the rule set in force, which
-                the command needs; nothing was recorded.
+            RulesNotUnderstoodError: The command needs the rule set in force, which this version
+                does not understand; nothing was recorded.
             StoreUnavailableError: The deadline has passed; nothing was recorded.
             OutcomeUnknownError: The deadline has passed; the command may have been recorded.
         """
@@ -100,8 +102,9 @@ class Decider:
 
 
 def lane_of(stream: str, lanes: int) -> int:
-    """Return the index of a stream's lane; it is the same in every process.
+    """Return the index of a stream's lane, which is the same in every process.
 
-    A batch never spans lanes. So if the store were sharded by account, lanes could match shards.
+    A batch never spans lanes. If the store were ever sharded by account, each lane could therefore
+    write to a single shard.
     """
     return crc32(stream.encode()) % lanes

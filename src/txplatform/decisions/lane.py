@@ -1,8 +1,8 @@
-"""One lane: takes the waiting requests, decides them as a batch, commits once, responds to all.
+"""A lane decides its waiting requests as a batch, in one commit, and then responds to all of them.
 
 If the connection is lost during a commit, the commit may or may not have succeeded. To find out,
-the lane decides and appends again under the same keys. The second append waits for the log's lock,
-and therefore until the server has finished the first.
+the lane decides the batch again and appends its events under the same keys. The second append waits
+for the log's lock, which the server releases only after it has finished the first transaction.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _RETRY_MOST_S = 0.5
 
 
 class Lane:
-    """Decides the requests of its accounts, one batch at a time."""
+    """Decides the requests for its accounts, one batch at a time."""
 
     def __init__(  # noqa: PLR0913  # what one process's lanes share
         self,
@@ -78,7 +78,7 @@ class Lane:
         self._wake.set()
 
     def stop(self) -> None:
-        """Refuse new requests; `run` returns when the queued ones have their responses."""
+        """Refuse new requests; `run` returns when all queued requests have responses."""
         self._stopping = True
         self._wake.set()
 
@@ -96,7 +96,7 @@ class Lane:
     async def _run_batch(self, batch: list[LaneRequest[Any]]) -> None:
         """Attempt a batch until it is committed or the deadlines of all its requests have passed.
 
-        Requests that need another attempt after the commit return to the front of the queue.
+        After the commit, requests that need another attempt go back to the front of the queue.
         """
         retry_s = _RETRY_FIRST_S
         while batch:
@@ -160,8 +160,8 @@ class Lane:
     ) -> tuple[list[LaneRequest[Any]], list[LaneRequest[Any]]]:
         """Execute each request; return the finished requests, and the requests to attempt again.
 
-        A request is attempted again if more has to be read for it, or if another request for the
-        same account raised an unexpected exception, which discards the account's events.
+        A request is attempted again if it needs data that was not read. An unexpected exception
+        discards all new events of the account, so the account's other requests are attempted again.
         """
         spoilt: set[str] = set()
         done: list[LaneRequest[Any]] = []
@@ -198,7 +198,7 @@ class Lane:
             )
 
     async def _start_over(self, batch: Iterable[LaneRequest[Any]]) -> None:
-        """Drop connection, cache and rules: after a failover, the log may lack recent commits."""
+        """Drop the connection and everything read: a failover may have lost recent commits."""
         self._metrics.batches_failed += 1
         for request in batch:
             request.reset(in_doubt=True)
@@ -219,7 +219,6 @@ class Lane:
 
 
 def _in_time(batch: Iterable[LaneRequest[Any]], cause: Exception) -> list[LaneRequest[Any]]:
-    """Expire the requests whose deadline has passed; return the others."""
     now = asyncio.get_running_loop().time()
     in_time = []
     for request in batch:

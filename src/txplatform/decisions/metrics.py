@@ -26,8 +26,8 @@ class DecisionMetrics(Collector):
     Attributes:
         batches_failed: Batches that failed and had to be attempted again.
         refused: Requests refused because too many were waiting.
-        queued: Returns the number of waiting requests.
-        cached: Returns the number of cached accounts.
+        queued: A function that returns the number of waiting requests.
+        cached: A function that returns the number of cached accounts.
     """
 
     def __init__(self, rules: RulesInForce) -> None:
@@ -47,7 +47,7 @@ class DecisionMetrics(Collector):
     def count_batch(
         self, requests: int, conflicts: int, busy_s: float, settled: Iterable[LaneRequest[Any]]
     ) -> None:
-        """Count a committed batch and the decisions among its settled requests."""
+        """Count a committed batch and the decisions on its `settled` (completed) requests."""
         self._batches += 1
         self._requests += requests
         self._conflicts += conflicts

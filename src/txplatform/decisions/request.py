@@ -23,10 +23,10 @@ from txplatform.random_ids import random_id
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account at its newest version as of the read.
+    """An account as of the time of the read.
 
     Attributes:
-        status: The stricter of the operator's and the accounts team's status.
+        status: The operator's status or the accounts team's status, whichever is stricter.
         currency: None if the account is not opened; all amounts are then 0.
         version: 0 if the account has no events.
         as_of: The time of the read, UTC.
@@ -66,8 +66,8 @@ class LaneRequest(ABC, Generic[Response]):
 
     Attributes:
         response: Receives the response or the error; cancelled if the caller no longer waits.
-        deadline: The event loop's time after which no further attempt is made.
-        doubtful_event_ids: The events of attempts that may or may not have been committed.
+        deadline: The event loop's time after which the request is not attempted again.
+        doubtful_event_ids: The ids of events that failed attempts may have committed.
     """
 
     stream: StreamId
@@ -77,7 +77,7 @@ class LaneRequest(ABC, Generic[Response]):
 
     @abstractmethod
     def join(self, work: UnitOfWork) -> None:
-        """Note in the unit of work what has to be read for the next attempt."""
+        """Tell the unit of work what to read for the next attempt."""
 
     @abstractmethod
     def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
@@ -89,14 +89,14 @@ class LaneRequest(ABC, Generic[Response]):
 
     @abstractmethod
     def reset(self, *, in_doubt: bool) -> None:
-        """Discard the result of the last attempt; the next attempt reads before it decides.
+        """Discard the last attempt's result, and have the next attempt read the event store first.
 
         Args:
             in_doubt: True if the last attempt failed but may have been committed.
         """
 
     def expire(self, cause: BaseException) -> None:
-        """Respond with the error for a missed deadline; `cause` made the last attempt fail."""
+        """Respond with the error for a missed deadline; `cause` is the last attempt's error."""
         self.fail(
             OutcomeUnknownError() if self.doubtful_event_ids else StoreUnavailableError(cause)
         )

@@ -37,7 +37,7 @@ class SnapshotWriter:
                 self._wake.set()
 
     def stop(self) -> None:
-        """Let `run` store the waiting snapshots and return."""
+        """Make `run` return after one last attempt to store the waiting snapshots."""
         self._stopping = True
         self._wake.set()
 

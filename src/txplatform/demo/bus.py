@@ -1,7 +1,7 @@
 """A Kafka broker for the demo: librdkafka's mock cluster, hosted by this process.
 
-The mock cluster speaks the real protocol to other processes. Each start creates an empty cluster
-with a new id, and old messages are trimmed. PostgreSQL holds everything that the platform keeps.
+Other processes connect to the mock cluster as to a real broker. The cluster starts empty, has a new
+id each time, and trims old messages. All lasting data is in PostgreSQL.
 """
 
 from confluent_kafka import Producer
@@ -12,7 +12,7 @@ _TIMEOUT_S = 10
 
 
 class DemoBus:
-    """A mock cluster with every topic; it ends with this object."""
+    """A mock cluster with every topic; it exists as long as this object."""
 
     def __init__(self) -> None:
         self._host = Producer(

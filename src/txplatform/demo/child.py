@@ -1,7 +1,7 @@
-"""Run a command that receives a signal as soon as its parent process ends or is killed.
+"""Run a command that is signalled as soon as its parent process dies (on Linux).
 
-Usage: `python -m txplatform.demo.child PARENT_PID USER SIGNAL COMMAND…`. This process replaces
-itself with the command.
+Usage: `python -m txplatform.demo.child PARENT_PID USER SIGNAL COMMAND…`. The command runs in the
+same process (`exec`).
 """
 
 import ctypes
@@ -15,7 +15,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Switch to the user, request the signal, and run the command unless the parent has ended."""
+    """Switch to the user, request the death signal, and run the command if the parent is alive."""
     parent, user, death_signal, *command = sys.argv[1:]
     if user:
         entry = pwd.getpwnam(user)

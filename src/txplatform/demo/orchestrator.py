@@ -1,4 +1,4 @@
-"""Start the parts of the demo in order, print their progress, and stop them in reverse order."""
+"""Start the demo's components in order, print a status line, and stop them in reverse order."""
 
 import asyncio
 import fcntl
@@ -44,11 +44,11 @@ class DemoError(TxPlatformError):
 
 
 class _StoppedError(Exception):
-    """Raised on Ctrl-C or SIGTERM, so that `run_demo` stops every part."""
+    """Raised on Ctrl-C or SIGTERM, so that `run_demo` stops every component."""
 
 
 def run_demo(folder: Path, *, fresh: bool, days_per_s: float, port: int | None) -> int:
-    """Run until Ctrl-C or SIGTERM; return the exit code.
+    """Run the demo until Ctrl-C or SIGTERM; return the exit code.
 
     Args:
         folder: The data folder; created if it does not exist.
@@ -57,9 +57,9 @@ def run_demo(folder: Path, *, fresh: bool, days_per_s: float, port: int | None) 
         port: The API's port; None for a free one.
 
     Raises:
-        DemoError: Another demo uses this folder, or a part did not become ready.
+        DemoError: Another demo uses this folder, or a component did not become ready.
         PostgresError: PostgreSQL could not be set up.
-        ChildDiedError: A part ended unexpectedly.
+        ChildDiedError: A component ended unexpectedly.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -197,7 +197,7 @@ def _wait_ready(urls: list[str], children: list[Child]) -> None:
 
 
 def _next_year(folder: Path) -> int:
-    """Return and store the next run number, so that later runs do not reuse ids."""
+    """Increment and return the stored run number, which makes the ids of each run unique."""
     state = folder / "state.json"
     year = json.loads(state.read_text())["year"] + 1 if state.exists() else 1
     written = state.with_suffix(".new")

@@ -50,7 +50,7 @@ class PostgresError(TxPlatformError):
 
 @dataclass(frozen=True, slots=True)
 class Urls:
-    """The database's URL for the owner's role and for the service's role."""
+    """The database URLs of the owner role and of the service role."""
 
     owner: str
     service: str
@@ -75,7 +75,7 @@ class DemoPostgres:
         self._child: Child | None = None
 
     def start(self) -> Urls:
-        """Start the server and create the database and the service's role if they are missing.
+        """Start the server, then create the database and the service role if missing.
 
         Raises:
             PostgresError: The server could not be set up, or was not ready in time.
@@ -102,7 +102,7 @@ class DemoPostgres:
         return self._prepare()
 
     def stop_leftover(self) -> None:
-        """Stop the server of a killed demo, which may still be running except on Linux."""
+        """Stop a killed demo's server, which can still be running on systems other than Linux."""
         if (self._data / "postmaster.pid").exists():
             self._run("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop", check=False)
 

@@ -29,7 +29,7 @@ class ChildDiedError(TxPlatformError):
 
 
 class Child:
-    """A child process of the demo; it starts with this object and ends with the demo."""
+    """A child process of the demo, started by the constructor; on Linux, it dies with the demo."""
 
     def __init__(  # noqa: PLR0913  # everything a process needs
         self,
@@ -58,7 +58,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The process id of the command, which replaces its wrapper."""
+        """The process id; it stays the same when `demo/child.py` becomes the command."""
         return self._process.pid
 
     def check(self) -> None:

@@ -16,7 +16,7 @@ class LiveLine:
         self._before = 0
 
     def line(self, sent: Sent, seconds: float) -> str:
-        """Return the line, given the number of seconds since the last line."""
+        """Return the line; `seconds` is the time since the previous line."""
         decided = sent.decisions.total()
         rate, self._before = (decided - self._before) / seconds, decided
         approved = sent.decisions["approved"]
@@ -33,7 +33,7 @@ class LiveLine:
         )
 
     def _measured(self) -> tuple[int | str, int | str]:
-        """Return the payments applied and the sum of all lags; `?` if the worker is unreachable."""
+        """Return the payments applied and the total lag, each `?` if the worker is unreachable."""
         try:
             text = httpx.get(f"{self._worker_url}/metrics", timeout=1).text
         except httpx.TransportError:

@@ -45,7 +45,7 @@ DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], Iterator[Finding]], ...] =
 def examine(settings: Settings) -> Iterator[Finding]:
     """Run every check and yield each finding as soon as it is known.
 
-    If the database or the broker cannot be reached, its checks are left out.
+    Checks that need an unreachable database or broker are left out.
     """
     with ExitStack() as stack:
         connection = None

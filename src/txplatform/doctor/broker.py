@@ -30,7 +30,7 @@ _ELECTION_POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic's number of partitions, and the number of brokers that hold the first partition."""
+    """A topic's partition count, and the replica count of its first partition."""
 
     partitions: int
     replicas: int
@@ -69,7 +69,7 @@ class BrokerView:
         self._consumer.close()
 
     def cluster(self) -> Cluster:
-        """Return the cluster with every topic that has a partition."""
+        """Return the cluster and its topics, except topics with an error or without partitions."""
         found = self._consumer.list_topics(timeout=_TIMEOUT_S)
         return Cluster(
             str(found.cluster_id),
@@ -94,7 +94,7 @@ class BrokerView:
         }
 
     def ends(self, topic: str, partition: int) -> tuple[int, int]:
-        """Return the first offset and the next offset to be written; wait for leader elections."""
+        """Return the low and high watermark offsets; retry during a leader election."""
         wanted, until = TopicPartition(topic, partition), time.monotonic() + _TIMEOUT_S
         while True:
             try:
@@ -109,9 +109,10 @@ class BrokerView:
                 return low, high
 
     def timestamp_ms(self, topic: str, partition: int, offset: int) -> int | None:
-        """Return the timestamp of the first message from this offset on; None if there is none.
+        """Return the timestamp of the first message at or after an offset.
 
-        The message itself is read, since librdkafka's mock cluster cannot look up offsets by time.
+        None if there is no such message or it has no timestamp. The message itself has to be read,
+        because Kafka cannot look up a timestamp by offset.
         """
         self._consumer.assign([TopicPartition(topic, partition, offset)])
         try:

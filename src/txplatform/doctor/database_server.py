@@ -117,7 +117,7 @@ def check_standby(connection: psycopg.Connection) -> Iterator[Finding]:
 
 
 def check_clock(connection: psycopg.Connection) -> Iterator[Finding]:
-    """Compare the clocks of this machine and of the database at the middle of a round trip."""
+    """Compare the database's clock with this machine's clock at the midpoint of the query."""
     before = datetime.now(UTC)
     theirs = _value(connection, "SELECT clock_timestamp()")
     after = datetime.now(UTC)
@@ -125,7 +125,7 @@ def check_clock(connection: psycopg.Connection) -> Iterator[Finding]:
 
 
 def clock_finding(ahead_s: float) -> Finding:
-    """Return the finding for a database clock that is ahead by `ahead_s`; negative if behind."""
+    """Return the finding; `ahead_s` is the database's clock minus this machine's clock."""
     if abs(ahead_s) <= TOLERATED_S:
         return ok("clock", f"The clocks agree to within {TOLERATED_S:.0f} s.")
     return warning(

@@ -1,7 +1,7 @@
 """Check that the workers keep up with the log, with expiring holds and with the inbound topics.
 
-A lag is the time that the oldest unprocessed event, hold or message has waited. A number of log
-positions would say little, since log positions have gaps.
+Lag is how long the oldest unprocessed event, hold or message has waited. It is not measured in log
+positions, because these have gaps.
 """
 
 import time
@@ -44,7 +44,7 @@ def check_projector(connection: psycopg.Connection) -> Iterator[Finding]:
 
 
 def check_publisher(connection: psycopg.Connection) -> Iterator[Finding]:
-    """Measure the lag of each feed."""
+    """Measure the publisher's lag in each of its feeds, such as events or parked messages."""
     return _log_lags(connection, "publish", "publisher", [each.name for each in FEEDS])
 
 
@@ -63,7 +63,7 @@ def _log_lags(
 
 
 def check_overdue_holds(connection: psycopg.Connection) -> Iterator[Finding]:
-    """Measure how long ago the oldest open hold should have expired."""
+    """Measure how long ago the most overdue hold should have expired."""
     ((overdue_s,),) = connection.execute(_OVERDUE).fetchall()
     yield age_finding(
         "overdue holds",
@@ -80,9 +80,9 @@ def age_finding(check: str, command: str, age_s: float | None, *, some: str, non
     Args:
         check: The name of the check.
         command: The worker command that processes the items.
-        age_s: The age; None if there is no such item.
-        some: The detail for an age, with `{}` for the seconds.
-        none: The detail if there is no such item.
+        age_s: The item's age; None if nothing is unprocessed.
+        some: The finding's detail if there is an item; `{}` stands for the age in seconds.
+        none: The finding's detail if nothing is unprocessed.
     """
     if age_s is None:
         return ok(check, none)
@@ -97,7 +97,7 @@ def age_finding(check: str, command: str, age_s: float | None, *, some: str, non
 def check_consumers(
     connection: psycopg.Connection, view: BrokerView, cluster: Cluster
 ) -> Iterator[Finding]:
-    """Measure the lag of each inbound topic, and check the stored positions of its partitions."""
+    """Measure the lag of each inbound topic, and check the stored offsets of its partitions."""
     stored = {
         PartitionKey(position.topic, position.partition): position
         for cluster_id, position in all_positions(connection)

@@ -18,7 +18,7 @@ _DAY_MS = 86_400_000
 
 
 def check_topics(cluster: Cluster) -> Iterator[Finding]:
-    """Check the existence, the number of partitions and the replicas of all topics."""
+    """Check that all topics exist, and check their partition and replica counts."""
     if missing := _missing(cluster):
         yield failed(
             "topics",
@@ -48,7 +48,7 @@ def check_topics(cluster: Cluster) -> Iterator[Finding]:
 
 
 def check_topic_settings(view: BrokerView, cluster: Cluster) -> Iterator[Finding]:
-    """Check compaction, message size and retention of all topics."""
+    """Check the topics' compaction and maximum message sizes, and report their retention."""
     if _missing(cluster):
         yield skipped("topic settings", "Some topics are missing.")
         return

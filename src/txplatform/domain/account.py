@@ -1,11 +1,12 @@
 """The account, whose state follows from its events alone.
 
-The first event need not be the opening, because a payment can arrive earlier and wait. So every
-account exists at version 0, before its first event.
+The first event is not always the opening, because a payment can arrive earlier and wait. An account
+is therefore never missing: without events, it is unopened and at version 0.
 
-The size of the state depends on open holds, waiting messages and the last 30 days of purchases, not
-on the length of the history. Used business keys are looked up in the event store (`event_key`). A
-transaction without a hold is rebuilt from its events when a later message names the transaction.
+The state is small, even for an account with a long history. It has the open holds, the waiting
+messages and the purchases of the last 30 days. Business keys that were already used are looked up
+in the event store (`event_key`). A transaction without a hold is rebuilt from its events when a
+later message names the transaction.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from txplatform.domain.status import AccountStatus, stricter
 
 
 class RecordedEvent(Protocol):
-    """The interface of events; a protocol, because `events` imports this module."""
+    """The interface of events; a protocol, because importing `events` would be circular."""
 
     def mutate(self, aggregate: Account | None) -> Account:
         """Apply the event to the account."""
@@ -61,7 +62,7 @@ class DecisionContext:
 
     @property
     def ruleset(self) -> RuleSet:
-        """The rule set in force; only purchases and increments need one.
+        """The rule set in force, needed only to decide purchases and increments.
 
         Raises:
             RulesNotUnderstoodError: This version does not understand the rule set in force.
@@ -81,21 +82,24 @@ plain values, but it would visit the instances of a class in every collection.
 
 
 class WaitingMessages(UserDict[str, WaitingMessage]):
-    """Messages that arrived before their prerequisite, by business key."""
+    """The account's waiting messages, by business key.
+
+    A message waits for the account's opening. The return of a payment also waits for the payment.
+    """
 
 
 class Account(msgspec.Struct, dict=True, omit_defaults=True):
     """One card account.
 
-    These fields are the complete state: snapshots, the cache and comparisons are derived from them
-    (`eventstore/snapshot.py`). A new field needs a default.
+    The declared fields are the complete state; snapshots, the cache and comparisons use exactly
+    these fields (`eventstore/snapshot.py`). A new field needs a default.
 
     Attributes:
         version: The version of the last event; 0 before the first event.
         currency: ISO 4217 code; None until the account is opened.
         credit_limit: Minor units.
         limit_version: The version of the credit limit; 0 for the limit set at the opening.
-        posted: The owed amount, minor units.
+        posted: The amount owed, minor units.
         pending: The sum of all holds, minor units.
         operator_status: The status set by an operator.
         team_status: The status reported by the accounts team.
@@ -137,7 +141,7 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
 
     @property
     def status(self) -> AccountStatus:
-        """The stricter of the operator's and the accounts team's status."""
+        """The operator's status or the accounts team's status, whichever is stricter."""
         return stricter(self.operator_status, self.team_status)
 
     @property
@@ -151,7 +155,7 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
         return self.balance_after()
 
     def balance_after(self, *, posted: int = 0, pending: int = 0) -> Balance:
-        """Return the balance after these changes in minor units."""
+        """Return the balance after adding these amounts, in minor units, to the current ones."""
         posted, pending = self.posted + posted, self.pending + pending
         return Balance(self.credit_limit, posted, pending, self.credit_limit - posted - pending)
 

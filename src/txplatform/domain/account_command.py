@@ -19,10 +19,10 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     Attributes:
         LABEL: Format string for `label`, such as `Payment {payment_id}`.
-        DESCRIPTIVE: Informational fields, which a copy may omit.
-        BUSINESS_TIME: Fields that can hold the business time, in order of preference.
-        COPY_CONFLICTS: True if the append detects a copy as a conflict, so that prior events need
-            not be read. Holds only for an opened account without waiting messages.
+        DESCRIPTIVE: Informational fields, which a copy may lack.
+        BUSINESS_TIME: The fields to take the business time from, in order of preference.
+        COPY_CONFLICTS: True if appending a copy's event causes a conflict, so that earlier events
+            need not be read. Only valid for an opened account without waiting messages.
     """
 
     LABEL: ClassVar[str]
@@ -48,7 +48,7 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def label(self) -> str:
-        """The command's kind and id for texts, such as `Payment p-1`."""
+        """The command's kind and id as shown to people, such as `Payment p-1`."""
         return self.LABEL.format_map(msgspec.structs.asdict(self))
 
     def is_copy_of(self, other: object) -> bool:
@@ -64,7 +64,7 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class EarlyAdvice(AccountCommand, frozen=True):
-    """An advice that waits if it arrives before its prerequisite, such as the account's opening."""
+    """An advice that waits if it comes too early, such as before the account's opening."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -75,8 +75,8 @@ class VersionedAdvice(AccountCommand, frozen=True):
     """An advice that replaces older versions. The newest version wins in any order of arrival.
 
     Attributes:
-        VERSION: The field with the sender's version number. `Account` has a field of the same name
-            with the version in force.
+        VERSION: The name of the field with the sender's version number. In `Account`, the field
+            of the same name has the version in force.
     """
 
     VERSION: ClassVar[str]
@@ -89,5 +89,5 @@ class VersionedAdvice(AccountCommand, frozen=True):
 
     @property
     def terminal(self) -> bool:
-        """True if the advice takes effect even if a newer version is in force."""
+        """True if the advice takes effect even when a newer version is in force."""
         return False

@@ -1,11 +1,12 @@
 """An account's approved purchases of the last 30 days, the input of velocity rules.
 
-Purchases are recorded even if no velocity rule is in force, so a newly activated rule set sees past
-purchases too. Only approvals and their times matter, so a replay yields the same activity.
+Purchases are recorded even if no velocity rule is in force, so that a rule activated later can
+count past purchases. The activity depends only on recorded approvals and their times, so a replay
+yields the same activity.
 
-The resolution is one minute for the last day and one hour for older purchases. A window begins at
-the start of a minute or hour. It can therefore be up to one minute or hour too long, but never too
-short, so no limit can be evaded.
+Times have a resolution of one minute for the last day and one hour for older purchases. A rule's
+window is extended back to the start of a minute or an hour. It can therefore be up to a minute or
+an hour too long, but never too short, so no limit can be evaded.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ _SPARE_ROWS = 16
 
 
 class VelocityScope(StrEnum):
-    """The purchases that a velocity rule adds up: all, or those similar to the new purchase."""
+    """The purchases that a velocity rule counts.
+
+    Either all, or only those with the new purchase's category, merchant or country.
+    """
 
     ACCOUNT = "account"
     CATEGORY = "category"
@@ -62,7 +66,7 @@ def minute_of(time: datetime) -> int:
 
 
 class Activity:
-    """The approved purchases of one account; takes little memory while there are none."""
+    """The approved purchases of one account; uses little memory if there are none."""
 
     __slots__ = ("_log",)
 
@@ -79,7 +83,7 @@ class Activity:
 
     @classmethod
     def from_state(cls, state: Sequence[Any]) -> Activity:
-        """Restore an activity from the result of its `state` method."""
+        """Restore an activity from the values that `state` returned."""
         return cls(_Log.from_state(state) if state else None)
 
     def state(self) -> list[Any]:
@@ -87,7 +91,7 @@ class Activity:
         return [] if self._log is None else self._log.state()
 
     def add(self, at: datetime, purchase: Purchase, *, count: int = 1) -> None:
-        """Add a purchase approved at this time; `count` is 0 for an increment of a purchase."""
+        """Add a purchase approved at time `at`; `count` is 0 for an increment of a purchase."""
         minute, merchant = minute_of(at), purchase.merchant
         # Interned, because the purchases of all accounts name the same merchants and countries.
         country = sys.intern(merchant.country)
@@ -105,14 +109,14 @@ class Activity:
         self._log = log if len(log.minutes) < log.compact_at else log.compacted(minute)
 
     def count(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
-        """Return the number of purchases since this minute within the scope."""
+        """Return the number of purchases in the scope since minute `since`."""
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
         return log.count(bisect_left(log.minutes, since), scope, merchant)
 
     def amount(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
-        """Return the sum of purchases since this minute within the scope, in minor units."""
+        """Return the total amount of purchases in the scope since minute `since`, minor units."""
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
@@ -120,20 +124,21 @@ class Activity:
 
     @property
     def countries(self) -> tuple[str, ...]:
-        """All countries in which money was ever spent, in order of the first purchase."""
+        """All countries where the account ever spent money, ordered by first purchase."""
         return () if self._log is None else self._log.known_countries
 
 
 @dataclass(slots=True)
 class _Log:
-    """Purchases in columns, sorted by `minutes`. A row sums up purchases of one time and merchant.
+    """A table of purchases, stored by column and sorted by `minutes`.
 
-    Columns take a third of the memory of row objects, and one column can be added up alone.
+    A row is one purchase, or several that were merged because their time and merchant are the same.
+    Columns take a third of the memory of row objects, and a sum reads only the columns it needs.
 
     Attributes:
         compact_at: The number of rows that triggers compaction. The threshold grows with the log,
             so the average cost per purchase stays constant.
-        plain: True if every row is exactly one purchase, so that counting rows is enough.
+        plain: True if every row is exactly one purchase; the purchase count is then the row count.
         minutes: The last minute that each row covers.
     """
 
@@ -197,10 +202,10 @@ class _Log:
         return sum(compress(values[start:], map(eq, names[start:], repeat(name))))
 
     def compacted(self, now: int) -> _Log:
-        """Return a log without expired rows; rows of the same time and merchant are merged.
+        """Return a copy without expired rows, in which rows of equal time and merchant are merged.
 
-        `now` is the minute of the purchase just added, not the newest minute of the log: otherwise
-        a process with a fast clock would make purchases expire early.
+        `now` is the minute of the purchase just added. The newest minute of the log may come from
+        a process with a fast clock, which would make purchases expire early.
         """
         # A full hour, so that the hourly rows stay before the rows with a resolution of a minute.
         fine = (now - FINE_WINDOW) // _HOUR * _HOUR
@@ -233,7 +238,7 @@ class _Log:
         )
 
     def _names(self, scope: VelocityScope, merchant: Merchant) -> tuple[str, list[str]]:
-        """Return the merchant's value in this scope, and the column with the values of all rows."""
+        """Return the merchant's id, category or country, as the scope requires, and its column."""
         if scope is _MERCHANT:
             return merchant.id, self.merchants
         if scope is _CATEGORY:

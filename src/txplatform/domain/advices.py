@@ -1,6 +1,6 @@
-"""Advices report what happened elsewhere, so an account cannot decline them (ISO 8583).
+"""Advices: reports of past events, which an account cannot decline (ISO 8583).
 
-An advice with a used business key is rejected, unless it is a copy of the first advice.
+An advice that reuses a business key is rejected, unless it is a copy of the earlier advice.
 """
 
 from datetime import datetime
@@ -33,7 +33,7 @@ class CreditLimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
 
 
 class StatusChange(VersionedAdvice, frozen=True):
-    """The accounts team changed the account's status; closed is terminal."""
+    """The accounts team changed the account's status. A closed account never reopens."""
 
     LABEL: ClassVar[str] = "Status version {status_version}"
     VERSION: ClassVar[str] = "status_version"
@@ -73,7 +73,7 @@ class Payment(EarlyAdvice, frozen=True):
 
 
 class PaymentReturn(EarlyAdvice, frozen=True):
-    """The bank returned a payment. Amount and currency must match the payment."""
+    """The bank returned a payment. The amount and currency must match the payment."""
 
     LABEL: ClassVar[str] = "The return of payment {payment_id}"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("returned_at",)
@@ -95,7 +95,7 @@ class PaymentReturn(EarlyAdvice, frozen=True):
 
 
 class Reversal(AccountCommand, frozen=True):
-    """The merchant reversed `amount` minor units of an authorization, or everything if None."""
+    """The merchant reversed an authorization; `amount` is in minor units, or None for all."""
 
     LABEL: ClassVar[str] = "Reversal {reversal_id}"
 
@@ -129,8 +129,8 @@ class Clearing(EarlyAdvice, frozen=True):
         transaction_id: None if the purchase was never authorized (a force post).
         amount: Minor units of `currency`.
         final: True for the last clearing of a purchase, which releases the rest of the hold.
-        occurred_at: The time given by an HTTP caller, UTC.
-        presented_at: The time given by the network's message, UTC.
+        occurred_at: The time in the HTTP request, UTC.
+        presented_at: The time in the network's Kafka message, UTC.
     """
 
     LABEL: ClassVar[str] = "Clearing {clearing_id}"
@@ -189,7 +189,7 @@ class Correction(EarlyAdvice, frozen=True):
 
     @property
     def reversed_keys(self) -> tuple[str, str]:
-        """The two possible keys of the withdrawn item, which is a clearing or a refund."""
+        """The two possible keys of the withdrawn item: as a clearing and as a refund."""
         return clearing_key(self.reverses_clearing_id), refund_key(self.reverses_clearing_id)
 
     @property
@@ -199,7 +199,7 @@ class Correction(EarlyAdvice, frozen=True):
 
 
 class Refund(EarlyAdvice, frozen=True):
-    """A refund by the merchant. `transaction_id` is None if the purchase is not named."""
+    """A refund by the merchant. `transaction_id` is None if the refund names no purchase."""
 
     LABEL: ClassVar[str] = "Refund {refund_id}"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("presented_at",)

@@ -1,6 +1,6 @@
-"""The causes of events: the API caller, Kafka message, operator or platform part behind a command.
+"""The cause of an event: an API caller, a Kafka message, an operator or a platform component.
 
-Every event of an account or of the rule book stores its cause. `kind` is the type in JSON.
+Every event of an account or of the rule book stores its cause. In JSON, `kind` is the cause's type.
 """
 
 from typing import NamedTuple
@@ -9,7 +9,7 @@ import msgspec
 
 
 class KeyCause(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="api_key"):
-    """A caller of the API.
+    """An API caller, identified by an API key.
 
     Attributes:
         id: The API key's id.
@@ -43,7 +43,7 @@ class MessageCause(
 
 
 class OperatorCause(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="operator"):
-    """An operator who changes the rule book on the command line."""
+    """An operator who changed the rule book on the command line."""
 
     name: str
 
@@ -52,10 +52,10 @@ class OperatorCause(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag
 
 
 class PartCause(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="part"):
-    """A part of the platform.
+    """A platform component.
 
     Attributes:
-        name: The part's name, such as `hold expiry`.
+        name: The component's name, such as `hold expiry`.
     """
 
     name: str
@@ -69,7 +69,7 @@ Cause = KeyCause | MessageCause | PartCause
 
 
 class CommandOrigin(NamedTuple):
-    """The cause of a command, and the W3C Trace Context of the request or message."""
+    """A command's cause and W3C Trace Context."""
 
     cause: Cause
     traceparent: str

@@ -1,21 +1,16 @@
-"""Amounts as people read them, in the decimals of their currency (ISO 4217)."""
+"""Format amounts for people, with the decimal places of the currency (ISO 4217)."""
 
 _DECIMALS = {
-    **dict.fromkeys(
-        """
-        BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF
-        """.split(),
-        0,
-    ),
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0),
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
 }
 """The decimals of currencies that do not have two, from ISO 4217 list one."""
 
 
 def format_amount(amount: int, currency: str | None) -> str:
-    """Return an amount of minor units with its decimals, such as `1,234.50`.
+    """Format minor units as a decimal number, such as `1,234.50`.
 
-    Without a currency, as before an account is opened, the amount has two decimals.
+    If the currency is None, because the account is not opened yet, two decimal places are assumed.
     """
     decimals = _DECIMALS.get(currency or "", 2)
     whole, fraction = divmod(abs(amount), 10**decimals)
@@ -24,5 +19,5 @@ def format_amount(amount: int, currency: str | None) -> str:
 
 
 def format_money(amount: int, currency: str) -> str:
-    """Return an amount of minor units with its decimals and currency, such as `12.50 USD`."""
+    """Format minor units as a decimal number with the currency, such as `12.50 USD`."""
     return f"{format_amount(amount, currency)} {currency}"

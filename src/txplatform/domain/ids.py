@@ -12,10 +12,10 @@ _ACCOUNT_PREFIX = "account-"
 
 
 def account_stream(account_id: AccountId) -> StreamId:
-    """Return the stream of an account's events."""
+    """Return the id of the stream that stores an account's events."""
     return StreamId(_ACCOUNT_PREFIX + account_id)
 
 
 def account_of(stream_id: str) -> AccountId:
-    """Return the account whose events a stream holds."""
+    """Return the id of the account that a stream belongs to."""
     return AccountId(stream_id.removeprefix(_ACCOUNT_PREFIX))

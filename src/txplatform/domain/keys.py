@@ -1,8 +1,8 @@
-"""Business keys, `<kind>:<business id>`: each takes effect once per account (invariant I3)."""
+"""Business keys, `<kind>:<business id>`. An account uses each key only once (invariant I3)."""
 
 
 def authorization_key(transaction_id: str) -> str:
-    """Return the key of a purchase; the transaction's first event uses this key."""
+    """Return the key of a purchase; a `TransactionStarted` event uses the same key."""
     return f"authorization:{transaction_id}"
 
 
@@ -32,10 +32,10 @@ def payment_return_key(payment_id: str) -> str:
 
 
 def hold_expiry_key(transaction_id: str) -> str:
-    """Return the key of a hold's expiry; a hold expires at most once."""
+    """Return the key of a hold's expiry, which happens at most once."""
     return f"hold-expired:{transaction_id}"
 
 
 def waiting_key(business_key: str) -> str:
-    """Return the key of a waiting message; when applied, the message uses `business_key` itself."""
+    """Return the key under which a message waits; an applied message uses `business_key`."""
     return f"waiting:{business_key}"

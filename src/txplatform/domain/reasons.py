@@ -1,4 +1,4 @@
-"""Reasons for declines: their codes for other services, and the ISO 8583 response codes."""
+"""Reasons to decline a purchase, with their reason codes and ISO 8583 response codes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ APPROVED_RESPONSE_CODE = "00"
 
 
 class ReasonCode(StrEnum):
-    """The codes of reasons for declines, in order of precedence.
+    """The codes of reasons to decline, most important first.
 
-    Reasons about the account come first, then reasons about its credit, about unwanted kinds of
-    purchases (by place, then by amount), and about bursts of purchases.
+    The order is: account status, currency, missing hold, credit, country, merchant category,
+    merchant, amount, velocity.
     """
 
     ACCOUNT_NOT_FOUND = "account_not_found", "14"
@@ -36,7 +36,7 @@ class ReasonCode(StrEnum):
     """The rank among all reasons; 0 is the most important."""
 
     def __new__(cls, value: str, response_code: str) -> Self:
-        """Create a member; members are declared in order of precedence."""
+        """Create a member. The order of the declarations is the order of precedence."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.response_code = response_code
@@ -50,9 +50,9 @@ class Reason:
 
     Attributes:
         response_code: ISO 8583:1987 field 39.
-        message: The reason in a sentence for people.
+        message: The reason as a sentence for people.
         observed: The value that the rule observed; amounts in minor units.
-        limit: The allowed value or maximum, in the unit of `observed`.
+        limit: The allowed value or the maximum, in the unit of `observed`.
     """
 
     code: ReasonCode

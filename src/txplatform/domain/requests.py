@@ -1,4 +1,8 @@
-"""Requests: commands that can be declined (purchases, increments) or rejected (the others)."""
+"""Requests: commands that can be refused.
+
+A refused purchase or increment is declined, and the decline is recorded. Other refused requests are
+rejected without a record.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,7 +81,7 @@ class Opening(AccountCommand, frozen=True):
     """The accounts team opens an account.
 
     Attributes:
-        credit_limit: The limit with version 0, in minor units of `currency`.
+        credit_limit: The first limit (version 0), in minor units of `currency`.
         opened_at: The time of the opening according to the accounts team, UTC.
     """
 
@@ -111,7 +115,7 @@ class OperatorStatus(AccountCommand, frozen=True):
 
 
 class ControlsChange(AccountCommand, frozen=True):
-    """A replacement of the account's controls; `rules` has the new rules as plain values."""
+    """The account's controls (its own rules) are replaced by `rules`, given in JSON form."""
 
     LABEL: ClassVar[str] = "Controls {controls_id}"
 

@@ -1,4 +1,4 @@
-"""Rule sets (the risk team's versioned rules for all accounts) and controls (for one account)."""
+"""The risk team's versioned rule sets for all accounts, and the controls of single accounts."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class CategoryHold(Parametrized):
     """The duration of holds in some merchant categories.
 
     Attributes:
-        categories: Four digits (ISO 18245) or ranges, such as 3351-3500.
-        days: Days from the approval.
+        categories: Category codes (ISO 18245), such as 4411, and ranges, such as 3351-3500.
+        days: Days from the approval of a hold to its expiry.
     """
 
     categories: Annotated[tuple[str, ...], CodeList(CategoryCodes, "so it would never apply")]
@@ -78,9 +78,9 @@ class HoldDays:
 
     Attributes:
         default: Days from the approval, for merchant categories that are not in `by_category`.
-        by_category: Exceptions for merchant categories; every category appears at most once.
-        categories: All entries of `by_category`.
-        days: The days for each entry of `categories`.
+        by_category: Other durations for some merchant categories; no category appears twice.
+        categories: The codes and ranges in `by_category`, sorted.
+        days: The number of days for each entry of `categories`, in the same order.
     """
 
     default: int = 7
@@ -126,7 +126,7 @@ class RuleSet:
     Attributes:
         name: Lower case letters, digits and hyphens.
         version: Counted from 1; every change is a new version.
-        rules: The rules in order of evaluation. Reasons with the same code keep this order.
+        rules: In order of evaluation. A decline lists reasons with the same code in this order.
     """
 
     name: str
@@ -171,10 +171,10 @@ CONTROLS_PREFIX = "controls: "
 
 
 class Controls:
-    """An account's own rules, which apply in addition to the rule set and can only decline more.
+    """An account's own rules. They add to the rule set, so they can only decline more purchases.
 
-    Immutable, because accounts share equal controls. Not a dataclass, because msgspec would encode
-    the fields of a dataclass, but snapshots contain only `stored` (`eventstore/snapshot.py`).
+    Controls are immutable, because accounts with equal controls share one object. The class is not
+    a dataclass, since msgspec would then encode all its fields; snapshots contain only `stored`.
 
     Attributes:
         stored: The rules as plain values.

@@ -15,7 +15,7 @@ _STRICTNESS = tuple(AccountStatus)
 
 
 def stricter(one: AccountStatus, other: AccountStatus) -> AccountStatus:
-    """Return the stricter of two statuses."""
+    """Return the stricter of two statuses; closed is the strictest, then frozen."""
     if one is other:
         return one
     return max(one, other, key=_STRICTNESS.index)

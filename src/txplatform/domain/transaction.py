@@ -9,10 +9,14 @@
     expired       -          declined   cleared       cleared       expired   expired   -
     unauthorized  held       declined   unauthorized  unauthorized  unauth.   unauth.   -
 
-`final` is a final clearing, and `all` is a full reversal. A declined authorization leads to
-declined; a declined increment changes no state. A clearing always posts, because it is an advice. A
-clearing or reversal of the whole hold ends the hold. If a clearing or reversal arrives first, the
-late authorization holds only the rest of its amount. Refunds and corrections change no state.
+Rows are states, columns are commands, and cells are the next states. `final` is a final clearing,
+`all` is a full reversal, and `-` is a duplicate or a rejected command. Exceptions:
+
+- A declined authorization leads to declined. A declined increment leaves the state as it is.
+- A clearing or reversal of the whole hold ends the hold.
+- After a clearing or partial reversal, a late authorization holds only the rest of its amount.
+
+A clearing reports a completed purchase, so it always posts. Refunds and corrections keep the state.
 
 In any order of arrival (docs/contracts.md): posted = clearings - their corrections; hold = 0 once
 final, expired or fully reversed, else max(0, approved + increments - reversed - cleared).
@@ -58,12 +62,12 @@ class TransactionState(StrEnum):
 
 @dataclass(slots=True)
 class Transaction:
-    """The sums of one transaction, in minor units.
+    """The state of one transaction; amounts in minor units.
 
     Attributes:
-        claimed: True if an event uses the authorization's business key.
-        purchase: The purchase; None if it was not approved.
-        approved: The authorized amount including increments; 0 if the purchase was not approved.
+        claimed: True if any event has used the authorization's business key.
+        purchase: The approved purchase; None if none was approved.
+        approved: The authorized amount including increments; 0 if no purchase was approved.
         reversed: The sum of partial reversals.
         cleared: The sum of clearings before corrections.
         gross_refunded: The sum of refunds before corrections.
@@ -88,7 +92,7 @@ class Transaction:
 
     @classmethod
     def fold(cls, events: Iterable[Event]) -> Self:
-        """Build a transaction from its events, which are given in order of version."""
+        """Build a transaction from its events, given in ascending order of version."""
         transaction = cls()
         for event in events:
             transaction.take(event)
@@ -96,7 +100,7 @@ class Transaction:
 
     @property
     def corrected(self) -> int:
-        """The amount of clearings that corrections withdrew."""
+        """The net amount by which corrections reduce the clearings."""
         return sum(
             correction.amount if correction.direction is Direction.CREDIT else -correction.amount
             for correction in self.corrections.values()
@@ -105,7 +109,7 @@ class Transaction:
 
     @property
     def refunded(self) -> int:
-        """The sum of refunds less the corrections of refunds."""
+        """The sum of refunds, minus their corrections."""
         return self.gross_refunded - sum(
             correction.amount if correction.direction is Direction.DEBIT else -correction.amount
             for correction in self.corrections.values()
@@ -114,16 +118,16 @@ class Transaction:
 
     @property
     def posted(self) -> int:
-        """The sum of clearings less the corrections of clearings; refunds do not count."""
+        """The sum of clearings, minus their corrections; refunds are not subtracted."""
         return self.cleared - self.corrected
 
     @property
     def hold(self) -> int:
-        """The reserved amount."""
+        """The amount on hold."""
         return self.hold_of(self.approved)
 
     def hold_of(self, approved: int) -> int:
-        """Return the amount to reserve if `approved` were the authorized amount."""
+        """Return the amount that would be on hold if `approved` were the authorized amount."""
         if self.final or self.expired or self.reversed_wholly:
             return 0
         return max(0, approved - self.reversed - self.cleared)
@@ -146,7 +150,7 @@ class Transaction:
         return TransactionState.UNKNOWN
 
     def clearing_flags(self, amount: int) -> tuple[Flag, ...]:
-        """Return the flags for another clearing of this amount."""
+        """Return the flags that a new clearing of this amount would get."""
         flags = []
         if self.expired:
             flags.append(Flag.AFTER_EXPIRY)
@@ -161,13 +165,13 @@ class Transaction:
         return tuple(flags)
 
     def refund_flags(self, amount: int) -> tuple[Flag, ...]:
-        """Return the flags for another refund of this amount."""
+        """Return the flags that a new refund of this amount would get."""
         return (Flag.OVER_PURCHASE,) if self.refunded + amount > self.posted else ()
 
     def _corrects_refund(self, correction: Correction) -> bool:
         """Return whether a correction affects a refund, directly or through other corrections.
 
-        If the withdrawn item is unknown, the direction decides.
+        If the corrected item is unknown, a debit is taken to correct a refund, a credit a clearing.
         """
         seen: set[str] = set()
         while correction.clearing_id not in seen:
@@ -184,7 +188,7 @@ class Transaction:
         return correction.direction is Direction.DEBIT
 
     def take(self, event: Event) -> None:  # noqa: C901  # one case for each kind of event
-        """Apply one event; account-level events change nothing."""
+        """Apply one event; account-level events are ignored."""
         match event:
             case AuthorizationApproved():
                 self.claimed = self.authorized = True

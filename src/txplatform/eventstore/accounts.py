@@ -1,7 +1,7 @@
-"""The accounts as an application of the eventsourcing library, for tools that load one account.
+"""Loads single accounts for tools, using the eventsourcing library.
 
-An account can be loaded at any version, from the newest snapshot up to that version. Decisions and
-consumers load many accounts at once, and append (`processing/unit_of_work.py`).
+An account can be loaded at any version; loading starts from the newest snapshot up to that version.
+The API and the consumers instead load and append in batches (`processing/unit_of_work.py`).
 """
 
 from typing import cast
@@ -42,7 +42,7 @@ class Accounts(Application[str]):
         return EventStore(self.mapper, SnapshotRecorder(self._connection))
 
     def account(self, account_id: AccountId, *, version: int | None = None) -> Account:
-        """Return the account at a version (default: newest); without events, it is unopened."""
+        """Return the account at a version (default: newest); unopened if it has no events."""
         try:
             return cast("Account", self.repository.get(account_stream(account_id), version=version))
         except AggregateNotFoundError:

@@ -1,4 +1,7 @@
-"""Reads the whole log from one database snapshot, stream by stream, unaffected by appends."""
+"""Reads the whole log from one database snapshot, one account's stream after another.
+
+Events that are appended meanwhile are not read.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +26,7 @@ _REPORT_EVERY = 1000
 
 @dataclass(slots=True)
 class StoredRow:
-    """A row of the log as stored; it is not decoded, since someone may have altered it."""
+    """A row of the log as stored, not decoded, since decoding an altered row may fail."""
 
     position: int
     originator_id: str
@@ -42,8 +45,8 @@ def consistent_read(
     """Open a connection in a read-only transaction that reads from one database snapshot.
 
     Args:
-        database: The database, as any role that may read.
-        snapshot: The id of an exported snapshot. By default, the first statement takes a new one.
+        database: The database, opened as any role that may read.
+        snapshot: The id of an exported snapshot; if None, the first statement takes a new snapshot.
         idle_timeout_s: Seconds without a statement after which the server ends the transaction;
             0 for never.
     """
@@ -63,7 +66,7 @@ def consistent_read(
 
 
 def export_snapshot(connection: psycopg.Connection) -> str:
-    """Return an id of the transaction's snapshot, which is valid until the transaction ends."""
+    """Export the transaction's snapshot; the returned id is valid until the transaction ends."""
     row = connection.execute("SELECT pg_export_snapshot()").fetchone()
     assert row is not None
     return str(row[0])
@@ -72,9 +75,9 @@ def export_snapshot(connection: psycopg.Connection) -> str:
 def whole_streams(
     connection: psycopg.Connection, advance: Callable[[int], None] = lambda _: None
 ) -> Iterator[tuple[str, Iterator[StoredRow]]]:
-    """Yield each stream's id and its rows by version; streams come in byte order of their ids.
+    """Yield each stream's id and rows. Streams are in byte order of their ids, rows by version.
 
-    `advance` is called with the number of rows read since the last call.
+    `advance` reports progress; each call passes the number of rows read since the last call.
     """
 
     def read() -> Iterator[StoredRow]:

@@ -1,6 +1,6 @@
 """Reads the log in order, without skipping an event.
 
-Readers need no lock; `append_events` in migration 0001 explains why.
+Readers need no lock; the comment on `append_events` in migration 0001 explains why.
 """
 
 from typing import LiteralString
@@ -17,14 +17,14 @@ READ_SIZE = 500
 def read_log(
     connection: psycopg.Connection, after: int, limit: int = READ_SIZE
 ) -> list[LoggedEvent]:
-    """Return the events after a position, oldest first; empty at the end of the log."""
+    """Return up to `limit` events after a position, oldest first; empty at the end of the log."""
     return _read(connection, READ_LOG, (after, limit))
 
 
 def read_stream(
     connection: psycopg.Connection, stream: str, after: int, limit: int = READ_SIZE
 ) -> list[LoggedEvent]:
-    """Return one stream's events after a version, oldest first."""
+    """Return up to `limit` events of one stream after a version, oldest first."""
     return _read(connection, READ_STREAM, (stream, after, None, limit))
 
 
@@ -40,6 +40,6 @@ def _read(
 
 
 def last_position(connection: psycopg.Connection) -> int:
-    """Return the newest position of the log; 0 if it is empty."""
+    """Return the position of the newest event; 0 if the log is empty."""
     row = connection.execute(LAST_POSITION).fetchone()
     return row[0] if row else 0

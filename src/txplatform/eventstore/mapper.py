@@ -1,7 +1,7 @@
 """Encodes events as JSON and decodes stored events.
 
-One explicit table maps stored topics to classes, so stored data cannot select other code. A field
-that is missing in the JSON takes the class's default.
+An explicit table maps stored topics to event classes, so altered data cannot load other classes. A
+field that is missing from the JSON has the default value of the class.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ _FIRST_STORED = b',"timestamp":'
 
 
 class UnknownEventError(TxPlatformError):
-    """The log has an event that this version does not know."""
+    """The log has a kind of event that this version does not know."""
 
 
 class EventMapper(Mapper[str]):
@@ -47,13 +47,13 @@ class EventMapper(Mapper[str]):
 
 
 def encode_event(event: AccountEvent) -> bytes:
-    """Return an event as JSON, without default values, and without its stream and version."""
+    """Return an event as JSON; omit its stream, its version and fields with default values."""
     written = _encode(event)
     return b"{" + written[written.index(_FIRST_STORED) + 1 :]
 
 
 def decode_event(originator_id: str, originator_version: int, topic: str, state: bytes) -> Event:
-    """Return the stored event.
+    """Decode a stored event.
 
     Raises:
         UnknownEventError: This version does not know the topic.
@@ -73,7 +73,7 @@ def decode_event(originator_id: str, originator_version: int, topic: str, state:
 
 
 def event_data(event: AccountEvent) -> dict[str, Any]:
-    """Return the fields that only this kind of event has, as plain values."""
+    """Return an event's fields as plain values, without the fields that all events have."""
     fields = msgspec.structs.asdict(event)
     for name in AccountEvent.__struct_fields__:
         del fields[name]

@@ -1,7 +1,7 @@
-"""Migrates the database schema to this version, by numbered SQL files with checksums.
+"""Migrates the database schema to this version, using numbered SQL files with checksums.
 
 A session advisory lock lets one process migrate at a time. Each migration is one transaction. If an
-applied migration was changed, or is unknown to this version, no migration is applied.
+applied migration was changed later or this version does not know it, no migration is applied.
 """
 
 import hashlib
@@ -35,14 +35,14 @@ class MigrationError(TxPlatformError):
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One numbered step of the schema."""
+    """One numbered SQL file that changes the schema."""
 
     name: str
     statements: str
 
     @property
     def sha256(self) -> str:
-        """The checksum of the file's bytes, hexadecimal."""
+        """The SHA-256 of the file, hexadecimal."""
         return hashlib.sha256(self.statements.encode()).hexdigest()
 
 
@@ -60,7 +60,7 @@ def pending_migrations(connection: psycopg.Connection) -> list[Migration]:
     """Return the migrations that have not been applied yet, in order.
 
     Raises:
-        MigrationError: An applied migration was changed, or is unknown to this version.
+        MigrationError: An applied migration was changed later, or this version does not know it.
     """
     row = connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
     if row is None or not row[0]:
@@ -89,14 +89,14 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
 
     Args:
         owner_url: libpq URL of the role that owns the tables.
-        service_url: libpq URL of the service. Its role is made a member of `txplatform_service`,
-            unless the owner and the service have the same role.
+        service_url: libpq URL of the service's role, which becomes a member of
+            `txplatform_service`, unless this role owns the tables.
 
     Returns:
         The names of the applied migrations, in order.
 
     Raises:
-        MigrationError: An applied migration was changed, or is unknown to this version.
+        MigrationError: An applied migration was changed later, or this version does not know it.
         psycopg.OperationalError: The database cannot be reached.
     """
     with psycopg.connect(owner_url, autocommit=True, client_encoding="UTF8") as connection:

@@ -1,7 +1,7 @@
 """Queries as values, which can be run in a thread or on an event loop.
 
-Decision lanes run queries on an event loop, all other code in threads. Code that yields queries,
-such as the unit of work, is written once and serves both.
+The tasks that decide the API's requests run queries on an event loop; all other code runs queries
+in threads. Code such as the unit of work only yields queries, so it works with both.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ class Query(NamedTuple):
     """One statement with its parameters.
 
     Attributes:
-        take: Receives the rows; None for a statement without rows.
+        take: Called with the rows; None if the statement returns no rows.
     """
 
     statement: str
@@ -32,7 +32,7 @@ def run_queries(connection: psycopg.Connection, queries: Iterable[Query]) -> Non
 
 
 async def run_queries_async(cursor: psycopg.AsyncCursor, queries: Iterable[Query]) -> None:
-    """Run queries in order on a binary cursor; in autocommit mode, each query commits."""
+    """Run queries in order on a binary cursor; in autocommit mode, each commits separately."""
     for statement, parameters, take in queries:
         await cursor.execute(statement, parameters, prepare=True)
         if take is not None:

@@ -1,6 +1,6 @@
-"""Recorders for the eventsourcing library, which read the tables of events and snapshots.
+"""Recorders, through which the eventsourcing library reads events and snapshots.
 
-The library's own statements select all columns, so an added column would break them. Events are
+The library's own recorders select all columns, so adding a column would break them. Events are
 appended by a unit of work (`processing/unit_of_work.py`), never through the library.
 """
 
@@ -19,7 +19,7 @@ class _TableRecorder(AggregateRecorder):
     """A recorder that reads one table.
 
     Attributes:
-        read: A statement with the parameters stream, version to read after, last version, limit.
+        read: The SELECT; its parameters are stream, version to start after, last version and limit.
         newest_first: True if the statement returns the newest rows first.
     """
 
@@ -58,7 +58,7 @@ class EventRecorder(_TableRecorder):
 
 
 class SnapshotRecorder(_TableRecorder):
-    """Reads the snapshots of one account that have the current shape."""
+    """Reads the snapshots of one account; ignores snapshots with outdated fields."""
 
     read = READ_SNAPSHOTS
     newest_first = True

@@ -1,8 +1,7 @@
-"""Snapshots: an account's state at one version, so that a replay need not begin at version 1.
+"""Snapshots of an account's state, so that loading an account need not replay all its events.
 
-The topic of a snapshot contains a hash of the fields that `Account` declares, which are its shape.
-A snapshot of another shape is ignored: the account is replayed from its events, and a new snapshot
-is taken.
+A snapshot's topic contains a hash of the fields that `Account` declares. If the fields change, old
+snapshots are ignored: accounts are replayed from their events until they have new snapshots.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ _WAITING_KINDS: dict[str, type[WaitingMessage]] = {
 
 
 def shape_of(kinds: Iterable[type]) -> str:
-    """Return a hash of the fields that these classes declare."""
+    """Return a hash that changes when the fields of these classes or of `Activity` change."""
     declared = [(kind.__name__, *kind.__annotations__.items()) for kind in kinds]
     written = repr((declared, STATE_OF_ACTIVITY))
     return hashlib.blake2b(written.encode(), digest_size=6).hexdigest()
@@ -35,7 +34,7 @@ SNAPSHOT_TOPIC = f"account@{shape_of((Account, *_WAITING_KINDS.values(), Merchan
 
 
 def to_plain(value: object) -> object:
-    """Return plain values for a part of an account's state that msgspec cannot encode."""
+    """Convert a part of an account's state to plain values, as msgspec's `enc_hook`."""
     match value:
         case Activity():
             return value.state()
@@ -48,7 +47,7 @@ def to_plain(value: object) -> object:
 
 
 def from_plain(kind: type, plain: Any) -> object:
-    """Restore a part of an account's state that `to_plain` has converted."""
+    """Restore a part of an account's state from plain values, as msgspec's `dec_hook`."""
     if kind is Activity:
         return Activity.from_state(plain)
     if kind is Controls:
@@ -72,7 +71,7 @@ class AccountSnapshot(CanSnapshotAggregate[str]):
 
     @staticmethod
     def is_current(topic: str) -> bool:
-        """Return whether a snapshot with this topic has the current shape."""
+        """Return whether snapshots with this topic have the current fields of `Account`."""
         return topic == SNAPSHOT_TOPIC
 
     @classmethod
@@ -81,10 +80,10 @@ class AccountSnapshot(CanSnapshotAggregate[str]):
         return cls(aggregate.id, aggregate.version, SNAPSHOT_TOPIC, encode_account(aggregate))
 
     def mutate(self, _: None) -> Account:  # type: ignore[override]  # as above
-        """Return the account with the state of the snapshot.
+        """Return the account as it was at the snapshot's version.
 
         Raises:
-            ValueError: The state belongs to another account or version.
+            ValueError: The state has a different account id or version than the snapshot.
         """
         account = decode_account(self.state)
         if (account.id, account.version) != (self.originator_id, self.originator_version):
@@ -96,21 +95,21 @@ class AccountSnapshot(CanSnapshotAggregate[str]):
 
 
 def encode_account(account: Account) -> bytes:
-    """Return the account's state as JSON, without default values."""
+    """Return the account's state as JSON; omit fields with default values."""
     return _encode(account)
 
 
 def decode_account(state: bytes) -> Account:
-    """Return the encoded account.
+    """Decode an account from the JSON of `encode_account`.
 
     Raises:
-        ValueError: The bytes are not a state of the current shape.
+        ValueError: The bytes are not the JSON of an account with the current fields.
     """
     return _decode(state)
 
 
 def account_state(account: Account) -> dict[str, Any]:
-    """Return the state as plain values; equal states mean equal accounts (invariant I1)."""
+    """Return the account's state as plain values, for comparing accounts (invariant I1)."""
     state: dict[str, Any] = msgspec.to_builtins(account, enc_hook=to_plain)
     return state
 
@@ -118,8 +117,8 @@ def account_state(account: Account) -> dict[str, Any]:
 def snapshot_due(account: Account, version: int, every: int) -> bool:
     """Return whether a snapshot of the account is due at this version.
 
-    Snapshots are `every` versions apart, or more if the account has more holds than `every`. So the
-    bytes written for snapshots stay in proportion to the number of events.
+    The interval between snapshots is `every` versions. It is doubled until it reaches the number of
+    holds, since snapshots grow with that number. This limits the bytes written per event.
     """
     interval = every
     while interval < len(account.holds):

@@ -1,10 +1,10 @@
-"""The SQL statements of the log.
+"""The SQL statements for the log and the snapshots.
 
-The database function `append_events` appends events. Migration 0001 explains how that function
+The database function `append_events` appends events. Migration 0001 explains how the function
 keeps the log in order and detects conflicts.
 
-`LATERAL … OFFSET 0` forces an index look-up for each stream. Without it, the planner may decide to
-read the whole log if its statistics are older than the growth of the table.
+`LATERAL … OFFSET 0` forces an index look-up for each stream. Without it, the planner may read the
+whole log if the table has grown since its statistics were collected.
 """
 
 from collections.abc import Iterable
@@ -19,12 +19,12 @@ from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
 
 
 def _read_streams(*, snapshots: str, after: str, until: str = "true") -> str:
-    """Return a statement that reads streams; the parameters are arrays of ids and of versions.
+    """Return a statement that reads streams, given an array of ids and an array of versions.
 
     Args:
-        snapshots: SQL condition for snapshots; each stream starts from the newest that meets it.
-        after: SQL expression for the version to read after if there is no such snapshot.
-        until: SQL condition for events.
+        snapshots: SQL condition. A stream starts from its newest snapshot that meets the condition.
+        after: SQL expression. Without such a snapshot, events after this version are read.
+        until: SQL condition that all events read must meet.
     """
     return f"""
 WITH stream AS (
@@ -55,7 +55,7 @@ ORDER BY originator_id, originator_version
 
 
 def _find_events(column: str, order: str = "") -> str:
-    """Return a statement that looks up events; the parameters are arrays of streams and values."""
+    """Return a statement that finds events, given arrays of stream ids and values of `column`."""
     return f"""
 SELECT e.originator_id, e.originator_version, e.topic, e.state
 FROM unnest(%b::text[], %b::text[]) AS wanted (originator_id, {column})
@@ -135,8 +135,8 @@ class LoggedEvent:
     """An event with its position in the log.
 
     Attributes:
-        position: Ascending, with gaps.
-        recorded_at: The database's time of the insert, UTC.
+        position: Positions ascend, with gaps.
+        recorded_at: When the event was inserted, by the database's clock, UTC.
     """
 
     position: int

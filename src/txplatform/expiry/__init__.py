@@ -1,1 +1,1 @@
-"""Expiry of holds: the read model finds holds that are due, and the accounts decide."""
+"""Expires holds. A read model finds the holds that are due; the accounts decide on them."""

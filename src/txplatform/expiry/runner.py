@@ -1,11 +1,11 @@
 """The hold expirer: expires holds that are due.
 
-Each pass goes through all holds that are due, starting with the hold that is overdue longest. The
-read model only lists candidates: the account decides if a hold exists and is due. The business key
-of the expiry keeps a hold from expiring twice (invariant I3).
+Each pass goes through all holds that are due, the longest overdue first. The read model only lists
+candidates: the account decides whether a hold still exists and is due. Business keys are unique, so
+a hold cannot expire twice (invariant I3).
 
-The read model may lag, so handled holds are skipped as long as the read model lists them. Any
-number of expirers may run: if two expire the same hold, one append conflicts.
+The read model may lag and list holds that have been handled already; these are skipped. Any number
+of expirers may run: if two expire the same hold, one append conflicts.
 """
 
 from collections.abc import Generator, Sequence
@@ -49,12 +49,12 @@ _UNREADABLE = (TxPlatformError, ValueError, TypeError, LookupError, AttributeErr
 
 @dataclass(slots=True)
 class _Handled:
-    """The holds that one connection has handled.
+    """The holds that the expirer has handled on one connection.
 
     Attributes:
         expired: The number of holds expired in this pass.
-        settled: Holds to skip as long as the read model lists them.
-        again: Holds of this pass whose append conflicted; the next pass retries them.
+        settled: Handled holds, to be skipped as long as the read model lists them.
+        again: Holds whose append conflicted in this pass; the next pass retries them.
         unreadable: Accounts that cannot be read.
     """
 
@@ -65,7 +65,7 @@ class _Handled:
 
 
 class HoldExpirer(Follower):
-    """The part of a worker that expires holds."""
+    """Expires holds that are due."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class HoldExpirer(Follower):
         now: datetime,
         handled: _Handled,
     ) -> None:
-        """Expire each account's holds separately, so that an unreadable account blocks no other."""
+        """Expire holds account by account, so that an unreadable account blocks no others."""
         by_account: dict[AccountId, list[DueHold]] = {}
         for hold in holds:
             by_account.setdefault(hold.account_id, []).append(hold)
@@ -177,10 +177,10 @@ class HoldExpirer(Follower):
 def _expire_holds(
     connection: psycopg.Connection, holds: Sequence[DueHold], now: datetime
 ) -> tuple[UnitOfWork, list[DueHold]]:
-    """Expire the holds that still exist, with one append in autocommit mode.
+    """Expire the holds that still exist, with a single append.
 
     Returns:
-        The unit of work, and the holds whose append conflicted.
+        The unit of work, and the holds on accounts whose append conflicted.
     """
     work = UnitOfWork()
     origin = CommandOrigin(_CAUSE, new_traceparent())

@@ -1,5 +1,5 @@
-"""The parts that projector, publisher, hold expirer and shadow evaluation share.
+"""The code shared by all followers: projector, publisher, hold expirer and shadow evaluation.
 
-A follower reads an ordered source batch by batch. Checkpoint, leader lock, loop, back-off and
-health are in this package; each follower adds only the work on one batch.
+A follower reads an ordered source batch by batch. This package has the checkpoint, leader lock,
+loop, back-off and health; each follower adds only the processing of a batch.
 """

@@ -1,8 +1,8 @@
-"""The position that a follower has reached, stored in the table `checkpoints`.
+"""Checkpoints: the position up to which each follower, such as a projector, has read.
 
 A follower that writes to this database locks the checkpoint, writes its rows and moves the
-checkpoint in one transaction, so no event counts twice. A follower that writes elsewhere moves the
-checkpoint after its results are confirmed; if anyone else has moved it meanwhile, the move fails.
+checkpoint in one transaction, so no event is applied twice. A follower that writes elsewhere moves
+the checkpoint after its writes are confirmed; the move fails if another process moved it meanwhile.
 """
 
 from dataclasses import dataclass
@@ -31,29 +31,29 @@ class Checkpoint:
     """One follower's checkpoint.
 
     Attributes:
-        name: The name in the table, such as `projection:directory`.
+        name: The name in the table `checkpoints`, such as `projection:directory`.
     """
 
     name: str
 
     def begin(self, connection: psycopg.Connection, position: int = 0) -> None:
-        """Create the checkpoint if it does not exist."""
+        """Create the checkpoint at `position`, if it does not exist."""
         connection.execute(_BEGIN, (self.name, position))
 
     def read(self, connection: psycopg.Connection) -> int:
-        """Return the position of the last event read; 0 before the first."""
+        """Return the position of the last event read; 0 if none has been read."""
         row = connection.execute(_READ, (self.name,)).fetchone()
         return 0 if row is None else int(row[0])
 
     def read_with_end(self, connection: psycopg.Connection) -> tuple[int, int]:
-        """Return the position of the last event read and the log's last position."""
+        """Return the position of the last event read, and the last position in the log."""
         row = connection.execute(_READ_WITH_END, (self.name,)).fetchone()
         assert row is not None
         position, end = row
         return position, end
 
     def lock(self, connection: psycopg.Connection) -> int:
-        """Wait for the checkpoint's lock, and hold it until the transaction ends.
+        """Lock the checkpoint until the transaction ends; wait if another session has locked it.
 
         Returns:
             The position of the last event read.
@@ -76,10 +76,10 @@ class Checkpoint:
         return None if row is None else int(row[0])
 
     def move(self, connection: psycopg.Connection, *, before: int, to: int) -> None:
-        """Move the checkpoint.
+        """Move the checkpoint from `before` to `to`.
 
         Raises:
-            CheckpointError: The checkpoint is no longer at `before`; roll back any transaction.
+            CheckpointError: The checkpoint is no longer at `before`; the caller must roll back.
         """
         if connection.execute(_MOVE, (to, self.name, before)).rowcount != 1:
             raise CheckpointError(

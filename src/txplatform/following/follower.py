@@ -1,7 +1,7 @@
-"""The loop of every follower: connect, do one batch after another, back off after a fault.
+"""The loop of every follower: connect, process batches, and back off after a fault.
 
-After a fault, a standby server may have taken over without the primary's last commits. So `follow`
-keeps all state that depends on the connection in local variables.
+After a fault, a standby server without the primary's last commits may have taken over. So `follow`
+keeps state that depends on the connection in local variables, which are discarded after a fault.
 """
 
 import threading
@@ -25,7 +25,7 @@ class Follower(ABC):
     """Processes an ordered source in the database, batch by batch.
 
     Attributes:
-        name: The name in health and metrics, and in log lines if no component is given.
+        name: The name in health reports and metrics, and in log lines unless a component is given.
     """
 
     def __init__(self, name: str, database: Database, *, component: str = "") -> None:
@@ -39,9 +39,10 @@ class Follower(ABC):
 
     @abstractmethod
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
-        """Process batches without end; the caller closes the generator between two batches.
+        """Process batches endlessly; the caller closes the generator between two batches.
 
-        After an error, the next call gets a new connection and resumes from the checkpoint.
+        After an error, `follow` is called again with a new connection and resumes from the
+        checkpoint.
 
         Args:
             connection: A new connection in autocommit mode.
@@ -63,13 +64,13 @@ class Follower(ABC):
         return Health(self._ready, self._detail, self.figures())
 
     def report(self, detail: str, *, ready: bool = True) -> None:
-        """Set the health, and reset the back-off if ready."""
+        """Set the health; if `ready`, also reset the back-off."""
         self._ready, self._detail = ready, detail
         if ready:
             self._back_off_s = FIRST_BACK_OFF_S
 
     def report_fault(self, error: Exception) -> float:
-        """Log the error, report it as the health, and return the seconds to pause."""
+        """Log an error, show it in the health, and return the seconds to pause before a retry."""
         if isinstance(error, (TxPlatformError, *PASSING_FAULTS)):
             self._log.warning("cannot continue, will retry", error=str(error).strip())
         else:
@@ -79,7 +80,7 @@ class Follower(ABC):
         return pause_s
 
     def run(self, stop: threading.Event) -> None:
-        """Follow until `stop` is set; after a fault, retry with increasing pauses."""
+        """Process batches until `stop` is set; after a fault, retry with increasing pauses."""
         self._stop = stop
         while not stop.is_set():
             try:

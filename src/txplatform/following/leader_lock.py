@@ -1,7 +1,7 @@
-"""Leader election by session-level advisory lock: at most one session leads for each name.
+"""Leader election by session-level advisory lock: for each name, at most one session leads.
 
-The lock ends with its session. The server ends a session when the client closes the connection, or
-some time after the client or its network has failed.
+The server releases the lock when the session ends: when the client closes the connection, or some
+time after the client or its network has failed.
 """
 
 import psycopg
@@ -18,10 +18,10 @@ WHERE locktype = 'advisory' AND granted
 
 
 class LeaderLock:
-    """The leader lock for one name, used by one process.
+    """One process's access to the leader lock for a name.
 
     Attributes:
-        own_session: The backend PID of the session in which this process last became the leader.
+        own_session: The backend PID of the session that last made this process the leader.
     """
 
     def __init__(self, name: str) -> None:
@@ -29,7 +29,7 @@ class LeaderLock:
         self.own_session: int | None = None
 
     def try_to_lead(self, connection: psycopg.Connection) -> bool:
-        """Become the leader until the connection ends; return False if another session leads."""
+        """Become leader until the connection ends; return False if another session leads."""
         row = connection.execute(_TRY, (LEADERS, self._name)).fetchone()
         leads = row is not None and bool(row[0])
         if leads:

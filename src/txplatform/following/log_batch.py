@@ -1,4 +1,4 @@
-"""One batch of the log for a follower whose results are rows in this database."""
+"""Reads one batch of the log, for a follower that writes to this database."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,16 +18,17 @@ def next_batch(
     *,
     until: int | None = None,
 ) -> Iterator[Sequence[LoggedEvent] | None]:
-    """Read the next events, and commit the block's writes together with the checkpoint.
+    """Read the next events; commit the writes of the `with` block together with the checkpoint.
 
     Args:
         connection: A connection in autocommit mode.
-        checkpoint: The checkpoint, which stays locked until the commit.
+        checkpoint: The checkpoint to read from and move; locked until the commit.
         limit: The maximum number of events to read.
         until: The last log position to read; None for the log's end.
 
     Yields:
-        The events, oldest first; none at the end of the log. None if the checkpoint is locked.
+        The events, oldest first; an empty list at the end of the log. None if another session has
+        locked the checkpoint.
 
     Raises:
         psycopg.Error: A statement failed; nothing was written.

@@ -1,4 +1,4 @@
-"""Several followers as one part of a process, each in its own thread."""
+"""Several followers as one component of a process, each in its own thread."""
 
 import threading
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ class SideBySide:
         self._followers = followers
 
     def run(self, stop: threading.Event) -> None:
-        """Run until `stop` is set; an exception that a follower does not retry stops them all."""
+        """Run until `stop` is set; if a follower fails without retrying, stop all followers."""
         with ThreadPoolExecutor(len(self._followers), thread_name_prefix=self.name) as threads:
             running = [threads.submit(follower.run, stop) for follower in self._followers]
             try:
@@ -26,7 +26,7 @@ class SideBySide:
                 stop.set()
 
     def health(self) -> Health:
-        """Return the health of all followers; ready if all of them are ready."""
+        """Return the combined health, which is ready if every follower is ready."""
         healths = {follower.name: follower.health() for follower in self._followers}
         return Health(
             all(health.ready for health in healths.values()),

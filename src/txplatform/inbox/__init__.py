@@ -1,1 +1,1 @@
-"""The inbox: messages from Kafka with their outcomes, and the consumer's positions."""
+"""The inbox: stored messages from Kafka with their outcomes, and the consumer's offsets."""

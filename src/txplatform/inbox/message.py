@@ -17,7 +17,7 @@ class ReceivedMessage(NamedTuple):
 
     Attributes:
         topic_id: The broker's id of the topic; empty if the broker has none.
-        sent_at: The timestamp in the message, UTC; None if the message has none.
+        sent_at: The message's timestamp, UTC; None if the message has none.
         body: None for a tombstone.
     """
 
@@ -33,20 +33,20 @@ class ReceivedMessage(NamedTuple):
 
     @property
     def content_sha256(self) -> bytes:
-        """The SHA-256 of the body; copies of a message have the same topic, key and hash."""
+        """The SHA-256 of the body. Messages with the same topic, key and hash count as copies."""
         return hashlib.sha256(self.body or b"").digest()
 
 
 class MessageOutcome(NamedTuple):
-    """The outcome of a message.
+    """The result of processing a message.
 
     Attributes:
         account_id: None if the message is invalid.
-        business_key: The event key of the message's command; None if the message is invalid.
-        reason: A stable code for parked and discarded messages, else None.
-        detail: The reason in a sentence.
+        business_key: The business key of the message's command; None if the message is invalid.
+        reason: A stable code that says why the message was parked or discarded; else None.
+        detail: The reason in a sentence; None if there is no reason.
         event_id: The event that the message caused; for a duplicate, the event of the first copy.
-        account_version: The version of that event.
+        account_version: The account's version after that event.
     """
 
     status: MessageStatus

@@ -1,4 +1,7 @@
-"""Parks identical messages only once: copies become duplicates, or are discarded as well."""
+"""Ensures that only the first of identical rejected messages is parked for an operator.
+
+A copy of a parked message becomes a duplicate; a copy of a discarded message is discarded.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -20,7 +23,7 @@ _Contents = tuple[str, bytes | None, bytes]
 
 
 class _Repeat(NamedTuple):
-    """The status for copies of a message, and a text that names the original."""
+    """The status to give to copies of a message, and a text that names the original."""
 
     status: MessageStatus
     first: str
@@ -31,7 +34,7 @@ def deduplicate_parked(
     messages: Sequence[ReceivedMessage],
     outcomes: Sequence[MessageOutcome],
 ) -> list[MessageOutcome]:
-    """Return the outcomes; copies of parked or discarded messages are not parked again."""
+    """Return the outcomes, but do not park copies of messages that were parked or discarded."""
     result = list(outcomes)
     parked = [at for at, each in enumerate(outcomes) if each.status is MessageStatus.PARKED]
     if not parked:
@@ -53,10 +56,10 @@ def deduplicate_parked(
 def _repeats_of_stored(
     connection: psycopg.Connection, messages: Iterable[ReceivedMessage]
 ) -> dict[_Contents, _Repeat]:
-    """Look up stored originals of messages that have just been rejected.
+    """Look up the stored originals of messages that have just been rejected.
 
-    An original stored as waiting counts as parked. Its wait must have ended with a rejection;
-    otherwise its copy would now be a duplicate.
+    An original with status `waiting` counts as parked: its wait has ended in a rejection too. If
+    the original had been applied, the copy would be a duplicate, not rejected.
     """
     digests = list({message.content_sha256 for message in messages})
     found: dict[_Contents, _Repeat] = {}

@@ -1,7 +1,7 @@
-"""The stored position of each partition, moved in the transaction that processes its messages.
+"""Positions: the next offset to read in each partition, stored in the database.
 
-Each move is a compare-and-set. So a consumer that has lost a partition unawares cannot commit
-anything for that partition.
+The transaction that processes a batch of messages also moves the positions, by compare-and-set. So
+a consumer that has lost a partition without noticing cannot commit anything for that partition.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from txplatform.eventstore.statements import column_arrays
 
 
 class FencedError(TxPlatformError):
-    """Another consumer has moved a position; the batch is rolled back."""
+    """A position was moved by another consumer or an operator; the batch is rolled back."""
 
 
 class PartitionKey(NamedTuple):
@@ -25,10 +25,10 @@ class PartitionKey(NamedTuple):
 
 
 class Position(NamedTuple):
-    """The stored position in a partition.
+    """A partition's stored position.
 
     Attributes:
-        topic_id: The topic's id at the first read of the partition; empty if the broker had none.
+        topic_id: The topic's id when the partition was first read; empty if the broker had none.
         next_offset: The next offset to read.
     """
 
@@ -39,7 +39,7 @@ class Position(NamedTuple):
 
 
 class Move(NamedTuple):
-    """A partition's position before and after a batch."""
+    """A move of a partition's position from offset `expected` to `next_offset`."""
 
     topic: str
     partition: int
@@ -72,7 +72,7 @@ WHERE p.cluster_id = %s AND p.topic = m.topic AND p.partition = m.partition
 def begin(
     connection: psycopg.Connection, cluster_id: str, beginnings: Sequence[Position]
 ) -> dict[PartitionKey, Position]:
-    """Store a first position for partitions that have none; return the positions of all."""
+    """Store these positions for partitions without one; return the positions now stored."""
     connection.execute(_BEGIN, (cluster_id, *column_arrays(beginnings)))
     keys = [PartitionKey(each.topic, each.partition) for each in beginnings]
     return stored_positions(connection, cluster_id, keys)
@@ -81,14 +81,14 @@ def begin(
 def stored_positions(
     connection: psycopg.Connection, cluster_id: str, keys: Sequence[PartitionKey]
 ) -> dict[PartitionKey, Position]:
-    """Return the stored positions of these partitions."""
+    """Return the stored positions of these partitions; partitions without one are left out."""
     topics, partitions = [key.topic for key in keys], [key.partition for key in keys]
     rows = connection.execute(_READ, (topics, partitions, cluster_id)).fetchall()
     return {PartitionKey(row[0], row[1]): Position(*row) for row in rows}
 
 
 def advance(connection: psycopg.Connection, cluster_id: str, moves: Sequence[Move]) -> None:
-    """Move the stored positions; there must be at least one move.
+    """Move the stored positions; `moves` must not be empty.
 
     Raises:
         FencedError: A stored position differs from the expected one; the caller must roll back.
@@ -113,7 +113,7 @@ def all_positions(connection: psycopg.Connection) -> list[tuple[str, Position]]:
 
 
 def reset(connection: psycopg.Connection, topic: str, partition: int | None = None) -> int:
-    """Delete positions, so that reading starts at the beginning; return the number deleted."""
+    """Delete the positions of a topic or a partition, to read it again; return their number."""
     return connection.execute(
         "DELETE FROM inbound_positions WHERE topic = %s AND (%s::int IS NULL OR partition = %s)",
         (topic, partition, partition),
@@ -121,12 +121,12 @@ def reset(connection: psycopg.Connection, topic: str, partition: int | None = No
 
 
 def fault_of(position: Position, *, topic_id: str, watermarks: tuple[int, int]) -> str | None:
-    """Return the problem that prevents reading from a stored position; None if there is none.
+    """Return why reading cannot continue at a stored position; None if it can.
 
     Args:
         position: The stored position.
         topic_id: The topic's current id; empty if the broker has none.
-        watermarks: The partition's first offset and its end offset.
+        watermarks: The first offset available in the partition, and its end offset.
     """
     where = f"{position.topic}[{position.partition}]"
     low, high = watermarks

@@ -1,7 +1,7 @@
-"""Reads the inbox: messages from Kafka and their outcomes, for API, command line and publisher.
+"""Reads messages and their outcomes from the inbox, for the API, command line and publisher.
 
-A later event ends the wait of a waiting message, for example the opening of the account. The
-message's row is not updated then; each read looks up the current status in the log.
+A message may wait for another, such as the opening of its account. When the wait ends, an event is
+recorded, but the message's row is not updated. So each read looks up the current status in the log.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,8 @@ from txplatform.inbox.writer import decode_headers
 MAX_LIMIT = 500
 
 _MESSAGE_COLUMNS = """m.id, m.cluster_id, m.topic, m.partition, m."offset", m.sent_at,
-    m.received_at, m.traceparent, m.account_id, m.business_key, m.status, m.reason, m.detail,
+    m.received_at, m.traceparent, m.account_id, m.business_key,
+    coalesce(settled.status, m.status), m.reason, m.detail,
     m.event_id, m.account_version, m.resolved_at, m.resolution,
     settled.topic, settled.originator_version, settled.state"""
 
@@ -61,9 +62,9 @@ def list_messages(  # noqa: PLR0913  # the filters of the API
     before_id: int | None = None,
     limit: int = 50,
 ) -> list[InboundMessageResponse]:
-    """Return the outcomes of the messages that match all filters, newest first.
+    """Return messages that match all filters, without their contents, newest first.
 
-    For the next page, pass the last id as `before_id`. The limit is capped at `MAX_LIMIT`.
+    For the next page, pass the last message's id as `before_id`. `limit` is capped at `MAX_LIMIT`.
     """
     filters: Mapping[LiteralString, object | None] = {
         "m.topic = %s": topic,
@@ -88,7 +89,7 @@ def list_messages(  # noqa: PLR0913  # the filters of the API
 def stored_message(
     connection: psycopg.Connection[Any], message_id: int, *, for_update: bool = False
 ) -> StoredMessage | None:
-    """Return a message with its contents, optionally locking its row; None if it does not exist."""
+    """Return a message with its contents, or None. With `for_update`, also lock its row."""
     lock = " FOR NO KEY UPDATE OF m" if for_update else ""
     return next(iter(_stored(connection, "WHERE m.id = %s" + lock, (message_id,))), None)
 
@@ -96,9 +97,9 @@ def stored_message(
 def parked_after(
     connection: psycopg.Connection[Any], after_id: int, limit: int = 100
 ) -> list[StoredMessage]:
-    """Return messages that were parked on arrival, in the order of their ids.
+    """Return messages with ids above `after_id` that were parked on arrival, in order of id.
 
-    Messages that were later retried or discarded are included, so that no id goes missing.
+    Messages that were retried or discarded since then are included, so that a reader misses none.
     """
     return _stored(
         connection,
@@ -110,7 +111,7 @@ def parked_after(
 def message_that_waited(
     connection: psycopg.Connection[Any], account_id: str, business_key: str
 ) -> StoredMessage | None:
-    """Return the first message recorded as waiting under this business key; None if none was."""
+    """Return the first message that was stored as waiting with this business key, if any."""
     found = _stored(
         connection,
         "WHERE m.first_status = 'waiting' AND m.account_id = %s AND m.business_key = %s"
@@ -153,8 +154,6 @@ def _message(row: Sequence[Any]) -> InboundMessageResponse:
         stream = account_stream(AccountId(fields["account_id"]))
         event = decode_event(stream, settled_version, settled_topic, settled_state)
         fields["event_id"], fields["account_version"] = event.event_id, event.originator_version
-        fields["status"] = MessageStatus.APPLIED
         if isinstance(event, WaitingMessageRejected):
-            fields["status"] = MessageStatus.PARKED
             fields["reason"], fields["detail"] = event.reason, event.detail
     return InboundMessageResponse(**fields)

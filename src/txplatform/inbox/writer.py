@@ -1,7 +1,7 @@
-"""Writes the inbox: a row for each message, and later changes by an operator.
+"""Writes the inbox: inserts a row for each message, and stores the decisions of operators.
 
-Rows are inserted only under the log's lock, so ids become visible in ascending order. Therefore a
-reader that continues after an id, such as the publisher of parked messages, skips no row.
+Rows are inserted only under the log's lock, so ids become visible in ascending order. Therefore the
+publisher of parked messages can resume after the last id it has read without skipping a row.
 """
 
 import base64
@@ -53,7 +53,7 @@ def record(
     traceparents: Sequence[str],
     outcomes: Sequence[MessageOutcome],
 ) -> None:
-    """Insert a row for each message, with its trace context and outcome; skip existing rows.
+    """Insert a row for each message with its trace context and outcome; skip stored messages.
 
     The caller holds the log's lock.
     """
@@ -76,18 +76,18 @@ def record(
 
 
 def settle(connection: psycopg.Connection, message_id: int, outcome: MessageOutcome) -> None:
-    """Store the outcome of a parked message that was retried."""
+    """Store the outcome of retrying a parked message."""
     status, _, _, *details = outcome
     connection.execute(_SETTLE, (status.value, *details, message_id))
 
 
 def discard(connection: psycopg.Connection, message_id: int, why: str) -> None:
-    """Store that an operator discarded a parked message."""
+    """Mark a parked message as discarded by an operator."""
     connection.execute(_DISCARD, (why, message_id))
 
 
 def encode_headers(headers: Headers) -> str:
-    """Return headers as stored: a JSON array of names and base64 values, in order."""
+    """Encode headers for storage, as a JSON array of pairs of name and base64 value."""
     if not headers:
         return "[]"
     return orjson.dumps(
@@ -103,7 +103,7 @@ def encode_headers(headers: Headers) -> str:
 
 
 def decode_headers(stored: Iterable[tuple[str, str | None]]) -> Headers:
-    """Return stored headers in the form in which they were received."""
+    """Decode stored headers to pairs of name and bytes."""
     return tuple(
         (name, None if value is None else base64.b64decode(value)) for name, value in stored
     )

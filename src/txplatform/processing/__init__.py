@@ -1,1 +1,1 @@
-"""Batches with optimistic concurrency: unit of work, account cache, execution and snapshots."""
+"""Executes batches of commands with optimistic concurrency, and caches accounts."""

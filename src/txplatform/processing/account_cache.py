@@ -1,13 +1,13 @@
 """Caches accounts between batches, so that they need not be read again.
 
-A cached account may be stale. An append to it then conflicts, and the account is read again. If no
-other process writes to the cached accounts, reading them before each decision wastes a round trip.
-If others do, many commands conflict and are decided twice. The conflict rate shows which way is
-cheaper.
+A cached account may be stale. Appending to it then conflicts, and the account is read again. If no
+other process writes to the accounts, reading them before each decision would waste a round trip. If
+other processes do, many commands conflict and are decided twice. The conflict rate shows whether
+reading first is cheaper.
 
-The most recently used accounts are kept as objects. All others are packed into a fraction of the
-memory, so that a process can cache a million accounts. Unpacking an account takes a fifth of the
-time of reading it from the database. A packed account is a list of its fields' values.
+The most recently used accounts are kept as objects. All others are packed (the list of field values
+as msgpack), which takes a fraction of the memory, so a process can cache a million accounts.
+Unpacking an account takes a fifth of the time of reading it from the database.
 """
 
 from collections import OrderedDict, deque
@@ -32,25 +32,25 @@ _decode = msgspec.msgpack.Decoder(tuple[_TYPES], dec_hook=from_plain).decode  # 
 
 
 class ConflictRate:
-    """The share of stale accounts among the last few hundred accounts taken from the cache."""
+    """The share of stale accounts among the last few hundred taken from the cache."""
 
     def __init__(self) -> None:
         self._share = 0.0
 
     def note(self, cached: int, behind: int) -> None:
-        """Count accounts taken from the cache, of which `behind` were stale."""
+        """Count `cached` accounts taken from the cache, of which `behind` were stale."""
         if cached:
             weight = min(1.0, cached / _AVERAGED_ACCOUNTS)
             self._share += weight * (behind / cached - self._share)
 
     @property
     def high(self) -> bool:
-        """True if reading accounts first costs less than deciding again."""
+        """True if reading accounts before each decision costs less than deciding again."""
         return self._share > _HIGH_RATE
 
 
 class AccountCache:
-    """The most recently used accounts, at most `capacity`."""
+    """The most recently used accounts, up to `capacity` of them."""
 
     def __init__(self, capacity: int, unpacked: int = _UNPACKED) -> None:
         self.conflict_rate = ConflictRate()
@@ -79,7 +79,7 @@ class AccountCache:
         return None
 
     def keep(self, accounts: Iterable[Account]) -> None:
-        """Cache committed accounts; drop the least recently used ones beyond the capacity."""
+        """Cache accounts whose events are committed; if full, drop the least recently used."""
         for account in accounts:
             self._accounts[account.id] = account
         while len(self._accounts) > self._unpacked:
@@ -88,7 +88,7 @@ class AccountCache:
                 self._pack(account)
 
     def clear(self) -> None:
-        """Drop all accounts; after a failover, the log may lack commits that they include."""
+        """Drop all accounts: after a failover, they may include events that the log has lost."""
         self._accounts.clear()
         self._packed = deque([{}])
 
@@ -115,5 +115,5 @@ def pack_account(account: Account) -> bytes:
 
 
 def unpack_account(packed: bytes) -> Account:
-    """Return the account that was packed."""
+    """Restore a packed account."""
     return Account(*_decode(packed))

@@ -19,7 +19,7 @@ def execute_in_order(
     *,
     expect_copies: bool = False,
 ) -> None:
-    """Execute commands in order, without appending; each command gets its result.
+    """Execute commands in order and set their results, without appending the events.
 
     For `expect_copies`, see `UnitOfWork.include`.
     """

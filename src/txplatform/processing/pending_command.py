@@ -1,4 +1,4 @@
-"""A command that is being decided."""
+"""A command and the progress of its decision."""
 
 from dataclasses import dataclass, field
 
@@ -15,11 +15,11 @@ class PendingCommand:
 
     Attributes:
         look_up: True if the account and the command's business keys are read before the decision.
-            Only then is a rejection final: a rejection appends nothing, so no conflict would
+            A rejection is final only then: a rejection appends nothing, so no conflict would
             reveal a stale account or an earlier copy of the command.
         stream: The stream of the command's account.
-        transactions: The transactions that earlier attempts needed but had not read.
-        result: The outcome or final rejection; None if the last attempt reached neither.
+        transactions: Transactions to read, because earlier attempts needed them.
+        result: The outcome or final rejection; None until an attempt has reached either.
     """
 
     command: Command

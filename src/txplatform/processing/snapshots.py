@@ -1,6 +1,6 @@
-"""Takes a new snapshot of an account after many new events, so that accounts stay fast to read.
+"""Takes a snapshot of an account after many new events, so that accounts stay fast to load.
 
-Snapshots are written after the commit, so they include only stored events and delay no response.
+Snapshots are written after the commit, so they include only committed events and delay no response.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,9 +17,9 @@ from txplatform.eventstore.statements import INSERT_SNAPSHOTS, column_arrays
 def due_snapshots(
     accounts: Mapping[str, Account], events: Iterable[AccountEvent], *, every: int
 ) -> Iterable[Account]:
-    """Return the accounts that are due for a snapshot after these events.
+    """Return the accounts for which one of these events made a snapshot due.
 
-    Snapshots of an account are at least `every` events apart.
+    `every` is the usual number of versions between snapshots (see `snapshot_due`).
     """
     due = {}
     for event in events:
@@ -30,7 +30,7 @@ def due_snapshots(
 
 
 def insert_snapshots(snapshots: Iterable[AccountSnapshot]) -> Iterator[Query]:
-    """Yield a query that inserts these snapshots, if any, and skips existing ones."""
+    """Yield a query that inserts these snapshots, if any; stored snapshots are skipped."""
     columns = column_arrays(
         (each.originator_id, each.originator_version, each.topic, each.state) for each in snapshots
     )
@@ -45,6 +45,6 @@ def take_snapshots(
     *,
     every: int,
 ) -> None:
-    """Take and store the snapshots that are due after these events."""
+    """Store a snapshot of each account for which these events made a snapshot due."""
     due = due_snapshots(accounts, events, every=every)
     run_queries(connection, insert_snapshots(map(AccountSnapshot.take, due)))

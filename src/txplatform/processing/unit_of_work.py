@@ -2,9 +2,9 @@
 
 A unit of work does no I/O itself. It yields queries, which the caller runs on its connection.
 
-Cached accounts are used without reading them again, unless many were stale recently. Appending an
-event conflicts if the account is stale or the business key exists already. Accounts with a conflict
-are left out of the append, so that the caller can read and decide only those again.
+Cached accounts are not read again, unless many cached accounts were stale recently. Appending an
+event conflicts if the account is stale or the business key exists already. The append leaves out
+accounts with a conflict, so that the caller has to repeat only the commands on these accounts.
 """
 
 from collections import defaultdict
@@ -36,17 +36,18 @@ from txplatform.processing.pending_command import PendingCommand
 
 
 class UnitOfWork:
-    """The accounts of one batch, and the earlier events that its commands refer to.
+    """The accounts of a batch of commands, and the earlier events to which the commands refer.
 
-    Call `include` for every command and run the queries of `load`. Then call `attempt` for each
-    command. After False, run `load` and attempt the command again, or leave the command to a later
-    batch. Then run `append`. Commands on streams with a conflict can be included again. Call
-    `cache_accounts` after the commit.
+    1. Call `include` for each command; then run the queries of `load`.
+    2. Call `attempt` for each command. If it returns False, run the queries of `load` and attempt
+       the command again, or leave the command to a later batch.
+    3. Run the queries of `append`. Repeat the steps for commands whose stream is in `conflicts`.
+    4. After the commit, call `cache_accounts`.
 
     Attributes:
         accounts: The accounts in use, by stream.
         events: All events appended so far.
-        conflicts: The streams that the last append left out; `accounts` no longer has them.
+        conflicts: The streams that the last append left out and removed from `accounts`.
     """
 
     def __init__(self, cache: AccountCache | None = None) -> None:
@@ -69,9 +70,9 @@ class UnitOfWork:
         """Take the command's account from the cache, and note what `load` has to read.
 
         Args:
-            pending: The command; its result is reset.
-            expect_copies: True if redeliveries are common. The command's keys are then looked up,
-                unless a copy is certain to conflict on append anyway.
+            pending: The command; its result is reset to None.
+            expect_copies: True if copies of commands are common. The command's business keys are
+                then looked up, unless a copy is certain to conflict on append anyway.
         """
         stream = pending.stream
         pending.result = None
@@ -86,15 +87,16 @@ class UnitOfWork:
             self._look_up_transactions(stream, pending.transactions)
 
     def include_newest(self, stream: StreamId) -> None:
-        """Have `load` read the newest version of an account."""
+        """Make `load` read the newest version of an account."""
         self._use_cached(stream)
         self._streams_to_read.add(stream)
 
     def load(self) -> Iterator[Query]:
         """Yield the queries that read everything noted since the last load.
 
-        Keys and transactions are looked up after the streams. If another process appends an event
-        in between, the account is stale, so a decision based on the new event conflicts.
+        Business keys and transactions are looked up after the accounts. If another process appends
+        an event in between, the look-up may find an event that the account lacks. The account is
+        then stale, so an append to it conflicts.
         """
         streams, self._streams_to_read = self._streams_to_read, set()
         keys, self._keys_to_read = self._keys_to_read, set()
@@ -120,16 +122,16 @@ class UnitOfWork:
         self._conflict_rate.note(len(versions), behind)
 
     def read_at(self, versions: Mapping[str, int]) -> Iterator[Query]:
-        """Yield the query that reads each stream up to the given version."""
+        """Yield the query that reads each stream up to its given version."""
         if versions:
             parameters = list(versions), list(versions.values())
             yield Query(READ_STREAMS_AT, parameters, self._fold)
 
     def attempt(self, pending: PendingCommand, context: DecisionContext) -> bool:
-        """Execute a command; later commands see the events it recorded.
+        """Try to execute a command; its events are visible to later commands.
 
         Returns:
-            True if the command has a result; False if `load` has to read more first.
+            True if the command has a result; False if more must be read with `load` first.
         """
         try:
             pending.result = self.execute(pending.stream, pending.command, context)
@@ -150,10 +152,10 @@ class UnitOfWork:
 
         Raises:
             CommandRejectedError: The command contradicts recorded events.
-            RulesNotUnderstoodError: This version does not understand the rule set in force, which
-                the command needs.
-            TransactionNotReadError: The command needs a transaction that was not read; nothing is
-                recorded.
+            RulesNotUnderstoodError: The command needs the rule set in force, but this version does
+                not understand it.
+            TransactionNotReadError: The command needs a transaction that has not been read; nothing
+                is recorded.
         """
         account = self.accounts.get(stream)
         if account is None:
@@ -166,12 +168,12 @@ class UnitOfWork:
         return outcome
 
     def discard(self, stream: str) -> None:
-        """Drop an account and the events recorded on it."""
+        """Drop an account with its recorded events, without appending them."""
         self.accounts.pop(stream, None)
         self._prior.pop(stream, None)
 
     def append(self) -> Iterator[Query]:
-        """Yield the query that appends the recorded events, and set `events` and `conflicts`."""
+        """Yield the query that appends the recorded events; then set `events` and `conflicts`."""
         events = self.collect()
         conflicts: set[str] = set()
         if events:
@@ -188,7 +190,7 @@ class UnitOfWork:
         self.events += events
 
     def collect(self) -> list[AccountEvent]:
-        """Return the events recorded since the last call, account by account."""
+        """Return the events recorded since the last call, grouped by account."""
         return [
             event
             for account in self.accounts.values()
@@ -197,7 +199,7 @@ class UnitOfWork:
         ]
 
     def cache_accounts(self) -> None:
-        """Cache the accounts; the caller has committed all their events."""
+        """Cache the accounts; all their events must have been committed."""
         self._cache.keep(self.accounts.values())
 
     def _use_cached(self, stream: str) -> None:
@@ -221,7 +223,6 @@ class UnitOfWork:
             self._keys_to_read.add((stream, late_authorization_key(transaction_id)))
 
     def _fold(self, rows: Iterable[StreamRow]) -> None:
-        """Update accounts from snapshots and events, which arrive in order."""
         for row in rows:
             stream = row[0]
             if AccountSnapshot.is_current(row[2]):

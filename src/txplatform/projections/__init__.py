@@ -1,7 +1,8 @@
-"""The read models: one module each, with its row, fold, queries and check.
+"""The read models. Each has a module with its row type, fold, queries and check.
 
-To add a read model, write a migration for its table and a module, and list it here. The projector
-keeps it up to date, `txplatform rebuild` rebuilds it, and `txplatform verify` checks it.
+To add a read model, write a migration that creates its table, write its module, and list the read
+model in `PROJECTIONS`. The projector keeps the table up to date, `txplatform rebuild` rebuilds it,
+and `txplatform verify` checks it.
 """
 
 from txplatform.projections.directory import DIRECTORY

@@ -1,4 +1,4 @@
-"""The read model of all accounts and their balances: its rows, fold, queries and check."""
+"""The directory: the read model of all accounts and their balances."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from txplatform.projections.tables import columns_of, write_rows
 
 
 class AccountSummary(NamedTuple):
-    """One account; amounts in minor units of its currency.
+    """A row of the directory: one account, with amounts in minor units of its currency.
 
     Attributes:
         status: The stricter of `operator_status` and `team_status`. Until the account is opened,
@@ -41,7 +41,7 @@ class AccountSummary(NamedTuple):
         team_status: Set by the accounts team.
         posted: The amount owed.
         pending: The amount held by approved authorizations.
-        opened_at: The time given by the accounts team, or else the time of the event, UTC.
+        opened_at: The time given by the accounts team, or else the opening event's time, UTC.
         updated_at: The time of the account's last event, UTC.
     """
 
@@ -60,12 +60,12 @@ class AccountSummary(NamedTuple):
 
     @property
     def opened(self) -> bool:
-        """True if the accounts team has opened the account, which may have earlier events."""
+        """True if the accounts team has opened the account. Other events may come before that."""
         return self.currency is not None
 
     @property
     def available(self) -> int:
-        """Credit that can still be spent, minor units; negative if over the limit."""
+        """The credit left to spend, minor units; negative if the account is over its limit."""
         return self.credit_limit - self.posted - self.pending
 
 
@@ -75,7 +75,7 @@ class DirectoryPage:
 
     Attributes:
         more: True if more accounts follow.
-        as_of_position: The last log position that the directory has read.
+        as_of_position: The log position of the last event that the directory includes.
     """
 
     items: list[AccountSummary]
@@ -85,7 +85,7 @@ class DirectoryPage:
 
 @dataclass
 class AccountChange:
-    """The change that a batch of events makes to one account; None for unchanged columns."""
+    """A batch's change of one account; columns that are None stay unchanged."""
 
     account_id: AccountId
     account_version: int = 0
@@ -155,7 +155,7 @@ class _ExpectedAccount(ExpectedRows):
 
 
 class Directory(Projection):
-    """The read model of accounts."""
+    """The read model of all accounts and their balances."""
 
     name = "directory"
     table = "account_directory"
@@ -184,7 +184,7 @@ DIRECTORY = Directory()
 
 
 def account_changes(events: Sequence[LoggedEvent]) -> dict[AccountId, AccountChange]:
-    """Return the combined change of these events for each account."""
+    """Return the combined change that these events make to each account."""
     changes: dict[AccountId, AccountChange] = {}
     for logged in events:
         event = logged.event

@@ -1,7 +1,7 @@
-"""The amounts by which an event changes an account's balance, for the read models.
+"""Compute how an event changes an account's balance, for the read models.
 
-This arithmetic shares no code with the account or with `audit/totals.py`, so that
-`txplatform verify` finds a mistake in any of the three (invariants I1 and I2).
+This arithmetic, the account and `audit/totals.py` share no code, so `txplatform verify` finds a
+mistake in any one of them (invariants I1 and I2).
 """
 
 from typing import NamedTuple, assert_never
@@ -23,14 +23,14 @@ from txplatform.domain.events import (
 
 
 class MoneyChange(NamedTuple):
-    """The change of an account's posted and pending amounts, minor units."""
+    """The change in an account's posted and pending amounts, in minor units."""
 
     posted: int = 0
     pending: int = 0
 
 
 def money_change(event: Event) -> MoneyChange:  # noqa: PLR0911  # one a kind of event
-    """Return the change that an event makes; zero if the event moves no money."""
+    """Return the change caused by an event; zero if the event moves no money."""
     if not isinstance(event, MoneyEvent):
         return MoneyChange()
     match event:

@@ -1,4 +1,4 @@
-"""The read model of open holds: its rows, fold and check, and the query for holds that are due."""
+"""The read model of open holds, and the query for holds past their expiry."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,12 @@ from txplatform.projections.tables import write_rows
 
 
 class OpenHold(NamedTuple):
-    """A transaction's hold, in minor units above 0; `expires_at` is None if it never expires."""
+    """A transaction's open hold.
+
+    Attributes:
+        amount: Minor units, above 0.
+        expires_at: The expiry; None if the hold never expires.
+    """
 
     account_id: AccountId
     transaction_id: TransactionId
@@ -35,7 +40,12 @@ class OpenHold(NamedTuple):
 
 @dataclass
 class HoldChange:
-    """The change of a hold by a batch of events, in minor units; only a new hold has an expiry."""
+    """A batch's net change to a hold.
+
+    Attributes:
+        amount: The change in minor units.
+        expires_at: The expiry of a new hold; None if the hold is not new or never expires.
+    """
 
     account_id: AccountId
     transaction_id: TransactionId
@@ -100,7 +110,7 @@ OPEN_HOLDS = OpenHolds()
 def hold_changes(
     events: Sequence[Event],
 ) -> dict[tuple[AccountId, TransactionId], HoldChange]:
-    """Return the combined change of these events for each hold; a transaction has only one hold."""
+    """Return the net change to each hold; a transaction has at most one hold."""
     changes: dict[tuple[AccountId, TransactionId], HoldChange] = {}
     for event in events:
         amount = money_change(event).pending
@@ -118,7 +128,7 @@ def hold_changes(
 
 
 class DueHold(NamedTuple):
-    """A hold that is due; due holds are ordered by these fields."""
+    """A hold past its expiry; sorts by expiry, then by account, then by transaction."""
 
     expires_at: datetime
     account_id: AccountId
@@ -139,7 +149,7 @@ LIMIT %s
 
 @dataclass(frozen=True, slots=True)
 class DueHolds:
-    """Holds that are due at the database's time `now` (UTC), longest overdue first."""
+    """Holds past their expiry at the database's time `now` (UTC), earliest expiry first."""
 
     now: datetime
     holds: list[DueHold]
@@ -148,9 +158,9 @@ class DueHolds:
 def due_holds(
     connection: psycopg.Connection, *, limit: int, after: DueHold = BEFORE_ALL
 ) -> DueHolds | None:
-    """Return the next holds that are due, after the hold `after`; None if there are none.
+    """Return up to `limit` holds past their expiry that sort after `after`; None if there are none.
 
-    The read model may lag, so some of the holds may already have ended.
+    The read model may lag, so some of these holds may no longer be open.
     """
     # Planned each time, since a generic plan would read all holds that are due.
     rows = connection.execute(DUE, (*after, limit), prepare=False).fetchall()

@@ -1,4 +1,4 @@
-"""The base class of read models: table, kinds of events, fold, and check for `verify`."""
+"""The base classes of read models and of their expected rows for `txplatform verify`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -17,8 +17,8 @@ Row = tuple[Any, ...]
 class ExpectedRows(ABC):
     """The rows that one account should have in a read model, for `txplatform verify`.
 
-    The rows come from the replayed account or its events, without any arithmetic of the fold. So a
-    mistake on either side shows as a difference (invariant I1).
+    The rows are derived from the account's events without the code of `Projection.fold`, so a
+    mistake in either derivation shows as a difference (invariant I1).
     """
 
     def add(self, event: Event) -> None:  # noqa: B027  # most need only the account
@@ -26,23 +26,23 @@ class ExpectedRows(ABC):
 
     @abstractmethod
     def rows(self, account: Account) -> Iterable[Row]:
-        """Return the expected rows, given the account after the last event added."""
+        """Return the expected rows, given the account's state after the last event added."""
 
 
 class Projection(ABC):
     """A read model.
 
-    A rebuild folds the same events in different batches and has to produce the same rows. So a fold
-    may read only the table that it is given and earlier events of the log. It never reads another
-    read model, a snapshot or the clock.
+    A rebuild folds the same events in different batches and has to produce the same rows. So `fold`
+    may read only its table and earlier events in the log, never another read model, a snapshot or
+    the clock.
 
     Attributes:
         name: The name in the checkpoint and on the command line.
         table: The live table. A rebuild folds into another table of the same shape.
-        row: The `NamedTuple` type of a row; its fields are the columns, including `account_id`.
+        row: A `NamedTuple` type whose fields are the table's columns, including `account_id`.
         key: The columns that identify a row.
-        events: The kinds of events that the fold uses.
-        totals: Names and SQL aggregates; a rebuild compares the figures of the old and new tables.
+        events: The kinds of events that `fold` uses.
+        totals: Named SQL aggregates, which a rebuild compares between the old and the new table.
     """
 
     name: ClassVar[str]

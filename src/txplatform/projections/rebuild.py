@@ -1,7 +1,7 @@
 """Rebuild a read model from the log in a new table, which then replaces the live table.
 
-Meanwhile, reads and the projector continue. A rebuild that was killed leaves a table
-`<table>_next` behind, and the next rebuild drops that table.
+Until then, readers and the projector keep using the live table. A killed rebuild leaves the table
+`<table>_next` behind, which the next rebuild drops.
 """
 
 import time
@@ -49,7 +49,7 @@ class Rebuilt:
 
     @property
     def same(self) -> bool:
-        """True if the figures of both tables were equal."""
+        """True if both tables had the same totals and checksum."""
         return self.before == self.after
 
 
@@ -59,12 +59,12 @@ def rebuild(
     """Rebuild a read model from the first event.
 
     Args:
-        owner: The database as the owner of the tables.
+        owner: Database access as the owner of the tables.
         projection: The read model.
         advance: Called with the number of events read since the last call.
 
     Raises:
-        RebuildError: Another process is rebuilding the read model, or long reads blocked the swap.
+        RebuildError: Another process is rebuilding the read model, or reads blocked the swap.
         psycopg.Error: The database failed; the live table is unchanged.
     """
     with owner.connect() as connection:
@@ -92,7 +92,7 @@ _CHECKSUM = ("checksum", "sum(hashtextextended(t::text, 0))")
 def _totals(
     connection: psycopg.Connection, projection: Projection, table: str
 ) -> tuple[int, Mapping[str, int]]:
-    """Return the checkpoint and the table's figures, read in one statement so that they match."""
+    """Return the checkpoint, and the table's totals and checksum, as read in one statement."""
     named = [*projection.totals, _CHECKSUM]
     statement = sql.SQL(
         "SELECT p.position, {} FROM checkpoints p LEFT JOIN {} t ON true"
@@ -126,7 +126,7 @@ WHERE indrelid = to_regclass(%(live)s)
 
 
 class _Build:
-    """The new table, until it replaces the live table."""
+    """Builds the new table, which then replaces the live table."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class _Build:
             self._execute_generated(_COPY_GRANTS_AND_COMMENT)
 
     def fold(self, upto: int | None = None) -> None:
-        """Fold the log into the new table, to its end or up to a position."""
+        """Fold events into the new table, up to the log position `upto` or the log's end."""
         # After a crash the rebuild starts again, so these commits need not be durable. The commit
         # of the swap is durable, and makes all earlier commits durable too.
         self._connection.execute("SET synchronous_commit = off")
@@ -161,7 +161,7 @@ class _Build:
         """Replace the live table with the new table.
 
         Raises:
-            RebuildError: Long reads kept the live table locked.
+            RebuildError: Reads kept the live table locked for too long.
         """
         self._execute("ANALYZE {next}")
         deadline = time.monotonic() + _SWAP_DEADLINE_S
@@ -212,6 +212,6 @@ class _Build:
         self._connection.execute(sql.SQL(statement).format(**names))
 
     def _execute_generated(self, query: LiteralString) -> None:
-        """Execute the statements that a query returns."""
+        """Run a query, then execute the statements that it returns."""
         for (statement,) in self._connection.execute(query, self._tables).fetchall():
             self._connection.execute(statement.encode())

@@ -1,7 +1,7 @@
 """The projector: keeps every read model up to date with the log.
 
-Any number of projectors may run, but only one at a time folds into a read model while the others
-stand by. A fault in one read model does not hold up the other read models.
+Any number of projectors may run. Each read model is updated by one projector at a time, while the
+others stand by. A fault in one read model does not delay the other read models.
 """
 
 from collections.abc import Generator, Sequence
@@ -32,7 +32,8 @@ def project_batch(
     """Fold the next events of the log into a read model, and commit rows and checkpoint together.
 
     Returns:
-        The events that were read; empty at the log's end or while another projector folds.
+        The events that were read; empty at the log's end, or if another projector is updating the
+        read model.
 
     Raises:
         psycopg.Error: Nothing was written.

@@ -1,7 +1,7 @@
-"""Replace all snapshots with new ones, taken from the log.
+"""Replace all account snapshots with new ones, replayed from the log.
 
-Snapshots only speed up loading: an account without a snapshot is folded from its first event. So
-snapshots can be replaced while decisions are made.
+Decisions can continue meanwhile, since snapshots only speed up loading: an account without a
+snapshot is replayed from its first event.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,11 +22,11 @@ _BATCH_ACCOUNTS = 200
 def retake_snapshots(
     owner: Database, every: int, advance: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Delete every snapshot, and take a new snapshot of each account with enough events.
+    """Delete every snapshot, and take a new one of each account with at least `every` events.
 
     Args:
-        owner: The database as the owner of the tables, since the service may not delete.
-        every: The least number of events for which a snapshot is taken.
+        owner: Database access as the owner of the tables; the service's role cannot delete rows.
+        every: An account gets a snapshot if it has at least this many events.
         advance: Called with the number of events read since the last call.
 
     Returns:

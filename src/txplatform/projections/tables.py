@@ -1,4 +1,4 @@
-"""The SQL that read models share: lists of columns, and statements that write many rows."""
+"""SQL shared by the read models: column lists, and statements that write many rows."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -10,20 +10,20 @@ from psycopg import sql
 
 
 def columns_of(row: type[Any]) -> sql.Composed:
-    """Return the fields of a row's `NamedTuple` type as an SQL list of columns."""
+    """Return the fields of a `NamedTuple` type as an SQL column list."""
     return sql.SQL(", ").join(map(sql.Identifier, row._fields))
 
 
 def write_rows(
     connection: psycopg.Connection, statement: LiteralString, table: str, rows: Sequence[Any]
 ) -> None:
-    """Run a statement on rows, or do nothing if there are no rows.
+    """Write rows with one SQL statement; do nothing if there are no rows.
 
     Args:
         connection: A connection in the caller's transaction.
         statement: SQL with the placeholders `{table}` and `{rows}`.
         table: The table's name.
-        rows: Dataclasses, or mappings from column to value; missing columns are null.
+        rows: Dataclasses, or mappings from column to value; a column missing from a row is null.
     """
     if rows:
         # Sent as one JSON text: the table itself gives the types, and one array per column would

@@ -1,7 +1,7 @@
-"""A transaction's history as callers see it: its events and their sums.
+"""A transaction's history as the API returns it: the transaction's events and amounts.
 
-The history is read from the log in one statement, so it never lags and is as of one version of the
-account. The read model `transactions` only lists an account's transactions.
+The history is read from the log in one statement, so it never lags and all of it reflects the same
+account version. The read model `transactions` only lists an account's transactions.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ three parts is an index lookup. `LATERAL (… OFFSET 0)` around them keeps them 
 def transaction_of(
     transaction_id: TransactionId, history: Sequence[LoggedEvent], newest: int | None = None
 ) -> TransactionResponse:
-    """Return a transaction as callers see it, folded from its events.
+    """Return a transaction as the API shows it, folded from its events.
 
     Args:
         transaction_id: The transaction's id.
@@ -104,7 +104,6 @@ _DETAILS = tuple(
 
 
 def _event(event: Event) -> TransactionEventResponse:
-    """Return an event as callers see it, with details from the event and its command."""
     details = {
         name: getattr(source, name)
         for source in (event.command, event)

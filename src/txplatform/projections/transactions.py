@@ -1,8 +1,7 @@
-"""The read model of transactions by account: its rows, fold, check and queries.
+"""The read model that lists each account's transactions, and its queries.
 
-The read model lists an account's transactions, newest first. It may lag behind the log, so every
-page states the log position up to which the page is complete. The events of each transaction are
-read from the log (`transaction_history`).
+The read model may lag behind the log, so every page states the log position up to which the page is
+complete. The events of each transaction are read from the log (`transaction_history`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +40,7 @@ class TransactionRow(NamedTuple):
     """A transaction and its place in the account's list.
 
     Attributes:
-        account_version: The version of the decision or, if there is no decision, of the first
+        account_version: The account's version at the decision; without a decision, at the first
             event that names the transaction.
     """
 
@@ -150,9 +149,9 @@ TRANSACTIONS = Transactions()
 
 
 def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[TransactionRow], list[TransactionRow]]:
-    """Return the rows for decisions, and the rows for transactions named by other events.
+    """Return the rows of decided transactions, then the rows of transactions in other events.
 
-    The latter rows are only for transactions that have no row yet.
+    A row of the second list must not replace an existing row.
     """
     decided: list[TransactionRow] = []
     named: dict[tuple[AccountId, TransactionId], TransactionRow] = {}
@@ -170,12 +169,12 @@ def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[TransactionRow], list[
 def list_transactions(
     connection: psycopg.Connection, account_id: AccountId, *, limit: int, cursor: str | None = None
 ) -> TransactionsResponse:
-    """Return an account's transactions, newest first, all as of one version of the account.
+    """Return a page of an account's transactions, newest first, all at the same account version.
 
     Args:
-        connection: A connection, which need not be in a transaction.
+        connection: A connection, with or without an open database transaction.
         account_id: The account; an unknown account has no transactions.
-        limit: The most transactions to return, at least 1.
+        limit: The maximum number of transactions to return, at least 1.
         cursor: The `next_cursor` of the previous page.
 
     Raises:
@@ -206,7 +205,7 @@ def list_transactions(
 def get_transaction(
     connection: psycopg.Connection, account_id: AccountId, transaction_id: TransactionId
 ) -> TransactionResponse | None:
-    """Return one transaction from the log with all its events; None if the log does not name it."""
+    """Return a transaction and all its events from the log; None if it is not in the log."""
     asked = {"stream": account_stream(account_id), "transaction_id": transaction_id}
     with connection.cursor(binary=True) as rows:
         rows.execute(_READ_ONE, asked)

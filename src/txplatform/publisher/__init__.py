@@ -1,8 +1,8 @@
 """The publisher, which sends events from the log to Kafka, and the topics it writes.
 
-To publish another kind of event, define its message body in `contracts/outbound.py` and list the
-topic in `TOPICS`. One feed publishes all these topics in log order, so `log_position` orders an
-account's messages across topics too. Dead letters have their own feeds.
+To publish another kind of event, define a message body in `contracts/outbound.py` and add the topic
+to `TOPICS`. A single feed publishes every topic in `TOPICS`, in log order, so `log_position` orders
+an account's messages across topics too. Dead letters have their own feeds.
 """
 
 from txplatform.contracts.outbound import (

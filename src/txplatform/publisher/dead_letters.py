@@ -19,6 +19,6 @@ def dead_letter(
     headers: Iterable[Header],
     about: About,
 ) -> Record:
-    """Return the dead letter for a message: its key, body and headers, plus the `about` headers."""
+    """Return a dead letter: the message's key, body and headers, plus the headers in `about`."""
     added = [(name, str(value).encode()) for name, value in about.items() if value is not None]
     return Record(topic + _SUFFIX, key, body, [*headers, ("dlq_topic", topic.encode()), *added])

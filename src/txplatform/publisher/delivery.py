@@ -1,8 +1,8 @@
 """Sends records in order, and waits until the brokers have acknowledged all of them.
 
-Readers detect duplicates by log position, so an account's records must stay in order even if some
-are sent again. Therefore the records sent are always a prefix of the batch: only one request per
-broker is in flight, no message times out, and the producer is discarded after the first failure.
+Consumers detect duplicates by log position, so an account's records must stay in order even if some
+are sent again. To ensure this, the records sent are always a prefix of the batch: only one request
+per broker is in flight, no message times out, and a failed producer is discarded.
 """
 
 import time
@@ -68,7 +68,7 @@ class DeliveryError(TxPlatformError):
 
 
 class _Failures:
-    """Keeps the first failure. `Delivery` as the callback would create a reference cycle."""
+    """Keeps the first failure. A callback in `Delivery` would create a reference cycle."""
 
     def __init__(self) -> None:
         self.first: KafkaError | None = None
@@ -79,7 +79,7 @@ class _Failures:
 
 
 class Delivery:
-    """One producer, used until its first failure."""
+    """A Kafka producer that is used until its first failure."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class Delivery:
         Args:
             meanwhile: Called about every second with the seconds since the last acknowledgement.
                 An exception raised by `meanwhile` ends the wait.
-            give_up: Called several times a second; returns True to end the wait.
+            give_up: Called several times a second; the wait ends if `give_up` returns True.
 
         Raises:
             DeliveryError: A record failed, an acknowledgement took too long, or the wait was ended.
@@ -185,7 +185,7 @@ class Delivery:
                 meanwhile(now - heard)
 
     def _flush(self) -> int:
-        """Wait briefly for acknowledgements; return the number of records without one."""
+        """Wait briefly for acknowledgements; return the number of unacknowledged records."""
         try:
             unreported = self._producer.flush(_POLL_S)
         except _FATAL as error:

@@ -32,7 +32,7 @@ class EventFeed:
     pause_s = 0.05
 
     def read(self, connection: psycopg.Connection, after: int) -> Batch | None:
-        """Return the next events of the log.
+        """Return the batch after a log position; None at the log's end.
 
         Raises:
             UnknownEventError: The log has a kind of event that this version does not know.
@@ -54,9 +54,9 @@ class EventFeed:
 
 
 class _Records:
-    """The records of stored events, encoded one by one when iterated.
+    """The records of stored events; each iteration encodes the events one by one.
 
-    A full list would trigger long passes of the garbage collector and delay the first send.
+    Building a list of all records would trigger long garbage collections and delay the first send.
     """
 
     def __init__(self, rows: Sequence[StoredEvent]) -> None:

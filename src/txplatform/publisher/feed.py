@@ -1,4 +1,4 @@
-"""Feeds: ordered sources in the database that are published to Kafka.
+"""Feeds: ordered sources of records in the database, published to Kafka.
 
 Each feed has its own checkpoint and producer, so a fault in one feed does not delay the others.
 """
@@ -33,7 +33,7 @@ class Batch:
     """Consecutive records of a feed.
 
     Attributes:
-        upto: The position to move the checkpoint to when all records are acknowledged.
+        upto: The checkpoint's position after all records are acknowledged.
         topics: The number of records by topic; empty if no event of the batch is published.
         records: The records, which can be iterated more than once.
     """
@@ -53,8 +53,8 @@ class Feed(Protocol):
 
     Attributes:
         name: Part of the checkpoint's name, so it must never change.
-        topics: The topics that must exist at the start; other topics are checked on first use.
-        pause_s: The seconds to pause at the end of the feed.
+        topics: The topics that must exist before the first batch; others are checked when used.
+        pause_s: The seconds between two reads at the end of the feed.
     """
 
     name: str
@@ -65,4 +65,4 @@ class Feed(Protocol):
         """Return the batch after a position; None at the end."""
 
     def end(self, connection: psycopg.Connection) -> int:
-        """Return the position of the feed's end."""
+        """Return the feed's last position."""

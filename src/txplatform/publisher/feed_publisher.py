@@ -1,11 +1,12 @@
-"""Publishes one feed: takes the leader lock, sends batches, and moves the checkpoint after each.
+"""Publishes one feed: takes the leader lock, sends batches, and advances the checkpoint.
 
 Leader lock, reads and checkpoint share one connection, so a publisher that loses the connection can
-neither read nor move the checkpoint. The next leader sends all records after the checkpoint,
-including any that the old publisher still has in flight.
+neither read records nor move the checkpoint. The next leader sends all records after the
+checkpoint, including records that the old publisher still has in flight.
 
 If Kafka fails, the publisher discards the producer and resumes from the checkpoint. If the database
-fails, the leadership is lost too. In both cases some records are sent twice, and none is skipped.
+fails, the publisher also has to become leader again. In both cases some records may be sent twice,
+but none is skipped.
 """
 
 import logging
@@ -54,8 +55,8 @@ class FeedPublisher(Follower):
     ) -> None:
         """Create a publisher.
 
-        `deliver` creates a delivery, which sends batches until one fails. When the process stops,
-        the publisher waits up to `stop_patience_s` for a batch in flight.
+        `deliver` creates a `Delivery`, which is replaced after a failure. When the process stops,
+        the publisher waits up to `stop_patience_s` seconds for a batch in flight.
         """
         super().__init__(feed.name, database, component=f"publisher.{feed.name}")
         self._feed = feed
@@ -72,7 +73,7 @@ class FeedPublisher(Follower):
 
     @override
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
-        """Wait for the leadership, then publish; after a Kafka fault, resume at the checkpoint."""
+        """Wait to become leader, then publish; after a Kafka fault, resume from the checkpoint."""
         # If this process freezes, the server ends the session, which frees the leader lock.
         connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
         # Moves of the checkpoint need not wait for the disk. A crash of the server may undo the
@@ -170,7 +171,7 @@ class FeedPublisher(Follower):
             self.report("the brokers do not acknowledge the records sent", ready=False)
 
     def _measure(self, connection: psycopg.Connection) -> None:
-        """Measure the lag once a second; this also detects a lost connection."""
+        """Measure the lag once a second; the query also detects a lost connection."""
         now = time.monotonic()
         if now - self._measured >= _MEASURE_EVERY_S:
             self._measured = now
@@ -188,8 +189,7 @@ def read_checkpoint(connection: psycopg.Connection, feed: Feed) -> int:
 
     Raises:
         CheckpointError: The checkpoint is past the feed's end, so the log has lost events.
-        psycopg.Error: The checkpoint cannot be read or updated. Publishing would then send the same
-            records again and again.
+        psycopg.Error: The checkpoint cannot be read or locked, so progress could not be recorded.
     """
     position = checkpoint_of(feed).lock(connection)
     if position > (end := feed.end(connection)):

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class PublisherMetrics:
-    """The metrics of one process."""
+    """The publisher metrics of one process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.published = Counter(

@@ -1,4 +1,4 @@
-"""The feed of rejected messages: when their wait ended, they contradicted the account.
+"""The feed of messages that waited for another message and were then rejected.
 
 The log records each rejection (`WaitingMessageRejected`), and the inbox has the original message.
 The inbox lacks messages received over HTTP, so their dead letters are rebuilt from the log.
@@ -91,7 +91,7 @@ def _record(
 def _from_log(
     connection: psycopg.Connection, rejected: WaitingMessageRejected
 ) -> tuple[str, bytes, bytes, list[Header]]:
-    """Rebuild a message from the log; return its topic, key, body and headers."""
+    """Rebuild a rejected message from the log; return its topic, key, body and headers."""
     row = connection.execute(
         _WAITING, (rejected.originator_id, f"waiting:{rejected.business_key}")
     ).fetchone()
@@ -115,7 +115,7 @@ def _from_log(
 def _presentment(
     message: Clearing | Correction | Refund, waiting: MessageWaiting
 ) -> dict[str, object]:
-    """Return the body that a message received over HTTP would have on the Kafka topic."""
+    """Convert a message received over HTTP to the body of a Kafka presentment."""
     body = msgspec.structs.asdict(message)
     match message:
         case Clearing():

@@ -1,4 +1,4 @@
-"""An outbound topic: the events that it publishes and their encoding."""
+"""Outbound topics: the events that each topic publishes, and their encoding."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -19,14 +19,14 @@ StoredEvent = tuple[int, str, int, str, bytes]
 
 
 class OutboundBody(Protocol):
-    """The body of an outbound message, a dataclass."""
+    """A dataclass that is the body of an outbound message."""
 
     TOPIC: ClassVar[str]
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundTopic(ABC):
-    """A topic that the publisher writes, with its body class and its kinds of events."""
+    """A topic that the publisher writes, defined by its body class and its kinds of events."""
 
     body: type[OutboundBody]
     events: tuple[type[AccountEvent], ...]
@@ -41,7 +41,7 @@ class OutboundTopic(ABC):
         """Encode a stored event as a record.
 
         Raises:
-            ValueError: The bytes are not an event of this kind.
+            ValueError: `state` is not an event of this kind.
         """
 
 

@@ -1,9 +1,10 @@
 """`transactions.transaction-decisioned.v1`: every decision, both approvals and declines.
 
 Records are encoded directly from the events' stored JSON. Decoding the events first would take
-several times as long, and most of the publisher's work is encoding. The encoder is derived from the
-contract, `TransactionDecisioned`, and from the stored classes. Contract fields that the purchase or
-the event has are copied as stored. If an old event lacks a field, the class's default is published.
+several times as long, and most of the publisher's work is encoding. The encoder is generated from
+`TransactionDecisioned` (the contract) and the event classes: it copies every contract field that is
+stored in the event or the event's purchase. For a field that an old event lacks, it publishes the
+default of the event's class.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,7 +35,7 @@ _to_json = Encoder().encode
 
 
 class DecisionTopic(OutboundTopic):
-    """The topic of decisions, with a fast encoding."""
+    """The topic of decisions, encoded from their stored JSON."""
 
     @override
     def encode(self, position: int, stream: str, version: int, kind: str, state: bytes) -> Record:
@@ -67,12 +68,12 @@ def _fields_of(kind: type) -> dict[str, inspect.Field]:
 
 
 def _reader(kind: type, names: Iterable[str], **types: Any) -> type[Struct]:
-    """Return a Struct class that decodes only these fields of a stored object.
+    """Return a Struct class that decodes only the named fields of a stored object.
 
     Args:
         kind: The class of the object.
-        names: The names of the fields; names that the class does not have are skipped.
-        types: The types of fields that are not to be derived from the class.
+        names: The names of the fields; fields that the class lacks are skipped.
+        types: By field name, types that replace those declared in the class.
     """
     found = _fields_of(kind)
     read: list[Any] = []
@@ -87,7 +88,7 @@ def _reader(kind: type, names: Iterable[str], **types: Any) -> type[Struct]:
 
 
 def _read_as(info: inspect.Type) -> Any:
-    """Return the type for decoding a value: `Raw` for an object whose fields are all required."""
+    """Return the type to decode a value as; an object without optional fields stays `Raw` JSON."""
     match info:
         case inspect.DataclassType() | inspect.StructType():
             whole = all(field.required for field in info.fields)
@@ -108,11 +109,11 @@ def _is_time(info: inspect.Type) -> bool:
 
 
 def _codec(kind: type, **derived: str) -> tuple[Callable[[bytes], Any], Callable[..., Struct]]:
-    """Return two functions for a kind of event: the first decodes it, the second composes its body.
+    """Return two functions: one decodes an event of this kind, the other builds the message body.
 
     Args:
         kind: The event's class.
-        derived: Python expressions for contract fields that the event does not store.
+        derived: Python expressions, by contract field, for values that the event does not store.
     """
     names = [field.name for field in fields(TransactionDecisioned)]
     purchase, own = _fields_of(Purchase), _fields_of(kind)

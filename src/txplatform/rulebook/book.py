@@ -1,4 +1,4 @@
-"""The rule book, folded from its changes."""
+"""The state of the rule book, computed from its recorded changes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Shadowing:
 
     Attributes:
         after_position: Decisions after this log position are evaluated.
-        until_position: Decisions up to this log position are evaluated; None while it runs.
+        until_position: The last log position to evaluate; None while the evaluation runs.
     """
 
     shadowing_id: str
@@ -124,7 +124,7 @@ class RuleBook:
         return next(running, None)
 
     def fold(self, entries: Iterable[Entry]) -> RuleBook:
-        """Apply the next changes and return this rule book."""
+        """Apply the next changes to this rule book in place, and return it."""
         for entry in entries:
             self._apply(entry)
             self.entries[entry.change.key] = entry

@@ -1,4 +1,4 @@
-"""The kinds of changes to the rule book, which are stored permanently, like account events."""
+"""The kinds of changes to the rule book. Changes are stored permanently, like account events."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,17 +20,17 @@ class RuleBookChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def key(self) -> str:
-        """`<kind>:<id>`, unique in the rule book."""
+        """The change's unique key in the rule book, `<kind>:<id>`."""
         raise NotImplementedError
 
     @property
     def contents(self) -> object:
-        """The part that a repeated change has to match; author and position may differ."""
+        """The fields that a repeated change must match; its author and position may differ."""
         return None
 
 
 class RuleSetAdded(RuleBookChange, frozen=True):
-    """A rule set was added. It can be activated or evaluated in shadow, and never changes.
+    """A rule set was added, and can now be activated or evaluated in shadow. It never changes.
 
     Attributes:
         ruleset: The rule set as a JSON value.
@@ -81,7 +81,7 @@ class RuleSetActivated(RuleBookChange, frozen=True):
 
 
 class ShadowingStarted(RuleBookChange, frozen=True):
-    """A shadow evaluation of decisions after `after_position` began; any other one ended."""
+    """A shadow evaluation of decisions after `after_position` began; any running one ended."""
 
     TOPIC: ClassVar[str] = "shadowing-started"
     shadowing_id: str

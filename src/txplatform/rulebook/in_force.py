@@ -1,4 +1,4 @@
-"""The rule set in force, as read from the rule book within the last half second."""
+"""The rule set in force, from a copy of the rule book that is at most half a second old."""
 
 from collections.abc import Iterable
 from time import monotonic
@@ -16,10 +16,10 @@ _WARN_EVERY_S = 60.0
 
 
 class RulesInForce:
-    """Follows the rule book with one small read every half second while requests arrive.
+    """Caches the rule book, and reads new changes every half second while requests arrive.
 
-    A caller asks once per batch, so that one rule set decides the whole batch. Callers may read at
-    the same time: a stale result never replaces a newer result.
+    A caller asks once per batch, so that one rule set decides the whole batch. Several callers may
+    ask at the same time: an older result never replaces a newer result.
     """
 
     def __init__(self, max_age_s: float = MAX_AGE_S) -> None:
@@ -31,7 +31,7 @@ class RulesInForce:
 
     @property
     def version(self) -> int:
-        """The rule book's version after the last change that was applied."""
+        """The version of the last rule book change applied here."""
         return self._book.version
 
     @property
@@ -60,19 +60,20 @@ class RulesInForce:
         return self._rules
 
     def forget(self) -> None:
-        """Read the whole rule book again before the next decision.
+        """Drop the cached rule book, so that the next decision reads all of it again.
 
         After a failover, the new server may lack the old server's last changes.
         """
         self._book, self._rules, self._read_at = RuleBook(), DEFAULT_RULESET, float("-inf")
 
     def take(self, rows: Iterable[ChangeRow], asked_at: float, *, after: int) -> None:
-        """Apply the rows of `READ_CHANGES`, except for rows that another caller has applied.
+        """Apply the rows of `READ_CHANGES` that no other caller has applied yet.
 
         Args:
             rows: The changes after the version `after`.
-            asked_at: The `monotonic` time before the rows were read, seconds.
-            after: The version before the rows; the rows are ignored after a concurrent `forget`.
+            asked_at: The `monotonic` time before the rows were read, in seconds.
+            after: The version that the rows were read after. If `forget` was called since, the rows
+                are ignored.
         """
         if after > self.version:
             return

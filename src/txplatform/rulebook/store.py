@@ -1,7 +1,7 @@
 """Read the rule book from the database, and append one change at a time.
 
-Changes are rare and the rule book is small, so every change locks and reads the whole rule book
-before it is appended or refused.
+Changes are rare and the rule book is small, so a writer locks and reads the whole rule book before
+appending or refusing a change.
 """
 
 from dataclasses import dataclass
@@ -71,7 +71,8 @@ class RecordedChange:
     """The outcome of a change that was not refused.
 
     Attributes:
-        replayed: True if the change was recorded before, or adds the built-in rule set.
+        replayed: True if nothing new was recorded: the change was recorded before, or the rule set
+            is built in.
         book: The rule book after the change.
     """
 
@@ -131,7 +132,9 @@ def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: Author)
 def activate(
     connection: psycopg.Connection, activation_id: str, ruleset_id: str, *, reason: str, by: Author
 ) -> RecordedChange:
-    """Put a rule set in force, in every process within a second; a repetition changes nothing.
+    """Put a rule set in force; repeating the call changes nothing.
+
+    Every process uses the rule set within a second.
 
     Raises:
         RefusedChangeError: There is no such rule set, or the id was used for a different change.
@@ -149,10 +152,10 @@ def activate(
 def start_shadowing(
     connection: psycopg.Connection, shadowing_id: str, ruleset_id: str, *, reason: str, by: Author
 ) -> RecordedChange:
-    """Start a shadow evaluation and end any that is running; a repetition changes nothing.
+    """Start a shadow evaluation and end any running one; repeating the call changes nothing.
 
     Raises:
-        RefusedChangeError: There is no such rule set, it is in force, or the id was used for a
+        RefusedChangeError: The rule set does not exist or is in force, or the id was used for a
             different change.
         UnreadableRuleSetError: This version of txplatform cannot use the rule set.
     """
@@ -174,7 +177,7 @@ def start_shadowing(
 def end_shadowing(
     connection: psycopg.Connection, ruleset_id: str, shadowing_id: str, *, by: Author
 ) -> RuleBook:
-    """End a shadow evaluation; a repetition changes nothing.
+    """End a shadow evaluation; repeating the call changes nothing.
 
     Raises:
         RefusedChangeError: The rule set has no such shadow evaluation.

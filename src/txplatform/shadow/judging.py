@@ -1,4 +1,4 @@
-"""Evaluate recorded decisions by a candidate rule set, on the account's state before each one."""
+"""Re-evaluate recorded decisions with a candidate rule set."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,11 @@ from txplatform.eventstore.statements import LoggedEvent
 
 @dataclass(frozen=True, slots=True)
 class JudgedDecision:
-    """A recorded decision, and the candidate's reasons to decline; no reasons if it approves."""
+    """A recorded decision, re-evaluated with a candidate rule set.
+
+    Attributes:
+        reasons: The decline reasons of the candidate; empty if the candidate approves.
+    """
 
     position: int
     recorded: AuthorizationApproved | AuthorizationDeclined
@@ -26,19 +30,19 @@ class JudgedDecision:
 
     @property
     def disagrees(self) -> bool:
-        """True if the candidate decides differently."""
+        """True if the candidate rule set decides differently."""
         return self.approved is bool(self.reasons)
 
 
 def judge_events(
     events: Iterable[LoggedEvent], accounts: Mapping[str, Account], candidate: RuleSet
 ) -> list[JudgedDecision]:
-    """Apply the events to their accounts; evaluate each decision before applying it.
+    """Apply the events to their accounts, re-evaluating each decision before applying it.
 
     Args:
         events: The events in log order.
         accounts: The accounts by stream, in the state before these events; updated in place.
-        candidate: The rule set to evaluate.
+        candidate: The rule set to re-evaluate the decisions with.
     """
     judged = []
     for logged in events:

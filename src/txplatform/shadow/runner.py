@@ -32,7 +32,7 @@ _IDLE_S = 0.5
 
 
 class Shadower(Follower):
-    """Evaluates decisions by the shadowed rule set, shortly after they are recorded."""
+    """Re-evaluates decisions with a candidate rule set, shortly after they are recorded."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Shadower(Follower):
     def _accounts(
         self, connection: psycopg.Connection, events: Sequence[LoggedEvent]
     ) -> dict[str, Account]:
-        """Return the accounts by stream, each in the state before the first of these events."""
+        """Return the accounts by stream, each in its state before its first event in `events`."""
         work = UnitOfWork()
         missing: dict[str, int] = {}
         for logged in events:
@@ -140,7 +140,7 @@ class Shadower(Follower):
 
 
 def _unfinished(connection: psycopg.Connection, book: RuleBook) -> Shadowing | None:
-    """Return the oldest shadow evaluation that may have events left to read; None if none has."""
+    """Return the oldest shadow evaluation that is running or has events left to read, or None."""
     progress = store.read_progress(connection)
     for shadowing in book.shadowings.values():
         reached = progress.get(shadowing.shadowing_id)

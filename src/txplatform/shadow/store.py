@@ -45,8 +45,8 @@ class Progress:
     Attributes:
         position: The last log position that was read.
         judged: The number of decisions evaluated so far.
-        newly_declined: The number of approvals that the candidate would decline.
-        newly_approved: The number of declines that the candidate would approve.
+        newly_declined: The number of approvals that the candidate rule set would decline.
+        newly_approved: The number of declines that the candidate rule set would approve.
     """
 
     shadowing_id: str
@@ -59,7 +59,7 @@ class Progress:
 def begin(
     connection: psycopg.Connection, shadowing_id: str, ruleset_id: str, position: int
 ) -> None:
-    """Create the counts and the checkpoint of a shadow evaluation if they do not exist."""
+    """Create a shadow evaluation's counts and checkpoint if they do not exist."""
     connection.execute(_BEGIN, (shadowing_id, ruleset_id))
     checkpoint_of(shadowing_id).begin(connection, position)
 
@@ -72,7 +72,7 @@ def checkpoint_of(shadowing_id: str) -> Checkpoint:
 def record(
     connection: psycopg.Connection, shadowing_id: str, judged: Sequence[JudgedDecision]
 ) -> None:
-    """Store counts and disagreements in the transaction that also moves the checkpoint."""
+    """Store counts and disagreements; the caller's transaction also moves the checkpoint."""
     disagreements = [each for each in judged if each.disagrees]
     if disagreements:
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
@@ -95,7 +95,7 @@ def read_progress(connection: psycopg.Connection) -> dict[str, Progress]:
 def list_disagreements(
     connection: psycopg.Connection, shadowing_id: str, *, limit: int, before: int | None = None
 ) -> list[DisagreementResponse]:
-    """Return up to `limit` disagreements, newest first, from below the log position `before`."""
+    """Return up to `limit` disagreements at log positions below `before`, newest first."""
     with connection.cursor(row_factory=class_row(DisagreementResponse)) as rows:
         rows.execute(_NEWEST_FIRST, (shadowing_id, before or _END, limit))
         return rows.fetchall()

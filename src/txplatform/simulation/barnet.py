@@ -52,7 +52,7 @@ class RealRow:
         day: The day on which the card was used.
         posted: The day of posting: the same day, or up to 16 days later.
         amount: Pence; negative for a refund.
-        merchant: The merchant's JSON object in requests and presentments.
+        merchant: The field `merchant` of requests and presentments.
         original_amount: Minor units of `original_currency`; None for a purchase in sterling.
     """
 
@@ -75,7 +75,7 @@ def real_rows() -> list[RealRow]:
 
 
 def card_of(merchant_name: str, city: str) -> int:
-    """Return the index of the card that makes all purchases at this merchant."""
+    """Return the number of the card that is used for all purchases at this merchant."""
     digest = hashlib.sha256(f"{merchant_name}|{city}".encode()).digest()
     return int.from_bytes(digest[:4]) % CARDS
 

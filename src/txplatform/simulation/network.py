@@ -1,4 +1,4 @@
-"""Build the authorization requests and the presentments of each real purchase and refund."""
+"""Build the authorization requests and presentments for the real purchases and refunds."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ HOTELS = "7011"
 
 
 def account_id(year: int, card: int) -> str:
-    """Return the id of a card's account; each run (`year`) has its own accounts."""
+    """Return the id of a card's account in run number `year`; each run has its own accounts."""
     return f"barnet-y{year}-card{card:02d}"
 
 
@@ -29,7 +29,7 @@ def transaction_id(year: int, row: RealRow) -> str:
 
 
 def authorization_requests(year: int, row: RealRow) -> list[dict[str, Any]]:
-    """Return the request bodies for the day of the purchase; none for a refund."""
+    """Return the requests for a purchase, including any mistyped request; empty for a refund."""
     if row.amount < 0:
         return []
     held = row.amount * 6 // 5 if row.merchant["category_code"] == HOTELS else row.amount
@@ -41,7 +41,7 @@ def authorization_requests(year: int, row: RealRow) -> list[dict[str, Any]]:
 
 
 def presentments(year: int, row: RealRow) -> list[dict[str, Any]]:
-    """Return the presentments of a purchase or refund on its posting day."""
+    """Return the presentments that are sent on the posting day of a purchase or refund."""
     name = transaction_id(year, row)
     presented = _presentment(year, row, f"{name}-c1", abs(row.amount))
     if row.amount > 0 and row.number % EVERY_CORRECTED == 0:

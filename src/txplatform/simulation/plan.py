@@ -7,7 +7,8 @@ invented:
 - Each account is opened by a message, pays for a month's purchases at the beginning of the next
   month, and gets a new limit in October.
 - Some messages are sent twice, some out of order, and some payments are returned.
-- Some clearings are corrected, hotels hold more than they clear, and some amounts are mistyped.
+- Some clearings are corrected, hotels authorize more than they clear, and some amounts are mistyped
+  at first.
 """
 
 from collections import defaultdict
@@ -44,7 +45,7 @@ class Message:
 
     @property
     def key(self) -> str:
-        """The account id of the body."""
+        """The account id, taken from the body."""
         return str(self.body["account_id"])
 
 
@@ -61,7 +62,7 @@ def plan(year: int) -> Iterator[Day]:
     """Yield the days of the year on which anything is sent.
 
     Args:
-        year: The run number, from 1, which is part of every id, so that each run has new ids.
+        year: The run number, from 1. It is part of every id, so each run has new ids.
     """
     used: dict[date, list[RealRow]] = defaultdict(list)
     posted: dict[date, list[RealRow]] = defaultdict(list)
@@ -131,7 +132,7 @@ def _payment_body(year: int, name: str, card: int, amount: int, day: date) -> di
 
 
 def _new_limits(year: int, day: date) -> list[Message]:
-    """Raise every limit by half; then send a stale message with a lower limit version."""
+    """Return two messages per card: the limit raised by half, then a stale one (lower version)."""
     messages = []
     for card in range(CARDS):
         before = LIMITS_MINOR[card % len(LIMITS_MINOR)]

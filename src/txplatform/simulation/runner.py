@@ -26,12 +26,12 @@ class SimulationError(TxPlatformError):
 
 @dataclass(slots=True)
 class Sent:
-    """The counts of a simulation so far.
+    """Counts of what a simulation has sent so far.
 
     Attributes:
-        decisions: The number of decisions by `approved` or the first decline reason.
+        decisions: Approvals, counted under `approved`, and declines, under their first reason.
         messages: The number of messages by topic.
-        day: The simulated day, `YYYY-MM-DD`; empty before the first.
+        day: The current simulated day, `YYYY-MM-DD`; empty before the first day.
     """
 
     decisions: Counter[str] = field(default_factory=Counter)
@@ -40,12 +40,12 @@ class Sent:
 
 
 class Simulator:
-    """Sends plans day by day, and keeps the counts in `sent` up to date.
+    """Sends plans day by day, and updates the counts in `sent`.
 
     Args:
         api_key: A key with the scope transactions:write.
         kafka: librdkafka's configuration properties.
-        days_per_s: Simulated days per second; 0 for as fast as possible.
+        days_per_s: Simulated days per second; 0 means no limit.
     """
 
     def __init__(
@@ -60,12 +60,13 @@ class Simulator:
     async def run(
         self, days: Iterable[Day], *, settled: Callable[[], Awaitable[None]] | None = None
     ) -> None:
-        """Send the messages of each day, then its purchases, in order for each account.
+        """Send each day's messages and then the day's purchases, one at a time for each account.
 
         Args:
             days: The plan.
-            settled: Called after a day's messages; waits until they have been applied. If None,
-                purchases and messages of a day may be processed in any order, as in production.
+            settled: Called after a day's messages; has to wait until the platform has applied them.
+                If None, the platform may process a day's messages and purchases in any order, as in
+                production.
 
         Raises:
             SimulationError: A purchase got an error other than 503, or a message was not
@@ -126,7 +127,7 @@ class Simulator:
 
 
 async def _decide(client: httpx.AsyncClient, purchase: dict[str, Any]) -> dict[str, Any]:
-    """Send a purchase until it is decided; retries are safe, since they repeat its id."""
+    """Send a purchase until it is decided; retries are safe, since they carry the same id."""
     while True:
         try:
             response = await client.post("/v1/process-transaction", json=purchase)
@@ -145,7 +146,6 @@ async def _decide(client: httpx.AsyncClient, purchase: dict[str, Any]) -> dict[s
 
 
 def _cloudevent(message: Message) -> list[tuple[str, str | bytes | None]]:
-    """Return the headers of CloudEvents 1.0, binary mode."""
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", str(uuid4()).encode()),

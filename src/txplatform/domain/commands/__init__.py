@@ -1,8 +1,8 @@
 """Decide commands.
 
 A decision depends on one version of an account and on the events already stored under the command's
-keys. The decision records new events on the account. The event store accepts the new events only if
-the stored account still has that version.
+business keys. The decision records new events on the account. The event store accepts the new
+events only if the stored account still has the same version.
 
 To add a command, declare the command in `requests.py` or `advices.py`, write a function in a module
 of this package, and add a case to `_decide_new`.
@@ -38,12 +38,12 @@ def decide(
 ) -> Outcome:
     """Decide a command, and record the resulting events on the account.
 
-    `prior` has the stored events of the account under `command.keys`.
+    `prior` must have the account's stored events whose keys are in `command.keys`.
 
     Raises:
-        CommandRejectedError: The command contradicts recorded events.
-        TransactionNotReadError: The decision needs a transaction that was not read. Nothing is
-            recorded.
+        CommandRejectedError: The command contradicts the account's state or an earlier command.
+        TransactionNotReadError: The decision needs a transaction whose events were not read.
+            Nothing is recorded.
     """
     # `authorize` looks for copies itself, because a late purchase has a second key.
     copy = None if isinstance(command, Purchase) else earlier_copy(command, account, prior)

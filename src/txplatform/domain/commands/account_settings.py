@@ -15,7 +15,10 @@ from txplatform.domain.status import AccountStatus
 
 
 def take_version(change: VersionedAdvice, account: Account, context: DecisionContext) -> Outcome:
-    """Apply a versioned change, or record it as superseded if a newer version is in force."""
+    """Apply a versioned change, or record the change as superseded by a newer version.
+
+    A change to closed takes effect even if a newer version arrived earlier.
+    """
     events = VERSIONED[type(change)]
     stale = change.version < getattr(account, change.VERSION)
     if stale and not change.terminal:
@@ -26,7 +29,7 @@ def take_version(change: VersionedAdvice, account: Account, context: DecisionCon
 
 
 def set_status(change: OperatorStatus, account: Account, context: DecisionContext) -> Outcome:
-    """Set the operator's status.
+    """Set the account status chosen by an operator.
 
     The accounts team's status is stored separately. The stricter of the two statuses is in force
     (docs/contracts.md).

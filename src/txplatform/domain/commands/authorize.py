@@ -28,9 +28,9 @@ _NOT_BEGUN = Transaction()
 def authorize(
     purchase: Purchase, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Approve or decline a purchase; a copy gets the first decision.
+    """Approve or decline a purchase. A copy of an earlier request gets the earlier decision.
 
-    If the purchase's clearing or reversal arrived first, only the rest of the amount is held, and
+    If a clearing or reversal arrived before the purchase, only the remaining amount is held, and
     the credit check does not count the posted amount twice (docs/contracts.md).
 
     Raises:
@@ -95,7 +95,7 @@ def authorize(
 
 
 def _authorization_code(account: Account, purchase: Purchase) -> str:
-    """Derive six characters from account and transaction, so that a replay yields the same code.
+    """Derive the code from the account and transaction, so that a replay gives the same code.
 
     Base 32 (RFC 4648) does not use the digits 0 and 1, which are easily mistaken for letters.
     """

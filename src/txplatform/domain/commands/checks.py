@@ -24,7 +24,9 @@ def check_currency(advice: WaitingMessage, account: Account) -> None:
 def check_posting(
     advice: Payment | Clearing | Correction | Refund, account: Account, change: int
 ) -> None:
-    """Check that an advice may change an opened account's posted balance by `change` minor units.
+    """Check that an advice can be posted to an opened account.
+
+    `change` is the resulting change of the posted balance, in minor units.
 
     Raises:
         CommandRejectedError: The currencies differ, or the balance would exceed the supported

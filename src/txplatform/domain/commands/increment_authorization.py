@@ -24,7 +24,7 @@ def increment_authorization(
     """Raise a hold, or decline the increment (docs/contracts.md).
 
     Raises:
-        TransactionNotReadError: The transaction was not read.
+        TransactionNotReadError: The transaction's events were not read.
     """
     asked, raised_from = None, 0
     if increment.transaction_id in account.holds:
@@ -42,7 +42,10 @@ def decide_increment(
     raised_from: int,
     context: DecisionContext,
 ) -> Outcome:
-    """Record the decision on an increment. See `judge_increment` for the arguments."""
+    """Evaluate the rules for an increment, and record the decision.
+
+    `judge_increment` explains `asked` and `raised_from`.
+    """
     judgement = judge_increment(
         account, increment, asked, raised_from, context.ruleset, context.now
     )
@@ -82,12 +85,13 @@ def judge_increment(  # noqa: PLR0913  # all inputs of the judgement
 ) -> Judgement:
     """Evaluate the rules for an increment.
 
-    Amount limits apply to the total after the increment, because otherwise a small purchase could
-    be raised to an amount that the rules would decline. Velocity rules apply to the increment.
+    Amount limits apply to the total after the increment. Otherwise a merchant could raise a small
+    purchase to an amount that the rules would decline. For velocity rules, the increment adds its
+    own amount, but does not count as another purchase.
 
-    `asked` is the original purchase with the increment's amount. `raised_from` is the amount
-    authorized so far, in minor units. If there is no open hold, `asked` is None, and only the
-    always-on rules are evaluated.
+    `asked` is the original purchase, but with the increment's amount. `raised_from` is the amount
+    authorized so far, in minor units. If there is no open hold, `asked` is None, the increment is
+    declined, and only the always-on rules are evaluated.
     """
     if asked is not None:
         return ruleset.judge(Case(account, asked, now, raised_from=raised_from), account.controls)

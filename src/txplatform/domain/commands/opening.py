@@ -1,4 +1,4 @@
-"""Open an account, and decide the advices that can arrive before the opening."""
+"""Open an account, and decide advices that can arrive before the opening."""
 
 from typing import assert_never
 
@@ -26,10 +26,11 @@ from txplatform.domain.requests import Opening
 def take_early_advice(
     advice: WaitingMessage, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Apply an advice, or let it wait until the account is opened.
+    """Apply an advice to an opened account, or let the advice wait for the account's opening.
 
     Raises:
-        CommandRejectedError: The advice contradicts recorded events.
+        CommandRejectedError: The advice contradicts the account's state or an earlier command.
+        TransactionNotReadError: The advice needs a transaction whose events were not read.
     """
     if account.opened:
         return _apply(advice, account, prior, context)
@@ -63,10 +64,10 @@ def open_account(
 ) -> Outcome:
     """Open an account, then apply its waiting messages.
 
-    Versioned advices come first, in order of version. The others follow in order of arrival.
+    Versioned advices come first, in order of version. Other messages follow in order of arrival.
 
     Raises:
-        TransactionNotReadError: A waiting message needs a transaction that was not read.
+        TransactionNotReadError: A waiting message needs a transaction whose events were not read.
     """
     # Checked before anything is recorded, because the whole command is decided again after a read.
     prior.require(

@@ -25,7 +25,7 @@ class Outcome:
     """The result of deciding a command.
 
     Attributes:
-        event: The event that records the decision; for a duplicate, the event of the first command.
+        event: The event that records the decision; for a duplicate, the first command's event.
     """
 
     status: OutcomeStatus
@@ -33,7 +33,7 @@ class Outcome:
 
 
 class RefusalReason(StrEnum):
-    """The reasons for rejecting a command. The codes are stable."""
+    """The reasons for rejecting a command. Their codes never change."""
 
     CONFLICTING_COPY = "conflicting_copy"
     TRANSACTION_ID_REUSED = "transaction_id_reused"
@@ -46,7 +46,7 @@ class RefusalReason(StrEnum):
 
 
 class CommandRejectedError(TxPlatformError):
-    """The command contradicts recorded events and has no effect."""
+    """The command contradicts the account's state or an earlier command, and has no effect."""
 
     def __init__(self, reason: RefusalReason, detail: str, next_step: str) -> None:
         super().__init__(detail, next_step=next_step)
@@ -55,7 +55,7 @@ class CommandRejectedError(TxPlatformError):
 
 
 def earlier_copy(command: AccountCommand, account: Account, prior: PriorEvents) -> Outcome | None:
-    """Return the first outcome if a command is a copy; None if its key is new.
+    """Return the outcome for a copy of an earlier command; None if the command is new.
 
     Raises:
         CommandRejectedError: An earlier command with the same key has different contents.

@@ -17,7 +17,7 @@ from txplatform.domain.keys import payment_key, payment_return_key
 
 
 def receive_payment(payment: Payment, account: Account, context: DecisionContext) -> Outcome:
-    """Apply a payment to an opened account, then apply its return if the return is waiting.
+    """Apply a payment to an opened account, and the payment's return if the return was waiting.
 
     Raises:
         CommandRejectedError: See `check_posting`.
@@ -36,7 +36,7 @@ def receive_payment(payment: Payment, account: Account, context: DecisionContext
 def return_payment(
     payment_return: PaymentReturn, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Apply a return, or let it wait for its payment.
+    """Apply a payment return, or let the return wait for its payment.
 
     Raises:
         CommandRejectedError: The amount or currency does not match the payment.

@@ -20,10 +20,10 @@ class TransactionNotReadError(Exception):
 
 
 class PriorEvents(dict[str, Event]):  # created for every decision, so it must be cheap
-    """The events of one account that were read so far, by business key.
+    """The events read so far for one account, by business key.
 
     Attributes:
-        transactions: The transactions whose events were all read.
+        transactions: The ids of the transactions whose events were read completely.
     """
 
     __slots__ = ("_by_transaction", "transactions")
@@ -39,10 +39,10 @@ class PriorEvents(dict[str, Event]):  # created for every decision, so it must b
             self._by_transaction.setdefault(transaction_id, {})[key] = event
 
     def require(self, transaction_ids: Iterable[TransactionId]) -> None:
-        """Check that these transactions were read.
+        """Check that the events of these transactions were read.
 
         Raises:
-            TransactionNotReadError: Some were not read. The error names all missing transactions.
+            TransactionNotReadError: Some events were not read. The error lists the transactions.
         """
         if missing := [each for each in transaction_ids if each not in self.transactions]:
             raise TransactionNotReadError(*dict.fromkeys(missing))
@@ -51,7 +51,7 @@ class PriorEvents(dict[str, Event]):  # created for every decision, so it must b
         """Build a transaction from its events.
 
         Raises:
-            TransactionNotReadError: The transaction was not read.
+            TransactionNotReadError: The transaction's events were not read.
         """
         self.require((transaction_id,))
         events = dict(self._by_transaction.get(transaction_id, {}))

@@ -1,4 +1,4 @@
-"""Release holds after a reversal by the merchant, or when they expire."""
+"""Release a hold after a reversal by the merchant, or when the hold expires."""
 
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Reversal
@@ -16,7 +16,13 @@ from txplatform.domain.requests import HoldExpiry
 def reverse_authorization(
     reversal: Reversal, account: Account, prior: PriorEvents, context: DecisionContext
 ) -> Outcome:
-    """Release the reversed amount. A reversal that arrives before its purchase is recorded too."""
+    """Record a reversal, and release the reversed part of the hold.
+
+    If the reversal arrives before its purchase, there is no hold to release yet.
+
+    Raises:
+        TransactionNotReadError: There is no open hold, and the transaction's events were not read.
+    """
     released = 0
     if held := account.held(reversal.transaction_id):
         released = held if reversal.amount is None else min(held, reversal.amount)
@@ -33,10 +39,10 @@ def reverse_authorization(
 
 
 def expire_hold(expiry: HoldExpiry, account: Account, context: DecisionContext) -> Outcome:
-    """Release a hold whose expiry time has come.
+    """Release a hold that has reached its expiry time.
 
     Raises:
-        CommandRejectedError: There is no open hold, or the hold expires later.
+        CommandRejectedError: There is no open hold, or the expiry time is still to come.
     """
     hold = account.holds.get(expiry.transaction_id)
     if hold is None:

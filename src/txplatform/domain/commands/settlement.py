@@ -1,6 +1,6 @@
 """Post clearings, corrections and refunds.
 
-They are advices, so they are never declined for lack of credit. Unusual ones get flags.
+These advices are never declined for lack of credit. Flags mark unusual circumstances.
 """
 
 from txplatform.domain.account import Account, DecisionContext
@@ -25,6 +25,7 @@ def clear_purchase(
 
     Raises:
         CommandRejectedError: See `check_posting`.
+        TransactionNotReadError: There is no open hold, and the transaction's events were not read.
     """
     check_posting(clearing, account, clearing.amount)
     if clearing.transaction_id is None:
@@ -78,6 +79,7 @@ def refund_purchase(
 
     Raises:
         CommandRejectedError: See `check_posting`.
+        TransactionNotReadError: The transaction's events were not read.
     """
     check_posting(refund, account, -refund.amount)
     flags: tuple[Flag, ...] = ()

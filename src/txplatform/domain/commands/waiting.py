@@ -1,4 +1,4 @@
-"""Let a message wait for its prerequisite, or reject a waiting message."""
+"""Record that a message waits, or that a waiting message was rejected."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from txplatform.domain.events.waiting import WAITING
 
 
 def let_wait(message: WaitingMessage, account: Account, context: DecisionContext) -> Outcome:
-    """Record that a message waits for the opening or, if it is a return, for its payment."""
+    """Record that a message waits: a return for its payment, others for the account's opening."""
     kind = WAITING[type(message)]
     new_event: Callable[..., WaitingEvent] = kind
     event = account.record(new_event, context, **{kind.COMMAND: message})
@@ -20,7 +20,7 @@ def let_wait(message: WaitingMessage, account: Account, context: DecisionContext
 def reject_waiting(
     message: WaitingMessage, error: CommandRejectedError, account: Account, context: DecisionContext
 ) -> None:
-    """Record that a waiting message contradicts recorded events and is parked."""
+    """Record that a waiting message was rejected because of `error`."""
     account.record(
         WaitingMessageRejected,
         context,

@@ -1,8 +1,8 @@
-"""The events of an account: the stored data, and their effect on the account.
+"""The events of an account: their stored fields, and their effects on the account.
 
-Events are stored permanently. A class may gain a field with a default. It must never lose or rename
-a field or change its `TOPIC`. To add an event, write a class and add the class to a union in a
-module of this package.
+Events are stored permanently. A new field needs a default. Never remove or rename a field, and
+never change a `TOPIC`. To add an event, write a class in a module of this package, and add the
+class to a union in the same module.
 """
 
 from typing import get_args

@@ -16,7 +16,7 @@ from txplatform.domain.status import AccountStatus
 
 
 class VersionedEvents(NamedTuple):
-    """The event classes for a version that takes effect and for a stale version."""
+    """The event classes of a versioned advice: one if it takes effect, one if it is stale."""
 
     effective: Callable[..., AdministrativeEvent]
     superseded: Callable[..., AdministrativeEvent]
@@ -57,7 +57,7 @@ class CreditLimitChanged(AccountEvent, frozen=True):
 
 
 class CreditLimitChangeSuperseded(AccountEvent, frozen=True):
-    """A credit limit arrived after a newer version, so it has no effect."""
+    """A credit limit arrived after a newer version and had no effect."""
 
     TOPIC: ClassVar[str] = "credit-limit-change-superseded"
     COMMAND: ClassVar[str] = "change"
@@ -69,7 +69,7 @@ class CreditLimitChangeSuperseded(AccountEvent, frozen=True):
 
 
 class AccountStatusChanged(AccountEvent, frozen=True):
-    """A status from the accounts team took effect; closed is terminal."""
+    """A status from the accounts team took effect. A closed account never reopens."""
 
     TOPIC: ClassVar[str] = "account-status-changed"
     COMMAND: ClassVar[str] = "change"
@@ -89,7 +89,7 @@ class AccountStatusChanged(AccountEvent, frozen=True):
 
 
 class AccountStatusSuperseded(AccountEvent, frozen=True):
-    """A status from the accounts team arrived after a newer version, so it has no effect."""
+    """A status from the accounts team arrived after a newer version and had no effect."""
 
     TOPIC: ClassVar[str] = "account-status-superseded"
     COMMAND: ClassVar[str] = "change"

@@ -1,8 +1,8 @@
 """Decisions on purchases and on increments of holds.
 
 Shared fields:
-    purchase: The evaluated purchase. For an increment, the original purchase with the increment's
-        amount; None if the transaction has no open hold.
+    purchase: The evaluated purchase. For an increment, the original purchase, but with the
+        increment's amount; None if the transaction has no open hold.
     balance: The account's balance after the event; None if the account is not opened.
     ruleset: The id of the rule set in force.
     observed: The value that each rule observed, by the rule's name.
@@ -10,7 +10,7 @@ Shared fields:
         does not count this amount twice.
     late: True if a clearing or reversal arrived before the authorization.
     raised_from: The amount authorized before the increment, minor units.
-    reasons: The reasons of all rules that decline, most important first.
+    reasons: All reasons for the decline, most important first.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,12 +29,12 @@ from txplatform.domain.rules.rule import Observed
 
 
 class AuthorizationApproved(AccountEvent, frozen=True):
-    """A purchase was approved; the part that is not posted yet is held.
+    """A purchase was approved, and the part not yet posted is held.
 
     Attributes:
         authorization_code: Six characters for the merchant's receipt.
         hold: The held amount in minor units; None if the whole purchase is held.
-        expires_at: The time when the hold expires, UTC; None for never.
+        expires_at: The time when the hold expires, UTC; None if there is no hold or no expiry.
     """
 
     TOPIC: ClassVar[str] = "authorization-approved"
@@ -55,7 +55,7 @@ class AuthorizationApproved(AccountEvent, frozen=True):
 
     @property
     def response_code(self) -> str:
-        """ISO 8583:1987 field 39."""
+        """The response code, ISO 8583:1987 field 39."""
         return APPROVED_RESPONSE_CODE
 
     @property
@@ -96,7 +96,7 @@ class AuthorizationDeclined(AccountEvent, frozen=True):
 
     @property
     def response_code(self) -> str:
-        """ISO 8583:1987 field 39 of the most important reason."""
+        """The response code of the most important reason, ISO 8583:1987 field 39."""
         return self.reasons[0].response_code
 
     @property
@@ -126,7 +126,7 @@ class AuthorizationIncremented(AccountEvent, frozen=True):
 
     @property
     def response_code(self) -> str:
-        """ISO 8583:1987 field 39."""
+        """The response code, ISO 8583:1987 field 39."""
         return APPROVED_RESPONSE_CODE
 
     @property
@@ -141,7 +141,7 @@ class AuthorizationIncremented(AccountEvent, frozen=True):
 
 
 class IncrementDeclined(AccountEvent, frozen=True):
-    """An increment was declined; the hold stays as it is."""
+    """An increment was declined; the hold, if any, is unchanged."""
 
     TOPIC: ClassVar[str] = "increment-declined"
     COMMAND: ClassVar[str] = "increment"
@@ -159,7 +159,7 @@ class IncrementDeclined(AccountEvent, frozen=True):
 
     @property
     def response_code(self) -> str:
-        """ISO 8583:1987 field 39 of the most important reason."""
+        """The response code of the most important reason, ISO 8583:1987 field 39."""
         return self.reasons[0].response_code
 
     @property

@@ -1,4 +1,4 @@
-"""Clearings, corrections and refunds: posted as they arrive, with flags if unusual.
+"""Posted clearings, corrections and refunds. Flags mark unusual circumstances.
 
 The field `balance` is the account's balance after the event.
 """

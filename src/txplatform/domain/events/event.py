@@ -17,13 +17,13 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     Attributes:
         TOPIC: The permanent name under which events of this class are stored.
-        COMMAND: The name of the field with the decided command; empty if there is no command.
+        COMMAND: The name of the field that stores the command; empty if no command is stored.
         originator_id: The id of the account's stream.
         originator_version: The account's version after this event: 1, 2, 3, … (invariant I7).
-        timestamp: The time of the decision by the service's clock, UTC.
+        timestamp: The time of the decision according to the service's clock, UTC.
         traceparent: The W3C Trace Context of the cause.
-        caused_by: The cause of the decided command. For a message that waited, the cause of the
-            command that ended the wait.
+        caused_by: The cause of the command. For a message that waited, the cause of the opening
+            or payment that ended the wait.
     """
 
     TOPIC: ClassVar[str]
@@ -38,7 +38,7 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def command(self) -> AccountCommand | None:
-        """The decided command; None if the event only follows from another event."""
+        """The command that led to this event; None if the event does not store a command."""
         command: AccountCommand | None = getattr(self, self.COMMAND) if self.COMMAND else None
         return command
 
@@ -51,7 +51,7 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def transaction_id(self) -> TransactionId | None:
-        """The transaction under which the event is indexed; None if it is indexed by key alone."""
+        """The transaction that the event is indexed under; None if only the key is indexed."""
         return None
 
     @property

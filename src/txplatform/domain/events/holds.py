@@ -1,4 +1,4 @@
-"""Starts of transactions without an authorization, and releases of holds without a clearing.
+"""Transactions started before authorization, and holds released without a clearing.
 
 `released` is the released part of the hold in minor units. `balance` is the account's balance after
 the event; None if the account is not opened.
@@ -15,9 +15,10 @@ from txplatform.domain.money import Balance
 
 
 class TransactionStarted(AccountEvent, frozen=True):
-    """A clearing or reversal arrived before the authorization of its transaction.
+    """A transaction's clearing or reversal arrived before its authorization.
 
-    The event uses the authorization's business key, so a late authorization conflicts on append.
+    This event takes the authorization's business key. An authorization decided without this event
+    therefore conflicts on append, and is decided again as a late authorization.
     """
 
     TOPIC: ClassVar[str] = "transaction-started"

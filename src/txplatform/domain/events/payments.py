@@ -26,7 +26,7 @@ class PaymentReceived(AccountEvent, frozen=True):
 
 
 class PaymentReturned(AccountEvent, frozen=True):
-    """The return of a payment was applied: the amount is owed again."""
+    """A payment return was applied, so the amount is owed again."""
 
     TOPIC: ClassVar[str] = "payment-returned"
     COMMAND: ClassVar[str] = "payment_return"

@@ -1,4 +1,4 @@
-"""Messages that wait for their account to be opened or, if they are returns, for their payment."""
+"""Messages that wait: a payment return for its payment, others for the account's opening."""
 
 from typing import ClassVar, get_args
 
@@ -17,7 +17,7 @@ from txplatform.domain.keys import waiting_key
 
 
 class MessageWaiting(AccountEvent, frozen=True):
-    """A message waits for its prerequisite and does not change the balance yet."""
+    """A message waits and does not change the balance yet."""
 
     @property
     def message(self) -> WaitingMessage:
@@ -46,7 +46,7 @@ class PaymentWaiting(MessageWaiting, frozen=True):
 
 
 class PaymentReturnWaiting(MessageWaiting, frozen=True):
-    """A return waits for its payment."""
+    """A payment return waits for its payment."""
 
     TOPIC: ClassVar[str] = "payment-return-waiting"
     COMMAND: ClassVar[str] = "payment_return"
@@ -86,11 +86,11 @@ class RefundWaiting(MessageWaiting, frozen=True):
 
 
 class WaitingMessageRejected(AccountEvent, frozen=True):
-    """A waiting message was rejected and parked: its prerequisite arrived and contradicts it.
+    """A waiting message could not be applied, so it was rejected and parked.
 
     Attributes:
-        reason: The code of the reason for the rejection.
-        detail: The reason in a sentence for people.
+        reason: The reason's code, from `RefusalReason`.
+        detail: The reason as a sentence.
     """
 
     TOPIC: ClassVar[str] = "waiting-message-rejected"

@@ -2,11 +2,11 @@
 
 A rule is a frozen dataclass whose fields are its parameters. `observe` measures a purchase, and
 `refusal` returns a reason if the measured value is not allowed. All rules are evaluated for every
-purchase, so a decline lists all reasons. "Field 39" is the response code of ISO 8583:1987.
+purchase, so a decline lists all reasons.
 
 To add a rule, write a module and list the class in `CONFIGURABLE`. A new reason needs a line in
-`reasons.py`. The JSON form, schema, diff, lint and documentation are derived from the class (run
-`make schemas` to write the documents).
+`reasons.py`. The JSON form, schema, diff, lint and documentation are derived from the class. Run
+`make schemas` to update the documents.
 """
 
 from txplatform.domain.rules.always_on import ALWAYS

@@ -18,7 +18,10 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class OpenedAccount:
-    """Declines purchases on unopened accounts. Field 39 is 14, no such account."""
+    """Declines purchases on unopened accounts.
+
+    Response code 14 (no such account), ISO 8583:1987 field 39.
+    """
 
     RULE: ClassVar[str] = "account_opened"
 
@@ -36,7 +39,10 @@ class OpenedAccount:
 
 @dataclass(frozen=True, slots=True)
 class UsableAccount:
-    """Declines purchases on frozen or closed accounts. Field 39 is 62, restricted card."""
+    """Declines purchases on frozen or closed accounts.
+
+    Response code 62 (restricted card), ISO 8583:1987 field 39.
+    """
 
     RULE: ClassVar[str] = "account_status"
 
@@ -56,7 +62,10 @@ class UsableAccount:
 
 @dataclass(frozen=True, slots=True)
 class SameCurrency:
-    """Declines purchases in foreign currencies. Field 39 is 12, invalid transaction."""
+    """Declines purchases in a currency other than the account's.
+
+    Response code 12 (invalid transaction), ISO 8583:1987 field 39.
+    """
 
     RULE: ClassVar[str] = "currency"
 
@@ -77,15 +86,18 @@ class SameCurrency:
 
 @dataclass(frozen=True, slots=True)
 class CreditLimit:
-    """Declines if the credit is too low (invariant I6). Field 39 is 51, insufficient funds."""
+    """Declines purchases that exceed the available credit (invariant I6).
+
+    Response code 51 (insufficient funds), ISO 8583:1987 field 39.
+    """
 
     RULE: ClassVar[str] = "credit_limit"
 
     def observe(self, case: Case, /) -> int | None:
-        """Return the posted balance plus all holds, including this purchase, minor units.
+        """Return the posted balance plus all holds, including this purchase, in minor units.
 
-        None for an account verification, which needs no credit, or a foreign currency, which
-        `SameCurrency` declines.
+        Return None for an account verification, which needs no credit, and for a foreign currency,
+        which `SameCurrency` declines.
         """
         spent = case.spent
         if not spent:

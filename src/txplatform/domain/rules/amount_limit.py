@@ -1,4 +1,4 @@
-"""The rule that declines a single purchase above an amount."""
+"""The rule that declines a single purchase above a maximum amount."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,7 +15,9 @@ from txplatform.domain.rules.sentences import limit_of
 
 @dataclass(frozen=True, slots=True)
 class AmountLimit(ConfigurableRule):
-    """Declines a purchase above an amount. Field 39 is 61, exceeds the amount limit.
+    """Declines purchases above a maximum amount.
+
+    Response code 61 (exceeds the amount limit), ISO 8583:1987 field 39.
 
     Attributes:
         max_amount: The largest allowed amount, in minor units of the account's currency.
@@ -36,7 +38,7 @@ class AmountLimit(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the purchase's total, minor units; None if the rule does not apply."""
+        """Return the purchase's total in minor units; None if the rule does not apply."""
         if self.currency is not None and case.purchase.currency != self.currency:
             return None
         return case.total or None

@@ -10,7 +10,7 @@ from txplatform.domain.status import AccountStatus
 
 
 class JudgedAccount(Protocol):
-    """The part of `Account` that rules read."""
+    """The properties of `Account` that rules read."""
 
     @property
     def opened(self) -> bool: ...
@@ -39,7 +39,7 @@ class JudgedAccount(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A purchase to evaluate.
+    """A purchase on an account, to be evaluated by rules.
 
     Attributes:
         now: The time of the decision, UTC. The merchant's time is not used, because a false time
@@ -66,5 +66,5 @@ class Case:
 
     @property
     def total(self) -> int:
-        """The sum of `raised_from` and `spent`; 0 if `spent` is 0."""
+        """`raised_from + spent`; 0 if `spent` is 0."""
         return self.raised_from + self.spent if self.spent else 0

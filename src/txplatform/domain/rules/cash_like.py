@@ -1,4 +1,4 @@
-"""The rule that declines purchases of cash and cash equivalents above an amount."""
+"""The rule that declines purchases of cash and cash equivalents above a maximum amount."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -21,12 +21,14 @@ quasi cash from others (money orders, cryptocurrencies), stored value.
 
 @dataclass(frozen=True, slots=True)
 class CashLike(ConfigurableRule):
-    """Declines a cash-like purchase above an amount. Field 39 is 61, exceeds the amount limit.
+    """Declines cash-like purchases above a maximum amount.
+
+    Response code 61 (exceeds the amount limit), ISO 8583:1987 field 39.
 
     Attributes:
         max_amount: The largest allowed amount, in minor units of the account's currency; 0 allows
             account verifications only.
-        categories: The merchant categories that count as cash: four digits (ISO 18245) or ranges.
+        categories: Merchant categories that count as cash: codes (ISO 18245) or ranges of codes.
         currency: Limits the rule to accounts in this currency; None for all accounts.
     """
 
@@ -50,7 +52,7 @@ class CashLike(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the purchase's total, minor units; None if the rule does not apply."""
+        """Return the purchase's total in minor units; None if the rule does not apply."""
         purchase = case.purchase
         if purchase.merchant.category_code not in self.categories:
             return None

@@ -14,10 +14,12 @@ from txplatform.domain.rules.rule import ConfigurableRule
 
 @dataclass(frozen=True, slots=True)
 class CategoryAllow(ConfigurableRule):
-    """Declines categories not on the list. Field 39 is 57, not permitted to this cardholder.
+    """Declines purchases in merchant categories that are not on the list.
+
+    Response code 57 (not permitted to cardholder), ISO 8583:1987 field 39.
 
     Attributes:
-        categories: The allowed merchant categories: four digits (ISO 18245) or ranges.
+        categories: The allowed merchant categories: codes (ISO 18245) or ranges of codes.
     """
 
     RULE: ClassVar = "category_allow"
@@ -49,10 +51,12 @@ class CategoryAllow(ConfigurableRule):
 
 @dataclass(frozen=True, slots=True)
 class CategoryDeny(ConfigurableRule):
-    """Declines the listed categories. Field 39 is 57, not permitted to this cardholder.
+    """Declines purchases in the listed merchant categories.
+
+    Response code 57 (not permitted to cardholder), ISO 8583:1987 field 39.
 
     Attributes:
-        categories: The denied merchant categories: four digits (ISO 18245) or ranges.
+        categories: The denied merchant categories: codes (ISO 18245) or ranges of codes.
     """
 
     RULE: ClassVar = "category_deny"

@@ -19,13 +19,13 @@ _AFTER_ANY_DIGIT = "~"
 
 
 class Codes(tuple[str, ...]):  # noqa: SLOT001  # for cached properties
-    """A list of codes, sorted so that equal lists have the same JSON.
+    """A sorted list of codes, so that the order of the input does not change the JSON.
 
-    `code in codes` is true if an entry covers the code.
+    `code in codes` is true if an entry is the code, or is a range that includes the code.
     """
 
     def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...]]]:
-        """Pickle the entries without cached properties."""
+        """Pickle only the entries, without the cached properties."""
         return type(self), (tuple(self),)
 
     @classmethod
@@ -43,7 +43,7 @@ class Codes(tuple[str, ...]):  # noqa: SLOT001  # for cached properties
 
     @classmethod
     def check_entry(cls, name: str, entry: str) -> None:
-        """Check an entry.
+        """Check that an entry is valid.
 
         Raises:
             ParameterError: The entry is not a code of this kind.
@@ -70,7 +70,7 @@ class Codes(tuple[str, ...]):  # noqa: SLOT001  # for cached properties
         return self.members >= other.members
 
     def first_common(self, other: Self) -> str | None:
-        """Return the first code that both lists cover; None if they have no code in common."""
+        """Return the lowest code that both lists cover; None if they have no code in common."""
         return min(self.members & other.members, default=None)
 
 
@@ -137,10 +137,10 @@ class CategoryCodes(Codes):
 
     @cached_property
     def bounds(self) -> tuple[str, ...]:
-        """The first and the last code of each entry, in one sequence.
+        """The first and last code of every entry, in one sorted sequence.
 
         `bisect_right(bounds, code)` is odd if an entry covers the code. Half of the result, rounded
-        down, is then the index of the entry. A set would be hardly faster, and one range could need
+        down, is then the index of the entry. A set would hardly be faster, and one range could need
         10,000 members. For text that is not a code, the result is arbitrary but harmless.
         """
         return tuple(
@@ -177,7 +177,7 @@ def is_every_category(categories: tuple[str, ...]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CodeList(Parameter):
-    """A list of codes.
+    """A parameter that is a list of codes.
 
     Attributes:
         if_empty: The consequence of an empty list, for the error text; None if the list may be
@@ -209,7 +209,7 @@ class CodeList(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class AllowList(CodeList):
-    """A list of the allowed codes; a shorter list is stricter."""
+    """A parameter that lists the allowed codes; removing a code makes the rule stricter."""
 
     if_empty: str | None = "so it would refuse every purchase"
 
@@ -220,7 +220,7 @@ class AllowList(CodeList):
 
 @dataclass(frozen=True, slots=True)
 class DenyList(CodeList):
-    """A list of the refused codes; a longer list is stricter."""
+    """A parameter that lists the refused codes; adding a code makes the rule stricter."""
 
     if_empty: str | None = "so it would refuse nothing"
 

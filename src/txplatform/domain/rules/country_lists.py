@@ -13,7 +13,9 @@ from txplatform.domain.rules.rule import ConfigurableRule
 
 @dataclass(frozen=True, slots=True)
 class CountryAllow(ConfigurableRule):
-    """Declines countries not on the list. Field 39 is 57, not permitted to this cardholder.
+    """Declines purchases in countries that are not on the list.
+
+    Response code 57 (not permitted to cardholder), ISO 8583:1987 field 39.
 
     Attributes:
         countries: The allowed countries, ISO 3166-1 alpha-3.
@@ -41,7 +43,9 @@ class CountryAllow(ConfigurableRule):
 
 @dataclass(frozen=True, slots=True)
 class CountryDeny(ConfigurableRule):
-    """Declines the listed countries. Field 39 is 57, not permitted to this cardholder.
+    """Declines purchases in the listed countries.
+
+    Response code 57 (not permitted to cardholder), ISO 8583:1987 field 39.
 
     Attributes:
         countries: The denied countries, ISO 3166-1 alpha-3.

@@ -1,4 +1,4 @@
-"""Differences between two rule sets, in sentences for people."""
+"""Describe the differences between two rule sets in sentences."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -12,7 +12,7 @@ _CODES = [f"{code:04d}" for code in range(10_000)]
 
 
 def diff(old: RuleSet, new: RuleSet) -> list[str]:
-    """Return a sentence for each change; an empty list if both rule sets decide alike."""
+    """Return a sentence for each change to the rules and the duration of holds."""
     return [*_rules(old.rules, new.rules), *_holds(old.hold_days, new.hold_days)]
 
 
@@ -36,7 +36,7 @@ def _rules(old: tuple[ConfigurableRule, ...], new: tuple[ConfigurableRule, ...])
 def _counterpart(
     rule: ConfigurableRule, candidates: list[ConfigurableRule]
 ) -> ConfigurableRule | None:
-    """Return the candidate of the same kind that `rule` most likely replaces, or None."""
+    """Return the candidate that `rule` most likely replaces; None if no class matches."""
     same_kind = [candidate for candidate in candidates if type(candidate) is type(rule)]
     return next(
         (candidate for candidate in same_kind if _about(candidate) == _about(rule)),
@@ -45,7 +45,6 @@ def _counterpart(
 
 
 def _about(rule: ConfigurableRule) -> list[Any]:
-    """Return the values of the parameters that select purchases."""
     parameters = rule.PARAMETERS.items()
     return [getattr(rule, field) for field, parameter in parameters if parameter.selects_purchases]
 
@@ -72,7 +71,7 @@ def _holds(old: HoldDays, new: HoldDays) -> Iterator[str]:
 
 
 def _run(item: tuple[int, tuple[str, str, str]]) -> tuple[int, str, str]:
-    """Return a key that consecutive codes with the same change share."""
+    """Return a grouping key, equal for consecutive codes with the same change."""
     place, (code, before, after) = item
     return int(code) - place, before, after
 

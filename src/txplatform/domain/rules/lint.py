@@ -1,7 +1,7 @@
-"""Warnings about valid rule sets that look like a mistake.
+"""Warnings about likely mistakes in valid rule sets.
 
-Rules check their own parameters and compare themselves with rules of the same kind. This module
-compares rules of different kinds.
+Each rule class checks its own parameters and compares rules of its own kind. This module compares
+rules of different kinds.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def lint(ruleset: RuleSet) -> list[str]:
 
 
 def shortened(warnings: list[str]) -> list[str]:
-    """Shorten a long list of warnings; the last line then has the number of omitted warnings."""
+    """Cut a list after `MAX_WARNINGS` warnings, and add a line that counts the omitted warnings."""
     if len(warnings) <= MAX_WARNINGS:
         return warnings
     left_out = len(warnings) - MAX_WARNINGS
@@ -71,7 +71,6 @@ def _codes(rule: CashLike | CategoryDeny | CategoryAllow) -> CategoryCodes:
 
 
 def _lists(rules: list[Placed], of: type[CodeList]) -> Iterator[tuple[str, Codes]]:
-    """Yield the name and the list of every rule whose only parameter is a list of this kind."""
     for name, rule in rules:
         parameters = rule.PARAMETERS
         for field, parameter in parameters.items():
@@ -80,7 +79,6 @@ def _lists(rules: list[Placed], of: type[CodeList]) -> Iterator[tuple[str, Codes
 
 
 def _contradictions(rules: list[Placed]) -> Iterator[str]:
-    """Warn about codes that one rule allows and another rule denies."""
     for (name, allowed), (other_name, denied) in product(
         _lists(rules, AllowList), _lists(rules, DenyList)
     ):
@@ -91,7 +89,6 @@ def _contradictions(rules: list[Placed]) -> Iterator[str]:
 
 
 def _disjoint(rules: list[Placed]) -> Iterator[str]:
-    """Warn about two allow lists without a common code: no purchase can pass both."""
     for (name, allowed), (other_name, others) in combinations(_lists(rules, AllowList), 2):
         if type(allowed) is type(others) and allowed.first_common(others) is None:
             yield f"{name} and {other_name} have nothing in common, so every purchase is refused."

@@ -13,7 +13,9 @@ from txplatform.domain.rules.rule import ConfigurableRule
 
 @dataclass(frozen=True, slots=True)
 class MerchantDeny(ConfigurableRule):
-    """Declines the listed merchants. Field 39 is 57, not permitted to this cardholder.
+    """Declines purchases at the listed merchants.
+
+    Response code 57 (not permitted to cardholder), ISO 8583:1987 field 39.
 
     Attributes:
         merchants: The ids of the denied merchants, assigned by acquirers.

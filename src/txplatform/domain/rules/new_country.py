@@ -16,10 +16,12 @@ from txplatform.domain.rules.sentences import limit_of
 
 @dataclass(frozen=True, slots=True)
 class NewCountry(ConfigurableRule):
-    """Declines a large purchase in a country new to the account. Field 39 is 57, not permitted.
+    """Declines large purchases in a country that is new to the account.
+
+    Response code 57 (not permitted to cardholder), ISO 8583:1987 field 39.
 
     A country stays new until a purchase there is approved; account verifications do not count. If
-    there are no home countries, an account's very first purchase is allowed in any country.
+    `home_countries` is empty, an account's very first purchase may be in any country.
 
     Attributes:
         max_amount: The largest allowed amount, in minor units of the account's currency; 0 allows
@@ -47,7 +49,7 @@ class NewCountry(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the purchase's total, minor units; None if the rule does not apply."""
+        """Return the purchase's total in minor units; None if the rule does not apply."""
         country = case.purchase.merchant.country
         known = case.account.activity.countries
         if country in known or country in self.home_countries:

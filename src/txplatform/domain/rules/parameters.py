@@ -1,7 +1,7 @@
 """Kinds of rule parameters: their validation, comparison and description.
 
 A rule annotates each field with a kind, such as `max_amount: PurchaseAmount`. Parsing, storage,
-diff, lint and documentation use the kind, so they work for new rules without a change.
+diff, lint and documentation use the kind, so new rules need no changes there.
 """
 
 import re
@@ -36,7 +36,7 @@ class ParameterError(ValueError):
 
 
 def shown(value: object) -> str:
-    """Return a value for an error text, hidden if it is long enough to be a card number."""
+    """Return a value as error text, but hide values long enough to be a card number."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else "a long value"
 
@@ -49,7 +49,7 @@ class Parameter:
 
     @property
     def note(self) -> str:
-        """A note on the allowed values for the documentation; empty if no note is needed."""
+        """The documentation's note on the allowed values; empty if no note is needed."""
         return ""
 
     def checked(self, name: str, value: Any) -> Any:
@@ -66,11 +66,11 @@ class Parameter:
         return value
 
     def at_least_as_strict(self, value: Any, than: Any) -> bool:
-        """Return whether a rule with `value` refuses every purchase that it refuses with `than`."""
+        """Return whether `value` makes a rule refuse every purchase that `than` makes it refuse."""
         return bool(value == than)
 
     def oddities(self, value: Any) -> Iterator[str]:
-        """Return warnings about a valid value that looks like a mistake."""
+        """Return warnings about a valid value that is likely a mistake."""
         del value
         return iter(())
 
@@ -91,7 +91,7 @@ class Number(Parameter):
     Attributes:
         problem: The error text, a format string with `value`, `least` and `most`.
         higher_is_stricter: True for windows, False for limits.
-        odd: A valid number that looks like a mistake, and the warning about it.
+        odd: A valid number that is likely a mistake, and the warning to give.
     """
 
     least: int
@@ -124,7 +124,7 @@ class Number(Parameter):
 
 
 class CurrencyCode(Parameter):
-    """The currency (ISO 4217) of the accounts that a rule applies to; None for all accounts."""
+    """A parameter that restricts a rule to accounts in one currency (ISO 4217); None for all."""
 
     selects_purchases = True
 
@@ -148,7 +148,7 @@ class Choice(Parameter):
     """A member of an enumeration.
 
     Attributes:
-        strictest: The member with which a rule refuses the most; None if there is none.
+        strictest: The member that makes a rule refuse the most; None if no member does.
     """
 
     kind: type[Enum]
@@ -215,7 +215,7 @@ Scope = Annotated[
 
 
 class Parametrized:
-    """The base class for frozen dataclasses of parameters, which are checked on construction."""
+    """The base class of frozen dataclasses that check their parameters on construction."""
 
     __slots__ = ()
 
@@ -238,7 +238,7 @@ class Parametrized:
         self.check()
 
     def check(self) -> None:
-        """Check parameters against each other.
+        """Check that the parameters fit together.
 
         Raises:
             ParameterError: Parameters contradict each other.

@@ -1,4 +1,4 @@
-"""The interface of rules, and the evaluation of all rules for a purchase."""
+"""The interface of rules, and the evaluation of rules for a purchase."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -23,7 +23,7 @@ class Rule(Protocol):
         """Return the value that the rule limits; None if the rule does not apply."""
 
     def refusal(self, case: Case, observed: Any, /) -> Reason | None:
-        """Return the reason to decline the observed value; None if it is allowed."""
+        """Return the reason to decline the purchase; None if the observed value is allowed."""
 
 
 Check = tuple[str, Callable[[Case], Observed], Callable[[Case, Any], Reason | None]]
@@ -52,7 +52,7 @@ class ConfigurableRule(Parametrized, ABC):
 
     @abstractmethod
     def sentence(self) -> str:
-        """Describe the rule in a sentence for people."""
+        """Return a sentence that describes the rule."""
 
     @abstractmethod
     def observe(self, case: Case, /) -> Observed:
@@ -60,10 +60,10 @@ class ConfigurableRule(Parametrized, ABC):
 
     @abstractmethod
     def refusal(self, case: Case, observed: Any, /) -> Reason | None:
-        """Return the reason to decline the observed value; None if it is allowed."""
+        """Return the reason to decline the purchase; None if the observed value is allowed."""
 
     def oddities(self) -> Iterator[str]:
-        """Return warnings about parameters that look like a mistake."""
+        """Return warnings about parameters that are likely mistakes."""
         for field, parameter in self.PARAMETERS.items():
             yield from parameter.oddities(getattr(self, field))
 
@@ -81,7 +81,7 @@ class Judgement:
 
     Attributes:
         reasons: The reasons to decline, most important first; empty if the purchase is approved.
-        observed: The value that each rule observed, by the rule's name, in the order of the rules.
+        observed: The value that each rule observed, by the rule's name, in order of evaluation.
     """
 
     reasons: tuple[Reason, ...]
@@ -89,10 +89,10 @@ class Judgement:
 
 
 def names_of(rules: Iterable[Rule], prefix: str = "") -> list[str]:
-    """Return unique names for the rules of a rule set, for events and reports.
+    """Return a unique name for each rule, for use in events and reports.
 
-    Rules of the same kind are numbered from 2: `amount_limit`, `amount_limit-2`. Rule sets never
-    change, so the names are permanent.
+    The second rule of a kind has the suffix `-2`, as in `amount_limit-2`, and so on. Rule sets
+    never change, so the names are permanent.
     """
     counts: Counter[str] = Counter()
     names = []
@@ -104,7 +104,7 @@ def names_of(rules: Iterable[Rule], prefix: str = "") -> list[str]:
 
 
 def checks_of(rules: Sequence[Rule], prefix: str = "") -> tuple[Check, ...]:
-    """Return the checks for rules, with names from `names_of`."""
+    """Return one check for each rule, named by `names_of`."""
     return tuple(
         (name, rule.observe, rule.refusal)
         for name, rule in zip(names_of(rules, prefix), rules, strict=True)
@@ -112,7 +112,7 @@ def checks_of(rules: Sequence[Rule], prefix: str = "") -> tuple[Check, ...]:
 
 
 def ask(checks: Iterable[Check], case: Case) -> Judgement:
-    """Evaluate all checks for a purchase, so that a decline lists all reasons."""
+    """Evaluate every check, even after one declines, so that a decline lists all reasons."""
     observed: dict[str, Observed] = {}
     reasons: list[Reason] = []
     for name, observe, refusal in checks:

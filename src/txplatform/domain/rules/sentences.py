@@ -1,4 +1,4 @@
-"""Phrases shared by the sentences that describe rules."""
+"""Phrases for the sentences that describe rules."""
 
 from typing import assert_never
 
@@ -11,14 +11,14 @@ _DAY, _HOUR = 24 * 60, 60
 
 
 def limit_of(amount: int, currency: str | None) -> str:
-    """Return the phrase for a limit. Without a currency, it applies in any, so to minor units."""
+    """Return a limit as text; without a currency, in minor units of the account's currency."""
     if currency is None:
         return f"{amount} minor units of the account's currency"
     return format_money(amount, currency)
 
 
 def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
-    """Return the phrase for a velocity scope, for a given merchant or in general."""
+    """Return a scope as text: `at one merchant`, or `at merchant 42` if `merchant` is given."""
     match scope:
         case VelocityScope.ACCOUNT:
             return "on the account"
@@ -33,7 +33,7 @@ def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
 
 
 def time_span(minutes: int) -> str:
-    """Return a duration in days, hours or minutes, the largest unit with a whole number."""
+    """Return a duration as text, in the largest unit that gives a whole number: `2 hours`."""
     for length, unit in ((_DAY, "day"), (_HOUR, "hour")):
         if minutes % length == 0:
             return pluralize(minutes // length, unit)

@@ -1,6 +1,6 @@
 """Convert rules to plain values for storage, and back.
 
-Incoming rules are validated in `contracts/rulesets.py`. Stored rules are permanent.
+Rules in requests are parsed by `contracts/rulesets.py` instead. Stored rules never change.
 """
 
 from typing import Any
@@ -20,10 +20,10 @@ def rule_to_stored(rule: ConfigurableRule) -> StoredRule:
 
 
 def parameters_to_stored(parametrized: Parametrized) -> dict[str, Any]:
-    """Return a dataclass's parameters as plain values.
+    """Return a dataclass's parameters as plain values, by their JSON names.
 
-    None and empty lists are omitted. So the stored bytes of existing rule sets do not change when a
-    later version adds a parameter.
+    None and empty lists are omitted, so that a parameter added by a later version does not change
+    the stored bytes of existing rule sets.
     """
     return {
         json_name(field): parameter.written(value)

@@ -1,4 +1,4 @@
-"""Rules that limit the purchases within a time window."""
+"""Rules that limit the amount or the number of purchases in a time window."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -22,12 +22,14 @@ from txplatform.domain.rules.sentences import limit_of, of_scope, time_span
 
 @dataclass(frozen=True, slots=True)
 class VelocityAmount(ConfigurableRule):
-    """Declines if too much is spent in a time window. Field 39 is 61, exceeds the amount limit.
+    """Declines if too much is spent in a time window.
+
+    Response code 61 (exceeds the amount limit), ISO 8583:1987 field 39.
 
     Attributes:
         window_minutes: The length of the window, which ends at the time of the decision.
         max_amount: The largest allowed sum in the window including this purchase, minor units.
-        scope: The purchases that are added up.
+        scope: The purchases to add up, such as those at the same merchant.
         currency: Limits the rule to accounts in this currency; None for all accounts.
     """
 
@@ -79,12 +81,14 @@ class VelocityAmount(ConfigurableRule):
 
 @dataclass(frozen=True, slots=True)
 class VelocityCount(ConfigurableRule):
-    """Declines too many purchases in a time window. Field 39 is 65, exceeds the count.
+    """Declines if there are too many purchases in a time window.
+
+    Response code 65 (exceeds the count limit), ISO 8583:1987 field 39.
 
     Attributes:
         window_minutes: The length of the window, which ends at the time of the decision.
         max_count: The largest allowed number of purchases in the window, including this purchase.
-        scope: The purchases that are counted.
+        scope: The purchases to count, such as those at the same merchant.
     """
 
     RULE: ClassVar = "velocity_count"
@@ -105,7 +109,7 @@ class VelocityCount(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the number of purchases including this purchase. None for an increment.
+        """Return the number of purchases including this purchase; None for an increment.
 
         Account verifications count, because fraudsters test cards with bursts of verifications.
         """
