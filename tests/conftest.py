@@ -1,4 +1,4 @@
-"""The real parts that tests are given: a database each, a broker for all, topics anew."""
+"""Fixtures: a database for each test, a shared Kafka broker, and empty topics."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ TOPICS_OUT = tuple(OUTBOUND)
 TOPICS = (*TOPICS_IN, *(f"{topic}.dlq" for topic in TOPICS_IN), *TOPICS_OUT)
 
 
-# Whoever starts the suite in the background has SIGINT ignored in it, and so in all that it starts.
+# A suite started in the background inherits an ignored SIGINT, as do the processes it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A deadline for an example, and the health check that grows with it, measure the machine.
+# Deadlines would measure the machine, as would the health check that scales with the deadline.
 settings.register_profile("txplatform", deadline=None)
 settings.load_profile("txplatform")
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """The session's PostgreSQL; tests that stop or kill it use `own_postgres`."""
+    """The PostgreSQL server of the session. Tests that stop or kill a server use `own_postgres`."""
     with PostgresServer() as server:
         yield server
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL for one test, which may break it."""
+    """A PostgreSQL server that one test may stop or kill."""
     with PostgresServer() as server:
         yield server
 
@@ -66,7 +66,7 @@ def database(postgres: PostgresServer) -> Iterator[TestDatabase]:
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[Broker | LentBroker]:
-    """The session's broker; tests that break it use `own_kafka`."""
+    """The broker of the session. Tests that break a broker use `own_kafka`."""
     if lent := os.environ.get("TXPLATFORM_TEST_KAFKA"):
         yield LentBroker(lent)
         return
@@ -77,7 +77,7 @@ def kafka() -> Iterator[Broker | LentBroker]:
 
 @pytest.fixture
 def own_kafka() -> Iterator[Broker]:
-    """A broker for one test, which may break it; its topics are there."""
+    """A broker that one test may break, with empty topics."""
     _require_broker()
     with Broker() as broker:
         recreate_topics(broker.bootstrap, TOPICS)
@@ -86,10 +86,10 @@ def own_kafka() -> Iterator[Broker]:
 
 @pytest.fixture
 def topics(kafka: Broker | LentBroker) -> Iterator[str]:
-    """The bootstrap servers of a broker on which all of our topics are empty."""
+    """The bootstrap servers of the session's broker, with all topics of the platform emptied."""
     with ExitStack() as stack:
         if isinstance(kafka, LentBroker):
-            # The test processes share it, and the topics' names are fixed: one test at a time.
+            # Test processes share a lent broker and its topics, so only one test may use them.
             lock = stack.enter_context(Path(tempfile.gettempdir(), "txplatform-kafka").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
         empty_topics(kafka.bootstrap, TOPICS)
@@ -98,14 +98,14 @@ def topics(kafka: Broker | LentBroker) -> Iterator[str]:
 
 @pytest.fixture
 def service(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """Give a connection of the service's role."""
+    """A connection with the service's role."""
     with Database(database.service_url).connect() as connection:
         yield connection
 
 
 @pytest.fixture(scope="session")
 def api(postgres: PostgresServer) -> Iterator[RunningApi]:
-    """Give an API for all tests; each works on accounts of its own, and changes no rules."""
+    """An API shared by all tests. Each test uses its own accounts and changes no rules."""
     database = postgres.new_database()
     with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as running:
         yield running
@@ -114,20 +114,20 @@ def api(postgres: PostgresServer) -> Iterator[RunningApi]:
 
 @pytest.fixture
 def own_api(service_env: dict[str, str]) -> Iterator[RunningApi]:
-    """Give an API of this test's own, on an empty database."""
+    """An API for one test, on an empty database."""
     with running_api(service_env) as running:
         yield running
 
 
 @pytest.fixture
 def account_id() -> str:
-    """Give the id of an account that no other test uses."""
+    """The id of an account that no other test uses."""
     return f"acc-{uuid4()}"
 
 
 @pytest.fixture
 def held(api: RunningApi, account_id: str) -> str:
-    """Give an account of the shared API on which `tx` holds 1,000 of 10,000."""
+    """An account of the shared API with a limit of 10,000 and a hold of 1,000 for `tx`."""
     open_account(api.client, account_id, 10_000)
     answer = api.client.post("/v1/process-transaction", json=purchase("tx", account_id, 1000))
     assert answer.json()["decision"] == "approved"
@@ -136,7 +136,7 @@ def held(api: RunningApi, account_id: str) -> str:
 
 @pytest.fixture
 def service_env(database: TestDatabase) -> dict[str, str]:
-    """The settings of a process that works on this test's database."""
+    """Environment variables for a process that uses this test's database."""
     return {
         "TXPLATFORM_DATABASE_URL": database.service_url,
         "TXPLATFORM_MIGRATION_DATABASE_URL": database.owner_url,

@@ -1,1 +1,1 @@
-"""Real parts for tests: a private PostgreSQL, a private Kafka broker, our own processes."""
+"""Test support: PostgreSQL servers, Kafka brokers, processes, and builders of commands."""

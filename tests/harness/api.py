@@ -1,4 +1,4 @@
-"""A running API as its callers see it: an address, keys, purchases to send."""
+"""A running API process, and requests that tests send to it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class RunningApi:
     """An API process and a key with every scope.
 
     Attributes:
-        client: Sends the key with each request.
-        env: The settings it runs with.
+        client: An HTTP client that sends the key with each request.
+        env: The environment variables of the process.
     """
 
     url: str
@@ -42,7 +42,7 @@ class RunningApi:
 
 @contextmanager
 def running_api(service_env: Mapping[str, str], **settings: str) -> Iterator[RunningApi]:
-    """Start `txplatform api` on a free port; ended however the test ends."""
+    """Run `txplatform api` on a free port until the context ends."""
     port = free_port()
     env = {**service_env, "TXPLATFORM_API_PORT": str(port), **settings}
     key = create_key(env, *ALL_SCOPES)
@@ -58,14 +58,14 @@ def running_api(service_env: Mapping[str, str], **settings: str) -> Iterator[Run
 
 
 def create_key(env: Mapping[str, str], *scopes: str) -> str:
-    """A new key with these scopes."""
+    """Create and return a key with these scopes."""
     with psycopg.connect(env["TXPLATFORM_DATABASE_URL"]) as connection:
         _, key = api_keys.create_key(connection, name="test", scopes=map(api_keys.Scope, scopes))
         return key
 
 
 def purchase(transaction_id: str, account_id: str, amount: int, **other: Any) -> dict[str, Any]:
-    """The body of a purchase at the bookshop, in USD."""
+    """Return the request body for a USD purchase at a bookshop."""
     return {
         "transaction_id": transaction_id,
         "account_id": account_id,
@@ -91,7 +91,7 @@ def open_account(client: httpx.Client, account_id: str, credit_limit: int) -> No
 
 
 def count_events(api: RunningApi) -> int:
-    """Return how many events the API's database holds."""
+    """Return the number of events in the API's database."""
     with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
         row = connection.execute("SELECT count(*) FROM events").fetchone()
         assert row is not None
@@ -99,7 +99,7 @@ def count_events(api: RunningApi) -> int:
 
 
 def balance(client: httpx.Client, account_id: str) -> dict[str, Any]:
-    """The account's balance."""
+    """Return the account's balance."""
     answer = client.get(f"/v1/accounts/{account_id}/balance")
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()

@@ -1,4 +1,4 @@
-"""Random histories of one account under rules, and their backtest without a database."""
+"""Random histories of one account under a rule set, and their backtest without a database."""
 
 from __future__ import annotations
 
@@ -59,19 +59,19 @@ class RecordedHistory:
     stream: Stream = field(default_factory=lambda: Stream(ruleset=ACTIVE))
 
     def ask(self, *commands: Command, after: timedelta = timedelta(minutes=1)) -> RecordedHistory:
-        """Give these commands, each this long after the one before."""
+        """Execute these commands, each `after` later than the previous one."""
         for command in commands:
             self.stream.now += after
             self.stream.ask(command)
         return self
 
     def backtest(self, candidate: RuleSet, since: datetime = BEGINNING) -> Tally:
-        """Backtest the history."""
+        """Backtest the candidate on this history."""
         return backtested(self.stream, candidate, since)
 
 
 def backtested(stream: Stream, candidate: RuleSet, since: datetime = BEGINNING) -> Tally:
-    """Backtest one account."""
+    """Backtest the candidate on the stream of one account."""
     tally = Tally()
     rows = [
         (event.originator_id, event.originator_version, event.TOPIC, encode_event(event))
@@ -83,7 +83,7 @@ def backtested(stream: Stream, candidate: RuleSet, since: datetime = BEGINNING) 
 
 
 def buy(transaction: str, amount: int, shop: Merchant = SHOPS[0]) -> Purchase:
-    """A purchase."""
+    """Return a USD purchase."""
     return Purchase(TransactionId(transaction), ACCOUNT, amount, "USD", shop)
 
 
@@ -148,7 +148,7 @@ def _commands() -> st.SearchStrategy[Command]:
 
 @st.composite
 def commands(draw: st.DrawFn) -> list[tuple[timedelta, Command]]:
-    """Any commands to one account, each with the time since the one before."""
+    """Draw commands for one account, each with the time since the previous command."""
     asked = draw(st.lists(_commands(), min_size=12, max_size=40))
     asked[2:2] = [
         buy(f"t{number}", draw(st.integers(1, 600)), draw(st.sampled_from(SHOPS)))
@@ -174,7 +174,7 @@ def commands(draw: st.DrawFn) -> list[tuple[timedelta, Command]]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> Stream:
-    """Any history of one account under the active rule set, opened early or late."""
+    """Draw a history of one account under the active rule set, opened early or late."""
     history = RecordedHistory()
     for after, command in draw(commands()):
         history.ask(command, after=after)

@@ -1,4 +1,4 @@
-"""Commands as tests give them: one builder for each, with all that a test does not care about."""
+"""Builders of commands, with defaults for the fields that most tests ignore."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from txplatform.domain.requests import (
 from txplatform.domain.status import AccountStatus
 
 ACCOUNT = AccountId("acc-1")
-"""The account of tests that need one only."""
+"""The account for tests that need only one."""
 
 SHOP = Merchant("m-17", "Corner Books", "5942", "USA")
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
@@ -37,45 +37,45 @@ OPERATOR = OperatorCause("me")
 
 
 def opening(account_id: str, credit_limit: int = 100_000, currency: str = "USD") -> Opening:
-    """The account is opened."""
+    """An account opening."""
     return Opening(AccountId(account_id), currency, credit_limit, NOW)
 
 
 def limit_change(
     account_id: str, version: int, credit_limit: int, currency: str = "USD"
 ) -> CreditLimitChange:
-    """The limit is changed."""
+    """A credit limit change."""
     return CreditLimitChange(AccountId(account_id), credit_limit, currency, version, NOW)
 
 
 def purchase(account_id: str, transaction_id: str, amount: int, currency: str = "USD") -> Purchase:
-    """A purchase at the shop."""
+    """A purchase at `SHOP`."""
     return Purchase(TransactionId(transaction_id), AccountId(account_id), amount, currency, SHOP)
 
 
 def payment(account_id: str, payment_id: str, amount: int, currency: str = "USD") -> Payment:
-    """The cardholder pays."""
+    """A payment by the cardholder."""
     return Payment(PaymentId(payment_id), AccountId(account_id), amount, currency, NOW)
 
 
 def payment_return(
     account_id: str, payment_id: str, amount: int, currency: str = "USD"
 ) -> PaymentReturn:
-    """The bank takes a payment back."""
+    """The return of a payment by the bank."""
     return PaymentReturn(
         PaymentId(payment_id), AccountId(account_id), amount, currency, "insufficient", NOW
     )
 
 
 def increment(account_id: str, transaction_id: str, increment_id: str, amount: int) -> Increment:
-    """The merchant asks to hold more."""
+    """An increment of an authorization."""
     return Increment(increment_id, TransactionId(transaction_id), AccountId(account_id), amount)
 
 
 def reversal(
     account_id: str, transaction_id: str, reversal_id: str, amount: int | None = None
 ) -> Reversal:
-    """The merchant gives a purchase up, or a part of it."""
+    """A reversal of an authorization, full if the amount is None."""
     return Reversal(reversal_id, TransactionId(transaction_id), AccountId(account_id), amount)
 
 
@@ -88,7 +88,7 @@ def clearing(  # noqa: PLR0913  # a clearing has as many fields
     final: bool = True,
     currency: str = "USD",
 ) -> Clearing:
-    """The network settles a purchase, or a part of it."""
+    """A clearing; it names no purchase if the transaction id is None."""
     return Clearing(
         clearing_id, AccountId(account_id), _named(transaction_id), amount, currency, final
     )
@@ -103,7 +103,7 @@ def refund(  # noqa: PLR0913  # a refund has as many fields
     currency: str = "USD",
     merchant: Merchant | None = None,
 ) -> Refund:
-    """The merchant refunds a purchase, or none in particular."""
+    """A refund; it names no purchase if the transaction id is None."""
     return Refund(
         refund_id, AccountId(account_id), _named(transaction_id), amount, currency, merchant
     )
@@ -117,23 +117,23 @@ def correction(  # noqa: PLR0913  # a correction has as many fields
     amount: int,
     direction: Direction = Direction.CREDIT,
 ) -> Correction:
-    """The network takes a clearing back, or a refund with the direction debit."""
+    """A correction of a clearing, or of a refund if the direction is debit."""
     named = _named(transaction_id)
     return Correction(clearing_id, AccountId(account_id), named, reverses, direction, amount, "USD")
 
 
 def expiry(account_id: str, transaction_id: str) -> HoldExpiry:
-    """A hold's time has come, or has it?"""
+    """A request to expire a hold."""
     return HoldExpiry(AccountId(account_id), TransactionId(transaction_id))
 
 
 def operator_status(account_id: str, status_id: str, status: str) -> OperatorStatus:
-    """An operator freezes, closes or releases the account."""
+    """A status set by an operator."""
     return OperatorStatus(status_id, AccountId(account_id), AccountStatus(status), "why")
 
 
 def team_status(account_id: str, version: int, status: str, reason: str = "why") -> StatusChange:
-    """The accounts team does."""
+    """A status set by the accounts team."""
     return StatusChange(AccountId(account_id), AccountStatus(status), version, reason, NOW)
 
 

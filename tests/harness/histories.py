@@ -1,4 +1,4 @@
-"""Accounts with a history in the real log, made by the same commands that the product uses."""
+"""Account histories in a real database, recorded with the platform's own commands."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def record(
     begin: datetime = NOW,
     ruleset: RuleSet = DEFAULT_RULESET,
 ) -> int:
-    """Decide these and append what they record in one commit; gives the number of events.
+    """Execute commands, append their events in one commit, and return the number of events.
 
-    A command that is rejected records nothing, as in the product.
+    Rejected commands append nothing, as in production.
     """
     pending = [PendingCommand(command, ORIGIN, look_up=True) for command in commands]
     work = UnitOfWork()
@@ -57,13 +57,13 @@ def record(
 
 
 def stored_account(database: TestDatabase, account_id: str) -> Account:
-    """The account as its snapshot and events say."""
+    """Load an account from its snapshot and events."""
     with Database(database.service_url).connect() as connection:
         return Accounts(connection).account(AccountId(account_id))
 
 
 def read_whole_log(connection: psycopg.Connection) -> Iterator[LoggedEvent]:
-    """Every event, as the log stands when its end is reached."""
+    """Yield every event of the log, including events appended while reading."""
     position = 0
     while batch := read_log(connection, position):
         yield from batch

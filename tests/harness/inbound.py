@@ -1,4 +1,4 @@
-"""Inbound messages for tests: bodies, a sender, a running consumer, and the outcomes."""
+"""Inbound messages: bodies, a producer, a running consumer, and the outcomes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Body = dict[str, Any]
 
 
 def opened(account_id: str, *, credit_limit: int = 500_000, currency: str = "USD") -> Body:
-    """Return the body of an opening."""
+    """Return the body of an account-opened message."""
     return {
         "account_id": account_id,
         "currency": currency,
@@ -44,7 +44,7 @@ def opened(account_id: str, *, credit_limit: int = 500_000, currency: str = "USD
 
 
 def limit_changed(account_id: str, version: int, credit_limit: int) -> Body:
-    """Return the body of a limit change."""
+    """Return the body of a credit-limit-changed message."""
     return {
         "account_id": account_id,
         "credit_limit": credit_limit,
@@ -55,7 +55,7 @@ def limit_changed(account_id: str, version: int, credit_limit: int) -> Body:
 
 
 def payment(payment_id: str, account_id: str, amount: int = 100, *, currency: str = "USD") -> Body:
-    """Return the body of a payment."""
+    """Return the body of a payment-submitted message."""
     return {
         "payment_id": payment_id,
         "account_id": account_id,
@@ -66,7 +66,7 @@ def payment(payment_id: str, account_id: str, amount: int = 100, *, currency: st
 
 
 def returned(payment_id: str, account_id: str, amount: int = 100, *, currency: str = "USD") -> Body:
-    """Return the body of a payment's return."""
+    """Return the body of a payment-returned message."""
     return {
         "payment_id": payment_id,
         "account_id": account_id,
@@ -78,7 +78,7 @@ def returned(payment_id: str, account_id: str, amount: int = 100, *, currency: s
 
 
 def presentment(clearing_id: str, amount: int = 100, **more: Any) -> Body:
-    """Return the body of a presentment of purchase `tx` of `acc-1`."""
+    """Return the body of a presentment-received message for purchase `tx` on `acc-1`."""
     return {
         "clearing_id": clearing_id,
         "account_id": "acc-1",
@@ -102,7 +102,7 @@ def presentment(clearing_id: str, amount: int = 100, **more: Any) -> Body:
 
 
 def status_changed(status: str, version: int) -> Body:
-    """Return the body of a status change of `acc-1`."""
+    """Return the body of an account-status-changed message for `acc-1`."""
     return {
         "account_id": "acc-1",
         "status": status,
@@ -113,13 +113,13 @@ def status_changed(status: str, version: int) -> Body:
 
 
 class Sender:
-    """A producer of another team."""
+    """A producer that sends inbound messages as another team would."""
 
     def __init__(self, bootstrap: str) -> None:
         self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
 
     def send(self, topic: str, body: Body, **headers: str) -> None:
-        """Send a valid message with its account as the key."""
+        """Send a body keyed by its account id; underscores in header names become hyphens."""
         self.send_raw(
             topic,
             body["account_id"].encode(),
@@ -134,7 +134,7 @@ class Sender:
         body: bytes | None,
         headers: Sequence[tuple[str, bytes | None]] = (),
     ) -> None:
-        """Send any bytes."""
+        """Send a record with any key, body and headers."""
         while True:
             try:
                 self._producer.produce(topic, key=key, value=body, headers=list(headers))
@@ -144,12 +144,12 @@ class Sender:
                 return
 
     def flush(self) -> None:
-        """Wait until everything is on the broker."""
+        """Wait until the broker has acknowledged all messages."""
         assert self._producer.flush(30) == 0
 
 
 def settings_for(database: TestDatabase, bootstrap: str, **more: Any) -> Settings:
-    """Return a consumer's settings; its group is new unless given."""
+    """Return settings for a consumer, with a new consumer group unless one is given."""
     return Settings(
         _env_file=None,
         **{
@@ -163,20 +163,20 @@ def settings_for(database: TestDatabase, bootstrap: str, **more: Any) -> Setting
 
 @contextmanager
 def consuming(settings: Settings) -> Iterator[InboundConsumer]:
-    """Run a consumer in a thread; raise the exception that ends it."""
+    """Run a consumer in a thread. If the consumer fails, raise its exception."""
     consumer = InboundConsumer(settings, settings.service_database, CollectorRegistry())
     with running(consumer):
         yield consumer
 
 
 def inbox(database: TestDatabase, **filters: Any) -> list[InboundMessageResponse]:
-    """Return the outcomes of messages, the oldest first."""
+    """Return the messages in the inbox with their outcomes, oldest first."""
     with Database(database.service_url).connect() as connection:
         return list_messages(connection, limit=500, **filters)[::-1]
 
 
 def wait_for_messages(database: TestDatabase, count: int, *, timeout_s: float = 120) -> None:
-    """Wait until the inbox has this many rows."""
+    """Wait until the inbox holds at least this many messages."""
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
 
         def reached() -> bool:
@@ -188,12 +188,12 @@ def wait_for_messages(database: TestDatabase, count: int, *, timeout_s: float = 
 
 
 def posted(database: TestDatabase, account_id: str) -> int:
-    """Return the amount that an account owes."""
+    """Return the posted balance of an account, in minor units."""
     return stored_account(database, account_id).posted
 
 
 def execute(database: TestDatabase, query: str, *values: object) -> list[tuple[Any, ...]]:
-    """Run a statement as the owner."""
+    """Run a statement as the database owner, and return its rows."""
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
         cursor = connection.execute(query.encode(), values)
         return cursor.fetchall() if cursor.description else []

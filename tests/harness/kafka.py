@@ -1,4 +1,4 @@
-"""A private Apache Kafka broker from Maven Central: real, on free ports, to be broken by tests."""
+"""A private Apache Kafka broker from Maven Central, on free ports, that tests may break."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ MISSING = (
 
 
 def can_start_broker() -> bool:
-    """Whether this machine has what a broker needs."""
+    """Return whether Java and Maven are installed."""
     return shutil.which("java") is not None and shutil.which("mvn") is not None
 
 
 class Broker:
-    """One broker in KRaft mode, with disks (directories) of its own."""
+    """A single broker in KRaft mode, with two log directories that stand for disks."""
 
     def __init__(self) -> None:
         self._root = Path(tempfile.mkdtemp(prefix="txplatform-kafka-"))
@@ -70,42 +70,42 @@ class Broker:
         shutil.rmtree(self._root, ignore_errors=True)
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start the broker and wait until it responds."""
         with (self._root / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._java_command("kafka.Kafka"), self._config], stdout=log, stderr=log
             )
-        wait_until(self._answers, timeout_s=120, message="Kafka to answer")
+        wait_until(self._answers, timeout_s=120, message="Kafka to respond")
 
     def stop(self) -> None:
-        """Stop in order."""
+        """Stop the broker with SIGTERM and wait until it has ended."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(60)
         self._process = None
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Kill the broker with SIGKILL."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(30)
         self._process = None
 
     def freeze(self) -> None:
-        """Freeze the broker (SIGSTOP): connections stay open, and nothing is answered any more."""
+        """Freeze the broker with SIGSTOP: connections stay open but get no responses."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
         wait_frozen(self._process.pid)
 
     def thaw(self) -> None:
-        """SIGCONT."""
+        """Resume the frozen broker with SIGCONT."""
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGCONT)
 
     def lose_disk(self) -> Callable[[], None]:
-        """Stop, and start with one of two disks gone; gives what brings it back likewise.
+        """Restart with one of the two disks lost; return a function that restores the disk.
 
-        The one that holds the consumer groups' offsets stays.
+        The disk with the offsets of consumer groups is kept.
         """
         self.stop()
         (lost,) = (disk for disk in self._disks if not any(disk.glob("__consumer_offsets-*")))
@@ -122,7 +122,7 @@ class Broker:
         return bring_back
 
     def overwrite(self, topic: str, old: bytes, new: bytes) -> None:
-        """Change what is stored of a topic in the one place that holds this, as a bad disk does."""
+        """Overwrite bytes in the one log segment of a topic that has them, as a bad disk would."""
         assert len(old) == len(new)
         (segment,) = (
             path
@@ -178,7 +178,7 @@ group.initial.rebalance.delay.ms=0
 
 
 def _fetch_libraries() -> None:
-    """Get the broker from Maven Central, once, however many test processes want it."""
+    """Download the broker from Maven Central once, even if several test processes need it."""
     _LIBS.parent.mkdir(exist_ok=True)
     with _LIBS.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -195,7 +195,7 @@ def _fetch_libraries() -> None:
 
 
 class LentBroker:
-    """A broker somebody else runs (TXPLATFORM_TEST_KAFKA)."""
+    """A broker that already runs elsewhere (TXPLATFORM_TEST_KAFKA)."""
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
@@ -208,7 +208,7 @@ def recreate_topics(
     partitions: int = 4,
     config: dict[str, str] | None = None,
 ) -> None:
-    """Make these topics anew, empty."""
+    """Delete these topics if they exist, and create them."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     names = list(names)
     present = set(admin.list_topics(timeout=10).topics)
@@ -216,18 +216,18 @@ def recreate_topics(
         for future in admin.delete_topics(old).values():
             future.result(30)
         wait_until(
-            lambda: not present_topics(admin) & set(old), message="the old topics to be gone"
+            lambda: not present_topics(admin) & set(old), message="the old topics to disappear"
         )
     topics = [NewTopic(name, partitions, 1, config=config or {}) for name in names]
     for future in admin.create_topics(topics).values():
         future.result(30)
-    wait_until(lambda: _led(admin, partitions) >= set(names), message="the topics to be there")
+    wait_until(lambda: _led(admin, partitions) >= set(names), message="the topics to exist")
 
 
 def empty_topics(bootstrap: str, names: Iterable[str], *, partitions: int = 4) -> None:
-    """Have these topics empty, with the settings that topics begin with.
+    """Make these topics empty and give them their default settings.
 
-    Topics that nobody has used since they were made stay: making one takes much longer than asking.
+    Unused topics are kept, because creating a topic takes much longer than checking one.
     """
     admin = AdminClient({"bootstrap.servers": bootstrap})
     names = list(names)
@@ -241,7 +241,7 @@ def empty_topics(bootstrap: str, names: Iterable[str], *, partitions: int = 4) -
 
 
 def _used(admin: AdminClient, names: Iterable[str], partitions: int) -> set[str]:
-    """Return the topics that hold something, or cannot say so yet."""
+    """Return the topics that have records, or whose end offsets are not yet known."""
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library's types lack it
     asked = {TopicPartition(name, n): latest for name in names for n in range(partitions)}
     ends = admin.list_offsets(asked) if asked else {}
@@ -253,7 +253,7 @@ def _used(admin: AdminClient, names: Iterable[str], partitions: int) -> set[str]
 
 
 def _configured(admin: AdminClient, names: Iterable[str]) -> set[str]:
-    """Return the topics that have settings of their own."""
+    """Return the topics whose settings were changed."""
     asked = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     found = admin.describe_configs(asked) if asked else {}
     return {
@@ -267,7 +267,7 @@ def _configured(admin: AdminClient, names: Iterable[str]) -> set[str]:
 
 
 def set_topic(bootstrap: str, topic: str, name: str, value: str) -> None:
-    """Change a setting; the brokers go by it some moments later."""
+    """Change a topic's setting. Brokers apply the change after a short delay."""
     entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     changed = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     admin = AdminClient({"bootstrap.servers": bootstrap})
@@ -276,7 +276,7 @@ def set_topic(bootstrap: str, topic: str, name: str, value: str) -> None:
 
 
 def _led(admin: AdminClient, partitions: int) -> set[str]:
-    """The topics whose partitions have a leader: a moment after its creation one may have none."""
+    """Return the topics whose partitions all have a leader, which new topics lack for a moment."""
     return {
         name
         for name, topic in admin.list_topics(timeout=10).topics.items()
@@ -287,5 +287,5 @@ def _led(admin: AdminClient, partitions: int) -> set[str]:
 
 
 def present_topics(admin: AdminClient) -> set[str]:
-    """The topics that the broker knows."""
+    """Return the names of all topics on the broker."""
     return set(admin.list_topics(timeout=10).topics)

@@ -1,4 +1,4 @@
-"""A part of a process at work in a thread of the test's own process."""
+"""A part of a worker process, run in a thread of the test process."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _STOPS_WITHIN_S = 30
 
 @contextmanager
 def running(part: P) -> Iterator[P]:
-    """Run a part until the test is done with it; what it dies of is raised here."""
+    """Run a part in a thread until the context ends. If the part fails, raise its exception."""
     stop = threading.Event()
     died: list[BaseException] = []
 
     def run() -> None:
         try:
             part.run(stop)
-        except BaseException as error:  # noqa: BLE001  # raised in the test's own thread
+        except BaseException as error:  # noqa: BLE001  # raised again in the test's thread
             died.append(error)
 
     thread = threading.Thread(target=run, name=f"{part.name} under test")

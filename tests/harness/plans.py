@@ -1,4 +1,4 @@
-"""PostgreSQL's plans, as EXPLAIN gives them in JSON."""
+"""Query plans of PostgreSQL, as EXPLAIN returns them in JSON."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from typing import Any
 
 
 def plan_nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """A plan's nodes, from the top."""
+    """Return all nodes of a plan, parents first."""
     return [plan, *(node for child in plan.get("Plans", ()) for node in plan_nodes(child))]

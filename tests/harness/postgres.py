@@ -1,4 +1,4 @@
-"""A private PostgreSQL 18 from the wheel, durable as in production, and databases on it."""
+"""A private PostgreSQL 18 server from a wheel, as durable as in production, and its databases."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TEMPLATE = "migrated"
 
 @dataclass(frozen=True, slots=True)
 class TestDatabase:
-    """An empty, migrated database, as its owner and as the service sees it."""
+    """A test database, with one URL for its owner and one for the service's role."""
 
     __test__ = False
 
@@ -43,7 +43,7 @@ class TestDatabase:
 
 
 class PostgresServer:
-    """One server with a data directory of its own; can be stopped, killed and started again."""
+    """A server with its own data directory, which can be stopped, killed and started again."""
 
     def __init__(self) -> None:
         self._root = Path(tempfile.mkdtemp(prefix="txplatform-pg-"))
@@ -55,7 +55,7 @@ class PostgresServer:
 
     def __enter__(self) -> Self:
         if os.geteuid() == 0:
-            # PostgreSQL refuses to run as root: it gets a user of its own, as the wheel does it.
+            # PostgreSQL refuses to run as root, so create a user for it, as the wheel does.
             ensure_user_exists(_SYSTEM_USER)
             ensure_prefix_permissions(_BIN)
             ensure_folder_permissions(_BIN, 0o055)
@@ -80,7 +80,7 @@ class PostgresServer:
         shutil.rmtree(self._root, ignore_errors=True)
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start the server and wait until it responds."""
         log = (self._root / "log").open("ab")
         command = [
             *self._as_user(),
@@ -90,38 +90,38 @@ class PostgresServer:
         ]
         self._server = subprocess.Popen(command, stdout=log, stderr=log)
         log.close()
-        wait_until(self._answers, message="PostgreSQL to answer")
+        wait_until(self._answers, message="PostgreSQL to respond")
 
     def stop(self) -> None:
-        """Stop in order; sessions are ended."""
+        """Shut the server down cleanly and end its sessions."""
         if self._server is not None:
             self._run(["pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop"])
             self._server.wait(30)
             self._server = None
 
     def kill(self) -> None:
-        """Stop without a checkpoint, as a power cut would (recovery follows at the start)."""
+        """Stop without a checkpoint, as in a power cut. The next start runs recovery."""
         assert self._server is not None
         self._run(["pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop"])
         self._server.wait(30)
         self._server = None
 
     def new_database(self) -> TestDatabase:
-        """A copy of the migrated template."""
+        """Create an empty, migrated database."""
         name = f"test_{next(self._numbers)}"
         with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
         return TestDatabase(name, self._url("postgres", name), self._url(_SERVICE_ROLE, name))
 
     def empty_database(self) -> TestDatabase:
-        """A database without our schema."""
+        """Create a database without the platform's schema."""
         name = f"test_{next(self._numbers)}"
         with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return TestDatabase(name, self._url("postgres", name), self._url(_SERVICE_ROLE, name))
 
     def drop(self, database: TestDatabase) -> None:
-        """Drop a database, ending its sessions."""
+        """Drop a database and end its sessions."""
         with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {database.name} WITH (FORCE)")
 

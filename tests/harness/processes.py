@@ -1,4 +1,4 @@
-"""Our own commands as real processes: started, asked to stop, killed, frozen; never left behind."""
+"""`txplatform` commands as real processes that tests can stop, kill and freeze."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Self
 from harness.waiting import wait_until
 
 STOP_WITHIN_S = 10
-"""Every long-running command stops cleanly on SIGTERM within this (docs/contracts.md)."""
+"""The time in which every long-running command must stop on SIGTERM (docs/contracts.md)."""
 
 
 class Command:
-    """One `txplatform …` process; leaving the context kills it where it still runs."""
+    """A `txplatform …` process. Leaving the context kills the process if it still runs."""
 
     def __init__(self, *words: str, env: Mapping[str, str]) -> None:
         self.words = words
@@ -46,7 +46,7 @@ class Command:
         self._folder.cleanup()
 
     def start(self) -> Self:
-        """Start it; see `wait_ready`."""
+        """Start the process without waiting until it is ready (see `wait_ready`)."""
         with (
             Path(self._folder.name, "out").open("wb") as out,
             Path(self._folder.name, "err").open("wb") as err,
@@ -69,22 +69,22 @@ class Command:
 
     @property
     def stdout(self) -> str:
-        """What it has printed so far."""
+        """The standard output so far."""
         return Path(self._folder.name, "out").read_text()
 
     @property
     def stderr(self) -> str:
-        """Its progress and log lines so far."""
+        """The progress and log lines so far."""
         return Path(self._folder.name, "err").read_text()
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code, or None while the process runs."""
         assert self._process is not None
         return self._process.poll()
 
     def wait_ready(self, timeout_s: float = 120) -> Self:
-        """Wait for the line that says it is ready."""
+        """Wait until the process reports that it is ready."""
 
         def ready() -> bool:
             if self.exit_code is not None:
@@ -95,40 +95,40 @@ class Command:
         return self
 
     def stop(self) -> int:
-        """SIGTERM; gives the exit code.
+        """Stop the process with SIGTERM and return its exit code.
 
         Raises:
-            subprocess.TimeoutExpired: It did not stop in time.
+            subprocess.TimeoutExpired: The process did not stop in time.
         """
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(STOP_WITHIN_S)
 
     def wait(self, timeout_s: float = 120) -> int:
-        """Wait for its end; gives the exit code."""
+        """Wait until the process ends, and return its exit code."""
         assert self._process is not None
         return self._process.wait(timeout_s)
 
     def kill(self) -> None:
-        """SIGKILL, to it and the processes it started."""
+        """Kill the process and its children with SIGKILL."""
         assert self._process is not None
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(STOP_WITHIN_S)
 
     def freeze(self) -> None:
-        """Freeze it and the processes it started (SIGSTOP); they no longer run on return."""
+        """Freeze the process and its children with SIGSTOP, and wait until the process stops."""
         os.killpg(self.pid, signal.SIGSTOP)
         wait_frozen(self.pid)
 
     def thaw(self) -> None:
-        """SIGCONT."""
+        """Resume the process and its children with SIGCONT."""
         os.killpg(self.pid, signal.SIGCONT)
 
 
 def wait_frozen(child_pid: int) -> None:
     """Wait until SIGSTOP has stopped all threads of a child process.
 
-    A busy machine takes a while to deliver the signal, and the process works on until then.
+    On a busy machine, the process keeps running for a while before the signal takes effect.
     """
     os.waitid(os.P_PID, child_pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
@@ -136,7 +136,7 @@ def wait_frozen(child_pid: int) -> None:
 def run_command(
     *words: str, env: Mapping[str, str], timeout_s: float = 120
 ) -> tuple[int, str, str]:
-    """Run a command to its end; gives exit code, stdout and stderr."""
+    """Run a command to its end, and return its exit code, stdout and stderr."""
     with Command(*words, env=env) as command:
         code = command.wait(timeout_s)
         return code, command.stdout, command.stderr

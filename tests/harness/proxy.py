@@ -1,4 +1,4 @@
-"""A TCP proxy that can lose a reply: the request arrives and is done, the answer never comes."""
+"""A TCP proxy that can drop the response to a request that the server has executed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 
 class LossyProxy:
-    """Passes bytes both ways; loses the reply to the first request that holds a marker.
+    """Forwards bytes both ways, but drops the response to the first request with the marker.
 
     Attributes:
-        clients: Connections that it passes on.
-        port: Where it listens.
-        lost: How many replies were lost.
-        closed_after_loss: Whether nobody gets through any more once a reply was lost.
+        clients: The connections being forwarded.
+        port: The port on which the proxy listens.
+        lost: The number of dropped responses.
+        closed_after_loss: Whether new connections are closed after the first dropped response.
     """
 
     def __init__(self, target_port: int, marker: bytes) -> None:
@@ -27,12 +27,12 @@ class LossyProxy:
         self._writers: set[asyncio.StreamWriter] = set()
 
     def cut(self) -> None:
-        """Lose every connection there is, whatever it waits for; new ones get through."""
+        """Close all current connections. New connections are still forwarded."""
         for writer in self._writers:
             writer.close()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One client's connection."""
+        """Forward the connection of one client."""
         task = asyncio.create_task(self._pass_on(reader, writer))
         self.clients.add(task)
         self._writers.add(writer)
@@ -58,7 +58,7 @@ class LossyProxy:
         async def replies() -> None:
             while data := await to_server_reader.read(65536):
                 if losing.is_set():
-                    # The server has answered, so the request is done; the client never learns.
+                    # The server has executed the request, but the client gets no response.
                     self.lost += 1
                     return
                 writer.write(data)
@@ -78,7 +78,7 @@ class LossyProxy:
 
 @asynccontextmanager
 async def lossy_proxy(target_port: int, marker: bytes) -> AsyncIterator[LossyProxy]:
-    """A proxy in front of a local port."""
+    """Run a proxy in front of a local port."""
     proxy = LossyProxy(target_port, marker)
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     proxy.port = server.sockets[0].getsockname()[1]

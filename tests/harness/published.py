@@ -1,4 +1,4 @@
-"""The publisher under test, and what other teams' readers would see of it."""
+"""The publisher under test, and its records as consumers read them."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Published:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The body, parsed."""
+        """The parsed body."""
         assert self.body is not None
         parsed: dict[str, Any] = json.loads(self.body)
         return parsed
 
     def header(self, name: str) -> str:
-        """A header that has to be there."""
+        """Return a header that must exist."""
         value = self.headers[name]
         assert value is not None
         return value.decode()
@@ -57,14 +57,14 @@ class Published:
 
 @contextmanager
 def publishing(settings: Settings) -> Iterator[Publisher]:
-    """A publisher in a thread; what it dies of is raised here."""
+    """Run a publisher in a thread. If the publisher fails, raise its exception."""
     publisher = Publisher(settings, settings.service_database, CollectorRegistry())
     with running(publisher):
         yield publisher
 
 
 def read_topic(bootstrap: str, topic: str = TRANSACTION_DECISIONED) -> list[Published]:
-    """Everything on a topic, partition by partition in order."""
+    """Return all records of a topic, in order within each partition."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -81,7 +81,7 @@ def read_topic(bootstrap: str, topic: str = TRANSACTION_DECISIONED) -> list[Publ
         found: list[Published] = []
         while left > 0:
             messages = consumer.consume(min(left, 1000), timeout=10)
-            assert messages, f"{left} records of {topic} did not come"
+            assert messages, f"{left} records of {topic} did not arrive"
             for message in messages:
                 assert message.error() is None, message.error()
                 found.append(_published(message))
@@ -92,7 +92,7 @@ def read_topic(bootstrap: str, topic: str = TRANSACTION_DECISIONED) -> list[Publ
 
 
 def _ends(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-    """First offset and the one after the last; of a topic just made they take a moment."""
+    """Return a partition's first and end offsets, as soon as the broker knows them."""
 
     def ask() -> tuple[int, int] | None:
         try:
@@ -102,7 +102,7 @@ def _ends(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
                 raise
             return None
 
-    found = wait_until(ask, message=f"the ends of {topic}[{partition}]")
+    found = wait_until(ask, message=f"the offsets of {topic}[{partition}]")
     assert found is not None
     return found
 
@@ -114,7 +114,7 @@ def _published(message: Any) -> Published:
 
 
 def deduped(records: Iterable[Published]) -> Order:
-    """What a reader keeps that drops whatever is not newer than what it has seen (I5)."""
+    """Deduplicate records as consumers do, by log position for each account (invariant I5)."""
     seen: dict[str, int] = {}
     order: Order = {}
     for each in records:
@@ -127,7 +127,7 @@ def deduped(records: Iterable[Published]) -> Order:
 
 
 def decided(database: TestDatabase) -> Order:
-    """The decisions that the log holds."""
+    """Return the decisions in the event log."""
     order: Order = {}
     with Database(database.service_url).connect() as connection:
         for logged in read_whole_log(connection):
@@ -138,7 +138,7 @@ def decided(database: TestDatabase) -> Order:
 
 
 def decide(database: TestDatabase, accounts: int, purchases: int, name: str = "tx") -> None:
-    """So many purchases on each of so many accounts, appended in batches."""
+    """Record this many purchases on each of this many accounts, in batches."""
     with Database(database.service_url).connect() as connection:
         ids = [f"acc-{number}" for number in range(accounts)]
         record(connection, [opening(account_id) for account_id in ids])
@@ -152,7 +152,7 @@ def decide(database: TestDatabase, accounts: int, purchases: int, name: str = "t
 def wait_for_publisher(
     database: TestDatabase, *, timeout_s: float = 120, feed: str = "decisions"
 ) -> None:
-    """Wait until a feed of the log is published to its end."""
+    """Wait until a feed has published the log to its end."""
     with Database(database.service_url).connect() as connection:
 
         def done() -> bool:
@@ -162,7 +162,7 @@ def wait_for_publisher(
 
 
 def checkpoint(database: TestDatabase, feed: str = "decisions") -> int:
-    """How far a feed has come."""
+    """Return the log position up to which a feed has published."""
     with Database(database.service_url).connect() as connection:
         row = connection.execute(
             "SELECT position FROM checkpoints WHERE name = %s", (f"publisher:{feed}",)

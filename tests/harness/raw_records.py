@@ -1,4 +1,4 @@
-"""A record written to Kafka byte by byte, for what Python's client cannot send.
+"""Kafka records encoded by hand, for header names that the Python client cannot send.
 
 See the Kafka protocol: Produce request, version 3, and record batch, version 2.
 """
@@ -12,13 +12,13 @@ import time
 from harness.waiting import wait_until
 
 _NOT_LEADER = 6
-"""Of a topic just made, for a moment."""
+"""The error code for a new topic that has no leader yet."""
 
 
 def send_bytes(
     bootstrap: str, topic: str, key: bytes, body: bytes, headers: list[tuple[bytes, bytes]]
 ) -> None:
-    """Write one record to the first partition; its headers' names may be any bytes."""
+    """Write one record to the first partition. Header names may be any bytes."""
     name, batch = topic.encode(), _batch(_record(key, body, headers))
     request = struct.pack(
         f">hhihhhiih{len(name)}siii",
@@ -64,7 +64,7 @@ def _sized(value: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    """A number that is not negative, zigzag-encoded."""
+    """Zigzag-encode a number that is not negative."""
     value, encoded = value << 1, bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)

@@ -1,4 +1,4 @@
-"""Read models that are brought up to date at once, without a projector at work."""
+"""Read models updated on demand, without a running projector."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from txplatform.projections.runner import project_batch
 
 
 def catch_up(connection: psycopg.Connection, batch: int = 1000) -> None:
-    """Fold the log into every read model, to its end."""
+    """Update every read model to the end of the log."""
     for projection in PROJECTIONS:
         while project_batch(connection, projection, batch):
             pass
 
 
 def get_account(connection: psycopg.Connection, account_id: AccountId) -> AccountSummary | None:
-    """The account as the directory has it, if it has it."""
+    """Return an account from the directory, or None if the account is missing."""
     accounts = list_accounts(connection, limit=500).items
     return next((each for each in accounts if each.account_id == account_id), None)

@@ -1,6 +1,6 @@
-"""The two formulas of the contract, over sets: what posted and pending have to be in the end.
+"""The contract's formulas for posted amounts and holds, applied to sets of messages.
 
-Shares no code with the product: messages are plain tuples here.
+This module shares no code with the platform.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 @dataclass
 class ReferenceTransaction:
-    """One transaction's messages, minor units.
+    """The messages of one transaction, with amounts in minor units.
 
     Attributes:
-        approved: What was authorized; 0 where it was declined or never asked for.
-        increments: Those that were approved.
-        clearings: Amount and whether it is final.
-        reversals: Amount; None for all of it.
-        expired: Whether its hold ended by itself.
+        approved: The authorized amount; 0 if declined or never requested.
+        increments: The amounts of approved increments.
+        clearings: The amount of each clearing, and whether it is final.
+        reversals: The amount of each reversal; None for a full reversal.
+        expired: Whether the hold expired.
     """
 
     approved: int = 0
@@ -28,12 +28,12 @@ class ReferenceTransaction:
 
     @property
     def posted(self) -> int:
-        """What its clearings come to."""
+        """The sum of the clearings."""
         return sum(amount for amount, _ in self.clearings)
 
     @property
     def hold(self) -> int:
-        """0 once final, expired or wholly reversed, else what is left of what was approved."""
+        """The remaining hold: 0 after a final clearing, an expiry or a full reversal."""
         if self.expired or None in self.reversals or any(final for _, final in self.clearings):
             return 0
         given_up = sum(amount for amount in self.reversals if amount is not None)

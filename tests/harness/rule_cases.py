@@ -1,4 +1,4 @@
-"""What rules are given in tests: an account as they see it, a purchase, a time."""
+"""Input for rules under test: an account, a purchase and a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 20, 10, 15, 30, tzinfo=UTC)
 
 @dataclass
 class AccountSeen:
-    """An open account with much credit, unless said otherwise."""
+    """An account as rules see it; by default open and with a high credit limit."""
 
     currency: str | None = "GBP"
     credit_limit: int = 1_000_000
@@ -29,16 +29,16 @@ class AccountSeen:
 
     @property
     def opened(self) -> bool:
-        """Whether it has a currency."""
+        """Whether the account is open."""
         return self.currency is not None
 
     @property
     def available(self) -> int:
-        """As the account has it."""
+        """The available credit, in minor units."""
         return self.credit_limit - self.posted - self.pending
 
     def bought(self, purchase: Purchase, ago: timedelta) -> AccountSeen:
-        """The account after a purchase was approved that long before now."""
+        """Add a purchase that was approved this long before `NOW`, and return the account."""
         self.activity.add(NOW - ago, purchase)
         return self
 
@@ -51,7 +51,7 @@ def buying(
     country: str = "GBR",
     currency: str = "GBP",
 ) -> Purchase:
-    """A purchase of a book at home, unless said otherwise."""
+    """Return a purchase; by default at a bookshop in the home country."""
     return Purchase(
         TransactionId("tx-1"),
         AccountId("acc-1"),
@@ -64,12 +64,12 @@ def buying(
 def judged(
     account: AccountSeen, purchase: Purchase, *rules: ConfigurableRule, already_posted: int = 0
 ) -> Judgement:
-    """What these rules and those that are always on say."""
+    """Judge a purchase by these rules and the rules that are always on."""
     return RuleSet("test", 1, rules=rules).judge(
         Case(account, purchase, NOW, already_posted), account.controls
     )
 
 
 def codes(judgement: Judgement) -> list[str]:
-    """The reasons' codes, in their order."""
+    """Return the codes of the reasons, in order."""
     return [reason.code.value for reason in judgement.reasons]

@@ -1,4 +1,4 @@
-"""Transaction histories for property tests: any part of them, in any order, with copies."""
+"""Random transaction histories for property tests: incomplete, in any order, with copies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from txplatform.domain.requests import HoldExpiry, Increment
 TRANSACTIONS = ("t0", "t1", "t2")
 AMOUNTS = st.integers(1, 300)
 
-# Made once: a strategy made anew for each draw takes as long as the draw.
+# Built once, because building a strategy takes as long as drawing from it.
 _ANY = st.sampled_from(TRANSACTIONS)
 _ANY_OR_NONE = st.none() | _ANY
 _AMOUNT_OR_NONE = st.none() | AMOUNTS
@@ -30,7 +30,7 @@ LIMIT = 100_000
 
 @dataclass(frozen=True)
 class Sent:
-    """A set of messages without conflicts, and the order they arrive in, with copies."""
+    """A set of messages without conflicts, and their order of arrival, including copies."""
 
     messages: list[Command]
     arrivals: list[Command]
@@ -43,7 +43,7 @@ def _clearing(number: int, transaction: str | None, amount: int, final: bool) ->
 
 @st.composite
 def shuffled_histories(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
-    """Draw parts of some transaction histories, shuffled, some sent more than once."""
+    """Draw messages of some transactions in shuffled order, some sent more than once."""
     commands: list[Command] = [opening(ACCOUNT, limit)]
     commands += [
         purchase(ACCOUNT, name, draw(AMOUNTS)) for name in TRANSACTIONS if draw(st.booleans())
@@ -72,7 +72,7 @@ def shuffled_histories(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
     for number in range(draw(_UP_TO[2])):
         named = draw(_ANY_OR_NONE)
         refund = Refund(
-            # A refund may have a clearing's or a transaction's id.
+            # A refund's id may look like the id of a clearing or of a transaction.
             draw(st.sampled_from([f"c{number}", f"t{number}", f"f{number}"])) + f"-{number}",
             ACCOUNT,
             None if named is None else TransactionId(named),
@@ -88,7 +88,7 @@ def shuffled_histories(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
 
 
 def arrive(stream: Stream, sent: Sent) -> None:
-    """Send everything; only the end of a hold that is not there may be refused."""
+    """Send all messages. Only the expiry of a missing hold may be rejected."""
     for command in sent.arrivals:
         expiring = isinstance(command, HoldExpiry)
         stream.now = NOW + timedelta(days=40) if expiring else NOW

@@ -1,4 +1,4 @@
-"""Given-when-then for the account: a stream in memory that keeps what a store would keep."""
+"""An in-memory event stream of one account, for given-when-then tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 
 @dataclass
 class Stream:
-    """One account's stream; refuses a version or key that exists, as the event store does."""
+    """The stream of one account. Like the event store, it rejects existing versions and keys."""
 
     events: list[Event] = field(default_factory=list)
     ids: itertools.count[int] = field(default_factory=itertools.count)
@@ -27,14 +27,14 @@ class Stream:
     ruleset: RuleSet = DEFAULT_RULESET
 
     def account(self) -> Account:
-        """The account, folded from the first event."""
+        """Fold the account from its events."""
         account = Account.unopened(ACCOUNT)
         for event in self.events:
             event.mutate(account)
         return account
 
     def ask(self, command: Command) -> Outcome | CommandRejectedError:
-        """Decide a command on the newest version and append what it records."""
+        """Decide a command on the current account, and append the resulting events."""
         account = self.account()
         stored = PriorEvents()
         stored.update((event.key, event) for event in self.events if event.key in command.keys)
@@ -57,7 +57,7 @@ class Stream:
         return outcome
 
     def _read(self, stored: PriorEvents, transaction_id: TransactionId) -> None:
-        """What the event store reads of a transaction: its columns lead to these events."""
+        """Add the events of a transaction to the stored events, as the event store does."""
         keys = (authorization_key(transaction_id), late_authorization_key(transaction_id))
         for event in self.events:
             if event.key in keys or event.transaction_id == transaction_id:

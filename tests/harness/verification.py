@@ -1,4 +1,4 @@
-"""A log that is tampered with, and what verification finds in it."""
+"""Tampering with the log, and the differences that verification finds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from txplatform.projections import PROJECTIONS
 
 @contextmanager
 def tampering(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """Give the owner's connection, with the protection of what is stored switched off."""
+    """Yield an owner's connection, with the triggers that protect stored events disabled."""
     with psycopg.connect(database.owner_url) as owner:
         for table in ("events", "ruleset_events"):
             owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
@@ -23,14 +23,14 @@ def tampering(database: TestDatabase) -> Iterator[psycopg.Connection]:
 
 
 def differences(database: TestDatabase) -> list[tuple[str, int, str]]:
-    """Return account, version and field of what differs."""
+    """Verify the log, and return account, version and field of the reported differences."""
     found = verify(Database(database.service_url)).differences
     assert found.count >= len(found.kept)
     return [(each.account_id, each.version, each.field) for each in found.kept]
 
 
 def empty_log(database: TestDatabase) -> None:
-    """Empty the log and all that is derived from it."""
+    """Delete all events and everything derived from them."""
     with psycopg.connect(database.owner_url) as owner:
         owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
         tables = ", ".join(projection.table for projection in PROJECTIONS)

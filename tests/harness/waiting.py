@@ -1,4 +1,4 @@
-"""Waiting for something to become true: the only place in the tests that sleeps."""
+"""Polling for a condition. Nothing else in the tests sleeps."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _POLL_S = 0.02
 
 
 def wait_until(
-    predicate: Callable[[], T], *, timeout_s: float = 60, message: str = "it to become true"
+    predicate: Callable[[], T], *, timeout_s: float = 60, message: str = "the condition to hold"
 ) -> T:
-    """Poll until the predicate gives something true, and give that.
+    """Poll until the predicate returns a true value, and return that value.
 
     Raises:
-        AssertionError: It did not within the time.
+        AssertionError: The predicate was not true within the time.
     """
     deadline = time.monotonic() + timeout_s
     while True:

@@ -1,4 +1,4 @@
-"""The decision of each command on an account with a given history."""
+"""Decisions on commands, for accounts with a given history."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ from txplatform.domain.rulesets import RuleSet
 
 
 def status(outcome: Outcome | CommandRejectedError) -> str:
-    """Return the status of a command, or the reason of its rejection."""
+    """Return the status of an outcome, or the reason for a rejection."""
     return outcome.status if isinstance(outcome, Outcome) else outcome.reason
 
 
 def test_a_purchase_within_the_limit_is_approved_and_held() -> None:
-    """The example of docs/contracts.md: version 2, the amount pending."""
+    """As in the example of docs/contracts.md, the event is version 2 and the amount is pending."""
     stream = opened_stream(500_000)
     outcome = stream.ask(purchase(ACCOUNT, "tx-1001", 1250))
     assert isinstance(outcome, Outcome)
@@ -127,7 +127,7 @@ def test_the_merchants_time_neither_shortens_a_hold_nor_dodges_a_window() -> Non
 
 
 def test_an_authorization_code_is_derived_from_account_and_transaction() -> None:
-    """So a replay gives the same code."""
+    """A replay therefore gives the same code."""
     codes = set()
     for name, transaction_id in (("acc-1", "a"), ("acc-1", "b"), ("acc-2", "a"), ("acc-1", "a")):
         asked = replace(purchase(ACCOUNT, transaction_id, 0), account_id=AccountId(name))
@@ -147,7 +147,7 @@ def test_an_authorization_code_is_derived_from_account_and_transaction() -> None
 
 
 def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
-    """Even if a new decision would differ by now."""
+    """This holds even if a new decision would differ."""
     stream = opened_stream(1000)
     first = stream.ask(purchase(ACCOUNT, "a", 800))
     again = stream.ask(purchase(ACCOUNT, "a", 800))
@@ -159,7 +159,7 @@ def test_i3_the_same_purchase_again_gets_the_first_decision() -> None:
 
 
 def test_a_copy_of_a_purchase_with_an_open_hold_changes_nothing() -> None:
-    """Its decision is read first, so that an account with ten thousand holds stays cached."""
+    """The recorded decision is read first, and the cached account stays unchanged."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1000))
     stream.ask(purchase(ACCOUNT, "tx-1", 100))
@@ -179,7 +179,7 @@ def test_a_transaction_id_used_for_another_purchase_is_refused() -> None:
 
 
 def test_a_decline_on_an_unopened_account_stands_after_it_is_opened() -> None:
-    """The response was sent, so a copy gets it again."""
+    """The caller already has the first response, so a copy gets the same response."""
     stream = Stream()
     stream.ask(purchase(ACCOUNT, "early", 10))
     stream.ask(opening(ACCOUNT, 1000))
@@ -212,7 +212,7 @@ def test_a_copy_is_a_duplicate_and_an_altered_copy_is_rejected(
     command: Payment | CreditLimitChange | Opening,
     conflicting: Payment | CreditLimitChange | Opening,
 ) -> None:
-    """Both for applied and for waiting messages."""
+    """This holds for applied and for waiting messages."""
     stream = opened_stream() if given_open else Stream()
     stream.ask(command)
     before = stream.account()
@@ -240,7 +240,7 @@ def test_an_older_limit_is_stale_and_has_no_effect() -> None:
 
 
 def test_messages_before_the_opening_wait_and_are_applied_by_it() -> None:
-    """They do not change the balance until then."""
+    """Waiting messages do not change the balance."""
     stream = Stream()
     for command in (
         payment_return(ACCOUNT, "p", 300),
@@ -257,7 +257,7 @@ def test_messages_before_the_opening_wait_and_are_applied_by_it() -> None:
 
 
 def test_a_waiting_message_in_another_currency_is_rejected_and_a_corrected_copy_applied() -> None:
-    """Parking one message stops no other."""
+    """A rejected message does not block other messages."""
     stream = Stream()
     stream.ask(payment(ACCOUNT, "p", 300, "EUR"))
     stream.ask(opening(ACCOUNT, 1000))
@@ -294,7 +294,7 @@ def test_a_waiting_return_of_another_amount_is_rejected_when_its_payment_arrives
     ],
 )
 def test_commands_that_contradict_the_account_are_rejected(command: Command, reason: str) -> None:
-    """They change nothing, whenever they arrive."""
+    """Rejected commands change nothing."""
     stream = opened_stream()
     stream.ask(payment(ACCOUNT, "paid", 1))
     before = stream.account()
@@ -328,7 +328,7 @@ def test_commands_that_contradict_the_account_are_rejected(command: Command, rea
 def test_amounts_beyond_the_range_of_a_balance_are_rejected(
     edge: int, moving: Callable[[int], Command]
 ) -> None:
-    """The balance stays a 64-bit integer; amounts up to its limit are accepted."""
+    """Balances stay within 64 bits, and amounts up to the largest balance are accepted."""
     account = opened_stream().account()
     account.posted = edge - 1 if edge > 0 else edge + 1
     context = DecisionContext(NOW, lambda: "id", ORIGIN)

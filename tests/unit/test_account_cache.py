@@ -1,4 +1,4 @@
-"""The account cache: its bound, its order, and the packing of accounts."""
+"""The account cache: its capacity, its eviction order, and packed accounts."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def test_as_many_accounts_as_fit_stay_cached_in_any_order_of_use() -> None:
         assert len(cache) == 100
 
 
-def test_the_accounts_used_last_stay_when_more_are_used_than_fit() -> None:
-    """Packed accounts are dropped by generations, so up to an eighth of them may be lost."""
+def test_the_most_recently_used_accounts_stay_if_not_all_fit() -> None:
+    """Packed accounts are evicted by generation, so up to an eighth of them may be missing."""
     cache = AccountCache(100, unpacked=10)
     for number in range(1000):
         cache.keep([_account(number)])
@@ -65,7 +65,7 @@ def test_the_accounts_used_last_stay_when_more_are_used_than_fit() -> None:
 def test_an_account_with_the_same_hash_as_another_is_not_returned_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One of the two is dropped, and read again."""
+    """Such accounts are dropped from the cache and read again."""
     monkeypatch.setattr("txplatform.processing.account_cache.hash", lambda _: 7, raising=False)
     cache = AccountCache(10, unpacked=1)
     cache.keep([_account(1), _account(2), _account(3)])
@@ -91,7 +91,7 @@ def test_the_end_of_a_hold_is_packed_to_the_microsecond(
 
 
 def test_the_least_recently_used_account_is_dropped() -> None:
-    """Taking and keeping an account makes it recent."""
+    """Taking and keeping an account counts as a use."""
     cache = AccountCache(2)
     cache.keep([_account(1), _account(2)])
     first = cache.take("account-a1")
@@ -161,15 +161,15 @@ def test_i1_packed_and_snapshotted_accounts_equal_the_original(
 
 
 def test_all_state_of_an_account_is_in_its_declared_fields() -> None:
-    """Only these are packed and snapshotted; events not yet stored are no state."""
+    """Only declared fields are packed and snapshotted. Pending events are not state."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1000))
     stream.ask(purchase(ACCOUNT, "t", 10))
     assert vars(stream.account()) == {"pending_events": []}
 
 
-def test_another_shape_of_an_account_has_another_snapshot_topic() -> None:
-    """So if a field is added, renamed or changed, old snapshots are ignored."""
+def test_changed_fields_of_an_account_change_the_snapshot_topic() -> None:
+    """Old snapshots are ignored after a field is added, renamed or changed."""
     shapes = {
         shape_of([msgspec.defstruct("Kept", fields)])
         for fields in (

@@ -1,4 +1,4 @@
-"""Activity: windows are never short, no purchase is dropped early, and the state restores it."""
+"""Account activity: windows are complete, purchases stay long enough, and state is restored."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Approval:
 
 
 def history_of(seed: int, length: int) -> list[Approval]:
-    """Return bursts and pauses over weeks, decided by processes with different clocks.
+    """Return approvals in bursts over weeks, by processes with different clocks.
 
-    They are made from a seed, since lists drawn element by element are too short to be compacted.
+    Histories are built from a seed, since lists drawn by Hypothesis are too short to be compacted.
     """
     chance = random.Random(seed)
     typical_gap = chance.choice((10, 600, 6 * 3600, 20 * 3600))
@@ -71,7 +71,7 @@ def activity_of(history: list[Approval]) -> Activity:
 
 
 def scope_value(scope: VelocityScope, purchase: Purchase) -> str:
-    """Return the value that purchases counted together share."""
+    """Return the value that groups purchases in this scope, such as the merchant id."""
     return {
         VelocityScope.ACCOUNT: "",
         VelocityScope.CATEGORY: purchase.merchant.category_code,
@@ -83,7 +83,7 @@ def scope_value(scope: VelocityScope, purchase: Purchase) -> str:
 def naive(
     history: list[Approval], after: datetime, scope: VelocityScope, purchase: Purchase
 ) -> tuple[int, int]:
-    """Return count and amount over all purchases ever approved."""
+    """Return count and amount in a window, computed from the complete history."""
     counted = [
         approval
         for approval in history
@@ -110,7 +110,7 @@ def test_a_window_is_never_shorter_and_at_most_one_resolution_longer(  # noqa: P
     merchant: str,
     country: str,
 ) -> None:
-    """The reference keeps all purchases and shares no code."""
+    """The reference (`naive`) keeps all purchases and shares no code with the platform."""
     # given an account's history
     activity = activity_of(history)
     now = (history[-1].at if history else START) + later
@@ -119,7 +119,7 @@ def test_a_window_is_never_shorter_and_at_most_one_resolution_longer(  # noqa: P
     since = minute_of(now) - window
     count = activity.count(since, scope, purchase.merchant)
     amount = activity.amount(since, scope, purchase.merchant)
-    # then it has all that the exact window has, and no more than one resolution before it
+    # then it includes the exact window and at most one resolution more
     behind = now < max((approval.at for approval in history), default=now)
     resolution = timedelta(minutes=1 if window <= FINE_WINDOW and not behind else 60)
     begins = now - timedelta(minutes=window)
@@ -133,7 +133,7 @@ def test_a_window_is_never_shorter_and_at_most_one_resolution_longer(  # noqa: P
 def test_i1_a_restored_state_and_later_purchases_equal_the_whole_history(
     history: list[Approval], cut: int
 ) -> None:
-    """The state is taken at any point and passes through JSON."""
+    """The state is taken at any point, written as JSON and read again."""
     whole = activity_of(history)
     resumed = Activity.from_state(json.loads(json.dumps(activity_of(history[:cut]).state())))
     for approval in history[cut:]:
@@ -142,11 +142,11 @@ def test_i1_a_restored_state_and_later_purchases_equal_the_whole_history(
     assert resumed.state() == whole.state()
     assert Activity.from_state(whole.state()) == whole
     minutes = whole.state()[2] if history else []
-    assert minutes == sorted(minutes), "a window is found by bisection"
+    assert minutes == sorted(minutes), "bisection needs sorted minutes"
 
 
 def test_an_empty_activity_takes_almost_no_memory() -> None:
-    """A million accounts are cached."""
+    """A million accounts may be cached."""
     activity = Activity()
     assert activity.state() == []
     assert Activity.from_state([]) == activity
@@ -155,8 +155,8 @@ def test_an_empty_activity_takes_almost_no_memory() -> None:
     assert activity.countries == ()
 
 
-def test_years_of_purchases_take_the_space_of_thirty_days() -> None:
-    """A purchase every ten minutes for a year: hours, a day of minutes, and half as many spare."""
+def test_a_year_of_purchases_takes_the_space_of_thirty_days() -> None:
+    """Older purchases have one row an hour, those of the last day one row a minute."""
     activity = Activity()
     for step in range(365 * 24 * 6):
         activity.add(START + timedelta(minutes=10 * step), buying())
@@ -165,14 +165,14 @@ def test_years_of_purchases_take_the_space_of_thirty_days() -> None:
 
 
 def test_purchases_of_a_slow_clock_are_counted() -> None:
-    """A process that is an hour slow approves after a correct one."""
+    """A process whose clock is an hour slow approves after a process with a correct clock."""
     activity = Activity()
     activity.add(NOW, buying(1))
     activity.add(NOW - timedelta(hours=1), buying(10))
     merchant = buying().merchant
     assert activity.amount(minute_of(NOW) - 30, VelocityScope.ACCOUNT, merchant) == 1
     assert activity.amount(minute_of(NOW) - 90, VelocityScope.ACCOUNT, merchant) == 11
-    # and what was approved "in the future" counts in every window of the one behind
+    # and the approval "in the future" counts in every window of the slow process
     assert (
         activity.count(minute_of(NOW - timedelta(hours=1)) - 1, VelocityScope.ACCOUNT, merchant)
         == 2
@@ -180,7 +180,7 @@ def test_purchases_of_a_slow_clock_are_counted() -> None:
 
 
 def test_a_fast_clock_does_not_drop_other_purchases_early() -> None:
-    """One approval is by a process that is 40 days fast."""
+    """One approval comes from a process whose clock is 40 days fast."""
     activity = Activity()
     for minute in range(70):
         ahead = timedelta(days=40) if minute == 10 else timedelta(0)
@@ -192,7 +192,7 @@ def test_a_fast_clock_does_not_drop_other_purchases_early() -> None:
 
 
 def test_a_process_with_a_slow_clock_sees_its_whole_window() -> None:
-    """A purchase outside one process's window is inside a slower one's."""
+    """A purchase outside another process's window is still inside the slow process's window."""
     activity = Activity()
     activity.add(NOW, buying(1))
     for _ in range(50):
@@ -203,7 +203,7 @@ def test_a_process_with_a_slow_clock_sees_its_whole_window() -> None:
 
 @pytest.mark.parametrize("minute", [0, 15])
 def test_rows_of_hours_stay_before_rows_of_minutes(minute: int) -> None:
-    """Windows are found by bisection, so rows have to be in order."""
+    """Windows are found by bisection, so rows must be in order."""
     activity = Activity()
     begins = NOW.replace(minute=0)
     for early in (0, 1, 20):
@@ -229,7 +229,7 @@ def test_a_purchase_makes_its_country_known_permanently() -> None:
 
 @pytest.mark.parametrize("amount", [999_999_999_999_999])
 def test_the_largest_amounts_add_up(amount: int) -> None:
-    """The sum of ten thousand exceeds 64 bits."""
+    """The sum of ten thousand such amounts exceeds 64 bits."""
     activity = Activity()
     for _ in range(10_000):
         activity.add(NOW, buying(amount))

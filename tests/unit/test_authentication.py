@@ -1,4 +1,4 @@
-"""Which keys are accepted, for how long they are remembered, and what is looked up at all."""
+"""API keys: which are accepted, how long they are cached, and when they are looked up."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ KEY = ApiKey("key_1", "reader", (READ.value,), datetime(2026, 11, 20, tzinfo=UTC
 
 
 def bearer(letter: str) -> bytes:
-    """An Authorization header with a key of the right form."""
+    """Return an Authorization header with a well-formed key."""
     return b"Bearer txp_" + letter.encode() * 43
 
 
 class MadeUpKeys:
-    """Stands in for the database.
+    """Replaces the database queries.
 
     Attributes:
-        found: What a look-up gives.
-        looked_up: How many there were.
+        found: The result of a look-up, or the exception it raises.
+        looked_up: The number of look-ups.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class MadeUpKeys:
         self.looked_up = 0
 
     async def run(self, _: Callable[..., Any]) -> ApiKey | None:
-        """Look up."""
+        """Count the look-up, and return or raise its result."""
         self.looked_up += 1
         await asyncio.sleep(0)
         if isinstance(self.found, Exception):
@@ -53,26 +53,26 @@ def stored() -> MadeUpKeys:
 
 @pytest.fixture
 def clock() -> SimpleNamespace:
-    """The seconds that the authenticator sees."""
+    """The clock that the authenticator reads, in seconds."""
     return SimpleNamespace(now=1000.0)
 
 
 @pytest.fixture
 def authenticator(stored: MadeUpKeys, clock: SimpleNamespace) -> Authenticator:
-    """It knows no key yet."""
+    """An authenticator with an empty cache that has room for two keys."""
     queries: Any = stored
     return Authenticator(queries, clock=lambda: clock.now, max_cached=2)
 
 
 def ask(authenticator: Authenticator, authorization: bytes | None, scope: Scope = READ) -> str:
-    """The id of the key, or the type of the problem."""
+    """Return the id of the accepted key, or the type of the problem."""
     try:
         return asyncio.run(authenticator.authenticate(authorization, scope)).id
     except ProblemError as problem:
         return problem.type.type
 
 
-def test_a_key_is_looked_up_again_once_it_is_not_remembered_any_more(
+def test_a_key_is_looked_up_again_after_its_time_in_the_cache(
     authenticator: Authenticator, stored: MadeUpKeys, clock: SimpleNamespace
 ) -> None:
     assert ask(authenticator, bearer("a")) == "key_1"
@@ -88,7 +88,7 @@ def test_a_key_is_looked_up_again_once_it_is_not_remembered_any_more(
     assert stored.looked_up == 2
 
 
-def test_a_key_without_the_scope_is_refused_remembered_or_not(authenticator: Authenticator) -> None:
+def test_a_key_without_the_scope_is_refused_even_if_cached(authenticator: Authenticator) -> None:
     assert ask(authenticator, bearer("a"), WRITE) == "forbidden"
     assert ask(authenticator, bearer("a"), WRITE) == "forbidden"
     assert authenticator.cached_key(bearer("a"), WRITE) is None
@@ -108,18 +108,18 @@ def test_a_key_without_the_scope_is_refused_remembered_or_not(authenticator: Aut
         bearer("a") + b"\n",
     ],
 )
-def test_what_is_no_key_is_refused_and_not_looked_up(
+def test_a_missing_or_malformed_key_is_refused_without_a_look_up(
     authenticator: Authenticator, stored: MadeUpKeys, authorization: bytes | None
 ) -> None:
-    """The database is not there for everybody's guesses."""
+    """Malformed guesses must not load the database."""
     assert ask(authenticator, authorization) == "unauthenticated"
     assert stored.looked_up == 0
 
 
-def test_who_asks_for_a_key_at_the_same_time_is_told_by_one_look_up(
+def test_concurrent_requests_with_the_same_key_share_one_look_up(
     authenticator: Authenticator, stored: MadeUpKeys
 ) -> None:
-    """A thousand connections of one caller are no thousand look-ups."""
+    """A caller with a thousand connections must not cause a thousand look-ups."""
 
     async def together() -> list[ApiKey]:
         return await asyncio.gather(
@@ -130,7 +130,7 @@ def test_who_asks_for_a_key_at_the_same_time_is_told_by_one_look_up(
     assert stored.looked_up == 1
 
 
-def test_a_key_that_cannot_be_looked_up_is_not_accepted_and_tried_again(
+def test_a_key_whose_look_up_fails_is_not_accepted_until_a_look_up_succeeds(
     authenticator: Authenticator, stored: MadeUpKeys, clock: SimpleNamespace
 ) -> None:
     assert ask(authenticator, bearer("a")) == "key_1"
@@ -142,10 +142,10 @@ def test_a_key_that_cannot_be_looked_up_is_not_accepted_and_tried_again(
     assert ask(authenticator, bearer("a")) == "key_1"
 
 
-def test_so_many_keys_are_remembered_and_no_more(
+def test_the_cache_holds_a_limited_number_of_keys(
     authenticator: Authenticator, stored: MadeUpKeys
 ) -> None:
-    """Guesses that look like keys cannot fill the memory; those used last stay."""
+    """Well-formed guesses cannot fill the memory. The most recently used keys stay."""
     for letter in "abc":
         ask(authenticator, bearer(letter))
     assert ask(authenticator, bearer("c")) == ask(authenticator, bearer("b")) == "key_1"
@@ -153,6 +153,6 @@ def test_so_many_keys_are_remembered_and_no_more(
     assert authenticator.cached_key(bearer("a"), READ) is None
 
 
-def test_of_several_authorization_headers_the_last_one_counts() -> None:
+def test_the_last_of_several_authorization_headers_counts() -> None:
     headers = [(b"authorization", b"first"), (b"host", b"x"), (b"authorization", b"last")]
     assert authorization_header(headers) == b"last"

@@ -1,4 +1,4 @@
-"""Backtests: the recorded rules change nothing; other rules change what follows from them."""
+"""Backtests: the active rules change nothing; other rules change decisions and their effects."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from txplatform.domain.rulesets import HoldDays, RuleSet
 from txplatform.eventstore.mapper import encode_event
 
 
-def test_sums_that_no_64_bit_integer_holds_are_reported() -> None:
-    """Twenty thousand purchases of the largest amount exceed 64 bits; every figure is exact."""
+def test_sums_beyond_64_bits_are_reported() -> None:
+    """Twenty thousand purchases of the largest amount exceed 64 bits; all figures stay exact."""
     history = RecordedHistory().ask(opening(ACCOUNT, 2_000), buy("a", 100), buy("b", 300))
     tally = history.backtest(STRICTER)
     for line in tally.lines.values():
@@ -51,7 +51,7 @@ def test_sums_that_no_64_bit_integer_holds_are_reported() -> None:
 
 
 def all_changes(tally: Tally) -> int:
-    """The sum of all counts and amounts that differ from the recorded history."""
+    """Return the sum of all counts and amounts that differ from the recorded history."""
     of_lines = sum(sum(line[4:]) for line in tally.lines.values())
     return of_lines + tally.other_reasons + sum(map(len, tally.largest.values()))
 
@@ -61,7 +61,7 @@ def all_changes(tally: Tally) -> int:
 def test_the_active_rule_set_changes_nothing_in_its_own_history(
     stream: Stream, data: st.DataObject
 ) -> None:
-    """Neither from the beginning nor from any later time."""
+    """This holds for a backtest from the beginning and from any later time."""
     assert all_changes(backtested(stream, ACTIVE)) == 0
     since = data.draw(st.sampled_from([event.timestamp for event in stream.events]))
     tally = backtested(stream, ACTIVE, since)
@@ -72,7 +72,7 @@ def test_the_active_rule_set_changes_nothing_in_its_own_history(
 
 
 def test_purchases_declined_before_since_count_in_no_velocity_window() -> None:
-    """They hold nothing either."""
+    """Such purchases place no hold either."""
     history = opened().ask(buy("t0", 2_000), buy("t1", 2_000), buy("t2", 10))
     one_an_hour = RuleSet("retail", 9, rules=(VelocityCount(60, 1),))
     tally = history.backtest(one_an_hour, since=history.stream.events[-1].timestamp)
@@ -81,7 +81,7 @@ def test_purchases_declined_before_since_count_in_no_velocity_window() -> None:
 
 
 def test_a_purchase_declined_again_for_other_reasons_is_counted_but_is_no_change() -> None:
-    """With the same reasons it is not counted at all."""
+    """A purchase declined again for the same reasons is not counted."""
     history = opened().ask(buy("t0", 2_000))
     tally = history.backtest(STRICTER)
     assert (newly_declined_and_approved(tally), tally.other_reasons) == ((0, 0), 1)
@@ -93,12 +93,12 @@ WAS_LIMITED = RuleSet("retail", 1, rules=(AmountLimit(200),))
 
 
 def opened() -> RecordedHistory:
-    """An open account with a limit of 1000."""
+    """Return the history of an open account with a limit of 1000."""
     return RecordedHistory().ask(opening(ACCOUNT, 1_000))
 
 
 def counterfactual_account(history: RecordedHistory, candidate: RuleSet) -> Account:
-    """The account at the end of its counterfactual history."""
+    """Return the account at the end of its counterfactual history."""
     counterfactual = Counterfactual(ACCOUNT, candidate, BEGINNING, Tally())
     for event in history.stream.events:
         counterfactual.apply(event.originator_version, event.TOPIC, encode_event(event))
@@ -106,13 +106,13 @@ def counterfactual_account(history: RecordedHistory, candidate: RuleSet) -> Acco
 
 
 def newly_declined_and_approved(tally: Tally) -> tuple[int, int]:
-    """The numbers of newly declined and of newly approved purchases."""
+    """Return the numbers of newly declined and of newly approved purchases."""
     line = tally.lines[TOTAL, "", "USD"]
     return line[4], line[6]
 
 
 def test_a_newly_declined_purchase_leaves_its_credit_to_the_next() -> None:
-    """The 900 are declined, so the 150 that exceeded the credit are approved."""
+    """The purchase of 900 is declined, so the credit is enough for the purchase of 150."""
     history = opened().ask(buy("t0", 900), buy("t1", 150))
     tally = history.backtest(STRICTER)
     assert newly_declined_and_approved(tally) == (1, 1)
@@ -159,7 +159,7 @@ def test_a_newly_declined_purchase_does_not_count_in_velocity_windows() -> None:
     ],
 )
 def test_later_events_of_a_newly_declined_purchase_are_dropped(order: list[object]) -> None:
-    """In any order; a correction of a dropped clearing is dropped too."""
+    """The order does not matter. Corrections of dropped clearings are dropped too."""
     history = opened().ask(buy("t0", 250), increment(ACCOUNT, "t0", "i1", 5))
     history.ask(*order, reversal(ACCOUNT, "t0", "v1"), buy("t1", 7))  # type: ignore[arg-type]  # commands
     account = counterfactual_account(history, STRICTER)
@@ -169,7 +169,7 @@ def test_later_events_of_a_newly_declined_purchase_are_dropped(order: list[objec
 
 
 def test_a_newly_approved_purchase_holds_for_the_candidates_hold_days() -> None:
-    """The hold of a fuel pump lasts 2 days; then its credit is free again."""
+    """A hold at a fuel pump lasts 2 days; then its credit is available again."""
     history = RecordedHistory()
     history.stream.ruleset = WAS_LIMITED
     history.ask(opening(ACCOUNT, 1_000), buy("t0", 890, SHOPS[2]))
@@ -202,7 +202,7 @@ def test_a_newly_approved_late_purchase_holds_what_is_neither_reversed_nor_clear
 
 
 def test_a_newly_declined_late_purchase_stays_posted() -> None:
-    """It was cleared before its authorization arrived, so it only holds nothing."""
+    """The purchase was cleared before its authorization arrived, so only the hold is missing."""
     history = opened().ask(clearing(ACCOUNT, "t0", "c0", 100, final=False), buy("t0", 300))
     history.ask(clearing(ACCOUNT, "t0", "c1", 100), refund(ACCOUNT, "t0", "r0", 50))
     assert newly_declined_and_approved(history.backtest(STRICTER)) == (1, 0)
@@ -211,7 +211,7 @@ def test_a_newly_declined_late_purchase_stays_posted() -> None:
 
 
 def test_holds_end_by_the_candidates_hold_days() -> None:
-    """With longer days the recorded expiry is ignored; with shorter days it comes too late."""
+    """With more hold days, the recorded expiry is ignored; with fewer, the hold ends before it."""
     history = opened().ask(buy("t0", 100)).ask(expiry(ACCOUNT, "t0"), after=timedelta(days=8))
     history.ask(buy("t1", 1))
     longer = RuleSet("retail", 3, rules=ACTIVE.rules, hold_days=HoldDays(30))
@@ -223,7 +223,7 @@ def test_holds_end_by_the_candidates_hold_days() -> None:
 
 
 def test_increments_are_decided_on_the_counterfactual_credit() -> None:
-    """The 850 are not held, so an increment of 100 fits."""
+    """The purchase of 850 holds nothing, so an increment of 100 fits."""
     history = opened().ask(buy("t0", 100), buy("t1", 850), increment(ACCOUNT, "t0", "i0", 100))
     tally = history.backtest(STRICTER)
     assert tally.lines["increments", "", "USD"] == [0, 0, 0, 0, 0, 0, 1, 100]
@@ -231,7 +231,7 @@ def test_increments_are_decided_on_the_counterfactual_credit() -> None:
 
 
 def test_increments_are_judged_by_the_candidate() -> None:
-    """Incrementing a small purchase cannot exceed a limit of one purchase."""
+    """Increments cannot raise a purchase above the limit for one purchase."""
     history = opened().ask(
         buy("t0", 100), increment(ACCOUNT, "t0", "i0", 90), increment(ACCOUNT, "t0", "i1", 20)
     )

@@ -1,7 +1,7 @@
-"""A backtest compared with the domain, which gets the same commands under the candidate.
+"""A backtest compared with the domain, which decides the same commands under the candidate.
 
-The reference decides every command again with the domain's commands and leaves out the commands of
-dropped events. It shares no code with the backtest except the domain.
+The reference skips the commands whose events the backtest drops, and shares only the domain's code
+with the backtest.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Reference:
     Attributes:
         was: The recorded history.
         would: The reference history under the candidate.
-        ending: Transactions whose holds end by themselves at another time than recorded.
+        ending: By transaction, the expiry of a hold that does not end as recorded.
         taken_back: The sum of corrections that were posted before their clearing was dropped.
     """
 
@@ -60,7 +60,7 @@ class Reference:
         self.would = Stream(ruleset=self.candidate)
 
     def ask(self, after: timedelta, command: Command) -> None:
-        """Give the command to both histories, unless the reference history drops it."""
+        """Apply the command to both histories, unless the reference history drops it."""
         self.was.now += after
         self.would.now = self.was.now
         before = len(self.was.events)
@@ -78,7 +78,7 @@ class Reference:
             self.would.ask(command)
             self._compare(recorded[-1], self.would.events[place:])
 
-    def _happens(self, command: Command) -> bool:  # noqa: PLR0911  # one a kind of command
+    def _happens(self, command: Command) -> bool:  # noqa: PLR0911  # one for each kind of command
         match command:
             case HoldExpiry(transaction_id=name):
                 own = name in self.ending or f"ended:{name}" in self.undone
@@ -139,7 +139,7 @@ class Reference:
             self.ending.setdefault(transaction, ends)
 
     def decisions(self, stream: Stream) -> dict[str, bool]:
-        """By transaction, true if it is approved."""
+        """Return whether each transaction was approved."""
         return {
             event.purchase.transaction_id: isinstance(event, AuthorizationApproved)
             for event in stream.events
@@ -158,7 +158,7 @@ class Reference:
 @settings(max_examples=200)
 @given(asked=st.data())
 def test_a_backtest_decides_as_the_domain_does(candidate: RuleSet, asked: st.DataObject) -> None:
-    """Every decision is the same, and in the end all money, holds and account activity."""
+    """All decisions are the same, and so are the final balances, holds and activity."""
     reference = Reference(candidate)
     for after, command in asked.draw(commands()):
         reference.ask(after, command)

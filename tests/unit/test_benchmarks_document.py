@@ -15,7 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.fixture(scope="module")
 def run() -> dict[str, Any]:
-    """The run that the document shows."""
+    """The benchmark run that the document shows."""
     found: dict[str, Any] = json.loads((DOCS / "benchmark.json").read_text(encoding="utf-8"))
     return found
 

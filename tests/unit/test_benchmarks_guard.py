@@ -1,4 +1,4 @@
-"""The short benchmark fails only if a ratio misses its target by more than a factor of 2, twice."""
+"""The short benchmark fails if a ratio misses its target by a factor of 2 in two measurements."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def account_rows(factor: float) -> list[Row]:
 
 
 def in_turn(*measurements: list[Row]) -> Callable[[], list[Row]]:
-    """Return a group that gives these rows, one list per call."""
+    """Return a benchmark group that returns these lists of rows, one for each call."""
     left = iter(measurements)
     return lambda: next(left)
 
@@ -62,7 +62,7 @@ def test_the_short_run_fails_below_half_of_a_target_and_names_it(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It prints and writes ratios, and no times, which differ between machines."""
+    """The run prints and writes ratios but no times, because times differ between machines."""
     groups = {
         decisions.GROUP: lambda: decision_rows(factor),
         accounts.GROUP: lambda: account_rows(factor),

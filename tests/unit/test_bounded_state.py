@@ -22,7 +22,7 @@ WEEK = timedelta(days=7)
 
 
 def ended_transactions(number: int) -> list[Command]:
-    """Return purchases that end in every way, late ones among them, and their payment."""
+    """Return commands for purchases that end in every possible way, and for their payment."""
     named = [TransactionId(f"t{number}-{way}") for way in range(5)]
     cleared, reversed_, over, late, forced = named
     return [
@@ -59,7 +59,7 @@ def weekly(weeks: int) -> Iterator[Account]:
 
 
 def test_ended_transactions_leave_the_state() -> None:
-    """Nothing is held or waits; the posted balance is complete."""
+    """No holds or waiting messages remain, and the posted balance is complete."""
     *_, account = weekly(12)
     assert (account.holds, dict(account.waiting), account.pending) == ({}, {}, 0)
     assert account.posted == 12 * (10 + 20 - 5 + 20 + 20 + 5 - 70)
@@ -67,9 +67,9 @@ def test_ended_transactions_leave_the_state() -> None:
 
 @pytest.mark.long
 def test_the_state_is_as_large_after_two_years_as_after_ten_weeks() -> None:
-    """Apart from the purchases of the last 30 days it is a few numbers.
+    """Apart from the purchases of the last 30 days, the state is a few numbers.
 
-    The largest size of several weeks counts, since old purchases are dropped many at a time.
+    The test compares maxima over several weeks, since old purchases are dropped in batches.
     """
     accounts = list(weekly(104))
     sizes = [len(pack_account(account)) for account in accounts]
@@ -81,7 +81,7 @@ def test_the_state_is_as_large_after_two_years_as_after_ten_weeks() -> None:
 
 
 def test_an_opening_asks_for_all_transactions_of_waiting_messages_at_once() -> None:
-    """One look-up, however many transactions wait."""
+    """One look-up is enough for any number of transactions."""
     stream = Stream()
     names = [TransactionId(f"t{number}") for number in range(50)]
     for name in names:

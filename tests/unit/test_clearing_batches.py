@@ -1,4 +1,4 @@
-"""A batch of clearings when the service is in trouble: what is 503, what is told item by item."""
+"""Batches of clearings during faults: refusal of the whole batch, or results for single items."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ FULL, DOWN, UNKNOWN = QueueFullError(), StoreUnavailableError(TimeoutError()), O
 
 
 class TroubledDecider:
-    """Gives each command the next of these outcomes; None records the command."""
+    """Fails each command with the next of these exceptions; None records the command."""
 
     def __init__(self, fates: Sequence[Exception | None]) -> None:
         self._fates = iter(fates)
 
     def submit(self, command: Clearing, *, origin: CommandOrigin) -> asyncio.Future[Decided]:
-        """As a `Decider` does: a full queue says so at once, all else by the future."""
+        """Raise if the queue is full, and set other faults on the future, as `Decider` does."""
         fate = next(self._fates)
         if isinstance(fate, QueueFullError):
             raise fate
@@ -50,7 +50,7 @@ class TroubledDecider:
 
 
 def send(*fates: Exception | None, rubbish: int = 0) -> dict[str, Any]:
-    """The answer to a batch of which each good item meets one of these."""
+    """Return the response to a batch with a valid item for each fate, and some invalid items."""
     items: list[Any] = [
         {"clearing_id": f"c{number}", "account_id": "a", "amount": 1, "currency": "USD"}
         for number in range(len(fates))
@@ -65,10 +65,10 @@ def send(*fates: Exception | None, rubbish: int = 0) -> dict[str, Any]:
 
 @pytest.mark.parametrize("fates", [[FULL], [DOWN, FULL], [FULL] * 3])
 @pytest.mark.parametrize("rubbish", [0, 2])
-def test_where_nothing_was_recorded_the_whole_is_refused(
+def test_the_whole_batch_is_refused_if_nothing_was_recorded(
     fates: list[Exception], rubbish: int
 ) -> None:
-    """It is answered 503, as a single clearing is."""
+    """The response is 503, as for a single clearing."""
     with pytest.raises(type(fates[0])):
         send(*fates, rubbish=rubbish)
 
@@ -82,7 +82,7 @@ def test_where_nothing_was_recorded_the_whole_is_refused(
         ([ZeroDivisionError(), None], [("retry", "internal"), ("clean", None)]),
     ],
 )
-def test_where_something_was_or_may_have_been_each_item_says_so(
+def test_each_item_has_its_own_result_if_anything_may_have_been_recorded(
     fates: list[Exception | None], results: list[tuple[str, str | None]]
 ) -> None:
     found = send(*fates)
@@ -92,5 +92,5 @@ def test_where_something_was_or_may_have_been_each_item_says_so(
     )
 
 
-def test_rubbish_alone_is_no_trouble_of_the_service() -> None:
+def test_a_batch_of_only_invalid_items_is_not_refused() -> None:
     assert send(rubbish=3)["bad"] == 3

@@ -13,7 +13,7 @@ def test_a_few_conflicts_do_not_make_the_rate_high() -> None:
 
 
 def test_the_rate_is_high_after_a_few_batches_in_which_half_the_accounts_were_behind() -> None:
-    """Two processes share the accounts."""
+    """This happens when two processes write to the same accounts."""
     conflict_rate = ConflictRate()
     for _ in range(3):
         conflict_rate.note(100, 50)

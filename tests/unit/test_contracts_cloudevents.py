@@ -23,7 +23,7 @@ STRUCTURED = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
 
 def structured(**attributes: Any) -> bytes:
-    """An event in structured mode."""
+    """Return an event in structured mode."""
     event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t", **attributes}
     return json.dumps(event).encode()
 
@@ -50,7 +50,7 @@ def test_header_names_are_read_in_any_case() -> None:
 
 
 @pytest.mark.parametrize("headers", [STRUCTURED, []])
-def test_structured_mode_is_told_by_content_type_or_by_its_attributes(
+def test_structured_mode_is_recognized_by_content_type_or_attributes(
     headers: list[tuple[str, bytes]],
 ) -> None:
     body = structured(data=DATA, traceparent=TRACE)
@@ -80,7 +80,7 @@ def test_structured_data_may_be_base64() -> None:
         ("unsupported_envelope", [("content-type", b"application/cloudevents+avro")], BODY),
     ],
 )
-def test_an_envelope_is_refused(
+def test_an_invalid_envelope_is_refused_with_a_reason(
     reason: str, headers: list[tuple[str, bytes | None]], body: bytes | None
 ) -> None:
     with pytest.raises(EnvelopeError) as refused:
@@ -88,6 +88,6 @@ def test_an_envelope_is_refused(
     assert refused.value.reason == reason
 
 
-def test_the_trace_of_a_broken_message_is_still_found() -> None:
+def test_the_traceparent_of_an_invalid_message_is_still_found() -> None:
     assert traceparent_of([("h", None), ("traceparent", TRACE.encode())]) == TRACE
     assert traceparent_of([("traceparent", b"\xff")]) == "\N{REPLACEMENT CHARACTER}"

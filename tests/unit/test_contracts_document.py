@@ -1,4 +1,4 @@
-"""docs/contracts.md says what the code does: its tables are held to the code."""
+"""The tables of docs/contracts.md match the code."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "contracts.md").read_text(encoding="utf-8")
 
 NOT_OF_MESSAGES = {"account_closed", "hold_not_due", "no_open_hold", "transaction_id_reused"}
-"""Reasons of commands that no inbound topic asks for."""
+"""Rejection reasons of commands that no inbound topic carries."""
 
 Row = tuple[str, ...]
 
 
 def table(heading: str, first_column: str) -> list[Row]:
-    """The rows of the table with this first column in the section of this heading."""
+    """Return the rows of the table with this first column, in the section with this heading."""
     section = TEXT.partition(f"\n## {heading}\n")[2] or TEXT.partition(f"\n### {heading}\n")[2]
     lines = re.split(r"^##", section, maxsplit=1, flags=re.MULTILINE)[0].splitlines()
     (start,) = [at for at, line in enumerate(lines) if line.startswith(f"| {first_column} |")]
@@ -77,13 +77,13 @@ def _parts(table: Any) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def openapi() -> dict[str, Any]:
-    """The API's description of itself."""
+    """The OpenAPI document of the API."""
     document: dict[str, Any] = json.loads(documents()["openapi.json"])
     return document
 
 
 def operations(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every call under /v1."""
+    """Yield every operation under /v1."""
     for path, methods in openapi["paths"].items():
         for method, operation in methods.items():
             if path.startswith("/v1"):
@@ -91,21 +91,21 @@ def operations(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def resolved(openapi: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema itself where it is referred to; of alternatives the first one."""
+    """Resolve a reference to its schema, using the first of several alternatives."""
     schema = schema.get("anyOf", [schema])[0]
     name = schema.get("$ref", "").rpartition("/")[2]
     return openapi["components"]["schemas"][name] if name else schema
 
 
 def members(openapi: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
-    """The members of the JSON response, with their schemas."""
+    """Return the members of the JSON response, with their schemas."""
     content = operation["responses"]["200"]["content"]["application/json"]
     properties: dict[str, Any] = resolved(openapi, content["schema"])["properties"]
     return properties
 
 
 def required_and_optional(schema: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """The names of an object's fields."""
+    """Return the names of an object's required and optional fields."""
     required = schema.get("required", [])
     return [*filter(required.__contains__, schema["properties"])], [
         name for name in schema["properties"] if name not in required
@@ -126,7 +126,7 @@ def test_every_call_is_listed_with_the_scope_that_its_route_asks_for(
 
 
 def test_every_request_body_is_listed_with_its_fields(openapi: dict[str, Any]) -> None:
-    """Required and optional ones, in the schema's order."""
+    """Required and optional fields are in the order of the schema."""
     rows = {
         codes(call)[0]: (codes(required), codes(optional))
         for call, required, optional in table("Request bodies", "Call")
@@ -167,7 +167,7 @@ def test_every_header_of_a_response_is_listed(openapi: dict[str, Any]) -> None:
         for response in operation["responses"].values()
         for name in response["headers"]
     }
-    documented.remove("WWW-Authenticate")  # of 401 only, and HTTP's own
+    documented.remove("WWW-Authenticate")  # only in 401 responses, and defined by HTTP itself
     check("HTTP", {name for name, direction in rows.items() if direction == "response"}, documented)
 
 
@@ -265,7 +265,7 @@ def test_every_outbound_topic_is_listed_with_its_fields() -> None:
 
 
 def test_the_operators_list_has_every_topic() -> None:
-    """Both lists are in docs/operations.md; dead letters are described by their suffix."""
+    """docs/operations.md lists inbound and outbound topics, but not dead-letter topics."""
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| (inbound|outbound) \| (.*) \|$", text, re.MULTILINE))
     listed = {group: sorted(codes(topics)) for group, topics in rows.items()}
@@ -296,7 +296,7 @@ def test_every_reason_for_parking_is_listed() -> None:
 
 
 def reasons_given(*constructors: str) -> Iterator[str]:
-    """The reasons that the package's code refuses with: the first arguments of these."""
+    """Yield the reasons in the package's code: the first arguments of these constructors."""
     for module in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             match node:
@@ -324,7 +324,7 @@ def prints_json(capsys: pytest.CaptureFixture[str], command: str) -> bool:
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """The help of a command or of one of its actions."""
+    """Return the help text of a command or of one of its actions."""
     with pytest.raises(SystemExit):
         main([*words, "--help"])
     return capsys.readouterr().out
@@ -334,6 +334,6 @@ def test_every_scope_is_listed() -> None:
     assert first_codes(table("Keys", "Scope")) == list(Scope)
 
 
-def test_the_bounds_of_money_are_the_codes() -> None:
+def test_the_bounds_of_money_match_the_code() -> None:
     assert f"1 to {MAX_AMOUNT:,}" in TEXT
     assert f"±{MAX_BALANCE:,}" in TEXT

@@ -1,4 +1,4 @@
-"""JSON that could be read in two ways is not read at all."""
+"""Strict JSON: invalid or ambiguous text is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from txplatform.contracts.json import NotJsonError, parse_strict_json
         (b'{"a": {"x": 1}, "b": {"x": 2}}', {"a": {"x": 1}, "b": {"x": 2}}),
     ],
 )
-def test_json_is_read(data: bytes, value: object) -> None:
+def test_valid_json_is_read(data: bytes, value: object) -> None:
     parsed = parse_strict_json(data)
     assert value is None or parsed == value
 
@@ -48,7 +48,7 @@ def test_json_is_read(data: bytes, value: object) -> None:
         b'"a\x00b"',
     ],
 )
-def test_json_is_refused(data: bytes) -> None:
+def test_invalid_or_ambiguous_json_is_refused(data: bytes) -> None:
     with pytest.raises(NotJsonError):
         parse_strict_json(data)
 
@@ -61,6 +61,6 @@ def test_json_is_refused(data: bytes) -> None:
         (b'{"a":\n"b', "Unterminated string starting at line 2, column 1"),
     ],
 )
-def test_the_place_of_the_fault_is_told(data: bytes, why: str) -> None:
+def test_the_error_names_the_position_of_the_fault(data: bytes, why: str) -> None:
     with pytest.raises(NotJsonError, match=why):
         parse_strict_json(data)

@@ -1,4 +1,4 @@
-"""What inbound bodies and their fields accept, and what they refuse."""
+"""Valid and invalid values in the bodies of inbound messages."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ LIMIT: dict[str, Any] = {
         {"added_later": {"by": "the producer"}},
     ],
 )
-def test_a_payment_may_say(change: dict[str, Any]) -> None:
-    """The edges of what is allowed, and members that we do not know."""
+def test_a_payment_with_a_valid_or_unknown_member_is_accepted(change: dict[str, Any]) -> None:
+    """Valid values include the bounds of their ranges. Unknown members are ignored."""
     assert PaymentSubmittedMessage.model_validate({**PAYMENT, **change})
 
 
@@ -78,7 +78,7 @@ def test_a_payment_may_say(change: dict[str, Any]) -> None:
         {"submitted_at": 1_795_000_000},
     ],
 )
-def test_a_payment_may_not_say(change: dict[str, Any]) -> None:
+def test_a_payment_with_an_invalid_member_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         PaymentSubmittedMessage.model_validate({**PAYMENT, **change})
 
@@ -110,7 +110,7 @@ def test_a_time_is_normalised_to_utc(given: str, meant: datetime) -> None:
 
 @pytest.mark.parametrize("version", [0, -1, 1.0, "1", 2**63])
 def test_a_limit_version_begins_at_1(version: object) -> None:
-    """0 is the limit that the account was opened with."""
+    """Version 0 is the limit from the opening of the account."""
     assert CreditLimitChangedMessage.model_validate(LIMIT)
     with pytest.raises(ValidationError):
         CreditLimitChangedMessage.model_validate({**LIMIT, "limit_version": version})

@@ -1,4 +1,4 @@
-"""An account's own rules: set permanently, asked after the rule set's, kept with the state."""
+"""Controls, the rules of a single account: they persist and apply after the rule set's rules."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ ONE_OF_EACH = Controls(
 
 
 def change(controls_id: str, controls: Controls, reason: str = "asked for") -> ControlsChange:
-    """Replace the account's own rules."""
+    """Return a command that replaces the account's controls."""
     return ControlsChange(controls_id, ACCOUNT, controls.stored, reason)
 
 
 def test_controls_decline_until_they_are_removed() -> None:
-    """The decision keeps what they measured, after the rule set's measurements."""
+    """The decision records the values that controls observed."""
     stream = opened_stream()
     stream.ask(change("c1", Controls((AmountLimit(50),))))
     declined = stream.ask(purchase(ACCOUNT, "t1", 51))
@@ -64,7 +64,7 @@ def test_i3_a_repeated_change_does_not_undo_a_later_one() -> None:
 
 
 def test_i1_controls_are_the_same_from_the_log_a_snapshot_and_the_cache() -> None:
-    """Every rule with every kind of parameter, and an event from its stored bytes."""
+    """The controls have every rule, and the event is decoded from its stored bytes."""
     stream = opened_stream()
     stream.ask(change("c1", ONE_OF_EACH))
     event = stream.events[-1]
@@ -74,13 +74,13 @@ def test_i1_controls_are_the_same_from_the_log_a_snapshot_and_the_cache() -> Non
     account = stream.account()
     assert account.controls == ONE_OF_EACH
     packed = unpack_account(pack_account(account))
-    assert packed.controls is account.controls  # a million accounts share them
+    assert packed.controls is account.controls  # shared, because a million accounts may be cached
     snapshot = AccountSnapshot.take(account)
     assert snapshot.mutate(None).controls == ONE_OF_EACH
 
 
 def test_a_backtest_applies_the_controls_of_the_time() -> None:
-    """The same rule set changes nothing, and their declines stay."""
+    """The active rule set changes nothing, so the declines by controls stay."""
     stream = Stream(ruleset=ACTIVE)
     stream.ask(opening(ACCOUNT, 1000))
     stream.ask(purchase(ACCOUNT, "t1", 60))
@@ -103,7 +103,7 @@ RULES: list[Any] = list(ONE_OF_EACH.rules)
     st.integers(0, 600_000),
 )
 def test_controls_can_only_refuse_more(in_force: list[Any], own: list[Any], amount: int) -> None:
-    """Every reason without controls is a reason with them."""
+    """Every reason to decline without controls stays a reason with controls."""
     without = judged(AccountSeen(), buying(amount), *in_force)
     controls = controls_of(Controls(tuple(own)).stored)
     with_them = judged(AccountSeen(controls=controls), buying(amount), *in_force)

@@ -1,4 +1,4 @@
-"""I3: a copy equals the first command in every field; an altered copy is rejected without effect.
+"""Invariant I3: an equal copy of a command is a duplicate; an altered copy has no effect.
 
 This holds for applied and for waiting commands.
 """
@@ -50,17 +50,17 @@ PRESENTED = {
     "original_currency": "GBP",
     "presented_at": LATER,
 }
-"""Each field of what the network presents as another message might have it."""
+"""Altered values for the fields of clearings, corrections and refunds."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A command that may be sent once.
+    """A kind of command, with an example and its altered copies.
 
     Attributes:
         command: The command, with a value in every field.
-        named_by: The field, beside the account, that identifies the command; None if there is none.
-        others: For each of the other fields, the value of an altered copy.
+        named_by: The field that identifies the command within the account; None if no field does.
+        others: The value in an altered copy, for each of the other fields.
     """
 
     command: Any
@@ -148,7 +148,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_field_has_an_altered_value(kind: Kind) -> None:
-    """A new field needs a value in the list of kinds."""
+    """Each new field needs an altered value in `KINDS`."""
     names = {field.name for field in fields(kind.command)}
     assert names == {"account_id", kind.named_by or "account_id", *kind.others}
     assert all(getattr(kind.command, name) != other for name, other in kind.others.items())
@@ -166,7 +166,7 @@ def test_every_field_has_an_altered_value(kind: Kind) -> None:
 def test_i3_a_command_that_differs_in_one_field_is_rejected(
     kind: Kind, field: str, *, given_open: bool
 ) -> None:
-    """An equal command is a duplicate; the first one stands."""
+    """An equal command is a duplicate. Neither copy appends an event."""
     stream = Stream()
     if given_open:
         stream.ask(opening(ACCOUNT, 1000))

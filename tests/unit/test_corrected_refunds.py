@@ -84,7 +84,7 @@ CASES: list[tuple[list[Command], int]] = [
 def test_i6_the_funds_check_of_a_late_authorization_adds_back_its_clearings(
     postings: list[Command], already_posted: int
 ) -> None:
-    """In any order; one minor unit more is declined."""
+    """The order of postings does not matter. One minor unit more is declined."""
     for order in permutations(postings):
         stream = Stream()
         stream.ask(opening(ACCOUNT, 10_000))
@@ -103,7 +103,7 @@ def test_i6_the_funds_check_of_a_late_authorization_adds_back_its_clearings(
 
 
 def test_i6_the_funds_check_adds_back_more_than_the_requested_amount() -> None:
-    """150 are posted for a purchase of 100: it holds nothing and fits a limit of 100."""
+    """With 150 already posted, a purchase of 100 fits a limit of 100 and holds nothing."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 100))
     stream.ask(clearing(ACCOUNT, TX, "c", 150, final=False))
@@ -114,7 +114,7 @@ def test_i6_the_funds_check_adds_back_more_than_the_requested_amount() -> None:
 
 
 def test_the_sum_of_reversals_is_capped_at_the_largest_balance() -> None:
-    """So every transaction can be shown."""
+    """A larger sum could not be shown in a response."""
     transaction = Transaction()
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1000))
@@ -130,7 +130,7 @@ def test_the_sum_of_reversals_is_capped_at_the_largest_balance() -> None:
 def test_a_refund_is_compared_with_the_purchase_after_corrections(
     amount: int, flags: tuple[Flag, ...]
 ) -> None:
-    """100 were cleared; corrections withdrew 40 of them and a refund of 10."""
+    """Of 100 cleared, a correction withdrew 40. Another correction withdrew a refund of 10."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1000))
     for command in (
@@ -147,7 +147,7 @@ def test_a_refund_is_compared_with_the_purchase_after_corrections(
 
 
 def test_a_correction_of_a_correction_is_known() -> None:
-    """It is flagged only if the withdrawn item is unknown."""
+    """A correction is flagged only if the corrected item is unknown."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1000))
     for command in (

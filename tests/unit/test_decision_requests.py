@@ -1,4 +1,4 @@
-"""The response to a command: replayed if an earlier request had caused the outcome (I4)."""
+"""Responses to commands: replayed only if an earlier request caused the outcome (invariant I4)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from txplatform.processing.pending_command import PendingCommand
 def test_i4_an_outcome_is_replayed_only_if_an_earlier_request_had_caused_it(
     lost: list[OutcomeStatus], settled: OutcomeStatus, *, replayed: bool
 ) -> None:
-    """An event stored by an earlier attempt, whose reply was lost, is this request's own."""
+    """An event stored by an earlier attempt of the same request is not a replay."""
     command = purchase(ACCOUNT, "t", 1)
     outcome = Stream().ask(command)
     assert isinstance(outcome, Outcome)

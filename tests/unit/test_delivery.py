@@ -1,4 +1,4 @@
-"""A delivery succeeds only if every record was acknowledged and none refused (I5)."""
+"""A delivery succeeds only if every record was acknowledged and none refused (invariant I5)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ BEGIN = 1000.0
 REFUSED = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
 
 Step = tuple[float, int | Exception]
-"""How many seconds a wait takes, and how many records are unreported then."""
+"""The seconds that a flush takes, and the records left after it or the exception it raises."""
 
 
 class MadeUpProducer:
-    """Replaces the client: each flush does what the test says; the last one is repeated."""
+    """Replaces the Kafka client. Each flush takes the next step; the last step is repeated."""
 
     def __init__(self, clock: SimpleNamespace) -> None:
         self._clock = clock
@@ -28,15 +28,15 @@ class MadeUpProducer:
         self.report: Callable[[KafkaError, Any], None]
 
     def __call__(self, config: dict[str, Any]) -> MadeUpProducer:
-        """Return this object, as the client's class returns a new one."""
+        """Return this object in place of a new client."""
         self.report = config["on_delivery"]
         return self
 
     def flush(self, _: float) -> int:
-        """Wait for reports."""
+        """Take the next step."""
         seconds, came = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
         self._clock.now += seconds
-        assert self._clock.now < BEGIN + 1000, "nobody waits that long"
+        assert self._clock.now < BEGIN + 1000, "the delivery waits too long"
         if isinstance(came, Exception):
             raise came
         return came
@@ -44,26 +44,26 @@ class MadeUpProducer:
 
 @pytest.fixture
 def clock() -> SimpleNamespace:
-    """The time that deliveries see, in seconds."""
+    """The clock that the delivery reads, in seconds."""
     return SimpleNamespace(now=BEGIN)
 
 
 @pytest.fixture
 def producer(clock: SimpleNamespace) -> MadeUpProducer:
-    """The client of the delivery."""
+    """The Kafka client of the delivery."""
     return MadeUpProducer(clock)
 
 
 @pytest.fixture
 def delivery(producer: MadeUpProducer, clock: SimpleNamespace) -> Delivery:
-    """A delivery that has begun."""
+    """A delivery that uses the fake client and clock."""
     settings = Settings(_env_file=None, database_url="postgresql://nowhere")
     make_producer: Any = producer
     return Delivery(settings, make_producer=make_producer, clock=lambda: clock.now)
 
 
 def wait(delivery: Delivery, *, give_up: bool = False) -> list[float]:
-    """Wait for the delivery; return the waits that it reported meanwhile."""
+    """Wait for the delivery, and return the waiting times that it reported."""
     reported: list[float] = []
     delivery.wait(reported.append, give_up=lambda: give_up)
     return reported
@@ -72,7 +72,7 @@ def wait(delivery: Delivery, *, give_up: bool = False) -> list[float]:
 def test_a_batch_may_take_long_while_its_acknowledgements_keep_coming(
     delivery: Delivery, producer: MadeUpProducer
 ) -> None:
-    """A limit for the batch would send the same batch to a slow broker again and again."""
+    """With a time limit for the batch, a slow broker would get the same batch again and again."""
     producer.steps = [(DELIVERY_TIMEOUT_S - 1, left) for left in range(20, -1, -1)]
     wait(delivery)
 

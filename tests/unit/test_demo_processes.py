@@ -18,7 +18,7 @@ def test_the_output_of_an_earlier_run_is_not_given_as_the_reason(tmp_path: Path)
     log.write_text("an old warning\n")
     child = Child("part", [sys.executable, "-c", "exit('no room')"], log=log)
     with pytest.raises(ChildDiedError) as died:
-        wait_until(child.check)  # raises once it has ended
+        wait_until(child.check)  # raises when the child has ended
     assert died.value.what == "The part ended with 1."
     assert "no room" in died.value.why
     assert "an old warning" not in died.value.why

@@ -1,4 +1,4 @@
-"""What the documents link to, and the documents that the repository cites, exist."""
+"""Links in documents work, and every document cited in the repository exists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
     "path", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda path: path.name
 )
 def test_every_link_of_a_document_leads_somewhere(path: Path) -> None:
-    """To a file, and to a heading if it has an anchor."""
+    """A link leads to an existing file, and its anchor to an existing heading."""
     for target in re.findall(r"\]\((?!https?://)([^)\s]+)\)", path.read_text(encoding="utf-8")):
         name, _, anchor = target.partition("#")
         linked = path.parent / name if name else path
@@ -24,13 +24,13 @@ def test_every_link_of_a_document_leads_somewhere(path: Path) -> None:
 
 
 def anchors(path: Path) -> set[str]:
-    """The anchors of a document's headings, as Markdown's readers make them."""
+    """Return the anchors that Markdown renderers create for a document's headings."""
     headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def test_every_document_that_is_cited_is_in_the_repository() -> None:
-    """In code, tests and documents."""
+    """Code, tests and documents are searched for names of documents."""
     cited = {
         name
         for folder in ("src", "tests", "examples", "benchmarks", "docs")

@@ -1,4 +1,4 @@
-"""Every kind of event is described in a few words and returns from the log unchanged."""
+"""Every kind of event has a short description, and is the same after it is stored and read."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ LIFE: list[Command] = [
 
 @pytest.fixture(scope="module")
 def events() -> list[Event]:
-    """Return a stream with every kind of event."""
+    """The events of a stream, at least one of each kind."""
     stream = Stream()
     for command in (*EARLY, *LIFE):
         assert isinstance(stream.ask(command), Outcome)
@@ -111,13 +111,13 @@ def test_every_kind_of_event_is_described(events: list[Event]) -> None:
 
 
 def test_every_event_class_is_in_a_union() -> None:
-    """An event of a class in no union could not be read from the log."""
+    """Events of a class outside the unions could not be read from the log."""
     classes = {*AccountEvent.__subclasses__(), *MessageWaiting.__subclasses__()}
     assert classes - {MessageWaiting} == set(EVENT_TYPES)
 
 
 def test_every_versioned_advice_has_its_events() -> None:
-    """One for a version that takes effect and one for a late version."""
+    """One event is for a version that takes effect, and one for a late version."""
     versioned = {kind for kind in get_args(Advice) if issubclass(kind, VersionedAdvice)}
     assert {*VERSIONED} == versioned
     for kind in versioned:
@@ -126,7 +126,7 @@ def test_every_versioned_advice_has_its_events() -> None:
 
 
 def test_stored_names_of_events_never_change() -> None:
-    """Streams have them permanently; a new event adds a name."""
+    """Stored streams keep these names permanently. A new kind of event adds a name."""
     assert {kind.TOPIC for kind in EVENT_TYPES} >= {
         "account-opened",
         "account-status-changed",
@@ -158,7 +158,7 @@ def test_stored_names_of_events_never_change() -> None:
 
 
 def test_an_event_is_equal_after_it_was_stored_and_read(events: list[Event]) -> None:
-    """Although fields with their default are not stored."""
+    """Fields with their default value are not stored, and get the default when read."""
     for event in events:
         stored = encode_event(event)
         again = decode_event(event.originator_id, event.originator_version, event.TOPIC, stored)
@@ -168,7 +168,7 @@ def test_an_event_is_equal_after_it_was_stored_and_read(events: list[Event]) -> 
 
 @given(CAUSES)
 def test_every_kind_of_event_keeps_its_cause(events: list[Event], cause: Cause) -> None:
-    """The caller, the message, or the part of the platform."""
+    """A cause is an API caller, a message, or a part of the platform."""
     for event in events:
         caused = replace(event, caused_by=cause)
         again = decode_event(
@@ -179,15 +179,15 @@ def test_every_kind_of_event_keeps_its_cause(events: list[Event], cause: Cause) 
 
 
 def test_an_event_has_the_business_time_of_its_command(events: list[Event]) -> None:
-    """None if the sender gave none, or if the event follows from another."""
+    """The time is None if the sender gave none, or if the event follows from another event."""
     times = {event.TOPIC: event.business_time for event in events}
     assert times["payment-received"] == times["payment-returned"] == NOW
     assert times["authorization-approved"] is None
     assert times["hold-expired"] is times["transaction-started"] is None
 
 
-def test_of_two_business_times_of_a_clearing_the_merchants_counts() -> None:
-    """The network's is that of its file."""
+def test_the_merchants_time_of_a_clearing_takes_precedence() -> None:
+    """The network's time is only the time of the network's file."""
     presented = replace(clearing(ACCOUNT, "t", "c", 1), presented_at=NOW)
     assert presented.business_time == NOW
     earlier = NOW - timedelta(days=1)
@@ -195,14 +195,14 @@ def test_of_two_business_times_of_a_clearing_the_merchants_counts() -> None:
 
 
 def test_every_time_of_a_command_is_its_business_time() -> None:
-    """A time that a sender gives is named as such, once."""
+    """Every time that a sender gives must be listed in `BUSINESS_TIME`."""
     for kind in get_args(Command):
         times = [field.name for field in fields(kind) if "datetime" in str(field.type)]
         assert [*kind.BUSINESS_TIME] == times, kind
 
 
 def test_audit_interfaces_show_every_field_of_an_event(events: list[Event]) -> None:
-    """Also fields that are not stored because they have their default."""
+    """This includes fields that are not stored because they have their default value."""
     for event in events:
         shown = event_data(event)
         assert {*shown} == {*event.__struct_fields__} - {*AccountEvent.__struct_fields__}

@@ -1,4 +1,4 @@
-"""What callers and other teams are told of a wrong field."""
+"""Messages about invalid fields, for API callers and other teams."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHANGE: dict[str, Any] = {
 
 
 def problems(model: type[BaseModel], body: object) -> dict[str, str]:
-    """By pointer."""
+    """Return the message for each invalid field, by JSON pointer."""
     with pytest.raises(ValidationError) as refused:
         model.model_validate(body)
     return {
@@ -75,13 +75,13 @@ def problems(model: type[BaseModel], body: object) -> dict[str, str]:
         ),
     ],
 )
-def test_a_wrong_field_is_told_what_it_must_be(
+def test_the_message_says_what_an_invalid_field_must_be(
     change: dict[str, Any], pointer: str, message: str
 ) -> None:
     assert problems(ProcessTransactionRequest, PURCHASE | change) == {pointer: message}
 
 
-def test_a_missing_field_and_a_body_that_is_none_are_told() -> None:
+def test_a_missing_field_and_a_body_that_is_no_object_are_reported() -> None:
     without = {name: value for name, value in PURCHASE.items() if name != "merchant"}
     assert problems(ProcessTransactionRequest, without) == {"/merchant": "is missing"}
     assert problems(ProcessTransactionRequest, [1]) == {"": "must be an object"}
@@ -95,11 +95,11 @@ def test_a_missing_field_and_a_body_that_is_none_are_told() -> None:
         ([0] * 1001, "has more entries than 1000"),
     ],
 )
-def test_a_list_of_the_wrong_length_is_told_its_bounds(items: object, message: str) -> None:
+def test_the_message_for_a_list_of_wrong_length_has_its_bound(items: object, message: str) -> None:
     assert problems(ClearingBatchBody, {"items": items}) == {"/items": message}
 
 
-def test_a_word_that_is_none_of_the_known_is_told_them() -> None:
+def test_the_message_for_an_unknown_value_lists_the_known_values() -> None:
     assert problems(AccountStatusChangedMessage, CHANGE | {"status": "asleep"}) == {
         "/status": "must be 'active', 'frozen' or 'closed'"
     }
@@ -116,7 +116,7 @@ def patterns(schema: object) -> set[str]:
 
 
 def test_every_pattern_of_a_field_is_described_in_words() -> None:
-    """A caller or producer is told the words, not the regular expression."""
+    """Messages contain these words instead of the regular expression."""
     bodies = [*Body.__subclasses__(), *RequestBody.__subclasses__(), *INBOUND.values()]
     found = set().union(*(patterns(body.model_json_schema()) for body in bodies))
     assert found

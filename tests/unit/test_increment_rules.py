@@ -1,4 +1,4 @@
-"""An increment has to pass the rules that the purchase had to pass."""
+"""Increments are judged by the same rules as purchases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from txplatform.domain.rulesets import DEFAULT_RULESET, Controls, RuleSet
 
 
 def approved(*amounts: int) -> Stream:
-    """Return an account with a limit of 1000 and approved purchases of these amounts."""
+    """Return a stream with a limit of 1000 and approved purchases of these amounts."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1_000))
     for number, amount in enumerate(amounts):
@@ -33,7 +33,7 @@ def approved(*amounts: int) -> Stream:
 def raised(
     stream: Stream, transaction: str, amount: int, *rules: ConfigurableRule
 ) -> AuthorizationIncremented | IncrementDeclined:
-    """Return the result of an increment by a rule set of these rules."""
+    """Return the event of an increment that is judged by a rule set with these rules."""
     stream.ruleset = RuleSet("tried", 1, rules=rules)
     name = f"i{len(stream.events)}"
     outcome = stream.ask(Increment(name, TransactionId(transaction), ACCOUNT, amount))
@@ -56,7 +56,7 @@ def raised(
 def test_an_increment_is_declined_if_the_rules_would_decline_the_raised_purchase(
     rule: ConfigurableRule, code: ReasonCode, observed: int | str
 ) -> None:
-    """100 raised by 20 and by 30 is 150; with another purchase of 30, 180 in the window."""
+    """100 raised by 20 and 30 is 150. With another purchase of 30, the window has 180."""
     stream = approved(100, 30)
     assert isinstance(raised(stream, "t0", 20), AuthorizationIncremented)
     declined = raised(stream, "t0", 30, rule)
@@ -78,7 +78,7 @@ def test_an_increment_up_to_the_limit_is_allowed(rule: ConfigurableRule) -> None
 
 
 def test_the_cleared_part_counts_toward_the_raised_total() -> None:
-    """100, of which 60 are posted, raised by 30 is a purchase of 130 and not of 70."""
+    """A purchase of 100 with 60 cleared, raised by 30, counts as 130 and not as 70."""
     stream = approved(100)
     part = Clearing("c", ACCOUNT, TransactionId("t0"), 60, "USD", final=False)
     stream.ask(part)
@@ -88,7 +88,7 @@ def test_the_cleared_part_counts_toward_the_raised_total() -> None:
 
 
 def test_an_increment_does_not_count_as_a_purchase() -> None:
-    """Rules that count purchases neither decline it nor count it for the next one."""
+    """Rules that count purchases ignore increments."""
     stream = approved(10)
     assert isinstance(raised(stream, "t0", 5, VelocityCount(60, 1)), AuthorizationIncremented)
     account = stream.account()
@@ -99,7 +99,7 @@ def test_an_increment_does_not_count_as_a_purchase() -> None:
 
 
 def test_controls_apply_to_increments() -> None:
-    """A card with a limit of 50 for one purchase cannot be raised to 60."""
+    """A control that limits purchases to 50 declines an increment to 60."""
     stream = approved(10)
     limit = Controls((AmountLimit(50),))
     stream.ask(ControlsChange("ctl-1", ACCOUNT, limit.stored, "asked for"))

@@ -1,4 +1,4 @@
-"""I2 over whole transactions: any order, with copies, leads to the balance of the formulas."""
+"""Invariant I2 for whole transactions: any order, with copies, leads to the expected balance."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from txplatform.eventstore.snapshot import account_state
 from txplatform.processing.account_cache import pack_account, unpack_account
 
 
-def _reference(  # noqa: C901  # one case a kind of message
+def _reference(  # noqa: C901  # one case for each kind of message
     stream: Stream, sent: Sent
 ) -> tuple[int, dict[str, int]]:
-    """Return posted and each transaction's hold, given the decisions."""
+    """Return the expected posted balance and holds, given the recorded decisions."""
     of = {name: ReferenceTransaction() for name in TRANSACTIONS}
     other = 0
     for event in stream.events:
@@ -58,7 +58,7 @@ def _check(stream: Stream, sent: Sent) -> None:
     assert {name: account.held(TransactionId(name)) for name in TRANSACTIONS} == holds
     assert account.pending == sum(holds.values())
     assert not account.waiting
-    # Bounded: only open holds stay in the state.
+    # The state is bounded: only open holds stay in the account.
     assert account.holds.keys() == {name for name, hold in holds.items() if hold}
     packed = unpack_account(pack_account(account))
     assert account_state(packed) == account_state(account)
@@ -69,7 +69,7 @@ def _check(stream: Stream, sent: Sent) -> None:
 def test_i2_transactions_in_any_order_with_copies_lead_to_the_balance_of_the_formulas(
     sent: Sent,
 ) -> None:
-    """Clearings, corrections, reversals, refunds, increments and expiry, between any decisions."""
+    """Histories have clearings, corrections, reversals, refunds, increments and expiries."""
     stream = Stream()
     arrive(stream, sent)
     _check(stream, sent)
@@ -77,8 +77,8 @@ def test_i2_transactions_in_any_order_with_copies_lead_to_the_balance_of_the_for
 
 @settings(max_examples=200)
 @given(shuffled_histories(limit=200))
-def test_i2_holds_when_credit_is_short_and_some_are_declined(sent: Sent) -> None:
-    """Decisions differ with the order; the balance follows from them."""
+def test_i2_is_true_even_if_credit_is_short_and_purchases_are_declined(sent: Sent) -> None:
+    """Decisions depend on the order, and the balance follows from the decisions."""
     stream = Stream()
     arrive(stream, sent)
     _check(stream, sent)
@@ -89,7 +89,7 @@ def test_i2_holds_when_credit_is_short_and_some_are_declined(sent: Sent) -> None
 def test_i6_every_approval_fits_the_available_credit_with_the_already_posted_amount(
     sent: Sent,
 ) -> None:
-    """At the very version of the decision; increments too."""
+    """The balance just before each decision counts. Increments are checked too."""
     stream = Stream()
     arrive(stream, sent)
     account = Account.unopened(ACCOUNT)
@@ -107,7 +107,7 @@ def test_i6_every_approval_fits_the_available_credit_with_the_already_posted_amo
 @settings(max_examples=100)
 @given(shuffled_histories())
 def test_i3_sending_all_messages_again_changes_nothing(sent: Sent) -> None:
-    """In reverse order."""
+    """The second time, messages arrive in reverse order."""
     stream = Stream()
     arrive(stream, sent)
     before = len(stream.events)

@@ -1,6 +1,6 @@
-"""I2: the same messages in any order, with copies, lead to the same balance.
+"""Invariant I2: the same messages in any order, with copies, lead to the same balance.
 
-The reference shares no code with the product: it sums up sets of messages.
+The reference sums up sets of messages and shares no code with the platform.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from txplatform.domain.events import AuthorizationApproved
 
 @dataclass(frozen=True)
 class Messages:
-    """A set of messages without conflicts, and their order of arrival with copies."""
+    """A set of messages without conflicts, and their order of arrival, including copies."""
 
     payments: dict[int, int]
     returned: frozenset[int]
@@ -45,7 +45,7 @@ def messages(draw: st.DrawFn) -> Messages:
 
 @given(messages())
 def test_i2_any_order_with_copies_leads_to_the_same_balance(sent: Messages) -> None:
-    """Posted is payments less returns; the limit is the newest version's."""
+    """Payments without a return lower the posted balance. The newest limit version counts."""
     stream = Stream()
     for command in sent.arrivals:
         assert isinstance(stream.ask(command), Outcome)
@@ -60,7 +60,7 @@ def test_i2_any_order_with_copies_leads_to_the_same_balance(sent: Messages) -> N
 def test_i2_pending_is_the_sum_of_approved_purchases_between_messages(
     sent: Messages, data: st.DataObject
 ) -> None:
-    """Decisions depend on the order; the balance follows from decisions and messages."""
+    """Decisions depend on the order, and the balance follows from decisions and messages."""
     stream = Stream()
     held = 0
     for number, command in enumerate(sent.arrivals):
@@ -81,7 +81,7 @@ def test_i2_pending_is_the_sum_of_approved_purchases_between_messages(
 
 @given(messages())
 def test_i7_versions_are_contiguous_and_keys_unique_whatever_arrives(sent: Messages) -> None:
-    """`Stream.ask` checks each append; this checks the whole stream."""
+    """`Stream.ask` checks each append; this test checks the whole stream."""
     stream = Stream()
     for command in sent.arrivals:
         stream.ask(command)

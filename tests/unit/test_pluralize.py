@@ -1,4 +1,4 @@
-"""Numbers with their nouns."""
+"""Counts with singular or plural nouns."""
 
 from __future__ import annotations
 

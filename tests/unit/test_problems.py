@@ -1,4 +1,4 @@
-"""The HTTP problem that each error of the inside is."""
+"""The HTTP problem for each internal error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REFUSED_COMMANDS = {
     RefusalReason.CURRENCY_MISMATCH: ProblemType.CURRENCY_MISMATCH,
     RefusalReason.BALANCE_OUT_OF_RANGE: ProblemType.BALANCE_OUT_OF_RANGE,
     RefusalReason.ACCOUNT_CLOSED: ProblemType.ACCOUNT_CLOSED,
-    # No request over HTTP can be refused for these: to meet one is a defect.
+    # HTTP requests are never refused for these reasons, so one of them indicates a defect.
     RefusalReason.RETURN_DIFFERS_FROM_PAYMENT: ProblemType.INTERNAL,
     RefusalReason.NO_OPEN_HOLD: ProblemType.INTERNAL,
     RefusalReason.HOLD_NOT_DUE: ProblemType.INTERNAL,
@@ -32,20 +32,18 @@ REFUSED_CHANGES = {
 
 
 class _SlowStoreError(StoreUnavailableError):
-    """A more exact kind of a fault that passes."""
+    """A subclass of a temporary fault."""
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
-def test_every_reason_to_refuse_a_command_is_the_problem_that_is_listed(
-    reason: RefusalReason,
-) -> None:
+def test_every_reason_to_refuse_a_command_has_its_problem(reason: RefusalReason) -> None:
     problem = problem_of(CommandRejectedError(reason, "It is refused.", "Do not."))
     assert problem.type is REFUSED_COMMANDS[reason]
     assert ("It is refused." in problem.what) == (problem.type is not ProblemType.INTERNAL)
 
 
 @pytest.mark.parametrize("reason", ChangeRefusal)
-def test_every_reason_to_refuse_a_change_of_the_rule_book_is_the_problem_that_is_listed(
+def test_every_reason_to_refuse_a_rulebook_change_has_its_problem(
     reason: ChangeRefusal,
 ) -> None:
     problem = problem_of(RefusedChangeError(reason, "It is refused.", "Do not."))
@@ -62,7 +60,7 @@ def test_every_reason_to_refuse_a_change_of_the_rule_book_is_the_problem_that_is
         (RulesNotUnderstoodError("No."), ProblemType.STORE_UNAVAILABLE),
     ],
 )
-def test_a_fault_that_passes_says_when_to_retry_whatever_its_exact_kind(
+def test_a_temporary_fault_says_when_to_retry_even_as_a_subclass(
     error: TxPlatformError, expected: ProblemType
 ) -> None:
     problem = problem_of(error)
@@ -70,7 +68,7 @@ def test_a_fault_that_passes_says_when_to_retry_whatever_its_exact_kind(
     assert problem.headers["Retry-After"] == "1"
 
 
-def test_an_error_that_nobody_foresaw_is_internal_and_says_nothing_of_the_inside() -> None:
+def test_an_unexpected_error_is_an_internal_problem_without_details() -> None:
     problem = problem_of(RuntimeError("secret"))
     assert problem.type is ProblemType.INTERNAL
     assert "secret" not in str(problem)

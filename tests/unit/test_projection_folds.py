@@ -26,7 +26,7 @@ from txplatform.projections.transactions import new_rows
 
 
 def logged(*commands: Command) -> list[LoggedEvent]:
-    """The log after these commands."""
+    """Return the log after these commands."""
     stream = Stream()
     for command in commands:
         stream.ask(command)
@@ -36,8 +36,8 @@ def logged(*commands: Command) -> list[LoggedEvent]:
     ]
 
 
-def test_a_decision_becomes_a_row_and_so_does_the_first_event_that_names_a_transaction() -> None:
-    """Rows have the account's version; events after a decision add no row."""
+def test_a_decision_becomes_a_row_and_so_does_the_first_event_of_a_transaction() -> None:
+    """Rows have the account version. Later events of a transaction add no row."""
     decided, named = new_rows(
         logged(
             opening(ACCOUNT, 1000),
@@ -121,7 +121,7 @@ def test_the_directory_keeps_the_newest_status_of_the_operator_and_of_the_team()
 
 
 def test_an_account_closed_by_the_team_stays_closed_in_the_directory() -> None:
-    """The closing status may come late, or be followed by a newer version."""
+    """The closing status may arrive late, or a newer version may follow."""
     for order in ((2, 1, 3), (1, 2, 3), (1, 3, 2)):
         changes = account_changes(
             logged(
@@ -139,7 +139,7 @@ def test_an_account_closed_by_the_team_stays_closed_in_the_directory() -> None:
 @settings(max_examples=300)
 @given(shuffled_histories(limit=500), st.integers(1, 9))
 def test_i1_the_open_holds_of_any_history_are_those_of_the_account(sent: Sent, batch: int) -> None:
-    """The batches in which events are folded make no difference."""
+    """The size of the batches in which events are folded makes no difference."""
     stream = Stream()
     arrive(stream, sent)
     rows: dict[TransactionId, Hold] = {}
@@ -154,8 +154,8 @@ def test_i1_the_open_holds_of_any_history_are_those_of_the_account(sent: Sent, b
 
 @settings(max_examples=100)
 @given(shuffled_histories())
-def test_i1_the_directory_s_balance_of_any_history_is_the_account_s(sent: Sent) -> None:
-    """The fold has its own arithmetic. A corrected refund is owed again."""
+def test_i1_the_directory_has_the_balance_of_the_account_for_any_history(sent: Sent) -> None:
+    """The fold has its own arithmetic. The history includes a corrected refund."""
     stream = Stream()
     arrive(stream, sent)
     stream.ask(Refund("given", ACCOUNT, None, 30, "USD"))
@@ -168,7 +168,7 @@ def test_i1_the_directory_s_balance_of_any_history_is_the_account_s(sent: Sent) 
 
 
 def test_every_read_model_reads_events_that_accounts_have() -> None:
-    """Another kind of event would leave a read model empty without an error."""
+    """A read model of unknown events would stay empty without an error."""
     for projection in PROJECTIONS:
         assert projection.events
         assert projection.events <= {*EVENT_TYPES}

@@ -1,4 +1,4 @@
-"""A published record is made from the stored event and equals the response of the API (I4)."""
+"""Published records are encoded from stored events and equal API responses (invariant I4)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BEGIN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 numbers = st.integers(-(2**63), 2**63 - 1)
-# With and without a fraction: a stored time leaves out microseconds that are zero.
+# With and without a fraction, because a stored time omits zero microseconds.
 times = st.datetimes(timezones=st.just(UTC)) | st.just(BEGIN)
 balances = st.builds(Balance, numbers, numbers, numbers, numbers)
 purchases = st.builds(
@@ -50,7 +50,7 @@ purchases = st.builds(
     original_currency=st.none() | texts,
     occurred_at=st.none()
     | times
-    | st.datetimes(timezones=st.just(timezone(timedelta(hours=2))), min_value=datetime(1, 1, 2)),  # noqa: DTZ001  # the time zone is drawn beside it
+    | st.datetimes(timezones=st.just(timezone(timedelta(hours=2))), min_value=datetime(1, 1, 2)),  # noqa: DTZ001  # the time zone is drawn separately
 )
 measured = st.none() | numbers | texts
 reasons = st.builds(Reason, st.sampled_from(ReasonCode), texts, texts, measured, measured)
@@ -128,7 +128,7 @@ def test_a_field_that_an_old_event_lacks_is_published_with_its_default(
         values = stored[field] if isinstance(stored[field], list) else [stored[field]]
         for value in values:
             for name in names:
-                value.pop(name, None)  # not stored if it has its default
+                value.pop(name, None)  # not stored if equal to the default
     state = orjson.dumps(stored)
     revived = decode_event(event.originator_id, 1, event.TOPIC, state)
     assert isinstance(revived, AuthorizationDeclined)
@@ -136,7 +136,7 @@ def test_a_field_that_an_old_event_lacks_is_published_with_its_default(
 
 
 def test_a_topic_encoded_from_decoded_events_has_the_same_headers_as_decisions() -> None:
-    """Log position and account version are two headers, and neither is published as the other."""
+    """Log position and account version are separate headers and must not be swapped."""
     stream = Stream()
     stream.ask(opening(ACCOUNT, 1000))
     cleared = stream.ask(Clearing("c", ACCOUNT, None, 5, "USD"))
@@ -161,14 +161,14 @@ def test_a_topic_encoded_from_decoded_events_has_the_same_headers_as_decisions()
 
 
 def published(event: Decision, state: bytes, position: int = 1) -> Record:
-    """The record of an event stored with this state."""
+    """Return the record for an event stored with this state."""
     return TRANSACTION_DECISIONED.encode(
         position, event.originator_id, event.originator_version, event.TOPIC, state
     )
 
 
 def contract(event: Decision) -> bytes:
-    """The API's response to this decision, with the request's merchant and time."""
+    """Return the API's response to this decision as JSON, with the request's merchant and time."""
     message = from_same_fields(
         TransactionDecisioned,
         decision_response(event),

@@ -30,7 +30,7 @@ def test_concurrent_threads_get_different_ids() -> None:
 
 
 def test_a_forked_process_gets_different_ids() -> None:
-    """The ids drawn in advance before the fork must not be used by both processes."""
+    """An id drawn in advance before the fork must not be used by both processes."""
     printed = subprocess.run(
         [sys.executable, "-c", FORK], check=True, capture_output=True, text=True
     ).stdout

@@ -1,4 +1,4 @@
-"""How much of a request's body is taken in."""
+"""Reading request bodies up to a maximum size."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MOST = 100
 
 
 class Client:
-    """Sends these parts of a body; None where it leaves.
+    """A client that sends these parts of a body; None means that the client disconnects.
 
     Attributes:
-        asked: How many parts were asked for.
+        asked: The number of parts requested so far.
     """
 
     def __init__(self, parts: Sequence[bytes | None]) -> None:
@@ -26,7 +26,7 @@ class Client:
         self.asked = 0
 
     async def receive(self) -> Message:
-        """The next part."""
+        """Return the next part as an ASGI message."""
         part = self._parts[self.asked]
         self.asked += 1
         if part is None:
@@ -36,11 +36,11 @@ class Client:
 
 
 @pytest.mark.parametrize("parts", [[b"a" * MOST], [b"a" * 60, b"a" * 40], [b"a"] * MOST, [b""]])
-def test_a_body_is_whole_up_to_the_most_that_is_allowed(parts: list[bytes]) -> None:
+def test_a_body_up_to_the_maximum_size_is_read_completely(parts: list[bytes]) -> None:
     assert asyncio.run(read_body(Client(parts).receive, MOST)) == b"".join(parts)
 
 
-def test_of_a_body_that_is_too_large_no_more_is_taken_in() -> None:
+def test_reading_stops_if_a_body_exceeds_the_maximum_size() -> None:
     client = Client([b"a" * 40] * 1000)
     with pytest.raises(ProblemError, match="larger than 100 bytes"):
         asyncio.run(read_body(client.receive, MOST))
@@ -48,7 +48,7 @@ def test_of_a_body_that_is_too_large_no_more_is_taken_in() -> None:
 
 
 @pytest.mark.parametrize("parts", [[None], [b"a", None]])
-def test_a_body_that_ends_too_early_is_none(parts: list[bytes | None]) -> None:
-    """The client has left, and part of a request is no request."""
+def test_an_incomplete_body_raises_an_error(parts: list[bytes | None]) -> None:
+    """The client has disconnected, and an incomplete request must not be processed."""
     with pytest.raises(ClientLeftError):
         asyncio.run(read_body(Client(parts).receive, MOST))

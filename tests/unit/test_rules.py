@@ -70,7 +70,7 @@ def test_a_rule_on_an_account_without_purchases(
 @pytest.mark.parametrize(
     ("rule", "purchase", "expected"),
     [
-        # the past: 1000 at m-1, category 5942, GBR, an hour ago
+        # an hour ago: 1000 at m-1, category 5942, GBR
         (VelocityCount(30, 1), buying(), []),
         (VelocityCount(60, 1), buying(), ["velocity_count_exceeded"]),
         (VelocityCount(60, 2), buying(), []),
@@ -103,7 +103,7 @@ def test_a_rule_on_an_account_without_purchases(
 def test_a_rule_an_hour_after_a_purchase(
     rule: ConfigurableRule, purchase: Purchase, expected: list[str]
 ) -> None:
-    """Both the decided purchase and the one before it count."""
+    """The purchase being judged and the earlier purchase both count."""
     account = AccountSeen().bought(buying(), HOUR_AGO)
     assert codes(judged(account, purchase, rule)) == expected
 
@@ -125,12 +125,12 @@ def test_a_rule_an_hour_after_a_purchase(
 def test_the_rules_that_are_always_on(
     account: AccountSeen, purchase: Purchase, expected: list[str]
 ) -> None:
-    """They apply under a rule set without rules."""
+    """These rules apply even if the rule set is empty."""
     assert codes(judged(account, purchase)) == expected
 
 
 def test_the_already_posted_amount_of_a_purchase_is_added_back() -> None:
-    """Its clearing arrived first, and its amount must not count twice."""
+    """If the clearing arrives first, its amount must not count twice."""
     account = AccountSeen(credit_limit=1000, posted=900)
     assert codes(judged(account, buying(900))) == ["insufficient_credit"]
     assert codes(judged(account, buying(900), already_posted=900)) == []
@@ -140,7 +140,7 @@ def test_the_already_posted_amount_of_a_purchase_is_added_back() -> None:
 
 
 EVERYTHING_WRONG = (
-    # Listed back to front, so that the order that comes out is not the one put in.
+    # In reverse order of precedence, so that the reported order must differ from this order.
     VelocityCount(60, 1),
     VelocityAmount(60, 1),
     AmountLimit(1),
@@ -171,7 +171,7 @@ EVERYTHING_WRONG = (
     ],
 )
 def test_every_reason_is_reported_most_important_first(account: AccountSeen, expected: str) -> None:
-    """In the order of precedence, whatever the order in the rule set."""
+    """Reasons are in order of precedence, whatever the order of the rules."""
     suffixes = dict.fromkeys(("country", "merchant_category", "merchant"), "_not_allowed")
     suffixes |= dict.fromkeys(("amount_limit", "velocity_amount", "velocity_count"), "_exceeded")
     named = [code + suffixes.get(code, "") for code in expected.split()]
@@ -180,7 +180,7 @@ def test_every_reason_is_reported_most_important_first(account: AccountSeen, exp
 
 
 def test_reasons_with_one_code_keep_the_order_of_rules_and_controls_come_last() -> None:
-    """The order is stable, so that a rerun of a decision gives the same."""
+    """The order is stable, so repeating a decision gives the same result."""
     account = AccountSeen(controls=Controls((AmountLimit(7),)))
     judgement = judged(account, buying(), AmountLimit(9), CountryDeny(("GBR",)), AmountLimit(8))
     assert [(reason.response_code, reason.limit) for reason in judgement.reasons] == [
@@ -192,7 +192,7 @@ def test_reasons_with_one_code_keep_the_order_of_rules_and_controls_come_last() 
 
 
 def test_observed_values_have_their_rules_names_in_the_order_of_rules() -> None:
-    """None if a rule does not apply."""
+    """The observed value is None if a rule does not apply."""
     account = AccountSeen(posted=50, controls=Controls((VelocityCount(60, 5),)))
     account.bought(buying(), HOUR_AGO)
     judgement = judged(account, buying(), CashLike(5), VelocityAmount(60, 9000))
@@ -210,7 +210,7 @@ def test_observed_values_have_their_rules_names_in_the_order_of_rules() -> None:
 
 
 def test_rules_of_one_kind_have_different_names() -> None:
-    """They are numbered in order; an account's own are numbered apart from the rule set's."""
+    """Rules of one kind are numbered in order. Controls are numbered separately."""
     own = Controls((AmountLimit(7), AmountLimit(8)))
     rules = (AmountLimit(9), VelocityCount(60, 5), AmountLimit(10), AmountLimit(11))
     judgement = judged(AccountSeen(controls=own), buying(), *rules)
@@ -225,14 +225,14 @@ def test_rules_of_one_kind_have_different_names() -> None:
 
 
 def test_no_two_kinds_of_rule_have_one_name() -> None:
-    """A number cannot make two names equal."""
+    """Names have no digits, so numbered names cannot be equal either."""
     names = [rule.RULE for rule in ALWAYS] + [rule.RULE for rule in CONFIGURABLE]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch("[a-z_]+", name) for name in names)
 
 
 def test_a_reason_has_the_observed_value_and_the_limit() -> None:
-    """Counts and minor units, for machines and people."""
+    """The numbers are for machines, and the message is for people."""
     account = AccountSeen().bought(buying(), HOUR_AGO)
     (reason,) = judged(account, buying(), VelocityCount(120, 1, VelocityScope.MERCHANT)).reasons
     assert (reason.response_code, reason.observed, reason.limit) == ("65", 2, 1)
@@ -266,7 +266,7 @@ def test_a_reason_has_the_observed_value_and_the_limit() -> None:
     ],
 )
 def test_invalid_parameters_are_refused(make: object, message: str) -> None:
-    """The error has what, why and what next."""
+    """The error names the invalid value and says what is allowed."""
     assert callable(make)
     with pytest.raises(ParameterError) as raised:
         make()

@@ -1,4 +1,4 @@
-"""docs/rules.md says what the code does: every rule, parameter, reason, field 39 and default."""
+"""docs/rules.md matches the code: every rule, parameter, reason, field 39 and default."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ TEXT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf
 
 
 def row_of(rule: str) -> str:
-    """The rule's line in its table."""
+    """Return the table row of a rule."""
     (row,) = re.findall(rf"^\| `{rule}` \|.*$", TEXT, re.MULTILINE)
     return str(row)
 
 
-def test_what_follows_from_the_code_is_up_to_date() -> None:
-    """Else run `make schemas`."""
+def test_the_generated_parts_are_up_to_date() -> None:
+    """If this test fails, run `make schemas`."""
     assert with_rules(TEXT) == TEXT
 
 
 @pytest.mark.parametrize("rule", CONFIGURABLE, ids=lambda rule: rule.RULE)
 def test_every_rule_is_documented(rule: type[ConfigurableRule]) -> None:
-    """With its parameters, its reason and field 39."""
+    """Each row has the rule's parameters, reason and field 39."""
     row = row_of(rule.RULE)
     parameters = map(json_name, rule.PARAMETERS)
     assert re.findall(r"`([a-z_]+)`", row) == [rule.RULE, *parameters, rule.CODE.value]
@@ -41,7 +41,7 @@ def test_every_rule_is_documented(rule: type[ConfigurableRule]) -> None:
 
 
 def test_the_rules_that_are_always_on_are_documented() -> None:
-    """And each of their reasons with field 39; what only refuses increments is no rule."""
+    """Each reason has its field 39. The reason that only declines increments belongs to no rule."""
     rows = [row_of(rule.RULE) for rule in ALWAYS]
     configurable = {rule.CODE for rule in CONFIGURABLE}
     for code in ReasonCode:
@@ -51,7 +51,7 @@ def test_the_rules_that_are_always_on_are_documented() -> None:
 
 
 def test_the_example_can_be_used_as_it_stands() -> None:
-    """It parses, without a warning, and its holds are the usual ones."""
+    """The example parses without warnings and has the usual hold days."""
     (example,) = re.findall(r"^```json\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     ruleset = parse_ruleset(example.encode())
     assert ruleset.id == "retail@3"
@@ -61,7 +61,6 @@ def test_the_example_can_be_used_as_it_stands() -> None:
 
 
 def test_the_defaults_and_bounds_are_documented() -> None:
-    """Numbers that a reader relies on."""
     assert f"({', '.join(CASH_LIKE)})" in row_of("cash_like")
     assert f"1 to {LONGEST_WINDOW} (30 days)" in TEXT
     assert f"1 to {MAX_HOLD_DAYS} days" in TEXT

@@ -68,7 +68,7 @@ _CODES: dict[type[Codes], st.SearchStrategy[tuple[str, ...]]] = {
 
 
 def values(parameter: Parameter, example: Any) -> st.SearchStrategy[Any]:
-    """Any value of a parameter; the example if only one rule has such a parameter."""
+    """Return a strategy for a parameter; parameters of other kinds get the example."""
     match parameter:
         case Number(least=least, most=most):
             return st.integers(least, most)
@@ -84,7 +84,7 @@ def values(parameter: Parameter, example: Any) -> st.SearchStrategy[Any]:
 
 
 def any_rule(rule: type[ConfigurableRule]) -> st.SearchStrategy[ConfigurableRule]:
-    """Any rule of this kind."""
+    """Return a strategy for rules of this kind."""
     parameters = {
         field: values(parameter, rule.EXAMPLE.get(json_name(field)))
         for field, parameter in rule.PARAMETERS.items()
@@ -105,7 +105,7 @@ RULESETS = st.builds(
 
 @given(RULESETS)
 def test_a_rule_set_is_the_same_after_its_json_is_parsed(ruleset: RuleSet) -> None:
-    """It has the same hash too."""
+    """The hash is the same too."""
     again = parse_ruleset(canonical_json(ruleset))
     assert again == ruleset
     assert content_hash(again) == content_hash(ruleset)
@@ -114,14 +114,14 @@ def test_a_rule_set_is_the_same_after_its_json_is_parsed(ruleset: RuleSet) -> No
 
 @given(RULESETS)
 def test_a_rule_set_can_be_sent_to_another_process(ruleset: RuleSet) -> None:
-    """A backtest uses several processes."""
+    """A backtest sends rule sets to its worker processes."""
     again = pickle.loads(pickle.dumps(ruleset))
     assert again == ruleset
     assert len(again.checks) == len(ruleset.checks)
 
 
 def test_equal_rule_sets_written_differently_have_the_same_hash() -> None:
-    """Order within lists and written defaults make no difference."""
+    """The order within lists makes no difference, nor do explicit defaults."""
     one = {
         "name": "retail",
         "version": 1,
@@ -161,7 +161,7 @@ FROZEN: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("rule", "expected"), FROZEN, ids=lambda value: str(value)[:40])
 def test_the_hash_of_a_stored_rule_never_changes(rule: dict[str, Any], expected: str) -> None:
-    """If a hash that exists changes, stored rule sets no longer match.
+    """If an existing hash changes, stored rule sets no longer match.
 
     Give a new parameter the default None, which is not stored.
     """
@@ -179,12 +179,12 @@ def test_the_hash_of_every_rule_is_frozen() -> None:
 
 
 def test_the_hash_of_a_stored_rule_set_never_changes() -> None:
-    """It depends on the order of rules; rules written after the first ten are not in it."""
+    """The hash depends on every rule and its position, so later rules are left out here."""
     every = {
         "name": "every-rule",
         "version": 1,
         "hold_days": {"default": 7},
-        "rules": [rule for rule, _ in FROZEN[:10]],  # the first ten; append new rules
+        "rules": [rule for rule, _ in FROZEN[:10]],  # append new rules after the first ten
     }
     assert (
         content_hash(ruleset_from_json(every))
@@ -286,7 +286,7 @@ def test_an_invalid_rule_set_is_refused_and_the_place_is_named(value: object, pr
 
 
 def test_every_problem_is_named() -> None:
-    """A person can correct all of them at once."""
+    """A person can then correct all problems at once."""
     with pytest.raises(InvalidRuleSetError) as raised:
         ruleset_from_json({"name": "x", "rules": [{"rule": "y"}, {"rule": "amount_limit"}]})
     assert [said.partition(":")[0] for said in raised.value.problems] == [
@@ -297,7 +297,7 @@ def test_every_problem_is_named() -> None:
 
 
 def test_only_the_first_100_problems_are_named() -> None:
-    """Describing thousands would delay other requests."""
+    """Describing thousands of problems would delay other requests."""
     rules = [{"rule": "amount_limit", "max_amount": 0, "unheard_of": 1}] * 200
     with pytest.raises(InvalidRuleSetError) as raised:
         controls_from_json({"rules": rules})
@@ -307,7 +307,7 @@ def test_only_the_first_100_problems_are_named() -> None:
 
 @pytest.mark.parametrize("name", ["4111111111111111", "4111-1111-1111-1111"])
 def test_a_card_number_is_refused_as_a_name(name: str) -> None:
-    """It would be in every decision permanently; a stored one can still be read."""
+    """Every decision would keep the name. A stored rule set with such a name can still be read."""
     card = RETAIL | {"name": name}
     with pytest.raises(InvalidRuleSetError, match="name: looks like a card number;") as raised:
         parse_ruleset(orjson.dumps(card))
@@ -317,7 +317,7 @@ def test_a_card_number_is_refused_as_a_name(name: str) -> None:
 
 
 def test_a_number_too_large_for_a_float_is_refused() -> None:
-    """It would become null, which for a currency means any."""
+    """The number would become null, and a null currency means any currency."""
     with pytest.raises(NotJsonError, match="too large"):
         parse_ruleset(
             b'{"name": "a", "version": 1, "rules":'
@@ -331,7 +331,7 @@ def test_a_repeated_key_is_refused() -> None:
 
 
 def test_controls_refuse_more_than_the_rule_set_and_are_the_same_after_parsing() -> None:
-    """The account's own limit refuses what the rule set allows, and cannot allow more."""
+    """Controls refuse purchases that the rule set allows, but cannot allow more purchases."""
     controls = controls_from_json({"rules": [{"rule": "amount_limit", "max_amount": 500}]})
     assert controls == Controls((AmountLimit(500),))
     assert controls_of(controls.stored) is controls_of(controls.stored) == controls
@@ -343,7 +343,7 @@ def test_controls_refuse_more_than_the_rule_set_and_are_the_same_after_parsing()
 
 
 def test_the_lists_of_controls_are_bounded_but_not_when_stored() -> None:
-    """A rule set may have longer ones: it exists once, not once for each account."""
+    """A rule set may have longer lists, because it is not stored once for each account."""
     longest = {"rule": "merchant_deny", "merchants": [f"m-{number}" for number in range(999)]}
     one = {"rule": "country_deny", "countries": ["PRK"]}
     assert len(controls_from_json({"rules": [longest, one]}).rules) == 2
@@ -355,7 +355,7 @@ def test_the_lists_of_controls_are_bounded_but_not_when_stored() -> None:
 
 
 def codes_of_entries(categories: tuple[str, ...]) -> set[str]:
-    """Every category code of these entries."""
+    """Return every category code of these entries."""
     return {
         f"{code:04d}" for entry in categories for code in range(int(entry[:4]), int(entry[-4:]) + 1)
     }
@@ -365,7 +365,7 @@ def codes_of_entries(categories: tuple[str, ...]) -> set[str]:
 def test_a_category_list_matches_its_codes_only(
     categories: tuple[str, ...], random: list[int]
 ) -> None:
-    """Checked at both ends of each entry and next to them."""
+    """The codes at and next to both ends of each entry are checked."""
     near = [
         int(end) + step for entry in categories for end in entry.split("-") for step in (-1, 0, 1)
     ]
@@ -381,7 +381,7 @@ def test_a_category_list_matches_its_codes_only(
 
 @pytest.mark.parametrize("code", ["", "x", "59425", "59x2", "٥٩٤٢", "~~~~"])
 def test_an_invalid_category_is_judged(code: str) -> None:
-    """An old event may have any text."""
+    """Old events may have any text as the category."""
     ranges = ("0000-0999", "5942", "9000-9999")
     rules = (CategoryDeny(ranges), CategoryAllow(ranges), CashLike(1, ranges))
     assert len(judged(AccountSeen(), buying(category=code), *rules).observed) == 7
@@ -398,7 +398,7 @@ def test_an_invalid_category_is_judged(code: str) -> None:
     ],
 )
 def test_a_range_of_categories_stays_small_in_memory(holder: object) -> None:
-    """Each account may have a hundred of them."""
+    """Each account may have a hundred such ranges."""
     assert len(pickle.dumps(holder)) < 1000
 
 
@@ -476,7 +476,7 @@ def test_lint_warns_of_likely_mistakes(
 
 
 def test_only_the_first_100_warnings_are_reported() -> None:
-    """The last line gives the number of the others."""
+    """The last line gives the number of remaining warnings."""
     every = lint(
         RuleSet(
             "test",
@@ -544,7 +544,7 @@ def test_differences_are_described_in_sentences() -> None:
 
 
 def test_another_order_of_rules_is_a_difference() -> None:
-    """It changes the order of reasons with the same code."""
+    """Reasons with the same code follow the order of the rules."""
     one, other = AmountLimit(5), VelocityCount(60, 3)
     assert diff(RuleSet("a", 1, rules=(one, other)), RuleSet("a", 2, rules=(other, one))) == [
         "Only the order of the rules changes; the same purchases are refused."

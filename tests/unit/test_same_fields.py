@@ -1,4 +1,4 @@
-"""Values and responses that are made of the same-named fields of other objects."""
+"""Values and responses built from the same-named fields of other objects."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_a_field_comes_from_the_first_object_that_has_it_unless_it_is_given() ->
     assert from_same_fields(_Shown, point, name="there") == _Shown(1, 2, "there")
 
 
-def test_a_field_that_nothing_has_and_one_that_is_unknown_are_errors() -> None:
+def test_missing_and_unknown_fields_are_errors() -> None:
     with pytest.raises(TypeError, match="name"):
         from_same_fields(_Shown, _Point(1, 2))
     with pytest.raises(TypeError, match="color"):
         from_same_fields(_Shown, _Point(1, 2), name="here", color="red")
 
 
-def test_a_request_becomes_the_value_with_its_parts() -> None:
+def test_a_request_is_converted_to_a_value_with_nested_values() -> None:
     request = ProcessTransactionRequest.model_validate(
         {
             "transaction_id": "tx-1",
@@ -65,7 +65,7 @@ def test_a_request_becomes_the_value_with_its_parts() -> None:
     assert (purchase.original_amount, purchase.original_currency) == (None, None)
 
 
-def test_a_request_with_another_field_than_the_value_is_an_error() -> None:
+def test_a_request_whose_fields_differ_from_the_value_is_an_error() -> None:
     request = OpenAccountRequest(account_id="acc-1", currency="USD", credit_limit=5)
     assert request.to_value(Opening).credit_limit == 5
     with pytest.raises(TypeError):

@@ -1,4 +1,4 @@
-"""Settings: all are documented; unknown, missing and invalid ones are named and refused."""
+"""Settings are documented; unknown, missing and invalid settings are named and refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_an_unknown_setting_is_named_and_refused(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.usefixtures("_no_file")
 def test_the_variables_of_callers_are_not_unknown_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo prints both, for a shell in which its commands run too."""
+    """The demo prints both variables for a shell in which `txplatform` commands run too."""
     monkeypatch.setenv("TXPLATFORM_API_URL", "http://localhost:8000")
     monkeypatch.setenv("TXPLATFORM_API_KEY", "txp_key")
     assert load_settings().database_url.get_secret_value() == "postgresql://localhost/x"

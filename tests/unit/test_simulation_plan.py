@@ -1,4 +1,4 @@
-"""The simulated year: every real purchase once, and the messages around them."""
+"""The simulated year: every real purchase once, and the messages that go with the purchases."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_days_come_in_order_and_accounts_are_opened_before_the_first_purchase(
 
 
 def test_the_plan_is_the_same_every_time() -> None:
-    """If a run is sent again, everything in it is a duplicate."""
+    """If a run is sent again, all its messages are therefore duplicates."""
     assert list(plan(3)) == list(plan(3))
 
 

@@ -1,4 +1,4 @@
-"""The interval of snapshots, so that their cost is in proportion to the events."""
+"""The interval between snapshots, which keeps their cost proportional to the events."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def _account(holds: int) -> Account:
     ("holds", "interval"), [(0, 10), (10, 10), (11, 20), (100, 160), (1000, 1280)]
 )
 def test_the_interval_of_snapshots_grows_with_the_holds(holds: int, interval: int) -> None:
-    """It is at least the configured number of events."""
+    """The interval is at least the configured number of events."""
     account = _account(holds)
     due = [version for version in range(1, 4 * interval) if snapshot_due(account, version, 10)]
     assert due == [interval, 2 * interval, 3 * interval]
 
 
 def test_the_written_holds_stay_in_proportion_to_the_events() -> None:
-    """An account that only gains holds writes a small multiple of their number, not its square."""
+    """The cost of writing holds is proportional to the number of holds, not to its square."""
     account, written = _account(0), 0
     for version in range(1, 5001):
         account.hold(TransactionId(f"t{version}"), 1, None)

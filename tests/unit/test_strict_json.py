@@ -1,4 +1,4 @@
-"""The quick look for repeated keys agrees with a real parser, whatever the text looks like."""
+"""The fast check for repeated keys agrees with a real parser on any text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from txplatform.contracts.json import parse_strict_json, repeats_a_key
 
 @dataclass(frozen=True)
 class Pairs:
-    """An object as its pairs, so that it can repeat a key."""
+    """A JSON object as a list of pairs, which may repeat keys."""
 
     pairs: tuple[tuple[str, Any], ...]
 
@@ -40,7 +40,7 @@ def _write(value: Any, colon: str) -> str:
 
 
 def _count(text: str) -> tuple[int, int]:
-    """All keys, and the distinct ones of each object."""
+    """Return the number of keys, and of keys that are distinct within their object."""
     every = distinct = 0
 
     def count(pairs: list[tuple[str, Any]]) -> None:
@@ -54,13 +54,13 @@ def _count(text: str) -> tuple[int, int]:
 
 @given(_VALUES, st.sampled_from([":", ": ", " : ", "\t:", "\n :\n"]))
 @example(Pairs(((":", None),)), ":")
-def test_a_repeated_key_is_seen_as_a_parser_sees_it(value: Any, colon: str) -> None:
+def test_repeated_keys_are_found_exactly_if_a_parser_finds_them(value: Any, colon: str) -> None:
     text = _write(value, colon)
     every, distinct = _count(text)
     assert repeats_a_key(text.encode(), distinct) == (every != distinct)
 
 
-def test_a_repeated_key_is_seen_where_only_one_has_a_space_before_its_colon() -> None:
+def test_a_repeated_key_is_found_if_only_one_has_a_space_before_its_colon() -> None:
     assert repeats_a_key(b'{"a" :1,"a":2}', 1)
     assert repeats_a_key(b'{"a":1,"a" :2}', 1)
     assert not repeats_a_key(b'{"a": "\\": \\":"}', 1)
@@ -80,11 +80,11 @@ _SIMPLE_VALUES: st.SearchStrategy[object] = st.one_of(
     st.booleans(),
     st.sampled_from(["", " ", "\n"]),
 )
-def test_the_fast_reader_says_the_same_as_the_strict_one(
+def test_the_strict_parser_agrees_with_the_standard_library(
     value: dict[str, object],
     escaped: bool,  # noqa: FBT001  # hypothesis gives it
     space: str,
 ) -> None:
-    """Simple objects take a faster path with the same result."""
+    """Simple objects take a faster path, which must give the same result."""
     text = json.dumps(value, ensure_ascii=escaped, separators=(f"{space},", f"{space}:"))
     assert repr(parse_strict_json(text.encode())) == repr(json.loads(text))

@@ -1,4 +1,4 @@
-"""What callers see of a transaction is what its events come to, whatever they are."""
+"""The response for a transaction shows the combined effect of its events."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ T = TransactionId("t")
 
 
 def named_by(event: AccountEvent) -> TransactionId | None:
-    """The transaction that an event is part of."""
+    """Return the transaction that an event belongs to."""
     match event:
         case AuthorizationApproved() | AuthorizationDeclined():
             return event.purchase.transaction_id
@@ -47,7 +47,7 @@ def named_by(event: AccountEvent) -> TransactionId | None:
 
 
 def transactions(stream: Stream) -> dict[TransactionId, list[LoggedEvent]]:
-    """Each transaction of a stream with its events."""
+    """Return the events of each transaction in a stream."""
     found = defaultdict(list)
     for number, event in enumerate(stream.events, 1):
         if (transaction_id := named_by(event)) is not None:
@@ -56,7 +56,7 @@ def transactions(stream: Stream) -> dict[TransactionId, list[LoggedEvent]]:
 
 
 def seen(*commands: Command, newest: int | None = None) -> TransactionResponse:
-    """The transaction as it is seen after these, on an opened account."""
+    """Return the response for transaction `t` after these commands on an open account."""
     stream = Stream()
     for command in (opening(ACCOUNT, 10_000), *commands):
         stream.now = NOW + timedelta(days=40) if isinstance(command, HoldExpiry) else NOW
@@ -65,7 +65,7 @@ def seen(*commands: Command, newest: int | None = None) -> TransactionResponse:
 
 
 def details(transaction: TransactionResponse) -> list[dict[str, Any]]:
-    """Its events without what each of them has, and without what is not there."""
+    """Return the transaction's events without common and empty fields."""
     common = ("event_id", "account_version", "at")
     return [
         {name: value for name, value in asdict(event).items() if value and name not in common}
@@ -73,8 +73,8 @@ def details(transaction: TransactionResponse) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_held_purchase_is_as_it_was_decided_and_says_until_when_it_is_held() -> None:
-    """One event, which is the decision."""
+def test_a_held_purchase_shows_its_decision_and_the_expiry_of_its_hold() -> None:
+    """The decision is the only event."""
     found = seen(purchase(ACCOUNT, "t", 300))
     assert (found.decision, found.response_code, found.amount) == ("approved", "00", 300)
     assert found.merchant == SHOP
@@ -87,7 +87,6 @@ def test_a_held_purchase_is_as_it_was_decided_and_says_until_when_it_is_held() -
 
 
 def test_a_decline_has_its_reasons_and_holds_nothing() -> None:
-    """For ever."""
     found = seen(purchase(ACCOUNT, "t", 10_001))
     assert (found.decision, found.state, found.hold, found.expires_at) == (
         "declined",
@@ -99,7 +98,7 @@ def test_a_decline_has_its_reasons_and_holds_nothing() -> None:
 
 
 def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
-    """Oldest first."""
+    """Events are in order, oldest first."""
     found = seen(
         purchase(ACCOUNT, "t", 1000),
         Increment("i1", T, ACCOUNT, 200),
@@ -154,8 +153,8 @@ def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
     assert found.events_total == len(versions) == 10
 
 
-def test_an_expired_hold_is_gone_and_what_clears_after_it_is_flagged() -> None:
-    """A hold that ended has no end any more."""
+def test_an_expired_hold_is_gone_and_a_later_clearing_is_flagged() -> None:
+    """An expired hold no longer has an expiry time."""
     found = seen(purchase(ACCOUNT, "t", 300), HoldExpiry(ACCOUNT, T))
     assert (found.state, found.hold, found.expires_at) == ("expired", 0, None)
     assert details(found)[1:] == [{"type": "hold-expired", "released": 300}]
@@ -164,8 +163,8 @@ def test_an_expired_hold_is_gone_and_what_clears_after_it_is_flagged() -> None:
     assert late.events[-1].flags == ("after_expiry",)
 
 
-def test_what_was_never_authorized_has_no_decision_and_all_of_the_money() -> None:
-    """Named by a clearing, which begins it."""
+def test_a_transaction_without_authorization_has_amounts_but_no_decision() -> None:
+    """The transaction starts with its clearing."""
     found = seen(clearing(ACCOUNT, T, "c", 70))
     assert [event.type for event in found.events] == ["transaction-started", "purchase-cleared"]
     assert (found.state, found.cleared, found.hold) == ("unauthorized", 70, 0)
@@ -182,14 +181,14 @@ def test_what_was_never_authorized_has_no_decision_and_all_of_the_money() -> Non
     assert found.log_position == 20
 
 
-def test_a_refund_of_an_unknown_purchase_begins_one_too() -> None:
-    """There is no more to say of its state."""
+def test_a_refund_of_an_unknown_purchase_starts_a_transaction() -> None:
+    """The state of such a transaction is unknown."""
     found = seen(refund(ACCOUNT, T, "f", 5))
     assert (found.decision, found.state, found.refunded) == (None, "unknown", 5)
 
 
-def test_a_late_authorization_gives_the_decision_to_what_was_there() -> None:
-    """It holds what is left of it, and identifies it."""
+def test_a_late_authorization_adds_its_decision_to_the_transaction() -> None:
+    """The hold covers the uncleared amount. Version and position are those of the authorization."""
     found = seen(clearing(ACCOUNT, T, "c", 60, final=False), purchase(ACCOUNT, "t", 100))
     assert [event.type for event in found.events] == [
         "transaction-started",
@@ -201,8 +200,8 @@ def test_a_late_authorization_gives_the_decision_to_what_was_there() -> None:
     assert found.expires_at is not None
 
 
-def test_taking_a_refund_back_is_owed_again() -> None:
-    """A correction in the other direction."""
+def test_a_corrected_refund_is_owed_again() -> None:
+    """The correction has the direction debit."""
     found = seen(
         purchase(ACCOUNT, "t", 100),
         clearing(ACCOUNT, T, "c", 100),
@@ -214,7 +213,7 @@ def test_taking_a_refund_back_is_owed_again() -> None:
 
 
 def test_only_the_newest_events_may_be_shown_but_all_of_them_count() -> None:
-    """The sums are of the whole life."""
+    """The sums include events that are not shown."""
     commands: tuple[Command, ...] = (
         purchase(ACCOUNT, "t", 100),
         *(clearing(ACCOUNT, T, f"c{n}", 10, final=False) for n in range(5)),
@@ -227,7 +226,7 @@ def test_only_the_newest_events_may_be_shown_but_all_of_them_count() -> None:
 
 
 def owed_without_a_transaction(event: AccountEvent) -> int:
-    """What a posting that names none adds to what is owed."""
+    """Return what an event without a transaction adds to the posted balance."""
     match event:
         case PaymentReceived():
             return -event.payment.amount
@@ -243,10 +242,10 @@ def owed_without_a_transaction(event: AccountEvent) -> int:
 
 @settings(max_examples=200)
 @given(shuffled_histories() | shuffled_histories(limit=200), st.none() | st.integers(1, 3))
-def test_i2_all_transactions_and_what_names_none_add_up_to_the_balance(
+def test_i2_transactions_and_postings_without_one_add_up_to_the_balance(
     sent: Sent, newest: int | None
 ) -> None:
-    """However the lives went, and however many of their events are shown."""
+    """This holds for any history and for any number of shown events."""
     stream = Stream()
     arrive(stream, sent)
     account = stream.account()

@@ -1,4 +1,4 @@
-"""Every state of a transaction with every message, and the flags of unusual ones."""
+"""The effect of every message in every transaction state, and the flags of unusual messages."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ MESSAGES: dict[str, Command] = {
     "expire": HoldExpiry(ACCOUNT, T),
     "refund": Refund("f", ACCOUNT, T, 20, "USD"),
 }
-# Before: message: state after, its hold, what is posted, flags or the first reason.
+# Columns: state before, message, state after, hold, posted amount, flags or first reason.
 TABLE = """
 unknown      | authorize    | held         | 100 |   0 |
 unknown      | increment    | unknown      |   0 |   0 | no_open_hold
@@ -185,7 +185,6 @@ def test_the_table_has_every_pair_of_state_and_message_once() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.before}, {row.message}")
 def test_a_message_changes_a_transaction_as_the_table_says(row: Row) -> None:
-    """State, hold, posted amount, and flags."""
     stream = _opened(*BEFORE[row.before])
     assert _transaction(stream).state is TransactionState(row.before)
     outcome = _ask(stream, MESSAGES[row.message])
@@ -202,7 +201,7 @@ def test_a_message_changes_a_transaction_as_the_table_says(row: Row) -> None:
 def test_the_funds_check_of_a_late_authorization_adds_back_the_posted_amount(
     limit: int, decision: str
 ) -> None:
-    """60 of 100 are posted already, so a limit of 100 is enough and 40 are held."""
+    """60 of 100 are already posted, so a limit of 100 is enough, and 40 are held."""
     cleared = Clearing("c", ACCOUNT, T, 60, "USD", final=False)
     stream = _opened(cleared, limit=limit)
     outcome = _ask(stream, purchase(ACCOUNT, "t", 100))
@@ -216,7 +215,7 @@ def test_the_funds_check_of_a_late_authorization_adds_back_the_posted_amount(
 
 
 def test_a_hold_lasts_the_days_of_its_category() -> None:
-    """Seven days for a bookshop; it expires then, not before, and once."""
+    """A hold at a bookshop expires after seven days, not earlier, and only once."""
     stream = _opened(purchase(ACCOUNT, "t", 100))
     for days, reason in ((6, "hold_not_due"), (7, None), (8, "no_open_hold")):
         stream.now = NOW + timedelta(days=days)
@@ -226,7 +225,7 @@ def test_a_hold_lasts_the_days_of_its_category() -> None:
 
 
 def test_a_hold_at_a_hotel_lasts_longer() -> None:
-    """A rule set without hold days has the usual ones."""
+    """A rule set without hold days uses the usual hold days."""
     at_a_hotel = msgspec.structs.replace(
         purchase(ACCOUNT, "t", 100), merchant=replace(SHOP, category_code="7011")
     )
@@ -254,7 +253,7 @@ def test_a_waiting_clearing_is_flagged_by_the_state_of_its_transaction_when_post
 
 
 def test_a_clearing_of_the_whole_hold_has_no_flag() -> None:
-    """A second one has."""
+    """A clearing of one minor unit more is flagged."""
     for amount, said in ((HELD, ""), (HELD + 1, "over_hold")):
         stream = _opened(purchase(ACCOUNT, "t", HELD))
         clearing = Clearing("c", ACCOUNT, T, amount, "USD", final=False)
@@ -262,7 +261,7 @@ def test_a_clearing_of_the_whole_hold_has_no_flag() -> None:
 
 
 def test_a_clearing_after_one_of_the_whole_hold_is_flagged() -> None:
-    """Although it is less than the authorized amount."""
+    """The later clearing is flagged although it is smaller than the authorized amount."""
     stream = _opened(
         purchase(ACCOUNT, "t", HELD),
         Clearing("c1", ACCOUNT, T, HELD, "USD", final=False),
@@ -272,7 +271,7 @@ def test_a_clearing_after_one_of_the_whole_hold_is_flagged() -> None:
 
 
 def test_copies_of_a_clearing_are_compared_by_the_fields_that_both_have() -> None:
-    """HTTP has no merchant and Kafka no caller's time; both have an amount."""
+    """HTTP clearings have no merchant, Kafka clearings no caller's time; both have an amount."""
     stream = _opened()
     first = Clearing("c", ACCOUNT, None, 60, "USD", occurred_at=NOW)
     stream.ask(first)
@@ -287,7 +286,7 @@ def test_copies_of_a_clearing_are_compared_by_the_fields_that_both_have() -> Non
 
 
 def test_a_correction_withdraws_a_clearing_or_refund_and_releases_no_hold() -> None:
-    """Credit for a clearing, debit for a refund; if the item is unknown it is flagged."""
+    """Credit corrects a clearing, debit a refund. A correction of an unknown item is flagged."""
     stream = _opened(
         purchase(ACCOUNT, "t", 100),
         Clearing("c", ACCOUNT, T, 60, "USD", final=False),
@@ -343,7 +342,7 @@ def test_the_stricter_of_the_operators_and_the_teams_status_is_in_force() -> Non
 
 
 def test_closed_is_terminal_whatever_version_closes() -> None:
-    """The team's newest version counts, but an older one that closes still closes."""
+    """The team's newest version counts, but an older version can still close the account."""
     active, frozen, closed = AccountStatus
     stream = _opened(OperatorStatus("s1", ACCOUNT, frozen, "lost"))
     assert isinstance(stream.ask(_changed(2, active)), Outcome)

@@ -32,7 +32,7 @@ def cached(*commands: Command) -> AccountCache:
 
 
 def appended(work: UnitOfWork, *conflicts: str) -> None:
-    """Append; the store leaves out these streams."""
+    """Append the events of the unit of work, with conflicts on these streams."""
     for query in work.append():
         assert query.take is not None
         query.take([(list(conflicts),)])
@@ -56,7 +56,7 @@ def test_an_account_that_is_not_cached_is_read_once_for_all_its_commands() -> No
 
 
 def test_a_rejection_is_final_only_after_the_keys_were_looked_up() -> None:
-    """A rejection appends nothing, so an outdated account or an earlier copy cannot conflict."""
+    """A rejection appends nothing, so no conflict can reveal a stale account or a duplicate."""
     work = UnitOfWork(cached(opening("acc")))
     command = PendingCommand(payment("acc", "p", 5, currency="EUR"), ORIGIN)
     work.include(command)
@@ -69,7 +69,7 @@ def test_a_rejection_is_final_only_after_the_keys_were_looked_up() -> None:
 
 
 def test_an_account_with_events_to_append_is_not_read_again() -> None:
-    """If others appended meanwhile, the append conflicts."""
+    """If another writer appended meanwhile, the append conflicts."""
     work = UnitOfWork(cached(opening("acc")))
     first, second = payment("acc", "p", 5), payment("acc", "q", 5, currency="EUR")
     commands = [PendingCommand(each, ORIGIN) for each in (first, second)]
@@ -81,7 +81,7 @@ def test_an_account_with_events_to_append_is_not_read_again() -> None:
     assert [query.statement for query in work.load()] == [READ_KEYS]
 
 
-def test_a_retried_command_reads_its_missing_transaction_at_first() -> None:
+def test_a_retried_command_reads_its_missing_transaction_first() -> None:
     command = PendingCommand(refund("acc", "t", "r", 5), ORIGIN)
     work = UnitOfWork(cached(opening("acc")))
     work.include(command)
