@@ -123,7 +123,7 @@ class _Counting(Follower):
 
 
 def test_an_unexpected_error_ends_all_followers(database: TestDatabase) -> None:
-    """The process then ends, and its supervisor starts it again."""
+    """The process then ends, and its supervisor restarts it."""
     connect = Database(database.service_url)
     fine, failing = _Counting("fine", connect), _Counting("failing", connect, fails_at=3)
     part = SideBySide("both", [fine, failing])
