@@ -1,4 +1,4 @@
-# One image for all services; docker-compose.yml sets the command of each.
+# One image for all services; docker-compose.yml sets each service's command.
 FROM python:3.11-slim AS build
 WORKDIR /build
 COPY requirements-runtime.lock pyproject.toml README.md LICENSE ./

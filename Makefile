@@ -1,4 +1,4 @@
-# The commands of the project. All tools are in .venv, installed from requirements.lock with hashes.
+# The project's commands. All tools are in .venv, installed from requirements.lock with hashes.
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
@@ -24,7 +24,7 @@ $(UV):
 demo: setup ## run the whole platform on this machine (ARGS="--fresh --speed 5")
 	@$(BIN)/txplatform demo $(ARGS)
 
-lint: setup ## check style, types and the direction of imports
+lint: setup ## check style, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -32,20 +32,20 @@ lint: setup ## check style, types and the direction of imports
 
 PYTEST := $(BIN)/pytest --numprocesses 3 --dist worksteal
 
-test: lint ## lint, then one test of each kind (ARGS=tests/unit for some)
+test: lint ## lint, then run one test of each kind (ARGS=tests/unit selects some)
 	$(PYTEST) -m "not long" $(ARGS)
 
-test-long: lint ## lint, then every test, and how long each took
+test-long: lint ## lint, then run every test and print the slowest
 	$(PYTEST) --durations 50 --durations-min 1 $(ARGS)
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## measure speed, and the limits of this machine (ARGS=--short)
+bench: setup ## measure the speed of the platform and of this machine (ARGS=--short)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-pictures: setup ## write pictures and tables of docs/benchmark.json into docs/
+pictures: setup ## write the pictures and tables for docs/benchmark.json into docs/
 	$(BIN)/python -m benchmarks.pictures docs/benchmark.json
 
 lock: $(UV) ## lock the newest versions that pyproject.toml allows

@@ -82,7 +82,7 @@ def _asyncapi(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    """Write every document into the folder, and update the generated part of `rules.md`."""
+    """Write every document into the folder, and the generated part of `rules.md`."""
     for path, text in documents().items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

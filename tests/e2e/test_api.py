@@ -1,4 +1,4 @@
-"""The API as its callers see it: real processes, real requests."""
+"""The API as callers see it, with real processes and requests."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_purchase_is_decided_as_the_contract_shows(api: RunningApi, account_id
 
 
 def test_a_decline_is_an_answer_with_every_reason(api: RunningApi, account_id: str) -> None:
-    """200, field 39 of the first reason, no authorization code."""
+    """The status is 200, with field 39 of the first reason and no authorization code."""
     open_account(api.client, account_id, 500_000)
     body = api.client.post(
         "/v1/process-transaction", json=purchase("t", account_id, 510_000)
@@ -131,7 +131,7 @@ def test_the_balance_has_its_version_as_etag(api: RunningApi, account_id: str) -
 
 
 def test_events_come_by_pages_and_as_a_stream_that_resumes(own_api: RunningApi) -> None:
-    """The same events, each once, in the account's order."""
+    """Both return every event once, in the account's order."""
     open_account(own_api.client, "acc-1", 1000)
     for number in range(5):
         own_api.client.post("/v1/process-transaction", json=purchase(f"t{number}", "acc-1", 1))
@@ -146,7 +146,7 @@ def test_events_come_by_pages_and_as_a_stream_that_resumes(own_api: RunningApi) 
     assert own == {"events": paged[2:], "next_after_version": None}
     own = own_api.client.get("/v1/accounts/acc-1/events", params={"limit": 4}).json()
     assert own == {"events": paged[:4], "next_after_version": 4}
-    # A browser that connects again sends both, and has seen what the header says.
+    # A browser that reconnects sends both; the header is the newer position.
     headers, params = {"Last-Event-ID": paged[3]["cursor"]}, {"after": paged[0]["cursor"]}
     with own_api.client.stream(
         "GET", "/v1/events/stream", headers=headers, params=params
@@ -157,8 +157,8 @@ def test_events_come_by_pages_and_as_a_stream_that_resumes(own_api: RunningApi) 
         assert json.loads(next(data))["account_version"] == 7
 
 
-def test_an_open_stream_does_not_hold_the_shutdown_back(own_api: RunningApi) -> None:
-    """SIGTERM ends the process within ten seconds, in order."""
+def test_an_open_stream_does_not_delay_the_shutdown(own_api: RunningApi) -> None:
+    """SIGTERM ends the process cleanly within ten seconds."""
     with own_api.client.stream("GET", "/v1/events/stream") as stream:
         lines = stream.iter_lines()
         assert next(lines) == ": begin"
@@ -166,7 +166,7 @@ def test_an_open_stream_does_not_hold_the_shutdown_back(own_api: RunningApi) -> 
 
 
 def test_a_key_needs_the_scope_and_is_refused_soon_after_it_is_revoked(own_api: RunningApi) -> None:
-    """401 without a key, 403 without the scope, 401 within five seconds of the revocation."""
+    """401 without a key, 403 without the scope, 401 within five seconds after revocation."""
     open_account(own_api.client, "acc-1", 1000)
     path = "/v1/accounts/acc-1/balance"
     assert httpx.get(own_api.url + path).status_code == 401
@@ -197,10 +197,10 @@ def test_an_expired_key_is_refused(api: RunningApi) -> None:
     assert httpx.get(api.url + "/v1/accounts/a/balance", headers=headers).status_code == 401
 
 
-def test_i8_the_api_is_not_ready_without_its_database_and_is_again_with_it(
+def test_i8_the_api_is_ready_again_when_its_database_is_back(
     own_postgres: PostgresServer,
 ) -> None:
-    """503 problems meanwhile, nothing lost, no hand needed."""
+    """Meanwhile requests get 503. Nothing is lost, and recovery needs no operator."""
     database = own_postgres.new_database()
     env = {"TXPLATFORM_DATABASE_URL": database.service_url, "TXPLATFORM_DECISION_TIMEOUT_S": "1"}
     with running_api(env) as api:
@@ -224,7 +224,7 @@ def test_i8_the_api_is_not_ready_without_its_database_and_is_again_with_it(
 
 
 def test_a_trace_is_kept_from_the_request_to_the_event(api: RunningApi, account_id: str) -> None:
-    """The caller's traceparent is stored with the event and answered as correlation id."""
+    """The event has the caller's traceparent; the response has its trace id."""
     open_account(api.client, account_id, 1000)
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     answer = api.client.post(
@@ -235,7 +235,7 @@ def test_a_trace_is_kept_from_the_request_to_the_event(api: RunningApi, account_
     assert events[-1]["traceparent"] == trace
 
 
-def test_a_key_is_the_cause_of_what_its_calls_record(api: RunningApi, account_id: str) -> None:
+def test_the_cause_of_an_event_is_the_api_key_of_the_call(api: RunningApi, account_id: str) -> None:
     open_account(api.client, account_id, 1000)
     account = {"account_id": account_id}
     controls = {"controls_id": "c", "rules": [], "reason": "Asked for."}

@@ -1,4 +1,4 @@
-"""Rubbish over HTTP: the answer that each must get, and that nothing of it is recorded."""
+"""Invalid HTTP input gets the right problem, and nothing of it is recorded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.api import (
 )
 
 CARD = "4111111111111111"
-"""A card number that passes Luhn; no answer may repeat it."""
+"""A card number that passes Luhn; no response may repeat it."""
 
 GOOD = purchase("good", "acc", 10)
 PATH = "/v1/process-transaction"
@@ -29,7 +29,7 @@ PATH = "/v1/process-transaction"
 
 @pytest.fixture(autouse=True)
 def _nothing_is_recorded(api: RunningApi) -> Iterator[None]:
-    """Hold the account and the log to what they were, whatever was sent."""
+    """Check that the requests changed neither the account nor the log."""
     open_account(api.client, "acc", 1000)
     before = count_events(api)
     yield
@@ -38,7 +38,7 @@ def _nothing_is_recorded(api: RunningApi) -> Iterator[None]:
 
 
 def check(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
-    """The answer is this problem, whole, and repeats no card number."""
+    """Check that the response is this problem, complete and without a card number."""
     assert (answer.status_code, answer.headers["Content-Type"]) == (
         status,
         "application/problem+json",
@@ -54,17 +54,17 @@ def check(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
 
 
 def text(**changes: Any) -> bytes:
-    """The good purchase with these fields, as JSON."""
+    """Return the valid purchase with these fields changed, as JSON."""
     return json.dumps({**GOOD, **changes}).encode()
 
 
 def raw(field: str, value: str) -> bytes:
-    """The good purchase with this field's value written as it stands."""
+    """Return the valid purchase with this raw JSON as the value of the field."""
     return json.dumps({**GOOD, field: "@@"}).replace('"@@"', value).encode()
 
 
 def merchant(**changes: Any) -> bytes:
-    """The good purchase with these fields of its merchant."""
+    """Return the valid purchase with these fields of the merchant changed."""
     return text(merchant={**GOOD["merchant"], **changes})
 
 
@@ -155,12 +155,12 @@ def send(api: RunningApi, body: bytes, path: str = PATH) -> httpx.Response:
 
 
 @pytest.mark.parametrize("body", NOT_JSON.values(), ids=NOT_JSON.keys())
-def test_what_is_not_one_json_value_is_400(api: RunningApi, body: bytes) -> None:
+def test_a_body_that_is_not_one_json_value_is_400(api: RunningApi, body: bytes) -> None:
     check(send(api, body), 400, "not-json")
 
 
 @pytest.mark.parametrize("body", INVALID.values(), ids=INVALID.keys())
-def test_what_is_json_but_no_purchase_is_422(api: RunningApi, body: bytes) -> None:
+def test_json_that_is_not_a_purchase_is_422(api: RunningApi, body: bytes) -> None:
     problem = check(send(api, body), 422, "validation")
     assert problem["errors"]
     assert all(error["pointer"][:1] in ("", "/") for error in problem["errors"])
@@ -190,7 +190,7 @@ def test_an_unknown_field_is_named_by_a_json_pointer(api: RunningApi) -> None:
         (b'{"account_id": "acc", "currency": "USD", "credit_limit": 7}', 409, "id-reused"),
     ],
 )
-def test_an_account_that_cannot_be_opened_is_not(
+def test_an_invalid_opening_is_refused(
     api: RunningApi, body: bytes, status: int, kind: str
 ) -> None:
     check(send(api, body, "/v1/accounts"), status, kind)
@@ -216,7 +216,7 @@ def test_another_media_type_is_415(api: RunningApi, path: str, media_type: str) 
     ["", "Bearer", "Bearer nope", "Basic YTpi", "nope", "Bearer \xe9", "B" * 8000],
 )
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_without_a_good_key_it_is_401(api: RunningApi, method: str, authorization: str) -> None:
+def test_a_missing_or_invalid_key_is_401(api: RunningApi, method: str, authorization: str) -> None:
     headers = {
         b"Authorization": authorization.encode("latin-1"),
         b"Content-Type": b"application/json",
@@ -242,12 +242,12 @@ def test_each_call_needs_the_scope_that_its_description_names(
             if not path.startswith("/v1"):
                 continue
             (scope,) = operation["security"][0]["api-key"]
-            # Of such ids there is nothing, and nothing follows from such a body.
+            # Nothing has these ids, and the body has no effect.
             url = path.replace("{ruleset_id}", "none@1").replace("{", "").replace("}", "")
             with subtests.test(method=method, path=path):
                 problem = check(_called(api, method, url, others[scope]), 403, "forbidden")
                 assert scope in problem["detail"]
-                if path != "/v1/events/stream":  # which does not end
+                if path != "/v1/events/stream":  # the stream does not end
                     answer = _called(api, method, url, only[scope])
                     assert answer.status_code in {200, 400, 404, 422}
             checked += 1
@@ -305,7 +305,7 @@ def _called(api: RunningApi, method: str, url: str, key: str) -> httpx.Response:
 def test_wrong_paths_and_parameters(
     api: RunningApi, method: str, path: str, status: int, kind: str
 ) -> None:
-    """404, 405 with Allow, 422 with the parameter's name."""
+    """The responses are 404, 405 with `Allow`, and 422."""
     answer = api.client.request(method, path)
     check(answer, status, kind)
     assert ("Allow" in answer.headers) == (status == 405)
@@ -326,7 +326,7 @@ def test_no_call_ignores_a_parameter(api: RunningApi, subtests: pytest.Subtests)
                 unknown = {"as_of_version": "2", CARD: "1"}
                 answer = api.client.request(method, where, params={**known, **unknown}, json={})
                 problem = check(answer, 422, "validation")
-                if path != PATH:  # which takes nothing beside its one, and names that
+                if path != PATH:  # allows one parameter and names it
                     pointers = [error["pointer"] for error in problem["errors"]]
                     assert pointers == ["/as_of_version", "/(a number)"]
     assert tried > 20
@@ -344,7 +344,7 @@ def test_no_call_ignores_a_parameter(api: RunningApi, subtests: pytest.Subtests)
     ],
 )
 def test_odd_headers_do_no_harm(api: RunningApi, name: str, value: str) -> None:
-    """They are ignored where the contract gives them no meaning."""
+    """Header values without a defined meaning are ignored."""
     headers = {name.encode(): value.encode("latin-1")}
     answer = api.client.get("/v1/accounts/acc/balance", headers=headers)
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""A settlement file's worth of clearings over HTTP: each item stands for itself."""
+"""Batches of clearings over HTTP: each item has its own result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CARD = "4111111111111111"
 
 
 def item(account_id: str, clearing_id: str, **changes: Any) -> dict[str, Any]:
-    """A good clearing of 10 of that purchase, but for these changes."""
+    """Return a valid clearing of 10 with these changes."""
     return {
         "clearing_id": clearing_id,
         "account_id": account_id,
@@ -28,7 +28,7 @@ def item(account_id: str, clearing_id: str, **changes: Any) -> dict[str, Any]:
 
 
 def send(api: RunningApi, *items: Any) -> dict[str, Any]:
-    """The answer to these."""
+    """Send a batch and return the response."""
     answer = api.client.post(PATH, json={"items": items})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
@@ -36,7 +36,7 @@ def send(api: RunningApi, *items: Any) -> dict[str, Any]:
     return found
 
 
-def test_good_and_bad_items_each_get_their_answer(api: RunningApi, held: str) -> None:
+def test_each_item_gets_its_own_result(api: RunningApi, held: str) -> None:
     found = send(
         api,
         item(held, "c1", amount=400),
@@ -85,7 +85,7 @@ def test_good_and_bad_items_each_get_their_answer(api: RunningApi, held: str) ->
 
 
 def test_i3_a_file_sent_again_changes_nothing(own_api: RunningApi) -> None:
-    """A thousand of the longest ids go in one request, and few commits."""
+    """A request can have a thousand of the longest ids, and takes few commits."""
     for number in range(20):
         open_account(own_api.client, f"{number:x>64}", 1000)
     items = [
@@ -113,8 +113,8 @@ def test_i3_a_file_sent_again_changes_nothing(own_api: RunningApi) -> None:
     assert row[1] <= 20
 
 
-def test_one_by_one_and_by_the_file_is_the_same_clearing(api: RunningApi, held: str) -> None:
-    """The id is unique within the account, whichever way it came."""
+def test_a_clearing_alone_and_in_a_batch_has_one_effect(api: RunningApi, held: str) -> None:
+    """The id is unique within the account for both endpoints."""
     single = {"clearing_id": "c", "amount": 10, "currency": "USD", "final": False}
     answer = api.client.post(f"/v1/accounts/{held}/transactions/tx/clearings", json=single)
     (found,) = send(api, item(held, "c"))["items"]
@@ -122,7 +122,7 @@ def test_one_by_one_and_by_the_file_is_the_same_clearing(api: RunningApi, held: 
     assert found["clearing"] == answer.json()
 
 
-def test_what_does_not_fit_is_told_item_by_item_and_may_be_sent_again(
+def test_items_that_do_not_fit_into_the_queue_can_be_sent_again(
     service_env: dict[str, str],
 ) -> None:
     with running_api(service_env, TXPLATFORM_DECISION_QUEUE_SIZE="5") as api:
@@ -155,7 +155,7 @@ def test_what_does_not_fit_is_told_item_by_item_and_may_be_sent_again(
         (b" " * 1_048_577, 413, "body-too-large"),
     ],
 )
-def test_what_is_no_batch_is_refused_whole(
+def test_an_invalid_batch_is_refused_as_a_whole(
     api: RunningApi, held: str, body: bytes, status: int, kind: str
 ) -> None:
     headers = {"Content-Type": "application/json"}

@@ -17,7 +17,7 @@ NO_BOOKS = [{"rule": "category_deny", "categories": ["5942"]}]
 
 @pytest.fixture
 def path(api: RunningApi, account_id: str) -> str:
-    """The path of the controls of an account with a limit of 1,000."""
+    """Open an account with a limit of 1,000; return the path of its controls."""
     open_account(api.client, account_id, 1000)
     return f"/v1/accounts/{account_id}/controls"
 
@@ -31,14 +31,14 @@ def put(
 
 
 def decision(client: httpx.Client, transaction_id: str) -> dict[str, Any]:
-    """A purchase at the bookshop."""
+    """Decide a purchase at the bookshop."""
     asked = purchase(transaction_id, "acc", 10)
     answer: dict[str, Any] = client.post("/v1/process-transaction", json=asked).json()
     return answer
 
 
 def test_controls_are_set_read_and_removed(own_api: RunningApi, database: TestDatabase) -> None:
-    """They are in force with the response, and `verify` repeats every decision."""
+    """They have taken effect when the response arrives, and `verify` repeats every decision."""
     client, path = own_api.client, "/v1/accounts/acc/controls"
     open_account(client, "acc", 1000)
     assert client.get(path).json()["rules"] == []
@@ -65,7 +65,7 @@ def test_controls_are_set_read_and_removed(own_api: RunningApi, database: TestDa
 
 
 def test_controls_apply_to_one_account(api: RunningApi, path: str) -> None:
-    """An account that is not open has none."""
+    """An account that is not open has no controls."""
     open_account(api.client, "other", 1000)
     put(api.client, path, "c1", NO_BOOKS)
     asked = purchase("t1", "other", 10)

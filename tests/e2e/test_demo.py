@@ -1,4 +1,4 @@
-"""`txplatform demo` as a newcomer uses it: start, try the printed commands, stop, start again."""
+"""`txplatform demo` as a newcomer uses it: start, run the printed commands, stop, restart."""
 
 from __future__ import annotations
 

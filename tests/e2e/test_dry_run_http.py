@@ -50,7 +50,7 @@ def test_a_dry_run_gives_the_response_that_the_purchase_then_gets_and_records_no
 
 
 def test_a_used_id_gets_its_recorded_response(api: RunningApi, account: str) -> None:
-    """With other fields it is rejected, as without the dry run."""
+    """With other fields the id is rejected, as without a dry run."""
     client = api.client
     stored = client.post(PATH, json=purchase("tx", account, 400)).json()
     again = client.post(f"{PATH}?dry_run=true", json=purchase("tx", account, 400))
@@ -62,7 +62,7 @@ def test_a_used_id_gets_its_recorded_response(api: RunningApi, account: str) -> 
 def test_an_account_that_is_not_open_and_a_late_authorization(
     api: RunningApi, account: str
 ) -> None:
-    """Both get the same response as without the dry run."""
+    """Both get the same response as without a dry run."""
     client = api.client
     unknown = tried(client, "tx", f"not-{account}", 1)
     assert (unknown["reasons"][0]["code"], unknown["balance"]) == ("account_not_found", None)
@@ -88,7 +88,7 @@ def test_a_misspelt_dry_run_records_no_purchase(api: RunningApi, account: str, q
 
 
 def test_dry_run_false_decides(api: RunningApi, account: str) -> None:
-    """It means the same as no query."""
+    """`dry_run=false` means the same as no query."""
     answer = api.client.post(f"{PATH}?dry_run=false", json=purchase("tx", account, 1)).json()
     assert answer["event_id"] is not None
     assert "dry_run" not in answer

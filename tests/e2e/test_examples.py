@@ -38,7 +38,7 @@ def run_example(name: str, *words: str, env: Mapping[str, str] | None = None) ->
 
 
 def loaded(name: str) -> dict[str, Any]:
-    """Return the functions of an example."""
+    """Load an example and return its functions."""
     return runpy.run_path(str(EXAMPLES / name))
 
 

@@ -1,4 +1,4 @@
-"""Rubbish for the life of an authorization: what each gets, and that nothing is recorded."""
+"""Invalid input to the lifecycle endpoints gets the right problem, and nothing is recorded."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ ROWS += [
 
 @pytest.fixture(autouse=True)
 def _nothing_is_recorded(api: RunningApi) -> Iterator[None]:
-    """Hold the account, its purchase and the log to what they were, whatever was sent."""
+    """Check that the requests changed neither the account nor the log."""
     open_account(api.client, "held", 1000)
     api.client.post("/v1/process-transaction", json=purchase("tx", "held", 10))
     before = count_events(api)
@@ -78,7 +78,7 @@ def _nothing_is_recorded(api: RunningApi) -> Iterator[None]:
 
 
 def check(answer: httpx.Response, status: int, kind: str) -> None:
-    """The answer is this problem, and repeats no card number."""
+    """Check that the response is this problem and repeats no card number."""
     assert (answer.status_code, answer.headers["Content-Type"]) == (
         status,
         "application/problem+json",
@@ -98,7 +98,7 @@ def test_an_invalid_field_is_422(api: RunningApi, path: str, body: dict[str, Any
 
 @pytest.mark.parametrize("path", GOOD)
 @pytest.mark.parametrize("body", [b"", b"{", b'{"amount": NaN}', b'{"a": 1, "a": 2}', b"\xff"])
-def test_what_is_not_json_is_400(api: RunningApi, path: str, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_400(api: RunningApi, path: str, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     check(api.client.post(path, content=body, headers=headers), 400, "not-json")
 
@@ -114,7 +114,7 @@ def test_an_id_in_the_path_is_checked_too(
 
 
 @pytest.mark.parametrize(("path", "body"), [*GOOD.items(), ("/v1/clearings", {"items": [1]})])
-def test_each_needs_its_scope(api: RunningApi, path: str, body: dict[str, Any]) -> None:
+def test_each_endpoint_needs_its_scope(api: RunningApi, path: str, body: dict[str, Any]) -> None:
     wrong = "transactions:write" if path.endswith("/status") else "accounts:write"
     headers = {"Authorization": f"Bearer {create_key(api.env, wrong)}"}
     check(api.client.post(path, json=body, headers=headers), 403, "forbidden")

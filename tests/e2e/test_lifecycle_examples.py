@@ -1,4 +1,4 @@
-"""The examples of settlement, each run against the real parts."""
+"""The settlement examples, with the real API, PostgreSQL and Kafka."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def clearing(number: int, **changes: Any) -> dict[str, Any]:
-    """One line of a settlement file."""
+    """Return one line of a settlement file."""
     return {
         "clearing_id": f"c{number}",
         "account_id": "acc-1",
@@ -33,10 +33,10 @@ def clearing(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-def test_a_settlement_file_is_posted_and_what_is_refused_is_named(
+def test_a_settlement_file_is_posted_and_refused_lines_are_named(
     service_env: dict[str, str], tmp_path: Path
 ) -> None:
-    """From the command line, twice: the second time nothing changes."""
+    """The example runs twice on the command line; the second run changes nothing."""
     file = tmp_path / "clearings.jsonl"
     lines = [clearing(number) for number in range(2500)] + [clearing(9999, currency="EUR")]
     file.write_text("\n".join(map(json.dumps, lines)))
@@ -56,8 +56,8 @@ def test_a_settlement_file_is_posted_and_what_is_refused_is_named(
             assert balance(api.client, "acc-1")["posted"] == 2500
 
 
-def test_the_settler_sends_again_what_is_open(service_env: dict[str, str]) -> None:
-    """Where the queue is short, and where an answer was lost."""
+def test_settle_retries_items_that_are_still_open(service_env: dict[str, str]) -> None:
+    """Items are retried if the queue is full, and if a response was lost."""
     settle = runpy.run_path(str(EXAMPLES / "settle.py"))["settle"]
 
     class LosesTheFirst(httpx.HTTPTransport):
@@ -68,7 +68,7 @@ def test_the_settler_sends_again_what_is_open(service_env: dict[str, str]) -> No
             if not self.lost:
                 self.lost = True
                 answer.read()
-                raise httpx.ReadTimeout("the answer was lost")
+                raise httpx.ReadTimeout("the response was lost")
             return answer
 
     with running_api(service_env, TXPLATFORM_DECISION_QUEUE_SIZE="20") as api:
@@ -79,10 +79,10 @@ def test_the_settler_sends_again_what_is_open(service_env: dict[str, str]) -> No
         assert balance(api.client, "acc-1")["posted"] == 50
 
 
-def test_the_reader_of_postings_has_what_is_owed(
+def test_the_reader_of_postings_adds_up_the_amounts_owed(
     service_env: dict[str, str], database: TestDatabase, topics: str, tmp_path: Path
 ) -> None:
-    """Also where all is published twice and the reader starts twice."""
+    """Everything is published twice, and the reader starts twice."""
     with running_api(service_env) as api:
         for account_id in ("acc-1", "acc-2"):
             open_account(api.client, account_id, 10_000)

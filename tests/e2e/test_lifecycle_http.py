@@ -1,4 +1,4 @@
-"""The life of an authorization over HTTP: every endpoint, as its callers see it."""
+"""The life of an authorization over HTTP: every endpoint as callers see it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def post(api: RunningApi, path: str, **body: Any) -> httpx.Response:
 def clear(
     api: RunningApi, account_id: str, clearing_id: str, amount: int, tx: str = "tx", **more: Any
 ) -> dict[str, Any]:
-    """Clear, which has to go well."""
+    """Post a clearing that must succeed."""
     path = f"{account_id}/transactions/{tx}/clearings"
     answer = post(api, path, clearing_id=clearing_id, amount=amount, currency="USD", **more)
     assert answer.status_code == 200, answer.text
@@ -29,20 +29,20 @@ def clear(
 
 
 def money(api: RunningApi, account_id: str) -> tuple[int, int]:
-    """Posted and pending."""
+    """Return the posted and the pending amount."""
     found = balance(api.client, account_id)
     assert found["available"] == found["credit_limit"] - found["posted"] - found["pending"]
     return found["posted"], found["pending"]
 
 
 def without(answer: dict[str, Any], *names: str) -> dict[str, Any]:
-    """An answer without what differs each time, which has to be there."""
+    """Check that the response has these fields and `event_id`; return it without them."""
     for name in ("event_id", *names):
         assert answer.pop(name)
     return answer
 
 
-def test_an_increment_is_answered_like_a_decision(api: RunningApi, held: str) -> None:
+def test_the_response_to_an_increment_is_a_decision(api: RunningApi, held: str) -> None:
     path = f"{held}/transactions/tx/increments"
     answer = post(api, path, increment_id="i", amount=500)
     assert answer.status_code == 200
@@ -69,7 +69,7 @@ def test_an_increment_is_answered_like_a_decision(api: RunningApi, held: str) ->
         ("other", 10_000, ["no_open_hold", "insufficient_credit"], "12"),
     ],
 )
-def test_an_increment_that_cannot_be_is_declined_with_every_reason(  # noqa: PLR0913  # a table
+def test_an_impossible_increment_is_declined_with_every_reason(  # noqa: PLR0913  # a table
     api: RunningApi, held: str, tx: str, amount: int, codes: list[str], response_code: str
 ) -> None:
     path = f"{held}/transactions/{tx}/increments"
@@ -111,7 +111,7 @@ def test_partial_clearings_release_what_they_post(api: RunningApi, held: str) ->
     assert money(api, held) == (400, 0)
 
 
-def test_what_is_unusual_is_posted_and_flagged(api: RunningApi, held: str) -> None:
+def test_an_unusual_clearing_is_posted_and_flagged(api: RunningApi, held: str) -> None:
     """A clearing is never refused for lack of credit (docs/contracts.md)."""
     assert clear(api, held, "over", 1001)["flags"] == ["over_hold"]
     assert clear(api, held, "again", 1)["flags"] == ["after_final"]
@@ -127,9 +127,7 @@ def test_a_clearing_after_the_reversal_is_flagged(api: RunningApi, held: str) ->
     assert money(api, held) == (1000, 0)
 
 
-def test_an_authorization_after_its_own_clearing_holds_nothing_of_it(
-    api: RunningApi, held: str
-) -> None:
+def test_an_authorization_after_its_own_clearing_holds_nothing(api: RunningApi, held: str) -> None:
     assert clear(api, held, "c", 9000, tx="late")["flags"] == ["no_authorization"]
     answer = api.client.post("/v1/process-transaction", json=purchase("late", held, 9000))
     assert answer.json()["decision"] == "approved"
@@ -171,7 +169,7 @@ def test_a_refund_lowers_what_is_owed(api: RunningApi, held: str) -> None:
     path = f"{held}/refunds"
     asked = {"amount": 600, "currency": "USD", "merchant": MERCHANT, "transaction_id": "tx"}
     assert without(post(api, path, refund_id="c", **asked).json(), "recorded_at") == {
-        "refund_id": "c",  # a space of its own
+        "refund_id": "c",  # separate from clearing ids
         "account_id": held,
         "transaction_id": "tx",
         "amount": 600,
@@ -200,7 +198,7 @@ REPEATED = {
 
 
 @pytest.mark.parametrize(("path", "body"), REPEATED.values(), ids=REPEATED.keys())
-def test_i4_the_same_again_is_answered_again_and_has_no_effect(
+def test_i4_a_repeated_request_gets_the_same_response_and_has_no_effect(
     api: RunningApi, held: str, path: str, body: dict[str, Any]
 ) -> None:
     first = post(api, f"{held}/{path}", **body)
@@ -217,7 +215,7 @@ def test_i4_the_same_again_is_answered_again_and_has_no_effect(
 @pytest.mark.parametrize(
     "path", [path for path, body in REPEATED.values() if "currency" in body], ids=str
 )
-def test_another_currency_is_refused_and_an_id_reused_in_one_is_a_conflict(
+def test_another_currency_is_refused_and_is_a_conflict_if_the_id_is_used(
     api: RunningApi, held: str, path: str
 ) -> None:
     name = "refund_id" if path == "refunds" else "clearing_id"
@@ -233,10 +231,10 @@ def test_another_currency_is_refused_and_an_id_reused_in_one_is_a_conflict(
 @pytest.mark.parametrize(
     "path", [path for path, body in REPEATED.values() if "currency" in body], ids=str
 )
-def test_before_its_account_is_opened_it_waits_and_then_is_applied(
+def test_a_posting_waits_for_its_account_and_is_then_applied(
     api: RunningApi, account_id: str, path: str
 ) -> None:
-    """The answer says so; later the same request tells what came of it."""
+    """The response says that it waits; after the opening, a repeat returns the posting."""
     name, sign = ("refund_id", -1) if path == "refunds" else ("clearing_id", 1)
     asked = {name: "x", "amount": 5, "currency": "USD"}
     first = post(api, f"{account_id}/{path}", **asked)
@@ -259,7 +257,7 @@ def test_before_its_account_is_opened_it_waits_and_then_is_applied(
 def test_a_frozen_or_closed_account_refuses_purchases_and_increments_only(
     api: RunningApi, held: str, status: str
 ) -> None:
-    """What the network settles is posted all the same."""
+    """Settlement from the network is still posted."""
     said = {"status_id": "s", "status": status, "reason": "Reported lost."}
     answer = post(api, f"{held}/status", **said)
     assert answer.status_code == 200

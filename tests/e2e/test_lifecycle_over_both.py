@@ -1,4 +1,4 @@
-"""The same clearing over HTTP and over Kafka: one effect, whichever came first."""
+"""A clearing over both HTTP and Kafka has one effect, whichever arrives first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MERCHANT = purchase("", "", 1)["merchant"]
 
 
 def presented(direction: str, amount: int, account_id: str) -> dict[str, Any]:
-    """The presentment from the network."""
+    """Return a presentment from the network."""
     return {
         "clearing_id": "c",
         "account_id": account_id,
@@ -34,7 +34,7 @@ def presented(direction: str, amount: int, account_id: str) -> dict[str, Any]:
 def posted_over_http(
     api: RunningApi, direction: str, amount: int, account_id: str
 ) -> httpx.Response:
-    """The same clearing in an HTTP request, which has fewer fields."""
+    """Post the same clearing or refund over HTTP, where it has fewer fields."""
     if direction == "debit":
         path, name = "transactions/tx/clearings", {"clearing_id": "c"}
     else:
@@ -56,7 +56,7 @@ def posted_over_http(
         pytest.param("not-opened-yet", False, "debit", marks=pytest.mark.long),
     ],
 )
-def test_i3_both_ways_is_one_effect(  # noqa: PLR0913  # a table
+def test_i3_a_clearing_over_http_and_kafka_has_one_effect(  # noqa: PLR0913  # a table
     own_api: RunningApi,
     database: TestDatabase,
     topics: str,

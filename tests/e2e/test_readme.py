@@ -1,4 +1,4 @@
-"""The commands of README.md, run as they are written, in a clean copy of the project."""
+"""The commands of README.md run as written in a clean copy of the project."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def blocks(section: str, language: str = "sh") -> list[str]:
 
 @pytest.fixture
 def clone() -> Iterator[Path]:
-    """The committed and the new files of the project, without anything installed or built."""
+    """Copy the committed and new files of the project, with nothing installed or built."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -41,7 +41,7 @@ def clone() -> Iterator[Path]:
         capture_output=True,
         text=True,
     )
-    # The unprivileged PostgreSQL user has to enter the folder, unlike pytest's own.
+    # The unprivileged PostgreSQL user cannot enter pytest's temporary folders.
     with tempfile.TemporaryDirectory(prefix="txplatform-readme-") as name:
         folder = Path(name, "txplatform")
         for file in filter(None, listed.stdout.split("\0")):
@@ -53,7 +53,7 @@ def clone() -> Iterator[Path]:
 
 
 def shell(script: str, clone: Path, **env: str) -> str:
-    """Run a block in bash; return what it printed to stdout."""
+    """Run a block in bash and return its stdout."""
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=clone,
@@ -68,7 +68,7 @@ def shell(script: str, clone: Path, **env: str) -> str:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment of a newcomer: no settings of ours, and no virtual environment."""
+    """Return a newcomer's environment, without our settings or a virtual environment."""
     ours = ("TXPLATFORM_", "VIRTUAL_ENV", "PYTEST", "MAKE", "MFLAGS")
     env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     path = [part for part in env["PATH"].split(":") if not part.startswith(str(ROOT))]
@@ -110,7 +110,7 @@ def test_the_demo_and_the_lines_after_it_work_as_written(clone: Path) -> None:
 def test_an_installation_works_as_written(
     clone: Path, service_env: dict[str, str], topics: str
 ) -> None:
-    """In an empty environment, on an own PostgreSQL and broker; only addresses are replaced."""
+    """In an empty environment, with its own PostgreSQL and broker; only addresses are replaced."""
     (script,) = blocks("Run it")
     addresses = {**service_env, "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": topics}
     for name, value in addresses.items():

@@ -78,7 +78,7 @@ def rows() -> list[Row]:
                 continue
             used, posted = ("-".join(["20" + date[6:], date[3:5], date[:2]]) for date in row[:2])
             pounds, pence = row[2].replace(",", "").split(".")
-            amount = int(pounds.lstrip("-") or 0) * 100 + int(pence)  # `.99` as found
+            amount = int(pounds.lstrip("-") or 0) * 100 + int(pence)  # the file has `.99`
             amount = -amount if pounds.startswith("-") else amount
             card = int(hashlib.sha256(f"{row[3]}|{row[4]}".encode()).hexdigest()[:8], 16) % 40
             name = row[3].upper()
@@ -95,7 +95,7 @@ def expected() -> Iterator[tuple[str, dict[str, Card]]]:
     cards = [Card((150_000_00, 200_000_00, 250_000_00, 300_000_00)[each % 4]) for each in range(40)]
     accounts = {f"barnet-y1-card{number:02d}": card for number, card in enumerate(cards)}
     for card in cards[::10]:
-        card.posted -= 5_000  # paid before the account was opened
+        card.posted -= 5_000  # a payment before the opening
     yield "the day before", accounts
     data = rows()
     month, payments, raised = "2017-03", 0, False
@@ -127,7 +127,7 @@ def _use(card: Card, row: Row, day: str) -> None:
     """Apply a row of the file to its card on this day."""
     if row.posted == day:
         card.posted += row.pence
-        # If both are on one day, the clearing precedes the authorization and nothing is held.
+        # On the same day the clearing precedes the authorization, and nothing is held.
         card.pending -= row.held if row.used < day else 0
     if row.used == day:
         card.spent += max(0, row.pence)
@@ -234,7 +234,7 @@ async def _send_and_compare(simulator: Simulator, api: RunningApi, database: Tes
 
 
 def _decisions(bootstrap: str, *, at_least: int) -> list[tuple[str, str]]:
-    """Return transaction id and decision of each message, or nothing while there are too few."""
+    """Return each message's transaction id and decision, or nothing while there are too few."""
     bodies = [message.json for message in read_topic(bootstrap, DECISIONED)]
     found = [(body["transaction_id"], body["decision"]) for body in bodies]
     return found if len(found) >= at_least else []

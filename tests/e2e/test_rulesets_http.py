@@ -54,7 +54,7 @@ def activate(
 
 
 def decide(client: httpx.Client, transaction_id: str, amount: int = 500) -> dict[str, Any]:
-    """A purchase at the bookshop."""
+    """Decide a purchase at the bookshop."""
     answer = client.post("/v1/process-transaction", json=purchase(transaction_id, "acc", amount))
     assert answer.status_code == 200, answer.text
     decided: dict[str, Any] = answer.json()
@@ -72,7 +72,7 @@ def wait_for_ruleset(client: httpx.Client, ruleset_id: str) -> None:
 
 
 def test_a_rule_set_is_added_activated_and_replaced(own_api: RunningApi) -> None:
-    """Decisions name their rule set, and the history names author and reason."""
+    """Decisions name their rule set; the rule book names author and reason."""
     client = own_api.client
     open_account(client, "acc", 1_000_000)
     assert decide(client, "before")["ruleset"] == "default@1"
@@ -110,7 +110,7 @@ def test_a_rule_set_is_added_activated_and_replaced(own_api: RunningApi) -> None
 
 
 def test_repeated_changes_are_replayed_and_other_contents_refused(own_api: RunningApi) -> None:
-    """For a rule set, an activation and a shadow evaluation."""
+    """This applies to rule sets, activations and shadow evaluations."""
     client = own_api.client
     assert add(client, NO_BOOKS).status_code == 201
     again = add(client, NO_BOOKS)
@@ -196,7 +196,7 @@ def test_a_refused_request_has_its_own_problem_and_changes_nothing(  # noqa: PLR
 
 
 def test_many_contradicting_lists_do_not_block_other_requests(own_api: RunningApi) -> None:
-    """Each pair of 200 lists gives a warning; 100 are returned at once."""
+    """Each pair of 200 lists gives a warning; 100 warnings are returned at once."""
     lists = [[f"0000-{number:04d}", f"{number + 2:04d}-9999"] for number in range(200)]
     kinds = ("category_allow", "category_deny")
     rules = [{"rule": kinds[number % 2], "categories": list_} for number, list_ in enumerate(lists)]
@@ -236,7 +236,7 @@ def test_rule_sets_have_their_own_scopes(shared_api: RunningApi) -> None:
 def test_an_activation_reaches_every_process_without_a_restart(
     service_env: Mapping[str, str],
 ) -> None:
-    """Both of two processes decide by it within two seconds."""
+    """Within two seconds, both processes decide by the new rule set."""
     with running_api(service_env) as one, running_api(service_env) as two:
         open_account(one.client, "acc", 1_000_000)
         assert decide(two.client, "before")["ruleset"] == "default@1"
@@ -315,7 +315,7 @@ def test_rules_of_a_newer_version_stop_only_purchases(
     detail = wait_until(unready, timeout_s=10, message="the process to say that it is not ready")
     assert detail.startswith("No purchase can be decided.")
     assert named in detail
-    assert "or a newer one" in detail
+    assert "or a newer" in detail
 
     for query in ("", "?dry_run=true"):
         path = f"/v1/process-transaction{query}"
@@ -351,7 +351,7 @@ def test_rules_of_a_newer_version_stop_only_purchases(
 
 
 def test_an_unreadable_rule_set_can_be_replaced(own_api: RunningApi) -> None:
-    """By activating another one with the version that cannot read it."""
+    """The version that cannot read it activates another rule set."""
     client = own_api.client
     open_account(client, "acc", 1_000_000)
     append_changes(own_api.env, MOON_SET)
@@ -365,7 +365,7 @@ def test_an_unreadable_rule_set_can_be_replaced(own_api: RunningApi) -> None:
 
 @pytest.mark.long
 def test_an_idle_process_shows_the_rule_set_in_force(service_env: Mapping[str, str]) -> None:
-    """Processes that show different ones can raise an alarm."""
+    """An alert can fire if processes show different rule sets."""
     with running_api(service_env) as one, running_api(service_env) as idle:
         add(one.client, NO_BOOKS)
         activate(one.client, "retail@1", "act-1")
@@ -377,7 +377,7 @@ def test_an_idle_process_shows_the_rule_set_in_force(service_env: Mapping[str, s
 
 
 def in_force(client: httpx.Client) -> list[str]:
-    """The rule set in force in the metrics, and 1.0 if the process can decide by it."""
+    """Return the active rule set from the metrics, and 1.0 if the process can use it."""
     name = "txplatform_ruleset_in_force"
     lines = client.get("/metrics").text.splitlines()
     return [line.removeprefix(name) for line in lines if line.startswith(name)]

@@ -36,7 +36,7 @@ class Health:
 
 
 def health_of(port: int) -> Health:
-    """Read `/readyz`; a worker that does not answer counts as not ready."""
+    """Read `/readyz`; a worker that does not respond counts as not ready."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as response:
             return Health(True, json.load(response)["parts"])

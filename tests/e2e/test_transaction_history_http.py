@@ -1,4 +1,4 @@
-"""A transaction's whole life over HTTP: read alone, and in the pages of its account."""
+"""A transaction's history over HTTP, read alone and in the pages of its account."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="module")
 def running(postgres: PostgresServer) -> Iterator[tuple[RunningApi, psycopg.Connection]]:
-    """An API, a projector, and a connection to their database; each test has its own accounts."""
+    """Run an API and a projector, and connect to their database; each test has its own accounts."""
     database = postgres.new_database()
     env = {"TXPLATFORM_DATABASE_URL": database.service_url}
     with (
@@ -38,7 +38,7 @@ def running(postgres: PostgresServer) -> Iterator[tuple[RunningApi, psycopg.Conn
 
 
 class Caller:
-    """Who sends what happens to one account, and reads of it."""
+    """Changes one account and reads its transactions."""
 
     def __init__(self, api: RunningApi, store: psycopg.Connection) -> None:
         self.account_id = f"acc-{next(_numbers)}"
@@ -47,12 +47,12 @@ class Caller:
         self.store = store
 
     def buy(self, transaction_id: str, amount: int) -> None:
-        """Ask for a purchase."""
+        """Request a purchase."""
         asked = purchase(transaction_id, self.account_id, amount)
         assert self.client.post("/v1/process-transaction", json=asked).status_code == 200
 
     def post(self, path: str, **body: Any) -> None:
-        """Post below the account, which has to go well."""
+        """Post to a path of the account; the request must succeed."""
         answer = self.client.post(f"{self.path}/{path}", json=body)
         assert answer.status_code == 200, answer.text
 
@@ -62,17 +62,17 @@ class Caller:
         self.post(f"transactions/{transaction_id}/clearings", **body)
 
     def correct(self, transaction_id: str, clearing_id: str, reverses: str, amount: int) -> None:
-        """Take a clearing back, as the network does over Kafka."""
+        """Undo a clearing, as the network does over Kafka."""
         command = correction(self.account_id, transaction_id, clearing_id, reverses, amount)
         record(self.store, [command])
 
     def expire(self, transaction_id: str) -> None:
-        """Let its time come."""
+        """Expire the hold of a transaction."""
         later = datetime.now(UTC) + timedelta(days=400)
         assert record(self.store, [expiry(self.account_id, transaction_id)], begin=later) == 1
 
     def read(self, transaction_id: str) -> dict[str, Any]:
-        """One transaction."""
+        """Read one transaction."""
         answer = self.client.get(f"{self.path}/transactions/{transaction_id}")
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
@@ -80,7 +80,7 @@ class Caller:
         return found
 
     def page(self, **query: Any) -> dict[str, Any]:
-        """One page of the list, once it has read all there is."""
+        """Wait until the list has caught up with the log, and return one page."""
         end = last_position(self.store)
 
         def read() -> dict[str, Any] | None:
@@ -89,26 +89,26 @@ class Caller:
             ).json()
             return found if found["as_of_position"] >= end else None
 
-        found = wait_until(read, message="the list to have read the log")
+        found = wait_until(read, message="the list to catch up with the log")
         assert found is not None
         return found
 
 
 @pytest.fixture
 def caller(running: tuple[RunningApi, psycopg.Connection]) -> Caller:
-    """Of an opened account with 10,000 to spend."""
+    """Return a caller with an open account and a credit limit of 10,000."""
     caller = Caller(*running)
     open_account(caller.client, caller.account_id, 10_000)
     return caller
 
 
 def values(found: dict[str, Any], *names: str) -> tuple[Any, ...]:
-    """These fields."""
+    """Return the values of these fields."""
     return tuple(found[name] for name in names)
 
 
 def events(found: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Type, amount, own id and flags of each event."""
+    """Return the type, amount, id and flags of each event."""
     own = ("increment_id", "reversal_id", "clearing_id", "refund_id")
     return [
         (
@@ -121,8 +121,8 @@ def events(found: dict[str, Any]) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_a_purchase_is_there_at_once_as_it_was_decided(caller: Caller) -> None:
-    """With the fields of the decision, where and as they were before there was a life to tell."""
+def test_a_purchase_can_be_read_at_once_with_its_decision(caller: Caller) -> None:
+    """It has the fields of the decision, and sums that show no later events."""
     caller.buy("t", 1000)
     found = caller.read("t")
     expires_at = datetime.fromisoformat(found.pop("expires_at"))
@@ -160,8 +160,8 @@ def test_a_purchase_is_there_at_once_as_it_was_decided(caller: Caller) -> None:
     }
 
 
-def test_every_kind_of_event_is_in_the_life_in_order(caller: Caller) -> None:
-    """And each sum is of them; a refund above its purchase is flagged and counts."""
+def test_a_transaction_shows_every_kind_of_event_in_order(caller: Caller) -> None:
+    """The sums follow from the events. A refund above its purchase is flagged and counts."""
     caller.buy("t", 1000)
     caller.post("transactions/t/increments", increment_id="i1", amount=200)
     caller.post("transactions/t/increments", increment_id="i2", amount=99_999)
@@ -192,7 +192,7 @@ def test_every_kind_of_event_is_in_the_life_in_order(caller: Caller) -> None:
 
 
 def test_an_expired_hold_and_the_clearing_after_it(caller: Caller) -> None:
-    """Which says that it came late."""
+    """The clearing is flagged as late."""
     caller.buy("t", 50)
     caller.expire("t")
     expired = caller.read("t")
@@ -208,7 +208,7 @@ def test_an_expired_hold_and_the_clearing_after_it(caller: Caller) -> None:
 def test_a_force_post_is_listed_and_its_late_authorization_becomes_its_decision(
     caller: Caller,
 ) -> None:
-    """What names no transaction is in the events of the account only."""
+    """A refund without a transaction appears only in the account's events."""
     caller.clear("t", "c", 60, final=False)
     caller.buy("other", 1)
     caller.post("refunds", refund_id="none", amount=5, currency="USD")
@@ -228,7 +228,7 @@ def test_a_force_post_is_listed_and_its_late_authorization_becomes_its_decision(
 
 
 def test_a_reversal_before_its_authorization(caller: Caller) -> None:
-    """Nothing is left to hold."""
+    """The authorization holds nothing."""
     caller.post("transactions/t/reversals", reversal_id="r")
     assert values(caller.read("t"), "decision", "state") == (None, "reversed")
     caller.buy("t", 100)
@@ -236,7 +236,7 @@ def test_a_reversal_before_its_authorization(caller: Caller) -> None:
 
 
 def test_a_transaction_that_nothing_names_is_not_found(caller: Caller) -> None:
-    """Also while only a clearing that waits for the account would name it."""
+    """A clearing that waits for the account does not count."""
     answer = caller.client.get(f"{caller.path}/transactions/none")
     assert (answer.status_code, answer.json()["type"]) == (404, "transaction-not-found")
     assert "lags" not in answer.json()["detail"]
@@ -247,7 +247,7 @@ def test_a_transaction_that_nothing_names_is_not_found(caller: Caller) -> None:
 
 
 def test_the_etag_is_the_version_of_the_newest_event(caller: Caller) -> None:
-    """304 until something happens to this transaction; what happens to others does not count."""
+    """The response is 304 until this transaction changes; other transactions do not count."""
     caller.buy("t", 10)
     path = f"{caller.path}/transactions/t"
     seen = {"If-None-Match": caller.client.get(path).headers["ETag"]}
@@ -259,8 +259,8 @@ def test_the_etag_is_the_version_of_the_newest_event(caller: Caller) -> None:
     assert (after.status_code, after.headers["ETag"]) == (200, '"4"')
 
 
-def test_pages_follow_each_other_and_all_of_them_add_up_to_the_balance(caller: Caller) -> None:
-    """With what names no transaction, and less what was paid."""
+def test_the_transactions_of_all_pages_add_up_to_the_balance(caller: Caller) -> None:
+    """The refund without a transaction and the payment are added."""
     for number in range(6):
         caller.buy(f"t{number}", 100 + number)
         caller.clear(f"t{number % 4}", f"c{number}", 30, final=number % 2 == 0)

@@ -1,4 +1,4 @@
-"""Clients that offer HTTP/2 with a request, as Java's own does, get their answer all the same."""
+"""Clients that offer HTTP/2 with a request, such as Java's, still get a response."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _answer(connection: socket.socket) -> tuple[int, bytes]:
 
 
 def _parts(api: RunningApi, account_id: str, transaction_id: str) -> tuple[bytes, bytes]:
-    """A request's header, which ends with a blank line, and its body."""
+    """Return the head of a request, including the blank line, and its body."""
     body = json.dumps(purchase(transaction_id, account_id, 10)).encode()
     header = (
         f"POST /v1/process-transaction HTTP/1.1\r\nHost: x\r\n{OFFER}"
@@ -33,7 +33,7 @@ def _parts(api: RunningApi, account_id: str, transaction_id: str) -> tuple[bytes
     return header.encode(), body
 
 
-def test_an_offer_of_http_2_is_passed_over(api: RunningApi, account_id: str) -> None:
+def test_an_offer_of_http_2_is_ignored(api: RunningApi, account_id: str) -> None:
     open_account(api.client, account_id, 1000)
     port = urlsplit(api.url).port
     assert port is not None
@@ -44,7 +44,7 @@ def test_an_offer_of_http_2_is_passed_over(api: RunningApi, account_id: str) -> 
         assert (status, json.loads(answer)["decision"]) == (200, "approved")
         header, body = _parts(api, account_id, "t2")
         connection.sendall(header[:150])
-        assert api.client.get("/livez").status_code == 200  # it has read so far by then
+        assert api.client.get("/livez").status_code == 200  # the server has read this part
         connection.sendall(header[150:])
         assert api.client.get("/livez").status_code == 200
         connection.sendall(body)

@@ -1,4 +1,4 @@
-"""The built wheel is complete: the demo runs from it in an empty environment."""
+"""The built wheel is complete, and the demo runs from it in an empty environment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def wheel(folder: Path) -> Path:
-    """A newly built wheel."""
+    """Build a wheel and return its path."""
     subprocess.run(
         [UV, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT],
         check=True,

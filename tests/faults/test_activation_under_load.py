@@ -1,4 +1,4 @@
-"""Rule sets are activated under load: every decision is made by one rule set that is in force."""
+"""Under load, every decision is made by a single active rule set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API under load and under faults: what was answered is in the log, and only that."""
+"""The API under load and faults: responses and the log agree."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLIENTS = 64
 
 
 def _decided(database: TestDatabase) -> dict[str, str]:
-    """Every decision of the log: event id by transaction id."""
+    """Return the event id of every decision in the log, by transaction id."""
     with psycopg.connect(database.owner_url) as connection:
         rows = connection.execute(
             "SELECT convert_from(state, 'UTF8')::json FROM events WHERE topic LIKE 'authorization%'"
@@ -36,7 +36,7 @@ def test_i6_64_clients_on_one_account_near_its_limit_with_two_processes(
         open_account(api.client, "hot", 10_000)
 
         def client(number: int) -> list[dict[str, Any]]:
-            # A connection each, so that both processes get some.
+            # Each client has its own connection, so both processes get requests.
             with httpx.Client(base_url=api.url, headers=api.client.headers, timeout=30) as own:
                 answers = []
                 for step in range(12):
@@ -57,7 +57,7 @@ def test_i6_64_clients_on_one_account_near_its_limit_with_two_processes(
 
 
 @pytest.mark.long
-def test_i3_20_copies_at_once_to_two_processes_have_one_effect_and_one_answer(
+def test_i3_20_copies_at_once_to_two_processes_have_one_effect_and_one_response(
     service_env: dict[str, str],
 ) -> None:
     with running_api(service_env, TXPLATFORM_API_PROCESSES="2") as api:
@@ -78,7 +78,7 @@ def test_i3_20_copies_at_once_to_two_processes_have_one_effect_and_one_answer(
         assert balance(api.client, "acc")["pending"] == 600
 
 
-def test_i4_an_answer_is_never_sent_before_its_commit(
+def test_i4_a_response_is_never_sent_before_its_commit(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
     with running_api(service_env) as api, ThreadPoolExecutor(8) as clients:
@@ -101,7 +101,7 @@ def test_i4_an_answer_is_never_sent_before_its_commit(
                 " WHERE locktype = 'advisory' AND objid = 77 AND NOT granted"
             )
             wait_until(lambda: owner.execute(waiting).fetchone() == (1,))
-            # Others are served meanwhile: that no answer came is not that the process stood still.
+            # Other requests are served meanwhile, so the process is not blocked.
             assert api.client.get("/livez").status_code == 200
             assert not any(answer.done() for answer in answers)
             assert _decided(database) == {}
@@ -111,10 +111,10 @@ def test_i4_an_answer_is_never_sent_before_its_commit(
             assert _decided(database)[decided["transaction_id"]] == decided["event_id"]
 
 
-def test_i4_killed_in_mid_load_every_answered_decision_is_in_the_log(
+def test_i4_every_decision_sent_before_a_kill_is_in_the_log(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
-    """Kill -9 while 16 clients send; what was answered stands, and its retry gets it again."""
+    """The API is killed while 16 clients send; retries get the earlier responses again."""
     answered: dict[str, bytes] = {}
     with running_api(service_env) as api:
         for number in range(4):
@@ -144,7 +144,7 @@ def test_i4_killed_in_mid_load_every_answered_decision_is_in_the_log(
                 each.result()
     logged = _decided(database)
     assert answered.keys() <= logged.keys()
-    assert len(logged) - len(answered) <= 16  # at most one a client was decided, not answered
+    assert len(logged) - len(answered) <= 16  # at most one per client without response
     with running_api(service_env) as api:
         for transaction_id, content in list(answered.items())[:50]:
             account = f"acc{int(transaction_id[1:].split('-')[0]) % 4}"
@@ -171,7 +171,7 @@ def test_a_process_that_dies_is_started_again(service_env: dict[str, str]) -> No
 def test_i8_a_frozen_process_holds_up_no_other(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
-    """SIGSTOP in the midst of its appends; another process goes on deciding."""
+    """It gets SIGSTOP between appends, and another process continues to decide."""
     with running_api(service_env) as frozen, running_api(service_env) as other:
         open_account(frozen.client, "acc", 10**9)
         enough = threading.Event()

@@ -1,4 +1,4 @@
-"""The API as an operator meets it: revoked keys, a frozen database, a dead supervisor, metrics."""
+"""The API in operation: revoked keys, a frozen database, a killed supervisor, metrics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.waiting import wait_until
 
 
 def test_a_stream_ends_when_its_key_is_revoked(service_env: dict[str, str]) -> None:
-    """An answer that began before does not outlive the key by more than five seconds."""
+    """An open stream ends within five seconds after the revocation."""
     with running_api(service_env) as api:
         open_account(api.client, "acc", 1000)
         words = ("--name", "x", "--scope", "audit:read", "--json")
@@ -50,7 +50,7 @@ def test_a_stream_ends_when_its_key_is_revoked(service_env: dict[str, str]) -> N
 
 @contextmanager
 def _frozen(server: PostgresServer) -> Iterator[None]:
-    """All processes of the server stopped: it neither answers nor closes its connections."""
+    """Suspend the server's processes: it neither responds nor closes connections."""
     main = next(each for each in psutil.process_iter(["cmdline"]) if _is_main(each, server))
     processes = [main, *main.children(recursive=True)]
     for process in processes:
@@ -66,8 +66,8 @@ def _is_main(process: psutil.Process, server: PostgresServer) -> bool:
     return {"-D", "-p", str(server.port)} <= set(process.info["cmdline"] or ())
 
 
-def test_i8_a_frozen_database_holds_no_answer_up_for_long(own_postgres: PostgresServer) -> None:
-    """503 within seconds, never an accepted key; in order again once it goes on."""
+def test_i8_requests_fail_fast_while_the_database_is_frozen(own_postgres: PostgresServer) -> None:
+    """Requests get 503 within seconds. When the database resumes, they succeed again."""
     database = own_postgres.new_database()
     with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as api:
         open_account(api.client, "acc", 1000)
@@ -98,10 +98,10 @@ def test_the_api_stops_in_time_while_its_database_is_frozen(own_postgres: Postgr
 
 
 @pytest.mark.long
-def test_a_decision_in_a_frozen_database_does_not_hold_the_stop_back(
+def test_a_decision_in_a_frozen_database_does_not_delay_the_stop(
     own_postgres: PostgresServer,
 ) -> None:
-    """It cannot be answered; its retry gets the decision, made once."""
+    """Its outcome is unknown; a retry gets the decision, which is made once."""
     database = own_postgres.new_database()
     env = {"TXPLATFORM_DATABASE_URL": database.service_url}
     asked = purchase("t", "acc", 10)
@@ -114,7 +114,7 @@ def test_a_decision_in_a_frozen_database_does_not_hold_the_stop_back(
             return _series(f"{api.url}/metrics")["txplatform_queued_requests"][""] > 0
 
         with _frozen(own_postgres):
-            wait_until(one_is_in_flight, message="a copy to wait for the one that is in flight")
+            wait_until(one_is_in_flight, message="a copy to wait for the request in flight")
             assert api.command.stop() == 1
         answers = [copy.result() for copy in copies if copy.exception() is None]
         assert {(each.status_code, each.json()["type"]) for each in answers} == {
@@ -146,7 +146,7 @@ def _can_serve(port: str, service_env: dict[str, str]) -> bool:
 
 
 def test_without_its_schema_the_api_says_what_to_do(postgres: PostgresServer) -> None:
-    """503, not 500: it is for an operator to mend, and a retry will do then."""
+    """The status is 503, since an operator can fix it and a retry then succeeds."""
     database = postgres.empty_database()
     port = free_port()
     env = {"TXPLATFORM_DATABASE_URL": database.owner_url, "TXPLATFORM_API_PORT": str(port)}
@@ -162,7 +162,7 @@ def test_without_its_schema_the_api_says_what_to_do(postgres: PostgresServer) ->
 
 
 def _series(url: str) -> dict[str, dict[str, float]]:
-    """Values by name and by label values of the metrics at this address."""
+    """Return the metrics at this address by name and label values."""
     found: dict[str, dict[str, float]] = {}
     for family in text_string_to_metric_families(httpx.get(url).text):
         for sample in family.samples:
@@ -184,7 +184,7 @@ def test_metrics_count_decisions_and_memory(database: TestDatabase) -> None:
 
 
 @pytest.mark.long
-def test_metrics_have_their_own_port_where_one_is_configured(service_env: dict[str, str]) -> None:
+def test_metrics_have_their_own_port_if_one_is_configured(service_env: dict[str, str]) -> None:
     port = free_port()
     with running_api(service_env, TXPLATFORM_METRICS_PORT=str(port)) as api:
         assert "txplatform_queued_requests" in _series(f"http://127.0.0.1:{port}/metrics")

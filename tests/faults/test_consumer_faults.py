@@ -99,7 +99,7 @@ def readiness(port: int) -> tuple[int, Mapping[str, object]]:
 
 
 def test_ended_database_sessions_lose_nothing(database: TestDatabase, topics: str) -> None:
-    """They are ended repeatedly; the consumer goes on from the stored position by itself."""
+    """They are ended repeatedly; the consumer resumes from its stored position by itself."""
     send_load(topics)
     with consuming(settings_for(database, topics, consumer_batch_messages=20)) as consumer:
         for part in range(1, 5):
@@ -178,7 +178,7 @@ def test_a_consumer_without_partitions_stands_by_and_takes_over(
 
 
 def test_a_killed_consumer_loses_nothing(database: TestDatabase, topics: str) -> None:
-    """After SIGKILL the next consumer goes on from the stored position."""
+    """After SIGKILL the next consumer resumes from the stored position."""
     env = consumer_env(database, topics, f"killed-{database.name}")
     send_load(topics)
     for part in range(1, 3):
@@ -195,7 +195,7 @@ def test_a_killed_consumer_loses_nothing(database: TestDatabase, topics: str) ->
 def test_a_consumer_frozen_with_the_logs_lock_delays_others_only_briefly(
     database: TestDatabase, topics: str
 ) -> None:
-    """The database ends its transaction; another consumer and the API go on."""
+    """The database ends its transaction; another consumer and the API continue."""
     env = consumer_env(
         database,
         topics,
@@ -270,7 +270,7 @@ def test_a_broker_that_freezes_before_it_returns_topic_ids_is_a_transient_fault(
 def test_i8_partitions_without_a_leader_are_reported_and_the_others_read(
     own_kafka: Broker, database: TestDatabase
 ) -> None:
-    """They lose it before or during reading, and are read again when they have one."""
+    """They lose their leader before or during reading. When they have one, they are read again."""
     sender = Sender(own_kafka.bootstrap)
     with consuming(settings_for(database, own_kafka.bootstrap)) as consumer:
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
@@ -294,7 +294,7 @@ def test_i8_partitions_without_a_leader_are_reported_and_the_others_read(
 def test_the_consumer_names_missing_topics_and_waits_for_them(
     topics: str, database: TestDatabase
 ) -> None:
-    """It reads the others meanwhile."""
+    """It reads the existing topics meanwhile."""
     admin = AdminClient({"bootstrap.servers": topics})
     admin.delete_topics([OPENED])[OPENED].result(30)
     with consuming(settings_for(database, topics)) as consumer:
@@ -314,7 +314,7 @@ def test_the_consumer_names_missing_topics_and_waits_for_them(
 def test_a_recreated_topic_is_reported_and_not_read_until_a_reset(
     topics: str, database: TestDatabase
 ) -> None:
-    """It is recreated while the consumer runs, or before; other topics are read."""
+    """It is recreated before the consumer starts or while it runs. Other topics are read."""
     bootstrap = topics
     settings = settings_for(database, bootstrap)
     sender = Sender(bootstrap)
@@ -347,7 +347,7 @@ def test_a_recreated_topic_is_reported_and_not_read_until_a_reset(
 
 
 def test_messages_deleted_unread_are_reported(topics: str, database: TestDatabase) -> None:
-    """Retention deleted messages before they were read: an operator has to know."""
+    """Retention deleted messages before they were read; an operator must know."""
     bootstrap = topics
     settings = settings_for(database, bootstrap)
     sender = Sender(bootstrap)

@@ -26,12 +26,12 @@ from harness.waiting import wait_until
 def test_i8_a_damaged_message_stops_only_its_partition_until_it_is_repaired(
     own_kafka: Broker, database: TestDatabase
 ) -> None:
-    """A changed digit would be another amount. Messages after it are not skipped either."""
+    """A changed digit would be another amount. Later messages are not skipped either."""
     sender = Sender(own_kafka.bootstrap)
     sender.send(OPENED, opened("acc-1"))
     for number in range(3):
         sender.send(SUBMITTED, payment(f"p-{number}", "acc-1", 100))
-        sender.flush()  # a batch of its own
+        sender.flush()  # each in its own batch
     intact, damaged = (
         b'"p-1", "account_id": "acc-1", "amount": 1',
         b'"p-1", "account_id": "acc-1", "amount": 9',

@@ -1,4 +1,4 @@
-"""A database that loses sessions, refuses writes or rights for a time: all heals without a hand."""
+"""A database loses sessions, writes or rights for a time; recovery needs no operator."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def _sessions(database: TestDatabase) -> int:
     return int(count)
 
 
-def test_i8_sessions_that_were_ended_while_idle_cost_no_read(
+def test_i8_reads_succeed_after_idle_sessions_were_ended(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
-    """As many as there are: a failover ends them all, and who asks next gets an answer."""
+    """A failover ends all sessions, and the next requests still succeed."""
     with running_api(service_env) as api, ThreadPoolExecutor(32) as clients:
         open_account(api.client, "acc", 1000)
         list(clients.map(lambda _: api.client.get("/v1/events"), range(200)))
@@ -51,7 +51,7 @@ def test_i8_sessions_that_were_ended_while_idle_cost_no_read(
 
 
 def _parts(port: int) -> dict[str, bool]:
-    """Which parts of a worker are ready."""
+    """Return whether each part of a worker is ready."""
     answer = httpx.get(f"http://127.0.0.1:{port}/readyz")
     return {name: part["ready"] for name, part in answer.json()["parts"].items()}
 
@@ -66,10 +66,10 @@ def _activate(api: RunningApi, activation_id: str, name: str) -> httpx.Response:
     return api.client.post(f"/v1/rulesets/{name}@1/activations", json=body)
 
 
-def test_i8_a_database_that_was_read_only_for_a_time(
+def test_i8_the_platform_recovers_from_a_read_only_database(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
-    """As on a standby, or where a provider's disk is full; sessions made then stay so."""
+    """For example a standby, or a full disk; sessions opened meanwhile stay read-only."""
     port = free_port()
     setting = f"ALTER DATABASE {database.name} SET default_transaction_read_only"
     with (
@@ -99,10 +99,10 @@ def test_i8_a_database_that_was_read_only_for_a_time(
 
 
 @pytest.mark.long
-def test_i8_rights_that_were_taken_and_given_back(
+def test_i8_the_platform_recovers_from_revoked_rights(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
-    """What cannot be decided or folded meanwhile is told; no process ends of it."""
+    """Readiness reports the missing rights; no process ends."""
     port = free_port()
     with (
         running_api(service_env) as api,
@@ -124,10 +124,10 @@ def test_i8_rights_that_were_taken_and_given_back(
 
 
 @pytest.mark.long
-def test_i8_a_change_of_rules_that_a_failover_has_lost_is_forgotten(
+def test_i8_an_activation_that_a_failover_has_lost_is_forgotten(
     database: TestDatabase, service_env: dict[str, str]
 ) -> None:
-    """And the next one, which has its place in the rule book, decides."""
+    """The next activation gets the lost version in the rule book and takes effect."""
     with running_api(service_env) as api:
         open_account(api.client, "acc", 1000)
 

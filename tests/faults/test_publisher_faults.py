@@ -37,7 +37,7 @@ Environment = dict[str, str]
 
 
 def publisher_env(service_env: Mapping[str, str], bootstrap: str) -> Environment:
-    """The environment of a `txplatform publish` with probes."""
+    """Return the environment of a `txplatform publish` with probes."""
     return {
         **service_env,
         "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
@@ -46,7 +46,7 @@ def publisher_env(service_env: Mapping[str, str], bootstrap: str) -> Environment
 
 
 def probe(env: Mapping[str, str]) -> tuple[int, str]:
-    """The status of `/readyz`, and the publisher's detail."""
+    """Return the status of `/readyz`, and the publisher's detail."""
     url = f"http://127.0.0.1:{env['TXPLATFORM_HEALTH_PORT']}/readyz"
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
@@ -56,12 +56,12 @@ def probe(env: Mapping[str, str]) -> tuple[int, str]:
 
 
 def check_published_is_the_log(database: TestDatabase, bootstrap: str) -> None:
-    """Check that records without copies are the log's events, in order for each account."""
+    """Check that the records without duplicates are the log's events, in order per account."""
     assert deduped(read_topic(bootstrap)) == decided(database)
 
 
 def has_passed(database: TestDatabase, position: int) -> bool:
-    """True once the checkpoint is past this position."""
+    """Return whether the checkpoint is past this position."""
     return checkpoint(database) > position
 
 
@@ -72,7 +72,7 @@ def test_i5_a_publisher_killed_again_and_again_loses_and_invents_nothing(
     env = publisher_env(service_env, topics)
     reached = 0
     for kill in range(kills):
-        decide(database, ACCOUNTS, PURCHASES, f"kill-{kill}")  # never at the end of the log
+        decide(database, ACCOUNTS, PURCHASES, f"kill-{kill}")  # more than is published by then
         with Command("publish", env=env) as publisher:
             publisher.wait_ready()
             wait_until(partial(has_passed, database, reached))
@@ -93,7 +93,7 @@ def test_a_stopped_publisher_has_published_nothing_twice(
     env = publisher_env(service_env, topics)
     reached = 0
     for stop in range(3):
-        decide(database, ACCOUNTS, PURCHASES, f"stop-{stop}")  # never at the end of the log
+        decide(database, ACCOUNTS, PURCHASES, f"stop-{stop}")  # more than is published by then
         with Command("publish", env=env) as publisher:
             publisher.wait_ready()
             wait_until(partial(has_passed, database, reached))
@@ -109,7 +109,7 @@ def test_a_stopped_publisher_has_published_nothing_twice(
 def test_i8_decisions_made_while_kafka_was_down_are_published_once_it_is_back(
     database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
 ) -> None:
-    """The publisher is not ready meanwhile. No intervention is needed."""
+    """Meanwhile the publisher is not ready. No intervention is needed."""
     env = publisher_env(service_env, own_kafka.bootstrap)
     decide(database, ACCOUNTS, 5, "before")
     with Command("publish", env=env) as publisher:
@@ -128,7 +128,7 @@ def test_i8_decisions_made_while_kafka_was_down_are_published_once_it_is_back(
 def test_a_publisher_that_starts_before_kafka_waits_for_it(
     database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
 ) -> None:
-    """Health says so, and it stops in time on SIGTERM."""
+    """Its health says that it waits, and SIGTERM stops it in time."""
     env = publisher_env(service_env, own_kafka.bootstrap)
     own_kafka.stop()
     decide(database, 5, 5)
@@ -147,7 +147,7 @@ def test_a_publisher_that_starts_before_kafka_waits_for_it(
 def test_i8_a_publisher_waits_for_a_frozen_broker(
     database: TestDatabase, own_kafka: Broker, service_env: dict[str, str]
 ) -> None:
-    """It is frozen for longer than a delivery may take, so producers are discarded meanwhile."""
+    """The freeze exceeds the delivery timeout, so producers are discarded meanwhile."""
     env = publisher_env(service_env, own_kafka.bootstrap)
     with Command("publish", env=env) as publisher:
         publisher.wait_ready()
@@ -166,7 +166,7 @@ def test_i8_a_publisher_waits_for_a_frozen_broker(
 def test_i8_a_frozen_publisher_loses_the_lead_to_the_one_on_standby(
     database: TestDatabase, topics: str, service_env: dict[str, str]
 ) -> None:
-    """When it continues, it repeats at most the batch that it had in flight."""
+    """When it continues, it resends at most the batch that was in flight."""
     env, other = publisher_env(service_env, topics), publisher_env(service_env, topics)
     with ExitStack() as running:
         frozen = running.enter_context(Command("publish", env=env)).wait_ready()
@@ -188,7 +188,7 @@ def test_i8_a_frozen_publisher_loses_the_lead_to_the_one_on_standby(
 def test_i8_records_that_the_broker_refuses_are_reported_and_sent_again(
     database: TestDatabase, topics: str
 ) -> None:
-    """The topic accepts no message of this size; none is skipped."""
+    """The topic accepts no messages of their size; no record is skipped."""
     recreate_topics(topics, [TRANSACTION_DECISIONED], config={"max.message.bytes": "100"})
     decide(database, 10, 5)
     with publishing(settings_for(database, topics)) as publisher:
@@ -241,7 +241,7 @@ def test_i8_a_publisher_reconnects_to_a_database_that_was_killed(
 def test_i8_nothing_is_sent_while_the_checkpoint_cannot_be_moved(
     database: TestDatabase, topics: str
 ) -> None:
-    """With a read-only database, retries cause no copies. It continues by itself."""
+    """With a read-only database, retries cause no copies. The publisher recovers by itself."""
     decide(database, 10, 5)
     with publishing(settings_for(database, topics)):
         wait_for_publisher(database)

@@ -25,7 +25,7 @@ from txplatform.projections.runner import project_batch
 
 @pytest.fixture
 def env(database: TestDatabase, service_env: dict[str, str]) -> dict[str, str]:
-    """The environment, with an account that has a history and one that is not opened."""
+    """The environment; one account has a history, and another is not open yet."""
     with Database(database.service_url).connect() as connection:
         record(connection, [payment("acc", "p1", 40), opening("acc", 100)])
         record(connection, [purchase("acc", "t1", 130), purchase("acc", "t2", 11)])
@@ -124,7 +124,7 @@ def test_accounts_show_and_list_have_the_status_and_who_set_it(
 
 
 def test_accounts_show_reads_the_log_and_has_the_waiting_messages(env: dict[str, str]) -> None:
-    """So it never lags."""
+    """Projections are not used, so the output never lags."""
     code, out, err = run_command("accounts", "show", "acc", "--json", env=env)
     assert code == 0, err
     shown = json.loads(out)

@@ -1,4 +1,4 @@
-"""The API's description can be relied on: its examples fit, its page needs no other host."""
+"""The OpenAPI document is complete and consistent, and its page loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def test_every_json_answer_has_an_example(document: dict[str, Any]) -> None:
                 assert document["components"]["schemas"][name]["examples"], name
 
 
-def test_errors_are_described_as_what_they_are(document: dict[str, Any]) -> None:
-    """RFC 9457's media type only; 503 says when to retry, 401 how to authenticate."""
+def test_errors_are_described_as_problems(document: dict[str, Any]) -> None:
+    """They have RFC 9457's media type; 503 has `Retry-After`, 401 has `WWW-Authenticate`."""
     for path, operations in document["paths"].items():
         for operation in operations.values():
             for status, answer in operation["responses"].items():
@@ -70,7 +70,7 @@ def test_errors_are_described_as_what_they_are(document: dict[str, Any]) -> None
 
 
 def test_every_operation_says_the_scope_that_it_needs(document: dict[str, Any]) -> None:
-    """To a program as the security requirement's role (OpenAPI 3.1), to people in a sentence."""
+    """The scope is in the security requirement (OpenAPI 3.1) and in the description."""
     for path, operations in document["paths"].items():
         for operation in operations.values():
             if path.startswith("/v1"):
@@ -96,7 +96,7 @@ def browse() -> Callable[..., httpx.Response]:
 def test_the_page_shows_the_document_and_needs_no_other_host(
     browse: Callable[..., httpx.Response], document: dict[str, Any]
 ) -> None:
-    """It is read where there is no internet, too; the policy keeps the vendored scripts to that."""
+    """It works without internet access; the security policy blocks other hosts."""
     page = browse("/docs")
     assert page.headers["content-type"].startswith("text/html")
     policy = page.headers["content-security-policy"]
@@ -115,7 +115,7 @@ def test_the_page_shows_the_document_and_needs_no_other_host(
 def test_files_that_the_page_does_not_have_are_not_found(
     browse: Callable[..., httpx.Response],
 ) -> None:
-    """Nothing beside the listed files can be read."""
+    """Only the listed files are served."""
     for name in ("nothing.js", "..%2Fapp.py", "%2Fetc%2Fpasswd"):
         assert browse(f"/docs/{name}").status_code == 404
     refused = browse("/docs/index.html", "POST")

@@ -47,7 +47,7 @@ def some_accounts(connection: psycopg.Connection, number: int = ACCOUNTS) -> Non
 def test_the_result_does_not_depend_on_the_number_of_processes(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Every account is judged once."""
+    """Every account is replayed exactly once."""
     some_accounts(service)
     results = [
         backtest(Database(database.service_url), CANDIDATE, processes=processes).tally
@@ -64,7 +64,7 @@ def test_the_result_does_not_depend_on_the_number_of_processes(
 def test_the_recorded_rule_set_changes_nothing(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Neither from the beginning nor from a later time."""
+    """Both for a backtest from the beginning and for one from a later time."""
     some_accounts(service)
     for since in (None, NOW + timedelta(milliseconds=100)):
         tally = backtest(Database(database.service_url), DEFAULT_RULESET, since).tally
@@ -180,7 +180,7 @@ def test_i7_a_damaged_event_is_named_with_its_account_and_version(  # noqa: PLR0
 def test_an_invalid_rule_set_ends_with_exit_code_2(
     tmp_path: Path, written: str | None, problems: list[str]
 ) -> None:
-    """Each problem has its own line; no database is needed."""
+    """Each problem is printed on its own line; no database is needed."""
     file = tmp_path / "candidate.json"
     if written is not None:
         file.write_text(written)
@@ -192,7 +192,7 @@ def test_an_invalid_rule_set_ends_with_exit_code_2(
 
 
 def suspended_workers(command: Command) -> list[psutil.Process]:
-    """The two processes of a backtest, suspended as soon as they were started."""
+    """Return the two worker processes of a backtest, suspended right after their start."""
     workers: list[psutil.Process] = []
 
     def started() -> bool:
@@ -208,19 +208,19 @@ def suspended_workers(command: Command) -> list[psutil.Process]:
 
 
 def alive(worker: psutil.Process) -> bool:
-    """True while the process runs; a zombie does not."""
+    """Return whether the process is running and not a zombie."""
     return worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE
 
 
 def test_ctrl_c_ends_all_processes_at_once(
     service: psycopg.Connection, service_env: dict[str, str], candidate: str
 ) -> None:
-    """Without output from any of them, even if one is suspended."""
+    """They print nothing to stdout, even if one is suspended."""
     some_accounts(service, 3)
     words = ("backtest", "--ruleset", candidate, "--processes", "2")
     with Command(*words, env=service_env) as command:
         workers = suspended_workers(command)
-        os.killpg(command.pid, signal.SIGINT)  # to all processes, as a terminal does
+        os.killpg(command.pid, signal.SIGINT)  # a terminal signals all processes
         assert command.wait(10) == 1
         assert "Traceback" not in command.stderr
         assert command.stdout == ""
@@ -230,7 +230,7 @@ def test_ctrl_c_ends_all_processes_at_once(
 def test_a_killed_backtest_leaves_no_process_behind(
     service: psycopg.Connection, service_env: dict[str, str], candidate: str
 ) -> None:
-    """Its processes exit by themselves."""
+    """The worker processes exit by themselves."""
     some_accounts(service, 3)
     words = ("backtest", "--ruleset", candidate, "--processes", "2")
     with Command(*words, env=service_env) as command:

@@ -1,4 +1,4 @@
-"""The partitions that are read, and from where, with a fake broker and a real database."""
+"""The partitions and offsets that a consumer reads, with a fake broker and a real database."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class FakeBroker:
 
 @pytest.fixture
 def connection(database: TestDatabase) -> Iterator[psycopg.Connection]:
-    """Return a connection as a consumer has it."""
+    """Connect as a consumer does."""
     with Database(database.service_url).connect() as connection:
         yield connection
 
@@ -64,7 +64,7 @@ def assigned(broker: FakeBroker, connection: psycopg.Connection) -> Assignment:
 
 
 def message(key: PartitionKey, offset: int) -> ReceivedMessage:
-    """Return a message from this place."""
+    """Return a message with this partition and offset."""
     nothing: dict[str, Any] = dict.fromkeys(("sent_at", "key", "body"))
     return ReceivedMessage(
         "cluster", *(key.topic, "id", key.partition, offset), headers=(), **nothing
@@ -72,7 +72,7 @@ def message(key: PartitionKey, offset: int) -> ReceivedMessage:
 
 
 def read_on(assignment: Assignment, connection: psycopg.Connection, *moves: Move) -> None:
-    """Commit moves as the consumer does."""
+    """Commit position moves as a consumer does."""
     advance(connection, "cluster", moves)
     assignment.apply_moves(moves)
 
@@ -100,7 +100,7 @@ def test_a_partition_is_read_on_only_if_its_position_still_exists(
 def test_only_unread_messages_of_assigned_partitions_are_accepted(
     connection: psycopg.Connection,
 ) -> None:
-    """A poll may return others after a rebalance, or from a fetch before it."""
+    """After a rebalance, a poll may return messages that were fetched before it."""
     assignment = assigned(FakeBroker(), connection)
     read_on(assignment, connection, Move(OPENED, 0, 0, 4))
     gone = PartitionKey(RETURNED, 0)
@@ -114,7 +114,7 @@ def test_only_unread_messages_of_assigned_partitions_are_accepted(
 def test_a_check_restarts_reading_only_if_a_position_was_changed(
     database: TestDatabase, connection: psycopg.Connection
 ) -> None:
-    """A restart drops the prefetched messages."""
+    """Restarting drops prefetched messages."""
     broker = FakeBroker()
     assignment = assigned(broker, connection)
     read_on(assignment, connection, Move(OPENED, 0, 0, 4))
@@ -143,7 +143,7 @@ def test_a_partition_without_a_leader_is_left_out_until_it_has_one(
 def test_a_topic_that_is_recreated_while_it_is_read_is_no_longer_read(
     connection: psycopg.Connection,
 ) -> None:
-    """It has as many messages as before; repeated checks do not restart the other topic."""
+    """Its number of messages is unchanged; repeated checks do not restart the other topic."""
     broker = FakeBroker()
     assignment = assigned(broker, connection)
     broker.ids = {**broker.ids, OPENED: "id-3"}
@@ -156,7 +156,7 @@ def test_a_topic_that_is_recreated_while_it_is_read_is_no_longer_read(
 def test_another_cluster_at_the_same_address_has_its_own_positions(
     connection: psycopg.Connection,
 ) -> None:
-    """With the positions of the old cluster, messages would be skipped."""
+    """The positions of the old cluster would skip messages."""
     broker = FakeBroker()
     assignment = assigned(broker, connection)
     read_on(assignment, connection, Move(OPENED, 0, 0, 4))
@@ -169,7 +169,7 @@ def test_another_cluster_at_the_same_address_has_its_own_positions(
 def test_a_suspended_partition_is_reported_until_a_message_of_it_is_read(
     connection: psycopg.Connection,
 ) -> None:
-    """Each check starts it again; the others are read meanwhile."""
+    """Each check tries to resume it; other partitions are read meanwhile."""
     broker = FakeBroker()
     assignment = assigned(broker, connection)
     assignment.suspend(ONE, "damaged")
@@ -185,7 +185,7 @@ def test_a_suspended_partition_is_reported_until_a_message_of_it_is_read(
 def test_nothing_is_fetched_between_stop_reading_and_start_reading(
     connection: psycopg.Connection,
 ) -> None:
-    """Then all partitions are read from their stored positions."""
+    """Afterwards all partitions are read from their stored positions."""
     broker = FakeBroker()
     assignment = assigned(broker, connection)
     read_on(assignment, connection, Move(OPENED, 0, 0, 4))

@@ -1,4 +1,4 @@
-"""Consumers with other writers to their accounts or other readers of their partitions."""
+"""Consumers that compete with other writers of accounts or other owners of partitions."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_every_message_counts_once_if_others_write_to_the_same_account(
 
         writer = threading.Thread(target=write)
         writer.start()
-        # The consumer has cached the account: its first payment meets what it has not read.
+        # The consumer has cached the account, so its first payment conflicts with unread events.
         wait_until(lambda: written > 0, message="the other writer")
         for number in range(PAYMENTS):
             sender.send(SUBMITTED, payment(f"p-{number}", "acc-1", 1))
@@ -85,7 +85,7 @@ def test_every_message_counts_once_if_others_write_to_the_same_account(
 def test_two_owners_of_the_same_partitions_fence_each_other(
     database: TestDatabase, topics: str
 ) -> None:
-    """Two groups read all messages; each message has one effect."""
+    """Two groups read all messages, and each message has one effect."""
     sender = Sender(topics)
     sender.send(OPENED, opened("acc-1"))
     for number in range(PAYMENTS):
@@ -102,7 +102,7 @@ def test_two_owners_of_the_same_partitions_fence_each_other(
 
 
 def test_ids_become_visible_in_order(database: TestDatabase, topics: str) -> None:
-    """While two consumers write, a reader who has seen an id has seen every lower one."""
+    """While two consumers write, a reader that sees an id also sees every lower id."""
     settings = settings_for(database, topics, consumer_batch_messages=10)
     seen: list[int] = []
     with (

@@ -201,7 +201,7 @@ def test_each_invalid_message_is_parked_with_its_reason_and_affects_no_other(
 def test_a_message_with_an_unreadable_header_name_is_parked(
     database: TestDatabase, topics: str
 ) -> None:
-    """A header's name may be any bytes, and other messages do not wait for it."""
+    """The name of a header may be any bytes; such a message does not block others."""
     sender = Sender(topics)
     sender.send(OPENED, opened("acc-1"))
     body = json.dumps(payment("p-1", "acc-1", 42)).encode()
@@ -263,7 +263,7 @@ def test_a_cloudevent_is_applied_with_its_trace(
     database: TestDatabase,
     topics: str,
 ) -> None:
-    """In each mode the event has the sender's trace."""
+    """In each mode the event has the sender's trace context."""
     sender = Sender(topics)
     sender.send(OPENED, opened("acc-1"))
     body, headers = wrap(payment("p-1", "acc-1", 42))
@@ -315,7 +315,7 @@ def test_a_waiting_message_is_applied_or_parked_when_its_prerequisite_comes(
 
 
 def test_the_same_stream_twice_changes_nothing(database: TestDatabase, topics: str) -> None:
-    """It is read again after a reset of the positions, and sent again with new offsets (I3)."""
+    """It is read again after a reset of the positions, and resent with new offsets (I3)."""
     sender = Sender(topics)
     bodies = [
         (OPENED, opened("acc-1")),

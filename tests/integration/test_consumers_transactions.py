@@ -28,7 +28,7 @@ ACCOUNT = "acc-1"
 
 
 class TransactionalSender:
-    """A producer of another team, which sends in transactions."""
+    """A producer that sends in transactions, as another team may."""
 
     def __init__(self, bootstrap: str, name: str) -> None:
         self._producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": name})
@@ -49,7 +49,7 @@ class TransactionalSender:
 def test_committed_messages_are_applied_and_none_is_reported_as_unread(
     database: TestDatabase, topics: str
 ) -> None:
-    """A restart after retention has deleted all records reports no loss either."""
+    """After retention has deleted all records, a restart reports no loss either."""
     settings = settings_for(database, topics)
     sender = Sender(topics)
     sender.send(OPENED, opened(ACCOUNT))
@@ -65,8 +65,8 @@ def test_committed_messages_are_applied_and_none_is_reported_as_unread(
         )
         in_transactions.send(SUBMITTED, [payment("p-3", ACCOUNT, 11)], commit=True)
         wait_for_messages(database, 3)
-        # The lag is zero before the client has seen the end of the transaction; the position is not
-        # at the topic's end before the consumer has passed it: three records and three markers.
+        # The lag may be zero before the client sees the end of the transaction. The position
+        # reaches the topic's end only after three records and three markers.
         wait_until(
             lambda: (
                 execute(

@@ -85,7 +85,7 @@ def test_i6_concurrent_purchases_near_the_limit_each_fit(database: TestDatabase)
 def test_i3_concurrent_copies_of_a_request_have_one_effect_and_one_response(
     database: TestDatabase,
 ) -> None:
-    """They are in one batch, in several batches and in two processes."""
+    """The copies arrive in one batch, in several batches and in two processes."""
 
     async def ask() -> list[tuple[str, bool]]:
         async with decider(database.service_url) as one, decider(database.service_url) as two:
@@ -129,7 +129,7 @@ NAMELESS = Merchant(cast("str", None), "Corner Books", "5942", "USA")
 def test_i4_a_defect_affects_neither_its_account_nor_earlier_requests_of_the_batch(
     database: TestDatabase, after: tuple[str, ...]
 ) -> None:
-    """In one batch on one account, every response is in the log, and the account is right."""
+    """All requests are for one account, which is correct; every response is in the log."""
 
     async def ask() -> None:
         async with decider(database.service_url) as one:
@@ -156,7 +156,7 @@ def test_i4_a_defect_affects_neither_its_account_nor_earlier_requests_of_the_bat
 def test_an_account_that_cannot_be_read_harms_no_other_of_its_batch(
     database: TestDatabase,
 ) -> None:
-    """Its events may have been written by a newer version."""
+    """A newer version may have written its events."""
 
     async def ask() -> Sequence[object]:
         async with decider(database.service_url) as one:
@@ -232,7 +232,7 @@ def test_i1_cache_snapshot_and_replay_agree(database: TestDatabase) -> None:
 def test_a_read_returns_the_newest_version_even_if_another_process_wrote_it(
     database: TestDatabase,
 ) -> None:
-    """An older version is cached by a decision or an earlier read."""
+    """A decision or an earlier read has cached an older version."""
 
     async def ask() -> list[tuple[int, int]]:
         seen = []
@@ -248,7 +248,7 @@ def test_a_read_returns_the_newest_version_even_if_another_process_wrote_it(
 
 
 def test_a_read_returns_the_stricter_of_both_statuses(database: TestDatabase) -> None:
-    """A purchase is decided by the same one."""
+    """Purchases are decided by the stricter status, too."""
     frozen = StatusChange(AccountId("acc"), AccountStatus.FROZEN, 1, "lost", datetime.now(UTC))
 
     async def ask() -> AccountStatus:
@@ -282,7 +282,7 @@ def test_i1_commits_lost_in_a_failover_are_not_in_the_cache(
 
 
 def test_a_snapshot_of_another_shape_is_ignored(database: TestDatabase) -> None:
-    """The account is folded from its events."""
+    """The account is folded from its events instead."""
 
     async def ask() -> int:
         async with decider(database.service_url) as one:

@@ -57,7 +57,7 @@ def statuses(found: dict[str, dict[str, Any]], status: FindingStatus) -> set[str
 
 
 def age_the_log(database: TestDatabase) -> None:
-    """Date every event back by an hour, which only the tables' owner can do."""
+    """Move every event back by an hour, which only the tables' owner can do."""
     execute(database, "ALTER TABLE events DISABLE TRIGGER events_append_only")
     execute(database, f"UPDATE events SET recorded_at = {HOUR_AGO}")
     execute(database, "ALTER TABLE events ENABLE TRIGGER events_append_only")

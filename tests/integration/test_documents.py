@@ -1,4 +1,4 @@
-"""The written contracts are what the code says of itself."""
+"""The generated documents in docs/ are up to date and complete."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def openapi() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", documents())
-def test_the_written_contract_is_the_running_one(path: str) -> None:
-    """A difference is either a mistake or a change that other teams have to hear of."""
-    assert (DOCS / path).read_text() == documents()[path], "run `make schemas` and look at the diff"
+def test_the_generated_documents_match_the_code(path: str) -> None:
+    """A difference is either a mistake or a change that other teams must learn about."""
+    assert (DOCS / path).read_text() == documents()[path], "run `make schemas` and review the diff"
 
 
 def test_every_topic_of_the_contract_is_described() -> None:
-    """Dead letters carry what came in, so they have no schema of their own."""
+    """Dead letters carry the original message, so they have no schema of their own."""
     channels = json.loads(documents()["asyncapi.json"])["channels"]
     assert set(channels) == {topic for topic in TOPICS if not topic.endswith(".dlq")}
 
 
 def test_every_operation_says_what_it_is_and_what_can_go_wrong(openapi: dict[str, Any]) -> None:
-    """A description, and problems for everything under /v1."""
+    """Each has a description; calls under /v1 also list their problems."""
     for path, operations in openapi["paths"].items():
         for operation in operations.values():
             assert operation["description"]

@@ -59,7 +59,7 @@ def append(database: TestDatabase, events: list[AccountEvent]) -> set[str]:
 def test_i7_an_accounts_events_are_appended_all_or_none_and_others_are_not_affected(
     database: TestDatabase,
 ) -> None:
-    """A conflict leaves its account out of the common commit."""
+    """An account with a conflict is left out of the commit."""
     append(database, decided(opening("a", 1000)))
     conflicting = decided(opening("a", 1000), payment("a", "p", 10))
     assert append(
@@ -81,7 +81,7 @@ def test_i7_events_are_appended_only_right_after_their_previous_version(
 
 
 def test_i3_a_business_key_can_be_used_once(database: TestDatabase) -> None:
-    """Also when the version is free."""
+    """A second use conflicts even if the version is free."""
     append(database, decided(opening("a", 1000), payment("a", "p", 10)))
     account = stored_account(database, "a")
     assert append(database, decided(payment("a", "p", 10), on=account)) == {"account-a"}
@@ -89,7 +89,7 @@ def test_i3_a_business_key_can_be_used_once(database: TestDatabase) -> None:
 
 
 def test_the_library_loads_accounts(database: TestDatabase) -> None:
-    """At any version, with and without a snapshot before it."""
+    """It loads them at any version, with and without an earlier snapshot."""
     append(database, decided(opening("a", 1000), payment("a", "p", 5), payment("a", "q", 7)))
     with Database(database.service_url).connect() as connection:
         accounts = Accounts(connection)

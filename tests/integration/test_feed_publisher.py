@@ -60,7 +60,7 @@ class Numbers:
 
 
 class MadeUpBroker:
-    """Replaces deliveries; each wait ends as the test says.
+    """Replaces deliveries; the test sets the outcome of each wait.
 
     Attributes:
         sent: The numbers sent.
@@ -91,7 +91,7 @@ class MadeUpBroker:
 
 
 class Stop(threading.Event):
-    """Set at the nth pause, so that no pause is slept.
+    """A stop event that is set at the nth pause and never sleeps.
 
     Attributes:
         pauses: The length of each pause.
@@ -130,7 +130,7 @@ def registry() -> CollectorRegistry:
 def publisher_of(
     feed: Numbers, database: TestDatabase, registry: CollectorRegistry, broker: MadeUpBroker
 ) -> FeedPublisher:
-    """Return a publisher that does not wait for its batch in flight when it is stopped."""
+    """Return a publisher that does not wait for the batch in flight when it stops."""
     settings = Settings(_env_file=None, database_url=database.service_url)
     deliver = cast("Callable[[Settings], Delivery]", lambda _: broker)
     return FeedPublisher(
@@ -168,7 +168,7 @@ def test_pauses_grow_while_it_fails_and_are_short_again_after_a_success(
 def test_a_publisher_without_its_topic_is_not_ready_even_with_nothing_to_send(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
-    """A fault of the installation shows before the first message waits."""
+    """A faulty installation is visible before the first message."""
     broker.missing = True
     feed_publisher = publisher_of(Numbers(0), database, registry, broker)
     feed_publisher.run(Stop(pauses=1))
@@ -179,7 +179,7 @@ def test_a_publisher_without_its_topic_is_not_ready_even_with_nothing_to_send(
 def test_the_checkpoint_moves_even_if_the_next_batch_cannot_be_read(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
-    """Otherwise each retry would send the batch again."""
+    """Otherwise each retry would resend the batch."""
     feed_publisher = publisher_of(Numbers(3, unreadable=2), database, registry, broker)
     feed_publisher.run(Stop(pauses=3))
     assert broker.sent == [1]
@@ -257,7 +257,7 @@ def test_a_stop_waits_a_short_time_for_the_batch_in_flight(
 def test_a_publisher_on_standby_stops_at_once_and_shows_no_lag(
     database: TestDatabase, broker: MadeUpBroker, registry: CollectorRegistry
 ) -> None:
-    """Only the leader has a lag, even just after the leadership was lost."""
+    """Only the leader has a lag; a publisher that lost the lead shows none."""
     feed = Numbers(1)
     feed_publisher = publisher_of(feed, database, registry, broker)
     lag = ("txplatform_publisher_lag_positions", {"feed": "numbers"})

@@ -61,7 +61,7 @@ def test_a_locked_checkpoint_cannot_be_locked_by_another_session(
 
 def test_a_checkpoint_that_was_moved_meanwhile_is_not_moved(one: psycopg.Connection) -> None:
     CHECKPOINT.begin(one, 5)
-    with pytest.raises(CheckpointError, match="no longer 4"):
+    with pytest.raises(CheckpointError, match="no longer at 4"):
         CHECKPOINT.move(one, before=4, to=9)
     assert CHECKPOINT.read(one) == 5
 
@@ -123,7 +123,7 @@ class _Counting(Follower):
 
 
 def test_an_unexpected_error_ends_all_followers(database: TestDatabase) -> None:
-    """The process then ends, and its supervisor starts it again."""
+    """The process then ends, and its supervisor restarts it."""
     connect = Database(database.service_url)
     fine, failing = _Counting("fine", connect), _Counting("failing", connect, fails_at=3)
     part = SideBySide("both", [fine, failing])

@@ -44,7 +44,7 @@ def expiring(
 ) -> Iterator[HoldExpirer]:
     """Run a hold expirer, which must stop within its time."""
     settings = Settings(database_url=SecretStr(url), snapshot_every_events=3)
-    # A lock on the log is no fault that passes: who waits for it does nothing else meanwhile.
+    # The tests hold the log's lock for long; waiting for it must not time out.
     database = Database(url, lock_timeout_s=60, statement_timeout_s=60)
     expirer = HoldExpirer(settings, database, registry or CollectorRegistry(), **options)
     with running(expirer):
@@ -52,7 +52,7 @@ def expiring(
 
 
 def expired(connection: psycopg.Connection) -> list[tuple[AccountId, TransactionId]]:
-    """The transactions of expired holds in the log's order; copies would show."""
+    """Return the transactions of expired holds in the log's order, duplicates included."""
     return [
         (account_of(logged.event.originator_id), logged.event.transaction)
         for logged in read_whole_log(connection)
@@ -80,7 +80,7 @@ def metric(registry: CollectorRegistry, name: str) -> float:
 
 
 def many_due(connection: psycopg.Connection, accounts: int, each: int) -> list[tuple[str, str]]:
-    """Create accounts with this many due holds each, and fold them."""
+    """Create accounts with `each` due holds, and fold the accounts."""
     holds = [(f"acc-{a}", f"t{n}") for a in range(accounts) for n in range(each)]
     record(connection, [opening(f"acc-{a}") for a in range(accounts)], begin=LONG_AGO)
     record(connection, [purchase(*hold, 5) for hold in holds], begin=LONG_AGO)
@@ -91,7 +91,7 @@ def many_due(connection: psycopg.Connection, accounts: int, each: int) -> list[t
 def test_only_holds_that_are_due_expire(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Of a hold that was raised and partly cleared, the rest expires."""
+    """If a hold was raised and partly cleared, the rest expires."""
     record(service, [opening("a"), opening("b"), payment("early", "p", 1)], begin=LONG_AGO)
     record(
         service,
@@ -137,7 +137,7 @@ def test_only_holds_that_are_due_expire(
 def test_i3_holds_that_ended_while_the_read_model_lags_are_skipped_and_block_no_other(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Cleared, reversed and expired holds, each in a batch of its own."""
+    """The holds were cleared, reversed or expired; each is in its own batch."""
     record(service, [opening("a")], begin=LONG_AGO)
     record(service, [purchase("a", f"t{n}", 10) for n in range(5)], begin=LONG_AGO)
     catch_up(service)
@@ -154,7 +154,7 @@ def test_i3_holds_that_ended_while_the_read_model_lags_are_skipped_and_block_no_
 def test_handled_holds_are_not_read_again_while_the_read_model_lags(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Passes continue without reading the log; holds that become due meanwhile expire."""
+    """Searches continue without reading the log, and newly due holds expire."""
     many_due(service, accounts=2, each=3)
     record(service, [reversal("acc-0", "t0", "r")], begin=NOW)
     with (
@@ -186,7 +186,7 @@ def test_handled_holds_are_not_read_again_while_the_read_model_lags(
 def test_i3_two_expirers_at_once_expire_each_hold_once(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """If both work on an account, one append conflicts."""
+    """If both expire holds of one account, one append conflicts."""
     holds = many_due(service, accounts=20, each=10)
     registries = [CollectorRegistry(), CollectorRegistry()]
     with (
@@ -222,7 +222,7 @@ def test_i3_an_expirer_killed_during_a_commit_loses_nothing_and_expires_nothing_
 ) -> None:
     """The append may or may not succeed; the next process finds out."""
     holds = many_due(service, accounts=30, each=20)
-    # The process may take longer to start than the server lets a transaction be idle.
+    # The process may take longer to start than the idle transaction timeout.
     service.execute("SET idle_in_transaction_session_timeout = 0")
     with Command("project", env=service_env) as process:
         with service.transaction():
@@ -261,7 +261,7 @@ def test_i8_an_append_that_is_rolled_back_is_retried(
 
 @pytest.mark.long
 def test_i8_an_expirer_recovers_from_a_database_outage(own_postgres: PostgresServer) -> None:
-    """It is not ready meanwhile. Afterwards all holds that are due expire without intervention."""
+    """During the outage it is not ready. Afterwards all due holds expire without intervention."""
     url = own_postgres.new_database().service_url
     with expiring(url) as expirer:
         wait_until(lambda: expirer.health().ready)
@@ -277,7 +277,7 @@ def test_i8_an_expirer_recovers_from_a_database_outage(own_postgres: PostgresSer
 def test_the_lag_shows_overdue_holds_until_they_expire(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """For example while the log cannot be read."""
+    """Here the log cannot be read for a time."""
     many_due(service, accounts=1, each=1)
     registry = CollectorRegistry()
     lag = "txplatform_hold_expiry_lag_seconds"
@@ -294,7 +294,7 @@ def test_i8_an_expiry_lost_in_a_failover_is_repeated(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """A standby server may lack the last commits of the primary."""
-    many_due(service, accounts=1, each=2)  # so few that none is snapshotted
+    many_due(service, accounts=1, each=2)  # too few for a snapshot
     with (
         expiring(database.service_url),
         psycopg.connect(database.owner_url, autocommit=True) as owner,
@@ -311,7 +311,7 @@ def test_i8_an_expiry_lost_in_a_failover_is_repeated(
 
 
 def test_i8_an_expirer_waits_for_a_missing_table(database: TestDatabase) -> None:
-    """For example a newer version that runs before `txplatform migrate`."""
+    """A newer version may run before `txplatform migrate`."""
     with (
         psycopg.connect(database.owner_url, autocommit=True) as owner,
         expiring(database.service_url) as expirer,
@@ -325,7 +325,7 @@ def test_i8_an_expirer_waits_for_a_missing_table(database: TestDatabase) -> None
 def test_an_account_that_cannot_be_read_holds_up_no_other(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Health names it, and is not ready."""
+    """The expirer is not ready, and its health names the account."""
     many_due(service, accounts=3, each=2)
     with psycopg.connect(database.owner_url, autocommit=True) as owner:
         owner.execute("ALTER TABLE events DISABLE TRIGGER USER")
@@ -346,7 +346,7 @@ def test_an_account_that_cannot_be_read_holds_up_no_other(
 def test_an_account_is_snapshotted_if_an_expiry_is_the_event_that_is_due(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """A snapshot is due at every third event here."""
+    """Here, every third event is due for a snapshot."""
     many_due(service, accounts=1, each=1)
     with expiring(database.service_url):
         wait_until(
@@ -360,7 +360,7 @@ OPEN, OVERDUE = 150_000, 450
 
 @pytest.fixture
 def full(database: TestDatabase) -> psycopg.Connection:
-    """A table of many holds, few of them due, of which the planner knows nothing."""
+    """A table without statistics, with many holds, of which few are due."""
     connection = Database(database.service_url).connect()
     connection.execute(
         "INSERT INTO open_holds SELECT 'acc-' || n %% 50000, 't' || n, 5,"
@@ -380,7 +380,7 @@ def full(database: TestDatabase) -> psycopg.Connection:
 def test_the_query_reads_only_the_rows_that_are_due(
     database: TestDatabase, full: psycopg.Connection, *, analyzed: bool
 ) -> None:
-    """Each page continues where the last one ended."""
+    """Each page continues after the previous page."""
     if analyzed:
         with psycopg.connect(database.owner_url, autocommit=True) as owner:
             owner.execute("ANALYZE open_holds")

@@ -17,7 +17,7 @@ MANY = 3000
 
 
 def test_unreadable_headers_are_marked_even_after_many_readable_ones() -> None:
-    """Their messages are returned."""
+    """A poll returns their messages."""
     bus = DemoBus()
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers})
     for number in range(MANY):

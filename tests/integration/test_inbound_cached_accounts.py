@@ -1,4 +1,4 @@
-"""A consumer's cached accounts: decisions are right although these may be outdated."""
+"""A consumer's decisions are correct even if its cached accounts are stale."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Member:
         return [outcome.status.value for outcome in outcomes]
 
     def version_cached(self, account_id: str) -> int | None:
-        """Return the account's version if it is cached; it stays cached."""
+        """Return the version of the account if it is cached. It stays cached."""
         account = self.cached.take(account_stream(AccountId(account_id)))
         if account is None:
             return None
@@ -96,7 +96,7 @@ def versions(database: TestDatabase, account_id: str) -> list[int]:
 def test_i1_events_appended_by_others_are_read(
     database: TestDatabase, one: Member, other: Member
 ) -> None:
-    """A cached account that is behind the log is brought up to date, also for a duplicate."""
+    """A stale cached account is brought up to date, even for a duplicate."""
     assert one.apply(opened("acc-1"), payment("p-1", "acc-1", 1)) == ["applied", "applied"]
     assert other.apply(payment("p-2", "acc-1", 10)) == ["applied"]
     assert one.version_cached("acc-1") == 2
@@ -112,7 +112,7 @@ def test_i1_events_appended_by_others_are_read(
 def test_i3_only_accounts_with_a_conflict_are_decided_again(
     database: TestDatabase, one: Member, other: Member
 ) -> None:
-    """Another process appends to one of two accounts after they are read."""
+    """Another process appends to one of two accounts after both were read."""
     one.apply(opened("acc-1"), opened("acc-2"))
     messages = [
         payment("p-1", "acc-1", 1),
@@ -142,7 +142,7 @@ def test_i3_only_accounts_with_a_conflict_are_decided_again(
 
 
 def test_i3_copies_in_one_batch_have_one_effect(database: TestDatabase, one: Member) -> None:
-    """Later messages see the effects of earlier ones in their batch, without a conflict."""
+    """Later messages see the effects of earlier messages in their batch, without a conflict."""
     first, second, third = (payment(f"p-{n}", "acc-1", 10**n) for n in range(3))
     opening = opened("acc-1")
     assert one.apply(first, second, first, opening, opening, first, second) == [
@@ -156,7 +156,7 @@ def test_i3_copies_in_one_batch_have_one_effect(database: TestDatabase, one: Mem
 def test_a_message_is_rejected_alike_on_a_cached_account(
     database: TestDatabase, one: Member
 ) -> None:
-    """Its key is looked up before it is rejected, and its copy is not parked again."""
+    """Its key is looked up before the rejection, and a copy is not parked again."""
     one.apply(opened("acc-1"), payment("p-1", "acc-1", 1))
     in_euros = payment("p-1", "acc-1", 1, currency="EUR")
     assert one.apply(in_euros, in_euros) == ["parked", "duplicate"]
@@ -169,7 +169,7 @@ def test_a_message_is_rejected_alike_on_a_cached_account(
 def test_i2_accounts_of_a_rolled_back_batch_are_not_cached(
     database: TestDatabase, one: Member
 ) -> None:
-    """A fenced batch had recorded events; no account may keep them."""
+    """A fenced batch recorded events, which no cached account may keep."""
     one.apply(opened("acc-1"), payment("p-1", "acc-1", 1))
     with pytest.raises(FencedError):
         one.apply(payment("p-2", "acc-1", 10), expected=77)
@@ -189,7 +189,7 @@ def test_i7_a_cached_account_ahead_of_the_log_conflicts(
     one.apply(opened("acc-1"))
     account = one.cached.take(account_stream(AccountId("acc-1")))
     assert account is not None
-    account.version += 3  # as if more had been committed
+    account.version += 3  # simulates lost commits
     account.posted = -999
     one.cached.keep([account])
     assert one.apply(payment("p-1", "acc-1", 1)) == ["applied"]

@@ -107,7 +107,7 @@ def test_a_retried_message_that_is_refused_again_stays_parked_and_the_command_fa
 def test_retry_applies_a_message_that_has_become_valid(
     parked: tuple[int, int], service_env: dict[str, str], database: TestDatabase
 ) -> None:
-    """Here the database owner repairs the stored bytes, which no command can do."""
+    """The database owner repairs the stored bytes here; no command can do this."""
     body = json.dumps(payment("p-9", "acc-1", 10)).encode()
     execute(database, "UPDATE inbound_messages SET body = %s WHERE id = %s", body, parked[1])
     code, outcomes = inbound(service_env, "retry", str(parked[1]))

@@ -57,7 +57,7 @@ def begin_at(connection: psycopg.Connection, offset: int) -> None:
 
 
 def test_a_batch_without_events_takes_the_logs_lock_too(database: TestDatabase) -> None:
-    """Otherwise its rows could become visible after later ones, and the publisher miss them."""
+    """Otherwise the publisher could miss rows that become visible after later rows."""
     with (
         Database(database.service_url, lock_timeout_s=0.2).connect() as connection,
         psycopg.connect(database.owner_url) as other,
@@ -102,7 +102,7 @@ def test_a_batch_is_rolled_back_if_one_of_its_two_positions_was_moved(
 def test_discarding_a_message_does_not_move_the_end_of_the_feed_of_parked_messages(
     database: TestDatabase,
 ) -> None:
-    """The message was published; a feed that ends before its checkpoint would stop."""
+    """The message is already published; a feed that ends before its checkpoint would stop."""
     with Database(database.service_url).connect() as connection:
         begin_at(connection, 0)
         process(connection, AccountCache(10), batch(0, b"rubbish"))
@@ -113,7 +113,7 @@ def test_discarding_a_message_does_not_move_the_end_of_the_feed_of_parked_messag
 
 
 def test_the_service_can_neither_alter_nor_delete_received_messages(database: TestDatabase) -> None:
-    """It may only set the columns of an operator's decision."""
+    """It may only set the columns for an operator's decision."""
     with Database(database.service_url).connect() as connection:
         for statement in (
             "DELETE FROM inbound_messages",

@@ -1,4 +1,4 @@
-"""`txplatform keys`: printed keys and ids can be used, and wrong options are refused."""
+"""`txplatform keys` prints usable keys and ids, and refuses wrong options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def listed(env: Mapping[str, str]) -> list[dict[str, object]]:
 def test_the_list_prints_each_key_on_one_line_without_truncation(
     service_env: dict[str, str],
 ) -> None:
-    """A script can then take the id from the line, here to revoke the key."""
+    """So a script can take the id from the line, here to revoke the key."""
     words = ("--name", "shop [main]", *ALL_SCOPES, "--expires", "90d")
     assert run_command("keys", "create", *words, env=service_env)[0] == 0
     line = run_command("keys", "list", env=service_env)[1].splitlines()[-1]

@@ -24,13 +24,13 @@ def empty(postgres: PostgresServer) -> Iterator[TestDatabase]:
 
 
 def test_migrations_are_applied_once_in_order(empty: TestDatabase) -> None:
-    """A second run has nothing to do."""
+    """A second run applies nothing."""
     assert migrate(empty.owner_url, empty.service_url) == ALL
     assert migrate(empty.owner_url, empty.service_url) == []
 
 
 def test_concurrent_runs_apply_each_migration_once(empty: TestDatabase) -> None:
-    """The others wait and find them applied."""
+    """One run applies them; the other runs wait and then apply nothing."""
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda _: migrate(empty.owner_url, empty.service_url), range(4)))
     assert sorted(done) == [[], [], [], ALL]

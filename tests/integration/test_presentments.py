@@ -1,4 +1,4 @@
-"""What the network settles and the accounts team decides, from a real Kafka."""
+"""Presentments from the network and statuses from the accounts team, over a real Kafka."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from txplatform.database import Database
 
 
 def take(database: TestDatabase, topics: str, *messages: tuple[str, Body]) -> list[str]:
-    """Send these one after the other; gives what became of each."""
+    """Send messages one after the other; return the outcome of each."""
     before = len(inbox(database))
     sender = Sender(topics)
     with consuming(settings_for(database, topics)):
@@ -44,12 +44,12 @@ def take(database: TestDatabase, topics: str, *messages: tuple[str, Body]) -> li
 
 
 def account(database: TestDatabase) -> Any:
-    """The account of these tests, as its events say."""
+    """Load the account of these tests from its events."""
     return stored_account(database, "acc-1")
 
 
 def kinds(database: TestDatabase) -> list[str]:
-    """What the log holds."""
+    """Return the types of all events in the log."""
     with Database(database.service_url).connect() as connection:
         return [logged.event.TOPIC for logged in read_whole_log(connection)]
 
@@ -65,7 +65,7 @@ def held(database: TestDatabase) -> TestDatabase:
 def test_a_debit_clears_a_credit_refunds_and_a_correction_takes_back(
     held: TestDatabase, topics: str
 ) -> None:
-    """Copies have no effect; the money is what docs/contracts.md says."""
+    """Duplicates have no effect; amounts follow docs/contracts.md."""
     came = take(
         held,
         topics,
@@ -105,10 +105,10 @@ def test_a_debit_clears_a_credit_refunds_and_a_correction_takes_back(
         (presentment("c", currency="EUR", reverses_clearing_id="x"), "currency_mismatch"),
     ],
 )
-def test_what_can_never_be_posted_is_parked_alone(
+def test_an_invalid_presentment_is_parked_alone(
     held: TestDatabase, topics: str, body: Body, reason: str
 ) -> None:
-    """The next one is applied; a later good copy of the same id, too."""
+    """Later messages are applied, including a valid one with the same id."""
     came = take(
         held,
         topics,
@@ -131,7 +131,7 @@ def test_what_can_never_be_posted_is_parked_alone(
 def test_the_same_id_with_other_contents_is_parked(
     held: TestDatabase, topics: str, changes: Body
 ) -> None:
-    """The first one stands."""
+    """The first message stands."""
     came = take(
         held,
         topics,
@@ -142,8 +142,8 @@ def test_the_same_id_with_other_contents_is_parked(
     assert account(held).posted == 100
 
 
-def test_before_the_account_is_opened_all_of_it_waits(database: TestDatabase, topics: str) -> None:
-    """And is applied in order by the opening; a contradiction is told then."""
+def test_presentments_wait_until_the_account_is_opened(database: TestDatabase, topics: str) -> None:
+    """The opening applies them in order, and rejects those in another currency."""
     came = take(
         database,
         topics,
@@ -166,8 +166,8 @@ def test_before_the_account_is_opened_all_of_it_waits(database: TestDatabase, to
     assert kinds(database)[-1] == "waiting-message-rejected"
 
 
-def test_i2_any_order_ends_in_the_same_money(database: TestDatabase, topics: str) -> None:
-    """Duplicated, too."""
+def test_i2_any_order_gives_the_same_balance(database: TestDatabase, topics: str) -> None:
+    """Every message is also sent twice."""
     messages = [
         (OPENED, opened("acc-1")),
         (PRESENTED, presentment("c1", 400, final=False)),
@@ -193,10 +193,10 @@ def test_i2_any_order_ends_in_the_same_money(database: TestDatabase, topics: str
     assert found == {500 - 120 + 33}
 
 
-def test_the_newest_status_of_the_accounts_team_holds_and_closed_is_for_ever(
+def test_the_highest_status_version_applies_and_closed_is_permanent(
     held: TestDatabase, topics: str
 ) -> None:
-    """An older one is stale; the same version with another status is parked."""
+    """An older version is stale. The same version with another status is parked."""
     came = take(
         held,
         topics,

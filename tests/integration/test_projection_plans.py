@@ -1,4 +1,4 @@
-"""The prepared statements of the folds look rows up by index, however much a table has grown."""
+"""Prepared statements of the folds use indexes, however much a table has grown."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WHERE statement LIKE '%%json_populate_recordset%%'
 def test_folds_prepared_on_small_tables_read_only_their_rows_of_large_ones(
     database: TestDatabase, service: psycopg.Connection, *, analyzed: bool
 ) -> None:
-    """The planner knows nothing of the growth, so nothing but the settings decides the plan."""
+    """The planner's statistics are older than the growth, so only the settings decide the plan."""
     tables = [projection.table for projection in PROJECTIONS]
     with psycopg.connect(database.owner_url, autocommit=True) as owner:
         for table in tables:
@@ -63,7 +63,7 @@ def test_folds_prepared_on_small_tables_read_only_their_rows_of_large_ones(
         for projection in PROJECTIONS:
             fold_used(projection, service, projection.table, events)
         rows_read = service.execute(ROWS_READ, (tables,)).fetchone()
-    assert rows_read == (0, 1)  # the account; neither transactions nor holds were there
+    assert rows_read == (0, 1)  # only the account exists
 
     statements = service.execute(PREPARED).fetchall()
     assert len(statements) == 4

@@ -44,7 +44,7 @@ ACCOUNT = AccountId("acc")
 
 @contextmanager
 def projecting(url: str, registry: CollectorRegistry | None = None) -> Iterator[Projector]:
-    """Run a projector, which must stop within its time."""
+    """Run a projector and check that it stops in time."""
     settings = Settings(database_url=SecretStr(url))
     projector = Projector(settings, Database(url), registry or CollectorRegistry())
     with running(projector):
@@ -67,7 +67,7 @@ def test_a_page_is_newest_first_and_has_the_position_up_to_which_it_is_complete(
 def test_pages_follow_each_other_without_gap_or_overlap_while_transactions_come_in(
     service: psycopg.Connection,
 ) -> None:
-    """A cursor names a version, so that newer transactions do not shift the pages."""
+    """A cursor is an account version, so newer transactions do not shift the pages."""
     record(service, [opening("acc"), *(purchase("acc", f"t{n}", 1) for n in range(7))])
     catch_up(service, 3)
     first = list_transactions(service, ACCOUNT, limit=3)
@@ -94,7 +94,7 @@ def test_a_cursor_that_is_not_from_a_page_is_refused_with_a_reason(
 def test_a_transaction_has_its_request_and_its_decision(
     service: psycopg.Connection,
 ) -> None:
-    """A decline has its reasons and the balance it was judged by."""
+    """A decline has its reasons and the balance on which it was judged."""
     record(service, [purchase("acc", "early", 5), opening("acc", 100), purchase("acc", "t", 101)])
     catch_up(service, 3)
     early = get_transaction(service, ACCOUNT, TransactionId("early"))
@@ -137,7 +137,7 @@ def test_the_directory_has_every_account_even_before_it_is_opened(
 
 
 def test_the_directory_has_the_stricter_of_both_statuses(service: psycopg.Connection) -> None:
-    """Folded event by event or in one batch; a status may come before the account is opened."""
+    """Events are folded singly or in one batch; a status may precede the account's opening."""
     statuses = []
     steps: list[list[Command]] = [
         [team_status("acc", 2, "frozen")],
@@ -220,7 +220,7 @@ def test_a_projector_stands_by_while_another_session_has_the_checkpoint(
     """It neither waits for the lock nor fails, and continues once the lock is free."""
     registry = CollectorRegistry()
     with (
-        psycopg.connect(database.owner_url, autocommit=True) as holder,  # may idle as it likes
+        psycopg.connect(database.owner_url, autocommit=True) as holder,  # without idle timeout
         Database(database.service_url).connect() as connection,
         projecting(database.service_url, registry) as projector,
     ):
@@ -261,7 +261,7 @@ def test_rows_are_rolled_back_if_another_session_has_moved_the_checkpoint(
 def test_i8_a_projector_recovers_from_a_database_outage(
     own_postgres: PostgresServer,
 ) -> None:
-    """It is not ready meanwhile; its lag returns to 0 without intervention."""
+    """During the outage it is not ready. Its lag returns to 0 without intervention."""
     url = own_postgres.new_database().service_url
     with projecting(url) as projector:
         wait_until(lambda: projector.health().ready)
@@ -277,7 +277,7 @@ def test_i8_a_projector_recovers_from_a_database_outage(
 def test_i8_a_read_model_without_its_table_is_not_ready_and_blocks_no_other(
     database: TestDatabase,
 ) -> None:
-    """Once the table is back, it continues by itself."""
+    """When the table is back, it continues by itself."""
     with (
         psycopg.connect(database.owner_url, autocommit=True) as owner,
         Database(database.service_url).connect() as connection,

@@ -30,7 +30,7 @@ from txplatform.publisher.feed_publisher import checkpoint_of, read_checkpoint
 
 
 def test_a_decision_is_published_as_its_response(database: TestDatabase, topics: str) -> None:
-    """With the merchant, the time, and headers to remove copies by (docs/contracts.md)."""
+    """Plus the merchant, the time, and headers for deduplication (docs/contracts.md)."""
     with Database(database.service_url).connect() as connection:
         record(connection, [opening("acc-1", 500_000), purchase("acc-1", "tx-1", 1250)])
     with publishing(settings_for(database, topics)):
@@ -146,7 +146,7 @@ def test_a_publisher_names_a_missing_topic_and_waits_for_it(
 def test_of_two_publishers_one_is_active_and_the_other_takes_over(
     database: TestDatabase, topics: str
 ) -> None:
-    """It takes over after an orderly stop, and after the active one has lost its session."""
+    """It takes over after an orderly stop, and after the active publisher has lost its session."""
     settings = settings_for(database, topics)
     with publishing(settings) as second_to_stop:
         wait_until(lambda: second_to_stop.health().ready)
@@ -175,7 +175,7 @@ def test_a_log_that_has_lost_its_end_is_not_published(database: TestDatabase, to
     decide(database, accounts=1, purchases=1)
     execute(database, "INSERT INTO checkpoints VALUES ('publisher:decisions', 1000)")
     with publishing(settings_for(database, topics)) as publisher:
-        wait_until(lambda: "restored from a backup" in publisher.health().detail)
+        wait_until(lambda: "a backup was restored" in publisher.health().detail)
         assert not publisher.health().ready
     assert checkpoint(database) == 1000
     assert read_topic(topics) == []
@@ -193,7 +193,7 @@ def test_a_checkpoint_that_another_session_has_moved_is_not_moved(database: Test
 
 
 def test_i5_an_event_of_a_newer_version_is_not_skipped(database: TestDatabase) -> None:
-    """It might have to be published. Nothing of its batch is sent before that is known."""
+    """It may have to be published, so nothing of its batch is sent."""
     decide(database, accounts=1, purchases=2)
     execute(database, "ALTER TABLE events DISABLE TRIGGER USER")
     execute(database, "UPDATE events SET topic = 'unheard-of' WHERE originator_version = 3")
@@ -205,7 +205,7 @@ def test_i5_an_event_of_a_newer_version_is_not_skipped(database: TestDatabase) -
 
 
 def _murmur2(data: bytes) -> int:
-    """Kafka's 32-bit variant, without its sign."""
+    """Return Kafka's 32-bit variant of the hash, without its sign."""
     mask, m = 0xFFFF_FFFF, 0x5BD1_E995
     h = 0x9747_B28C ^ len(data)
     whole = len(data) // 4 * 4

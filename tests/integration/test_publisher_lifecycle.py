@@ -1,4 +1,4 @@
-"""Everything that happens to authorizations is published completely, in order and once (I5)."""
+"""All events of authorizations are published completely, in order and once (I5)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def history(account_id: str) -> list[Command]:
-    """A purchase with every later event but an expiry."""
+    """A purchase with every kind of later event except expiry."""
     return [
         opening(account_id),
         purchase(account_id, "tx", 1000),
@@ -48,7 +48,7 @@ def history(account_id: str) -> list[Command]:
 
 
 def expected(database: TestDatabase) -> dict[str, Order]:
-    """The events that each topic should have, from the log."""
+    """Return the events that each topic should have, according to the log."""
     orders: dict[str, Order] = {name: {} for name in TOPICS}
     with Database(database.service_url).connect() as connection:
         for logged in read_whole_log(connection):
@@ -62,7 +62,7 @@ def expected(database: TestDatabase) -> dict[str, Order]:
 def test_i5_every_topic_without_copies_equals_the_log_even_if_sent_twice(
     database: TestDatabase, topics: str
 ) -> None:
-    """The changes on the settlement topics add up to the amount that each account owes."""
+    """The changes on the settlement topics add up to the amount owed by each account."""
     accounts = [f"acc-{number}" for number in range(20)]
     with Database(database.service_url).connect() as connection:
         for commands in zip(*map(history, accounts), strict=True):

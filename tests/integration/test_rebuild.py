@@ -1,4 +1,4 @@
-"""Read models and snapshots are rebuilt from the log beside the live ones, and swapped."""
+"""Read models and snapshots are rebuilt from the log next to the live ones, and then swapped."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted
 
 
 def some_history(connection: psycopg.Connection, accounts: int = 5, purchases: int = 12) -> None:
-    """Accounts with purchases, approved and declined, a payment and a limit."""
+    """Record accounts with approved and declined purchases, a payment and a limit."""
     for number in range(accounts):
         name = f"acc-{number}"
         record(connection, [payment(name, "early", 5), opening(name, 500)])
@@ -61,26 +61,26 @@ def rebuilt_the_same(database: TestDatabase) -> bool:
 
 
 def shape(connection: psycopg.Connection) -> list[tuple[str, str]]:
-    """Indexes, constraints, grants and comments of the read models."""
+    """Return the indexes, constraints, grants and comments of the read models."""
     tables = [projection.table for projection in PROJECTIONS]
     return connection.execute(SHAPE, {"tables": tables}).fetchall()
 
 
 def rows(connection: psycopg.Connection, projection: Projection) -> list[tuple[str, ...]]:
-    """Every row of a read model."""
+    """Return every row of a read model."""
     statement = f"SELECT t::text FROM {projection.table} t ORDER BY 1"
     return connection.execute(statement.encode()).fetchall()
 
 
 def contents(connection: psycopg.Connection) -> list[tuple[str, ...]]:
-    """Every row of every read model."""
+    """Return every row of every read model."""
     return [row for projection in PROJECTIONS for row in rows(connection, projection)]
 
 
 def test_i1_a_rebuild_gives_the_same_rows_in_a_table_of_the_same_shape_every_time(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Twice in a row, so that names left over from the first would show."""
+    """Two rebuilds would reveal names left over from the first."""
     some_history(service)
     catch_up(service)
     before_rows, before_shape = contents(service), shape(service)
@@ -112,7 +112,7 @@ def test_a_rebuild_corrects_a_wrong_row_and_reports_a_difference(
 def test_a_rebuild_reads_to_the_log_s_end_even_if_the_live_read_model_lags(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """They are compared at the live checkpoint, which may be 0."""
+    """Rows are compared as of the live checkpoint, which may be 0."""
     some_history(service)
     rebuilt = rebuild(Database(database.owner_url), TRANSACTIONS)
     assert rebuilt.same
@@ -160,7 +160,7 @@ def test_a_second_rebuild_of_the_same_read_model_is_refused(
 
 
 class ForwardReader:
-    """Reads a list again and again, and checks that it never goes back in time."""
+    """Reads a list repeatedly and checks that it never goes back in time."""
 
     def __init__(self) -> None:
         self.newest = self.position = 0
@@ -188,7 +188,7 @@ def test_reads_writes_and_the_projector_continue_during_rebuilds(
                 with Database(database.service_url).connect() as connection:
                     while not stop.is_set():
                         work(connection)
-            except BaseException as error:  # noqa: BLE001  # the test tells of it
+            except BaseException as error:  # noqa: BLE001  # the test reports it
                 failures.append(error)
 
         return threading.Thread(target=run)
@@ -210,7 +210,7 @@ def test_reads_writes_and_the_projector_continue_during_rebuilds(
         for thread in threads:
             thread.join(10)
         assert failures == []
-        # Holds may be ended meanwhile, so the log's end moves.
+        # Holds may expire meanwhile, which moves the log's end.
         wait_until(
             lambda: (
                 {checkpoint_of(each.name).read(service) for each in PROJECTIONS}
@@ -224,7 +224,7 @@ def test_reads_writes_and_the_projector_continue_during_rebuilds(
 def test_a_long_read_delays_the_swap_and_is_not_disturbed(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """The swap gives up its place in the queue and retries."""
+    """The swap releases its lock request and retries."""
     some_history(service, accounts=1)
     done = threading.Event()
 
@@ -233,7 +233,7 @@ def test_a_long_read_delays_the_swap_and_is_not_disturbed(
         done.set()
 
     with (
-        psycopg.connect(database.owner_url) as reader,  # may idle as it likes
+        psycopg.connect(database.owner_url) as reader,  # without idle timeout
         reader.transaction(),
     ):
         list_transactions(reader, AccountId("acc-0"), limit=1)  # holds its lock until the end
@@ -254,7 +254,7 @@ def test_a_long_read_delays_the_swap_and_is_not_disturbed(
 def test_snapshots_are_replaced_for_accounts_with_enough_events(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Old ones go, as do those of accounts without events."""
+    """Old snapshots and snapshots of accounts without events are deleted."""
     some_history(service, accounts=2)
     record(service, [opening("small")])
     service.execute(
@@ -272,7 +272,7 @@ def test_snapshots_are_replaced_for_accounts_with_enough_events(
 def test_rebuild_all_prints_the_same_figures_before_and_after(
     service: psycopg.Connection, service_env: dict[str, str]
 ) -> None:
-    """If the live table was wrong, the exit code is 1, and 0 after that."""
+    """If the live table was wrong, the exit code is 1 the first time and then 0."""
     some_history(service)
     catch_up(service)
     env = {**service_env, "TXPLATFORM_SNAPSHOT_EVERY_EVENTS": "10"}

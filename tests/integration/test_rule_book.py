@@ -1,4 +1,4 @@
-"""The rule book in a real database: its order, its copies, whoever writes to it at once."""
+"""The rule book in a real database: order, duplicates and concurrent writers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_built_in_rule_set_is_in_force_in_an_empty_rule_book(
 def test_i7_the_rule_books_versions_are_contiguous_with_concurrent_writers(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Eight writers record each change twice; each is stored once."""
+    """Eight writers record each change twice; each change is stored once."""
     add_ruleset(service, retail(1), by=OPERATOR)
     copies: list[bool] = []
 
@@ -135,7 +135,7 @@ def test_an_id_is_refused_for_another_rule_set_or_reason(service: psycopg.Connec
 def test_an_activation_takes_effect_once_the_last_read_is_too_old(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Not earlier, since each read costs a round trip."""
+    """It does not take effect earlier, since each read costs a round trip."""
 
     async def before_and_after(max_age_s: float) -> list[RuleSet | RulesNotUnderstoodError]:
         rules = RulesInForce(max_age_s)
@@ -159,7 +159,10 @@ def test_an_unknown_change_is_refused_by_name(
             "INSERT INTO ruleset_events (version, event_id, event_key, topic, state)"
             " VALUES (1, 'e', 'k:1', 'ruleset-retired', '{}')"
         )
-    with pytest.raises(UnknownChangeError, match="version 1 is a 'ruleset-retired'"):
+    with pytest.raises(
+        UnknownChangeError,
+        match="Change 1 of the rule book is of the unknown kind 'ruleset-retired'",
+    ):
         read_book(service)
 
 
@@ -193,7 +196,7 @@ def test_a_late_read_does_not_replace_a_newer_one(
 
 
 def test_a_read_from_before_forget_is_ignored(service: psycopg.Connection) -> None:
-    """It has the end of a rule book whose beginning was dropped."""
+    """The read has the end of a rule book whose beginning was dropped."""
     add_ruleset(service, retail(1), by=OPERATOR)
     rules = RulesInForce(max_age_s=60)
     rules.take(service.execute(READ_CHANGES, (0,)).fetchall(), monotonic(), after=0)
@@ -225,7 +228,7 @@ def test_adding_the_built_in_rule_set_changes_nothing(service: psycopg.Connectio
 def test_i4_a_repeated_change_is_replayed_after_later_changes(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Even if its rule set is in force by then, or this version cannot read it."""
+    """It is replayed even if its rule set is active, or if this version cannot read it."""
     for version in (1, 2):
         add_ruleset(service, retail(version), by=OPERATOR)
 
@@ -254,7 +257,7 @@ def test_i4_a_repeated_change_is_replayed_after_later_changes(
 def test_ending_a_shadow_evaluation_that_was_just_replaced_changes_nothing(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """The first judges up to the position where the second begins."""
+    """The first evaluation judges up to the position where the second begins."""
     for version in (1, 2):
         add_ruleset(service, retail(version), by=OPERATOR)
     start_shadowing(service, "s1", "retail@1", reason="Try.", by=OPERATOR)
@@ -277,7 +280,7 @@ def test_ending_a_shadow_evaluation_that_was_just_replaced_changes_nothing(
 
 
 def waits_for_the_rule_book(connection: psycopg.Connection) -> bool:
-    """True while a connection waits for an advisory lock."""
+    """Return whether a connection is waiting for an advisory lock."""
     query = """
         SELECT count(*) FROM pg_locks JOIN pg_database ON pg_locks.database = pg_database.oid
         WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted

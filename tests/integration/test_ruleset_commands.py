@@ -36,7 +36,7 @@ RETAIL_2 = {
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[int, str]:
-    """The rule sets' files, by version."""
+    """Rule set files, by version."""
     paths = {}
     for ruleset in (RETAIL_1, RETAIL_2):
         path = tmp_path / f"retail-{ruleset['version']}.json"
@@ -55,7 +55,7 @@ def rulesets(env: dict[str, str], *words: str, code: int = 0) -> str:
 def test_a_rule_set_goes_from_a_file_into_force(
     service_env: dict[str, str], files: dict[int, str], service: psycopg.Connection
 ) -> None:
-    """By lint, add, activate, diff, list and show."""
+    """The commands are lint, add, activate, diff, list and show."""
     assert "rules[1] (cash_like) never refuses what rules[0]" in rulesets(
         service_env, "lint", files[2]
     )
@@ -87,7 +87,7 @@ def test_a_rule_set_goes_from_a_file_into_force(
 def test_a_running_shadow_evaluation_is_not_restarted(
     service_env: dict[str, str], files: dict[int, str]
 ) -> None:
-    """Its counts would be lost. Another rule set replaces it, and the output says so."""
+    """A restart would lose its counts. Another rule set replaces it, and the output says so."""
     for file in files.values():
         rulesets(service_env, "add", file)
     assert "in place of" not in rulesets(service_env, "shadow", "retail@1", "--reason", "Try.")
@@ -124,7 +124,7 @@ def test_wrong_use_and_refusals_say_what_to_do(
 def test_a_shadow_evaluation_is_started_inspected_and_stopped(
     service_env: dict[str, str], files: dict[int, str]
 ) -> None:
-    """By the command line, over HTTP and in the metrics, with the real processes."""
+    """On the command line, over HTTP and in the metrics, with real processes."""
     rulesets(service_env, "add", files[2])
     health = free_port()
     env = {**service_env, "TXPLATFORM_HEALTH_PORT": str(health)}

@@ -67,7 +67,7 @@ def test_an_append_that_waited_for_the_log_lock_reports_a_conflict_and_no_error(
 
 
 def test_migrations_do_not_depend_on_the_client_encoding(postgres: PostgresServer) -> None:
-    """In a database with the C locale the server does not convert text."""
+    """In a database with the C locale, the server does not convert text."""
     empty = postgres.empty_database()
     execute(empty, f"ALTER DATABASE {empty.name} SET client_encoding = 'SQL_ASCII'")
     assert migrate(empty.owner_url, empty.service_url)

@@ -37,7 +37,7 @@ CREATE CONSTRAINT TRIGGER fail AFTER UPDATE ON shadowings DEFERRABLE INITIALLY D
 
 
 def shadower(database: TestDatabase, batch_events: int = 1000) -> Shadower:
-    """A shadower that the test advances by hand."""
+    """A shadower that the test advances step by step."""
     settings = Settings(database_url=SecretStr(database.service_url))
     return Shadower(settings, Database(database.service_url), CollectorRegistry(), batch_events)
 
@@ -82,7 +82,7 @@ def test_disagreements_are_counted_and_listed(
 def test_it_judges_decisions_between_its_start_and_its_end(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """However late the shadower runs."""
+    """The shadower may run much later."""
     some_purchases(service, 1)
     shadow(service, AT_MOST_50)
     record(service, [opening("b"), purchase("b", "b1", 60), purchase("b", "b2", 10)])
@@ -99,7 +99,7 @@ def test_it_judges_decisions_between_its_start_and_its_end(
 def test_velocity_windows_include_purchases_from_before_the_evaluation(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Compared with a count by hand; snapshots newer than a decision must not be used."""
+    """The counts are computed by hand; snapshots newer than a decision must not be used."""
     chance = random.Random(7)
     record(service, [opening(name, 10_000) for name in ("a", "b", "c")])
     moment = NOW
@@ -147,7 +147,7 @@ def test_i8_two_shadowers_that_fail_in_turns_count_everything_once(
         except psycopg.errors.RaiseException:
             failed += 1
     assert failed > 2
-    # Of each account the first two are within the limit of two an hour, all others are not.
+    # The limit is two an hour: the first two of each account pass, all others do not.
     assert counts(service) == (37, 31, 0)
     assert len(list_disagreements(service, "s", limit=100)) == 31
 
@@ -172,7 +172,7 @@ def test_a_decision_is_judged_on_the_state_before_it(
 def test_the_amount_posted_before_a_late_authorization_is_added_back(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Its clearing already used the credit, which it must not need twice."""
+    """The clearing already used the credit, which the authorization must not need again."""
     shadow(service, RuleSet("none", 1, "Nothing more than what always holds"))
     record(service, [opening("a", 100), clearing("a", "t", "c", 100)])
     record(service, [purchase("a", "t", 100)])

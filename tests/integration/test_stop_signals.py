@@ -1,4 +1,4 @@
-"""Workers stop in order on any number of stop signals."""
+"""Workers stop cleanly, however many stop signals they get."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ sys.exit(run_parts([Part()], registry=CollectorRegistry(), health_port=None))
 def test_a_worker_that_gets_thousands_of_stop_signals_stops_in_order(
     number: signal.Signals,
 ) -> None:
-    """A signal may interrupt the handler of an earlier one."""
+    """A signal may interrupt the handler of an earlier signal."""
     with subprocess.Popen(
         [sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as worker:

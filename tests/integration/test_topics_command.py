@@ -1,4 +1,4 @@
-"""`txplatform topics create` on a real broker, with and without topics that exist."""
+"""`txplatform topics create` on a real broker, with and without existing topics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list has every transaction that anything names, each with its life as the log has it."""
+"""Lists contain every transaction that an event names, with its history from the log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ACCOUNT = AccountId("acc")
 
 
 def listed(connection: psycopg.Connection, limit: int = 100) -> list[TransactionResponse]:
-    """All pages."""
+    """Return the transactions of all pages."""
     found: list[TransactionResponse] = []
     page = list_transactions(connection, ACCOUNT, limit=limit)
     found += page.items
@@ -36,21 +36,21 @@ def listed(connection: psycopg.Connection, limit: int = 100) -> list[Transaction
 
 
 def ids(transactions: list[TransactionResponse]) -> list[str]:
-    """Of these."""
+    """Return the transaction ids."""
     return [each.transaction_id for each in transactions]
 
 
 def one(connection: psycopg.Connection, transaction_id: str) -> TransactionResponse:
-    """One that is there."""
+    """Return a transaction that exists."""
     found = get_transaction(connection, ACCOUNT, TransactionId(transaction_id))
     assert found is not None
     return found
 
 
-def test_what_is_named_and_not_authorized_is_listed_where_it_was_first_named(
+def test_a_transaction_without_a_decision_is_listed_by_its_first_event(
     service: psycopg.Connection,
 ) -> None:
-    """By whatever named it; what names no transaction is not."""
+    """Any event can name a transaction. Postings without a transaction are not listed."""
     record(
         service,
         [
@@ -79,17 +79,17 @@ def test_what_is_named_and_not_authorized_is_listed_where_it_was_first_named(
     ]
 
 
-def test_a_late_authorization_moves_to_the_place_of_its_decision(
+def test_a_late_authorization_moves_its_transaction_in_the_list(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Whether or not it was listed before; there is one row of it at any time."""
+    """It may have been listed before. There is never more than one row for it."""
     record(service, [opening("acc"), clearing("acc", "t", "c", 10, final=False)])
     record(service, [refund("acc", "u", "f", 1), purchase("acc", "other", 1)])
     catch_up(service)
     assert ids(listed(service)) == ["other", "u", "t"]
     record(service, [purchase("acc", "t", 30), purchase("acc", "u", 5)])
     assert [one(service, each).decision for each in ("t", "u")] == ["approved", "approved"]
-    # Not read by the list yet: in its old place, with its newest life.
+    # The list lags, so `t` is in its old place; its contents are up to date.
     assert [(each.transaction_id, each.decision) for each in listed(service)] == [
         ("other", "approved"),
         ("u", "approved"),
@@ -106,8 +106,8 @@ def test_a_late_authorization_moves_to_the_place_of_its_decision(
     assert listed(service) == found
 
 
-def test_one_transaction_never_lags_though_the_list_does(service: psycopg.Connection) -> None:
-    """It is read from the log, and another account's of that name is another."""
+def test_a_single_transaction_never_lags_even_if_the_list_does(service: psycopg.Connection) -> None:
+    """It is read from the log. Another account may have the same transaction id."""
     record(service, [opening("acc"), purchase("acc", "t", 30), clearing("acc", "t", "c", 20)])
     record(service, [opening("other"), purchase("other", "t", 7), clearing("other", "t", "c", 7)])
     assert listed(service) == []
@@ -118,10 +118,10 @@ def test_one_transaction_never_lags_though_the_list_does(service: psycopg.Connec
     assert get_transaction(service, AccountId("nobody"), TransactionId("t")) is None
 
 
-def test_a_page_tells_lives_as_they_are_and_which_there_are_as_it_has_read(
+def test_a_page_may_lack_new_transactions_but_its_contents_never_lag(
     service: psycopg.Connection,
 ) -> None:
-    """The position is of the latter."""
+    """`as_of_position` says which transactions the page includes."""
     record(service, [opening("acc"), purchase("acc", "t", 30)])
     catch_up(service)
     folded = last_position(service)
@@ -131,10 +131,10 @@ def test_a_page_tells_lives_as_they_are_and_which_there_are_as_it_has_read(
     assert [(each.transaction_id, each.state) for each in page.items] == [("t", "cleared")]
 
 
-def test_a_page_shows_the_newest_events_of_a_long_life_and_ends_behind_it(
+def test_a_page_shows_the_newest_events_of_a_long_history_and_ends_after_it(
     service: psycopg.Connection,
 ) -> None:
-    """Pages stay readable: 50 events of each, fewer transactions where these have thousands."""
+    """A page has at most 50 events for each, and fewer transactions if they have thousands."""
     record(service, [opening("acc"), purchase("acc", "old", 1), purchase("acc", "long", 9000)])
     record(service, [clearing("acc", "long", f"c{n}", 1, final=False) for n in range(5000)])
     record(service, [purchase("acc", "new", 1)])
@@ -169,13 +169,13 @@ def test_a_page_shows_the_newest_events_of_a_long_life_and_ends_behind_it(
         ("INSERT INTO transactions VALUES ('acc', 'again', 8)", (8, "extra_row")),
     ],
 )
-def test_i1_a_row_without_decision_that_is_not_as_the_log_says_is_named(
+def test_i1_a_wrong_row_of_a_transaction_without_a_decision_is_reported(
     database: TestDatabase,
     service: psycopg.Connection,
     change: str,
     expected: tuple[int, str],
 ) -> None:
-    """Missing, altered, or left where a decision has come."""
+    """The row is missing, altered, or kept although there is a decision."""
     record(service, [opening("acc"), clearing("acc", "t", "c1", 1)])  # versions 1 to 3
     record(service, [clearing("acc", "late", "c2", 1), purchase("acc", "late", 2)])  # 4 to 6
     record(service, [purchase("acc", "bought", 2), clearing("acc", "bought", "c3", 1)])  # 7 and 8
@@ -187,10 +187,10 @@ def test_i1_a_row_without_decision_that_is_not_as_the_log_says_is_named(
     assert ("acc", version, f"transactions.{field}") in differences(database)
 
 
-def test_a_transaction_of_one_account_is_not_one_of_another(
+def test_one_transaction_id_in_two_accounts_means_two_transactions(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Ids are each account's own: one is decided here, and only named there."""
+    """It is decided in one account, and only named by a clearing in the other."""
     record(service, [opening("a"), purchase("a", "t", 2), opening("b"), clearing("b", "t", "c", 1)])
     catch_up(service)
     assert differences(database) == []
@@ -233,7 +233,7 @@ _COMMANDS = st.one_of(
 def test_i2_the_pages_of_an_account_add_up_to_its_balance(
     database: TestDatabase, commits: list[list[Command]], batch: int, limit: int
 ) -> None:
-    """Each transaction once, each as if it were read alone; and the list verifies."""
+    """Pages list each transaction once, as it is read alone, and verification passes."""
     empty_log(database)
     with Database(database.service_url).connect() as service:
         for commands in commits:
@@ -256,12 +256,12 @@ def test_i2_the_pages_of_an_account_add_up_to_its_balance(
         assert differences(database) == []
 
 
-def test_every_look_up_is_by_an_index(service: psycopg.Connection) -> None:
-    """Though the planner knows nothing of the tables, and may read them whole."""
+def test_every_look_up_uses_an_index(service: psycopg.Connection) -> None:
+    """The planner has no statistics, and full scans are allowed."""
     record(service, [opening("acc"), *(purchase("acc", f"t{n}", 1) for n in range(400))])
     record(service, [clearing("acc", f"t{n}", f"c{n}", 1) for n in range(400)])
     catch_up(service)
-    with service.transaction():  # in which the counters only grow
+    with service.transaction():  # the counters grow until it ends
         before = _rows_read(service)
         page = list_transactions(service, ACCOUNT, limit=10)
         read = _rows_read(service) - before
@@ -270,7 +270,7 @@ def test_every_look_up_is_by_an_index(service: psycopg.Connection) -> None:
 
 
 def _rows_read(connection: psycopg.Connection) -> int:
-    """Rows of the log that this connection has fetched lately."""
+    """Return how many rows of the log the current transaction has read."""
     row = connection.execute(
         "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'events'"
     ).fetchone()

@@ -1,4 +1,4 @@
-"""Verification compares everything derived with a replay of the log, and reports tampering."""
+"""`verify` compares all derived data with a replay of the log, and reports tampering."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_an_empty_log_has_no_differences(database: TestDatabase) -> None:
 def test_a_read_model_that_lags_is_compared_with_the_log_at_its_own_checkpoint(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """A wrong row is a difference even if the read model lags."""
+    """A wrong row is reported even if the read model lags."""
     three_accounts(database, service)
     record(service, [purchase("b", "t4", 1), payment("b", "p", 3)])
     record(service, [opening("d")])
@@ -263,7 +263,7 @@ def test_i1_missing_and_extra_rows_of_every_read_model_are_reported(
 def test_i7_an_amount_changed_in_the_log_shows_in_every_value_derived_from_it(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """The balance recorded with the decision, the snapshot and both read models."""
+    """These are the recorded balance, the snapshot and both read models."""
     three_accounts(database, service)
     with tampering(database) as owner:
         owner.execute(
@@ -286,7 +286,7 @@ def test_i7_an_amount_changed_in_the_log_shows_in_every_value_derived_from_it(
 def test_a_snapshot_of_another_shape_is_not_compared(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Another version took it, and this version does not read it."""
+    """Another version took the snapshot, and this version does not use it."""
     record(service, [opening("a", 100)])
     service.execute("INSERT INTO snapshots VALUES ('account-a', 1, 'account@0', 'unheard of')")
     assert differences(database) == []
@@ -295,7 +295,7 @@ def test_a_snapshot_of_another_shape_is_not_compared(
 def test_i6_an_approval_above_the_available_credit_is_reported(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Even if every recorded balance was adjusted to it."""
+    """It is reported even if every recorded balance was adjusted to match."""
     record(service, [opening("a", 100), purchase("a", "s", 30), purchase("a", "t", 60)])
     with tampering(database) as owner:
         owner.execute(
@@ -325,7 +325,7 @@ def test_i2_a_sum_of_stored_amounts_that_differs_from_the_account_is_reported(
     field: str,
     wrong: Callable[[EventSums], EventSums],
 ) -> None:
-    """This would find a mistake in the code that folds events."""
+    """This check finds mistakes in the code that folds events."""
     record(service, [opening("a", 100), payment("a", "p", 7), purchase("a", "t", 60)])
 
     def other_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
@@ -355,7 +355,7 @@ def test_events_appended_during_a_verification_are_no_difference(
 def test_verify_exits_1_and_prints_the_differences(
     database: TestDatabase, service: psycopg.Connection, service_env: dict[str, str]
 ) -> None:
-    """It prints to stdout, for people or as JSON; progress goes to stderr."""
+    """Output goes to stdout, as text or JSON; progress goes to stderr."""
     three_accounts(database, service)
     code, out, err = run_command("verify", env=service_env)
     assert code == 0, err
@@ -415,7 +415,7 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
     snapshot_after: int,
     batch: int,
 ) -> None:
-    """The batches in which events are folded, and the time between them, make no difference."""
+    """They agree whatever the batches in which events are folded, and the time between them."""
     empty_log(database)
     with Database(database.service_url).connect() as service:
         accounts = Accounts(service)

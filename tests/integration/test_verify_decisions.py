@@ -50,7 +50,7 @@ def _three_rule_sets(service: psycopg.Connection) -> None:
 
 
 def alter(database: TestDatabase, version: int, old: str, new: str) -> None:
-    """Replace a text in the stored event of this version."""
+    """Replace a text in the stored event with this version."""
     with tampering(database) as owner:
         changed = owner.execute(
             "UPDATE events SET state = convert_to(replace(convert_from(state, 'UTF8'), %s, %s),"
@@ -64,7 +64,7 @@ def alter(database: TestDatabase, version: int, old: str, new: str) -> None:
 def test_every_recorded_decision_is_confirmed(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Whatever happened between: windows, clearings, reversals, payments, changes of rules."""
+    """The history has velocity windows, clearings, reversals, payments and rule changes."""
     chance = random.Random(11)
     record(service, [opening(name, 300) for name in ("a", "b")])
     moment = NOW
@@ -120,7 +120,7 @@ def test_i7_an_altered_rule_set_measurement_or_reason_of_a_decision_is_reported(
 def test_i7_an_altered_rule_set_is_reported(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """So are the decisions that it no longer explains."""
+    """The decisions that it no longer explains are reported too."""
     record(service, [opening("a", 300), purchase("a", "t", 31)], ruleset=SMALL)
     with tampering(database) as owner:
         owner.execute(
@@ -133,7 +133,7 @@ def test_i7_an_altered_rule_set_is_reported(
 def test_i7_a_change_that_was_removed_from_the_rule_book_is_reported(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """As a gap in the versions, a wrong key, or a change that lacks its rule set."""
+    """The report shows a gap in versions, a wrong key, or a change without its rule set."""
     with tampering(database) as owner:
         owner.execute("UPDATE ruleset_events SET event_key = 'activation:x' WHERE version = 4")
         owner.execute("DELETE FROM ruleset_events WHERE version = 2")
@@ -159,7 +159,7 @@ def test_i7_a_change_that_was_removed_from_the_rule_book_is_reported(
 def test_i7_an_altered_clearing_is_reported(
     database: TestDatabase, service: psycopg.Connection, change: str, expected: tuple[str, int, str]
 ) -> None:
-    """By its key, and by the amount that it released."""
+    """Its key and its released amount reveal it."""
     record(service, [opening("a", 300), purchase("a", "t", 60), clearing("a", "t", "c", 50)])
     assert differences(database) == []
     with tampering(database) as owner:
@@ -170,7 +170,7 @@ def test_i7_an_altered_clearing_is_reported(
 def test_i7_an_altered_balance_of_any_kind_of_event_is_reported(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Even if there was no account to have a balance."""
+    """This includes events of an account that was not open and had no balance."""
     record(
         service,
         [
@@ -207,7 +207,7 @@ def test_i7_an_altered_already_posted_amount_of_a_late_authorization_is_reported
 def test_i6_an_increment_above_the_available_credit_is_reported(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """Even if its own balance was adjusted to it."""
+    """It is reported even if its own balance was adjusted to match."""
     record(service, [opening("a", 100), purchase("a", "t", 60), increment("a", "t", "i", 30)])
     with tampering(database) as owner:
         owner.execute(
@@ -235,7 +235,7 @@ def test_i7_altered_inputs_of_an_increment_or_a_hold_are_reported(  # noqa: PLR0
     new: str,
     field: str,
 ) -> None:
-    """The hold's end, the raised purchase, the amount it was raised from, and the reasons."""
+    """The inputs are the hold's end, the raised purchase, its amount before, and the reasons."""
     commands = [increment("a", "t", "i", 5), increment("a", "t", "j", 6)]
     record(service, [opening("a", 300), purchase("a", "t", 20), *commands], ruleset=SMALL)
     assert differences(database) == []

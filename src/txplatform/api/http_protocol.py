@@ -1,4 +1,4 @@
-"""Keep clients that offer a protocol upgrade on HTTP/1.1. Java's client offers HTTP/2 by default.
+"""Ignore clients' offers to upgrade from HTTP/1.1. Java's client offers HTTP/2 by default.
 
 This module overrides internals of uvicorn's httptools protocol. Before updating uvicorn, run the
 tests for upgrade offers.

@@ -22,7 +22,7 @@ def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemE
 
     Args:
         errors: The errors of a pydantic ValidationError.
-        leave_out: The number of leading location parts to leave out of each pointer.
+        leave_out: The number of leading items of `loc` that each JSON pointer omits.
     """
     return ProblemError(
         ProblemType.VALIDATION,

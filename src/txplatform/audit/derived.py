@@ -36,7 +36,7 @@ class DerivedCheck(Generic[R]):
         raise NotImplementedError
 
     def begin(self, account_id: AccountId) -> None:
-        """Start an account, and report unread rows with smaller account ids as extra."""
+        """Begin checking an account; report leftover rows of smaller ids as extra."""
         self._report_extra(self._take(lambda key: key[0] < account_id))
 
     def before(self, replay: Replay, position: int) -> None:
@@ -55,7 +55,7 @@ class DerivedCheck(Generic[R]):
             pass
 
     def finish(self) -> None:
-        """Report rows left unread after the last account as extra."""
+        """Report as extra the rows that no account has used."""
         self._report_extra(self._take(lambda _: True))
 
     def _of(self, account_id: str) -> Iterator[R]:

@@ -85,9 +85,9 @@ def groups(tally: Tally, by: str) -> list[Group]:
 
 
 def largest(tally: Tally) -> list[ChangedDecision]:
-    """Return the largest changed decisions, currency by currency, largest amount first.
+    """Return each currency's largest changed decisions, in descending order of amount.
 
-    The currency with the most such decisions comes first.
+    The currency with the most changed decisions comes first.
     """
     heaps = sorted(tally.largest.items(), key=lambda item: (-len(item[1]), item[0]))
     return [change for _, heap in heaps for change in sorted(heap, reverse=True)]

@@ -128,7 +128,7 @@ class Tally:
         self._cells.clear()
 
     def merge(self, other: Tally) -> None:
-        """Add the counts of another tally, after its `settle` was called."""
+        """Add the counts of another tally; call its `settle` first."""
         self.accounts += other.accounts
         self.events += other.events
         self.recorded += other.recorded

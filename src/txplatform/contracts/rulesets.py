@@ -233,7 +233,7 @@ def _path(place: str, steps: list[int | str]) -> str:
 
 
 def _unknown_codes(rule: ConfigurableRule) -> Iterator[str]:
-    """Yield a problem for each well-formed but unknown code, and for each card number."""
+    """Yield a problem for each well-formed code that is unknown or looks like a card number."""
     for field, parameter in rule.PARAMETERS.items():
         name, value = json_name(field), getattr(rule, field)
         kind = parameter.kind if isinstance(parameter, CodeList) else None

@@ -22,7 +22,7 @@ class TransactionEventResponse:
         at: The time when the service recorded the event, UTC.
         amount: The amount requested, posted, refunded or reversed; None for a full reversal.
         released: The amount released from the hold.
-        clearing_id: The id of a clearing or a correction.
+        clearing_id: The clearing's or correction's id.
         reverses_clearing_id: The clearing or refund that a correction withdraws.
         direction: Corrections only: credit withdraws a clearing, debit withdraws a refund.
         flags: Unusual circumstances. They never prevent posting.

@@ -101,7 +101,7 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
         stack.callback(child.stop)
         children.append(child)
     api_url, worker_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{worker_port}"
-    year = _next_year(folder)
+    year = _next_run(folder)
     with psycopg.connect(urls.service) as connection:
         _, key = create_key(connection, name=f"demo run {year}", scopes=list(Scope))
     _wait_ready([api_url, worker_url], children)
@@ -161,7 +161,7 @@ async def _send(
     on_ready()
     await simulator.run(days)
     while True:
-        await simulator.run(plan(_next_year(folder)))
+        await simulator.run(plan(_next_run(folder)))
 
 
 async def _watch(simulator: Simulator, live: LiveLine, parts: list[DemoPostgres | Child]) -> None:
@@ -196,7 +196,7 @@ def _wait_ready(urls: list[str], children: list[Child]) -> None:
             sleep(0.1)
 
 
-def _next_year(folder: Path) -> int:
+def _next_run(folder: Path) -> int:
     """Increment and return the stored run number, which makes the ids of each run unique."""
     state = folder / "state.json"
     year = json.loads(state.read_text())["year"] + 1 if state.exists() else 1

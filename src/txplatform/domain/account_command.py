@@ -19,10 +19,10 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     Attributes:
         LABEL: Format string for `label`, such as `Payment {payment_id}`.
-        DESCRIPTIVE: Informational fields, which a copy may lack.
+        DESCRIPTIVE: Informational fields, which a repeated command may omit.
         BUSINESS_TIME: The fields to take the business time from, in order of preference.
-        COPY_CONFLICTS: True if appending a copy's event causes a conflict, so that earlier events
-            need not be read. Only valid for an opened account without waiting messages.
+        COPY_CONFLICTS: True if the append itself refuses a repeated command, so earlier events
+            need not be read. Applies only to opened accounts without waiting messages.
     """
 
     LABEL: ClassVar[str]

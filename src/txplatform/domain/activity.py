@@ -204,8 +204,8 @@ class _Log:
     def compacted(self, now: int) -> _Log:
         """Return a copy without expired rows, in which rows of equal time and merchant are merged.
 
-        `now` is the minute of the purchase just added. The newest minute of the log may come from
-        a process with a fast clock, which would make purchases expire early.
+        `now` is the minute of the purchase just added, not the newest minute of the log: that may
+        come from a process with a fast clock, and purchases would expire too early.
         """
         # A full hour, so that the hourly rows stay before the rows with a resolution of a minute.
         fine = (now - FINE_WINDOW) // _HOUR * _HOUR

@@ -129,8 +129,8 @@ class Clearing(EarlyAdvice, frozen=True):
         transaction_id: None if the purchase was never authorized (a force post).
         amount: Minor units of `currency`.
         final: True for the last clearing of a purchase, which releases the rest of the hold.
-        occurred_at: The time in the HTTP request, UTC.
-        presented_at: The time in the network's Kafka message, UTC.
+        occurred_at: When the network cleared it, UTC; set by HTTP requests.
+        presented_at: When the network presented it, UTC; set by Kafka messages.
     """
 
     LABEL: ClassVar[str] = "Clearing {clearing_id}"
@@ -189,7 +189,7 @@ class Correction(EarlyAdvice, frozen=True):
 
     @property
     def reversed_keys(self) -> tuple[str, str]:
-        """The two possible keys of the withdrawn item: as a clearing and as a refund."""
+        """The withdrawn item's key if it is a clearing, and its key if it is a refund."""
         return clearing_key(self.reverses_clearing_id), refund_key(self.reverses_clearing_id)
 
     @property

@@ -56,8 +56,8 @@ def decode_event(originator_id: str, originator_version: int, topic: str, state:
     """Decode a stored event.
 
     Raises:
-        UnknownEventError: This version does not know the topic.
-        ValueError: The bytes are not an event of this topic.
+        UnknownEventError: No event class has this topic.
+        ValueError: The bytes are not an event of that class.
     """
     decoder = _DECODERS.get(topic)
     if decoder is None:

@@ -19,7 +19,7 @@ from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
 
 
 def _read_streams(*, snapshots: str, after: str, until: str = "true") -> str:
-    """Return a statement that reads streams, given an array of ids and an array of versions.
+    """Return a statement that reads streams; its parameters are their ids and their versions.
 
     Args:
         snapshots: SQL condition. A stream starts from its newest snapshot that meets the condition.

@@ -177,10 +177,10 @@ class HoldExpirer(Follower):
 def _expire_holds(
     connection: psycopg.Connection, holds: Sequence[DueHold], now: datetime
 ) -> tuple[UnitOfWork, list[DueHold]]:
-    """Expire the holds that still exist, with a single append.
+    """Expire the holds that still exist, all in one append.
 
     Returns:
-        The unit of work, and the holds on accounts whose append conflicted.
+        The unit of work, and the holds on accounts that conflicted.
     """
     work = UnitOfWork()
     origin = CommandOrigin(_CAUSE, new_traceparent())

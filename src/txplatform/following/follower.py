@@ -22,10 +22,10 @@ LONGEST_BACK_OFF_S = 5.0
 
 
 class Follower(ABC):
-    """Processes an ordered source in the database, batch by batch.
+    """Processes an ordered source of the database batch by batch.
 
     Attributes:
-        name: The name in health reports and metrics, and in log lines unless a component is given.
+        name: The name in health reports, metrics and, by default, log lines.
     """
 
     def __init__(self, name: str, database: Database, *, component: str = "") -> None:

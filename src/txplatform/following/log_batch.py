@@ -1,4 +1,4 @@
-"""Reads one batch of the log, for a follower that writes to this database."""
+"""Reads one batch of the log for a follower that writes to the same database."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -92,7 +92,7 @@ class UnitOfWork:
         self._streams_to_read.add(stream)
 
     def load(self) -> Iterator[Query]:
-        """Yield the queries that read everything noted since the last load.
+        """Yield the queries that read what was requested since the last load.
 
         Business keys and transactions are looked up after the accounts. If another process appends
         an event in between, the look-up may find an event that the account lacks. The account is

@@ -149,7 +149,7 @@ TRANSACTIONS = Transactions()
 
 
 def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[TransactionRow], list[TransactionRow]]:
-    """Return the rows of decided transactions, then the rows of transactions in other events.
+    """Return two lists: the rows from decisions, and the rows from all other events.
 
     A row of the second list must not replace an existing row.
     """
@@ -169,7 +169,7 @@ def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[TransactionRow], list[
 def list_transactions(
     connection: psycopg.Connection, account_id: AccountId, *, limit: int, cursor: str | None = None
 ) -> TransactionsResponse:
-    """Return a page of an account's transactions, newest first, all at the same account version.
+    """Return a page of an account's transactions, newest first, all as of one account version.
 
     Args:
         connection: A connection, with or without an open database transaction.

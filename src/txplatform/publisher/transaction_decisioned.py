@@ -73,7 +73,7 @@ def _reader(kind: type, names: Iterable[str], **types: Any) -> type[Struct]:
     Args:
         kind: The class of the object.
         names: The names of the fields; fields that the class lacks are skipped.
-        types: By field name, types that replace those declared in the class.
+        types: Types that replace those declared in the class, by field name.
     """
     found = _fields_of(kind)
     read: list[Any] = []

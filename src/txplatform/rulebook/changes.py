@@ -81,7 +81,7 @@ class RuleSetActivated(RuleBookChange, frozen=True):
 
 
 class ShadowingStarted(RuleBookChange, frozen=True):
-    """A shadow evaluation of decisions after `after_position` began; any running one ended."""
+    """A shadow evaluation began, from `after_position` on, and ended any running one."""
 
     TOPIC: ClassVar[str] = "shadowing-started"
     shadowing_id: str

@@ -52,7 +52,7 @@ class RealRow:
         day: The day on which the card was used.
         posted: The day of posting: the same day, or up to 16 days later.
         amount: Pence; negative for a refund.
-        merchant: The field `merchant` of requests and presentments.
+        merchant: As sent in requests and presentments.
         original_amount: Minor units of `original_currency`; None for a purchase in sterling.
     """
 

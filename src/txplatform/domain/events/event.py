@@ -51,7 +51,7 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def transaction_id(self) -> TransactionId | None:
-        """The transaction that the event is indexed under; None if only the key is indexed."""
+        """The transaction to index the event under; None if its business key is enough."""
         return None
 
     @property

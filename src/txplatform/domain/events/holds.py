@@ -1,4 +1,4 @@
-"""Transactions started before authorization, and holds released without a clearing.
+"""Transactions named before their authorization, and holds released without a clearing.
 
 `released` is the released part of the hold in minor units. `balance` is the account's balance after
 the event; None if the account is not opened.

@@ -1,4 +1,4 @@
-"""Messages that wait: a payment return for its payment, others for the account's opening."""
+"""Messages that wait: a return until its payment arrives, others until the account is opened."""
 
 from typing import ClassVar, get_args
 

@@ -137,7 +137,7 @@ class CategoryCodes(Codes):
 
     @cached_property
     def bounds(self) -> tuple[str, ...]:
-        """The first and last code of every entry, in one sorted sequence.
+        """The start of every entry and the end just past its last code, in one sorted sequence.
 
         `bisect_right(bounds, code)` is odd if an entry covers the code. Half of the result, rounded
         down, is then the index of the entry. A set would hardly be faster, and one range could need
