@@ -62,10 +62,14 @@ class Replay:
         if version != self.account.version + 1:
             raise BrokenStreamError(self.account_id, self.account.version + 1, version)
         event = decode_event(self._stream, version, row.topic, row.state)
-        if event.key != row.event_key:
-            self._differ(version, "event_key", event.key, row.event_key)
-        if event.transaction_id != row.transaction_id:
-            self._differ(version, "transaction_id", event.transaction_id, row.transaction_id)
+        for column, stated, stored in (
+            ("event_key", event.key, row.event_key),
+            ("transaction_id", event.transaction_id, row.transaction_id),
+            ("pending_change", event.pending_change, row.pending_change),
+            ("expires_at", event.hold_expires_at, row.expires_at),
+        ):
+            if stated != stored:
+                self._differ(version, column, stated, stored)
         if row.position <= self._position:
             self._differ(version, "log position", f"above {self._position}", row.position)
         self._position = row.position

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -16,13 +15,10 @@ from txplatform.domain.account import Account
 from txplatform.domain.currencies import format_amount
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
-from txplatform.projections.directory import DirectoryPage, list_accounts
+from txplatform.processing.all_accounts import all_accounts
 from txplatform.settings import load_settings
 
-_PAGE_ACCOUNTS = 500
 _MONEY = ("credit_limit", "posted", "pending", "available")
-_STATUS = ("account_id", "opened", "status", "operator_status", "team_status", "currency")
-_LISTED = (*_STATUS, *_MONEY, "account_version", "opened_at", "updated_at")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,32 +48,20 @@ def _list(connection: psycopg.Connection, *, as_json: bool) -> int:
         table.add_column(name, no_wrap=True)
     for name in ("limit", "posted", "pending", "available", "version"):
         table.add_column(name, justify="right", no_wrap=True)
-    position = 0
-    for page in _pages(connection):
-        position = page.as_of_position
-        for item in page.items:
-            if as_json:
-                _write_json({name: getattr(item, name) for name in _LISTED})
-            else:
-                table.add_row(
-                    item.account_id,
-                    item.status or "not opened",
-                    item.currency or "",
-                    *(format_amount(getattr(item, name), item.currency) for name in _MONEY),
-                    str(item.account_version),
-                )
+    for account in all_accounts(connection):
+        if as_json:
+            _write_json(_shown(account))
+        else:
+            table.add_row(
+                account.account_id,
+                account.status if account.opened else "not opened",
+                account.currency or "",
+                *(format_amount(getattr(account, name), account.currency) for name in _MONEY),
+                str(account.version),
+            )
     if not as_json:
         print_table(table)
-    sys.stderr.write(f"as of log position {position}\n")
     return 0
-
-
-def _pages(connection: psycopg.Connection) -> Iterator[DirectoryPage]:
-    page = list_accounts(connection, limit=_PAGE_ACCOUNTS)
-    yield page
-    while page.more:
-        page = list_accounts(connection, limit=_PAGE_ACCOUNTS, after=page.items[-1].account_id)
-        yield page
 
 
 def _show(connection: psycopg.Connection, account_id: AccountId, *, as_json: bool) -> int:

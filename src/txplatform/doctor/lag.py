@@ -33,8 +33,8 @@ ORDER BY f.number
 """
 
 _OVERDUE = """
-SELECT extract(epoch FROM now() - min(expires_at))::float8 FROM open_holds
-WHERE expires_at <= now()
+SELECT extract(epoch FROM now() - min(expires_at))::float8 FROM transactions
+WHERE held > 0 AND expires_at IS NOT NULL AND expires_at <= now()
 """
 
 

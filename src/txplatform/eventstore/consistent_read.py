@@ -16,7 +16,7 @@ from txplatform.database import Database
 
 _READ_EVENTS = """
 SELECT position, originator_id, originator_version, event_key, topic, state, recorded_at,
-    transaction_id
+    transaction_id, pending_change, expires_at
 FROM events
 ORDER BY originator_id, originator_version
 """
@@ -35,7 +35,9 @@ class StoredRow:
     topic: str
     state: bytes
     recorded_at: datetime
-    transaction_id: str | None = None
+    transaction_id: str | None
+    pending_change: int
+    expires_at: datetime | None
 
 
 @contextmanager

@@ -54,16 +54,22 @@ ORDER BY originator_id, originator_version
 """  # constants of this module
 
 
-def _find_events(column: str, order: str = "") -> str:
-    """Return a statement that finds events, given arrays of stream ids and values of `column`."""
+def _find_events(column: str, order: str) -> str:
+    """Return a statement that finds events; its parameters are stream ids and values of `column`.
+
+    An equal bound on both sides keeps the order from being dropped as redundant. Only the index
+    that begins with the column has that order, so no other index can be used.
+    """
     return f"""
 SELECT e.originator_id, e.originator_version, e.topic, e.state
 FROM unnest(%b::text[], %b::text[]) AS wanted (originator_id, {column})
 CROSS JOIN LATERAL (
     SELECT originator_id, originator_version, topic, state
     FROM events
-    WHERE originator_id = wanted.originator_id AND {column} = wanted.{column}
-    {order} OFFSET 0
+    WHERE {column} >= wanted.{column} AND {column} <= wanted.{column}
+      AND originator_id = wanted.originator_id
+    ORDER BY {order}
+    OFFSET 0
 ) e
 """  # constants of this module
 
@@ -71,7 +77,10 @@ CROSS JOIN LATERAL (
 LOCK_LOG = f"SELECT pg_advisory_xact_lock({LOG})"
 """Takes the log's lock until the transaction ends; `APPEND` takes the same lock."""
 
-APPEND = "SELECT append_events(%b, %b::bigint[], %b, %b, %b, %b::text[])"
+APPEND = (
+    "SELECT append_events"
+    "(%b, %b::bigint[], %b, %b, %b, %b::text[], %b::bigint[], %b::timestamptz[])"
+)
 """Appends events, and returns the streams with a conflict, whose events were left out."""
 
 READ_STREAMS = _read_streams(snapshots="k.version = 0", after="stream.version")
@@ -84,10 +93,12 @@ READ_STREAMS_AT = _read_streams(
 )
 """Reads streams up to given versions, each from the newest snapshot up to its version."""
 
-READ_KEYS = _find_events("event_key")
+READ_KEYS = _find_events("event_key", "event_key")
 """Reads the events with given business keys."""
 
-READ_TRANSACTIONS = _find_events("transaction_id", "ORDER BY originator_version")
+READ_TRANSACTIONS = _find_events(
+    "transaction_id", "transaction_id, originator_id, originator_version"
+)
 """Reads the events of transactions except authorizations, for which `READ_KEYS` is used."""
 
 INSERT_SNAPSHOTS = """
@@ -154,6 +165,8 @@ def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:
             event.TOPIC,
             encode_event(event),
             event.transaction_id,
+            event.pending_change,
+            event.hold_expires_at,
         )
         for event in events
     )

@@ -29,7 +29,7 @@ from txplatform.following.follower import Follower
 from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.snapshots import take_snapshots
 from txplatform.processing.unit_of_work import UnitOfWork
-from txplatform.projections.open_holds import BEFORE_ALL, DueHold, due_holds
+from txplatform.projections.due_holds import BEFORE_ALL, DueHold, due_holds
 from txplatform.random_ids import random_id
 from txplatform.settings import Settings
 from txplatform.telemetry import new_traceparent

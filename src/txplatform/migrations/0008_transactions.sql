@@ -1,19 +1,27 @@
--- Read model of transactions: every transaction that an event refers to, by account.
+-- Read model of transactions: every transaction that an event names, by account, and its hold.
 --
 -- `txplatform rebuild` creates a second table like the live one (LIKE … INCLUDING ALL), fills it and
 -- swaps the two. To keep index names equal, let Postgres derive them from the name of the table.
 
 CREATE TABLE transactions (
+    account_version bigint NOT NULL,
+    held            bigint NOT NULL CHECK (held >= 0),
+    expires_at      timestamptz,
     account_id      text COLLATE "C" NOT NULL,
     transaction_id  text COLLATE "C" NOT NULL,
-    account_version bigint NOT NULL,
     PRIMARY KEY (account_id, transaction_id),
     UNIQUE (account_id, account_version)
 );
+CREATE INDEX ON transactions (expires_at, account_id, transaction_id)
+    WHERE held > 0 AND expires_at IS NOT NULL;
 
 COMMENT ON TABLE transactions IS
-    'Read model: the order of each account''s transactions. All other data is in the log.';
+    'Read model: the order of each account''s transactions, and the holds. All other data is in the log.';
 COMMENT ON COLUMN transactions.account_version IS
-    'The version of the decision or, if there is none, of the first event that refers to the transaction.';
+    'The account''s version after the first event that names the transaction.';
+COMMENT ON COLUMN transactions.held IS
+    'The amount on hold, in minor units of the account''s currency.';
+COMMENT ON COLUMN transactions.expires_at IS
+    'When the hold expires or, once the hold is released, would have expired. Null for never.';
 
 GRANT SELECT, INSERT, UPDATE ON transactions TO txplatform_service;

@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, LiteralString
+from typing import Any, ClassVar, LiteralString, NamedTuple
 
 import psycopg
+from psycopg import sql
 
 from txplatform.domain.account import Account
 from txplatform.domain.events import Event
-from txplatform.eventstore.statements import LoggedEvent
 from txplatform.following.checkpoint import Checkpoint
 
 Row = tuple[Any, ...]
@@ -32,37 +32,26 @@ class ExpectedRows(ABC):
 class Projection(ABC):
     """A read model.
 
-    A rebuild folds the same events in different batches and has to produce the same rows. So `fold`
-    may read only its table and earlier events in the log, never another read model, a snapshot or
-    the clock.
+    A rebuild folds the same events in different batches and has to produce the same rows. So a fold
+    may read only its own table and the columns of the log. It copies what events state: their
+    changes and times. It never reads another read model, a snapshot or the clock.
 
     Attributes:
         name: The name in the checkpoint and on the command line.
         table: The live table. A rebuild folds into another table of the same shape.
-        row: A `NamedTuple` type whose fields are the table's columns, including `account_id`.
+        row: The `NamedTuple` type of a row; its fields are the columns, including `account_id`.
         key: The columns that identify a row.
-        events: The kinds of events that `fold` uses.
-        totals: Named SQL aggregates, which a rebuild compares between the old and the new table.
+        fold: SQL that applies events to `{table}`; parameters: a log position, after which events
+            are applied, and the position of the last one.
+        totals: Names and SQL aggregates; a rebuild compares the figures of the old and new tables.
     """
 
     name: ClassVar[str]
     table: ClassVar[str]
     row: ClassVar[type[Any]]
     key: ClassVar[tuple[str, ...]]
-    events: ClassVar[frozenset[type[Event]]]
+    fold: ClassVar[LiteralString]
     totals: ClassVar[Sequence[tuple[str, LiteralString]]]
-
-    @abstractmethod
-    def fold(
-        self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
-    ) -> None:
-        """Apply events to a table.
-
-        Args:
-            connection: A connection in the transaction that also moves the checkpoint.
-            table: The live table, or the new table of a rebuild.
-            events: Events of the kinds in `self.events`, in log order, each exactly once.
-        """
 
     @abstractmethod
     def expected(self) -> ExpectedRows:
@@ -74,13 +63,41 @@ def checkpoint_of(name: str) -> Checkpoint:
     return Checkpoint(f"projection:{name}")
 
 
-def fold_used(
-    projection: Projection,
-    connection: psycopg.Connection,
-    table: str,
-    events: Sequence[LoggedEvent],
+class LogRange(NamedTuple):
+    """Consecutive events of the log, to be folded together.
+
+    Attributes:
+        upto: The log position of the last event; None if there are no events.
+        events: The number of events.
+    """
+
+    upto: int | None
+    events: int
+
+
+_NEXT_RANGE = """
+SELECT max(position), count(*) FROM (
+    SELECT position FROM events WHERE position > %s ORDER BY position LIMIT %s
+) batch
+WHERE position <= coalesce(%s::bigint, position)
+"""
+
+
+def next_range(
+    connection: psycopg.Connection, after: int, limit: int, *, last: int | None = None
+) -> LogRange:
+    """Return the events after a log position: at most `limit`, and none after `last`."""
+    row = connection.execute(_NEXT_RANGE, (after, limit, last), prepare=True).fetchone()
+    assert row is not None
+    return LogRange(*row)
+
+
+def fold(
+    connection: psycopg.Connection, projection: Projection, table: str, after: int, upto: int
 ) -> None:
-    """Fold only the events that the projection uses."""
-    used = [logged for logged in events if type(logged.event) in projection.events]
-    if used:
-        projection.fold(connection, table, used)
+    """Apply the events after one log position and up to another to a table of the projection.
+
+    The caller stores the position `upto` in the same transaction.
+    """
+    statement = sql.SQL(projection.fold).format(table=sql.Identifier(table))
+    connection.execute(statement, (after, upto), prepare=True)

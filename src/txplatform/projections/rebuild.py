@@ -14,9 +14,8 @@ from psycopg import sql
 
 from txplatform.database import Database
 from txplatform.errors import TxPlatformError
-from txplatform.eventstore.log import read_log
 from txplatform.following.leader_lock import LeaderLock
-from txplatform.projections.projection import Projection, checkpoint_of, fold_used
+from txplatform.projections.projection import Projection, checkpoint_of, fold, next_range
 
 _BATCH_EVENTS = 2000
 _SWAP_LOCK_TIMEOUT = "1s"
@@ -197,15 +196,12 @@ class _Build:
         checkpoint.move(self._connection, before=before, to=max(before, self.position))
 
     def _fold_batch(self, upto: int | None) -> int:
-        events = read_log(self._connection, self.position, _BATCH_EVENTS)
-        if upto is not None:
-            events = [logged for logged in events if logged.position <= upto]
-        if events:
-            with self._connection.transaction():
-                fold_used(self._projection, self._connection, self.next_table, events)
-            self.position = events[-1].position
-            self._advance(len(events))
-        return len(events)
+        batch = next_range(self._connection, self.position, _BATCH_EVENTS, last=upto)
+        if batch.upto is not None:
+            fold(self._connection, self._projection, self.next_table, self.position, batch.upto)
+            self.position = batch.upto
+            self._advance(batch.events)
+        return batch.events
 
     def _execute(self, statement: LiteralString) -> None:
         names = {name: sql.Identifier(table) for name, table in self._tables.items()}

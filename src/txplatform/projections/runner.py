@@ -12,12 +12,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from typing_extensions import override
 
 from txplatform.database import Database
-from txplatform.eventstore.statements import LoggedEvent
 from txplatform.following.follower import Follower
-from txplatform.following.log_batch import next_batch
 from txplatform.following.side_by_side import SideBySide
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.projection import Projection, checkpoint_of, fold_used
+from txplatform.projections.projection import LogRange, Projection, checkpoint_of, fold, next_range
 from txplatform.settings import Settings
 
 BATCH_EVENTS = 1000
@@ -28,20 +26,25 @@ _IDLE_S = 0.05
 
 def project_batch(
     connection: psycopg.Connection, projection: Projection, limit: int = BATCH_EVENTS
-) -> Sequence[LoggedEvent]:
+) -> LogRange:
     """Fold the next events of the log into a read model, and commit rows and checkpoint together.
 
     Returns:
-        The events that were read; empty at the log's end, or if another projector is updating the
-        read model.
+        The events folded; none at the log's end or while another projector folds.
 
     Raises:
         psycopg.Error: Nothing was written.
     """
-    with next_batch(connection, checkpoint_of(projection.name), limit) as events:
-        if events:
-            fold_used(projection, connection, projection.table, events)
-    return events or ()
+    checkpoint = checkpoint_of(projection.name)
+    with connection.transaction():
+        before = checkpoint.try_to_lock(connection)
+        if before is None:
+            return LogRange(None, 0)
+        batch = next_range(connection, before, limit)
+        if batch.upto is not None:
+            fold(connection, projection, projection.table, before, batch.upto)
+            checkpoint.move(connection, before=before, to=batch.upto)
+    return batch
 
 
 class ProjectionMetrics:
@@ -81,11 +84,13 @@ class ReadModelFollower(Follower):
         self._checkpoint.begin(connection)
         while True:
             position, end = self._checkpoint.read_with_end(connection)
-            events = project_batch(connection, self._projection) if position < end else ()
-            self._position = events[-1].position if events else position
+            upto, events = LogRange(None, 0)
+            if position < end:
+                upto, events = project_batch(connection, self._projection)
+            self._position = position if upto is None else upto
             self._lag = max(end - self._position, 0)
             self._lag_gauge.set(self._lag)
-            self._events_counter.inc(len(events))
+            self._events_counter.inc(events)
             self.report("follows the log")
             yield 0 if events and self._lag else _IDLE_S
 

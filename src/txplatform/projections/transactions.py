@@ -4,7 +4,8 @@ The read model may lag behind the log, so every page states the log position up 
 complete. The events of each transaction are read from the log (`transaction_history`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -18,44 +19,55 @@ from txplatform.domain.account import Account
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
-    AuthorizationReversed,
-    ClearingCorrected,
     Event,
-    IncrementDeclined,
-    PurchaseCleared,
-    PurchaseRefunded,
 )
-from txplatform.domain.ids import AccountId, TransactionId, account_of, account_stream
+from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.projection import ExpectedRows, Projection, checkpoint_of
-from txplatform.projections.tables import write_rows
 from txplatform.projections.transaction_history import (
     EVENTS_OF_NAMED,
+    LATER_EVENTS,
     transaction_of,
 )
 
 
 class TransactionRow(NamedTuple):
-    """A transaction and its place in the account's list.
+    """A transaction, its place in the account's list, and its hold.
 
     Attributes:
-        account_version: The account's version at the decision; without a decision, at the first
-            event that names the transaction.
+        account_version: The account's version after the first event that names the transaction.
+        held: The amount on hold, minor units.
+        expires_at: When the hold expires or, once the hold is released, would have expired, UTC;
+            None for never.
     """
 
     account_id: AccountId
     transaction_id: TransactionId
     account_version: int
+    held: int
+    expires_at: datetime | None
 
 
-# ON CONFLICT always uses the key's index. If the planner expects few transactions per account, a
-# join might use the index on account and version, and read all transactions of the account.
-_INSERT = """
-INSERT INTO {table} SELECT * FROM {rows} ON CONFLICT (account_id, transaction_id) DO
-"""
-_INSERT_DECIDED = _INSERT + "UPDATE SET account_version = EXCLUDED.account_version"
-_INSERT_NAMED = _INSERT + "NOTHING"
+_FOLD = f"""
+INSERT INTO {{table}} AS t (account_id, transaction_id, account_version, held, expires_at)
+SELECT substr(originator_id, {len(account_stream(AccountId(""))) + 1}), named,
+    min(originator_version), sum(pending_change), max(expires_at)
+FROM (
+    SELECT originator_id, originator_version, pending_change, expires_at,
+        CASE WHEN topic IN ('{AuthorizationApproved.TOPIC}', '{AuthorizationDeclined.TOPIC}')
+        THEN substr(event_key, strpos(event_key, ':') + 1) ELSE transaction_id END AS named
+    FROM events
+    WHERE position > %s AND position <= %s
+    ORDER BY position
+) event
+WHERE named IS NOT NULL
+GROUP BY originator_id, named
+ON CONFLICT (account_id, transaction_id) DO UPDATE SET
+    held = t.held + EXCLUDED.held,
+    expires_at = coalesce(EXCLUDED.expires_at, t.expires_at)
+"""  # constants of this package
+"""An authorization's transaction is in its business key: its column is empty (migration 0001)."""
 
 _SHOWN_EVENTS = 50
 _MAX_EVENTS = 5000
@@ -64,7 +76,7 @@ _MAX_EVENTS = 5000
 _READ_ONE = f"""
 SELECT e.*
 FROM (SELECT %(transaction_id)s::text AS transaction_id) named
-CROSS JOIN LATERAL ({EVENTS_OF_NAMED} OFFSET 0) e
+CROSS JOIN LATERAL ({EVENTS_OF_NAMED}) e
 ORDER BY originator_version
 """
 
@@ -78,18 +90,16 @@ WITH listed AS (
     SELECT transaction_id, account_version,
            row_number() OVER newest_first <= %(limit)s
            AND sum(later) OVER newest_first - later < %(max_events)s AS fits
-    FROM listed CROSS JOIN LATERAL (
+    FROM listed AS named CROSS JOIN LATERAL (
         SELECT count(*) AS later
         FROM (
-            SELECT FROM events
-            WHERE originator_id = %(stream)s AND transaction_id = listed.transaction_id
-            LIMIT %(max_events)s
+            SELECT FROM {LATER_EVENTS} later LIMIT %(max_events)s
         ) counted
     ) c
     WINDOW newest_first AS (ORDER BY account_version DESC)
 )
 SELECT named.transaction_id, named.account_version, fits, e.*
-FROM named LEFT JOIN LATERAL ({EVENTS_OF_NAMED} WHERE fits OFFSET 0) e ON true
+FROM named LEFT JOIN LATERAL (SELECT * FROM ({EVENTS_OF_NAMED}) history WHERE fits) e ON true
 ORDER BY named.account_version DESC, e.originator_version
 """
 """Reads a page of transactions with their events; transactions that do not fit have none."""
@@ -98,47 +108,34 @@ ORDER BY named.account_version DESC, e.originator_version
 class _ExpectedTransactions(ExpectedRows):
     def __init__(self) -> None:
         self._versions: dict[TransactionId, int] = {}
+        self._expiry_times: dict[TransactionId, datetime] = {}
 
     @override
     def add(self, event: Event) -> None:
+        named = event.transaction_id
         if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
-            self._versions[event.purchase.transaction_id] = event.originator_version
-        elif event.transaction_id is not None:
-            self._versions.setdefault(event.transaction_id, event.originator_version)
+            named = event.purchase.transaction_id
+        if named is not None:
+            self._versions.setdefault(named, event.originator_version)
+            if event.hold_expires_at is not None:
+                self._expiry_times[named] = event.hold_expires_at
 
     @override
     def rows(self, account: Account) -> Iterable[TransactionRow]:
-        return [TransactionRow(account.account_id, *each) for each in self._versions.items()]
+        for named, version in self._versions.items():
+            held, expires_at = account.held(named), self._expiry_times.get(named)
+            yield TransactionRow(account.account_id, named, version, held, expires_at)
 
 
 class Transactions(Projection):
-    """The read model of transactions."""
+    """The read model of transactions and their holds."""
 
     name = "transactions"
     table = "transactions"
     row = TransactionRow
     key = ("account_id", "account_version")
-    events = frozenset(
-        {
-            AuthorizationApproved,
-            AuthorizationDeclined,
-            IncrementDeclined,
-            AuthorizationReversed,
-            PurchaseCleared,
-            ClearingCorrected,
-            PurchaseRefunded,
-        }
-    )
-    """Decisions, and all events that can name a transaction before its decision."""
-    totals = (("transactions", "count(t)"),)
-
-    @override
-    def fold(
-        self, connection: psycopg.Connection, table: str, events: Sequence[LoggedEvent]
-    ) -> None:
-        decided, named = new_rows(events)
-        write_rows(connection, _INSERT_DECIDED, table, [row._asdict() for row in decided])
-        write_rows(connection, _INSERT_NAMED, table, [row._asdict() for row in named])
+    fold = _FOLD
+    totals = (("transactions", "count(t)"), ("held", "sum(held)"))
 
     @override
     def expected(self) -> ExpectedRows:
@@ -146,24 +143,6 @@ class Transactions(Projection):
 
 
 TRANSACTIONS = Transactions()
-
-
-def new_rows(events: Iterable[LoggedEvent]) -> tuple[list[TransactionRow], list[TransactionRow]]:
-    """Return two lists: the rows from decisions, and the rows from all other events.
-
-    A row of the second list must not replace an existing row.
-    """
-    decided: list[TransactionRow] = []
-    named: dict[tuple[AccountId, TransactionId], TransactionRow] = {}
-    for logged in events:
-        event = logged.event
-        account_id, version = account_of(event.originator_id), event.originator_version
-        if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
-            decided.append(TransactionRow(account_id, event.purchase.transaction_id, version))
-        elif event.transaction_id is not None:
-            row = TransactionRow(account_id, event.transaction_id, version)
-            named.setdefault((account_id, event.transaction_id), row)
-    return decided, [*named.values()]
 
 
 def list_transactions(

@@ -64,6 +64,14 @@ class AuthorizationApproved(AccountEvent, frozen=True):
         return self.purchase.amount if self.hold is None else self.hold
 
     @property
+    def pending_change(self) -> int:
+        return self.held
+
+    @property
+    def hold_expires_at(self) -> datetime | None:
+        return self.expires_at
+
+    @property
     def summary(self) -> str:
         purchase = self.purchase
         part = ""
@@ -128,6 +136,10 @@ class AuthorizationIncremented(AccountEvent, frozen=True):
     def response_code(self) -> str:
         """The response code, ISO 8583:1987 field 39."""
         return APPROVED_RESPONSE_CODE
+
+    @property
+    def pending_change(self) -> int:
+        return self.increment.amount
 
     @property
     def summary(self) -> str:

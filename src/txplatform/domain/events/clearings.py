@@ -49,6 +49,10 @@ class PurchaseCleared(AccountEvent, frozen=True):
         return self.clearing.transaction_id
 
     @property
+    def pending_change(self) -> int:
+        return -self.released
+
+    @property
     def summary(self) -> str:
         clearing = self.clearing
         released = format_amount(self.released, clearing.currency)

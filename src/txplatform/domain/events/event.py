@@ -55,6 +55,16 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return None
 
     @property
+    def pending_change(self) -> int:
+        """The change of the amount on hold, minor units. The read models copy it."""
+        return 0
+
+    @property
+    def hold_expires_at(self) -> datetime | None:
+        """The time when the event's hold expires, UTC; None if it sets no such time."""
+        return None
+
+    @property
     def business_time(self) -> datetime | None:
         """The time of the business event according to the sender, UTC. None if unknown."""
         return None if self.command is None else self.command.business_time

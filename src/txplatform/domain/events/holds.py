@@ -47,6 +47,10 @@ class AuthorizationReversed(AccountEvent, frozen=True):
         return self.reversal.transaction_id
 
     @property
+    def pending_change(self) -> int:
+        return -self.released
+
+    @property
     def summary(self) -> str:
         reversal = self.reversal
         part = "" if reversal.amount is None else f" by {reversal.amount} minor units"
@@ -74,6 +78,10 @@ class HoldExpired(AccountEvent, frozen=True):
     @property
     def transaction_id(self) -> TransactionId:
         return self.transaction
+
+    @property
+    def pending_change(self) -> int:
+        return -self.released
 
     @property
     def summary(self) -> str:
