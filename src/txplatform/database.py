@@ -30,6 +30,21 @@ _WHOLE_TABLE_PLANS = (
 )
 """Planner settings that allow plans to read a whole table or index. Sorts stay allowed."""
 
+_PARAMETERS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "application_name": "txplatform",
+    "client_encoding": "UTF8",
+}
+
+_SET = (
+    "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS s (name, value)"
+)
+"""Not a connection option, since a pooler may drop the options of a connection."""
+
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -50,8 +65,8 @@ class Database:
     idle_in_transaction_timeout_s: float = 5
 
     @property
-    def _parameters(self) -> dict[str, str | int]:
-        options = {
+    def _settings(self) -> dict[str, str]:
+        return {
             "statement_timeout": f"{int(self.statement_timeout_s * 1000)}ms",
             "lock_timeout": f"{int(self.lock_timeout_s * 1000)}ms",
             "idle_in_transaction_session_timeout": (
@@ -63,20 +78,10 @@ class Database:
             "datestyle": "ISO",
             "array_nulls": "on",
             # After waiting for the log's lock, the append has to see what other sessions committed.
-            "default_transaction_isolation": r"read\ committed",
+            "default_transaction_isolation": "read committed",
             # Every statement of the service looks up or scans a range of an index. These settings
             # keep that true for plans made while a table is small or not analyzed.
             **dict.fromkeys(_WHOLE_TABLE_PLANS, "off"),
-        }
-        return {
-            "connect_timeout": 5,
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 15_000,
-            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
-            "application_name": "txplatform",
-            "client_encoding": "UTF8",
         }
 
     def connect(self, *, autocommit: bool = True) -> psycopg.Connection:
@@ -85,17 +90,34 @@ class Database:
         Raises:
             psycopg.OperationalError: The database cannot be reached.
         """
-        return psycopg.connect(self.url, autocommit=autocommit, **self._parameters)  # type: ignore[arg-type]
+        connection = psycopg.connect(self.url, autocommit=True, **_PARAMETERS)  # type: ignore[arg-type]
+        try:
+            connection.execute(_SET, _columns(self._settings), prepare=False)
+            connection.autocommit = autocommit
+        except psycopg.Error:
+            connection.close()
+            raise
+        return connection
 
     async def connect_async(self) -> psycopg.AsyncConnection:
-        """Open an asyncio connection in autocommit mode.
+        """Open a connection for the event loop, in autocommit mode.
 
         Raises:
             psycopg.OperationalError: The database cannot be reached.
         """
-        return await psycopg.AsyncConnection.connect(
+        connection = await psycopg.AsyncConnection.connect(
             self.url,
             autocommit=True,
             prepare_threshold=0,
-            **self._parameters,  # type: ignore[arg-type]
+            **_PARAMETERS,  # type: ignore[arg-type]
         )
+        try:
+            await connection.execute(_SET, _columns(self._settings), prepare=False)
+        except psycopg.Error:
+            await connection.close()
+            raise
+        return connection
+
+
+def _columns(settings: dict[str, str]) -> tuple[list[str], list[str]]:
+    return list(settings), list(settings.values())

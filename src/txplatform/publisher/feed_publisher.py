@@ -36,6 +36,9 @@ SILENCE_S = 10
 
 _STAND_BY_S = 1.0
 _MEASURE_EVERY_S = 1.0
+_LINGER_S = 0.02
+"""The shortest time between two batches. A broker works as long for few records as for many."""
+
 _PATIENCE_S = 5.0
 """After this time without acknowledgements, the publisher reports that it is not ready."""
 
@@ -125,34 +128,26 @@ class FeedPublisher(Follower):
         self._measure(connection)
         with self._deliver(self._settings) as delivery:
             delivery.require_topics(self._feed.topics)
-            batch = self._feed.read(connection, self._position)
             while True:
+                began = time.monotonic()
+                batch = self._feed.read(connection, self._position)
                 if batch is None:
                     self._measure(connection)
                     self.report("active")
                     yield self._feed.pause_s
-                    batch = self._feed.read(connection, self._position)
                 else:
-                    batch = self._send(connection, delivery, batch)
-                    yield 0
+                    self._send(connection, delivery, batch)
+                    self._measure(connection)
+                    yield max(0.0, began + _LINGER_S - time.monotonic())
 
-    def _send(
-        self, connection: psycopg.Connection, delivery: Delivery, batch: Batch
-    ) -> Batch | None:
-        """Send a batch and move the checkpoint; return the next batch, which was read meanwhile."""
+    def _send(self, connection: psycopg.Connection, delivery: Delivery, batch: Batch) -> None:
+        """Send a batch, wait for its acknowledgements, and move the checkpoint."""
         delivery.begin(batch)
-        try:
-            next_batch = self._feed.read(connection, batch.upto)
-        finally:
-            # Finish this batch even if the next batch cannot be read; otherwise each retry would
-            # send this batch again.
-            delivery.wait(
-                lambda waited_s: self._still_waiting(connection, waited_s),
-                give_up=_passed_since(self._stop, self._stop_patience_s),
-            )
-            self._acknowledged(connection, batch)
-        self._measure(connection)
-        return next_batch
+        delivery.wait(
+            lambda waited_s: self._still_waiting(connection, waited_s),
+            give_up=_passed_since(self._stop, self._stop_patience_s),
+        )
+        self._acknowledged(connection, batch)
 
     def _acknowledged(self, connection: psycopg.Connection, batch: Batch) -> None:
         self._checkpoint.move(connection, before=self._position, to=batch.upto)
