@@ -209,9 +209,17 @@ def test_an_old_event_fails_while_no_projector_and_no_publisher_runs(
 def test_an_overdue_hold_fails_and_a_hold_that_is_not_due_does_not(
     database: TestDatabase, env: dict[str, str]
 ) -> None:
-    execute(database, "INSERT INTO open_holds VALUES ('a', 'young', 1, now() + '1 hour')")
+    insert = (
+        "INSERT INTO transactions"
+        " (account_id, transaction_id, account_version, held, expires_at) VALUES"
+    )
+    execute(
+        database,
+        f"{insert} ('a', 'young', 1, 1, now() + '1 hour'), ('a', 'never', 2, 1, NULL),"
+        " ('a', 'released', 3, 0, now() - interval '2 hours')",
+    )
     assert examined(env)[1]["overdue holds"]["detail"] == "No hold is overdue."
-    execute(database, "INSERT INTO open_holds VALUES ('a', 'old', 1, now() - interval '1 hour')")
+    execute(database, f"{insert} ('a', 'old', 4, 1, now() - interval '1 hour')")
     code, found = examined(env)
     assert code == 1
     assert statuses(found, FindingStatus.FAILED) == {"overdue holds"}

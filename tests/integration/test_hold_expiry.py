@@ -17,7 +17,7 @@ from harness.parts import running
 from harness.plans import plan_nodes
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
-from harness.read_models import catch_up
+from harness.read_models import catch_up, transaction_rows
 from harness.waiting import wait_until
 from txplatform.audit.verify import verify
 from txplatform.database import Database
@@ -26,7 +26,7 @@ from txplatform.domain.events import HoldExpired
 from txplatform.domain.ids import AccountId, TransactionId, account_of
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.expiry.runner import HoldExpirer
-from txplatform.projections.open_holds import BEFORE_ALL, DUE, DueHold, due_holds
+from txplatform.projections.due_holds import BEFORE_ALL, DUE, DueHold, due_holds
 from txplatform.settings import Settings
 
 NOW = datetime.now(UTC)
@@ -58,6 +58,12 @@ def expired(connection: psycopg.Connection) -> list[tuple[AccountId, Transaction
         for logged in read_whole_log(connection)
         if isinstance(logged.event, HoldExpired)
     ]
+
+
+def open_holds(connection: psycopg.Connection) -> list[tuple[AccountId, TransactionId, int]]:
+    """Return account, transaction and amount of every hold in the read model."""
+    rows = transaction_rows(connection)
+    return sorted((row.account_id, row.transaction_id, row.held) for row in rows if row.held)
 
 
 def wait_for(connection: psycopg.Connection, *holds: tuple[str, str]) -> None:
@@ -120,8 +126,7 @@ def test_only_holds_that_are_due_expire(
         wait_until(lambda: expirer.health().ready)
     catch_up(service)
     assert_verified(database)
-    holds = service.execute("SELECT account_id, transaction_id, amount FROM open_holds").fetchall()
-    assert sorted(holds) == [("a", "young", 9), ("b", "young", 9)]
+    assert open_holds(service) == [("a", "young", 9), ("b", "young", 9)]
     ended = [
         logged.event for logged in read_whole_log(service) if isinstance(logged.event, HoldExpired)
     ]
@@ -145,9 +150,9 @@ def test_i3_holds_that_ended_while_the_read_model_lags_are_skipped_and_block_no_
     record(service, [expiry("a", "t2")], begin=NOW)
     with expiring(database.service_url, batch_holds=1):
         wait_for(service, ("a", "t2"), ("a", "t3"), ("a", "t4"))
-    assert service.execute("SELECT count(*) FROM open_holds").fetchone() == (5,)
+    assert len(open_holds(service)) == 5
     catch_up(service)
-    assert service.execute("SELECT count(*) FROM open_holds").fetchone() == (0,)
+    assert open_holds(service) == []
     assert_verified(database)
 
 
@@ -164,7 +169,7 @@ def test_handled_holds_are_not_read_again_while_the_read_model_lags(
         wait_until(lambda: len(expired(service)) == 5)
         passes = (
             "SELECT query_start FROM pg_stat_activity"
-            " WHERE query LIKE '%FROM open_holds%' AND pid <> pg_backend_pid()"
+            " WHERE query LIKE '%FROM transactions%' AND pid <> pg_backend_pid()"
             " AND query_start > now() AND datname = current_database()"
         )
         with owner.transaction():
@@ -234,7 +239,7 @@ def test_i3_an_expirer_killed_during_a_commit_loses_nothing_and_expires_nothing_
         process.start().wait_ready()
         assert "hold expirer" in process.stderr
         wait_for(service, *holds)
-        wait_until(lambda: service.execute("SELECT count(*) FROM open_holds").fetchone() == (0,))
+        wait_until(lambda: open_holds(service) == [])
         assert process.stop() == 0
     catch_up(service)
     assert_verified(database)
@@ -304,7 +309,7 @@ def test_i8_an_expiry_lost_in_a_failover_is_repeated(
         owner.execute(f"DELETE FROM events WHERE topic = '{HoldExpired.TOPIC}'".encode())
         owner.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND query LIKE '%FROM open_holds%'"
+            " WHERE datname = current_database() AND query LIKE '%FROM transactions%'"
             " AND pid <> pg_backend_pid()"
         )
         wait_until(lambda: len(expired(service)) == 2)
@@ -316,9 +321,9 @@ def test_i8_an_expirer_waits_for_a_missing_table(database: TestDatabase) -> None
         psycopg.connect(database.owner_url, autocommit=True) as owner,
         expiring(database.service_url) as expirer,
     ):
-        owner.execute("ALTER TABLE open_holds RENAME TO lost")
-        wait_until(lambda: not expirer.health().ready and "open_holds" in expirer.health().detail)
-        owner.execute("ALTER TABLE lost RENAME TO open_holds")
+        owner.execute("ALTER TABLE transactions RENAME TO lost")
+        wait_until(lambda: not expirer.health().ready and "transactions" in expirer.health().detail)
+        owner.execute("ALTER TABLE lost RENAME TO transactions")
         wait_until(lambda: expirer.health().ready)
 
 
@@ -355,24 +360,27 @@ def test_an_account_is_snapshotted_if_an_expiry_is_the_event_that_is_due(
     assert_verified(database)
 
 
-OPEN, OVERDUE = 150_000, 450
+OPEN, RELEASED, OVERDUE = 150_000, 10_000, 450
+
+INSERT = "INSERT INTO transactions (account_id, transaction_id, account_version, held, expires_at)"
 
 
 @pytest.fixture
 def full(database: TestDatabase) -> psycopg.Connection:
-    """A table without statistics, with many holds, of which few are due."""
+    """A table without statistics, with many transactions, of which few have a hold that is due."""
     connection = Database(database.service_url).connect()
     connection.execute(
-        "INSERT INTO open_holds SELECT 'acc-' || n %% 50000, 't' || n, 5,"
+        f"{INSERT} SELECT 'acc-' || n %% 50000, 't' || n, n, 5,"
         " CASE WHEN n %% 7 > 0 THEN now() + '1 day' + n * interval '1 second' END"
         " FROM generate_series(1, %s) n",
         (OPEN,),
     )
-    connection.execute(
-        "INSERT INTO open_holds SELECT 'acc-' || n, 'due' || n, 5, now() - n * interval '1 second'"
-        " FROM generate_series(1, %s) n",
-        (OVERDUE,),
-    )
+    for name, held, rows in (("released", 0, RELEASED), ("due", 5, OVERDUE)):
+        connection.execute(
+            f"{INSERT} SELECT %s || n, %s || n, 1, %s, now() - n * interval '1 second'"
+            " FROM generate_series(1, %s) n",
+            (name, name, held, rows),
+        )
     return connection
 
 
@@ -383,7 +391,7 @@ def test_the_query_reads_only_the_rows_that_are_due(
     """Each page continues after the previous page."""
     if analyzed:
         with psycopg.connect(database.owner_url, autocommit=True) as owner:
-            owner.execute("ANALYZE open_holds")
+            owner.execute("ANALYZE transactions")
     found: list[DueHold] = []
     after = BEFORE_ALL
     with full:
