@@ -10,8 +10,8 @@ from itertools import count
 import psycopg
 import pytest
 
-from harness.commands import ORIGIN, opening, payment
-from harness.histories import read_whole_log, stored_account
+from harness.commands import ORIGIN, clearing, opening, payment, purchase
+from harness.histories import read_whole_log, record, stored_account
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.account import Account, DecisionContext
@@ -114,6 +114,85 @@ def test_i7_the_log_cannot_be_changed(database: TestDatabase, statement: str, ro
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        (
+            "INSERT INTO events (originator_id, originator_version, event_key, topic, state,"
+            " pending_change) VALUES ('account-b', 1, 'opening:b', 'account-opened', '{}', 0)"
+        ),
+        "UPDATE events SET topic = ''",
+        "DELETE FROM events",
+        "TRUNCATE events",
+        "COPY events (originator_id) FROM STDIN",
+        "ALTER TABLE events DISABLE TRIGGER USER",
+        "ALTER FUNCTION append_events SECURITY INVOKER",
+    ],
+)
+def test_i7_the_service_can_append_only_by_the_function(
+    service: psycopg.Connection, statement: str
+) -> None:
+    """So it can choose neither the position nor the time of an event."""
+    assert append_on(service, decided(opening("a", 1000))) == set()
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        service.execute(statement.encode())
+    assert append_on(service, decided(opening("c", 1000))) == set()
+    assert [each.event.originator_id for each in read_whole_log(service)] == [
+        "account-a",
+        "account-c",
+    ]
+
+
+def test_i7_a_role_without_the_service_s_rights_cannot_append(database: TestDatabase) -> None:
+    """Postgres lets every role execute a new function, so the migration revokes that."""
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("CREATE ROLE other_service")
+        try:
+            owner.execute("SET ROLE other_service")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                append_on(owner, decided(opening("a", 1000)))
+        finally:
+            owner.rollback()  # drops the role, which belongs to the whole server
+
+
+@pytest.mark.parametrize("path", ["", "SET search_path = pg_temp, public"])
+def test_i7_a_temporary_table_of_the_caller_does_not_catch_the_append(
+    service: psycopg.Connection, path: str
+) -> None:
+    """Postgres searches temporary tables first, unless a function has its own search path."""
+    service.execute("CREATE TEMPORARY TABLE events (LIKE public.events)")
+    if path:
+        service.execute(path.encode())
+    assert append_on(service, decided(opening("a", 1000), payment("a", "p", 10))) == set()
+    assert append_on(service, decided(opening("a", 1000))) == {"account-a"}
+    assert service.execute("SELECT count(*) FROM pg_temp.events").fetchone() == (0,)
+    assert service.execute("SELECT count(*) FROM public.events").fetchone() == (2,)
+
+
+def test_i7_the_function_that_appends_cannot_be_replaced_for_one_session(
+    service: psycopg.Connection,
+) -> None:
+    """Temporary functions are never found by their plain name."""
+    service.execute(
+        "CREATE FUNCTION pg_temp.append_events(text[], bigint[], text[], text[], bytea[], text[],"
+        " bigint[], timestamptz[]) RETURNS text[] LANGUAGE sql AS $$ SELECT '{}'::text[] $$"
+    )
+    assert append_on(service, decided(opening("a", 1000))) == set()
+    assert len([*read_whole_log(service)]) == 1
+
+
+def test_the_columns_of_the_log_have_what_the_events_state(service: psycopg.Connection) -> None:
+    """The read models copy the change of the amount on hold and the time of its expiry."""
+    record(service, [opening("a"), purchase("a", "t", 30), clearing("a", "t", "c", 20)])
+    columns = "SELECT transaction_id, pending_change, expires_at FROM events ORDER BY position"
+    assert service.execute(columns.encode()).fetchall() == [
+        (each.event.transaction_id, each.event.pending_change, each.event.hold_expires_at)
+        for each in read_whole_log(service)
+    ]
+    row = service.execute(f"SELECT sum(pending_change) FROM ({columns}) e".encode()).fetchone()
+    assert row == (0,)
 
 
 def test_i5_a_reader_never_skips_a_position_that_commits_late(database: TestDatabase) -> None:
