@@ -27,7 +27,7 @@ from txplatform.contracts.messages import INBOUND
 from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
 from txplatform.doctor import run_check
-from txplatform.doctor.database_server import check_server, clock_finding
+from txplatform.doctor.database_server import check_server, check_wal_files, clock_finding
 from txplatform.doctor.finding import Finding, FindingStatus, ok
 from txplatform.doctor.lag import age_finding
 from txplatform.projections import PROJECTIONS
@@ -64,10 +64,12 @@ def age_the_log(database: TestDatabase) -> None:
 
 
 def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
-    """One broker and one database give no redundancy: three warnings remain."""
+    """One broker and one database give no redundancy, and the server has its default settings."""
     code, found = examined(env)
     assert code == 0
-    assert statuses(found, FindingStatus.WARNING) == {"standby", "topic copies", "dead letter size"}
+    assert statuses(found, FindingStatus.WARNING) == {
+        *("WAL files", "standby", "topic copies", "dead letter size")
+    }
     assert all(found[check]["advice"] for check in statuses(found, FindingStatus.WARNING))
     assert statuses(found, FindingStatus.OK) == {
         *("database", "migrations", "rights", "durability", "clock", "api keys", "broker"),
@@ -300,3 +302,20 @@ def test_a_read_only_database_fails(database: TestDatabase) -> None:
     assert finding.status is FindingStatus.FAILED
     assert "takes no writes" in finding.detail
     assert "TXPLATFORM_DATABASE_URL" in finding.advice
+
+
+def test_a_server_that_does_not_fill_new_wal_files_gives_no_warning(
+    own_postgres: PostgresServer,
+) -> None:
+    database = own_postgres.new_database()
+
+    def finding() -> Finding:
+        with Database(database.service_url).connect() as connection:
+            (found,) = check_wal_files(connection)
+        return found
+
+    assert "min_wal_size is 80 MB" in finding().detail
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute("ALTER SYSTEM SET wal_init_zero = off")
+        owner.execute("SELECT pg_reload_conf()")
+    wait_until(lambda: finding().status is FindingStatus.OK)

@@ -16,6 +16,7 @@ from txplatform.doctor.database_server import (
     check_rights,
     check_server,
     check_standby,
+    check_wal_files,
 )
 from txplatform.doctor.finding import Finding, failed, ok, skipped
 from txplatform.doctor.lag import (
@@ -33,6 +34,7 @@ DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], Iterator[Finding]], ...] =
     check_migrations,
     check_rights,
     check_durability,
+    check_wal_files,
     check_standby,
     check_clock,
     check_api_keys,

@@ -13,10 +13,17 @@ OLDEST_MAJOR = 16
 TOLERATED_S = 1.0
 """The largest difference between the clocks that causes no warning."""
 
-_APPEND_ONLY_TABLES = ("events", "ruleset_events")
-_NEEDED = ("SELECT", "INSERT")
-_FORBIDDEN = ("UPDATE", "DELETE", "TRUNCATE")
+_NEEDED = {"events": ("SELECT",), "ruleset_events": ("SELECT", "INSERT")}
+"""The privileges of the service's role on append-only tables; it has no others on them."""
+
+_ALL_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+_ENOUGH_WAL_MB = 1024
 _LOCAL_ONLY = ("off", "local")
+
+_MAY_APPEND = """
+SELECT bool_or(has_function_privilege(%s, oid, 'EXECUTE')) FROM pg_proc
+WHERE proname = 'append_events'
+"""
 
 _VALID_KEYS = """
 SELECT count(*) FROM api_keys
@@ -64,19 +71,24 @@ def check_rights(connection: psycopg.Connection) -> Iterator[Finding]:
     def may(table: str, right: str) -> bool:
         return bool(_value(connection, "SELECT has_table_privilege(%s, %s)", table, right))
 
-    for table in _APPEND_ONLY_TABLES:
+    for table, needed in _NEEDED.items():
         if _value(connection, "SELECT to_regclass(%s)", table) is None:
             yield failed("rights", f"The table {table} is missing.", "Run `txplatform migrate`.")
             return
-        if missing := [right for right in _NEEDED if not may(table, right)]:
+        missing = [f"{right} {table}" for right in needed if not may(table, right)]
+        if table == "events" and not _value(connection, _MAY_APPEND, role):
+            missing.append("EXECUTE append_events")
+        if missing:
             yield failed(
                 "rights",
-                f"{role} may not {' or '.join(missing)} {table}.",
+                f"{role} may not {' or '.join(missing)}.",
                 "Run `txplatform migrate` with this TXPLATFORM_DATABASE_URL: it grants "
                 "the privileges to the role.",
             )
             return
-        if excess := [right for right in _FORBIDDEN if may(table, right)]:
+        if excess := [
+            right for right in _ALL_PRIVILEGES if right not in needed and may(table, right)
+        ]:
             yield failed(
                 "rights",
                 f"{role} may {', '.join(excess)} {table}: it could alter the log.",
@@ -102,6 +114,20 @@ def check_durability(connection: psycopg.Connection) -> Iterator[Finding]:
         )
     else:
         yield ok("durability", "Commits are on disk before the response is sent.")
+
+
+def check_wal_files(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Warn if PostgreSQL often fills new WAL files, which delays commits."""
+    kept_mb = _value(connection, "SELECT setting::int FROM pg_settings WHERE name = 'min_wal_size'")
+    if kept_mb < _ENOUGH_WAL_MB and _setting(connection, "wal_init_zero") == "on":
+        yield warning(
+            "WAL files",
+            f"min_wal_size is {kept_mb} MB and wal_init_zero is on: PostgreSQL often fills a new "
+            "WAL file, and commits wait for tens of milliseconds meanwhile.",
+            "Set min_wal_size = 1GB or more, and wal_init_zero = off (docs/operations.md).",
+        )
+    else:
+        yield ok("WAL files", f"PostgreSQL keeps {kept_mb} MB of WAL files for reuse.")
 
 
 def check_standby(connection: psycopg.Connection) -> Iterator[Finding]:
