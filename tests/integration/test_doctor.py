@@ -162,6 +162,24 @@ def test_a_role_that_could_alter_the_log_fails(database: TestDatabase, env: dict
     assert "could alter the log" in found["rights"]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("GRANT INSERT ON events TO txplatform_service", "INSERT"),
+        ("REVOKE SELECT ON events FROM txplatform_service", "SELECT"),
+        ("REVOKE EXECUTE ON FUNCTION append_events FROM txplatform_service", "append_events"),
+    ],
+)
+def test_a_role_with_other_rights_to_the_log_than_it_needs_fails(
+    database: TestDatabase, env: dict[str, str], change: str, named: str
+) -> None:
+    execute(database, change)
+    code, found = examined(env)
+    assert code == 1
+    assert found["rights"]["status"] == FindingStatus.FAILED
+    assert named in found["rights"]["detail"]
+
+
 def test_missing_topics_are_named(env: dict[str, str], topics: str) -> None:
     admin = AdminClient({"bootstrap.servers": topics})
     admin.delete_topics([TRANSACTION_DECISIONED])[TRANSACTION_DECISIONED].result(30)
