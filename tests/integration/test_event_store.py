@@ -195,6 +195,19 @@ def test_the_columns_of_the_log_have_what_the_events_state(service: psycopg.Conn
     assert row == (0,)
 
 
+@pytest.mark.xfail(
+    strict=True, reason="append_events returns null instead of an error, and appends nothing."
+)
+def test_i3_one_key_twice_in_one_append_is_an_error(service: psycopg.Connection) -> None:
+    """The unit of work never sends this, so it must not look like an append without conflicts."""
+    first, second = decided(opening("a", 1000), payment("a", "p", 10))
+    columns = append_parameters([first, second])
+    same_keys = [first.key, first.key]
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        service.execute(APPEND, (*columns[:2], same_keys, *columns[3:]))
+    assert [*read_whole_log(service)] == []
+
+
 def test_i5_a_reader_never_skips_a_position_that_commits_late(database: TestDatabase) -> None:
     """While several writers append, the events before a read position stay the same."""
     writers, rounds = 6, 40

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from _pytest.mark import ParameterSet
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -318,44 +317,11 @@ EXPECTED: dict[str, set[str]] = {
 """The accesses to tables that each step may have; a step need not have all of them."""
 
 
-def steps_with(access: str) -> list[str]:
-    """Return the labels of the steps that may have an access."""
-    return [label for label, accesses in EXPECTED.items() if access in accesses]
-
-
-READ_WHOLE_ACCOUNT = {
-    *((label, "events by originator_id, filter on event_key") for label in steps_with(*_KEY)),
-    *(
-        (label, "events by originator_id, filter on transaction_id")
-        for label in steps_with(*_TRANSACTION)
-    ),
-}
-"""Known faults: the account's whole history is read, filtered and sorted for one look-up.
-
-If the table was analyzed while each account had one event, the planner expects one row to sort, so
-an order that only the intended index has does not keep it from using the primary key.
-"""
-
-READ_MANY_MESSAGES = {
-    (
-        "feed of rejected messages",
-        "inbound_messages by account_id, filter on business_key, first_status",
-    ),
-    ("inbox", "inbound_messages by status, filter on content_sha256"),
-    ("inbox", "inbound_messages in order of content_sha256, filter on status"),
-    ("inbox", "inbound_messages in order of id, filter on status"),
-    ("list waiting messages", "inbound_messages in order of content_sha256, filter on status"),
-    ("list waiting messages", "inbound_messages in order of id, filter on status"),
-}
-"""Known faults: an index is read that has all messages of the account, or all unusual messages."""
-
 READ_SMALL_TABLE = {
     ("positions", "inbound_positions by cluster_id"),
     ("evaluate in shadow", "checkpoints in order of name"),
 }
-"""Known faults: all positions of the cluster or all checkpoints are read, which are few."""
-
-KNOWN_FAULTS = READ_WHOLE_ACCOUNT | READ_MANY_MESSAGES | READ_SMALL_TABLE
+"""All positions of the cluster or all checkpoints are read, which are few."""
 
 
 @pytest.mark.parametrize("analyzed", [False, True], ids=["never analyzed", "analyzed while small"])
@@ -387,7 +353,7 @@ def test_every_statement_uses_the_intended_index(
     unexpected = {
         (label, each) for label, accesses in found.items() for each in accesses - EXPECTED[label]
     }
-    assert unexpected - KNOWN_FAULTS == set()
+    assert unexpected - READ_SMALL_TABLE == set()
 
 
 ROWS_READ = """
@@ -424,15 +390,6 @@ class Append(NamedTuple):
         """True if the append conflicts."""
         return self.skipped != 0 or self.key != "payment:new"
 
-    def fault(self, *, analyzed: bool) -> str | None:
-        """Return the reason why this append is known to read too many rows."""
-        looks_up_keys = self.conflicts and (self.events > 1 or self.skipped == 0)
-        if looks_up_keys and analyzed:
-            return "A look-up of a business key reads the whole history of the account."
-        if self.events > 1 and self.key == "payment:new":
-            return "The look-up of the version reads the entries that the same append has inserted."
-        return None
-
 
 APPENDS = {
     "no conflict": Append(1),
@@ -446,21 +403,9 @@ APPENDS = {
 }
 
 
-def append_cases() -> Iterator[ParameterSet]:
-    """Yield each append, with and without statistics; known faults are expected to fail."""
-    for name, append in APPENDS.items():
-        for analyzed in (False, True):
-            fault = append.fault(analyzed=analyzed)
-            yield pytest.param(
-                append,
-                analyzed,
-                id=f"{name}, {'analyzed while small' if analyzed else 'never analyzed'}",
-                marks=[pytest.mark.xfail(reason=fault, strict=True)] if fault else [],
-            )
-
-
 @pytest.mark.parametrize("early", [True, False], ids=["session from before", "new session"])
-@pytest.mark.parametrize(("append", "analyzed"), [*append_cases()])
+@pytest.mark.parametrize("analyzed", [False, True], ids=["never analyzed", "analyzed while small"])
+@pytest.mark.parametrize("append", APPENDS.values(), ids=APPENDS)
 def test_an_append_reads_a_few_rows_for_each_event(
     database: TestDatabase, append: Append, *, early: bool, analyzed: bool
 ) -> None:
