@@ -195,9 +195,6 @@ def test_the_columns_of_the_log_have_what_the_events_state(service: psycopg.Conn
     assert row == (0,)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="append_events returns null instead of an error, and appends nothing."
-)
 def test_i3_one_key_twice_in_one_append_is_an_error(service: psycopg.Connection) -> None:
     """The unit of work never sends this, so it must not look like an append without conflicts."""
     first, second = decided(opening("a", 1000), payment("a", "p", 10))

@@ -56,7 +56,9 @@ def _missing_of_schema(connection: psycopg.Connection) -> str:
         return "The schema is older than this version; run `txplatform migrate`."
     row = connection.execute(
         "SELECT current_setting('transaction_read_only')::boolean,"
-        " has_table_privilege('events', 'SELECT') AND has_table_privilege('events', 'INSERT')"
+        " has_table_privilege('events', 'SELECT')"
+        " AND bool_and(has_function_privilege(oid, 'EXECUTE'))"
+        " FROM pg_proc WHERE proname = 'append_events'"
     ).fetchone()
     assert row is not None
     read_only, may_append = row

@@ -57,9 +57,9 @@ async def read_transactions(
 ) -> Response:
     """Return the account's transactions, newest first, each with its history.
 
-    The sort key is the account version of the decision or, without a decision, of the first event
-    that names the transaction. The list is complete only up to the log position `as_of_position`,
-    but the histories include the latest events. All histories are read at the same account version.
+    The sort key is the account version after the first event that names the transaction. The list
+    is complete only up to the log position `as_of_position`, but the histories include the latest
+    events. All histories are read at the same account version.
     Events that name no transaction are only in `GET /v1/accounts/{account_id}/events`.
     """
     page = await services.queries.run(

@@ -11,7 +11,7 @@ class Difference:
     """One value that differs from the log.
 
     Attributes:
-        field: The name of the value, such as `directory.posted`.
+        field: The name of the value, such as `transactions.held`.
         expected: The value according to the replay.
         found: The stored value.
     """

@@ -54,11 +54,12 @@ ORDER BY originator_id, originator_version
 """  # constants of this module
 
 
-def _find_events(column: str, order: str) -> str:
+def _find_events(column: str) -> str:
     """Return a statement that finds events; its parameters are stream ids and values of `column`.
 
-    An equal bound on both sides keeps the order from being dropped as redundant. Only the index
-    that begins with the column has that order, so no other index can be used.
+    The comparison of rows means equality. Only an index that begins with `column` can serve it; the
+    planner could use the primary key for `=`, and read the whole history of an account. The index
+    of transactions has no nulls, so the statement has to exclude them.
     """
     return f"""
 SELECT e.originator_id, e.originator_version, e.topic, e.state
@@ -66,9 +67,10 @@ FROM unnest(%b::text[], %b::text[]) AS wanted (originator_id, {column})
 CROSS JOIN LATERAL (
     SELECT originator_id, originator_version, topic, state
     FROM events
-    WHERE {column} >= wanted.{column} AND {column} <= wanted.{column}
-      AND originator_id = wanted.originator_id
-    ORDER BY {order}
+    WHERE ({column}, originator_id) >= (wanted.{column}, wanted.originator_id)
+      AND ({column}, originator_id) <= (wanted.{column}, wanted.originator_id)
+      AND {column} IS NOT NULL
+    ORDER BY {column}, originator_id
     OFFSET 0
 ) e
 """  # constants of this module
@@ -93,12 +95,10 @@ READ_STREAMS_AT = _read_streams(
 )
 """Reads streams up to given versions, each from the newest snapshot up to its version."""
 
-READ_KEYS = _find_events("event_key", "event_key")
+READ_KEYS = _find_events("event_key")
 """Reads the events with given business keys."""
 
-READ_TRANSACTIONS = _find_events(
-    "transaction_id", "transaction_id, originator_id, originator_version"
-)
+READ_TRANSACTIONS = _find_events("transaction_id")
 """Reads the events of transactions except authorizations, for which `READ_KEYS` is used."""
 
 INSERT_SNAPSHOTS = """

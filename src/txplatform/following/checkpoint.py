@@ -31,7 +31,7 @@ class Checkpoint:
     """One follower's checkpoint.
 
     Attributes:
-        name: The name in the table `checkpoints`, such as `projection:directory`.
+        name: The name in the table `checkpoints`, such as `projection:transactions`.
     """
 
     name: str

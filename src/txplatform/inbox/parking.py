@@ -12,11 +12,18 @@ from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.inbox.message import MessageOutcome, ReceivedMessage
 
 _SAME_CONTENTS = """
-SELECT topic, key, content_sha256, id, status
-FROM inbound_messages
-WHERE content_sha256 = ANY (%s) AND status IN ('parked', 'discarded', 'waiting')
-ORDER BY status <> 'discarded', id
+SELECT m.topic, m.key, m.content_sha256, m.id, m.status
+FROM unnest(%s::bytea[]) AS wanted (content_sha256) CROSS JOIN LATERAL (
+    SELECT topic, key, content_sha256, id, status
+    FROM inbound_messages
+    WHERE (content_sha256, id) >= (wanted.content_sha256, 0::bigint)
+      AND (content_sha256, id) <= (wanted.content_sha256, 9223372036854775807)
+      AND status IN ('parked', 'discarded', 'waiting')
+    OFFSET 0
+) m
+ORDER BY m.status <> 'discarded', m.id
 """
+"""The comparison of rows needs the index of contents (`eventstore/statements.py`)."""
 
 _Contents = tuple[str, bytes | None, bytes]
 """The topic, key and body hash of a message, which are equal for copies."""

@@ -31,10 +31,17 @@ LEFT JOIN LATERAL (
     SELECT e.topic, e.originator_version, e.state,
         CASE WHEN e.topic = '{WaitingMessageRejected.TOPIC}' THEN 'parked' ELSE 'applied' END
         AS status
-    FROM events e
-    WHERE m.status = 'waiting' AND e.originator_id = 'account-' || m.account_id
-      AND e.event_key IN (m.business_key, 'rejected:' || m.business_key)
-    ORDER BY e.topic = '{WaitingMessageRejected.TOPIC}' DESC
+    FROM unnest(ARRAY['rejected:' || m.business_key, m.business_key])
+        WITH ORDINALITY AS wanted (event_key, nth)
+    CROSS JOIN LATERAL (
+        SELECT topic, originator_version, state
+        FROM events
+        WHERE (event_key, originator_id) >= (wanted.event_key, 'account-' || m.account_id)
+          AND (event_key, originator_id) <= (wanted.event_key, 'account-' || m.account_id)
+        OFFSET 0
+    ) e
+    WHERE m.status = 'waiting'
+    ORDER BY wanted.nth
     LIMIT 1
 ) settled ON true
 """  # constants of this package
@@ -114,15 +121,19 @@ def message_that_waited(
     """Return the first message that was stored as waiting with this business key, if any."""
     found = _stored(
         connection,
-        "WHERE m.first_status = 'waiting' AND m.account_id = %s AND m.business_key = %s"
-        " ORDER BY m.id LIMIT 1",
-        (account_id, business_key),
+        "WHERE m.first_status = 'waiting'"
+        " AND (m.business_key, m.account_id) >= (%(key)s, %(account)s)"
+        " AND (m.business_key, m.account_id) <= (%(key)s, %(account)s)"
+        " ORDER BY m.business_key, m.account_id, m.id LIMIT 1",
+        {"key": business_key, "account": account_id},
     )
     return next(iter(found), None)
 
 
 def _stored(
-    connection: psycopg.Connection[Any], where: str, values: tuple[object, ...]
+    connection: psycopg.Connection[Any],
+    where: str,
+    values: tuple[object, ...] | Mapping[str, object],
 ) -> list[StoredMessage]:
     query = (
         f"SELECT {_MESSAGE_COLUMNS}, m.topic_id, m.key, m.headers, m.body"

@@ -64,9 +64,10 @@ CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
 -- one round trip, so a client that freezes cannot keep the lock. Each statement below sees
 -- everything committed before the lock was granted (READ COMMITTED), so the check is exact.
 --
--- Conflicts are rare, so they are looked up only if not all events could be inserted. Look-ups ask
--- for an order that only the intended index has (ORDER BY … LIMIT 1), so that no other index can
--- serve them, whatever the planner believes about the size of the table.
+-- Conflicts are rare, so they are looked up only if not all events could be inserted. No look-up can
+-- use another index than the intended one, whatever the planner believes about the table: the newest
+-- version is the first in the order of the primary key, and a comparison of rows needs an index that
+-- begins with the first column of the row.
 --
 -- The function runs as the owner of the log, so the service needs no privilege to insert events, and
 -- cannot choose their position or time.
@@ -89,13 +90,14 @@ BEGIN
                     pending_changes, expiry_times) WITH ORDINALITY
              AS i (originator_id, originator_version, event_key, topic, state, transaction_id,
                    pending_change, expires_at, nth)
-        WHERE i.originator_version = 1 + coalesce((
+        -- Only an account's first event looks the account's last version up.
+        WHERE (i.originator_id, i.originator_version - 1) IN (
+                SELECT * FROM unnest(originator_ids, originator_versions)
+            )
+           OR i.originator_version = 1 + coalesce((
                 SELECT e.originator_version FROM events e WHERE e.originator_id = i.originator_id
                 ORDER BY e.originator_version DESC LIMIT 1
             ), 0)
-           OR (i.originator_id, i.originator_version - 1) IN (
-                SELECT * FROM unnest(originator_ids, originator_versions)
-            )
         ORDER BY i.nth;
         GET DIAGNOSTICS appended = ROW_COUNT;
         IF appended = cardinality(originator_ids) THEN
@@ -106,23 +108,21 @@ BEGIN
         NULL;  -- The accounts with a conflict are looked up below.
     END;
 
-    SELECT array_agg(DISTINCT i.originator_id) INTO conflicting
+    SELECT coalesce(array_agg(DISTINCT i.originator_id), '{}') INTO conflicting
     FROM unnest(originator_ids, originator_versions, event_keys)
          AS i (originator_id, originator_version, event_key)
-    WHERE NOT (i.originator_version = 1 + coalesce((
+    WHERE NOT ((i.originator_id, i.originator_version - 1) IN (
+                SELECT * FROM unnest(originator_ids, originator_versions)
+            )
+            OR i.originator_version = 1 + coalesce((
                 SELECT e.originator_version FROM events e WHERE e.originator_id = i.originator_id
                 ORDER BY e.originator_version DESC LIMIT 1
-            ), 0)
-            OR (i.originator_id, i.originator_version - 1) IN (
-                SELECT * FROM unnest(originator_ids, originator_versions)
-            ))
-       -- An equal bound on both sides keeps the order from being dropped as redundant.
-       OR (
-            SELECT e.event_key FROM events e
-            WHERE e.event_key >= i.event_key AND e.event_key <= i.event_key
-              AND e.originator_id = i.originator_id
-            ORDER BY e.event_key LIMIT 1
-        ) IS NOT NULL;
+            ), 0))
+       OR EXISTS (
+            SELECT FROM events e
+            WHERE (e.event_key, e.originator_id) >= (i.event_key, i.originator_id)
+              AND (e.event_key, e.originator_id) <= (i.event_key, i.originator_id)
+        );
 
     INSERT INTO events (originator_id, originator_version, event_key, topic, state, transaction_id,
                         pending_change, expires_at)

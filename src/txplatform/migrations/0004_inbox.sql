@@ -46,10 +46,10 @@ CREATE TABLE inbound_messages (
 CREATE INDEX inbound_messages_account ON inbound_messages (account_id, id);
 CREATE INDEX inbound_messages_topic ON inbound_messages (topic, id);
 CREATE INDEX inbound_messages_unusual ON inbound_messages (status, id) WHERE status <> 'applied';
-CREATE INDEX inbound_messages_refused ON inbound_messages (content_sha256)
+CREATE INDEX inbound_messages_refused ON inbound_messages (content_sha256, id)
     WHERE status IN ('parked', 'discarded', 'waiting');
 CREATE INDEX inbound_messages_parked ON inbound_messages (id) WHERE first_status = 'parked';
-CREATE INDEX inbound_messages_waited ON inbound_messages (account_id, business_key)
+CREATE INDEX inbound_messages_waited ON inbound_messages (business_key, account_id)
     WHERE first_status = 'waiting';
 
 COMMENT ON TABLE inbound_messages IS 'Every message received from Kafka, with its outcome.';

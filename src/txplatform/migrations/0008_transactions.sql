@@ -5,7 +5,7 @@
 
 CREATE TABLE transactions (
     account_version bigint NOT NULL,
-    held            bigint NOT NULL CHECK (held >= 0),
+    held            bigint NOT NULL,
     expires_at      timestamptz,
     account_id      text COLLATE "C" NOT NULL,
     transaction_id  text COLLATE "C" NOT NULL,

@@ -25,29 +25,31 @@ from txplatform.domain.transaction import Transaction
 from txplatform.eventstore.statements import LoggedEvent
 
 
-def _part(column: str, order: str, prefix: str = "") -> str:
-    value = f"'{prefix}' || named.transaction_id" if prefix else "named.transaction_id"
+def _part(column: str, prefix: str = "") -> str:
+    value = f"'{prefix}' || named.transaction_id"
     return f"""(
         SELECT position, originator_id, originator_version, topic, state, recorded_at FROM events
-        WHERE {column} >= {value} AND {column} <= {value} AND originator_id = %(stream)s
-        ORDER BY {order} OFFSET 0
+        WHERE ({column}, originator_id) >= ({value}, %(stream)s)
+          AND ({column}, originator_id) <= ({value}, %(stream)s)
+          AND {column} IS NOT NULL
+        ORDER BY {column}, originator_id OFFSET 0
     )"""  # constants of this module
 
 
-LATER_EVENTS = _part("transaction_id", "transaction_id, originator_id, originator_version")
+LATER_EVENTS = _part("transaction_id")
 """Selects the events of the transaction in row `named` except its authorization."""
 
 EVENTS_OF_NAMED = f"""
-    SELECT * FROM {_part("event_key", "event_key", authorization_key(""))} decided
+    SELECT * FROM {_part("event_key", authorization_key(""))} decided
     UNION ALL
-    SELECT * FROM {_part("event_key", "event_key", late_authorization_key(""))} decided_late
+    SELECT * FROM {_part("event_key", late_authorization_key(""))} decided_late
     UNION ALL
     SELECT * FROM {LATER_EVENTS} later
 """
 """Selects all events of the transaction in row `named` of the surrounding statement.
 
 The authorization is found by its business key, later events by the transaction id. Each of the
-three parts is an index look-up, since only one index has its order (`eventstore/statements.py`).
+three parts is an index look-up; `eventstore/statements.py` explains the comparison of rows.
 """
 
 

@@ -36,7 +36,9 @@ ORDER BY s.position
 """  # the topic is a constant of this package
 
 _WAITING = """
-SELECT originator_version, topic, state FROM events WHERE originator_id = %s AND event_key = %s
+SELECT originator_version, topic, state FROM events
+WHERE (event_key, originator_id) >= (%(key)s, %(stream)s)
+  AND (event_key, originator_id) <= (%(key)s, %(stream)s)
 """
 
 
@@ -93,7 +95,8 @@ def _from_log(
 ) -> tuple[str, bytes, bytes, list[Header]]:
     """Rebuild a rejected message from the log; return its topic, key, body and headers."""
     row = connection.execute(
-        _WAITING, (rejected.originator_id, f"waiting:{rejected.business_key}")
+        _WAITING,
+        {"key": f"waiting:{rejected.business_key}", "stream": rejected.originator_id},
     ).fetchone()
     assert row is not None  # only waiting messages are rejected
     waiting = decode_event(rejected.originator_id, *row)
