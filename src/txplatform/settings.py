@@ -51,10 +51,12 @@ class Settings(BaseSettings):
         default="localhost:9092", description="host:port,host:port of the Kafka brokers."
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        default="PLAINTEXT", description="Protocol of the connections to the brokers."
+        default="PLAINTEXT",
+        description="Protocol to the brokers: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        default=None, description="SASL mechanism, for the SASL protocols."
+        default=None,
+        description="For the SASL protocols: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
     )
     kafka_sasl_username: str | None = Field(default=None, description="SASL user name.")
     kafka_sasl_password: SecretStr | None = Field(default=None, description="SASL password.")
@@ -84,10 +86,13 @@ class Settings(BaseSettings):
         default=65_536, ge=1024, description="Largest request body, bytes."
     )
     metrics_port: int | None = Field(
-        default=None, ge=1, le=65535, description="Separate port for the API's /metrics."
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port of /metrics of the first API process; the next processes count up.",
     )
     health_port: int | None = Field(
-        default=None, ge=0, le=65535, description="Port of a worker's /livez, /readyz and /metrics."
+        default=None, ge=0, le=65535, description="Port of a worker's probes and /metrics."
     )
 
     decision_lanes: int = Field(
@@ -105,17 +110,19 @@ class Settings(BaseSettings):
     account_cache_size: int = Field(
         default=1_000_000,
         ge=1,
-        description="Largest number of accounts that each part of a process caches.",
+        description="Largest number of accounts cached by an API process, the consumer or the "
+        "shadow evaluation.",
     )
     snapshot_every_events: int = Field(
         default=100, ge=2, description="Number of an account's events between two snapshots."
     )
 
     log_format: Literal["json", "console"] = Field(
-        default="console", description="Format of log lines."
+        default="console", description="Format of log lines: console or json."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Lowest level of the log lines that are written."
+        default="info",
+        description="Lowest level of log lines written: debug, info, warning or error.",
     )
 
     @field_validator("database_url", "migration_database_url")

@@ -31,8 +31,10 @@ def _row(rule: type[ConfigurableRule]) -> str:
 
 
 def _note(parameter: Parameter, default: Any) -> str:
-    if isinstance(default, tuple):
-        default = ", ".join(default) or "none"
-    parts = [parameter.note, "" if default in (dataclasses.MISSING, None) else str(default)]
+    if default is None or default == ():
+        default = "optional"
+    elif isinstance(default, tuple):
+        default = ", ".join(default)
+    parts = [parameter.note, "" if default is dataclasses.MISSING else str(default)]
     brackets = ", ".join(filter(None, parts))
     return f" ({brackets})" if brackets else ""

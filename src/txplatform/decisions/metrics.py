@@ -92,7 +92,7 @@ class DecisionMetrics(Collector):
         latency.add_metric([], buckets, self._latency_sum_s)
         yield latency
         for name, help_text, value in (
-            ("batches", "Commits attempted.", self._batches),
+            ("batches", "Batches committed.", self._batches),
             ("batch_requests", "Requests in those batches.", self._requests),
             ("batch_clashes", "Accounts with a conflict, decided again.", self._conflicts),
             ("batch_failures", "Batches that failed and had to be retried.", self.batches_failed),

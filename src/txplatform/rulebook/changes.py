@@ -60,7 +60,7 @@ class RuleSetActivated(RuleBookChange, frozen=True):
     """A rule set was put in force.
 
     Attributes:
-        after_position: The log's newest position at the activation. For a second or two, decisions
+        after_position: The log's newest position at the activation. For up to a second, decisions
             may still use the previous rule set; every decision names the rule set it used.
     """
 

@@ -55,8 +55,9 @@ def expire_hold(expiry: HoldExpiry, account: Account, context: DecisionContext) 
     if expires_at is None or context.now < expires_at:
         raise CommandRejectedError(
             RefusalReason.HOLD_NOT_DUE,
-            f"The hold of transaction {expiry.transaction_id} expires at {expires_at}.",
-            "Try again at that time.",
+            f"The hold of transaction {expiry.transaction_id} "
+            + ("never expires." if expires_at is None else f"expires at {expires_at}."),
+            "Nothing was released.",
         )
     event = account.record(
         HoldExpired,

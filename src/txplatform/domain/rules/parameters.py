@@ -171,7 +171,7 @@ class Choice(Parameter):
 _AMOUNT_PROBLEM = (
     "is {value}, which is not a valid limit; write minor units from {least} to {most}."
 )
-_NO_LARGER = (MAX_AMOUNT, "never refuses: no purchase can be larger than its max_amount.")
+_NO_LARGER = (MAX_AMOUNT, "never refuses: no purchase can be larger than this limit.")
 
 PurchaseAmount = Annotated[int, Number(1, MAX_AMOUNT, _AMOUNT_PROBLEM, odd=_NO_LARGER)]
 """The largest allowed amount of one purchase, minor units."""
