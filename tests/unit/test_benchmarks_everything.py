@@ -51,8 +51,10 @@ def test_a_decision_over_one_connection_is_compared_with_an_insert() -> None:
 
 
 def test_each_cpu_budget_reads_the_row_at_32_connections() -> None:
-    processes = ("API", of_client("API"), of_client("projector"), "projector")
-    processes += ("publisher", "broker", ALL)
+    processes = [
+        *("API", of_client("API"), of_client("projector")),
+        *("projector", "publisher", "broker", ALL),
+    ]
     rows = [
         row(everything.cpu_of(process), value, connections=connections)
         for connections in (128, 32)
