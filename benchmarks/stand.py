@@ -84,17 +84,21 @@ class Stand:
     Args:
         settings: The settings of the PostgreSQL server that differ from its defaults.
         kafka: The address of the Kafka brokers, if a worker will run.
+        max_connections: The most connections to PostgreSQL, by default as many as its own default.
     """
 
     def __init__(
-        self, settings: Mapping[str, str] = POSTGRES_SETTINGS, kafka: str = "localhost:9092"
+        self,
+        settings: Mapping[str, str] = POSTGRES_SETTINGS,
+        kafka: str = "localhost:9092",
+        max_connections: int = 100,
     ) -> None:
         self._stack = ExitStack()
         self.folder = Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="txplatform-bench-"))
         )
         self.folder.chmod(0o755)
-        postgres = DemoPostgres(self.folder, settings=settings)
+        postgres = DemoPostgres(self.folder, max_connections=max_connections, settings=settings)
         self._stack.callback(postgres.stop)
         self.urls: Urls = postgres.start()
         self.database = Database(self.urls.service)
