@@ -57,9 +57,10 @@ def _mock() -> Iterator[RunningBroker]:
 
 
 def _warm_up(address: str, seconds: float) -> None:
-    admin = AdminClient({"bootstrap.servers": address})
+    client = {"bootstrap.servers": address, "log_level": 0}
+    admin = AdminClient(client)
     admin.create_topics([NewTopic(_SCRATCH, _PARTITIONS, 1)])[_SCRATCH].result()
-    producer = Producer({"bootstrap.servers": address, "acks": "all", "compression.type": "lz4"})
+    producer = Producer({**client, "acks": "all", "compression.type": "lz4"})
     ends = monotonic() + seconds
     while monotonic() < ends:
         for number in range(_RECORDS):
