@@ -57,7 +57,7 @@ def _mock() -> Iterator[RunningBroker]:
 
 
 def _warm_up(address: str, seconds: float) -> None:
-    client = {"bootstrap.servers": address, "log_level": 0}
+    client: dict[str, str | int | float | bool] = {"bootstrap.servers": address, "log_level": 0}
     admin = AdminClient(client)
     admin.create_topics([NewTopic(_SCRATCH, _PARTITIONS, 1)])[_SCRATCH].result()
     producer = Producer({**client, "acks": "all", "compression.type": "lz4"})
