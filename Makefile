@@ -43,10 +43,10 @@ format: setup ## format the code
 	$(BIN)/ruff format .
 
 bench: setup ## measure the speed of the platform and of this machine (ARGS=--short)
-	$(BIN)/python -m benchmarks $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
 pictures: setup ## write the pictures and tables for docs/benchmark.json into docs/
-	$(BIN)/python -m benchmarks.pictures docs/benchmark.json
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.pictures docs/benchmark.json
 
 lock: $(UV) ## lock the newest versions that pyproject.toml allows
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

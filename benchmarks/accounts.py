@@ -28,7 +28,6 @@ def measure(effort: Effort, accounts: Sequence[int] = ACCOUNTS) -> list[Row]:
         started = perf_counter()
         stand.open_accounts(most)
         opened = most / (perf_counter() - started)
-        stand.settle()
         with stand.api() as api:
             touched = []
             if most >= _FIRST_TOUCH_FROM:
@@ -36,7 +35,6 @@ def measure(effort: Effort, accounts: Sequence[int] = ACCOUNTS) -> list[Row]:
                     Row(GROUP, OPENING, round(opened), "accounts/s", settings={"accounts": most}),
                     *_touch(stand, api, most),
                 ]
-                stand.settle()
             runs: dict[int, list[Measured]] = {number: [] for number in accounts}
             for _ in range(effort.rounds):
                 for number in accounts:

@@ -41,7 +41,6 @@ def measure(effort: Effort, accounts: int = 2_000) -> list[Row]:
     with Stand() as stand:
         for first in range(0, accounts, _AT_ONCE):
             _record(stand.database, range(first, min(accounts, first + _AT_ONCE)))
-        stand.settle()
         return [
             Row(
                 GROUP,

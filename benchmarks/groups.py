@@ -9,6 +9,7 @@ from benchmarks import (
     backtesting,
     consuming,
     decisions,
+    everything,
     history,
     log,
     machine,
@@ -30,6 +31,7 @@ def all_groups(effort: Effort) -> Groups:
     """Return the groups of a whole run."""
     return {
         machine.GROUP: lambda: machine.measure(effort),
+        everything.GROUP: lambda: everything.measure(effort),
         decisions.GROUP: lambda: decisions.measure(effort),
         accounts.GROUP: lambda: accounts.measure(effort),
         history.GROUP: lambda: history.measure(effort),
@@ -46,7 +48,7 @@ def all_groups(effort: Effort) -> Groups:
 def short_groups() -> Groups:
     """Return the groups of a short run, which reveal a defect that makes a main path slow."""
     return {
-        decisions.GROUP: lambda: decisions.measure(_SHORT, connections=(32, 128)),
+        everything.GROUP: everything.measure_short,
         accounts.GROUP: lambda: accounts.measure(_SHORT, accounts=(1, 1_000)),
         processes.GROUP: lambda: processes.measure(_SHORT),
         rules.GROUP: lambda: rules.measure(_SHORT),

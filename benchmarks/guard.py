@@ -1,6 +1,6 @@
 """Decide if the short run fails, although figures vary on a busy machine.
 
-If a ratio misses its target by more than a factor of 2, its rows are measured again. The run fails
+If a ratio misses its target by more than noise explains, its rows are measured again. The run fails
 only if the ratio misses again: a defect is permanent, a disturbance by another process is not.
 """
 
@@ -14,7 +14,7 @@ from benchmarks.targets import Target, groups_behind, measured_targets
 
 
 def broken(rows: Sequence[Row]) -> list[tuple[Target, float]]:
-    """Return the targets that are missed by more than a factor of 2, with their figures."""
+    """Return the targets that are missed by more than noise explains, with their figures."""
     return [(target, figure) for target, figure in measured_targets(rows) if target.broken(figure)]
 
 

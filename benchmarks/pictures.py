@@ -102,7 +102,7 @@ def _connections(rows: Sequence[Row]) -> Figure:
     figure, (rate, tail) = _panels(2)
     lines = (
         _Line("durable decisions", decisions.DECISIONS, _BLUE),
-        _Line("empty endpoint", decisions.EMPTY, _GREY, "--"),
+        _Line("plain FastAPI", decisions.PLAIN, _GREY, "--"),
     )
     some = [row for row in rows if row.group == decisions.GROUP]
     for axes in (rate, tail):
@@ -173,10 +173,10 @@ def _draw(
     setting: str,
     figure_of: Callable[[Row], float],
 ) -> None:
-    at: set[int] = set()
+    at: set[float] = set()
     for line in lines:
         points = sorted(
-            (row.settings[setting], figure_of(row)) for row in rows if row.name == line.name
+            (float(row.settings[setting]), figure_of(row)) for row in rows if row.name == line.name
         )
         at.update(x for x, _ in points)
         axes.plot(

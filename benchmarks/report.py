@@ -57,7 +57,9 @@ def ratios_as_markdown(rows: Sequence[Row]) -> str:
 def _conditions(about: Mapping[str, Any]) -> list[str]:
     machine = "\n".join(f"- {name}: {value}" for name, value in about.items() if name != "settings")
     settings = ", ".join(f"`{name}={value}`" for name, value in about["settings"].items())
-    heading = "PostgreSQL settings; all others are defaults, with full durability:"
+    heading = (
+        "PostgreSQL settings of rows that name none; all others are defaults, with full durability:"
+    )
     return [machine, f"{heading}\n{settings}."]
 
 
@@ -72,7 +74,10 @@ def _figures(rows: Sequence[Row]) -> str:
 
 
 def _line(row: Row) -> str:
-    settings = ", ".join(f"{name} {value:,}" for name, value in row.settings.items())
+    settings = ", ".join(
+        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
+        for name, value in row.settings.items()
+    )
     precise = row.value < 100  # noqa: PLR2004  # three digits are enough
     figure = f"{row.value:,.2f}" if precise else f"{row.value:,.0f}"
     latencies = (getattr(row, name) for name in _LATENCIES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -14,7 +15,7 @@ class Row:
         name: The name of the measurement; `group`, `name` and `settings` are unique in a run.
         unit: The unit of `value`: `requests/s`, `messages/s`, `events/s`, `ms`, `MiB` or `us`.
         p50_ms: The median latency, if latencies were measured; likewise `p95_ms` and `p99_ms`.
-        settings: The conditions: `connections`, `accounts`, `history`, `processes`, …
+        settings: The conditions: `connections`, `accounts`, `history`, `postgres`, `broker`, …
     """
 
     group: str
@@ -24,4 +25,4 @@ class Row:
     p50_ms: float | None = None
     p95_ms: float | None = None
     p99_ms: float | None = None
-    settings: dict[str, int] = field(default_factory=dict)
+    settings: Mapping[str, int | str] = field(default_factory=dict)

@@ -71,7 +71,6 @@ def measure(effort: Effort) -> list[Row]:
         stand.open_accounts(ACCOUNTS)
         with stand.database.connect() as connection:
             add_ruleset(connection, rulesets[1], by=_AUTHOR)
-        stand.recycle_wal()
         with stand.api() as api:
             runs = [
                 tuple(_run(stand, api, ruleset, effort.seconds) for ruleset in rulesets)

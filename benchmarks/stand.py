@@ -7,22 +7,23 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count, islice
 from pathlib import Path
 from statistics import median
+from time import sleep
 from typing import Self
 from uuid import uuid4
 
 import psutil
 
-from benchmarks.load import Load, Measured
+from benchmarks.load import Load, Measured, run_load
 from benchmarks.rows import Row
 from txplatform.api.process_transaction import PATH
-from txplatform.api_keys import Scope, create_key
+from txplatform.api_keys import Scope
 from txplatform.database import Database
 from txplatform.demo.postgres import DemoPostgres, Urls
 from txplatform.demo.processes import Child, free_port
@@ -31,7 +32,6 @@ from txplatform.domain.cause import CommandOrigin, KeyCause
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.requests import Opening
-from txplatform.eventstore.migrations import migrate
 from txplatform.eventstore.query import run_queries
 from txplatform.processing.unit_of_work import UnitOfWork
 
@@ -49,8 +49,9 @@ ORIGIN = CommandOrigin(
 """The origin of the events that benchmarks record themselves."""
 LIMIT = 999_999_999_999_999
 _RECORDED_AT_ONCE = 2000
-_WAL_FILES = 64
-"""WAL files of 16 MiB each."""
+_TXPLATFORM = str(Path(sys.executable).with_name("txplatform"))
+_SCOPES = (Scope.TRANSACTIONS_WRITE, Scope.ACCOUNTS_WRITE, Scope.ACCOUNTS_READ)
+_POLL_S = 0.05
 _RUNS = count()
 
 
@@ -76,22 +77,40 @@ class Api:
 
 
 class Stand:
-    """A PostgreSQL server with the schema and an API key; it runs until the context ends."""
+    """A PostgreSQL server with the schema and an API key; it runs until the context ends.
 
-    def __init__(self) -> None:
+    The database is as `txplatform migrate` left it. No group vacuums or analyzes it.
+
+    Args:
+        settings: The settings of the PostgreSQL server that differ from its defaults.
+        kafka: The address of the Kafka brokers, if a worker will run.
+        max_connections: The most connections to PostgreSQL, by default as many as its own default.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, str] = POSTGRES_SETTINGS,
+        kafka: str = "localhost:9092",
+        max_connections: int = 100,
+    ) -> None:
         self._stack = ExitStack()
         self.folder = Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="txplatform-bench-"))
         )
         self.folder.chmod(0o755)
-        postgres = DemoPostgres(self.folder, max_connections=200, settings=POSTGRES_SETTINGS)
+        postgres = DemoPostgres(self.folder, max_connections=max_connections, settings=settings)
         self._stack.callback(postgres.stop)
         self.urls: Urls = postgres.start()
-        migrate(self.urls.owner, self.urls.service)
         self.database = Database(self.urls.service)
-        with self.database.connect() as connection:
-            scopes = [Scope.TRANSACTIONS_WRITE, Scope.ACCOUNTS_READ]
-            _, self.key = create_key(connection, name="bench", scopes=scopes)
+        self._env = {
+            "TXPLATFORM_DATABASE_URL": self.urls.service,
+            "TXPLATFORM_MIGRATION_DATABASE_URL": self.urls.owner,
+            "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": kafka,
+        }
+        self.command("migrate")
+        scopes = (f"--scope={scope}" for scope in _SCOPES)
+        created = self.command("keys", "create", "--name=benchmark", "--json", *scopes)
+        self.key: str = json.loads(created)["key"]
 
     def __enter__(self) -> Self:
         return self
@@ -99,24 +118,47 @@ class Stand:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    @property
+    def postgres(self) -> psutil.Process:
+        """The server process of PostgreSQL, the parent of all its processes."""
+        pid = (self.folder / "postgres" / "postmaster.pid").read_text().split()[0]
+        return psutil.Process(int(pid))
+
+    def command(self, *words: str) -> str:
+        """Run a `txplatform` command to its end, and return its output."""
+        done = subprocess.run(
+            [_TXPLATFORM, *words],
+            env={**os.environ, **self._env},
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        )
+        return done.stdout
+
+    @contextmanager
+    def service(self, name: str, **env: str) -> Iterator[psutil.Process]:
+        """Run `txplatform api`, `consume`, `publish` or `project` until the context ends."""
+        with _started([_TXPLATFORM, name], "txplatform ready", self.folder, self._env | env) as one:
+            yield one
+
     @contextmanager
     def api(self, processes: int = 1) -> Iterator[Api]:
-        """Start API processes, each on its own port."""
+        """Run API processes, each on its own port, until the context ends."""
         with ExitStack() as stack:
-            ports, found = [], []
-            for _ in range(processes):
-                port = free_port()
-                log = self.folder / f"api-{port}.log"
-                env = {
-                    "TXPLATFORM_DATABASE_URL": self.urls.service,
-                    "TXPLATFORM_API_PORT": str(port),
-                }
-                server = Child("API", [sys.executable, "-m", "benchmarks.server"], log=log, env=env)
-                stack.callback(server.stop)
-                _wait_for("txplatform ready", log, server.check)
-                ports.append(port)
-                found.append(psutil.Process(server.pid))
+            ports = [free_port() for _ in range(processes)]
+            found = [
+                stack.enter_context(self.service("api", TXPLATFORM_API_PORT=str(port)))
+                for port in ports
+            ]
             yield Api(tuple(ports), tuple(found))
+
+    @contextmanager
+    def plain(self) -> Iterator[Api]:
+        """Run the plain FastAPI app in a process of its own until the context ends."""
+        port = free_port()
+        command = [sys.executable, "-m", "benchmarks.plain", str(port)]
+        with _started(command, "Uvicorn running", self.folder, {}) as process:
+            yield Api((port,), (process,))
 
     def open_accounts(self, number: int, prefix: str = "bench") -> None:
         """Open accounts `<prefix>-0`, `<prefix>-1`, …, with a limit that is never reached."""
@@ -136,24 +178,6 @@ class Stand:
                 if work.conflicts:
                     raise RuntimeError("conflict in the benchmark's own accounts")
 
-    def recycle_wal(self) -> None:
-        """Fill WAL files that PostgreSQL can recycle, as on a server that has run for a while.
-
-        PostgreSQL fills a new WAL file before the first use, which delays every commit by 40 ms.
-        With the load of this benchmark, that happens every three seconds.
-        """
-        with Database(self.urls.owner).connect() as connection:
-            for _ in range(_WAL_FILES):
-                connection.execute("SELECT pg_logical_emit_message(false, 'benchmark', '')")
-                connection.execute("SELECT pg_switch_wal()")
-            connection.execute("CHECKPOINT")
-
-    def settle(self) -> None:
-        """Vacuum the recorded events; otherwise autovacuum would disturb the measurement."""
-        with Database(self.urls.owner).connect() as connection:
-            connection.execute("SET statement_timeout = 0")
-            connection.execute("VACUUM (ANALYZE) events")
-
     def load(  # noqa: PLR0913  # the parameters of a load
         self,
         api: Api,
@@ -161,14 +185,14 @@ class Stand:
         connections: int,
         accounts: int,
         seconds: float,
-        path: str = PATH,
         prefix: str = "bench",
         in_order: bool = False,
         reads: float = 0,
         rate: float | None = None,
         most: int | None = None,
+        generator: Callable[[Load], Measured] = run_load,
     ) -> Measured:
-        """Send requests and measure the responses.
+        """Send requests to the API or the plain FastAPI app, and measure the responses.
 
         Raises:
             RuntimeError: A request failed.
@@ -176,7 +200,7 @@ class Stand:
         load = Load(
             api.ports,
             self.key,
-            path,
+            PATH,
             f"r{next(_RUNS)}",
             prefix,
             connections,
@@ -187,12 +211,7 @@ class Stand:
             rate=rate,
             most=most,
         )
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.load", json.dumps(asdict(load))],
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        measured = Measured(**json.loads(done.stdout))
+        measured = generator(load)
         if measured.failed:
             raise RuntimeError(f"{measured.failed} of {measured.responses} requests failed: {load}")
         return measured
@@ -207,9 +226,9 @@ def middle(
     group: str,
     name: str,
     measured: Iterable[Measured],
-    *,
     unit: str = "requests/s",
-    **settings: int,
+    /,
+    **settings: int | str,
 ) -> Row:
     """Return a row with the medians of repeated measurements."""
     runs = list(measured)
@@ -225,7 +244,17 @@ def middle(
     )
 
 
-def _wait_for(words: str, log: Path, check: Callable[[], None]) -> None:
-    while words not in log.read_text():
-        check()
-        os.sched_yield()
+@contextmanager
+def _started(
+    command: Sequence[str], ready: str, folder: Path, env: Mapping[str, str]
+) -> Iterator[psutil.Process]:
+    """Run a process until the context ends; its log tells when it is ready."""
+    log = folder / f"{next(_RUNS)}.log"
+    child = Child(" ".join(command), command, log=log, env=env)
+    try:
+        while ready not in log.read_text():
+            child.check()
+            sleep(_POLL_S)
+        yield psutil.Process(child.pid)
+    finally:
+        child.stop()

@@ -69,6 +69,12 @@ class Broker:
             self.kill()
         shutil.rmtree(self._root, ignore_errors=True)
 
+    @property
+    def pid(self) -> int:
+        """The process id of the running broker."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start the broker and wait until it responds."""
         with (self._root / "log").open("ab") as log:
