@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Annotated, NamedTuple
 
-import orjson
+import msgspec
 from fastapi import APIRouter, Query
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
@@ -48,6 +48,8 @@ EXAMPLES = (decision_response(examples.APPROVED), dry_run_response(examples.APPR
 
 PATH = "/v1/process-transaction"
 _SCOPE = Scope.TRANSACTIONS_WRITE
+
+_encode = msgspec.json.Encoder().encode
 
 _JSON = (b"application/json", None)
 """The values of Content-Type that need no closer look."""
@@ -170,7 +172,7 @@ def problem_written(error: Exception, traceparent: str) -> WrittenResponse:
 
 
 def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) -> WrittenResponse:
-    body = orjson.dumps(response)
+    body = _encode(response)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
