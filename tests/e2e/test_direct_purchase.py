@@ -252,7 +252,7 @@ def test_a_purchase_is_decided_even_if_its_client_leaves(own_api: RunningApi) ->
     with Connection(api) as connection:
         connection.send(request(api, DIRECT, body_of("t2", "acc"))[:-1])
     with Connection(api) as connection:
-        connection.send(request(api, DIRECT, body_of("t3", "acc")) * 3)
+        connection.send(request(api, DIRECT, body_of("t3", "acc")) + b"POST ")
     wait_until(lambda: balance(api.client, "acc")["pending"] >= 30, message="the decisions")
     assert balance(api.client, "acc")["pending"] == 30
     assert api.command.stop() == 0
