@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from txplatform.api import (
     accounts,
@@ -25,9 +25,8 @@ from txplatform.api import (
 )
 from txplatform.api.exception_handlers import handle_errors_as_problems
 from txplatform.api.openapi import Endpoint, describe
-from txplatform.api.problems import RETRY_AFTER_S, ProblemError, problem_response
+from txplatform.api.problems import problem_response, stopping_problem
 from txplatform.api.services import Services
-from txplatform.contracts.problems import ProblemType
 from txplatform.telemetry import accept_traceparent, correlation_id
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -48,13 +47,21 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 
 class Api:
-    """The ASGI application. Purchases bypass FastAPI; all other requests go through it."""
+    """The ASGI application. Purchases bypass FastAPI; all other requests go through it.
+
+    Attributes:
+        purchases: The ASGI application for purchases.
+    """
 
     def __init__(
-        self, app: FastAPI, thin_route: ASGIApp, services: Services, document: dict[str, Any]
+        self,
+        app: FastAPI,
+        purchases: process_transaction.ProcessTransaction,
+        services: Services,
+        document: dict[str, Any],
     ) -> None:
         self.app = app
-        self._thin_route = thin_route
+        self.purchases = purchases
         self.services = services
         self.document = document
 
@@ -65,7 +72,7 @@ class Api:
             return
         try:
             if scope["path"] == process_transaction.PATH:
-                await self._thin_route(scope, receive, send)
+                await self.purchases(scope, receive, send)
             else:
                 await self._traced(scope, receive, send)
         except asyncio.CancelledError:
@@ -100,15 +107,7 @@ async def _give_up(scope: Scope, send: Send) -> None:
     if scope.get("state", {}).get("started", False):
         return
     status, headers, body = problem_response(
-        ProblemError(
-            ProblemType.OUTCOME_UNKNOWN
-            if scope["method"] == "POST"
-            else ProblemType.STORE_UNAVAILABLE,
-            "The service is stopping, and the event store did not respond in time.",
-            "Retry with the same ids; nothing is recorded twice.",
-            headers={"Retry-After": str(RETRY_AFTER_S), "Connection": "close"},
-        ),
-        correlation_id(_traceparent(scope)),
+        stopping_problem(scope["method"]), correlation_id(_traceparent(scope))
     )
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -137,10 +136,10 @@ def assemble_api(services: Services) -> Api:
         return document
 
     handle_errors_as_problems(app)
-    thin_route = process_transaction.ProcessTransaction(
+    purchases = process_transaction.ProcessTransaction(
         services.decider,
         services.authenticator,
         services.queries,
         max_body_bytes=services.settings.api_max_body_bytes,
     )
-    return Api(app, thin_route, services, document)
+    return Api(app, purchases, services, document)

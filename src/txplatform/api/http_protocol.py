@@ -28,28 +28,30 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse received bytes."""
         self._unset_keepalive_if_required()
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserError:
-            self._refuse("Invalid HTTP request received.")
-        except httptools.HttpParserUpgrade as upgrade:
-            (offset,) = upgrade.args
-            if self.parser.get_method() == b"CONNECT":
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserError:
+                self._refuse("Invalid HTTP request received.")
+            except httptools.HttpParserUpgrade as upgrade:
+                if self.parser.get_method() != b"CONNECT":
+                    (offset,) = upgrade.args
+                    data = self._head_without_upgrade() + data[offset:]
+                    continue
                 self._refuse("CONNECT received, but this server is not a proxy.")
-            else:
-                self._read_again(data[offset:])
+            return
 
-    def _read_again(self, body: bytes) -> None:
+    def _head_without_upgrade(self) -> bytes:
+        """Return the head of the request that offers an upgrade, for a new parser."""
         head = b"%b %b HTTP/%b\r\n" % (
             self.parser.get_method(),
             self.url,
             self.parser.get_http_version().encode(),
         )
         kept = (header for header in self.headers if header[0] != b"upgrade")
-        head += b"".join(b"%b: %b\r\n" % header for header in kept)
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-        self.data_received(head + b"\r\n" + body)
+        return head + b"".join(b"%b: %b\r\n" % header for header in kept) + b"\r\n"
 
     def _refuse(self, why: str) -> None:
         self.logger.warning(why)

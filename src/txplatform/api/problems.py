@@ -10,6 +10,9 @@ from txplatform.errors import TxPlatformError
 
 RETRY_AFTER_S = 1
 
+WrittenResponse = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""The status, the headers with names in lower case, and the body of a response."""
+
 
 class ProblemError(TxPlatformError):
     """An error that becomes a problem response, with the fields of `ProblemDetails`."""
@@ -34,9 +37,17 @@ def retry_later(type_: ProblemType, what: str, next_step: str) -> ProblemError:
     return ProblemError(type_, what, next_step, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
-def problem_response(
-    problem: ProblemError, correlation_id: str
-) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+def stopping_problem(method: str) -> ProblemError:
+    """Return the problem for a request that cannot be finished before the process stops."""
+    return ProblemError(
+        ProblemType.OUTCOME_UNKNOWN if method == "POST" else ProblemType.STORE_UNAVAILABLE,
+        "The service is stopping, and the event store did not respond in time.",
+        "Retry with the same ids; nothing is recorded twice.",
+        headers={"Retry-After": str(RETRY_AFTER_S), "Connection": "close"},
+    )
+
+
+def problem_response(problem: ProblemError, correlation_id: str) -> WrittenResponse:
     """Return the status, headers and body for a problem."""
     details = ProblemDetails(
         problem.type.type,

@@ -1,13 +1,16 @@
 """`POST /v1/process-transaction`, as an ASGI application without FastAPI.
 
 FastAPI's request handling takes longer than the decision itself. The code for models,
-authentication, errors and the OpenAPI entry is shared with the other endpoints.
+authentication, errors and the OpenAPI entry is shared with the other endpoints. Plain requests even
+bypass ASGI (`direct_purchase.py`); the others come here.
 """
 
+import asyncio
+from collections.abc import Iterable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
-import orjson
+import msgspec
 from fastapi import APIRouter, Query
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
@@ -19,7 +22,7 @@ from txplatform.api.dependencies import requires
 from txplatform.api.dry_run import asks_for_dry_run, decide_without_recording
 from txplatform.api.exception_handlers import problem_of
 from txplatform.api.openapi_entries import REPLAYED, documented_command
-from txplatform.api.problems import ProblemError, problem_response
+from txplatform.api.problems import ProblemError, WrittenResponse, problem_response
 from txplatform.api.queries import Queries
 from txplatform.api_keys import Scope
 from txplatform.contracts.decision import (
@@ -34,6 +37,7 @@ from txplatform.contracts.process_transaction import (
     parse_process_transaction,
 )
 from txplatform.decisions.decider import Decider
+from txplatform.decisions.request import Decided
 from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.telemetry import accept_traceparent, correlation_id, logger
@@ -45,12 +49,18 @@ EXAMPLES = (decision_response(examples.APPROVED), dry_run_response(examples.APPR
 PATH = "/v1/process-transaction"
 _SCOPE = Scope.TRANSACTIONS_WRITE
 
-_Written = tuple[int, list[tuple[bytes, bytes]], bytes]
-"""Status, headers and body."""
+_encode = msgspec.json.Encoder().encode
+
+_JSON = (b"application/json", None)
+"""The values of Content-Type that need no closer look."""
 
 
 class ProcessTransaction:
-    """The ASGI application for purchases."""
+    """The ASGI application for purchases.
+
+    Attributes:
+        max_body_bytes: The largest allowed size of a request body.
+    """
 
     def __init__(
         self,
@@ -63,22 +73,12 @@ class ProcessTransaction:
         self._decider = decider
         self._queries = queries
         self._authenticator = authenticator
-        self._max_body_bytes = max_body_bytes
-        self._log = logger("api")
+        self.max_body_bytes = max_body_bytes
 
-    async def __call__(  # noqa: C901  # short steps in a row; calls would slow the hot path
-        self, scope: AsgiScope, receive: Receive, send: Send
-    ) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        traceparent = content_type = authorization = None
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorization = value
-            elif name == b"content-type":
-                content_type = value
-            elif name == b"traceparent":
-                traceparent = value
-        trace = accept_traceparent(traceparent.decode("latin-1") if traceparent else None)
+        headers = purchase_headers(scope["headers"])
+        trace = headers.traceparent
         try:
             if scope["method"] != "POST":
                 raise ProblemError(  # noqa: TRY301  # handled below, like errors from the calls
@@ -87,46 +87,95 @@ class ProcessTransaction:
                     "Send a POST request.",
                     headers={"Allow": "POST"},
                 )
-            key = self._authenticator.cached_key(authorization, _SCOPE)
+            key = self._authenticator.cached_key(headers.authorization, _SCOPE)
             if key is None:
-                key = await self._authenticator.authenticate(authorization, _SCOPE)
-            if content_type is not None and content_type != b"application/json":
-                require_json(content_type.decode("latin-1"))
-            body = await read_body(receive, self._max_body_bytes)
+                key = await self._authenticator.authenticate(headers.authorization, _SCOPE)
+            if headers.content_type not in _JSON:
+                require_json((headers.content_type or b"").decode("latin-1"))
+            body = await read_body(receive, self.max_body_bytes)
             if scope["query_string"] and asks_for_dry_run(scope["query_string"]):
-                status, headers, response = await self._try(body, trace)
+                written = await self._try(body, trace)
             else:
-                origin = CommandOrigin(key.cause, trace)
-                status, headers, response = await self.respond(body, origin)
+                decided = await self.submit(body, CommandOrigin(key.cause, trace))
+                written = decision_written(decided, trace)
         except ClientLeftError:
             return
         except Exception as error:  # noqa: BLE001  # every request gets a response
-            problem = problem_of(error)
-            if problem.type is ProblemType.INTERNAL:
-                self._log.exception("request failed", correlation_id=correlation_id(trace))
-            status, headers, response = problem_response(problem, correlation_id(trace))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+            written = problem_written(error, trace)
+        status, response_headers, response = written
+        await send({"type": "http.response.start", "status": status, "headers": response_headers})
         await send({"type": "http.response.body", "body": response})
 
-    async def respond(self, body: bytes, origin: CommandOrigin) -> _Written:
-        """Decide the purchase in a request body, and return the response."""
-        purchase = parse_process_transaction(body)
-        decided = await self._decider.submit(purchase, origin=origin)
-        event = decided.outcome.event
-        assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
-        return _written(decision_response(event), origin.traceparent, replayed=decided.replayed)
+    def plain_origin(self, headers: Iterable[tuple[bytes, bytes]]) -> CommandOrigin | None:
+        """Return the origin of a JSON request with a cached key; None for any other request."""
+        authorization, content_type, traceparent = purchase_headers(headers)
+        key = self._authenticator.cached_key(authorization, _SCOPE)
+        if key is None or content_type not in _JSON:
+            return None
+        return CommandOrigin(key.cause, traceparent)
 
-    async def _try(self, body: bytes, traceparent: str) -> _Written:
+    def submit(self, body: bytes, origin: CommandOrigin) -> asyncio.Future[Decided]:
+        """Queue the purchase in a request body, and return a future for its durable decision.
+
+        Raises:
+            NotJsonError: The body is not JSON, or a key is repeated.
+            ValidationError: The body is JSON, but not a valid purchase.
+            QueueFullError: Too many requests are waiting.
+        """
+        return self._decider.submit(parse_process_transaction(body), origin=origin)
+
+    async def _try(self, body: bytes, traceparent: str) -> WrittenResponse:
         purchase = parse_process_transaction(body)
         response = await self._queries.run(partial(decide_without_recording, purchase=purchase))
         return _written(response, traceparent, replayed=not isinstance(response, DryRunResponse))
 
 
-def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) -> _Written:
-    body = orjson.dumps(response)
+class PurchaseHeaders(NamedTuple):
+    """The request headers that matter for a purchase, and its trace.
+
+    Attributes:
+        traceparent: The caller's `traceparent` if it is well formed, otherwise a new one.
+    """
+
+    authorization: bytes | None
+    content_type: bytes | None
+    traceparent: str
+
+
+def purchase_headers(headers: Iterable[tuple[bytes, bytes]]) -> PurchaseHeaders:
+    """Return the headers that matter for a purchase from raw ASGI headers."""
+    traceparent = content_type = authorization = None
+    for name, value in headers:
+        if name == b"authorization":
+            authorization = value
+        elif name == b"content-type":
+            content_type = value
+        elif name == b"traceparent":
+            traceparent = value
+    trace = accept_traceparent(traceparent.decode("latin-1") if traceparent else None)
+    return PurchaseHeaders(authorization, content_type, trace)
+
+
+def decision_written(decided: Decided, traceparent: str) -> WrittenResponse:
+    """Return the response for a recorded decision."""
+    event = decided.outcome.event
+    assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
+    return _written(decision_response(event), traceparent, replayed=decided.replayed)
+
+
+def problem_written(error: Exception, traceparent: str) -> WrittenResponse:
+    """Return the response for an error; log the error if it was not expected."""
+    problem, trace = problem_of(error), correlation_id(traceparent)
+    if problem.type is ProblemType.INTERNAL:
+        logger("api").error("request failed", correlation_id=trace, exc_info=error)
+    return problem_response(problem, trace)
+
+
+def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) -> WrittenResponse:
+    body = _encode(response)
     headers = [
         (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
+        (b"content-length", b"%d" % len(body)),
         (b"x-correlation-id", correlation_id(traceparent).encode()),
     ]
     if replayed:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 
@@ -16,7 +17,7 @@ import uvicorn
 from prometheus_client import start_http_server
 
 from txplatform.api.app import Api
-from txplatform.api.http_protocol import HttpProtocol
+from txplatform.api.direct_purchase import PurchaseProtocol
 from txplatform.errors import TxPlatformError
 from txplatform.process_setup import StopRequests, stop_requests
 from txplatform.settings import Settings, load_settings
@@ -125,7 +126,7 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     config = uvicorn.Config(
         api,
         loop="uvloop",
-        http=HttpProtocol,
+        http=partial(PurchaseProtocol, api.purchases),  # type: ignore[arg-type]  # only called
         ws="none",
         lifespan="on",
         access_log=False,

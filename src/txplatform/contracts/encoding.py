@@ -1,12 +1,14 @@
 """Encode responses and messages as JSON. Times are RFC 3339 in UTC with microseconds."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 import orjson
 
 
+@lru_cache(maxsize=1)  # the decisions of a batch have the same time
 def rfc3339(time: datetime) -> str:
     """Format a UTC time as `2026-11-20T10:15:00.123456Z`."""
     return time.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -8,6 +8,7 @@ for the log's lock, which the server releases only after it has finished the fir
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from logging import DEBUG
 from time import perf_counter
 from typing import Any
@@ -29,6 +30,8 @@ from txplatform.settings import Settings
 from txplatform.telemetry import correlation_id, logger
 
 _TRANSIENT = (*PASSING_FAULTS, TimeoutError)
+_GATHER_S = 0.0003
+"""The longest time to wait for more requests before a batch."""
 _RETRY_FIRST_S = 0.02
 _RETRY_MOST_S = 0.5
 
@@ -84,14 +87,27 @@ class Lane:
 
     async def run(self) -> None:
         """Run batches until the lane is stopped and its queue is empty."""
+        last_size = 0
         while self._queue or not self._stopping:
             if not self._queue:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            size = min(len(self._queue), self._batch_size)
+            await self._gather(most=last_size)
+            last_size = size = min(len(self._queue), self._batch_size)
             await self._run_batch([self._queue.popleft() for _ in range(size)])
         await self._disconnect()
+
+    async def _gather(self, most: int) -> None:
+        """Wait for a moment until `most` requests are queued.
+
+        A batch begins as soon as the last batch has responses. Without this pause, the clients with
+        these responses would miss the batch: batches would have half of the clients, and a commit
+        would cost twice as much per decision. A single client never waits.
+        """
+        until = perf_counter() + _GATHER_S
+        while len(self._queue) < most and perf_counter() < until:  # noqa: ASYNC110  # a timer takes 1 ms
+            await asyncio.sleep(0)  # meanwhile responses are sent and requests read
 
     async def _run_batch(self, batch: list[LaneRequest[Any]]) -> None:
         """Attempt a batch until it is committed or the deadlines of all its requests have passed.
@@ -163,6 +179,7 @@ class Lane:
         A request is attempted again if it needs data that was not read. An unexpected exception
         discards all new events of the account, so the account's other requests are attempted again.
         """
+        now = datetime.now(UTC)  # once, so that the parts derived from it are computed once
         spoilt: set[str] = set()
         done: list[LaneRequest[Any]] = []
         again: list[LaneRequest[Any]] = []
@@ -171,7 +188,7 @@ class Lane:
                 done.append(request)  # moved to `again` below, in order
                 continue
             try:
-                is_done = request.perform(work, rules)
+                is_done = request.perform(work, rules, now)
             except Exception as error:  # noqa: BLE001  # a defect; the caller receives it
                 self._log.exception("decision failed", stream=request.stream)
                 spoilt.add(request.stream)

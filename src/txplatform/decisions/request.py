@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Generic, TypeVar, assert_never
 
 from typing_extensions import override
@@ -42,7 +42,7 @@ class AccountView:
     as_of: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: created for every decision, and freezing triples the cost
 class Decided:
     """The durable outcome of a command.
 
@@ -80,8 +80,10 @@ class LaneRequest(ABC, Generic[Response]):
         """Tell the unit of work what to read for the next attempt."""
 
     @abstractmethod
-    def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
-        """Execute the request; return False if more data has to be read first."""
+    def perform(
+        self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError, now: datetime
+    ) -> bool:
+        """Execute the request at time `now`; return False if more data has to be read first."""
 
     @abstractmethod
     def settle(self) -> None:
@@ -119,9 +121,11 @@ class AccountRequest(LaneRequest[AccountView]):
         work.include_newest(self.stream)
 
     @override
-    def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
+    def perform(
+        self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError, now: datetime
+    ) -> bool:
         account = work.accounts.get(self.stream) or Account.unopened(self.account_id)
-        self.view = from_same_fields(AccountView, account, as_of=datetime.now(UTC))
+        self.view = from_same_fields(AccountView, account, as_of=now)
         return True
 
     @override
@@ -150,9 +154,11 @@ class CommandRequest(LaneRequest[Decided]):
         work.include(self.pending)
 
     @override
-    def perform(self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError) -> bool:
+    def perform(
+        self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError, now: datetime
+    ) -> bool:
         pending = self.pending
-        context = DecisionContext(datetime.now(UTC), random_id, pending.origin, rules)
+        context = DecisionContext(now, random_id, pending.origin, rules)
         return work.attempt(pending, context)
 
     @override

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from itertools import compress, repeat
 from operator import eq
 from typing import Any
@@ -60,6 +61,7 @@ _ACCOUNT, _CATEGORY, _MERCHANT = (
 )
 
 
+@lru_cache(maxsize=1)  # the purchases of a batch have the same time
 def minute_of(time: datetime) -> int:
     """Return the number of full minutes since 1970, UTC."""
     return (time - _EPOCH) // _MINUTE

@@ -1,8 +1,8 @@
 """Approve a purchase and hold its amount, or decline it with all reasons."""
 
-import base64
 import hashlib
 from datetime import timedelta
+from itertools import product
 
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.outcome import (
@@ -21,7 +21,9 @@ from txplatform.domain.requests import Purchase
 from txplatform.domain.rules import Case
 from txplatform.domain.transaction import Transaction
 
-_CODE_LENGTH = 6  # ISO 8583:1987 field 38
+_THREE_DIGITS = tuple(map("".join, product("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", repeat=3)))
+"""The numbers of 15 bits in base 32; much faster than `base64`, which is written in Python."""
+
 _NOT_BEGUN = Transaction()
 
 
@@ -97,9 +99,11 @@ def authorize(
 def _authorization_code(account: Account, purchase: Purchase) -> str:
     """Derive the code from the account and transaction, so that a replay gives the same code.
 
-    Base 32 (RFC 4648) does not use the digits 0 and 1, which are easily mistaken for letters.
+    The code has six characters (ISO 8583:1987 field 38) in base 32 (RFC 4648), which does not use
+    the digits 0 and 1, since they are easily mistaken for letters.
     """
     digest = hashlib.blake2b(
         f"{account.account_id}\x00{purchase.transaction_id}".encode(), digest_size=5
     ).digest()
-    return base64.b32encode(digest)[:_CODE_LENGTH].decode()
+    number = int.from_bytes(digest) >> 10  # the first 30 of 40 bits
+    return _THREE_DIGITS[number >> 15] + _THREE_DIGITS[number & 0x7FFF]

@@ -20,7 +20,7 @@ class OutcomeStatus(StrEnum):
     STALE = "stale"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: created for every decision, and freezing triples the cost
 class Outcome:
     """The result of deciding a command.
 

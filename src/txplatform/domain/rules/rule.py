@@ -75,7 +75,7 @@ class ConfigurableRule(Parametrized, ABC):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: created for every decision, and freezing triples the cost
 class Judgement:
     """The result of evaluating all rules for a purchase.
 

@@ -1,0 +1,145 @@
+"""Decide plain purchases without ASGI, whose calls cost as much as the decision.
+
+A purchase is plain if it is a POST of JSON without a query, with a cached API key, and not sent
+before the response to the request before it. All other requests go to the ASGI application,
+unchanged. uvicorn reads the requests, keeps pipelined requests in order, ends idle connections and
+stops the server. This module only replaces uvicorn's task for a request by a callback of the
+decision's future, and writes the head and the body of the response at once.
+
+This module overrides internals of uvicorn's httptools protocol. Before updating uvicorn, run
+`tests/e2e/test_direct_purchase.py`.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from txplatform.api.http_protocol import HttpProtocol
+from txplatform.api.problems import problem_response, stopping_problem
+from txplatform.api.process_transaction import (
+    PATH,
+    ProcessTransaction,
+    decision_written,
+    problem_written,
+)
+from txplatform.decisions.request import Decided
+from txplatform.domain.cause import CommandOrigin
+from txplatform.telemetry import correlation_id
+
+_CLOSE = (b"connection", b"close")
+_URL = PATH.encode()
+
+
+@dataclass(eq=False, slots=True)
+class _Cycle:
+    """The state of one request, with the attributes that uvicorn's protocol reads and sets."""
+
+    origin: CommandOrigin
+    keep_alive: bool
+    message_event: asyncio.Event
+    body: bytearray = field(default_factory=bytearray)
+    more_body: bool = True
+    disconnected: bool = False
+    response_complete: bool = False
+
+
+class PurchaseProtocol(HttpProtocol):
+    """Handles the requests of one connection, plain purchases without ASGI."""
+
+    def __init__(self, purchases: ProcessTransaction, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._purchases = purchases
+        self._receiving: _Cycle | None = None
+        """The plain purchase whose body is being received."""
+        self._unused_event = asyncio.Event()
+
+    def on_headers_complete(self) -> None:
+        """Start handling a request, directly if it is a plain purchase."""
+        parser = self.parser
+        if (
+            self.url != _URL
+            or parser.get_method() != b"POST"
+            or parser.get_http_version() != "1.1"
+            or parser.should_upgrade()
+            or self.expect_100_continue
+            or self.flow.write_paused  # the ASGI application waits for slow readers
+            or not (self.cycle is None or self.cycle.response_complete)  # the request is pipelined
+            or (origin := self._purchases.plain_origin(self.headers)) is None
+        ):
+            super().on_headers_complete()
+            return
+        self._receiving = _Cycle(origin, parser.should_keep_alive(), self._unused_event)
+        self.cycle = self._receiving  # type: ignore[assignment]  # has what uvicorn uses
+
+    def on_body(self, body: bytes) -> None:
+        """Receive a part of a body. Large bodies go to the ASGI application, which limits them."""
+        super().on_body(body)
+        if self._receiving is not None and (
+            self.flow.read_paused or len(self._receiving.body) > self._purchases.max_body_bytes
+        ):
+            self._leave_to_asgi(self._receiving)
+
+    def on_message_complete(self) -> None:
+        """Finish reading a request."""
+        super().on_message_complete()
+        if self._receiving is not None:
+            cycle, self._receiving = self._receiving, None
+            self._decide(cycle)
+
+    def shutdown(self) -> None:
+        """Close the connection after the current response. A missing body may time out."""
+        if self._receiving is not None:
+            self._leave_to_asgi(self._receiving)
+        super().shutdown()
+
+    def _leave_to_asgi(self, cycle: _Cycle) -> None:
+        self._receiving = None
+        self.cycle = None  # type: ignore[assignment]  # as before the request
+        super().on_headers_complete()
+        super().on_body(bytes(cycle.body))
+
+    def _decide(self, cycle: _Cycle) -> None:
+        try:
+            decision = self._purchases.submit(bytes(cycle.body), cycle.origin)
+        except Exception as error:  # noqa: BLE001  # `_respond` translates it
+            decision = self.loop.create_future()
+            decision.set_exception(error)
+        # The server waits for its tasks when it stops, and finally cancels them.
+        self.tasks.add(decision)  # type: ignore[arg-type]  # it is only removed or cancelled
+        decision.add_done_callback(partial(self._respond, cycle))
+
+    def _respond(self, cycle: _Cycle, decision: asyncio.Future[Decided]) -> None:
+        self.tasks.discard(decision)
+        traceparent = cycle.origin.traceparent
+        try:
+            response = decision_written(decision.result(), traceparent)
+        except asyncio.CancelledError:  # by the server, which does not wait any longer
+            response = problem_response(stopping_problem("POST"), correlation_id(traceparent))
+        except Exception as error:  # noqa: BLE001  # every request gets a response
+            response = problem_written(error, traceparent)
+        if not cycle.disconnected and not self.transport.is_closing():
+            self._write(cycle, *response)
+
+    def _write(
+        self,
+        cycle: _Cycle,
+        status: int,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+    ) -> None:
+        if _CLOSE in headers:
+            cycle.keep_alive = False
+        elif not cycle.keep_alive:
+            headers.append(_CLOSE)
+        parts = [STATUS_LINE[status]]
+        for name, value in (*self.server_state.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        parts += (b"\r\n", body)
+        cycle.response_complete = True
+        self.transport.write(b"".join(parts))
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
