@@ -207,13 +207,14 @@ def test_i7_an_altered_already_posted_amount_of_a_late_authorization_is_reported
 def test_i6_an_increment_above_the_available_credit_is_reported(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
-    """It is reported even if its own balance was adjusted to match."""
+    """It is reported even if its own balance and column were adjusted to match."""
     record(service, [opening("a", 100), purchase("a", "t", 60), increment("a", "t", "i", 30)])
     with tampering(database) as owner:
         owner.execute(
             "UPDATE events SET state = convert_to(replace(replace(replace(convert_from(state,"
             " 'UTF8'), '\"amount\":30', '\"amount\":41'), '\"pending\":90', '\"pending\":101'),"
-            " '\"available\":10', '\"available\":-1'), 'UTF8') WHERE originator_version = 3"
+            " '\"available\":10', '\"available\":-1'), 'UTF8'), pending_change = 41"
+            " WHERE originator_version = 3"
         )
     assert differences(database) == [("a", 3, "reasons"), ("a", 3, "observed")]
 
