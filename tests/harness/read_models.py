@@ -7,7 +7,6 @@ import psycopg
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.projection import Projection
 from txplatform.projections.runner import project_batch
-from txplatform.projections.tables import columns_of
 from txplatform.projections.transactions import TransactionRow, Transactions
 
 
@@ -26,12 +25,12 @@ def second_read_model(owner: psycopg.Connection) -> Projection:
 def catch_up(connection: psycopg.Connection, batch: int = 1000) -> None:
     """Update every read model to the end of the log."""
     for projection in PROJECTIONS:
-        while project_batch(connection, projection, batch).events:
+        while project_batch(connection, projection, batch)[1]:
             pass
 
 
 def transaction_rows(connection: psycopg.Connection) -> list[TransactionRow]:
     """Return every row of the read model of transactions, in the order of the list."""
-    columns = columns_of(TransactionRow).as_string()
+    columns = ", ".join(TransactionRow._fields)
     query = f"SELECT {columns} FROM transactions ORDER BY account_id, account_version"
     return [TransactionRow(*row) for row in connection.execute(query.encode())]

@@ -89,7 +89,6 @@ class Queries:
 
 
 def _is_alive(connection: psycopg.Connection) -> bool:
-    """Return True if an idle connection still works; otherwise close it and return False."""
     try:
         connection.execute("")
     except psycopg.Error:

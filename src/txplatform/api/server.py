@@ -147,7 +147,6 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
 def _supervise(
     create_api: ApiFactory, listening: socket.socket, count: int, on_ready: Callable[[], None]
 ) -> int:
-    """Keep `count` processes running until a stop signal."""
     context = multiprocessing.get_context("spawn")
     log = logger("supervisor")
     requests = stop_requests()

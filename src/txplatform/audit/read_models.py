@@ -13,7 +13,6 @@ from txplatform.audit.replay import Replay
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.projection import Projection, Row, checkpoint_of
-from txplatform.projections.tables import columns_of
 
 _VERSION = "account_version"
 
@@ -31,7 +30,7 @@ class ReadModelCheck(DerivedCheck[Row]):
         self._key_of = itemgetter(*map(self._names.index, projection.key))
         self._version_at = self._names.index(_VERSION) if _VERSION in projection.key else None
         statement = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
-            columns_of(projection.row),
+            sql.SQL(", ").join(map(sql.Identifier, self._names)),
             sql.Identifier(projection.table),
             sql.SQL(", ").join(map(sql.Identifier, projection.key)),
         )

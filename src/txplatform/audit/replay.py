@@ -129,7 +129,6 @@ class Replay:
             self._differ(event.originator_version, "raised from", raised_from, event.raised_from)
 
     def _compare_hold(self, transaction_id: TransactionId, event: Event) -> None:
-        """Compare a transaction's hold with the result of the formula in docs/contracts.md."""
         sums = self._transactions.setdefault(transaction_id, Transaction())
         sums.take(event)
         held = self.account.held(transaction_id)

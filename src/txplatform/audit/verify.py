@@ -121,7 +121,6 @@ def _replay(
     checks: tuple[DerivedCheck[Any], ...],
     differences: Differences,
 ) -> bool:
-    """Apply the account's events one by one; return False if an event cannot be applied."""
     version = 0
     try:
         for row in rows:

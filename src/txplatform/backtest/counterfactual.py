@@ -103,7 +103,6 @@ class Counterfactual:
             lifecycle.drop_early_events(recorded)
 
     def _refusing_rules(self, case: Case, judgement: Judgement) -> tuple[str, ...]:
-        """Return the names of the refusing rules, with descriptions of configurable rules."""
         rules = self._candidate.rules
         names = zip(names_of(rules), rules, strict=True)
         described = {name: f"{name}: {rule.sentence()}" for name, rule in names}

@@ -67,7 +67,6 @@ def as_html(result: Result) -> str:
 
 
 def _section(result: Result, by: str) -> Section:
-    """Return the section for one dimension. Unchanged groups are left out, except for months."""
     found = groups(result.tally, by)
     if by == MONTH:
         bars = _bars(found) if any(group.changed for group in found) else []

@@ -204,7 +204,6 @@ class ReplayedLifecycle:
         self._account.release(transaction_id, held if amount is None else min(held, amount))
 
     def _collect_early(self, event: Event) -> None:
-        """Keep a clearing or reversal whose authorization has not arrived yet."""
         early = self._early.get(event.transaction_id) if event.transaction_id else None
         if early is not None:
             early.take(event)

@@ -108,7 +108,6 @@ def _damaged(stream: str, version: int, why: str) -> DamagedHistoryError:
 
 @cache
 def _connection(database: Database, snapshot: str) -> psycopg.Connection:
-    """Return this process's connection, which reads `snapshot` until the process exits."""
     stack = ExitStack()
     atexit.register(stack.close)
     return stack.enter_context(consistent_read(database, snapshot, idle_timeout_s=0))

@@ -141,7 +141,6 @@ class Lane:
                 return
 
     async def _commit(self, batch: Sequence[LaneRequest[Any]]) -> list[LaneRequest[Any]]:
-        """Attempt a batch in one commit; return the requests to attempt again."""
         started = perf_counter()
         cursor = await self._connected()
         rules = await self._rules.current(cursor.connection)

@@ -133,7 +133,6 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
 
 
 async def _until_stopped(*work: Coroutine[Any, Any, None]) -> None:
-    """Run the coroutines until one of them fails or a stop signal arrives."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 

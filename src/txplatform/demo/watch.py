@@ -33,7 +33,6 @@ class LiveLine:
         )
 
     def _measured(self) -> tuple[int | str, int | str]:
-        """Return the payments applied and the total lag, each `?` if the worker is unreachable."""
         try:
             text = httpx.get(f"{self._worker_url}/metrics", timeout=1).text
         except httpx.TransportError:

@@ -72,6 +72,5 @@ Ctrl-C stops everything and keeps the data. `--fresh` starts without it.
 
 
 def _command() -> str:
-    """Return the path of this installation's `txplatform` command, which may not be on the PATH."""
     path, here = Path(sys.executable).with_name("txplatform"), Path.cwd()
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

@@ -14,8 +14,9 @@ from eventsourcing.utils import Environment, EnvType
 from txplatform.domain.account import Account
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.mapper import EventMapper
-from txplatform.eventstore.recorder import EventRecorder, SnapshotRecorder
+from txplatform.eventstore.recorder import TableRecorder
 from txplatform.eventstore.snapshot import AccountSnapshot
+from txplatform.eventstore.statements import READ_SNAPSHOTS, READ_STREAM
 
 
 class Accounts(Application[str]):
@@ -36,10 +37,14 @@ class Accounts(Application[str]):
 
     def construct_recorder(self) -> ApplicationRecorder:
         # Without the library's notifications: followers read the log by position.
-        return cast("ApplicationRecorder", EventRecorder(self._connection))
+        return cast(
+            "ApplicationRecorder", TableRecorder(self._connection, READ_STREAM, newest_first=False)
+        )
 
     def construct_snapshot_store(self) -> EventStore[str]:
-        return EventStore(self.mapper, SnapshotRecorder(self._connection))
+        return EventStore(
+            self.mapper, TableRecorder(self._connection, READ_SNAPSHOTS, newest_first=True)
+        )
 
     def account(self, account_id: AccountId, *, version: int | None = None) -> Account:
         """Return the account at a version (default: newest); unopened if it has no events."""

@@ -12,22 +12,24 @@ import psycopg
 from eventsourcing.persistence import AggregateRecorder, StoredEvent
 from typing_extensions import override
 
-from txplatform.eventstore.statements import READ_SNAPSHOTS, READ_STREAM
 
+class TableRecorder(AggregateRecorder):
+    """Reads stored events or snapshots from one table."""
 
-class _TableRecorder(AggregateRecorder):
-    """A recorder that reads one table.
+    def __init__(
+        self, connection: psycopg.Connection, read: LiteralString, *, newest_first: bool
+    ) -> None:
+        """Create a recorder.
 
-    Attributes:
-        read: The SELECT; its parameters are stream, version to start after, last version and limit.
-        newest_first: True if the statement returns the newest rows first.
-    """
-
-    read: LiteralString
-    newest_first: bool
-
-    def __init__(self, connection: psycopg.Connection) -> None:
+        Args:
+            connection: A connection of the caller.
+            read: A statement that takes a stream, the version to read after, the version to read up
+                to, and a limit.
+            newest_first: The order of the rows that `read` returns.
+        """
         self._connection = connection
+        self._read = read
+        self._newest_first = newest_first
 
     @override
     def select_events(
@@ -39,26 +41,12 @@ class _TableRecorder(AggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        in_order = desc is self.newest_first
+        in_order = desc is self._newest_first
         with self._connection.cursor(binary=True) as cursor:
-            cursor.execute(self.read, (originator_id, gt or 0, lte, limit if in_order else None))
+            cursor.execute(self._read, (originator_id, gt or 0, lte, limit if in_order else None))
             events = [StoredEvent(*row[:4]) for row in cursor]
         return events if in_order else events[::-1][:limit]
 
     @override
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> NoReturn:
         raise NotImplementedError("Append events through a unit of work.")
-
-
-class EventRecorder(_TableRecorder):
-    """Reads the events of one account."""
-
-    read = READ_STREAM
-    newest_first = False
-
-
-class SnapshotRecorder(_TableRecorder):
-    """Reads the snapshots of one account; ignores snapshots with outdated fields."""
-
-    read = READ_SNAPSHOTS
-    newest_first = True

@@ -240,5 +240,4 @@ class UnitOfWork:
 
 
 def _copy_conflicts(command: Command, account: Account | None) -> bool:
-    """Return whether a copy of this command is certain to conflict on append."""
     return account is not None and account.opened and not account.waiting and command.COPY_CONFLICTS

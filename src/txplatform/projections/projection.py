@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, LiteralString, NamedTuple
+from typing import Any, ClassVar, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -63,18 +63,6 @@ def checkpoint_of(name: str) -> Checkpoint:
     return Checkpoint(f"projection:{name}")
 
 
-class LogRange(NamedTuple):
-    """Consecutive events of the log, to be folded together.
-
-    Attributes:
-        upto: The log position of the last event; None if there are no events.
-        events: The number of events.
-    """
-
-    upto: int | None
-    events: int
-
-
 _NEXT_RANGE = """
 SELECT max(position), count(*) FROM (
     SELECT position FROM events WHERE position > %s ORDER BY position LIMIT %s
@@ -85,11 +73,14 @@ WHERE position <= coalesce(%s::bigint, position)
 
 def next_range(
     connection: psycopg.Connection, after: int, limit: int, *, last: int | None = None
-) -> LogRange:
-    """Return the events after a log position: at most `limit`, and none after `last`."""
-    row = connection.execute(_NEXT_RANGE, (after, limit, last), prepare=True).fetchone()
-    assert row is not None
-    return LogRange(*row)
+) -> tuple[int | None, int]:
+    """Return the position of the last of the next events, and their number: None and 0 for none.
+
+    At most `limit` events are taken, and none after `last`.
+    """
+    rows = connection.execute(_NEXT_RANGE, (after, limit, last), prepare=True).fetchall()
+    ((upto, events),) = rows
+    return upto, events
 
 
 def fold(

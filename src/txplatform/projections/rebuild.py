@@ -91,7 +91,6 @@ _CHECKSUM = ("checksum", "sum(hashtextextended(t::text, 0))")
 def _totals(
     connection: psycopg.Connection, projection: Projection, table: str
 ) -> tuple[int, Mapping[str, int]]:
-    """Return the checkpoint, and the table's totals and checksum, as read in one statement."""
     named = [*projection.totals, _CHECKSUM]
     statement = sql.SQL(
         "SELECT p.position, {} FROM checkpoints p LEFT JOIN {} t ON true"
@@ -125,8 +124,6 @@ WHERE indrelid = to_regclass(%(live)s)
 
 
 class _Build:
-    """Builds the new table, which then replaces the live table."""
-
     def __init__(
         self,
         connection: psycopg.Connection,
@@ -196,18 +193,17 @@ class _Build:
         checkpoint.move(self._connection, before=before, to=max(before, self.position))
 
     def _fold_batch(self, upto: int | None) -> int:
-        batch = next_range(self._connection, self.position, _BATCH_EVENTS, last=upto)
-        if batch.upto is not None:
-            fold(self._connection, self._projection, self.next_table, self.position, batch.upto)
-            self.position = batch.upto
-            self._advance(batch.events)
-        return batch.events
+        last, events = next_range(self._connection, self.position, _BATCH_EVENTS, last=upto)
+        if last is not None:
+            fold(self._connection, self._projection, self.next_table, self.position, last)
+            self.position = last
+            self._advance(events)
+        return events
 
     def _execute(self, statement: LiteralString) -> None:
         names = {name: sql.Identifier(table) for name, table in self._tables.items()}
         self._connection.execute(sql.SQL(statement).format(**names))
 
     def _execute_generated(self, query: LiteralString) -> None:
-        """Run a query, then execute the statements that it returns."""
         for (statement,) in self._connection.execute(query, self._tables).fetchall():
             self._connection.execute(statement.encode())

@@ -15,7 +15,7 @@ from txplatform.database import Database
 from txplatform.following.follower import Follower
 from txplatform.following.side_by_side import SideBySide
 from txplatform.projections import PROJECTIONS
-from txplatform.projections.projection import LogRange, Projection, checkpoint_of, fold, next_range
+from txplatform.projections.projection import Projection, checkpoint_of, fold, next_range
 from txplatform.settings import Settings
 
 BATCH_EVENTS = 1000
@@ -26,11 +26,12 @@ _IDLE_S = 0.05
 
 def project_batch(
     connection: psycopg.Connection, projection: Projection, limit: int = BATCH_EVENTS
-) -> LogRange:
+) -> tuple[int | None, int]:
     """Fold the next events of the log into a read model, and commit rows and checkpoint together.
 
     Returns:
-        The events folded; none at the log's end or while another projector folds.
+        The position of the last event folded and the number of events; None and 0 at the log's end
+        or while another projector folds.
 
     Raises:
         psycopg.Error: Nothing was written.
@@ -39,12 +40,12 @@ def project_batch(
     with connection.transaction():
         before = checkpoint.try_to_lock(connection)
         if before is None:
-            return LogRange(None, 0)
-        batch = next_range(connection, before, limit)
-        if batch.upto is not None:
-            fold(connection, projection, projection.table, before, batch.upto)
-            checkpoint.move(connection, before=before, to=batch.upto)
-    return batch
+            return None, 0
+        upto, events = next_range(connection, before, limit)
+        if upto is not None:
+            fold(connection, projection, projection.table, before, upto)
+            checkpoint.move(connection, before=before, to=upto)
+    return upto, events
 
 
 class ProjectionMetrics:
@@ -84,7 +85,7 @@ class ReadModelFollower(Follower):
         self._checkpoint.begin(connection)
         while True:
             position, end = self._checkpoint.read_with_end(connection)
-            upto, events = LogRange(None, 0)
+            upto, events = None, 0
             if position < end:
                 upto, events = project_batch(connection, self._projection)
             self._position = position if upto is None else upto

@@ -141,7 +141,6 @@ class FeedPublisher(Follower):
                     yield max(0.0, began + _LINGER_S - time.monotonic())
 
     def _send(self, connection: psycopg.Connection, delivery: Delivery, batch: Batch) -> None:
-        """Send a batch, wait for its acknowledgements, and move the checkpoint."""
         delivery.begin(batch)
         delivery.wait(
             lambda waited_s: self._still_waiting(connection, waited_s),

@@ -93,7 +93,6 @@ def _record(
 def _from_log(
     connection: psycopg.Connection, rejected: WaitingMessageRejected
 ) -> tuple[str, bytes, bytes, list[Header]]:
-    """Rebuild a rejected message from the log; return its topic, key, body and headers."""
     row = connection.execute(
         _WAITING,
         {"key": f"waiting:{rejected.business_key}", "stream": rejected.originator_id},
@@ -118,7 +117,6 @@ def _from_log(
 def _presentment(
     message: Clearing | Correction | Refund, waiting: MessageWaiting
 ) -> dict[str, object]:
-    """Convert a message received over HTTP to the body of a Kafka presentment."""
     body = msgspec.structs.asdict(message)
     match message:
         case Clearing():

@@ -14,11 +14,10 @@ from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RuleSet
-from txplatform.eventstore.log import last_position
+from txplatform.eventstore.log import last_position, read_log
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.following.follower import Follower
-from txplatform.following.log_batch import next_batch
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.rulebook.book import RuleBook, Shadowing
@@ -92,20 +91,22 @@ class Shadower(Follower):
     def _judge(
         self, connection: psycopg.Connection, shadowing: Shadowing, candidate: RuleSet
     ) -> int | None:
-        """Evaluate and commit a batch; return the new position, or None if not the leader."""
         shadowing_id = shadowing.shadowing_id
         store.begin(connection, shadowing_id, candidate.id, shadowing.after_position)
         checkpoint = store.checkpoint_of(shadowing_id)
-        with next_batch(
-            connection, checkpoint, self._batch_events, until=shadowing.until_position
-        ) as events:
-            if events is None:
+        with connection.transaction():
+            before = checkpoint.try_to_lock(connection)
+            if before is None:
                 return None
+            events = read_log(connection, before, self._batch_events)
+            if (until := shadowing.until_position) is not None:
+                events = [logged for logged in events if logged.position <= until]
             if not events:
-                return checkpoint.read(connection)
+                return before
             accounts = self._accounts(connection, events)
             judged = judge_events(events, accounts, candidate)
             store.record(connection, shadowing_id, judged)
+            checkpoint.move(connection, before=before, to=events[-1].position)
         self._cache.keep(accounts.values())
         self._count(candidate.id, judged)
         return events[-1].position

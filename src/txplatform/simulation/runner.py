@@ -127,7 +127,6 @@ class Simulator:
 
 
 async def _decide(client: httpx.AsyncClient, purchase: dict[str, Any]) -> dict[str, Any]:
-    """Send a purchase until it is decided; retries are safe, since they carry the same id."""
     while True:
         try:
             response = await client.post("/v1/process-transaction", json=purchase)

@@ -47,7 +47,6 @@ def shortened(warnings: list[str]) -> list[str]:
 
 
 def _made_redundant_by(rule: ConfigurableRule, other: ConfigurableRule) -> bool:
-    """Return whether `other` refuses every purchase that `rule` refuses."""
     if type(other) is type(rule):
         return other.refuses_all_of(rule)
     if isinstance(other, AmountLimit | VelocityAmount):
