@@ -47,7 +47,7 @@ class _Cycle:
 
 
 class PurchaseProtocol(HttpProtocol):
-    """Handles the requests of one connection, plain purchases without ASGI."""
+    """Handles one connection's requests; plain purchases bypass ASGI."""
 
     def __init__(self, purchases: ProcessTransaction, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

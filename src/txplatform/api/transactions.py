@@ -86,7 +86,7 @@ async def read_transaction(
     transaction_id: Identifier,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Return one transaction with its whole history, including its latest event.
+    """Return one transaction with its whole history, never stale.
 
     A transaction that was never authorized is found if another event names it.
     """

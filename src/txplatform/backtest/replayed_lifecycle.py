@@ -70,7 +70,7 @@ class ReplayedLifecycle:
     def approve_again(self, recorded: RecordedDecision, expires_at: datetime) -> None:
         """Approve a purchase; `expires_at` is the expiry that the candidate sets.
 
-        A hold recorded without an expiry never expires, because it predates hold expiry.
+        A hold recorded without an expiry time never expires.
         """
         transaction_id, amount = recorded.purchase.transaction_id, recorded.purchase.amount
         if recorded.approved:

@@ -134,7 +134,7 @@ class Activity:
 class _Log:
     """A table of purchases, stored by column and sorted by `minutes`.
 
-    A row is one purchase, or several that were merged because their time and merchant are the same.
+    A row is one purchase, or several at one merchant that were merged into one time slot.
     Columns take a third of the memory of row objects, and a sum reads only the columns it needs.
 
     Attributes:

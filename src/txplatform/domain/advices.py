@@ -189,7 +189,7 @@ class Correction(EarlyAdvice, frozen=True):
 
     @property
     def reversed_keys(self) -> tuple[str, str]:
-        """The withdrawn item's key if it is a clearing, and its key if it is a refund."""
+        """The withdrawn item's two possible keys: as a clearing and as a refund."""
         return clearing_key(self.reverses_clearing_id), refund_key(self.reverses_clearing_id)
 
     @property

@@ -1,6 +1,6 @@
 """Encodes events as JSON and decodes stored events.
 
-An explicit table maps stored topics to event classes, so altered data cannot load other classes. A
+An explicit table maps stored types to event classes, so altered data cannot load other classes. A
 field that is missing from the JSON has the default value of the class.
 """
 

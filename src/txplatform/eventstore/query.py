@@ -14,7 +14,7 @@ class Query(NamedTuple):
     """One statement with its parameters.
 
     Attributes:
-        take: Called with the rows; None if the statement returns no rows.
+        take: The function to call with the rows; None for a statement without a result set.
     """
 
     statement: str

@@ -22,7 +22,7 @@ LONGEST_BACK_OFF_S = 5.0
 
 
 class Follower(ABC):
-    """Processes an ordered source of the database batch by batch.
+    """Processes rows of the database in order, batch by batch.
 
     Attributes:
         name: The name in health reports, metrics and, by default, log lines.

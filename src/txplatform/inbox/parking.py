@@ -41,7 +41,7 @@ def deduplicate_parked(
     messages: Sequence[ReceivedMessage],
     outcomes: Sequence[MessageOutcome],
 ) -> list[MessageOutcome]:
-    """Return the outcomes, but do not park copies of messages that were parked or discarded."""
+    """Replace the outcome `parked` for copies of messages already parked or discarded."""
     result = list(outcomes)
     parked = [at for at, each in enumerate(outcomes) if each.status is MessageStatus.PARKED]
     if not parked:

@@ -15,8 +15,8 @@ class PendingCommand:
 
     Attributes:
         look_up: True if the account and the command's business keys are read before the decision.
-            A rejection is final only then: a rejection appends nothing, so no conflict would
-            reveal a stale account or an earlier copy of the command.
+            Otherwise a rejection is not final: it appends nothing, so a stale account or an
+            earlier copy of the command would go unnoticed.
         stream: The stream of the command's account.
         transactions: Transactions to read, because earlier attempts needed them.
         result: The outcome or final rejection; None until an attempt has reached either.

@@ -1,7 +1,7 @@
 """The feed of parked messages: messages that cannot be applied, published as dead letters.
 
 Inbox ids are assigned under the log's lock, so messages commit in the order of their ids, and a
-reader that continues after an id skips none.
+reader can resume from any id without missing one.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The feed of messages that waited for another message and were then rejected.
 
-The log records each rejection (`WaitingMessageRejected`), and the inbox has the original message.
-The inbox lacks messages received over HTTP, so their dead letters are rebuilt from the log.
+The log records each rejection (`WaitingMessageRejected`). The original message is in the inbox or,
+if it came over HTTP, is rebuilt from the log.
 """
 
 from collections.abc import Sequence

@@ -88,7 +88,7 @@ def _reader(kind: type, names: Iterable[str], **types: Any) -> type[Struct]:
 
 
 def _read_as(info: inspect.Type) -> Any:
-    """Return the type to decode a value as; an object without optional fields stays `Raw` JSON."""
+    """Return the type for decoding a value: `Raw` JSON for an object without optional fields."""
     match info:
         case inspect.DataclassType() | inspect.StructType():
             whole = all(field.required for field in info.fields)

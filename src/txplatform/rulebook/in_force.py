@@ -70,10 +70,10 @@ class RulesInForce:
         """Apply the rows of `READ_CHANGES` that no other caller has applied yet.
 
         Args:
-            rows: The changes after the version `after`.
+            rows: The changes with versions above `after`.
             asked_at: The `monotonic` time before the rows were read, in seconds.
-            after: The version that the rows were read after. If `forget` was called since, the rows
-                are ignored.
+            after: The version that the query started from. Rows that were read before a call of
+                `forget` are ignored.
         """
         if after > self.version:
             return

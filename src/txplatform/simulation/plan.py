@@ -62,7 +62,7 @@ def plan(year: int) -> Iterator[Day]:
     """Yield the days of the year on which anything is sent.
 
     Args:
-        year: The run number, from 1. It is part of every id, so each run has new ids.
+        year: The simulated year, from 1, one for each run; part of every id.
     """
     used: dict[date, list[RealRow]] = defaultdict(list)
     posted: dict[date, list[RealRow]] = defaultdict(list)

@@ -17,8 +17,8 @@ from txplatform.domain.money import Balance
 class TransactionStarted(AccountEvent, frozen=True):
     """A transaction's clearing or reversal arrived before its authorization.
 
-    This event takes the authorization's business key. An authorization decided without this event
-    therefore conflicts on append, and is decided again as a late authorization.
+    This event has the authorization's business key. So an authorization decided from an older state
+    conflicts on append, and is decided again as a late authorization.
     """
 
     TOPIC: ClassVar[str] = "transaction-started"

@@ -71,7 +71,7 @@ def _holds(old: HoldDays, new: HoldDays) -> Iterator[str]:
 
 
 def _run(item: tuple[int, tuple[str, str, str]]) -> tuple[int, str, str]:
-    """Return a grouping key, equal for consecutive codes with the same change."""
+    """Return a key that groups codes in a row (such as 5811, 5812) with the same change."""
     place, (code, before, after) = item
     return int(code) - place, before, after
 

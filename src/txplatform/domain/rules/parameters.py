@@ -66,7 +66,7 @@ class Parameter:
         return value
 
     def at_least_as_strict(self, value: Any, than: Any) -> bool:
-        """Return whether `value` makes a rule refuse every purchase that `than` makes it refuse."""
+        """Return whether a rule with `value` refuses every purchase that it refuses with `than`."""
         return bool(value == than)
 
     def oddities(self, value: Any) -> Iterator[str]:
