@@ -179,8 +179,8 @@ class CommandRequest(LaneRequest[Decided]):
 
     @override
     def reset(self, *, in_doubt: bool) -> None:
-        match self.pending.result:
-            case Outcome(status, event) if in_doubt and status is not OutcomeStatus.DUPLICATE:
-                self.doubtful_event_ids |= {event.event_id}
+        result = self.pending.result
+        if in_doubt and isinstance(result, Outcome) and result.status != OutcomeStatus.DUPLICATE:
+            self.doubtful_event_ids |= {result.event.event_id}
         self.pending.result = None
         self.pending.look_up = True
