@@ -65,8 +65,8 @@ class Database:
     idle_in_transaction_timeout_s: float = 5
 
     @property
-    def _settings(self) -> dict[str, str]:
-        return {
+    def _settings(self) -> tuple[list[str], list[str]]:
+        settings = {
             "statement_timeout": f"{int(self.statement_timeout_s * 1000)}ms",
             "lock_timeout": f"{int(self.lock_timeout_s * 1000)}ms",
             "idle_in_transaction_session_timeout": (
@@ -83,6 +83,7 @@ class Database:
             # keep that true for plans made while a table is small or not analyzed.
             **dict.fromkeys(_WHOLE_TABLE_PLANS, "off"),
         }
+        return list(settings), list(settings.values())
 
     def connect(self, *, autocommit: bool = True) -> psycopg.Connection:
         """Open a connection.
@@ -92,7 +93,7 @@ class Database:
         """
         connection = psycopg.connect(self.url, autocommit=True, **_PARAMETERS)  # type: ignore[arg-type]
         try:
-            connection.execute(_SET, _columns(self._settings), prepare=False)
+            connection.execute(_SET, self._settings, prepare=False)
             connection.autocommit = autocommit
         except psycopg.Error:
             connection.close()
@@ -112,12 +113,8 @@ class Database:
             **_PARAMETERS,  # type: ignore[arg-type]
         )
         try:
-            await connection.execute(_SET, _columns(self._settings), prepare=False)
+            await connection.execute(_SET, self._settings, prepare=False)
         except psycopg.Error:
             await connection.close()
             raise
         return connection
-
-
-def _columns(settings: dict[str, str]) -> tuple[list[str], list[str]]:
-    return list(settings), list(settings.values())

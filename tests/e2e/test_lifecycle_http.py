@@ -234,7 +234,7 @@ def test_another_currency_is_refused_and_is_a_conflict_if_the_id_is_used(
 def test_a_posting_waits_for_its_account_and_is_then_applied(
     api: RunningApi, account_id: str, path: str
 ) -> None:
-    """The response says that it waits; after the opening, a repeat returns the posting."""
+    """The first response has the status `waiting`; after the opening, a repeat gets the posting."""
     name, sign = ("refund_id", -1) if path == "refunds" else ("clearing_id", 1)
     asked = {name: "x", "amount": 5, "currency": "USD"}
     first = post(api, f"{account_id}/{path}", **asked)

@@ -129,7 +129,7 @@ NAMELESS = Merchant(cast("str", None), "Corner Books", "5942", "USA")
 def test_i4_a_defect_affects_neither_its_account_nor_earlier_requests_of_the_batch(
     database: TestDatabase, after: tuple[str, ...]
 ) -> None:
-    """All requests are for one account, which is correct; every response is in the log."""
+    """All requests are for one account. Its state stays right, and every response is in the log."""
 
     async def ask() -> None:
         async with decider(database.service_url) as one:

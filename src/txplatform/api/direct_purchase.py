@@ -124,11 +124,7 @@ class PurchaseProtocol(HttpProtocol):
             self._write(cycle, *response)
 
     def _write(
-        self,
-        cycle: _Cycle,
-        status: int,
-        headers: list[tuple[bytes, bytes]],
-        body: bytes,
+        self, cycle: _Cycle, status: int, headers: list[tuple[bytes, bytes]], body: bytes
     ) -> None:
         if _CLOSE in headers:
             cycle.keep_alive = False

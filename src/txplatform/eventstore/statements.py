@@ -10,7 +10,7 @@ whole log if the table has grown since its statistics were collected.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from txplatform.advisory_locks import LOG
 from txplatform.domain.events import AccountEvent, Event
@@ -54,12 +54,19 @@ ORDER BY originator_id, originator_version
 """  # constants of this module
 
 
-def _find_events(column: str) -> str:
+def row_equals(columns: LiteralString, values: LiteralString) -> LiteralString:
+    """Return the SQL condition that a row of columns equals a row of values.
+
+    Only an index that begins with the first column can serve a comparison of rows. For `=`, the
+    planner could use the primary key of the log, and read the whole history of an account.
+    """
+    return f"({columns}) >= ({values}) AND ({columns}) <= ({values})"
+
+
+def _find_events(column: LiteralString) -> str:
     """Return a statement that finds events; its parameters are stream ids and values of `column`.
 
-    The comparison of rows means equality. Only an index that begins with `column` can serve it; the
-    planner could use the primary key for `=`, and read the whole history of an account. The index
-    of transactions has no nulls, so the statement has to exclude them.
+    The index of transactions has no nulls, so the statement has to exclude them.
     """
     return f"""
 SELECT e.originator_id, e.originator_version, e.topic, e.state
@@ -67,8 +74,7 @@ FROM unnest(%b::text[], %b::text[]) AS wanted (originator_id, {column})
 CROSS JOIN LATERAL (
     SELECT originator_id, originator_version, topic, state
     FROM events
-    WHERE ({column}, originator_id) >= (wanted.{column}, wanted.originator_id)
-      AND ({column}, originator_id) <= (wanted.{column}, wanted.originator_id)
+    WHERE {row_equals(f"{column}, originator_id", f"wanted.{column}, wanted.originator_id")}
       AND {column} IS NOT NULL
     ORDER BY {column}, originator_id
     OFFSET 0

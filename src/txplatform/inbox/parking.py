@@ -23,7 +23,7 @@ FROM unnest(%s::bytea[]) AS wanted (content_sha256) CROSS JOIN LATERAL (
 ) m
 ORDER BY m.status <> 'discarded', m.id
 """
-"""The comparison of rows needs the index of contents (`eventstore/statements.py`)."""
+"""Only the index of contents can serve the comparison of rows (see `row_equals`)."""
 
 _Contents = tuple[str, bytes | None, bytes]
 """The topic, key and body hash of a message, which are equal for copies."""

@@ -15,6 +15,7 @@ from txplatform.contracts.inbound_messages import InboundMessageResponse, Messag
 from txplatform.domain.events import WaitingMessageRejected
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.mapper import decode_event
+from txplatform.eventstore.statements import row_equals
 from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.writer import decode_headers
 
@@ -31,13 +32,14 @@ LEFT JOIN LATERAL (
     SELECT e.topic, e.originator_version, e.state,
         CASE WHEN e.topic = '{WaitingMessageRejected.TOPIC}' THEN 'parked' ELSE 'applied' END
         AS status
-    FROM unnest(ARRAY['rejected:' || m.business_key, m.business_key])
-        WITH ORDINALITY AS wanted (event_key, nth)
+    FROM (VALUES
+        (1, 'rejected:' || m.business_key, 'account-' || m.account_id),
+        (2, m.business_key, 'account-' || m.account_id)
+    ) AS wanted (nth, event_key, stream)
     CROSS JOIN LATERAL (
         SELECT topic, originator_version, state
         FROM events
-        WHERE (event_key, originator_id) >= (wanted.event_key, 'account-' || m.account_id)
-          AND (event_key, originator_id) <= (wanted.event_key, 'account-' || m.account_id)
+        WHERE {row_equals("event_key, originator_id", "wanted.event_key, wanted.stream")}
         OFFSET 0
     ) e
     WHERE m.status = 'waiting'
@@ -122,8 +124,7 @@ def message_that_waited(
     found = _stored(
         connection,
         "WHERE m.first_status = 'waiting'"
-        " AND (m.business_key, m.account_id) >= (%(key)s, %(account)s)"
-        " AND (m.business_key, m.account_id) <= (%(key)s, %(account)s)"
+        f" AND {row_equals('m.business_key, m.account_id', '%(key)s, %(account)s')}"
         " ORDER BY m.business_key, m.account_id, m.id LIMIT 1",
         {"key": business_key, "account": account_id},
     )

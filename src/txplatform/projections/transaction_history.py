@@ -22,15 +22,14 @@ from txplatform.domain.events import (
 from txplatform.domain.ids import TransactionId, account_of
 from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.transaction import Transaction
-from txplatform.eventstore.statements import LoggedEvent
+from txplatform.eventstore.statements import LoggedEvent, row_equals
 
 
 def _part(column: str, prefix: str = "") -> str:
     value = f"'{prefix}' || named.transaction_id"
     return f"""(
         SELECT position, originator_id, originator_version, topic, state, recorded_at FROM events
-        WHERE ({column}, originator_id) >= ({value}, %(stream)s)
-          AND ({column}, originator_id) <= ({value}, %(stream)s)
+        WHERE {row_equals(f"{column}, originator_id", f"{value}, %(stream)s")}
           AND {column} IS NOT NULL
         ORDER BY {column}, originator_id OFFSET 0
     )"""  # constants of this module
@@ -49,7 +48,7 @@ EVENTS_OF_NAMED = f"""
 """Selects all events of the transaction in row `named` of the surrounding statement.
 
 The authorization is found by its business key, later events by the transaction id. Each of the
-three parts is an index look-up; `eventstore/statements.py` explains the comparison of rows.
+three parts is an index look-up; see `row_equals`.
 """
 
 

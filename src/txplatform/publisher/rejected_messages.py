@@ -17,6 +17,7 @@ from txplatform.domain.events import MessageWaiting, WaitingMessageRejected
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.mapper import decode_event
+from txplatform.eventstore.statements import row_equals
 from txplatform.inbox.reader import message_that_waited
 from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, About, dead_letter
 from txplatform.publisher.feed import Batch, Header, Record
@@ -35,11 +36,10 @@ LEFT JOIN batch s ON s.topic = '{WaitingMessageRejected.TOPIC}'
 ORDER BY s.position
 """  # the topic is a constant of this package
 
-_WAITING = """
+_WAITING = f"""
 SELECT originator_version, topic, state FROM events
-WHERE (event_key, originator_id) >= (%(key)s, %(stream)s)
-  AND (event_key, originator_id) <= (%(key)s, %(stream)s)
-"""
+WHERE {row_equals("event_key, originator_id", "%(key)s, %(stream)s")}
+"""  # constants of this module
 
 
 class RejectedMessages:
