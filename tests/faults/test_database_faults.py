@@ -112,12 +112,14 @@ def test_i8_the_platform_recovers_from_revoked_rights(
         open_account(api.client, "acc", 1000)
         wait_until(lambda: all(_parts(port).values()))
         execute(database, "REVOKE ALL ON events FROM txplatform_service")
+        execute(database, "REVOKE ALL ON FUNCTION append_events FROM txplatform_service")
         wait_until(lambda: api.client.get("/readyz").status_code == 503)
         assert "txplatform migrate" in api.client.get("/readyz").json()["detail"]
         asked = purchase("t", "acc", 10)
         assert api.client.post("/v1/process-transaction", json=asked).status_code == 503
         wait_until(lambda: not _parts(port)["projector"], message="the projector to notice")
-        execute(database, "GRANT SELECT, INSERT ON events TO txplatform_service")
+        execute(database, "GRANT SELECT ON events TO txplatform_service")
+        execute(database, "GRANT EXECUTE ON FUNCTION append_events TO txplatform_service")
         wait_until(lambda: api.client.get("/readyz").status_code == 200, message="readiness")
         assert api.client.post("/v1/process-transaction", json=asked).status_code == 200
         wait_until(lambda: all(_parts(port).values()), message="all parts to be ready again")
