@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from harness.commands import OPERATOR, clearing, opening, payment, purchase, refund
-from harness.histories import record
+from harness.histories import record, store_snapshot
 from harness.plans import StatementRecorder, TableAccess
 from harness.postgres import TestDatabase
 from harness.read_models import catch_up
@@ -36,7 +36,6 @@ from txplatform.domain.rulesets import RuleSet
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position, read_log
 from txplatform.eventstore.query import run_queries
-from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.eventstore.statements import APPEND
 from txplatform.following.checkpoint import Checkpoint
 from txplatform.inbox import positions, writer
@@ -44,7 +43,6 @@ from txplatform.inbox.message import MessageOutcome, ReceivedMessage
 from txplatform.inbox.parking import deduplicate_parked
 from txplatform.inbox.reader import list_messages, stored_message
 from txplatform.processing.all_accounts import all_accounts
-from txplatform.processing.snapshots import insert_snapshots
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.due_holds import due_holds
 from txplatform.projections.runner import project_batch
@@ -122,7 +120,7 @@ def use_small_tables(connection: psycopg.Connection) -> None:
     record(connection, [opening("big"), payment("big", "p", 1), refund("big", "t", "f", 1)])
     record(connection, [payment("late", "w", 1, "EUR"), opening("late")])  # is then rejected
     catch_up(connection)
-    run_queries(connection, insert_snapshots([AccountSnapshot.take(account(connection, "big"))]))
+    store_snapshot(connection, account(connection, "big"))
     store(connection, MessageStatus.APPLIED, 0, "p")
     add_ruleset(connection, CANDIDATE, by=OPERATOR)
     start_shadowing(connection, "s", CANDIDATE.id, reason="Try.", by=OPERATOR)
@@ -180,9 +178,7 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
             connection, UnitOfWork().read_at({"account-big": 3})
         ),
         "load one account": lambda: account(connection, "big", 3),
-        "take a snapshot": lambda: run_queries(
-            connection, insert_snapshots([AccountSnapshot.take(account(connection, "acc-1"))])
-        ),
+        "take a snapshot": lambda: store_snapshot(connection, account(connection, "acc-1")),
         "load all accounts": lambda: [*all_accounts(connection)],
         "read the log": lambda: read_log(connection, 0),
         "end of the log": lambda: last_position(connection),
@@ -245,7 +241,7 @@ EXPECTED: dict[str, set[str]] = {
     "decide": _STREAM | _SNAPSHOT | _KEY | _TRANSACTION,
     "read accounts at a version": _STREAM | _SNAPSHOT,
     "load one account": _STREAM | _SNAPSHOT,
-    "take a snapshot": _STREAM | _SNAPSHOT | {"insert snapshots"},
+    "take a snapshot": _STREAM | _SNAPSHOT,
     "load all accounts": {"events by originator_id"},
     "read the log": _NEXT_EVENTS,
     "end of the log": _LAST_EVENT,

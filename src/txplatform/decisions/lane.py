@@ -220,6 +220,7 @@ class Lane:
             request.reset(in_doubt=True)
         self._cache.clear()
         self._rules.forget()
+        self._snapshots.forget()
         await self._disconnect()
 
     async def _connected(self) -> psycopg.AsyncCursor:

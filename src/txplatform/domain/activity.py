@@ -80,6 +80,10 @@ class Activity:
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
+    def __len__(self) -> int:
+        """Return the number of rows, each with one purchase or several."""
+        return 0 if self._log is None else len(self._log.minutes)
+
     def __repr__(self) -> str:
         return f"Activity({self._log!r})"
 
