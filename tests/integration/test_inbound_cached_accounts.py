@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 
 import psycopg
 import pytest
@@ -14,73 +12,24 @@ from harness.commands import opening, purchase, refund, reversal
 from harness.commands import payment as payment_of
 from harness.histories import record, stored_account
 from harness.inbound import (
-    OPENED,
-    PRESENTED,
-    SUBMITTED,
-    Body,
     execute,
     opened,
     payment,
     posted,
     presentment,
 )
+from harness.members import Member
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
-from txplatform.consumers.batch_processor import InboundBatch, process
-from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.statements import LOCK_LOG
-from txplatform.inbox.message import ReceivedMessage
-from txplatform.inbox.positions import FencedError, Move, Position, begin
-from txplatform.processing.account_cache import AccountCache
+from txplatform.inbox.positions import FencedError
 
 APPENDS_WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE wait_event = 'advisory' AND query LIKE '%%append_events%%' AND datname = current_database()
 """
-
-
-class Member:
-    """A consumer without a broker, with a partition of its own."""
-
-    _partitions = count()
-
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self.connection = connection
-        self.cached = AccountCache(10)
-        self.partition = next(self._partitions)
-        self.offset = 0
-        for topic in (OPENED, SUBMITTED, PRESENTED):
-            begin(self.connection, "cluster", [Position(topic, self.partition, "id", 0)])
-
-    def apply(self, *bodies: Body, expected: int | None = None) -> list[str]:
-        """Process messages in one batch; return the status of each."""
-        parsed_messages = [self._parsed(place, body) for place, body in enumerate(bodies)]
-        before = self.offset if expected is None else expected
-        move = Move(SUBMITTED, self.partition, before, self.offset + len(bodies))
-        batch = InboundBatch("cluster", parsed_messages, [move])
-        outcomes, _ = process(self.connection, self.cached, batch)
-        self.offset += len(bodies)
-        return [outcome.status.value for outcome in outcomes]
-
-    def version_cached(self, account_id: str) -> int | None:
-        """Return the version of the account if it is cached. It stays cached."""
-        account = self.cached.take(account_stream(AccountId(account_id)))
-        if account is None:
-            return None
-        self.cached.keep([account])
-        return account.version
-
-    def _parsed(self, place: int, body: Body) -> ParsedMessage:
-        ids = {"payment_id": SUBMITTED, "clearing_id": PRESENTED}
-        topic = next((ids[name] for name in ids if name in body), OPENED)
-        key, value = body["account_id"].encode(), json.dumps(body).encode()
-        offset = self.offset + place
-        message = ReceivedMessage(
-            "cluster", topic, "id", self.partition, offset, None, key, (), value
-        )
-        return read_message(message)
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from harness.plans import StatementRecorder, TableAccess
 from harness.postgres import TestDatabase
 from harness.read_models import catch_up
 from txplatform.api_keys import Scope, create_key, digest_of, find_key, list_keys, revoke_key
+from txplatform.consumers.deferred_messages import retry_deferred
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.database import Database
 from txplatform.doctor.lag import check_overdue_holds, check_projector
@@ -79,10 +80,11 @@ SELECT 100 + n, 5 * (n % 2), now() - n * interval '1 second', 'big', 'more-' || 
 FROM generate_series(1, {ROWS}) n;
 INSERT INTO inbound_messages (
     cluster_id, topic, topic_id, partition, "offset", headers, content_sha256, traceparent,
-    account_id, business_key, first_status, status, reason
+    account_id, business_key, first_status, status, reason, parked_number
 )
 SELECT 'cluster', 'topic', 'id', 0, 1000 + n, '[]', sha256(n::text::bytea), '', 'big',
-    'payment:more-' || n, status, status, CASE status WHEN 'parked' THEN 'why' END
+    'payment:more-' || n, status, status, CASE status WHEN 'parked' THEN 'why' END,
+    CASE status WHEN 'parked' THEN 100 + n END
 FROM generate_series(1, {ROWS}) n
 CROSS JOIN LATERAL (
     SELECT (ARRAY['applied', 'waiting', 'parked'])[1 + n % 3] AS status
@@ -197,6 +199,7 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "list messages of an account": lambda: list_messages(connection, account_id="big"),
         "list applied messages": lambda: list_messages(connection, status=MessageStatus.APPLIED),
         "list waiting messages": lambda: list_messages(connection, status=MessageStatus.WAITING),
+        "deferred messages": lambda: retry_deferred(connection),
         "positions": use_positions,
         "all positions": lambda: positions.all_positions(connection),
         "API keys": use_keys,
@@ -229,8 +232,8 @@ _STREAM = {"events by originator_id, originator_version"}
 _KEY = {"events by event_key, originator_id"}
 _TRANSACTION = {"events by transaction_id, originator_id"}
 _SNAPSHOT = {
-    "snapshots by originator_id, topic",
-    "snapshots by originator_id, topic, originator_version",
+    "snapshots by originator_id, topic, filter on event_sha256",  # until one counts
+    "snapshots by originator_id, topic, originator_version, filter on event_sha256",
 }
 _CHECKPOINT = {"checkpoints by name"}
 _NEXT_EVENTS = {"events by position"}
@@ -271,14 +274,21 @@ EXPECTED: dict[str, set[str]] = {
         "inbound_messages by content_sha256, id",
         "inbound_messages by status",
     },
-    "feed of parked messages": _KEY | {"inbound_messages by id"},
-    "end of the parked messages": _MESSAGES,
+    "feed of parked messages": _KEY | {"inbound_messages by parked_number"},
+    "end of the parked messages": {"inbound_messages in order of parked_number"},
     "list messages": _KEY | _MESSAGES,
     "list messages of a topic": _KEY | {"inbound_messages by topic, id"},
     "list messages of an account": _KEY | {"inbound_messages by account_id"},
     # Most messages are applied.
     "list applied messages": _KEY | {"inbound_messages in order of id, filter on status"},
     "list waiting messages": _KEY | {"inbound_messages by status"},
+    "deferred messages": {
+        *(_STREAM | _SNAPSHOT | _KEY),
+        "inbound_messages in order of account_id, id",  # of deferred messages only
+        "inbound_messages by account_id",
+        "inbound_messages by id",
+        "update inbound_messages",
+    },
     "positions": {
         "insert inbound_positions",
         "update inbound_positions",
@@ -307,7 +317,7 @@ EXPECTED: dict[str, set[str]] = {
         *_CHECKPOINT,
     },
     "list disagreements": {"shadow_disagreements by shadowing_id, log_position"},
-    "lag of the projector": _CHECKPOINT | _NEXT_EVENTS | {"inbound_messages by id"},
+    "lag of the projector": _CHECKPOINT | _NEXT_EVENTS | {"inbound_messages by parked_number"},
     "lag of the hold expiry": {"transactions by expires_at"},
 }
 """The accesses to tables that each step may have; a step need not have all of them."""

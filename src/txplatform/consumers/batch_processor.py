@@ -5,6 +5,9 @@ commit. Messages that conflict are decided again under the lock, so they cannot 
 
 Each message is applied to the current state of its account. A rejected message is parked for an
 operator. Later messages need not wait for a parked message, since messages commute.
+
+If an account fails, because its events cannot be read or because of a defect, its messages are
+deferred: they are stored and tried again later (`deferred_messages.py`). Other accounts go on.
 """
 
 from collections.abc import Sequence
@@ -18,30 +21,32 @@ from txplatform.consumers.parsing import ParsedMessage, Rejection
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, MessageCause
+from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import LOCK_LOG
-from txplatform.inbox.message import MessageOutcome
+from txplatform.inbox.message import ACCOUNT_UNREADABLE, INTERNAL_ERROR, MessageOutcome
 from txplatform.inbox.parking import deduplicate_parked
 from txplatform.inbox.positions import Move, advance
 from txplatform.inbox.writer import record
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.execution import execute_in_order
 from txplatform.processing.pending_command import PendingCommand
-from txplatform.processing.unit_of_work import UnitOfWork
+from txplatform.processing.unit_of_work import AccountUnreadableError, UnitOfWork
 from txplatform.random_ids import random_id
 
 _STATUS_OF = {status: MessageStatus(status.value) for status in OutcomeStatus}
 
 
 class ContradictionError(TxPlatformError):
-    """Events conflict although they were decided under the log's lock; nothing was appended."""
+    """Events conflict although they were decided under the log's lock; none were appended."""
 
-    def __init__(self, streams: set[str]) -> None:
+    def __init__(self, stream: str) -> None:
         super().__init__(
-            f"Events of {len(streams)} accounts cannot be appended: {', '.join(sorted(streams))}.",
+            f"Events of account {account_of(stream)} cannot be appended.",
             why="They conflict with the log, although its lock was held while they were decided.",
             next_step="Run `txplatform verify`, and report this.",
         )
@@ -75,15 +80,23 @@ def process(
     with connection.transaction():
         _run_commands(connection, work, commands)
         run_queries(connection, work.append())
-        if work.conflicts:
-            again = [command for command in commands if command.stream in work.conflicts]
-            decide_under_lock(connection, work, again)
-        elif not work.events:
-            # Inbox rows are inserted under the log's lock, and no append has taken it.
+        if work.conflicts or work.failed or not work.events:
+            # Needed for deciding again and for inserting inbox rows. If nothing was appended, the
+            # append has not taken it.
             connection.execute(LOCK_LOG)
+        # The failure of an account may be due to events that were appended meanwhile.
+        if streams := work.conflicts.union(work.failed):
+            work.failed.clear()
+            again = [command for command in commands if command.stream in streams]
+            decide_under_lock(connection, work, again)
         messages = [parsed.message for parsed in batch.parsed_messages]
         outcomes = deduplicate_parked(
-            connection, messages, list(map(outcome_of, batch.parsed_messages, pending))
+            connection,
+            messages,
+            [
+                outcome_of(parsed, command, work)
+                for parsed, command in zip(batch.parsed_messages, pending, strict=True)
+            ],
         )
         traceparents = [parsed.traceparent for parsed in batch.parsed_messages]
         record(connection, messages, traceparents, outcomes)
@@ -97,15 +110,14 @@ def decide_under_lock(
 ) -> None:
     """Read accounts, decide commands and append events; the caller must hold the log's lock.
 
-    Raises:
-        ContradictionError: An event conflicts despite the lock; the caller must roll back.
+    An account whose events conflict despite the lock fails (`UnitOfWork.failed`).
     """
     for command in commands:
         command.look_up = True
     _run_commands(connection, work, commands)
     run_queries(connection, work.append())
-    if work.conflicts:
-        raise ContradictionError(work.conflicts)
+    for stream in work.conflicts:
+        work.fail(stream, ContradictionError(stream))
 
 
 def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingCommand | None:
@@ -117,12 +129,16 @@ def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingC
     return PendingCommand(parsed.command, CommandOrigin(cause, parsed.traceparent))
 
 
-def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> MessageOutcome:
+def outcome_of(
+    parsed: ParsedMessage, pending: PendingCommand | None, work: UnitOfWork
+) -> MessageOutcome:
     """Return the outcome of a message after its command, if any, was executed."""
     command = parsed.command
     if isinstance(command, Rejection):
         return MessageOutcome(MessageStatus.PARKED, reason=command.reason, detail=command.detail)
     assert pending is not None
+    if (error := work.failed.get(pending.stream)) is not None:
+        return _deferred(command, error)
     match pending.result:
         case Outcome(status, event):
             return MessageOutcome(
@@ -146,6 +162,17 @@ def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> Message
             assert_never(unknown)
 
 
+def _deferred(command: Command, error: Exception) -> MessageOutcome:
+    unreadable = isinstance(error, AccountUnreadableError)
+    return MessageOutcome(
+        MessageStatus.WAITING,
+        command.account_id,
+        command.key,
+        ACCOUNT_UNREADABLE if unreadable else INTERNAL_ERROR,
+        str(error) if isinstance(error, TxPlatformError) else f"{type(error).__name__}.",
+    )
+
+
 def _run_commands(
     connection: psycopg.Connection, work: UnitOfWork, commands: Sequence[PendingCommand]
 ) -> None:
@@ -154,4 +181,4 @@ def _run_commands(
     def context_of(origin: CommandOrigin) -> DecisionContext:
         return DecisionContext(now, random_id, origin)
 
-    execute_in_order(connection, work, commands, context_of, expect_copies=True)
+    execute_in_order(connection, work, commands, context_of, expect_copies=True, isolate=True)

@@ -29,6 +29,11 @@ class ConsumerMetrics:
             "Pauses because of a transient fault.",
             registry=registry,
         )
+        self._deferred = Gauge(
+            "txplatform_inbound_deferred_messages",
+            "Messages that are tried again until their account can be decided on.",
+            registry=registry,
+        )
         self._lag = Gauge(
             "txplatform_inbound_lag_messages",
             "Unread messages in a partition.",
@@ -46,8 +51,9 @@ class ConsumerMetrics:
         """Count a pause because of a transient fault."""
         self._faults.inc()
 
-    def show_lags(self, lags: Mapping[PartitionKey, int]) -> None:
-        """Report these lags, and stop reporting other partitions."""
+    def show(self, lags: Mapping[PartitionKey, int], deferred: int) -> None:
+        """Report these lags instead of the earlier ones, and the number of deferred messages."""
+        self._deferred.set(deferred)
         self._lag.clear()
         for key, lag in lags.items():
             self._lag.labels(key.topic, str(key.partition)).set(lag)

@@ -1,4 +1,4 @@
-"""Retries or discards a parked message for an operator."""
+"""Retries or discards a parked or deferred message."""
 
 import psycopg
 
@@ -14,50 +14,54 @@ from txplatform.processing.unit_of_work import UnitOfWork
 
 
 class NotParkedError(TxPlatformError):
-    """The message does not exist or is not parked."""
+    """The message does not exist, or is neither parked nor deferred."""
 
 
 def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
-    """Process a parked message again; if rejected again, the message stays parked.
+    """Process a parked or deferred message again; if rejected, the message is parked.
 
     Raises:
-        NotParkedError: The message does not exist or is not parked.
+        NotParkedError: The message does not exist, or is neither parked nor deferred.
+        Exception: The account still fails; nothing is stored.
     """
     with connection.transaction():
         connection.execute(LOCK_LOG)
-        stored = _parked(connection, message_id)
+        stored = _unsettled(connection, message_id)
         parsed = read_message(stored.received)
         command = pending_command(parsed, retried=True)
+        work = UnitOfWork()
         if command is not None:
-            decide_under_lock(connection, UnitOfWork(), [command])
-        outcome = outcome_of(parsed, command)
-        if outcome.status is not MessageStatus.PARKED:
+            decide_under_lock(connection, work, [command])
+        for error in work.failed.values():
+            raise error
+        outcome = outcome_of(parsed, command, work)
+        if outcome.status is not stored.summary.status or stored.deferred:
             settle(connection, message_id, outcome)
     return outcome
 
 
 def discard_message(connection: psycopg.Connection, message_id: int, why: str) -> None:
-    """Discard a parked message permanently; later copies will be discarded too.
+    """Discard a parked or deferred message permanently; later copies will be discarded too.
 
     Raises:
-        NotParkedError: The message does not exist or is not parked.
+        NotParkedError: The message does not exist, or is neither parked nor deferred.
     """
     with connection.transaction():
-        _parked(connection, message_id)
+        _unsettled(connection, message_id)
         discard(connection, message_id, why)
 
 
-def _parked(connection: psycopg.Connection, message_id: int) -> StoredMessage:
+def _unsettled(connection: psycopg.Connection, message_id: int) -> StoredMessage:
     stored = stored_message(connection, message_id, for_update=True)
     if stored is None:
         raise NotParkedError(
             f"There is no message {message_id}.",
             next_step="List the parked messages with `txplatform inbound list`.",
         )
-    if stored.summary.status is not MessageStatus.PARKED:
+    if stored.summary.status is not MessageStatus.PARKED and not stored.deferred:
         raise NotParkedError(
             f"Message {message_id} is {stored.summary.status.value}, not parked.",
-            why="Only parked messages can be retried or discarded.",
+            why="Only parked and deferred messages can be retried or discarded.",
             next_step=f"See `txplatform inbound show {message_id}`.",
         )
     return stored

@@ -9,8 +9,8 @@ from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, trace
 from txplatform.contracts.field_problems import field_problem
 from txplatform.contracts.messages import INBOUND
 from txplatform.domain.commands import Command
-from txplatform.inbox.message import UNREADABLE_HEADERS, ReceivedMessage
-from txplatform.telemetry import accept_traceparent
+from txplatform.inbox.message import INTERNAL_ERROR, UNREADABLE_HEADERS, ReceivedMessage
+from txplatform.telemetry import accept_traceparent, logger
 
 _MAX_PROBLEMS = 5
 _PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
@@ -42,7 +42,19 @@ class ParsedMessage(NamedTuple):
 
 
 def read_message(message: ReceivedMessage) -> ParsedMessage:
-    """Parse a message according to the contract of its topic."""
+    """Parse a message according to the contract of its topic.
+
+    A message on which this fails because of a defect is rejected, so that it stops no other.
+    """
+    try:
+        return _read(message)
+    except Exception as error:  # noqa: BLE001
+        logger("consumer").exception("message not read because of a defect", topic=message.topic)
+        detail = f"{type(error).__name__}: a defect of the platform. Report it; retry it later."
+        return ParsedMessage(message, Rejection(INTERNAL_ERROR, detail), accept_traceparent(None))
+
+
+def _read(message: ReceivedMessage) -> ParsedMessage:
     command: Command | Rejection
     if message.headers == UNREADABLE_HEADERS:
         command = Rejection("unreadable_headers", "The name of a header is not UTF-8.")

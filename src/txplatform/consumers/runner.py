@@ -18,15 +18,18 @@ from prometheus_client import CollectorRegistry
 from txplatform.consumers.assignment import Assignment
 from txplatform.consumers.batch_processor import InboundBatch, process
 from txplatform.consumers.broker import Broker, Polled
+from txplatform.consumers.deferred_messages import Deferred, retry_deferred
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
 from txplatform.database import PASSING_FAULTS, Database
+from txplatform.domain.ids import account_of
 from txplatform.eventstore.snapshot import account_state
 from txplatform.health import Health
 from txplatform.inbox.message import MessageOutcome
 from txplatform.inbox.positions import FencedError, PartitionKey
+from txplatform.pluralize import pluralize
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.snapshots import take_snapshots
 from txplatform.processing.unit_of_work import UnitOfWork
@@ -61,6 +64,7 @@ class InboundConsumer:
         self._retry_at = 0.0
         self._check_at = 0.0
         self._polled_at = monotonic()
+        self._deferred = Deferred()
         self._health = Health(ready=False, detail="has not started")
 
     def run(self, stop: threading.Event) -> None:
@@ -94,8 +98,9 @@ class InboundConsumer:
                 assignment.start_reading(self._connected())
             if now >= self._check_at:
                 assignment.check(self._connected())
-                self._metrics.show_lags(assignment.lags())
-                self._check_at = monotonic() + _CHECK_EVERY_S
+                self._deferred = retry_deferred(self._connected())
+                self._metrics.show(assignment.lags(), self._deferred.messages)
+                self._check_at = monotonic() + (0 if self._deferred.retried else _CHECK_EVERY_S)
         polled = broker.poll(self._settings.consumer_batch_messages, _POLL_S, assignment.origin)
         self._apply(polled, broker, assignment)
         for key, error in polled.broken.items():
@@ -110,7 +115,7 @@ class InboundConsumer:
             self._check_at = 0.0  # most problems are transient; the check finds the others
         if now >= self._retry_at:
             self._failures = 0
-            self._health = _health_of(assignment)
+            self._health = _health_of(assignment, self._deferred)
 
     def _apply(self, polled: Polled, broker: Broker, assignment: Assignment) -> None:
         started = monotonic()
@@ -125,6 +130,8 @@ class InboundConsumer:
         topics = [message.topic for message in messages]
         self._metrics.count_batch(zip(topics, statuses, strict=True), monotonic() - started)
         self._log_outcomes(batch, outcomes, work)
+        if work.failed:
+            self._check_at = 0.0  # shows the deferred messages
         every = self._settings.snapshot_every_events
         take_snapshots(self._connected(), work.accounts, work.events, every=every)
         broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
@@ -166,6 +173,8 @@ class InboundConsumer:
                     event_id=outcome.event_id,
                     correlation_id=correlation_id(parsed.traceparent),
                 )
+        for stream, error in work.failed.items():
+            self._log.error("messages deferred", account=account_of(stream), exc_info=error)
         if logs_all:
             for account in work.accounts.values():
                 self._log.debug(
@@ -188,10 +197,11 @@ class InboundConsumer:
             self._connection = None
 
 
-def _health_of(assignment: Assignment) -> Health:
+def _health_of(assignment: Assignment, deferred: Deferred) -> Health:
     figures = {
         "cluster_id": assignment.origin.cluster_id,
         "partitions": len(assignment.positions),
+        "deferred_messages": deferred.messages,
         "lag": {f"{key.topic}[{key.partition}]": lag for key, lag in assignment.lags().items()},
     }
     missing = sorted(assignment.missing)
@@ -200,6 +210,11 @@ def _health_of(assignment: Assignment) -> Health:
         *assignment.faults.values(),
         *assignment.suspended.values(),
     ]
+    if deferred.messages:
+        problems.append(
+            f"{pluralize(deferred.messages, 'message')} deferred, since accounts cannot be decided"
+            f" on; one is {deferred.account_id}; run `txplatform verify`"
+        )
     if assignment.assigned is None:
         problems.append("is not a member of the consumer group yet")
     elif assignment.assigned and not assignment.reading:

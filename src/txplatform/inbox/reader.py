@@ -42,7 +42,7 @@ LEFT JOIN LATERAL (
         WHERE {row_equals("event_key, originator_id", "wanted.event_key, wanted.stream")}
         OFFSET 0
     ) e
-    WHERE m.status = 'waiting'
+    WHERE m.status = 'waiting' AND m.reason IS NULL  -- not deferred
     ORDER BY wanted.nth
     LIMIT 1
 ) settled ON true
@@ -56,10 +56,21 @@ rejection takes precedence, since the copy has its own row.
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message as received, and its outcome."""
+    """A message as received, and its outcome.
+
+    Attributes:
+        parked_number: The message's place among the dead letters; None if it was never parked.
+    """
 
     summary: InboundMessageResponse
     received: ReceivedMessage
+    parked_number: int | None
+
+    @property
+    def deferred(self) -> bool:
+        """True if the message is tried again until its account can be decided on."""
+        summary = self.summary
+        return summary.status is MessageStatus.WAITING and summary.reason is not None
 
 
 def list_messages(  # noqa: PLR0913  # the filters of the API
@@ -104,16 +115,14 @@ def stored_message(
 
 
 def parked_after(
-    connection: psycopg.Connection[Any], after_id: int, limit: int = 100
+    connection: psycopg.Connection[Any], after: int, limit: int = 100
 ) -> list[StoredMessage]:
-    """Return messages with ids above `after_id` that were parked on arrival, in order of id.
+    """Return messages that were parked, with parked numbers above `after`, in this order.
 
     Messages that were retried or discarded since then are included, so that a reader misses none.
     """
     return _stored(
-        connection,
-        "WHERE m.first_status = 'parked' AND m.id > %s ORDER BY m.id LIMIT %s",
-        (after_id, limit),
+        connection, "WHERE m.parked_number > %s ORDER BY m.parked_number LIMIT %s", (after, limit)
     )
 
 
@@ -137,11 +146,12 @@ def _stored(
     values: tuple[object, ...] | Mapping[str, object],
 ) -> list[StoredMessage]:
     query = (
-        f"SELECT {_MESSAGE_COLUMNS}, m.topic_id, m.key, m.headers, m.body"
+        f"SELECT {_MESSAGE_COLUMNS}, m.topic_id, m.key, m.headers, m.body, m.parked_number"
         f" FROM inbound_messages m {_SETTLED_BY} {where}"
     )  # constants of this module
     found = []
-    for *columns, topic_id, key, headers, body in connection.execute(query.encode(), values):
+    for row in connection.execute(query.encode(), values):
+        *columns, topic_id, key, headers, body, parked_number = row
         message = _message(columns)
         received = ReceivedMessage(
             message.cluster_id,
@@ -154,7 +164,7 @@ def _stored(
             decode_headers(headers),
             body,
         )
-        found.append(StoredMessage(message, received))
+        found.append(StoredMessage(message, received, parked_number))
     return found
 
 

@@ -17,11 +17,12 @@ INSERT = """
 INSERT INTO inbound_messages (
     cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers, body,
     content_sha256, traceparent, account_id, business_key, first_status, status, reason,
-    detail, event_id, account_version
+    detail, event_id, account_version, parked_number
 )
 SELECT cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers::jsonb, body,
     content_sha256, traceparent, account_id, business_key, status, status, reason,
-    detail, event_id, account_version
+    detail, event_id, account_version,
+    CASE WHEN status = 'parked' THEN nextval('parked_numbers') END
 FROM unnest(
     %b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::timestamptz[], %b::bytea[],
     %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[],
@@ -37,8 +38,11 @@ ON CONFLICT (cluster_id, topic_id, topic, partition, "offset") DO NOTHING
 
 _SETTLE = """
 UPDATE inbound_messages
-SET status = %s, reason = %s, detail = %s, event_id = %s, account_version = %s, resolved_at = now()
-WHERE id = %s
+SET status = %(status)s, reason = %(reason)s, detail = %(detail)s, event_id = %(event_id)s,
+    account_version = %(account_version)s, resolved_at = now(),
+    parked_number = CASE WHEN %(status)s = 'parked' THEN
+        coalesce(parked_number, nextval('parked_numbers')) ELSE parked_number END
+WHERE id = %(id)s
 """
 
 _DISCARD = """
@@ -76,9 +80,12 @@ def record(
 
 
 def settle(connection: psycopg.Connection, message_id: int, outcome: MessageOutcome) -> None:
-    """Store the outcome of retrying a parked message."""
-    status, _, _, *details = outcome
-    connection.execute(_SETTLE, (status.value, *details, message_id))
+    """Store the outcome of retrying a parked or deferred message.
+
+    The caller holds the log's lock.
+    """
+    parameters = {**outcome._asdict(), "status": outcome.status.value, "id": message_id}
+    connection.execute(_SETTLE, parameters)
 
 
 def discard(connection: psycopg.Connection, message_id: int, why: str) -> None:

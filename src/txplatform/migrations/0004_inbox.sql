@@ -15,6 +15,8 @@ COMMENT ON TABLE inbound_positions IS
 COMMENT ON COLUMN inbound_positions.topic_id IS 'The broker''s id of the topic. A recreated topic has a new id.';
 COMMENT ON COLUMN inbound_positions.next_offset IS 'The next offset to read.';
 
+CREATE SEQUENCE parked_numbers;
+
 CREATE TABLE inbound_messages (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     cluster_id      text COLLATE "C" NOT NULL,
@@ -39,6 +41,7 @@ CREATE TABLE inbound_messages (
     received_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     resolved_at     timestamptz,
     resolution      text,
+    parked_number   bigint,
     UNIQUE (cluster_id, topic_id, topic, partition, "offset"),
     CHECK (first_status IN ('applied', 'waiting', 'duplicate', 'stale', 'parked', 'discarded')),
     CHECK (status IN ('applied', 'waiting', 'duplicate', 'stale', 'parked', 'discarded'))
@@ -48,7 +51,10 @@ CREATE INDEX inbound_messages_topic ON inbound_messages (topic, id);
 CREATE INDEX inbound_messages_unusual ON inbound_messages (status, id) WHERE status <> 'applied';
 CREATE INDEX inbound_messages_refused ON inbound_messages (content_sha256, id)
     WHERE status IN ('parked', 'discarded', 'waiting');
-CREATE INDEX inbound_messages_parked ON inbound_messages (id) WHERE first_status = 'parked';
+CREATE INDEX inbound_messages_parked ON inbound_messages (parked_number)
+    WHERE parked_number IS NOT NULL;
+CREATE INDEX inbound_messages_deferred ON inbound_messages (account_id, id)
+    WHERE status = 'waiting' AND reason IS NOT NULL;
 CREATE INDEX inbound_messages_waited ON inbound_messages (business_key, account_id)
     WHERE first_status = 'waiting';
 
@@ -62,9 +68,15 @@ COMMENT ON COLUMN inbound_messages.business_key IS
 COMMENT ON COLUMN inbound_messages.first_status IS 'The outcome when the message was received. Never changed.';
 COMMENT ON COLUMN inbound_messages.status IS
     'The current outcome, except for waiting messages: an event under the business key ends their wait.';
+COMMENT ON COLUMN inbound_messages.reason IS
+    'Why the message was parked or discarded. A waiting message with a reason is deferred: it is tried again.';
+COMMENT ON COLUMN inbound_messages.parked_number IS
+    'Assigned under the log''s lock when the message is parked. Dead letters are published in this order.';
 COMMENT ON COLUMN inbound_messages.resolution IS 'The operator''s reason for discarding the message.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON inbound_positions TO txplatform_service;
 GRANT SELECT, INSERT ON inbound_messages TO txplatform_service;
-GRANT UPDATE (status, reason, detail, event_id, account_version, resolved_at, resolution)
-    ON inbound_messages TO txplatform_service;
+GRANT UPDATE (
+    status, reason, detail, event_id, account_version, resolved_at, resolution, parked_number
+) ON inbound_messages TO txplatform_service;
+GRANT USAGE ON SEQUENCE parked_numbers TO txplatform_service;
