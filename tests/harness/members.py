@@ -7,6 +7,7 @@ from itertools import count
 
 import psycopg
 
+from harness.commands import NOW
 from harness.inbound import (
     LIMIT_CHANGED,
     OPENED,
@@ -50,7 +51,7 @@ class Member:
         parsed_messages = [self._parsed(place, body) for place, body in enumerate(bodies)]
         before = self.offset if expected is None else expected
         move = Move(SUBMITTED, self.partition, before, self.offset + len(bodies))
-        batch = InboundBatch("cluster", parsed_messages, [move])
+        batch = InboundBatch("cluster", parsed_messages, [move], NOW)
         outcomes, _ = process(self.connection, self.cached, batch)
         self.offset += len(bodies)
         return [outcome.status.value for outcome in outcomes]

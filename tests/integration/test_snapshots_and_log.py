@@ -8,7 +8,7 @@ import json
 import psycopg
 import pytest
 
-from harness.commands import ORIGIN, opening, payment, purchase
+from harness.commands import NOW, ORIGIN, opening, payment, purchase
 from harness.histories import commit, record, store_snapshot, stored_account
 from harness.inbound import SUBMITTED, execute
 from harness.inbound import payment as payment_body
@@ -91,7 +91,7 @@ def test_a_message_for_an_account_whose_snapshot_outlived_its_events_is_applied(
     body = json.dumps(payment_body("q", "a", 5)).encode()
     message = ReceivedMessage("cluster", SUBMITTED, "id", 0, 0, None, b"a", (), body)
     begin(service, "cluster", [Position(SUBMITTED, 0, "id", 0)])
-    batch = InboundBatch("cluster", [read_message(message)], [Move(SUBMITTED, 0, 0, 1)])
+    batch = InboundBatch("cluster", [read_message(message)], [Move(SUBMITTED, 0, 0, 1)], NOW)
     (outcome,), _ = process(service, AccountCache(10), batch)
     assert (outcome.status.value, outcome.account_version) == ("applied", 3)
     assert stored_account(lost, "a").posted == -15

@@ -12,7 +12,7 @@ deferred: they are stored and tried again later (`deferred_messages.py`). Other 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import assert_never
 
 import psycopg
@@ -54,11 +54,16 @@ class ContradictionError(TxPlatformError):
 
 @dataclass(frozen=True, slots=True)
 class InboundBatch:
-    """Messages of one Kafka cluster, and the position changes to commit with them."""
+    """Messages of one Kafka cluster, and the position changes to commit with them.
+
+    Attributes:
+        now: The time of the decisions by the database's clock, UTC.
+    """
 
     cluster_id: str
     parsed_messages: Sequence[ParsedMessage]
     moves: Sequence[Move]
+    now: datetime
 
 
 def process(
@@ -78,7 +83,7 @@ def process(
     commands = [command for command in pending if command is not None]
     work = UnitOfWork(cache)
     with connection.transaction():
-        _run_commands(connection, work, commands)
+        _run_commands(connection, work, commands, batch.now)
         run_queries(connection, work.append())
         if work.conflicts or work.failed or not work.events:
             # Needed for deciding again and for inserting inbox rows. If nothing was appended, the
@@ -88,7 +93,7 @@ def process(
         if streams := work.conflicts.union(work.failed):
             work.failed.clear()
             again = [command for command in commands if command.stream in streams]
-            decide_under_lock(connection, work, again)
+            decide_under_lock(connection, work, again, batch.now)
         messages = [parsed.message for parsed in batch.parsed_messages]
         outcomes = deduplicate_parked(
             connection,
@@ -106,7 +111,10 @@ def process(
 
 
 def decide_under_lock(
-    connection: psycopg.Connection, work: UnitOfWork, commands: Sequence[PendingCommand]
+    connection: psycopg.Connection,
+    work: UnitOfWork,
+    commands: Sequence[PendingCommand],
+    now: datetime,
 ) -> None:
     """Read accounts, decide commands and append events; the caller must hold the log's lock.
 
@@ -114,7 +122,7 @@ def decide_under_lock(
     """
     for command in commands:
         command.look_up = True
-    _run_commands(connection, work, commands)
+    _run_commands(connection, work, commands, now)
     run_queries(connection, work.append())
     for stream in work.conflicts:
         work.fail(stream, ContradictionError(stream))
@@ -174,10 +182,11 @@ def _deferred(command: Command, error: Exception) -> MessageOutcome:
 
 
 def _run_commands(
-    connection: psycopg.Connection, work: UnitOfWork, commands: Sequence[PendingCommand]
+    connection: psycopg.Connection,
+    work: UnitOfWork,
+    commands: Sequence[PendingCommand],
+    now: datetime,
 ) -> None:
-    now = datetime.now(UTC)
-
     def context_of(origin: CommandOrigin) -> DecisionContext:
         return DecisionContext(now, random_id, origin)
 

@@ -5,6 +5,7 @@ import psycopg
 from txplatform.consumers.batch_processor import decide_under_lock, outcome_of, pending_command
 from txplatform.consumers.parsing import read_message
 from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.database_clock import database_time
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.inbox.message import MessageOutcome
@@ -31,7 +32,7 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOut
         command = pending_command(parsed, retried=True)
         work = UnitOfWork()
         if command is not None:
-            decide_under_lock(connection, work, [command])
+            decide_under_lock(connection, work, [command], database_time(connection))
         for error in work.failed.values():
             raise error
         outcome = outcome_of(parsed, command, work)

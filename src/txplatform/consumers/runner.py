@@ -24,6 +24,7 @@ from txplatform.consumers.parsing import read_message
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
 from txplatform.database import PASSING_FAULTS, Database
+from txplatform.database_clock import DatabaseClock
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.snapshot import account_state
 from txplatform.health import Health
@@ -59,6 +60,7 @@ class InboundConsumer:
         self._metrics = ConsumerMetrics(registry)
         self._log = logger(self.name)
         self._connection: psycopg.Connection | None = None
+        self._clock = DatabaseClock()
         self._cache = AccountCache(settings.account_cache_size)
         self._failures = 0
         self._retry_at = 0.0
@@ -98,6 +100,7 @@ class InboundConsumer:
                 assignment.start_reading(self._connected())
             if now >= self._check_at:
                 assignment.check(self._connected())
+                self._clock.measure(self._connected())
                 self._deferred = retry_deferred(self._connected())
                 self._metrics.show(assignment.lags(), self._deferred.messages)
                 self._check_at = monotonic() + (0 if self._deferred.retried else _CHECK_EVERY_S)
@@ -123,8 +126,10 @@ class InboundConsumer:
         if not moves:
             return
         parsed_messages = [read_message(message) for message in messages]
-        batch = InboundBatch(assignment.origin.cluster_id, parsed_messages, moves)
-        outcomes, work = process(self._connected(), self._cache, batch)
+        connection = self._connected()  # measures the clock
+        now = self._clock.now()
+        batch = InboundBatch(assignment.origin.cluster_id, parsed_messages, moves, now)
+        outcomes, work = process(connection, self._cache, batch)
         assignment.apply_moves(moves)
         statuses = [outcome.status for outcome in outcomes]
         topics = [message.topic for message in messages]
@@ -187,6 +192,7 @@ class InboundConsumer:
     def _connected(self) -> psycopg.Connection:
         if self._connection is None:
             self._connection = self._database.connect()
+            self._clock.measure(self._connection)
         return self._connection
 
     def _disconnect(self) -> None:

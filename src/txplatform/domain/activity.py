@@ -112,7 +112,7 @@ class Activity:
             sys.intern(merchant.id),
             country,
         )
-        self._log = log if len(log.minutes) < log.compact_at else log.compacted(minute)
+        self._log = log if len(log.minutes) < log.compact_at else log.compacted()
 
     def count(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
         """Return the number of purchases in the scope since minute `since`."""
@@ -207,12 +207,14 @@ class _Log:
         name, names = self._names(scope, merchant)
         return sum(compress(values[start:], map(eq, names[start:], repeat(name))))
 
-    def compacted(self, now: int) -> _Log:
+    def compacted(self) -> _Log:
         """Return a copy without expired rows, in which rows of equal time and merchant are merged.
 
-        `now` is the minute of the purchase just added, not the newest minute of the log: that may
-        come from a process with a fast clock, and purchases would expire too early.
+        Rows expire as seen from the second newest hour with purchases. So a single purchase whose
+        time is far ahead makes none of them expire.
         """
+        before = bisect_left(self.minutes, self.minutes[-1] // _HOUR * _HOUR)
+        now = self.minutes[max(before - 1, 0)]
         # A full hour, so that the hourly rows stay before the rows with a resolution of a minute.
         fine = (now - FINE_WINDOW) // _HOUR * _HOUR
         log = _Log(self.known_countries)

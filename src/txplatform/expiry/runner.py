@@ -10,7 +10,7 @@ of expirers may run: if two expire the same hold, one append conflicts.
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from typing_extensions import override
 
 from txplatform.database import Database
+from txplatform.database_clock import database_time
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, PartCause
 from txplatform.domain.ids import AccountId, account_of
@@ -104,7 +105,7 @@ class HoldExpirer(Follower):
     ) -> Generator[float, None, None]:
         handled.expired, handled.again = 0, []
         seen: set[DueHold] = set()
-        now, after = datetime.now(UTC), BEFORE_ALL
+        now, after = database_time(connection), BEFORE_ALL
         while (due := due_holds(connection, limit=self._batch_holds, after=after)) is not None:
             now, after = due.now, due.holds[-1]
             holds = [hold for hold in due.holds if hold not in handled.settled]
