@@ -206,7 +206,10 @@ def test_the_publisher_finds_parked_and_waiting_messages_even_after_they_were_di
             headers=(("h", None), ("h", b"\xff")),
             body=b"\x00\x1b[31mrubbish\xff",
         )
-        assert [each.summary.id for each in parked_after(connection, parked[0])] == [parked[1]]
+        assert first.parked_number is not None
+        assert [each.summary.id for each in parked_after(connection, first.parked_number)] == [
+            second.summary.id
+        ]
         waited = message_that_waited(connection, "acc-2", "payment:w")
         assert waited is not None
         assert waited.received.body is not None

@@ -66,7 +66,11 @@ common = {
     "observed": st.dictionaries(texts, measured, max_size=3),
 }
 decisions: st.SearchStrategy[Decision] = st.builds(
-    AuthorizationApproved, **common, authorization_code=texts, balance=balances
+    AuthorizationApproved,
+    **common,
+    authorization_code=texts,
+    balance=balances,
+    hold=st.none() | numbers,
 ) | st.builds(
     AuthorizationDeclined,
     **common,
@@ -174,5 +178,6 @@ def contract(event: Decision) -> bytes:
         decision_response(event),
         merchant=event.purchase.merchant,
         occurred_at=rfc3339_or_none(event.purchase.occurred_at),
+        held=event.pending_change,
     )
     return to_json(message)

@@ -23,7 +23,12 @@ def receive_payment(payment: Payment, account: Account, context: DecisionContext
         CommandRejectedError: See `check_posting`.
     """
     check_posting(payment, account, -payment.amount)
-    received = account.record(PaymentReceived, context, payment=payment)
+    received = account.record(
+        PaymentReceived,
+        context,
+        payment=payment,
+        balance=account.balance_after(posted=-payment.amount),
+    )
     returned = account.waiting.get(payment_return_key(payment.payment_id))
     if isinstance(returned, PaymentReturn):
         try:
@@ -61,5 +66,10 @@ def _return_received(
             f"but its return is {format_money(payment_return.amount, payment_return.currency)}.",
             "Send the return with the amount and currency of the payment.",
         )
-    event = account.record(PaymentReturned, context, payment_return=payment_return)
+    event = account.record(
+        PaymentReturned,
+        context,
+        payment_return=payment_return,
+        balance=account.balance_after(posted=payment_return.amount),
+    )
     return Outcome(OutcomeStatus.APPLIED, event)

@@ -6,6 +6,7 @@ from txplatform.domain.account import Account
 from txplatform.domain.advices import Payment, PaymentReturn
 from txplatform.domain.currencies import format_money
 from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.money import Balance
 
 
 class PaymentReceived(AccountEvent, frozen=True):
@@ -14,6 +15,7 @@ class PaymentReceived(AccountEvent, frozen=True):
     TOPIC: ClassVar[str] = "payment-received"
     COMMAND: ClassVar[str] = "payment"
     payment: Payment
+    balance: Balance
 
     @property
     def summary(self) -> str:
@@ -31,6 +33,7 @@ class PaymentReturned(AccountEvent, frozen=True):
     TOPIC: ClassVar[str] = "payment-returned"
     COMMAND: ClassVar[str] = "payment_return"
     payment_return: PaymentReturn
+    balance: Balance
 
     @property
     def summary(self) -> str:
