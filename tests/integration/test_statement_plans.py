@@ -40,6 +40,7 @@ from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import APPEND
 from txplatform.following.checkpoint import Checkpoint
 from txplatform.inbox import positions, writer
+from txplatform.inbox.alarms import apply_waited, find_alarms
 from txplatform.inbox.message import MessageOutcome, ReceivedMessage
 from txplatform.inbox.parking import deduplicate_parked
 from txplatform.inbox.reader import list_messages, stored_message
@@ -151,6 +152,10 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         parked = MessageOutcome(MessageStatus.PARKED, reason="why")
         deduplicate_parked(connection, [message(2)], [parked])
 
+    def use_alarms() -> None:
+        find_alarms(connection)
+        apply_waited(connection)
+
     def use_positions() -> None:
         beginning = positions.Position("topic", 10_000, "id", 0)
         positions.begin(connection, "cluster", [beginning])
@@ -199,6 +204,7 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "list messages of an account": lambda: list_messages(connection, account_id="big"),
         "list applied messages": lambda: list_messages(connection, status=MessageStatus.APPLIED),
         "list waiting messages": lambda: list_messages(connection, status=MessageStatus.WAITING),
+        "alarms": use_alarms,
         "deferred messages": lambda: retry_deferred(connection),
         "positions": use_positions,
         "all positions": lambda: positions.all_positions(connection),
@@ -282,6 +288,11 @@ EXPECTED: dict[str, set[str]] = {
     # Most messages are applied.
     "list applied messages": _KEY | {"inbound_messages in order of id, filter on status"},
     "list waiting messages": _KEY | {"inbound_messages by status"},
+    "alarms": {
+        *(_STREAM | _SNAPSHOT | _KEY),
+        "inbound_messages by topic",
+        "update inbound_messages",
+    },
     "deferred messages": {
         *(_STREAM | _SNAPSHOT | _KEY),
         "inbound_messages in order of account_id, id",  # of deferred messages only

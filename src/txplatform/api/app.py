@@ -14,6 +14,7 @@ from txplatform.api import (
     events,
     holds,
     inbound_messages,
+    inbound_resolutions,
     metrics,
     probes,
     process_transaction,
@@ -41,6 +42,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     shadowings,
     events,
     inbound_messages,
+    inbound_resolutions,
     probes,
 )
 """The endpoints of all resources. To add an endpoint, write its module and list it here."""

@@ -18,6 +18,7 @@ from txplatform.api.validation_problems import (
     invalid_rules_problem,
     validation_problem,
 )
+from txplatform.consumers.parked_messages import NoSuchMessageError, NotParkedError
 from txplatform.contracts.cursors import InvalidCursorError
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.problems import ProblemType
@@ -75,7 +76,7 @@ def handle_errors_as_problems(app: FastAPI) -> None:
         app.add_exception_handler(kind, handle)
 
 
-def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one return for each kind
+def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911, PLR0912  # one return for each kind
     """Return the problem for an exception. Unexpected exceptions are internal errors."""
     match error:
         case ProblemError():
@@ -92,6 +93,10 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one 
             return _refused(_command_refused(error.reason), error)
         case RefusedChangeError():
             return _refused(_change_refused(error.reason), error)
+        case NoSuchMessageError():
+            return ProblemError(ProblemType.MESSAGE_NOT_FOUND, error.what, error.next_step)
+        case NotParkedError():
+            return ProblemError(ProblemType.MESSAGE_NOT_PARKED, error.what, error.next_step)
         case QueueFullError():
             return _passing(ProblemType.OVERLOADED, error)
         case OutcomeUnknownError():

@@ -17,7 +17,7 @@ from typing import assert_never
 
 import psycopg
 
-from txplatform.consumers.parsing import ParsedMessage, Rejection
+from txplatform.consumers.parsing import ParsedMessage, Rejection, account_of_key
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, MessageCause
@@ -143,7 +143,10 @@ def outcome_of(
     """Return the outcome of a message after its command, if any, was executed."""
     command = parsed.command
     if isinstance(command, Rejection):
-        return MessageOutcome(MessageStatus.PARKED, reason=command.reason, detail=command.detail)
+        account_id = account_of_key(parsed.message.key)
+        return MessageOutcome(
+            MessageStatus.PARKED, account_id, reason=command.reason, detail=command.detail
+        )
     assert pending is not None
     if (error := work.failed.get(pending.stream)) is not None:
         return _deferred(command, error)

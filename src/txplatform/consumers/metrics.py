@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.inbox.alarms import ALARMING_TOPICS, Alarm
 from txplatform.inbox.positions import PartitionKey
 
 
@@ -34,6 +35,12 @@ class ConsumerMetrics:
             "Messages that are tried again until their account can be decided on.",
             registry=registry,
         )
+        self._alarms = Gauge(
+            "txplatform_inbound_alarms",
+            "Parked changes of a status or a limit, which have not taken effect.",
+            ["topic"],
+            registry=registry,
+        )
         self._lag = Gauge(
             "txplatform_inbound_lag_messages",
             "Unread messages in a partition.",
@@ -51,9 +58,14 @@ class ConsumerMetrics:
         """Count a pause because of a transient fault."""
         self._faults.inc()
 
-    def show(self, lags: Mapping[PartitionKey, int], deferred: int) -> None:
-        """Report these lags instead of the earlier ones, and the number of deferred messages."""
+    def show(
+        self, lags: Mapping[PartitionKey, int], deferred: int, alarms: Iterable[Alarm]
+    ) -> None:
+        """Report these lags and alarms instead of the earlier ones, and the deferred messages."""
         self._deferred.set(deferred)
+        counts = Counted(alarm.topic for alarm in alarms)
+        for topic in ALARMING_TOPICS:
+            self._alarms.labels(topic).set(counts[topic])
         self._lag.clear()
         for key, lag in lags.items():
             self._lag.labels(key.topic, str(key.partition)).set(lag)

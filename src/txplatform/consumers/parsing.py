@@ -3,15 +3,18 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, traceparent_of
 from txplatform.contracts.field_problems import field_problem
+from txplatform.contracts.fields import Identifier
 from txplatform.contracts.messages import INBOUND
 from txplatform.domain.commands import Command
+from txplatform.domain.ids import AccountId
 from txplatform.inbox.message import INTERNAL_ERROR, UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.telemetry import accept_traceparent, logger
 
+_ACCOUNT_ID = TypeAdapter[str](Identifier)
 _MAX_PROBLEMS = 5
 _PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
@@ -80,6 +83,14 @@ def _command_of(message: ReceivedMessage, data: object) -> Command | Rejection:
     if message.key != body.account_id.encode():
         return Rejection("key_mismatch", "The message key is not the account_id in the body.")
     return body.to_command()
+
+
+def account_of_key(key: bytes | None) -> AccountId | None:
+    """Return the account of a message's key; None if the key is not an account id."""
+    try:
+        return AccountId(_ACCOUNT_ID.validate_python((key or b"").decode("ascii")))
+    except ValueError:
+        return None
 
 
 def _problems(error: ValidationError) -> str:

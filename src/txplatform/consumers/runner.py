@@ -28,6 +28,7 @@ from txplatform.database_clock import DatabaseClock
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.snapshot import account_state
 from txplatform.health import Health
+from txplatform.inbox.alarms import Alarm, apply_waited, describe_alarms, find_alarms
 from txplatform.inbox.message import MessageOutcome
 from txplatform.inbox.positions import FencedError, PartitionKey
 from txplatform.pluralize import pluralize
@@ -67,6 +68,7 @@ class InboundConsumer:
         self._check_at = 0.0
         self._polled_at = monotonic()
         self._deferred = Deferred()
+        self._alarms: list[Alarm] = []
         self._health = Health(ready=False, detail="has not started")
 
     def run(self, stop: threading.Event) -> None:
@@ -102,7 +104,9 @@ class InboundConsumer:
                 assignment.check(self._connected())
                 self._clock.measure(self._connected())
                 self._deferred = retry_deferred(self._connected())
-                self._metrics.show(assignment.lags(), self._deferred.messages)
+                apply_waited(self._connected())
+                self._alarms = find_alarms(self._connected())
+                self._metrics.show(assignment.lags(), self._deferred.messages, self._alarms)
                 self._check_at = monotonic() + (0 if self._deferred.retried else _CHECK_EVERY_S)
         polled = broker.poll(self._settings.consumer_batch_messages, _POLL_S, assignment.origin)
         self._apply(polled, broker, assignment)
@@ -118,7 +122,7 @@ class InboundConsumer:
             self._check_at = 0.0  # most problems are transient; the check finds the others
         if now >= self._retry_at:
             self._failures = 0
-            self._health = _health_of(assignment, self._deferred)
+            self._health = _health_of(assignment, self._deferred, self._alarms)
 
     def _apply(self, polled: Polled, broker: Broker, assignment: Assignment) -> None:
         started = monotonic()
@@ -135,8 +139,8 @@ class InboundConsumer:
         topics = [message.topic for message in messages]
         self._metrics.count_batch(zip(topics, statuses, strict=True), monotonic() - started)
         self._log_outcomes(batch, outcomes, work)
-        if work.failed:
-            self._check_at = 0.0  # shows the deferred messages
+        if work.failed or MessageStatus.PARKED in statuses:
+            self._check_at = 0.0  # shows deferred messages and alarms
         every = self._settings.snapshot_every_events
         take_snapshots(self._connected(), work.accounts, work.events, every=every)
         broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
@@ -203,11 +207,12 @@ class InboundConsumer:
             self._connection = None
 
 
-def _health_of(assignment: Assignment, deferred: Deferred) -> Health:
+def _health_of(assignment: Assignment, deferred: Deferred, alarms: Sequence[Alarm]) -> Health:
     figures = {
         "cluster_id": assignment.origin.cluster_id,
         "partitions": len(assignment.positions),
         "deferred_messages": deferred.messages,
+        "alarms": len(alarms),
         "lag": {f"{key.topic}[{key.partition}]": lag for key, lag in assignment.lags().items()},
     }
     missing = sorted(assignment.missing)
@@ -225,11 +230,13 @@ def _health_of(assignment: Assignment, deferred: Deferred) -> Health:
         problems.append("is not a member of the consumer group yet")
     elif assignment.assigned and not assignment.reading:
         problems.append("has not looked up its positions yet")
+    # An alarm needs an operator, but the consumer works.
+    words = [f"ALARM: {describe_alarms(alarms)}"] if alarms else []
     if problems:
-        return Health(ready=False, detail="; ".join(problems), figures=figures)
+        return Health(ready=False, detail="; ".join([*words, *problems]), figures=figures)
     detail = (
         f"reads {len(assignment.positions)} partitions"
         if assignment.assigned
         else "standing by: other members read all partitions"
     )
-    return Health(ready=True, detail=detail, figures=figures)
+    return Health(ready=True, detail="; ".join([*words, detail]), figures=figures)

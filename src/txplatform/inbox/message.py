@@ -50,7 +50,7 @@ class MessageOutcome(NamedTuple):
     """The result of processing a message.
 
     Attributes:
-        account_id: None if the message is invalid.
+        account_id: The account of the message's key; None if the key is not an account id.
         business_key: The business key of the message's command; None if the message is invalid.
         reason: A stable code that says why the message was parked, discarded or deferred; else
             None.

@@ -54,6 +54,12 @@ rejection takes precedence, since the copy has its own row.
 """
 
 
+_DEFERRED = """
+SELECT count(*) OVER (), account_id FROM inbound_messages
+WHERE status = 'waiting' AND reason IS NOT NULL ORDER BY id LIMIT 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
     """A message as received, and its outcome.
@@ -126,6 +132,18 @@ def parked_after(
     )
 
 
+def parked_of_topics(
+    connection: psycopg.Connection[Any], topics: Sequence[str]
+) -> list[StoredMessage]:
+    """Return all parked messages of some topics in order of id, also those parked after a wait."""
+    return _stored(
+        connection,
+        "WHERE m.topic = ANY (%s) AND m.status IN ('parked', 'waiting')"
+        " AND coalesce(settled.status, m.status) = 'parked' ORDER BY m.id",
+        (list(topics),),
+    )
+
+
 def message_that_waited(
     connection: psycopg.Connection[Any], account_id: str, business_key: str
 ) -> StoredMessage | None:
@@ -138,6 +156,24 @@ def message_that_waited(
         {"key": business_key, "account": account_id},
     )
     return next(iter(found), None)
+
+
+def parked_ids(
+    connection: psycopg.Connection[Any], topic: str, reason: str, after_id: int, limit: int = 100
+) -> list[int]:
+    """Return ids above `after_id` of messages of a topic that are parked for a reason, in order."""
+    rows = connection.execute(
+        "SELECT id FROM inbound_messages WHERE topic = %s AND status IN ('parked', 'waiting')"
+        " AND status = 'parked' AND reason = %s AND id > %s ORDER BY id LIMIT %s",
+        (topic, reason, after_id, limit),
+    )
+    return [message_id for (message_id,) in rows]
+
+
+def deferred_messages(connection: psycopg.Connection[Any]) -> tuple[int, str | None]:
+    """Return the number of deferred messages, and the account of the oldest one."""
+    row = connection.execute(_DEFERRED).fetchone()
+    return (0, None) if row is None else (row[0], row[1])
 
 
 def _stored(
