@@ -20,13 +20,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from harness.commands import OPERATOR, clearing, opening, payment, purchase, refund
+from harness.commands import OPERATOR, ORIGIN, clearing, opening, payment, purchase, refund
 from harness.histories import record, store_snapshot
 from harness.plans import StatementRecorder, TableAccess
 from harness.postgres import TestDatabase
 from harness.read_models import catch_up
 from txplatform.api_keys import Scope, create_key, digest_of, find_key, list_keys, revoke_key
 from txplatform.consumers.deferred_messages import retry_deferred
+from txplatform.consumers.payments_elsewhere import PaymentsElsewhere
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.database import Database
 from txplatform.doctor.lag import check_overdue_holds, check_projector
@@ -45,8 +46,10 @@ from txplatform.inbox.message import MessageOutcome, ReceivedMessage
 from txplatform.inbox.parking import deduplicate_parked
 from txplatform.inbox.reader import list_messages, stored_message
 from txplatform.processing.all_accounts import all_accounts
+from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.due_holds import due_holds
+from txplatform.projections.payments import PAYMENTS, on_two_accounts
 from txplatform.projections.runner import project_batch
 from txplatform.projections.transactions import TRANSACTIONS, get_transaction, list_transactions
 from txplatform.publisher.event_feed import EventFeed
@@ -79,6 +82,9 @@ FROM snapshots, generate_series(1, {ROWS}) n WHERE originator_id = 'account-big'
 INSERT INTO transactions
 SELECT 100 + n, 5 * (n % 2), now() - n * interval '1 second', 'big', 'more-' || n
 FROM generate_series(1, {ROWS}) n;
+INSERT INTO payments
+SELECT 1, false, false, 'more-' || n, 'big' FROM generate_series(1, {ROWS}) n;
+INSERT INTO payments SELECT 1, false, false, 'p', 'more-' || n FROM generate_series(1, 500) n;
 INSERT INTO inbound_messages (
     cluster_id, topic, topic_id, partition, "offset", headers, content_sha256, traceparent,
     account_id, business_key, first_status, status, reason, parked_number
@@ -193,6 +199,11 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "get a transaction": lambda: get_transaction(connection, BIG, TransactionId("t")),
         "due holds": lambda: due_holds(connection, limit=200),
         "project": lambda: project_batch(connection, TRANSACTIONS, 5),
+        "project payments": lambda: project_batch(connection, PAYMENTS, 30),
+        "payments elsewhere": lambda: PaymentsElsewhere(
+            connection, [PendingCommand(payment("acc-1", "p", 1), ORIGIN)]
+        ),
+        "payments on two accounts": lambda: on_two_accounts(connection),
         "checkpoint": use_checkpoint,
         "feed of events": lambda: EventFeed().read(connection, 0),
         "feed of rejected messages": lambda: RejectedMessages().read(connection, 0),
@@ -266,6 +277,20 @@ EXPECTED: dict[str, set[str]] = {
         *_CHECKPOINT,
         "checkpoints by name, filter on position",  # compare and set
         "update checkpoints",
+    },
+    "project payments": {
+        *_NEXT_EVENTS,
+        "events by position, filter on topic",
+        "payments by payment_id",
+        "insert payments",
+        *_CHECKPOINT,
+        "checkpoints by name, filter on position",
+        "update checkpoints",
+    },
+    "payments elsewhere": {"payments by payment_id, filter on account_id, returned", *_KEY},
+    "payments on two accounts": {
+        "payments in order of payment_id",  # the index of repeated ones
+        "payments by payment_id, filter on account_id, returned",
     },
     "checkpoint": _CHECKPOINT | _LAST_EVENT | {"insert checkpoints"},
     "feed of events": _NEXT_EVENTS,

@@ -129,6 +129,7 @@ def _command_refused(reason: RefusalReason) -> ProblemType | None:
             RefusalReason.RETURN_DIFFERS_FROM_PAYMENT
             | RefusalReason.NO_OPEN_HOLD
             | RefusalReason.HOLD_NOT_DUE
+            | RefusalReason.OTHER_ACCOUNT
         ):
             return None
         case _:

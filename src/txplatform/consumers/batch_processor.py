@@ -18,6 +18,7 @@ from typing import assert_never
 import psycopg
 
 from txplatform.consumers.parsing import ParsedMessage, Rejection, account_of_key
+from txplatform.consumers.payments_elsewhere import PaymentsElsewhere
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, MessageCause
@@ -33,7 +34,7 @@ from txplatform.inbox.parking import deduplicate_parked
 from txplatform.inbox.positions import Move, advance
 from txplatform.inbox.writer import record
 from txplatform.processing.account_cache import AccountCache
-from txplatform.processing.execution import execute_in_order
+from txplatform.processing.execution import execute_one
 from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.unit_of_work import AccountUnreadableError, UnitOfWork
 from txplatform.random_ids import random_id
@@ -83,7 +84,8 @@ def process(
     commands = [command for command in pending if command is not None]
     work = UnitOfWork(cache)
     with connection.transaction():
-        _run_commands(connection, work, commands, batch.now)
+        elsewhere = PaymentsElsewhere(connection, commands)
+        _run_commands(connection, work, commands, batch.now, elsewhere)
         run_queries(connection, work.append())
         if work.conflicts or work.failed or not work.events:
             # Needed for deciding again and for inserting inbox rows. If nothing was appended, the
@@ -93,7 +95,7 @@ def process(
         if streams := work.conflicts.union(work.failed):
             work.failed.clear()
             again = [command for command in commands if command.stream in streams]
-            decide_under_lock(connection, work, again, batch.now)
+            decide_under_lock(connection, work, again, batch.now, elsewhere)
         messages = [parsed.message for parsed in batch.parsed_messages]
         outcomes = deduplicate_parked(
             connection,
@@ -115,6 +117,7 @@ def decide_under_lock(
     work: UnitOfWork,
     commands: Sequence[PendingCommand],
     now: datetime,
+    elsewhere: PaymentsElsewhere,
 ) -> None:
     """Read accounts, decide commands and append events; the caller must hold the log's lock.
 
@@ -122,7 +125,7 @@ def decide_under_lock(
     """
     for command in commands:
         command.look_up = True
-    _run_commands(connection, work, commands, now)
+    _run_commands(connection, work, commands, now, elsewhere)
     run_queries(connection, work.append())
     for stream in work.conflicts:
         work.fail(stream, ContradictionError(stream))
@@ -189,8 +192,19 @@ def _run_commands(
     work: UnitOfWork,
     commands: Sequence[PendingCommand],
     now: datetime,
+    elsewhere: PaymentsElsewhere,
 ) -> None:
-    def context_of(origin: CommandOrigin) -> DecisionContext:
-        return DecisionContext(now, random_id, origin)
-
-    execute_in_order(connection, work, commands, context_of, expect_copies=True, isolate=True)
+    for command in commands:
+        work.include(command, expect_copies=True)
+    run_queries(connection, work.load())
+    for command in commands:
+        command.result = elsewhere.refusal(command)
+        if command.result is not None:
+            continue
+        context = DecisionContext(now, random_id, command.origin)
+        try:
+            execute_one(connection, work, command, context)
+        except psycopg.Error:
+            raise
+        except Exception as error:  # noqa: BLE001  # fails the account, no other
+            work.fail(command.stream, error)

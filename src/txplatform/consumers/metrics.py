@@ -41,6 +41,11 @@ class ConsumerMetrics:
             ["topic"],
             registry=registry,
         )
+        self.on_two_accounts = Gauge(
+            "txplatform_payments_on_two_accounts",
+            "Payments whose id was applied on another account before, if neither was returned.",
+            registry=registry,
+        )
         self._lag = Gauge(
             "txplatform_inbound_lag_messages",
             "Unread messages in a partition.",

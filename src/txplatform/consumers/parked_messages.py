@@ -6,6 +6,7 @@ import psycopg
 
 from txplatform.consumers.batch_processor import decide_under_lock, outcome_of, pending_command
 from txplatform.consumers.parsing import read_message
+from txplatform.consumers.payments_elsewhere import PaymentsElsewhere
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.inbound_resolutions import RetryResponse
 from txplatform.database_clock import database_time
@@ -47,7 +48,9 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOut
         command = pending_command(parsed, retried=True)
         work = UnitOfWork()
         if command is not None:
-            decide_under_lock(connection, work, [command], database_time(connection))
+            elsewhere = PaymentsElsewhere(connection, [command])
+            now = database_time(connection)
+            decide_under_lock(connection, work, [command], now, elsewhere)
         for error in work.failed.values():
             raise error
         outcome = outcome_of(parsed, command, work)

@@ -35,6 +35,7 @@ from txplatform.pluralize import pluralize
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.snapshots import take_snapshots
 from txplatform.processing.unit_of_work import UnitOfWork
+from txplatform.projections.payments import on_two_accounts
 from txplatform.settings import Settings
 from txplatform.telemetry import correlation_id, logger
 
@@ -106,6 +107,7 @@ class InboundConsumer:
                 self._deferred = retry_deferred(self._connected())
                 apply_waited(self._connected())
                 self._alarms = find_alarms(self._connected())
+                self._metrics.on_two_accounts.set(len(on_two_accounts(self._connected())))
                 self._metrics.show(assignment.lags(), self._deferred.messages, self._alarms)
                 self._check_at = monotonic() + (0 if self._deferred.retried else _CHECK_EVERY_S)
         polled = broker.poll(self._settings.consumer_batch_messages, _POLL_S, assignment.origin)

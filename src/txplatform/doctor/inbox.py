@@ -8,6 +8,7 @@ from txplatform.doctor.finding import Finding, failed, ok
 from txplatform.inbox.alarms import describe_alarms, find_alarms
 from txplatform.inbox.reader import deferred_messages
 from txplatform.pluralize import pluralize
+from txplatform.projections.payments import on_two_accounts
 
 
 def check_parked_changes(connection: psycopg.Connection) -> Iterator[Finding]:
@@ -33,3 +34,17 @@ def check_deferred_messages(connection: psycopg.Connection) -> Iterator[Finding]
         )
     else:
         yield ok("deferred messages", "No message is deferred.")
+
+
+def check_payments(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Fail if a payment is applied on two accounts."""
+    if found := on_two_accounts(connection):
+        payment_id, account_id = found[0]
+        yield failed(
+            "payments on two accounts",
+            f"{pluralize(len(found), 'payment')} applied on another account before; the first is"
+            f" {payment_id}, repeated on account {account_id}.",
+            "Ask the payments team which account paid, and have the other payment returned.",
+        )
+    else:
+        yield ok("payments on two accounts", "No payment id is applied on two accounts.")

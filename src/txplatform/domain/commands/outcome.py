@@ -43,6 +43,7 @@ class RefusalReason(StrEnum):
     RETURN_DIFFERS_FROM_PAYMENT = "return_differs_from_payment"
     NO_OPEN_HOLD = "no_open_hold"
     HOLD_NOT_DUE = "hold_not_due"
+    OTHER_ACCOUNT = "other_account"
 
 
 class CommandRejectedError(TxPlatformError):
