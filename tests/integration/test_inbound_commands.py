@@ -66,7 +66,8 @@ def test_list_shows_parked_messages_with_reasons_newest_first_and_filters(
     ]
     assert len(inbound(service_env, "list", "--status", "all")[1]) == 3
     assert [each["id"] for each in inbound(service_env, "list", "--account", "acc-1")[1]] == [
-        parked[0]
+        parked[1],
+        parked[0],
     ]
     assert inbound(service_env, "list", "--topic", OPENED)[1] == []
     assert [each["id"] for each in inbound(service_env, "list", "--limit", "1")[1]] == [parked[1]]
@@ -109,7 +110,9 @@ def test_retry_applies_a_message_that_has_become_valid(
 ) -> None:
     """The database owner repairs the stored bytes here; no command can do this."""
     body = json.dumps(payment("p-9", "acc-1", 10)).encode()
-    execute(database, "UPDATE inbound_messages SET body = %s WHERE id = %s", body, parked[1])
+    execute(
+        database, "UPDATE inbound_contents SET body = %s WHERE message_id = %s", body, parked[1]
+    )
     code, outcomes = inbound(service_env, "retry", str(parked[1]))
     assert (code, outcomes[0]["status"]) == (0, "applied")
     assert posted(database, "acc-1") == -10

@@ -120,7 +120,7 @@ def test_the_service_can_neither_alter_nor_delete_received_messages(database: Te
     with Database(database.service_url).connect() as connection:
         for statement in (
             "DELETE FROM inbound_messages",
-            "UPDATE inbound_messages SET body = ''",
+            "UPDATE inbound_contents SET body = ''",
             "UPDATE inbound_messages SET first_status = 'applied'",
             "UPDATE inbound_messages SET content_sha256 = ''",
         ):

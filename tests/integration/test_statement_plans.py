@@ -86,16 +86,17 @@ INSERT INTO payments
 SELECT 1, false, false, 'more-' || n, 'big' FROM generate_series(1, {ROWS}) n;
 INSERT INTO payments SELECT 1, false, false, 'p', 'more-' || n FROM generate_series(1, 500) n;
 INSERT INTO inbound_messages (
-    cluster_id, topic, topic_id, partition, "offset", headers, content_sha256, traceparent,
+    cluster_id, topic, topic_id, partition, "offset", content_sha256, traceparent,
     account_id, business_key, first_status, status, reason, parked_number
 )
-SELECT 'cluster', 'topic', 'id', 0, 1000 + n, '[]', sha256(n::text::bytea), '', 'big',
+SELECT 'cluster', 'topic', 'id', 0, 1000 + n, sha256(n::text::bytea), '', 'big',
     'payment:more-' || n, status, status, CASE status WHEN 'parked' THEN 'why' END,
     CASE status WHEN 'parked' THEN 100 + n END
 FROM generate_series(1, {ROWS}) n
 CROSS JOIN LATERAL (
     SELECT (ARRAY['applied', 'waiting', 'parked'])[1 + n % 3] AS status
 ) s;
+INSERT INTO inbound_contents SELECT 1000000 + n, now(), '[]' FROM generate_series(1, {ROWS}) n;
 INSERT INTO inbound_positions SELECT 'cluster', 'topic', n, 'id', 0 FROM generate_series(1, 5000) n;
 INSERT INTO checkpoints SELECT 'shadow:more-' || n, 0 FROM generate_series(1, 5000) n;
 INSERT INTO api_keys (id, key_sha256, name, scopes)
@@ -300,6 +301,7 @@ EXPECTED: dict[str, set[str]] = {
     "inbox": {
         *_KEY,
         "insert inbound_messages",
+        "insert inbound_contents",
         "update inbound_messages",
         "inbound_messages by id",
         "inbound_messages by content_sha256, id",

@@ -18,7 +18,11 @@ from txplatform.api.validation_problems import (
     invalid_rules_problem,
     validation_problem,
 )
-from txplatform.consumers.parked_messages import NoSuchMessageError, NotParkedError
+from txplatform.consumers.parked_messages import (
+    ContentsDroppedError,
+    NoSuchMessageError,
+    NotParkedError,
+)
 from txplatform.contracts.cursors import InvalidCursorError
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.problems import ProblemType
@@ -97,6 +101,10 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911, PLR091
             return ProblemError(ProblemType.MESSAGE_NOT_FOUND, error.what, error.next_step)
         case NotParkedError():
             return ProblemError(ProblemType.MESSAGE_NOT_PARKED, error.what, error.next_step)
+        case ContentsDroppedError():
+            return ProblemError(
+                ProblemType.CONTENTS_NOT_KEPT, f"{error.what} {error.why}", error.next_step
+            )
         case QueueFullError():
             return _passing(ProblemType.OVERLOADED, error)
         case OutcomeUnknownError():

@@ -65,7 +65,7 @@ async def retry_inbound_messages(
     "/{message_id}/retries",
     response_model=InboundMessageResponse,
     dependencies=[requires(Scope.INBOUND_WRITE)],
-    responses=documented(*_PROBLEMS),
+    responses=documented(*_PROBLEMS, ProblemType.CONTENTS_NOT_KEPT),
 )
 async def retry_inbound_message(services: ServicesOf, message_id: MessageId) -> Response:
     """Process a parked message again. If it is rejected again, it stays parked."""

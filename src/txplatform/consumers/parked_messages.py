@@ -33,17 +33,28 @@ class NotParkedError(TxPlatformError):
     """The message is neither parked nor deferred."""
 
 
+class ContentsDroppedError(TxPlatformError):
+    """The message is so old that its contents were dropped."""
+
+
 def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
     """Process a parked or deferred message again; if rejected, the message is parked.
 
     Raises:
         NoSuchMessageError: The inbox has no message with this id.
         NotParkedError: The message is neither parked nor deferred.
+        ContentsDroppedError: The message's contents were dropped.
         Exception: The account still fails; nothing is stored.
     """
     with connection.transaction():
         connection.execute(LOCK_LOG)
         stored = _unsettled(connection, message_id)
+        if not stored.has_contents:
+            raise ContentsDroppedError(
+                f"Message {message_id} cannot be retried.",
+                why="Its contents were dropped, since it is too old.",
+                next_step="Have it sent again, then discard this one.",
+            )
         parsed = read_message(stored.received)
         command = pending_command(parsed, retried=True)
         work = UnitOfWork()

@@ -31,6 +31,7 @@ from txplatform.health import Health
 from txplatform.inbox.alarms import Alarm, apply_waited, describe_alarms, find_alarms
 from txplatform.inbox.message import MessageOutcome
 from txplatform.inbox.positions import FencedError, PartitionKey
+from txplatform.inbox.writer import keep_contents
 from txplatform.pluralize import pluralize
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.snapshots import take_snapshots
@@ -41,6 +42,7 @@ from txplatform.telemetry import correlation_id, logger
 
 _POLL_S = 0.25
 _CHECK_EVERY_S = 5.0
+_KEEP_EVERY_S = 3600.0
 _STUCK_AFTER_S = 15.0
 """If no poll has started for this long, the loop is stuck or the process is frozen."""
 
@@ -67,6 +69,7 @@ class InboundConsumer:
         self._failures = 0
         self._retry_at = 0.0
         self._check_at = 0.0
+        self._keep_at = 0.0
         self._polled_at = monotonic()
         self._deferred = Deferred()
         self._alarms: list[Alarm] = []
@@ -104,6 +107,8 @@ class InboundConsumer:
             if now >= self._check_at:
                 assignment.check(self._connected())
                 self._clock.measure(self._connected())
+                if now >= self._keep_at:
+                    self._keep_contents(self._connected())
                 self._deferred = retry_deferred(self._connected())
                 apply_waited(self._connected())
                 self._alarms = find_alarms(self._connected())
@@ -199,7 +204,14 @@ class InboundConsumer:
         if self._connection is None:
             self._connection = self._database.connect()
             self._clock.measure(self._connection)
+            self._keep_contents(self._connection)
         return self._connection
+
+    def _keep_contents(self, connection: psycopg.Connection) -> None:
+        dropped = keep_contents(connection, self._settings.inbound_contents_days)
+        self._keep_at = monotonic() + _KEEP_EVERY_S
+        if dropped:
+            self._log.info("contents of old messages dropped", partitions=dropped)
 
     def _disconnect(self) -> None:
         # After a failover, the log may lack the last commits, which the cached accounts include.

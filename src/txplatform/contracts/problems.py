@@ -26,6 +26,7 @@ class ProblemType(Enum):
     ID_REUSED = "id-reused", 409, "The id was already used with other fields"
     ACCOUNT_CLOSED = "account-closed", 409, "The account is permanently closed"
     MESSAGE_NOT_PARKED = "message-not-parked", 409, "The message is not parked"
+    CONTENTS_NOT_KEPT = "contents-not-kept", 409, "The message's contents are not stored"
     RULESET_IN_FORCE = "ruleset-in-force", 409, "The rule set is already active"
     BODY_TOO_LARGE = "body-too-large", 413, "The body is too large"
     UNSUPPORTED_MEDIA_TYPE = (

@@ -54,6 +54,13 @@ rejection takes precedence, since the copy has its own row.
 """
 
 
+_CONTENTS = """
+LEFT JOIN LATERAL (
+    SELECT headers, body FROM inbound_contents
+    WHERE message_id = m.id AND received_at = m.received_at OFFSET 0
+) contents ON true
+"""
+
 _DEFERRED = """
 SELECT count(*) OVER (), account_id FROM inbound_messages
 WHERE status = 'waiting' AND reason IS NOT NULL ORDER BY id LIMIT 1
@@ -66,11 +73,13 @@ class StoredMessage:
 
     Attributes:
         parked_number: The message's place among the dead letters; None if it was never parked.
+        has_contents: False if headers and body were dropped, since the message is too old.
     """
 
     summary: InboundMessageResponse
     received: ReceivedMessage
     parked_number: int | None
+    has_contents: bool
 
     @property
     def deferred(self) -> bool:
@@ -182,12 +191,13 @@ def _stored(
     values: tuple[object, ...] | Mapping[str, object],
 ) -> list[StoredMessage]:
     query = (
-        f"SELECT {_MESSAGE_COLUMNS}, m.topic_id, m.key, m.headers, m.body, m.parked_number"
-        f" FROM inbound_messages m {_SETTLED_BY} {where}"
+        f"SELECT {_MESSAGE_COLUMNS}, m.topic_id, m.key, m.parked_number,"
+        " contents.headers, contents.body"
+        f" FROM inbound_messages m {_SETTLED_BY} {_CONTENTS} {where}"
     )  # constants of this module
     found = []
     for row in connection.execute(query.encode(), values):
-        *columns, topic_id, key, headers, body, parked_number = row
+        *columns, topic_id, key, parked_number, headers, body = row
         message = _message(columns)
         received = ReceivedMessage(
             message.cluster_id,
@@ -197,10 +207,10 @@ def _stored(
             message.offset,
             message.sent_at,
             key,
-            decode_headers(headers),
+            decode_headers(headers or ()),
             body,
         )
-        found.append(StoredMessage(message, received, parked_number))
+        found.append(StoredMessage(message, received, parked_number, headers is not None))
     return found
 
 

@@ -15,25 +15,38 @@ from txplatform.inbox.message import Headers, MessageOutcome, ReceivedMessage
 
 INSERT = """
 INSERT INTO inbound_messages (
-    cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers, body,
-    content_sha256, traceparent, account_id, business_key, first_status, status, reason,
-    detail, event_id, account_version, parked_number
+    cluster_id, topic, topic_id, partition, "offset", sent_at, key, content_sha256, traceparent,
+    account_id, business_key, first_status, status, reason, detail, event_id, account_version,
+    parked_number
 )
-SELECT cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers::jsonb, body,
-    content_sha256, traceparent, account_id, business_key, status, status, reason,
-    detail, event_id, account_version,
+SELECT cluster_id, topic, topic_id, partition, "offset", sent_at, key, content_sha256, traceparent,
+    account_id, business_key, status, status, reason, detail, event_id, account_version,
     CASE WHEN status = 'parked' THEN nextval('parked_numbers') END
 FROM unnest(
     %b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::timestamptz[], %b::bytea[],
-    %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[],
-    %b::text[], %b::text[], %b::text[], %b::bigint[]
+    %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+    %b::text[], %b::bigint[]
 ) WITH ORDINALITY AS m (
-    cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers, body,
-    content_sha256, traceparent, account_id, business_key, status, reason, detail, event_id,
-    account_version, nth
+    cluster_id, topic, topic_id, partition, "offset", sent_at, key, content_sha256, traceparent,
+    account_id, business_key, status, reason, detail, event_id, account_version, nth
 )
 ORDER BY nth
 ON CONFLICT (cluster_id, topic_id, topic, partition, "offset") DO NOTHING
+"""
+
+_INSERT_CONTENTS = """
+INSERT INTO inbound_contents (message_id, received_at, headers, body)
+SELECT m.id, m.received_at, c.headers::jsonb, c.body
+FROM unnest(
+    %b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::text[], %b::bytea[]
+) AS c (cluster_id, topic, topic_id, partition, "offset", headers, body)
+CROSS JOIN LATERAL (
+    SELECT id, received_at FROM inbound_messages
+    WHERE cluster_id = c.cluster_id AND topic_id = c.topic_id AND topic = c.topic
+      AND partition = c.partition AND "offset" = c."offset"
+      AND received_at >= now()  -- just inserted; a message stored before has its contents
+    OFFSET 0
+) m
 """
 
 _SETTLE = """
@@ -59,7 +72,7 @@ def record(
 ) -> None:
     """Insert a row for each message with its trace context and outcome; skip stored messages.
 
-    The caller holds the log's lock.
+    The caller is in a transaction and holds the log's lock.
     """
     if not messages:
         return
@@ -67,8 +80,6 @@ def record(
     statuses, account_ids, business_keys, *details = column_arrays(outcomes)
     columns = [
         *origin,
-        [encode_headers(each) for each in headers],
-        bodies,
         [message.content_sha256 for message in messages],
         traceparents,
         account_ids,
@@ -76,7 +87,15 @@ def record(
         [status.value for status in statuses],
         *details,
     ]
-    connection.cursor(binary=True).execute(INSERT, columns, prepare=True)
+    cursor = connection.cursor(binary=True)
+    cursor.execute(INSERT, columns, prepare=True)
+    cluster_ids, topics, topic_ids, partitions, offsets, *_ = origin
+    contents = [[encode_headers(each) for each in headers], bodies]
+    cursor.execute(
+        _INSERT_CONTENTS,
+        (cluster_ids, topics, topic_ids, partitions, offsets, *contents),
+        prepare=True,
+    )
 
 
 def settle(connection: psycopg.Connection, message_id: int, outcome: MessageOutcome) -> None:
@@ -91,6 +110,16 @@ def settle(connection: psycopg.Connection, message_id: int, outcome: MessageOutc
 def discard(connection: psycopg.Connection, message_id: int, why: str) -> None:
     """Mark a parked message as discarded by an operator."""
     connection.execute(_DISCARD, (why, message_id))
+
+
+def keep_contents(connection: psycopg.Connection, days: int) -> list[str]:
+    """Create the partitions for the contents of messages, and drop those older than `days` days.
+
+    Returns:
+        The names of the dropped partitions.
+    """
+    ((dropped,),) = connection.execute("SELECT keep_inbound_contents(%s)", (days,)).fetchall()
+    return list(dropped)
 
 
 def encode_headers(headers: Headers) -> str:

@@ -26,8 +26,6 @@ CREATE TABLE inbound_messages (
     "offset"        bigint NOT NULL,
     sent_at         timestamptz,
     key             bytea,
-    headers         jsonb NOT NULL,
-    body            bytea,
     content_sha256  bytea NOT NULL CHECK (octet_length(content_sha256) = 32),
     traceparent     text COLLATE "C" NOT NULL,
     account_id      text COLLATE "C",
@@ -63,8 +61,6 @@ CREATE INDEX inbound_messages_waited ON inbound_messages (business_key, account_
 COMMENT ON TABLE inbound_messages IS 'Every message received from Kafka, with its outcome.';
 COMMENT ON COLUMN inbound_messages.id IS
     'Assigned under the log''s lock: when an id is visible, every lower id is visible too.';
-COMMENT ON COLUMN inbound_messages.headers IS '[[name, base64 of the value or null], ...]';
-COMMENT ON COLUMN inbound_messages.body IS 'As received. Null for a tombstone.';
 COMMENT ON COLUMN inbound_messages.business_key IS
     'The event key of the message''s command. Null if the message is invalid.';
 COMMENT ON COLUMN inbound_messages.first_status IS 'The outcome when the message was received. Never changed.';
@@ -75,6 +71,72 @@ COMMENT ON COLUMN inbound_messages.reason IS
 COMMENT ON COLUMN inbound_messages.parked_number IS
     'Assigned under the log''s lock when the message is parked. Dead letters are published in this order.';
 COMMENT ON COLUMN inbound_messages.resolution IS 'The operator''s reason for discarding the message.';
+
+-- The contents of messages, by month. Old months are dropped, while the outcomes stay.
+CREATE TABLE inbound_contents (
+    message_id  bigint NOT NULL,
+    received_at timestamptz NOT NULL,
+    headers     jsonb NOT NULL,
+    body        bytea,
+    PRIMARY KEY (message_id, received_at)
+) PARTITION BY RANGE (received_at);
+
+COMMENT ON TABLE inbound_contents IS 'The contents of inbound messages, with a partition for each month.';
+COMMENT ON COLUMN inbound_contents.received_at IS 'As in inbound_messages.';
+COMMENT ON COLUMN inbound_contents.headers IS '[[name, base64 of the value or null], ...]';
+COMMENT ON COLUMN inbound_contents.body IS 'As received. Null for a tombstone.';
+
+-- Create the partitions of this month and of the next one, and drop those whose messages are all
+-- older than a number of days. Return the names of the dropped partitions.
+--
+-- The function runs as the owner of the table, since only an owner can drop a partition. If another
+-- session runs it at the same time, it does nothing.
+CREATE FUNCTION keep_inbound_contents(days integer) RETURNS text[] LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    month timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
+    partition_name text;
+    dropped text[] := '{}';
+BEGIN
+    IF days < 31 THEN
+        RAISE EXCEPTION 'contents are kept for at least 31 days';
+    END IF;
+    IF NOT pg_try_advisory_xact_lock(1954048355) THEN
+        RETURN dropped;
+    END IF;
+    FOR n IN 0..1 LOOP
+        partition_name := to_char(month + n * interval '1 month', '"inbound_contents_"YYYY_MM');
+        IF to_regclass(partition_name) IS NULL THEN
+            EXECUTE format(
+                'CREATE TABLE %I PARTITION OF inbound_contents FOR VALUES FROM (%L) TO (%L)',
+                partition_name,
+                (month + n * interval '1 month') AT TIME ZONE 'UTC',
+                (month + (n + 1) * interval '1 month') AT TIME ZONE 'UTC'
+            );
+        END IF;
+    END LOOP;
+    FOR partition_name IN
+        SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+        WHERE inhparent = 'inbound_contents'::regclass
+          AND (to_date(right(relname, 7), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC'
+              <= now() - days * interval '1 day'
+        ORDER BY relname
+    LOOP
+        EXECUTE format('DROP TABLE %I', partition_name);
+        dropped := dropped || partition_name;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
+
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION keep_inbound_contents SET search_path = %I, pg_temp', current_schema());
+    PERFORM keep_inbound_contents(31);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION keep_inbound_contents FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION keep_inbound_contents TO txplatform_service;
+GRANT SELECT, INSERT ON inbound_contents TO txplatform_service;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON inbound_positions TO txplatform_service;
 GRANT SELECT, INSERT ON inbound_messages TO txplatform_service;
