@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from txplatform.contracts.codes import COUNTRIES, CURRENCIES
+from txplatform.contracts.codes import CURRENCIES
 from txplatform.domain.money import MAX_AMOUNT
 
 _RFC3339 = re.compile(
@@ -100,16 +100,24 @@ CurrencyCode = Annotated[
     Field(description="ISO 4217 currency code.", examples=["USD"]),
 ]
 
+MerchantId = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=64),
+    AfterValidator(_plain_text),
+    Field(description="The id assigned by the acquirer.", examples=["m-17"]),
+]
+"""Not checked for card numbers, since numeric acceptor ids look alike."""
+
 CountryCode = Annotated[
     str,
-    StringConstraints(strict=True, pattern=_ALPHA_3),
-    _one_of(COUNTRIES, "an ISO 3166-1 alpha-3 country code"),
+    StringConstraints(strict=True, strip_whitespace=True, pattern=_ALPHA_3),
     Field(description="ISO 3166-1 alpha-3 country code.", examples=["USA"]),
 ]
+"""A well-formed code. It need not be listed, since card schemes use codes of their own."""
 
 CategoryCode = Annotated[
     str,
-    StringConstraints(strict=True, pattern=_CATEGORY),
+    StringConstraints(strict=True, strip_whitespace=True, pattern=_CATEGORY),
     Field(description="ISO 18245 merchant category code.", examples=["5942"]),
 ]
 

@@ -13,6 +13,7 @@ from txplatform.contracts.fields import (
     CurrencyCode,
     FreeText,
     Identifier,
+    MerchantId,
     UtcTime,
     idempotency_key,
 )
@@ -37,14 +38,14 @@ EXAMPLE: dict[str, JsonValue] = {
 
 
 class MerchantFields(RequestBody):
-    """The merchant where the card is used."""
+    """The merchant where the card is used. Null or absent means unknown."""
 
     VALUE: ClassVar = Merchant
 
-    id: Identifier
+    id: MerchantId | None = None
     name: FreeText
-    category_code: CategoryCode
-    country: CountryCode
+    category_code: CategoryCode | None = None
+    country: CountryCode | None = None
 
 
 class ProcessTransactionRequest(RequestBody):

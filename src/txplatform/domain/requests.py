@@ -16,19 +16,19 @@ from txplatform.domain.status import AccountStatus
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """The merchant where a card is used.
+    """The merchant where a card is used. None means unknown.
 
     Attributes:
         id: The merchant's id, assigned by the acquirer.
-        name: The name on the cardholder's statement.
+        name: The name on the cardholder's statement; None only in an advice without a name.
         category_code: ISO 18245 merchant category, four digits.
         country: ISO 3166-1 alpha-3.
     """
 
-    id: str
-    name: str
-    category_code: str
-    country: str
+    id: str | None
+    name: str | None
+    category_code: str | None
+    country: str | None
 
 
 class Purchase(AccountCommand, frozen=True):
