@@ -18,6 +18,7 @@ from txplatform.api.problems import ProblemError
 from txplatform.api.services import Services, services_of
 from txplatform.api.validation_problems import validation_problem
 from txplatform.api_keys import ApiKey, Scope
+from txplatform.contracts.field_problems import InvalidField
 from txplatform.contracts.fields import Identifier
 from txplatform.contracts.problems import ProblemType
 from txplatform.decisions.request import AccountView
@@ -70,19 +71,16 @@ def _require_known_query(request: Request) -> None:
     assert isinstance(route, APIRoute)
     known = {parameter.alias for parameter in route.dependant.query_params}
     given = Counter(name for name, _ in request.query_params.multi_items())
-    errors = [
-        {
-            "type": "query",
-            "loc": (name,),
-            "msg": "is given more than once"
-            if name in known
-            else "is not a parameter of this call",
-        }
+    unusable = [
+        InvalidField(
+            (name,),
+            "is given more than once" if name in known else "is not a parameter of this call",
+        )
         for name, times in given.items()
         if name not in known or times > 1
     ]
-    if errors:
-        raise validation_problem(errors)
+    if unusable:
+        raise validation_problem(unusable)
 
 
 def require_opened(view: AccountView) -> None:

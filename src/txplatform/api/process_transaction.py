@@ -119,7 +119,7 @@ class ProcessTransaction:
 
         Raises:
             NotJsonError: The body is not JSON, or a key is repeated.
-            ValidationError: The body is JSON, but not a valid purchase.
+            InvalidFieldsError: The body is JSON, but not a valid purchase.
             QueueFullError: Too many requests are waiting.
         """
         return self._decider.submit(parse_process_transaction(body), origin=origin)

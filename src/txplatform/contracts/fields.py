@@ -1,12 +1,13 @@
 """The field types of docs/contracts.md. They are strict: `"5"` is not accepted as a number."""
 
 import re
+from collections.abc import Container
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from txplatform.contracts.codes import CURRENCIES
+from txplatform.domain.currencies import CURRENCIES
 from txplatform.domain.money import MAX_AMOUNT
 
 _RFC3339 = re.compile(
@@ -37,7 +38,7 @@ def _passes_luhn(digits: str) -> bool:
     return (odd + even) % 10 == 0
 
 
-def _one_of(codes: frozenset[str], what: str) -> AfterValidator:
+def _one_of(codes: Container[str], what: str) -> AfterValidator:
     def check(value: str) -> str:
         if value not in codes:
             raise ValueError(f"is not {what}")
@@ -99,6 +100,13 @@ CurrencyCode = Annotated[
     _one_of(CURRENCIES, "an ISO 4217 currency code"),
     Field(description="ISO 4217 currency code.", examples=["USD"]),
 ]
+
+OriginalCurrencyCode = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, pattern=_ALPHA_3),
+    Field(description="A currency code of three capital letters.", examples=["EUR"]),
+]
+"""A well-formed code. It need not be listed, since merchants still use withdrawn currencies."""
 
 MerchantId = Annotated[
     str,

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field, JsonValue, ValidationError
 
 from txplatform.contracts.body import RequestBody, with_example
+from txplatform.contracts.field_problems import validate
 from txplatform.contracts.fields import (
-    Amount,
     AmountOrZero,
     CategoryCode,
     CountryCode,
@@ -14,6 +14,7 @@ from txplatform.contracts.fields import (
     FreeText,
     Identifier,
     MerchantId,
+    OriginalCurrencyCode,
     UtcTime,
     idempotency_key,
 )
@@ -62,10 +63,10 @@ class ProcessTransactionRequest(RequestBody):
     currency: CurrencyCode
     merchant: MerchantFields
     original_amount: Annotated[
-        Amount | None,
+        AmountOrZero | None,
         Field(description="The merchant's price, minor units of `original_currency`."),
     ] = None
-    original_currency: CurrencyCode | None = None
+    original_currency: OriginalCurrencyCode | None = None
     occurred_at: Annotated[UtcTime | None, Field(description="The merchant's timestamp.")] = None
 
 
@@ -74,14 +75,13 @@ def parse_process_transaction(body: bytes) -> Purchase:
 
     Raises:
         NotJsonError: The body is not JSON, or a key is repeated.
-        ValidationError: The body is JSON, but not a valid purchase.
+        InvalidFieldsError: The body is JSON, but not a valid purchase.
     """
     try:
         request = ProcessTransactionRequest.model_validate_json(body)
     except ValidationError:
-        # This raises a more precise error if the body is not JSON at all.
-        parse_strict_json(body)
-        raise
+        # Slower, but accepts 1250.0 as an integer and says precisely what is wrong.
+        request = validate(ProcessTransactionRequest, parse_strict_json(body))
     distinct = len(request.model_fields_set) + len(request.merchant.model_fields_set)
     if repeats_a_key(body, distinct):
         raise NotJsonError("A key is repeated within an object.")
