@@ -86,7 +86,7 @@ KINDS = {
     "opening": Kind(
         opening(ACCOUNT, 1000),
         None,
-        {"currency": "EUR", "credit_limit": 999, "opened_at": LATER},
+        {"currency": "EUR", "credit_limit": 999, "opened_at": LATER, "opening_balance": 1},
     ),
     "limit": Kind(
         limit_change(ACCOUNT, 1, 500),

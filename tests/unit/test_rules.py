@@ -245,8 +245,8 @@ EVERYTHING_WRONG = (
         (
             AccountSeen(status=AccountStatus.FROZEN, credit_limit=1),
             (
-                "account_frozen insufficient_credit country merchant_category merchant "
-                "amount_limit velocity_amount velocity_count"
+                "account_frozen country merchant_category merchant "
+                "amount_limit velocity_amount velocity_count insufficient_credit"
             ),
         ),
     ],

@@ -44,9 +44,10 @@ TransactionIdPath = Annotated[
 ]
 
 
-def requires(scope: Scope) -> SecurityDependency:
+def requires(scope: Scope | None) -> SecurityDependency:
     """Return a dependency that checks the key's scope and the names of the query parameters.
 
+    Without a scope any key will do.
     The dependency sets `request.state.origin`, and adds the scope to the OpenAPI entry.
     """
 
@@ -62,7 +63,7 @@ def requires(scope: Scope) -> SecurityDependency:
         request.state.origin = CommandOrigin(key.cause, request.state.traceparent)
         return key
 
-    return SecurityDependency(check, scopes=[scope])
+    return SecurityDependency(check, scopes=[] if scope is None else [scope])
 
 
 def _require_known_query(request: Request) -> None:

@@ -89,9 +89,17 @@ Identifier = Annotated[
 ]
 
 
+IDEMPOTENCY_KEY = {"x-idempotency-key": True}
+"""Marks the field in the JSON Schema of a body that is the idempotency key."""
+
+
 def idempotency_key(example: str) -> Any:
     """Return the description of a field that is an idempotency key."""
-    return Field(description="The idempotency key; never expires.", examples=[example])
+    return Field(
+        description="The idempotency key; never expires.",
+        examples=[example],
+        json_schema_extra=dict(IDEMPOTENCY_KEY),
+    )
 
 
 CurrencyCode = Annotated[
@@ -143,6 +151,17 @@ def _amount(at_least: int, example: int) -> Any:
 Amount = Annotated[int, _amount(1, 1250)]
 
 AmountOrZero = Annotated[int, _amount(0, 500000)]
+
+OpeningBalance = Annotated[
+    int,
+    BeforeValidator(lambda value: 0 if value is None else value, json_schema_input_type=int | None),
+    Field(
+        strict=True,
+        description="What is owed at the opening, minor units; negative after an overpayment. "
+        "Null or absent is 0. It may exceed the limit.",
+        examples=[19400],
+    ),
+]
 
 Version = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
 """The accounts team's version number for a limit or status. The opening has version 0."""

@@ -16,6 +16,7 @@ from txplatform.contracts.fields import (
     CurrencyCode,
     FreeText,
     Identifier,
+    OpeningBalance,
     UtcTime,
     Version,
 )
@@ -64,6 +65,7 @@ class AccountOpenedMessage(MessageBody):
 
     currency: CurrencyCode
     credit_limit: AmountOrZero
+    opening_balance: OpeningBalance = 0
     opened_at: UtcTime
 
 

@@ -54,7 +54,11 @@ class ProcessTransactionRequest(RequestBody):
 
     model_config = with_example(**EXAMPLE)
 
-    transaction_id: Annotated[Identifier, idempotency_key("tx-1001")]
+    transaction_id: Annotated[
+        Identifier,
+        idempotency_key("tx-1001"),
+        Field(description="The idempotency key, unique within the account; never expires."),
+    ]
     account_id: Identifier
     amount: Annotated[
         AmountOrZero,
