@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 from txplatform.contracts.body import RequestBody, with_example
 from txplatform.contracts.fields import Identifier
 from txplatform.contracts.settlement import ClearingRequest, ClearingResponse
-from txplatform.domain.events import Flag
+from txplatform.domain.flags import Flag
 
 MAX_ITEMS = 1000
 

@@ -15,11 +15,11 @@ from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
     AuthorizationReversed,
     ClearingCorrected,
-    Flag,
     HoldExpired,
     PurchaseCleared,
     PurchaseRefunded,
 )
+from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
 from txplatform.domain.requests import Merchant
 

@@ -12,11 +12,11 @@ from txplatform.contracts.process_transaction import MerchantFields
 from txplatform.contracts.same_fields import from_event
 from txplatform.domain.events import (
     ClearingWaiting,
-    Flag,
     PurchaseCleared,
     PurchaseRefunded,
     RefundWaiting,
 )
+from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, get_type_hints
 
 from txplatform.domain.advices import Direction
-from txplatform.domain.events import Flag
+from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
 from txplatform.domain.requests import Purchase
