@@ -6,6 +6,7 @@ from typing import Annotated, Literal, assert_never
 from pydantic import Field
 
 from txplatform.contracts.body import RequestBody, with_example
+from txplatform.contracts.encoding import rfc3339_or_none
 from txplatform.contracts.fields import Amount, Identifier, idempotency_key
 from txplatform.contracts.same_fields import from_event
 from txplatform.domain.events import (
@@ -13,6 +14,7 @@ from txplatform.domain.events import (
     AuthorizationReversed,
     IncrementDeclined,
 )
+from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
 
@@ -36,6 +38,8 @@ class IncrementResponse:
         amount: The requested increment, minor units.
         balance: The balance after the decision, minor units; null if the account was never opened.
         ruleset: The id of the rule set in force.
+        expires_at: The time when the raised hold expires, RFC 3339 UTC; null for a decline, or if
+            the hold never expires.
         account_version: The account's version after the decision.
         decided_at: RFC 3339 UTC.
     """
@@ -49,6 +53,7 @@ class IncrementResponse:
     amount: int
     balance: Balance | None
     ruleset: str
+    expires_at: str | None
     account_version: int
     event_id: str
     decided_at: str
@@ -58,9 +63,15 @@ def increment_response(event: AuthorizationIncremented | IncrementDeclined) -> I
     """Return the response for a recorded decision on an increment."""
     match event:
         case AuthorizationIncremented():
-            return from_event(IncrementResponse, event, decision="approved", reasons=())
+            return from_event(
+                IncrementResponse,
+                event,
+                decision="approved",
+                reasons=(),
+                expires_at=rfc3339_or_none(event.expires_at),
+            )
         case IncrementDeclined():
-            return from_event(IncrementResponse, event, decision="declined")
+            return from_event(IncrementResponse, event, decision="declined", expires_at=None)
         case _:
             assert_never(event)
 
@@ -85,6 +96,7 @@ class ReversalResponse:
         status: Always `applied`. If the reversal arrives before the authorization, the later hold
             is reduced.
         released: The amount released from the hold, minor units.
+        flags: If less was released than asked, the reason.
         balance: The balance after the reversal, minor units; null if the account was never opened.
         account_version: The account's version after the reversal.
         recorded_at: RFC 3339 UTC.
@@ -96,6 +108,7 @@ class ReversalResponse:
     amount: int | None
     status: Literal["applied"]
     released: int
+    flags: tuple[Flag, ...]
     balance: Balance | None
     account_version: int
     event_id: str

@@ -126,7 +126,7 @@ class PresentmentReceivedMessage(MessageBody):
     """`settlement.presentment-received.v1`: the network settles a purchase or a refund.
 
     A debit is a purchase, which the cardholder owes; a credit is a refund. A presentment with
-    `reverses_clearing_id` withdraws an earlier presentment.
+    `reverses_clearing_id` takes an earlier presentment back.
     """
 
     TOPIC: ClassVar[str] = "settlement.presentment-received.v1"
@@ -146,7 +146,7 @@ class PresentmentReceivedMessage(MessageBody):
 
     @override
     def to_command(self) -> Clearing | Refund | Correction:
-        """Return a correction if the body withdraws a presentment, else a clearing or a refund."""
+        """Return a correction if the body takes a presentment back, else a clearing or a refund."""
         if self.reverses_clearing_id is not None:
             return self.to_value(Correction, without=("final",))
         of_corrections = ("direction", "reverses_clearing_id")
@@ -158,6 +158,7 @@ class PresentmentReceivedMessage(MessageBody):
                     Refund,
                     without=(*of_corrections, "final", "clearing_id"),
                     refund_id=self.clearing_id,
+                    presented=True,
                 )
             case _:
                 assert_never(self.direction)
