@@ -39,6 +39,8 @@ _APPLIED = InboundMessageResponse(
     detail=None,
     event_id="0198a3c2-9a02-7c11-8d55-6f2b1e9c0a33",
     account_version=3,
+    flags=[],
+    withheld=False,
     resolved_at=None,
     resolution=None,
 )

@@ -1,6 +1,5 @@
 """A message from Kafka, and its outcome."""
 
-import hashlib
 from datetime import datetime
 from typing import NamedTuple
 
@@ -31,11 +30,6 @@ class ReceivedMessage(NamedTuple):
     headers: Headers
     body: bytes | None
 
-    @property
-    def content_sha256(self) -> bytes:
-        """The SHA-256 of the body. Messages with the same topic, key and hash count as copies."""
-        return hashlib.sha256(self.body or b"").digest()
-
 
 class MessageOutcome(NamedTuple):
     """The result of processing a message.
@@ -47,6 +41,7 @@ class MessageOutcome(NamedTuple):
         detail: The reason in a sentence; None if there is no reason.
         event_id: The event that the message caused; for a duplicate, the event of the first copy.
         account_version: The account's version after that event.
+        flags: The flags of that event.
     """
 
     status: MessageStatus
@@ -56,3 +51,4 @@ class MessageOutcome(NamedTuple):
     detail: str | None = None
     event_id: str | None = None
     account_version: int | None = None
+    flags: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ from txplatform.eventstore.log import last_position
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import row_equals
 from txplatform.inbox.reader import message_that_waited
-from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, About, dead_letter
+from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, WITHHELD, About, dead_letter
 from txplatform.publisher.feed import Batch, Header, Record
 
 _BATCH_EVENTS = 5000
@@ -86,6 +86,7 @@ def _record(
         "dlq_partition": original.partition,
         "dlq_offset": original.offset,
         "inbound_id": found.summary.id,
+        **(WITHHELD if found.summary.withheld else {}),
     }
     return dead_letter(original.topic, original.key, original.body, original.headers, about)
 
