@@ -153,6 +153,13 @@ CurrencyCode = Annotated[
     Field(description="ISO 4217 currency code.", examples=["USD"]),
 ]
 
+OriginalCurrency = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, pattern=_ALPHA_3),
+    Field(description="The currency of the merchant's price, three letters.", examples=["EUR"]),
+]
+"""A well-formed code. It need not be listed, since it only describes."""
+
 MerchantName = Annotated[
     str,
     StringConstraints(strict=True),

@@ -31,12 +31,16 @@ class TransactionDecisioned(DecisionResponse):
     Attributes:
         merchant: The merchant where the card was used.
         occurred_at: The merchant's timestamp, RFC 3339 UTC; null if the request had none.
+        reference: As sent; null if the request had none.
+        metadata: As sent, after trimming; null if the request had none.
     """
 
     TOPIC: ClassVar[str] = "transactions.transaction-decisioned.v1"
 
     merchant: Merchant
     occurred_at: str | None
+    reference: str | None
+    metadata: dict[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)

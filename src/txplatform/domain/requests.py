@@ -16,19 +16,19 @@ from txplatform.domain.status import AccountStatus
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """The merchant where a card is used.
+    """The merchant where a card is used. None means unknown.
 
     Attributes:
         id: The merchant's id, assigned by the acquirer.
-        name: The name on the cardholder's statement.
+        name: The name on the cardholder's statement; None only in an advice without a name.
         category_code: ISO 18245 merchant category, four digits.
         country: ISO 3166-1 alpha-3.
     """
 
-    id: str
-    name: str
-    category_code: str
-    country: str
+    id: str | None
+    name: str | None
+    category_code: str | None
+    country: str | None
 
 
 class Purchase(AccountCommand, frozen=True):
@@ -39,10 +39,13 @@ class Purchase(AccountCommand, frozen=True):
         currency: ISO 4217 code; the account must have the same currency.
         original_amount: The merchant's price in minor units of `original_currency`.
         occurred_at: The time of the purchase according to the merchant, UTC.
+        reference: An order number or another reference of the sender.
+        metadata: Texts of the sender by key.
     """
 
     LABEL: ClassVar[str] = "Transaction {transaction_id}"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at",)
+    DESCRIBING: ClassVar[frozenset[str]] = frozenset({"reference", "metadata"})
 
     transaction_id: TransactionId
     account_id: AccountId
@@ -52,6 +55,8 @@ class Purchase(AccountCommand, frozen=True):
     original_amount: int | None = None
     original_currency: str | None = None
     occurred_at: datetime | None = None
+    reference: str | None = None
+    metadata: dict[str, str] | None = None
 
     @property
     def key(self) -> str:

@@ -77,7 +77,8 @@ class HoldDays:
     """The number of days after which a hold expires.
 
     Attributes:
-        default: Days from the approval, for merchant categories that are not in `by_category`.
+        default: Days from the approval, for merchant categories that are unknown or not in
+            `by_category`.
         by_category: Other durations for some merchant categories; no category appears twice.
         categories: The codes and ranges in `by_category`, sorted.
         days: The number of days for each entry of `categories`, in the same order.
@@ -98,8 +99,10 @@ class HoldDays:
         object.__setattr__(self, "categories", categories)
         object.__setattr__(self, "days", tuple(days[entry] for entry in categories))
 
-    def of(self, category_code: str) -> int:
+    def of(self, category_code: str | None) -> int:
         """Return the number of days that a hold in this merchant category lasts."""
+        if category_code is None:
+            return self.default
         place = bisect_right(self.categories.bounds, category_code)
         return self.days[place // 2] if place % 2 else self.default
 

@@ -15,7 +15,7 @@ from txplatform.domain.rules.rule import ask, checks_of
 from txplatform.domain.rulesets import RuleSet
 
 _ACCOUNT_CHECKS = checks_of(ALWAYS)
-_NO_MERCHANT = Merchant("", "", "", "")
+_UNKNOWN_MERCHANT = Merchant(None, None, None, None)
 
 
 def increment_authorization(
@@ -101,7 +101,7 @@ def judge_increment(  # noqa: PLR0913  # all inputs of the judgement
         increment.account_id,
         increment.amount,
         account.currency or "",
-        _NO_MERCHANT,
+        _UNKNOWN_MERCHANT,
     )
     judgement = ask(_ACCOUNT_CHECKS, Case(account, unknown, now))
     no_hold = Reason.of(
