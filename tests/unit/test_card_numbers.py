@@ -48,8 +48,7 @@ def card_number(issuer: IssuerRange, length: int, chance: random.Random) -> str:
 
 issued = st.builds(
     lambda issuer, seed: [
-        card_number(issuer, length, random.Random(seed))  # noqa: S311
-        for length in issuer.lengths
+        card_number(issuer, length, random.Random(seed)) for length in issuer.lengths
     ],
     st.sampled_from(ISSUER_RANGES),
     st.integers(0, 2**32),
@@ -116,7 +115,7 @@ def test_what_is_no_candidate_is_left_alone(text: str) -> None:
 
 def test_no_digits_of_an_iban_are_a_card_number() -> None:
     """A check of the digits alone would find thousands in these 20,000."""
-    chance = random.Random(20)  # noqa: S311
+    chance = random.Random(20)
     kinds = {
         "n": "0123456789",
         "a": "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -148,14 +147,14 @@ def test_a_card_number_beside_an_iban_is_found() -> None:
 
 
 def test_no_network_reference_of_23_digits_is_a_card_number() -> None:
-    chance = random.Random(23)  # noqa: S311
+    chance = random.Random(23)
     for _ in range(20_000):
         assert not holds_card_number("".join(chance.choices("0123456789", k=23)))
 
 
 def test_no_id_made_of_a_time_is_a_card_number() -> None:
     """Neither dates with a counter, nor times since 1970 in any unit, in the years 2020 to 2037."""
-    chance = random.Random(13)  # noqa: S311
+    chance = random.Random(13)
     for number in range(20_000):
         at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=chance.randrange(18 * 31_536_000))
         seconds = int(at.timestamp())

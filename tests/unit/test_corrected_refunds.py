@@ -19,9 +19,9 @@ from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
     ClearingCorrected,
-    Flag,
     PurchaseRefunded,
 )
+from txplatform.domain.flags import Flag
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
 from txplatform.domain.transaction import Transaction

@@ -19,6 +19,7 @@ from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, MessageCause
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.query import run_queries
@@ -127,15 +128,16 @@ def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> Message
         return MessageOutcome(MessageStatus.PARKED, reason=command.reason, detail=command.detail)
     assert pending is not None
     match pending.result:
-        case Outcome(status, event):
+        case Outcome(status, event, differing):
             return MessageOutcome(
                 _STATUS_OF[status],
                 command.account_id,
                 command.key,
                 None,
-                None,
+                f"Differs from the first copy in {', '.join(differing)}." if differing else None,
                 event.event_id,
                 event.originator_version,
+                event.flags if isinstance(event, AdviceEvent) else (),
             )
         case CommandRejectedError() as error:
             return MessageOutcome(

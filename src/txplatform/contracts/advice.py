@@ -1,6 +1,6 @@
 """The base class of the bodies of advices, whose describing fields are cleaned, never refused."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self, TypeVar
@@ -63,9 +63,7 @@ class AdviceBody(Body):
     def _clean(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(sent, dict):
             return handler(sent)
-        cleaned = {
-            name: clean(sent[name]) for name, clean in cls._cleaners.items() if name in sent
-        }
+        cleaned = {name: clean(sent[name]) for name, clean in cls._cleaners.items() if name in sent}
         body = handler({**sent, **{name: each.value for name, each in cleaned.items()}})
         body._complete = all(each.complete for each in cleaned.values())
         return body
@@ -75,10 +73,24 @@ class AdviceBody(Body):
         """Convert the body to a command, as `Body.to_value`, with the flags of its description."""
         value = super().to_value(kind, without=without, **given)
         assert isinstance(value, FlaggedCommand)
-        flags = [] if self._complete else [Flag.DESCRIPTION_INCOMPLETE]
-        if any(map(holds_card_number, value.ids)):
-            flags.append(Flag.ID_LIKE_CARD_NUMBER)
-        return value.flagged(flags) if flags else value
+        flags = () if self._complete else (Flag.DESCRIPTION_INCOMPLETE,)
+        if any(map(holds_card_number, _ids_of(value))):
+            flags = (*flags, Flag.ID_LIKE_CARD_NUMBER)
+        return value.flagged(*flags) if flags else value
+
+
+def _ids_of(command: FlaggedCommand) -> Iterator[str]:
+    for name in command.__struct_fields__:
+        if name.endswith("_id") or name == "reference":
+            value = getattr(command, name)
+            if value is not None:
+                yield value
+
+
+class AdviceRequest(AdviceBody):
+    """The body of an advice over HTTP. Unknown members are refused, as in requests."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class PresentedMerchant(Body):

@@ -27,6 +27,8 @@ class InboundMessageResponse:
         business_key: The business key from the body; None if the body could not be read.
         status: The current outcome. A waiting message later becomes applied, stale or parked.
         reason: A stable code; None if the message was not rejected.
+        detail: The reason in a sentence. For a duplicate, the describing fields that differ from
+            the first copy; None if there are none.
         event_id: The event caused by the message or, for a duplicate, by its first copy.
         account_version: The account's version after the event.
         flags: The flags of the event.

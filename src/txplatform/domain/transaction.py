@@ -36,7 +36,6 @@ from txplatform.domain.events import (
     AuthorizationReversed,
     ClearingCorrected,
     Event,
-    Flag,
     HoldExpired,
     IncrementDeclined,
     PurchaseCleared,
@@ -44,6 +43,7 @@ from txplatform.domain.events import (
     SettlementEvent,
     TransactionStarted,
 )
+from txplatform.domain.flags import Flag
 from txplatform.domain.money import MAX_BALANCE
 from txplatform.domain.requests import Purchase
 

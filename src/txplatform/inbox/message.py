@@ -38,7 +38,7 @@ class MessageOutcome(NamedTuple):
         account_id: None if the message is invalid.
         business_key: The business key of the message's command; None if the message is invalid.
         reason: A stable code that says why the message was parked or discarded; else None.
-        detail: The reason in a sentence; None if there is no reason.
+        detail: The reason in a sentence or, for a duplicate, the fields that differ; else None.
         event_id: The event that the message caused; for a duplicate, the event of the first copy.
         account_version: The account's version after that event.
         flags: The flags of that event.

@@ -30,7 +30,9 @@ def increment_authorization(
     if increment.transaction_id in account.holds:
         transaction = prior.transaction(increment.transaction_id)
         assert transaction.purchase is not None  # a hold implies an approved purchase
-        asked = replace(transaction.purchase, amount=increment.amount)
+        asked = replace(
+            transaction.purchase, amount=increment.amount, reference=None, metadata=None
+        )
         raised_from = transaction.approved
     return decide_increment(account, increment, asked, raised_from, context)
 

@@ -10,11 +10,11 @@ from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import (
     ClearingCorrected,
-    Flag,
     PurchaseCleared,
     PurchaseRefunded,
     TransactionStarted,
 )
+from txplatform.domain.flags import Flag
 from txplatform.domain.transaction import Transaction
 
 
@@ -43,7 +43,7 @@ def clear_purchase(
         context,
         clearing=clearing,
         released=released,
-        flags=flags,
+        flags=flags + clearing.flags,
         balance=account.balance_after(posted=clearing.amount, pending=-released),
     )
     return Outcome(OutcomeStatus.APPLIED, event)
@@ -66,7 +66,7 @@ def correct_clearing(
         ClearingCorrected,
         context,
         correction=correction,
-        flags=() if known else (Flag.NO_CLEARING,),
+        flags=(() if known else (Flag.NO_CLEARING,)) + correction.flags,
         balance=account.balance_after(posted=correction.posted_change),
     )
     return Outcome(OutcomeStatus.APPLIED, event)
@@ -89,7 +89,7 @@ def refund_purchase(
         PurchaseRefunded,
         context,
         refund=refund,
-        flags=flags,
+        flags=flags + refund.flags,
         balance=account.balance_after(posted=-refund.amount),
     )
     return Outcome(OutcomeStatus.APPLIED, event)

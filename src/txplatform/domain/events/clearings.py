@@ -1,35 +1,21 @@
-"""Posted clearings, corrections and refunds. Flags mark unusual circumstances.
+"""Posted clearings, corrections and refunds.
 
 The field `balance` is the account's balance after the event.
 """
 
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import ClassVar
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, Refund
 from txplatform.domain.currencies import format_amount, format_money
-from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.event import AdviceEvent
+from txplatform.domain.flags import Flag
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import Balance
 
 
-class Flag(StrEnum):
-    """Unusual circumstances of a clearing, a refund or a correction."""
-
-    AFTER_EXPIRY = "after_expiry"
-    AFTER_REVERSAL = "after_reversal"
-    AFTER_FINAL = "after_final"
-    NO_AUTHORIZATION = "no_authorization"
-    OVER_HOLD = "over_hold"
-    OVER_PURCHASE = "over_purchase"
-    """The refunds exceed the posted amount of the purchase."""
-    NO_CLEARING = "no_clearing"
-    """The corrected clearing or refund is unknown."""
-
-
-class PurchaseCleared(AccountEvent, frozen=True):
+class PurchaseCleared(AdviceEvent, frozen=True):
     """A clearing was posted: all or part of a purchase.
 
     Attributes:
@@ -41,7 +27,6 @@ class PurchaseCleared(AccountEvent, frozen=True):
     COMMAND: ClassVar[str] = "clearing"
     clearing: Clearing
     released: int
-    flags: tuple[Flag, ...]
     balance: Balance
 
     @property
@@ -69,13 +54,12 @@ class PurchaseCleared(AccountEvent, frozen=True):
         account.waiting.pop(self.key, None)
 
 
-class ClearingCorrected(AccountEvent, frozen=True):
+class ClearingCorrected(AdviceEvent, frozen=True):
     """A correction was posted: the network withdrew a clearing or refund."""
 
     TOPIC: ClassVar[str] = "clearing-corrected"
     COMMAND: ClassVar[str] = "correction"
     correction: Correction
-    flags: tuple[Flag, ...]
     balance: Balance
 
     @property
@@ -96,13 +80,12 @@ class ClearingCorrected(AccountEvent, frozen=True):
         account.waiting.pop(self.key, None)
 
 
-class PurchaseRefunded(AccountEvent, frozen=True):
+class PurchaseRefunded(AdviceEvent, frozen=True):
     """A refund was posted."""
 
     TOPIC: ClassVar[str] = "purchase-refunded"
     COMMAND: ClassVar[str] = "refund"
     refund: Refund
-    flags: tuple[Flag, ...]
     balance: Balance
 
     @property

@@ -9,6 +9,7 @@ from eventsourcing.domain import OriginatorIDError, OriginatorVersionError
 from txplatform.domain.account import Account
 from txplatform.domain.account_command import AccountCommand
 from txplatform.domain.cause import Cause
+from txplatform.domain.flags import Flag
 from txplatform.domain.ids import StreamId, TransactionId
 
 
@@ -92,3 +93,13 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     def apply(self, account: Account) -> None:
         """Change the account's state."""
+
+
+class AdviceEvent(AccountEvent, frozen=True, kw_only=True):
+    """One event of an advice.
+
+    Attributes:
+        flags: Unusual circumstances, and flaws of the description. They never prevent an effect.
+    """
+
+    flags: tuple[Flag, ...] = ()

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Reversal
-from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.event import AccountEvent, AdviceEvent
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key, hold_expiry_key
 from txplatform.domain.money import Balance
@@ -33,7 +33,7 @@ class TransactionStarted(AccountEvent, frozen=True):
         return f"{self.transaction} named before it was authorized"
 
 
-class AuthorizationReversed(AccountEvent, frozen=True):
+class AuthorizationReversed(AdviceEvent, frozen=True):
     """The merchant reversed all or part of an authorization."""
 
     TOPIC: ClassVar[str] = "authorization-reversed"
