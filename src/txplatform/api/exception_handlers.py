@@ -123,6 +123,8 @@ def _command_refused(reason: RefusalReason) -> ProblemType | None:
             return ProblemType.BALANCE_OUT_OF_RANGE
         case RefusalReason.CURRENCY_MISMATCH:
             return ProblemType.CURRENCY_MISMATCH
+        case RefusalReason.WRONG_DIRECTION:
+            return ProblemType.WRONG_DIRECTION
         case (
             RefusalReason.RETURN_DIFFERS_FROM_PAYMENT
             | RefusalReason.NO_OPEN_HOLD

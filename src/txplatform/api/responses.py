@@ -37,10 +37,8 @@ async def command_response(
     """
     decided = await services_of(request).decider.submit(command, origin=request.state.origin)
     outcome = decided.outcome
-    arguments = (outcome.event,)
-    if isinstance(command, FlaggedCommand):
-        arguments = (*arguments, outcome.differing_fields)
-    return json_response(response_of(*arguments), replayed=decided.replayed)
+    differing = (outcome.differing_fields,) if isinstance(command, FlaggedCommand) else ()
+    return json_response(response_of(outcome.event, *differing), replayed=decided.replayed)
 
 
 def not_modified(version: int, if_none_match: str | None) -> Response | None:

@@ -65,7 +65,7 @@ class AdviceBody(Body):
             return handler(sent)
         cleaned = {name: clean(sent[name]) for name, clean in cls._cleaners.items() if name in sent}
         body = handler({**sent, **{name: each.value for name, each in cleaned.items()}})
-        body._complete = all(each.complete for each in cleaned.values())
+        body._complete = all(each.complete for each in cleaned.values())  # noqa: SLF001
         return body
 
     @override

@@ -82,7 +82,8 @@ def _merchant_name(value: str) -> str:
 
 
 def _merchant_id(value: str) -> str | None:
-    return clean_merchant_id(value).value
+    cleaned: str | None = clean_merchant_id(value).value
+    return cleaned
 
 
 def _reference(value: str) -> str | None:

@@ -25,6 +25,7 @@ from txplatform.domain.events import (
     ClearingCorrected,
     ClearingWaiting,
     CorrectionWaiting,
+    MessageWaiting,
     PurchaseCleared,
     PurchaseRefunded,
     RefundWaiting,
@@ -104,23 +105,20 @@ def clearing_response(
     event: PresentmentEvent, differing_fields: tuple[str, ...] = ()
 ) -> ClearingResponse:
     """Return the response for a recorded presentment."""
-    waiting: dict[str, Any] = {"status": "waiting", "released": 0, "balance": None}
-    posted: dict[str, Any] = {"status": "applied", "released": 0}
+    given: dict[str, Any]
     match event:
-        case PurchaseCleared():
-            given = {"status": "applied"}
-        case ClearingWaiting():
-            given = waiting
-        case ClearingCorrected():
-            given = {**posted, "final": False}
-        case CorrectionWaiting():
-            given = {**waiting, "final": False}
-        case PurchaseRefunded():
-            given = {**posted, "final": False, "clearing_id": event.refund.refund_id}
-        case RefundWaiting():
-            given = {**waiting, "final": False, "clearing_id": event.refund.refund_id}
+        case PurchaseCleared() | ClearingWaiting():
+            given = {}
+        case ClearingCorrected() | CorrectionWaiting():
+            given = {"final": False}
+        case PurchaseRefunded() | RefundWaiting():
+            given = {"final": False, "clearing_id": event.refund.refund_id}
         case _:
             assert_never(event)
+    if isinstance(event, MessageWaiting):
+        given |= {"status": "waiting", "released": 0, "balance": None}
+    else:
+        given |= {"status": "applied", "released": -event.pending_change}
     return from_event(ClearingResponse, event, differing_fields=differing_fields, **given)
 
 
@@ -184,11 +182,9 @@ def refund_response(
     event: PurchaseRefunded | RefundWaiting, differing_fields: tuple[str, ...] = ()
 ) -> RefundResponse:
     """Return the response for a recorded refund."""
-    match event:
-        case PurchaseRefunded():
-            given: dict[str, Any] = {"status": "applied"}
-        case RefundWaiting():
-            given = {"status": "waiting", "balance": None}
-        case _:
-            assert_never(event)
+    given: dict[str, Any] = (
+        {"status": "waiting", "balance": None}
+        if isinstance(event, RefundWaiting)
+        else {"status": "applied"}
+    )
     return from_event(RefundResponse, event, differing_fields=differing_fields, **given)

@@ -38,12 +38,15 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         BUSINESS_TIME: The fields to take the business time from, in order of preference.
         COPY_CONFLICTS: True if the append itself refuses a repeated command, so earlier events
             need not be read. Applies only to opened accounts without waiting messages.
+        READS_EARLIER: True if the decision depends on earlier events under the command's keys, so
+            they must always be read.
     """
 
     LABEL: ClassVar[str]
     DESCRIBING: ClassVar[frozenset[str]] = frozenset()
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ()
     COPY_CONFLICTS: ClassVar[bool] = False
+    READS_EARLIER: ClassVar[bool] = False
 
     @property
     def key(self) -> str:

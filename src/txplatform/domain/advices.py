@@ -11,7 +11,7 @@ from txplatform.domain.account_command import EarlyAdvice, FlaggedCommand, Versi
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
 from txplatform.domain.keys import clearing_key, payment_key, payment_return_key, refund_key
 from txplatform.domain.requests import Merchant
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 
 _OF_SENDER = frozenset({"reference", "metadata"})
 _ORIGINAL = frozenset({"original_amount", "original_currency"})
@@ -51,6 +51,7 @@ class StatusChange(VersionedAdvice, frozen=True):
     status_version: int
     reason: str | None = None
     changed_at: datetime | None = None
+    reason_code: FreezeReason | None = None
 
     @property
     def key(self) -> str:
@@ -90,6 +91,7 @@ class PaymentReturn(EarlyAdvice, frozen=True):
     LABEL: ClassVar[str] = "The return of the payment"
     DESCRIBING: ClassVar[frozenset[str]] = frozenset({"reason", "returned_at"})
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("returned_at",)
+    READS_EARLIER: ClassVar[bool] = True
 
     payment_id: PaymentId
     account_id: AccountId
@@ -139,7 +141,7 @@ class Clearing(EarlyAdvice, frozen=True):
 
     Attributes:
         transaction_id: None if the purchase was never authorized (a force post).
-        amount: Minor units of `currency`.
+        amount: Minor units of `currency`; 0 only if final, to end the hold without a posting.
         final: True for the last clearing of a purchase, which releases the rest of the hold.
         occurred_at: When the purchase was made or cleared, UTC.
         presented_at: When the network presented it, UTC.
@@ -172,17 +174,18 @@ class Clearing(EarlyAdvice, frozen=True):
 
 
 class Correction(EarlyAdvice, frozen=True):
-    """The network withdraws an earlier clearing or refund.
+    """The network takes an earlier presentment back: a clearing, a refund or a correction.
 
     Attributes:
         clearing_id: The id of the correction itself.
-        reverses_clearing_id: The id of the withdrawn clearing or refund.
-        direction: Credit to withdraw a clearing, debit to withdraw a refund.
+        reverses_clearing_id: The id of the original, the presentment that is taken back.
+        direction: The opposite of the original's direction.
     """
 
     LABEL: ClassVar[str] = "The correction"
     DESCRIBING: ClassVar[frozenset[str]] = _OF_PRESENTMENTS
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at", "presented_at")
+    READS_EARLIER: ClassVar[bool] = True
 
     clearing_id: str
     account_id: AccountId
@@ -205,12 +208,12 @@ class Correction(EarlyAdvice, frozen=True):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        return (*super().keys, *self.reversed_keys)
+        return (*super().keys, self.original_key)
 
     @property
-    def reversed_keys(self) -> tuple[str, str]:
-        """The withdrawn item's two possible keys: as a clearing and as a refund."""
-        return clearing_key(self.reverses_clearing_id), refund_key(self.reverses_clearing_id)
+    def original_key(self) -> str:
+        """The business key of the presentment that is taken back."""
+        return clearing_key(self.reverses_clearing_id)
 
     @property
     def posted_change(self) -> int:
@@ -219,7 +222,12 @@ class Correction(EarlyAdvice, frozen=True):
 
 
 class Refund(EarlyAdvice, frozen=True):
-    """A refund by the merchant. `transaction_id` is None if the refund names no purchase."""
+    """A refund by the merchant.
+
+    Attributes:
+        transaction_id: None if the refund names no purchase.
+        presented: True for a credit presentment. Its id is a presentment's id, not a refund's.
+    """
 
     LABEL: ClassVar[str] = "The refund"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at", "presented_at")
@@ -240,13 +248,17 @@ class Refund(EarlyAdvice, frozen=True):
     occurred_at: datetime | None = None
     reference: str | None = None
     metadata: dict[str, str] | None = None
+    presented: bool = False
 
     @property
     def key(self) -> str:
-        return refund_key(self.refund_id)
+        return clearing_key(self.refund_id) if self.presented else refund_key(self.refund_id)
 
 
 WaitingMessage = Payment | PaymentReturn | CreditLimitChange | Clearing | Correction | Refund
-"""Advices that can arrive before the account is opened or, for a return, before its payment."""
+"""Advices that can arrive before the account is opened.
+
+A return can also arrive before its payment, and a correction before its original.
+"""
 
 Advice = WaitingMessage | StatusChange | Reversal

@@ -22,8 +22,6 @@ class Flag(StrEnum):
     """The amount exceeds the hold, and none of the flags above explains why."""
     OVER_PURCHASE = "over_purchase"
     """The refunds exceed the posted amount of the purchase."""
-    NO_CLEARING = "no_clearing"
-    """The corrected clearing or refund is unknown."""
     CORRECTED_BEFORE = "corrected_before"
     """Another correction took the same posting back."""
     OVER_CLEARING = "over_clearing"

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from txplatform.domain.account_command import AccountCommand, FlaggedCommand
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.keys import authorization_key, hold_expiry_key, late_authorization_key
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ class OperatorStatus(AccountCommand, frozen=True):
     account_id: AccountId
     status: AccountStatus
     reason: str
+    reason_code: FreezeReason | None = None
 
     @property
     def key(self) -> str:

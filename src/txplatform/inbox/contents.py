@@ -53,7 +53,7 @@ def read_content_secret(connection: psycopg.Connection[Any]) -> bytes:
 
 
 def content_hmac(message: ReceivedMessage, secret: bytes) -> bytes:
-    """Return the HMAC-SHA-256 of key and body. Messages of a topic with the same HMAC are copies."""
+    """Return the HMAC-SHA-256 of key and body, which copies of a message have in common."""
     key, body = message.key, message.body or b""
     length = _NO_KEY if key is None else len(key)
     framed = length.to_bytes(_LENGTH_BYTES, signed=True) + (key or b"") + body

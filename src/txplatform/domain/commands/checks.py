@@ -1,7 +1,14 @@
 """Checks of an advice against its account."""
 
 from txplatform.domain.account import Account
-from txplatform.domain.advices import Clearing, Correction, Payment, Refund, WaitingMessage
+from txplatform.domain.advices import (
+    Clearing,
+    Correction,
+    Payment,
+    PaymentReturn,
+    Refund,
+    WaitingMessage,
+)
 from txplatform.domain.commands.outcome import CommandRejectedError, RefusalReason
 from txplatform.domain.currencies import format_money
 from txplatform.domain.money import MAX_BALANCE
@@ -22,7 +29,7 @@ def check_currency(advice: WaitingMessage, account: Account) -> None:
 
 
 def check_posting(
-    advice: Payment | Clearing | Correction | Refund, account: Account, change: int
+    advice: Payment | PaymentReturn | Clearing | Correction | Refund, account: Account, change: int
 ) -> None:
     """Check that an advice can be posted to an opened account.
 

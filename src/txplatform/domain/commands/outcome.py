@@ -43,6 +43,7 @@ class RefusalReason(StrEnum):
     BALANCE_OUT_OF_RANGE = "balance_out_of_range"
     ACCOUNT_CLOSED = "account_closed"
     RETURN_DIFFERS_FROM_PAYMENT = "return_differs_from_payment"
+    WRONG_DIRECTION = "wrong_direction"
     NO_OPEN_HOLD = "no_open_hold"
     HOLD_NOT_DUE = "hold_not_due"
 

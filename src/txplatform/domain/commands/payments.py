@@ -39,7 +39,8 @@ def return_payment(
     """Apply a payment return, or let the return wait for its payment.
 
     Raises:
-        CommandRejectedError: The amount or currency does not match the payment.
+        CommandRejectedError: The amount or currency does not match the payment, or the balance
+            would exceed the supported range.
     """
     received = prior.get(payment_key(payment_return.payment_id))
     if isinstance(received, PaymentReceived):
@@ -61,6 +62,7 @@ def _return_received(
             f"but its return is {format_money(payment_return.amount, payment_return.currency)}.",
             "Send the return with the amount and currency of the payment.",
         )
+    check_posting(payment_return, account, payment_return.amount)
     event = account.record(
         PaymentReturned, context, payment_return=payment_return, flags=payment_return.flags
     )

@@ -78,13 +78,12 @@ class AccountStatusChanged(AdviceEvent, frozen=True):
     @property
     def summary(self) -> str:
         change = self.change
-        return (
-            f"status version {change.status_version}: {change.status}{_in_brackets(change.reason)}"
-        )
+        return f"status version {change.status_version}: {_status(change)}"
 
     def apply(self, account: Account) -> None:
         if account.team_status is not AccountStatus.CLOSED:
             account.team_status = self.change.status
+            account.team_reason = self.change.reason_code
         account.status_version = max(account.status_version, self.change.status_version)
 
 
@@ -111,10 +110,11 @@ class OperatorStatusSet(AccountEvent, frozen=True):
     @property
     def summary(self) -> str:
         change = self.change
-        return f"operator's status {change.status_id}: {change.status}{_in_brackets(change.reason)}"
+        return f"operator's status {change.status_id}: {_status(change)}"
 
     def apply(self, account: Account) -> None:
         account.operator_status = self.change.status
+        account.operator_reason = self.change.reason_code
 
 
 class ControlsChanged(AccountEvent, frozen=True):
@@ -151,5 +151,10 @@ AdministrativeEvent = (
 )
 
 
-def _in_brackets(reason: str) -> str:
+def _status(change: StatusChange | OperatorStatus) -> str:
+    code = "" if change.reason_code is None else f", {change.reason_code}"
+    return f"{change.status}{code}{_in_brackets(change.reason)}"
+
+
+def _in_brackets(reason: str | None) -> str:
     return f" ({reason})" if reason else ""

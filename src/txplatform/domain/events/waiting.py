@@ -1,4 +1,7 @@
-"""Messages that wait: a return until its payment arrives, others until the account is opened."""
+"""Messages that wait for the opening of their account.
+
+A return also waits for its payment, and a correction for the presentment that it takes back.
+"""
 
 from typing import ClassVar, get_args
 
@@ -70,7 +73,7 @@ class ClearingWaiting(MessageWaiting, frozen=True):
 
 
 class CorrectionWaiting(MessageWaiting, frozen=True):
-    """A correction waits for its account to be opened."""
+    """A correction waits for the presentment that it takes back."""
 
     TOPIC: ClassVar[str] = "correction-waiting"
     COMMAND: ClassVar[str] = "correction"
