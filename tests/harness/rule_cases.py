@@ -47,9 +47,9 @@ class AccountSeen:
 def buying(
     amount: int = 1000,
     *,
-    merchant: str = "m-1",
-    category: str = "5942",
-    country: str = "GBR",
+    merchant: str | None = "m-1",
+    category: str | None = "5942",
+    country: str | None = "GBR",
     currency: str = "GBP",
 ) -> Purchase:
     """Return a purchase; by default at a bookshop in the home country."""

@@ -25,7 +25,9 @@ class TransactionEventResponse:
         clearing_id: The clearing's or correction's id.
         reverses_clearing_id: The presentment that a correction takes back.
         direction: Corrections only: the opposite of the original's direction.
-        flags: Unusual circumstances. They never prevent posting.
+        flags: Unusual circumstances, and flaws of the description. They never prevent posting.
+        reference: The sender's reference for this event.
+        metadata: The sender's texts for this event.
     """
 
     type: str
@@ -41,6 +43,8 @@ class TransactionEventResponse:
     reverses_clearing_id: str | None = None
     direction: Direction | None = None
     flags: tuple[Flag, ...] = ()
+    reference: str | None = None
+    metadata: dict[str, str] | None = None
 
 
 _TYPES = get_type_hints(Purchase)

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Flag(StrEnum):
-    """One unusual circumstance of a clearing, correction, refund or reversal."""
+    """One unusual circumstance of an advice, or a flaw of its description."""
 
     DECLINED = "declined"
     """The reversed purchase was declined."""
@@ -28,3 +28,7 @@ class Flag(StrEnum):
     """The corrections exceed the amount of the posting that they take back."""
     OTHER_TRANSACTION = "other_transaction"
     """The correction names another transaction than the posting that it takes back."""
+    DESCRIPTION_INCOMPLETE = "description_incomplete"
+    """Text was cut, a value could not be read, or a merchant has no id, category or country."""
+    ID_LIKE_CARD_NUMBER = "id_like_card_number"
+    """An id is or holds what looks like a card number."""

@@ -5,10 +5,10 @@ from itertools import product
 
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.outcome import (
-    CommandRejectedError,
     Outcome,
     OutcomeStatus,
     RefusalReason,
+    describing_differences,
 )
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import (
@@ -44,13 +44,11 @@ def authorize(
         if isinstance(first, TransactionStarted):
             transaction, late = prior.transaction(purchase.transaction_id), True
         elif first is not None:
-            if purchase.is_copy_of(first.command):
-                return Outcome(OutcomeStatus.DUPLICATE, first)
-            raise CommandRejectedError(
-                RefusalReason.TRANSACTION_ID_REUSED,
-                f"Transaction {purchase.transaction_id} was already decided with other contents.",
-                "Use a new transaction_id for a new purchase, or repeat the first request exactly.",
+            assert first.command is not None  # only a decision has this key
+            differing = describing_differences(
+                purchase, first.command, RefusalReason.TRANSACTION_ID_REUSED
             )
+            return Outcome(OutcomeStatus.DUPLICATE, first, differing)
     if purchase.transaction_id in account.holds:
         # Already decided. The append would detect this too, but a conflict evicts the account from
         # the cache, and the account would be reloaded with all its holds.

@@ -23,7 +23,7 @@ def check_currency(advice: WaitingMessage, account: Account) -> None:
     if advice.currency != account.currency:
         raise CommandRejectedError(
             RefusalReason.CURRENCY_MISMATCH,
-            f"{advice.label} is in {advice.currency}, but the account is in {account.currency}.",
+            f"{advice.LABEL} is in {advice.currency}, but the account is in {account.currency}.",
             "Send it in the account's currency.",
         )
 
@@ -44,7 +44,7 @@ def check_posting(
     if abs(posted) > MAX_BALANCE:
         raise CommandRejectedError(
             RefusalReason.BALANCE_OUT_OF_RANGE,
-            f"{advice.label} would take the balance to {format_money(posted, advice.currency)}, "
+            f"{advice.LABEL} would take the balance to {format_money(posted, advice.currency)}, "
             f"beyond the limit of {format_money(MAX_BALANCE, advice.currency)}.",
             "Check the amount.",
         )

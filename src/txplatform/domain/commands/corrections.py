@@ -138,8 +138,8 @@ def _post(
     if correction.direction is original.direction:
         raise CommandRejectedError(
             RefusalReason.WRONG_DIRECTION,
-            f"{correction.label} is a {correction.direction}, like the presentment "
-            f"{correction.reverses_clearing_id} that it takes back.",
+            f"{correction.LABEL} is a {correction.direction}, like the presentment that it takes "
+            "back.",
             "Send it with the opposite direction; networks that keep the original's direction "
             "need it turned round.",
         )
@@ -151,6 +151,6 @@ def _post(
         corrected_id=original.corrected_id,
         corrected_transaction=original.transaction_id,
         of_refund=original.of_refund,
-        flags=correction_flags(correction, original, earlier),
+        flags=correction_flags(correction, original, earlier) + correction.flags,
         balance=account.balance_after(posted=correction.posted_change),
     )

@@ -15,7 +15,7 @@ from txplatform.domain.rules.rule import ask, checks_of
 from txplatform.domain.rulesets import RuleSet
 
 _ACCOUNT_CHECKS = checks_of(ALWAYS)
-_NO_MERCHANT = Merchant("", "", "", "")
+_UNKNOWN_MERCHANT = Merchant(None, None, None, None)
 
 
 def increment_authorization(
@@ -30,7 +30,9 @@ def increment_authorization(
     if can_be_raised(account, increment, context.now):
         transaction = prior.transaction(increment.transaction_id)
         assert transaction.purchase is not None  # a hold implies an approved purchase
-        asked = replace(transaction.purchase, amount=increment.amount)
+        asked = replace(
+            transaction.purchase, amount=increment.amount, reference=None, metadata=None
+        )
         raised_from = transaction.authorized_amount
     return decide_increment(account, increment, asked, raised_from, context)
 
@@ -114,7 +116,7 @@ def judge_increment(  # noqa: PLR0913  # all inputs of the judgement
         increment.account_id,
         increment.amount,
         account.currency or "",
-        _NO_MERCHANT,
+        _UNKNOWN_MERCHANT,
     )
     judgement = ask(_ACCOUNT_CHECKS, Case(account, unknown, now))
     no_hold = Reason.of(

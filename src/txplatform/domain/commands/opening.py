@@ -76,7 +76,7 @@ def open_account(
         for message in account.waiting.values()
         if isinstance(message, Clearing | Refund) and message.transaction_id is not None
     )
-    opened = account.record(AccountOpened, context, opening=opening)
+    opened = account.record(AccountOpened, context, opening=opening, flags=opening.flags)
     waiting = list(account.waiting.values())
     versioned = [message for message in waiting if isinstance(message, VersionedAdvice)]
     for change in sorted(versioned, key=lambda change: change.version):

@@ -38,7 +38,7 @@ def reverse_authorization(
         context,
         reversal=reversal,
         released=released,
-        flags=flags,
+        flags=flags + reversal.flags,
         balance=account.balance_after(pending=-released) if account.opened else None,
     )
     return Outcome(OutcomeStatus.APPLIED, event)

@@ -39,7 +39,7 @@ def clear_purchase(
         context,
         clearing=clearing,
         released=released,
-        flags=flags,
+        flags=flags + clearing.flags,
         balance=account.balance_after(posted=clearing.amount, pending=-released),
     )
     apply_waiting_corrections(event, Transaction(), account, context)
@@ -63,7 +63,7 @@ def refund_purchase(
         PurchaseRefunded,
         context,
         refund=refund,
-        flags=flags,
+        flags=flags + refund.flags,
         balance=account.balance_after(posted=-refund.amount),
     )
     apply_waiting_corrections(event, Transaction(), account, context)

@@ -1,4 +1,4 @@
-"""Posted clearings, corrections and refunds. Flags mark unusual circumstances.
+"""Posted clearings, corrections and refunds.
 
 The field `balance` is the account's balance after the event.
 """
@@ -8,13 +8,12 @@ from typing import ClassVar
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, Refund
 from txplatform.domain.currencies import format_amount, format_money
-from txplatform.domain.events.event import AccountEvent, flagged
-from txplatform.domain.flags import Flag
+from txplatform.domain.events.event import AdviceEvent, flagged
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import Balance
 
 
-class PurchaseCleared(AccountEvent, frozen=True):
+class PurchaseCleared(AdviceEvent, frozen=True):
     """A clearing was posted: all or part of a purchase.
 
     Attributes:
@@ -26,7 +25,6 @@ class PurchaseCleared(AccountEvent, frozen=True):
     COMMAND: ClassVar[str] = "clearing"
     clearing: Clearing
     released: int
-    flags: tuple[Flag, ...]
     balance: Balance
 
     @property
@@ -54,7 +52,7 @@ class PurchaseCleared(AccountEvent, frozen=True):
         account.waiting.pop(self.key, None)
 
 
-class ClearingCorrected(AccountEvent, frozen=True):
+class ClearingCorrected(AdviceEvent, frozen=True):
     """A correction was posted: the network took back a clearing, a refund or a correction.
 
     A correction of a correction belongs to the clearing or refund at the end of the chain.
@@ -71,7 +69,6 @@ class ClearingCorrected(AccountEvent, frozen=True):
     corrected_id: str
     corrected_transaction: TransactionId | None
     of_refund: bool
-    flags: tuple[Flag, ...]
     balance: Balance
 
     @property
@@ -96,13 +93,12 @@ class ClearingCorrected(AccountEvent, frozen=True):
         account.waiting.pop(self.key, None)
 
 
-class PurchaseRefunded(AccountEvent, frozen=True):
+class PurchaseRefunded(AdviceEvent, frozen=True):
     """A refund was posted."""
 
     TOPIC: ClassVar[str] = "purchase-refunded"
     COMMAND: ClassVar[str] = "refund"
     refund: Refund
-    flags: tuple[Flag, ...]
     balance: Balance
 
     @property

@@ -101,6 +101,16 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         """Change the account's state."""
 
 
+class AdviceEvent(AccountEvent, frozen=True, kw_only=True):
+    """One event of an advice.
+
+    Attributes:
+        flags: Unusual circumstances, and flaws of the description. They never prevent an effect.
+    """
+
+    flags: tuple[Flag, ...] = ()
+
+
 def flagged(flags: Iterable[Flag]) -> str:
     """Return flags as the end of a summary; nothing if there are none."""
     written = ", ".join(flags)

@@ -8,8 +8,7 @@ from typing import ClassVar
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Reversal
-from txplatform.domain.events.event import AccountEvent, flagged
-from txplatform.domain.flags import Flag
+from txplatform.domain.events.event import AccountEvent, AdviceEvent, flagged
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key, hold_expiry_key
 from txplatform.domain.money import Balance
@@ -34,14 +33,13 @@ class TransactionStarted(AccountEvent, frozen=True):
         return f"{self.transaction} named before it was authorized"
 
 
-class AuthorizationReversed(AccountEvent, frozen=True):
+class AuthorizationReversed(AdviceEvent, frozen=True):
     """The merchant reversed all or part of an authorization."""
 
     TOPIC: ClassVar[str] = "authorization-reversed"
     COMMAND: ClassVar[str] = "reversal"
     reversal: Reversal
     released: int
-    flags: tuple[Flag, ...]
     balance: Balance | None
 
     @property

@@ -15,11 +15,11 @@ from txplatform.domain.advices import (
     Refund,
     WaitingMessage,
 )
-from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.keys import waiting_key
 
 
-class MessageWaiting(AccountEvent, frozen=True):
+class MessageWaiting(AdviceEvent, frozen=True):
     """A message waits and does not change the balance yet."""
 
     @property
@@ -88,7 +88,7 @@ class RefundWaiting(MessageWaiting, frozen=True):
     refund: Refund
 
 
-class WaitingMessageRejected(AccountEvent, frozen=True):
+class WaitingMessageRejected(AdviceEvent, frozen=True):
     """A waiting message could not be applied, so it was rejected and parked.
 
     Attributes:
