@@ -35,7 +35,7 @@ from txplatform.domain.advices import (
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import ControlsChange, Increment, OperatorStatus
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 
 T, U = TransactionId("t"), TransactionId("u")
 LATER = NOW + timedelta(hours=1)
@@ -94,14 +94,19 @@ KINDS = {
         {"credit_limit": 501, "currency": "EUR", "effective_at": LATER},
     ),
     "the team's status": Kind(
-        StatusChange(ACCOUNT, AccountStatus.FROZEN, 1, "lost", NOW),
+        StatusChange(ACCOUNT, AccountStatus.FROZEN, 1, "lost", NOW, FreezeReason.LOST),
         "status_version",
-        {"status": AccountStatus.ACTIVE, "reason": "found", "changed_at": LATER},
+        {
+            "status": AccountStatus.ACTIVE,
+            "reason": "found",
+            "changed_at": LATER,
+            "reason_code": FreezeReason.STOLEN,
+        },
     ),
     "an operator's status": Kind(
-        OperatorStatus("s", ACCOUNT, AccountStatus.FROZEN, "lost"),
+        OperatorStatus("s", ACCOUNT, AccountStatus.FROZEN, "lost", FreezeReason.LOST),
         "status_id",
-        {"status": AccountStatus.ACTIVE, "reason": "found"},
+        {"status": AccountStatus.ACTIVE, "reason": "found", "reason_code": FreezeReason.STOLEN},
     ),
     "controls": Kind(
         ControlsChange("ctl", ACCOUNT, LIMIT_50, "asked for"),
@@ -149,7 +154,8 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_field_has_an_altered_value(kind: Kind) -> None:
     """Each new field needs an altered value in `KINDS`."""
-    names = {field.name for field in fields(kind.command)}
+    # A presented refund has another business key, so it is no copy.
+    names = {field.name for field in fields(kind.command)} - {"presented"}
     assert names == {"account_id", kind.named_by or "account_id", *kind.others}
     assert all(getattr(kind.command, name) != other for name, other in kind.others.items())
 

@@ -108,7 +108,7 @@ def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
         Reversal("r2", T, ACCOUNT),
         clearing(ACCOUNT, T, "c2", 50),
         correction(ACCOUNT, T, "x1", "c2", 50, Direction.CREDIT),
-        correction(ACCOUNT, T, "x2", "nobody", 10, Direction.CREDIT),
+        correction(ACCOUNT, T, "x2", "c2", 10, Direction.CREDIT),
         refund(ACCOUNT, T, "f", 500),
     )
     assert details(found) == [
@@ -135,9 +135,9 @@ def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
             "type": "clearing-corrected",
             "amount": 10,
             "clearing_id": "x2",
-            "reverses_clearing_id": "nobody",
+            "reverses_clearing_id": "c2",
             "direction": "credit",
-            "flags": ("no_clearing",),
+            "flags": ("corrected_before", "over_clearing"),
         },
         {
             "type": "purchase-refunded",
@@ -205,7 +205,7 @@ def test_a_corrected_refund_is_owed_again() -> None:
     found = seen(
         purchase(ACCOUNT, "t", 100),
         clearing(ACCOUNT, T, "c", 100),
-        refund(ACCOUNT, T, "f", 30),
+        refund(ACCOUNT, T, "f", 30, presented=True),
         correction(ACCOUNT, T, "x", "f", 30, Direction.DEBIT),
     )
     assert (found.cleared, found.corrected, found.refunded) == (100, 0, 0)
@@ -235,7 +235,7 @@ def owed_without_a_transaction(event: AccountEvent) -> int:
         case PurchaseRefunded() if event.transaction_id is None:
             return -event.refund.amount
         case ClearingCorrected() if event.transaction_id is None:
-            return -event.correction.amount
+            return event.correction.posted_change
         case _:
             return 0
 

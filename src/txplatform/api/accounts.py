@@ -11,6 +11,7 @@ from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import (
     AccountIdPath,
     IfNoneMatch,
+    RequestAccountIdPath,
     ServicesOf,
     require_opened,
     requires,
@@ -136,7 +137,7 @@ async def read_balance(
 )
 async def set_status(
     request: Request,
-    account_id: AccountIdPath,
+    account_id: RequestAccountIdPath,
     body: Annotated[StatusRequest, Depends(JsonBody(StatusRequest))],
 ) -> Response:
     """Freeze, unfreeze or close an account, as an operator.

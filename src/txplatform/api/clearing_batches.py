@@ -15,7 +15,7 @@ from txplatform.api.exception_handlers import problem_of
 from txplatform.api.openapi_entries import documented
 from txplatform.api.responses import json_response
 from txplatform.api.services import Services
-from txplatform.api.validation_problems import validation_problem
+from txplatform.api.validation_problems import differing_field_problems, validation_problem
 from txplatform.api_keys import Scope
 from txplatform.contracts.clearing_batch import (
     ClearingBatchBody,
@@ -27,12 +27,11 @@ from txplatform.contracts.clearing_batch import (
 )
 from txplatform.contracts.field_problems import InvalidField, InvalidFieldsError, validate
 from txplatform.contracts.problems import ProblemType
-from txplatform.contracts.settlement import clearing_response
+from txplatform.contracts.settlement import PresentmentEvent, clearing_response
 from txplatform.decisions.errors import QueueFullError, StoreUnavailableError
-from txplatform.domain.advices import Clearing
 from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.commands.outcome import CommandRejectedError
-from txplatform.domain.events import ClearingWaiting, PurchaseCleared
+from txplatform.domain.events import PurchaseCleared
 from txplatform.telemetry import correlation_id, logger
 
 _MAX_BYTES = 1_048_576
@@ -123,15 +122,23 @@ async def _clear(
     except InvalidFieldsError as error:
         return _not_a_clearing(place, item, error.fields)
     try:
-        command = parsed.to_value(Clearing)
-        decided = await services.decider.submit(command, origin=origin)
+        decided = await services.decider.submit(parsed.to_command(), origin=origin)
     except CommandRejectedError as error:
-        return ClearingItemResponse(parsed.clearing_id, "bad", error.reason, error.detail)
+        return ClearingItemResponse(
+            parsed.clearing_id,
+            "bad",
+            error.reason,
+            error.detail,
+            errors=tuple(
+                FieldProblem(each["pointer"], each["message"])
+                for each in differing_field_problems(error.fields, "items", place)
+            ),
+        )
     except Exception as error:  # noqa: BLE001  # does not stop the other items
         return error
     event = decided.outcome.event
-    assert isinstance(event, PurchaseCleared | ClearingWaiting)
-    clearing = clearing_response(event)
+    assert isinstance(event, PresentmentEvent)
+    clearing = clearing_response(event, decided.outcome.differing_fields)
     return ClearingItemResponse(
         parsed.clearing_id,
         "clean",
@@ -150,7 +157,6 @@ def _not_a_clearing(
     invalid = {field.location[0] for field in fields if field.location}
     named = item.get("clearing_id") if isinstance(item, dict) else None
     return ClearingItemResponse(
-        # A malformed id could be a card number.
         named if isinstance(named, str) and "clearing_id" not in invalid else None,
         "bad",
         "validation",

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from txplatform.api.problems import ProblemError
+from txplatform.contracts.card_numbers import holds_card_number
+from txplatform.contracts.cleaning import plain
 from txplatform.contracts.cursors import InvalidCursorError
 from txplatform.contracts.field_problems import InvalidField
-from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.rulesets import InvalidRuleSetError
 
@@ -28,6 +29,22 @@ def validation_problem(fields: Iterable[InvalidField]) -> ProblemError:
             for field in islice(fields, _MAX_ERRORS)
         ],
     )
+
+
+def differing_field_problems(fields: Iterable[str], *place: str | int) -> list[dict[str, str]]:
+    """Return a problem for each field, such as `merchant.name`, that differs in a repeated command.
+
+    Args:
+        fields: The names of the fields.
+        place: The location of the command in the body.
+    """
+    return [
+        {
+            "pointer": _pointer((*place, *name.split("."))),
+            "message": "differs from what was sent first under this id",
+        }
+        for name in fields
+    ]
 
 
 def invalid_cursor_problem(error: InvalidCursorError) -> ProblemError:
@@ -65,9 +82,8 @@ def _pointer(location: Sequence[str | int]) -> str:
 
 def _name(part: str) -> str:
     """Return a field name for a pointer, escaped, and hidden if it looks like a card number."""
-    try:
-        refuse_card_number(part)
-    except ValueError:
+    part = plain(part)
+    if holds_card_number(part):
         return "(a number)"
     if len(part) > _LONGEST_NAME:
         part = part[:_LONGEST_NAME] + "…"

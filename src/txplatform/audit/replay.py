@@ -64,7 +64,7 @@ class Replay:
         event = decode_event(self._stream, version, row.topic, row.state)
         for column, stated, stored in (
             ("event_key", event.key, row.event_key),
-            ("transaction_id", event.transaction_id, row.transaction_id),
+            ("transaction_id", event.indexed_under, row.transaction_id),
             ("pending_change", event.pending_change, row.pending_change),
             ("expires_at", event.hold_expires_at, row.expires_at),
         ):

@@ -8,6 +8,7 @@ from pydantic import Field
 from txplatform.contracts.body import RequestBody, with_example
 from txplatform.contracts.fields import (
     AmountOrZero,
+    BodyIdentifier,
     CurrencyCode,
     FreeText,
     Identifier,
@@ -65,7 +66,7 @@ class StatusRequest(RequestBody):
         status_id="st-1", status="frozen", reason="The card was reported lost."
     )
 
-    status_id: Annotated[Identifier, idempotency_key("st-1")]
+    status_id: Annotated[BodyIdentifier, idempotency_key("st-1")]
     status: Annotated[AccountStatus, Field(description="`closed` is permanent.")]
     reason: FreeText
 

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
+from txplatform.contracts.advice import DescribedTransactionId
 from txplatform.contracts.body import RequestBody, with_example
-from txplatform.contracts.fields import Identifier
+from txplatform.contracts.fields import UrlId
 from txplatform.contracts.settlement import ClearingRequest, ClearingResponse
-from txplatform.domain.events import Flag
+from txplatform.domain.flags import Flag
 
 MAX_ITEMS = 1000
 
@@ -30,11 +31,8 @@ class ClearingItem(ClearingRequest):
 
     model_config = with_example(**_EXAMPLE)
 
-    account_id: Identifier
-    transaction_id: Annotated[
-        Identifier | None,
-        Field(description="Null or absent if the purchase was never authorized."),
-    ] = None
+    account_id: UrlId
+    transaction_id: DescribedTransactionId = None
 
 
 class ClearingBatchRequest(RequestBody):

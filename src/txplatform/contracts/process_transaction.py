@@ -11,10 +11,12 @@ from txplatform.contracts.fields import (
     CategoryCode,
     CountryCode,
     CurrencyCode,
-    FreeText,
     Identifier,
     MerchantId,
-    OriginalCurrencyCode,
+    MerchantName,
+    Metadata,
+    OriginalCurrency,
+    Reference,
     UtcTime,
     idempotency_key,
 )
@@ -35,6 +37,8 @@ EXAMPLE: dict[str, JsonValue] = {
     "original_amount": 1150,
     "original_currency": "EUR",
     "occurred_at": "2026-11-20T10:15:00Z",
+    "reference": "order-77",
+    "metadata": {"terminal": "T-4"},
 }
 
 
@@ -44,7 +48,7 @@ class MerchantFields(RequestBody):
     VALUE: ClassVar = Merchant
 
     id: MerchantId | None = None
-    name: FreeText
+    name: MerchantName
     category_code: CategoryCode | None = None
     country: CountryCode | None = None
 
@@ -70,8 +74,10 @@ class ProcessTransactionRequest(RequestBody):
         AmountOrZero | None,
         Field(description="The merchant's price, minor units of `original_currency`."),
     ] = None
-    original_currency: OriginalCurrencyCode | None = None
+    original_currency: OriginalCurrency | None = None
     occurred_at: Annotated[UtcTime | None, Field(description="The merchant's timestamp.")] = None
+    reference: Reference | None = None
+    metadata: Metadata = None
 
 
 def parse_process_transaction(body: bytes) -> Purchase:
@@ -87,6 +93,6 @@ def parse_process_transaction(body: bytes) -> Purchase:
         # Slower, but accepts 1250.0 as an integer and says precisely what is wrong.
         request = validate(ProcessTransactionRequest, parse_strict_json(body))
     distinct = len(request.model_fields_set) + len(request.merchant.model_fields_set)
-    if repeats_a_key(body, distinct):
+    if repeats_a_key(body, distinct + len(request.metadata or ())):
         raise NotJsonError("A key is repeated within an object.")
     return request.to_value(Purchase)

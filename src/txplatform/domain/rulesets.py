@@ -7,6 +7,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain, pairwise
 from typing import Annotated
@@ -80,12 +81,14 @@ class HoldDays:
         default: Days from the approval, for merchant categories that are unknown or not in
             `by_category`.
         by_category: Other durations for some merchant categories; no category appears twice.
+        extended_by_increments: True if the days are counted anew from each approved increment.
         categories: The codes and ranges in `by_category`, sorted.
         days: The number of days for each entry of `categories`, in the same order.
     """
 
     default: int = 7
     by_category: tuple[CategoryHold, ...] = ()
+    extended_by_increments: bool = True
     categories: CategoryCodes = field(init=False, repr=False, compare=False)
     days: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
@@ -111,6 +114,18 @@ class HoldDays:
             return self.default
         place = bisect_right(self.categories.bounds, category_code)
         return self.days[place // 2] if place % 2 else self.default
+
+    def end(self, category_code: str | None, now: datetime) -> datetime:
+        """Return when a hold in this merchant category expires if it is approved now."""
+        return now + timedelta(days=self.of(category_code))
+
+    def extended(
+        self, expires_at: datetime | None, category_code: str | None, now: datetime
+    ) -> datetime | None:
+        """Return when a hold expires that is raised now; None for never."""
+        if expires_at is None or not self.extended_by_increments:
+            return expires_at
+        return max(expires_at, self.end(category_code, now))
 
 
 USUAL_HOLD_DAYS = HoldDays(

@@ -24,13 +24,13 @@ def check_currency(advice: WaitingMessage, account: Account) -> None:
     if advice.currency != account.currency:
         raise CommandRejectedError(
             RefusalReason.CURRENCY_MISMATCH,
-            f"{advice.label} is in {advice.currency}, but the account is in {account.currency}.",
+            f"{advice.LABEL} is in {advice.currency}, but the account is in {account.currency}.",
             "Send it in the account's currency.",
         )
 
 
 def check_posting(
-    advice: Payment | Clearing | Correction | Refund, account: Account, change: int
+    advice: Payment | PaymentReturn | Clearing | Correction | Refund, account: Account, change: int
 ) -> None:
     """Check that an advice can be posted to an opened account.
 
@@ -55,7 +55,7 @@ def check_balance(
     if abs(posted) > MAX_BALANCE:
         raise CommandRejectedError(
             RefusalReason.BALANCE_OUT_OF_RANGE,
-            f"{command.label} would take the balance to {format_money(posted, command.currency)}, "
+            f"{command.LABEL} would take the balance to {format_money(posted, command.currency)}, "
             f"beyond the limit of {format_money(MAX_BALANCE, command.currency)}.",
             "Check the amount.",
         )
