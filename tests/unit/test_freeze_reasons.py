@@ -36,7 +36,7 @@ def test_a_freeze_declines_with_the_code_of_its_reason(reason: FreezeReason | No
         assert declined_with(stream) == CODES[reason]
 
 
-@pytest.mark.parametrize(("operator", "team"), product(REASONS, REASONS))
+@pytest.mark.parametrize(("operator", "team"), [*product(REASONS, REASONS)])
 def test_of_two_freezes_the_more_important_reason_is_told(
     operator: FreezeReason | None, team: FreezeReason | None
 ) -> None:

@@ -100,7 +100,14 @@ RULESETS = st.builds(
     st.integers(1, 99),
     st.sampled_from(("", "for shops")),
     st.lists(RULES, max_size=8, unique=True).map(tuple),
-    st.sampled_from((USUAL_HOLD_DAYS, HoldDays(3), HoldDays(7, (CategoryHold(("5542",), 1),)))),
+    st.sampled_from(
+        (
+            USUAL_HOLD_DAYS,
+            HoldDays(3),
+            HoldDays(7, (CategoryHold(("5542",), 1),)),
+            HoldDays(7, extended_by_increments=False),
+        )
+    ),
 )
 
 
@@ -565,6 +572,13 @@ def test_differences_are_described_in_sentences() -> None:
         hold_days=HoldDays(5, (CategoryHold(("3351-3500", "7512-7513", "7519"), 30),)),
     )
     assert diff(old, old) == []
+    fixed = RuleSet("a", 1, hold_days=HoldDays(extended_by_increments=False))
+    assert diff(fixed, RuleSet("a", 2, hold_days=HoldDays())) == [
+        "An approved increment extends the hold."
+    ]
+    assert diff(RuleSet("a", 1, hold_days=HoldDays()), fixed) == [
+        "An approved increment no longer extends the hold."
+    ]
     assert diff(old, new) == [
         (
             "Changed country_deny: countries gains SYR, countries loses PRK. "

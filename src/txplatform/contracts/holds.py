@@ -12,6 +12,7 @@ from txplatform.contracts.advice import (
     DescribedTime,
 )
 from txplatform.contracts.body import RequestBody, with_example
+from txplatform.contracts.encoding import rfc3339_or_none
 from txplatform.contracts.fields import Amount, BodyId, BodyIdentifier, idempotency_key
 from txplatform.contracts.same_fields import from_event
 from txplatform.domain.events import (
@@ -43,6 +44,8 @@ class IncrementResponse:
         amount: The requested increment, minor units.
         balance: The balance after the decision, minor units; null if the account was never opened.
         ruleset: The id of the rule set in force.
+        expires_at: The time when the raised hold expires, RFC 3339 UTC; null for a decline, or if
+            the hold never expires.
         account_version: The account's version after the decision.
         decided_at: RFC 3339 UTC.
     """
@@ -56,6 +59,7 @@ class IncrementResponse:
     amount: int
     balance: Balance | None
     ruleset: str
+    expires_at: str | None
     account_version: int
     event_id: str
     decided_at: str
@@ -65,9 +69,15 @@ def increment_response(event: AuthorizationIncremented | IncrementDeclined) -> I
     """Return the response for a recorded decision on an increment."""
     match event:
         case AuthorizationIncremented():
-            return from_event(IncrementResponse, event, decision="approved", reasons=())
+            return from_event(
+                IncrementResponse,
+                event,
+                decision="approved",
+                reasons=(),
+                expires_at=rfc3339_or_none(event.expires_at),
+            )
         case IncrementDeclined():
-            return from_event(IncrementResponse, event, decision="declined")
+            return from_event(IncrementResponse, event, decision="declined", expires_at=None)
         case _:
             assert_never(event)
 
@@ -97,7 +107,7 @@ class ReversalResponse:
         status: Always `applied`. If the reversal arrives before the authorization, the later hold
             is reduced.
         released: The amount released from the hold, minor units.
-        flags: Unusual circumstances, and flaws of the description.
+        flags: If less was released than asked, the reason; also flaws of the description.
         differing_fields: If the reversal is repeated, the describing fields that differ from the
             first one, which stands.
         balance: The balance after the reversal, minor units; null if the account was never opened.

@@ -47,13 +47,13 @@ class TransactionDecisioned(DecisionResponse):
 class TransactionCleared:
     """`transactions.transaction-cleared.v1`: a clearing or a correction was posted.
 
-    A correction withdraws an earlier clearing or refund. The net amount settled is the sum of
-    `posted_change` in this topic and in `transactions.transaction-refunded.v1`.
+    A correction takes an earlier clearing, credit or correction back. The net amount settled is the
+    sum of `posted_change` in this topic and in `transactions.transaction-refunded.v1`.
 
     Attributes:
         transaction_id: The purchase's id; null if the purchase was never authorized.
-        direction: `debit` for a clearing or a withdrawn refund, `credit` for a withdrawn clearing.
-        reverses_clearing_id: The id of the withdrawn clearing or refund; null for a clearing.
+        direction: `debit` for a clearing; for a correction, the opposite of its original's.
+        reverses_clearing_id: The id of the presentment that is taken back; null for a clearing.
         amount: Minor units of `currency`, never negative.
         posted_change: The change in the amount owed, minor units; negative for a credit.
         final: True for the last clearing of the purchase; false for a correction.
@@ -173,7 +173,7 @@ class TransactionReversed:
     Attributes:
         amount: The reversed amount, minor units; null for a full reversal.
         released: The amount released from the hold, minor units.
-        flags: Unusual circumstances, and flaws of the description.
+        flags: If less was released than asked, the reason; also flaws of the description.
         balance: The balance after the reversal, minor units; null if the account was never opened.
         occurred_at: When the merchant reversed it, RFC 3339 UTC; null if unknown.
         account_version: The account's version after the reversal.

@@ -137,13 +137,16 @@ def controls_from_json(value: Any) -> Controls:
 
 def ruleset_to_json(ruleset: RuleSet) -> JsonObject:
     """Return a rule set as a JSON value; the inverse of `ruleset_from_json`."""
+    hold_days = ruleset.hold_days
     return {
         "name": ruleset.name,
         "version": ruleset.version,
         **({"description": ruleset.description} if ruleset.description else {}),
         "hold_days": {
-            "default": ruleset.hold_days.default,
-            "by_category": [parameters_to_stored(hold) for hold in ruleset.hold_days.by_category],
+            "default": hold_days.default,
+            "by_category": [parameters_to_stored(hold) for hold in hold_days.by_category],
+            # Left out if true, like an absent parameter: so that hashes never change.
+            **({} if hold_days.extended_by_increments else {"extended_by_increments": False}),
         },
         "rules": [rule_to_stored(rule) for rule in ruleset.rules],
     }

@@ -23,8 +23,8 @@ class TransactionEventResponse:
         amount: The amount requested, posted, refunded or reversed; None for a full reversal.
         released: The amount released from the hold.
         clearing_id: The clearing's or correction's id.
-        reverses_clearing_id: The clearing or refund that a correction withdraws.
-        direction: Corrections only: credit withdraws a clearing, debit withdraws a refund.
+        reverses_clearing_id: The presentment that a correction takes back.
+        direction: Corrections only: the opposite of the original's direction.
         flags: Unusual circumstances, and flaws of the description. They never prevent posting.
         reference: The sender's reference for this event.
         metadata: The sender's texts for this event.
