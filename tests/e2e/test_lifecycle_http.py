@@ -46,7 +46,7 @@ def test_the_response_to_an_increment_is_a_decision(api: RunningApi, held: str) 
     path = f"{held}/transactions/tx/increments"
     answer = post(api, path, increment_id="i", amount=500)
     assert answer.status_code == 200
-    assert without(answer.json(), "decided_at") == {
+    assert without(answer.json(), "decided_at", "expires_at") == {
         "increment_id": "i",
         "transaction_id": "tx",
         "account_id": held,
