@@ -25,6 +25,7 @@ def check_currency(advice: WaitingMessage, account: Account) -> None:
             RefusalReason.CURRENCY_MISMATCH,
             f"{advice.LABEL} is in {advice.currency}, but the account is in {account.currency}.",
             "Send it in the account's currency.",
+            ("currency",),
         )
 
 
@@ -47,4 +48,5 @@ def check_posting(
             f"{advice.LABEL} would take the balance to {format_money(posted, advice.currency)}, "
             f"beyond the limit of {format_money(MAX_BALANCE, advice.currency)}.",
             "Check the amount.",
+            ("amount",),
         )
