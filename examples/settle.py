@@ -3,8 +3,8 @@
     TXPLATFORM_API_KEY=… python examples/settle.py http://localhost:8000 clearings.jsonl
 
 Each line is a JSON object with `clearing_id`, `account_id`, `transaction_id`, `amount` and
-`currency`, or more fields of a presentment (docs/contracts.md). A clearing is posted once, no matter how often it
-is sent. So the whole file can be sent again, for instance after this program was killed.
+`currency`; docs/contracts.md has more fields. A clearing is posted once, no matter how often it is
+sent. So the whole file can be sent again, for instance after this program was killed.
 
 The exit code is 1 if a line was refused. A line that waits is posted when its account is opened.
 """

@@ -100,7 +100,7 @@ def test_a_frozen_account_declines_by_the_reason(
     found = post(api, f"{held}/status", **body)
     assert found["reason_code"] == (None if code == "none" else code)
     assert post(api, f"{held}/status", **body) == found
-    answer = api.client.post("/v1/process-transaction", json=purchase(held, "other", 1)).json()
+    answer = api.client.post("/v1/process-transaction", json=purchase("other", held, 1)).json()
     assert (answer["reasons"][0]["code"], answer["response_code"]) == (
         "account_frozen",
         response_code,
@@ -118,7 +118,7 @@ def test_an_unknown_reason_code_is_refused(api: RunningApi, held: str) -> None:
 def test_a_declined_purchase_that_clears_keeps_its_state_and_is_flagged(
     api: RunningApi, held: str
 ) -> None:
-    declined = purchase(held, "big", 99_999_999)
+    declined = purchase("big", held, 99_999_999)
     assert (
         api.client.post("/v1/process-transaction", json=declined).json()["decision"] == "declined"
     )

@@ -144,6 +144,7 @@ def test_a_reversal_releases_all_or_a_part(api: RunningApi, held: str) -> None:
         "amount": 400,
         "status": "applied",
         "released": 400,
+        "flags": [],
         "balance": {"credit_limit": 10_000, "posted": 0, "pending": 600, "available": 9400},
         "account_version": 3,
     }
