@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -41,10 +41,12 @@ from txplatform.domain.events import (
     Event,
     MessageWaiting,
     MoneyEvent,
+    WaitingMessageRejected,
 )
 from txplatform.domain.events.accounts import VERSIONED
+from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.ids import TransactionId
-from txplatform.domain.requests import ControlsChange, HoldExpiry, OperatorStatus
+from txplatform.domain.requests import ControlsChange, HoldExpiry, Opening, OperatorStatus
 from txplatform.domain.status import AccountStatus, FreezeReason
 from txplatform.eventstore.mapper import decode_event, encode_event, event_data
 
@@ -113,8 +115,19 @@ def test_every_kind_of_event_is_described(events: list[Event]) -> None:
 
 def test_every_event_class_is_in_a_union() -> None:
     """Events of a class outside the unions could not be read from the log."""
-    classes = {*AccountEvent.__subclasses__(), *MessageWaiting.__subclasses__()}
-    assert classes - {MessageWaiting} == set(EVENT_TYPES)
+    bases = {AccountEvent, AdviceEvent, MessageWaiting}
+    classes = {kind for base in bases for kind in base.__subclasses__()}
+    assert classes - bases == set(EVENT_TYPES)
+
+
+def test_every_event_of_an_advice_has_flags() -> None:
+    """The events of an opening too, since it may come as a message."""
+    advices = {*get_args(Advice), Opening}
+    for kind in EVENT_TYPES:
+        command = get_type_hints(kind).get(kind.COMMAND)
+        assert issubclass(kind, AdviceEvent) is (
+            command in advices or kind is WaitingMessageRejected
+        ), kind
 
 
 def test_every_versioned_advice_has_its_events() -> None:
@@ -227,6 +240,8 @@ def test_audit_interfaces_show_every_field_of_an_event(events: list[Event]) -> N
             "original_amount": None,
             "original_currency": None,
             "occurred_at": None,
+            "reference": None,
+            "metadata": None,
         },
         "authorization_code": approved.authorization_code,
         "balance": {"credit_limit": 800, "posted": 2, "pending": 100, "available": 698},

@@ -361,7 +361,7 @@ def test_a_merchant_id_that_looks_like_a_card_number_can_be_denied() -> None:
 def test_a_card_number_is_refused_as_a_name(name: str) -> None:
     """Every decision would keep the name. A stored rule set with such a name can still be read."""
     card = RETAIL | {"name": name}
-    with pytest.raises(InvalidRuleSetError, match="name: looks like a card number;") as raised:
+    with pytest.raises(InvalidRuleSetError, match="name: holds a card number;") as raised:
         parse_ruleset(orjson.dumps(card))
     assert name not in str(raised.value)
     stored = ruleset_from_json(card)

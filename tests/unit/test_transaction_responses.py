@@ -116,12 +116,19 @@ def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
         {"type": "authorization-incremented", "amount": 200, "increment_id": "i1"},
         {"type": "increment-declined", "amount": 50_000, "increment_id": "i2"},
         {"type": "authorization-reversed", "amount": 100, "released": 100, "reversal_id": "r1"},
-        {"type": "purchase-cleared", "amount": 400, "released": 400, "clearing_id": "c1"},
+        {
+            "type": "purchase-cleared",
+            "amount": 400,
+            "released": 400,
+            "clearing_id": "c1",
+            "direction": "debit",
+        },
         {"type": "authorization-reversed", "released": 700, "reversal_id": "r2"},
         {
             "type": "purchase-cleared",
             "amount": 50,
             "clearing_id": "c2",
+            "direction": "debit",
             "flags": ("after_reversal",),
         },
         {
@@ -143,6 +150,7 @@ def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
             "type": "purchase-refunded",
             "amount": 500,
             "refund_id": "f",
+            "direction": "credit",
             "flags": ("over_purchase",),
         },
     ]

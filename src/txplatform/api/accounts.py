@@ -38,12 +38,16 @@ from txplatform.decisions.request import AccountView
 from txplatform.domain.events import OperatorStatusSet
 from txplatform.domain.ids import AccountId
 from txplatform.domain.requests import Opening, OperatorStatus
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
 _LOST = OperatorStatus(
-    "st-1", examples.ACCOUNT, AccountStatus.FROZEN, "The card was reported lost."
+    "st-1",
+    examples.ACCOUNT,
+    AccountStatus.FROZEN,
+    "The card was reported lost.",
+    FreezeReason.LOST,
 )
 EXAMPLES = (
     BalanceResponse(

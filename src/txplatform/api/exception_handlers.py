@@ -14,9 +14,9 @@ from starlette.responses import Response
 from txplatform.api.body import ClientLeftError
 from txplatform.api.problems import ProblemError, problem_response, retry_later
 from txplatform.api.validation_problems import (
-    differing_field_problems,
     invalid_cursor_problem,
     invalid_rules_problem,
+    refused_field_problems,
     validation_problem,
 )
 from txplatform.contracts.cursors import InvalidCursorError
@@ -98,7 +98,7 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one 
         case InvalidCursorError():
             return invalid_cursor_problem(error)
         case CommandRejectedError():
-            problems = differing_field_problems(error.fields)
+            problems = refused_field_problems(error)
             return _refused(_command_refused(error.reason), error, problems)
         case RefusedChangeError():
             return _refused(_change_refused(error.reason), error)

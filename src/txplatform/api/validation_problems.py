@@ -11,6 +11,7 @@ from txplatform.contracts.cursors import InvalidCursorError
 from txplatform.contracts.field_problems import InvalidField
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.rulesets import InvalidRuleSetError
+from txplatform.domain.commands.outcome import CommandRejectedError, RefusalReason
 
 _MAX_ERRORS = 50
 _LONGEST_NAME = 64
@@ -31,19 +32,21 @@ def validation_problem(fields: Iterable[InvalidField]) -> ProblemError:
     )
 
 
-def differing_field_problems(fields: Iterable[str], *place: str | int) -> list[dict[str, str]]:
-    """Return a problem for each field, such as `merchant.name`, that differs in a repeated command.
+def refused_field_problems(error: CommandRejectedError, *place: str | int) -> list[dict[str, str]]:
+    """Return a problem for each field, such as `merchant.name`, for which a command was rejected.
 
     Args:
-        fields: The names of the fields.
+        error: The rejection.
         place: The location of the command in the body.
     """
+    repeated = error.reason in {
+        RefusalReason.CONFLICTING_COPY,
+        RefusalReason.TRANSACTION_ID_REUSED,
+    }
+    message = "differs from what was sent first under this id" if repeated else error.detail
     return [
-        {
-            "pointer": _pointer((*place, *name.split("."))),
-            "message": "differs from what was sent first under this id",
-        }
-        for name in fields
+        {"pointer": _pointer((*place, *name.split("."))), "message": message}
+        for name in error.fields
     ]
 
 

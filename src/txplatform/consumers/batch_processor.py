@@ -17,7 +17,9 @@ import psycopg
 from txplatform.consumers.parsing import ParsedMessage, Rejection
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.account import DecisionContext
+from txplatform.domain.advices import Payment, PaymentReturn
 from txplatform.domain.cause import CommandOrigin, MessageCause
+from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.rulesets import RulesNotUnderstoodError
@@ -113,8 +115,8 @@ def decide_under_lock(
 
 
 def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingCommand | None:
-    """Return a message's command, ready for execution; None if the message is invalid."""
-    if isinstance(parsed.command, Rejection):
+    """Return a message's command, ready for execution; None if there is nothing to execute."""
+    if isinstance(parsed.command, Rejection) or _is_prenote(parsed.command):
         return None
     message = parsed.message
     cause = MessageCause(message.topic, message.partition, message.offset, retried)
@@ -126,7 +128,8 @@ def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> Message
     command = parsed.command
     if isinstance(command, Rejection):
         return MessageOutcome(MessageStatus.PARKED, reason=command.reason, detail=command.detail)
-    assert pending is not None
+    if pending is None:
+        return MessageOutcome(MessageStatus.IGNORED, command.account_id, command.key)
     match pending.result:
         case Outcome(status, event, differing):
             return MessageOutcome(
@@ -149,6 +152,11 @@ def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> Message
             raise AssertionError("a command was not executed")
         case unknown:
             assert_never(unknown)
+
+
+def _is_prenote(command: Command) -> bool:
+    """Return whether a payment or return has amount 0: a bank's test, which moves nothing."""
+    return isinstance(command, Payment | PaymentReturn) and command.amount == 0
 
 
 def _run_commands(

@@ -20,6 +20,7 @@ from txplatform.contracts.cleaning import (
     Cleaner,
     clean_amount,
     clean_code,
+    clean_freeze_reason,
     clean_merchant,
     clean_metadata,
     clean_reference,
@@ -30,6 +31,7 @@ from txplatform.contracts.cleaning import (
 from txplatform.domain.account_command import FlaggedCommand
 from txplatform.domain.flags import Flag
 from txplatform.domain.requests import Merchant
+from txplatform.domain.status import FreezeReason
 
 Value = TypeVar("Value")
 
@@ -131,6 +133,16 @@ DescribedText = Annotated[
     str | None,
     Describes(clean_text),
     Field(description=f"Text for people; cleaned, and cut after {MAX_TEXT} characters."),
+]
+
+DescribedFreezeReason = Annotated[
+    FreezeReason | None,
+    Describes(clean_freeze_reason),
+    Field(
+        description="Sets the response code of declines while the account is frozen. Read without "
+        "regard to case; a code that is not known counts as absent.",
+        examples=["lost"],
+    ),
 ]
 
 DescribedReference = Annotated[

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from txplatform.contracts.card_numbers import mask_card_numbers
 from txplatform.domain.money import MAX_AMOUNT
+from txplatform.domain.status import FreezeReason
 
 MAX_TEXT = 200
 """The most characters of a text for people, such as a reason or a merchant's name."""
@@ -111,6 +112,14 @@ def clean_code(form: str) -> Cleaner:
         return Cleaned(text)
 
     return clean
+
+
+def clean_freeze_reason(value: object) -> Cleaned:
+    """Clean the reason code of a status. `none` is the same as no reason code."""
+    text = plain(value).lower() if isinstance(value, str) else value
+    if text in {None, "", "none"}:
+        return Cleaned(None)
+    return Cleaned(text) if text in set(FreezeReason) else _UNREADABLE
 
 
 def clean_amount(value: object) -> Cleaned:

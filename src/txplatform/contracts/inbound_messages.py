@@ -12,6 +12,7 @@ class MessageStatus(StrEnum):
     WAITING = "waiting"
     DUPLICATE = "duplicate"
     STALE = "stale"
+    IGNORED = "ignored"
     PARKED = "parked"
     DISCARDED = "discarded"
 

@@ -12,6 +12,7 @@ from txplatform.contracts.advice import (
     AdviceBody,
     DescribedAmount,
     DescribedCurrency,
+    DescribedFreezeReason,
     DescribedMetadata,
     DescribedReference,
     DescribedText,
@@ -19,7 +20,6 @@ from txplatform.contracts.advice import (
     DescribedTransactionId,
 )
 from txplatform.contracts.fields import (
-    Amount,
     AmountOrZero,
     BodyId,
     CurrencyCode,
@@ -89,6 +89,7 @@ class AccountStatusChangedMessage(MessageBody):
         Field(description="Read without regard to case."),
     ]
     status_version: Version
+    reason_code: DescribedFreezeReason = None
     reason: DescribedText = None
     changed_at: DescribedTime = None
 
@@ -112,7 +113,9 @@ class PaymentSubmittedMessage(MessageBody):
     COMMANDS = (Payment,)
 
     payment_id: BodyId
-    amount: Amount
+    amount: Annotated[
+        AmountOrZero, Field(description="Minor units of the currency. 0 is ignored: a prenote.")
+    ]
     currency: CurrencyCode
     submitted_at: DescribedTime = None
     original_amount: DescribedAmount = None
@@ -128,7 +131,9 @@ class PaymentReturnedMessage(MessageBody):
     COMMANDS = (PaymentReturn,)
 
     payment_id: BodyId
-    amount: Amount
+    amount: Annotated[
+        AmountOrZero, Field(description="Minor units of the currency. 0 is ignored: a prenote.")
+    ]
     currency: CurrencyCode
     reason: DescribedText = None
     returned_at: DescribedTime = None

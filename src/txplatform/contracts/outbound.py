@@ -51,11 +51,13 @@ class TransactionCleared:
     sum of `posted_change` in this topic and in `transactions.transaction-refunded.v1`.
 
     Attributes:
-        transaction_id: The purchase's id; null if the purchase was never authorized.
+        transaction_id: The purchase's id; null if the purchase was never authorized. A correction
+            has that of the clearing or credit that it takes back.
         direction: `debit` for a clearing; for a correction, the opposite of its original's.
         reverses_clearing_id: The id of the presentment that is taken back; null for a clearing.
-        amount: Minor units of `currency`, never negative.
-        posted_change: The change in the amount owed, minor units; negative for a credit.
+        amount: The change in the amount owed, minor units of `currency`; negative for the
+            correction of a clearing.
+        posted_change: The same as `amount`.
         final: True for the last clearing of the purchase; false for a correction.
         released: The amount released from the hold, minor units; 0 for a correction.
         flags: Unusual circumstances, and flaws of the description. They never prevent posting.
@@ -107,6 +109,8 @@ def transaction_cleared(event: PurchaseCleared | ClearingCorrected) -> Transacti
             return from_event(
                 TransactionCleared,
                 event,
+                transaction_id=event.transaction_id,
+                amount=correction.posted_change,
                 final=False,
                 released=0,
                 occurred_at=rfc3339_or_none(correction.occurred_at),

@@ -24,7 +24,7 @@ class TransactionEventResponse:
         released: The amount released from the hold.
         clearing_id: The clearing's or correction's id.
         reverses_clearing_id: The presentment that a correction takes back.
-        direction: Corrections only: the opposite of the original's direction.
+        direction: The direction of a presentment: debit raises what is owed, credit lowers it.
         flags: Unusual circumstances, and flaws of the description. They never prevent posting.
         reference: The sender's reference for this event.
         metadata: The sender's texts for this event.

@@ -167,7 +167,12 @@ class Transaction:
         return (Flag.OVER_PURCHASE,) if self.refunded + amount > self.posted else ()
 
     def reversal_flags(self, amount: int | None) -> tuple[Flag, ...]:
-        """Return the flag of a new reversal that releases less than its amount; None for all."""
+        """Return the flag of a new reversal of this amount, or of the whole if None.
+
+        It has a flag only if the hold is smaller.
+        """
+        if self.hold and (amount is None or amount <= self.hold):
+            return ()
         for flag, condition in (
             (Flag.DECLINED, self.declined),
             (Flag.NO_AUTHORIZATION, not self.authorized),

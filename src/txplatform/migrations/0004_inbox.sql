@@ -42,8 +42,8 @@ CREATE TABLE inbound_messages (
     resolved_at     timestamptz,
     resolution      text,
     UNIQUE (cluster_id, topic_id, topic, partition, "offset"),
-    CHECK (first_status IN ('applied', 'waiting', 'duplicate', 'stale', 'parked', 'discarded')),
-    CHECK (status IN ('applied', 'waiting', 'duplicate', 'stale', 'parked', 'discarded'))
+    CHECK (first_status IN ('applied', 'waiting', 'duplicate', 'stale', 'ignored', 'parked', 'discarded')),
+    CHECK (status IN ('applied', 'waiting', 'duplicate', 'stale', 'ignored', 'parked', 'discarded'))
 );
 CREATE INDEX inbound_messages_account ON inbound_messages (account_id, id);
 CREATE INDEX inbound_messages_topic ON inbound_messages (topic, id);

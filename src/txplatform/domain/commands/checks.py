@@ -26,6 +26,7 @@ def check_currency(advice: WaitingMessage, account: Account) -> None:
             RefusalReason.CURRENCY_MISMATCH,
             f"{advice.LABEL} is in {advice.currency}, but the account is in {account.currency}.",
             "Send it in the account's currency.",
+            ("currency",),
         )
 
 
@@ -58,4 +59,5 @@ def check_balance(
             f"{command.LABEL} would take the balance to {format_money(posted, command.currency)}, "
             f"beyond the limit of {format_money(MAX_BALANCE, command.currency)}.",
             "Check the amount.",
+            ("amount",),
         )

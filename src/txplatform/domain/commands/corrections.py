@@ -138,10 +138,11 @@ def _post(
     if correction.direction is original.direction:
         raise CommandRejectedError(
             RefusalReason.WRONG_DIRECTION,
-            f"{correction.LABEL} is a {correction.direction}, like the presentment that it takes "
-            "back.",
-            "Send it with the opposite direction; networks that keep the original's direction "
-            "need it turned round.",
+            f"{correction.LABEL} is a {correction.direction}, and so is the presentment that it "
+            "takes back.",
+            "Send it with the opposite direction. If the network keeps the original's direction, "
+            "turn it round.",
+            ("direction",),
         )
     check_posting(correction, account, correction.posted_change)
     return account.record(

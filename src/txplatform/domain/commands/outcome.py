@@ -52,7 +52,8 @@ class CommandRejectedError(TxPlatformError):
     """The command contradicts the account's state or an earlier command, and has no effect.
 
     Attributes:
-        fields: The fields that differ from those of an earlier command with the same id.
+        fields: The command's fields that are at fault, such as those that differ from an earlier
+            command with the same id.
     """
 
     def __init__(

@@ -61,6 +61,7 @@ def _return_received(
             f"The payment was {format_money(payment.amount, payment.currency)}, "
             f"but its return is {format_money(payment_return.amount, payment_return.currency)}.",
             "Send the return with the amount and currency of the payment.",
+            ("amount", "currency"),
         )
     check_posting(payment_return, account, payment_return.amount)
     event = account.record(
