@@ -290,6 +290,5 @@ def test_a_verification_of_an_account_over_its_limit_is_no_difference(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
     """An approved amount of 0 needs no available credit."""
-    commands = [opening("a", 300), clearing("a", None, "c", 600), purchase("a", "t", 0)]
-    record(service, commands)
+    record(service, [opening("a", 300), clearing("a", None, "c", 600), purchase("a", "t", 0)])
     assert differences(database) == []
