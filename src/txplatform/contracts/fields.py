@@ -163,12 +163,12 @@ CurrencyCode = Annotated[
     Field(description="ISO 4217 currency code.", examples=["USD"]),
 ]
 
-OriginalCurrency = Annotated[
+OriginalCurrencyCode = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, pattern=_ALPHA_3),
-    Field(description="The currency of the merchant's price, three letters.", examples=["EUR"]),
+    Field(description="A currency code of three capital letters.", examples=["EUR"]),
 ]
-"""A well-formed code. It need not be listed, since it only describes."""
+"""A well-formed code. It need not be listed, since merchants still use withdrawn currencies."""
 
 MerchantName = Annotated[
     str,

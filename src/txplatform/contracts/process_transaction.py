@@ -15,7 +15,7 @@ from txplatform.contracts.fields import (
     MerchantId,
     MerchantName,
     Metadata,
-    OriginalCurrency,
+    OriginalCurrencyCode,
     Reference,
     UtcTime,
     idempotency_key,
@@ -74,7 +74,7 @@ class ProcessTransactionRequest(RequestBody):
         AmountOrZero | None,
         Field(description="The merchant's price, minor units of `original_currency`."),
     ] = None
-    original_currency: OriginalCurrency | None = None
+    original_currency: OriginalCurrencyCode | None = None
     occurred_at: Annotated[UtcTime | None, Field(description="The merchant's timestamp.")] = None
     reference: Reference | None = None
     metadata: Metadata = None
