@@ -33,8 +33,8 @@ class NotParkedError(TxPlatformError):
     """The message is neither parked nor deferred."""
 
 
-class ContentsDroppedError(TxPlatformError):
-    """The message is so old that its contents were dropped."""
+class ContentsNotKeptError(TxPlatformError):
+    """The message's contents, which a retry needs, were not stored or have been dropped."""
 
 
 def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
@@ -43,14 +43,20 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOut
     Raises:
         NoSuchMessageError: The inbox has no message with this id.
         NotParkedError: The message is neither parked nor deferred.
-        ContentsDroppedError: The message's contents were dropped.
+        ContentsNotKeptError: The message's contents are not stored.
         Exception: The account still fails; nothing is stored.
     """
     with connection.transaction():
         connection.execute(LOCK_LOG)
         stored = _unsettled(connection, message_id)
+        if stored.summary.withheld:
+            raise ContentsNotKeptError(
+                f"Message {message_id} cannot be retried.",
+                why="It held a card number, so its contents were not stored.",
+                next_step="Have it sent again without the card number, then discard it.",
+            )
         if not stored.has_contents:
-            raise ContentsDroppedError(
+            raise ContentsNotKeptError(
                 f"Message {message_id} cannot be retried.",
                 why="Its contents were dropped, since it is too old.",
                 next_step="Have it sent again, then discard this one.",

@@ -18,6 +18,7 @@ from txplatform.domain.commands.outcome import (
     RefusalReason,
 )
 from txplatform.domain.ids import PaymentId
+from txplatform.domain.keys import payment_key
 from txplatform.eventstore.statements import column_arrays, row_equals
 from txplatform.processing.pending_command import PendingCommand
 from txplatform.projections.payments import Paid, applied_elsewhere
@@ -56,7 +57,7 @@ class PaymentsElsewhere:
             return None
         if not (_paid(pending) in self._elsewhere or self._applied_in_batch(pending)):
             return None
-        if any((pending.stream, key) in self._known for key in command.keys):
+        if any((pending.stream, key) in self._known for key in _keys(pending)):
             return None  # a copy of what the account already has, or the return of its payment
         return CommandRejectedError(
             RefusalReason.OTHER_ACCOUNT,
@@ -74,7 +75,7 @@ class PaymentsElsewhere:
                 found += of_one_id
                 for command in of_one_id:
                     command.look_up = True  # a copy must not look as if it were applied now
-        keys = {(command.stream, key) for command in found for key in command.command.keys}
+        keys = {(command.stream, key) for command in found for key in _keys(command)}
         if keys:
             rows = connection.execute(_KNOWN, column_arrays(keys), prepare=True)
             self._known = set(rows.fetchall())
@@ -90,6 +91,11 @@ def _paid(pending: PendingCommand) -> Paid:
     command = pending.command
     assert isinstance(command, Payment | PaymentReturn)
     return command.payment_id, command.account_id
+
+
+def _keys(pending: PendingCommand) -> tuple[str, ...]:
+    """Return the keys of events that show that the account has the payment or the copy."""
+    return (*pending.command.keys, payment_key(_paid(pending)[0]))
 
 
 def _applies(pending: PendingCommand, kind: type[Payment | PaymentReturn]) -> bool:
