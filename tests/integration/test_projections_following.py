@@ -17,7 +17,6 @@ from harness.postgres import PostgresServer, TestDatabase
 from harness.read_models import catch_up, second_read_model, transaction_rows
 from harness.verification import differences
 from harness.waiting import wait_until
-from txplatform.contracts.cursors import InvalidCursorError
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.log import last_position
@@ -73,17 +72,6 @@ def test_pages_follow_each_other_without_gap_or_overlap_while_transactions_come_
     ids = [item.transaction_id for page in (first, second, third) for item in page.items]
     assert ids == [f"t{n}" for n in reversed(range(7))]
     assert third.next_cursor is None
-
-
-@pytest.mark.parametrize(
-    "cursor", ["", "!", "é", "MA", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk", "x" * 99]
-)
-def test_a_cursor_that_is_not_from_a_page_is_refused_with_a_reason(
-    service: psycopg.Connection, cursor: str
-) -> None:
-    with pytest.raises(InvalidCursorError) as raised:
-        list_transactions(service, ACCOUNT, limit=3, cursor=cursor)
-    assert raised.value.reason
 
 
 def test_a_transaction_has_its_request_and_its_decision(

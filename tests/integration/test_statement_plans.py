@@ -143,7 +143,7 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         store(connection, MessageStatus.WAITING, 1, "w")
         store(connection, MessageStatus.PARKED, 2, "parked")
         store(connection, MessageStatus.PARKED, 3, "retried")
-        *_, first = list_messages(connection, status=MessageStatus.PARKED)
+        first, *_ = list_messages(connection, status=MessageStatus.PARKED).items
         with connection.transaction():
             stored_message(connection, first.id, for_update=True)
             writer.discard(connection, first.id, "why")
@@ -197,8 +197,9 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "feed of parked messages": lambda: ParkedMessages().read(connection, 0),
         "end of the parked messages": lambda: ParkedMessages().end(connection),
         "list messages": lambda: list_messages(connection),
-        "list messages of a topic": lambda: list_messages(connection, topic="topic", before_id=9),
+        "list messages of a topic": lambda: list_messages(connection, topic="topic"),
         "list messages of an account": lambda: list_messages(connection, account_id="big"),
+        "list messages of a business id": lambda: list_messages(connection, business_id="p"),
         "list applied messages": lambda: list_messages(connection, status=MessageStatus.APPLIED),
         "list waiting messages": lambda: list_messages(connection, status=MessageStatus.WAITING),
         "positions": use_positions,
@@ -207,7 +208,9 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "list API keys": lambda: list_keys(connection),
         "rule book": lambda: read_book(connection),
         "evaluate in shadow": lambda: shadower.advance(connection),
-        "list disagreements": lambda: shadow.list_disagreements(connection, "s", limit=5),
+        "list disagreements": lambda: shadow.list_disagreements(
+            connection, read_book(connection).shadowings["s"], limit=5
+        ),
         "lag of the projector": lambda: [*check_projector(connection)],
         "lag of the hold expiry": lambda: [*check_overdue_holds(connection)],
     }
@@ -273,16 +276,20 @@ EXPECTED: dict[str, set[str]] = {
         "update inbound_messages",
         "inbound_messages by id",
         "inbound_messages by content_sha256, id",
+        "inbound_messages by status, id",
         "inbound_messages by status",
     },
     "feed of parked messages": _KEY | {"inbound_messages by id"},
     "end of the parked messages": _MESSAGES,
-    "list messages": _KEY | _MESSAGES,
+    "list messages": _KEY | {"inbound_messages by id"},
     "list messages of a topic": _KEY | {"inbound_messages by topic, id"},
-    "list messages of an account": _KEY | {"inbound_messages by account_id"},
+    "list messages of an account": _KEY | {"inbound_messages by account_id, id"},
+    "list messages of a business id": _KEY | {"inbound_messages by substr, id"},
     # Most messages are applied.
-    "list applied messages": _KEY | {"inbound_messages in order of id, filter on status"},
-    "list waiting messages": _KEY | {"inbound_messages by status"},
+    "list applied messages": _KEY | {"inbound_messages by id, filter on status"},
+    "list waiting messages": (
+        _KEY | {"inbound_messages by status", "inbound_messages by status, id"}
+    ),
     "positions": {
         "insert inbound_positions",
         "update inbound_positions",
@@ -318,7 +325,7 @@ EXPECTED: dict[str, set[str]] = {
 
 
 LISTS_BY_STATUS = {
-    (label, "inbound_messages in order of id, filter on status")
+    (label, "inbound_messages by id, filter on status")
     for label in ("inbox", "list waiting messages")
 }
 """An operator's list of messages by status, which may read all messages until its page is full."""

@@ -1,18 +1,17 @@
 """Endpoints that list an account's transactions, and return one transaction's whole history."""
 
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from txplatform.api import examples
 from txplatform.api.dependencies import AccountIdPath, IfNoneMatch, ServicesOf, requires
+from txplatform.api.lists import Cursor, Limit, documented_account_list, read_opened_account
 from txplatform.api.openapi_entries import documented, documented_header
 from txplatform.api.problems import ProblemError
 from txplatform.api.responses import json_response, not_modified
 from txplatform.api_keys import Scope
-from txplatform.contracts.cursors import ACCOUNT_VERSIONS
 from txplatform.contracts.fields import Identifier
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.transactions import TransactionResponse, TransactionsResponse
@@ -20,7 +19,11 @@ from txplatform.domain.events import PurchaseCleared
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.transaction_history import transaction_of
-from txplatform.projections.transactions import get_transaction, list_transactions
+from txplatform.projections.transactions import (
+    get_transaction,
+    list_transactions,
+    transaction_cursors,
+)
 
 router = APIRouter(
     prefix="/v1/accounts/{account_id}/transactions",
@@ -42,18 +45,18 @@ _TRANSACTION = transaction_of(
 )
 EXAMPLES = (
     _TRANSACTION,
-    TransactionsResponse([_TRANSACTION], ACCOUNT_VERSIONS.write(2), 4711),
+    TransactionsResponse([_TRANSACTION], transaction_cursors(examples.ACCOUNT).write(2), 4711),
 )
 
 _ETAG = documented_header("ETag", "The account version of the transaction's newest event.")
 
 
-@router.get("", response_model=TransactionsResponse, responses=documented())
+@router.get("", response_model=TransactionsResponse, responses=documented_account_list())
 async def read_transactions(
     services: ServicesOf,
     account_id: AccountIdPath,
-    limit: Annotated[int, Query(ge=1, le=500, description="The maximum page size.")] = 30,
-    cursor: Annotated[str | None, Query(description="next_cursor of the previous page.")] = None,
+    limit: Limit = 30,
+    cursor: Cursor = None,
 ) -> Response:
     """Return the account's transactions, newest first, each with its history.
 
@@ -62,6 +65,7 @@ async def read_transactions(
     events. All histories are read at the same account version.
     Events that name no transaction are only in `GET /v1/accounts/{account_id}/events`.
     """
+    await read_opened_account(services, account_id)
     page = await services.queries.run(
         partial(list_transactions, account_id=AccountId(account_id), limit=limit, cursor=cursor)
     )

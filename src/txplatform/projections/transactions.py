@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 from typing_extensions import override
 
-from txplatform.contracts.cursors import ACCOUNT_VERSIONS
+from txplatform.contracts.cursors import Cursors
 from txplatform.contracts.transactions import TransactionResponse, TransactionsResponse
 from txplatform.domain.account import Account
 from txplatform.domain.events import (
@@ -145,6 +145,11 @@ class Transactions(Projection):
 TRANSACTIONS = Transactions()
 
 
+def transaction_cursors(account_id: AccountId) -> Cursors:
+    """Return the cursors of the list of an account's transactions."""
+    return Cursors("transactions", account_id=account_id)
+
+
 def list_transactions(
     connection: psycopg.Connection, account_id: AccountId, *, limit: int, cursor: str | None = None
 ) -> TransactionsResponse:
@@ -157,9 +162,10 @@ def list_transactions(
         cursor: The `next_cursor` of the previous page.
 
     Raises:
-        InvalidCursorError: This API never issued the cursor.
+        InvalidCursorError: The cursor is not of this list.
     """
-    before = 2**63 - 1 if cursor is None else ACCOUNT_VERSIONS.read(cursor)
+    cursors = transaction_cursors(account_id)
+    (before,) = cursors.read(cursor, 2**63 - 1)
     # Read the position first: rows added meanwhile make the page newer than promised, not older.
     position = checkpoint_of(TRANSACTIONS.name).read(connection)
     asked = {
@@ -178,7 +184,7 @@ def list_transactions(
                 items.append(transaction_of(transaction_id, history, newest=_SHOWN_EVENTS))
             if fits:
                 last = version
-    return TransactionsResponse(items, ACCOUNT_VERSIONS.write(last) if more else None, position)
+    return TransactionsResponse(items, cursors.write(last) if more else None, position)
 
 
 def get_transaction(
