@@ -25,7 +25,9 @@ from txplatform.projections import PROJECTIONS
 from txplatform.projections.projection import Projection, checkpoint_of
 from txplatform.projections.rebuild import rebuild
 from txplatform.projections.runner import Projector
-from txplatform.projections.transactions import TRANSACTIONS, get_transaction, list_transactions
+from txplatform.projections.transaction_history import get_transaction
+from txplatform.projections.transaction_list import list_transactions
+from txplatform.projections.transactions import TRANSACTIONS
 from txplatform.settings import Settings
 
 ACCOUNT = AccountId("acc")
@@ -187,7 +189,7 @@ def test_rows_are_rolled_back_if_another_session_has_moved_the_checkpoint(
 
     def lose() -> None:
         with service.transaction():
-            service.execute("INSERT INTO transactions VALUES (1, 0, NULL, 'x', 't')")
+            service.execute("INSERT INTO transactions VALUES (1, 0, NULL, now(), 'x', 't')")
             checkpoint_of("transactions").move(service, before=7, to=8)
 
     with pytest.raises(CheckpointError):

@@ -47,8 +47,11 @@ from txplatform.processing.all_accounts import all_accounts
 from txplatform.processing.snapshots import insert_snapshots
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.due_holds import due_holds
+from txplatform.projections.postings import list_postings
 from txplatform.projections.runner import project_batch
-from txplatform.projections.transactions import TRANSACTIONS, get_transaction, list_transactions
+from txplatform.projections.transaction_history import get_transaction
+from txplatform.projections.transaction_list import list_transactions
+from txplatform.projections.transactions import TRANSACTIONS
 from txplatform.publisher.event_feed import EventFeed
 from txplatform.publisher.parked_messages import ParkedMessages
 from txplatform.publisher.rejected_messages import RejectedMessages
@@ -64,9 +67,11 @@ ROWS = 50_000
 
 GROW = f"""
 INSERT INTO events
-    (originator_id, originator_version, event_key, topic, state, transaction_id, pending_change)
+    (originator_id, originator_version, event_key, topic, state, transaction_id, pending_change,
+     posted_change)
 SELECT originator_id, newest.version + n, split_part(event_key, ':', 1) || ':more-' || n, topic,
-    state, CASE topic WHEN 'purchase-refunded' THEN 'more-' || n END, 0
+    state, CASE topic WHEN 'purchase-refunded' THEN 'more-' || n END, 0,
+    CASE n % 10 WHEN 0 THEN posted_change END
 FROM generate_series(1, {ROWS}) n
 JOIN events ON event_key = CASE n % 2 WHEN 0 THEN 'payment:p' ELSE 'refund:f' END
     AND originator_id = 'account-big'
@@ -77,7 +82,7 @@ INSERT INTO snapshots
 SELECT originator_id, originator_version + n, 'account@0', state
 FROM snapshots, generate_series(1, {ROWS}) n WHERE originator_id = 'account-big';
 INSERT INTO transactions
-SELECT 100 + n, 5 * (n % 2), now() - n * interval '1 second', 'big', 'more-' || n
+SELECT 100 + n, 5 * (n % 2), now() - n * interval '1 second', now(), 'big', 'more-' || n
 FROM generate_series(1, {ROWS}) n;
 INSERT INTO inbound_messages (
     cluster_id, topic, topic_id, partition, "offset", headers, content_sha256, traceparent,
@@ -187,6 +192,7 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "read the log": lambda: read_log(connection, 0),
         "end of the log": lambda: last_position(connection),
         "list transactions": lambda: list_transactions(connection, BIG, limit=10),
+        "list postings": lambda: list_postings(connection, BIG, posted=0, version=9, limit=10),
         "get a transaction": lambda: get_transaction(connection, BIG, TransactionId("t")),
         "due holds": lambda: due_holds(connection, limit=200),
         "project": lambda: project_batch(connection, TRANSACTIONS, 5),
@@ -243,6 +249,11 @@ _CHECKPOINT = {"checkpoints by name"}
 _NEXT_EVENTS = {"events by position"}
 _LAST_EVENT = {"events in order of position"}
 _MESSAGES = {"inbound_messages in order of id"}
+_LIST_TRANSACTIONS = {
+    *(_CHECKPOINT | _KEY | _TRANSACTION),
+    "transactions by account_id, recorded_at, account_version",
+}
+_LIST_POSTINGS = {"events by originator_id, recorded_at, originator_version"}
 
 EXPECTED: dict[str, set[str]] = {
     "decide": _STREAM | _SNAPSHOT | _KEY | _TRANSACTION,
@@ -252,9 +263,8 @@ EXPECTED: dict[str, set[str]] = {
     "load all accounts": {"events by originator_id"},
     "read the log": _NEXT_EVENTS,
     "end of the log": _LAST_EVENT,
-    "list transactions": (
-        _CHECKPOINT | _KEY | _TRANSACTION | {"transactions by account_id, account_version"}
-    ),
+    "list transactions": _LIST_TRANSACTIONS,
+    "list postings": _LIST_POSTINGS,
     "get a transaction": _KEY | _TRANSACTION,
     "due holds": {"transactions by expires_at, account_id, transaction_id"},
     "project": {
@@ -440,7 +450,7 @@ def test_an_append_reads_a_few_rows_for_each_event(
         ).fetchall()
         versions = [last + 1 + append.skipped + n for n in range(events)]
         keys = [append.key, *(f"payment:new-{n}" for n in range(1, events))]
-        columns = (["payment-received"], [b"{}"], [None], [0], [None])
+        columns = (["payment-received"], [b"{}"], [None], [0], [-1], [None])
         values = (["account-big"] * events, versions, keys, *(each * events for each in columns))
         with connection.transaction():
             before = rows_read(connection)
@@ -453,5 +463,5 @@ def test_an_append_reads_a_few_rows_for_each_event(
 def decided_again(connection: psycopg.Connection, number: int) -> tuple[list[Any], ...]:
     """Return an append that conflicts: its key exists, and its version is the next one."""
     version = account(connection, "acc-1").version + 1
-    columns = (["payment-received"], [b"{}"], [None], [0], [None])
+    columns = (["payment-received"], [b"{}"], [None], [0], [-1], [None])
     return (["account-acc-1"], [version], [f"payment:p-{number}"], *columns)

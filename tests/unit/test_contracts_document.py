@@ -17,6 +17,7 @@ from txplatform.api_keys import Scope
 from txplatform.cli import COMMANDS, main
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
+from txplatform.contracts.postings import PostingKind
 from txplatform.contracts.problems import ProblemType
 from txplatform.domain.commands.outcome import RefusalReason
 from txplatform.domain.events import EVENT_TYPES, Flag
@@ -219,6 +220,14 @@ def test_the_members_of_a_balance_are_listed(openapi: dict[str, Any]) -> None:
 def test_every_state_of_a_transaction_is_listed() -> None:
     states = first_codes(table("Transactions", "State"))
     check("Transactions", sorted(states), sorted(TransactionState))
+
+
+def test_the_members_and_kinds_of_postings_are_listed(openapi: dict[str, Any]) -> None:
+    page = members(openapi, dict(operations(openapi))["GET /v1/accounts/{account_id}/postings"])
+    posting = resolved(openapi, page["items"]["items"])
+    rows = first_codes(table("Postings", "Field of a posting"))
+    check("Postings", rows, [*posting["properties"]])
+    check("Postings", first_codes(table("Postings", "Kind")), list(PostingKind))
 
 
 def test_every_flag_is_listed() -> None:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, StringConstraints
 from txplatform.api.dependencies import require_opened
 from txplatform.api.openapi_entries import Responses, documented
 from txplatform.api.services import Services
+from txplatform.contracts.fields import UtcTime
 from txplatform.contracts.problems import ProblemType
 from txplatform.decisions.request import AccountView
 from txplatform.domain.ids import AccountId
@@ -15,6 +16,12 @@ from txplatform.domain.ids import AccountId
 Cursor = Annotated[
     str | None,
     Query(description="`next_cursor` of an earlier page. Send the same filters with it."),
+]
+Since = Annotated[
+    UtcTime | None, Query(alias="from", description="The earliest recorded time, RFC 3339.")
+]
+Until = Annotated[
+    UtcTime | None, Query(description="The end of the recorded times, exclusive, RFC 3339.")
 ]
 Limit = Annotated[int, Query(ge=1, le=500, description="The maximum page size.")]
 

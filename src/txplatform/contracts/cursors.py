@@ -3,6 +3,7 @@
 import binascii
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from struct import pack, unpack
 from typing import TypeVar
@@ -15,6 +16,20 @@ Item = TypeVar("Item")
 
 _DIGEST_BYTES = 8
 _NUMBER_BYTES = 8
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_microseconds(time: datetime) -> int:
+    """Return the microseconds since 1970, for use in a place."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """Return the UTC time that is this many microseconds after 1970."""
+    return _EPOCH + microseconds * _MICROSECOND
 
 
 class InvalidCursorError(TxPlatformError):

@@ -87,7 +87,7 @@ LOCK_LOG = f"SELECT pg_advisory_xact_lock({LOG})"
 
 APPEND = (
     "SELECT append_events"
-    "(%b, %b::bigint[], %b, %b, %b, %b::text[], %b::bigint[], %b::timestamptz[])"
+    "(%b, %b::bigint[], %b, %b, %b, %b::text[], %b::bigint[], %b::bigint[], %b::timestamptz[])"
 )
 """Appends events, and returns the streams with a conflict, whose events were left out."""
 
@@ -172,6 +172,7 @@ def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:
             encode_event(event),
             event.transaction_id,
             event.pending_change,
+            event.posted_change or None,
             event.hold_expires_at,
         )
         for event in events

@@ -53,6 +53,10 @@ class PurchaseCleared(AccountEvent, frozen=True):
         return -self.released
 
     @property
+    def posted_change(self) -> int:
+        return self.clearing.amount
+
+    @property
     def summary(self) -> str:
         clearing = self.clearing
         released = format_amount(self.released, clearing.currency)
@@ -63,7 +67,7 @@ class PurchaseCleared(AccountEvent, frozen=True):
         )
 
     def apply(self, account: Account) -> None:
-        account.posted += self.clearing.amount
+        account.posted += self.posted_change
         if self.clearing.transaction_id is not None:
             account.release(self.clearing.transaction_id, self.released)
         account.waiting.pop(self.key, None)
@@ -83,6 +87,10 @@ class ClearingCorrected(AccountEvent, frozen=True):
         return self.correction.transaction_id
 
     @property
+    def posted_change(self) -> int:
+        return self.correction.posted_change
+
+    @property
     def summary(self) -> str:
         correction = self.correction
         return (
@@ -92,7 +100,7 @@ class ClearingCorrected(AccountEvent, frozen=True):
         )
 
     def apply(self, account: Account) -> None:
-        account.posted += self.correction.posted_change
+        account.posted += self.posted_change
         account.waiting.pop(self.key, None)
 
 
@@ -110,6 +118,10 @@ class PurchaseRefunded(AccountEvent, frozen=True):
         return self.refund.transaction_id
 
     @property
+    def posted_change(self) -> int:
+        return -self.refund.amount
+
+    @property
     def summary(self) -> str:
         refund = self.refund
         return (
@@ -118,7 +130,7 @@ class PurchaseRefunded(AccountEvent, frozen=True):
         )
 
     def apply(self, account: Account) -> None:
-        account.posted -= self.refund.amount
+        account.posted += self.posted_change
         account.waiting.pop(self.key, None)
 
 

@@ -16,12 +16,16 @@ class PaymentReceived(AccountEvent, frozen=True):
     payment: Payment
 
     @property
+    def posted_change(self) -> int:
+        return -self.payment.amount
+
+    @property
     def summary(self) -> str:
         payment = self.payment
         return f"payment of {format_money(payment.amount, payment.currency)}, {payment.payment_id}"
 
     def apply(self, account: Account) -> None:
-        account.posted -= self.payment.amount
+        account.posted += self.posted_change
         account.waiting.pop(self.key, None)
 
 
@@ -33,13 +37,17 @@ class PaymentReturned(AccountEvent, frozen=True):
     payment_return: PaymentReturn
 
     @property
+    def posted_change(self) -> int:
+        return self.payment_return.amount
+
+    @property
     def summary(self) -> str:
         returned = self.payment_return
         money = format_money(returned.amount, returned.currency)
         return f"payment returned, {money}, {returned.payment_id}"
 
     def apply(self, account: Account) -> None:
-        account.posted += self.payment_return.amount
+        account.posted += self.posted_change
         account.waiting.pop(self.key, None)
 
 
