@@ -46,7 +46,7 @@ def test_the_response_to_an_increment_is_a_decision(api: RunningApi, held: str) 
     path = f"{held}/transactions/tx/increments"
     answer = post(api, path, increment_id="i", amount=500)
     assert answer.status_code == 200
-    assert without(answer.json(), "decided_at") == {
+    assert without(answer.json(), "decided_at", "expires_at") == {
         "increment_id": "i",
         "transaction_id": "tx",
         "account_id": held,
@@ -144,6 +144,7 @@ def test_a_reversal_releases_all_or_a_part(api: RunningApi, held: str) -> None:
         "amount": 400,
         "status": "applied",
         "released": 400,
+        "flags": [],
         "balance": {"credit_limit": 10_000, "posted": 0, "pending": 600, "available": 9400},
         "account_version": 3,
     }

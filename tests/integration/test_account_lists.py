@@ -32,7 +32,8 @@ from txplatform.contracts.postings import PostingKind, PostingsResponse
 from txplatform.contracts.transactions import TransactionsResponse
 from txplatform.database import Database
 from txplatform.domain.commands import Command
-from txplatform.domain.events import EVENT_TYPES, AccountEvent, Flag
+from txplatform.domain.events import EVENT_TYPES, AccountEvent
+from txplatform.domain.flags import Flag
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import HoldExpiry
 from txplatform.domain.transaction import TransactionState

@@ -13,11 +13,13 @@ from harness.commands import (
     ACCOUNT,
     NOW,
     ORIGIN,
+    clearing,
     limit_change,
     opening,
     payment,
     payment_return,
     purchase,
+    refund,
 )
 from harness.streams import Stream, opened_stream
 from txplatform.domain.account import Account, DecisionContext
@@ -37,6 +39,7 @@ from txplatform.domain.events import (
     AuthorizationDeclined,
     WaitingMessageRejected,
 )
+from txplatform.domain.events.clearings import corrections_of
 from txplatform.domain.ids import AccountId
 from txplatform.domain.money import MAX_BALANCE
 from txplatform.domain.requests import Opening
@@ -316,24 +319,36 @@ def test_commands_that_contradict_the_account_are_rejected(command: Command, rea
         ),
         (
             MAX_BALANCE,
-            lambda amount: Correction("x", ACCOUNT, None, "f", Direction.DEBIT, amount, "USD"),
+            lambda amount: Correction("x", ACCOUNT, None, "r0", Direction.DEBIT, amount, "USD"),
         ),
         (
             -MAX_BALANCE,
-            lambda amount: Correction("x", ACCOUNT, None, "c", Direction.CREDIT, amount, "USD"),
+            lambda amount: Correction("x", ACCOUNT, None, "c0", Direction.CREDIT, amount, "USD"),
         ),
+        (MAX_BALANCE, lambda amount: payment_return(ACCOUNT, f"p{amount}", amount)),
     ],
-    ids=["payment", "clearing", "refund", "corrected refund", "corrected clearing"],
+    ids=["payment", "clearing", "refund", "corrected refund", "corrected clearing", "return"],
 )
 def test_amounts_beyond_the_range_of_a_balance_are_rejected(
     edge: int, moving: Callable[[int], Command]
 ) -> None:
-    """Balances stay within 64 bits, and amounts up to the largest balance are accepted."""
-    account = opened_stream().account()
+    """Amounts up to the largest balance are accepted."""
+    stream = opened_stream()
+    originals: list[Command] = [
+        *(payment(ACCOUNT, f"p{amount}", amount) for amount in (1, 2)),
+        clearing(ACCOUNT, None, "c0", 2),
+        refund(ACCOUNT, None, "r0", 2, presented=True),
+    ]
+    for earlier in originals:
+        assert isinstance(stream.ask(earlier), Outcome)
+    prior = PriorEvents()
+    prior.update((event.key, event) for event in stream.events)
+    prior.transactions.update(corrections_of(each) for each in ("c0", "r0"))
+    account = stream.account()
     account.posted = edge - 1 if edge > 0 else edge + 1
     context = DecisionContext(NOW, lambda: "id", ORIGIN)
     with pytest.raises(CommandRejectedError) as refused:
-        decide(moving(2), account, PriorEvents(), context)
+        decide(moving(2), account, prior, context)
     assert refused.value.reason == "balance_out_of_range"
-    decide(moving(1), account, PriorEvents(), context)
+    decide(moving(1), account, prior, context)
     assert account.posted == edge

@@ -66,12 +66,25 @@ def problems(model: type[BaseModel], body: object) -> dict[str, str]:
         (
             {"merchant": PURCHASE["merchant"] | {"name": " "}},
             "/merchant/name",
-            "has fewer characters than 1",
+            "is empty",
         ),
         (
-            {"merchant": PURCHASE["merchant"] | {"name": "a" * 201}},
+            {"merchant": PURCHASE["merchant"] | {"name": "Shop 4111 1111 1111 1111"}},
             "/merchant/name",
-            "has more characters than 200",
+            "holds a card number; send a token instead",
+        ),
+        (
+            {"reference": "x" * 65},
+            "/reference",
+            "must be 1 to 64 printable characters",
+        ),
+        (
+            {"metadata": {"a": 1}},
+            "/metadata",
+            (
+                "must be an object of at most 20 keys of 1 to 40 characters, with texts of at most "
+                "500 characters and without card numbers, of at most 4096 bytes in all"
+            ),
         ),
     ],
 )

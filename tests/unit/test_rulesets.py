@@ -39,6 +39,7 @@ from txplatform.domain.rules.lint import lint, shortened
 from txplatform.domain.rules.merchant_deny import MerchantDeny
 from txplatform.domain.rules.parameters import Choice, CurrencyCode, Number, Parameter, json_name
 from txplatform.domain.rules.stored import rule_from_stored, rule_to_stored
+from txplatform.domain.rules.unknown import Switch
 from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
 from txplatform.domain.rulesets import (
     DEFAULT_RULESET,
@@ -76,10 +77,10 @@ def values(parameter: Parameter, example: Any) -> st.SearchStrategy[Any]:
             return st.none() | st.sampled_from(sorted(CURRENCIES))
         case Choice(kind=kind):
             return st.sampled_from(kind)
-        case CodeList(kind=kind, if_empty=None):
-            return st.just(()) | _CODES[kind]
-        case CodeList(kind=kind):
-            return _CODES[kind]
+        case Switch():
+            return st.booleans()
+        case CodeList(kind=kind, if_empty=if_empty):
+            return _CODES[kind] | (st.just(()) if if_empty is None else st.nothing())
     return st.just(example)
 
 
@@ -99,7 +100,14 @@ RULESETS = st.builds(
     st.integers(1, 99),
     st.sampled_from(("", "for shops")),
     st.lists(RULES, max_size=8, unique=True).map(tuple),
-    st.sampled_from((USUAL_HOLD_DAYS, HoldDays(3), HoldDays(7, (CategoryHold(("5542",), 1),)))),
+    st.sampled_from(
+        (
+            USUAL_HOLD_DAYS,
+            HoldDays(3),
+            HoldDays(7, (CategoryHold(("5542",), 1),)),
+            HoldDays(7, extended_by_increments=False),
+        )
+    ),
 )
 
 
@@ -252,8 +260,14 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
             "rules[0].currency: is 'XXX', which is not an ISO 4217 currency.",
         ),
         (
-            RETAIL | {"rules": [{"rule": "merchant_deny", "merchants": ["4111111111111111"]}]},
-            "rules[0].merchants[0]: looks like a card number;",
+            RETAIL
+            | {"rules": [{"rule": "country_deny", "countries": ["GBR"], "refuse_unknown": "yes"}]},
+            "rules[0].refuse_unknown: must be true or false.",
+        ),
+        (
+            RETAIL
+            | {"rules": [{"rule": "country_allow", "countries": ["GBR"], "refuse_unknown": True}]},
+            "rules[0].refuse_unknown: is not known here; leave it out.",
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1}] * 2},
@@ -305,11 +319,19 @@ def test_only_the_first_100_problems_are_named() -> None:
     assert raised.value.problems[0].startswith("rules[0].")
 
 
+def test_a_merchant_id_that_looks_like_a_card_number_can_be_denied() -> None:
+    """Numeric ids of acceptors (ISO 8583 field 42) look like card numbers, and buy as well."""
+    rule = {"rule": "merchant_deny", "merchants": ["4111111111111111"]}
+    assert ruleset_from_json(RETAIL | {"rules": [rule]}).rules == (
+        MerchantDeny(("4111111111111111",)),
+    )
+
+
 @pytest.mark.parametrize("name", ["4111111111111111", "4111-1111-1111-1111"])
 def test_a_card_number_is_refused_as_a_name(name: str) -> None:
     """Every decision would keep the name. A stored rule set with such a name can still be read."""
     card = RETAIL | {"name": name}
-    with pytest.raises(InvalidRuleSetError, match="name: looks like a card number;") as raised:
+    with pytest.raises(InvalidRuleSetError, match="name: holds a card number;") as raised:
         parse_ruleset(orjson.dumps(card))
     assert name not in str(raised.value)
     stored = ruleset_from_json(card)
@@ -416,10 +438,40 @@ def test_holds_last_for_the_days_of_the_rule_set(category: str, days: int) -> No
     ("rules", "warnings"),
     [
         ((), []),
-        ((AmountLimit(9), AmountLimit(5, "USD"), CountryDeny(("PRK",))), []),
+        ((AmountLimit(9), AmountLimit(5, "USD"), CountryDeny(("PRK",), refuse_unknown=True)), []),
+        (
+            (CountryDeny(("PRK",)), CategoryDeny(("7995",)), MerchantDeny(("m-1",))),
+            [
+                "rules[0] (country_deny) lets a purchase pass if the merchant's country is unknown",
+                "rules[1] (category_deny) lets a purchase pass if the merchant's category is",
+                "rules[2] (merchant_deny) lets a purchase pass if the merchant's id is unknown",
+            ],
+        ),
+        ((CountryAllow(("FRA", "GBR")), CountryDeny(("PRK",))), []),
+        (
+            (CountryDeny(("PRK",), refuse_unknown=True), CountryDeny(("IRN",))),
+            [],
+        ),
+        (
+            (CountryDeny(("IRN", "PRK"), refuse_unknown=True), CountryDeny(("IRN",))),
+            ["rules[1] (country_deny) never refuses what rules[0] (country_deny) allows"],
+        ),
         ((AmountLimit(10**15 - 1),), ["rules[0] (amount_limit) never refuses: no purchase"]),
-        ((CategoryAllow(("0000-9999",)),), ["rules[0] (category_allow) never refuses: it allows"]),
-        ((CategoryDeny(("0000-9999",)),), ["rules[0] (category_deny) refuses every purchase"]),
+        (
+            (CategoryAllow(("0000-9999",)),),
+            ["rules[0] (category_allow) refuses only unknown categories: it allows"],
+        ),
+        (
+            (CategoryDeny(("0000-9999",), refuse_unknown=True),),
+            ["rules[0] (category_deny) refuses every purchase: it denies"],
+        ),
+        (
+            (CategoryDeny(("0000-9999",)),),
+            [
+                "rules[0] (category_deny) refuses every purchase whose category is known: it",
+                "rules[0] (category_deny) lets a purchase pass if",
+            ],
+        ),
         ((VelocityCount(1, 1),), ["rules[0] (velocity_count) has a window of 1 minute"]),
         (
             (VelocityCount(60, 5), VelocityCount(120, 5)),
@@ -440,7 +492,7 @@ def test_holds_last_for_the_days_of_the_rule_set(category: str, days: int) -> No
             ["rules[1] (cash_like) never refuses what rules[0] (amount_limit) allows"],
         ),
         (
-            (CashLike(9), CategoryDeny(("4829", "6000-6999"))),
+            (CashLike(9), CategoryDeny(("4829", "6000-6999"), refuse_unknown=True)),
             ["rules[0] (cash_like) never refuses what rules[1] (category_deny) allows"],
         ),
         (
@@ -456,7 +508,7 @@ def test_holds_last_for_the_days_of_the_rule_set(category: str, days: int) -> No
             ["rules[0] (country_allow) and rules[1] (country_allow) have nothing in common"],
         ),
         (
-            (MerchantDeny(("m-1",)), MerchantDeny(("m-1", "m-2"))),
+            (MerchantDeny(("m-1",)), MerchantDeny(("m-1", "m-2"), refuse_unknown=True)),
             ["rules[0] (merchant_deny) never refuses what rules[1] (merchant_deny) allows"],
         ),
         (
@@ -520,6 +572,13 @@ def test_differences_are_described_in_sentences() -> None:
         hold_days=HoldDays(5, (CategoryHold(("3351-3500", "7512-7513", "7519"), 30),)),
     )
     assert diff(old, old) == []
+    fixed = RuleSet("a", 1, hold_days=HoldDays(extended_by_increments=False))
+    assert diff(fixed, RuleSet("a", 2, hold_days=HoldDays())) == [
+        "An approved increment extends the hold."
+    ]
+    assert diff(RuleSet("a", 1, hold_days=HoldDays()), fixed) == [
+        "An approved increment no longer extends the hold."
+    ]
     assert diff(old, new) == [
         (
             "Changed country_deny: countries gains SYR, countries loses PRK. "

@@ -11,6 +11,7 @@ from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import (
     AccountIdPath,
     IfNoneMatch,
+    RequestAccountIdPath,
     ServicesOf,
     require_opened,
     requires,
@@ -37,12 +38,16 @@ from txplatform.decisions.request import AccountView
 from txplatform.domain.events import OperatorStatusSet
 from txplatform.domain.ids import AccountId
 from txplatform.domain.requests import Opening, OperatorStatus
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
 _LOST = OperatorStatus(
-    "st-1", examples.ACCOUNT, AccountStatus.FROZEN, "The card was reported lost."
+    "st-1",
+    examples.ACCOUNT,
+    AccountStatus.FROZEN,
+    "The card was reported lost.",
+    FreezeReason.LOST,
 )
 EXAMPLES = (
     BalanceResponse(
@@ -136,7 +141,7 @@ async def read_balance(
 )
 async def set_status(
     request: Request,
-    account_id: AccountIdPath,
+    account_id: RequestAccountIdPath,
     body: Annotated[StatusRequest, Depends(JsonBody(StatusRequest))],
 ) -> Response:
     """Freeze, unfreeze or close an account, as an operator.

@@ -41,8 +41,7 @@ class JsonBody(Generic[Model]):
     async def __call__(self, request: Request) -> Model:
         """Read and validate the body of a request."""
         body = await json_bytes(request, self._max_bytes)
-        parse_strict_json(body)
-        return self._model.model_validate_json(body)
+        return self._model.model_validate(parse_strict_json(body))
 
 
 async def json_bytes(request: Request, max_bytes: int = 0) -> bytes:

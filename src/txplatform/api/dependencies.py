@@ -18,7 +18,7 @@ from txplatform.api.problems import ProblemError
 from txplatform.api.services import Services, services_of
 from txplatform.api.validation_problems import validation_problem
 from txplatform.api_keys import ApiKey, Scope
-from txplatform.contracts.fields import Identifier
+from txplatform.contracts.fields import Identifier, UrlId
 from txplatform.contracts.problems import ProblemType
 from txplatform.decisions.request import AccountView
 from txplatform.domain.cause import CommandOrigin
@@ -31,15 +31,17 @@ _BEARER = HTTPBearer(
 )
 
 ServicesOf = Annotated[Services, Depends(services_of)]
-AccountIdPath = Annotated[
-    Identifier, Path(description="The id given by the accounts team.", examples=["acc-1"])
-]
+_ACCOUNT_ID = Path(description="The id given by the accounts team.", examples=["acc-1"])
+_TRANSACTION_ID = Path(description="The `transaction_id` of the purchase.", examples=["tx-1001"])
+AccountIdPath = Annotated[UrlId, _ACCOUNT_ID]
+TransactionIdPath = Annotated[UrlId, _TRANSACTION_ID]
+RequestAccountIdPath = Annotated[Identifier, _ACCOUNT_ID]
+RequestTransactionIdPath = Annotated[Identifier, _TRANSACTION_ID]
+"""Reads and advices take an id that looks like a card number; a request is refused."""
+
 IfNoneMatch = Annotated[
     str | None,
     Header(description="An earlier `ETag`. If it is current, the response is 304 without a body."),
-]
-TransactionIdPath = Annotated[
-    Identifier, Path(description="The `transaction_id` of the purchase.", examples=["tx-1001"])
 ]
 
 

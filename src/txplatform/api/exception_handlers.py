@@ -1,5 +1,6 @@
 """Translate exceptions into HTTP problems."""
 
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import psycopg
@@ -16,6 +17,7 @@ from txplatform.api.problems import ProblemError, problem_response, retry_later
 from txplatform.api.validation_problems import (
     invalid_cursor_problem,
     invalid_rules_problem,
+    refused_field_problems,
     validation_problem,
 )
 from txplatform.contracts.cursors import InvalidCursorError
@@ -89,7 +91,8 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one 
         case InvalidCursorError():
             return invalid_cursor_problem(error)
         case CommandRejectedError():
-            return _refused(_command_refused(error.reason), error)
+            problems = refused_field_problems(error)
+            return _refused(_command_refused(error.reason), error, problems)
         case RefusedChangeError():
             return _refused(_change_refused(error.reason), error)
         case QueueFullError():
@@ -120,6 +123,8 @@ def _command_refused(reason: RefusalReason) -> ProblemType | None:
             return ProblemType.BALANCE_OUT_OF_RANGE
         case RefusalReason.CURRENCY_MISMATCH:
             return ProblemType.CURRENCY_MISMATCH
+        case RefusalReason.WRONG_DIRECTION:
+            return ProblemType.WRONG_DIRECTION
         case (
             RefusalReason.RETURN_DIFFERS_FROM_PAYMENT
             | RefusalReason.NO_OPEN_HOLD
@@ -144,8 +149,12 @@ def _change_refused(reason: ChangeRefusal) -> ProblemType:
             assert_never(reason)
 
 
-def _refused(type_: ProblemType | None, error: TxPlatformError) -> ProblemError:
-    return _unforeseen() if type_ is None else ProblemError(type_, error.what, error.next_step)
+def _refused(
+    type_: ProblemType | None, error: TxPlatformError, problems: Sequence[Mapping[str, str]] = ()
+) -> ProblemError:
+    if type_ is None:
+        return _unforeseen()
+    return ProblemError(type_, error.what, error.next_step, errors=problems)
 
 
 def _passing(type_: ProblemType, error: TxPlatformError) -> ProblemError:

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AfterValidator, StringConstraints
 
 from txplatform.api.dependencies import require_opened
 from txplatform.api.openapi_entries import Responses, documented
@@ -24,20 +23,6 @@ Until = Annotated[
     UtcTime | None, Query(description="The end of the recorded times, exclusive, RFC 3339.")
 ]
 Limit = Annotated[int, Query(ge=1, le=500, description="The maximum page size.")]
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("has characters that cannot be printed")
-    return value
-
-
-BodyId = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
-    AfterValidator(_printable),
-]
-"""An id that stands in bodies only, as the value of a filter."""
 
 
 def documented_list(*types: ProblemType) -> Responses:

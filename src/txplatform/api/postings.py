@@ -9,7 +9,6 @@ from starlette.responses import Response
 from txplatform.api import examples
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
 from txplatform.api.lists import (
-    BodyId,
     Cursor,
     Limit,
     Since,
@@ -20,8 +19,10 @@ from txplatform.api.lists import (
 from txplatform.api.responses import json_response
 from txplatform.api_keys import Scope
 from txplatform.contracts.cursors import to_microseconds
+from txplatform.contracts.fields import BodyId
 from txplatform.contracts.postings import PostingKind, PostingsResponse
-from txplatform.domain.events import Flag, PurchaseCleared
+from txplatform.domain.events import PurchaseCleared
+from txplatform.domain.flags import Flag
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.postings import (

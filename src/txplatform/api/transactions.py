@@ -9,7 +9,6 @@ from starlette.responses import Response
 from txplatform.api import examples
 from txplatform.api.dependencies import AccountIdPath, IfNoneMatch, ServicesOf, requires
 from txplatform.api.lists import (
-    BodyId,
     Cursor,
     Limit,
     Since,
@@ -22,10 +21,11 @@ from txplatform.api.problems import ProblemError
 from txplatform.api.responses import json_response, not_modified
 from txplatform.api_keys import Scope
 from txplatform.contracts.cursors import to_microseconds
-from txplatform.contracts.fields import Identifier
+from txplatform.contracts.fields import BodyId, UrlId
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.transactions import TransactionResponse, TransactionsResponse
-from txplatform.domain.events import Flag, PurchaseCleared
+from txplatform.domain.events import PurchaseCleared
+from txplatform.domain.flags import Flag
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.transaction import TransactionState
 from txplatform.eventstore.statements import LoggedEvent
@@ -122,7 +122,7 @@ async def read_transactions(  # noqa: PLR0913  # each is a filter of the contrac
 async def read_transaction(
     services: ServicesOf,
     account_id: AccountIdPath,
-    transaction_id: Identifier,
+    transaction_id: UrlId,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return one transaction with its whole history, never stale.

@@ -1,7 +1,8 @@
 """The supported ISO 4217 currency codes and ISO 3166-1 alpha-3 country codes.
 
 The sources are the 2026 lists of the ISO 4217 maintenance agency (SIX, list one) and the ISO 3166
-maintenance agency. Fund and metal codes are left out, because cards do not use them.
+maintenance agency. Fund and metal codes are left out, because cards do not use them. XKX (Kosovo)
+is added: card schemes use it, although it is not in ISO 3166-1.
 """
 
 CURRENCIES = frozenset(
@@ -28,6 +29,6 @@ COUNTRIES = frozenset(
     NER NFK NGA NIC NIU NLD NOR NPL NRU NZL OMN PAK PAN PCN PER PHL PLW PNG POL PRI PRK PRT PRY
     PSE PYF QAT REU ROU RUS RWA SAU SDN SEN SGP SGS SHN SJM SLB SLE SLV SMR SOM SPM SRB SSD STP
     SUR SVK SVN SWE SWZ SXM SYC SYR TCA TCD TGO THA TJK TKL TKM TLS TON TTO TUN TUR TUV TWN TZA
-    UGA UKR UMI URY USA UZB VAT VCT VEN VGB VIR VNM VUT WLF WSM YEM ZAF ZMB ZWE
+    UGA UKR UMI URY USA UZB VAT VCT VEN VGB VIR VNM VUT WLF WSM XKX YEM ZAF ZMB ZWE
     """.split()
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from txplatform.domain.events import Flag
+from txplatform.domain.flags import Flag
 from txplatform.domain.ids import TransactionId
 
 

@@ -39,6 +39,7 @@ class ProblemType(Enum):
         422,
         "The balance would exceed the supported range",
     )
+    WRONG_DIRECTION = "wrong-direction", 422, "The correction has its original's direction"
     INTERNAL = "internal", 500, "The service failed"
     OVERLOADED = "overloaded", 503, "Too many requests are waiting"
     STORE_UNAVAILABLE = "store-unavailable", 503, "The event store is unavailable"

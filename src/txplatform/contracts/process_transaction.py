@@ -11,8 +11,12 @@ from txplatform.contracts.fields import (
     CategoryCode,
     CountryCode,
     CurrencyCode,
-    FreeText,
     Identifier,
+    MerchantId,
+    MerchantName,
+    Metadata,
+    OriginalCurrency,
+    Reference,
     UtcTime,
     idempotency_key,
 )
@@ -33,18 +37,20 @@ EXAMPLE: dict[str, JsonValue] = {
     "original_amount": 1150,
     "original_currency": "EUR",
     "occurred_at": "2026-11-20T10:15:00Z",
+    "reference": "order-77",
+    "metadata": {"terminal": "T-4"},
 }
 
 
 class MerchantFields(RequestBody):
-    """The merchant where the card is used."""
+    """The merchant where the card is used. Null or absent means unknown."""
 
     VALUE: ClassVar = Merchant
 
-    id: Identifier
-    name: FreeText
-    category_code: CategoryCode
-    country: CountryCode
+    id: MerchantId | None = None
+    name: MerchantName
+    category_code: CategoryCode | None = None
+    country: CountryCode | None = None
 
 
 class ProcessTransactionRequest(RequestBody):
@@ -64,8 +70,10 @@ class ProcessTransactionRequest(RequestBody):
         Amount | None,
         Field(description="The merchant's price, minor units of `original_currency`."),
     ] = None
-    original_currency: CurrencyCode | None = None
+    original_currency: OriginalCurrency | None = None
     occurred_at: Annotated[UtcTime | None, Field(description="The merchant's timestamp.")] = None
+    reference: Reference | None = None
+    metadata: Metadata = None
 
 
 def parse_process_transaction(body: bytes) -> Purchase:
@@ -82,6 +90,6 @@ def parse_process_transaction(body: bytes) -> Purchase:
         parse_strict_json(body)
         raise
     distinct = len(request.model_fields_set) + len(request.merchant.model_fields_set)
-    if repeats_a_key(body, distinct):
+    if repeats_a_key(body, distinct + len(request.metadata or ())):
         raise NotJsonError("A key is repeated within an object.")
     return request.to_value(Purchase)

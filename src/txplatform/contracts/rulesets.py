@@ -18,7 +18,7 @@ from txplatform.contracts.field_problems import field_problem
 from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.json import parse_strict_json
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
-from txplatform.domain.rules.codes import CodeList, CountryCodes, MerchantIds
+from txplatform.domain.rules.codes import CodeList, CountryCodes
 from txplatform.domain.rules.parameters import (
     CurrencyCode,
     ParameterError,
@@ -137,13 +137,16 @@ def controls_from_json(value: Any) -> Controls:
 
 def ruleset_to_json(ruleset: RuleSet) -> JsonObject:
     """Return a rule set as a JSON value; the inverse of `ruleset_from_json`."""
+    hold_days = ruleset.hold_days
     return {
         "name": ruleset.name,
         "version": ruleset.version,
         **({"description": ruleset.description} if ruleset.description else {}),
         "hold_days": {
-            "default": ruleset.hold_days.default,
-            "by_category": [parameters_to_stored(hold) for hold in ruleset.hold_days.by_category],
+            "default": hold_days.default,
+            "by_category": [parameters_to_stored(hold) for hold in hold_days.by_category],
+            # Left out if true, like an absent parameter: so that hashes never change.
+            **({} if hold_days.extended_by_increments else {"extended_by_increments": False}),
         },
         "rules": [rule_to_stored(rule) for rule in ruleset.rules],
     }
@@ -233,7 +236,7 @@ def _path(place: str, steps: list[int | str]) -> str:
 
 
 def _unknown_codes(rule: ConfigurableRule) -> Iterator[str]:
-    """Yield a problem for each well-formed code that is unknown or looks like a card number."""
+    """Yield a problem for each well-formed code that is on no list."""
     for field, parameter in rule.PARAMETERS.items():
         name, value = json_name(field), getattr(rule, field)
         kind = parameter.kind if isinstance(parameter, CodeList) else None
@@ -243,12 +246,6 @@ def _unknown_codes(rule: ConfigurableRule) -> Iterator[str]:
             for country in value:
                 if country not in COUNTRIES:
                     yield f"{name}: has {country!r}, which is not an ISO 3166-1 alpha-3 country."
-        elif kind is MerchantIds:
-            for place, merchant in enumerate(value):
-                try:
-                    refuse_card_number(merchant)
-                except ValueError as error:
-                    yield f"{name}[{place}]: {error}."
 
 
 def _make(make: Callable[[], T]) -> T:

@@ -5,8 +5,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from txplatform.domain.status import FreezeReason
+
 APPROVED_RESPONSE_CODE = "00"
 """ISO 8583:1987 field 39: approved."""
+
+FREEZE_RESPONSE_CODES: dict[FreezeReason | None, str] = {
+    FreezeReason.STOLEN: "43",
+    FreezeReason.LOST: "41",
+    FreezeReason.SUSPECTED_FRAUD: "59",
+    None: "62",
+}
+"""ISO 8583:1987 field 39 of a decline by a frozen account, by the reason of the freeze."""
 
 
 class ReasonCode(StrEnum):
@@ -18,7 +28,7 @@ class ReasonCode(StrEnum):
 
     ACCOUNT_NOT_FOUND = "account_not_found", "14"
     ACCOUNT_CLOSED = "account_closed", "62"
-    ACCOUNT_FROZEN = "account_frozen", "62"
+    ACCOUNT_FROZEN = "account_frozen", FREEZE_RESPONSE_CODES[None]
     CURRENCY_MISMATCH = "currency_mismatch", "12"
     NO_OPEN_HOLD = "no_open_hold", "12"
     INSUFFICIENT_CREDIT = "insufficient_credit", "51"
@@ -68,9 +78,10 @@ class Reason:
         message: str,
         observed: int | str | None = None,
         limit: int | str | None = None,
+        response_code: str | None = None,
     ) -> "Reason":
-        """Create a reason; `code` determines the response code."""
-        return cls(code, code.response_code, message, observed, limit)
+        """Create a reason; without a response code of its own it has that of its `code`."""
+        return cls(code, response_code or code.response_code, message, observed, limit)
 
 
 def most_important_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:

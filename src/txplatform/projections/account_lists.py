@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 from txplatform.contracts.cursors import Cursors, to_microseconds
-from txplatform.domain.events import Event, Flag
+from txplatform.domain.events import Event
+from txplatform.domain.flags import Flag
 from txplatform.domain.ids import AccountId
 
 Item = TypeVar("Item")

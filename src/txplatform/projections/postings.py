@@ -127,6 +127,7 @@ def posting_response(logged: LoggedEvent) -> PostingResponse:
         posting_id=event.event_id,
         kind=KINDS[type(event)],
         amount=event.posted_change,
+        transaction_id=event.transaction_id,
         business_id=event.key.partition(":")[2],
         reference=reference_of(event),
         flags=flags_of(event),

@@ -57,13 +57,15 @@ FROM (
     WHERE position > %s AND position <= %s
     ORDER BY position
 ) event
-WHERE named IS NOT NULL
+WHERE named IS NOT NULL AND strpos(named, ' ') = 0
 GROUP BY originator_id, named
 ON CONFLICT (account_id, transaction_id) DO UPDATE SET
     held = t.held + EXCLUDED.held,
     expires_at = coalesce(EXCLUDED.expires_at, t.expires_at)
 """  # constants of this package
-"""Events with an authorization's business key have the transaction there, not in its column.
+"""Events with an authorization's business key have the transaction there, not in its column. A
+value of the column with a blank is not a transaction: see `corrections_of`.
+
 
 The smallest pair of version and time has the time of the first event. A clock that was set back
 could make the earliest time another one.

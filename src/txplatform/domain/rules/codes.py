@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
 from txplatform.domain.rules.parameters import Parameter, ParameterError, shown
 
 _COUNTRY = re.compile(r"[A-Z]{3}", re.ASCII)
-_MERCHANT = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+_LONGEST_MERCHANT_ID = 64
 _CATEGORIES = re.compile(r"([0-9]{4})(?:-([0-9]{4}))?", re.ASCII)
 _AFTER_ANY_DIGIT = "~"
 
@@ -23,6 +23,9 @@ class Codes(tuple[str, ...]):  # noqa: SLOT001  # for cached properties
 
     `code in codes` is true if an entry is the code, or is a range that includes the code.
     """
+
+    MEANING: ClassVar[str]
+    """What a code says about a merchant, in words."""
 
     def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...]]]:
         """Pickle only the entries, without the cached properties."""
@@ -77,6 +80,8 @@ class Codes(tuple[str, ...]):  # noqa: SLOT001  # for cached properties
 class CountryCodes(Codes):
     """Countries, ISO 3166-1 alpha-3."""
 
+    MEANING: ClassVar = "country"
+
     @override
     @classmethod
     def check_entry(cls, name: str, entry: str) -> None:
@@ -91,14 +96,21 @@ class CountryCodes(Codes):
 class MerchantIds(Codes):
     """Merchant ids, assigned by acquirers."""
 
+    MEANING: ClassVar = "id"
+
     @override
     @classmethod
     def check_entry(cls, name: str, entry: str) -> None:
-        if not _MERCHANT.fullmatch(entry):
+        if (
+            not 1 <= len(entry) <= _LONGEST_MERCHANT_ID
+            or not entry.isprintable()
+            or entry != entry.strip()
+        ):
             raise ParameterError(
                 name,
                 f"has {shown(entry)}, which is not a merchant id; "
-                "write 1 to 64 characters of A-Z, a-z, 0-9 and . _ : -.",
+                f"write 1 to {_LONGEST_MERCHANT_ID} printable characters without blanks around "
+                "them.",
             )
 
     def __contains__(self, merchant_id: object) -> bool:
@@ -107,6 +119,8 @@ class MerchantIds(Codes):
 
 class CategoryCodes(Codes):
     """Merchant categories (ISO 18245) and ranges of them, such as 4000-4999."""
+
+    MEANING: ClassVar = "category"
 
     @override
     @classmethod
