@@ -289,6 +289,7 @@ EXPECTED: dict[str, set[str]] = {
         "update inbound_messages",
         "inbound_messages by id",
         "inbound_messages by content_hmac, id",
+        "installation_secrets by name",
         "inbound_messages by status, id",
         "inbound_messages by status",
     },
