@@ -17,7 +17,7 @@ _TEST_PREFIXES = ("TXPLATFORM_TEST_", "TXPLATFORM_REQUIRE_")
 """Prefixes of the variables that configure the test suite."""
 
 _CLIENT_VARIABLES = ("TXPLATFORM_API_URL", "TXPLATFORM_API_KEY")
-"""Variables of clients such as `examples/`, which may be set in the same shell."""
+"""Variables of clients such as `import` and `examples/`, which may be set in the same shell."""
 
 
 class SettingsError(TxPlatformError):
@@ -160,6 +160,13 @@ class Settings(BaseSettings):
     def owner_database(self) -> Database:
         """Database access with the role that owns the tables."""
         return replace(self.service_database, url=self.owner_url)
+
+
+def client_setting(name: str) -> str | None:
+    """Return a setting of clients, such as `api_url`, from the environment or `.env`."""
+    variable = f"{_PREFIX}{name.upper()}"
+    assert variable in _CLIENT_VARIABLES
+    return os.environ.get(variable) or dotenv_values(".env").get(variable)
 
 
 def load_settings() -> Settings:
