@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from txplatform.domain.flags import Flag
 
 from harness.documents import codes, document, first_codes, json_examples, table
 from txplatform.contracts.body import Body
@@ -16,7 +17,6 @@ from txplatform.contracts.messages import (
     PaymentSubmittedMessage,
     PresentmentReceivedMessage,
 )
-from txplatform.domain.flags import Flag
 from txplatform.importing.account_finder import ACCOUNT_FACTS
 from txplatform.importing.csv_columns import CLEARING_COLUMNS, PAYMENT_COLUMNS, Column
 from txplatform.importing.report import RESULTS

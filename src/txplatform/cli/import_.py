@@ -21,7 +21,7 @@ from txplatform.importing.records import Outcome, Reader, Record, UnusableFileEr
 from txplatform.importing.report import Report
 from txplatform.importing.screening import screened
 from txplatform.kafka import client_config
-from txplatform.settings import client_setting, load_settings
+from txplatform.settings import client_setting, load_kafka_settings
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
 _LIBRARIES = frozenset({"cardutil", "defusedxml", "iso4217"})
@@ -204,7 +204,7 @@ def _send(records: Iterator[Record], api: PlatformApi) -> Iterator[Outcome]:
     everything = chain([first], records)
     if first.topic is None:
         return post_clearings(api, everything)
-    producer = Producer({**client_config(load_settings()), "enable.idempotence": True})
+    producer = Producer({**client_config(load_kafka_settings()), "enable.idempotence": True})
     return send_payments(producer, api, everything)
 
 

@@ -46,6 +46,7 @@ class _Sent:
 
     Attributes:
         cursor: The place in the list of its copies up to which its row was looked for.
+        parked: The row of an earlier copy that is parked.
     """
 
     record: Record
@@ -53,6 +54,7 @@ class _Sent:
     offset: int | None = None
     error: str = "no response in time"
     cursor: str | None = None
+    parked: dict[str, Any] | None = None
 
     def delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
@@ -108,7 +110,10 @@ def _produce(producer: Producer, sent: _Sent) -> None:
 
 
 def _row_of(api: PlatformApi, sent: _Sent) -> dict[str, Any] | None:
-    """Return the message's row in the inbox, or None if there is none yet."""
+    """Return the message's row in the inbox, or None if there is none yet.
+
+    A copy of a parked message is a duplicate that no event has; the parked row has the reason.
+    """
     assert sent.record.topic is not None
     filters = {
         "topic": sent.record.topic,
@@ -121,7 +126,9 @@ def _row_of(api: PlatformApi, sent: _Sent) -> dict[str, Any] | None:
         rows: list[dict[str, Any]] = page["items"]
         for row in rows:
             if (row["partition"], row["offset"]) == (sent.partition, sent.offset):
-                return row
+                return (row["event_id"] is None and sent.parked) or row
+            if row["status"] == MessageStatus.PARKED:
+                sent.parked = row
         if not rows:
             return None
         sent.cursor = page["next_cursor"]
