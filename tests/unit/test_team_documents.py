@@ -50,7 +50,6 @@ def test_every_field_of_a_settlement_item_is_listed() -> None:
 
 def test_a_presentment_differs_from_an_item_as_the_document_says() -> None:
     expected = {**fields(ClearingItem), "direction": "no", "presented_at": "yes"}
-    del expected["occurred_at"]
     assert fields(PresentmentReceivedMessage) == expected
 
 

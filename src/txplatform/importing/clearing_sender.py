@@ -72,6 +72,20 @@ def _outcome(record: Record, result: dict[str, Any]) -> Outcome:
         results[result["result"]],
         field=(errors[0].get("pointer") or "").rpartition("/")[2] or None,
         reason=result.get("reason"),
-        detail=result.get("detail") or errors[0].get("message"),
+        detail=result.get("detail") or errors[0].get("message") or _differences(record, result),
         flags=tuple(result.get("flags") or ()),
     )
+
+
+def _differences(record: Record, result: dict[str, Any]) -> str | None:
+    """Return in which fields a repeated item differs from the first copy.
+
+    Metadata name the file: one id in two files may be two presentments.
+    """
+    first = result.get("clearing")
+    if not result.get("replayed") or first is None:
+        return None
+    fields = [*first["differing_fields"]]
+    if first["metadata"] != record.body.get("metadata"):
+        fields.append("metadata")
+    return f"Differs from the first copy in {', '.join(fields)}." if fields else None

@@ -88,7 +88,7 @@ class Outcome:
         result: `taken`: applied now. `repeated`: applied before. `waiting`: recorded, and applied
             when its account or original becomes known. `ignored`: has no effect by definition.
             `refused`: parked or bad. `unknown`: not confirmed in time.
-        differences: For a repeated record, the describing fields that the first copy has otherwise.
+        detail: The reason in a sentence. For a repeated record, what the first copy has otherwise.
     """
 
     record: Record
@@ -97,4 +97,3 @@ class Outcome:
     reason: str | None = None
     detail: str | None = None
     flags: tuple[str, ...] = ()
-    differences: tuple[str, ...] = ()

@@ -39,7 +39,7 @@ class Report:
         flags: The number of applied records with each flag.
         refused: The records that were refused, here or by the platform.
         unconfirmed: The records without an outcome.
-        differing: Repeated records whose describing fields differ from those of the first copy.
+        differing: Repeated records that differ from the first copy, so that they may be others.
         from_position: The number of records whose id comes from their position in the file.
     """
 
@@ -77,7 +77,7 @@ class Report:
             self.refused.append(line)
         elif outcome.result == "unknown":
             self.unconfirmed.append(line)
-        elif outcome.differences:
+        elif outcome.result == "repeated" and outcome.detail is not None:
             self.differing.append(line)
 
     @property
