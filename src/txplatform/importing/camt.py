@@ -125,7 +125,9 @@ class _Amount:
         try:
             value = Decimal(self.value)
         except InvalidOperation:
-            raise ValueError("an amount is not a decimal number") from None
+            value = Decimal("NaN")
+        if not value.is_finite():
+            raise ValueError("an amount is not a decimal number")
         return value if self.credit else -value
 
 

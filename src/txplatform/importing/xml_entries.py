@@ -77,6 +77,11 @@ def read_entries(path: Path) -> Iterator[tuple[Element, Element]]:
             f"{path.name} has a document type definition, which no bank statement has.",
             next_step="Find out where the file comes from.",
         ) from None
+    except (LookupError, ValueError) as error:
+        raise UnusableFileError(
+            f"{path.name} has an encoding that cannot be read: {error}.",
+            next_step="Ask the bank for UTF-8.",
+        ) from None
     if not entries.statements:
         raise UnusableFileError(
             f"{path.name} has no statement (Stmt) and no notification (Ntfctn).",
