@@ -19,6 +19,7 @@ from txplatform.contracts.messages import (
 )
 from txplatform.importing.account_finder import ACCOUNT_FACTS
 from txplatform.importing.csv_columns import CLEARING_COLUMNS, PAYMENT_COLUMNS, Column
+from txplatform.importing.payment_sender import RESULT_OF_STATUS
 from txplatform.importing.report import RESULTS
 
 MESSAGES, SETTLEMENT = document("messages.md"), document("settlement.md")
@@ -101,6 +102,10 @@ def test_every_way_to_find_an_account_is_listed() -> None:
 
 def test_every_result_of_an_import_is_listed() -> None:
     assert first_codes(table(MESSAGES, "Importing files", "Result")) == [*RESULTS]
+
+
+def test_every_status_of_a_message_is_a_result_of_an_import() -> None:
+    assert {*RESULT_OF_STATUS} == {*MessageStatus}
 
 
 def test_the_examples_are_accepted() -> None:

@@ -26,7 +26,7 @@ _WINDOW = 500
 _FLUSH_S = 30.0
 _PAUSE_S = 0.2
 
-_RESULTS: dict[str, Result] = {
+RESULT_OF_STATUS: dict[str, Result] = {
     MessageStatus.APPLIED: "taken",
     MessageStatus.DUPLICATE: "repeated",
     MessageStatus.WAITING: "waiting",
@@ -144,7 +144,7 @@ def _outcome(record: Record, row: dict[str, Any] | None) -> Outcome:
         )
     return Outcome(
         record,
-        _RESULTS[row["status"]],
+        RESULT_OF_STATUS[row["status"]],
         reason=row["reason"],
         detail=row["detail"],
         flags=tuple(row.get("flags") or ()),
