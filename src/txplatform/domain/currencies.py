@@ -7,12 +7,17 @@ _DECIMALS = {
 """The decimals of currencies that do not have two, from ISO 4217 list one."""
 
 
+def decimals_of(currency: str) -> int:
+    """Return the number of decimals of a currency's minor unit (ISO 4217)."""
+    return _DECIMALS.get(currency, 2)
+
+
 def format_amount(amount: int, currency: str | None) -> str:
     """Format minor units as a decimal number, such as `1,234.50`.
 
     If the currency is None, because the account is not opened yet, two decimal places are assumed.
     """
-    decimals = _DECIMALS.get(currency or "", 2)
+    decimals = decimals_of(currency or "")
     whole, fraction = divmod(abs(amount), 10**decimals)
     sign = "-" if amount < 0 else ""
     return f"{sign}{whole:,}.{fraction:0{decimals}}" if decimals else f"{sign}{whole:,}"
