@@ -10,8 +10,7 @@ import pytest
 from iso4217 import Currency
 
 from harness.ipm import CARD, HEADER, presentment, trailer, write_ipm, write_messages
-from txplatform.contracts.codes import CURRENCIES
-from txplatform.domain.currencies import decimals_of
+from txplatform.domain.currencies import CURRENCIES
 from txplatform.importing.account_finder import AccountFinder
 from txplatform.importing.ipm import IpmFile, TransactionId
 from txplatform.importing.records import Read, Record, Refusal, Skip, UnusableFileError
@@ -233,5 +232,5 @@ def test_a_file_may_have_several_logical_files(tmp_path: Path) -> None:
 def test_the_library_of_currencies_has_the_currencies_and_decimals_of_the_contract() -> None:
     decimals = {currency.code: currency.exponent for currency in Currency}
     assert {code: decimals[code] for code in CURRENCIES} == {
-        code: decimals_of(code) for code in CURRENCIES
+        code: currency.exponent for code, currency in CURRENCIES.items()
     }

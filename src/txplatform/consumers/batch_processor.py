@@ -21,14 +21,17 @@ from txplatform.consumers.parsing import ParsedMessage, Rejection, account_of_ke
 from txplatform.consumers.payments_elsewhere import PaymentsElsewhere
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.account import DecisionContext
+from txplatform.domain.advices import Payment, PaymentReturn
 from txplatform.domain.cause import CommandOrigin, MessageCause
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.inbox.contents import content_hmac, read_content_secret
 from txplatform.inbox.message import ACCOUNT_UNREADABLE, INTERNAL_ERROR, MessageOutcome
 from txplatform.inbox.parking import deduplicate_parked
 from txplatform.inbox.positions import Move, advance
@@ -97,16 +100,19 @@ def process(
             again = [command for command in commands if command.stream in streams]
             decide_under_lock(connection, work, again, batch.now, elsewhere)
         messages = [parsed.message for parsed in batch.parsed_messages]
+        secret = read_content_secret(connection)
+        hmacs = [content_hmac(message, secret) for message in messages]
         outcomes = deduplicate_parked(
             connection,
             messages,
+            hmacs,
             [
                 outcome_of(parsed, command, work)
                 for parsed, command in zip(batch.parsed_messages, pending, strict=True)
             ],
         )
         traceparents = [parsed.traceparent for parsed in batch.parsed_messages]
-        record(connection, messages, traceparents, outcomes)
+        record(connection, messages, hmacs, traceparents, outcomes)
         advance(connection, batch.cluster_id, batch.moves)
     work.cache_accounts()
     return outcomes, work
@@ -132,8 +138,8 @@ def decide_under_lock(
 
 
 def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingCommand | None:
-    """Return a message's command, ready for execution; None if the message is invalid."""
-    if isinstance(parsed.command, Rejection):
+    """Return a message's command, ready for execution; None if there is nothing to execute."""
+    if isinstance(parsed.command, Rejection) or _is_prenote(parsed.command):
         return None
     message = parsed.message
     cause = MessageCause(message.topic, message.partition, message.offset, retried)
@@ -150,19 +156,21 @@ def outcome_of(
         return MessageOutcome(
             MessageStatus.PARKED, account_id, reason=command.reason, detail=command.detail
         )
-    assert pending is not None
+    if pending is None:
+        return MessageOutcome(MessageStatus.IGNORED, command.account_id, command.key)
     if (error := work.failed.get(pending.stream)) is not None:
         return _deferred(command, error)
     match pending.result:
-        case Outcome(status, event):
+        case Outcome(status, event, differing):
             return MessageOutcome(
                 _STATUS_OF[status],
                 command.account_id,
                 command.key,
                 None,
-                None,
+                f"Differs from the first copy in {', '.join(differing)}." if differing else None,
                 event.event_id,
                 event.originator_version,
+                event.flags if isinstance(event, AdviceEvent) else (),
             )
         case CommandRejectedError() as error:
             return MessageOutcome(
@@ -185,6 +193,11 @@ def _deferred(command: Command, error: Exception) -> MessageOutcome:
         ACCOUNT_UNREADABLE if unreadable else INTERNAL_ERROR,
         str(error) if isinstance(error, TxPlatformError) else f"{type(error).__name__}.",
     )
+
+
+def _is_prenote(command: Command) -> bool:
+    """Return whether a payment or return has amount 0: a bank's test, which moves nothing."""
+    return isinstance(command, Payment | PaymentReturn) and command.amount == 0
 
 
 def _run_commands(

@@ -37,18 +37,29 @@ class ContentsDroppedError(TxPlatformError):
     """The message is so old that its contents were dropped."""
 
 
+class ContentsWithheldError(TxPlatformError):
+    """The message held a card number, so the contents to retry were not stored."""
+
+
 def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
     """Process a parked or deferred message again; if rejected, the message is parked.
 
     Raises:
         NoSuchMessageError: The inbox has no message with this id.
         NotParkedError: The message is neither parked nor deferred.
+        ContentsWithheldError: The message's contents were never stored.
         ContentsDroppedError: The message's contents were dropped.
         Exception: The account still fails; nothing is stored.
     """
     with connection.transaction():
         connection.execute(LOCK_LOG)
         stored = _unsettled(connection, message_id)
+        if stored.summary.withheld:
+            raise ContentsWithheldError(
+                f"Message {message_id} cannot be retried.",
+                why="It held a card number, so its contents were not stored.",
+                next_step="Have it sent again without the card number, then discard it.",
+            )
         if not stored.has_contents:
             raise ContentsDroppedError(
                 f"Message {message_id} cannot be retried.",

@@ -180,7 +180,7 @@ def append_parameters(events: Sequence[AccountEvent]) -> tuple[BinaryArray, ...]
         TextArray.of([event.key for event in events]),
         TextArray.of([event.TOPIC for event in events]),
         ByteaArray.of([encode_event(event) for event in events]),
-        TextArray.of([event.transaction_id for event in events]),
+        TextArray.of([event.indexed_under for event in events]),
         BigintArray.of([event.pending_change for event in events]),
         TimestamptzArray.of([event.hold_expires_at for event in events]),
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from txplatform.contracts.codes import CURRENCIES
-from txplatform.domain.currencies import decimals_of
+from txplatform.domain.currencies import CURRENCIES
 
 _DECIMAL = re.compile(r"\d{1,18}(\.\d{1,18})?", re.ASCII)
 
@@ -32,8 +31,9 @@ def to_minor_units(amount: Decimal, currency: str) -> int:
 
     Raises:
         ValueError: The amount has a fraction below the minor unit.
+        KeyError: The currency is not in ISO 4217.
     """
-    decimals = decimals_of(currency)
+    decimals = CURRENCIES[currency].exponent
     # Exact: the context's precision, 28 digits, exceeds what the patterns of files allow.
     minor = amount.scaleb(decimals)
     if minor != minor.to_integral_value():

@@ -11,24 +11,27 @@ import orjson
 import psycopg
 
 from txplatform.eventstore.statements import column_arrays
+from txplatform.inbox.contents import keepable
 from txplatform.inbox.message import Headers, MessageOutcome, ReceivedMessage
 
 INSERT = """
 INSERT INTO inbound_messages (
-    cluster_id, topic, topic_id, partition, "offset", sent_at, key, content_sha256, traceparent,
-    account_id, business_key, first_status, status, reason, detail, event_id, account_version,
-    parked_number
+    cluster_id, topic, topic_id, partition, "offset", sent_at, key, withheld, content_hmac,
+    traceparent, account_id, business_key, first_status, status, reason, detail, event_id,
+    account_version, flags, parked_number
 )
-SELECT cluster_id, topic, topic_id, partition, "offset", sent_at, key, content_sha256, traceparent,
-    account_id, business_key, status, status, reason, detail, event_id, account_version,
+SELECT cluster_id, topic, topic_id, partition, "offset", sent_at, key, withheld, content_hmac,
+    traceparent, account_id, business_key, status, status, reason, detail, event_id,
+    account_version, string_to_array(flags, ','),
     CASE WHEN status = 'parked' THEN nextval('parked_numbers') END
 FROM unnest(
     %b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::timestamptz[], %b::bytea[],
-    %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
-    %b::text[], %b::bigint[]
+    %b::boolean[], %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+    %b::text[], %b::text[], %b::bigint[], %b::text[]
 ) WITH ORDINALITY AS m (
-    cluster_id, topic, topic_id, partition, "offset", sent_at, key, content_sha256, traceparent,
-    account_id, business_key, status, reason, detail, event_id, account_version, nth
+    cluster_id, topic, topic_id, partition, "offset", sent_at, key, withheld, content_hmac,
+    traceparent, account_id, business_key, status, reason, detail, event_id, account_version,
+    flags, nth
 )
 ORDER BY nth
 ON CONFLICT (cluster_id, topic_id, topic, partition, "offset") DO NOTHING
@@ -52,7 +55,7 @@ CROSS JOIN LATERAL (
 _SETTLE = """
 UPDATE inbound_messages
 SET status = %(status)s, reason = %(reason)s, detail = %(detail)s, event_id = %(event_id)s,
-    account_version = %(account_version)s, resolved_at = now(),
+    account_version = %(account_version)s, flags = %(flags)s, resolved_at = now(),
     parked_number = CASE WHEN %(status)s = 'parked' THEN
         coalesce(parked_number, nextval('parked_numbers')) ELSE parked_number END
 WHERE id = %(id)s
@@ -67,25 +70,31 @@ WHERE id = %s
 def record(
     connection: psycopg.Connection,
     messages: Sequence[ReceivedMessage],
+    hmacs: Sequence[bytes],
     traceparents: Sequence[str],
     outcomes: Sequence[MessageOutcome],
 ) -> None:
     """Insert a row for each message with its trace context and outcome; skip stored messages.
 
-    The caller is in a transaction and holds the log's lock.
+    Contents that hold a card number are left out. The caller is in a transaction and holds the
+    log's lock.
     """
     if not messages:
         return
-    *origin, headers, bodies = column_arrays(messages)
-    statuses, account_ids, business_keys, *details = column_arrays(outcomes)
+    *origin, keys, headers, bodies = column_arrays(messages)
+    keys, headers, bodies, withheld = column_arrays(list(map(keepable, keys, headers, bodies)))
+    statuses, account_ids, business_keys, *details, flags = column_arrays(outcomes)
     columns = [
         *origin,
-        [message.content_sha256 for message in messages],
+        keys,
+        withheld,
+        hmacs,
         traceparents,
         account_ids,
         business_keys,
         [status.value for status in statuses],
         *details,
+        [",".join(each) for each in flags],
     ]
     cursor = connection.cursor(binary=True)
     cursor.execute(INSERT, columns, prepare=True)
@@ -103,8 +112,8 @@ def settle(connection: psycopg.Connection, message_id: int, outcome: MessageOutc
 
     The caller holds the log's lock.
     """
-    parameters = {**outcome._asdict(), "status": outcome.status.value, "id": message_id}
-    connection.execute(_SETTLE, parameters)
+    changed = {"status": outcome.status.value, "flags": list(outcome.flags), "id": message_id}
+    connection.execute(_SETTLE, {**outcome._asdict(), **changed})
 
 
 def discard(connection: psycopg.Connection, message_id: int, why: str) -> None:

@@ -26,7 +26,8 @@ CREATE TABLE inbound_messages (
     "offset"        bigint NOT NULL,
     sent_at         timestamptz,
     key             bytea,
-    content_sha256  bytea NOT NULL CHECK (octet_length(content_sha256) = 32),
+    withheld        boolean NOT NULL,
+    content_hmac    bytea NOT NULL CHECK (octet_length(content_hmac) = 32),
     traceparent     text COLLATE "C" NOT NULL,
     account_id      text COLLATE "C",
     business_key    text COLLATE "C",
@@ -36,18 +37,19 @@ CREATE TABLE inbound_messages (
     detail          text,
     event_id        text COLLATE "C",
     account_version bigint,
+    flags           text[] COLLATE "C" NOT NULL DEFAULT '{}',
     received_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     resolved_at     timestamptz,
     resolution      text,
     parked_number   bigint,
     UNIQUE (cluster_id, topic_id, topic, partition, "offset"),
-    CHECK (first_status IN ('applied', 'waiting', 'duplicate', 'stale', 'parked', 'discarded')),
-    CHECK (status IN ('applied', 'waiting', 'duplicate', 'stale', 'parked', 'discarded'))
+    CHECK (first_status IN ('applied', 'waiting', 'duplicate', 'stale', 'ignored', 'parked', 'discarded')),
+    CHECK (status IN ('applied', 'waiting', 'duplicate', 'stale', 'ignored', 'parked', 'discarded'))
 );
 CREATE INDEX inbound_messages_account ON inbound_messages (account_id, id);
 CREATE INDEX inbound_messages_topic ON inbound_messages (topic, id);
 CREATE INDEX inbound_messages_unusual ON inbound_messages (status, id) WHERE status <> 'applied';
-CREATE INDEX inbound_messages_refused ON inbound_messages (content_sha256, id)
+CREATE INDEX inbound_messages_refused ON inbound_messages (content_hmac, id)
     WHERE status IN ('parked', 'discarded', 'waiting');
 CREATE INDEX inbound_messages_parked ON inbound_messages (parked_number)
     WHERE parked_number IS NOT NULL;
@@ -61,6 +63,11 @@ CREATE INDEX inbound_messages_waited ON inbound_messages (business_key, account_
 COMMENT ON TABLE inbound_messages IS 'Every message received from Kafka, with its outcome.';
 COMMENT ON COLUMN inbound_messages.id IS
     'Assigned under the log''s lock: when an id is visible, every lower id is visible too.';
+COMMENT ON COLUMN inbound_messages.content_hmac IS
+    'HMAC-SHA-256 of key and body, with a key of the installation. Copies in a topic have the same.';
+COMMENT ON COLUMN inbound_messages.withheld IS
+    'True if the key, a header or the body held a card number; that part is not stored.';
+COMMENT ON COLUMN inbound_messages.flags IS 'The flags of the event that the message caused.';
 COMMENT ON COLUMN inbound_messages.business_key IS
     'The event key of the message''s command. Null if the message is invalid.';
 COMMENT ON COLUMN inbound_messages.first_status IS 'The outcome when the message was received. Never changed.';
@@ -84,7 +91,7 @@ CREATE TABLE inbound_contents (
 COMMENT ON TABLE inbound_contents IS 'The contents of inbound messages, with a partition for each month.';
 COMMENT ON COLUMN inbound_contents.received_at IS 'As in inbound_messages.';
 COMMENT ON COLUMN inbound_contents.headers IS '[[name, base64 of the value or null], ...]';
-COMMENT ON COLUMN inbound_contents.body IS 'As received. Null for a tombstone.';
+COMMENT ON COLUMN inbound_contents.body IS 'As received. Null for a tombstone, or if it was withheld.';
 
 -- Create the partitions of this month and of the next one, and drop those whose messages are all
 -- older than a number of days. Return the names of the dropped partitions.
@@ -141,6 +148,6 @@ GRANT SELECT, INSERT ON inbound_contents TO txplatform_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON inbound_positions TO txplatform_service;
 GRANT SELECT, INSERT ON inbound_messages TO txplatform_service;
 GRANT UPDATE (
-    status, reason, detail, event_id, account_version, resolved_at, resolution, parked_number
+    status, reason, detail, event_id, account_version, flags, resolved_at, resolution, parked_number
 ) ON inbound_messages TO txplatform_service;
 GRANT USAGE ON SEQUENCE parked_numbers TO txplatform_service;

@@ -5,11 +5,11 @@ from typing import ClassVar
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Payment, PaymentReturn
 from txplatform.domain.currencies import format_money
-from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.money import Balance
 
 
-class PaymentReceived(AccountEvent, frozen=True):
+class PaymentReceived(AdviceEvent, frozen=True):
     """A payment was applied."""
 
     TOPIC: ClassVar[str] = "payment-received"
@@ -27,7 +27,7 @@ class PaymentReceived(AccountEvent, frozen=True):
         account.waiting.pop(self.key, None)
 
 
-class PaymentReturned(AccountEvent, frozen=True):
+class PaymentReturned(AdviceEvent, frozen=True):
     """A payment return was applied, so the amount is owed again."""
 
     TOPIC: ClassVar[str] = "payment-returned"
