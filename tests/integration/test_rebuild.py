@@ -25,7 +25,8 @@ from txplatform.projections import PROJECTIONS
 from txplatform.projections.projection import Projection, checkpoint_of
 from txplatform.projections.rebuild import RebuildError, rebuild
 from txplatform.projections.snapshots import retake_snapshots
-from txplatform.projections.transactions import TRANSACTIONS, list_transactions
+from txplatform.projections.transaction_list import list_transactions
+from txplatform.projections.transactions import TRANSACTIONS
 
 SHAPE = """
 SELECT relname, pg_get_indexdef(indexrelid) AS definition FROM pg_index

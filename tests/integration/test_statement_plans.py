@@ -52,8 +52,11 @@ from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.due_holds import due_holds
 from txplatform.projections.payments import PAYMENTS, on_two_accounts
+from txplatform.projections.postings import list_postings
 from txplatform.projections.runner import project_batch
-from txplatform.projections.transactions import TRANSACTIONS, get_transaction, list_transactions
+from txplatform.projections.transaction_history import get_transaction
+from txplatform.projections.transaction_list import list_transactions
+from txplatform.projections.transactions import TRANSACTIONS
 from txplatform.publisher.event_feed import EventFeed
 from txplatform.publisher.parked_messages import ParkedMessages
 from txplatform.publisher.rejected_messages import RejectedMessages
@@ -69,9 +72,11 @@ ROWS = 50_000
 
 GROW = f"""
 INSERT INTO events
-    (originator_id, originator_version, event_key, topic, state, transaction_id, pending_change)
+    (originator_id, originator_version, event_key, topic, state, transaction_id, pending_change,
+     posted_change)
 SELECT originator_id, newest.version + n, split_part(event_key, ':', 1) || ':more-' || n, topic,
-    state, CASE topic WHEN 'purchase-refunded' THEN 'more-' || n END, 0
+    state, CASE topic WHEN 'purchase-refunded' THEN 'more-' || n END, 0,
+    CASE n % 10 WHEN 0 THEN posted_change END
 FROM generate_series(1, {ROWS}) n
 JOIN events ON event_key = CASE n % 2 WHEN 0 THEN 'payment:p' ELSE 'refund:f' END
     AND originator_id = 'account-big'
@@ -82,7 +87,7 @@ INSERT INTO snapshots
 SELECT originator_id, originator_version + n, 'account@0', state
 FROM snapshots, generate_series(1, {ROWS}) n WHERE originator_id = 'account-big';
 INSERT INTO transactions
-SELECT 100 + n, 5 * (n % 2), now() - n * interval '1 second', 'big', 'more-' || n
+SELECT 100 + n, 5 * (n % 2), now() - n * interval '1 second', now(), 'big', 'more-' || n
 FROM generate_series(1, {ROWS}) n;
 INSERT INTO payments
 SELECT 1, false, false, 'more-' || n, 'big' FROM generate_series(1, {ROWS}) n;
@@ -155,7 +160,7 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         store(connection, MessageStatus.WAITING, 1, "w")
         store(connection, MessageStatus.PARKED, 2, "parked")
         store(connection, MessageStatus.PARKED, 3, "retried")
-        *_, first = list_messages(connection, status=MessageStatus.PARKED)
+        first, *_ = list_messages(connection, status=MessageStatus.PARKED).items
         with connection.transaction():
             stored_message(connection, first.id, for_update=True)
             writer.discard(connection, first.id, "why")
@@ -201,6 +206,7 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "read the log": lambda: read_log(connection, 0),
         "end of the log": lambda: last_position(connection),
         "list transactions": lambda: list_transactions(connection, BIG, limit=10),
+        "list postings": lambda: list_postings(connection, BIG, posted=0, version=9, limit=10),
         "get a transaction": lambda: get_transaction(connection, BIG, TransactionId("t")),
         "due holds": lambda: due_holds(connection, limit=200),
         "project": lambda: project_batch(connection, TRANSACTIONS, 5),
@@ -217,8 +223,9 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "end of the parked messages": lambda: ParkedMessages().end(connection),
         "currencies of accounts": lambda: account_currencies(connection),
         "list messages": lambda: list_messages(connection),
-        "list messages of a topic": lambda: list_messages(connection, topic="topic", before_id=9),
+        "list messages of a topic": lambda: list_messages(connection, topic="topic"),
         "list messages of an account": lambda: list_messages(connection, account_id="big"),
+        "list messages of a business id": lambda: list_messages(connection, business_id="p"),
         "list applied messages": lambda: list_messages(connection, status=MessageStatus.APPLIED),
         "list waiting messages": lambda: list_messages(connection, status=MessageStatus.WAITING),
         "alarms": use_alarms,
@@ -229,7 +236,9 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "list API keys": lambda: list_keys(connection),
         "rule book": lambda: read_book(connection),
         "evaluate in shadow": lambda: shadower.advance(connection),
-        "list disagreements": lambda: shadow.list_disagreements(connection, "s", limit=5),
+        "list disagreements": lambda: shadow.list_disagreements(
+            connection, read_book(connection).shadowings["s"], limit=5
+        ),
         "lag of the projector": lambda: [*check_projector(connection)],
         "lag of the hold expiry": lambda: [*check_overdue_holds(connection)],
     }
@@ -262,6 +271,11 @@ _CHECKPOINT = {"checkpoints by name"}
 _NEXT_EVENTS = {"events by position"}
 _LAST_EVENT = {"events in order of position"}
 _MESSAGES = {"inbound_messages in order of id"}
+_LIST_TRANSACTIONS = {
+    *(_CHECKPOINT | _KEY | _TRANSACTION),
+    "transactions by account_id, recorded_at, account_version",
+}
+_LIST_POSTINGS = {"events by originator_id, recorded_at, originator_version"}
 
 EXPECTED: dict[str, set[str]] = {
     "decide": _STREAM | _SNAPSHOT | _KEY | _TRANSACTION,
@@ -271,9 +285,8 @@ EXPECTED: dict[str, set[str]] = {
     "load all accounts": {"events by originator_id"},
     "read the log": _NEXT_EVENTS,
     "end of the log": _LAST_EVENT,
-    "list transactions": (
-        _CHECKPOINT | _KEY | _TRANSACTION | {"transactions by account_id, account_version"}
-    ),
+    "list transactions": _LIST_TRANSACTIONS,
+    "list postings": _LIST_POSTINGS,
     "get a transaction": _KEY | _TRANSACTION,
     "due holds": {"transactions by expires_at, account_id, transaction_id"},
     "project": {
@@ -310,16 +323,21 @@ EXPECTED: dict[str, set[str]] = {
         "update inbound_messages",
         "inbound_messages by id",
         "inbound_messages by content_hmac, id",
+        "installation_secrets by name",
+        "inbound_messages by status, id",
         "inbound_messages by status",
     },
     "feed of parked messages": _KEY | {"inbound_messages by parked_number"},
     "end of the parked messages": {"inbound_messages in order of parked_number"},
-    "list messages": _KEY | _MESSAGES,
+    "list messages": _KEY | {"inbound_messages by id"},
     "list messages of a topic": _KEY | {"inbound_messages by topic, id"},
-    "list messages of an account": _KEY | {"inbound_messages by account_id"},
+    "list messages of an account": _KEY | {"inbound_messages by account_id, id"},
+    "list messages of a business id": _KEY | {"inbound_messages by substr, id"},
     # Most messages are applied.
-    "list applied messages": _KEY | {"inbound_messages in order of id, filter on status"},
-    "list waiting messages": _KEY | {"inbound_messages by status"},
+    "list applied messages": _KEY | {"inbound_messages by id, filter on status"},
+    "list waiting messages": (
+        _KEY | {"inbound_messages by status", "inbound_messages by status, id"}
+    ),
     "alarms": {
         *(_STREAM | _SNAPSHOT | _KEY),
         "inbound_messages by topic",
@@ -367,7 +385,7 @@ EXPECTED: dict[str, set[str]] = {
 
 
 LISTS_BY_STATUS = {
-    (label, "inbound_messages in order of id, filter on status")
+    (label, "inbound_messages by id, filter on status")
     for label in ("inbox", "list waiting messages")
 }
 """An operator's list of messages by status, which may read all messages until its page is full."""
@@ -482,7 +500,7 @@ def test_an_append_reads_a_few_rows_for_each_event(
         ).fetchall()
         versions = [last + 1 + append.skipped + n for n in range(events)]
         keys = [append.key, *(f"payment:new-{n}" for n in range(1, events))]
-        columns = (["payment-received"], [b"{}"], [None], [0], [None])
+        columns = (["payment-received"], [b"{}"], [None], [0], [-1], [None])
         values = (["account-big"] * events, versions, keys, *(each * events for each in columns))
         with connection.transaction():
             before = rows_read(connection)
@@ -495,5 +513,5 @@ def test_an_append_reads_a_few_rows_for_each_event(
 def decided_again(connection: psycopg.Connection, number: int) -> tuple[list[Any], ...]:
     """Return an append that conflicts: its key exists, and its version is the next one."""
     version = account(connection, "acc-1").version + 1
-    columns = (["payment-received"], [b"{}"], [None], [0], [None])
+    columns = (["payment-received"], [b"{}"], [None], [0], [-1], [None])
     return (["account-acc-1"], [version], [f"payment:p-{number}"], *columns)

@@ -113,11 +113,18 @@ def test_a_read_model_that_lags_is_compared_with_the_log_at_its_own_checkpoint(
             {("b", 4, "transactions.expires_at")},
         ),
         (
-            "INSERT INTO transactions VALUES (99, 1, NULL, 'b', 't9')",
+            (
+                "UPDATE transactions SET recorded_at = now()"
+                " WHERE account_id = 'b' AND transaction_id = 't1'"
+            ),
+            {("b", 4, "transactions.recorded_at")},
+        ),
+        (
+            "INSERT INTO transactions VALUES (99, 1, NULL, now(), 'b', 't9')",
             {("b", 99, "transactions.extra_row")},
         ),
         (
-            "INSERT INTO transactions VALUES (1, 1, NULL, 'ghost', 't9')",
+            "INSERT INTO transactions VALUES (1, 1, NULL, now(), 'ghost', 't9')",
             {("ghost", 1, "transactions.extra_row")},
         ),
         (
@@ -166,6 +173,13 @@ def test_a_read_model_that_lags_is_compared_with_the_log_at_its_own_checkpoint(
                 " WHERE originator_id = 'account-b' AND originator_version = 4"
             ),
             {("b", 4, "pending_change")},
+        ),
+        (
+            (
+                "UPDATE events SET posted_change = 1"
+                " WHERE originator_id = 'account-b' AND originator_version = 4"
+            ),
+            {("b", 4, "posted_change")},
         ),
         (
             (

@@ -74,6 +74,7 @@ class Replay:
             ("event_key", event.key, row.event_key),
             ("transaction_id", event.indexed_under, row.transaction_id),
             ("pending_change", event.pending_change, row.pending_change),
+            ("posted_change", event.posted_change or None, row.posted_change),
             ("expires_at", event.hold_expires_at, row.expires_at),
         ):
             if stated != stored:

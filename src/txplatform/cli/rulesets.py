@@ -15,6 +15,7 @@ from txplatform.api.rule_book_view import (
     ruleset_response,
     shadowing_response,
 )
+from txplatform.cli.paging import configure_paging, print_next
 from txplatform.cli.ruleset_files import UnusableRuleSetError, load_ruleset, load_ruleset_file
 from txplatform.cli.ruleset_tables import print_book, print_disagreements, print_ruleset
 from txplatform.contracts.encoding import to_json
@@ -69,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         _disagreements,
         "list decisions that a rule set would change, from its newest shadow evaluation",
     )
-    disagreements.add_argument("--limit", type=int, default=20, metavar="N")
+    configure_paging(disagreements, default=20)
 
     for action in (activate_, shadow, show, disagreements):
         action.add_argument("id", metavar="ID", help="such as retail@3")
@@ -226,12 +227,13 @@ def _disagreements(arguments: argparse.Namespace) -> int:
         shadowings = book.shadowings_of(find_ruleset(book, arguments.id).id)
         if not shadowings:
             raise TxPlatformError(f"{arguments.id} was never evaluated in shadow.")
-        found = list_disagreements(
-            connection, shadowings[-1].shadowing_id, limit=max(1, arguments.limit)
+        page = list_disagreements(
+            connection, shadowings[-1], limit=arguments.limit, cursor=arguments.cursor
         )
     if arguments.json:
-        return _print_json(found)
-    print_disagreements(arguments.id, found)
+        return _print_json(page)
+    print_disagreements(arguments.id, page)
+    print_next(page.next_cursor)
     return 0
 
 

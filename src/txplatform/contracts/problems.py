@@ -40,6 +40,7 @@ class ProblemType(Enum):
         "The body is not application/json",
     )
     VALIDATION = "validation", 422, "The request has invalid fields"
+    INVALID_CURSOR = "invalid-cursor", 422, "The cursor belongs to another list or to other filters"
     CURRENCY_MISMATCH = "currency-mismatch", 422, "The account has another currency"
     BALANCE_OUT_OF_RANGE = (
         "balance-out-of-range",

@@ -102,7 +102,7 @@ CROSS JOIN LATERAL (
 LOCK_LOG = f"SELECT pg_advisory_xact_lock({LOG})"
 """Takes the log's lock until the transaction ends; `APPEND` takes the same lock."""
 
-APPEND = "SELECT append_events(%b, %b, %b, %b, %b, %b, %b, %b)"
+APPEND = "SELECT append_events(%b, %b, %b, %b, %b, %b, %b, %b, %b)"
 """Appends events, and returns the streams with a conflict, whose events were left out."""
 
 READ_STREAMS = _read_streams(snapshots="k.version = 0", after="stream.version")
@@ -182,6 +182,7 @@ def append_parameters(events: Sequence[AccountEvent]) -> tuple[BinaryArray, ...]
         ByteaArray.of([encode_event(event) for event in events]),
         TextArray.of([event.indexed_under for event in events]),
         BigintArray.of([event.pending_change for event in events]),
+        BigintArray.of([event.posted_change or None for event in events]),
         TimestamptzArray.of([event.hold_expires_at for event in events]),
     )
 

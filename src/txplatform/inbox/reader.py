@@ -11,7 +11,12 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
+from txplatform.contracts.cursors import Cursors
+from txplatform.contracts.inbound_messages import (
+    InboundMessageResponse,
+    InboundMessagesResponse,
+    MessageStatus,
+)
 from txplatform.domain.events import WaitingMessageRejected
 from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.ids import AccountId, account_stream
@@ -19,8 +24,6 @@ from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import row_equals
 from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.writer import decode_headers
-
-MAX_LIMIT = 500
 
 _MESSAGE_COLUMNS = """m.id, m.cluster_id, m.topic, m.partition, m."offset", m.sent_at,
     m.received_at, m.traceparent, m.account_id, m.business_key,
@@ -67,6 +70,15 @@ SELECT count(*) OVER (), account_id FROM inbound_messages
 WHERE status = 'waiting' AND reason IS NOT NULL ORDER BY id LIMIT 1
 """
 
+_BUSINESS_ID = "substr(m.business_key, strpos(m.business_key, ':') + 1)"
+_AFTER = "m.id > %(after)s"
+_WITH_BUSINESS_ID_AFTER = f"""
+m.business_key IS NOT NULL
+AND ({_BUSINESS_ID}, m.id) > (%(business_id)s, %(after)s)
+AND ({_BUSINESS_ID}, m.id) <= (%(business_id)s, {2**63 - 1})
+"""
+"""A comparison of rows, which only the index of business ids can serve; see `row_equals`."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
@@ -89,37 +101,59 @@ class StoredMessage:
         return summary.status is MessageStatus.WAITING and summary.reason is not None
 
 
+def inbound_cursors(**filters: str | None) -> Cursors:
+    """Return the cursors of the list of messages with these filters."""
+    return Cursors("inbound messages", **filters)
+
+
 def list_messages(  # noqa: PLR0913  # the filters of the API
     connection: psycopg.Connection[Any],
     *,
     topic: str | None = None,
     account_id: str | None = None,
     status: MessageStatus | None = None,
-    before_id: int | None = None,
+    business_id: str | None = None,
     limit: int = 50,
-) -> list[InboundMessageResponse]:
-    """Return messages that match all filters, without their contents, newest first.
+    cursor: str | None = None,
+) -> InboundMessagesResponse:
+    """Return messages that match all filters, without their contents, in order of arrival.
 
-    For the next page, pass the last message's id as `before_id`. `limit` is capped at `MAX_LIMIT`.
+    Raises:
+        InvalidCursorError: The cursor is not of this list with these filters.
     """
+    cursors = inbound_cursors(
+        topic=topic, account_id=account_id, status=status, business_id=business_id
+    )
+    (after,) = cursors.read(cursor, 0)
     filters: Mapping[LiteralString, object | None] = {
-        "m.topic = %s": topic,
-        "m.account_id = %s": account_id,
-        "m.id < %s": before_id,
+        "m.topic = %(topic)s": topic,
+        "m.account_id = %(account_id)s": account_id,
     }
-    used = {condition: value for condition, value in filters.items() if value is not None}
-    conditions: list[sql.Composable] = [sql.SQL(condition) for condition in used]
+    conditions: list[sql.Composable] = [
+        sql.SQL(_AFTER if business_id is None else _WITH_BUSINESS_ID_AFTER),
+        *(sql.SQL(condition) for condition, value in filters.items() if value is not None),
+    ]
     if status is not None:
         # The status is a literal, so that the planner can use the partial index.
         present = "m.status IN ({0}, 'waiting') AND coalesce(settled.status, m.status) = {0}"
         conditions.append(sql.SQL(present).format(sql.Literal(status.value)))
-    query = sql.SQL("SELECT {} FROM inbound_messages m {} {} ORDER BY m.id DESC LIMIT %s").format(
+    query = sql.SQL(
+        "SELECT {} FROM inbound_messages m {} WHERE {} ORDER BY {} LIMIT %(limit)s"
+    ).format(
         sql.SQL(_MESSAGE_COLUMNS),
         sql.SQL(_SETTLED_BY),
-        sql.SQL("WHERE ") + sql.SQL(" AND ").join(conditions) if conditions else sql.SQL(""),
+        sql.SQL(" AND ").join(conditions),
+        sql.SQL("m.id" if business_id is None else f"{_BUSINESS_ID}, m.id"),
     )
-    rows = connection.execute(query, (*used.values(), min(limit, MAX_LIMIT))).fetchall()
-    return [_message(row) for row in rows]
+    asked = {
+        "topic": topic,
+        "account_id": account_id,
+        "business_id": business_id,
+        "after": after,
+        "limit": limit,
+    }
+    items = [_message(row) for row in connection.execute(query, asked)]
+    return InboundMessagesResponse(items, cursors.write(items[-1].id if items else after))
 
 
 def stored_message(

@@ -48,6 +48,9 @@ CREATE TABLE inbound_messages (
 );
 CREATE INDEX inbound_messages_account ON inbound_messages (account_id, id);
 CREATE INDEX inbound_messages_topic ON inbound_messages (topic, id);
+CREATE INDEX inbound_messages_business_id
+    ON inbound_messages (substr(business_key, strpos(business_key, ':') + 1), id)
+    WHERE business_key IS NOT NULL;
 CREATE INDEX inbound_messages_unusual ON inbound_messages (status, id) WHERE status <> 'applied';
 CREATE INDEX inbound_messages_refused ON inbound_messages (content_hmac, id)
     WHERE status IN ('parked', 'discarded', 'waiting');

@@ -11,8 +11,9 @@ import psycopg
 from typing_extensions import override
 
 from txplatform.domain.account import Account
-from txplatform.domain.events import Event, PaymentReceived, PaymentReturned
+from txplatform.domain.events import PaymentReceived, PaymentReturned
 from txplatform.domain.ids import AccountId, PaymentId, account_stream
+from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.projection import ExpectedRows, Projection
 
 
@@ -84,7 +85,8 @@ class _ExpectedPayments(ExpectedRows):
         self._returned: set[PaymentId] = set()
 
     @override
-    def add(self, event: Event) -> None:
+    def add(self, logged: LoggedEvent) -> None:
+        event = logged.event
         match event:
             case PaymentReceived(payment=payment):
                 self._versions[payment.payment_id] = event.originator_version

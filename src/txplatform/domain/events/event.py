@@ -67,6 +67,11 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return 0
 
     @property
+    def posted_change(self) -> int:
+        """The change of the amount owed, minor units. Other than 0, it is a posting."""
+        return 0
+
+    @property
     def hold_expires_at(self) -> datetime | None:
         """The time when the event's hold expires, UTC; None if it sets no such time."""
         return None

@@ -18,12 +18,16 @@ class PaymentReceived(AdviceEvent, frozen=True):
     balance: Balance
 
     @property
+    def posted_change(self) -> int:
+        return -self.payment.amount
+
+    @property
     def summary(self) -> str:
         payment = self.payment
         return f"payment of {format_money(payment.amount, payment.currency)}, {payment.payment_id}"
 
     def apply(self, account: Account) -> None:
-        account.posted -= self.payment.amount
+        account.posted += self.posted_change
         account.waiting.pop(self.key, None)
 
 
@@ -36,13 +40,17 @@ class PaymentReturned(AdviceEvent, frozen=True):
     balance: Balance
 
     @property
+    def posted_change(self) -> int:
+        return self.payment_return.amount
+
+    @property
     def summary(self) -> str:
         returned = self.payment_return
         money = format_money(returned.amount, returned.currency)
         return f"payment returned, {money}, {returned.payment_id}"
 
     def apply(self, account: Account) -> None:
-        account.posted += self.payment_return.amount
+        account.posted += self.posted_change
         account.waiting.pop(self.key, None)
 
 
