@@ -48,8 +48,9 @@ FROM events WHERE position > %(position)s ORDER BY position
 """
 _WRITTEN_LEDGER = """
 SELECT %(cluster)s, topic, topic_id, partition, "offset", sent_at, key, headers::text, body,
-       content_sha256, traceparent, replace(account_id, %(ours)s, %(copies)s), business_key,
-       status, reason, detail, event_id, account_version
+       withheld, content_hmac, traceparent, replace(account_id, %(ours)s, %(copies)s),
+       business_key, status, reason, detail, event_id, account_version,
+       array_to_string(flags, ',')
 FROM inbound_messages WHERE id > %(id)s ORDER BY id
 """
 _ENDS = """

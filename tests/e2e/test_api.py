@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import httpx
 import psycopg
+import pytest
 
 from harness.api import RunningApi, balance, create_key, open_account, purchase, running_api
 from harness.postgres import PostgresServer
@@ -45,6 +46,29 @@ def test_a_purchase_is_decided_as_the_contract_shows(api: RunningApi, account_id
         "ruleset": "default@1",
         "account_version": 2,
     }
+
+
+@pytest.mark.parametrize(
+    "merchant",
+    [
+        {"id": None, "name": "Office supplies", "category_code": None, "country": None},
+        {"name": "Office supplies"},
+        {"id": "4111111111111111", "name": "Café", "category_code": "0000", "country": "QZZ"},
+    ],
+    ids=["null", "absent", "on no list"],
+)
+def test_a_purchase_at_a_merchant_of_which_little_is_known_is_decided(
+    api: RunningApi, account_id: str, merchant: dict[str, str | None]
+) -> None:
+    """The event keeps null for what is unknown, and every code that is well formed."""
+    open_account(api.client, account_id, 500_000)
+    body = purchase("t", account_id, 100, merchant=merchant)
+    assert api.client.post("/v1/process-transaction", json=body).json()["decision"] == "approved"
+    repeated = api.client.post("/v1/process-transaction", json=body)
+    assert repeated.headers["Idempotency-Replayed"] == "true"
+    events = api.client.get(f"/v1/accounts/{account_id}/events").json()["events"]
+    unknown = dict.fromkeys(("id", "category_code", "country"))
+    assert events[-1]["data"]["purchase"]["merchant"] == {**unknown, **merchant}
 
 
 def test_a_decline_is_an_answer_with_every_reason(api: RunningApi, account_id: str) -> None:

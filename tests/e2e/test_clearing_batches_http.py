@@ -32,7 +32,10 @@ def send(api: RunningApi, *items: Any) -> dict[str, Any]:
     answer = api.client.post(PATH, json={"items": items})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
-    assert len(found["items"]) == len(items) == found["clean"] + found["bad"] + found["retry"]
+    counts = {name: found[name] for name in ("clean", "waiting", "bad", "retry")}
+    results = [each["result"] for each in found["items"]]
+    assert {name: results.count(name) for name in counts} == counts
+    assert len(results) == len(items) == sum(counts.values())
     return found
 
 
@@ -41,7 +44,7 @@ def test_each_item_gets_its_own_result(api: RunningApi, held: str) -> None:
         api,
         item(held, "c1", amount=400),
         item(held, "c2", currency="EUR"),
-        item(held, "c3", amount=0),
+        item(held, "c3", amount=0, final=False),
         item(held, "c1", amount=401),
         item(held, "c1", amount=400),
         item(held, "c4", transaction_id=None, amount=7),
@@ -51,6 +54,13 @@ def test_each_item_gets_its_own_result(api: RunningApi, held: str) -> None:
         item(held, CARD),
         "rubbish",
         item(held, "c8", transaction_id="later"),
+        item(held, "c9", direction="credit", amount=5),
+        item(held, "x1", direction="credit", reverses_clearing_id="c4", amount=7),
+        item(held, "x2", reverses_clearing_id="c8"),
+        item(held, "x3", direction="credit", reverses_clearing_id="not-yet"),
+        item(held, "c10", amount=0, final=True),
+        item(held, "c11", merchant={"name": "Shop"}, amount=2),
+        item(held, "c11", merchant={"name": "Shop"}, amount=3),
     )
     assert [(each["result"], each["reason"], each["flags"]) for each in found["items"]] == [
         ("clean", None, []),
@@ -60,13 +70,22 @@ def test_each_item_gets_its_own_result(api: RunningApi, held: str) -> None:
         ("clean", None, []),
         ("clean", None, ["no_authorization"]),
         ("clean", None, ["over_hold"]),
-        ("clean", None, []),
+        ("waiting", None, []),
         ("bad", "validation", []),
-        ("bad", "validation", []),
+        ("clean", None, ["no_authorization", "id_like_card_number"]),
         ("bad", "validation", []),
         ("clean", None, ["no_authorization"]),
+        ("clean", None, []),
+        ("clean", None, ["other_transaction"]),
+        ("bad", "wrong_direction", []),
+        ("waiting", None, []),
+        ("clean", None, ["after_final"]),
+        ("clean", None, ["after_final", "description_incomplete"]),
+        ("bad", "conflicting_copy", ["description_incomplete"]),
     ]
-    assert (found["clean"], found["bad"], found["retry"]) == (6, 6, 0)
+    assert [each["field"] for each in found["items"] if each["result"] == "bad"] == [
+        *("currency", "amount", "amount", "fee", None, "direction", "amount"),
+    ]
     items = found["items"]
     assert [each["clearing_id"] for each in items] == [
         *("c1", "c2", "c3", "c1", "c1", "c4", "c5", "c6", "c7", None, None, "c8"),

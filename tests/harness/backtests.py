@@ -39,6 +39,7 @@ SHOPS = (
     Merchant("m-1", "Corner Books", "5942", "USA"),
     Merchant("m-2", "Grand Hotel", "7011", "FRA"),
     Merchant("m-3", "Fuel", "5542", "USA"),
+    Merchant(None, "Market stall", None, None),
 )
 ACTIVE = RuleSet(
     "retail",

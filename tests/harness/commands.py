@@ -25,7 +25,7 @@ from txplatform.domain.requests import (
     OperatorStatus,
     Purchase,
 )
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 
 ACCOUNT = AccountId("acc-1")
 """The account for tests that need only one."""
@@ -36,9 +36,15 @@ ORIGIN = CommandOrigin(KeyCause("key_1", "test"), "00-0-0-00")
 OPERATOR = OperatorCause("me")
 
 
-def opening(account_id: str, credit_limit: int = 100_000, currency: str = "USD") -> Opening:
+def opening(
+    account_id: str,
+    credit_limit: int = 100_000,
+    currency: str = "USD",
+    *,
+    opening_balance: int = 0,
+) -> Opening:
     """An account opening."""
-    return Opening(AccountId(account_id), currency, credit_limit, NOW)
+    return Opening(AccountId(account_id), currency, credit_limit, NOW, opening_balance)
 
 
 def limit_change(
@@ -102,10 +108,17 @@ def refund(  # noqa: PLR0913  # a refund has as many fields
     *,
     currency: str = "USD",
     merchant: Merchant | None = None,
+    presented: bool = False,
 ) -> Refund:
     """A refund; it names no purchase if the transaction id is None."""
     return Refund(
-        refund_id, AccountId(account_id), _named(transaction_id), amount, currency, merchant
+        refund_id,
+        AccountId(account_id),
+        _named(transaction_id),
+        amount,
+        currency,
+        merchant,
+        presented=presented,
     )
 
 
@@ -127,14 +140,26 @@ def expiry(account_id: str, transaction_id: str) -> HoldExpiry:
     return HoldExpiry(AccountId(account_id), TransactionId(transaction_id))
 
 
-def operator_status(account_id: str, status_id: str, status: str) -> OperatorStatus:
+def operator_status(
+    account_id: str, status_id: str, status: str, reason_code: FreezeReason | None = None
+) -> OperatorStatus:
     """A status set by an operator."""
-    return OperatorStatus(status_id, AccountId(account_id), AccountStatus(status), "why")
+    return OperatorStatus(
+        status_id, AccountId(account_id), AccountStatus(status), "why", reason_code
+    )
 
 
-def team_status(account_id: str, version: int, status: str, reason: str = "why") -> StatusChange:
+def team_status(
+    account_id: str,
+    version: int,
+    status: str,
+    reason: str = "why",
+    reason_code: FreezeReason | None = None,
+) -> StatusChange:
     """A status set by the accounts team."""
-    return StatusChange(AccountId(account_id), AccountStatus(status), version, reason, NOW)
+    return StatusChange(
+        AccountId(account_id), AccountStatus(status), version, reason, NOW, reason_code
+    )
 
 
 def _named(transaction_id: str | None) -> TransactionId | None:

@@ -10,7 +10,7 @@ from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import Merchant, Purchase
 from txplatform.domain.rules import Case, ConfigurableRule, Judgement
 from txplatform.domain.rulesets import NO_CONTROLS, Controls, RuleSet
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 
 NOW = datetime(2026, 11, 20, 10, 15, 30, tzinfo=UTC)
 
@@ -24,6 +24,7 @@ class AccountSeen:
     posted: int = 0
     pending: int = 0
     status: AccountStatus = AccountStatus.ACTIVE
+    freeze_reason: FreezeReason | None = None
     activity: Activity = field(default_factory=Activity)
     controls: Controls = NO_CONTROLS
 
@@ -46,9 +47,9 @@ class AccountSeen:
 def buying(
     amount: int = 1000,
     *,
-    merchant: str = "m-1",
-    category: str = "5942",
-    country: str = "GBR",
+    merchant: str | None = "m-1",
+    category: str | None = "5942",
+    country: str | None = "GBR",
     currency: str = "GBP",
 ) -> Purchase:
     """Return a purchase; by default at a bookshop in the home country."""

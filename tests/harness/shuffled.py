@@ -11,7 +11,7 @@ from harness.commands import ACCOUNT, NOW, opening, payment, purchase
 from harness.streams import Stream
 from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
 from txplatform.domain.commands import Command
-from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
+from txplatform.domain.commands.outcome import CommandRejectedError, RefusalReason
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.requests import HoldExpiry, Increment
 
@@ -21,6 +21,8 @@ AMOUNTS = st.integers(1, 300)
 # Built once, because building a strategy takes as long as drawing from it.
 _ANY = st.sampled_from(TRANSACTIONS)
 _ANY_OR_NONE = st.none() | _ANY
+_NAMED_OR_NOT = st.none() | _ANY.map(TransactionId)
+_DIRECTIONS = st.sampled_from(Direction)
 _AMOUNT_OR_NONE = st.none() | AMOUNTS
 _SELDOM = st.booleans() | st.just(value=False)
 _UP_TO = [st.integers(0, most) for most in range(7)]
@@ -36,9 +38,15 @@ class Sent:
     arrivals: list[Command]
 
 
-def _clearing(number: int, transaction: str | None, amount: int, final: bool) -> Clearing:  # noqa: FBT001  # drawn
-    name = None if transaction is None else TransactionId(transaction)
-    return Clearing(f"c{number}", ACCOUNT, name, amount, "USD", final)
+@st.composite
+def _presentments(draw: st.DrawFn, name: str) -> Clearing | Refund:
+    """Draw a clearing, possibly of amount 0, or the presentment of a refund."""
+    transaction, amount = draw(_NAMED_OR_NOT), draw(AMOUNTS)
+    if draw(_SELDOM):
+        return Refund(name, ACCOUNT, transaction, amount, "USD", presented=True)
+    final = draw(_SELDOM)
+    empty = final and draw(_SELDOM)
+    return Clearing(name, ACCOUNT, transaction, 0 if empty else amount, "USD", final)
 
 
 @st.composite
@@ -48,21 +56,23 @@ def shuffled_histories(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
     commands += [
         purchase(ACCOUNT, name, draw(AMOUNTS)) for name in TRANSACTIONS if draw(st.booleans())
     ]
-    for number in range(draw(_UP_TO[6])):
-        clearing = _clearing(number, draw(_ANY_OR_NONE), draw(AMOUNTS), draw(_SELDOM))
-        commands.append(clearing)
-        if draw(_UP_TO[3]) == 0:
-            commands.append(
-                Correction(
-                    f"x{number}",
-                    ACCOUNT,
-                    clearing.transaction_id,
-                    clearing.clearing_id,
-                    Direction.CREDIT,
-                    clearing.amount,
-                    "USD",
-                )
-            )
+    presented = [draw(_presentments(f"c{number}")) for number in range(draw(_UP_TO[6]))]
+    corrections = [f"x{number}" for number in range(draw(_UP_TO[4]))]
+    # A correction may take back another one, itself, or what never comes.
+    names = [*(each.key.removeprefix("clearing:") for each in presented), *corrections, "never"]
+    commands += presented
+    commands += [
+        Correction(
+            name,
+            ACCOUNT,
+            draw(_NAMED_OR_NOT),
+            draw(st.sampled_from(names)),
+            draw(_DIRECTIONS),
+            draw(AMOUNTS),
+            "USD",
+        )
+        for name in corrections
+    ]
     for number in range(draw(_UP_TO[3])):
         name, amount = TransactionId(draw(_ANY)), draw(_AMOUNT_OR_NONE)
         commands.append(Reversal(f"r{number}", name, ACCOUNT, amount))
@@ -88,14 +98,17 @@ def shuffled_histories(draw: st.DrawFn, limit: int = LIMIT) -> Sent:
 
 
 def arrive(stream: Stream, sent: Sent) -> None:
-    """Send all messages. Only the expiry of a missing hold may be rejected."""
+    """Send all messages.
+
+    Only the expiry of a missing hold and a correction in its original's direction may be rejected.
+    """
     for command in sent.arrivals:
         expiring = isinstance(command, HoldExpiry)
         stream.now = NOW + timedelta(days=40) if expiring else NOW
         outcome = stream.ask(command)
-        assert isinstance(outcome, Outcome) or (
-            expiring and isinstance(outcome, CommandRejectedError)
-        )
+        if isinstance(outcome, CommandRejectedError):
+            wrong_way = outcome.reason is RefusalReason.WRONG_DIRECTION
+            assert expiring or (isinstance(command, Correction) and wrong_way)
         account = stream.account()
         assert account.pending == sum(amount for amount, _ in account.holds.values())
         assert all(amount > 0 for amount, _ in account.holds.values())

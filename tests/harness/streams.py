@@ -12,7 +12,6 @@ from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
 from txplatform.domain.events import Event
-from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 
@@ -56,11 +55,11 @@ class Stream:
             self.events.append(event)
         return outcome
 
-    def _read(self, stored: PriorEvents, transaction_id: TransactionId) -> None:
+    def _read(self, stored: PriorEvents, transaction_id: str) -> None:
         """Add the events of a transaction to the stored events, as the event store does."""
         keys = (authorization_key(transaction_id), late_authorization_key(transaction_id))
         for event in self.events:
-            if event.key in keys or event.transaction_id == transaction_id:
+            if event.key in keys or event.indexed_under == transaction_id:
                 stored[event.key] = event
         stored.transactions.add(transaction_id)
 

@@ -121,7 +121,7 @@ def test_a_rejected_request_affects_no_other_of_its_batch(database: TestDatabase
     assert account.pending == 62
 
 
-NAMELESS = Merchant(cast("str", None), "Corner Books", "5942", "USA")
+MALFORMED = Merchant("m-17", "Corner Books", "5942", cast("str", 840))
 """Makes a purchase at this merchant fail in the middle of changing its account."""
 
 
@@ -136,7 +136,7 @@ def test_i4_a_defect_affects_neither_its_account_nor_earlier_requests_of_the_bat
             await one.submit(opening("acc", 1000), origin=ORIGIN)
             first, defect, *later = await asyncio.gather(
                 one.submit(purchase("acc", "t1", 300), origin=ORIGIN),
-                one.submit(replace(purchase("acc", "t0", 500), merchant=NAMELESS), origin=ORIGIN),
+                one.submit(replace(purchase("acc", "t0", 500), merchant=MALFORMED), origin=ORIGIN),
                 *(one.submit(purchase("acc", name, 600), origin=ORIGIN) for name in after),
                 return_exceptions=True,
             )

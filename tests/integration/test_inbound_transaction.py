@@ -119,7 +119,7 @@ def test_the_service_can_neither_alter_nor_delete_received_messages(database: Te
             "DELETE FROM inbound_messages",
             "UPDATE inbound_messages SET body = ''",
             "UPDATE inbound_messages SET first_status = 'applied'",
-            "UPDATE inbound_messages SET content_sha256 = ''",
+            "UPDATE inbound_messages SET content_hmac = ''",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)

@@ -41,7 +41,7 @@ def history(account_id: str) -> list[Command]:
         clearing(account_id, TX, "c1", 300, final=False),
         correction(account_id, TX, "c2", "c1", 300, Direction.CREDIT),
         clearing(account_id, TX, "c3", 250, final=False),
-        refund(account_id, TX, "f1", 50, merchant=SHOP),
+        refund(account_id, TX, "f1", 50, merchant=SHOP, presented=True),
         correction(account_id, TX, "c4", "f1", 50, Direction.DEBIT),
         reversal(account_id, TX, "r2"),
     ]
@@ -123,6 +123,7 @@ def test_bodies_follow_their_schemas_and_headers_those_of_decisions(
     assert [each["released"] for each in cleared] == [300, 0, 250, 0]
     reversals = [each.json for each in read_topic(topics, REVERSED)]
     assert [(each["amount"], each["released"]) for each in reversals] == [(100, 100), (None, 350)]
+    assert [each["flags"] for each in reversals] == [[], []]
     (refunded,) = (each.json for each in read_topic(topics, REFUNDED))
     assert (refunded["posted_change"], refunded["balance"]["posted"]) == (-50, 200)
     (expired,) = (each.json for each in read_topic(topics, EXPIRED))
@@ -137,7 +138,7 @@ def test_bodies_follow_their_schemas_and_headers_those_of_decisions(
             {"direction": "debit", "final": False, "merchant": None},
         ),
         (
-            refund("acc-1", TX, "x", 5, currency="EUR", merchant=SHOP),
+            refund("acc-1", TX, "x", 5, currency="EUR", merchant=SHOP, presented=True),
             {"direction": "credit", "merchant": {"id": "m-17", "name": "Corner Books"}},
         ),
     ],

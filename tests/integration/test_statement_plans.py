@@ -40,6 +40,7 @@ from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.eventstore.statements import APPEND
 from txplatform.following.checkpoint import Checkpoint
 from txplatform.inbox import positions, writer
+from txplatform.inbox.contents import content_hmac, read_content_secret
 from txplatform.inbox.message import MessageOutcome, ReceivedMessage
 from txplatform.inbox.parking import deduplicate_parked
 from txplatform.inbox.reader import list_messages, stored_message
@@ -80,10 +81,10 @@ INSERT INTO transactions
 SELECT 100 + n, 5 * (n % 2), now() - n * interval '1 second', 'big', 'more-' || n
 FROM generate_series(1, {ROWS}) n;
 INSERT INTO inbound_messages (
-    cluster_id, topic, topic_id, partition, "offset", headers, content_sha256, traceparent,
+    cluster_id, topic, topic_id, partition, "offset", headers, withheld, content_hmac, traceparent,
     account_id, business_key, first_status, status, reason
 )
-SELECT 'cluster', 'topic', 'id', 0, 1000 + n, '[]', sha256(n::text::bytea), '', 'big',
+SELECT 'cluster', 'topic', 'id', 0, 1000 + n, '[]', false, sha256(n::text::bytea), '', 'big',
     'payment:more-' || n, status, status, CASE status WHEN 'parked' THEN 'why' END
 FROM generate_series(1, {ROWS}) n
 CROSS JOIN LATERAL (
@@ -112,7 +113,9 @@ def message(offset: int) -> ReceivedMessage:
 def store(connection: psycopg.Connection, status: MessageStatus, offset: int, key: str) -> None:
     """Store a message of the large account with this outcome in the inbox."""
     outcome = MessageOutcome(status, BIG, f"payment:{key}", "why")
-    writer.record(connection, [message(offset)], [""], [outcome])
+    received = message(offset)
+    digest = content_hmac(received, read_content_secret(connection))
+    writer.record(connection, [received], [digest], [""], [outcome])
 
 
 def use_small_tables(connection: psycopg.Connection) -> None:
@@ -149,7 +152,7 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
             writer.discard(connection, first.id, "why")
         writer.settle(connection, first.id, MessageOutcome(MessageStatus.APPLIED))
         parked = MessageOutcome(MessageStatus.PARKED, reason="why")
-        deduplicate_parked(connection, [message(2)], [parked])
+        deduplicate_parked(connection, [message(2)], [bytes(32)], [parked])
 
     def use_positions() -> None:
         beginning = positions.Position("topic", 10_000, "id", 0)
@@ -272,7 +275,7 @@ EXPECTED: dict[str, set[str]] = {
         "insert inbound_messages",
         "update inbound_messages",
         "inbound_messages by id",
-        "inbound_messages by content_sha256, id",
+        "inbound_messages by content_hmac, id",
         "inbound_messages by status",
     },
     "feed of parked messages": _KEY | {"inbound_messages by id"},

@@ -16,6 +16,7 @@ from harness.commands import (
     expiry,
     increment,
     opening,
+    operator_status,
     payment,
     purchase,
     refund,
@@ -26,10 +27,12 @@ from harness.postgres import TestDatabase
 from harness.verification import differences, tampering
 from txplatform.audit.verify import verify
 from txplatform.database import Database
+from txplatform.domain.commands import Command
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.category_lists import CategoryDeny
 from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
 from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
+from txplatform.domain.status import FreezeReason
 from txplatform.rulebook.book import UnreadableRuleSetError
 from txplatform.rulebook.store import activate, add_ruleset, read_book
 
@@ -242,3 +245,50 @@ def test_i7_altered_inputs_of_an_increment_or_a_hold_are_reported(  # noqa: PLR0
     assert differences(database) == []
     alter(database, version, old, new)
     assert ("a", version, field) in differences(database)
+
+
+@pytest.mark.parametrize(
+    ("version", "old", "new", "field"),
+    [
+        (2, '"authorization_code":"', '"authorization_code":"X', "authorization_code"),
+        (2, '"account_opened":"opened"', '"account_opened":"x"', "observed"),
+        (3, '"expires_at":"2', '"expires_at":"3', "expires_at"),
+        (5, '"response_code":"43"', '"response_code":"62"', "reasons"),
+        (6, '"flags":["over_hold"]', '"flags":["over_purchase"]', "flags"),
+        (7, '"flags":["after_final"]', '"flags":[]', "flags"),
+        (8, '"flags":["after_clearing"]', '"flags":[]', "flags"),
+        (9, '"flags":["no_authorization"]', '"flags":[]', "flags"),
+        (10, '"flags":["over_purchase"]', '"flags":[]', "flags"),
+        (12, '"flags":["corrected_before"]', '"flags":[]', "flags"),
+        (12, '"corrected_id":"c3"', '"corrected_id":"c1"', "corrected presentment"),
+        (12, '"of_refund":false', '"of_refund":true', "corrected presentment"),
+    ],
+)
+def test_i7_altered_derived_values_are_reported(  # noqa: PLR0913  # a table's columns
+    database: TestDatabase,
+    service: psycopg.Connection,
+    version: int,
+    old: str,
+    new: str,
+    field: str,
+) -> None:
+    """Flags, response codes and authorization codes follow from the events before."""
+    commands: list[Command] = [
+        *(opening("a", 300), purchase("a", "t", 20), increment("a", "t", "i", 5)),
+        *(operator_status("a", "s", "frozen", FreezeReason.STOLEN), purchase("a", "u", 1)),
+        *(clearing("a", "t", "c1", 26), clearing("a", "t", "c2", 1), reversal("a", "t", "r")),
+        *(clearing("a", None, "c3", 5), refund("a", "u", "f", 1)),
+        *(correction("a", None, "x1", "c3", 1), correction("a", None, "x2", "c3", 1)),
+    ]
+    record(service, commands)
+    assert differences(database) == []
+    alter(database, version, old, new)
+    assert ("a", version, field) in differences(database)
+
+
+def test_a_verification_of_an_account_over_its_limit_is_no_difference(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """An approved amount of 0 needs no available credit."""
+    record(service, [opening("a", 300), clearing("a", None, "c", 600), purchase("a", "t", 0)])
+    assert differences(database) == []

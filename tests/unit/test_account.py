@@ -13,11 +13,13 @@ from harness.commands import (
     ACCOUNT,
     NOW,
     ORIGIN,
+    clearing,
     limit_change,
     opening,
     payment,
     payment_return,
     purchase,
+    refund,
 )
 from harness.streams import Stream, opened_stream
 from txplatform.domain.account import Account, DecisionContext
@@ -37,8 +39,9 @@ from txplatform.domain.events import (
     AuthorizationDeclined,
     WaitingMessageRejected,
 )
+from txplatform.domain.events.clearings import corrections_of
 from txplatform.domain.ids import AccountId
-from txplatform.domain.money import MAX_BALANCE
+from txplatform.domain.money import MAX_BALANCE, Balance
 from txplatform.domain.requests import Opening
 from txplatform.domain.rules.velocity import VelocityCount
 from txplatform.domain.rulesets import RuleSet
@@ -221,6 +224,33 @@ def test_a_copy_is_a_duplicate_and_an_altered_copy_is_rejected(
     assert stream.account() == before
 
 
+@pytest.mark.parametrize("owed", [19_400, -5, 2000])
+def test_an_account_that_moves_in_owes_its_opening_balance(owed: int) -> None:
+    """It may exceed the limit. Purchases are decided on what is left."""
+    stream = Stream()
+    stream.ask(opening(ACCOUNT, 1000, opening_balance=owed))
+    assert stream.account().balance == Balance(1000, owed, 0, 1000 - owed)
+    stream.ask(purchase(ACCOUNT, "t", max(1, 1000 - owed)))
+    assert isinstance(stream.events[-1], AuthorizationApproved) == (owed < 1000)
+
+
+def test_i2_an_opening_balance_adds_up_with_payments_that_came_before_the_opening() -> None:
+    stream = Stream()
+    stream.ask(payment(ACCOUNT, "p", 300))
+    stream.ask(opening(ACCOUNT, 1000, opening_balance=500))
+    assert stream.account().posted == 200
+
+
+def test_an_opening_balance_beyond_the_range_of_a_balance_is_rejected() -> None:
+    for owed in (MAX_BALANCE + 1, -MAX_BALANCE - 1):
+        stream = Stream()
+        assert status(stream.ask(opening(ACCOUNT, 0, opening_balance=owed))) == (
+            "balance_out_of_range"
+        )
+        assert stream.events == []
+    assert status(stream.ask(opening(ACCOUNT, 0, opening_balance=-MAX_BALANCE))) == "applied"
+
+
 def test_an_opening_without_a_time_is_a_copy_of_one_with_a_time() -> None:
     """HTTP callers need not give a time; the accounts team's event has one."""
     stream = opened_stream()
@@ -316,24 +346,36 @@ def test_commands_that_contradict_the_account_are_rejected(command: Command, rea
         ),
         (
             MAX_BALANCE,
-            lambda amount: Correction("x", ACCOUNT, None, "f", Direction.DEBIT, amount, "USD"),
+            lambda amount: Correction("x", ACCOUNT, None, "r0", Direction.DEBIT, amount, "USD"),
         ),
         (
             -MAX_BALANCE,
-            lambda amount: Correction("x", ACCOUNT, None, "c", Direction.CREDIT, amount, "USD"),
+            lambda amount: Correction("x", ACCOUNT, None, "c0", Direction.CREDIT, amount, "USD"),
         ),
+        (MAX_BALANCE, lambda amount: payment_return(ACCOUNT, f"p{amount}", amount)),
     ],
-    ids=["payment", "clearing", "refund", "corrected refund", "corrected clearing"],
+    ids=["payment", "clearing", "refund", "corrected refund", "corrected clearing", "return"],
 )
 def test_amounts_beyond_the_range_of_a_balance_are_rejected(
     edge: int, moving: Callable[[int], Command]
 ) -> None:
-    """Balances stay within 64 bits, and amounts up to the largest balance are accepted."""
-    account = opened_stream().account()
+    """Amounts up to the largest balance are accepted."""
+    stream = opened_stream()
+    originals: list[Command] = [
+        *(payment(ACCOUNT, f"p{amount}", amount) for amount in (1, 2)),
+        clearing(ACCOUNT, None, "c0", 2),
+        refund(ACCOUNT, None, "r0", 2, presented=True),
+    ]
+    for earlier in originals:
+        assert isinstance(stream.ask(earlier), Outcome)
+    prior = PriorEvents()
+    prior.update((event.key, event) for event in stream.events)
+    prior.transactions.update(corrections_of(each) for each in ("c0", "r0"))
+    account = stream.account()
     account.posted = edge - 1 if edge > 0 else edge + 1
     context = DecisionContext(NOW, lambda: "id", ORIGIN)
     with pytest.raises(CommandRejectedError) as refused:
-        decide(moving(2), account, PriorEvents(), context)
+        decide(moving(2), account, prior, context)
     assert refused.value.reason == "balance_out_of_range"
-    decide(moving(1), account, PriorEvents(), context)
+    decide(moving(1), account, prior, context)
     assert account.posted == edge

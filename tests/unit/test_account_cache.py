@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from harness.commands import ACCOUNT, NOW, limit_change, opening, payment, payment_return, purchase
 from harness.streams import Stream
@@ -17,7 +18,7 @@ from txplatform.domain.advices import StatusChange
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.money import MAX_AMOUNT
-from txplatform.domain.requests import ControlsChange, OperatorStatus
+from txplatform.domain.requests import ControlsChange, Merchant, OperatorStatus
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.snapshot import account_state, decode_account, encode_account, shape_of
 from txplatform.processing.account_cache import AccountCache, pack_account, unpack_account
@@ -137,6 +138,7 @@ def test_a_cleared_cache_is_empty() -> None:
         payment(ACCOUNT, "p", 10),
         payment_return(ACCOUNT, "p", 10),
         purchase(ACCOUNT, "t", 10),
+        replace(purchase(ACCOUNT, "t", 10), merchant=Merchant(None, "Market stall", None, None)),
         OperatorStatus("s", ACCOUNT, AccountStatus.FROZEN, "lost"),
         StatusChange(ACCOUNT, AccountStatus.FROZEN, 7, "lost", NOW),
         ControlsChange("c", ACCOUNT, (), "none"),

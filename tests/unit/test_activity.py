@@ -50,9 +50,9 @@ def history_of(seed: int, length: int) -> list[Approval]:
         skew = CLOCK_SKEW * chance.uniform(-1, 1) if skews and chance.random() < 0.3 else None
         purchase = buying(
             chance.randrange(5000),
-            merchant=chance.choice(("m-1", "m-1", "m-2")),
-            category=chance.choice(("5942", "5942", "6011")),
-            country=chance.choice(("GBR", "GBR", "GBR", "GBR", "GBR", "FRA")),
+            merchant=chance.choice(("m-1", "m-1", "m-2", None)),
+            category=chance.choice(("5942", "5942", "6011", None)),
+            country=chance.choice(("GBR", "GBR", "GBR", "GBR", "GBR", "FRA", None)),
         )
         count = 0 if chance.random() < raises else 1
         made.append(Approval(now + (skew or timedelta(0)), purchase, count))
@@ -70,7 +70,7 @@ def activity_of(history: list[Approval]) -> Activity:
     return activity
 
 
-def scope_value(scope: VelocityScope, purchase: Purchase) -> str:
+def shared(scope: VelocityScope, purchase: Purchase) -> str | None:
     """Return the value that groups purchases in this scope, such as the merchant id."""
     return {
         VelocityScope.ACCOUNT: "",
@@ -87,8 +87,7 @@ def naive(
     counted = [
         approval
         for approval in history
-        if approval.at > after
-        and scope_value(scope, approval.purchase) == scope_value(scope, purchase)
+        if approval.at > after and shared(scope, approval.purchase) == shared(scope, purchase)
     ]
     return sum(each.count for each in counted), sum(each.purchase.amount for each in counted)
 

@@ -76,10 +76,10 @@ def test_the_whole_batch_is_refused_if_nothing_was_recorded(
 @pytest.mark.parametrize(
     ("fates", "results"),
     [
-        ([None, FULL], [("clean", None), ("retry", "overloaded")]),
-        ([DOWN, None], [("retry", "store_unavailable"), ("clean", None)]),
+        ([None, FULL], [("waiting", None), ("retry", "overloaded")]),
+        ([DOWN, None], [("retry", "store_unavailable"), ("waiting", None)]),
         ([UNKNOWN, FULL], [("retry", "outcome_unknown"), ("retry", "overloaded")]),
-        ([ZeroDivisionError(), None], [("retry", "internal"), ("clean", None)]),
+        ([ZeroDivisionError(), None], [("retry", "internal"), ("waiting", None)]),
     ],
 )
 def test_each_item_has_its_own_result_if_anything_may_have_been_recorded(

@@ -19,7 +19,8 @@ from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
 from txplatform.contracts.problems import ProblemType
 from txplatform.domain.commands.outcome import RefusalReason
-from txplatform.domain.events import EVENT_TYPES, Flag
+from txplatform.domain.events import EVENT_TYPES
+from txplatform.domain.flags import Flag
 from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
 from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.transaction import TransactionState

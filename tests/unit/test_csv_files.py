@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from txplatform.contracts.codes import CURRENCIES
 from txplatform.contracts.messages import PaymentReturnedMessage, PaymentSubmittedMessage
-from txplatform.domain.currencies import decimals_of
+from txplatform.domain.currencies import CURRENCIES
 from txplatform.importing.amounts import minor_units
 from txplatform.importing.csv_files import CsvFile
 from txplatform.importing.records import Read, Record, Refusal, UnusableFileError
@@ -135,6 +134,7 @@ CLEARING = "clearing_id,account_id,amount,currency,final\n"
         (PAYMENT + "p,a,12.5,JPY,,,", "amount", "amount has more than the 0 decimals of JPY."),
         (PAYMENT + 'p,a,"12,50",EUR,,,', "amount", "must be digits with a decimal point"),
         (PAYMENT + 'p,a,"1,250.00",EUR,,,', "amount", "must be digits with a decimal point"),
+        (PAYMENT + "p,a,1234567890123.0000000000001,EUR,,,", "amount", "must be digits"),
         (PAYMENT + "p,a,-5,EUR,,,", "amount", "must be digits with a decimal point"),
         (PAYMENT + "p,a,1e3,EUR,,,", "amount", "must be digits with a decimal point"),
         (PAYMENT + "p,a,5,EURO,,,", "amount", "has a currency that is not an ISO 4217 code"),
@@ -178,7 +178,7 @@ def test_a_damaged_file_says_what_is_wrong(tmp_path: Path, text: bytes, words: s
 
 @given(st.integers(1, 999_999_999_999_999), st.sampled_from(sorted(CURRENCIES)), st.integers(0, 4))
 def test_any_amount_becomes_minor_units_exactly(minor: int, currency: str, zeros: int) -> None:
-    amount = Decimal(minor).scaleb(-decimals_of(currency))
+    amount = Decimal(minor).scaleb(-CURRENCIES[currency].exponent)
     text = f"{amount:f}"
     padded = text + ("0" * zeros if "." in text else "." + "0" * zeros if zeros else "")
     assert minor_units(padded, currency) == minor
@@ -188,6 +188,6 @@ def test_any_amount_becomes_minor_units_exactly(minor: int, currency: str, zeros
 def test_any_fraction_below_the_minor_unit_is_refused(
     minor: int, currency: str, fraction: int
 ) -> None:
-    below = Decimal(10 * minor + fraction).scaleb(-decimals_of(currency) - 1)
+    below = Decimal(10 * minor + fraction).scaleb(-CURRENCIES[currency].exponent - 1)
     with pytest.raises(ValueError, match=f"decimals of {currency}"):
         minor_units(f"{below:f}", currency)

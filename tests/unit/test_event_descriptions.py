@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -37,14 +37,17 @@ from txplatform.domain.events import (
     EVENT_TYPES,
     AccountEvent,
     AuthorizationApproved,
+    AuthorizationIncremented,
     Event,
     MessageWaiting,
     MoneyEvent,
+    WaitingMessageRejected,
 )
 from txplatform.domain.events.accounts import VERSIONED
+from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.ids import TransactionId
-from txplatform.domain.requests import ControlsChange, HoldExpiry, OperatorStatus
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.requests import ControlsChange, HoldExpiry, Opening, OperatorStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 from txplatform.eventstore.mapper import decode_event, encode_event, event_data
 
 CAUSES = st.one_of(
@@ -62,7 +65,7 @@ EARLY: list[Command] = [
     payment_return(ACCOUNT, "p9", 5),
     limit_change(ACCOUNT, 1, 1000),
     clearing(ACCOUNT, "t9", "c1", 7, final=True),
-    correction(ACCOUNT, None, "x1", "c9", 3),
+    correction(ACCOUNT, None, "x1", "c1", 3),
     refund(ACCOUNT, None, "f1", 2),
     payment(ACCOUNT, "p2", 40, "EUR"),
     opening(ACCOUNT, 900),
@@ -71,7 +74,7 @@ LIFE: list[Command] = [
     payment_return(ACCOUNT, "p1", 40),
     limit_change(ACCOUNT, 3, 800),
     limit_change(ACCOUNT, 2, 700),
-    team_status(ACCOUNT, 2, "frozen", "lost card"),
+    team_status(ACCOUNT, 2, "frozen", "lost card", FreezeReason.LOST),
     team_status(ACCOUNT, 1, "active", ""),
     team_status(ACCOUNT, 3, "active", ""),
     OperatorStatus("s1", ACCOUNT, AccountStatus.ACTIVE, "found"),
@@ -112,8 +115,19 @@ def test_every_kind_of_event_is_described(events: list[Event]) -> None:
 
 def test_every_event_class_is_in_a_union() -> None:
     """Events of a class outside the unions could not be read from the log."""
-    classes = {*AccountEvent.__subclasses__(), *MessageWaiting.__subclasses__()}
-    assert classes - {MessageWaiting} == set(EVENT_TYPES)
+    bases = {AccountEvent, AdviceEvent, MessageWaiting}
+    classes = {kind for base in bases for kind in base.__subclasses__()}
+    assert classes - bases == set(EVENT_TYPES)
+
+
+def test_every_event_of_an_advice_has_flags() -> None:
+    """The events of an opening too, since it may come as a message."""
+    advices = {*get_args(Advice), Opening}
+    for kind in EVENT_TYPES:
+        command = get_type_hints(kind).get(kind.COMMAND)
+        assert issubclass(kind, AdviceEvent) is (
+            command in advices or kind is WaitingMessageRejected
+        ), kind
 
 
 def test_every_versioned_advice_has_its_events() -> None:
@@ -226,6 +240,8 @@ def test_audit_interfaces_show_every_field_of_an_event(events: list[Event]) -> N
             "original_amount": None,
             "original_currency": None,
             "occurred_at": None,
+            "reference": None,
+            "metadata": None,
         },
         "authorization_code": approved.authorization_code,
         "balance": {"credit_limit": 800, "posted": 2, "pending": 100, "available": 698},
@@ -251,7 +267,9 @@ def test_i2_every_kind_of_event_states_the_change_of_the_amount_on_hold(
         assert isinstance(event, MoneyEvent) or not moved, event.TOPIC
 
 
-def test_only_an_approval_sets_the_time_when_a_hold_expires(events: list[Event]) -> None:
+def test_only_an_approval_or_increment_sets_the_time_when_a_hold_expires(
+    events: list[Event],
+) -> None:
     """The time is that of the account's hold."""
     account = Account.unopened(ACCOUNT)
     for event in events:
@@ -261,10 +279,10 @@ def test_only_an_approval_sets_the_time_when_a_hold_expires(events: list[Event])
         if event.hold_expires_at is None:
             assert after.items() <= before.items(), event.TOPIC
         else:
-            assert isinstance(event, AuthorizationApproved)
-            assert [*(after.items() - before.items())] == [
-                (event.purchase.transaction_id, event.hold_expires_at)
-            ]
+            assert isinstance(event, AuthorizationApproved | AuthorizationIncremented)
+            changed = {*after.items()} - {*before.items()}
+            assert changed <= {(event.purchase.transaction_id, event.hold_expires_at)}
+            assert after[event.purchase.transaction_id] == event.hold_expires_at
     approvals = [event for event in events if isinstance(event, AuthorizationApproved)]
     assert all(event.hold_expires_at for event in approvals)
 
@@ -291,13 +309,13 @@ def test_a_description_has_amounts_names_and_flags(events: list[Event]) -> None:
         "payment of 0.40 USD, p1",
         "t9 named before it was authorized",
         "cleared 0.07 USD, c1 of t9, 0.00 released [no_authorization]",
-        "credit of 0.03 USD, x1 corrects c9 [no_clearing]",
+        "credit of 0.03 USD, x1 of t9 corrects c1",
         "refunded 0.02 USD, f1",
         "payment:p2 rejected: currency_mismatch",
         "payment returned, 0.40 USD, p1",
         "credit limit version 3: 8.00 USD",
         "credit limit version 2 came late, no effect",
-        "status version 2: frozen (lost card)",
+        "status version 2: frozen, lost (lost card)",
         "status version 1, active, came late, no effect",
         "status version 3: active",
         "operator's status s1: active (found)",
@@ -310,9 +328,9 @@ def test_a_description_has_amounts_names_and_flags(events: list[Event]) -> None:
         "cleared 0.50 USD, c2 of t1, 0.50 released",
         "t1 reversed by 10 minor units, r1, 10 minor units released",
         "refunded 0.60 USD, f2 of t1 [over_purchase]",
-        "credit of 0.50 USD, x2 corrects c2",
+        "credit of 0.50 USD, x2 of t1 corrects c2",
         "t3 named before it was authorized",
-        "t3 reversed, r2, 0 minor units released",
+        "t3 reversed, r2, 0 minor units released [no_authorization]",
         "cleared 0.04 USD, c3, 0.00 released [no_authorization]",
         "approved 0.10 USD, t4",
         "t5 named before it was authorized",

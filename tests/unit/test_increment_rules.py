@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from harness.commands import ACCOUNT, NOW, opening, purchase
 from harness.streams import Stream
-from txplatform.domain.advices import Clearing
+from txplatform.domain.advices import Clearing, Reversal
 from txplatform.domain.commands.outcome import Outcome
 from txplatform.domain.events import AuthorizationIncremented, IncrementDeclined
 from txplatform.domain.ids import TransactionId
@@ -18,7 +20,7 @@ from txplatform.domain.rules.cash_like import CashLike
 from txplatform.domain.rules.category_lists import CategoryDeny
 from txplatform.domain.rules.country_lists import CountryAllow
 from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
-from txplatform.domain.rulesets import DEFAULT_RULESET, Controls, RuleSet
+from txplatform.domain.rulesets import DEFAULT_RULESET, Controls, HoldDays, RuleSet
 
 
 def approved(*amounts: int) -> Stream:
@@ -85,6 +87,53 @@ def test_the_cleared_part_counts_toward_the_raised_total() -> None:
     declined = raised(stream, "t0", 30, AmountLimit(129))
     assert isinstance(declined, IncrementDeclined)
     assert (declined.raised_from, declined.observed["amount_limit"]) == (100, 130)
+
+
+def test_the_reversed_part_does_not_count_toward_the_raised_total() -> None:
+    """A purchase of 100 with 80 reversed, raised by 60, counts as 80 and not as 160."""
+    for limit, kind in ((80, AuthorizationIncremented), (79, IncrementDeclined)):
+        stream = approved(100)
+        stream.ask(Reversal("r", TransactionId("t0"), ACCOUNT, 80))
+        event = raised(stream, "t0", 60, AmountLimit(limit))
+        assert isinstance(event, kind)
+        assert (event.raised_from, event.observed["amount_limit"]) == (20, 80)
+
+
+def test_an_approved_increment_extends_the_hold() -> None:
+    """The hold days are counted from the increment, or from the approval if the rules say so."""
+    stream = approved(100)
+    stream.now += timedelta(days=6)
+    event = raised(stream, "t0", 1)
+    assert isinstance(event, AuthorizationIncremented)
+    assert event.expires_at == NOW + timedelta(days=13)
+    assert stream.account().holds[TransactionId("t0")] == (101, event.expires_at)
+    stream.ruleset = RuleSet("fixed", 1, hold_days=HoldDays(30, extended_by_increments=False))
+    outcome = stream.ask(Increment("i-fixed", TransactionId("t0"), ACCOUNT, 1))
+    assert isinstance(outcome, Outcome)
+    assert outcome.event.hold_expires_at == event.expires_at
+
+
+def test_an_increment_never_shortens_a_hold() -> None:
+    """A rule set with shorter holds was activated after the approval."""
+    stream = approved(100)
+    stream.ruleset = RuleSet("short", 1, hold_days=HoldDays(1))
+    outcome = stream.ask(Increment("i-1", TransactionId("t0"), ACCOUNT, 1))
+    assert isinstance(outcome, Outcome)
+    assert outcome.event.hold_expires_at == NOW + timedelta(days=7)
+
+
+@pytest.mark.parametrize(
+    ("before", "kind"), [(1, AuthorizationIncremented), (0, IncrementDeclined)]
+)
+def test_a_hold_that_is_due_cannot_be_raised_even_if_its_expiry_is_not_recorded(
+    before: int, kind: type
+) -> None:
+    stream = approved(100)
+    stream.now += timedelta(days=7) - timedelta(microseconds=before)
+    event = raised(stream, "t0", 1)
+    assert isinstance(event, kind)
+    if isinstance(event, IncrementDeclined):
+        assert [reason.code for reason in event.reasons] == [ReasonCode.NO_OPEN_HOLD]
 
 
 def test_an_increment_does_not_count_as_a_purchase() -> None:

@@ -7,23 +7,28 @@ from dataclasses import replace
 from hypothesis import given, settings
 
 from harness.commands import ACCOUNT
-from harness.reference_money import ReferenceTransaction
+from harness.reference_money import (
+    ReferencePresentment,
+    ReferencePresentments,
+    ReferenceTransaction,
+)
 from harness.shuffled import TRANSACTIONS, Sent, arrive, shuffled_histories
 from harness.streams import Stream
 from txplatform.domain.account import Account
-from txplatform.domain.advices import Clearing, Correction, Payment, Refund, Reversal
+from txplatform.domain.advices import Clearing, Correction, Direction, Payment, Refund, Reversal
 from txplatform.domain.events import AuthorizationApproved, AuthorizationIncremented, HoldExpired
 from txplatform.domain.ids import TransactionId
+from txplatform.domain.transaction import Transaction
 from txplatform.eventstore.snapshot import account_state
 from txplatform.processing.account_cache import pack_account, unpack_account
 
 
 def _reference(  # noqa: C901  # one case for each kind of message
     stream: Stream, sent: Sent
-) -> tuple[int, dict[str, int]]:
-    """Return the expected posted balance and holds, given the recorded decisions."""
+) -> tuple[int, dict[str, int], ReferencePresentments]:
+    """Return the expected posted balance, holds and presentments, given the decisions."""
     of = {name: ReferenceTransaction() for name in TRANSACTIONS}
-    other = 0
+    presentments, other = ReferencePresentments(), 0
     for event in stream.events:
         match event:
             case AuthorizationApproved():
@@ -35,29 +40,43 @@ def _reference(  # noqa: C901  # one case for each kind of message
                 of[event.transaction].expired = True
     for command in sent.messages:
         match command:
-            case Clearing() as clearing:
-                reference = of.get(clearing.transaction_id or "", ReferenceTransaction())
-                reference.clearings.append((clearing.amount, clearing.final))
-                other += clearing.amount if clearing.transaction_id is None else 0
-            case Correction() as correction:
-                other -= correction.amount
+            case Clearing(clearing_id=name, transaction_id=transaction, amount=amount):
+                if transaction is not None:
+                    of[transaction].clearings.append((amount, command.final))
+                presentments[name] = ReferencePresentment(
+                    amount, debit=True, transaction=transaction
+                )
+            case Correction(clearing_id=name):
+                presentments[name] = ReferencePresentment(
+                    command.amount,
+                    debit=command.direction is Direction.DEBIT,
+                    reverses=command.reverses_clearing_id,
+                )
             case Reversal() as reversal:
                 of[reversal.transaction_id].reversals.append(reversal.amount)
+            case Refund(refund_id=name, presented=True):
+                presentments[name] = ReferencePresentment(
+                    command.amount, debit=False, transaction=command.transaction_id
+                )
             case Refund() as refund:
                 other -= refund.amount
             case Payment() as paid:
                 other -= paid.amount
-    posted = other + sum(reference.posted for reference in of.values())
-    return posted, {name: reference.hold for name, reference in of.items()}
+    holds = {name: reference.hold for name, reference in of.items()}
+    return other + presentments.posted, holds, presentments
 
 
 def _check(stream: Stream, sent: Sent) -> None:
     account = stream.account()
-    posted, holds = _reference(stream, sent)
+    posted, holds, presentments = _reference(stream, sent)
     assert account.posted == posted
     assert {name: account.held(TransactionId(name)) for name in TRANSACTIONS} == holds
     assert account.pending == sum(holds.values())
-    assert not account.waiting
+    waiting = {f"clearing:{name}" for name in presentments if presentments.waits(name)}
+    assert account.waiting.keys() == waiting
+    for name in TRANSACTIONS:
+        events = [event for event in stream.events if event.transaction_id == name]
+        assert Transaction.fold(events).posted == presentments.posted_for(name)
     # The state is bounded: only open holds stay in the account.
     assert account.holds.keys() == {name for name, hold in holds.items() if hold}
     packed = unpack_account(pack_account(account))

@@ -18,6 +18,7 @@ REFUSED_COMMANDS = {
     RefusalReason.CURRENCY_MISMATCH: ProblemType.CURRENCY_MISMATCH,
     RefusalReason.BALANCE_OUT_OF_RANGE: ProblemType.BALANCE_OUT_OF_RANGE,
     RefusalReason.ACCOUNT_CLOSED: ProblemType.ACCOUNT_CLOSED,
+    RefusalReason.WRONG_DIRECTION: ProblemType.WRONG_DIRECTION,
     # HTTP requests are never refused for these reasons, so one of them indicates a defect.
     RefusalReason.RETURN_DIFFERS_FROM_PAYMENT: ProblemType.INTERNAL,
     RefusalReason.NO_OPEN_HOLD: ProblemType.INTERNAL,

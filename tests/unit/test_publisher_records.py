@@ -51,6 +51,8 @@ purchases = st.builds(
     occurred_at=st.none()
     | times
     | st.datetimes(timezones=st.just(timezone(timedelta(hours=2))), min_value=datetime(1, 1, 2)),  # noqa: DTZ001  # the time zone is drawn separately
+    reference=st.none() | texts,
+    metadata=st.none() | st.dictionaries(texts, texts, max_size=3),
 )
 measured = st.none() | numbers | texts
 reasons = st.builds(Reason, st.sampled_from(ReasonCode), texts, texts, measured, measured)
@@ -114,6 +116,7 @@ DECLINED: dict[str, Any] = {
 }
 OLDER: dict[str, dict[str, Any]] = {
     "purchase without a time": {"purchase": {"occurred_at"}},
+    "purchase without a reference": {"purchase": {"reference", "metadata"}},
     "reason without measures": {"reasons": {"observed", "limit"}},
 }
 
@@ -174,5 +177,7 @@ def contract(event: Decision) -> bytes:
         decision_response(event),
         merchant=event.purchase.merchant,
         occurred_at=rfc3339_or_none(event.purchase.occurred_at),
+        reference=event.purchase.reference,
+        metadata=event.purchase.metadata,
     )
     return to_json(message)

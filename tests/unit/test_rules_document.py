@@ -42,7 +42,7 @@ def test_every_rule_is_documented(rule: type[ConfigurableRule]) -> None:
 
 def test_the_rules_that_are_always_on_are_documented() -> None:
     """Each reason has its field 39. The reason that only declines increments belongs to no rule."""
-    rows = [row_of(rule.RULE) for rule in ALWAYS]
+    rows = [line for line in TEXT.splitlines() for rule in ALWAYS if f"| `{rule.RULE}` |" in line]
     configurable = {rule.CODE for rule in CONFIGURABLE}
     for code in ReasonCode:
         if code not in configurable and code is not ReasonCode.NO_OPEN_HOLD:
@@ -51,11 +51,12 @@ def test_the_rules_that_are_always_on_are_documented() -> None:
 
 
 def test_the_example_can_be_used_as_it_stands() -> None:
-    """The example parses without warnings and has the usual hold days."""
+    """The example parses, has the usual hold days, and the one warning that the text explains."""
     (example,) = re.findall(r"^```json\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     ruleset = parse_ruleset(example.encode())
     assert ruleset.id == "retail@3"
-    assert lint(ruleset) == []
+    (warning,) = lint(ruleset)
+    assert warning.startswith("rules[3] (merchant_deny) lets a purchase pass if")
     for code in (f"{number:04d}" for number in range(10_000)):
         assert ruleset.hold_days.of(code) == USUAL_HOLD_DAYS.of(code)
 

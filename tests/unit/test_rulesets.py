@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.rule_cases import AccountSeen, buying, codes, judged
 from txplatform.api.openapi import describe_fields
-from txplatform.contracts.codes import COUNTRIES, CURRENCIES
+from txplatform.contracts.countries import COUNTRIES
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.ruleset_schema import rule_schemas
 from txplatform.contracts.rulesets import (
@@ -28,6 +28,7 @@ from txplatform.contracts.rulesets import (
     ruleset_to_json,
 )
 from txplatform.domain.activity import VelocityScope
+from txplatform.domain.currencies import CURRENCIES
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
@@ -39,6 +40,7 @@ from txplatform.domain.rules.lint import lint, shortened
 from txplatform.domain.rules.merchant_deny import MerchantDeny
 from txplatform.domain.rules.parameters import Choice, CurrencyCode, Number, Parameter, json_name
 from txplatform.domain.rules.stored import rule_from_stored, rule_to_stored
+from txplatform.domain.rules.unknown import Switch
 from txplatform.domain.rules.velocity import VelocityAmount, VelocityCount
 from txplatform.domain.rulesets import (
     DEFAULT_RULESET,
@@ -76,10 +78,10 @@ def values(parameter: Parameter, example: Any) -> st.SearchStrategy[Any]:
             return st.none() | st.sampled_from(sorted(CURRENCIES))
         case Choice(kind=kind):
             return st.sampled_from(kind)
-        case CodeList(kind=kind, if_empty=None):
-            return st.just(()) | _CODES[kind]
-        case CodeList(kind=kind):
-            return _CODES[kind]
+        case Switch():
+            return st.booleans()
+        case CodeList(kind=kind, if_empty=if_empty):
+            return _CODES[kind] | (st.just(()) if if_empty is None else st.nothing())
     return st.just(example)
 
 
@@ -99,7 +101,14 @@ RULESETS = st.builds(
     st.integers(1, 99),
     st.sampled_from(("", "for shops")),
     st.lists(RULES, max_size=8, unique=True).map(tuple),
-    st.sampled_from((USUAL_HOLD_DAYS, HoldDays(3), HoldDays(7, (CategoryHold(("5542",), 1),)))),
+    st.sampled_from(
+        (
+            USUAL_HOLD_DAYS,
+            HoldDays(3),
+            HoldDays(7, (CategoryHold(("5542",), 1),)),
+            HoldDays(7, extended_by_increments=False),
+        )
+    ),
 )
 
 
@@ -198,7 +207,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ([], "The value: must be an object."),
+        ([], "The value: must be a group of named fields."),
         ({"version": 1}, "name: is missing."),
         (RETAIL | {"name": "Retail!"}, "name: is 'Retail!', which cannot be part of an id;"),
         (
@@ -215,7 +224,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         (RETAIL | {"owner": "me"}, "owner: is not known here; leave it out."),
         (RETAIL | {"description": "a\u0000"}, "description: is too long or has control"),
         (RETAIL | {"rules": {}}, "rules: must be a list."),
-        (RETAIL | {"rules": ["x"]}, "rules[0]: must be an object."),
+        (RETAIL | {"rules": ["x"]}, "rules[0]: must be a group of named fields."),
         (RETAIL | {"rules": [{}]}, "rules[0].rule: is missing; write one of amount_limit,"),
         (RETAIL | {"rules": [{"rule": "x"}]}, "rules[0].rule: is 'x', which is not a rule;"),
         (RETAIL | {"rules": [{"rule": []}]}, "rules[0].rule: is [], which is not a rule;"),
@@ -225,7 +234,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1.0}]},
-            "rules[0].max_amount: must be a whole number.",
+            "rules[0].max_amount: must be a whole number of minor units: 12.50 USD is 1250.",
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 10**40}]},
@@ -245,15 +254,21 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"rules": [{"rule": "country_deny", "countries": ["GBR", "XXX"]}]},
-            "rules[0].countries: has 'XXX', which is not an ISO 3166-1 alpha-3 country.",
+            "rules[0].countries[1]: is 'XXX', which is not an ISO 3166-1 alpha-3 country.",
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1, "currency": "XXX"}]},
             "rules[0].currency: is 'XXX', which is not an ISO 4217 currency.",
         ),
         (
-            RETAIL | {"rules": [{"rule": "merchant_deny", "merchants": ["4111111111111111"]}]},
-            "rules[0].merchants[0]: looks like a card number;",
+            RETAIL
+            | {"rules": [{"rule": "country_deny", "countries": ["GBR"], "refuse_unknown": "yes"}]},
+            "rules[0].refuse_unknown: must be true or false.",
+        ),
+        (
+            RETAIL
+            | {"rules": [{"rule": "country_allow", "countries": ["GBR"], "refuse_unknown": True}]},
+            "rules[0].refuse_unknown: is not known here; leave it out.",
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1}] * 2},
@@ -261,7 +276,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"hold_days": {"by_category": [{"categories": ["1"], "days": 1}]}},
-            "hold_days.by_category[0].categories: has '1', which is not a merchant category;",
+            "hold_days.by_category[0].categories[0]: is '1', which is not a merchant category;",
         ),
         (RETAIL | {"hold_days": {"default": 0}}, "hold_days.default: is 0, too short"),
         (
@@ -274,7 +289,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
                     ]
                 }
             },
-            "hold_days.by_category: has '7011' twice: it overlaps '7000-7099';",
+            "hold_days.by_category: has 7000-7099 and 7011, which overlap;",
         ),
     ],
 )
@@ -296,6 +311,35 @@ def test_every_problem_is_named() -> None:
     ]
 
 
+def test_every_wrong_parameter_of_a_rule_is_named_with_the_entry_of_a_list() -> None:
+    """Parameters of a wrong kind and parameters with a wrong value are named together."""
+    rules = [
+        {"rule": "country_deny", "countries": ["FRA", "fr", "DEU", "Germany is one"]},
+        {"rule": "merchant_deny", "merchants": ["m" * 30, "m-1", "m" * 30], "refuse_unknown": 1},
+        {"rule": "velocity_amount", "window_minutes": 0, "max_amount": 0, "currency": "pounds"},
+        {"rule": "velocity_amount", "window_minutes": 0, "max_amount": 1.5, "scope": "shop"},
+        {"rule": "amount_limit", "max_amount": 10**30},
+    ]
+    holds = {"by_category": [{"categories": ["1"], "days": 0}]}
+    with pytest.raises(InvalidRuleSetError) as raised:
+        ruleset_from_json({"name": "x", "version": 1, "rules": rules, "hold_days": holds})
+    assert [said.partition(":")[0] for said in raised.value.problems] == [
+        "hold_days.by_category[0].categories[0]",
+        "hold_days.by_category[0].days",
+        "rules[0].countries[1]",
+        "rules[0].countries[3]",
+        "rules[1].refuse_unknown",
+        "rules[1].merchants[2]",
+        "rules[2].window_minutes",
+        "rules[2].max_amount",
+        "rules[2].currency",
+        "rules[3].max_amount",
+        "rules[3].scope",
+        "rules[3].window_minutes",
+        "rules[4].max_amount",
+    ]
+
+
 def test_only_the_first_100_problems_are_named() -> None:
     """Describing thousands of problems would delay other requests."""
     rules = [{"rule": "amount_limit", "max_amount": 0, "unheard_of": 1}] * 200
@@ -305,11 +349,19 @@ def test_only_the_first_100_problems_are_named() -> None:
     assert raised.value.problems[0].startswith("rules[0].")
 
 
+def test_a_merchant_id_that_looks_like_a_card_number_can_be_denied() -> None:
+    """Numeric ids of acceptors (ISO 8583 field 42) look like card numbers, and buy as well."""
+    rule = {"rule": "merchant_deny", "merchants": ["4111111111111111"]}
+    assert ruleset_from_json(RETAIL | {"rules": [rule]}).rules == (
+        MerchantDeny(("4111111111111111",)),
+    )
+
+
 @pytest.mark.parametrize("name", ["4111111111111111", "4111-1111-1111-1111"])
 def test_a_card_number_is_refused_as_a_name(name: str) -> None:
     """Every decision would keep the name. A stored rule set with such a name can still be read."""
     card = RETAIL | {"name": name}
-    with pytest.raises(InvalidRuleSetError, match="name: looks like a card number;") as raised:
+    with pytest.raises(InvalidRuleSetError, match="name: holds a card number;") as raised:
         parse_ruleset(orjson.dumps(card))
     assert name not in str(raised.value)
     stored = ruleset_from_json(card)
@@ -416,10 +468,40 @@ def test_holds_last_for_the_days_of_the_rule_set(category: str, days: int) -> No
     ("rules", "warnings"),
     [
         ((), []),
-        ((AmountLimit(9), AmountLimit(5, "USD"), CountryDeny(("PRK",))), []),
+        ((AmountLimit(9), AmountLimit(5, "USD"), CountryDeny(("PRK",), refuse_unknown=True)), []),
+        (
+            (CountryDeny(("PRK",)), CategoryDeny(("7995",)), MerchantDeny(("m-1",))),
+            [
+                "rules[0] (country_deny) lets a purchase pass if the merchant's country is unknown",
+                "rules[1] (category_deny) lets a purchase pass if the merchant's category is",
+                "rules[2] (merchant_deny) lets a purchase pass if the merchant's id is unknown",
+            ],
+        ),
+        ((CountryAllow(("FRA", "GBR")), CountryDeny(("PRK",))), []),
+        (
+            (CountryDeny(("PRK",), refuse_unknown=True), CountryDeny(("IRN",))),
+            [],
+        ),
+        (
+            (CountryDeny(("IRN", "PRK"), refuse_unknown=True), CountryDeny(("IRN",))),
+            ["rules[1] (country_deny) never refuses what rules[0] (country_deny) allows"],
+        ),
         ((AmountLimit(10**15 - 1),), ["rules[0] (amount_limit) never refuses: no purchase"]),
-        ((CategoryAllow(("0000-9999",)),), ["rules[0] (category_allow) never refuses: it allows"]),
-        ((CategoryDeny(("0000-9999",)),), ["rules[0] (category_deny) refuses every purchase"]),
+        (
+            (CategoryAllow(("0000-9999",)),),
+            ["rules[0] (category_allow) refuses only unknown categories: it allows"],
+        ),
+        (
+            (CategoryDeny(("0000-9999",), refuse_unknown=True),),
+            ["rules[0] (category_deny) refuses every purchase: it denies"],
+        ),
+        (
+            (CategoryDeny(("0000-9999",)),),
+            [
+                "rules[0] (category_deny) refuses every purchase whose category is known: it",
+                "rules[0] (category_deny) lets a purchase pass if",
+            ],
+        ),
         ((VelocityCount(1, 1),), ["rules[0] (velocity_count) has a window of 1 minute"]),
         (
             (VelocityCount(60, 5), VelocityCount(120, 5)),
@@ -440,7 +522,7 @@ def test_holds_last_for_the_days_of_the_rule_set(category: str, days: int) -> No
             ["rules[1] (cash_like) never refuses what rules[0] (amount_limit) allows"],
         ),
         (
-            (CashLike(9), CategoryDeny(("4829", "6000-6999"))),
+            (CashLike(9), CategoryDeny(("4829", "6000-6999"), refuse_unknown=True)),
             ["rules[0] (cash_like) never refuses what rules[1] (category_deny) allows"],
         ),
         (
@@ -456,7 +538,7 @@ def test_holds_last_for_the_days_of_the_rule_set(category: str, days: int) -> No
             ["rules[0] (country_allow) and rules[1] (country_allow) have nothing in common"],
         ),
         (
-            (MerchantDeny(("m-1",)), MerchantDeny(("m-1", "m-2"))),
+            (MerchantDeny(("m-1",)), MerchantDeny(("m-1", "m-2"), refuse_unknown=True)),
             ["rules[0] (merchant_deny) never refuses what rules[1] (merchant_deny) allows"],
         ),
         (
@@ -520,6 +602,13 @@ def test_differences_are_described_in_sentences() -> None:
         hold_days=HoldDays(5, (CategoryHold(("3351-3500", "7512-7513", "7519"), 30),)),
     )
     assert diff(old, old) == []
+    fixed = RuleSet("a", 1, hold_days=HoldDays(extended_by_increments=False))
+    assert diff(fixed, RuleSet("a", 2, hold_days=HoldDays())) == [
+        "An approved increment extends the hold."
+    ]
+    assert diff(RuleSet("a", 1, hold_days=HoldDays()), fixed) == [
+        "An approved increment no longer extends the hold."
+    ]
     assert diff(old, new) == [
         (
             "Changed country_deny: countries gains SYR, countries loses PRK. "

@@ -108,7 +108,7 @@ def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
         Reversal("r2", T, ACCOUNT),
         clearing(ACCOUNT, T, "c2", 50),
         correction(ACCOUNT, T, "x1", "c2", 50, Direction.CREDIT),
-        correction(ACCOUNT, T, "x2", "nobody", 10, Direction.CREDIT),
+        correction(ACCOUNT, T, "x2", "c2", 10, Direction.CREDIT),
         refund(ACCOUNT, T, "f", 500),
     )
     assert details(found) == [
@@ -116,12 +116,19 @@ def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
         {"type": "authorization-incremented", "amount": 200, "increment_id": "i1"},
         {"type": "increment-declined", "amount": 50_000, "increment_id": "i2"},
         {"type": "authorization-reversed", "amount": 100, "released": 100, "reversal_id": "r1"},
-        {"type": "purchase-cleared", "amount": 400, "released": 400, "clearing_id": "c1"},
+        {
+            "type": "purchase-cleared",
+            "amount": 400,
+            "released": 400,
+            "clearing_id": "c1",
+            "direction": "debit",
+        },
         {"type": "authorization-reversed", "released": 700, "reversal_id": "r2"},
         {
             "type": "purchase-cleared",
             "amount": 50,
             "clearing_id": "c2",
+            "direction": "debit",
             "flags": ("after_reversal",),
         },
         {
@@ -135,14 +142,15 @@ def test_each_kind_of_event_is_shown_with_its_own_id_amount_and_flags() -> None:
             "type": "clearing-corrected",
             "amount": 10,
             "clearing_id": "x2",
-            "reverses_clearing_id": "nobody",
+            "reverses_clearing_id": "c2",
             "direction": "credit",
-            "flags": ("no_clearing",),
+            "flags": ("corrected_before", "over_clearing"),
         },
         {
             "type": "purchase-refunded",
             "amount": 500,
             "refund_id": "f",
+            "direction": "credit",
             "flags": ("over_purchase",),
         },
     ]
@@ -205,7 +213,7 @@ def test_a_corrected_refund_is_owed_again() -> None:
     found = seen(
         purchase(ACCOUNT, "t", 100),
         clearing(ACCOUNT, T, "c", 100),
-        refund(ACCOUNT, T, "f", 30),
+        refund(ACCOUNT, T, "f", 30, presented=True),
         correction(ACCOUNT, T, "x", "f", 30, Direction.DEBIT),
     )
     assert (found.cleared, found.corrected, found.refunded) == (100, 0, 0)
@@ -235,7 +243,7 @@ def owed_without_a_transaction(event: AccountEvent) -> int:
         case PurchaseRefunded() if event.transaction_id is None:
             return -event.refund.amount
         case ClearingCorrected() if event.transaction_id is None:
-            return -event.correction.amount
+            return event.correction.posted_change
         case _:
             return 0
 

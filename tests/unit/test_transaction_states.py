@@ -21,7 +21,7 @@ from txplatform.domain.advices import (
 )
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
-from txplatform.domain.events import AuthorizationApproved, ClearingCorrected
+from txplatform.domain.events import AuthorizationApproved, AuthorizationReversed, ClearingCorrected
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key
 from txplatform.domain.requests import HoldExpiry, Increment, OperatorStatus
@@ -51,6 +51,7 @@ MESSAGES: dict[str, Command] = {
     "clear part": Clearing("c", ACCOUNT, T, 60, "USD", final=False),
     "clear final": Clearing("c", ACCOUNT, T, 60, "USD"),
     "clear over": Clearing("c", ACCOUNT, T, 160, "USD", final=False),
+    "clear zero": Clearing("c", ACCOUNT, T, 0, "USD"),
     "reverse part": Reversal("r", T, ACCOUNT, 40),
     "reverse all": Reversal("r", T, ACCOUNT),
     "expire": HoldExpiry(ACCOUNT, T),
@@ -63,8 +64,9 @@ unknown      | increment    | unknown      |   0 |   0 | no_open_hold
 unknown      | clear part   | unauthorized |   0 |  60 | no_authorization
 unknown      | clear final  | unauthorized |   0 |  60 | no_authorization
 unknown      | clear over   | unauthorized |   0 | 160 | no_authorization
-unknown      | reverse part | reversed     |   0 |   0 |
-unknown      | reverse all  | reversed     |   0 |   0 |
+unknown      | clear zero   | reversed     |   0 |   0 | no_authorization
+unknown      | reverse part | reversed     |   0 |   0 | no_authorization
+unknown      | reverse all  | reversed     |   0 |   0 | no_authorization
 unknown      | expire       | unknown      |   0 |   0 | no_open_hold
 unknown      | refund       | unknown      |   0 | -20 | over_purchase
 declined     | authorize    | declined     |   0 |   0 | transaction_id_reused
@@ -72,8 +74,9 @@ declined     | increment    | declined     |   0 |   0 | no_open_hold
 declined     | clear part   | declined     |   0 |  60 | no_authorization
 declined     | clear final  | declined     |   0 |  60 | no_authorization
 declined     | clear over   | declined     |   0 | 160 | no_authorization
-declined     | reverse part | declined     |   0 |   0 |
-declined     | reverse all  | declined     |   0 |   0 |
+declined     | clear zero   | declined     |   0 |   0 | no_authorization
+declined     | reverse part | declined     |   0 |   0 | declined
+declined     | reverse all  | declined     |   0 |   0 | declined
 declined     | expire       | declined     |   0 |   0 | no_open_hold
 declined     | refund       | declined     |   0 | -20 | over_purchase
 held         | authorize    | held         | 100 |   0 | duplicate
@@ -81,6 +84,7 @@ held         | increment    | held         | 150 |   0 |
 held         | clear part   | held         |  40 |  60 |
 held         | clear final  | cleared      |   0 |  60 |
 held         | clear over   | cleared      |   0 | 160 | over_hold
+held         | clear zero   | reversed     |   0 |   0 |
 held         | reverse part | held         |  60 |   0 |
 held         | reverse all  | reversed     |   0 |   0 |
 held         | expire       | expired      |   0 |   0 |
@@ -90,8 +94,9 @@ cleared      | increment    | cleared      |   0 |  90 | no_open_hold
 cleared      | clear part   | cleared      |   0 | 150 | after_final
 cleared      | clear final  | cleared      |   0 | 150 | after_final
 cleared      | clear over   | cleared      |   0 | 250 | after_final
-cleared      | reverse part | cleared      |   0 |  90 |
-cleared      | reverse all  | cleared      |   0 |  90 |
+cleared      | clear zero   | cleared      |   0 |  90 | after_final
+cleared      | reverse part | cleared      |   0 |  90 | after_clearing
+cleared      | reverse all  | cleared      |   0 |  90 | after_clearing
 cleared      | expire       | cleared      |   0 |  90 | no_open_hold
 cleared      | refund       | cleared      |   0 |  70 |
 reversed     | authorize    | reversed     |   0 |   0 | duplicate
@@ -99,8 +104,9 @@ reversed     | increment    | reversed     |   0 |   0 | no_open_hold
 reversed     | clear part   | cleared      |   0 |  60 | after_reversal
 reversed     | clear final  | cleared      |   0 |  60 | after_reversal
 reversed     | clear over   | cleared      |   0 | 160 | after_reversal
-reversed     | reverse part | reversed     |   0 |   0 |
-reversed     | reverse all  | reversed     |   0 |   0 |
+reversed     | clear zero   | reversed     |   0 |   0 | after_reversal
+reversed     | reverse part | reversed     |   0 |   0 | after_reversal
+reversed     | reverse all  | reversed     |   0 |   0 | after_reversal
 reversed     | expire       | reversed     |   0 |   0 | no_open_hold
 reversed     | refund       | reversed     |   0 | -20 | over_purchase
 expired      | authorize    | expired      |   0 |   0 | duplicate
@@ -108,8 +114,9 @@ expired      | increment    | expired      |   0 |   0 | no_open_hold
 expired      | clear part   | cleared      |   0 |  60 | after_expiry
 expired      | clear final  | cleared      |   0 |  60 | after_expiry
 expired      | clear over   | cleared      |   0 | 160 | after_expiry
-expired      | reverse part | expired      |   0 |   0 |
-expired      | reverse all  | expired      |   0 |   0 |
+expired      | clear zero   | expired      |   0 |   0 | after_expiry
+expired      | reverse part | expired      |   0 |   0 | after_expiry
+expired      | reverse all  | expired      |   0 |   0 | after_expiry
 expired      | expire       | expired      |   0 |   0 | no_open_hold
 expired      | refund       | expired      |   0 | -20 | over_purchase
 unauthorized | authorize    | held         |  70 |  30 |
@@ -117,8 +124,9 @@ unauthorized | increment    | unauthorized |   0 |  30 | no_open_hold
 unauthorized | clear part   | unauthorized |   0 |  90 | no_authorization
 unauthorized | clear final  | unauthorized |   0 |  90 | no_authorization
 unauthorized | clear over   | unauthorized |   0 | 190 | no_authorization
-unauthorized | reverse part | unauthorized |   0 |  30 |
-unauthorized | reverse all  | unauthorized |   0 |  30 |
+unauthorized | clear zero   | unauthorized |   0 |  30 | no_authorization
+unauthorized | reverse part | unauthorized |   0 |  30 | no_authorization
+unauthorized | reverse all  | unauthorized |   0 |  30 | no_authorization
 unauthorized | expire       | unauthorized |   0 |  30 | no_open_hold
 unauthorized | refund       | unauthorized |   0 |  10 |
 """
@@ -285,12 +293,12 @@ def test_copies_of_a_clearing_are_compared_by_the_fields_that_both_have() -> Non
     assert stream.account().posted == 60
 
 
-def test_a_correction_withdraws_a_clearing_or_refund_and_releases_no_hold() -> None:
-    """Credit corrects a clearing, debit a refund. A correction of an unknown item is flagged."""
+def test_a_correction_takes_a_clearing_or_refund_back_and_restores_no_hold() -> None:
+    """Credit corrects a clearing, debit a refund."""
     stream = _opened(
         purchase(ACCOUNT, "t", 100),
         Clearing("c", ACCOUNT, T, 60, "USD", final=False),
-        Refund("f", ACCOUNT, None, 10, "USD"),
+        Refund("f", ACCOUNT, None, 10, "USD", presented=True),
         Correction("x1", ACCOUNT, T, "c", Direction.CREDIT, 60, "USD"),
         Correction("x2", ACCOUNT, None, "f", Direction.DEBIT, 10, "USD"),
     )
@@ -299,8 +307,69 @@ def test_a_correction_withdraws_a_clearing_or_refund_and_releases_no_hold() -> N
     assert isinstance(of_clearing, ClearingCorrected)
     assert isinstance(of_refund, ClearingCorrected)
     assert (of_clearing.flags, of_refund.flags) == ((), ())
-    unknown = stream.ask(Correction("x3", ACCOUNT, None, "nobody", Direction.CREDIT, 5, "USD"))
-    assert _remarks(unknown) == "no_clearing"
+
+
+@pytest.mark.parametrize(
+    ("before", "reversed_amount", "released", "flags"),
+    [
+        ([], HELD + 1, HELD, ["over_hold"]),
+        ([], HELD, HELD, []),
+        ([Clearing("c", ACCOUNT, T, 60, "USD", final=False)], 41, 40, ["after_clearing"]),
+        ([Clearing("c", ACCOUNT, T, 60, "USD", final=False)], None, 40, []),
+        ([Reversal("r0", T, ACCOUNT, 30)], 71, 70, ["after_reversal"]),
+        (
+            [Reversal("r0", T, ACCOUNT, 30), Reversal("r1", T, ACCOUNT, 70)],
+            1,
+            0,
+            ["after_reversal"],
+        ),
+        ([Reversal("r0", T, ACCOUNT, HELD)], None, 0, ["after_reversal"]),
+        ([Clearing("c", ACCOUNT, T, 0, "USD")], None, 0, ["after_clearing"]),
+        (
+            [Clearing("c", ACCOUNT, T, 60, "USD", final=False), HoldExpiry(ACCOUNT, T)],
+            1,
+            0,
+            ["after_expiry"],
+        ),
+    ],
+)
+def test_a_reversal_that_releases_less_than_asked_says_why(
+    before: list[Command], reversed_amount: int | None, released: int, flags: list[str]
+) -> None:
+    stream = _opened(purchase(ACCOUNT, "t", HELD), *before)
+    outcome = stream.ask(Reversal("r", T, ACCOUNT, reversed_amount))
+    assert isinstance(outcome, Outcome)
+    event = outcome.event
+    assert isinstance(event, AuthorizationReversed)
+    assert (event.released, [*event.flags]) == (released, flags)
+
+
+def test_the_reversal_of_an_account_verification_has_no_flag() -> None:
+    """It asks for nothing, and releases nothing."""
+    stream = _opened(purchase(ACCOUNT, "t", 0))
+    assert _remarks(stream.ask(Reversal("r", T, ACCOUNT))) == ""
+
+
+def test_a_reversal_before_its_authorization_is_heeded_when_that_comes() -> None:
+    stream = _opened(Reversal("r", T, ACCOUNT, 40))
+    assert isinstance(stream.ask(purchase(ACCOUNT, "t", HELD)), Outcome)
+    assert stream.account().pending == HELD - 40
+
+
+def test_a_clearing_after_partial_reversals_of_the_whole_is_after_a_reversal() -> None:
+    stream = _opened(
+        purchase(ACCOUNT, "t", HELD), Reversal("r0", T, ACCOUNT, 40), Reversal("r1", T, ACCOUNT, 60)
+    )
+    assert _remarks(stream.ask(Clearing("c", ACCOUNT, T, 60, "USD"))) == "after_reversal"
+
+
+def test_a_zero_clearing_after_a_partial_clearing_leaves_the_purchase_cleared() -> None:
+    stream = _opened(
+        purchase(ACCOUNT, "t", HELD), Clearing("c0", ACCOUNT, T, 60, "USD", final=False)
+    )
+    assert _remarks(stream.ask(Clearing("c", ACCOUNT, T, 0, "USD"))) == ""
+    assert _transaction(stream).state is TransactionState.CLEARED
+    assert (stream.account().posted, stream.account().pending) == (60, 0)
 
 
 @pytest.mark.parametrize("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])

@@ -11,6 +11,7 @@ from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import (
     AccountIdPath,
     IfNoneMatch,
+    RequestAccountIdPath,
     ServicesOf,
     require_opened,
     requires,
@@ -37,12 +38,16 @@ from txplatform.decisions.request import AccountView
 from txplatform.domain.events import OperatorStatusSet
 from txplatform.domain.ids import AccountId
 from txplatform.domain.requests import Opening, OperatorStatus
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
 _LOST = OperatorStatus(
-    "st-1", examples.ACCOUNT, AccountStatus.FROZEN, "The card was reported lost."
+    "st-1",
+    examples.ACCOUNT,
+    AccountStatus.FROZEN,
+    "The card was reported lost.",
+    FreezeReason.LOST,
 )
 EXAMPLES = (
     BalanceResponse(
@@ -80,7 +85,7 @@ _ETAG = documented_header("ETag", "The account version.")
             "description": "The account was opened.",
             "headers": {**_ETAG, **documented_header("Location", "The balance's path.")},
         },
-        **documented_command(),
+        **documented_command(ProblemType.BALANCE_OUT_OF_RANGE),
     },
 )
 async def open_account(
@@ -91,7 +96,7 @@ async def open_account(
     """Open an account. The accounts team's Kafka message has the same effect.
 
     Payments, limit changes and other messages that arrived before the opening are applied once the
-    account is open.
+    account is open. `opening_balance` is what is owed when a portfolio moves in.
     """
     command = body.to_value(Opening)
     decided = await services.decider.submit(command, origin=request.state.origin)
@@ -136,7 +141,7 @@ async def read_balance(
 )
 async def set_status(
     request: Request,
-    account_id: AccountIdPath,
+    account_id: RequestAccountIdPath,
     body: Annotated[StatusRequest, Depends(JsonBody(StatusRequest))],
 ) -> Response:
     """Freeze, unfreeze or close an account, as an operator.

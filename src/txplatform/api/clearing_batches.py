@@ -1,10 +1,10 @@
 """`POST /v1/clearings`: post the clearings of a settlement file, each on its own."""
 
 import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,7 +15,7 @@ from txplatform.api.exception_handlers import problem_of
 from txplatform.api.openapi_entries import documented
 from txplatform.api.responses import json_response
 from txplatform.api.services import Services
-from txplatform.api.validation_problems import validation_problem
+from txplatform.api.validation_problems import refused_field_problems, validation_problem
 from txplatform.api_keys import Scope
 from txplatform.contracts.clearing_batch import (
     ClearingBatchBody,
@@ -25,13 +25,13 @@ from txplatform.contracts.clearing_batch import (
     ClearingItemResponse,
     FieldProblem,
 )
+from txplatform.contracts.field_problems import InvalidField, InvalidFieldsError, validate
 from txplatform.contracts.problems import ProblemType
-from txplatform.contracts.settlement import clearing_response
+from txplatform.contracts.settlement import PresentmentEvent, clearing_response
 from txplatform.decisions.errors import QueueFullError, StoreUnavailableError
-from txplatform.domain.advices import Clearing
 from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.commands.outcome import CommandRejectedError
-from txplatform.domain.events import ClearingWaiting, PurchaseCleared
+from txplatform.domain.events import PurchaseCleared
 from txplatform.telemetry import correlation_id, logger
 
 _MAX_BYTES = 1_048_576
@@ -54,7 +54,8 @@ EXAMPLES = (
                 "clr-2",
                 "bad",
                 "currency_mismatch",
-                "Clearing clr-2 is in EUR, but the account is in USD.",
+                "The clearing is in EUR, but the account is in USD.",
+                "currency",
             ),
         ]
     ),
@@ -84,12 +85,13 @@ async def clear_purchases(
         ),
     ],
 ) -> Response:
-    """Post up to 1,000 clearings. Each item succeeds or fails on its own.
+    """Post up to 1,000 presentments: clearings, credits and corrections.
 
-    A `clean` item was recorded, possibly with `flags`. A `bad` item was refused. A `retry` item may
-    or may not have been recorded; it can be sent again safely, because a clearing is posted only
-    once. The response is 503 if no item was recorded because the queue was full or the event store
-    was unavailable.
+    Each item succeeds or fails on its own. A `clean` item is posted, possibly with `flags`. A
+    `waiting` item is recorded, and is posted when its account is opened or, for a correction, when
+    its original arrives. A `bad` item was refused. A `retry` item may or may not have been
+    recorded; it can be sent again safely, because a clearing is posted only once. The response is
+    503 if no item was recorded because the queue was full or the event store was unavailable.
     """
     origin: CommandOrigin = request.state.origin
     outcomes: list[ClearingItemResponse | Exception] = []
@@ -104,7 +106,8 @@ async def clear_purchases(
         for item, outcome in zip(body.items, outcomes, strict=True)
     ]
     response = ClearingBatchResponse.of(items)
-    if failures and not response.clean and all(isinstance(e, _NOTHING_RECORDED) for e in failures):
+    recorded = response.clean or response.waiting
+    if failures and not recorded and all(isinstance(e, _NOTHING_RECORDED) for e in failures):
         raise failures[0]
     for failure in failures:
         if problem_of(failure).type is ProblemType.INTERNAL:
@@ -118,45 +121,56 @@ async def _clear(
 ) -> ClearingItemResponse | Exception:
     """Post one item. Return its response, or the exception if the client should retry."""
     try:
-        parsed = ClearingItem.model_validate(item)
-    except ValidationError as error:
-        return _not_a_clearing(place, item, error)
+        parsed = validate(ClearingItem, item)
+    except InvalidFieldsError as error:
+        return _not_a_clearing(place, item, error.fields)
+    command = parsed.to_command()
     try:
-        command = parsed.to_value(Clearing)
         decided = await services.decider.submit(command, origin=origin)
     except CommandRejectedError as error:
-        return ClearingItemResponse(parsed.clearing_id, "bad", error.reason, error.detail)
+        return ClearingItemResponse(
+            parsed.clearing_id,
+            "bad",
+            error.reason,
+            error.detail,
+            error.fields[0] if error.fields else None,
+            command.flags,
+            _field_problems(refused_field_problems(error, "items", place)),
+        )
     except Exception as error:  # noqa: BLE001  # does not stop the other items
         return error
     event = decided.outcome.event
-    assert isinstance(event, PurchaseCleared | ClearingWaiting)
-    clearing = clearing_response(event)
+    assert isinstance(event, PresentmentEvent)
+    clearing = clearing_response(event, decided.outcome.differing_fields)
     return ClearingItemResponse(
         parsed.clearing_id,
-        "clean",
+        "waiting" if clearing.status == "waiting" else "clean",
         flags=clearing.flags,
         replayed=decided.replayed,
         clearing=clearing,
     )
 
 
-def _not_a_clearing(place: int, item: object, error: ValidationError) -> ClearingItemResponse:
+def _not_a_clearing(
+    place: int, item: object, fields: Sequence[InvalidField]
+) -> ClearingItemResponse:
     problem = validation_problem(
-        [
-            {**each, "loc": ("items", place, *each["loc"])}
-            for each in error.errors(include_input=False, include_url=False)
-        ]
+        InvalidField(("items", place, *field.location), field.problem) for field in fields
     )
-    fields = {each["loc"][0] for each in error.errors() if each["loc"]}
+    invalid = {field.location[0] for field in fields if field.location}
     named = item.get("clearing_id") if isinstance(item, dict) else None
     return ClearingItemResponse(
-        # A malformed id could be a card number.
-        named if isinstance(named, str) and "clearing_id" not in fields else None,
+        named if isinstance(named, str) and "clearing_id" not in invalid else None,
         "bad",
         "validation",
         f"{problem.what} {problem.next_step}",
-        errors=tuple(FieldProblem(each["pointer"], each["message"]) for each in problem.errors),
+        problem.errors[0]["pointer"].partition(f"/items/{place}/")[2].replace("/", ".") or None,
+        errors=_field_problems(problem.errors),
     )
+
+
+def _field_problems(errors: Iterable[Mapping[str, str]]) -> tuple[FieldProblem, ...]:
+    return tuple(FieldProblem(each["pointer"], each["message"]) for each in errors)
 
 
 def _to_retry(item: object, error: Exception) -> ClearingItemResponse:

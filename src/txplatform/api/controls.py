@@ -8,7 +8,13 @@ from starlette.responses import Response
 
 from txplatform.api import examples
 from txplatform.api.body import JsonBody
-from txplatform.api.dependencies import AccountIdPath, ServicesOf, require_opened, requires
+from txplatform.api.dependencies import (
+    AccountIdPath,
+    RequestAccountIdPath,
+    ServicesOf,
+    require_opened,
+    requires,
+)
 from txplatform.api.openapi_entries import (
     REPLAYED,
     documented,
@@ -74,7 +80,7 @@ async def read_controls(services: ServicesOf, account_id: AccountIdPath) -> Resp
 async def set_controls(
     request: Request,
     services: ServicesOf,
-    account_id: AccountIdPath,
+    account_id: RequestAccountIdPath,
     body: Annotated[ControlsRequest, Depends(JsonBody(ControlsRequest))],
 ) -> Response:
     """Replace the account's controls, the rules for this account only. An empty list removes them.

@@ -1,12 +1,12 @@
 """Translate exceptions into HTTP problems."""
 
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import psycopg
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedFunction, UndefinedTable
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,9 +16,15 @@ from txplatform.api.problems import ProblemError, problem_response, retry_later
 from txplatform.api.validation_problems import (
     invalid_cursor_problem,
     invalid_rules_problem,
+    refused_field_problems,
     validation_problem,
 )
 from txplatform.contracts.cursors import InvalidCursorError
+from txplatform.contracts.field_problems import (
+    InvalidField,
+    InvalidFieldsError,
+    invalid_fields,
+)
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.rulesets import InvalidRuleSetError
@@ -39,7 +45,11 @@ def handle_errors_as_problems(app: FastAPI) -> None:
             case ClientLeftError():
                 return Response(status_code=499)
             case RequestValidationError():
-                problem = validation_problem(error.errors(), leave_out=1)
+                # The first item of each location is where the parameter stands, such as `query`.
+                problem = validation_problem(
+                    InvalidField(field.location[1:], field.problem)
+                    for field in invalid_fields(error.errors(), None)
+                )
             case HTTPException(status_code=404):
                 problem = ProblemError(
                     ProblemType.NOT_FOUND,
@@ -66,7 +76,6 @@ def handle_errors_as_problems(app: FastAPI) -> None:
     for kind in (
         HTTPException,
         RequestValidationError,
-        ValidationError,
         TxPlatformError,
         psycopg.Error,
         ClientLeftError,
@@ -82,14 +91,15 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one 
             return error
         case NotJsonError():
             return ProblemError(ProblemType.NOT_JSON, f"{error.what} {error.why}", error.next_step)
-        case ValidationError():
-            return validation_problem(error.errors(include_input=False, include_url=False))
+        case InvalidFieldsError():
+            return validation_problem(error.fields)
         case InvalidRuleSetError():
             return invalid_rules_problem(error)
         case InvalidCursorError():
             return invalid_cursor_problem(error)
         case CommandRejectedError():
-            return _refused(_command_refused(error.reason), error)
+            problems = refused_field_problems(error)
+            return _refused(_command_refused(error.reason), error, problems)
         case RefusedChangeError():
             return _refused(_change_refused(error.reason), error)
         case QueueFullError():
@@ -120,6 +130,8 @@ def _command_refused(reason: RefusalReason) -> ProblemType | None:
             return ProblemType.BALANCE_OUT_OF_RANGE
         case RefusalReason.CURRENCY_MISMATCH:
             return ProblemType.CURRENCY_MISMATCH
+        case RefusalReason.WRONG_DIRECTION:
+            return ProblemType.WRONG_DIRECTION
         case (
             RefusalReason.RETURN_DIFFERS_FROM_PAYMENT
             | RefusalReason.NO_OPEN_HOLD
@@ -144,8 +156,12 @@ def _change_refused(reason: ChangeRefusal) -> ProblemType:
             assert_never(reason)
 
 
-def _refused(type_: ProblemType | None, error: TxPlatformError) -> ProblemError:
-    return _unforeseen() if type_ is None else ProblemError(type_, error.what, error.next_step)
+def _refused(
+    type_: ProblemType | None, error: TxPlatformError, problems: Sequence[Mapping[str, str]] = ()
+) -> ProblemError:
+    if type_ is None:
+        return _unforeseen()
+    return ProblemError(type_, error.what, error.next_step, errors=problems)
 
 
 def _passing(type_: ProblemType, error: TxPlatformError) -> ProblemError:

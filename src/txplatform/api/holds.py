@@ -8,7 +8,13 @@ from starlette.responses import Response
 
 from txplatform.api import examples
 from txplatform.api.body import JsonBody
-from txplatform.api.dependencies import AccountIdPath, TransactionIdPath, requires
+from txplatform.api.dependencies import (
+    AccountIdPath,
+    RequestAccountIdPath,
+    RequestTransactionIdPath,
+    TransactionIdPath,
+    requires,
+)
 from txplatform.api.openapi_entries import REPLAYED, documented_command
 from txplatform.api.responses import command_response
 from txplatform.api_keys import Scope
@@ -44,8 +50,8 @@ EXAMPLES = (
 )
 async def increment_authorization(
     request: Request,
-    account_id: AccountIdPath,
-    transaction_id: TransactionIdPath,
+    account_id: RequestAccountIdPath,
+    transaction_id: RequestTransactionIdPath,
     body: Annotated[IncrementRequest, Depends(JsonBody(IncrementRequest))],
 ) -> Response:
     """Increase the transaction's hold, for example for a longer hotel stay, if all rules allow it.

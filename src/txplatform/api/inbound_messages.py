@@ -12,7 +12,7 @@ from txplatform.api.dependencies import ServicesOf, requires
 from txplatform.api.openapi_entries import documented
 from txplatform.api.responses import json_response
 from txplatform.api_keys import Scope
-from txplatform.contracts.fields import Identifier
+from txplatform.contracts.fields import UrlId
 from txplatform.contracts.inbound_messages import (
     InboundMessageResponse,
     InboundMessagesResponse,
@@ -39,6 +39,8 @@ _APPLIED = InboundMessageResponse(
     detail=None,
     event_id="0198a3c2-9a02-7c11-8d55-6f2b1e9c0a33",
     account_version=3,
+    flags=[],
+    withheld=False,
     resolved_at=None,
     resolution=None,
 )
@@ -63,7 +65,7 @@ TopicName = Annotated[str, AfterValidator(_is_read), Field(json_schema_extra={"e
 async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the contract
     services: ServicesOf,
     topic: Annotated[TopicName | None, Query(description="Filter by topic.")] = None,
-    account_id: Annotated[Identifier | None, Query(description="Filter by account.")] = None,
+    account_id: Annotated[UrlId | None, Query(description="Filter by account.")] = None,
     status: Annotated[MessageStatus | None, Query(description="Filter by current status.")] = None,
     before_id: Annotated[
         int | None,

@@ -1,13 +1,13 @@
 """JSON responses, with the headers `ETag` and `Idempotency-Replayed`."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from txplatform.api.services import services_of
 from txplatform.contracts.encoding import to_json
+from txplatform.domain.account_command import FlaggedCommand
 from txplatform.domain.commands import Command
 
 
@@ -29,11 +29,16 @@ def json_response(
 
 
 async def command_response(
-    request: Request, command: Command, response_of: Callable[[Any], object]
+    request: Request, command: Command, response_of: Callable[..., object]
 ) -> Response:
-    """Submit a command. Return the recorded event, converted by `response_of`, as JSON."""
+    """Submit a command. Return the recorded event, converted by `response_of`, as JSON.
+
+    For an advice, `response_of` also gets the describing fields that differ from an earlier copy.
+    """
     decided = await services_of(request).decider.submit(command, origin=request.state.origin)
-    return json_response(response_of(decided.outcome.event), replayed=decided.replayed)
+    outcome = decided.outcome
+    differing = (outcome.differing_fields,) if isinstance(command, FlaggedCommand) else ()
+    return json_response(response_of(outcome.event, *differing), replayed=decided.replayed)
 
 
 def not_modified(version: int, if_none_match: str | None) -> Response | None:

@@ -20,7 +20,7 @@ from txplatform.contracts.settlement import (
     clearing_response,
     refund_response,
 )
-from txplatform.domain.advices import Clearing, Refund
+from txplatform.domain.advices import Refund
 from txplatform.domain.events import PurchaseCleared, PurchaseRefunded
 
 router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["settlement"])
@@ -46,13 +46,14 @@ async def clear_purchase(
     transaction_id: TransactionIdPath,
     body: Annotated[ClearingRequest, Depends(JsonBody(ClearingRequest))],
 ) -> Response:
-    """Post a clearing of a purchase, and release the hold.
+    """Post a clearing of a purchase and release the hold, or post a credit or a correction.
 
-    A clearing is an advice from the network, and is never refused for lack of credit. A clearing
-    that is late, exceeds the hold or has no authorization is still posted, with `flags`. If the
-    account has not been opened yet, the clearing waits, and is posted when the account is opened.
+    A clearing is an advice from the network, and is never refused for lack of credit or for a flaw
+    of its description. A clearing that is late, exceeds the hold or has no authorization is still
+    posted, with `flags`. If the account has not been opened yet, the clearing waits, and is posted
+    when the account is opened.
     """
-    command = body.to_value(Clearing, account_id=account_id, transaction_id=transaction_id)
+    command = body.to_command(account_id=account_id, transaction_id=transaction_id)
     return await command_response(request, command, clearing_response)
 
 

@@ -13,7 +13,7 @@ from txplatform.api.problems import ProblemError
 from txplatform.api.responses import json_response, not_modified
 from txplatform.api_keys import Scope
 from txplatform.contracts.cursors import ACCOUNT_VERSIONS
-from txplatform.contracts.fields import Identifier
+from txplatform.contracts.fields import UrlId
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.transactions import TransactionResponse, TransactionsResponse
 from txplatform.domain.events import PurchaseCleared
@@ -83,7 +83,7 @@ async def read_transactions(
 async def read_transaction(
     services: ServicesOf,
     account_id: AccountIdPath,
-    transaction_id: Identifier,
+    transaction_id: UrlId,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return one transaction with its whole history, never stale.

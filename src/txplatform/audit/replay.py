@@ -5,16 +5,23 @@ from typing import Any, assert_never
 from msgspec.structs import replace
 
 from txplatform.audit.differences import Differences
+from txplatform.audit.flags import flags_of
 from txplatform.audit.rerun import Decision, Rerun
 from txplatform.domain.account import Account
+from txplatform.domain.commands.corrections import Original
+from txplatform.domain.commands.increment_authorization import can_be_raised
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
+    ClearingCorrected,
     Event,
     IncrementDeclined,
+    SettlementEvent,
     TransactionStarted,
+    WaitingMessageRejected,
 )
+from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.money import Balance
 from txplatform.domain.transaction import Transaction
@@ -46,7 +53,8 @@ class Replay:
         self.account_id = account_id
         self._stream = account_stream(account_id)
         self._position = 0
-        self._transactions: dict[TransactionId, Transaction] = {}
+        self._transactions: dict[str, Transaction] = {}
+        self._presentments: dict[str, Original] = {}
         self._rerun = rerun
         self._differences = differences
 
@@ -64,7 +72,7 @@ class Replay:
         event = decode_event(self._stream, version, row.topic, row.state)
         for column, stated, stored in (
             ("event_key", event.key, row.event_key),
-            ("transaction_id", event.transaction_id, row.transaction_id),
+            ("transaction_id", event.indexed_under, row.transaction_id),
             ("pending_change", event.pending_change, row.pending_change),
             ("expires_at", event.hold_expires_at, row.expires_at),
         ):
@@ -84,20 +92,43 @@ class Replay:
         if isinstance(event, Decision):
             self._rerun.compare(account, event, self._differ)
             self._compare_inputs(event)
+        elif isinstance(event, AdviceEvent):
+            self._compare_advice(event)
         event.mutate(account)
         if hasattr(event, "balance"):
             balance = account.balance if account.opened else None
             self._compare_balance(version, balance, event.balance)
-        transaction_id = _transaction_of(event)
-        if transaction_id is not None:
-            self._compare_hold(transaction_id, event)
+        index = _index_of(event)
+        if index is not None:
+            self._compare_hold(index, event)
+
+    def _compare_advice(self, event: AdviceEvent) -> None:
+        version, original = event.originator_version, None
+        if isinstance(event, ClearingCorrected):
+            original = self._presentments.get(event.correction.original_key)
+            found = (event.corrected_id, event.corrected_transaction, event.of_refund)
+            expected = None if original is None else original[2:]
+            if found != expected:
+                self._differ(version, "corrected presentment", expected, found)
+        if isinstance(event, SettlementEvent):
+            self._presentments[event.key] = Original.of(event)
+        transaction = self._transactions.get(event.indexed_under or "") or Transaction()
+        advice = (
+            self.account.waiting.get(event.business_key)
+            if isinstance(event, WaitingMessageRejected)
+            else event.command
+        )
+        flags = flags_of(event, advice, transaction, original)
+        if event.flags != flags:
+            self._differ(version, "flags", flags, event.flags)
 
     def _compare_inputs(self, event: Decision) -> None:
         match event:
             case AuthorizationApproved():
                 self._compare_already_posted(event)
                 available = self.account.available + event.already_posted
-                if event.purchase.amount > available:
+                # An account verification, of amount 0, needs no credit.
+                if event.purchase.amount > max(0, available):
                     self._differ(
                         event.originator_version,
                         "approved amount",
@@ -119,19 +150,19 @@ class Replay:
 
     def _compare_raised(self, event: AuthorizationIncremented | IncrementDeclined) -> None:
         sums = self._transactions.get(event.increment.transaction_id)
-        held = self.account.held(event.increment.transaction_id)
+        held = can_be_raised(self.account, event.increment, event.timestamp)
         purchase = None if sums is None or not held else sums.purchase
         expected = None if purchase is None else replace(purchase, amount=event.increment.amount)
         if event.purchase != expected:
             self._differ(event.originator_version, "raised purchase", expected, event.purchase)
-        raised_from = 0 if sums is None or not held else sums.approved
+        raised_from = 0 if sums is None or not held else sums.authorized_amount
         if event.raised_from != raised_from:
             self._differ(event.originator_version, "raised from", raised_from, event.raised_from)
 
-    def _compare_hold(self, transaction_id: TransactionId, event: Event) -> None:
-        sums = self._transactions.setdefault(transaction_id, Transaction())
+    def _compare_hold(self, index: str, event: Event) -> None:
+        sums = self._transactions.setdefault(index, Transaction())
         sums.take(event)
-        held = self.account.held(transaction_id)
+        held = self.account.held(TransactionId(index))
         if held != sums.hold:
             self._differ(event.originator_version, "hold", sums.hold, held)
 
@@ -153,9 +184,9 @@ class Replay:
         self._differences.add(self.account_id, version, name, expected, found)
 
 
-def _transaction_of(event: Event) -> TransactionId | None:
+def _index_of(event: Event) -> str | None:
     if isinstance(event, AuthorizationApproved | AuthorizationDeclined):
         return event.purchase.transaction_id
     if isinstance(event, TransactionStarted):
         return event.transaction
-    return event.transaction_id
+    return event.indexed_under

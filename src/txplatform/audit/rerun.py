@@ -1,10 +1,11 @@
 """Re-evaluate recorded decisions with the rule sets and account states they were based on."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, assert_never
 
 from txplatform.domain.account import Account
+from txplatform.domain.commands.authorize import authorization_code_of
 from txplatform.domain.commands.increment_authorization import judge_increment
 from txplatform.domain.events import (
     AuthorizationApproved,
@@ -40,7 +41,7 @@ class Rerun:
     def compare(self, account: Account, event: Decision, differ: Differ) -> None:
         """Re-evaluate a decision with its recorded rule set, and report each difference.
 
-        Reasons are compared by code, observed value and limit, since a later version may word them
+        Reasons are compared without their messages, since a later version may word them
         differently.
 
         Args:
@@ -64,11 +65,14 @@ class Rerun:
             differ(version, "reasons", expected, found)
         if event.observed != judgement.observed:
             differ(version, "observed", judgement.observed, event.observed)
-        if isinstance(event, AuthorizationApproved) and event.expires_at is not None:
-            days = ruleset.hold_days.of(event.purchase.merchant.category_code)
-            expires_at = event.timestamp + timedelta(days=days)
+        if isinstance(event, AuthorizationApproved | AuthorizationIncremented):
+            expires_at = _hold_expiry(account, event, ruleset)
             if event.expires_at != expires_at:
                 differ(version, "expires_at", expires_at, event.expires_at)
+        if isinstance(event, AuthorizationApproved):
+            code = authorization_code_of(event.purchase)
+            if event.authorization_code != code:
+                differ(version, "authorization_code", code, event.authorization_code)
 
     def _find(self, ruleset_id: str) -> RuleSet | None:
         if ruleset_id not in self._decided_by:
@@ -97,5 +101,22 @@ def _judge(account: Account, event: Decision, ruleset: RuleSet) -> Judgement:
             assert_never(event)
 
 
-def _figures(reasons: tuple[Reason, ...]) -> list[tuple[str, Any, Any]]:
-    return [(reason.code.value, reason.observed, reason.limit) for reason in reasons]
+def _hold_expiry(
+    account: Account, event: AuthorizationApproved | AuthorizationIncremented, ruleset: RuleSet
+) -> datetime | None:
+    category = event.purchase.merchant.category_code
+    match event:
+        case AuthorizationApproved():
+            return ruleset.hold_days.end(category, event.timestamp) if event.held else None
+        case AuthorizationIncremented(increment=increment):
+            _, expires_at = account.holds.get(increment.transaction_id, (0, None))
+            return ruleset.hold_days.extended(expires_at, category, event.timestamp)
+        case _:
+            assert_never(event)
+
+
+def _figures(reasons: tuple[Reason, ...]) -> list[tuple[str, str, Any, Any]]:
+    return [
+        (reason.code.value, reason.response_code, reason.observed, reason.limit)
+        for reason in reasons
+    ]

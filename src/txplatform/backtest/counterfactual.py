@@ -16,6 +16,7 @@ from txplatform.domain.account import Account
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.rules import Case, Judgement
 from txplatform.domain.rules.rule import names_of
+from txplatform.domain.rules.unknown import UNKNOWN
 from txplatform.domain.rulesets import MAX_HOLD_DAYS, RuleSet
 from txplatform.eventstore.mapper import decode_event
 
@@ -72,8 +73,8 @@ class Counterfactual:
             (
                 purchase.currency,
                 at.year * 12 + at.month - 1,
-                merchant.category_code,
-                merchant.country,
+                merchant.category_code or UNKNOWN,
+                merchant.country or UNKNOWN,
                 recorded.ruleset,
                 was_approved,
                 approved,

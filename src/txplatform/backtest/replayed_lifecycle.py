@@ -16,9 +16,8 @@ from msgspec.structs import replace
 from txplatform.backtest.recorded import RecordedDecision
 from txplatform.backtest.tally import Tally
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.advices import Correction, Direction
 from txplatform.domain.cause import CommandOrigin
-from txplatform.domain.commands.increment_authorization import decide_increment
+from txplatform.domain.commands.increment_authorization import can_be_raised, decide_increment
 from txplatform.domain.events import (
     AccountLevelEvent,
     AuthorizationApproved,
@@ -34,7 +33,7 @@ from txplatform.domain.events import (
     TransactionStarted,
 )
 from txplatform.domain.ids import TransactionId
-from txplatform.domain.requests import Increment, Purchase
+from txplatform.domain.requests import Purchase
 from txplatform.domain.rulesets import RuleSet
 from txplatform.domain.transaction import Transaction
 
@@ -54,18 +53,20 @@ class ReplayedLifecycle:
         self._tally = tally
         self._ending: set[TransactionId] = set()  # every transaction ever added to `ends`
         self._undone: set[TransactionId] = set()
-        self._undone_postings: set[str] = set()  # ids of clearings and refunds
-        self._early_corrections: dict[str, list[Correction]] = {}  # by reversed clearing id
-        self._authorized: dict[TransactionId, tuple[Purchase, int]] = {}  # amount plus increments
+        self._undone_postings: set[str] = set()  # business keys
+        self._authorized: dict[TransactionId, tuple[Purchase, int]] = {}  # as `authorized_amount`
         self._early: dict[TransactionId, Transaction] = {}  # advice arrived first
 
     def approve(self, recorded: RecordedDecision, hold: int, expires_at: datetime | None) -> None:
         """Hold `hold` minor units for a purchase, and count the purchase in velocity windows."""
-        self.drop_early_events(recorded)
         purchase = recorded.purchase
+        early = self._early.get(purchase.transaction_id) if recorded.late else None
+        self.drop_early_events(recorded)
         self._account.hold(purchase.transaction_id, hold, expires_at)
         self._account.activity.add(recorded.timestamp, purchase)
         self._authorized[purchase.transaction_id] = purchase, purchase.amount
+        if early is not None:
+            self._reduce_authorized(purchase.transaction_id, early.reversed)
 
     def approve_again(self, recorded: RecordedDecision, expires_at: datetime) -> None:
         """Approve a purchase; `expires_at` is the expiry that the candidate sets.
@@ -99,7 +100,9 @@ class ReplayedLifecycle:
     def end_holds(self, now: datetime) -> None:
         """Release the holds in `ends` that expire at or before `now`."""
         while self.ends and self.ends[0][0] <= now:
-            self._release(heappop(self.ends)[1], None)
+            expired = heappop(self.ends)[1]
+            if self._account.is_due(expired, now):  # otherwise an increment has extended the hold
+                self._release(expired, None)
 
     def replay(self, event: Event) -> None:  # noqa: C901, PLR0912  # one case a kind of event
         """Apply an event other than an authorization; drop it if the purchase was undone."""
@@ -112,6 +115,7 @@ class ReplayedLifecycle:
                 self._collect_early(event)
                 if reversal.transaction_id not in self._undone:
                     self._release(reversal.transaction_id, reversal.amount)
+                    self._reduce_authorized(reversal.transaction_id, reversal.amount or 0)
             case HoldExpired(transaction=transaction):
                 if transaction not in self._undone and transaction not in self._ending:
                     self._release(transaction, None)
@@ -120,7 +124,7 @@ class ReplayedLifecycle:
                 self._clear(event)
             case PurchaseRefunded(refund=refund):
                 if refund.transaction_id in self._undone:
-                    self._drop_posting(refund.refund_id, refund.currency, -refund.amount)
+                    self._drop_posting(event.key, refund.currency, -refund.amount)
                 else:
                     event.apply(self._account)
             case ClearingCorrected():
@@ -141,7 +145,7 @@ class ReplayedLifecycle:
         if event.timestamp < self._since:
             if was_approved and transaction_id in account.holds:
                 event.apply(account)
-                self._add_authorized(increment)
+                self._reduce_authorized(transaction_id, -increment.amount)
             return
         if transaction_id in self._undone:
             return
@@ -149,31 +153,35 @@ class ReplayedLifecycle:
         origin = CommandOrigin(event.caused_by, event.traceparent)
         context = DecisionContext(event.timestamp, lambda: event_id, origin, self._candidate)
         asked, raised_from = None, 0
-        if transaction_id in account.holds:
+        if can_be_raised(account, increment, event.timestamp):
             purchase, raised_from = self._authorized[transaction_id]
             asked = replace(purchase, amount=increment.amount)
         outcome = decide_increment(account, increment, asked, raised_from, context)
         account.collect_events()
         approved = isinstance(outcome.event, AuthorizationIncremented)
         if approved:
-            self._add_authorized(increment)
+            self._reduce_authorized(transaction_id, -increment.amount)
         if approved is not was_approved:
             self._tally.count_increment(account.currency or "", increment.amount, approved=approved)
-        if approved and not was_approved:
-            # The recorded hold may have ended before its expiry, which was then not recorded.
+        if (approved or was_approved) and transaction_id in account.holds:
             expires_at = account.holds[transaction_id][1]
-            if expires_at is not None and transaction_id not in self._ending:
+            as_recorded = (
+                approved is was_approved
+                and transaction_id not in self._ending
+                and expires_at == event.hold_expires_at
+            )
+            if expires_at is not None and not as_recorded:
                 self._end_at(expires_at, transaction_id)
 
-    def _add_authorized(self, increment: Increment) -> None:
-        purchase, authorized = self._authorized[increment.transaction_id]
-        self._authorized[increment.transaction_id] = purchase, authorized + increment.amount
+    def _reduce_authorized(self, transaction_id: TransactionId, amount: int) -> None:
+        if transaction_id in self._authorized:
+            purchase, authorized = self._authorized[transaction_id]
+            self._authorized[transaction_id] = purchase, max(0, authorized - amount)
 
     def _clear(self, event: PurchaseCleared) -> None:
-        clearing = event.clearing
-        clearing_id, transaction_id = clearing.clearing_id, clearing.transaction_id
+        clearing, transaction_id = event.clearing, event.clearing.transaction_id
         if transaction_id in self._undone:
-            self._drop_posting(clearing_id, clearing.currency, clearing.amount)
+            self._drop_posting(event.key, clearing.currency, clearing.amount)
             return
         self._account.posted += clearing.amount
         self._account.waiting.pop(event.key, None)
@@ -182,21 +190,14 @@ class ReplayedLifecycle:
 
     def _correct(self, event: ClearingCorrected) -> None:
         correction = event.correction
-        reversed_id = correction.reverses_clearing_id
-        if reversed_id in self._undone_postings or correction.transaction_id in self._undone:
-            self._drop_posting(correction.clearing_id, correction.currency, _posted_by(correction))
-            return
-        event.apply(self._account)
-        if event.flags:  # the reversed posting has not arrived yet
-            self._early_corrections.setdefault(reversed_id, []).append(correction)
+        if correction.original_key in self._undone_postings:
+            self._drop_posting(event.key, correction.currency, correction.posted_change)
+        else:
+            event.apply(self._account)
 
-    def _drop_posting(self, posting_id: str, currency: str, amount: int) -> None:
-        """Count a posting as dropped, and undo its corrections that arrived before the posting."""
-        self._undone_postings.add(posting_id)
+    def _drop_posting(self, key: str, currency: str, amount: int) -> None:
+        self._undone_postings.add(key)
         self._tally.count_not_posted(currency, amount)
-        for early in self._early_corrections.pop(posting_id, ()):
-            self._account.posted -= _posted_by(early)
-            self._drop_posting(early.clearing_id, early.currency, _posted_by(early))
 
     def _release(self, transaction_id: TransactionId, amount: int | None) -> None:
         """Release up to `amount` of the counterfactual hold; None releases the whole hold."""
@@ -211,7 +212,3 @@ class ReplayedLifecycle:
     def _end_at(self, expires_at: datetime, transaction_id: TransactionId) -> None:
         self._ending.add(transaction_id)
         heappush(self.ends, (expires_at, transaction_id))
-
-
-def _posted_by(correction: Correction) -> int:
-    return correction.amount if correction.direction is Direction.DEBIT else -correction.amount

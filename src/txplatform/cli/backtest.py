@@ -16,6 +16,7 @@ from txplatform.cli.progress import progress
 from txplatform.cli.ruleset_files import UnusableRuleSetError, load_ruleset
 from txplatform.cli.tables import print_table
 from txplatform.domain.currencies import format_amount
+from txplatform.domain.requests import Merchant
 from txplatform.eventstore.consistent_read import count_events
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
@@ -127,13 +128,19 @@ def _print_largest(result: Result) -> None:
             change.account_id,
             str(change.version),
             f"{change.recorded.timestamp:%Y-%m-%d %H:%M}",
-            f"{purchase.merchant.category_code} {purchase.merchant.country}",
+            _merchant(purchase.merchant),
             format_amount(purchase.amount, purchase.currency),
             purchase.currency,
             "approved" if change.approved else "declined",
             ", ".join(reason.code for reason in change.reasons),
         )
     print_table(table)
+
+
+def _merchant(merchant: Merchant) -> str:
+    """Return the merchant's category and country, or the name if both are unknown."""
+    known = [code for code in (merchant.category_code, merchant.country) if code is not None]
+    return " ".join(known) or (merchant.name or "")
 
 
 def _moment(word: str) -> datetime:

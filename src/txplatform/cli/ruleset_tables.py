@@ -51,6 +51,8 @@ def print_ruleset(
         f"  in {', '.join(each.categories)} after {pluralize(each.days, 'day')}\n"
         for each in ruleset.hold_days.by_category
     )
+    if not ruleset.hold_days.extended_by_increments:
+        sys.stdout.write("  increments do not extend a hold\n")
     sys.stdout.writelines(f"  warning: {warning}\n" for warning in response.warnings)
     for each in response.activations:
         sys.stdout.write(

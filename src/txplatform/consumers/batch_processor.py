@@ -17,12 +17,16 @@ import psycopg
 from txplatform.consumers.parsing import ParsedMessage, Rejection
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.account import DecisionContext
+from txplatform.domain.advices import Payment, PaymentReturn
 from txplatform.domain.cause import CommandOrigin, MessageCause
+from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
+from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.inbox.contents import content_hmac, read_content_secret
 from txplatform.inbox.message import MessageOutcome
 from txplatform.inbox.parking import deduplicate_parked
 from txplatform.inbox.positions import Move, advance
@@ -82,11 +86,13 @@ def process(
             # Inbox rows are inserted under the log's lock, and no append has taken it.
             connection.execute(LOCK_LOG)
         messages = [parsed.message for parsed in batch.parsed_messages]
+        secret = read_content_secret(connection)
+        hmacs = [content_hmac(message, secret) for message in messages]
         outcomes = deduplicate_parked(
-            connection, messages, list(map(outcome_of, batch.parsed_messages, pending))
+            connection, messages, hmacs, list(map(outcome_of, batch.parsed_messages, pending))
         )
         traceparents = [parsed.traceparent for parsed in batch.parsed_messages]
-        record(connection, messages, traceparents, outcomes)
+        record(connection, messages, hmacs, traceparents, outcomes)
         advance(connection, batch.cluster_id, batch.moves)
     work.cache_accounts()
     return outcomes, work
@@ -109,8 +115,8 @@ def decide_under_lock(
 
 
 def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingCommand | None:
-    """Return a message's command, ready for execution; None if the message is invalid."""
-    if isinstance(parsed.command, Rejection):
+    """Return a message's command, ready for execution; None if there is nothing to execute."""
+    if isinstance(parsed.command, Rejection) or _is_prenote(parsed.command):
         return None
     message = parsed.message
     cause = MessageCause(message.topic, message.partition, message.offset, retried)
@@ -122,17 +128,19 @@ def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> Message
     command = parsed.command
     if isinstance(command, Rejection):
         return MessageOutcome(MessageStatus.PARKED, reason=command.reason, detail=command.detail)
-    assert pending is not None
+    if pending is None:
+        return MessageOutcome(MessageStatus.IGNORED, command.account_id, command.key)
     match pending.result:
-        case Outcome(status, event):
+        case Outcome(status, event, differing):
             return MessageOutcome(
                 _STATUS_OF[status],
                 command.account_id,
                 command.key,
                 None,
-                None,
+                f"Differs from the first copy in {', '.join(differing)}." if differing else None,
                 event.event_id,
                 event.originator_version,
+                event.flags if isinstance(event, AdviceEvent) else (),
             )
         case CommandRejectedError() as error:
             return MessageOutcome(
@@ -144,6 +152,11 @@ def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> Message
             raise AssertionError("a command was not executed")
         case unknown:
             assert_never(unknown)
+
+
+def _is_prenote(command: Command) -> bool:
+    """Return whether a payment or return has amount 0: a bank's test, which moves nothing."""
+    return isinstance(command, Payment | PaymentReturn) and command.amount == 0
 
 
 def _run_commands(

@@ -17,15 +17,26 @@ class NotParkedError(TxPlatformError):
     """The message does not exist or is not parked."""
 
 
+class ContentsWithheldError(TxPlatformError):
+    """The message held a card number, so the contents to retry were not stored."""
+
+
 def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
     """Process a parked message again; if rejected again, the message stays parked.
 
     Raises:
         NotParkedError: The message does not exist or is not parked.
+        ContentsWithheldError: The message's contents are not stored.
     """
     with connection.transaction():
         connection.execute(LOCK_LOG)
         stored = _parked(connection, message_id)
+        if stored.summary.withheld:
+            raise ContentsWithheldError(
+                f"Message {message_id} cannot be retried.",
+                why="It held a card number, so its contents were not stored.",
+                next_step="Have it sent again without the card number, then discard it.",
+            )
         parsed = read_message(stored.received)
         command = pending_command(parsed, retried=True)
         if command is not None:

@@ -3,20 +3,22 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from txplatform.contracts.body import RequestBody, with_example
 from txplatform.contracts.fields import (
     AmountOrZero,
+    BodyIdentifier,
     CurrencyCode,
     FreeText,
     Identifier,
+    OpeningBalance,
     UtcTime,
     idempotency_key,
 )
 from txplatform.contracts.same_fields import from_event
 from txplatform.domain.events import OperatorStatusSet
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 
 
 class OpenAccountRequest(RequestBody):
@@ -29,6 +31,7 @@ class OpenAccountRequest(RequestBody):
     credit_limit: Annotated[
         AmountOrZero, Field(description="The initial limit (version 0), minor units.")
     ]
+    opening_balance: OpeningBalance = 0
     opened_at: Annotated[UtcTime | None, Field(description="The time of the opening.")] = None
 
 
@@ -60,11 +63,22 @@ class StatusRequest(RequestBody):
     """A request by an operator to set an account's status."""
 
     model_config = with_example(
-        status_id="st-1", status="frozen", reason="The card was reported lost."
+        status_id="st-1",
+        status="frozen",
+        reason_code="lost",
+        reason="The card was reported lost.",
     )
 
-    status_id: Annotated[Identifier, idempotency_key("st-1")]
+    status_id: Annotated[BodyIdentifier, idempotency_key("st-1")]
     status: Annotated[AccountStatus, Field(description="`closed` is permanent.")]
+    reason_code: Annotated[
+        FreezeReason | None,
+        BeforeValidator(lambda value: None if value == "none" else value),
+        Field(
+            description="Sets the response code of declines while the account is frozen: "
+            "stolen 43, lost 41, suspected_fraud 59, null or `none` 62."
+        ),
+    ] = None
     reason: FreeText
 
 
@@ -81,6 +95,7 @@ class StatusResponse:
     status_id: str
     account_id: str
     status: AccountStatus
+    reason_code: FreezeReason | None
     reason: str
     account_version: int
     event_id: str

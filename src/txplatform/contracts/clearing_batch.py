@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, JsonValue
 
+from txplatform.contracts.advice import DescribedTransactionId
 from txplatform.contracts.body import RequestBody, with_example
-from txplatform.contracts.fields import Identifier
+from txplatform.contracts.fields import UrlId
 from txplatform.contracts.settlement import ClearingRequest, ClearingResponse
-from txplatform.domain.events import Flag
+from txplatform.domain.flags import Flag
 
 MAX_ITEMS = 1000
 
@@ -26,19 +27,16 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 
 class ClearingItem(ClearingRequest):
-    """One clearing in a batch, with its account and transaction."""
+    """One presentment in a batch, with its account and transaction."""
 
     model_config = with_example(**_EXAMPLE)
 
-    account_id: Identifier
-    transaction_id: Annotated[
-        Identifier | None,
-        Field(description="Null or absent if the purchase was never authorized."),
-    ] = None
+    account_id: UrlId
+    transaction_id: DescribedTransactionId = None
 
 
 class ClearingBatchRequest(RequestBody):
-    """Clearings to post independently of each other."""
+    """Presentments to post independently of each other."""
 
     model_config = with_example(items=[_EXAMPLE])
 
@@ -66,26 +64,31 @@ class FieldProblem:
     message: str
 
 
+ItemResult = Literal["clean", "waiting", "bad", "retry"]
+
+
 @dataclass(frozen=True, slots=True)
 class ClearingItemResponse:
     """The outcome of one item.
 
     Attributes:
         clearing_id: Null if the item has no well-formed id.
-        result: `clean`: recorded, and posted unless `clearing.status` is `waiting`. `bad`: refused
-            permanently. `retry`: perhaps not recorded; send the item again (it is never
-            posted twice).
-        reason: A stable code; null for a clean item.
-        flags: Unusual circumstances of a clean item. They never prevent posting.
-        errors: The invalid fields, if `reason` is `validation`.
+        result: `clean`: posted, now or earlier. `waiting`: recorded; its account, or the
+            presentment that it takes back, is not known yet. `bad`: refused permanently. `retry`:
+            perhaps not recorded; send the item again (it is never posted twice).
+        reason: A stable code; null if the item is recorded.
+        field: The first field at fault in a bad item, such as `amount`; null if none is known.
+        flags: Unusual circumstances, and flaws of the description. They never prevent posting.
+        errors: All fields at fault in a bad item.
         replayed: True if an earlier request or message already recorded this clearing.
-        clearing: The recorded clearing; null if the item is not clean.
+        clearing: The recorded clearing; null if the item is not recorded.
     """
 
     clearing_id: str | None
-    result: Literal["clean", "bad", "retry"]
+    result: ItemResult
     reason: str | None = None
     detail: str | None = None
+    field: str | None = None
     flags: tuple[Flag, ...] = ()
     errors: tuple[FieldProblem, ...] = ()
     replayed: bool = False
@@ -97,13 +100,15 @@ class ClearingBatchResponse:
     """The outcome of a batch.
 
     Attributes:
-        clean: The number of recorded items, including flagged ones.
+        clean: The number of posted items, including flagged ones.
+        waiting: The number of items that are recorded, but cannot be posted yet.
         bad: The number of refused items.
         retry: The number of items to send again.
         items: The outcome of each item, in the order of the request.
     """
 
     clean: int
+    waiting: int
     bad: int
     retry: int
     items: list[ClearingItemResponse]
@@ -112,4 +117,5 @@ class ClearingBatchResponse:
     def of(cls, items: list[ClearingItemResponse]) -> ClearingBatchResponse:
         """Return the response with these items and the count of each result."""
         results = [item.result for item in items]
-        return cls(results.count("clean"), results.count("bad"), results.count("retry"), items)
+        counts: dict[str, int] = {name: results.count(name) for name in get_args(ItemResult)}
+        return cls(**counts, items=items)

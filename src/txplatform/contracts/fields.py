@@ -1,43 +1,66 @@
-"""The field types of docs/contracts.md. They are strict: `"5"` is not accepted as a number."""
+"""The field types of docs/contracts.md. They are strict: `"5"` is not accepted as a number.
+
+Card numbers are refused in the types for requests (`Identifier`, `BodyIdentifier`, `FreeText`,
+`Reference`, `Metadata`). `UrlId` and `BodyId` are the forms of ids alone, for advices and reads.
+"""
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Container
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from txplatform.contracts.codes import COUNTRIES, CURRENCIES
+from txplatform.contracts.card_numbers import holds_card_number
+from txplatform.contracts.cleaning import (
+    MAX_ID,
+    MAX_METADATA_BYTES,
+    MAX_METADATA_KEY,
+    MAX_METADATA_KEYS,
+    MAX_METADATA_VALUE,
+    MAX_TEXT,
+    NOT_IN_URLS,
+    URL_ID_FORM,
+    clean_merchant_id,
+    clean_metadata,
+    plain,
+    read_time,
+)
+from txplatform.domain.currencies import CURRENCIES
 from txplatform.domain.money import MAX_AMOUNT
 
+_BLANK = " "
 _RFC3339 = re.compile(
-    r"(\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
-_CARD_DIGITS = range(13, 20)
-_SEPARATORS = str.maketrans("", "", "._:-")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def refuse_card_number(value: str) -> str:
-    """Return a value unless it looks like a card number (ISO/IEC 7812: 13 to 19 digits, Luhn).
+    """Return a value unless it is or contains a card number.
 
     Raises:
-        ValueError: The value looks like a card number. The message omits the value.
+        ValueError: The value holds a card number. The message omits the value.
     """
-    if len(value) < _CARD_DIGITS.start:
-        return value
-    digits = value.translate(_SEPARATORS)
-    if digits.isdecimal() and len(digits) in _CARD_DIGITS and _passes_luhn(digits):
-        raise ValueError("looks like a card number; send a token instead")
+    if holds_card_number(value):
+        raise ValueError("holds a card number; send a token instead")
     return value
 
 
-def _passes_luhn(digits: str) -> bool:
-    odd = sum(int(digit) for digit in digits[-1::-2])
-    even = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return (odd + even) % 10 == 0
+def _url_id(value: str) -> str:
+    value = value.strip(_BLANK)
+    if value in NOT_IN_URLS:
+        raise ValueError("must not be . or .., which have a meaning in URLs")
+    return value
 
 
-def _one_of(codes: frozenset[str], what: str) -> AfterValidator:
+def _body_id(value: str) -> str:
+    value = value.strip(_BLANK)
+    if not 1 <= len(value) <= MAX_ID or not value.isprintable():
+        raise ValueError(f"must be 1 to {MAX_ID} printable characters")
+    return value
+
+
+def _one_of(codes: Container[str], what: str) -> AfterValidator:
     def check(value: str) -> str:
         if value not in codes:
             raise ValueError(f"is not {what}")
@@ -47,50 +70,90 @@ def _one_of(codes: frozenset[str], what: str) -> AfterValidator:
 
 
 def _plain_text(value: str) -> str:
-    if _CONTROL.search(value):
+    if plain(value) != value:
         raise ValueError("has control characters")
+    return refuse_card_number(value)
+
+
+def _merchant_name(value: str) -> str:
+    value = refuse_card_number(plain(value))[:MAX_TEXT].rstrip()
+    if not value:
+        raise ValueError("is empty")
     return value
+
+
+def _merchant_id(value: str) -> str | None:
+    cleaned: str | None = clean_merchant_id(value).value
+    return cleaned
+
+
+def _reference(value: str) -> str | None:
+    return _body_id(value) if value.strip(_BLANK) else None
 
 
 def _rfc3339(value: object) -> object:
     if isinstance(value, datetime):
         return value
-    if not isinstance(value, str) or (parts := _RFC3339.fullmatch(value)) is None:
+    time = read_time(value) if isinstance(value, str) and _RFC3339.fullmatch(value) else None
+    if time is None:
         raise ValueError("is not an RFC 3339 time with an offset, such as 2026-11-20T10:15:00Z")
-    time, fraction, offset = parts.groups()
-    # Python parses at most six decimals; the rest is cut off.
-    return datetime.fromisoformat(f"{time}{(fraction or '')[:7]}{offset}".upper())
+    return time
 
 
-def _to_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is outside the years 1 to 9999 in UTC") from None
+def _metadata(value: object) -> object:
+    """Refuse metadata of which cleaning would lose something."""
+    cleaned = clean_metadata(value)
+    if not cleaned.complete:
+        raise ValueError(
+            f"must be an object of at most {MAX_METADATA_KEYS} keys of 1 to {MAX_METADATA_KEY} "
+            f"characters, with texts of at most {MAX_METADATA_VALUE} characters and without card "
+            f"numbers, of at most {MAX_METADATA_BYTES} bytes in all"
+        )
+    return cleaned.value
 
 
-_ID = r"^[A-Za-z0-9._:-]{1,64}$"
+_URL_ID = f"^ *{URL_ID_FORM} *$"
 _ALPHA_3 = r"^[A-Z]{3}$"
 _CATEGORY = r"^[0-9]{4}$"
 
 FORMS = {
-    _ID: "1 to 64 letters A to Z or a to z, digits and . _ : -",
+    _URL_ID: "1 to 64 letters A to Z or a to z, digits and . _ : -",
     _ALPHA_3: "three capital letters",
     _CATEGORY: "four digits",
 }
 """The patterns in words, for problem texts."""
 
-Identifier = Annotated[
+UrlId = Annotated[
     str,
-    StringConstraints(strict=True, pattern=_ID),
-    AfterValidator(refuse_card_number),
+    StringConstraints(strict=True, pattern=_URL_ID),
+    AfterValidator(_url_id),
     Field(description="Letters, digits and `.` `_` `:` `-`.", examples=["tx-1001"]),
 ]
+"""The form of an id that stands in a URL. Surrounding blanks are not part of an id."""
+
+BodyId = Annotated[
+    str,
+    StringConstraints(strict=True, min_length=1),
+    AfterValidator(_body_id),
+    Field(description=f"1 to {MAX_ID} printable characters.", examples=["2026/11/INV 0042"]),
+]
+"""The form of an id that stands only in bodies."""
+
+Identifier = Annotated[UrlId, AfterValidator(refuse_card_number)]
+BodyIdentifier = Annotated[BodyId, AfterValidator(refuse_card_number)]
+
+
+IDEMPOTENCY_KEY = {"x-idempotency-key": True}
+"""Marks the field in the JSON Schema of a body that is the idempotency key."""
 
 
 def idempotency_key(example: str) -> Any:
     """Return the description of a field that is an idempotency key."""
-    return Field(description="The idempotency key; never expires.", examples=[example])
+    return Field(
+        description="The idempotency key; never expires.",
+        examples=[example],
+        json_schema_extra=dict(IDEMPOTENCY_KEY),
+    )
 
 
 CurrencyCode = Annotated[
@@ -100,16 +163,38 @@ CurrencyCode = Annotated[
     Field(description="ISO 4217 currency code.", examples=["USD"]),
 ]
 
+OriginalCurrencyCode = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, pattern=_ALPHA_3),
+    Field(description="A currency code of three capital letters.", examples=["EUR"]),
+]
+"""A well-formed code. It need not be listed, since merchants still use withdrawn currencies."""
+
+MerchantName = Annotated[
+    str,
+    StringConstraints(strict=True),
+    AfterValidator(_merchant_name),
+    Field(description=f"Cleaned, and cut after {MAX_TEXT} characters.", examples=["Corner Books"]),
+]
+
+MerchantId = Annotated[
+    str,
+    StringConstraints(strict=True),
+    AfterValidator(_merchant_id),
+    Field(description="The id given by the acquirer, cleaned.", examples=["m-17"]),
+]
+"""Not checked for card numbers, because numeric acceptor ids look like them."""
+
 CountryCode = Annotated[
     str,
-    StringConstraints(strict=True, pattern=_ALPHA_3),
-    _one_of(COUNTRIES, "an ISO 3166-1 alpha-3 country code"),
+    StringConstraints(strict=True, strip_whitespace=True, pattern=_ALPHA_3),
     Field(description="ISO 3166-1 alpha-3 country code.", examples=["USA"]),
 ]
+"""A well-formed code. It need not be listed, since card schemes use codes of their own."""
 
 CategoryCode = Annotated[
     str,
-    StringConstraints(strict=True, pattern=_CATEGORY),
+    StringConstraints(strict=True, strip_whitespace=True, pattern=_CATEGORY),
     Field(description="ISO 18245 merchant category code.", examples=["5942"]),
 ]
 
@@ -128,20 +213,48 @@ Amount = Annotated[int, _amount(1, 1250)]
 
 AmountOrZero = Annotated[int, _amount(0, 500000)]
 
+OpeningBalance = Annotated[
+    int,
+    BeforeValidator(lambda value: 0 if value is None else value, json_schema_input_type=int | None),
+    Field(
+        strict=True,
+        description="What is owed at the opening, minor units; negative after an overpayment. "
+        "Null or absent is 0. It may exceed the limit.",
+        examples=[19400],
+    ),
+]
+
 Version = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
 """The accounts team's version number for a limit or status. The opening has version 0."""
 
 FreeText = Annotated[
     str,
-    StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200),
+    StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=MAX_TEXT),
     AfterValidator(_plain_text),
     Field(description="Text for people, without control characters."),
+]
+
+Reference = Annotated[
+    str,
+    StringConstraints(strict=True),
+    AfterValidator(_reference),
+    AfterValidator(refuse_card_number),
+    Field(description="An order number, ARN or RRN; not compared in repeats.", examples=["o-77"]),
+]
+
+Metadata = Annotated[
+    dict[str, str] | None,
+    BeforeValidator(_metadata, json_schema_input_type=dict[str, str] | None),
+    Field(
+        description=f"Up to {MAX_METADATA_KEYS} keys with text, not for personal data; "
+        "not compared in repeats.",
+        examples=[{"terminal": "T-4"}],
+    ),
 ]
 
 UtcTime = Annotated[
     datetime,
     BeforeValidator(_rfc3339, json_schema_input_type=str),
-    AfterValidator(_to_utc),
     Field(
         description="RFC 3339 with an offset.",
         examples=["2026-11-20T10:15:00Z"],

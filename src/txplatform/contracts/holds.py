@@ -5,14 +5,22 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import Field
 
+from txplatform.contracts.advice import (
+    AdviceRequest,
+    DescribedMetadata,
+    DescribedReference,
+    DescribedTime,
+)
 from txplatform.contracts.body import RequestBody, with_example
-from txplatform.contracts.fields import Amount, Identifier, idempotency_key
+from txplatform.contracts.encoding import rfc3339_or_none
+from txplatform.contracts.fields import Amount, BodyId, BodyIdentifier, idempotency_key
 from txplatform.contracts.same_fields import from_event
 from txplatform.domain.events import (
     AuthorizationIncremented,
     AuthorizationReversed,
     IncrementDeclined,
 )
+from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
 
@@ -22,7 +30,7 @@ class IncrementRequest(RequestBody):
 
     model_config = with_example(increment_id="inc-1", amount=300)
 
-    increment_id: Annotated[Identifier, idempotency_key("inc-1")]
+    increment_id: Annotated[BodyIdentifier, idempotency_key("inc-1")]
     amount: Annotated[Amount, Field(description="The amount to add to the hold, minor units.")]
 
 
@@ -36,6 +44,8 @@ class IncrementResponse:
         amount: The requested increment, minor units.
         balance: The balance after the decision, minor units; null if the account was never opened.
         ruleset: The id of the rule set in force.
+        expires_at: The time when the raised hold expires, RFC 3339 UTC; null for a decline, or if
+            the hold never expires.
         account_version: The account's version after the decision.
         decided_at: RFC 3339 UTC.
     """
@@ -49,6 +59,7 @@ class IncrementResponse:
     amount: int
     balance: Balance | None
     ruleset: str
+    expires_at: str | None
     account_version: int
     event_id: str
     decided_at: str
@@ -58,22 +69,33 @@ def increment_response(event: AuthorizationIncremented | IncrementDeclined) -> I
     """Return the response for a recorded decision on an increment."""
     match event:
         case AuthorizationIncremented():
-            return from_event(IncrementResponse, event, decision="approved", reasons=())
+            return from_event(
+                IncrementResponse,
+                event,
+                decision="approved",
+                reasons=(),
+                expires_at=rfc3339_or_none(event.expires_at),
+            )
         case IncrementDeclined():
-            return from_event(IncrementResponse, event, decision="declined")
+            return from_event(IncrementResponse, event, decision="declined", expires_at=None)
         case _:
             assert_never(event)
 
 
-class ReversalRequest(RequestBody):
-    """A merchant's request to reverse all or part of a purchase."""
+class ReversalRequest(AdviceRequest):
+    """A merchant's reversal of all or part of a purchase."""
 
-    model_config = with_example(reversal_id="rev-1", amount=250)
+    model_config = with_example(
+        reversal_id="rev-1", amount=250, occurred_at="2026-11-21T09:30:00Z", reference="order-77"
+    )
 
-    reversal_id: Annotated[Identifier, idempotency_key("rev-1")]
+    reversal_id: Annotated[BodyId, idempotency_key("rev-1")]
     amount: Annotated[
         Amount | None, Field(description="Minor units; null or absent to reverse the whole hold.")
     ] = None
+    occurred_at: DescribedTime = None
+    reference: DescribedReference = None
+    metadata: DescribedMetadata = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +107,9 @@ class ReversalResponse:
         status: Always `applied`. If the reversal arrives before the authorization, the later hold
             is reduced.
         released: The amount released from the hold, minor units.
+        flags: If less was released than asked, the reason; also flaws of the description.
+        differing_fields: If the reversal is repeated, the describing fields that differ from the
+            first one, which stands.
         balance: The balance after the reversal, minor units; null if the account was never opened.
         account_version: The account's version after the reversal.
         recorded_at: RFC 3339 UTC.
@@ -96,12 +121,18 @@ class ReversalResponse:
     amount: int | None
     status: Literal["applied"]
     released: int
+    flags: tuple[Flag, ...]
+    differing_fields: tuple[str, ...]
+    reference: str | None
+    metadata: dict[str, str] | None
     balance: Balance | None
     account_version: int
     event_id: str
     recorded_at: str
 
 
-def reversal_response(event: AuthorizationReversed) -> ReversalResponse:
+def reversal_response(
+    event: AuthorizationReversed, differing_fields: tuple[str, ...] = ()
+) -> ReversalResponse:
     """Return the response for a recorded reversal."""
-    return from_event(ReversalResponse, event, status="applied")
+    return from_event(ReversalResponse, event, status="applied", differing_fields=differing_fields)

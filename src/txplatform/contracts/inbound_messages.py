@@ -12,6 +12,7 @@ class MessageStatus(StrEnum):
     WAITING = "waiting"
     DUPLICATE = "duplicate"
     STALE = "stale"
+    IGNORED = "ignored"
     PARKED = "parked"
     DISCARDED = "discarded"
 
@@ -27,8 +28,13 @@ class InboundMessageResponse:
         business_key: The business key from the body; None if the body could not be read.
         status: The current outcome. A waiting message later becomes applied, stale or parked.
         reason: A stable code; None if the message was not rejected.
+        detail: The reason in a sentence. For a duplicate, the describing fields that differ from
+            the first copy; None if there are none.
         event_id: The event caused by the message or, for a duplicate, by its first copy.
         account_version: The account's version after the event.
+        flags: The flags of the event.
+        withheld: True if the message held a card number: the key, header or body with the number
+            is not stored, and the message cannot be retried.
         resolved_at: The time when an operator retried or discarded the message, UTC.
         resolution: The operator's reason for discarding the message.
     """
@@ -48,6 +54,8 @@ class InboundMessageResponse:
     detail: str | None
     event_id: str | None
     account_version: int | None
+    flags: list[str]
+    withheld: bool
     resolved_at: datetime | None
     resolution: str | None
 

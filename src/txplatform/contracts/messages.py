@@ -4,30 +4,35 @@ Unknown members are ignored, so that producers can add fields. HTTP requests wit
 are refused instead, because the caller sees the error immediately.
 """
 
-from typing import ClassVar, assert_never
+from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, StrictBool
-from typing_extensions import override
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from txplatform.contracts.body import Body
+from txplatform.contracts.advice import (
+    AdviceBody,
+    DescribedAmount,
+    DescribedCurrency,
+    DescribedFreezeReason,
+    DescribedMetadata,
+    DescribedReference,
+    DescribedText,
+    DescribedTime,
+    DescribedTransactionId,
+)
 from txplatform.contracts.fields import (
-    Amount,
     AmountOrZero,
+    BodyId,
     CurrencyCode,
-    FreeText,
-    Identifier,
-    UtcTime,
+    OpeningBalance,
+    UrlId,
     Version,
 )
-from txplatform.contracts.process_transaction import MerchantFields
+from txplatform.contracts.presentment import PresentmentBody
 from txplatform.domain.advices import (
-    Clearing,
-    Correction,
     CreditLimitChange,
     Direction,
     Payment,
     PaymentReturn,
-    Refund,
     StatusChange,
 )
 from txplatform.domain.commands import Command
@@ -35,7 +40,7 @@ from txplatform.domain.requests import Opening
 from txplatform.domain.status import AccountStatus
 
 
-class MessageBody(Body):
+class MessageBody(AdviceBody):
     """The body of an inbound message.
 
     Attributes:
@@ -48,7 +53,7 @@ class MessageBody(Body):
 
     model_config = ConfigDict(extra="ignore")
 
-    account_id: Identifier
+    account_id: UrlId
 
     def to_command(self) -> Command:
         """Return the command for this message, by default with the same fields."""
@@ -64,7 +69,12 @@ class AccountOpenedMessage(MessageBody):
 
     currency: CurrencyCode
     credit_limit: AmountOrZero
-    opened_at: UtcTime
+    opening_balance: OpeningBalance = 0
+    opened_at: DescribedTime = None
+
+
+def _without_case(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
 
 
 class AccountStatusChangedMessage(MessageBody):
@@ -73,10 +83,15 @@ class AccountStatusChangedMessage(MessageBody):
     TOPIC: ClassVar[str] = "accounts.account-status-changed.v1"
     COMMANDS = (StatusChange,)
 
-    status: AccountStatus
+    status: Annotated[
+        AccountStatus,
+        BeforeValidator(_without_case),
+        Field(description="Read without regard to case."),
+    ]
     status_version: Version
-    reason: FreeText
-    changed_at: UtcTime
+    reason_code: DescribedFreezeReason = None
+    reason: DescribedText = None
+    changed_at: DescribedTime = None
 
 
 class CreditLimitChangedMessage(MessageBody):
@@ -88,7 +103,7 @@ class CreditLimitChangedMessage(MessageBody):
     credit_limit: AmountOrZero
     currency: CurrencyCode
     limit_version: Version
-    effective_at: UtcTime
+    effective_at: DescribedTime = None
 
 
 class PaymentSubmittedMessage(MessageBody):
@@ -97,10 +112,16 @@ class PaymentSubmittedMessage(MessageBody):
     TOPIC: ClassVar[str] = "payments.payment-submitted.v1"
     COMMANDS = (Payment,)
 
-    payment_id: Identifier
-    amount: Amount
+    payment_id: BodyId
+    amount: Annotated[
+        AmountOrZero, Field(description="Minor units of the currency. 0 is ignored: a prenote.")
+    ]
     currency: CurrencyCode
-    submitted_at: UtcTime
+    submitted_at: DescribedTime = None
+    original_amount: DescribedAmount = None
+    original_currency: DescribedCurrency = None
+    reference: DescribedReference = None
+    metadata: DescribedMetadata = None
 
 
 class PaymentReturnedMessage(MessageBody):
@@ -109,58 +130,28 @@ class PaymentReturnedMessage(MessageBody):
     TOPIC: ClassVar[str] = "payments.payment-returned.v1"
     COMMANDS = (PaymentReturn,)
 
-    payment_id: Identifier
-    amount: Amount
+    payment_id: BodyId
+    amount: Annotated[
+        AmountOrZero, Field(description="Minor units of the currency. 0 is ignored: a prenote.")
+    ]
     currency: CurrencyCode
-    reason: FreeText
-    returned_at: UtcTime
+    reason: DescribedText = None
+    returned_at: DescribedTime = None
 
 
-class PresentedMerchant(MerchantFields):
-    """The merchant where the card was used."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class PresentmentReceivedMessage(MessageBody):
+class PresentmentReceivedMessage(PresentmentBody, MessageBody):
     """`settlement.presentment-received.v1`: the network settles a purchase or a refund.
 
     A debit is a purchase, which the cardholder owes; a credit is a refund. A presentment with
-    `reverses_clearing_id` withdraws an earlier presentment.
+    `reverses_clearing_id` takes an earlier presentment back.
     """
 
     TOPIC: ClassVar[str] = "settlement.presentment-received.v1"
-    COMMANDS = (Clearing, Refund, Correction)
+    COMMANDS = PresentmentBody.COMMANDS
 
-    clearing_id: Identifier
-    transaction_id: Identifier | None = None
+    transaction_id: DescribedTransactionId = None
     direction: Direction
-    reverses_clearing_id: Identifier | None = None
-    amount: Amount
-    currency: CurrencyCode
-    original_amount: Amount | None = None
-    original_currency: CurrencyCode | None = None
-    final: StrictBool = True
-    merchant: PresentedMerchant | None = None
-    presented_at: UtcTime
-
-    @override
-    def to_command(self) -> Clearing | Refund | Correction:
-        """Return a correction if the body withdraws a presentment, else a clearing or a refund."""
-        if self.reverses_clearing_id is not None:
-            return self.to_value(Correction, without=("final",))
-        of_corrections = ("direction", "reverses_clearing_id")
-        match self.direction:
-            case Direction.DEBIT:
-                return self.to_value(Clearing, without=of_corrections)
-            case Direction.CREDIT:
-                return self.to_value(
-                    Refund,
-                    without=(*of_corrections, "final", "clearing_id"),
-                    refund_id=self.clearing_id,
-                )
-            case _:
-                assert_never(self.direction)
+    presented_at: DescribedTime = None
 
 
 INBOUND: dict[str, type[MessageBody]] = {body.TOPIC: body for body in MessageBody.__subclasses__()}

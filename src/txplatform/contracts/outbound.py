@@ -15,11 +15,11 @@ from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
     AuthorizationReversed,
     ClearingCorrected,
-    Flag,
     HoldExpired,
     PurchaseCleared,
     PurchaseRefunded,
 )
+from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
 from txplatform.domain.requests import Merchant
 
@@ -31,33 +31,39 @@ class TransactionDecisioned(DecisionResponse):
     Attributes:
         merchant: The merchant where the card was used.
         occurred_at: The merchant's timestamp, RFC 3339 UTC; null if the request had none.
+        reference: As sent; null if the request had none.
+        metadata: As sent, after trimming; null if the request had none.
     """
 
     TOPIC: ClassVar[str] = "transactions.transaction-decisioned.v1"
 
     merchant: Merchant
     occurred_at: str | None
+    reference: str | None
+    metadata: dict[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionCleared:
     """`transactions.transaction-cleared.v1`: a clearing or a correction was posted.
 
-    A correction withdraws an earlier clearing or refund. The net amount settled is the sum of
-    `posted_change` in this topic and in `transactions.transaction-refunded.v1`.
+    A correction takes an earlier clearing, credit or correction back. The net amount settled is the
+    sum of `posted_change` in this topic and in `transactions.transaction-refunded.v1`.
 
     Attributes:
-        transaction_id: The purchase's id; null if the purchase was never authorized.
-        direction: `debit` for a clearing or a withdrawn refund, `credit` for a withdrawn clearing.
-        reverses_clearing_id: The id of the withdrawn clearing or refund; null for a clearing.
-        amount: Minor units of `currency`, never negative.
-        posted_change: The change in the amount owed, minor units; negative for a credit.
+        transaction_id: The purchase's id; null if the purchase was never authorized. A correction
+            has that of the clearing or credit that it takes back.
+        direction: `debit` for a clearing; for a correction, the opposite of its original's.
+        reverses_clearing_id: The id of the presentment that is taken back; null for a clearing.
+        amount: The change in the amount owed, minor units of `currency`; negative for the
+            correction of a clearing.
+        posted_change: The same as `amount`.
         final: True for the last clearing of the purchase; false for a correction.
         released: The amount released from the hold, minor units; 0 for a correction.
-        flags: Unusual circumstances. They never prevent posting.
+        flags: Unusual circumstances, and flaws of the description. They never prevent posting.
         balance: The balance after the event, minor units.
-        occurred_at: The time given in the HTTP request, RFC 3339 UTC; otherwise null.
-        presented_at: The time given in the network's message, RFC 3339 UTC; otherwise null.
+        occurred_at: When the purchase was made or cleared, RFC 3339 UTC; null if unknown.
+        presented_at: When the network presented it, RFC 3339 UTC; null if unknown.
         account_version: The account's version after the event.
         recorded_at: RFC 3339 UTC.
     """
@@ -81,6 +87,8 @@ class TransactionCleared:
     original_currency: str | None
     occurred_at: str | None
     presented_at: str | None
+    reference: str | None
+    metadata: dict[str, str] | None
     account_version: int
     event_id: str
     recorded_at: str
@@ -93,8 +101,6 @@ def transaction_cleared(event: PurchaseCleared | ClearingCorrected) -> Transacti
             return from_event(
                 TransactionCleared,
                 event,
-                direction=Direction.DEBIT,
-                reverses_clearing_id=None,
                 posted_change=clearing.amount,
                 occurred_at=rfc3339_or_none(clearing.occurred_at),
                 presented_at=rfc3339_or_none(clearing.presented_at),
@@ -103,9 +109,11 @@ def transaction_cleared(event: PurchaseCleared | ClearingCorrected) -> Transacti
             return from_event(
                 TransactionCleared,
                 event,
+                transaction_id=event.transaction_id,
+                amount=correction.posted_change,
                 final=False,
                 released=0,
-                occurred_at=None,
+                occurred_at=rfc3339_or_none(correction.occurred_at),
                 presented_at=rfc3339_or_none(correction.presented_at),
             )
         case _:
@@ -121,9 +129,10 @@ class TransactionRefunded:
         transaction_id: The purchase's id; null if the refund names no purchase.
         amount: Minor units of `currency`, never negative.
         posted_change: The change in the amount owed, minor units; always `-amount`.
-        flags: Unusual circumstances. They never prevent posting.
+        flags: Unusual circumstances, and flaws of the description. They never prevent posting.
         balance: The balance after the refund, minor units.
-        presented_at: The time given in the network's message, RFC 3339 UTC; otherwise null.
+        occurred_at: When the refund was made, RFC 3339 UTC; null if unknown.
+        presented_at: When the network presented it, RFC 3339 UTC; null if unknown.
         account_version: The account's version after the refund.
         recorded_at: RFC 3339 UTC.
     """
@@ -141,7 +150,10 @@ class TransactionRefunded:
     merchant: Merchant | None
     original_amount: int | None
     original_currency: str | None
+    occurred_at: str | None
     presented_at: str | None
+    reference: str | None
+    metadata: dict[str, str] | None
     account_version: int
     event_id: str
     recorded_at: str
@@ -153,6 +165,7 @@ def transaction_refunded(event: PurchaseRefunded) -> TransactionRefunded:
         TransactionRefunded,
         event,
         posted_change=-event.refund.amount,
+        occurred_at=rfc3339_or_none(event.refund.occurred_at),
         presented_at=rfc3339_or_none(event.refund.presented_at),
     )
 
@@ -164,7 +177,9 @@ class TransactionReversed:
     Attributes:
         amount: The reversed amount, minor units; null for a full reversal.
         released: The amount released from the hold, minor units.
+        flags: If less was released than asked, the reason; also flaws of the description.
         balance: The balance after the reversal, minor units; null if the account was never opened.
+        occurred_at: When the merchant reversed it, RFC 3339 UTC; null if unknown.
         account_version: The account's version after the reversal.
         recorded_at: RFC 3339 UTC.
     """
@@ -176,7 +191,11 @@ class TransactionReversed:
     transaction_id: str
     amount: int | None
     released: int
+    flags: tuple[Flag, ...]
     balance: Balance | None
+    occurred_at: str | None
+    reference: str | None
+    metadata: dict[str, str] | None
     account_version: int
     event_id: str
     recorded_at: str
@@ -184,7 +203,9 @@ class TransactionReversed:
 
 def transaction_reversed(event: AuthorizationReversed) -> TransactionReversed:
     """Return the message for a reversal."""
-    return from_event(TransactionReversed, event)
+    return from_event(
+        TransactionReversed, event, occurred_at=rfc3339_or_none(event.reversal.occurred_at)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,11 @@ class ProblemType(Enum):
     """
 
     NOT_JSON = "not-json", 400, "The body is not acceptable JSON"
+    IDEMPOTENCY_KEY_MISMATCH = (
+        "idempotency-key-mismatch",
+        400,
+        "The header Idempotency-Key differs from the id in the body",
+    )
     UNAUTHENTICATED = "unauthenticated", 401, "The API key is missing, unknown or expired"
     FORBIDDEN = "forbidden", 403, "The API key lacks a scope"
     NOT_FOUND = "not-found", 404, "There is no such resource"
@@ -38,6 +43,7 @@ class ProblemType(Enum):
         422,
         "The balance would exceed the supported range",
     )
+    WRONG_DIRECTION = "wrong-direction", 422, "The correction has its original's direction"
     INTERNAL = "internal", 500, "The service failed"
     OVERLOADED = "overloaded", 503, "Too many requests are waiting"
     STORE_UNAVAILABLE = "store-unavailable", 503, "The event store is unavailable"

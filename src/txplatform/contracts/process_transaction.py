@@ -5,14 +5,18 @@ from typing import Annotated, ClassVar
 from pydantic import Field, JsonValue, ValidationError
 
 from txplatform.contracts.body import RequestBody, with_example
+from txplatform.contracts.field_problems import validate
 from txplatform.contracts.fields import (
-    Amount,
     AmountOrZero,
     CategoryCode,
     CountryCode,
     CurrencyCode,
-    FreeText,
     Identifier,
+    MerchantId,
+    MerchantName,
+    Metadata,
+    OriginalCurrencyCode,
+    Reference,
     UtcTime,
     idempotency_key,
 )
@@ -33,18 +37,20 @@ EXAMPLE: dict[str, JsonValue] = {
     "original_amount": 1150,
     "original_currency": "EUR",
     "occurred_at": "2026-11-20T10:15:00Z",
+    "reference": "order-77",
+    "metadata": {"terminal": "T-4"},
 }
 
 
 class MerchantFields(RequestBody):
-    """The merchant where the card is used."""
+    """The merchant where the card is used. Null or absent means unknown."""
 
     VALUE: ClassVar = Merchant
 
-    id: Identifier
-    name: FreeText
-    category_code: CategoryCode
-    country: CountryCode
+    id: MerchantId | None = None
+    name: MerchantName
+    category_code: CategoryCode | None = None
+    country: CountryCode | None = None
 
 
 class ProcessTransactionRequest(RequestBody):
@@ -52,7 +58,11 @@ class ProcessTransactionRequest(RequestBody):
 
     model_config = with_example(**EXAMPLE)
 
-    transaction_id: Annotated[Identifier, idempotency_key("tx-1001")]
+    transaction_id: Annotated[
+        Identifier,
+        idempotency_key("tx-1001"),
+        Field(description="The idempotency key, unique within the account; never expires."),
+    ]
     account_id: Identifier
     amount: Annotated[
         AmountOrZero,
@@ -61,11 +71,13 @@ class ProcessTransactionRequest(RequestBody):
     currency: CurrencyCode
     merchant: MerchantFields
     original_amount: Annotated[
-        Amount | None,
+        AmountOrZero | None,
         Field(description="The merchant's price, minor units of `original_currency`."),
     ] = None
-    original_currency: CurrencyCode | None = None
+    original_currency: OriginalCurrencyCode | None = None
     occurred_at: Annotated[UtcTime | None, Field(description="The merchant's timestamp.")] = None
+    reference: Reference | None = None
+    metadata: Metadata = None
 
 
 def parse_process_transaction(body: bytes) -> Purchase:
@@ -73,15 +85,14 @@ def parse_process_transaction(body: bytes) -> Purchase:
 
     Raises:
         NotJsonError: The body is not JSON, or a key is repeated.
-        ValidationError: The body is JSON, but not a valid purchase.
+        InvalidFieldsError: The body is JSON, but not a valid purchase.
     """
     try:
         request = ProcessTransactionRequest.model_validate_json(body)
     except ValidationError:
-        # This raises a more precise error if the body is not JSON at all.
-        parse_strict_json(body)
-        raise
+        # Slower, but accepts 1250.0 as an integer and says precisely what is wrong.
+        request = validate(ProcessTransactionRequest, parse_strict_json(body))
     distinct = len(request.model_fields_set) + len(request.merchant.model_fields_set)
-    if repeats_a_key(body, distinct):
+    if repeats_a_key(body, distinct + len(request.metadata or ())):
         raise NotJsonError("A key is repeated within an object.")
     return request.to_value(Purchase)

@@ -35,6 +35,8 @@ def _note(parameter: Parameter, default: Any) -> str:
         default = "optional"
     elif isinstance(default, tuple):
         default = ", ".join(default)
+    elif isinstance(default, bool):
+        default = str(default).lower()
     parts = [parameter.note, "" if default is dataclasses.MISSING else str(default)]
     brackets = ", ".join(filter(None, parts))
     return f" ({brackets})" if brackets else ""

@@ -1,27 +1,51 @@
 """Requests and responses for clearings and refunds."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Any, Literal, assert_never
 
-from pydantic import Field, StrictBool
+from pydantic import Field
 
-from txplatform.contracts.body import RequestBody, with_example
-from txplatform.contracts.fields import Amount, CurrencyCode, Identifier, UtcTime, idempotency_key
+from txplatform.contracts.advice import (
+    AdviceRequest,
+    DescribedAmount,
+    DescribedCurrency,
+    DescribedMerchant,
+    DescribedMetadata,
+    DescribedReference,
+    DescribedTime,
+    DescribedTransactionId,
+)
+from txplatform.contracts.body import with_example
+from txplatform.contracts.fields import Amount, BodyId, CurrencyCode, idempotency_key
+from txplatform.contracts.presentment import PresentmentBody
 from txplatform.contracts.process_transaction import EXAMPLE as PURCHASE_EXAMPLE
-from txplatform.contracts.process_transaction import MerchantFields
 from txplatform.contracts.same_fields import from_event
+from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
+    ClearingCorrected,
     ClearingWaiting,
-    Flag,
+    CorrectionWaiting,
+    MessageWaiting,
     PurchaseCleared,
     PurchaseRefunded,
     RefundWaiting,
 )
+from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
 
+PresentmentEvent = (
+    PurchaseCleared
+    | ClearingCorrected
+    | PurchaseRefunded
+    | ClearingWaiting
+    | CorrectionWaiting
+    | RefundWaiting
+)
+"""The events that record a presentment."""
 
-class ClearingRequest(RequestBody):
-    """A clearing of a purchase, as presented by the network."""
+
+class ClearingRequest(PresentmentBody, AdviceRequest):
+    """A presentment by the network: a clearing, a refund, or a correction of either."""
 
     model_config = with_example(
         clearing_id="clr-1",
@@ -29,27 +53,29 @@ class ClearingRequest(RequestBody):
         currency="USD",
         final=True,
         occurred_at="2026-11-22T03:00:00Z",
+        merchant=PURCHASE_EXAMPLE["merchant"],
+        original_amount=1150,
+        original_currency="EUR",
+        reference="74537606325000000000001",
     )
-
-    clearing_id: Annotated[Identifier, idempotency_key("clr-1")]
-    amount: Annotated[Amount, Field(description="The amount to post, minor units.")]
-    currency: CurrencyCode
-    final: Annotated[
-        StrictBool,
-        Field(description="True if no more clearings follow; releases the rest of the hold."),
-    ] = True
-    occurred_at: Annotated[UtcTime | None, Field(description="The network's timestamp.")] = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClearingResponse:
-    """A recorded clearing, either posted or waiting for its account to be opened.
+    """A recorded presentment, either posted or waiting.
 
     Attributes:
         transaction_id: The purchase's id; null if the purchase was never authorized.
-        amount: The amount of the clearing, minor units of `currency`.
+        direction: `debit` raises what is owed, `credit` lowers it.
+        reverses_clearing_id: The presentment that this one takes back; null if it is no correction.
+        amount: The amount of the presentment, minor units of `currency`.
+        final: True for the last clearing of a purchase; false for a refund or a correction.
+        status: `waiting` until the account is opened; for a correction, also until its original
+            arrives.
         released: The amount released from the hold, minor units.
-        flags: Unusual circumstances. They never prevent posting.
+        flags: Unusual circumstances, and flaws of the description. They never prevent posting.
+        differing_fields: If the presentment is repeated, the describing fields that differ from the
+            first one, which stands.
         balance: The balance after the clearing, minor units; null while the clearing waits.
         account_version: The account's version after the clearing was recorded.
         recorded_at: RFC 3339 UTC.
@@ -58,32 +84,45 @@ class ClearingResponse:
     clearing_id: str
     account_id: str
     transaction_id: str | None
+    direction: Direction
+    reverses_clearing_id: str | None
     amount: int
     currency: str
     final: bool
     status: Literal["applied", "waiting"]
     released: int
     flags: tuple[Flag, ...]
+    differing_fields: tuple[str, ...]
+    reference: str | None
+    metadata: dict[str, str] | None
     balance: Balance | None
     account_version: int
     event_id: str
     recorded_at: str
 
 
-def clearing_response(event: PurchaseCleared | ClearingWaiting) -> ClearingResponse:
-    """Return the response for a recorded clearing."""
+def clearing_response(
+    event: PresentmentEvent, differing_fields: tuple[str, ...] = ()
+) -> ClearingResponse:
+    """Return the response for a recorded presentment."""
+    given: dict[str, Any]
     match event:
-        case PurchaseCleared():
-            return from_event(ClearingResponse, event, status="applied")
-        case ClearingWaiting():
-            return from_event(
-                ClearingResponse, event, status="waiting", released=0, flags=(), balance=None
-            )
+        case PurchaseCleared() | ClearingWaiting():
+            given = {}
+        case ClearingCorrected() | CorrectionWaiting():
+            given = {"final": False}
+        case PurchaseRefunded() | RefundWaiting():
+            given = {"final": False, "clearing_id": event.refund.refund_id}
         case _:
             assert_never(event)
+    if isinstance(event, MessageWaiting):
+        given |= {"status": "waiting", "released": 0, "balance": None}
+    else:
+        given |= {"status": "applied", "released": -event.pending_change}
+    return from_event(ClearingResponse, event, differing_fields=differing_fields, **given)
 
 
-class RefundRequest(RequestBody):
+class RefundRequest(AdviceRequest):
     """A merchant's refund."""
 
     model_config = with_example(
@@ -92,15 +131,20 @@ class RefundRequest(RequestBody):
         currency="USD",
         merchant=PURCHASE_EXAMPLE["merchant"],
         transaction_id="tx-1001",
+        occurred_at="2026-11-22T03:00:00Z",
+        reference="74537606325000000000002",
     )
 
-    refund_id: Annotated[Identifier, idempotency_key("ref-1")]
+    refund_id: Annotated[BodyId, idempotency_key("ref-1")]
     amount: Annotated[Amount, Field(description="The amount to refund, minor units.")]
     currency: CurrencyCode
-    merchant: MerchantFields | None = None
-    transaction_id: Annotated[
-        Identifier | None, Field(description="The id of the refunded purchase, if known.")
-    ] = None
+    merchant: DescribedMerchant = None
+    transaction_id: DescribedTransactionId = None
+    occurred_at: DescribedTime = None
+    original_amount: DescribedAmount = None
+    original_currency: DescribedCurrency = None
+    reference: DescribedReference = None
+    metadata: DescribedMetadata = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +154,9 @@ class RefundResponse:
     Attributes:
         transaction_id: The purchase's id; null if the request named no purchase.
         amount: The amount of the refund, minor units of `currency`.
-        flags: Unusual circumstances. They never prevent posting.
+        flags: Unusual circumstances, and flaws of the description. They never prevent posting.
+        differing_fields: If the refund is repeated, the describing fields that differ from the
+            first one, which stands.
         balance: The balance after the refund, minor units; null while the refund waits.
         account_version: The account's version after the refund was recorded.
         recorded_at: RFC 3339 UTC.
@@ -123,18 +169,22 @@ class RefundResponse:
     currency: str
     status: Literal["applied", "waiting"]
     flags: tuple[Flag, ...]
+    differing_fields: tuple[str, ...]
+    reference: str | None
+    metadata: dict[str, str] | None
     balance: Balance | None
     account_version: int
     event_id: str
     recorded_at: str
 
 
-def refund_response(event: PurchaseRefunded | RefundWaiting) -> RefundResponse:
+def refund_response(
+    event: PurchaseRefunded | RefundWaiting, differing_fields: tuple[str, ...] = ()
+) -> RefundResponse:
     """Return the response for a recorded refund."""
-    match event:
-        case PurchaseRefunded():
-            return from_event(RefundResponse, event, status="applied")
-        case RefundWaiting():
-            return from_event(RefundResponse, event, status="waiting", flags=(), balance=None)
-        case _:
-            assert_never(event)
+    given: dict[str, Any] = (
+        {"status": "waiting", "balance": None}
+        if isinstance(event, RefundWaiting)
+        else {"status": "applied"}
+    )
+    return from_event(RefundResponse, event, differing_fields=differing_fields, **given)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, get_type_hints
 
 from txplatform.domain.advices import Direction
-from txplatform.domain.events import Flag
+from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
 from txplatform.domain.reasons import Reason
 from txplatform.domain.requests import Purchase
@@ -23,9 +23,11 @@ class TransactionEventResponse:
         amount: The amount requested, posted, refunded or reversed; None for a full reversal.
         released: The amount released from the hold.
         clearing_id: The clearing's or correction's id.
-        reverses_clearing_id: The clearing or refund that a correction withdraws.
-        direction: Corrections only: credit withdraws a clearing, debit withdraws a refund.
-        flags: Unusual circumstances. They never prevent posting.
+        reverses_clearing_id: The presentment that a correction takes back.
+        direction: The direction of a presentment: debit raises what is owed, credit lowers it.
+        flags: Unusual circumstances, and flaws of the description. They never prevent posting.
+        reference: The sender's reference for this event.
+        metadata: The sender's texts for this event.
     """
 
     type: str
@@ -41,6 +43,8 @@ class TransactionEventResponse:
     reverses_clearing_id: str | None = None
     direction: Direction | None = None
     flags: tuple[Flag, ...] = ()
+    reference: str | None = None
+    metadata: dict[str, str] | None = None
 
 
 _TYPES = get_type_hints(Purchase)

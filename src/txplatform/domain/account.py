@@ -31,7 +31,7 @@ from txplatform.domain.rulesets import (
     RuleSet,
     RulesNotUnderstoodError,
 )
-from txplatform.domain.status import AccountStatus, stricter
+from txplatform.domain.status import AccountStatus, FreezeReason, more_important, stricter
 
 
 class RecordedEvent(Protocol):
@@ -84,7 +84,8 @@ plain values, but it would visit the instances of a class in every collection.
 class WaitingMessages(UserDict[str, WaitingMessage]):
     """The account's waiting messages, by business key.
 
-    A message waits for the account's opening. The return of a payment also waits for the payment.
+    A message waits for the account's opening. The return of a payment also waits for the payment,
+    and a correction for the presentment that it takes back.
     """
 
 
@@ -102,7 +103,9 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
         posted: The amount owed, minor units.
         pending: The sum of all holds, minor units.
         operator_status: The status set by an operator.
+        operator_reason: The operator's reason code, which matters for a freeze only.
         team_status: The status reported by the accounts team.
+        team_reason: The accounts team's reason code, which matters for a freeze only.
         status_version: The version of `team_status`; 0 before the first report.
     """
 
@@ -115,7 +118,9 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
     pending: int = 0
     holds: dict[TransactionId, Hold] = msgspec.field(default_factory=dict)
     operator_status: AccountStatus = AccountStatus.ACTIVE
+    operator_reason: FreezeReason | None = None
     team_status: AccountStatus = AccountStatus.ACTIVE
+    team_reason: FreezeReason | None = None
     status_version: int = 0
     activity: Activity = msgspec.field(default_factory=Activity)
     controls: Controls = NO_CONTROLS
@@ -145,6 +150,15 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
         return stricter(self.operator_status, self.team_status)
 
     @property
+    def freeze_reason(self) -> FreezeReason | None:
+        """The reason of the freeze; of two freezes, the more important reason."""
+        frozen = AccountStatus.FROZEN
+        return more_important(
+            self.operator_reason if self.operator_status is frozen else None,
+            self.team_reason if self.team_status is frozen else None,
+        )
+
+    @property
     def available(self) -> int:
         """The available credit in minor units; negative if the account is over its limit."""
         return self.credit_limit - self.posted - self.pending
@@ -170,10 +184,16 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
         hold = self.holds.get(transaction_id)
         return 0 if hold is None else hold[0]
 
-    def raise_hold(self, transaction_id: TransactionId, amount: int) -> None:
-        """Raise a transaction's hold by an amount in minor units."""
-        held, expires_at = self.holds[transaction_id]
-        self.holds[transaction_id] = (held + amount, expires_at)
+    def is_due(self, transaction_id: TransactionId, now: datetime) -> bool:
+        """Return whether a transaction has a hold that should have expired by now."""
+        hold = self.holds.get(transaction_id)
+        return hold is not None and hold[1] is not None and hold[1] <= now
+
+    def raise_hold(
+        self, transaction_id: TransactionId, amount: int, expires_at: datetime | None
+    ) -> None:
+        """Raise a transaction's hold by an amount in minor units, and set its expiry time."""
+        self.holds[transaction_id] = (self.held(transaction_id) + amount, expires_at)
         self.pending += amount
 
     def release(self, transaction_id: TransactionId, amount: int) -> None:

@@ -1,34 +1,52 @@
 """The base classes of commands: business keys, labels and the detection of copies.
 
-A copy is a command with the same business key and contents as an earlier command. Commands and
+A copy is a command with the same business key and compared fields as an earlier one. Commands and
 events are msgspec Structs that the garbage collector does not track, so they must not be part of a
 reference cycle. Their JSON omits fields with default values.
 """
 
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, NamedTuple, Self
 
 import msgspec
 
+from txplatform.domain.flags import Flag
 from txplatform.domain.keys import waiting_key
+
+
+class FieldDifferences(NamedTuple):
+    """The names of the fields in which two commands differ, such as `amount` or `merchant.name`.
+
+    Attributes:
+        compared: The fields that must be equal in a copy.
+        describing: The fields that may differ in a copy.
+    """
+
+    compared: tuple[str, ...]
+    describing: tuple[str, ...]
 
 
 class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A request or an advice for one account.
 
     Attributes:
-        LABEL: Format string for `label`, such as `Payment {payment_id}`.
-        DESCRIPTIVE: Informational fields, which a repeated command may omit.
+        LABEL: The command's kind as shown to people, such as `The payment`. It has no id, since
+            an id may look like a card number.
+        DESCRIBING: The fields that only describe, and are not compared in a repeated command.
         BUSINESS_TIME: The fields to take the business time from, in order of preference.
         COPY_CONFLICTS: True if the append itself refuses a repeated command, so earlier events
             need not be read. Applies only to opened accounts without waiting messages.
+        READS_EARLIER: True if the decision depends on earlier events under the command's keys, so
+            they must always be read.
     """
 
     LABEL: ClassVar[str]
-    DESCRIPTIVE: ClassVar[frozenset[str]] = frozenset()
+    DESCRIBING: ClassVar[frozenset[str]] = frozenset()
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ()
     COPY_CONFLICTS: ClassVar[bool] = False
+    READS_EARLIER: ClassVar[bool] = False
 
     @property
     def key(self) -> str:
@@ -46,24 +64,54 @@ class AccountCommand(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         times: Iterator[datetime | None] = (getattr(self, name) for name in self.BUSINESS_TIME)
         return next((time for time in times if time is not None), None)
 
-    @property
-    def label(self) -> str:
-        """The command's kind and id as shown to people, such as `Payment p-1`."""
-        return self.LABEL.format_map(msgspec.structs.asdict(self))
+    def differences(self, other: "AccountCommand") -> FieldDifferences:
+        """Return the fields in which this command differs from another with the same key.
 
-    def is_copy_of(self, other: object) -> bool:
-        """Return whether two commands with the same key have the same contents."""
-        if type(self) is not type(other):
-            return False
-        return all(
-            one == another or (name in self.DESCRIPTIVE and (one is None or another is None))
-            for name, one, another in (
-                (name, getattr(self, name), getattr(other, name)) for name in self.__struct_fields__
+        A field that only one of them has is ignored. Commands of two classes with the same key
+        always differ in another field.
+        """
+        compared: list[str] = []
+        describing: list[str] = []
+        names = (*self.__struct_fields__, *other.__struct_fields__, _OF_PRESENTMENTS)
+        for name in dict.fromkeys(names):
+            if name != _FLAGS and hasattr(self, name) and hasattr(other, name):
+                place = describing if name in self.DESCRIBING else compared
+                place += _differing(name, getattr(self, name), getattr(other, name))
+        return FieldDifferences(tuple(compared), tuple(describing))
+
+
+_FLAGS = "flags"
+_OF_PRESENTMENTS = "direction"
+"""A field of corrections, which follows from the class for clearings and refunds."""
+
+
+def _differing(name: str, one: object, another: object) -> Iterator[str]:
+    if one == another:
+        return
+    if is_dataclass(one) and type(one) is type(another):
+        for field in fields(one):
+            yield from _differing(
+                f"{name}.{field.name}", getattr(one, field.name), getattr(another, field.name)
             )
-        )
+    else:
+        yield name
 
 
-class EarlyAdvice(AccountCommand, frozen=True):
+class FlaggedCommand(AccountCommand, frozen=True, kw_only=True):
+    """A command that may come as an advice: its description was cleaned, and never refused.
+
+    Attributes:
+        flags: What cleaning found (`contracts/advice.py`); not compared in a repeated command.
+    """
+
+    flags: tuple[Flag, ...] = ()
+
+    def flagged(self, *flags: Flag) -> Self:
+        """Return the command with these flags."""
+        return msgspec.structs.replace(self, flags=flags)
+
+
+class EarlyAdvice(FlaggedCommand, frozen=True):
     """An advice that waits if it comes too early, such as before the account's opening."""
 
     @property
@@ -71,7 +119,7 @@ class EarlyAdvice(AccountCommand, frozen=True):
         return (self.key, waiting_key(self.key))
 
 
-class VersionedAdvice(AccountCommand, frozen=True):
+class VersionedAdvice(FlaggedCommand, frozen=True):
     """An advice that replaces older versions. The newest version wins in any order of arrival.
 
     Attributes:

@@ -61,6 +61,21 @@ _ACCOUNT, _CATEGORY, _MERCHANT = (
 )
 
 
+def scope_value(scope: VelocityScope, merchant: Merchant) -> str | None:
+    """Return the merchant's value that purchases in the scope share; None if it is unknown."""
+    if scope is _MERCHANT:
+        return merchant.id
+    return merchant.category_code if scope is _CATEGORY else merchant.country
+
+
+def is_in_scope(scope: VelocityScope, merchant: Merchant) -> bool:
+    """Return whether purchases at the merchant count in the scope.
+
+    A purchase does not count if the value that purchases in the scope share is unknown.
+    """
+    return scope is _ACCOUNT or scope_value(scope, merchant) is not None
+
+
 @lru_cache(maxsize=1)  # the purchases of a batch have the same time
 def minute_of(time: datetime) -> int:
     """Return the number of full minutes since 1970, UTC."""
@@ -96,29 +111,35 @@ class Activity:
         """Add a purchase approved at time `at`; `count` is 0 for an increment of a purchase."""
         minute, merchant = minute_of(at), purchase.merchant
         # Interned, because the purchases of all accounts name the same merchants and countries.
-        country = sys.intern(merchant.country)
+        country = merchant.country and sys.intern(merchant.country)
         log = self._log or _Log()
-        if purchase.amount > 0 and country not in log.known_countries:
+        if country is not None and purchase.amount > 0 and country not in log.known_countries:
             log.known_countries = (*log.known_countries, country)
         log.insert(
             minute,
             count,
             purchase.amount,
-            sys.intern(merchant.category_code),
-            sys.intern(merchant.id),
+            merchant.category_code and sys.intern(merchant.category_code),
+            merchant.id and sys.intern(merchant.id),
             country,
         )
         self._log = log if len(log.minutes) < log.compact_at else log.compacted(minute)
 
     def count(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
-        """Return the number of purchases in the scope since minute `since`."""
+        """Return the number of purchases in the scope since minute `since`.
+
+        The merchant is in the scope (see `is_in_scope`).
+        """
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
         return log.count(bisect_left(log.minutes, since), scope, merchant)
 
     def amount(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
-        """Return the total amount of purchases in the scope since minute `since`, minor units."""
+        """Return the total amount of purchases in the scope since minute `since`, minor units.
+
+        The merchant is in the scope (see `is_in_scope`).
+        """
         log = self._log
         if log is None or log.minutes[-1] < since:
             return 0
@@ -142,6 +163,7 @@ class _Log:
             so the average cost per purchase stays constant.
         plain: True if every row is exactly one purchase; the purchase count is then the row count.
         minutes: The last minute that each row covers.
+        categories: The merchant's category; None if unknown. So are `merchants` and `countries`.
     """
 
     known_countries: tuple[str, ...] = ()
@@ -150,14 +172,16 @@ class _Log:
     minutes: array[int] = field(default_factory=lambda: array("q"))
     counts: array[int] = field(default_factory=lambda: array("q"))
     amounts: array[int] = field(default_factory=lambda: array("q"))
-    categories: list[str] = field(default_factory=list)
-    merchants: list[str] = field(default_factory=list)
-    countries: list[str] = field(default_factory=list)
+    categories: list[str | None] = field(default_factory=list)
+    merchants: list[str | None] = field(default_factory=list)
+    countries: list[str | None] = field(default_factory=list)
 
     @classmethod
     def from_state(cls, state: Sequence[Any]) -> _Log:
         known_countries, compact_at, minutes, counts, amounts, *names = state
-        categories, merchants, countries = (list(map(sys.intern, column)) for column in names)
+        categories, merchants, countries = (
+            [name and sys.intern(name) for name in column] for column in names
+        )
         return cls(
             tuple(map(sys.intern, known_countries)),
             compact_at,
@@ -174,7 +198,13 @@ class _Log:
         return [list(self.known_countries), self.compact_at, *map(list, self._columns())]
 
     def insert(  # noqa: PLR0913  # the columns
-        self, minute: int, count: int, amount: int, category: str, merchant: str, country: str
+        self,
+        minute: int,
+        count: int,
+        amount: int,
+        category: str | None,
+        merchant: str | None,
+        country: str | None,
     ) -> None:
         place = len(self.minutes)
         if place and minute < self.minutes[-1]:  # decided by a process whose clock is behind
@@ -192,16 +222,15 @@ class _Log:
             return self.sum_of(self.counts, start, scope, merchant)
         if scope is _ACCOUNT:
             return len(self.minutes) - start
-        name, names = self._names(scope, merchant)
-        return names[start:].count(name)
+        return self._names(scope)[start:].count(scope_value(scope, merchant))
 
     def sum_of(
         self, values: array[int], start: int, scope: VelocityScope, merchant: Merchant
     ) -> int:
         if scope is _ACCOUNT:
             return sum(values[start:])
-        name, names = self._names(scope, merchant)
-        return sum(compress(values[start:], map(eq, names[start:], repeat(name))))
+        name = scope_value(scope, merchant)
+        return sum(compress(values[start:], map(eq, self._names(scope)[start:], repeat(name))))
 
     def compacted(self, now: int) -> _Log:
         """Return a copy without expired rows, in which rows of equal time and merchant are merged.
@@ -239,13 +268,11 @@ class _Log:
             self.countries,
         )
 
-    def _names(self, scope: VelocityScope, merchant: Merchant) -> tuple[str, list[str]]:
-        """Return the merchant's id, category or country, as the scope requires, and its column."""
+    def _names(self, scope: VelocityScope) -> list[str | None]:
+        """Return the column of the values that purchases in the scope share."""
         if scope is _MERCHANT:
-            return merchant.id, self.merchants
-        if scope is _CATEGORY:
-            return merchant.category_code, self.categories
-        return merchant.country, self.countries
+            return self.merchants
+        return self.categories if scope is _CATEGORY else self.countries
 
 
 STATE_OF_ACTIVITY = tuple(_Log.__annotations__)

@@ -7,25 +7,31 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from txplatform.domain.account_command import AccountCommand, EarlyAdvice, VersionedAdvice
+from txplatform.domain.account_command import EarlyAdvice, FlaggedCommand, VersionedAdvice
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
 from txplatform.domain.keys import clearing_key, payment_key, payment_return_key, refund_key
 from txplatform.domain.requests import Merchant
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
+
+_OF_SENDER = frozenset({"reference", "metadata"})
+_ORIGINAL = frozenset({"original_amount", "original_currency"})
+_OF_PRESENTMENTS = _OF_SENDER | _ORIGINAL | {"merchant", "occurred_at", "presented_at"}
+"""The describing fields, which are not compared in a repeated advice."""
 
 
 class CreditLimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
     """The accounts team changed the credit limit."""
 
-    LABEL: ClassVar[str] = "Credit limit version {limit_version}"
+    LABEL: ClassVar[str] = "The credit limit change"
     VERSION: ClassVar[str] = "limit_version"
+    DESCRIBING: ClassVar[frozenset[str]] = frozenset({"effective_at"})
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("effective_at",)
 
     account_id: AccountId
     credit_limit: int
     currency: str
     limit_version: int
-    effective_at: datetime
+    effective_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -35,15 +41,17 @@ class CreditLimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
 class StatusChange(VersionedAdvice, frozen=True):
     """The accounts team changed the account's status. A closed account never reopens."""
 
-    LABEL: ClassVar[str] = "Status version {status_version}"
+    LABEL: ClassVar[str] = "The status change"
     VERSION: ClassVar[str] = "status_version"
+    DESCRIBING: ClassVar[frozenset[str]] = frozenset({"reason_code", "reason", "changed_at"})
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("changed_at",)
 
     account_id: AccountId
     status: AccountStatus
     status_version: int
-    reason: str
-    changed_at: datetime
+    reason: str | None = None
+    changed_at: datetime | None = None
+    reason_code: FreezeReason | None = None
 
     @property
     def key(self) -> str:
@@ -57,7 +65,8 @@ class StatusChange(VersionedAdvice, frozen=True):
 class Payment(EarlyAdvice, frozen=True):
     """A payment by the cardholder, which lowers the posted balance by `amount` minor units."""
 
-    LABEL: ClassVar[str] = "Payment {payment_id}"
+    LABEL: ClassVar[str] = "The payment"
+    DESCRIBING: ClassVar[frozenset[str]] = _ORIGINAL | _OF_SENDER | {"submitted_at"}
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("submitted_at",)
     COPY_CONFLICTS: ClassVar[bool] = True
 
@@ -65,7 +74,11 @@ class Payment(EarlyAdvice, frozen=True):
     account_id: AccountId
     amount: int
     currency: str
-    submitted_at: datetime
+    submitted_at: datetime | None = None
+    original_amount: int | None = None
+    original_currency: str | None = None
+    reference: str | None = None
+    metadata: dict[str, str] | None = None
 
     @property
     def key(self) -> str:
@@ -75,15 +88,17 @@ class Payment(EarlyAdvice, frozen=True):
 class PaymentReturn(EarlyAdvice, frozen=True):
     """The bank returned a payment. The amount and currency must match the payment."""
 
-    LABEL: ClassVar[str] = "The return of payment {payment_id}"
+    LABEL: ClassVar[str] = "The return of the payment"
+    DESCRIBING: ClassVar[frozenset[str]] = frozenset({"reason", "returned_at"})
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("returned_at",)
+    READS_EARLIER: ClassVar[bool] = True
 
     payment_id: PaymentId
     account_id: AccountId
     amount: int
     currency: str
-    reason: str
-    returned_at: datetime
+    reason: str | None = None
+    returned_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -94,15 +109,20 @@ class PaymentReturn(EarlyAdvice, frozen=True):
         return (*super().keys, payment_key(self.payment_id))
 
 
-class Reversal(AccountCommand, frozen=True):
+class Reversal(FlaggedCommand, frozen=True):
     """The merchant reversed an authorization; `amount` is in minor units, or None for all."""
 
-    LABEL: ClassVar[str] = "Reversal {reversal_id}"
+    LABEL: ClassVar[str] = "The reversal"
+    DESCRIBING: ClassVar[frozenset[str]] = _OF_SENDER | {"occurred_at"}
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at",)
 
     reversal_id: str
     transaction_id: TransactionId
     account_id: AccountId
     amount: int | None = None
+    occurred_at: datetime | None = None
+    reference: str | None = None
+    metadata: dict[str, str] | None = None
 
     @property
     def key(self) -> str:
@@ -116,27 +136,23 @@ class Direction(StrEnum):
     CREDIT = "credit"
 
 
-_DESCRIPTIVE = frozenset(
-    {"merchant", "original_amount", "original_currency", "occurred_at", "presented_at"}
-)
-"""Fields of a clearing or refund that HTTP and Kafka do not both provide."""
-
-
 class Clearing(EarlyAdvice, frozen=True):
     """The network presents a purchase for settlement.
 
     Attributes:
         transaction_id: None if the purchase was never authorized (a force post).
-        amount: Minor units of `currency`.
+        amount: Minor units of `currency`; 0 only if final, to end the hold without a posting.
         final: True for the last clearing of a purchase, which releases the rest of the hold.
-        occurred_at: When the network cleared it, UTC; set by HTTP requests.
-        presented_at: When the network presented it, UTC; set by Kafka messages.
+        occurred_at: When the purchase was made or cleared, UTC.
+        presented_at: When the network presented it, UTC.
     """
 
-    LABEL: ClassVar[str] = "Clearing {clearing_id}"
+    LABEL: ClassVar[str] = "The clearing"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at", "presented_at")
     COPY_CONFLICTS: ClassVar[bool] = True
-    DESCRIPTIVE: ClassVar[frozenset[str]] = _DESCRIPTIVE
+    DESCRIBING: ClassVar[frozenset[str]] = _OF_PRESENTMENTS
+    direction: ClassVar[Direction] = Direction.DEBIT
+    reverses_clearing_id: ClassVar[str | None] = None
 
     clearing_id: str
     account_id: AccountId
@@ -149,6 +165,8 @@ class Clearing(EarlyAdvice, frozen=True):
     original_currency: str | None = None
     occurred_at: datetime | None = None
     presented_at: datetime | None = None
+    reference: str | None = None
+    metadata: dict[str, str] | None = None
 
     @property
     def key(self) -> str:
@@ -156,16 +174,18 @@ class Clearing(EarlyAdvice, frozen=True):
 
 
 class Correction(EarlyAdvice, frozen=True):
-    """The network withdraws an earlier clearing or refund.
+    """The network takes an earlier presentment back: a clearing, a refund or a correction.
 
     Attributes:
         clearing_id: The id of the correction itself.
-        reverses_clearing_id: The id of the withdrawn clearing or refund.
-        direction: Credit to withdraw a clearing, debit to withdraw a refund.
+        reverses_clearing_id: The id of the original, the presentment that is taken back.
+        direction: The opposite of the original's direction.
     """
 
-    LABEL: ClassVar[str] = "Correction {clearing_id}"
-    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("presented_at",)
+    LABEL: ClassVar[str] = "The correction"
+    DESCRIBING: ClassVar[frozenset[str]] = _OF_PRESENTMENTS
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at", "presented_at")
+    READS_EARLIER: ClassVar[bool] = True
 
     clearing_id: str
     account_id: AccountId
@@ -177,7 +197,10 @@ class Correction(EarlyAdvice, frozen=True):
     merchant: Merchant | None = None
     original_amount: int | None = None
     original_currency: str | None = None
+    occurred_at: datetime | None = None
     presented_at: datetime | None = None
+    reference: str | None = None
+    metadata: dict[str, str] | None = None
 
     @property
     def key(self) -> str:
@@ -185,12 +208,12 @@ class Correction(EarlyAdvice, frozen=True):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        return (*super().keys, *self.reversed_keys)
+        return (*super().keys, self.original_key)
 
     @property
-    def reversed_keys(self) -> tuple[str, str]:
-        """The withdrawn item's two possible keys: as a clearing and as a refund."""
-        return clearing_key(self.reverses_clearing_id), refund_key(self.reverses_clearing_id)
+    def original_key(self) -> str:
+        """The business key of the presentment that is taken back."""
+        return clearing_key(self.reverses_clearing_id)
 
     @property
     def posted_change(self) -> int:
@@ -199,12 +222,19 @@ class Correction(EarlyAdvice, frozen=True):
 
 
 class Refund(EarlyAdvice, frozen=True):
-    """A refund by the merchant. `transaction_id` is None if the refund names no purchase."""
+    """A refund by the merchant.
 
-    LABEL: ClassVar[str] = "Refund {refund_id}"
-    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("presented_at",)
+    Attributes:
+        transaction_id: None if the refund names no purchase.
+        presented: True for a credit presentment. Its id is a presentment's id, not a refund's.
+    """
+
+    LABEL: ClassVar[str] = "The refund"
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at", "presented_at")
     COPY_CONFLICTS: ClassVar[bool] = True
-    DESCRIPTIVE: ClassVar[frozenset[str]] = _DESCRIPTIVE
+    DESCRIBING: ClassVar[frozenset[str]] = _OF_PRESENTMENTS
+    direction: ClassVar[Direction] = Direction.CREDIT
+    reverses_clearing_id: ClassVar[str | None] = None
 
     refund_id: str
     account_id: AccountId
@@ -214,14 +244,21 @@ class Refund(EarlyAdvice, frozen=True):
     merchant: Merchant | None = None
     original_amount: int | None = None
     original_currency: str | None = None
+    occurred_at: datetime | None = None
     presented_at: datetime | None = None
+    reference: str | None = None
+    metadata: dict[str, str] | None = None
+    presented: bool = False
 
     @property
     def key(self) -> str:
-        return refund_key(self.refund_id)
+        return clearing_key(self.refund_id) if self.presented else refund_key(self.refund_id)
 
 
 WaitingMessage = Payment | PaymentReturn | CreditLimitChange | Clearing | Correction | Refund
-"""Advices that can arrive before the account is opened or, for a return, before its payment."""
+"""Advices that can arrive before the account is opened.
+
+A return can also arrive before its payment, and a correction before its original.
+"""
 
 Advice = WaitingMessage | StatusChange | Reversal

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 MAX_AMOUNT = 999_999_999_999_999
 """The largest amount of one purchase, payment or limit, in minor units (docs/contracts.md)."""
 
-MAX_BALANCE = 9_000_000_000_000_000_000
-"""The largest absolute value of a posted balance, in minor units; it fits a 64-bit integer."""
+MAX_BALANCE = 8_000_000_000_000_000
+"""The largest absolute value of a posted balance, in minor units.
+
+Together with a limit and holds it stays within 2^53, which JSON readers hold exactly.
+"""
 
 
 @dataclass(frozen=True, slots=True)

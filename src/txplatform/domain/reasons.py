@@ -5,29 +5,39 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from txplatform.domain.status import FreezeReason
+
 APPROVED_RESPONSE_CODE = "00"
 """ISO 8583:1987 field 39: approved."""
+
+FREEZE_RESPONSE_CODES: dict[FreezeReason | None, str] = {
+    FreezeReason.STOLEN: "43",
+    FreezeReason.LOST: "41",
+    FreezeReason.SUSPECTED_FRAUD: "59",
+    None: "62",
+}
+"""ISO 8583:1987 field 39 of a decline by a frozen account, by the reason of the freeze."""
 
 
 class ReasonCode(StrEnum):
     """The codes of reasons to decline, most important first.
 
-    The order is: account status, currency, missing hold, credit, country, merchant category,
-    merchant, amount, velocity.
+    The order is: the state of the account, what will never be approved, limits. Merchants may retry
+    a decline for lack of credit (51), but not one that says "never" (57), so credit comes last.
     """
 
     ACCOUNT_NOT_FOUND = "account_not_found", "14"
-    ACCOUNT_CLOSED = "account_closed", "62"
-    ACCOUNT_FROZEN = "account_frozen", "62"
+    ACCOUNT_CLOSED = "account_closed", "46"
+    ACCOUNT_FROZEN = "account_frozen", FREEZE_RESPONSE_CODES[None]
     CURRENCY_MISMATCH = "currency_mismatch", "12"
     NO_OPEN_HOLD = "no_open_hold", "12"
-    INSUFFICIENT_CREDIT = "insufficient_credit", "51"
     COUNTRY_NOT_ALLOWED = "country_not_allowed", "57"
     MERCHANT_CATEGORY_NOT_ALLOWED = "merchant_category_not_allowed", "57"
     MERCHANT_NOT_ALLOWED = "merchant_not_allowed", "57"
     AMOUNT_LIMIT_EXCEEDED = "amount_limit_exceeded", "61"
     VELOCITY_AMOUNT_EXCEEDED = "velocity_amount_exceeded", "61"
     VELOCITY_COUNT_EXCEEDED = "velocity_count_exceeded", "65"
+    INSUFFICIENT_CREDIT = "insufficient_credit", "51"
 
     response_code: str
     """ISO 8583:1987 field 39 (docs/contracts.md)."""
@@ -68,9 +78,10 @@ class Reason:
         message: str,
         observed: int | str | None = None,
         limit: int | str | None = None,
+        response_code: str | None = None,
     ) -> "Reason":
-        """Create a reason; `code` determines the response code."""
-        return cls(code, code.response_code, message, observed, limit)
+        """Create a reason; without a response code of its own it has that of its `code`."""
+        return cls(code, response_code or code.response_code, message, observed, limit)
 
 
 def most_important_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:

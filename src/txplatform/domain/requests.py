@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from txplatform.domain.account_command import AccountCommand
+from txplatform.domain.account_command import AccountCommand, FlaggedCommand
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.keys import authorization_key, hold_expiry_key, late_authorization_key
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """The merchant where a card is used.
+    """The merchant where a card is used. None means unknown.
 
     Attributes:
         id: The merchant's id, assigned by the acquirer.
-        name: The name on the cardholder's statement.
+        name: The name on the cardholder's statement; None only in an advice without a name.
         category_code: ISO 18245 merchant category, four digits.
         country: ISO 3166-1 alpha-3.
     """
 
-    id: str
-    name: str
-    category_code: str
-    country: str
+    id: str | None
+    name: str | None
+    category_code: str | None
+    country: str | None
 
 
 class Purchase(AccountCommand, frozen=True):
@@ -39,10 +39,13 @@ class Purchase(AccountCommand, frozen=True):
         currency: ISO 4217 code; the account must have the same currency.
         original_amount: The merchant's price in minor units of `original_currency`.
         occurred_at: The time of the purchase according to the merchant, UTC.
+        reference: An order number or another reference of the sender.
+        metadata: Texts of the sender by key.
     """
 
-    LABEL: ClassVar[str] = "Transaction {transaction_id}"
+    LABEL: ClassVar[str] = "The transaction"
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at",)
+    DESCRIBING: ClassVar[frozenset[str]] = frozenset({"reference", "metadata"})
 
     transaction_id: TransactionId
     account_id: AccountId
@@ -52,6 +55,8 @@ class Purchase(AccountCommand, frozen=True):
     original_amount: int | None = None
     original_currency: str | None = None
     occurred_at: datetime | None = None
+    reference: str | None = None
+    metadata: dict[str, str] | None = None
 
     @property
     def key(self) -> str:
@@ -65,7 +70,7 @@ class Purchase(AccountCommand, frozen=True):
 class Increment(AccountCommand, frozen=True):
     """A merchant's request to raise a hold by `amount` minor units."""
 
-    LABEL: ClassVar[str] = "Increment {increment_id}"
+    LABEL: ClassVar[str] = "The increment"
 
     increment_id: str
     transaction_id: TransactionId
@@ -77,22 +82,25 @@ class Increment(AccountCommand, frozen=True):
         return f"increment:{self.increment_id}"
 
 
-class Opening(AccountCommand, frozen=True):
+class Opening(FlaggedCommand, frozen=True):
     """The accounts team opens an account.
 
     Attributes:
         credit_limit: The first limit (version 0), in minor units of `currency`.
+        opening_balance: What is owed when the account moves in from elsewhere, minor units;
+            negative after an overpayment. It may exceed the limit.
         opened_at: The time of the opening according to the accounts team, UTC.
     """
 
-    LABEL: ClassVar[str] = "The opening of account {account_id}"
-    DESCRIPTIVE: ClassVar[frozenset[str]] = frozenset({"opened_at"})
+    LABEL: ClassVar[str] = "The opening of the account"
+    DESCRIBING: ClassVar[frozenset[str]] = frozenset({"opened_at"})
     BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("opened_at",)
 
     account_id: AccountId
     currency: str
     credit_limit: int
     opened_at: datetime | None = None
+    opening_balance: int = 0
 
     @property
     def key(self) -> str:
@@ -102,12 +110,13 @@ class Opening(AccountCommand, frozen=True):
 class OperatorStatus(AccountCommand, frozen=True):
     """An operator freezes, unfreezes or closes the account."""
 
-    LABEL: ClassVar[str] = "Status {status_id}"
+    LABEL: ClassVar[str] = "The status"
 
     status_id: str
     account_id: AccountId
     status: AccountStatus
     reason: str
+    reason_code: FreezeReason | None = None
 
     @property
     def key(self) -> str:
@@ -117,7 +126,7 @@ class OperatorStatus(AccountCommand, frozen=True):
 class ControlsChange(AccountCommand, frozen=True):
     """The account's controls (its own rules) are replaced by `rules`, given in JSON form."""
 
-    LABEL: ClassVar[str] = "Controls {controls_id}"
+    LABEL: ClassVar[str] = "The controls change"
 
     controls_id: str
     account_id: AccountId
@@ -132,7 +141,7 @@ class ControlsChange(AccountCommand, frozen=True):
 class HoldExpiry(AccountCommand, frozen=True):
     """The platform releases a hold at its expiry time."""
 
-    LABEL: ClassVar[str] = "The expiry of transaction {transaction_id}"
+    LABEL: ClassVar[str] = "The expiry of the transaction"
 
     account_id: AccountId
     transaction_id: TransactionId

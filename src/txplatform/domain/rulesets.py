@@ -7,8 +7,9 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Annotated
 
 from txplatform.domain.rules import ALWAYS, Case, ConfigurableRule, Judgement
@@ -77,31 +78,54 @@ class HoldDays:
     """The number of days after which a hold expires.
 
     Attributes:
-        default: Days from the approval, for merchant categories that are not in `by_category`.
+        default: Days from the approval, for merchant categories that are unknown or not in
+            `by_category`.
         by_category: Other durations for some merchant categories; no category appears twice.
+        extended_by_increments: True if the days are counted anew from each approved increment.
         categories: The codes and ranges in `by_category`, sorted.
         days: The number of days for each entry of `categories`, in the same order.
     """
 
     default: int = 7
     by_category: tuple[CategoryHold, ...] = ()
+    extended_by_increments: bool = True
     categories: CategoryCodes = field(init=False, repr=False, compare=False)
     days: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _DAYS.checked("default", self.default)
+        for problem in _DAYS.problems("default", self.default):
+            raise problem
         entries = tuple(chain.from_iterable(hold.categories for hold in self.by_category))
-        categories = CategoryCodes.checked("by_category", entries)
+        categories = CategoryCodes(sorted(entries))
+        for before, after in pairwise(categories):
+            if CategoryCodes.overlap(before, after):
+                raise ParameterError(
+                    "by_category", f"has {before} and {after}, which overlap; name each code once."
+                )
         by_category = tuple(sorted(self.by_category, key=lambda hold: hold.categories))
         object.__setattr__(self, "by_category", by_category)  # canonical order
         days = {entry: hold.days for hold in by_category for entry in hold.categories}
         object.__setattr__(self, "categories", categories)
         object.__setattr__(self, "days", tuple(days[entry] for entry in categories))
 
-    def of(self, category_code: str) -> int:
+    def of(self, category_code: str | None) -> int:
         """Return the number of days that a hold in this merchant category lasts."""
+        if category_code is None:
+            return self.default
         place = bisect_right(self.categories.bounds, category_code)
         return self.days[place // 2] if place % 2 else self.default
+
+    def end(self, category_code: str | None, now: datetime) -> datetime:
+        """Return when a hold in this merchant category expires if it is approved now."""
+        return now + timedelta(days=self.of(category_code))
+
+    def extended(
+        self, expires_at: datetime | None, category_code: str | None, now: datetime
+    ) -> datetime | None:
+        """Return when a hold expires that is raised now; None for never."""
+        if expires_at is None or not self.extended_by_increments:
+            return expires_at
+        return max(expires_at, self.end(category_code, now))
 
 
 USUAL_HOLD_DAYS = HoldDays(

@@ -11,7 +11,16 @@ class AccountStatus(StrEnum):
     CLOSED = "closed"
 
 
+class FreezeReason(StrEnum):
+    """The reasons for a freeze that merchants are told, most important first."""
+
+    STOLEN = "stolen"
+    LOST = "lost"
+    SUSPECTED_FRAUD = "suspected_fraud"
+
+
 _STRICTNESS = tuple(AccountStatus)
+_IMPORTANCE = (*FreezeReason, None)
 
 
 def stricter(one: AccountStatus, other: AccountStatus) -> AccountStatus:
@@ -19,3 +28,8 @@ def stricter(one: AccountStatus, other: AccountStatus) -> AccountStatus:
     if one is other:
         return one
     return max(one, other, key=_STRICTNESS.index)
+
+
+def more_important(one: FreezeReason | None, other: FreezeReason | None) -> FreezeReason | None:
+    """Return the more important of two reasons for a freeze; no reason is the least important."""
+    return min(one, other, key=_IMPORTANCE.index)

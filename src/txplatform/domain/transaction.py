@@ -1,20 +1,23 @@
 """A transaction, folded from its events: the state machine of an authorization.
 
-    state         authorize  increment  clear         final         reverse   all       expire
-    unknown       held       declined   unauthorized  unauthorized  reversed  reversed  -
-    declined      -          declined   declined      declined      declined  declined  -
-    held          -          held       held          cleared       held      reversed  expired
-    cleared       -          declined   cleared       cleared       cleared   cleared   -
-    reversed      -          declined   cleared       cleared       reversed  reversed  -
-    expired       -          declined   cleared       cleared       expired   expired   -
-    unauthorized  held       declined   unauthorized  unauthorized  unauth.   unauth.   -
+    state         authorize  increment  clear     final     zero      reverse   all       expire
+    unknown       held       declined   unauth.   unauth.   reversed  reversed  reversed  -
+    declined      -          declined   declined  declined  declined  declined  declined  -
+    held          -          held       held      cleared   reversed  held      reversed  expired
+    cleared       -          declined   cleared   cleared   cleared   cleared   cleared   -
+    reversed      -          declined   cleared   cleared   reversed  reversed  reversed  -
+    expired       -          declined   cleared   cleared   expired   expired   expired   -
+    unauthorized  held       declined   unauth.   unauth.   unauth.   unauth.   unauth.   -
 
 Rows are states, columns are commands, and cells are the next states. `final` is a final clearing,
-`all` is a full reversal, and `-` is a duplicate or a rejected command. Exceptions:
+`zero` is a final clearing of amount 0, which ends a hold without a posting, `all` is a full
+reversal, and `-` is a duplicate or a rejected command. Exceptions:
 
 - A declined authorization leads to declined. A declined increment leaves the state as it is.
-- A clearing or reversal of the whole hold ends the hold.
+- A clearing or reversal of the whole hold ends the hold. If anything was cleared, the state is then
+  cleared.
 - After a clearing or partial reversal, a late authorization holds only the rest of its amount.
+- An increment is declined once the hold's expiry time has passed, even if the hold is still there.
 
 A clearing reports a completed purchase, so it always posts. Refunds and corrections keep the state.
 
@@ -27,7 +30,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self, assert_never
 
-from txplatform.domain.advices import Correction, Direction
+from txplatform.domain.advices import Correction
 from txplatform.domain.events import (
     AccountLevelEvent,
     AuthorizationApproved,
@@ -36,7 +39,6 @@ from txplatform.domain.events import (
     AuthorizationReversed,
     ClearingCorrected,
     Event,
-    Flag,
     HoldExpired,
     IncrementDeclined,
     PurchaseCleared,
@@ -44,8 +46,11 @@ from txplatform.domain.events import (
     SettlementEvent,
     TransactionStarted,
 )
-from txplatform.domain.money import MAX_BALANCE
+from txplatform.domain.flags import Flag
 from txplatform.domain.requests import Purchase
+
+MAX_REVERSED = 2**63 - 1
+"""The largest sum of reversals, far above any hold, so that responses can have it."""
 
 
 class TransactionState(StrEnum):
@@ -70,9 +75,10 @@ class Transaction:
         approved: The authorized amount including increments; 0 if no purchase was approved.
         reversed: The sum of partial reversals.
         cleared: The sum of clearings before corrections.
-        gross_refunded: The sum of refunds before corrections.
-        clearings: The ids of the clearings.
-        refunds: The ids of the refunds.
+        corrected: The part of `cleared` that corrections took back.
+        refunded: The sum of refunds, less the part that corrections took back.
+        final: True if a final clearing was posted.
+        corrections: The corrections of the transaction's clearings and refunds, by id.
     """
 
     claimed: bool = False
@@ -82,13 +88,13 @@ class Transaction:
     approved: int = 0
     reversed: int = 0
     cleared: int = 0
-    gross_refunded: int = 0
+    corrected: int = 0
+    refunded: int = 0
     final: bool = False
     expired: bool = False
     reversed_wholly: bool = False
-    clearings: list[str] = field(default_factory=list)
-    refunds: list[str] = field(default_factory=list)
     corrections: dict[str, Correction] = field(default_factory=dict)
+    _taken_back: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def fold(cls, events: Iterable[Event]) -> Self:
@@ -99,27 +105,14 @@ class Transaction:
         return transaction
 
     @property
-    def corrected(self) -> int:
-        """The net amount by which corrections reduce the clearings."""
-        return sum(
-            correction.amount if correction.direction is Direction.CREDIT else -correction.amount
-            for correction in self.corrections.values()
-            if not self._corrects_refund(correction)
-        )
-
-    @property
-    def refunded(self) -> int:
-        """The sum of refunds, minus their corrections."""
-        return self.gross_refunded - sum(
-            correction.amount if correction.direction is Direction.DEBIT else -correction.amount
-            for correction in self.corrections.values()
-            if self._corrects_refund(correction)
-        )
-
-    @property
     def posted(self) -> int:
         """The sum of clearings, minus their corrections; refunds are not subtracted."""
         return self.cleared - self.corrected
+
+    @property
+    def authorized_amount(self) -> int:
+        """The approved amount that was not reversed."""
+        return max(0, self.approved - self.reversed)
 
     @property
     def hold(self) -> int:
@@ -141,7 +134,8 @@ class Transaction:
             (TransactionState.UNAUTHORIZED, self.cleared > 0 and not self.authorized),
             (TransactionState.CLEARED, self.cleared > 0),
             (TransactionState.EXPIRED, self.expired),
-            (TransactionState.REVERSED, self.reversed_wholly or self.reversed > 0),
+            # Final without an amount cleared: the merchant gave the purchase up.
+            (TransactionState.REVERSED, self.reversed_wholly or self.reversed > 0 or self.final),
             # An account verification: approved without a hold.
             (TransactionState.CLEARED, self.authorized),
         ):
@@ -149,12 +143,16 @@ class Transaction:
                 return state
         return TransactionState.UNKNOWN
 
+    def taken_back(self, clearing_id: str) -> int:
+        """Return the amount by which corrections have reduced a presentment, in minor units."""
+        return self._taken_back.get(clearing_id, 0)
+
     def clearing_flags(self, amount: int) -> tuple[Flag, ...]:
         """Return the flags that a new clearing of this amount would get."""
         flags = []
         if self.expired:
             flags.append(Flag.AFTER_EXPIRY)
-        if self.reversed_wholly:
+        if self.reversed_wholly or 0 < self.approved <= self.reversed:
             flags.append(Flag.AFTER_REVERSAL)
         if self.final:
             flags.append(Flag.AFTER_FINAL)
@@ -168,24 +166,24 @@ class Transaction:
         """Return the flags that a new refund of this amount would get."""
         return (Flag.OVER_PURCHASE,) if self.refunded + amount > self.posted else ()
 
-    def _corrects_refund(self, correction: Correction) -> bool:
-        """Return whether a correction affects a refund, directly or through other corrections.
+    def reversal_flags(self, amount: int | None) -> tuple[Flag, ...]:
+        """Return the flag of a new reversal of this amount, or of the whole if None.
 
-        If the corrected item is unknown, a debit is taken to correct a refund, a credit a clearing.
+        It has a flag only if the hold is smaller.
         """
-        seen: set[str] = set()
-        while correction.clearing_id not in seen:
-            seen.add(correction.clearing_id)
-            reversed_id = correction.reverses_clearing_id
-            debit = correction.direction is Direction.DEBIT
-            if reversed_id in (self.refunds if debit else self.clearings):
-                return debit
-            following = self.corrections.get(reversed_id)
-            if following is None:
-                wrong_way = reversed_id in (self.clearings if debit else self.refunds)
-                return debit is not wrong_way
-            correction = following
-        return correction.direction is Direction.DEBIT
+        if self.hold and (amount is None or amount <= self.hold):
+            return ()
+        for flag, condition in (
+            (Flag.DECLINED, self.declined),
+            (Flag.NO_AUTHORIZATION, not self.authorized),
+            (Flag.AFTER_EXPIRY, self.expired),
+            (Flag.AFTER_REVERSAL, self.reversed_wholly or self.reversed > 0),
+            (Flag.AFTER_CLEARING, self.cleared > 0 or self.final),
+            (Flag.OVER_HOLD, amount is not None),
+        ):
+            if condition:
+                return (flag,)
+        return ()  # the full reversal of an account verification, which never held anything
 
     def take(self, event: Event) -> None:  # noqa: C901  # one case for each kind of event
         """Apply one event; account-level events are ignored."""
@@ -204,8 +202,7 @@ class Transaction:
                 if event.reversal.amount is None:
                     self.reversed_wholly = True
                 else:
-                    # Capped at the largest possible balance.
-                    self.reversed = min(self.reversed + event.reversal.amount, MAX_BALANCE)
+                    self.reversed = min(self.reversed + event.reversal.amount, MAX_REVERSED)
             case HoldExpired():
                 self.expired = True
             case PurchaseCleared() | ClearingCorrected() | PurchaseRefunded():
@@ -220,12 +217,26 @@ class Transaction:
         match event:
             case PurchaseCleared():
                 self.cleared += event.clearing.amount
-                self.clearings.append(event.clearing.clearing_id)
                 self.final = self.final or event.clearing.final
             case ClearingCorrected():
-                self.corrections[event.correction.clearing_id] = event.correction
+                self._correct(event)
             case PurchaseRefunded():
-                self.gross_refunded += event.refund.amount
-                self.refunds.append(event.refund.refund_id)
+                self.refunded += event.refund.amount
             case _:
                 assert_never(event)
+
+    def _correct(self, event: ClearingCorrected) -> None:
+        correction = event.correction
+        if event.of_refund:
+            self.refunded -= correction.posted_change
+        else:
+            self.corrected -= correction.posted_change
+        # A correction of a correction restores what that one took back, and so on.
+        self.corrections[correction.clearing_id] = correction
+        step, change = correction, correction.amount
+        while True:
+            original = step.reverses_clearing_id
+            self._taken_back[original] = self.taken_back(original) + change
+            if original not in self.corrections:
+                break
+            step, change = self.corrections[original], -change

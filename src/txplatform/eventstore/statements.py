@@ -170,7 +170,7 @@ def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:
             event.key,
             event.TOPIC,
             encode_event(event),
-            event.transaction_id,
+            event.indexed_under,
             event.pending_change,
             event.hold_expires_at,
         )

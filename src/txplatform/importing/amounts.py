@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from txplatform.contracts.codes import CURRENCIES
-from txplatform.domain.currencies import decimals_of
+from txplatform.domain.currencies import CURRENCIES
 
-_DECIMAL = re.compile(r"\d{1,18}(\.\d{1,18})?", re.ASCII)
+_DECIMAL = re.compile(r"\d{1,15}(\.\d{1,12})?", re.ASCII)
 
 
 def minor_units(amount: str, currency: str) -> int:
@@ -18,8 +17,6 @@ def minor_units(amount: str, currency: str) -> int:
         ValueError: The amount is not a plain decimal number, has a fraction below the minor unit,
             or the currency is unknown. The message completes a sentence about the amount.
     """
-    if currency not in CURRENCIES:
-        raise ValueError("has a currency that is not an ISO 4217 code")
     if _DECIMAL.fullmatch(amount) is None:
         raise ValueError(
             "must be digits with a decimal point, without sign or thousands separator: 1234.50"
@@ -31,10 +28,12 @@ def to_minor_units(amount: Decimal, currency: str) -> int:
     """Convert an amount in units of its currency to minor units.
 
     Raises:
-        ValueError: The amount has a fraction below the minor unit.
+        ValueError: The amount has a fraction below the minor unit, or the currency is unknown.
     """
-    decimals = decimals_of(currency)
-    # Exact: the context's precision, 28 digits, exceeds what the patterns of files allow.
+    if currency not in CURRENCIES:
+        raise ValueError("has a currency that is not an ISO 4217 code")
+    decimals = CURRENCIES[currency].exponent
+    # Exact: amounts in files have at most 27 digits, and the context's precision is 28.
     minor = amount.scaleb(decimals)
     if minor != minor.to_integral_value():
         raise ValueError(f"has more than the {decimals} decimals of {currency}")

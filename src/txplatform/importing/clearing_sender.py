@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from txplatform.contracts.clearing_batch import MAX_ITEMS
+from txplatform.contracts.clearing_batch import MAX_ITEMS, ClearingItem
 from txplatform.importing.platform_api import PlatformApi
 from txplatform.importing.records import Outcome, Record, Result
 
@@ -86,6 +86,6 @@ def _differences(record: Record, result: dict[str, Any]) -> str | None:
     if not result.get("replayed") or first is None:
         return None
     fields = [*first["differing_fields"]]
-    if first["metadata"] != record.body.get("metadata"):
+    if first["metadata"] != ClearingItem.model_validate(record.body).metadata:
         fields.append("metadata")
     return f"Differs from the first copy in {', '.join(fields)}." if fields else None

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import ValidationError
-
 from txplatform.contracts.body import Body
 from txplatform.contracts.clearing_batch import ClearingItem
-from txplatform.contracts.field_problems import field_problem
+from txplatform.contracts.field_problems import InvalidFieldsError, validate
 from txplatform.contracts.messages import INBOUND
 from txplatform.importing.records import Read, Reader, Record, Refusal
 
@@ -46,9 +44,9 @@ def _contract_problem(record: Record) -> Refusal | None:
     """Return a refusal that names the first field that the contract does not take."""
     contract: type[Body] = ClearingItem if record.topic is None else INBOUND[record.topic]
     try:
-        contract.model_validate(record.body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        return Refusal(record.line, field, "contract", f"{field} {field_problem(first)}.")
+        validate(contract, record.body)
+    except InvalidFieldsError as error:
+        first = error.fields[0]
+        field = ".".join(map(str, first.location))
+        return Refusal(record.line, field, "contract", f"{field} {first.problem}.")
     return None

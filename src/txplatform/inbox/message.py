@@ -1,6 +1,5 @@
 """A message from Kafka, and its outcome."""
 
-import hashlib
 from datetime import datetime
 from typing import NamedTuple
 
@@ -31,11 +30,6 @@ class ReceivedMessage(NamedTuple):
     headers: Headers
     body: bytes | None
 
-    @property
-    def content_sha256(self) -> bytes:
-        """The SHA-256 of the body. Messages with the same topic, key and hash count as copies."""
-        return hashlib.sha256(self.body or b"").digest()
-
 
 class MessageOutcome(NamedTuple):
     """The result of processing a message.
@@ -44,9 +38,10 @@ class MessageOutcome(NamedTuple):
         account_id: None if the message is invalid.
         business_key: The business key of the message's command; None if the message is invalid.
         reason: A stable code that says why the message was parked or discarded; else None.
-        detail: The reason in a sentence; None if there is no reason.
+        detail: The reason in a sentence or, for a duplicate, the fields that differ; else None.
         event_id: The event that the message caused; for a duplicate, the event of the first copy.
         account_version: The account's version after that event.
+        flags: The flags of that event.
     """
 
     status: MessageStatus
@@ -56,3 +51,4 @@ class MessageOutcome(NamedTuple):
     detail: str | None = None
     event_id: str | None = None
     account_version: int | None = None
+    flags: tuple[str, ...] = ()

@@ -12,12 +12,12 @@ from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.inbox.message import MessageOutcome, ReceivedMessage
 
 _SAME_CONTENTS = """
-SELECT m.topic, m.key, m.content_sha256, m.id, m.status
-FROM unnest(%s::bytea[]) AS wanted (content_sha256) CROSS JOIN LATERAL (
-    SELECT topic, key, content_sha256, id, status
+SELECT m.topic, m.content_hmac, m.id, m.status
+FROM unnest(%s::bytea[]) AS wanted (content_hmac) CROSS JOIN LATERAL (
+    SELECT topic, content_hmac, id, status
     FROM inbound_messages
-    WHERE (content_sha256, id) >= (wanted.content_sha256, 0::bigint)
-      AND (content_sha256, id) <= (wanted.content_sha256, 9223372036854775807)
+    WHERE (content_hmac, id) >= (wanted.content_hmac, 0::bigint)
+      AND (content_hmac, id) <= (wanted.content_hmac, 9223372036854775807)
       AND status IN ('parked', 'discarded', 'waiting')
     OFFSET 0
 ) m
@@ -25,8 +25,8 @@ ORDER BY m.status <> 'discarded', m.id
 """
 """Only the index of contents can serve the comparison of rows (see `row_equals`)."""
 
-_Contents = tuple[str, bytes | None, bytes]
-"""The topic, key and body hash of a message, which are equal for copies."""
+_Contents = tuple[str, bytes]
+"""The topic of a message and the HMAC of its key and body, which are equal for copies."""
 
 
 class _Repeat(NamedTuple):
@@ -39,17 +39,25 @@ class _Repeat(NamedTuple):
 def deduplicate_parked(
     connection: psycopg.Connection,
     messages: Sequence[ReceivedMessage],
+    hmacs: Sequence[bytes],
     outcomes: Sequence[MessageOutcome],
 ) -> list[MessageOutcome]:
-    """Replace the outcome `parked` for copies of messages already parked or discarded."""
+    """Replace the outcome `parked` for copies of messages already parked or discarded.
+
+    Args:
+        connection: A connection in the transaction that records the messages.
+        messages: The messages.
+        hmacs: The HMAC of each message's contents.
+        outcomes: The outcome of each message.
+    """
     result = list(outcomes)
     parked = [at for at, each in enumerate(outcomes) if each.status is MessageStatus.PARKED]
     if not parked:
         return result
-    repeats = _repeats_of_stored(connection, [messages[at] for at in parked])
+    repeats = _repeats_of_stored(connection, {hmacs[at] for at in parked})
     for at in parked:
-        message, outcome = messages[at], outcomes[at]
-        contents = (message.topic, message.key, message.content_sha256)
+        outcome = outcomes[at]
+        contents = (messages[at].topic, hmacs[at])
         if (repeat := repeats.get(contents)) is None:
             repeats[contents] = _Repeat(
                 MessageStatus.DUPLICATE, "an earlier message of its batch, which is parked"
@@ -61,19 +69,17 @@ def deduplicate_parked(
 
 
 def _repeats_of_stored(
-    connection: psycopg.Connection, messages: Iterable[ReceivedMessage]
+    connection: psycopg.Connection, hmacs: Iterable[bytes]
 ) -> dict[_Contents, _Repeat]:
     """Look up the stored originals of messages that have just been rejected.
 
     An original with status `waiting` counts as parked: its wait has ended in a rejection too. If
     the original had been applied, the copy would be a duplicate, not rejected.
     """
-    digests = list({message.content_sha256 for message in messages})
     found: dict[_Contents, _Repeat] = {}
-    for *contents, message_id, status in connection.execute(_SAME_CONTENTS, (digests,)):
-        topic, key, digest = contents
+    for topic, hmac, message_id, status in connection.execute(_SAME_CONTENTS, (list(hmacs),)):
         found.setdefault(
-            (topic, key, digest),
+            (topic, hmac),
             _Repeat(MessageStatus.DISCARDED, f"message {message_id}, which is discarded")
             if status == MessageStatus.DISCARDED
             else _Repeat(MessageStatus.DUPLICATE, f"message {message_id}, which is parked"),

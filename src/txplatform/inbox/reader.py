@@ -13,6 +13,7 @@ from psycopg import sql
 
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
 from txplatform.domain.events import WaitingMessageRejected
+from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import row_equals
@@ -24,7 +25,7 @@ MAX_LIMIT = 500
 _MESSAGE_COLUMNS = """m.id, m.cluster_id, m.topic, m.partition, m."offset", m.sent_at,
     m.received_at, m.traceparent, m.account_id, m.business_key,
     coalesce(settled.status, m.status), m.reason, m.detail,
-    m.event_id, m.account_version, m.resolved_at, m.resolution,
+    m.event_id, m.account_version, m.flags, m.withheld, m.resolved_at, m.resolution,
     settled.topic, settled.originator_version, settled.state"""
 
 _SETTLED_BY = f"""
@@ -166,6 +167,7 @@ def _message(row: Sequence[Any]) -> InboundMessageResponse:
         stream = account_stream(AccountId(fields["account_id"]))
         event = decode_event(stream, settled_version, settled_topic, settled_state)
         fields["event_id"], fields["account_version"] = event.event_id, event.originator_version
+        fields["flags"] = [*event.flags] if isinstance(event, AdviceEvent) else []
         if isinstance(event, WaitingMessageRejected):
             fields["reason"], fields["detail"] = event.reason, event.detail
     return InboundMessageResponse(**fields)

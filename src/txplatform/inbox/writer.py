@@ -11,25 +11,26 @@ import orjson
 import psycopg
 
 from txplatform.eventstore.statements import column_arrays
+from txplatform.inbox.contents import keepable
 from txplatform.inbox.message import Headers, MessageOutcome, ReceivedMessage
 
 INSERT = """
 INSERT INTO inbound_messages (
     cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers, body,
-    content_sha256, traceparent, account_id, business_key, first_status, status, reason,
-    detail, event_id, account_version
+    withheld, content_hmac, traceparent, account_id, business_key, first_status, status, reason,
+    detail, event_id, account_version, flags
 )
 SELECT cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers::jsonb, body,
-    content_sha256, traceparent, account_id, business_key, status, status, reason,
-    detail, event_id, account_version
+    withheld, content_hmac, traceparent, account_id, business_key, status, status, reason,
+    detail, event_id, account_version, string_to_array(flags, ',')
 FROM unnest(
     %b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::timestamptz[], %b::bytea[],
-    %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[],
-    %b::text[], %b::text[], %b::text[], %b::bigint[]
+    %b::text[], %b::bytea[], %b::boolean[], %b::bytea[], %b::text[], %b::text[], %b::text[],
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::text[]
 ) WITH ORDINALITY AS m (
     cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers, body,
-    content_sha256, traceparent, account_id, business_key, status, reason, detail, event_id,
-    account_version, nth
+    withheld, content_hmac, traceparent, account_id, business_key, status, reason, detail,
+    event_id, account_version, flags, nth
 )
 ORDER BY nth
 ON CONFLICT (cluster_id, topic_id, topic, partition, "offset") DO NOTHING
@@ -37,7 +38,8 @@ ON CONFLICT (cluster_id, topic_id, topic, partition, "offset") DO NOTHING
 
 _SETTLE = """
 UPDATE inbound_messages
-SET status = %s, reason = %s, detail = %s, event_id = %s, account_version = %s, resolved_at = now()
+SET status = %s, reason = %s, detail = %s, event_id = %s, account_version = %s, flags = %s,
+    resolved_at = now()
 WHERE id = %s
 """
 
@@ -50,35 +52,40 @@ WHERE id = %s
 def record(
     connection: psycopg.Connection,
     messages: Sequence[ReceivedMessage],
+    hmacs: Sequence[bytes],
     traceparents: Sequence[str],
     outcomes: Sequence[MessageOutcome],
 ) -> None:
     """Insert a row for each message with its trace context and outcome; skip stored messages.
 
-    The caller holds the log's lock.
+    Contents that hold a card number are left out. The caller holds the log's lock.
     """
     if not messages:
         return
-    *origin, headers, bodies = column_arrays(messages)
-    statuses, account_ids, business_keys, *details = column_arrays(outcomes)
+    *origin, keys, headers, bodies = column_arrays(messages)
+    keys, headers, bodies, withheld = column_arrays(list(map(keepable, keys, headers, bodies)))
+    statuses, account_ids, business_keys, *details, flags = column_arrays(outcomes)
     columns = [
         *origin,
+        keys,
         [encode_headers(each) for each in headers],
         bodies,
-        [message.content_sha256 for message in messages],
+        withheld,
+        hmacs,
         traceparents,
         account_ids,
         business_keys,
         [status.value for status in statuses],
         *details,
+        [",".join(each) for each in flags],
     ]
     connection.cursor(binary=True).execute(INSERT, columns, prepare=True)
 
 
 def settle(connection: psycopg.Connection, message_id: int, outcome: MessageOutcome) -> None:
     """Store the outcome of retrying a parked message."""
-    status, _, _, *details = outcome
-    connection.execute(_SETTLE, (status.value, *details, message_id))
+    status, _, _, *details, flags = outcome
+    connection.execute(_SETTLE, (status.value, *details, list(flags), message_id))
 
 
 def discard(connection: psycopg.Connection, message_id: int, why: str) -> None:

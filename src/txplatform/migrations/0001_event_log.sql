@@ -38,7 +38,8 @@ COMMENT ON COLUMN events.topic IS 'The kind of event: the TOPIC of its Python cl
 COMMENT ON COLUMN events.state IS 'The event''s other fields as JSON in UTF-8.';
 COMMENT ON COLUMN events.transaction_id IS
     'The transaction of a clearing, reversal, refund, …. Null for authorizations, which are looked up by'
-    ' event key. So the many transactions that are only authorized take no space in the index.';
+    ' event key. So the many transactions that are only authorized take no space in the index. For the'
+    ' correction of a clearing or refund without a transaction: corrections of <id>.';
 
 COMMENT ON COLUMN events.pending_change IS
     'The change of the account''s holds, as the event states it. The read models copy it.';

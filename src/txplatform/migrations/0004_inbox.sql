@@ -26,7 +26,8 @@ CREATE TABLE inbound_messages (
     key             bytea,
     headers         jsonb NOT NULL,
     body            bytea,
-    content_sha256  bytea NOT NULL CHECK (octet_length(content_sha256) = 32),
+    content_hmac    bytea NOT NULL CHECK (octet_length(content_hmac) = 32),
+    withheld        boolean NOT NULL,
     traceparent     text COLLATE "C" NOT NULL,
     account_id      text COLLATE "C",
     business_key    text COLLATE "C",
@@ -36,17 +37,18 @@ CREATE TABLE inbound_messages (
     detail          text,
     event_id        text COLLATE "C",
     account_version bigint,
+    flags           text[] COLLATE "C" NOT NULL DEFAULT '{}',
     received_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     resolved_at     timestamptz,
     resolution      text,
     UNIQUE (cluster_id, topic_id, topic, partition, "offset"),
-    CHECK (first_status IN ('applied', 'waiting', 'duplicate', 'stale', 'parked', 'discarded')),
-    CHECK (status IN ('applied', 'waiting', 'duplicate', 'stale', 'parked', 'discarded'))
+    CHECK (first_status IN ('applied', 'waiting', 'duplicate', 'stale', 'ignored', 'parked', 'discarded')),
+    CHECK (status IN ('applied', 'waiting', 'duplicate', 'stale', 'ignored', 'parked', 'discarded'))
 );
 CREATE INDEX inbound_messages_account ON inbound_messages (account_id, id);
 CREATE INDEX inbound_messages_topic ON inbound_messages (topic, id);
 CREATE INDEX inbound_messages_unusual ON inbound_messages (status, id) WHERE status <> 'applied';
-CREATE INDEX inbound_messages_refused ON inbound_messages (content_sha256, id)
+CREATE INDEX inbound_messages_refused ON inbound_messages (content_hmac, id)
     WHERE status IN ('parked', 'discarded', 'waiting');
 CREATE INDEX inbound_messages_parked ON inbound_messages (id) WHERE first_status = 'parked';
 CREATE INDEX inbound_messages_waited ON inbound_messages (business_key, account_id)
@@ -56,7 +58,12 @@ COMMENT ON TABLE inbound_messages IS 'Every message received from Kafka, with it
 COMMENT ON COLUMN inbound_messages.id IS
     'Assigned under the log''s lock: when an id is visible, every lower id is visible too.';
 COMMENT ON COLUMN inbound_messages.headers IS '[[name, base64 of the value or null], ...]';
-COMMENT ON COLUMN inbound_messages.body IS 'As received. Null for a tombstone.';
+COMMENT ON COLUMN inbound_messages.body IS 'As received. Null for a tombstone, or if it was withheld.';
+COMMENT ON COLUMN inbound_messages.content_hmac IS
+    'HMAC-SHA-256 of key and body, with a key of the installation. Copies in a topic have the same.';
+COMMENT ON COLUMN inbound_messages.withheld IS
+    'True if the key, a header or the body held a card number; that part is not stored.';
+COMMENT ON COLUMN inbound_messages.flags IS 'The flags of the event that the message caused.';
 COMMENT ON COLUMN inbound_messages.business_key IS
     'The event key of the message''s command. Null if the message is invalid.';
 COMMENT ON COLUMN inbound_messages.first_status IS 'The outcome when the message was received. Never changed.';
@@ -66,5 +73,5 @@ COMMENT ON COLUMN inbound_messages.resolution IS 'The operator''s reason for dis
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON inbound_positions TO txplatform_service;
 GRANT SELECT, INSERT ON inbound_messages TO txplatform_service;
-GRANT UPDATE (status, reason, detail, event_id, account_version, resolved_at, resolution)
+GRANT UPDATE (status, reason, detail, event_id, account_version, flags, resolved_at, resolution)
     ON inbound_messages TO txplatform_service;

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
-from txplatform.domain.ids import StreamId, TransactionId, account_stream
+from txplatform.domain.ids import StreamId, account_stream
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 
 
@@ -26,7 +26,7 @@ class PendingCommand:
     origin: CommandOrigin
     look_up: bool = False
     stream: StreamId = field(init=False)
-    transactions: frozenset[TransactionId] = frozenset()
+    transactions: frozenset[str] = frozenset()
     result: Outcome | CommandRejectedError | RulesNotUnderstoodError | None = None
 
     def __post_init__(self) -> None:

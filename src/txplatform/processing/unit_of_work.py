@@ -15,7 +15,7 @@ from txplatform.domain.commands import Command, decide
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
 from txplatform.domain.events import AccountEvent
-from txplatform.domain.ids import StreamId, TransactionId, account_of
+from txplatform.domain.ids import StreamId, account_of
 from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.eventstore.mapper import decode_event
@@ -64,7 +64,7 @@ class UnitOfWork:
         """Streams taken from the cache and used without reading them again."""
         self._streams_to_read: set[str] = set()
         self._keys_to_read: set[tuple[str, str]] = set()
-        self._transactions_to_read: set[tuple[str, TransactionId]] = set()
+        self._transactions_to_read: set[tuple[str, str]] = set()
 
     def include(self, pending: PendingCommand, *, expect_copies: bool = False) -> None:
         """Take the command's account from the cache, and note what `load` has to read.
@@ -77,8 +77,10 @@ class UnitOfWork:
         stream = pending.stream
         pending.result = None
         self._use_cached(stream)
-        if expect_copies and (
-            self._read_first or not _copy_conflicts(pending.command, self.accounts.get(stream))
+        command = pending.command
+        if command.READS_EARLIER or (
+            expect_copies
+            and (self._read_first or not _copy_conflicts(command, self.accounts.get(stream)))
         ):
             pending.look_up = True
         if pending.look_up:
@@ -216,7 +218,7 @@ class UnitOfWork:
         self._streams_to_read.add(pending.stream)
         self._keys_to_read.update((pending.stream, key) for key in pending.command.keys)
 
-    def _look_up_transactions(self, stream: str, ids: Iterable[TransactionId]) -> None:
+    def _look_up_transactions(self, stream: str, ids: Iterable[str]) -> None:
         for transaction_id in ids:
             self._transactions_to_read.add((stream, transaction_id))
             self._keys_to_read.add((stream, authorization_key(transaction_id)))

@@ -4,8 +4,9 @@ The history is read from the log in one statement, so it never lags and all of i
 account version. The read model `transactions` only lists an account's transactions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, fields
+from datetime import datetime
 from typing import cast
 
 from txplatform.contracts.decision import Decision, decision_response
@@ -14,11 +15,7 @@ from txplatform.contracts.transactions import (
     TransactionEventResponse,
     TransactionResponse,
 )
-from txplatform.domain.events import (
-    AuthorizationApproved,
-    AuthorizationReversed,
-    Event,
-)
+from txplatform.domain.events import AuthorizationReversed, Event
 from txplatform.domain.ids import TransactionId, account_of
 from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.transaction import Transaction
@@ -81,11 +78,7 @@ def transaction_of(
         log_position=shown.position,
         state=sums.state,
         hold=sums.hold,
-        expires_at=(
-            decision.expires_at
-            if isinstance(decision, AuthorizationApproved) and sums.hold
-            else None
-        ),
+        expires_at=_hold_expiry(events) if sums.hold else None,
         cleared=sums.cleared,
         corrected=sums.corrected,
         posted=sums.posted,
@@ -99,6 +92,12 @@ def transaction_of(
         events_total=len(history),
         events=tuple(_event(logged.event) for logged in history[-newest if newest else 0 :]),
     )
+
+
+def _hold_expiry(events: Iterable[Event]) -> datetime | None:
+    """Return when the hold expires, by the newest event that says so."""
+    times = [event.hold_expires_at for event in events]
+    return next((time for time in reversed(times) if time is not None), None)
 
 
 _RESPONSE_FIELDS = ("decision", "response_code", "authorization_code", "balance", "ruleset")

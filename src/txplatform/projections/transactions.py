@@ -61,13 +61,16 @@ FROM (
     WHERE position > %s AND position <= %s
     ORDER BY position
 ) event
-WHERE named IS NOT NULL
+WHERE named IS NOT NULL AND strpos(named, ' ') = 0
 GROUP BY originator_id, named
 ON CONFLICT (account_id, transaction_id) DO UPDATE SET
     held = t.held + EXCLUDED.held,
     expires_at = coalesce(EXCLUDED.expires_at, t.expires_at)
 """  # constants of this package
-"""An authorization's transaction is in its business key: its column is empty (migration 0001)."""
+"""An authorization's transaction is in its business key: its column is empty (migration 0001).
+
+A value with a blank is not a transaction: see `corrections_of`.
+"""
 
 _SHOWN_EVENTS = 50
 _MAX_EVENTS = 5000

@@ -3,10 +3,14 @@
 from collections.abc import Iterable
 
 from txplatform.contracts.messages import INBOUND
+from txplatform.inbox.contents import keepable
 from txplatform.publisher.feed import Header, Record
 
 About = dict[str, "str | int | None"]
 """Headers that describe the rejection; headers with the value None are left out."""
+
+WITHHELD: About = {"dlq_withheld": "card_number"}
+"""The header of a dead letter without the parts that held a card number."""
 
 _SUFFIX = ".dlq"
 DEAD_LETTER_TOPICS = tuple(topic + _SUFFIX for topic in INBOUND)
@@ -19,6 +23,13 @@ def dead_letter(
     headers: Iterable[Header],
     about: About,
 ) -> Record:
-    """Return a dead letter: the message's key, body and headers, plus the headers in `about`."""
+    """Return a dead letter: the message's key, body and headers, plus the headers in `about`.
+
+    Parts that hold a card number are left out, and the header `dlq_withheld` says so.
+    """
+    contents = keepable(key, headers, body)
+    if contents.withheld:
+        about = {**about, **WITHHELD}
     added = [(name, str(value).encode()) for name, value in about.items() if value is not None]
-    return Record(topic + _SUFFIX, key, body, [*headers, ("dlq_topic", topic.encode()), *added])
+    written = [*contents.headers, ("dlq_topic", topic.encode()), *added]
+    return Record(topic + _SUFFIX, contents.key, contents.body, written)

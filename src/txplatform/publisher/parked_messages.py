@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import psycopg
 
 from txplatform.inbox.reader import StoredMessage, parked_after
-from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, dead_letter
+from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, WITHHELD, dead_letter
 from txplatform.publisher.feed import Batch, Record
 
 BATCH_MESSAGES = 50
@@ -49,5 +49,6 @@ def _record(message: StoredMessage) -> Record:
             "dlq_partition": received.partition,
             "dlq_offset": received.offset,
             "inbound_id": summary.id,
+            **(WITHHELD if summary.withheld else {}),
         },
     )

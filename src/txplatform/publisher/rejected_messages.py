@@ -5,21 +5,20 @@ if it came over HTTP, is rebuilt from the log.
 """
 
 from collections.abc import Sequence
-from typing import assert_never
 
 import msgspec
 import psycopg
 
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.messages import TOPIC_OF
-from txplatform.domain.advices import Clearing, Correction, Direction, Refund
+from txplatform.domain.advices import Clearing, Correction, Refund
 from txplatform.domain.events import MessageWaiting, WaitingMessageRejected
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import row_equals
 from txplatform.inbox.reader import message_that_waited
-from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, About, dead_letter
+from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, WITHHELD, About, dead_letter
 from txplatform.publisher.feed import Batch, Header, Record
 
 _BATCH_EVENTS = 5000
@@ -86,6 +85,7 @@ def _record(
         "dlq_partition": original.partition,
         "dlq_offset": original.offset,
         "inbound_id": found.summary.id,
+        **(WITHHELD if found.summary.withheld else {}),
     }
     return dead_letter(original.topic, original.key, original.body, original.headers, about)
 
@@ -102,10 +102,11 @@ def _from_log(
     assert isinstance(waiting, MessageWaiting)
     message = waiting.message
     body = (
-        _presentment(message, waiting)
+        _presentment(message)
         if isinstance(message, Clearing | Correction | Refund)
-        else message
+        else msgspec.structs.asdict(message)
     )
+    del body["flags"]
     return (
         TOPIC_OF[type(message)],
         message.account_id.encode(),
@@ -114,25 +115,10 @@ def _from_log(
     )
 
 
-def _presentment(
-    message: Clearing | Correction | Refund, waiting: MessageWaiting
-) -> dict[str, object]:
+def _presentment(message: Clearing | Correction | Refund) -> dict[str, object]:
     body = msgspec.structs.asdict(message)
-    match message:
-        case Clearing():
-            occurred_at = body.pop("occurred_at")
-            body |= {
-                "direction": Direction.DEBIT,
-                "presented_at": message.presented_at or occurred_at or waiting.timestamp,
-            }
-        case Refund():
-            body |= {
-                "clearing_id": body.pop("refund_id"),
-                "direction": Direction.CREDIT,
-                "presented_at": message.presented_at or waiting.timestamp,
-            }
-        case Correction():
-            pass  # corrections come only from Kafka, so the fields are those of the topic
-        case _:
-            assert_never(message)
+    body["direction"] = message.direction
+    if isinstance(message, Refund):
+        body["clearing_id"] = body.pop("refund_id")
+        del body["presented"]
     return body

@@ -22,9 +22,9 @@ def take_version(change: VersionedAdvice, account: Account, context: DecisionCon
     events = VERSIONED[type(change)]
     stale = change.version < getattr(account, change.VERSION)
     if stale and not change.terminal:
-        event = account.record(events.superseded, context, change=change)
+        event = account.record(events.superseded, context, change=change, flags=change.flags)
         return Outcome(OutcomeStatus.STALE, event)
-    event = account.record(events.effective, context, change=change)
+    event = account.record(events.effective, context, change=change, flags=change.flags)
     return Outcome(OutcomeStatus.APPLIED, event)
 
 

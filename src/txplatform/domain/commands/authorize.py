@@ -1,15 +1,14 @@
 """Approve a purchase and hold its amount, or decline it with all reasons."""
 
 import hashlib
-from datetime import timedelta
 from itertools import product
 
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.commands.outcome import (
-    CommandRejectedError,
     Outcome,
     OutcomeStatus,
     RefusalReason,
+    describing_differences,
 )
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import (
@@ -45,13 +44,11 @@ def authorize(
         if isinstance(first, TransactionStarted):
             transaction, late = prior.transaction(purchase.transaction_id), True
         elif first is not None:
-            if purchase.is_copy_of(first.command):
-                return Outcome(OutcomeStatus.DUPLICATE, first)
-            raise CommandRejectedError(
-                RefusalReason.TRANSACTION_ID_REUSED,
-                f"Transaction {purchase.transaction_id} was already decided with other contents.",
-                "Use a new transaction_id for a new purchase, or repeat the first request exactly.",
+            assert first.command is not None  # only a decision has this key
+            differing = describing_differences(
+                purchase, first.command, RefusalReason.TRANSACTION_ID_REUSED
             )
+            return Outcome(OutcomeStatus.DUPLICATE, first, differing)
     if purchase.transaction_id in account.holds:
         # Already decided. The append would detect this too, but a conflict evicts the account from
         # the cache, and the account would be reloaded with all its holds.
@@ -77,33 +74,36 @@ def authorize(
             ),
         )
     hold = transaction.hold_of(purchase.amount) if late else purchase.amount
-    days = ruleset.hold_days.of(purchase.merchant.category_code)
     return Outcome(
         OutcomeStatus.APPLIED,
         account.record(
             AuthorizationApproved,
             context,
             purchase=purchase,
-            authorization_code=_authorization_code(account, purchase),
+            authorization_code=authorization_code_of(purchase),
             balance=account.balance_after(pending=hold),
             ruleset=ruleset.id,
             observed=judgement.observed,
             hold=hold if late else None,
-            expires_at=context.now + timedelta(days=days) if hold else None,
+            expires_at=(
+                ruleset.hold_days.end(purchase.merchant.category_code, context.now)
+                if hold
+                else None
+            ),
             already_posted=already_posted,
             late=late,
         ),
     )
 
 
-def _authorization_code(account: Account, purchase: Purchase) -> str:
+def authorization_code_of(purchase: Purchase) -> str:
     """Derive the code from the account and transaction, so that a replay gives the same code.
 
     The code has six characters (ISO 8583:1987 field 38) in base 32 (RFC 4648), which does not use
     the digits 0 and 1, since they are easily mistaken for letters.
     """
     digest = hashlib.blake2b(
-        f"{account.account_id}\x00{purchase.transaction_id}".encode(), digest_size=5
+        f"{purchase.account_id}\x00{purchase.transaction_id}".encode(), digest_size=5
     ).digest()
     number = int.from_bytes(digest) >> 10  # the first 30 of 40 bits
     return _THREE_DIGITS[number >> 15] + _THREE_DIGITS[number & 0x7FFF]

@@ -15,7 +15,7 @@ from txplatform.domain.rules.rule import ask, checks_of
 from txplatform.domain.rulesets import RuleSet
 
 _ACCOUNT_CHECKS = checks_of(ALWAYS)
-_NO_MERCHANT = Merchant("", "", "", "")
+_UNKNOWN_MERCHANT = Merchant(None, None, None, None)
 
 
 def increment_authorization(
@@ -27,12 +27,24 @@ def increment_authorization(
         TransactionNotReadError: The transaction's events were not read.
     """
     asked, raised_from = None, 0
-    if increment.transaction_id in account.holds:
+    if can_be_raised(account, increment, context.now):
         transaction = prior.transaction(increment.transaction_id)
         assert transaction.purchase is not None  # a hold implies an approved purchase
-        asked = replace(transaction.purchase, amount=increment.amount)
-        raised_from = transaction.approved
+        asked = replace(
+            transaction.purchase, amount=increment.amount, reference=None, metadata=None
+        )
+        raised_from = transaction.authorized_amount
     return decide_increment(account, increment, asked, raised_from, context)
+
+
+def can_be_raised(account: Account, increment: Increment, now: datetime) -> bool:
+    """Return whether there is a hold to raise.
+
+    A hold whose expiry time has passed counts as expired, even if the expiry is not recorded yet.
+    Otherwise the decision would depend on how far the hold expirer has got.
+    """
+    transaction_id = increment.transaction_id
+    return transaction_id in account.holds and not account.is_due(transaction_id, now)
 
 
 def decide_increment(
@@ -71,6 +83,9 @@ def decide_increment(
         balance=account.balance_after(pending=increment.amount),
         ruleset=context.ruleset.id,
         observed=judgement.observed,
+        expires_at=context.ruleset.hold_days.extended(
+            account.holds[increment.transaction_id][1], asked.merchant.category_code, context.now
+        ),
     )
     return Outcome(OutcomeStatus.APPLIED, incremented)
 
@@ -90,8 +105,8 @@ def judge_increment(  # noqa: PLR0913  # all inputs of the judgement
     own amount, but does not count as another purchase.
 
     `asked` is the original purchase, but with the increment's amount. `raised_from` is the amount
-    authorized so far, in minor units. If there is no open hold, `asked` is None, the increment is
-    declined, and only the always-on rules are evaluated.
+    authorized so far less reversals, in minor units. If there is no open hold, `asked` is None, the
+    increment is declined, and only the always-on rules are evaluated.
     """
     if asked is not None:
         return ruleset.judge(Case(account, asked, now, raised_from=raised_from), account.controls)
@@ -101,7 +116,7 @@ def judge_increment(  # noqa: PLR0913  # all inputs of the judgement
         increment.account_id,
         increment.amount,
         account.currency or "",
-        _NO_MERCHANT,
+        _UNKNOWN_MERCHANT,
     )
     judgement = ask(_ACCOUNT_CHECKS, Case(account, unknown, now))
     no_hold = Reason.of(

@@ -13,11 +13,12 @@ from txplatform.domain.advices import (
     WaitingMessage,
 )
 from txplatform.domain.commands.account_settings import take_version
-from txplatform.domain.commands.checks import check_currency
+from txplatform.domain.commands.checks import check_balance, check_currency
+from txplatform.domain.commands.corrections import correct_presentment
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.commands.payments import receive_payment, return_payment
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.commands.settlement import clear_purchase, correct_clearing, refund_purchase
+from txplatform.domain.commands.settlement import clear_purchase, refund_purchase
 from txplatform.domain.commands.waiting import let_wait, reject_waiting
 from txplatform.domain.events import AccountOpened
 from txplatform.domain.requests import Opening
@@ -51,7 +52,7 @@ def _apply(
         case Clearing():
             outcome = clear_purchase(advice, account, prior, context)
         case Correction():
-            outcome = correct_clearing(advice, account, prior, context)
+            outcome = correct_presentment(advice, account, prior, context)
         case Refund():
             outcome = refund_purchase(advice, account, prior, context)
         case _:
@@ -67,22 +68,24 @@ def open_account(
     Versioned advices come first, in order of version. Other messages follow in order of arrival.
 
     Raises:
+        CommandRejectedError: The opening balance exceeds the supported range.
         TransactionNotReadError: A waiting message needs a transaction whose events were not read.
     """
+    check_balance(opening, opening.opening_balance)
     # Checked before anything is recorded, because the whole command is decided again after a read.
     prior.require(
         message.transaction_id
         for message in account.waiting.values()
         if isinstance(message, Clearing | Refund) and message.transaction_id is not None
     )
-    opened = account.record(AccountOpened, context, opening=opening)
+    opened = account.record(AccountOpened, context, opening=opening, flags=opening.flags)
     waiting = list(account.waiting.values())
     versioned = [message for message in waiting if isinstance(message, VersionedAdvice)]
     for change in sorted(versioned, key=lambda change: change.version):
         _apply_waiting(change, account, prior, context)
     for message in waiting:
-        # A waiting return is applied together with its payment.
-        if not isinstance(message, VersionedAdvice | PaymentReturn):
+        # A return is applied together with its payment, a correction together with its original.
+        if not isinstance(message, VersionedAdvice | PaymentReturn | Correction):
             _apply_waiting(message, account, prior, context)
     return Outcome(OutcomeStatus.APPLIED, opened)
 
@@ -95,6 +98,6 @@ def _apply_waiting(
         _apply(message, account, prior, context)
     except CommandRejectedError as error:
         reject_waiting(message, error, account, context)
-    # A later message may belong to the same transaction, or correct this message.
+    # A later message may belong to the same transaction.
     for event in account.pending_events[before:]:
         prior[event.key] = event

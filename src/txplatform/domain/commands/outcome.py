@@ -26,10 +26,12 @@ class Outcome:
 
     Attributes:
         event: The event that records the decision; for a duplicate, the first command's event.
+        differing_fields: For a duplicate, the describing fields that differ from the first command.
     """
 
     status: OutcomeStatus
     event: Event
+    differing_fields: tuple[str, ...] = ()
 
 
 class RefusalReason(StrEnum):
@@ -41,17 +43,26 @@ class RefusalReason(StrEnum):
     BALANCE_OUT_OF_RANGE = "balance_out_of_range"
     ACCOUNT_CLOSED = "account_closed"
     RETURN_DIFFERS_FROM_PAYMENT = "return_differs_from_payment"
+    WRONG_DIRECTION = "wrong_direction"
     NO_OPEN_HOLD = "no_open_hold"
     HOLD_NOT_DUE = "hold_not_due"
 
 
 class CommandRejectedError(TxPlatformError):
-    """The command contradicts the account's state or an earlier command, and has no effect."""
+    """The command contradicts the account's state or an earlier command, and has no effect.
 
-    def __init__(self, reason: RefusalReason, detail: str, next_step: str) -> None:
+    Attributes:
+        fields: The command's fields that are at fault, such as those that differ from an earlier
+            command with the same id.
+    """
+
+    def __init__(
+        self, reason: RefusalReason, detail: str, next_step: str, fields: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(detail, next_step=next_step)
         self.reason = reason
         self.detail = detail
+        self.fields = fields
 
 
 def earlier_copy(command: AccountCommand, account: Account, prior: PriorEvents) -> Outcome | None:
@@ -62,23 +73,36 @@ def earlier_copy(command: AccountCommand, account: Account, prior: PriorEvents) 
     """
     first = prior.get(command.key)
     if first is not None and first.command is not None:
-        if command.is_copy_of(first.command):
-            return Outcome(OutcomeStatus.DUPLICATE, first)
-        raise _conflicting_copy(command)
+        return Outcome(
+            OutcomeStatus.DUPLICATE, first, describing_differences(command, first.command)
+        )
     waiting = account.waiting.get(command.key)
     if waiting is not None:
-        if not command.is_copy_of(waiting):
-            raise _conflicting_copy(command)
+        differing = describing_differences(command, waiting)
         if (first := prior.get(waiting_key(command.key))) is not None:
-            return Outcome(OutcomeStatus.DUPLICATE, first)
+            return Outcome(OutcomeStatus.DUPLICATE, first, differing)
         # Not loaded yet. Recording it again conflicts on append; the retry then loads it.
     return None
 
 
-def _conflicting_copy(command: AccountCommand) -> CommandRejectedError:
-    return CommandRejectedError(
-        RefusalReason.CONFLICTING_COPY,
-        f"{command.label} was already received with other contents; the first copy stands.",
-        "Resend the original unchanged. Use a new id only for a new item; the same item under two "
-        "ids is counted twice.",
-    )
+def describing_differences(
+    command: AccountCommand,
+    earlier: AccountCommand,
+    reason: RefusalReason = RefusalReason.CONFLICTING_COPY,
+) -> tuple[str, ...]:
+    """Return the describing fields in which a command differs from an earlier one with its key.
+
+    Raises:
+        CommandRejectedError: A compared field differs. `reason` is the error's reason.
+    """
+    compared, describing = command.differences(earlier)
+    if compared:
+        raise CommandRejectedError(
+            reason,
+            f"{command.LABEL} was already received with other values of {', '.join(compared)}; "
+            "the first copy stands.",
+            "Resend the original unchanged. Use a new id only for a new item; the same item under "
+            "two ids is counted twice.",
+            compared,
+        )
+    return describing

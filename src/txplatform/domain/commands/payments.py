@@ -23,7 +23,7 @@ def receive_payment(payment: Payment, account: Account, context: DecisionContext
         CommandRejectedError: See `check_posting`.
     """
     check_posting(payment, account, -payment.amount)
-    received = account.record(PaymentReceived, context, payment=payment)
+    received = account.record(PaymentReceived, context, payment=payment, flags=payment.flags)
     returned = account.waiting.get(payment_return_key(payment.payment_id))
     if isinstance(returned, PaymentReturn):
         try:
@@ -39,7 +39,8 @@ def return_payment(
     """Apply a payment return, or let the return wait for its payment.
 
     Raises:
-        CommandRejectedError: The amount or currency does not match the payment.
+        CommandRejectedError: The amount or currency does not match the payment, or the balance
+            would exceed the supported range.
     """
     received = prior.get(payment_key(payment_return.payment_id))
     if isinstance(received, PaymentReceived):
@@ -57,9 +58,13 @@ def _return_received(
     if (payment_return.amount, payment_return.currency) != (payment.amount, payment.currency):
         raise CommandRejectedError(
             RefusalReason.RETURN_DIFFERS_FROM_PAYMENT,
-            f"Payment {payment.payment_id} was {format_money(payment.amount, payment.currency)}, "
+            f"The payment was {format_money(payment.amount, payment.currency)}, "
             f"but its return is {format_money(payment_return.amount, payment_return.currency)}.",
             "Send the return with the amount and currency of the payment.",
+            ("amount", "currency"),
         )
-    event = account.record(PaymentReturned, context, payment_return=payment_return)
+    check_posting(payment_return, account, payment_return.amount)
+    event = account.record(
+        PaymentReturned, context, payment_return=payment_return, flags=payment_return.flags
+    )
     return Outcome(OutcomeStatus.APPLIED, event)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from txplatform.domain.events import Event
-from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.transaction import Transaction
 
@@ -14,7 +13,7 @@ class TransactionNotReadError(Exception):
     The caller reads the events and decides again. Most decisions do not need earlier events.
     """
 
-    def __init__(self, *transaction_ids: TransactionId) -> None:
+    def __init__(self, *transaction_ids: str) -> None:
         super().__init__(*transaction_ids)
         self.transaction_ids = transaction_ids
 
@@ -23,22 +22,22 @@ class PriorEvents(dict[str, Event]):  # created for every decision, so it must b
     """The events read so far for one account, by business key.
 
     Attributes:
-        transactions: The ids of the transactions whose events were read completely.
+        transactions: The values of `indexed_under` whose events were read completely.
     """
 
-    __slots__ = ("_by_transaction", "transactions")
+    __slots__ = ("_by_index", "transactions")
 
     def __init__(self) -> None:
         super().__init__()
-        self.transactions: set[TransactionId] = set()
-        self._by_transaction: dict[TransactionId, dict[str, Event]] = {}
+        self.transactions: set[str] = set()
+        self._by_index: dict[str, dict[str, Event]] = {}
 
     def __setitem__(self, key: str, event: Event) -> None:
         super().__setitem__(key, event)
-        if (transaction_id := event.transaction_id) is not None:
-            self._by_transaction.setdefault(transaction_id, {})[key] = event
+        if (index := event.indexed_under) is not None:
+            self._by_index.setdefault(index, {})[key] = event
 
-    def require(self, transaction_ids: Iterable[TransactionId]) -> None:
+    def require(self, transaction_ids: Iterable[str]) -> None:
         """Check that the events of these transactions were read.
 
         Raises:
@@ -47,14 +46,17 @@ class PriorEvents(dict[str, Event]):  # created for every decision, so it must b
         if missing := [each for each in transaction_ids if each not in self.transactions]:
             raise TransactionNotReadError(*dict.fromkeys(missing))
 
-    def transaction(self, transaction_id: TransactionId) -> Transaction:
-        """Build a transaction from its events.
+    def transaction(self, transaction_id: str) -> Transaction:
+        """Build a transaction from its events, or from the corrections of a posting without one.
+
+        Args:
+            transaction_id: A transaction's id, or a value of `corrections_of`.
 
         Raises:
             TransactionNotReadError: The transaction's events were not read.
         """
         self.require((transaction_id,))
-        events = dict(self._by_transaction.get(transaction_id, {}))
+        events = dict(self._by_index.get(transaction_id, {}))
         for key in (authorization_key(transaction_id), late_authorization_key(transaction_id)):
             if (event := self.get(key)) is not None:
                 events[key] = event

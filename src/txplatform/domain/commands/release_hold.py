@@ -10,6 +10,7 @@ from txplatform.domain.commands.outcome import (
 )
 from txplatform.domain.commands.prior_events import PriorEvents
 from txplatform.domain.events import AuthorizationReversed, HoldExpired, TransactionStarted
+from txplatform.domain.flags import Flag
 from txplatform.domain.requests import HoldExpiry
 
 
@@ -21,18 +22,23 @@ def reverse_authorization(
     If the reversal arrives before its purchase, there is no hold to release yet.
 
     Raises:
-        TransactionNotReadError: There is no open hold, and the transaction's events were not read.
+        TransactionNotReadError: The hold is smaller than the reversed amount, and the transaction's
+            events were not read.
     """
-    released = 0
-    if held := account.held(reversal.transaction_id):
-        released = held if reversal.amount is None else min(held, reversal.amount)
-    elif not prior.transaction(reversal.transaction_id).claimed:
-        account.record(TransactionStarted, context, transaction=reversal.transaction_id)
+    held = account.held(reversal.transaction_id)
+    flags: tuple[Flag, ...] = ()
+    released = held if reversal.amount is None else min(held, reversal.amount)
+    if not held or (reversal.amount is not None and reversal.amount > held):
+        transaction = prior.transaction(reversal.transaction_id)
+        flags = transaction.reversal_flags(reversal.amount)
+        if not transaction.claimed:
+            account.record(TransactionStarted, context, transaction=reversal.transaction_id)
     event = account.record(
         AuthorizationReversed,
         context,
         reversal=reversal,
         released=released,
+        flags=flags + reversal.flags,
         balance=account.balance_after(pending=-released) if account.opened else None,
     )
     return Outcome(OutcomeStatus.APPLIED, event)

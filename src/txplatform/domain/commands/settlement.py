@@ -1,20 +1,16 @@
-"""Post clearings, corrections and refunds.
+"""Post clearings and refunds.
 
 These advices are never declined for lack of credit. Flags mark unusual circumstances.
 """
 
 from txplatform.domain.account import Account, DecisionContext
-from txplatform.domain.advices import Clearing, Correction, Refund
+from txplatform.domain.advices import Clearing, Refund
 from txplatform.domain.commands.checks import check_posting
+from txplatform.domain.commands.corrections import apply_waiting_corrections
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
 from txplatform.domain.commands.prior_events import PriorEvents
-from txplatform.domain.events import (
-    ClearingCorrected,
-    Flag,
-    PurchaseCleared,
-    PurchaseRefunded,
-    TransactionStarted,
-)
+from txplatform.domain.events import PurchaseCleared, PurchaseRefunded, TransactionStarted
+from txplatform.domain.flags import Flag
 from txplatform.domain.transaction import Transaction
 
 
@@ -43,32 +39,10 @@ def clear_purchase(
         context,
         clearing=clearing,
         released=released,
-        flags=flags,
+        flags=flags + clearing.flags,
         balance=account.balance_after(posted=clearing.amount, pending=-released),
     )
-    return Outcome(OutcomeStatus.APPLIED, event)
-
-
-def correct_clearing(
-    correction: Correction, account: Account, prior: PriorEvents, context: DecisionContext
-) -> Outcome:
-    """Post a correction to an opened account. Released holds are not restored.
-
-    Raises:
-        CommandRejectedError: See `check_posting`.
-    """
-    check_posting(correction, account, correction.posted_change)
-    known = any(
-        isinstance(prior.get(key), PurchaseCleared | PurchaseRefunded | ClearingCorrected)
-        for key in correction.reversed_keys
-    )
-    event = account.record(
-        ClearingCorrected,
-        context,
-        correction=correction,
-        flags=() if known else (Flag.NO_CLEARING,),
-        balance=account.balance_after(posted=correction.posted_change),
-    )
+    apply_waiting_corrections(event, Transaction(), account, context)
     return Outcome(OutcomeStatus.APPLIED, event)
 
 
@@ -89,7 +63,8 @@ def refund_purchase(
         PurchaseRefunded,
         context,
         refund=refund,
-        flags=flags,
+        flags=flags + refund.flags,
         balance=account.balance_after(posted=-refund.amount),
     )
+    apply_waiting_corrections(event, Transaction(), account, context)
     return Outcome(OutcomeStatus.APPLIED, event)

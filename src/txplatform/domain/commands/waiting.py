@@ -10,10 +10,10 @@ from txplatform.domain.events.waiting import WAITING
 
 
 def let_wait(message: WaitingMessage, account: Account, context: DecisionContext) -> Outcome:
-    """Record that a message waits until its payment arrives or the account is opened."""
+    """Record that a message waits: for its account, its payment or its original."""
     kind = WAITING[type(message)]
     new_event: Callable[..., WaitingEvent] = kind
-    event = account.record(new_event, context, **{kind.COMMAND: message})
+    event = account.record(new_event, context, flags=message.flags, **{kind.COMMAND: message})
     return Outcome(OutcomeStatus.WAITING, event)
 
 
@@ -27,4 +27,5 @@ def reject_waiting(
         business_key=message.key,
         reason=error.reason,
         detail=error.detail,
+        flags=message.flags,
     )

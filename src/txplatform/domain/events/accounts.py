@@ -9,7 +9,7 @@ from txplatform.domain.account import Account
 from txplatform.domain.account_command import VersionedAdvice
 from txplatform.domain.advices import CreditLimitChange, StatusChange
 from txplatform.domain.currencies import format_money
-from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.event import AccountEvent, AdviceEvent
 from txplatform.domain.requests import ControlsChange, Opening, OperatorStatus
 from txplatform.domain.rulesets import controls_of
 from txplatform.domain.status import AccountStatus
@@ -22,7 +22,7 @@ class VersionedEvents(NamedTuple):
     superseded: Callable[..., AdministrativeEvent]
 
 
-class AccountOpened(AccountEvent, frozen=True):
+class AccountOpened(AdviceEvent, frozen=True):
     """The account was opened and can be used."""
 
     TOPIC: ClassVar[str] = "account-opened"
@@ -31,14 +31,18 @@ class AccountOpened(AccountEvent, frozen=True):
 
     @property
     def summary(self) -> str:
-        return f"opened with limit {format_money(self.opening.credit_limit, self.opening.currency)}"
+        opening = self.opening
+        owed = opening.opening_balance
+        balance = f", balance {format_money(owed, opening.currency)}" if owed else ""
+        return f"opened with limit {format_money(opening.credit_limit, opening.currency)}{balance}"
 
     def apply(self, account: Account) -> None:
         account.currency = self.opening.currency
         account.credit_limit = self.opening.credit_limit
+        account.posted += self.opening.opening_balance
 
 
-class CreditLimitChanged(AccountEvent, frozen=True):
+class CreditLimitChanged(AdviceEvent, frozen=True):
     """A credit limit took effect."""
 
     TOPIC: ClassVar[str] = "credit-limit-changed"
@@ -56,7 +60,7 @@ class CreditLimitChanged(AccountEvent, frozen=True):
         account.waiting.pop(self.key, None)
 
 
-class CreditLimitChangeSuperseded(AccountEvent, frozen=True):
+class CreditLimitChangeSuperseded(AdviceEvent, frozen=True):
     """A credit limit arrived after a newer version and had no effect."""
 
     TOPIC: ClassVar[str] = "credit-limit-change-superseded"
@@ -68,7 +72,7 @@ class CreditLimitChangeSuperseded(AccountEvent, frozen=True):
         return f"credit limit version {self.change.limit_version} came late, no effect"
 
 
-class AccountStatusChanged(AccountEvent, frozen=True):
+class AccountStatusChanged(AdviceEvent, frozen=True):
     """A status from the accounts team took effect. A closed account never reopens."""
 
     TOPIC: ClassVar[str] = "account-status-changed"
@@ -78,17 +82,16 @@ class AccountStatusChanged(AccountEvent, frozen=True):
     @property
     def summary(self) -> str:
         change = self.change
-        return (
-            f"status version {change.status_version}: {change.status}{_in_brackets(change.reason)}"
-        )
+        return f"status version {change.status_version}: {_status(change)}"
 
     def apply(self, account: Account) -> None:
         if account.team_status is not AccountStatus.CLOSED:
             account.team_status = self.change.status
+            account.team_reason = self.change.reason_code
         account.status_version = max(account.status_version, self.change.status_version)
 
 
-class AccountStatusSuperseded(AccountEvent, frozen=True):
+class AccountStatusSuperseded(AdviceEvent, frozen=True):
     """A status from the accounts team arrived after a newer version and had no effect."""
 
     TOPIC: ClassVar[str] = "account-status-superseded"
@@ -111,10 +114,11 @@ class OperatorStatusSet(AccountEvent, frozen=True):
     @property
     def summary(self) -> str:
         change = self.change
-        return f"operator's status {change.status_id}: {change.status}{_in_brackets(change.reason)}"
+        return f"operator's status {change.status_id}: {_status(change)}"
 
     def apply(self, account: Account) -> None:
         account.operator_status = self.change.status
+        account.operator_reason = self.change.reason_code
 
 
 class ControlsChanged(AccountEvent, frozen=True):
@@ -151,5 +155,10 @@ AdministrativeEvent = (
 )
 
 
-def _in_brackets(reason: str) -> str:
+def _status(change: StatusChange | OperatorStatus) -> str:
+    code = "" if change.reason_code is None else f", {change.reason_code}"
+    return f"{change.status}{code}{_in_brackets(change.reason)}"
+
+
+def _in_brackets(reason: str | None) -> str:
     return f" ({reason})" if reason else ""

@@ -9,7 +9,7 @@ Shared fields:
     already_posted: The amount posted before a late authorization, minor units. The credit check
         does not count this amount twice.
     late: True if a clearing or reversal arrived before the authorization.
-    raised_from: The amount authorized before the increment, minor units.
+    raised_from: The amount authorized before the increment less reversals, minor units.
     reasons: All reasons for the decline, most important first.
 """
 
@@ -117,7 +117,11 @@ class AuthorizationDeclined(AccountEvent, frozen=True):
 
 
 class AuthorizationIncremented(AccountEvent, frozen=True):
-    """A hold was raised by the increment's amount."""
+    """A hold was raised by the increment's amount.
+
+    Attributes:
+        expires_at: The time when the raised hold expires, UTC; None for never.
+    """
 
     TOPIC: ClassVar[str] = "authorization-incremented"
     COMMAND: ClassVar[str] = "increment"
@@ -127,10 +131,15 @@ class AuthorizationIncremented(AccountEvent, frozen=True):
     balance: Balance
     ruleset: str
     observed: Mapping[str, Observed]
+    expires_at: datetime | None = None
 
     @property
     def transaction_id(self) -> TransactionId:
         return self.increment.transaction_id
+
+    @property
+    def hold_expires_at(self) -> datetime | None:
+        return self.expires_at
 
     @property
     def response_code(self) -> str:
@@ -148,7 +157,8 @@ class AuthorizationIncremented(AccountEvent, frozen=True):
         return f"hold of {increment.transaction_id} raised by {money}, {increment.increment_id}"
 
     def apply(self, account: Account) -> None:
-        account.raise_hold(self.increment.transaction_id, self.increment.amount)
+        increment = self.increment
+        account.raise_hold(increment.transaction_id, increment.amount, self.expires_at)
         account.activity.add(self.timestamp, self.purchase, count=0)
 
 

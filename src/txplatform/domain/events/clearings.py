@@ -1,35 +1,19 @@
-"""Posted clearings, corrections and refunds. Flags mark unusual circumstances.
+"""Posted clearings, corrections and refunds.
 
 The field `balance` is the account's balance after the event.
 """
 
-from collections.abc import Iterable
-from enum import StrEnum
 from typing import ClassVar
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Clearing, Correction, Refund
 from txplatform.domain.currencies import format_amount, format_money
-from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.event import AdviceEvent, flagged
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.money import Balance
 
 
-class Flag(StrEnum):
-    """Unusual circumstances of a clearing, a refund or a correction."""
-
-    AFTER_EXPIRY = "after_expiry"
-    AFTER_REVERSAL = "after_reversal"
-    AFTER_FINAL = "after_final"
-    NO_AUTHORIZATION = "no_authorization"
-    OVER_HOLD = "over_hold"
-    OVER_PURCHASE = "over_purchase"
-    """The refunds exceed the posted amount of the purchase."""
-    NO_CLEARING = "no_clearing"
-    """The corrected clearing or refund is unknown."""
-
-
-class PurchaseCleared(AccountEvent, frozen=True):
+class PurchaseCleared(AdviceEvent, frozen=True):
     """A clearing was posted: all or part of a purchase.
 
     Attributes:
@@ -41,7 +25,6 @@ class PurchaseCleared(AccountEvent, frozen=True):
     COMMAND: ClassVar[str] = "clearing"
     clearing: Clearing
     released: int
-    flags: tuple[Flag, ...]
     balance: Balance
 
     @property
@@ -59,7 +42,7 @@ class PurchaseCleared(AccountEvent, frozen=True):
         return (
             f"cleared {format_money(clearing.amount, clearing.currency)},"
             f" {clearing.clearing_id}{_of_transaction(clearing.transaction_id)},"
-            f" {released} released{_flagged(self.flags)}"
+            f" {released} released{flagged(self.flags)}"
         )
 
     def apply(self, account: Account) -> None:
@@ -69,26 +52,40 @@ class PurchaseCleared(AccountEvent, frozen=True):
         account.waiting.pop(self.key, None)
 
 
-class ClearingCorrected(AccountEvent, frozen=True):
-    """A correction was posted: the network withdrew a clearing or refund."""
+class ClearingCorrected(AdviceEvent, frozen=True):
+    """A correction was posted: the network took back a clearing, a refund or a correction.
+
+    A correction of a correction belongs to the clearing or refund at the end of the chain.
+
+    Attributes:
+        corrected_id: The id of that clearing or refund.
+        corrected_transaction: The transaction of that clearing or refund; None if it names none.
+        of_refund: True if it is a refund.
+    """
 
     TOPIC: ClassVar[str] = "clearing-corrected"
     COMMAND: ClassVar[str] = "correction"
     correction: Correction
-    flags: tuple[Flag, ...]
+    corrected_id: str
+    corrected_transaction: TransactionId | None
+    of_refund: bool
     balance: Balance
 
     @property
     def transaction_id(self) -> TransactionId | None:
-        return self.correction.transaction_id
+        return self.corrected_transaction
+
+    @property
+    def indexed_under(self) -> str:
+        return self.corrected_transaction or corrections_of(self.corrected_id)
 
     @property
     def summary(self) -> str:
         correction = self.correction
         return (
             f"{correction.direction} of {format_money(correction.amount, correction.currency)},"
-            f" {correction.clearing_id}{_of_transaction(correction.transaction_id)}"
-            f" corrects {correction.reverses_clearing_id}{_flagged(self.flags)}"
+            f" {correction.clearing_id}{_of_transaction(self.corrected_transaction)}"
+            f" corrects {correction.reverses_clearing_id}{flagged(self.flags)}"
         )
 
     def apply(self, account: Account) -> None:
@@ -96,13 +93,12 @@ class ClearingCorrected(AccountEvent, frozen=True):
         account.waiting.pop(self.key, None)
 
 
-class PurchaseRefunded(AccountEvent, frozen=True):
+class PurchaseRefunded(AdviceEvent, frozen=True):
     """A refund was posted."""
 
     TOPIC: ClassVar[str] = "purchase-refunded"
     COMMAND: ClassVar[str] = "refund"
     refund: Refund
-    flags: tuple[Flag, ...]
     balance: Balance
 
     @property
@@ -114,7 +110,7 @@ class PurchaseRefunded(AccountEvent, frozen=True):
         refund = self.refund
         return (
             f"refunded {format_money(refund.amount, refund.currency)},"
-            f" {refund.refund_id}{_of_transaction(refund.transaction_id)}{_flagged(self.flags)}"
+            f" {refund.refund_id}{_of_transaction(refund.transaction_id)}{flagged(self.flags)}"
         )
 
     def apply(self, account: Account) -> None:
@@ -122,13 +118,16 @@ class PurchaseRefunded(AccountEvent, frozen=True):
         account.waiting.pop(self.key, None)
 
 
+def corrections_of(clearing_id: str) -> str:
+    """Return the index value of corrections of a posting that names no transaction.
+
+    No transaction has this id, since it has a blank.
+    """
+    return f"corrections of {clearing_id}"
+
+
 SettlementEvent = PurchaseCleared | ClearingCorrected | PurchaseRefunded
 
 
 def _of_transaction(transaction_id: TransactionId | None) -> str:
     return "" if transaction_id is None else f" of {transaction_id}"
-
-
-def _flagged(flags: Iterable[Flag]) -> str:
-    written = ", ".join(flags)
-    return f" [{written}]" if written else ""

@@ -1,5 +1,6 @@
 """The fields and properties that all events of an account share."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from eventsourcing.domain import OriginatorIDError, OriginatorVersionError
 from txplatform.domain.account import Account
 from txplatform.domain.account_command import AccountCommand
 from txplatform.domain.cause import Cause
+from txplatform.domain.flags import Flag
 from txplatform.domain.ids import StreamId, TransactionId
 
 
@@ -51,8 +53,13 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def transaction_id(self) -> TransactionId | None:
-        """The transaction to index the event under; None if its business key is enough."""
+        """The event's transaction; None if it has none, or if its business key names it."""
         return None
+
+    @property
+    def indexed_under(self) -> str | None:
+        """The value under which the log finds the event again; None if its key is enough."""
+        return self.transaction_id
 
     @property
     def pending_change(self) -> int:
@@ -92,3 +99,19 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     def apply(self, account: Account) -> None:
         """Change the account's state."""
+
+
+class AdviceEvent(AccountEvent, frozen=True, kw_only=True):
+    """One event of an advice.
+
+    Attributes:
+        flags: Unusual circumstances, and flaws of the description. They never prevent an effect.
+    """
+
+    flags: tuple[Flag, ...] = ()
+
+
+def flagged(flags: Iterable[Flag]) -> str:
+    """Return flags as the end of a summary; nothing if there are none."""
+    written = ", ".join(flags)
+    return f" [{written}]" if written else ""

@@ -1,14 +1,14 @@
 """Transactions named before their authorization, and holds released without a clearing.
 
 `released` is the released part of the hold in minor units. `balance` is the account's balance after
-the event; None if the account is not opened.
+the event; None if the account is not opened. `flags` mark unusual circumstances.
 """
 
 from typing import ClassVar
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Reversal
-from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.event import AccountEvent, AdviceEvent, flagged
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key, hold_expiry_key
 from txplatform.domain.money import Balance
@@ -33,7 +33,7 @@ class TransactionStarted(AccountEvent, frozen=True):
         return f"{self.transaction} named before it was authorized"
 
 
-class AuthorizationReversed(AccountEvent, frozen=True):
+class AuthorizationReversed(AdviceEvent, frozen=True):
     """The merchant reversed all or part of an authorization."""
 
     TOPIC: ClassVar[str] = "authorization-reversed"
@@ -56,7 +56,7 @@ class AuthorizationReversed(AccountEvent, frozen=True):
         part = "" if reversal.amount is None else f" by {reversal.amount} minor units"
         return (
             f"{reversal.transaction_id} reversed{part}, {reversal.reversal_id},"
-            f" {self.released} minor units released"
+            f" {self.released} minor units released{flagged(self.flags)}"
         )
 
     def apply(self, account: Account) -> None:

@@ -5,10 +5,10 @@ from typing import ClassVar
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Payment, PaymentReturn
 from txplatform.domain.currencies import format_money
-from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.event import AdviceEvent
 
 
-class PaymentReceived(AccountEvent, frozen=True):
+class PaymentReceived(AdviceEvent, frozen=True):
     """A payment was applied."""
 
     TOPIC: ClassVar[str] = "payment-received"
@@ -25,7 +25,7 @@ class PaymentReceived(AccountEvent, frozen=True):
         account.waiting.pop(self.key, None)
 
 
-class PaymentReturned(AccountEvent, frozen=True):
+class PaymentReturned(AdviceEvent, frozen=True):
     """A payment return was applied, so the amount is owed again."""
 
     TOPIC: ClassVar[str] = "payment-returned"

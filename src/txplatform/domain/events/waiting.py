@@ -1,4 +1,7 @@
-"""Messages that wait: a return until its payment arrives, others until the account is opened."""
+"""Messages that wait for the opening of their account.
+
+A return also waits for its payment, and a correction for the presentment that it takes back.
+"""
 
 from typing import ClassVar, get_args
 
@@ -12,11 +15,11 @@ from txplatform.domain.advices import (
     Refund,
     WaitingMessage,
 )
-from txplatform.domain.events.event import AccountEvent
+from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.keys import waiting_key
 
 
-class MessageWaiting(AccountEvent, frozen=True):
+class MessageWaiting(AdviceEvent, frozen=True):
     """A message waits and does not change the balance yet."""
 
     @property
@@ -70,7 +73,7 @@ class ClearingWaiting(MessageWaiting, frozen=True):
 
 
 class CorrectionWaiting(MessageWaiting, frozen=True):
-    """A correction waits for its account to be opened."""
+    """A correction waits for the presentment that it takes back."""
 
     TOPIC: ClassVar[str] = "correction-waiting"
     COMMAND: ClassVar[str] = "correction"
@@ -85,7 +88,7 @@ class RefundWaiting(MessageWaiting, frozen=True):
     refund: Refund
 
 
-class WaitingMessageRejected(AccountEvent, frozen=True):
+class WaitingMessageRejected(AdviceEvent, frozen=True):
     """A waiting message could not be applied, so it was rejected and parked.
 
     Attributes:

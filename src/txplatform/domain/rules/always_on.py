@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from txplatform.domain.currencies import format_money
-from txplatform.domain.reasons import Reason, ReasonCode
+from txplatform.domain.reasons import FREEZE_RESPONSE_CODES, Reason, ReasonCode
 from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.rule import Rule
 from txplatform.domain.status import AccountStatus
@@ -41,7 +41,8 @@ class OpenedAccount:
 class UsableAccount:
     """Declines purchases on frozen or closed accounts.
 
-    Response code 62 (restricted card), ISO 8583:1987 field 39.
+    Response code by the reason of the freeze: 43 (stolen), 41 (lost), 59 (suspected fraud) or 62
+    (restricted card), ISO 8583:1987 field 39.
     """
 
     RULE: ClassVar[str] = "account_status"
@@ -52,11 +53,13 @@ class UsableAccount:
     def refusal(self, case: Case, observed: AccountStatus, /) -> Reason | None:
         if observed is _ACTIVE:
             return None
+        frozen = observed is AccountStatus.FROZEN
         return Reason.of(
             _CODES[observed],
             f"Account {case.purchase.account_id} is {observed.value}.",
             observed=observed.value,
             limit=_ACTIVE.value,
+            response_code=(FREEZE_RESPONSE_CODES[case.account.freeze_reason] if frozen else None),
         )
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from txplatform.domain.activity import Activity, minute_of
 from txplatform.domain.requests import Purchase
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 
 
 class JudgedAccount(Protocol):
@@ -34,6 +34,9 @@ class JudgedAccount(Protocol):
     def status(self) -> AccountStatus: ...
 
     @property
+    def freeze_reason(self) -> FreezeReason | None: ...
+
+    @property
     def activity(self) -> Activity: ...
 
 
@@ -45,7 +48,7 @@ class Case:
         now: The time of the decision, UTC. The merchant's time is not used, because a false time
             could evade a velocity rule.
         already_posted: The amount posted before a late authorization, minor units.
-        raised_from: The amount authorized before an increment; 0 for a purchase.
+        raised_from: The amount authorized before an increment less reversals; 0 for a purchase.
         minute: `now` in full minutes since 1970.
         spent: The purchase's amount; 0 for an account verification or a foreign currency.
     """

@@ -25,6 +25,8 @@ class CashLike(ConfigurableRule):
 
     Response code 61 (exceeds the amount limit), ISO 8583:1987 field 39.
 
+    A purchase in an unknown category is not cash-like.
+
     Attributes:
         max_amount: The largest allowed amount, in minor units of the account's currency; 0 allows
             account verifications only.
@@ -54,7 +56,8 @@ class CashLike(ConfigurableRule):
     def observe(self, case: Case, /) -> int | None:
         """Return the purchase's total in minor units; None if the rule does not apply."""
         purchase = case.purchase
-        if purchase.merchant.category_code not in self.categories:
+        category = purchase.merchant.category_code
+        if category is None or category not in self.categories:
             return None
         if self.currency is not None and purchase.currency != self.currency:
             return None

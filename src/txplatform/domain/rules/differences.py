@@ -58,6 +58,9 @@ def _changes(before: ConfigurableRule, after: ConfigurableRule) -> Iterator[str]
 def _holds(old: HoldDays, new: HoldDays) -> Iterator[str]:
     if old.default != new.default:
         yield f"Holds last {new.default} days instead of {old.default}."
+    if old.extended_by_increments != new.extended_by_increments:
+        no_longer = "" if new.extended_by_increments else " no longer"
+        yield f"An approved increment{no_longer} extends the hold."
     changed = [
         (code, before, after)
         for code in _CODES

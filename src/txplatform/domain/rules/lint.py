@@ -13,6 +13,7 @@ from txplatform.domain.rules.category_lists import CategoryAllow, CategoryDeny
 from txplatform.domain.rules.codes import AllowList, CategoryCodes, CodeList, Codes, DenyList
 from txplatform.domain.rules.new_country import NewCountry
 from txplatform.domain.rules.rule import ConfigurableRule
+from txplatform.domain.rules.unknown import Switch
 from txplatform.domain.rules.velocity import VelocityAmount
 from txplatform.domain.rulesets import RuleSet
 
@@ -35,6 +36,7 @@ def lint(ruleset: RuleSet) -> list[str]:
         ),
         *_contradictions(rules),
         *_disjoint(rules),
+        *_passing_unknown(rules),
     ]
 
 
@@ -73,7 +75,9 @@ def _lists(rules: list[Placed], of: type[CodeList]) -> Iterator[tuple[str, Codes
     for name, rule in rules:
         parameters = rule.PARAMETERS
         for field, parameter in parameters.items():
-            if len(parameters) == 1 and isinstance(parameter, of):
+            if isinstance(parameter, of) and all(
+                isinstance(each, CodeList | Switch) for each in parameters.values()
+            ):
                 yield name, getattr(rule, field)
 
 
@@ -91,3 +95,22 @@ def _disjoint(rules: list[Placed]) -> Iterator[str]:
     for (name, allowed), (other_name, others) in combinations(_lists(rules, AllowList), 2):
         if type(allowed) is type(others) and allowed.first_common(others) is None:
             yield f"{name} and {other_name} have nothing in common, so every purchase is refused."
+
+
+def _passing_unknown(rules: list[Placed]) -> Iterator[str]:
+    """Name the deny rules that let unknown merchants pass, if no other rule refuses these."""
+    denying = [
+        (name, type(getattr(rule, field)), refuses)
+        for name, rule in rules
+        if (refuses := getattr(rule, "refuse_unknown", None)) is not None
+        for field, parameter in rule.PARAMETERS.items()
+        if isinstance(parameter, DenyList)
+    ]
+    refused = {type(codes) for _, codes in _lists(rules, AllowList)}
+    refused |= {kind for _, kind, refuses in denying if refuses}
+    for name, kind, _ in denying:
+        if kind not in refused:
+            yield (
+                f"{name} lets a purchase pass if the merchant's {kind.MEANING} is unknown: "
+                'write "refuse_unknown": true to refuse it.'
+            )

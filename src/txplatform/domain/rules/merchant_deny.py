@@ -9,6 +9,7 @@ from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
 from txplatform.domain.rules.codes import DenyList, MerchantIds
 from txplatform.domain.rules.rule import ConfigurableRule
+from txplatform.domain.rules.unknown import UNKNOWN, RefuseUnknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class MerchantDeny(ConfigurableRule):
 
     Attributes:
         merchants: The ids of the denied merchants, assigned by acquirers.
+        refuse_unknown: True to decline purchases at a merchant whose id is unknown too.
     """
 
     RULE: ClassVar = "merchant_deny"
@@ -27,23 +29,28 @@ class MerchantDeny(ConfigurableRule):
     EXAMPLE: ClassVar = {"merchants": ["m-666"]}
 
     merchants: Annotated[tuple[str, ...], DenyList(MerchantIds)]
+    refuse_unknown: RefuseUnknown = False
 
     @override
     def sentence(self) -> str:
-        return f"No purchase at the merchants {', '.join(self.merchants)} is allowed."
+        unknown = " or at one without an id" if self.refuse_unknown else ""
+        return f"No purchase at the merchants {', '.join(self.merchants)}{unknown} is allowed."
 
     @override
-    def observe(self, case: Case, /) -> str:
-        return case.purchase.merchant.id
+    def observe(self, case: Case, /) -> str | None:
+        """Return the merchant's id; None if it is unknown and the rule does not refuse that."""
+        merchant_id = case.purchase.merchant.id
+        return UNKNOWN if merchant_id is None and self.refuse_unknown else merchant_id
 
     @override
     def refusal(self, case: Case, observed: str, /) -> Reason | None:
         # Account verifications are declined too, because they would lead to a purchase.
-        if observed not in self.merchants:
-            return None
         merchant = case.purchase.merchant
+        if merchant.id is not None and observed not in self.merchants:
+            return None
+        which = "whose id is unknown" if merchant.id is None else f"merchant {observed}"
         return Reason.of(
             self.CODE,
-            f"Purchases at {merchant.name} (merchant {observed}) are not allowed.",
+            f"Purchases at {merchant.name} ({which}) are not allowed.",
             observed=observed,
         )

@@ -21,7 +21,8 @@ class NewCountry(ConfigurableRule):
     Response code 57 (not permitted to cardholder), ISO 8583:1987 field 39.
 
     A country stays new until a purchase there is approved; account verifications do not count. If
-    `home_countries` is empty, an account's very first purchase may be in any country.
+    `home_countries` is empty, an account's very first purchase may be in any country. The rule does
+    not apply to a purchase in an unknown country.
 
     Attributes:
         max_amount: The largest allowed amount, in minor units of the account's currency; 0 allows
@@ -52,7 +53,7 @@ class NewCountry(ConfigurableRule):
         """Return the purchase's total in minor units; None if the rule does not apply."""
         country = case.purchase.merchant.country
         known = case.account.activity.countries
-        if country in known or country in self.home_countries:
+        if country is None or country in known or country in self.home_countries:
             return None
         if not known and not self.home_countries:
             return None

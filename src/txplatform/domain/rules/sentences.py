@@ -18,7 +18,10 @@ def limit_of(amount: int, currency: str | None) -> str:
 
 
 def of_scope(scope: VelocityScope, merchant: Merchant | None = None) -> str:
-    """Return a scope as text: `at one merchant`, or `at merchant 42` if `merchant` is given."""
+    """Return a scope as text: `at one merchant`, or `at merchant 42` if `merchant` is given.
+
+    What the scope names is known of the merchant.
+    """
     match scope:
         case VelocityScope.ACCOUNT:
             return "on the account"

@@ -22,13 +22,15 @@ def rule_to_stored(rule: ConfigurableRule) -> StoredRule:
 def parameters_to_stored(parametrized: Parametrized) -> dict[str, Any]:
     """Return a dataclass's parameters as plain values, by their JSON names.
 
-    None and empty lists are omitted, so that a parameter added by a later version does not change
-    the stored bytes of existing rule sets.
+    None, False and empty lists are omitted, so that a parameter added by a later version does not
+    change the stored bytes of existing rule sets.
     """
     return {
         json_name(field): parameter.written(value)
         for field, parameter in parametrized.PARAMETERS.items()
-        if (value := getattr(parametrized, field)) is not None and value != ()
+        if (value := getattr(parametrized, field)) is not None
+        and value is not False
+        and value != ()
     }
 
 

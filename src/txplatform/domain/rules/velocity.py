@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from txplatform.domain.activity import VelocityScope
+from txplatform.domain.activity import VelocityScope, is_in_scope
 from txplatform.domain.currencies import format_money
 from txplatform.domain.reasons import Reason, ReasonCode
 from txplatform.domain.rules.case import Case
@@ -25,6 +25,8 @@ class VelocityAmount(ConfigurableRule):
     """Declines if too much is spent in a time window.
 
     Response code 61 (exceeds the amount limit), ISO 8583:1987 field 39.
+
+    A purchase of which the scope's value is unknown is neither counted nor declined.
 
     Attributes:
         window_minutes: The length of the window, which ends at the time of the decision.
@@ -59,6 +61,8 @@ class VelocityAmount(ConfigurableRule):
         purchase = case.purchase
         if self.currency is not None and purchase.currency != self.currency:
             return None
+        if not is_in_scope(self.scope, purchase.merchant):
+            return None
         return spent + case.account.activity.amount(
             case.minute - self.window_minutes, self.scope, purchase.merchant
         )
@@ -85,6 +89,8 @@ class VelocityCount(ConfigurableRule):
 
     Response code 65 (exceeds the count limit), ISO 8583:1987 field 39.
 
+    A purchase of which the scope's value is unknown is neither counted nor declined.
+
     Attributes:
         window_minutes: The length of the window, which ends at the time of the decision.
         max_count: The largest allowed number of purchases in the window, including this purchase.
@@ -109,14 +115,16 @@ class VelocityCount(ConfigurableRule):
 
     @override
     def observe(self, case: Case, /) -> int | None:
-        """Return the number of purchases including this purchase; None for an increment.
+        """Return the number of purchases including this purchase; None if the rule does not apply.
 
-        Account verifications count, because fraudsters test cards with bursts of verifications.
+        The rule does not apply to an increment. Account verifications count, because fraudsters
+        test cards with bursts of verifications.
         """
-        if case.raised_from:
+        merchant = case.purchase.merchant
+        if case.raised_from or not is_in_scope(self.scope, merchant):
             return None
         return 1 + case.account.activity.count(
-            case.minute - self.window_minutes, self.scope, case.purchase.merchant
+            case.minute - self.window_minutes, self.scope, merchant
         )
 
     @override
