@@ -70,7 +70,7 @@ def _outcome(record: Record, result: dict[str, Any]) -> Outcome:
     return Outcome(
         record,
         results[result["result"]],
-        field=(errors[0].get("pointer") or "").rpartition("/")[2] or None,
+        field=result.get("field"),
         reason=result.get("reason"),
         detail=result.get("detail") or errors[0].get("message") or _differences(record, result),
         flags=tuple(result.get("flags") or ()),
