@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import get_args
 
 import pytest
-from txplatform.domain.flags import Flag
 
 from harness.documents import codes, document, first_codes, json_examples, table
 from txplatform.contracts.body import Body
@@ -18,6 +17,7 @@ from txplatform.contracts.messages import (
     PaymentSubmittedMessage,
     PresentmentReceivedMessage,
 )
+from txplatform.domain.flags import Flag
 from txplatform.importing.account_finder import ACCOUNT_FACTS
 from txplatform.importing.csv_columns import CLEARING_COLUMNS, PAYMENT_COLUMNS, Column
 from txplatform.importing.payment_sender import RESULT_OF_STATUS
