@@ -130,7 +130,7 @@ def test_a_refusal_names_the_field() -> None:
     def bad(items: list[dict[str, Any]]) -> tuple[int, Any]:
         status, body = results(items, "bad")
         error = {"pointer": "/items/0/amount", "message": "must be at least 1"}
-        body["items"][0] |= {"reason": "validation", "errors": [error]}
+        body["items"][0] |= {"reason": "validation", "field": "amount", "errors": [error]}
         return status, body
 
     with server(bad) as (api, _):

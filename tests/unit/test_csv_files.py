@@ -134,6 +134,7 @@ CLEARING = "clearing_id,account_id,amount,currency,final\n"
         (PAYMENT + "p,a,12.5,JPY,,,", "amount", "amount has more than the 0 decimals of JPY."),
         (PAYMENT + 'p,a,"12,50",EUR,,,', "amount", "must be digits with a decimal point"),
         (PAYMENT + 'p,a,"1,250.00",EUR,,,', "amount", "must be digits with a decimal point"),
+        (PAYMENT + "p,a,1234567890123.0000000000001,EUR,,,", "amount", "must be digits"),
         (PAYMENT + "p,a,-5,EUR,,,", "amount", "must be digits with a decimal point"),
         (PAYMENT + "p,a,1e3,EUR,,,", "amount", "must be digits with a decimal point"),
         (PAYMENT + "p,a,5,EURO,,,", "amount", "has a currency that is not an ISO 4217 code"),

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from iso4217 import Currency
 
 from harness.ipm import CARD, HEADER, presentment, trailer, write_ipm, write_messages
-from txplatform.domain.currencies import CURRENCIES
 from txplatform.importing.account_finder import AccountFinder
 from txplatform.importing.ipm import IpmFile, TransactionId
 from txplatform.importing.records import Read, Record, Refusal, Skip, UnusableFileError
@@ -227,10 +225,3 @@ def test_a_file_may_have_several_logical_files(tmp_path: Path) -> None:
     one = [HEADER, presentment(), trailer(3)]
     found = read(write_messages(tmp_path / "file", *one, *one))
     assert sum(isinstance(each, Record) for each in found) == 2
-
-
-def test_the_library_of_currencies_has_the_currencies_and_decimals_of_the_contract() -> None:
-    decimals = {currency.code: currency.exponent for currency in Currency}
-    assert {code: decimals[code] for code in CURRENCIES} == {
-        code: currency.exponent for code, currency in CURRENCIES.items()
-    }

@@ -24,7 +24,7 @@ from txplatform.kafka import client_config
 from txplatform.settings import client_setting, load_kafka_settings
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
-_LIBRARIES = frozenset({"cardutil", "defusedxml", "iso4217"})
+_LIBRARIES = frozenset({"cardutil", "defusedxml"})
 _OPTIONS = {
     "accounts": {"camt", "ipm"},
     "account_by": {"camt"},

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from txplatform.contracts.clearing_batch import MAX_ITEMS
+from txplatform.contracts.clearing_batch import MAX_ITEMS, ClearingItem
 from txplatform.importing.platform_api import PlatformApi
 from txplatform.importing.records import Outcome, Record, Result
 
@@ -70,7 +70,7 @@ def _outcome(record: Record, result: dict[str, Any]) -> Outcome:
     return Outcome(
         record,
         results[result["result"]],
-        field=(errors[0].get("pointer") or "").rpartition("/")[2] or None,
+        field=result.get("field"),
         reason=result.get("reason"),
         detail=result.get("detail") or errors[0].get("message") or _differences(record, result),
         flags=tuple(result.get("flags") or ()),
@@ -86,6 +86,6 @@ def _differences(record: Record, result: dict[str, Any]) -> str | None:
     if not result.get("replayed") or first is None:
         return None
     fields = [*first["differing_fields"]]
-    if first["metadata"] != record.body.get("metadata"):
+    if first["metadata"] != ClearingItem.model_validate(record.body).metadata:
         fields.append("metadata")
     return f"Differs from the first copy in {', '.join(fields)}." if fields else None

@@ -31,6 +31,7 @@ RESULT_OF_STATUS: dict[str, Result] = {
     MessageStatus.DUPLICATE: "repeated",
     MessageStatus.WAITING: "waiting",
     MessageStatus.STALE: "ignored",
+    MessageStatus.IGNORED: "ignored",
     MessageStatus.PARKED: "refused",
     MessageStatus.DISCARDED: "refused",
 }
