@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from harness.commands import (
     ACCOUNT,
@@ -155,6 +156,44 @@ def test_the_filters_of_transactions_look_at_the_transaction_as_it_is_now(
     assert [each.recorded_at for each in transactions(service).items] == [
         each.recorded_at for each in before
     ]
+
+
+def test_a_reference_finds_each_posting_and_the_transactions_that_it_belongs_to(
+    service: psycopg.Connection,
+) -> None:
+    record(service, [opening("acc-1"), replace(purchase("acc-1", "t", 50), reference="order 1/2")])
+    record(
+        service,
+        [
+            replace(clearing("acc-1", "t", "c1", 20, final=False), reference="arn-1"),
+            replace(clearing("acc-1", "t", "c2", 30), reference="arn-2"),
+            replace(refund("acc-1", None, "f", 5), reference="arn-1"),
+            replace(payment("acc-1", "p", 5), reference="order 1/2"),
+            replace(clearing("acc-1", "other", "c3", 30), reference="arn-3"),
+        ],
+    )
+    catch_up(service)
+    for reference, postings_, transactions_ in (
+        ("arn-1", ["f", "c1"], ["t"]),
+        ("arn-2", ["c2"], ["t"]),
+        ("order 1/2", ["p"], ["t"]),
+        ("arn-3", ["c3"], ["other"]),
+        ("arn", [], []),
+    ):
+        items = postings(service, reference=reference).items
+        assert [each.business_id for each in items] == postings_
+        assert {each.reference for each in items} <= {reference}
+        found = transactions(service, reference=reference).items
+        assert [each.transaction_id for each in found] == transactions_
+
+
+def test_flags_of_the_description_select_as_those_of_the_money_do(
+    service: psycopg.Connection,
+) -> None:
+    incomplete = payment("acc-1", "p", 5).flagged(Flag.DESCRIPTION_INCOMPLETE)
+    record(service, [opening("acc-1"), incomplete, payment("acc-1", "q", 5)])
+    (found,) = postings(service, flag=Flag.DESCRIPTION_INCOMPLETE).items
+    assert (found.business_id, found.flags) == ("p", (Flag.DESCRIPTION_INCOMPLETE,))
 
 
 def test_an_item_far_down_the_list_is_found_by_a_filter(service: psycopg.Connection) -> None:

@@ -11,7 +11,7 @@ from harness.inbound import execute, inbox, payment
 from harness.members import Member
 from harness.postgres import TestDatabase
 from txplatform.consumers.parked_messages import (
-    ContentsNotKeptError,
+    ContentsDroppedError,
     discard_message,
     retry_message,
 )
@@ -55,7 +55,7 @@ def test_contents_of_old_messages_are_dropped_and_their_outcomes_stay(
     stored = stored_message(service, parked.id)
     assert stored is not None
     assert (stored.has_contents, stored.received.body) == (False, None)
-    with pytest.raises(ContentsNotKeptError):
+    with pytest.raises(ContentsDroppedError):
         retry_message(service, parked.id)
     assert member.apply(payment("p-2", "acc-1", currency="EUR")) == ["duplicate"]
     discard_message(service, parked.id, "Too old.")

@@ -138,11 +138,7 @@ class PurchaseProtocol(HttpProtocol):
     def _plain_origin(self) -> CommandOrigin | None:
         """Return the purchase's origin; None if its key is not cached, or it may not be JSON."""
         headers = purchase_headers(self.headers)
-        if (
-            headers.authorization is None
-            or not headers.is_json
-            or headers.idempotency_key is not None  # the header has to be checked
-        ):
+        if headers.authorization is None or not headers.is_plain:
             return None
         credentials = header_digest(headers.authorization)
         self._credentials = credentials if headers.traceparent is None else None

@@ -20,7 +20,7 @@ from txplatform.api.validation_problems import (
     validation_problem,
 )
 from txplatform.consumers.parked_messages import (
-    ContentsNotKeptError,
+    ContentsDroppedError,
     NoSuchMessageError,
     NotParkedError,
 )
@@ -111,7 +111,7 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911, PLR091
             return ProblemError(ProblemType.MESSAGE_NOT_FOUND, error.what, error.next_step)
         case NotParkedError():
             return ProblemError(ProblemType.MESSAGE_NOT_PARKED, error.what, error.next_step)
-        case ContentsNotKeptError():
+        case ContentsDroppedError():
             return ProblemError(
                 ProblemType.CONTENTS_NOT_KEPT, f"{error.what} {error.why}", error.next_step
             )

@@ -33,8 +33,12 @@ class NotParkedError(TxPlatformError):
     """The message is neither parked nor deferred."""
 
 
-class ContentsNotKeptError(TxPlatformError):
-    """The message's contents, which a retry needs, were not stored or have been dropped."""
+class ContentsDroppedError(TxPlatformError):
+    """The message is so old that its contents were dropped."""
+
+
+class ContentsWithheldError(TxPlatformError):
+    """The message held a card number, so the contents to retry were not stored."""
 
 
 def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
@@ -43,20 +47,21 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOut
     Raises:
         NoSuchMessageError: The inbox has no message with this id.
         NotParkedError: The message is neither parked nor deferred.
-        ContentsNotKeptError: The message's contents are not stored.
+        ContentsWithheldError: The message's contents were never stored.
+        ContentsDroppedError: The message's contents were dropped.
         Exception: The account still fails; nothing is stored.
     """
     with connection.transaction():
         connection.execute(LOCK_LOG)
         stored = _unsettled(connection, message_id)
         if stored.summary.withheld:
-            raise ContentsNotKeptError(
+            raise ContentsWithheldError(
                 f"Message {message_id} cannot be retried.",
                 why="It held a card number, so its contents were not stored.",
                 next_step="Have it sent again without the card number, then discard it.",
             )
         if not stored.has_contents:
-            raise ContentsNotKeptError(
+            raise ContentsDroppedError(
                 f"Message {message_id} cannot be retried.",
                 why="Its contents were dropped, since it is too old.",
                 next_step="Have it sent again, then discard this one.",

@@ -73,6 +73,7 @@ _DEFERRED = """
 SELECT count(*) OVER (), account_id FROM inbound_messages
 WHERE status = 'waiting' AND reason IS NOT NULL ORDER BY id LIMIT 1
 """
+
 _BUSINESS_ID = "substr(m.business_key, strpos(m.business_key, ':') + 1)"
 _AFTER = "m.id > %(after)s"
 _WITH_BUSINESS_ID_AFTER = f"""

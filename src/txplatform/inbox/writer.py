@@ -114,15 +114,8 @@ def settle(connection: psycopg.Connection, message_id: int, outcome: MessageOutc
 
     The caller holds the log's lock.
     """
-    connection.execute(
-        _SETTLE,
-        {
-            **outcome._asdict(),
-            "status": outcome.status.value,
-            "flags": list(outcome.flags),
-            "id": message_id,
-        },
-    )
+    changed = {"status": outcome.status.value, "flags": list(outcome.flags), "id": message_id}
+    connection.execute(_SETTLE, {**outcome._asdict(), **changed})
 
 
 def discard(connection: psycopg.Connection, message_id: int, why: str) -> None:
