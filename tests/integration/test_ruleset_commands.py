@@ -12,6 +12,8 @@ import psycopg
 import pytest
 
 from harness.api import open_account, purchase, running_api
+from harness.commands import opening
+from harness.histories import record
 from harness.ports import free_port
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
@@ -50,6 +52,21 @@ def rulesets(env: dict[str, str], *words: str, code: int = 0) -> str:
     ended, out, err = run_command("rulesets", *words, env=env)
     assert ended == code, err
     return out if code == 0 else err
+
+
+def test_lint_knows_the_currencies_of_the_accounts(
+    service_env: dict[str, str], files: dict[int, str], service: psycopg.Connection
+) -> None:
+    warning = "rules[0] (amount_limit) has no currency, so 1000 means 10.00 EUR and 1,000 JPY"
+    record(service, [opening("a", 100, "EUR")])
+    assert warning not in rulesets(service_env, "lint", files[1])
+    record(service, [opening("b", 100, "JPY")])
+    assert warning in rulesets(service_env, "lint", files[1])
+
+
+def test_lint_checks_a_file_without_a_database(files: dict[int, str]) -> None:
+    env = {"TXPLATFORM_DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/none"}
+    assert "retail@1: 1 rule, 0 warnings" in rulesets(env, "lint", files[1])
 
 
 def test_a_rule_set_goes_from_a_file_into_force(

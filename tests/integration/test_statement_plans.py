@@ -33,6 +33,7 @@ from txplatform.domain.account import Account
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rulesets import RuleSet
+from txplatform.eventstore.account_currencies import account_currencies
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position, read_log
 from txplatform.eventstore.query import run_queries
@@ -205,6 +206,7 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "inbox": use_inbox,
         "feed of parked messages": lambda: ParkedMessages().read(connection, 0),
         "end of the parked messages": lambda: ParkedMessages().end(connection),
+        "currencies of accounts": lambda: account_currencies(connection),
         "list messages": lambda: list_messages(connection),
         "list messages of a topic": lambda: list_messages(connection, topic="topic"),
         "list messages of an account": lambda: list_messages(connection, account_id="big"),

@@ -21,6 +21,7 @@ from txplatform.api.body import ClientLeftError, read_body, require_json
 from txplatform.api.dependencies import requires
 from txplatform.api.dry_run import asks_for_dry_run, decide_without_recording
 from txplatform.api.exception_handlers import problem_of
+from txplatform.api.idempotency_key import check_idempotency_key
 from txplatform.api.openapi_entries import REPLAYED, documented_command
 from txplatform.api.problems import ProblemError, WrittenResponse, problem_response
 from txplatform.api.queries import Queries
@@ -94,7 +95,12 @@ class ProcessTransaction:
             if scope["query_string"] and asks_for_dry_run(scope["query_string"]):
                 written = await self._try(body, trace)
             else:
-                decided = await self.submit(body, CommandOrigin(key.cause, trace))
+                purchase = parse_process_transaction(body)
+                check_idempotency_key(
+                    headers.idempotency_key, purchase.transaction_id, "transaction_id"
+                )
+                origin = CommandOrigin(key.cause, trace)
+                decided = await self._decider.submit(purchase, origin=origin)
                 written = decision_written(decided, trace)
         except ClientLeftError:
             return
@@ -119,7 +125,7 @@ class ProcessTransaction:
 
         Raises:
             NotJsonError: The body is not JSON, or a key is repeated.
-            ValidationError: The body is JSON, but not a valid purchase.
+            InvalidFieldsError: The body is JSON, but not a valid purchase.
             QueueFullError: Too many requests are waiting.
         """
         return self._decider.submit(parse_process_transaction(body), origin=origin)
@@ -136,6 +142,7 @@ class PurchaseHeaders(NamedTuple):
     authorization: bytes | None
     content_type: bytes | None
     traceparent: bytes | None
+    idempotency_key: str | None
 
     @property
     def is_json(self) -> bool:
@@ -145,7 +152,7 @@ class PurchaseHeaders(NamedTuple):
 
 def purchase_headers(headers: Iterable[tuple[bytes, bytes]]) -> PurchaseHeaders:
     """Return the headers that matter for a purchase from raw ASGI headers."""
-    traceparent = content_type = authorization = None
+    traceparent = content_type = authorization = idempotency_key = None
     for name, value in headers:
         if name == b"authorization":
             authorization = value
@@ -153,7 +160,9 @@ def purchase_headers(headers: Iterable[tuple[bytes, bytes]]) -> PurchaseHeaders:
             content_type = value
         elif name == b"traceparent":
             traceparent = value
-    return PurchaseHeaders(authorization, content_type, traceparent)
+        elif name == b"idempotency-key":
+            idempotency_key = value.decode("latin-1")
+    return PurchaseHeaders(authorization, content_type, traceparent, idempotency_key)
 
 
 def decision_written(decided: Decided, traceparent: str) -> WrittenResponse:

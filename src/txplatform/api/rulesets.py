@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from txplatform.api.body import JsonBody, json_bytes
 from txplatform.api.dependencies import ServicesOf
+from txplatform.api.idempotency_key import check_idempotency_key
 from txplatform.api.lists import Cursor, Limit, documented_list
 from txplatform.api.openapi_entries import REPLAYED, documented, documented_change
 from txplatform.api.responses import json_response
@@ -77,10 +78,12 @@ async def read_rulesets(
 async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
     """Add a rule set, which is immutable and has no effect until it is activated."""
     body = await json_bytes(request, _MAX_BYTES)
+    header = request.headers.get("idempotency-key")
 
     def change(connection: psycopg.Connection) -> tuple[RuleSetResponse, bool]:
         # Parsed in the thread, because long lists would block the event loop.
         ruleset = parse_ruleset(body)
+        check_idempotency_key(header, ruleset.id, "id of the rule set")
         added = add_ruleset(connection, ruleset, by=key.cause)
         return ruleset_response(added.book, ruleset.id), added.replayed
 

@@ -25,6 +25,7 @@ from txplatform.domain.cause import OperatorCause
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, shortened
 from txplatform.errors import TxPlatformError
+from txplatform.eventstore.account_currencies import account_currencies
 from txplatform.pluralize import pluralize
 from txplatform.rulebook.book import UnreadableRuleSetError
 from txplatform.rulebook.store import (
@@ -94,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _lint(arguments: argparse.Namespace) -> int:
     ruleset = load_ruleset(arguments.ruleset)
-    warnings, hashed = lint(ruleset), content_hash(ruleset)
+    warnings, hashed = lint(ruleset, _account_currencies()), content_hash(ruleset)
     shown = shortened(warnings)
     if arguments.json:
         return _print_json({"id": ruleset.id, "content_hash": hashed, "warnings": shown})
@@ -119,9 +120,11 @@ def _add(arguments: argparse.Namespace) -> int:
     ruleset = load_ruleset_file(arguments.ruleset)
     with _connect() as connection:
         recorded = add_ruleset(connection, ruleset, by=_author(arguments))
+        currencies = account_currencies(connection)
     if arguments.json:
         return _print_json(ruleset_response(recorded.book, ruleset.id))
-    sys.stderr.writelines(f"warning: {warning}\n" for warning in shortened(lint(ruleset)))
+    warnings = shortened(lint(ruleset, currencies))
+    sys.stderr.writelines(f"warning: {warning}\n" for warning in warnings)
     how = "already existed" if recorded.replayed else "added"
     sys.stdout.write(
         f"{ruleset.id} {how}; to put it in force, run "
@@ -232,6 +235,19 @@ def _disagreements(arguments: argparse.Namespace) -> int:
     print_disagreements(arguments.id, page)
     print_next(page.next_cursor)
     return 0
+
+
+def _account_currencies() -> frozenset[str]:
+    """Return the currencies of the accounts; none if the database cannot be asked.
+
+    A rule set in a file can be checked without the platform.
+    """
+    try:
+        with _connect() as connection:
+            return account_currencies(connection)
+    except (TxPlatformError, psycopg.Error):
+        sys.stderr.write("The accounts' currencies are unknown: there is no database to ask.\n")
+        return frozenset()
 
 
 def _connect() -> psycopg.Connection:

@@ -30,12 +30,20 @@ class AccountOpened(AdviceEvent, frozen=True):
     opening: Opening
 
     @property
+    def posted_change(self) -> int:
+        return self.opening.opening_balance
+
+    @property
     def summary(self) -> str:
-        return f"opened with limit {format_money(self.opening.credit_limit, self.opening.currency)}"
+        opening = self.opening
+        owed = opening.opening_balance
+        balance = f", balance {format_money(owed, opening.currency)}" if owed else ""
+        return f"opened with limit {format_money(opening.credit_limit, opening.currency)}{balance}"
 
     def apply(self, account: Account) -> None:
         account.currency = self.opening.currency
         account.credit_limit = self.opening.credit_limit
+        account.posted += self.posted_change
 
 
 class CreditLimitChanged(AdviceEvent, frozen=True):
