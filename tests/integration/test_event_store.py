@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from harness.commands import ORIGIN, clearing, opening, payment, purchase
-from harness.histories import read_whole_log, record, stored_account
+from harness.histories import read_whole_log, record, store_snapshot, stored_account
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.account import Account, DecisionContext
@@ -22,10 +22,8 @@ from txplatform.domain.requests import Opening
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import read_log
 from txplatform.eventstore.mapper import UnknownEventError, decode_event, encode_event
-from txplatform.eventstore.query import run_queries
-from txplatform.eventstore.snapshot import AccountSnapshot, account_state
+from txplatform.eventstore.snapshot import account_state
 from txplatform.eventstore.statements import APPEND, append_parameters
-from txplatform.processing.snapshots import insert_snapshots
 from txplatform.processing.unit_of_work import UnitOfWork
 
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
@@ -97,7 +95,8 @@ def test_the_library_loads_accounts(database: TestDatabase) -> None:
             accounts.account(AccountId("a"), version=version) for version in (2, None)
         )
         assert (second.posted, replayed.posted) == (-5, -12)
-        run_queries(connection, insert_snapshots(map(AccountSnapshot.take, (second, replayed))))
+        for account in (second, replayed):
+            store_snapshot(connection, account)
         assert account_state(accounts.account(AccountId("a"))) == account_state(replayed)
         before = accounts.account(AccountId("a"), version=2)
         assert account_state(before) == account_state(second)

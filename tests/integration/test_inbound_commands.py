@@ -71,7 +71,7 @@ def test_list_shows_parked_messages_with_reasons_in_order_of_arrival_and_filters
         (parked[1], "not_json"),
     ]
     assert len(listed(service_env, "--status", "all")) == 3
-    assert [each["id"] for each in listed(service_env, "--account", "acc-1")] == [parked[0]]
+    assert [each["id"] for each in listed(service_env, "--account", "acc-1")] == [*parked]
     assert [each["id"] for each in listed(service_env, "--business-id", "p-1")] == [parked[0]]
     assert listed(service_env, "--topic", OPENED) == []
 
@@ -122,7 +122,9 @@ def test_retry_applies_a_message_that_has_become_valid(
 ) -> None:
     """The database owner repairs the stored bytes here; no command can do this."""
     body = json.dumps(payment("p-9", "acc-1", 10)).encode()
-    execute(database, "UPDATE inbound_messages SET body = %s WHERE id = %s", body, parked[1])
+    execute(
+        database, "UPDATE inbound_contents SET body = %s WHERE message_id = %s", body, parked[1]
+    )
     code, outcomes = inbound(service_env, "retry", str(parked[1]))
     assert (code, outcomes[0]["status"]) == (0, "applied")
     assert posted(database, "acc-1") == -10
@@ -219,7 +221,10 @@ def test_the_publisher_finds_parked_and_waiting_messages_even_after_they_were_di
             headers=(("h", None), ("h", b"\xff")),
             body=b"\x00\x1b[31mrubbish\xff",
         )
-        assert [each.summary.id for each in parked_after(connection, parked[0])] == [parked[1]]
+        assert first.parked_number is not None
+        assert [each.summary.id for each in parked_after(connection, first.parked_number)] == [
+            second.summary.id
+        ]
         waited = message_that_waited(connection, "acc-2", "payment:w")
         assert waited is not None
         assert waited.received.body is not None

@@ -15,6 +15,7 @@ from txplatform.api import (
     events,
     holds,
     inbound_messages,
+    inbound_resolutions,
     metrics,
     postings,
     probes,
@@ -44,6 +45,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     shadowings,
     events,
     inbound_messages,
+    inbound_resolutions,
     currencies,
     probes,
 )

@@ -136,16 +136,9 @@ class PurchaseProtocol(HttpProtocol):
         super().shutdown()
 
     def _plain_origin(self) -> CommandOrigin | None:
-        """Return the purchase's origin; None if its key is not cached, or it may not be JSON.
-
-        None also with an `Idempotency-Key`, which has to be compared with the body.
-        """
+        """Return the purchase's origin; None if its key is not cached, or it may not be JSON."""
         headers = purchase_headers(self.headers)
-        if (
-            headers.authorization is None
-            or not headers.is_json
-            or headers.idempotency_key is not None
-        ):
+        if headers.authorization is None or not headers.is_plain:
             return None
         credentials = header_digest(headers.authorization)
         self._credentials = credentials if headers.traceparent is None else None

@@ -4,7 +4,6 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from txplatform.api import examples
@@ -18,12 +17,12 @@ from txplatform.contracts.inbound_messages import (
     InboundMessagesResponse,
     MessageStatus,
 )
-from txplatform.contracts.messages import INBOUND
+from txplatform.contracts.inbound_resolutions import TopicName
 from txplatform.inbox.reader import inbound_cursors, list_messages
 
 router = APIRouter(prefix="/v1/inbound-messages", tags=["audit"])
 
-_APPLIED = InboundMessageResponse(
+EXAMPLE = InboundMessageResponse(
     id=17,
     cluster_id="MkU3OEVBNTcwNTJENDM2Qg",
     topic="payments.payment-submitted.v1",
@@ -44,16 +43,7 @@ _APPLIED = InboundMessageResponse(
     resolved_at=None,
     resolution=None,
 )
-EXAMPLES = (InboundMessagesResponse([_APPLIED], inbound_cursors().write(_APPLIED.id)),)
-
-
-def _is_read(topic: str) -> str:
-    if topic not in INBOUND:
-        raise ValueError(f"is not one of {', '.join(INBOUND)}")
-    return topic
-
-
-TopicName = Annotated[str, AfterValidator(_is_read), Field(json_schema_extra={"enum": [*INBOUND]})]
+EXAMPLES = (InboundMessagesResponse([EXAMPLE], inbound_cursors().write(EXAMPLE.id)),)
 
 
 @router.get(

@@ -89,7 +89,7 @@ class ProcessTransaction:
                     headers={"Allow": "POST"},
                 )
             key = await self._authenticator.authenticate(headers.authorization, _SCOPE)
-            if not headers.is_json:
+            if headers.content_type not in _JSON:
                 require_json((headers.content_type or b"").decode("latin-1"))
             body = await read_body(receive, self.max_body_bytes)
             if scope["query_string"] and asks_for_dry_run(scope["query_string"]):
@@ -145,9 +145,9 @@ class PurchaseHeaders(NamedTuple):
     idempotency_key: str | None
 
     @property
-    def is_json(self) -> bool:
-        """True if the content type needs no closer look."""
-        return self.content_type in _JSON
+    def is_plain(self) -> bool:
+        """True if neither the content type nor an `Idempotency-Key` needs a closer look."""
+        return self.content_type in _JSON and self.idempotency_key is None
 
 
 def purchase_headers(headers: Iterable[tuple[bytes, bytes]]) -> PurchaseHeaders:

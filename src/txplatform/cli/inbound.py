@@ -9,11 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from txplatform.cli.paging import configure_paging, print_next
-from txplatform.consumers.parked_messages import discard_message, retry_message
+from txplatform.consumers.parked_messages import (
+    NoSuchMessageError,
+    discard_message,
+    retry_message,
+)
 from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
 from txplatform.contracts.messages import INBOUND
-from txplatform.errors import TxPlatformError
 from txplatform.inbox import positions
 from txplatform.inbox.reader import (
     StoredMessage,
@@ -24,10 +27,6 @@ from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
 
 _PRINTABLE = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
-
-
-class NoSuchMessageError(TxPlatformError):
-    """Raised if the inbox has no message with this id."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -92,10 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
             case "show":
                 stored = stored_message(connection, arguments.id)
                 if stored is None:
-                    raise NoSuchMessageError(
-                        f"There is no message {arguments.id}.",
-                        next_step="`txplatform inbound list --status all` lists all messages.",
-                    )
+                    raise NoSuchMessageError(arguments.id)
                 result = contents = _contents(stored)
                 lines = [f"{name:<16} {value}" for name, value in contents.items()]
             case "retry":

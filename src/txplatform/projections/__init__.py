@@ -4,7 +4,8 @@ To add a read model, write a migration for its table and a module, and list it h
 keeps it up to date, `txplatform rebuild` rebuilds it, and `txplatform verify` checks it.
 """
 
+from txplatform.projections.payments import PAYMENTS
 from txplatform.projections.projection import Projection
 from txplatform.projections.transactions import TRANSACTIONS
 
-PROJECTIONS: tuple[Projection, ...] = (TRANSACTIONS,)
+PROJECTIONS: tuple[Projection, ...] = (TRANSACTIONS, PAYMENTS)

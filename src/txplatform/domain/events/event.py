@@ -22,7 +22,7 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         COMMAND: The name of the field that stores the command; empty if no command is stored.
         originator_id: The id of the account's stream.
         originator_version: The account's version after this event: 1, 2, 3, … (invariant I7).
-        timestamp: The time of the decision according to the service's clock, UTC.
+        timestamp: The time of the decision, UTC, never before that of the previous event.
         traceparent: The W3C Trace Context of the cause.
         caused_by: The cause of the command. For a message that waited, the cause of the opening
             or payment that ended the wait.
@@ -100,6 +100,7 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             raise OriginatorVersionError(self.originator_version, account.version + 1)
         self.apply(account)
         account.version = self.originator_version
+        account.last_event_at = self.timestamp
         return account
 
     def apply(self, account: Account) -> None:

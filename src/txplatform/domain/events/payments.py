@@ -6,6 +6,7 @@ from txplatform.domain.account import Account
 from txplatform.domain.advices import Payment, PaymentReturn
 from txplatform.domain.currencies import format_money
 from txplatform.domain.events.event import AdviceEvent
+from txplatform.domain.money import Balance
 
 
 class PaymentReceived(AdviceEvent, frozen=True):
@@ -14,6 +15,7 @@ class PaymentReceived(AdviceEvent, frozen=True):
     TOPIC: ClassVar[str] = "payment-received"
     COMMAND: ClassVar[str] = "payment"
     payment: Payment
+    balance: Balance
 
     @property
     def posted_change(self) -> int:
@@ -35,6 +37,7 @@ class PaymentReturned(AdviceEvent, frozen=True):
     TOPIC: ClassVar[str] = "payment-returned"
     COMMAND: ClassVar[str] = "payment_return"
     payment_return: PaymentReturn
+    balance: Balance
 
     @property
     def posted_change(self) -> int:
