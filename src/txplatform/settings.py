@@ -87,6 +87,12 @@ class Settings(KafkaSettings):
         description="Largest number of messages in one database transaction.",
     )
 
+    inbound_contents_days: int = Field(
+        default=365,
+        ge=31,
+        description="Days for which the contents of messages are kept; outcomes are kept for ever.",
+    )
+
     api_host: str = Field(default="127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on.")
     api_processes: int = Field(default=1, ge=1, le=64, description="Number of API processes.")
