@@ -98,7 +98,7 @@ def test_payments_and_returns_are_applied_once_however_often_a_file_is_imported(
     assert counts(report) == {"taken": 3, "waiting": 1, "ignored": 1, "refused": 2}
     assert platform.posted("a") == -5000
     assert [
-        (each["line"], each["field"], each["reason"]) for each in report["refused_records"]
+        (each["line"], each["field"], each["reason"]) for each in report["needing_a_person"]
     ] == [
         (6, None, "currency_mismatch"),
         (8, "amount", "cell"),
@@ -146,7 +146,7 @@ def test_without_a_consumer_the_outcome_is_unknown(
     )
     report = platform.import_file(path, "--format", "csv", "--wait", "1", code=1)
     assert counts(report) == {"unknown": 1}
-    assert report["unconfirmed_records"][0]["id"] == "p1"
+    assert report["needing_a_person"][0]["id"] == "p1"
 
 
 def test_settlement_items_are_posted_once_however_often_a_file_is_imported(
@@ -167,7 +167,7 @@ def test_settlement_items_are_posted_once_however_often_a_file_is_imported(
     report = settlement.import_file(path, "--format", "csv", code=1)
     assert counts(report) == {"taken": 4, "waiting": 1, "refused": 2}
     assert settlement.posted("a") == 5000 - 2000 - 5000 + 700
-    assert [(each["line"], each["reason"]) for each in report["refused_records"]] == [
+    assert [(each["line"], each["reason"]) for each in report["needing_a_person"]] == [
         (7, "currency_mismatch"),
         (8, "conflicting_copy"),
     ]
@@ -206,7 +206,7 @@ def test_the_report_says_in_words_what_became_of_the_file(
     assert done.stdout.startswith("items.csv: 1 taken, 0 repeated, 0 waiting, 0 ignored, 1 refused")
     assert "1,234.50" in done.stdout
     assert "flagged: 1 (no_authorization)" in done.stdout
-    assert "refused: line 3, c2, currency_mismatch: " in done.stdout
+    assert "refused: line 3, c2, currency, currency_mismatch: " in done.stdout
     assert "import items.csv: 2 of 2" in done.stderr
 
 
