@@ -17,6 +17,7 @@ from txplatform.api.validation_problems import (
     invalid_cursor_problem,
     invalid_rules_problem,
     refused_field_problems,
+    repeated_field_problems,
     validation_problem,
 )
 from txplatform.contracts.cursors import InvalidCursorError
@@ -101,7 +102,8 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one 
             problems = refused_field_problems(error)
             return _refused(_command_refused(error.reason), error, problems)
         case RefusedChangeError():
-            return _refused(_change_refused(error.reason), error)
+            differing = repeated_field_problems(error.fields)
+            return _refused(_change_refused(error.reason), error, differing)
         case QueueFullError():
             return _passing(ProblemType.OVERLOADED, error)
         case OutcomeUnknownError():
