@@ -3,14 +3,17 @@
     TXPLATFORM_API_KEY=… python examples/settle.py http://localhost:8000 clearings.jsonl
 
 Each line is a JSON object with `clearing_id`, `account_id`, `transaction_id`, `amount` and
-`currency`. A clearing is posted once, no matter how often it is sent. So the whole file can be
-sent again, for instance after this program was killed.
+`currency`; docs/contracts.md has more fields. A clearing is posted once, no matter how often it is
+sent. So the whole file can be sent again, for instance after this program was killed.
+
+The exit code is 1 if a line was refused. A line that waits is posted when its account is opened.
 """
 
 import json
 import os
 import sys
 import time
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,32 +27,51 @@ RETRIED = {500, 502, 503, 504}
 def settle(
     client: httpx.Client, clearings: list[dict[str, Any]], give_up_s: float = 60
 ) -> list[dict[str, Any]]:
-    """Post clearings; return the results for refused clearings, which need a person's attention.
+    """Post clearings; return the result of each, in order.
 
     Raises:
         httpx.HTTPStatusError: A whole request was refused (4xx).
         RuntimeError: Some clearings were not confirmed in time: send the clearings again.
     """
-    refused: list[dict[str, Any]] = []
-    waiting = iter(clearings)
-    again: list[dict[str, Any]] = []
+    results: dict[int, dict[str, Any]] = {}
+    coming = iter(range(len(clearings)))
+    again: list[int] = []
     deadline = time.monotonic() + give_up_s
-    while items := [*again, *islice(waiting, MAX_ITEMS - len(again))]:
-        again = items
+    while places := [*again, *islice(coming, MAX_ITEMS - len(again))]:
+        again = places
         try:
+            items = [clearings[place] for place in places]
             response = client.post("/v1/clearings", json={"items": items})
             if response.status_code not in RETRIED:
-                results = response.raise_for_status().json()["items"]
-                pairs = list(zip(items, results, strict=True))
-                refused += [result for _, result in pairs if result["result"] == "bad"]
-                again = [item for item, result in pairs if result["result"] == "retry"]
+                found = response.raise_for_status().json()["items"]
+                results |= zip(places, found, strict=True)
+                again = [place for place in places if results[place]["result"] == "retry"]
         except httpx.TransportError:
             pass  # the outcome is unknown, so the items are sent again
         if again:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{len(again)} clearings not confirmed; send the file again")
             time.sleep(1)
-    return refused
+    return [results[place] for place in sorted(results)]
+
+
+def report(results: list[dict[str, Any]]) -> int:
+    """Print each refused line with its field and reason, then counts; return the number refused."""
+    counts = Counter({"posted": 0, "repeated": 0, "waiting": 0, "flagged": 0, "refused": 0})
+    for line, each in enumerate(results, start=1):
+        if each["result"] == "bad":
+            counts["refused"] += 1
+            field = each["field"] or "item"
+            print(
+                f"line {line}, {each['clearing_id']}: {field}: {each['reason']}. {each['detail']}"
+            )
+        elif each["result"] == "waiting":
+            counts["waiting"] += 1
+        else:
+            counts["repeated" if each["replayed"] else "posted"] += 1
+            counts["flagged"] += bool(each["flags"])
+    print(", ".join(f"{count} {name}" for name, count in counts.items()))
+    return counts["refused"]
 
 
 if __name__ == "__main__":
@@ -60,10 +82,9 @@ if __name__ == "__main__":
     lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
     with httpx.Client(base_url=url, headers=headers, timeout=30) as api:
         try:
-            bad = settle(api, lines)
+            settled = settle(api, lines)
         except httpx.HTTPStatusError as refused:
             problem = refused.response.json()  # RFC 9457, like every error of the API
             sys.exit(f"{problem['type']}: {problem['detail']} {problem['next_step']}")
-    for each in bad:
-        print(each["clearing_id"], each["reason"], each["detail"])
-    print(f"{len(lines) - len(bad)} posted, {len(bad)} refused")
+    if report(settled):
+        sys.exit(1)

@@ -38,21 +38,25 @@ def test_a_settlement_file_is_posted_and_refused_lines_are_named(
 ) -> None:
     """The example runs twice on the command line; the second run changes nothing."""
     file = tmp_path / "clearings.jsonl"
-    lines = [clearing(number) for number in range(2500)] + [clearing(9999, currency="EUR")]
+    lines = [
+        *(clearing(number) for number in range(2500)),
+        *(clearing(9998, account_id="not-yet"), clearing(9999, currency="EUR")),
+    ]
     file.write_text("\n".join(map(json.dumps, lines)))
     with running_api(service_env) as api:
         open_account(api.client, "acc-1", 10_000)
-        for _ in range(2):
+        for counts in ("2500 posted, 0 repeated", "0 posted, 2500 repeated"):
             done = subprocess.run(
                 [sys.executable, str(EXAMPLES / "settle.py"), api.url, str(file)],
-                check=True,
+                check=False,
                 capture_output=True,
                 text=True,
                 timeout=60,
                 env={"TXPLATFORM_API_KEY": api.key},
             )
-            assert done.stdout.startswith("c9999 currency_mismatch ")
-            assert done.stdout.endswith("2500 posted, 1 refused\n")
+            assert done.returncode == 1
+            assert done.stdout.startswith("line 2502, c9999: currency: currency_mismatch. ")
+            assert done.stdout.endswith(f"{counts}, 1 waiting, 2500 flagged, 1 refused\n")
             assert balance(api.client, "acc-1")["posted"] == 2500
 
 
@@ -75,7 +79,9 @@ def test_settle_retries_items_that_are_still_open(service_env: dict[str, str]) -
         open_account(api.client, "acc-1", 10_000)
         headers = {"Authorization": f"Bearer {api.key}"}
         with httpx.Client(base_url=api.url, headers=headers, transport=LosesTheFirst()) as client:
-            assert settle(client, [clearing(number) for number in range(50)]) == []
+            results = settle(client, [clearing(number) for number in range(50)])
+        assert [each["clearing_id"] for each in results] == [f"c{number}" for number in range(50)]
+        assert {each["result"] for each in results} == {"clean"}
         assert balance(api.client, "acc-1")["posted"] == 50
 
 

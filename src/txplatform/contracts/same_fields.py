@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from txplatform.contracts.encoding import rfc3339
 from txplatform.domain.events import AccountEvent
+from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.ids import account_of
 
 Kind = TypeVar("Kind")
@@ -20,7 +21,7 @@ _names: Callable[[Any], frozenset[str]] = cache(
 )
 
 
-def from_same_fields(kind: type[Kind], *sources: object, **given: Any) -> Kind:
+def from_same_fields(kind: type[Kind], /, *sources: object, **given: Any) -> Kind:
     """Build a `kind`, copying each field from the first source that has a field of that name.
 
     Args:
@@ -45,6 +46,8 @@ def from_event(kind: type[Kind], event: AccountEvent, **given: Any) -> Kind:
     The event's time becomes `decided_at` if `kind` has that field, and `recorded_at` otherwise.
     """
     time = "decided_at" if "decided_at" in _names(kind) else "recorded_at"
+    if "flags" in _names(kind) and isinstance(event, AdviceEvent):
+        given.setdefault("flags", event.flags)  # the command's are only a part of them
     return from_same_fields(
         kind,
         event.command,
