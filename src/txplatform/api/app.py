@@ -28,7 +28,7 @@ from txplatform.api.exception_handlers import handle_errors_as_problems
 from txplatform.api.openapi import Endpoint, describe
 from txplatform.api.problems import problem_response, stopping_problem
 from txplatform.api.services import Services
-from txplatform.telemetry import accept_traceparent, correlation_id
+from txplatform.telemetry import correlation_id, header_traceparent
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     process_transaction,
@@ -101,7 +101,7 @@ class Api:
 
 def _traceparent(scope: Scope) -> str:
     given = next((value for name, value in scope["headers"] if name == b"traceparent"), None)
-    return accept_traceparent(given.decode("latin-1") if given else None)
+    return header_traceparent(given)
 
 
 async def _give_up(scope: Scope, send: Send) -> None:

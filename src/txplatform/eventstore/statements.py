@@ -7,12 +7,19 @@ keeps the log in order and detects conflicts.
 whole log if the table has grown since its statistics were collected.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
 from txplatform.advisory_locks import LOG
+from txplatform.binary_arrays import (
+    BigintArray,
+    BinaryArray,
+    ByteaArray,
+    TextArray,
+    TimestamptzArray,
+)
 from txplatform.domain.events import AccountEvent, Event
 from txplatform.eventstore.mapper import encode_event
 from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
@@ -85,10 +92,7 @@ CROSS JOIN LATERAL (
 LOCK_LOG = f"SELECT pg_advisory_xact_lock({LOG})"
 """Takes the log's lock until the transaction ends; `APPEND` takes the same lock."""
 
-APPEND = (
-    "SELECT append_events"
-    "(%b, %b::bigint[], %b, %b, %b, %b::text[], %b::bigint[], %b::timestamptz[])"
-)
+APPEND = "SELECT append_events(%b, %b, %b, %b, %b, %b, %b, %b)"
 """Appends events, and returns the streams with a conflict, whose events were left out."""
 
 READ_STREAMS = _read_streams(snapshots="k.version = 0", after="stream.version")
@@ -161,20 +165,17 @@ class LoggedEvent:
     event: Event
 
 
-def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:
+def append_parameters(events: Sequence[AccountEvent]) -> tuple[BinaryArray, ...]:
     """Return the parameters of `APPEND` for these events."""
-    return column_arrays(
-        (
-            event.originator_id,
-            event.originator_version,
-            event.key,
-            event.TOPIC,
-            encode_event(event),
-            event.indexed_under,
-            event.pending_change,
-            event.hold_expires_at,
-        )
-        for event in events
+    return (
+        TextArray.of([event.originator_id for event in events]),
+        BigintArray.of([event.originator_version for event in events]),
+        TextArray.of([event.key for event in events]),
+        TextArray.of([event.TOPIC for event in events]),
+        ByteaArray.of([encode_event(event) for event in events]),
+        TextArray.of([event.indexed_under for event in events]),
+        BigintArray.of([event.pending_change for event in events]),
+        TimestamptzArray.of([event.hold_expires_at for event in events]),
     )
 
 
