@@ -72,9 +72,9 @@ class BigintArray(BinaryArray):
     ELEMENT: ClassVar[str] = "int8"
 
     @classmethod
-    def of(cls, values: Sequence[int]) -> Self:
-        """Encode integers of up to 64 bits."""
-        return cls._of([_BIGINT(value) for value in values])
+    def of(cls, values: Sequence[int | None]) -> Self:
+        """Encode integers of up to 64 bits, and nulls."""
+        return cls._of([None if value is None else _BIGINT(value) for value in values])
 
 
 class TimestamptzArray(BinaryArray):

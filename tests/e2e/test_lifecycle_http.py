@@ -10,6 +10,7 @@ import pytest
 from harness.api import RunningApi, balance, open_account, purchase
 
 MERCHANT = purchase("", "", 1)["merchant"]
+NOTHING_SENT: dict[str, Any] = {"differing_fields": [], "reference": None, "metadata": None}
 
 
 def post(api: RunningApi, path: str, **body: Any) -> httpx.Response:
@@ -92,12 +93,15 @@ def test_a_clearing_posts_and_releases_the_hold(api: RunningApi, held: str) -> N
         "clearing_id": "c",
         "account_id": held,
         "transaction_id": "tx",
+        "direction": "debit",
+        "reverses_clearing_id": None,
         "amount": 900,
         "currency": "USD",
         "final": True,
         "status": "applied",
         "released": 1000,
         "flags": [],
+        **NOTHING_SENT,
         "balance": {"credit_limit": 10_000, "posted": 900, "pending": 0, "available": 9100},
         "account_version": 3,
     }
@@ -145,6 +149,7 @@ def test_a_reversal_releases_all_or_a_part(api: RunningApi, held: str) -> None:
         "status": "applied",
         "released": 400,
         "flags": [],
+        **NOTHING_SENT,
         "balance": {"credit_limit": 10_000, "posted": 0, "pending": 600, "available": 9400},
         "account_version": 3,
     }
@@ -177,6 +182,7 @@ def test_a_refund_lowers_what_is_owed(api: RunningApi, held: str) -> None:
         "currency": "USD",
         "status": "applied",
         "flags": [],
+        **NOTHING_SENT,
         "balance": {"credit_limit": 10_000, "posted": 400, "pending": 0, "available": 9600},
         "account_version": 4,
     }
@@ -264,6 +270,7 @@ def test_a_frozen_or_closed_account_refuses_purchases_and_increments_only(
     assert answer.status_code == 200
     assert without(answer.json(), "recorded_at") == {
         **said,
+        "reason_code": None,
         "account_id": held,
         "account_version": 3,
     }

@@ -167,15 +167,19 @@ def test_a_shadow_evaluation_is_started_inspected_and_stopped(
         rest = api.client.get(path, params={"limit": 3, "cursor": page["next_cursor"]}).json()
         assert [each["transaction_id"] for each in rest["items"]] == ["t6"]
         assert rest["next_cursor"] is None
-        assert api.client.get(path, params={"cursor": "?"}).status_code == 422
+        wrong = api.client.get(path, params={"cursor": "?"})
+        assert (wrong.status_code, wrong.json()["type"]) == (422, "invalid-cursor")
 
         metrics = httpx.get(f"http://127.0.0.1:{health}/metrics").text
         assert (
             'txplatform_shadow_decisions_total{outcome="would_decline",ruleset="retail@2"} 4.0'
             in metrics
         )
-        listed = rulesets(service_env, "disagreements", "retail@2", "--json")
-        assert [each["amount"] for each in json.loads(listed)] == [900, 800, 700, 600]
+        words = ("disagreements", "retail@2", "--limit=3")
+        listed = json.loads(rulesets(service_env, *words, "--json"))
+        assert [each["amount"] for each in listed["items"]] == [900, 800, 700]
+        more = rulesets(service_env, *words, "--json", f"--cursor={listed['next_cursor']}")
+        assert [each["amount"] for each in json.loads(more)["items"]] == [600]
         assert "amount_limit_exceeded" in rulesets(service_env, "disagreements", "retail@2")
         assert "no longer evaluated in shadow" in rulesets(
             service_env, "shadow", "retail@2", "--stop"

@@ -19,6 +19,7 @@ from txplatform.contracts.cleaning import (
     Cleaned,
     clean_amount,
     clean_code,
+    clean_freeze_reason,
     clean_merchant,
     clean_merchant_id,
     clean_metadata,
@@ -34,6 +35,7 @@ LOST = Cleaned(None, complete=False)
 CLEANERS: list[Callable[[object], Cleaned]] = [
     clean_amount,
     clean_code(COUNTRY_FORM),
+    clean_freeze_reason,
     clean_merchant,
     clean_merchant_id,
     clean_metadata,

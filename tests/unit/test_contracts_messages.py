@@ -34,6 +34,7 @@ LIMIT: dict[str, Any] = {
 @pytest.mark.parametrize(
     "change",
     [
+        {"amount": 0},
         {"amount": 1},
         {"amount": 999_999_999_999_999},
         {"payment_id": "A.z_0:9-"},
@@ -67,7 +68,6 @@ def test_a_payment_with_a_valid_or_unknown_member_is_accepted(change: dict[str, 
 @pytest.mark.parametrize(
     "change",
     [
-        {"amount": 0},
         {"amount": -1},
         {"amount": 1_000_000_000_000_000},
         {"amount": 1.0},

@@ -215,7 +215,7 @@ def test_every_event_of_an_advice_has_its_flags(advice: Advice) -> None:
 
 @pytest.mark.parametrize("field", ["clearing_id", "reverses_clearing_id", "transaction_id"])
 def test_an_id_of_an_advice_that_looks_like_a_card_number_is_flagged(field: str) -> None:
-    body = presentment("c", 5, **{field: "tx-4111111111111111", "direction": "credit"})
+    body = {**presentment("c", 5, direction="credit"), field: "tx-4111111111111111"}
     command = INBOUND[PRESENTED].model_validate(body).to_command()
     outcome = prepared(is_open=True).ask(command)
     assert isinstance(outcome, Outcome)

@@ -17,7 +17,14 @@ from txplatform.api.validation_problems import (
     invalid_cursor_problem,
     invalid_rules_problem,
     refused_field_problems,
+    repeated_field_problems,
     validation_problem,
+)
+from txplatform.consumers.parked_messages import (
+    ContentsDroppedError,
+    ContentsWithheldError,
+    NoSuchMessageError,
+    NotParkedError,
 )
 from txplatform.contracts.cursors import InvalidCursorError
 from txplatform.contracts.field_problems import (
@@ -84,7 +91,7 @@ def handle_errors_as_problems(app: FastAPI) -> None:
         app.add_exception_handler(kind, handle)
 
 
-def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one return for each kind
+def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911, PLR0912  # one return for each kind
     """Return the problem for an exception. Unexpected exceptions are internal errors."""
     match error:
         case ProblemError():
@@ -101,7 +108,16 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one 
             problems = refused_field_problems(error)
             return _refused(_command_refused(error.reason), error, problems)
         case RefusedChangeError():
-            return _refused(_change_refused(error.reason), error)
+            differing = repeated_field_problems(error.fields)
+            return _refused(_change_refused(error.reason), error, differing)
+        case NoSuchMessageError():
+            return ProblemError(ProblemType.MESSAGE_NOT_FOUND, error.what, error.next_step)
+        case NotParkedError():
+            return ProblemError(ProblemType.MESSAGE_NOT_PARKED, error.what, error.next_step)
+        case ContentsDroppedError() | ContentsWithheldError():
+            return ProblemError(
+                ProblemType.CONTENTS_NOT_KEPT, f"{error.what} {error.why}", error.next_step
+            )
         case QueueFullError():
             return _passing(ProblemType.OVERLOADED, error)
         case OutcomeUnknownError():
@@ -136,6 +152,7 @@ def _command_refused(reason: RefusalReason) -> ProblemType | None:
             RefusalReason.RETURN_DIFFERS_FROM_PAYMENT
             | RefusalReason.NO_OPEN_HOLD
             | RefusalReason.HOLD_NOT_DUE
+            | RefusalReason.OTHER_ACCOUNT
         ):
             return None
         case _:

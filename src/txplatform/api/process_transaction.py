@@ -89,16 +89,16 @@ class ProcessTransaction:
                     headers={"Allow": "POST"},
                 )
             key = await self._authenticator.authenticate(headers.authorization, _SCOPE)
-            if not headers.is_plain:
-                require_json((headers.content_type or b"application/json").decode("latin-1"))
+            if headers.content_type not in _JSON:
+                require_json((headers.content_type or b"").decode("latin-1"))
             body = await read_body(receive, self.max_body_bytes)
             if scope["query_string"] and asks_for_dry_run(scope["query_string"]):
                 written = await self._try(body, trace)
             else:
                 purchase = parse_process_transaction(body)
-                if headers.idempotency_key is not None:
-                    header = headers.idempotency_key.decode("latin-1")
-                    check_idempotency_key(header, purchase.transaction_id, "transaction_id")
+                check_idempotency_key(
+                    headers.idempotency_key, purchase.transaction_id, "transaction_id"
+                )
                 origin = CommandOrigin(key.cause, trace)
                 decided = await self._decider.submit(purchase, origin=origin)
                 written = decision_written(decided, trace)
@@ -142,11 +142,11 @@ class PurchaseHeaders(NamedTuple):
     authorization: bytes | None
     content_type: bytes | None
     traceparent: bytes | None
-    idempotency_key: bytes | None
+    idempotency_key: str | None
 
     @property
     def is_plain(self) -> bool:
-        """True if the request is JSON, and has no header that must be compared with the body."""
+        """True if neither the content type nor an `Idempotency-Key` needs a closer look."""
         return self.content_type in _JSON and self.idempotency_key is None
 
 
@@ -161,7 +161,7 @@ def purchase_headers(headers: Iterable[tuple[bytes, bytes]]) -> PurchaseHeaders:
         elif name == b"traceparent":
             traceparent = value
         elif name == b"idempotency-key":
-            idempotency_key = value
+            idempotency_key = value.decode("latin-1")
     return PurchaseHeaders(authorization, content_type, traceparent, idempotency_key)
 
 

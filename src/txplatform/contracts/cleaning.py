@@ -37,6 +37,9 @@ NOT_IN_URLS = frozenset({".", ".."})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line separators and surrogates, which UTF-8 cannot encode."""
 
+_NO_REASON = frozenset({"", "none"})
+_FREEZE_REASONS = frozenset(FreezeReason)
+
 _TIME = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}):(\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})?)?",
     re.ASCII,
@@ -116,10 +119,12 @@ def clean_code(form: str) -> Cleaner:
 
 def clean_freeze_reason(value: object) -> Cleaned:
     """Clean the reason code of a status. `none` is the same as no reason code."""
-    text = plain(value).lower() if isinstance(value, str) else value
-    if text in {None, "", "none"}:
+    if value is None:
         return Cleaned(None)
-    return Cleaned(text) if text in set(FreezeReason) else _UNREADABLE
+    text = plain(value).lower() if isinstance(value, str) else None
+    if text in _NO_REASON:
+        return Cleaned(None)
+    return Cleaned(text) if text in _FREEZE_REASONS else _UNREADABLE
 
 
 def clean_amount(value: object) -> Cleaned:
