@@ -10,7 +10,7 @@ import pytest
 from harness.api import RunningApi, balance, open_account, purchase
 
 MERCHANT = purchase("", "", 1)["merchant"]
-NOTHING_SENT = {"differing_fields": [], "reference": None, "metadata": None}
+NOTHING_SENT: dict[str, Any] = {"differing_fields": [], "reference": None, "metadata": None}
 
 
 def post(api: RunningApi, path: str, **body: Any) -> httpx.Response:
