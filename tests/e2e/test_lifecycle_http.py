@@ -260,9 +260,9 @@ def test_a_posting_waits_for_its_account_and_is_then_applied(
     assert later.json()["balance"]["posted"] == 5 * sign
 
 
-@pytest.mark.parametrize("status", ["frozen", "closed"])
+@pytest.mark.parametrize(("status", "response_code"), [("frozen", "62"), ("closed", "46")])
 def test_a_frozen_or_closed_account_refuses_purchases_and_increments_only(
-    api: RunningApi, held: str, status: str
+    api: RunningApi, held: str, status: str, response_code: str
 ) -> None:
     """Settlement from the network is still posted."""
     said = {"status_id": "s", "status": status, "reason": "Reported lost."}
@@ -278,7 +278,7 @@ def test_a_frozen_or_closed_account_refuses_purchases_and_increments_only(
     bought = api.client.post("/v1/process-transaction", json=purchase("new", held, 1)).json()
     raised = post(api, f"{held}/transactions/tx/increments", increment_id="i", amount=1).json()
     for decided in (bought, raised):
-        assert (decided["decision"], decided["response_code"]) == ("declined", "62")
+        assert (decided["decision"], decided["response_code"]) == ("declined", response_code)
         assert [reason["code"] for reason in decided["reasons"]] == [f"account_{status}"]
     clear(api, held, "c", 900, final=False)
     reversal = post(api, f"{held}/transactions/tx/reversals", reversal_id="r").json()

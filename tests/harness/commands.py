@@ -36,9 +36,15 @@ ORIGIN = CommandOrigin(KeyCause("key_1", "test"), "00-0-0-00")
 OPERATOR = OperatorCause("me")
 
 
-def opening(account_id: str, credit_limit: int = 100_000, currency: str = "USD") -> Opening:
+def opening(
+    account_id: str,
+    credit_limit: int = 100_000,
+    currency: str = "USD",
+    *,
+    opening_balance: int = 0,
+) -> Opening:
     """An account opening."""
-    return Opening(AccountId(account_id), currency, credit_limit, NOW)
+    return Opening(AccountId(account_id), currency, credit_limit, NOW, opening_balance)
 
 
 def limit_change(

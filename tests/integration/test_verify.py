@@ -314,7 +314,8 @@ def test_i2_a_sum_of_stored_amounts_that_differs_from_the_account_is_reported(
     wrong: Callable[[EventSums], EventSums],
 ) -> None:
     """This check finds mistakes in the code that folds events."""
-    record(service, [opening("a", 100), payment("a", "p", 7), purchase("a", "t", 60)])
+    moved_in = opening("a", 100, opening_balance=5)
+    record(service, [moved_in, payment("a", "p", 7), purchase("a", "t", 60)])
 
     def other_sums(connection: psycopg.Connection) -> Iterator[EventSums]:
         yield from map(wrong, event_sums(connection))

@@ -41,7 +41,7 @@ from txplatform.domain.events import (
 )
 from txplatform.domain.events.clearings import corrections_of
 from txplatform.domain.ids import AccountId
-from txplatform.domain.money import MAX_BALANCE
+from txplatform.domain.money import MAX_BALANCE, Balance
 from txplatform.domain.requests import Opening
 from txplatform.domain.rules.velocity import VelocityCount
 from txplatform.domain.rulesets import RuleSet
@@ -222,6 +222,33 @@ def test_a_copy_is_a_duplicate_and_an_altered_copy_is_rejected(
     assert status(stream.ask(command)) == "duplicate"
     assert status(stream.ask(conflicting)) == "conflicting_copy"
     assert stream.account() == before
+
+
+@pytest.mark.parametrize("owed", [19_400, -5, 2000])
+def test_an_account_that_moves_in_owes_its_opening_balance(owed: int) -> None:
+    """It may exceed the limit. Purchases are decided on what is left."""
+    stream = Stream()
+    stream.ask(opening(ACCOUNT, 1000, opening_balance=owed))
+    assert stream.account().balance == Balance(1000, owed, 0, 1000 - owed)
+    stream.ask(purchase(ACCOUNT, "t", max(1, 1000 - owed)))
+    assert isinstance(stream.events[-1], AuthorizationApproved) == (owed < 1000)
+
+
+def test_i2_an_opening_balance_adds_up_with_payments_that_came_before_the_opening() -> None:
+    stream = Stream()
+    stream.ask(payment(ACCOUNT, "p", 300))
+    stream.ask(opening(ACCOUNT, 1000, opening_balance=500))
+    assert stream.account().posted == 200
+
+
+def test_an_opening_balance_beyond_the_range_of_a_balance_is_rejected() -> None:
+    for owed in (MAX_BALANCE + 1, -MAX_BALANCE - 1):
+        stream = Stream()
+        assert status(stream.ask(opening(ACCOUNT, 0, opening_balance=owed))) == (
+            "balance_out_of_range"
+        )
+        assert stream.events == []
+    assert status(stream.ask(opening(ACCOUNT, 0, opening_balance=-MAX_BALANCE))) == "applied"
 
 
 def test_an_opening_without_a_time_is_a_copy_of_one_with_a_time() -> None:

@@ -98,7 +98,7 @@ KINDS = {
     "opening": Kind(
         opening(ACCOUNT, 1000),
         None,
-        {"currency": "EUR", "credit_limit": 999},
+        {"currency": "EUR", "credit_limit": 999, "opening_balance": 1},
         {"opened_at": LATER},
     ),
     "limit": Kind(

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from txplatform.contracts.codes import CURRENCIES
-from txplatform.domain.currencies import format_amount, format_money
+from txplatform.domain.currencies import CURRENCIES, Currency, format_amount, format_money
 
 
 @pytest.mark.parametrize(
@@ -25,6 +24,15 @@ from txplatform.domain.currencies import format_amount, format_money
 )
 def test_an_amount_has_the_decimals_of_its_currency(amount: int, currency: str, text: str) -> None:
     assert format_money(amount, currency) == text
+
+
+def test_the_currencies_are_those_that_cards_use() -> None:
+    """Funds, metals and units of account have codes in ISO 4217, but no card account has them."""
+    assert CURRENCIES["KWD"] == Currency("KWD", 3, "Kuwaiti Dinar")
+    assert list(CURRENCIES) == sorted(CURRENCIES)
+    assert len(CURRENCIES) == 155
+    assert {currency.exponent for currency in CURRENCIES.values()} == {0, 2, 3}
+    assert not CURRENCIES.keys() & {"XAU", "XXX", "XDR", "CHW", "UYW", "XAD"}
 
 
 @given(st.integers(-(2**70), 2**70), st.sampled_from([*sorted(CURRENCIES), None]))

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from annotated_types import Le
+from pydantic import BaseModel
 
 from harness.api import purchase
 from txplatform.api.validation_problems import validation_problem
 from txplatform.contracts.body import Body, RequestBody
-from txplatform.contracts.clearing_batch import ClearingBatchBody
+from txplatform.contracts.clearing_batch import ClearingBatchBody, ClearingBatchRequest
+from txplatform.contracts.field_problems import CURRENCY_OF, InvalidFieldsError, validate
 from txplatform.contracts.fields import FORMS
 from txplatform.contracts.messages import INBOUND, AccountStatusChangedMessage
 from txplatform.contracts.process_transaction import ProcessTransactionRequest
+from txplatform.domain.money import MAX_AMOUNT
 
 PURCHASE = purchase("tx-1", "acc-1", 1250)
+WHOLE = "must be a whole number of minor units"
 CHANGE: dict[str, Any] = {
     "account_id": "acc-1",
     "status": "frozen",
@@ -27,20 +31,32 @@ CHANGE: dict[str, Any] = {
 
 def problems(model: type[BaseModel], body: object) -> dict[str, str]:
     """Return the message for each invalid field, by JSON pointer."""
-    with pytest.raises(ValidationError) as refused:
-        model.model_validate(body)
+    with pytest.raises(InvalidFieldsError) as refused:
+        validate(model, body)
     return {
-        each["pointer"]: each["message"]
-        for each in validation_problem(refused.value.errors()).errors
+        each["pointer"]: each["message"] for each in validation_problem(refused.value.fields).errors
     }
 
 
 @pytest.mark.parametrize(
     ("change", "pointer", "message"),
     [
-        ({"amount": 12.5}, "/amount", "must be a whole number"),
-        ({"amount": "12"}, "/amount", "must be a whole number"),
-        ({"amount": True}, "/amount", "must be a whole number"),
+        ({"amount": 12.5}, "/amount", f"{WHOLE}: 12.50 USD is 1250"),
+        ({"amount": "12"}, "/amount", f"{WHOLE}: 12.50 USD is 1250"),
+        ({"amount": True, "currency": "JPY"}, "/amount", f"{WHOLE}: 1250 JPY is 1250"),
+        ({"amount": 1.5, "currency": "KWD"}, "/amount", f"{WHOLE}: 1.250 KWD is 1250"),
+        (
+            {"original_amount": 1.5, "original_currency": "EUR"},
+            "/original_amount",
+            f"{WHOLE}: 12.50 EUR is 1250",
+        ),
+        (
+            {"original_amount": 1.5, "original_currency": "ABC"},
+            "/original_amount",
+            f"{WHOLE}: 12.50 USD is 1250",
+        ),
+        ({"original_amount": 1.5}, "/original_amount", f"{WHOLE}: 12.50 USD is 1250"),
+        ({"amount": None}, "/amount", "is missing"),
         ({"amount": -1}, "/amount", "must be at least 0"),
         ({"amount": 10**18}, "/amount", "must be at most 999999999999999"),
         ({"currency": 978}, "/currency", "must be text"),
@@ -51,7 +67,7 @@ def problems(model: type[BaseModel], body: object) -> dict[str, str]:
             "/transaction_id",
             "must be 1 to 64 letters A to Z or a to z, digits and . _ : -",
         ),
-        ({"merchant": []}, "/merchant", "must be an object"),
+        ({"merchant": []}, "/merchant", "must be a group of named fields"),
         ({"note": "x"}, "/note", "is not known here; leave it out"),
         (
             {"occurred_at": "today"},
@@ -97,7 +113,26 @@ def test_the_message_says_what_an_invalid_field_must_be(
 def test_a_missing_field_and_a_body_that_is_no_object_are_reported() -> None:
     without = {name: value for name, value in PURCHASE.items() if name != "merchant"}
     assert problems(ProcessTransactionRequest, without) == {"/merchant": "is missing"}
-    assert problems(ProcessTransactionRequest, [1]) == {"": "must be an object"}
+    assert problems(ProcessTransactionRequest, [1]) == {"": "must be a group of named fields"}
+    assert problems(ProcessTransactionRequest, None) == {"": "must be a group of named fields"}
+
+
+def test_the_example_of_an_amount_is_in_the_currency_of_its_item() -> None:
+    item = {"clearing_id": "c", "account_id": "a", "amount": 1.5, "currency": "EUR"}
+    assert problems(ClearingBatchRequest, {"items": [item]}) == {
+        "/items/0/amount": f"{WHOLE}: 12.50 EUR is 1250"
+    }
+
+
+def test_every_amount_of_a_body_has_the_example() -> None:
+    amounts = {
+        name
+        for body in (*Body.__subclasses__(), *RequestBody.__subclasses__(), *INBOUND.values())
+        for name, field in body.model_fields.items()
+        if Le(MAX_AMOUNT) in field.metadata or str(MAX_AMOUNT) in str(field.annotation)
+    }
+    assert amounts
+    assert not amounts - CURRENCY_OF.keys()
 
 
 @pytest.mark.parametrize(

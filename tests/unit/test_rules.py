@@ -245,8 +245,8 @@ EVERYTHING_WRONG = (
         (
             AccountSeen(status=AccountStatus.FROZEN, credit_limit=1),
             (
-                "account_frozen insufficient_credit country merchant_category merchant "
-                "amount_limit velocity_amount velocity_count"
+                "account_frozen country merchant_category merchant "
+                "amount_limit velocity_amount velocity_count insufficient_credit"
             ),
         ),
     ],
@@ -324,23 +324,35 @@ def test_a_reason_has_the_observed_value_and_the_limit() -> None:
     ("make", "message"),
     [
         (lambda: CountryAllow(()), "countries is empty, so it would refuse every purchase;"),
-        (lambda: CountryDeny(("gbr",)), "countries has 'gbr', which is not an ISO 3166-1 alpha-3"),
-        (lambda: CountryDeny(("GBR", "GBR")), "countries has 'GBR' twice; name it once."),
-        (lambda: CategoryDeny(("59",)), "categories has '59', which is not a merchant category;"),
+        (
+            lambda: CountryDeny(("gbr",)),
+            "countries[0] is 'gbr', which is not an ISO 3166-1 alpha-3",
+        ),
+        (
+            lambda: CountryDeny(("GBR", "GBR")),
+            "countries[1] is 'GBR', which countries[0] names too;",
+        ),
+        (lambda: CategoryDeny(("59",)), "categories[0] is '59', which is not a merchant category;"),
         (lambda: CategoryDeny(("٥٩٤٢",)), "which is not a merchant category;"),
         (lambda: CategoryDeny(("5999-5900",)), "ends before it begins; write 5900-5999."),
-        (lambda: CategoryDeny(("5942", "5900-5999")), "twice: it overlaps '5900-5999'"),
-        (lambda: CategoryDeny(("5942-5999", "5900-5942")), "twice: it overlaps '5900-5942'"),
-        (lambda: MerchantDeny((" m-1",)), "merchants has ' m-1', which is not a merchant id"),
-        (lambda: MerchantDeny(("",)), "merchants has '', which is not a merchant id"),
-        (lambda: MerchantDeny(("4111 1111 1111 1111\n",)), "merchants has a long value"),
+        (
+            lambda: CategoryDeny(("5942", "5900-5999")),
+            "categories[0] is '5942', which categories[1] names too;",
+        ),
+        (
+            lambda: CategoryDeny(("5942-5999", "5900-5942")),
+            "categories[0] is '5942-5999', which categories[1] names too;",
+        ),
+        (lambda: MerchantDeny((" m-1",)), "merchants[0] is ' m-1', which is not a merchant id"),
+        (lambda: MerchantDeny(("",)), "merchants[0] is '', which is not a merchant id"),
+        (lambda: MerchantDeny(("4111 1111 1111 1111\n",)), "merchants[0] is a long value"),
         (lambda: AmountLimit(0), "max_amount is 0, which is not a valid limit"),
         (lambda: AmountLimit(10**15), "max_amount is 1000000000000000, which is not a valid limit"),
         (lambda: AmountLimit(1, "pounds"), "currency is 'pounds', which is not an ISO 4217 code;"),
         (lambda: CashLike(-1), "max_amount is -1"),
         (lambda: CashLike(1, ()), "categories is empty, so nothing would count as cash;"),
         (lambda: NewCountry(-1), "max_amount is -1"),
-        (lambda: NewCountry(1, ("UK",)), "home_countries has 'UK'"),
+        (lambda: NewCountry(1, ("UK",)), "home_countries[0] is 'UK'"),
         (lambda: VelocityCount(0, 1), "window_minutes is 0, but purchases are kept for 30"),
         (lambda: VelocityCount(43_201, 1), "window_minutes is 43201"),
         (lambda: VelocityCount(60, 0), "max_count is 0, which is not a valid number of purchases"),

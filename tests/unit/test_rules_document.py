@@ -42,7 +42,7 @@ def test_every_rule_is_documented(rule: type[ConfigurableRule]) -> None:
 
 def test_the_rules_that_are_always_on_are_documented() -> None:
     """Each reason has its field 39. The reason that only declines increments belongs to no rule."""
-    rows = [row_of(rule.RULE) for rule in ALWAYS]
+    rows = [line for line in TEXT.splitlines() for rule in ALWAYS if f"| `{rule.RULE}` |" in line]
     configurable = {rule.CODE for rule in CONFIGURABLE}
     for code in ReasonCode:
         if code not in configurable and code is not ReasonCode.NO_OPEN_HOLD:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.rule_cases import AccountSeen, buying, codes, judged
 from txplatform.api.openapi import describe_fields
-from txplatform.contracts.codes import COUNTRIES, CURRENCIES
+from txplatform.contracts.countries import COUNTRIES
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.ruleset_schema import rule_schemas
 from txplatform.contracts.rulesets import (
@@ -28,6 +28,7 @@ from txplatform.contracts.rulesets import (
     ruleset_to_json,
 )
 from txplatform.domain.activity import VelocityScope
+from txplatform.domain.currencies import CURRENCIES
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
@@ -206,7 +207,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ([], "The value: must be an object."),
+        ([], "The value: must be a group of named fields."),
         ({"version": 1}, "name: is missing."),
         (RETAIL | {"name": "Retail!"}, "name: is 'Retail!', which cannot be part of an id;"),
         (
@@ -223,7 +224,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         (RETAIL | {"owner": "me"}, "owner: is not known here; leave it out."),
         (RETAIL | {"description": "a\u0000"}, "description: is too long or has control"),
         (RETAIL | {"rules": {}}, "rules: must be a list."),
-        (RETAIL | {"rules": ["x"]}, "rules[0]: must be an object."),
+        (RETAIL | {"rules": ["x"]}, "rules[0]: must be a group of named fields."),
         (RETAIL | {"rules": [{}]}, "rules[0].rule: is missing; write one of amount_limit,"),
         (RETAIL | {"rules": [{"rule": "x"}]}, "rules[0].rule: is 'x', which is not a rule;"),
         (RETAIL | {"rules": [{"rule": []}]}, "rules[0].rule: is [], which is not a rule;"),
@@ -233,7 +234,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1.0}]},
-            "rules[0].max_amount: must be a whole number.",
+            "rules[0].max_amount: must be a whole number of minor units: 12.50 USD is 1250.",
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 10**40}]},
@@ -253,7 +254,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"rules": [{"rule": "country_deny", "countries": ["GBR", "XXX"]}]},
-            "rules[0].countries: has 'XXX', which is not an ISO 3166-1 alpha-3 country.",
+            "rules[0].countries[1]: is 'XXX', which is not an ISO 3166-1 alpha-3 country.",
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1, "currency": "XXX"}]},
@@ -275,7 +276,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"hold_days": {"by_category": [{"categories": ["1"], "days": 1}]}},
-            "hold_days.by_category[0].categories: has '1', which is not a merchant category;",
+            "hold_days.by_category[0].categories[0]: is '1', which is not a merchant category;",
         ),
         (RETAIL | {"hold_days": {"default": 0}}, "hold_days.default: is 0, too short"),
         (
@@ -288,7 +289,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
                     ]
                 }
             },
-            "hold_days.by_category: has '7011' twice: it overlaps '7000-7099';",
+            "hold_days.by_category: has 7000-7099 and 7011, which overlap;",
         ),
     ],
 )
@@ -307,6 +308,35 @@ def test_every_problem_is_named() -> None:
         "version",
         "rules[0].rule",
         "rules[1].max_amount",
+    ]
+
+
+def test_every_wrong_parameter_of_a_rule_is_named_with_the_entry_of_a_list() -> None:
+    """Parameters of a wrong kind and parameters with a wrong value are named together."""
+    rules = [
+        {"rule": "country_deny", "countries": ["FRA", "fr", "DEU", "Germany is one"]},
+        {"rule": "merchant_deny", "merchants": ["m" * 30, "m-1", "m" * 30], "refuse_unknown": 1},
+        {"rule": "velocity_amount", "window_minutes": 0, "max_amount": 0, "currency": "pounds"},
+        {"rule": "velocity_amount", "window_minutes": 0, "max_amount": 1.5, "scope": "shop"},
+        {"rule": "amount_limit", "max_amount": 10**30},
+    ]
+    holds = {"by_category": [{"categories": ["1"], "days": 0}]}
+    with pytest.raises(InvalidRuleSetError) as raised:
+        ruleset_from_json({"name": "x", "version": 1, "rules": rules, "hold_days": holds})
+    assert [said.partition(":")[0] for said in raised.value.problems] == [
+        "hold_days.by_category[0].categories[0]",
+        "hold_days.by_category[0].days",
+        "rules[0].countries[1]",
+        "rules[0].countries[3]",
+        "rules[1].refuse_unknown",
+        "rules[1].merchants[2]",
+        "rules[2].window_minutes",
+        "rules[2].max_amount",
+        "rules[2].currency",
+        "rules[3].max_amount",
+        "rules[3].scope",
+        "rules[3].window_minutes",
+        "rules[4].max_amount",
     ]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -80,11 +82,44 @@ _SIMPLE_VALUES: st.SearchStrategy[object] = st.one_of(
     st.booleans(),
     st.sampled_from(["", " ", "\n"]),
 )
-def test_the_strict_parser_agrees_with_the_standard_library(
+def test_the_strict_parser_agrees_with_the_standard_library_except_for_whole_numbers(
     value: dict[str, object],
     escaped: bool,  # noqa: FBT001  # hypothesis gives it
     space: str,
 ) -> None:
     """Simple objects take a faster path, which must give the same result."""
     text = json.dumps(value, ensure_ascii=escaped, separators=(f"{space},", f"{space}:"))
-    assert repr(parse_strict_json(text.encode())) == repr(json.loads(text))
+    assert repr(parse_strict_json(text.encode())) == repr(json.loads(text, parse_float=_read))
+
+
+def _read(digits: str) -> int | float:
+    exact = Decimal(digits)
+    return int(exact) if exact == int(exact) else float(digits)
+
+
+_NUMBERS = st.from_regex(
+    r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,20}|\.0{1,30})?([eE][+-]?[0-9]{1,2})?", fullmatch=True
+)
+
+
+@given(_NUMBERS)
+def test_a_number_is_an_integer_if_and_only_if_its_fraction_is_zero(text: str) -> None:
+    exact = Decimal(text)
+    (value,) = parse_strict_json(f"[{text}]".encode())
+    assert isinstance(value, int) == (exact == exact.to_integral_value())
+    assert isinstance(value, float) or value == exact
+
+
+@pytest.mark.parametrize("text", ["1250.00000000000001", "0.1", "12.5", "1e-400", "1.5E0"])
+def test_a_number_with_another_fraction_is_not_an_integer(text: str) -> None:
+    (value,) = parse_strict_json(f"[{text}]".encode())
+    assert type(value) is float
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1250.0", 1250), ("1e3", 1000), ("-0.0", 0), ("0e999999999", 0), ("1e300", 10**300)],
+)
+def test_an_integer_may_have_a_zero_fraction_or_an_exponent(text: str, number: int) -> None:
+    (value,) = parse_strict_json(f"[{text}]".encode())
+    assert (type(value), value) == (int, number)

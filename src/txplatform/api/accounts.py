@@ -85,7 +85,7 @@ _ETAG = documented_header("ETag", "The account version.")
             "description": "The account was opened.",
             "headers": {**_ETAG, **documented_header("Location", "The balance's path.")},
         },
-        **documented_command(),
+        **documented_command(ProblemType.BALANCE_OUT_OF_RANGE),
     },
 )
 async def open_account(
@@ -96,7 +96,7 @@ async def open_account(
     """Open an account. The accounts team's Kafka message has the same effect.
 
     Payments, limit changes and other messages that arrived before the opening are applied once the
-    account is open.
+    account is open. `opening_balance` is what is owed when a portfolio moves in.
     """
     command = body.to_value(Opening)
     decided = await services.decider.submit(command, origin=request.state.origin)

@@ -11,6 +11,7 @@ from txplatform.api import (
     accounts,
     clearing_batches,
     controls,
+    currencies,
     events,
     holds,
     inbound_messages,
@@ -41,6 +42,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     shadowings,
     events,
     inbound_messages,
+    currencies,
     probes,
 )
 """The endpoints of all resources. To add an endpoint, write its module and list it here."""

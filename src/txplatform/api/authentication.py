@@ -46,8 +46,8 @@ class Authenticator:
             return None
         return cached[0] if scope in cached[0].scopes else None
 
-    async def authenticate(self, authorization: bytes | None, scope: Scope) -> ApiKey:
-        """Return the caller's key.
+    async def authenticate(self, authorization: bytes | None, scope: Scope | None) -> ApiKey:
+        """Return the caller's key. Without a scope any key will do.
 
         Raises:
             ProblemError: The header has no valid key, or the key lacks the scope.
@@ -64,7 +64,7 @@ class Authenticator:
             key = await self._look_up(whole, sha256(credentials[1]).digest())
         if key is None:
             raise _unauthenticated("The API key is unknown, expired or revoked.")
-        if scope not in key.scopes:
+        if scope is not None and scope not in key.scopes:
             raise ProblemError(
                 ProblemType.FORBIDDEN,
                 f"This call needs the scope {scope}, which the key {key.id} does not have.",

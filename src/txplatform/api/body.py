@@ -1,17 +1,17 @@
 """Read a request body: limit its size, parse strict JSON, and validate it as a model."""
 
-from typing import Generic, TypeVar
+from typing import Generic
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.types import Receive
 
+from txplatform.api.idempotency_key import check_key_of
 from txplatform.api.problems import ProblemError
 from txplatform.api.services import services_of
+from txplatform.contracts.field_problems import Model, validate
 from txplatform.contracts.json import parse_strict_json
 from txplatform.contracts.problems import ProblemType
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class ClientLeftError(Exception):
@@ -41,7 +41,9 @@ class JsonBody(Generic[Model]):
     async def __call__(self, request: Request) -> Model:
         """Read and validate the body of a request."""
         body = await json_bytes(request, self._max_bytes)
-        return self._model.model_validate(parse_strict_json(body))
+        parsed = validate(self._model, parse_strict_json(body))
+        check_key_of(request.headers.get("idempotency-key"), parsed)
+        return parsed
 
 
 async def json_bytes(request: Request, max_bytes: int = 0) -> bytes:

@@ -1,11 +1,10 @@
 """`POST /v1/clearings`: post the clearings of a settlement file, each on its own."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,6 +25,7 @@ from txplatform.contracts.clearing_batch import (
     ClearingItemResponse,
     FieldProblem,
 )
+from txplatform.contracts.field_problems import InvalidField, InvalidFieldsError, validate
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.settlement import PresentmentEvent, clearing_response
 from txplatform.decisions.errors import QueueFullError, StoreUnavailableError
@@ -118,9 +118,9 @@ async def clear_purchases(
 
 def _parse(place: int, item: object) -> ClearingItem | ClearingItemResponse:
     try:
-        return ClearingItem.model_validate(item)
-    except ValidationError as error:
-        return _not_a_clearing(place, item, error)
+        return validate(ClearingItem, item)
+    except InvalidFieldsError as error:
+        return _not_a_clearing(place, item, error.fields)
 
 
 def _originals_first(items: Mapping[int, ClearingItem]) -> Iterator[list[int]]:
@@ -170,17 +170,16 @@ async def _clear(
     )
 
 
-def _not_a_clearing(place: int, item: object, error: ValidationError) -> ClearingItemResponse:
+def _not_a_clearing(
+    place: int, item: object, fields: Sequence[InvalidField]
+) -> ClearingItemResponse:
     problem = validation_problem(
-        [
-            {**each, "loc": ("items", place, *each["loc"])}
-            for each in error.errors(include_input=False, include_url=False)
-        ]
+        InvalidField(("items", place, *field.location), field.problem) for field in fields
     )
-    fields = [each["loc"] for each in error.errors() if each["loc"]]
+    invalid = {field.location for field in fields}
     named = item.get("clearing_id") if isinstance(item, dict) else None
     return ClearingItemResponse(
-        named if isinstance(named, str) and ("clearing_id",) not in fields else None,
+        named if isinstance(named, str) and ("clearing_id",) not in invalid else None,
         "bad",
         "validation",
         f"{problem.what} {problem.next_step}",

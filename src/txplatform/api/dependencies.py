@@ -18,6 +18,7 @@ from txplatform.api.problems import ProblemError
 from txplatform.api.services import Services, services_of
 from txplatform.api.validation_problems import validation_problem
 from txplatform.api_keys import ApiKey, Scope
+from txplatform.contracts.field_problems import InvalidField
 from txplatform.contracts.fields import Identifier, UrlId
 from txplatform.contracts.problems import ProblemType
 from txplatform.decisions.request import AccountView
@@ -45,9 +46,10 @@ IfNoneMatch = Annotated[
 ]
 
 
-def requires(scope: Scope) -> SecurityDependency:
+def requires(scope: Scope | None) -> SecurityDependency:
     """Return a dependency that checks the key's scope and the names of the query parameters.
 
+    Without a scope any key will do.
     The dependency sets `request.state.origin`, and adds the scope to the OpenAPI entry.
     """
 
@@ -63,7 +65,7 @@ def requires(scope: Scope) -> SecurityDependency:
         request.state.origin = CommandOrigin(key.cause, request.state.traceparent)
         return key
 
-    return SecurityDependency(check, scopes=[scope])
+    return SecurityDependency(check, scopes=[] if scope is None else [scope])
 
 
 def _require_known_query(request: Request) -> None:
@@ -72,19 +74,16 @@ def _require_known_query(request: Request) -> None:
     assert isinstance(route, APIRoute)
     known = {parameter.alias for parameter in route.dependant.query_params}
     given = Counter(name for name, _ in request.query_params.multi_items())
-    errors = [
-        {
-            "type": "query",
-            "loc": (name,),
-            "msg": "is given more than once"
-            if name in known
-            else "is not a parameter of this call",
-        }
+    unusable = [
+        InvalidField(
+            (name,),
+            "is given more than once" if name in known else "is not a parameter of this call",
+        )
         for name, times in given.items()
         if name not in known or times > 1
     ]
-    if errors:
-        raise validation_problem(errors)
+    if unusable:
+        raise validation_problem(unusable)
 
 
 def require_opened(view: AccountView) -> None:

@@ -7,7 +7,6 @@ import psycopg
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedFunction, UndefinedTable
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,9 +17,15 @@ from txplatform.api.validation_problems import (
     invalid_cursor_problem,
     invalid_rules_problem,
     refused_field_problems,
+    repeated_field_problems,
     validation_problem,
 )
 from txplatform.contracts.cursors import InvalidCursorError
+from txplatform.contracts.field_problems import (
+    InvalidField,
+    InvalidFieldsError,
+    invalid_fields,
+)
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.rulesets import InvalidRuleSetError
@@ -41,7 +46,11 @@ def handle_errors_as_problems(app: FastAPI) -> None:
             case ClientLeftError():
                 return Response(status_code=499)
             case RequestValidationError():
-                problem = validation_problem(error.errors(), leave_out=1)
+                # The first item of each location is where the parameter stands, such as `query`.
+                problem = validation_problem(
+                    InvalidField(field.location[1:], field.problem)
+                    for field in invalid_fields(error.errors(), None)
+                )
             case HTTPException(status_code=404):
                 problem = ProblemError(
                     ProblemType.NOT_FOUND,
@@ -68,7 +77,6 @@ def handle_errors_as_problems(app: FastAPI) -> None:
     for kind in (
         HTTPException,
         RequestValidationError,
-        ValidationError,
         TxPlatformError,
         psycopg.Error,
         ClientLeftError,
@@ -84,8 +92,8 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one 
             return error
         case NotJsonError():
             return ProblemError(ProblemType.NOT_JSON, f"{error.what} {error.why}", error.next_step)
-        case ValidationError():
-            return validation_problem(error.errors(include_input=False, include_url=False))
+        case InvalidFieldsError():
+            return validation_problem(error.fields)
         case InvalidRuleSetError():
             return invalid_rules_problem(error)
         case InvalidCursorError():
@@ -94,7 +102,8 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one 
             problems = refused_field_problems(error)
             return _refused(_command_refused(error.reason), error, problems)
         case RefusedChangeError():
-            return _refused(_change_refused(error.reason), error)
+            differing = repeated_field_problems(error.fields)
+            return _refused(_change_refused(error.reason), error, differing)
         case QueueFullError():
             return _passing(ProblemType.OVERLOADED, error)
         case OutcomeUnknownError():

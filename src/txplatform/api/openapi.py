@@ -66,8 +66,8 @@ def describe(app: FastAPI, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     describe_fields(document)
     for operation in _operations(document):
         for requirement in operation.get("security", ()):
-            (scope,) = requirement[SECURITY_SCHEME]
-            operation["description"] += f"\n\nThe API key needs the scope `{scope}`."
+            needs = " and ".join(f"the scope `{scope}`" for scope in requirement[SECURITY_SCHEME])
+            operation["description"] += f"\n\nThe API key needs {needs or 'no scope'}."
         operation["responses"] = dict(sorted(operation["responses"].items()))
         for response in operation["responses"].values():
             response["headers"] = {**_CORRELATION, **response.get("headers", {})}

@@ -33,6 +33,7 @@ _ALWAYS = (
 )
 _OF_BODIES = (
     ProblemType.NOT_JSON,
+    ProblemType.IDEMPOTENCY_KEY_MISMATCH,
     ProblemType.ID_REUSED,
     ProblemType.BODY_TOO_LARGE,
     ProblemType.UNSUPPORTED_MEDIA_TYPE,

@@ -21,6 +21,7 @@ from txplatform.api.body import ClientLeftError, read_body, require_json
 from txplatform.api.dependencies import requires
 from txplatform.api.dry_run import asks_for_dry_run, decide_without_recording
 from txplatform.api.exception_handlers import problem_of
+from txplatform.api.idempotency_key import check_idempotency_key
 from txplatform.api.openapi_entries import REPLAYED, documented_command
 from txplatform.api.problems import ProblemError, WrittenResponse, problem_response
 from txplatform.api.queries import Queries
@@ -96,7 +97,12 @@ class ProcessTransaction:
             if scope["query_string"] and asks_for_dry_run(scope["query_string"]):
                 written = await self._try(body, trace)
             else:
-                decided = await self.submit(body, CommandOrigin(key.cause, trace))
+                purchase = parse_process_transaction(body)
+                check_idempotency_key(
+                    headers.idempotency_key, purchase.transaction_id, "transaction_id"
+                )
+                origin = CommandOrigin(key.cause, trace)
+                decided = await self._decider.submit(purchase, origin=origin)
                 written = decision_written(decided, trace)
         except ClientLeftError:
             return
@@ -107,10 +113,13 @@ class ProcessTransaction:
         await send({"type": "http.response.body", "body": response})
 
     def plain_origin(self, headers: Iterable[tuple[bytes, bytes]]) -> CommandOrigin | None:
-        """Return the origin of a JSON request with a cached key; None for any other request."""
-        authorization, content_type, traceparent = purchase_headers(headers)
+        """Return the origin of a JSON request with a cached key; None for any other request.
+
+        A request with an `Idempotency-Key` is another one, since the header has to be checked.
+        """
+        authorization, content_type, traceparent, idempotency_key = purchase_headers(headers)
         key = self._authenticator.cached_key(authorization, _SCOPE)
-        if key is None or content_type not in _JSON:
+        if key is None or content_type not in _JSON or idempotency_key is not None:
             return None
         return CommandOrigin(key.cause, traceparent)
 
@@ -119,7 +128,7 @@ class ProcessTransaction:
 
         Raises:
             NotJsonError: The body is not JSON, or a key is repeated.
-            ValidationError: The body is JSON, but not a valid purchase.
+            InvalidFieldsError: The body is JSON, but not a valid purchase.
             QueueFullError: Too many requests are waiting.
         """
         return self._decider.submit(parse_process_transaction(body), origin=origin)
@@ -140,11 +149,12 @@ class PurchaseHeaders(NamedTuple):
     authorization: bytes | None
     content_type: bytes | None
     traceparent: str
+    idempotency_key: str | None
 
 
 def purchase_headers(headers: Iterable[tuple[bytes, bytes]]) -> PurchaseHeaders:
     """Return the headers that matter for a purchase from raw ASGI headers."""
-    traceparent = content_type = authorization = None
+    traceparent = content_type = authorization = idempotency_key = None
     for name, value in headers:
         if name == b"authorization":
             authorization = value
@@ -152,8 +162,10 @@ def purchase_headers(headers: Iterable[tuple[bytes, bytes]]) -> PurchaseHeaders:
             content_type = value
         elif name == b"traceparent":
             traceparent = value
+        elif name == b"idempotency-key":
+            idempotency_key = value.decode("latin-1")
     trace = accept_traceparent(traceparent.decode("latin-1") if traceparent else None)
-    return PurchaseHeaders(authorization, content_type, trace)
+    return PurchaseHeaders(authorization, content_type, trace, idempotency_key)
 
 
 def decision_written(decided: Decided, traceparent: str) -> WrittenResponse:

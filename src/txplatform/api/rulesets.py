@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from txplatform.api.body import JsonBody, json_bytes
 from txplatform.api.dependencies import ServicesOf
+from txplatform.api.idempotency_key import check_idempotency_key
 from txplatform.api.openapi_entries import REPLAYED, documented, documented_change
 from txplatform.api.responses import json_response
 from txplatform.api.rule_book_view import activation_response, book_response, ruleset_response
@@ -72,10 +73,12 @@ async def read_rulesets(services: ServicesOf) -> Response:
 async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
     """Add a rule set, which is immutable and has no effect until it is activated."""
     body = await json_bytes(request, _MAX_BYTES)
+    header = request.headers.get("idempotency-key")
 
     def change(connection: psycopg.Connection) -> tuple[RuleSetResponse, bool]:
         # Parsed in the thread, because long lists would block the event loop.
         ruleset = parse_ruleset(body)
+        check_idempotency_key(header, ruleset.id, "id of the rule set")
         added = add_ruleset(connection, ruleset, by=key.cause)
         return ruleset_response(added.book, ruleset.id), added.replayed
 

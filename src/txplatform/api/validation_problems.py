@@ -1,14 +1,14 @@
 """Problems for invalid fields. A problem names fields and faults, but contains no values."""
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from txplatform.api.problems import ProblemError
 from txplatform.contracts.card_numbers import holds_card_number
 from txplatform.contracts.cleaning import plain
 from txplatform.contracts.cursors import InvalidCursorError
-from txplatform.contracts.field_problems import field_problem
+from txplatform.contracts.field_problems import InvalidField
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.rulesets import InvalidRuleSetError
 from txplatform.domain.commands.outcome import CommandRejectedError, RefusalReason
@@ -19,23 +19,15 @@ _STEP = re.compile(r"[^.\[\]]+")
 """A step of a path such as `rules[3].window_minutes`."""
 
 
-def validation_problem(errors: Sequence[Any], *, leave_out: int = 0) -> ProblemError:
-    """Return the problem for invalid fields. Values are left out, as they may be card numbers.
-
-    Args:
-        errors: The errors of a pydantic ValidationError.
-        leave_out: The number of leading items of `loc` that each JSON pointer omits.
-    """
+def validation_problem(fields: Iterable[InvalidField]) -> ProblemError:
+    """Return the problem for invalid fields."""
     return ProblemError(
         ProblemType.VALIDATION,
         "The request has fields that are missing, unknown or invalid; nothing was recorded.",
         "Correct the fields named in errors; /docs describes each.",
         errors=[
-            {
-                "pointer": _pointer(error["loc"][leave_out:]),
-                "message": field_problem(error),
-            }
-            for error in errors[:_MAX_ERRORS]
+            {"pointer": _pointer(field.location), "message": field.problem}
+            for field in islice(fields, _MAX_ERRORS)
         ],
     )
 
@@ -47,14 +39,21 @@ def refused_field_problems(error: CommandRejectedError, *place: str | int) -> li
         error: The rejection.
         place: The location of the command in the body.
     """
-    repeated = error.reason in {
-        RefusalReason.CONFLICTING_COPY,
-        RefusalReason.TRANSACTION_ID_REUSED,
-    }
-    message = "differs from what was sent first under this id" if repeated else error.detail
+    if error.reason in {RefusalReason.CONFLICTING_COPY, RefusalReason.TRANSACTION_ID_REUSED}:
+        return repeated_field_problems(error.fields, *place)
+    return _field_problems(error.fields, place, error.detail)
+
+
+def repeated_field_problems(fields: Iterable[str], *place: str | int) -> list[dict[str, str]]:
+    """Return a problem for each field in which a repeated command differs from the first one."""
+    return _field_problems(fields, place, "differs from what was sent first under this id")
+
+
+def _field_problems(
+    fields: Iterable[str], place: tuple[str | int, ...], message: str
+) -> list[dict[str, str]]:
     return [
-        {"pointer": _pointer((*place, *name.split("."))), "message": message}
-        for name in error.fields
+        {"pointer": _pointer((*place, *name.split("."))), "message": message} for name in fields
     ]
 
 

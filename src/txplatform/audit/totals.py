@@ -11,6 +11,7 @@ from txplatform.audit.derived import DerivedCheck, Key
 from txplatform.audit.differences import Differences
 from txplatform.audit.replay import Replay
 from txplatform.domain.events import (
+    AccountOpened,
     AuthorizationApproved,
     AuthorizationIncremented,
     AuthorizationReversed,
@@ -31,6 +32,7 @@ _CORRECTED = (
     " * CASE event -> 'correction' ->> 'direction' WHEN 'debit' THEN 1 ELSE -1 END"
 )
 _AMOUNTS: dict[type[Event], tuple[LiteralString, LiteralString]] = {
+    AccountOpened: ("coalesce(event -> 'opening' ->> 'opening_balance', '0')::numeric", "0"),
     AuthorizationApproved: (
         "0",
         "coalesce(event ->> 'hold', event -> 'purchase' ->> 'amount')::numeric",

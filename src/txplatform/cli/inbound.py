@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from txplatform.cli.recorded_text import recorded_text
 from txplatform.consumers.parked_messages import discard_message, retry_message
 from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
@@ -57,7 +58,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     discard = actions.add_parser("discard", help="discard parked messages permanently")
     discard.add_argument("id", type=int, nargs="+")
-    discard.add_argument("--reason", required=True, help="reason, recorded with the message")
+    discard.add_argument(
+        "--reason", required=True, type=recorded_text, help="reason, recorded with the message"
+    )
 
     position_list = actions.add_parser("positions", help="show the next offset of each partition")
 

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, traceparent_of
-from txplatform.contracts.field_problems import field_problem
+from txplatform.contracts.field_problems import InvalidFieldsError, validate
 from txplatform.contracts.messages import INBOUND
 from txplatform.domain.commands import Command
 from txplatform.inbox.message import UNREADABLE_HEADERS, ReceivedMessage
@@ -62,19 +60,18 @@ def read_message(message: ReceivedMessage) -> ParsedMessage:
 
 def _command_of(message: ReceivedMessage, data: object) -> Command | Rejection:
     try:
-        body = INBOUND[message.topic].model_validate(data)
-    except ValidationError as error:
+        body = validate(INBOUND[message.topic], data)
+    except InvalidFieldsError as error:
         return Rejection("schema_violation", _problems(error))
     if message.key != body.account_id.encode():
         return Rejection("key_mismatch", "The message key is not the account_id in the body.")
     return body.to_command()
 
 
-def _problems(error: ValidationError) -> str:
+def _problems(error: InvalidFieldsError) -> str:
     """Describe the invalid fields without their values, which may contain card numbers."""
     found = [
-        f"{'.'.join(map(str, each['loc'])) or 'body'}: {field_problem(each)}"
-        for each in error.errors(include_url=False, include_input=False)
+        f"{'.'.join(map(str, field.location)) or 'body'}: {field.problem}" for field in error.fields
     ]
     more = f" and {len(found) - _MAX_PROBLEMS} more" if len(found) > _MAX_PROBLEMS else ""
     return ("; ".join(found[:_MAX_PROBLEMS]) + more + ".").translate(_PRINTABLE)

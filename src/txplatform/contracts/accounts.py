@@ -12,6 +12,7 @@ from txplatform.contracts.fields import (
     CurrencyCode,
     FreeText,
     Identifier,
+    OpeningBalance,
     UtcTime,
     idempotency_key,
 )
@@ -30,6 +31,7 @@ class OpenAccountRequest(RequestBody):
     credit_limit: Annotated[
         AmountOrZero, Field(description="The initial limit (version 0), minor units.")
     ]
+    opening_balance: OpeningBalance = 0
     opened_at: Annotated[UtcTime | None, Field(description="The time of the opening.")] = None
 
 

@@ -1,12 +1,33 @@
 """Error messages for invalid fields, such as `is missing`, to show after the field's name.
 
 pydantic's own messages are not used: they mention inputs and patterns, and change between versions.
+The messages are about the field. They have no values, which may be card numbers.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from txplatform.contracts.fields import FORMS
+from txplatform.domain.currencies import CURRENCIES
+from txplatform.errors import TxPlatformError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+CURRENCY_OF = {
+    "amount": "currency",
+    "credit_limit": "currency",
+    "opening_balance": "currency",
+    "original_amount": "original_currency",
+    "max_amount": "currency",
+}
+"""The fields that are amounts, and for each the field beside it that has its currency."""
+
+_EXAMPLE_AMOUNT = 1250
+_EXAMPLE_CURRENCY = "USD"
+_NO_NUMBER = frozenset({"int_type", "int_from_float", "int_parsing"})
 
 _WORDS = {
     "missing": "is missing",
@@ -21,10 +42,10 @@ _WORDS = {
     "list_type": "must be a list",
     "tuple_type": "must be a list",
     "frozen_set_type": "must be a list",
-    "dict_type": "must be an object",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "dataclass_type": "must be an object",
+    "dict_type": "must be a group of named fields",
+    "model_type": "must be a group of named fields",
+    "model_attributes_type": "must be a group of named fields",
+    "dataclass_type": "must be a group of named fields",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "enum": "must be {expected}",
@@ -34,14 +55,77 @@ _WORDS = {
     "too_short": "has fewer entries than {min_length}",
     "too_long": "has more entries than {max_length}",
     "value_error": "{error}",
+    "json_invalid": "has text with half a character (a lone surrogate)",
 }
 
 
-def field_problem(error: Mapping[str, Any]) -> str:
-    """Return the message for one error of a pydantic ValidationError, without the field's value."""
-    context = error.get("ctx", {})
-    if error["type"] == "string_pattern_mismatch":
+@dataclass(frozen=True, slots=True)
+class InvalidField:
+    """A field that is missing, unknown or invalid.
+
+    Attributes:
+        location: The names and indexes that lead to the field.
+        problem: What is wrong with the field, without its value.
+    """
+
+    location: tuple[str | int, ...]
+    problem: str
+
+
+class InvalidFieldsError(TxPlatformError):
+    """A body has fields that are missing, unknown or invalid."""
+
+    def __init__(self, fields: Iterable[InvalidField]) -> None:
+        self.fields = tuple(fields)
+        super().__init__("The body has fields that are missing, unknown or invalid.")
+
+
+def validate(model: type[Model], body: object) -> Model:
+    """Make a model from a parsed body.
+
+    Raises:
+        InvalidFieldsError: The body has fields that are missing, unknown or invalid.
+    """
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise InvalidFieldsError(invalid_fields(error.errors(), body)) from None
+
+
+def invalid_fields(errors: Iterable[Mapping[str, Any]], body: object) -> list[InvalidField]:
+    """Return the invalid fields that pydantic's errors about a body name."""
+    return [
+        InvalidField(tuple(error["loc"]), _problem(error, _currency(body, error["loc"])))
+        for error in errors
+    ]
+
+
+def _currency(body: object, location: Sequence[str | int]) -> str | None:
+    """Return the currency of an amount; None for another field."""
+    if not location or (name := CURRENCY_OF.get(str(location[-1]))) is None:
+        return None
+    for step in location[:-1]:
+        match body, step:
+            case dict(), str():
+                body = body.get(step)
+            case list(), int():
+                body = body[step]
+    code = body.get(name) if isinstance(body, dict) else None
+    return code if isinstance(code, str) and code in CURRENCIES else _EXAMPLE_CURRENCY
+
+
+def _problem(error: Mapping[str, Any], currency: str | None) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if error["loc"] and error.get("input", kind) is None:
+        return "is missing"
+    if kind == "string_pattern_mismatch":
         pattern = context["pattern"]
         return f"must be {FORMS[pattern]}" if pattern in FORMS else f"must match {pattern}"
-    words = _WORDS.get(error["type"])
+    if kind in _NO_NUMBER and currency is not None:
+        exponent = CURRENCIES[currency].exponent
+        return (
+            "must be a whole number of minor units: "
+            f"{_EXAMPLE_AMOUNT / 10**exponent:.{exponent}f} {currency} is {_EXAMPLE_AMOUNT}"
+        )
+    words = _WORDS.get(kind)
     return error["msg"] if words is None else words.format_map(context)

@@ -5,6 +5,7 @@ Card numbers are refused in the types for requests (`Identifier`, `BodyIdentifie
 """
 
 import re
+from collections.abc import Container
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ from txplatform.contracts.cleaning import (
     plain,
     read_time,
 )
-from txplatform.contracts.codes import CURRENCIES
+from txplatform.domain.currencies import CURRENCIES
 from txplatform.domain.money import MAX_AMOUNT
 
 _BLANK = " "
@@ -59,7 +60,7 @@ def _body_id(value: str) -> str:
     return value
 
 
-def _one_of(codes: frozenset[str], what: str) -> AfterValidator:
+def _one_of(codes: Container[str], what: str) -> AfterValidator:
     def check(value: str) -> str:
         if value not in codes:
             raise ValueError(f"is not {what}")
@@ -142,9 +143,17 @@ Identifier = Annotated[UrlId, AfterValidator(refuse_card_number)]
 BodyIdentifier = Annotated[BodyId, AfterValidator(refuse_card_number)]
 
 
+IDEMPOTENCY_KEY = {"x-idempotency-key": True}
+"""Marks the field in the JSON Schema of a body that is the idempotency key."""
+
+
 def idempotency_key(example: str) -> Any:
     """Return the description of a field that is an idempotency key."""
-    return Field(description="The idempotency key; never expires.", examples=[example])
+    return Field(
+        description="The idempotency key; never expires.",
+        examples=[example],
+        json_schema_extra=dict(IDEMPOTENCY_KEY),
+    )
 
 
 CurrencyCode = Annotated[
@@ -154,12 +163,12 @@ CurrencyCode = Annotated[
     Field(description="ISO 4217 currency code.", examples=["USD"]),
 ]
 
-OriginalCurrency = Annotated[
+OriginalCurrencyCode = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, pattern=_ALPHA_3),
-    Field(description="The currency of the merchant's price, three letters.", examples=["EUR"]),
+    Field(description="A currency code of three capital letters.", examples=["EUR"]),
 ]
-"""A well-formed code. It need not be listed, since it only describes."""
+"""A well-formed code. It need not be listed, since merchants still use withdrawn currencies."""
 
 MerchantName = Annotated[
     str,
@@ -203,6 +212,17 @@ def _amount(at_least: int, example: int) -> Any:
 Amount = Annotated[int, _amount(1, 1250)]
 
 AmountOrZero = Annotated[int, _amount(0, 500000)]
+
+OpeningBalance = Annotated[
+    int,
+    BeforeValidator(lambda value: 0 if value is None else value, json_schema_input_type=int | None),
+    Field(
+        strict=True,
+        description="What is owed at the opening, minor units; negative after an overpayment. "
+        "Null or absent is 0. It may exceed the limit.",
+        examples=[19400],
+    ),
+]
 
 Version = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
 """The accounts team's version number for a limit or status. The opening has version 0."""

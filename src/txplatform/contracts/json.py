@@ -1,7 +1,11 @@
-"""Parse strict JSON (RFC 8259). Text that two parsers could interpret differently is refused."""
+"""Parse strict JSON (RFC 8259). Text that two parsers could interpret differently is refused.
+
+A number with a zero fraction is an integer, as in JSON Schema: `1250.0` and `1.25e3` are 1250.
+"""
 
 import json
 import re
+from decimal import Decimal
 from math import isinf
 from typing import Any
 
@@ -13,6 +17,7 @@ MAX_DEPTH = 32
 _SIMPLE = frozenset({str, int, bool, type(None)})
 _CONTAINERS = frozenset({dict, list})
 _SPACED_KEY = re.compile(rb'"\s+:')
+_TINY = re.compile(r"-?[0.]*[1-9]")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?', re.DOTALL)
 
 
@@ -47,7 +52,7 @@ def parse_strict_json(data: bytes) -> Any:
             text,
             object_pairs_hook=_without_repeats,
             parse_constant=_refuse_constant,
-            parse_float=_finite,
+            parse_float=_number,
         )
     except json.JSONDecodeError as error:
         what = error.msg.removesuffix(" at")
@@ -100,12 +105,21 @@ def _refuse_constant(name: str) -> None:
     raise NotJsonError(f"{name} is not a JSON number.")
 
 
-def _finite(digits: str) -> float:
-    """Parse a float; refuse a number that becomes infinity, since JSON cannot express infinity."""
+def _number(digits: str) -> int | float:
+    """Parse a number with a fraction or an exponent; return an integer if the fraction is zero.
+
+    A number that becomes infinity is refused, since JSON cannot express infinity.
+    """
     value = float(digits)
     if isinf(value):
         raise NotJsonError("A number is too large.")
-    return value
+    if not value.is_integer():
+        return value
+    if value == 0:
+        return value if _TINY.match(digits) else 0
+    exact = Decimal(digits)  # the float rounds 1250.00000000000001
+    whole = exact.to_integral_value()
+    return int(whole) if whole == exact else value
 
 
 def _check_depth(value: Any, left: int) -> None:

@@ -23,6 +23,7 @@ from txplatform.contracts.fields import (
     AmountOrZero,
     BodyId,
     CurrencyCode,
+    OpeningBalance,
     UrlId,
     Version,
 )
@@ -68,6 +69,7 @@ class AccountOpenedMessage(MessageBody):
 
     currency: CurrencyCode
     credit_limit: AmountOrZero
+    opening_balance: OpeningBalance = 0
     opened_at: DescribedTime = None
 
 

@@ -14,6 +14,11 @@ class ProblemType(Enum):
     """
 
     NOT_JSON = "not-json", 400, "The body is not acceptable JSON"
+    IDEMPOTENCY_KEY_MISMATCH = (
+        "idempotency-key-mismatch",
+        400,
+        "The header Idempotency-Key differs from the id in the body",
+    )
     UNAUTHENTICATED = "unauthenticated", 401, "The API key is missing, unknown or expired"
     FORBIDDEN = "forbidden", 403, "The API key lacks a scope"
     NOT_FOUND = "not-found", 404, "There is no such resource"

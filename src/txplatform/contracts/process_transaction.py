@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field, JsonValue, ValidationError
 
 from txplatform.contracts.body import RequestBody, with_example
+from txplatform.contracts.field_problems import validate
 from txplatform.contracts.fields import (
-    Amount,
     AmountOrZero,
     CategoryCode,
     CountryCode,
@@ -15,7 +15,7 @@ from txplatform.contracts.fields import (
     MerchantId,
     MerchantName,
     Metadata,
-    OriginalCurrency,
+    OriginalCurrencyCode,
     Reference,
     UtcTime,
     idempotency_key,
@@ -58,7 +58,11 @@ class ProcessTransactionRequest(RequestBody):
 
     model_config = with_example(**EXAMPLE)
 
-    transaction_id: Annotated[Identifier, idempotency_key("tx-1001")]
+    transaction_id: Annotated[
+        Identifier,
+        idempotency_key("tx-1001"),
+        Field(description="The idempotency key, unique within the account; never expires."),
+    ]
     account_id: Identifier
     amount: Annotated[
         AmountOrZero,
@@ -67,10 +71,10 @@ class ProcessTransactionRequest(RequestBody):
     currency: CurrencyCode
     merchant: MerchantFields
     original_amount: Annotated[
-        Amount | None,
+        AmountOrZero | None,
         Field(description="The merchant's price, minor units of `original_currency`."),
     ] = None
-    original_currency: OriginalCurrency | None = None
+    original_currency: OriginalCurrencyCode | None = None
     occurred_at: Annotated[UtcTime | None, Field(description="The merchant's timestamp.")] = None
     reference: Reference | None = None
     metadata: Metadata = None
@@ -81,14 +85,13 @@ def parse_process_transaction(body: bytes) -> Purchase:
 
     Raises:
         NotJsonError: The body is not JSON, or a key is repeated.
-        ValidationError: The body is JSON, but not a valid purchase.
+        InvalidFieldsError: The body is JSON, but not a valid purchase.
     """
     try:
         request = ProcessTransactionRequest.model_validate_json(body)
     except ValidationError:
-        # This raises a more precise error if the body is not JSON at all.
-        parse_strict_json(body)
-        raise
+        # Slower, but accepts 1250.0 as an integer and says precisely what is wrong.
+        request = validate(ProcessTransactionRequest, parse_strict_json(body))
     distinct = len(request.model_fields_set) + len(request.merchant.model_fields_set)
     if repeats_a_key(body, distinct + len(request.metadata or ())):
         raise NotJsonError("A key is repeated within an object.")

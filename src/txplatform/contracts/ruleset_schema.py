@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from txplatform.contracts.rulesets import RULE_ADAPTERS, JsonObject, RuleSetForm
+from txplatform.contracts.rule_parsing import RULE_ADAPTERS, JsonObject
+from txplatform.contracts.rulesets import RuleSetForm
 from txplatform.domain.rules import CONFIGURABLE, ConfigurableRule
 
 

@@ -1,10 +1,44 @@
-"""Format amounts for people, with the decimal places of the currency (ISO 4217)."""
+"""The currencies of ISO 4217, and amounts as text with the decimal places of their currency.
 
-_DECIMALS = {
-    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-}
-"""The decimals of currencies that do not have two, from ISO 4217 list one."""
+The table is list one of the ISO 4217 maintenance agency (SIX), as packaged by the library iso4217.
+Funds, metals and units of account are left out, because cards do not use them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import iso4217
+
+_UNITS_OF_ACCOUNT = frozenset({"UYW", "XAD"})
+_USUAL_EXPONENT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """A currency.
+
+    Attributes:
+        code: ISO 4217, three capital letters.
+        exponent: The number of decimal places of an amount in the currency's main unit.
+    """
+
+    code: str
+    exponent: int
+    name: str
+
+
+def _listed() -> Iterator[Currency]:
+    for entry in iso4217.raw_xml.iterfind("CcyTbl/CcyNtry"):
+        code, name = entry.findtext("Ccy"), entry.find("CcyNm")
+        exponent = (entry.findtext("CcyMnrUnts") or "").strip()
+        if code is None or name is None or not exponent.isdigit():
+            continue
+        if name.get("IsFund", "").lower() != "true" and code not in _UNITS_OF_ACCOUNT:
+            yield Currency(code.strip(), int(exponent), (name.text or "").strip())
+
+
+CURRENCIES = {currency.code: currency for currency in sorted(_listed(), key=lambda each: each.code)}
+"""All currencies, by code. Many countries have the same currency."""
 
 
 def format_amount(amount: int, currency: str | None) -> str:
@@ -12,10 +46,11 @@ def format_amount(amount: int, currency: str | None) -> str:
 
     If the currency is None, because the account is not opened yet, two decimal places are assumed.
     """
-    decimals = _DECIMALS.get(currency or "", 2)
-    whole, fraction = divmod(abs(amount), 10**decimals)
+    listed = CURRENCIES.get(currency or "")
+    exponent = _USUAL_EXPONENT if listed is None else listed.exponent
+    whole, fraction = divmod(abs(amount), 10**exponent)
     sign = "-" if amount < 0 else ""
-    return f"{sign}{whole:,}.{fraction:0{decimals}}" if decimals else f"{sign}{whole:,}"
+    return f"{sign}{whole:,}.{fraction:0{exponent}}" if exponent else f"{sign}{whole:,}"
 
 
 def format_money(amount: int, currency: str) -> str:

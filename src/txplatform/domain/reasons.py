@@ -22,22 +22,22 @@ FREEZE_RESPONSE_CODES: dict[FreezeReason | None, str] = {
 class ReasonCode(StrEnum):
     """The codes of reasons to decline, most important first.
 
-    The order is: account status, currency, missing hold, credit, country, merchant category,
-    merchant, amount, velocity.
+    The order is: the state of the account, what will never be approved, limits. Merchants may retry
+    a decline for lack of credit (51), but not one that says "never" (57), so credit comes last.
     """
 
     ACCOUNT_NOT_FOUND = "account_not_found", "14"
-    ACCOUNT_CLOSED = "account_closed", "62"
+    ACCOUNT_CLOSED = "account_closed", "46"
     ACCOUNT_FROZEN = "account_frozen", FREEZE_RESPONSE_CODES[None]
     CURRENCY_MISMATCH = "currency_mismatch", "12"
     NO_OPEN_HOLD = "no_open_hold", "12"
-    INSUFFICIENT_CREDIT = "insufficient_credit", "51"
     COUNTRY_NOT_ALLOWED = "country_not_allowed", "57"
     MERCHANT_CATEGORY_NOT_ALLOWED = "merchant_category_not_allowed", "57"
     MERCHANT_NOT_ALLOWED = "merchant_not_allowed", "57"
     AMOUNT_LIMIT_EXCEEDED = "amount_limit_exceeded", "61"
     VELOCITY_AMOUNT_EXCEEDED = "velocity_amount_exceeded", "61"
     VELOCITY_COUNT_EXCEEDED = "velocity_count_exceeded", "65"
+    INSUFFICIENT_CREDIT = "insufficient_credit", "51"
 
     response_code: str
     """ISO 8583:1987 field 39 (docs/contracts.md)."""

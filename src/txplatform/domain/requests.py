@@ -87,6 +87,8 @@ class Opening(FlaggedCommand, frozen=True):
 
     Attributes:
         credit_limit: The first limit (version 0), in minor units of `currency`.
+        opening_balance: What is owed when the account moves in from elsewhere, minor units;
+            negative after an overpayment. It may exceed the limit.
         opened_at: The time of the opening according to the accounts team, UTC.
     """
 
@@ -98,6 +100,7 @@ class Opening(FlaggedCommand, frozen=True):
     currency: str
     credit_limit: int
     opened_at: datetime | None = None
+    opening_balance: int = 0
 
     @property
     def key(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Annotated
 
 from txplatform.domain.rules import ALWAYS, Case, ConfigurableRule, Judgement
@@ -93,9 +93,15 @@ class HoldDays:
     days: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _DAYS.checked("default", self.default)
+        for problem in _DAYS.problems("default", self.default):
+            raise problem
         entries = tuple(chain.from_iterable(hold.categories for hold in self.by_category))
-        categories = CategoryCodes.checked("by_category", entries)
+        categories = CategoryCodes(sorted(entries))
+        for before, after in pairwise(categories):
+            if CategoryCodes.overlap(before, after):
+                raise ParameterError(
+                    "by_category", f"has {before} and {after}, which overlap; name each code once."
+                )
         by_category = tuple(sorted(self.by_category, key=lambda hold: hold.categories))
         object.__setattr__(self, "by_category", by_category)  # canonical order
         days = {entry: hold.days for hold in by_category for entry in hold.categories}

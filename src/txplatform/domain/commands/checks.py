@@ -12,6 +12,7 @@ from txplatform.domain.advices import (
 from txplatform.domain.commands.outcome import CommandRejectedError, RefusalReason
 from txplatform.domain.currencies import format_money
 from txplatform.domain.money import MAX_BALANCE
+from txplatform.domain.requests import Opening
 
 
 def check_currency(advice: WaitingMessage, account: Account) -> None:
@@ -41,12 +42,22 @@ def check_posting(
             range.
     """
     check_currency(advice, account)
-    posted = account.posted + change
+    check_balance(advice, account.posted + change)
+
+
+def check_balance(
+    command: Opening | Payment | PaymentReturn | Clearing | Correction | Refund, posted: int
+) -> None:
+    """Check that the posted balance after a command, in minor units, is in the supported range.
+
+    Raises:
+        CommandRejectedError: The balance would exceed the supported range.
+    """
     if abs(posted) > MAX_BALANCE:
         raise CommandRejectedError(
             RefusalReason.BALANCE_OUT_OF_RANGE,
-            f"{advice.LABEL} would take the balance to {format_money(posted, advice.currency)}, "
-            f"beyond the limit of {format_money(MAX_BALANCE, advice.currency)}.",
+            f"{command.LABEL} would take the balance to {format_money(posted, command.currency)}, "
+            f"beyond the limit of {format_money(MAX_BALANCE, command.currency)}.",
             "Check the amount.",
             ("amount",),
         )

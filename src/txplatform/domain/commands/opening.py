@@ -13,7 +13,7 @@ from txplatform.domain.advices import (
     WaitingMessage,
 )
 from txplatform.domain.commands.account_settings import take_version
-from txplatform.domain.commands.checks import check_currency
+from txplatform.domain.commands.checks import check_balance, check_currency
 from txplatform.domain.commands.corrections import correct_presentment
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.commands.payments import receive_payment, return_payment
@@ -68,8 +68,10 @@ def open_account(
     Versioned advices come first, in order of version. Other messages follow in order of arrival.
 
     Raises:
+        CommandRejectedError: The opening balance exceeds the supported range.
         TransactionNotReadError: A waiting message needs a transaction whose events were not read.
     """
+    check_balance(opening, opening.opening_balance)
     # Checked before anything is recorded, because the whole command is decided again after a read.
     prior.require(
         message.transaction_id

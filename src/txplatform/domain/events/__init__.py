@@ -22,7 +22,7 @@ from txplatform.domain.events.payments import PaymentEvent
 from txplatform.domain.events.waiting import *  # noqa: F403
 from txplatform.domain.events.waiting import WaitingEvent
 
-MoneyEvent = ApprovalEvent | ReleaseEvent | SettlementEvent | PaymentEvent
+MoneyEvent = AccountOpened | ApprovalEvent | ReleaseEvent | SettlementEvent | PaymentEvent  # noqa: F405
 """The events that change an account's posted or pending balance."""
 
 AccountLevelEvent = AdministrativeEvent | PaymentEvent | WaitingEvent

@@ -31,11 +31,15 @@ class AccountOpened(AdviceEvent, frozen=True):
 
     @property
     def summary(self) -> str:
-        return f"opened with limit {format_money(self.opening.credit_limit, self.opening.currency)}"
+        opening = self.opening
+        owed = opening.opening_balance
+        balance = f", balance {format_money(owed, opening.currency)}" if owed else ""
+        return f"opened with limit {format_money(opening.credit_limit, opening.currency)}{balance}"
 
     def apply(self, account: Account) -> None:
         account.currency = self.opening.currency
         account.credit_limit = self.opening.credit_limit
+        account.posted += self.opening.opening_balance
 
 
 class CreditLimitChanged(AdviceEvent, frozen=True):

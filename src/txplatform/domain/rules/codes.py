@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
@@ -32,36 +32,33 @@ class Codes(tuple[str, ...]):  # noqa: SLOT001  # for cached properties
         return type(self), (tuple(self),)
 
     @classmethod
-    def checked(cls, name: str, entries: tuple[str, ...]) -> Self:
-        """Validate the entries, and return them as a sorted list.
-
-        Raises:
-            ParameterError: An entry is invalid or repeated.
-        """
-        for entry in entries:
-            cls.check_entry(name, entry)
-        codes = cls(sorted(entries))
-        codes.check_repeats(name)
-        return codes
+    def problems(cls, name: str, entries: Sequence[str]) -> Iterator[ParameterError]:
+        """Return everything that is wrong with the entries, each with the place of the entry."""
+        invalid = False
+        for place, entry in enumerate(entries):
+            if (problem := cls.entry_problem(entry)) is not None:
+                invalid = True
+                yield ParameterError(f"{name}[{place}]", problem)
+        if invalid:
+            return
+        in_order = sorted(range(len(entries)), key=entries.__getitem__)  # keeps the order of equals
+        for before, place in pairwise(in_order):
+            if cls.overlap(entries[before], entries[place]):
+                yield ParameterError(
+                    f"{name}[{place}]",
+                    f"is {shown(entries[place])}, which {name}[{before}] names too; "
+                    "name each code once.",
+                )
 
     @classmethod
-    def check_entry(cls, name: str, entry: str) -> None:
-        """Check that an entry is valid.
-
-        Raises:
-            ParameterError: The entry is not a code of this kind.
-        """
+    def entry_problem(cls, entry: str) -> str | None:
+        """Return what is wrong with an entry; None if it is a code of this kind."""
         raise NotImplementedError
 
-    def check_repeats(self, name: str) -> None:
-        """Check that no two entries cover the same code.
-
-        Raises:
-            ParameterError: Two entries cover the same code.
-        """
-        for entry, following in pairwise(self):
-            if entry == following:
-                raise ParameterError(name, f"has {shown(entry)} twice; name it once.")
+    @classmethod
+    def overlap(cls, entry: str, following: str) -> bool:
+        """Return whether two entries, in sorted order, cover the same code."""
+        return entry == following
 
     @cached_property
     def members(self) -> frozenset[str]:
@@ -84,13 +81,13 @@ class CountryCodes(Codes):
 
     @override
     @classmethod
-    def check_entry(cls, name: str, entry: str) -> None:
-        if not _COUNTRY.fullmatch(entry):
-            raise ParameterError(
-                name,
-                f"has {shown(entry)}, which is not an ISO 3166-1 alpha-3 code; "
-                "write three capital letters, such as GBR.",
-            )
+    def entry_problem(cls, entry: str) -> str | None:
+        if _COUNTRY.fullmatch(entry):
+            return None
+        return (
+            f"is {shown(entry)}, which is not an ISO 3166-1 alpha-3 code; "
+            "write three capital letters, such as GBR."
+        )
 
 
 class MerchantIds(Codes):
@@ -100,18 +97,14 @@ class MerchantIds(Codes):
 
     @override
     @classmethod
-    def check_entry(cls, name: str, entry: str) -> None:
-        if (
-            not 1 <= len(entry) <= _LONGEST_MERCHANT_ID
-            or not entry.isprintable()
-            or entry != entry.strip()
-        ):
-            raise ParameterError(
-                name,
-                f"has {shown(entry)}, which is not a merchant id; "
-                f"write 1 to {_LONGEST_MERCHANT_ID} printable characters without blanks around "
-                "them.",
-            )
+    def entry_problem(cls, entry: str) -> str | None:
+        well_formed = entry.isprintable() and entry == entry.strip()
+        if well_formed and 1 <= len(entry) <= _LONGEST_MERCHANT_ID:
+            return None
+        return (
+            f"is {shown(entry)}, which is not a merchant id; write 1 to {_LONGEST_MERCHANT_ID} "
+            "printable characters without blanks around them."
+        )
 
     def __contains__(self, merchant_id: object) -> bool:
         return merchant_id in self.members
@@ -124,27 +117,22 @@ class CategoryCodes(Codes):
 
     @override
     @classmethod
-    def check_entry(cls, name: str, entry: str) -> None:
+    def entry_problem(cls, entry: str) -> str | None:
         match = _CATEGORIES.fullmatch(entry)
         if match is None:
-            raise ParameterError(
-                name,
-                f"has {shown(entry)}, which is not a merchant category; "
-                "write four digits, such as 5942, or a range, such as 4000-4999.",
+            return (
+                f"is {shown(entry)}, which is not a merchant category; "
+                "write four digits, such as 5942, or a range, such as 4000-4999."
             )
         first, last = match.groups()
         if last is not None and last < first:
-            raise ParameterError(
-                name, f"has {entry!r}, which ends before it begins; write {last}-{first}."
-            )
+            return f"is {entry!r}, which ends before it begins; write {last}-{first}."
+        return None
 
     @override
-    def check_repeats(self, name: str) -> None:
-        for before, after in pairwise(self):
-            if after[:4] <= before[-4:]:
-                raise ParameterError(
-                    name, f"has {after!r} twice: it overlaps {before!r}; name each once."
-                )
+    @classmethod
+    def overlap(cls, entry: str, following: str) -> bool:
+        return following[:4] <= entry[-4:]
 
     def __contains__(self, code: Any) -> bool:
         return bisect_right(self.bounds, code) % 2 == 1
@@ -202,11 +190,15 @@ class CodeList(Parameter):
     if_empty: str | None = None
 
     @override
-    def checked(self, name: str, value: Any) -> Any:
+    def problems(self, name: str, value: Any) -> Iterator[ParameterError]:
         if self.if_empty is not None and not value:
             problem = f"is empty, {self.if_empty}; name at least one or drop the rule."
-            raise ParameterError(name, problem)
-        return self.kind.checked(name, value)
+            yield ParameterError(name, problem)
+        yield from self.kind.problems(name, value)
+
+    @override
+    def canonical(self, value: Any) -> Any:
+        return self.kind(sorted(value))
 
     @override
     def written(self, value: Any) -> Any:

@@ -26,13 +26,15 @@ class ParameterError(ValueError):
     """A parameter of a rule or rule set is invalid.
 
     Attributes:
-        field: The parameter's name in JSON.
+        field: The parameter's name in JSON, with the index of the entry if it is a list.
+        others: What else is wrong with the parameters of the same rule.
     """
 
-    def __init__(self, field: str, problem: str) -> None:
+    def __init__(self, field: str, problem: str, others: "tuple[ParameterError, ...]" = ()) -> None:
         super().__init__(f"{field} {problem}")
         self.field = field
         self.problem = problem
+        self.others = others
 
 
 def shown(value: object) -> str:
@@ -52,13 +54,13 @@ class Parameter:
         """The documentation's note on the allowed values; empty if no note is needed."""
         return ""
 
-    def checked(self, name: str, value: Any) -> Any:
-        """Return the value in its canonical form.
+    def problems(self, name: str, value: Any) -> Iterator[ParameterError]:
+        """Return everything that is wrong with a value of the parameter's type."""
+        del name, value
+        return iter(())
 
-        Raises:
-            ParameterError: The value is invalid.
-        """
-        del name
+    def canonical(self, value: Any) -> Any:
+        """Return a valid value in its canonical form."""
         return value
 
     def written(self, value: Any) -> Any:
@@ -107,11 +109,10 @@ class Number(Parameter):
         return "" if self.least else "0 or more"
 
     @override
-    def checked(self, name: str, value: Any) -> Any:
+    def problems(self, name: str, value: Any) -> Iterator[ParameterError]:
         if not self.least <= value <= self.most:
             problem = self.problem.format(value=value, least=self.least, most=self.most)
-            raise ParameterError(name, problem)
-        return value
+            yield ParameterError(name, problem)
 
     @override
     def at_least_as_strict(self, value: Any, than: Any) -> bool:
@@ -129,14 +130,13 @@ class CurrencyCode(Parameter):
     selects_purchases = True
 
     @override
-    def checked(self, name: str, value: Any) -> Any:
+    def problems(self, name: str, value: Any) -> Iterator[ParameterError]:
         if value is not None and not _CURRENCY.fullmatch(value):
-            raise ParameterError(
+            yield ParameterError(
                 name,
                 f"is {shown(value)}, which is not an ISO 4217 code; write three capital letters, "
                 "such as USD, or leave it out for accounts of any currency.",
             )
-        return value
 
     @override
     def at_least_as_strict(self, value: Any, than: Any) -> bool:
@@ -156,12 +156,16 @@ class Choice(Parameter):
     selects_purchases: bool = False
 
     @override
-    def checked(self, name: str, value: Any) -> Any:
+    def problems(self, name: str, value: Any) -> Iterator[ParameterError]:
         try:
-            return self.kind(value)
+            self.kind(value)
         except ValueError:
             members = ", ".join(member.value for member in self.kind)
-            raise ParameterError(name, f"is {shown(value)}; write one of {members}.") from None
+            yield ParameterError(name, f"is {shown(value)}; write one of {members}.")
+
+    @override
+    def canonical(self, value: Any) -> Any:
+        return self.kind(value)
 
     @override
     def at_least_as_strict(self, value: Any, than: Any) -> bool:
@@ -232,9 +236,16 @@ class Parametrized:
         }
 
     def __post_init__(self) -> None:
+        problems = [
+            problem
+            for field, parameter in self.PARAMETERS.items()
+            for problem in parameter.problems(json_name(field), getattr(self, field))
+        ]
+        if problems:
+            first, *others = problems
+            raise ParameterError(first.field, first.problem, tuple(others))
         for field, parameter in self.PARAMETERS.items():
-            checked = parameter.checked(json_name(field), getattr(self, field))
-            object.__setattr__(self, field, checked)
+            object.__setattr__(self, field, parameter.canonical(getattr(self, field)))
         self.check()
 
     def check(self) -> None:

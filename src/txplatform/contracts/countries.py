@@ -1,21 +1,8 @@
-"""The supported ISO 4217 currency codes and ISO 3166-1 alpha-3 country codes.
+"""The listed ISO 3166-1 alpha-3 country codes, for rules: a misspelt code would never apply.
 
-The sources are the 2026 lists of the ISO 4217 maintenance agency (SIX, list one) and the ISO 3166
-maintenance agency. Fund and metal codes are left out, because cards do not use them. XKX (Kosovo)
-is added: card schemes use it, although it is not in ISO 3166-1.
+The source is the 2026 list of the ISO 3166 maintenance agency. XKX (Kosovo) is added, because card
+schemes use it.
 """
-
-CURRENCIES = frozenset(
-    """
-    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD
-    CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS
-    GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW
-    KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR
-    MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR
-    SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX
-    USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
-    """.split()
-)
 
 COUNTRIES = frozenset(
     """

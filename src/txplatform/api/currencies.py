@@ -1,0 +1,29 @@
+"""`GET /v1/currencies`."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from txplatform.api.dependencies import requires
+from txplatform.api.openapi_entries import documented
+from txplatform.api.responses import json_response
+from txplatform.contracts.currencies import CurrenciesResponse
+from txplatform.domain.currencies import CURRENCIES
+
+router = APIRouter(prefix="/v1/currencies", tags=["currencies"])
+
+EXAMPLES = (CurrenciesResponse([CURRENCIES["EUR"], CURRENCIES["JPY"]], None),)
+
+
+@router.get(
+    "",
+    response_model=CurrenciesResponse,
+    dependencies=[requires(None)],
+    responses=documented(),
+)
+async def read_currencies() -> Response:
+    """Return the code, exponent and name of each currency (ISO 4217).
+
+    An amount is an integer in minor units. The exponent says how many decimal places it has: 1250
+    with the exponent 2 is 12.50.
+    """
+    return json_response(CurrenciesResponse(list(CURRENCIES.values()), None))
