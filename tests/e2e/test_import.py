@@ -79,6 +79,7 @@ def counts(report: dict[str, Any]) -> dict[str, int]:
     return {name: report[name] for name in names if report[name]}
 
 
+@pytest.mark.long
 def test_payments_and_returns_are_applied_once_however_often_a_file_is_imported(
     platform: Platform, tmp_path: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_a_bank_statement_is_applied_and_its_return_undoes_the_collection(
     assert (platform.posted("A-1001"), platform.posted("A-1002")) == (-15000, -2000)
 
 
+@pytest.mark.long
 def test_without_a_consumer_the_outcome_is_unknown(
     settlement: Platform, topics: str, tmp_path: Path
 ) -> None:
@@ -178,6 +180,7 @@ def test_settlement_items_are_posted_once_however_often_a_file_is_imported(
     assert settlement.posted("a") == -1300
 
 
+@pytest.mark.long
 def test_a_network_file_is_posted_in_batches_and_a_reversal_takes_its_original_back(
     settlement: Platform, tmp_path: Path
 ) -> None:
@@ -221,6 +224,7 @@ def test_a_key_without_the_scope_is_told_what_it_needs(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_an_api_that_cannot_be_reached_is_named(settlement: Platform, tmp_path: Path) -> None:
     path = tmp_path / "items.csv"
     path.write_text("clearing_id,account_id,amount,currency\nc1,a,5,EUR\n")
