@@ -105,6 +105,18 @@ def test_postings_have_everything_that_moved_the_amount_owed_and_nothing_else(
     assert [each.flags for each in page.items if each.kind == "refund"] == [("over_purchase",)]
 
 
+def test_an_opening_balance_is_a_posting_unless_it_is_0(service: psycopg.Connection) -> None:
+    record(service, [payment("acc-1", "early", 5), opening("acc-1", opening_balance=70)])
+    page = postings(service)
+    assert [(each.kind, each.amount, each.business_id) for each in page.items] == [
+        ("payment", -5, "early"),
+        ("opening_balance", 70, "acc-1"),
+    ]
+    assert page.posted == 65
+    assert page.items[1].occurred_at == NOW
+    assert postings(service, kind=PostingKind.OPENING_BALANCE).items == page.items[1:]
+
+
 def test_the_filters_of_postings_select_by_kind_flag_and_recorded_time(
     service: psycopg.Connection,
 ) -> None:
@@ -237,7 +249,8 @@ READ: list[Step] = ["read"]
 @st.composite
 def walks(draw: st.DrawFn) -> list[Step]:
     """Draw messages in order of arrival, and between them steps of the projector and a reader."""
-    steps: list[Step] = [opening(ACCOUNT, LIMIT), payment(ACCOUNT, "begin", 1)]
+    owed = draw(st.sampled_from([0, 70, -70]))
+    steps: list[Step] = [opening(ACCOUNT, LIMIT, opening_balance=owed)]
     for command in draw(shuffled_histories()).arrivals:
         steps += [command, *draw(st.lists(st.sampled_from(PROJECT + READ), max_size=3))]
     return steps

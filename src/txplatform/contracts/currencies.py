@@ -7,11 +7,11 @@ from txplatform.domain.currencies import Currency
 
 @dataclass(frozen=True, slots=True)
 class CurrenciesResponse:
-    """The currencies that accounts and purchases can have, ordered by code.
+    """A page of the currencies that accounts and purchases can have, ordered by code.
 
     Attributes:
-        next_cursor: Always null: the list has one page.
+        next_cursor: The cursor for the next page; null on the last page.
     """
 
     items: list[Currency]
-    next_cursor: None
+    next_cursor: str | None

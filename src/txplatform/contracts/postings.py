@@ -16,6 +16,7 @@ class PostingKind(StrEnum):
     REFUND = "refund"
     PAYMENT = "payment"
     PAYMENT_RETURN = "payment_return"
+    OPENING_BALANCE = "opening_balance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class PostingResponse:
     Attributes:
         posting_id: The id of the event, permanently unique.
         amount: Minor units of `currency`; positive if more is owed.
-        business_id: The id in the message or request, such as a `clearing_id` or `payment_id`.
+        business_id: The id in the message or request, such as a `clearing_id` or `payment_id`;
+            the `account_id` for an opening balance.
         reference: The reference that came with it, if any.
         account_version: The account's version after the posting.
         recorded_at: When the event was recorded, by the database's clock, UTC.

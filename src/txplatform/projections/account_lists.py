@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from txplatform.contracts.cursors import Cursors, to_microseconds
 from txplatform.domain.events import Event
+from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.flags import Flag
 from txplatform.domain.ids import AccountId
 
@@ -91,9 +92,8 @@ class ListFilters:
 
 
 def flags_of(event: Event) -> tuple[Flag, ...]:
-    """Return the event's flags; none if events of its kind have no flags."""
-    flags: tuple[Flag, ...] = getattr(event, "flags", ())
-    return flags
+    """Return the event's flags, which only events of advices have."""
+    return event.flags if isinstance(event, AdviceEvent) else ()
 
 
 def reference_of(event: Event) -> str | None:

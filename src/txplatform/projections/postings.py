@@ -13,6 +13,7 @@ from txplatform.contracts.cursors import Cursors, from_microseconds, to_microsec
 from txplatform.contracts.postings import PostingKind, PostingResponse, PostingsResponse
 from txplatform.contracts.same_fields import from_same_fields
 from txplatform.domain.events import (
+    AccountOpened,
     ClearingCorrected,
     Event,
     PaymentReceived,
@@ -20,7 +21,7 @@ from txplatform.domain.events import (
     PurchaseCleared,
     PurchaseRefunded,
 )
-from txplatform.domain.ids import AccountId, account_stream
+from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.account_lists import (
@@ -37,6 +38,7 @@ KINDS: dict[type[Event], PostingKind] = {
     PurchaseRefunded: PostingKind.REFUND,
     PaymentReceived: PostingKind.PAYMENT,
     PaymentReturned: PostingKind.PAYMENT_RETURN,
+    AccountOpened: PostingKind.OPENING_BALANCE,
 }
 """The kind of posting for each kind of event that can change the amount owed."""
 
@@ -128,7 +130,7 @@ def posting_response(logged: LoggedEvent) -> PostingResponse:
         kind=KINDS[type(event)],
         amount=event.posted_change,
         transaction_id=event.transaction_id,
-        business_id=event.key.partition(":")[2],
+        business_id=event.key.partition(":")[2] or account_of(event.originator_id),
         reference=reference_of(event),
         flags=flags_of(event),
         account_version=event.originator_version,

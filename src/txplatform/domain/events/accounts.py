@@ -30,6 +30,10 @@ class AccountOpened(AdviceEvent, frozen=True):
     opening: Opening
 
     @property
+    def posted_change(self) -> int:
+        return self.opening.opening_balance
+
+    @property
     def summary(self) -> str:
         opening = self.opening
         owed = opening.opening_balance
@@ -39,7 +43,7 @@ class AccountOpened(AdviceEvent, frozen=True):
     def apply(self, account: Account) -> None:
         account.currency = self.opening.currency
         account.credit_limit = self.opening.credit_limit
-        account.posted += self.opening.opening_balance
+        account.posted += self.posted_change
 
 
 class CreditLimitChanged(AdviceEvent, frozen=True):
