@@ -50,9 +50,9 @@ pictures: setup ## write the pictures and tables for docs/benchmark.json into do
 
 lock: $(UV) ## lock the newest versions that pyproject.toml allows
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--upgrade --group dev pyproject.toml --output-file requirements.lock
+		--upgrade --group dev --extra import pyproject.toml --output-file requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--constraint requirements.lock pyproject.toml --output-file requirements-runtime.lock
+		--constraint requirements.lock --extra import pyproject.toml --output-file requirements-runtime.lock
 
 schemas: setup ## write OpenAPI, AsyncAPI and JSON Schemas into docs/
 	$(BIN)/python -m txplatform.schema_export docs

@@ -43,7 +43,7 @@ _COPIED = "a copy"
 
 _WRITTEN_EVENTS = """
 SELECT replace(originator_id, %(ours)s, %(copies)s), originator_version, event_key, topic, state,
-       transaction_id, pending_change, expires_at
+       transaction_id, pending_change, posted_change, expires_at
 FROM events WHERE position > %(position)s ORDER BY position
 """
 _WRITTEN_LEDGER = """

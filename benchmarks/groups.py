@@ -17,6 +17,7 @@ from benchmarks import (
     publishing,
     reads,
     rules,
+    standby,
 )
 from benchmarks.rows import Row
 from benchmarks.stand import Effort
@@ -40,6 +41,7 @@ def all_groups(effort: Effort) -> Groups:
         rules.GROUP: lambda: rules.measure(effort),
         CONSUMERS: lambda: consuming.measure(effort.seconds),
         PUBLISHER: lambda: publishing.measure(effort.seconds),
+        standby.GROUP: lambda: standby.measure(effort),
         log.GROUP: lambda: log.measure(effort),
         backtesting.GROUP: lambda: backtesting.measure(effort),
     }

@@ -1,8 +1,8 @@
-"""Sum up the posted amount of each account from two topics; count each message once.
+"""Sum up the posted amount of each account from all topics that change it, each message once.
 
     python examples/read_postings.py localhost:9092 postings.db
 
-`posted_change` is the amount that a clearing, correction or refund adds to the posted balance.
+`posted_change` is the amount that a message adds to the posted balance.
 Messages are delivered at least once and, within a topic, in order for each account. So a message is
 a duplicate if its `log_position` is not above the account's last position on the topic.
 """
@@ -14,7 +14,13 @@ from contextlib import closing, suppress
 
 from confluent_kafka import Consumer, KafkaException
 
-TOPICS = ["transactions.transaction-cleared.v1", "transactions.transaction-refunded.v1"]
+TOPICS = [
+    "transactions.account-opened.v1",
+    "transactions.transaction-cleared.v1",
+    "transactions.transaction-refunded.v1",
+    "transactions.payment-applied.v1",
+    "transactions.payment-returned.v1",
+]
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS seen (
     topic TEXT, account_id TEXT, log_position INTEGER NOT NULL, PRIMARY KEY (topic, account_id)

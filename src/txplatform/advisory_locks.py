@@ -9,6 +9,9 @@ LOG = 0x7478_6C67
 MIGRATIONS = 0x7478_706D
 """One number, session level: held while migrations are applied."""
 
+INBOUND_CONTENTS = 0x7478_6963
+"""One number, transaction level: held while partitions are created and dropped (migration 0004)."""
+
 RULE_BOOK = 0x7478_7262
 """One number, transaction level: held while the rule book is changed."""
 

@@ -26,6 +26,7 @@ class Scope(StrEnum):
     ACCOUNTS_READ = "accounts:read"
     ACCOUNTS_WRITE = "accounts:write"
     AUDIT_READ = "audit:read"
+    INBOUND_WRITE = "inbound:write"
     RULES_READ = "rules:read"
     RULES_WRITE = "rules:write"
 

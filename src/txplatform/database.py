@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import errors
 
+from txplatform.binary_arrays import register_binary_arrays
+
 PASSING_FAULTS = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -92,6 +94,7 @@ class Database:
             psycopg.OperationalError: The database cannot be reached.
         """
         connection = psycopg.connect(self.url, autocommit=True, **_PARAMETERS)  # type: ignore[arg-type]
+        register_binary_arrays(connection.adapters)
         try:
             connection.execute(_SET, self._settings, prepare=False)
             connection.autocommit = autocommit
@@ -112,6 +115,7 @@ class Database:
             prepare_threshold=0,
             **_PARAMETERS,  # type: ignore[arg-type]
         )
+        register_binary_arrays(connection.adapters)
         try:
             await connection.execute(_SET, self._settings, prepare=False)
         except psycopg.Error:

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from txplatform.settings import Settings
+from txplatform.settings import KafkaSettings
 
 ClientConfig = dict[str, str | int | float | bool]
 """librdkafka's configuration properties."""
 
 
-def client_config(settings: Settings) -> ClientConfig:
+def client_config(settings: KafkaSettings) -> ClientConfig:
     """Return the properties that all consumers and producers share."""
     password = settings.kafka_sasl_password
     given = {

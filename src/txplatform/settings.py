@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -17,34 +17,21 @@ _TEST_PREFIXES = ("TXPLATFORM_TEST_", "TXPLATFORM_REQUIRE_")
 """Prefixes of the variables that configure the test suite."""
 
 _CLIENT_VARIABLES = ("TXPLATFORM_API_URL", "TXPLATFORM_API_KEY")
-"""Variables of clients such as `examples/`, which may be set in the same shell."""
+"""Variables of clients such as `import` and `examples/`, which may be set in the same shell."""
+
+
+_Kind = TypeVar("_Kind", bound="KafkaSettings")
 
 
 class SettingsError(TxPlatformError):
     """Raised if a setting is unknown, missing or invalid."""
 
 
-class Settings(BaseSettings):
-    """The configuration of one process; docs/settings.md describes each setting."""
+class KafkaSettings(BaseSettings):
+    """How to reach the brokers: all that a command needs that only sends messages."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True
-    )
-
-    database_url: SecretStr = Field(description="libpq URL of the service's database role.")
-    migration_database_url: SecretStr | None = Field(
-        default=None, description="libpq URL of the tables' owner, for migrate and rebuild."
-    )
-    database_statement_timeout_s: float = Field(
-        default=30, gt=0, description="Longest time for one statement, seconds."
-    )
-    database_lock_timeout_s: float = Field(
-        default=5, gt=0, description="Longest wait for a lock, seconds."
-    )
-    database_idle_in_transaction_timeout_s: float = Field(
-        default=5,
-        gt=0,
-        description="Time after which the database ends an idle transaction, seconds.",
     )
 
     kafka_bootstrap_servers: str = Field(
@@ -69,6 +56,27 @@ class Settings(BaseSettings):
     kafka_ssl_key_location: Path | None = Field(
         default=None, description="File with this client's private key."
     )
+
+
+class Settings(KafkaSettings):
+    """The configuration of one process; docs/settings.md describes each setting."""
+
+    database_url: SecretStr = Field(description="libpq URL of the service's database role.")
+    migration_database_url: SecretStr | None = Field(
+        default=None, description="libpq URL of the tables' owner, for migrate and rebuild."
+    )
+    database_statement_timeout_s: float = Field(
+        default=30, gt=0, description="Longest time for one statement, seconds."
+    )
+    database_lock_timeout_s: float = Field(
+        default=5, gt=0, description="Longest wait for a lock, seconds."
+    )
+    database_idle_in_transaction_timeout_s: float = Field(
+        default=5,
+        gt=0,
+        description="Time after which the database ends an idle transaction, seconds.",
+    )
+
     kafka_group_id: str = Field(
         default="txplatform", min_length=1, description="Consumer group of `consume`."
     )
@@ -77,6 +85,12 @@ class Settings(BaseSettings):
         ge=1,
         le=1000,
         description="Largest number of messages in one database transaction.",
+    )
+
+    inbound_contents_days: int = Field(
+        default=365,
+        ge=31,
+        description="Days for which the contents of messages are kept; outcomes are kept for ever.",
     )
 
     api_host: str = Field(default="127.0.0.1", description="Address the API listens on.")
@@ -162,12 +176,32 @@ class Settings(BaseSettings):
         return replace(self.service_database, url=self.owner_url)
 
 
+def client_setting(name: str) -> str | None:
+    """Return a setting of clients, such as `api_url`, from the environment or `.env`."""
+    variable = f"{_PREFIX}{name.upper()}"
+    assert variable in _CLIENT_VARIABLES
+    return os.environ.get(variable) or dotenv_values(".env").get(variable)
+
+
+def load_kafka_settings() -> KafkaSettings:
+    """Read how to reach the brokers; the database's settings may be missing.
+
+    Raises:
+        SettingsError: A variable is unknown or invalid. The message lists all of them.
+    """
+    return _load(KafkaSettings)
+
+
 def load_settings() -> Settings:
     """Read the settings of this process.
 
     Raises:
         SettingsError: A variable is unknown, missing or invalid. The message lists all of them.
     """
+    return _load(Settings)
+
+
+def _load(kind: type[_Kind]) -> _Kind:
     known = {_PREFIX + name.upper() for name in Settings.model_fields} | {*_CLIENT_VARIABLES}
     given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     unknown = sorted(
@@ -181,7 +215,7 @@ def load_settings() -> Settings:
             next_step="docs/settings.md lists all settings.",
         )
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         problems = "; ".join(
             f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}"

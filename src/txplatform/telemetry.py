@@ -59,6 +59,11 @@ def accept_traceparent(given: str | None) -> str:
     return new_traceparent()
 
 
+def header_traceparent(given: bytes | None) -> str:
+    """Return an HTTP header's `traceparent` if it is well formed, otherwise a new one."""
+    return accept_traceparent(given.decode("latin-1") if given else None)
+
+
 def correlation_id(traceparent: str) -> str:
     """Return the trace id, which is logged in every line about the request."""
     return traceparent.split("-")[1]

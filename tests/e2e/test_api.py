@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import psycopg
@@ -159,26 +160,45 @@ def test_events_come_by_pages_and_as_a_stream_that_resumes(own_api: RunningApi) 
     open_account(own_api.client, "acc-1", 1000)
     for number in range(5):
         own_api.client.post("/v1/process-transaction", json=purchase(f"t{number}", "acc-1", 1))
-    paged, cursor = [], ""
-    while page := own_api.client.get("/v1/events", params={"limit": 2, "after": cursor}).json():
-        if not page["events"]:
+    paged: list[Any] = []
+    params: dict[str, Any] = {"limit": 4}
+    while page := own_api.client.get("/v1/events", params=params).json():
+        if not page["items"]:
             break
-        paged += page["events"]
-        cursor = page["next_cursor"]
+        paged += page["items"]
+        params["cursor"] = page["next_cursor"]
     assert [event["account_version"] for event in paged] == [1, 2, 3, 4, 5, 6]
-    own = own_api.client.get("/v1/accounts/acc-1/events", params={"after_version": 2}).json()
-    assert own == {"events": paged[2:], "next_after_version": None}
-    own = own_api.client.get("/v1/accounts/acc-1/events", params={"limit": 4}).json()
-    assert own == {"events": paged[:4], "next_after_version": 4}
     # A browser that reconnects sends both; the header is the newer position.
-    headers, params = {"Last-Event-ID": paged[3]["cursor"]}, {"after": paged[0]["cursor"]}
+    headers, params = {"Last-Event-ID": paged[3]["cursor"]}, {"cursor": paged[0]["cursor"]}
     with own_api.client.stream(
         "GET", "/v1/events/stream", headers=headers, params=params
     ) as stream:
-        data = (line[6:] for line in stream.iter_lines() if line.startswith("data: "))
-        assert [json.loads(next(data)) for _ in range(2)] == paged[4:]
+        lines = stream.iter_lines()
+        ids = (line[4:] for line in lines if line.startswith("id: "))
+        data = (json.loads(line[6:]) for line in lines if line.startswith("data: "))
+        assert [(next(ids), next(data)) for _ in range(2)] == [
+            (event["cursor"], event) for event in paged[4:]
+        ]
         own_api.client.post("/v1/process-transaction", json=purchase("later", "acc-1", 1))
-        assert json.loads(next(data))["account_version"] == 7
+        assert next(data)["account_version"] == 7
+
+
+def test_every_page_of_an_accounts_events_has_a_cursor_for_later_events(
+    api: RunningApi, account_id: str
+) -> None:
+    open_account(api.client, account_id, 1000)
+    for number in range(3):
+        api.client.post("/v1/process-transaction", json=purchase(f"t{number}", account_id, 1))
+    path = f"/v1/accounts/{account_id}/events"
+    first = api.client.get(path, params={"limit": 3}).json()
+    assert [event["account_version"] for event in first["items"]] == [1, 2, 3]
+    second = api.client.get(path, params={"cursor": first["next_cursor"]}).json()
+    assert [event["account_version"] for event in second["items"]] == [4]
+    last = api.client.get(path, params={"cursor": second["next_cursor"]}).json()
+    assert last == {"items": [], "next_cursor": second["next_cursor"]}
+    api.client.post("/v1/process-transaction", json=purchase("later", account_id, 1))
+    later = api.client.get(path, params={"cursor": last["next_cursor"]}).json()
+    assert [event["account_version"] for event in later["items"]] == [5]
 
 
 def test_an_open_stream_does_not_delay_the_shutdown(own_api: RunningApi) -> None:
@@ -255,7 +275,7 @@ def test_a_trace_is_kept_from_the_request_to_the_event(api: RunningApi, account_
         "/v1/process-transaction", json=purchase("t", account_id, 1), headers={"traceparent": trace}
     )
     assert answer.headers["X-Correlation-Id"] == "0af7651916cd43dd8448eb211c80319c"
-    events = api.client.get(f"/v1/accounts/{account_id}/events").json()["events"]
+    events = api.client.get(f"/v1/accounts/{account_id}/events").json()["items"]
     assert events[-1]["traceparent"] == trace
 
 
@@ -273,7 +293,7 @@ def test_the_cause_of_an_event_is_the_api_key_of_the_call(api: RunningApi, accou
         api.client.post("/v1/clearings", json={"items": [{**account, **clearing}]}),
     ):
         assert answer.status_code == 200, answer.text
-    events = api.client.get(f"/v1/accounts/{account_id}/events").json()["events"]
+    events = api.client.get(f"/v1/accounts/{account_id}/events").json()["items"]
     with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
         key = api_keys.find_key(connection, api_keys.digest_of(api.key))
     assert key is not None

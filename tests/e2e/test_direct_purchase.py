@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from harness.api import RunningApi, balance, create_key, open_account, purchase
+from harness.processes import run_command
 from harness.waiting import wait_until
 
 DIRECT = "/v1/process-transaction"
@@ -221,6 +223,84 @@ def test_a_body_may_come_in_pieces(api: RunningApi, account_id: str) -> None:
             assert api.client.get("/livez").status_code == 200  # the piece has been read by then
         assert [connection.receive().status for _ in range(2)] == [200, 200]
     assert balance(api.client, account_id)["pending"] == 20
+
+
+def plain_request(api: RunningApi, body: bytes, *headers: str) -> bytes:
+    """Return a request without a trace, whose head the API remembers once it has parsed it."""
+    sent = request(api, DIRECT, body, *headers)
+    return sent.replace(f"traceparent: {TRACE}\r\n".encode(), b"")
+
+
+def test_a_head_that_was_parsed_before_decides_the_next_body(
+    api: RunningApi, account_id: str
+) -> None:
+    open_account(api.client, account_id, 1000)
+    bodies = [body_of(f"t{number}", account_id, 10 + number) for number in range(3)]
+    bodies += [bodies[0], b"{".ljust(len(bodies[0])), body_of("t9", account_id, 90)]
+    with Connection(api) as connection:
+        responses = []
+        for body in bodies:
+            connection.send(plain_request(api, body))
+            responses.append(connection.receive())
+    assert [each.status for each in responses] == [200, 200, 200, 200, 400, 200]
+    assert ("idempotency-replayed", "true") in responses[3].headers
+    assert [json.loads(responses[at].body)["amount"] for at in (0, 1, 2, 3, 5)] == [
+        10,
+        11,
+        12,
+        10,
+        90,
+    ]
+    traces = {dict(each.headers)["x-correlation-id"] for each in responses}
+    assert len(traces) == len(responses)
+    assert balance(api.client, account_id)["pending"] == 10 + 11 + 12 + 90
+
+
+@pytest.mark.parametrize("cut", [1, 40, -30, -1])
+def test_a_known_head_may_come_in_pieces(api: RunningApi, account_id: str, cut: int) -> None:
+    open_account(api.client, account_id, 1000)
+    with Connection(api) as connection:
+        for number in range(4):
+            sent = plain_request(api, body_of(f"t{number}", account_id))
+            connection.send(sent[:cut])
+            assert api.client.get("/livez").status_code == 200  # the piece has been read by then
+            connection.send(sent[cut:])
+            assert connection.receive().status == 200
+    assert balance(api.client, account_id)["pending"] == 40
+
+
+def test_pipelined_requests_with_known_heads_are_answered_in_order(
+    api: RunningApi, account_id: str
+) -> None:
+    open_account(api.client, account_id, 1000)
+    with Connection(api) as connection:
+        connection.send(plain_request(api, body_of("t0", account_id)))
+        assert connection.receive().status == 200
+        connection.send(plain_request(api, body_of("t1", account_id)))
+        connection.send(plain_request(api, body_of("t2", account_id)))
+        connection.send(b"".join(plain_request(api, body_of(f"t{n}", account_id)) for n in (3, 4)))
+        responses = [connection.receive() for _ in range(4)]
+    ids = [json.loads(each.body)["transaction_id"] for each in responses]
+    assert ids == ["t1", "t2", "t3", "t4"]
+    assert balance(api.client, account_id)["pending"] == 50
+
+
+def test_a_known_head_does_not_let_a_revoked_key_in(own_api: RunningApi) -> None:
+    api = own_api
+    arguments = ("keys", "create", "--name", "k", "--scope", "transactions:write", "--json")
+    created = json.loads(run_command(*arguments, env=api.env)[1])
+    open_account(api.client, "acc", 1000)
+
+    def status(number: int) -> int:
+        header = f"Authorization: Bearer {created['key']}"
+        connection.send(plain_request(api, body_of(f"t{number}", "acc"), header))
+        return connection.receive().status
+
+    with Connection(api) as connection:
+        assert [status(number) for number in range(3)] == [200, 200, 200]
+        assert run_command("keys", "revoke", created["id"], env=api.env)[0] == 0
+        numbers = count(3)
+        wait_until(lambda: status(next(numbers)) == 401, message="the refusal")
 
 
 def test_a_large_body_is_refused_before_it_is_complete(api: RunningApi) -> None:

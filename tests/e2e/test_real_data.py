@@ -148,7 +148,7 @@ def balances(api: RunningApi) -> dict[str, tuple[int, int, int, int]]:
 def messages(api: RunningApi, status: str) -> list[Any]:
     """Read the inbound messages with this status from the API, 50 at most."""
     response = api.client.get("/v1/inbound-messages", params={"status": status})
-    found: list[Any] = response.raise_for_status().json()["messages"]
+    found: list[Any] = response.raise_for_status().json()["items"]
     return found
 
 

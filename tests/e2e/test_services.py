@@ -91,7 +91,7 @@ def test_the_services_process_a_purchase_and_a_payment_and_stop_in_order(
         )
         (message,) = wait_until(lambda: read_topic(topics), message="the decision on its topic")
         assert message.json["transaction_id"] == "t"
-        inbound = api.client.get("/v1/inbound-messages?account_id=acc").json()["messages"]
+        inbound = api.client.get("/v1/inbound-messages?account_id=acc").json()["items"]
         assert [each["status"] for each in inbound] == ["applied"]
         code, out, err = run_command("doctor", "--json", env=owner)
         assert code == 0, out + err

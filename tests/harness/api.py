@@ -19,6 +19,7 @@ ALL_SCOPES = (
     "accounts:read",
     "accounts:write",
     "audit:read",
+    "inbound:write",
     "rules:read",
     "rules:write",
 )

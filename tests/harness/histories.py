@@ -19,9 +19,11 @@ from txplatform.domain.rulesets import DEFAULT_RULESET, RuleSet
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import read_log
 from txplatform.eventstore.query import run_queries
+from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.processing.execution import execute_in_order
 from txplatform.processing.pending_command import PendingCommand
+from txplatform.processing.snapshots import TakenSnapshot, store_snapshots
 from txplatform.processing.unit_of_work import UnitOfWork
 
 _numbers = itertools.count(1)
@@ -34,7 +36,18 @@ def record(
     begin: datetime = NOW,
     ruleset: RuleSet = DEFAULT_RULESET,
 ) -> int:
-    """Execute commands, append their events in one commit, and return the number of events.
+    """Execute commands, append their events in one commit, and return the number of events."""
+    return len(commit(connection, commands, begin=begin, ruleset=ruleset).events)
+
+
+def commit(
+    connection: psycopg.Connection,
+    commands: Iterable[Command],
+    *,
+    begin: datetime = NOW,
+    ruleset: RuleSet = DEFAULT_RULESET,
+) -> UnitOfWork:
+    """Execute commands, append their events in one commit, and return the unit of work.
 
     Rejected commands append nothing, as in production.
     """
@@ -53,13 +66,22 @@ def record(
         execute_in_order(connection, work, pending, context_of)
         run_queries(connection, work.append())
     assert not work.conflicts
-    return len(work.events)
+    return work
 
 
 def stored_account(database: TestDatabase, account_id: str) -> Account:
     """Load an account from its snapshot and events."""
     with Database(database.service_url).connect() as connection:
         return Accounts(connection).account(AccountId(account_id))
+
+
+def store_snapshot(connection: psycopg.Connection, account: Account) -> None:
+    """Store a snapshot of an account that was loaded from the log."""
+    ((state,),) = connection.execute(
+        "SELECT state FROM events WHERE originator_id = %s AND originator_version = %s",
+        (account.id, account.version),
+    ).fetchall()
+    run_queries(connection, store_snapshots([TakenSnapshot(AccountSnapshot.take(account), state)]))
 
 
 def read_whole_log(connection: psycopg.Connection) -> Iterator[LoggedEvent]:

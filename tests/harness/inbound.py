@@ -172,7 +172,7 @@ def consuming(settings: Settings) -> Iterator[InboundConsumer]:
 def inbox(database: TestDatabase, **filters: Any) -> list[InboundMessageResponse]:
     """Return the messages in the inbox with their outcomes, oldest first."""
     with Database(database.service_url).connect() as connection:
-        return list_messages(connection, limit=500, **filters)[::-1]
+        return list_messages(connection, limit=500, **filters).items
 
 
 def wait_for_messages(database: TestDatabase, count: int, *, timeout_s: float = 120) -> None:

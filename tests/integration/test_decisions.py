@@ -30,9 +30,9 @@ from txplatform.domain.events import AuthorizationApproved
 from txplatform.domain.ids import AccountId
 from txplatform.domain.requests import Merchant
 from txplatform.domain.status import AccountStatus
-from txplatform.eventstore.mapper import UnknownEventError
 from txplatform.eventstore.snapshot import account_state
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.processing.unit_of_work import AccountUnreadableError
 from txplatform.rulebook.changes import UnknownChangeError
 from txplatform.settings import Settings
 
@@ -171,7 +171,7 @@ def test_an_account_that_cannot_be_read_harms_no_other_of_its_batch(
             )
 
     bad, good = asyncio.run(ask())
-    assert isinstance(bad, UnknownEventError)
+    assert isinstance(bad, AccountUnreadableError)
     assert not isinstance(good, Exception)
 
 

@@ -74,6 +74,7 @@ def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
     assert statuses(found, FindingStatus.OK) == {
         *("database", "migrations", "rights", "durability", "clock", "api keys", "broker"),
         *("topics", "retention", "overdue holds"),
+        *("parked changes", "deferred messages", "payments on two accounts"),
         *(f"project: {projection.name}" for projection in PROJECTIONS),
         *("publish: decisions", "publish: parked-messages", "publish: rejected-messages"),
         *(f"consume: {topic}" for topic in INBOUND),
@@ -231,15 +232,16 @@ def test_an_overdue_hold_fails_and_a_hold_that_is_not_due_does_not(
 ) -> None:
     insert = (
         "INSERT INTO transactions"
-        " (account_id, transaction_id, account_version, held, expires_at) VALUES"
+        " (account_id, transaction_id, account_version, recorded_at, held, expires_at) VALUES"
     )
     execute(
         database,
-        f"{insert} ('a', 'young', 1, 1, now() + '1 hour'), ('a', 'never', 2, 1, NULL),"
-        " ('a', 'released', 3, 0, now() - interval '2 hours')",
+        f"{insert} ('a', 'young', 1, now(), 1, now() + '1 hour'),"
+        " ('a', 'never', 2, now(), 1, NULL),"
+        " ('a', 'released', 3, now(), 0, now() - interval '2 hours')",
     )
     assert examined(env)[1]["overdue holds"]["detail"] == "No hold is overdue."
-    execute(database, f"{insert} ('a', 'old', 4, 1, now() - interval '1 hour')")
+    execute(database, f"{insert} ('a', 'old', 4, now(), 1, now() - interval '1 hour')")
     code, found = examined(env)
     assert code == 1
     assert statuses(found, FindingStatus.FAILED) == {"overdue holds"}

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from harness.commands import ORIGIN, clearing, opening, payment, purchase
-from harness.histories import read_whole_log, record, stored_account
+from harness.histories import read_whole_log, record, store_snapshot, stored_account
 from harness.postgres import TestDatabase
 from txplatform.database import Database
 from txplatform.domain.account import Account, DecisionContext
@@ -22,10 +22,8 @@ from txplatform.domain.requests import Opening
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import read_log
 from txplatform.eventstore.mapper import UnknownEventError, decode_event, encode_event
-from txplatform.eventstore.query import run_queries
-from txplatform.eventstore.snapshot import AccountSnapshot, account_state
+from txplatform.eventstore.snapshot import account_state
 from txplatform.eventstore.statements import APPEND, append_parameters
-from txplatform.processing.snapshots import insert_snapshots
 from txplatform.processing.unit_of_work import UnitOfWork
 
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
@@ -97,7 +95,8 @@ def test_the_library_loads_accounts(database: TestDatabase) -> None:
             accounts.account(AccountId("a"), version=version) for version in (2, None)
         )
         assert (second.posted, replayed.posted) == (-5, -12)
-        run_queries(connection, insert_snapshots(map(AccountSnapshot.take, (second, replayed))))
+        for account in (second, replayed):
+            store_snapshot(connection, account)
         assert account_state(accounts.account(AccountId("a"))) == account_state(replayed)
         before = accounts.account(AccountId("a"), version=2)
         assert account_state(before) == account_state(second)
@@ -177,7 +176,8 @@ def test_i7_the_function_that_appends_cannot_be_replaced_for_one_session(
     """Temporary functions are never found by their plain name."""
     service.execute(
         "CREATE FUNCTION pg_temp.append_events(text[], bigint[], text[], text[], bytea[], text[],"
-        " bigint[], timestamptz[]) RETURNS text[] LANGUAGE sql AS $$ SELECT '{}'::text[] $$"
+        " bigint[], bigint[], timestamptz[]) RETURNS text[] LANGUAGE sql"
+        " AS $$ SELECT '{}'::text[] $$"
     )
     assert append_on(service, decided(opening("a", 1000))) == set()
     assert len([*read_whole_log(service)]) == 1
@@ -186,13 +186,21 @@ def test_i7_the_function_that_appends_cannot_be_replaced_for_one_session(
 def test_the_columns_of_the_log_have_what_the_events_state(service: psycopg.Connection) -> None:
     """The read models copy the change of the amount on hold and the time of its expiry."""
     record(service, [opening("a"), purchase("a", "t", 30), clearing("a", "t", "c", 20)])
-    columns = "SELECT transaction_id, pending_change, expires_at FROM events ORDER BY position"
+    columns = (
+        "SELECT transaction_id, pending_change, posted_change, expires_at"
+        " FROM events ORDER BY position"
+    )
     assert service.execute(columns.encode()).fetchall() == [
-        (each.event.transaction_id, each.event.pending_change, each.event.hold_expires_at)
+        (
+            each.event.transaction_id,
+            each.event.pending_change,
+            each.event.posted_change or None,
+            each.event.hold_expires_at,
+        )
         for each in read_whole_log(service)
     ]
-    row = service.execute(f"SELECT sum(pending_change) FROM ({columns}) e".encode()).fetchone()
-    assert row == (0,)
+    sums = f"SELECT sum(pending_change), sum(posted_change) FROM ({columns}) e"
+    assert service.execute(sums.encode()).fetchone() == (0, 20)
 
 
 def test_i3_one_key_twice_in_one_append_is_an_error(service: psycopg.Connection) -> None:

@@ -362,7 +362,10 @@ def test_an_account_is_snapshotted_if_an_expiry_is_the_event_that_is_due(
 
 OPEN, RELEASED, OVERDUE = 150_000, 10_000, 450
 
-INSERT = "INSERT INTO transactions (account_id, transaction_id, account_version, held, expires_at)"
+INSERT = """
+INSERT INTO transactions
+    (account_id, transaction_id, account_version, recorded_at, held, expires_at)
+"""
 
 
 @pytest.fixture
@@ -370,14 +373,14 @@ def full(database: TestDatabase) -> psycopg.Connection:
     """A table without statistics, with many transactions, of which few have a hold that is due."""
     connection = Database(database.service_url).connect()
     connection.execute(
-        f"{INSERT} SELECT 'acc-' || n %% 50000, 't' || n, n, 5,"
+        f"{INSERT} SELECT 'acc-' || n %% 50000, 't' || n, n, now(), 5,"
         " CASE WHEN n %% 7 > 0 THEN now() + '1 day' + n * interval '1 second' END"
         " FROM generate_series(1, %s) n",
         (OPEN,),
     )
     for name, held, rows in (("released", 0, RELEASED), ("due", 5, OVERDUE)):
         connection.execute(
-            f"{INSERT} SELECT %s || n, %s || n, 1, %s, now() - n * interval '1 second'"
+            f"{INSERT} SELECT %s || n, %s || n, 1, now(), %s, now() - n * interval '1 second'"
             " FROM generate_series(1, %s) n",
             (name, name, held, rows),
         )

@@ -2,71 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 
 import psycopg
 import pytest
 
-from harness.inbound import OPENED, SUBMITTED, Body, execute, opened, payment, posted
+from harness.commands import opening, purchase, refund, reversal
+from harness.commands import payment as payment_of
+from harness.histories import record, stored_account
+from harness.inbound import (
+    execute,
+    opened,
+    payment,
+    posted,
+    presentment,
+)
+from harness.members import Member
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
-from txplatform.consumers.batch_processor import InboundBatch, process
-from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.database import Database
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.statements import LOCK_LOG
-from txplatform.inbox.message import ReceivedMessage
-from txplatform.inbox.positions import FencedError, Move, Position, begin
-from txplatform.processing.account_cache import AccountCache
+from txplatform.inbox.positions import FencedError
 
 APPENDS_WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE wait_event = 'advisory' AND query LIKE '%%append_events%%' AND datname = current_database()
 """
-
-
-class Member:
-    """A consumer without a broker, with a partition of its own."""
-
-    _partitions = count()
-
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self.connection = connection
-        self.cached = AccountCache(10)
-        self.partition = next(self._partitions)
-        self.offset = 0
-        for topic in (OPENED, SUBMITTED):
-            begin(self.connection, "cluster", [Position(topic, self.partition, "id", 0)])
-
-    def apply(self, *bodies: Body, expected: int | None = None) -> list[str]:
-        """Process messages in one batch; return the status of each."""
-        parsed_messages = [self._parsed(place, body) for place, body in enumerate(bodies)]
-        before = self.offset if expected is None else expected
-        move = Move(SUBMITTED, self.partition, before, self.offset + len(bodies))
-        batch = InboundBatch("cluster", parsed_messages, [move])
-        outcomes, _ = process(self.connection, self.cached, batch)
-        self.offset += len(bodies)
-        return [outcome.status.value for outcome in outcomes]
-
-    def version_cached(self, account_id: str) -> int | None:
-        """Return the version of the account if it is cached. It stays cached."""
-        account = self.cached.take(account_stream(AccountId(account_id)))
-        if account is None:
-            return None
-        self.cached.keep([account])
-        return account.version
-
-    def _parsed(self, place: int, body: Body) -> ParsedMessage:
-        topic = SUBMITTED if "payment_id" in body else OPENED
-        key, value = body["account_id"].encode(), json.dumps(body).encode()
-        offset = self.offset + place
-        message = ReceivedMessage(
-            "cluster", topic, "id", self.partition, offset, None, key, (), value
-        )
-        return read_message(message)
 
 
 @pytest.fixture
@@ -144,8 +107,8 @@ def test_i3_only_accounts_with_a_conflict_are_decided_again(
 def test_i3_copies_in_one_batch_have_one_effect(database: TestDatabase, one: Member) -> None:
     """Later messages see the effects of earlier messages in their batch, without a conflict."""
     first, second, third = (payment(f"p-{n}", "acc-1", 10**n) for n in range(3))
-    opening = opened("acc-1")
-    assert one.apply(first, second, first, opening, opening, first, second) == [
+    body = opened("acc-1")
+    assert one.apply(first, second, first, body, body, first, second) == [
         *("waiting", "waiting", "duplicate"),
         *("applied", "duplicate", "duplicate", "duplicate"),
     ]
@@ -196,3 +159,22 @@ def test_i7_a_cached_account_ahead_of_the_log_conflicts(
     assert posted(database, "acc-1") == -1
     assert versions(database, "acc-1") == [1, 2]
     assert one.version_cached("acc-1") == 2
+
+
+def test_rows_appended_by_others_are_never_folded_onto_uncommitted_events(
+    database: TestDatabase, one: Member, service: psycopg.Connection
+) -> None:
+    """A rejected message looks its account up, which already has a new event of the batch.
+
+    Meanwhile other processes appended. Their reversal releases a hold that the new event of the
+    batch has released too.
+    """
+    record(service, [opening("acc-1"), purchase("acc-1", "tx", 50), payment_of("acc-1", "p-1", 5)])
+    assert one.apply(payment("p-2", "acc-1", 1)) == ["applied"]  # caches the account
+    record(service, [refund("acc-1", None, "r-1", 7), reversal("acc-1", "tx", "v-1")])
+    assert one.apply(
+        presentment("c-1", 50), payment("p-1", "acc-1", 6), payment("p-3", "acc-1", 2)
+    ) == ["applied", "parked", "applied"]
+    account = stored_account(database, "acc-1")
+    assert (account.posted, account.pending) == (50 - 5 - 1 - 7 - 2, 0)
+    assert versions(database, "acc-1") == [*range(1, 9)]

@@ -55,24 +55,37 @@ def inbound(env: dict[str, str], *words: str) -> tuple[int, Any]:
     return code, json.loads(out) if out else err
 
 
-def test_list_shows_parked_messages_with_reasons_newest_first_and_filters(
+def listed(env: dict[str, str], *words: str) -> list[Any]:
+    """Return the messages of a page."""
+    code, page = inbound(env, "list", *words)
+    assert code == 0
+    items: list[Any] = page["items"]
+    return items
+
+
+def test_list_shows_parked_messages_with_reasons_in_order_of_arrival_and_filters(
     parked: tuple[int, int], service_env: dict[str, str]
 ) -> None:
-    code, messages = inbound(service_env, "list")
-    assert code == 0
-    assert [(each["id"], each["reason"]) for each in messages] == [
-        (parked[1], "not_json"),
+    assert [(each["id"], each["reason"]) for each in listed(service_env)] == [
         (parked[0], "currency_mismatch"),
+        (parked[1], "not_json"),
     ]
-    assert len(inbound(service_env, "list", "--status", "all")[1]) == 3
-    assert [each["id"] for each in inbound(service_env, "list", "--account", "acc-1")[1]] == [
-        parked[0]
-    ]
-    assert inbound(service_env, "list", "--topic", OPENED)[1] == []
-    assert [each["id"] for each in inbound(service_env, "list", "--limit", "1")[1]] == [parked[1]]
-    assert [each["id"] for each in inbound(service_env, "list", "--before", str(parked[1]))[1]] == [
-        parked[0]
-    ]
+    assert len(listed(service_env, "--status", "all")) == 3
+    assert [each["id"] for each in listed(service_env, "--account", "acc-1")] == [*parked]
+    assert [each["id"] for each in listed(service_env, "--business-id", "p-1")] == [parked[0]]
+    assert listed(service_env, "--topic", OPENED) == []
+
+
+def test_list_prints_the_cursor_of_the_next_page(
+    parked: tuple[int, int], service_env: dict[str, str]
+) -> None:
+    _, first = inbound(service_env, "list", "--limit", "1")
+    assert [each["id"] for each in first["items"]] == [parked[0]]
+    cursor = f"--cursor={first['next_cursor']}"
+    assert [each["id"] for each in listed(service_env, cursor)] == [parked[1]]
+    _, _, err = run_command("inbound", "list", "--limit", "1", env=service_env)
+    assert err == f"next page: {cursor}\n"
+    assert inbound(service_env, "list", "--status", "all", cursor)[0] == 1
 
 
 def test_no_control_character_of_a_message_reaches_the_terminal(
@@ -101,7 +114,7 @@ def test_a_retried_message_that_is_refused_again_stays_parked_and_the_command_fa
     code, outcomes = inbound(service_env, "retry", str(parked[0]), str(parked[1]))
     assert code == 1
     assert [each["reason"] for each in outcomes] == ["currency_mismatch", "not_json"]
-    assert len(inbound(service_env, "list")[1]) == 2
+    assert len(listed(service_env)) == 2
 
 
 def test_retry_applies_a_message_that_has_become_valid(
@@ -109,7 +122,9 @@ def test_retry_applies_a_message_that_has_become_valid(
 ) -> None:
     """The database owner repairs the stored bytes here; no command can do this."""
     body = json.dumps(payment("p-9", "acc-1", 10)).encode()
-    execute(database, "UPDATE inbound_messages SET body = %s WHERE id = %s", body, parked[1])
+    execute(
+        database, "UPDATE inbound_contents SET body = %s WHERE message_id = %s", body, parked[1]
+    )
     code, outcomes = inbound(service_env, "retry", str(parked[1]))
     assert (code, outcomes[0]["status"]) == (0, "applied")
     assert posted(database, "acc-1") == -10
@@ -126,7 +141,7 @@ def test_retry_applies_a_message_that_has_become_valid(
         "offset": message.offset,
         "retried": True,
     }
-    assert [each["id"] for each in inbound(service_env, "list")[1]] == [parked[0]]
+    assert [each["id"] for each in listed(service_env)] == [parked[0]]
     code, message = inbound(service_env, "retry", str(parked[1]))
     assert code == 1
     assert "applied, not parked" in message
@@ -144,7 +159,7 @@ def test_a_copy_of_a_discarded_message_is_not_parked_again_and_the_reason_is_kep
         wait_for_messages(database, 4)
     assert inbox(database)[-1].status.value == "discarded"
     assert inbound(service_env, "show", str(parked[0]))[1]["resolution"] == "sent in error"
-    assert [each["id"] for each in inbound(service_env, "list")[1]] == [parked[1]]
+    assert [each["id"] for each in listed(service_env)] == [parked[1]]
     code, message = inbound(service_env, "discard", str(parked[0]), "--reason", "again")
     assert code == 1
     assert "not parked" in message
@@ -206,10 +221,13 @@ def test_the_publisher_finds_parked_and_waiting_messages_even_after_they_were_di
             headers=(("h", None), ("h", b"\xff")),
             body=b"\x00\x1b[31mrubbish\xff",
         )
-        assert [each.summary.id for each in parked_after(connection, parked[0])] == [parked[1]]
+        assert first.parked_number is not None
+        assert [each.summary.id for each in parked_after(connection, first.parked_number)] == [
+            second.summary.id
+        ]
         waited = message_that_waited(connection, "acc-2", "payment:w")
         assert waited is not None
         assert waited.received.body is not None
         assert json.loads(waited.received.body)["payment_id"] == "w"
         assert message_that_waited(connection, "acc-1", "payment:w") is None
-        assert len(list_messages(connection, limit=1)) == 1
+        assert len(list_messages(connection, limit=1).items) == 1

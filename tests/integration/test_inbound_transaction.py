@@ -7,7 +7,7 @@ import json
 import psycopg
 import pytest
 
-from harness.commands import opening
+from harness.commands import NOW, opening
 from harness.histories import read_whole_log, record
 from harness.inbound import (
     LIMIT_CHANGED,
@@ -48,7 +48,8 @@ def parsed(offset: int, body: bytes) -> ParsedMessage:
 
 def batch(offset: int, body: bytes) -> InboundBatch:
     """Return a batch with one message, which moves the position by one."""
-    return InboundBatch(CLUSTER, [parsed(offset, body)], [Move(SUBMITTED, 0, offset, offset + 1)])
+    moves = [Move(SUBMITTED, 0, offset, offset + 1)]
+    return InboundBatch(CLUSTER, [parsed(offset, body)], moves, NOW)
 
 
 def begin_at(connection: psycopg.Connection, offset: int) -> None:
@@ -93,7 +94,9 @@ def test_a_batch_is_rolled_back_if_one_of_its_two_positions_was_moved(
         begin_at(connection, 6)
         begin(connection, CLUSTER, [Position(SUBMITTED, 1, "id", 9)])
         with pytest.raises(FencedError):
-            process(connection, AccountCache(10), InboundBatch(CLUSTER, [parsed(6, body)], moves))
+            process(
+                connection, AccountCache(10), InboundBatch(CLUSTER, [parsed(6, body)], moves, NOW)
+            )
     assert execute(database, "SELECT count(*) FROM events") == [(0,)]
     offsets = "SELECT next_offset FROM inbound_positions ORDER BY partition"
     assert execute(database, offsets) == [(6,), (9,)]
@@ -117,7 +120,7 @@ def test_the_service_can_neither_alter_nor_delete_received_messages(database: Te
     with Database(database.service_url).connect() as connection:
         for statement in (
             "DELETE FROM inbound_messages",
-            "UPDATE inbound_messages SET body = ''",
+            "UPDATE inbound_contents SET body = ''",
             "UPDATE inbound_messages SET first_status = 'applied'",
             "UPDATE inbound_messages SET content_hmac = ''",
         ):
@@ -149,6 +152,7 @@ def test_a_message_of_each_topic_is_the_cause_of_its_events(service: psycopg.Con
             CLUSTER,
             [read_message(each) for each in messages],
             [Move(each.topic, 3, each.offset, each.offset + 1) for each in messages],
+            NOW,
         ),
     )
     causes = dict.fromkeys(logged.event.caused_by for logged in read_whole_log(service))

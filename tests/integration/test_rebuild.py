@@ -12,6 +12,7 @@ import pytest
 
 from harness.commands import limit_change, opening, payment, purchase
 from harness.histories import record, stored_account
+from harness.inbound import execute
 from harness.postgres import TestDatabase
 from harness.processes import Command, run_command
 from harness.read_models import catch_up, second_read_model
@@ -24,7 +25,8 @@ from txplatform.projections import PROJECTIONS
 from txplatform.projections.projection import Projection, checkpoint_of
 from txplatform.projections.rebuild import RebuildError, rebuild
 from txplatform.projections.snapshots import retake_snapshots
-from txplatform.projections.transactions import TRANSACTIONS, list_transactions
+from txplatform.projections.transaction_list import list_transactions
+from txplatform.projections.transactions import TRANSACTIONS
 
 SHAPE = """
 SELECT relname, pg_get_indexdef(indexrelid) AS definition FROM pg_index
@@ -253,10 +255,11 @@ def test_snapshots_are_replaced_for_accounts_with_enough_events(
     """Old snapshots and snapshots of accounts without events are deleted."""
     some_history(service, accounts=2)
     record(service, [opening("small")])
-    service.execute(
+    execute(
+        database,
         "INSERT INTO snapshots (originator_id, originator_version, topic, state)"
         " VALUES ('account-ghost', 3, %s, '{}'), ('account-small', 1, 'account@0', '{}')",
-        (SNAPSHOT_TOPIC,),
+        SNAPSHOT_TOPIC,
     )
     assert retake_snapshots(Database(database.owner_url), every=10) == 2
     rows = service.execute("SELECT originator_id FROM snapshots ORDER BY 1").fetchall()

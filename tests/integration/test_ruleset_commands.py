@@ -12,6 +12,8 @@ import psycopg
 import pytest
 
 from harness.api import open_account, purchase, running_api
+from harness.commands import opening
+from harness.histories import record
 from harness.ports import free_port
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
@@ -50,6 +52,21 @@ def rulesets(env: dict[str, str], *words: str, code: int = 0) -> str:
     ended, out, err = run_command("rulesets", *words, env=env)
     assert ended == code, err
     return out if code == 0 else err
+
+
+def test_lint_knows_the_currencies_of_the_accounts(
+    service_env: dict[str, str], files: dict[int, str], service: psycopg.Connection
+) -> None:
+    warning = "rules[0] (amount_limit) has no currency, so 1000 means 10.00 EUR and 1,000 JPY"
+    record(service, [opening("a", 100, "EUR")])
+    assert warning not in rulesets(service_env, "lint", files[1])
+    record(service, [opening("b", 100, "JPY")])
+    assert warning in rulesets(service_env, "lint", files[1])
+
+
+def test_lint_checks_a_file_without_a_database(files: dict[int, str]) -> None:
+    env = {"TXPLATFORM_DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/none"}
+    assert "retail@1: 1 rule, 0 warnings" in rulesets(env, "lint", files[1])
 
 
 def test_a_rule_set_goes_from_a_file_into_force(
@@ -150,15 +167,19 @@ def test_a_shadow_evaluation_is_started_inspected_and_stopped(
         rest = api.client.get(path, params={"limit": 3, "cursor": page["next_cursor"]}).json()
         assert [each["transaction_id"] for each in rest["items"]] == ["t6"]
         assert rest["next_cursor"] is None
-        assert api.client.get(path, params={"cursor": "?"}).status_code == 422
+        wrong = api.client.get(path, params={"cursor": "?"})
+        assert (wrong.status_code, wrong.json()["type"]) == (422, "invalid-cursor")
 
         metrics = httpx.get(f"http://127.0.0.1:{health}/metrics").text
         assert (
             'txplatform_shadow_decisions_total{outcome="would_decline",ruleset="retail@2"} 4.0'
             in metrics
         )
-        listed = rulesets(service_env, "disagreements", "retail@2", "--json")
-        assert [each["amount"] for each in json.loads(listed)] == [900, 800, 700, 600]
+        words = ("disagreements", "retail@2", "--limit=3")
+        listed = json.loads(rulesets(service_env, *words, "--json"))
+        assert [each["amount"] for each in listed["items"]] == [900, 800, 700]
+        more = rulesets(service_env, *words, "--json", f"--cursor={listed['next_cursor']}")
+        assert [each["amount"] for each in json.loads(more)["items"]] == [600]
         assert "amount_limit_exceeded" in rulesets(service_env, "disagreements", "retail@2")
         assert "no longer evaluated in shadow" in rulesets(
             service_env, "shadow", "retail@2", "--stop"

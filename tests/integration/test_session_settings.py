@@ -48,7 +48,7 @@ def test_an_append_that_waited_for_the_log_lock_reports_a_conflict_and_no_error(
     odd: TestDatabase,
 ) -> None:
     database = Database(odd.service_url)
-    event = (["account-acc"], [1], ["opening:acc"], ["t"], [b"{}"], [None], [0], [None])
+    event = (["account-acc"], [1], ["opening:acc"], ["t"], [b"{}"], [None], [0], [None], [None])
     waiting = (
         "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
         " WHERE locktype = 'advisory' AND NOT granted AND d.datname = current_database()"

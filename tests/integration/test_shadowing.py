@@ -13,13 +13,14 @@ from harness.commands import NOW, OPERATOR, clearing, opening, payment, purchase
 from harness.histories import read_whole_log, record
 from harness.inbound import execute
 from harness.postgres import TestDatabase
+from txplatform.contracts.ruleset_responses import DisagreementsResponse
 from txplatform.database import Database
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.velocity import VelocityCount
 from txplatform.domain.rulesets import RuleSet
 from txplatform.projections.snapshots import retake_snapshots
-from txplatform.rulebook.store import add_ruleset, end_shadowing, start_shadowing
+from txplatform.rulebook.store import add_ruleset, end_shadowing, read_book, start_shadowing
 from txplatform.settings import Settings
 from txplatform.shadow import store
 from txplatform.shadow.runner import Shadower
@@ -61,6 +62,14 @@ def some_purchases(connection: psycopg.Connection, accounts: int = 5) -> None:
         record(connection, [purchase(name, f"{name}-b", 40), purchase(name, f"{name}-c", 30)])
 
 
+def disagreements(
+    connection: psycopg.Connection, *, limit: int = 100, cursor: str | None = None
+) -> DisagreementsResponse:
+    """Return a page of the disagreements of the shadow evaluation `s`."""
+    shadowing = read_book(connection).shadowings["s"]
+    return list_disagreements(connection, shadowing, limit=limit, cursor=cursor)
+
+
 def test_disagreements_are_counted_and_listed(
     database: TestDatabase, service: psycopg.Connection
 ) -> None:
@@ -69,14 +78,16 @@ def test_disagreements_are_counted_and_listed(
     some_purchases(service)
     shadower(database).advance(service)
     assert counts(service) == (15, 5, 0)
-    listed = list_disagreements(service, "s", limit=100)
+    listed = disagreements(service).items
     assert [each.transaction_id for each in listed] == [f"acc-{n}-a" for n in (4, 3, 2, 1, 0)]
     (newest, *_) = listed
     assert (newest.decision, newest.shadow_decision, newest.amount) == ("approved", "declined", 70)
     assert newest.reasons == []
     assert newest.shadow_reasons[0]["code"] == "amount_limit_exceeded"
-    before = list_disagreements(service, "s", limit=2, before=listed[2].log_position)
-    assert before == listed[3:]
+    first = disagreements(service, limit=3)
+    second = disagreements(service, limit=3, cursor=first.next_cursor)
+    assert first.items + second.items == listed
+    assert second.next_cursor is None
 
 
 def test_it_judges_decisions_between_its_start_and_its_end(
@@ -122,7 +133,7 @@ def test_velocity_windows_include_purchases_from_before_the_evaluation(
             if sum(minute - each <= 60 for each in earlier) >= 2:
                 expected.add(event.purchase.transaction_id)
             earlier.append(minute)
-    found = {each.transaction_id for each in list_disagreements(service, "s", limit=100)}
+    found = {each.transaction_id for each in disagreements(service).items}
     assert found == {each for each in expected if int(each[1:]) > 20}
     assert len(found) > 5
 
@@ -149,7 +160,7 @@ def test_i8_two_shadowers_that_fail_in_turns_count_everything_once(
     assert failed > 2
     # The limit is two an hour: the first two of each account pass, all others do not.
     assert counts(service) == (37, 31, 0)
-    assert len(list_disagreements(service, "s", limit=100)) == 31
+    assert len(disagreements(service).items) == 31
 
 
 def test_a_decision_is_judged_on_the_state_before_it(

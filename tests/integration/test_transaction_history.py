@@ -18,7 +18,9 @@ from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.eventstore.log import last_position
 from txplatform.projections.rebuild import rebuild
-from txplatform.projections.transactions import TRANSACTIONS, get_transaction, list_transactions
+from txplatform.projections.transaction_history import get_transaction
+from txplatform.projections.transaction_list import list_transactions
+from txplatform.projections.transactions import TRANSACTIONS
 
 ACCOUNT = AccountId("acc")
 
@@ -153,21 +155,21 @@ def test_a_page_shows_the_newest_events_of_a_long_history_and_ends_after_it(
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ("DELETE FROM transactions WHERE transaction_id = 't'", (3, "missing_row")),
+        ("DELETE FROM transactions WHERE transaction_id = 't'", (2, "missing_row")),
         (
             "UPDATE transactions SET account_version = 9 WHERE transaction_id = 't'",
-            (3, "missing_row"),
+            (2, "missing_row"),
         ),
         (
             "UPDATE transactions SET transaction_id = 'x' WHERE transaction_id = 't'",
-            (3, "transaction_id"),
+            (2, "transaction_id"),
         ),
         (
             "UPDATE transactions SET account_version = 6 WHERE transaction_id = 'late'",
             (6, "extra_row"),
         ),
-        ("UPDATE transactions SET held = 2 WHERE transaction_id = 'late'", (5, "held")),
-        ("INSERT INTO transactions VALUES (8, 0, NULL, 'acc', 'again')", (8, "extra_row")),
+        ("UPDATE transactions SET held = 2 WHERE transaction_id = 'late'", (4, "held")),
+        ("INSERT INTO transactions VALUES (8, 0, NULL, now(), 'acc', 'again')", (8, "extra_row")),
     ],
 )
 def test_i1_a_wrong_row_of_a_transaction_named_before_its_decision_is_reported(

@@ -27,7 +27,8 @@ from harness.commands import (
     reversal,
     team_status,
 )
-from harness.histories import read_whole_log, record
+from harness.histories import read_whole_log, record, store_snapshot
+from harness.inbound import execute
 from harness.postgres import TestDatabase
 from harness.processes import run_command
 from harness.read_models import catch_up, transaction_rows
@@ -40,9 +41,7 @@ from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.log import last_position
-from txplatform.eventstore.query import run_queries
-from txplatform.eventstore.snapshot import AccountSnapshot, account_state
-from txplatform.processing.snapshots import insert_snapshots
+from txplatform.eventstore.snapshot import account_state
 from txplatform.projections import PROJECTIONS
 from txplatform.projections.projection import Projection
 from txplatform.projections.snapshots import retake_snapshots
@@ -114,11 +113,18 @@ def test_a_read_model_that_lags_is_compared_with_the_log_at_its_own_checkpoint(
             {("b", 4, "transactions.expires_at")},
         ),
         (
-            "INSERT INTO transactions VALUES (99, 1, NULL, 'b', 't9')",
+            (
+                "UPDATE transactions SET recorded_at = now()"
+                " WHERE account_id = 'b' AND transaction_id = 't1'"
+            ),
+            {("b", 4, "transactions.recorded_at")},
+        ),
+        (
+            "INSERT INTO transactions VALUES (99, 1, NULL, now(), 'b', 't9')",
             {("b", 99, "transactions.extra_row")},
         ),
         (
-            "INSERT INTO transactions VALUES (1, 1, NULL, 'ghost', 't9')",
+            "INSERT INTO transactions VALUES (1, 1, NULL, now(), 'ghost', 't9')",
             {("ghost", 1, "transactions.extra_row")},
         ),
         (
@@ -167,6 +173,13 @@ def test_a_read_model_that_lags_is_compared_with_the_log_at_its_own_checkpoint(
                 " WHERE originator_id = 'account-b' AND originator_version = 4"
             ),
             {("b", 4, "pending_change")},
+        ),
+        (
+            (
+                "UPDATE events SET posted_change = 1"
+                " WHERE originator_id = 'account-b' AND originator_version = 4"
+            ),
+            {("b", 4, "posted_change")},
         ),
         (
             (
@@ -275,7 +288,7 @@ def test_a_snapshot_of_another_shape_is_not_compared(
 ) -> None:
     """Another version took the snapshot, and this version does not use it."""
     record(service, [opening("a", 100)])
-    service.execute("INSERT INTO snapshots VALUES ('account-a', 1, 'account@0', 'unheard of')")
+    execute(database, "INSERT INTO snapshots VALUES ('account-a', 1, 'account@0', 'unheard of')")
     assert differences(database) == []
 
 
@@ -415,7 +428,7 @@ def test_i1_replay_and_snapshot_with_tail_and_projections_agree_field_by_field(
             if number == snapshot_after:
                 account = accounts.account(AccountId("x"))
                 if account.version:
-                    run_queries(service, insert_snapshots([AccountSnapshot.take(account)]))
+                    store_snapshot(service, account)
             catch_up(service, batch)
         result = verify(Database(database.service_url))
         assert result.passed, result.differences.kept

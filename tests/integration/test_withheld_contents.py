@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -59,7 +60,11 @@ def take(
     begin(connection, "cluster", [Position(topic, 0, "id", offset)])
     connection.execute("UPDATE inbound_positions SET next_offset = %s", (offset,))
     move = Move(topic, 0, offset, offset + 1)
-    process(connection, AccountCache(10), InboundBatch("cluster", [read_message(message)], [move]))
+    process(
+        connection,
+        AccountCache(10),
+        InboundBatch("cluster", [read_message(message)], [move], datetime.now(UTC)),
+    )
     ((newest,),) = connection.execute("SELECT max(id) FROM inbound_messages").fetchall()
     stored = stored_message(connection, newest)
     assert stored is not None

@@ -77,7 +77,7 @@ def test_the_state_is_as_large_after_two_years_as_after_ten_weeks() -> None:
     rest = account_state(accounts[-1])
     del rest["activity"]
     kept = {name for name, value in rest.items() if value}
-    assert kept <= {"id", "version", "currency", "credit_limit", "posted"}
+    assert kept <= {"id", "version", "last_event_at", "currency", "credit_limit", "posted"}
 
 
 def test_an_opening_asks_for_all_transactions_of_waiting_messages_at_once() -> None:

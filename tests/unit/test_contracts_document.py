@@ -17,6 +17,7 @@ from txplatform.api_keys import Scope
 from txplatform.cli import COMMANDS, main
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
+from txplatform.contracts.postings import PostingKind
 from txplatform.contracts.problems import ProblemType
 from txplatform.domain.commands.outcome import RefusalReason
 from txplatform.domain.events import EVENT_TYPES
@@ -99,8 +100,10 @@ def resolved(openapi: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def members(openapi: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
-    """Return the members of the JSON response, with their schemas."""
-    content = operation["responses"]["200"]["content"]["application/json"]
+    """Return the members of the JSON response, with their schemas; none for a stream."""
+    content = operation["responses"]["200"]["content"].get("application/json")
+    if content is None:
+        return {}
     properties: dict[str, Any] = resolved(openapi, content["schema"])["properties"]
     return properties
 
@@ -142,10 +145,14 @@ def test_every_request_body_is_listed_with_its_fields(openapi: dict[str, Any]) -
     check("Request bodies", rows, bodies)
 
 
-def test_every_list_that_has_pages_is_listed_with_its_parameters(openapi: dict[str, Any]) -> None:
+def test_every_list_is_listed_and_has_pages_of_one_form(openapi: dict[str, Any]) -> None:
     rows = {
-        codes(call)[0]: (codes(names), set(codes(parameters)), bounds)
-        for call, names, parameters, bounds in table("Lists", "Call")
+        codes(call)[0]: (
+            ["items", "next_cursor", *codes(further)],
+            {"limit", "cursor", *codes(filters)},
+            bounds,
+        )
+        for call, _, further, filters, bounds in table("Lists", "Call")
     }
     found = {}
     for call, operation in operations(openapi):
@@ -154,7 +161,9 @@ def test_every_list_that_has_pages_is_listed_with_its_parameters(openapi: dict[s
             for each in operation.get("parameters", ())
             if each["in"] == "query"
         }
-        if (limit := parameters.get("limit")) is not None:
+        limit = parameters.get("limit")
+        if limit is not None or (call.startswith("GET") and "items" in members(openapi, operation)):
+            assert limit is not None, f"{call} has no pages"
             bounds = f"{limit['default']}, {limit['maximum']}"
             found[call] = [*members(openapi, operation)], {*parameters}, bounds
     check("Lists", rows, found)
@@ -214,6 +223,14 @@ def test_every_state_of_a_transaction_is_listed() -> None:
     check("Transactions", sorted(states), sorted(TransactionState))
 
 
+def test_the_members_and_kinds_of_postings_are_listed(openapi: dict[str, Any]) -> None:
+    page = members(openapi, dict(operations(openapi))["GET /v1/accounts/{account_id}/postings"])
+    posting = resolved(openapi, page["items"]["items"])
+    rows = first_codes(table("Postings", "Field of a posting"))
+    check("Postings", rows, [*posting["properties"]])
+    check("Postings", first_codes(table("Postings", "Kind")), list(PostingKind))
+
+
 def test_every_flag_is_listed() -> None:
     check("Flags", first_codes(table("Flags", "Flag")), list(Flag))
 
@@ -228,7 +245,7 @@ def test_every_result_of_a_batch_is_listed(openapi: dict[str, Any]) -> None:
 def test_the_members_and_types_of_events_are_listed(openapi: dict[str, Any]) -> None:
     """Types are the names under which events are stored."""
     page = members(openapi, dict(operations(openapi))["GET /v1/events"])
-    event = resolved(openapi, page["events"]["items"])
+    event = resolved(openapi, page["items"]["items"])
     check("The log", first_codes(table("The log", "Field of an event")), [*event["properties"]])
     types = sorted(first_codes(table("The log", "Type")))
     check("The log", types, sorted(kind.TOPIC for kind in EVENT_TYPES))
@@ -236,7 +253,7 @@ def test_the_members_and_types_of_events_are_listed(openapi: dict[str, Any]) -> 
 
 def test_the_causes_of_events_are_listed_with_their_members(openapi: dict[str, Any]) -> None:
     page = members(openapi, dict(operations(openapi))["GET /v1/events"])
-    event = resolved(openapi, page["events"]["items"])
+    event = resolved(openapi, page["items"]["items"])
     rows = {
         codes(kind)[0]: codes(further) for kind, further, _ in table("The log", "`kind` of a cause")
     }

@@ -254,7 +254,7 @@ def test_audit_interfaces_show_every_field_of_an_event(events: list[Event]) -> N
     }
 
 
-def test_i2_every_kind_of_event_states_the_change_of_the_amount_on_hold(
+def test_i2_every_kind_of_event_states_the_changes_of_the_amounts_on_hold_and_owed(
     events: list[Event],
 ) -> None:
     """Only events declared as money events change a balance."""
@@ -263,6 +263,7 @@ def test_i2_every_kind_of_event_states_the_change_of_the_amount_on_hold(
         posted, pending = account.posted, account.pending
         event.mutate(account)
         assert event.pending_change == account.pending - pending, event.TOPIC
+        assert event.posted_change == account.posted - posted, event.TOPIC
         moved = (account.posted, account.pending) != (posted, pending)
         assert isinstance(event, MoneyEvent) or not moved, event.TOPIC
 
@@ -289,10 +290,12 @@ def test_only_an_approval_or_increment_sets_the_time_when_a_hold_expires(
 
 @settings(max_examples=200)
 @given(shuffled_histories(limit=500))
-def test_i2_the_stated_changes_of_any_history_add_up_to_the_amount_on_hold(sent: Sent) -> None:
+def test_i2_the_stated_changes_of_any_history_add_up_to_the_balance(sent: Sent) -> None:
     stream = Stream()
     arrive(stream, sent)
-    assert sum(event.pending_change for event in stream.events) == stream.account().pending
+    account = stream.account()
+    assert sum(event.pending_change for event in stream.events) == account.pending
+    assert sum(event.posted_change for event in stream.events) == account.posted
 
 
 def test_a_description_has_amounts_names_and_flags(events: list[Event]) -> None:

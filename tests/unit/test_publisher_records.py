@@ -68,7 +68,11 @@ common = {
     "observed": st.dictionaries(texts, measured, max_size=3),
 }
 decisions: st.SearchStrategy[Decision] = st.builds(
-    AuthorizationApproved, **common, authorization_code=texts, balance=balances
+    AuthorizationApproved,
+    **common,
+    authorization_code=texts,
+    balance=balances,
+    hold=st.none() | numbers,
 ) | st.builds(
     AuthorizationDeclined,
     **common,
@@ -179,5 +183,6 @@ def contract(event: Decision) -> bytes:
         occurred_at=rfc3339_or_none(event.purchase.occurred_at),
         reference=event.purchase.reference,
         metadata=event.purchase.metadata,
+        held=event.pending_change,
     )
     return to_json(message)

@@ -557,6 +557,16 @@ def test_lint_warns_of_likely_mistakes(
         assert warning.startswith(beginning)
 
 
+def test_lint_warns_of_a_money_rule_without_a_currency_if_accounts_have_several() -> None:
+    ruleset = RuleSet("test", 1, rules=(AmountLimit(250_000), CashLike(9, currency="EUR")))
+    assert lint(ruleset, {"EUR"}) == []
+    (warning,) = lint(ruleset, {"JPY", "EUR"})
+    assert warning == (
+        "rules[0] (amount_limit) has no currency, so 250000 means 2,500.00 EUR and 250,000 JPY: "
+        "write one rule for each currency."
+    )
+
+
 def test_only_the_first_100_warnings_are_reported() -> None:
     """The last line gives the number of remaining warnings."""
     every = lint(

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from txplatform.settings import Settings, SettingsError, load_settings
+from txplatform.settings import (
+    Settings,
+    SettingsError,
+    client_setting,
+    load_kafka_settings,
+    load_settings,
+)
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -46,6 +52,25 @@ def test_the_variables_of_callers_are_not_unknown_settings(monkeypatch: pytest.M
     monkeypatch.setenv("TXPLATFORM_API_URL", "http://localhost:8000")
     monkeypatch.setenv("TXPLATFORM_API_KEY", "txp_key")
     assert load_settings().database_url.get_secret_value() == "postgresql://localhost/x"
+
+
+@pytest.mark.usefixtures("_no_file")
+def test_a_sender_of_messages_needs_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TXPLATFORM_DATABASE_URL")
+    monkeypatch.setenv("TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS", "broker:9092")
+    assert load_kafka_settings().kafka_bootstrap_servers == "broker:9092"
+
+
+def test_a_client_has_its_settings_from_the_environment_or_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TXPLATFORM_API_KEY", raising=False)
+    assert client_setting("api_key") is None
+    (tmp_path / ".env").write_text("TXPLATFORM_API_KEY=from-file\n")
+    assert client_setting("api_key") == "from-file"
+    monkeypatch.setenv("TXPLATFORM_API_KEY", "from-environment")
+    assert client_setting("api_key") == "from-environment"
 
 
 @pytest.mark.usefixtures("_no_file")

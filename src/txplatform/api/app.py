@@ -15,7 +15,9 @@ from txplatform.api import (
     events,
     holds,
     inbound_messages,
+    inbound_resolutions,
     metrics,
+    postings,
     probes,
     process_transaction,
     reference_page,
@@ -28,13 +30,14 @@ from txplatform.api.exception_handlers import handle_errors_as_problems
 from txplatform.api.openapi import Endpoint, describe
 from txplatform.api.problems import problem_response, stopping_problem
 from txplatform.api.services import Services
-from txplatform.telemetry import accept_traceparent, correlation_id
+from txplatform.telemetry import correlation_id, header_traceparent
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     process_transaction,
     accounts,
     controls,
     transactions,
+    postings,
     holds,
     settlement,
     clearing_batches,
@@ -42,6 +45,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     shadowings,
     events,
     inbound_messages,
+    inbound_resolutions,
     currencies,
     probes,
 )
@@ -101,7 +105,7 @@ class Api:
 
 def _traceparent(scope: Scope) -> str:
     given = next((value for name, value in scope["headers"] if name == b"traceparent"), None)
-    return accept_traceparent(given.decode("latin-1") if given else None)
+    return header_traceparent(given)
 
 
 async def _give_up(scope: Scope, send: Send) -> None:

@@ -37,11 +37,12 @@ class Authenticator:
         self._cached: OrderedDict[bytes, tuple[ApiKey | None, float]] = OrderedDict()
         self._looking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
 
-    def cached_key(self, authorization: bytes | None, scope: Scope) -> ApiKey | None:
-        """Return the caller's key if the key is cached and has the scope, else None."""
-        if authorization is None:
-            return None
-        cached = self._cached.get(sha256(authorization).digest())
+    def cached_key(self, digest: bytes, scope: Scope) -> ApiKey | None:
+        """Return the key of an Authorization header if it is cached and has the scope, else None.
+
+        `digest` is the header's `header_digest`.
+        """
+        cached = self._cached.get(digest)
         if cached is None or self._clock() >= cached[1] or cached[0] is None:
             return None
         return cached[0] if scope in cached[0].scopes else None
@@ -55,7 +56,7 @@ class Authenticator:
         """
         if authorization is None:
             raise _unauthenticated("No API key was sent.")
-        whole = sha256(authorization).digest()
+        whole = header_digest(authorization)
         key, until = self._cached.get(whole, (None, 0.0))
         if self._clock() >= until:
             credentials = _CREDENTIALS.fullmatch(authorization)
@@ -89,6 +90,11 @@ class Authenticator:
         self._cached.move_to_end(whole)
         while len(self._cached) > self._max_cached:
             self._cached.popitem(last=False)
+
+
+def header_digest(authorization: bytes) -> bytes:
+    """Return the SHA-256 of an Authorization header. The header itself is never kept."""
+    return sha256(authorization).digest()
 
 
 def authorization_header(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:

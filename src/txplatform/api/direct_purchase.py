@@ -3,8 +3,9 @@
 A purchase is plain if it is a POST of JSON without a query, with a cached API key, and not sent
 before the response to the request before it. All other requests go to the ASGI application,
 unchanged. uvicorn reads the requests, keeps pipelined requests in order, ends idle connections and
-stops the server. This module only replaces uvicorn's task for a request by a callback of the
-decision's future, and writes the head and the body of the response at once.
+stops the server. This module replaces uvicorn's task for a request by a callback of the decision's
+future, and writes the head and the body of the response at once. It does not parse a head again
+that was already parsed.
 
 This module overrides internals of uvicorn's httptools protocol. Before updating uvicorn, run
 `tests/e2e/test_direct_purchase.py`.
@@ -17,17 +18,20 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from txplatform.api.authentication import header_digest
 from txplatform.api.http_protocol import HttpProtocol
+from txplatform.api.known_heads import KnownHead, KnownHeads
 from txplatform.api.problems import problem_response, stopping_problem
 from txplatform.api.process_transaction import (
     PATH,
     ProcessTransaction,
     decision_written,
     problem_written,
+    purchase_headers,
 )
 from txplatform.decisions.request import Decided
 from txplatform.domain.cause import CommandOrigin
-from txplatform.telemetry import correlation_id
+from txplatform.telemetry import correlation_id, header_traceparent, new_traceparent
 
 _CLOSE = (b"connection", b"close")
 _URL = PATH.encode()
@@ -40,7 +44,7 @@ class _Cycle:
     origin: CommandOrigin
     keep_alive: bool
     message_event: asyncio.Event
-    body: bytearray = field(default_factory=bytearray)
+    body: bytes | bytearray = field(default_factory=bytearray)
     more_body: bool = True
     disconnected: bool = False
     response_complete: bool = False
@@ -49,12 +53,45 @@ class _Cycle:
 class PurchaseProtocol(HttpProtocol):
     """Handles one connection's requests; plain purchases bypass ASGI."""
 
-    def __init__(self, purchases: ProcessTransaction, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, purchases: ProcessTransaction, heads: KnownHeads, *args: Any, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._purchases = purchases
+        self._heads = heads
         self._receiving: _Cycle | None = None
         """The plain purchase whose body is being received."""
+        self._credentials: bytes | None = None
+        """The digest of its Authorization header, if its head may come again."""
+        self._between_requests = True
+        self._received = b""
+        """The bytes received last, if a request begins with them."""
         self._unused_event = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        """Decide a plain purchase whose head is known; parse anything else."""
+        if not self._between_requests:
+            self._received = b""
+        elif (
+            (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and (request := self._heads.split(data)) is not None
+            and (origin := self._purchases.origin(request[0].credentials, new_traceparent()))
+            is not None
+        ):
+            self._unset_keepalive_if_required()
+            cycle = _Cycle(origin, True, self._unused_event, request[1], more_body=False)
+            self.cycle = cycle  # type: ignore[assignment]  # has what uvicorn uses
+            self._decide(cycle)
+            return
+        else:
+            self._received = data
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """Start reading a request."""
+        self._between_requests = False
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Start handling a request, directly if it is a plain purchase."""
@@ -67,7 +104,7 @@ class PurchaseProtocol(HttpProtocol):
             or self.expect_100_continue
             or self.flow.write_paused  # the ASGI application waits for slow readers
             or not (self.cycle is None or self.cycle.response_complete)  # the request is pipelined
-            or (origin := self._purchases.plain_origin(self.headers)) is None
+            or (origin := self._plain_origin()) is None
         ):
             super().on_headers_complete()
             return
@@ -84,9 +121,12 @@ class PurchaseProtocol(HttpProtocol):
 
     def on_message_complete(self) -> None:
         """Finish reading a request."""
+        self._between_requests = True
         super().on_message_complete()
         if self._receiving is not None:
             cycle, self._receiving = self._receiving, None
+            if self._credentials is not None and cycle.keep_alive:
+                self._heads.learn(self._received, KnownHead(len(cycle.body), self._credentials))
             self._decide(cycle)
 
     def shutdown(self) -> None:
@@ -94,6 +134,15 @@ class PurchaseProtocol(HttpProtocol):
         if self._receiving is not None:
             self._leave_to_asgi(self._receiving)
         super().shutdown()
+
+    def _plain_origin(self) -> CommandOrigin | None:
+        """Return the purchase's origin; None if its key is not cached, or it may not be JSON."""
+        headers = purchase_headers(self.headers)
+        if headers.authorization is None or not headers.is_plain:
+            return None
+        credentials = header_digest(headers.authorization)
+        self._credentials = credentials if headers.traceparent is None else None
+        return self._purchases.origin(credentials, header_traceparent(headers.traceparent))
 
     def _leave_to_asgi(self, cycle: _Cycle) -> None:
         self._receiving = None

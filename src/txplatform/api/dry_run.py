@@ -3,7 +3,6 @@
 A dry run loads its own copy of the account, so it cannot alter the cached account.
 """
 
-from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 import psycopg
@@ -11,6 +10,7 @@ import psycopg
 from txplatform.api.problems import ProblemError
 from txplatform.contracts.decision import DecisionResponse, decision_response, dry_run_response
 from txplatform.contracts.problems import ProblemType
+from txplatform.database_clock import database_time
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, PartCause
 from txplatform.domain.commands.outcome import Outcome, OutcomeStatus
@@ -54,7 +54,7 @@ def decide_without_recording(
         RulesNotUnderstoodError: This version does not understand the rule set in force.
     """
     command = PendingCommand(purchase, _ORIGIN, look_up=True)
-    context = DecisionContext(datetime.now(UTC), str, _ORIGIN, rules_in_force(connection))
+    context = DecisionContext(database_time(connection), str, _ORIGIN, rules_in_force(connection))
     execute_in_order(connection, UnitOfWork(), [command], lambda _: context)
     outcome = command.result
     if not isinstance(outcome, Outcome):

@@ -15,14 +15,19 @@ from starlette.responses import Response, StreamingResponse
 from txplatform.api import examples
 from txplatform.api.authentication import authorization_header
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
-from txplatform.api.openapi_entries import documented
+from txplatform.api.lists import (
+    Cursor,
+    documented_account_list,
+    documented_list,
+    read_opened_account,
+)
 from txplatform.api.problems import ProblemError
 from txplatform.api.responses import json_response
 from txplatform.api.services import Services
 from txplatform.api_keys import Scope
-from txplatform.contracts.cursors import LOG_POSITIONS
+from txplatform.contracts.cursors import Cursors
 from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
-from txplatform.contracts.events import AccountEventsResponse, EventResponse, EventsResponse
+from txplatform.contracts.events import EventResponse, EventsResponse
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.eventstore.log import read_log, read_stream
@@ -36,17 +41,17 @@ _HEARTBEAT_S = 15
 _RECONNECT_MS = 1000
 _STREAM_BATCH = 200
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="The maximum number of events to return.")]
-After = Annotated[
-    str | None, Query(description="A cursor; only events after it are returned.", max_length=64)
-]
+_LOG = Cursors("events")
+"""The cursors of the whole log: the log position of the event before."""
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="The maximum page size.")]
 
 
 def event_response(logged: LoggedEvent) -> EventResponse:
     """Convert an event from the log to its API model."""
     event = logged.event
     return EventResponse(
-        LOG_POSITIONS.write(logged.position),
+        _LOG.write(logged.position),
         event.event_id,
         event.TOPIC,
         account_of(event.originator_id),
@@ -61,41 +66,45 @@ def event_response(logged: LoggedEvent) -> EventResponse:
 
 
 _EVENT = event_response(LoggedEvent(4711, examples.AT, examples.APPROVED))
-EXAMPLES = (EventsResponse([_EVENT], _EVENT.cursor), AccountEventsResponse([_EVENT], None))
+EXAMPLES = (EventsResponse([_EVENT], _EVENT.cursor),)
 
 
 @router.get(
-    "/accounts/{account_id}/events", response_model=AccountEventsResponse, responses=documented()
+    "/accounts/{account_id}/events",
+    response_model=EventsResponse,
+    responses=documented_account_list(),
 )
 async def read_account_events(
     services: ServicesOf,
     account_id: AccountIdPath,
-    after_version: Annotated[
-        int, Query(ge=0, le=2**62, description="Only events after this version are returned.")
-    ] = 0,
     limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Response:
-    """Return the account's events, oldest first; empty if the account has none."""
+    """Return the account's events, oldest first.
+
+    Every page has a cursor, with which a reader can ask for later events.
+    """
+    cursors = Cursors("account events", account_id=account_id)
+    (version,) = cursors.read(cursor, 0)
+    await read_opened_account(services, account_id)
     stream = account_stream(AccountId(account_id))
     events = await services.queries.run(
-        partial(read_stream, stream=stream, after=after_version, limit=limit)
+        partial(read_stream, stream=stream, after=version, limit=limit)
     )
-    more = events[-1].event.originator_version if len(events) == limit else None
-    return json_response(AccountEventsResponse([event_response(event) for event in events], more))
+    last = events[-1].event.originator_version if events else version
+    return json_response(EventsResponse([*map(event_response, events)], cursors.write(last)))
 
 
-@router.get("/events", response_model=EventsResponse, responses=documented())
-async def read_events(
-    services: ServicesOf,
-    after: After = None,
-    limit: Limit = 100,
-) -> Response:
-    """Return a page of the log. Events of the same account are in order."""
-    position = _position(after)
+@router.get("/events", response_model=EventsResponse, responses=documented_list())
+async def read_events(services: ServicesOf, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    """Return a page of the log. Events of the same account are in order.
+
+    Every page has a cursor, with which a reader can ask for later events.
+    """
+    (position,) = _LOG.read(cursor, 0)
     events = await services.queries.run(partial(read_log, after=position, limit=limit))
-    items = [event_response(event) for event in events]
-    cursor = items[-1].cursor if items else LOG_POSITIONS.write(position)
-    return json_response(EventsResponse(items, cursor))
+    last = events[-1].position if events else position
+    return json_response(EventsResponse([*map(event_response, events)], _LOG.write(last)))
 
 
 @router.get(
@@ -106,15 +115,17 @@ async def read_events(
             "content": {"text/event-stream": {}},
             "description": "Events as they are recorded, with `data` as in `GET /v1/events`.",
         },
-        **documented(),
+        **documented_list(),
     },
 )
 async def stream_events(
     request: Request,
     services: ServicesOf,
-    after: After = None,
+    cursor: Annotated[
+        str | None, Query(description="A cursor of `GET /v1/events`, after which to begin.")
+    ] = None,
     last_event_id: Annotated[
-        str | None, Header(max_length=64, description="The last `id` received; overrides `after`.")
+        str | None, Header(description="The last `id` received; overrides `cursor`.")
     ] = None,
 ) -> StreamingResponse:
     """Stream the log as Server-Sent Events. The `id` of each event is a cursor for resuming.
@@ -122,17 +133,16 @@ async def stream_events(
     The stream ends if the service stops, if the database is unavailable, or if the key is revoked.
     To resume, reconnect with `Last-Event-ID`.
     """
-    position = _position(last_event_id or after)
+    if last_event_id:
+        (position,) = _LOG.read(last_event_id, 0, parameter="Last-Event-ID")
+    else:
+        (position,) = _LOG.read(cursor, 0)
     authorization = authorization_header(request.scope["headers"])
     return StreamingResponse(
         _stream(services, position, authorization),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
-
-
-def _position(cursor: str | None) -> int:
-    return LOG_POSITIONS.read(cursor, "after") if cursor else 0
 
 
 async def _stream(

@@ -20,6 +20,12 @@ from txplatform.api.validation_problems import (
     repeated_field_problems,
     validation_problem,
 )
+from txplatform.consumers.parked_messages import (
+    ContentsDroppedError,
+    ContentsWithheldError,
+    NoSuchMessageError,
+    NotParkedError,
+)
 from txplatform.contracts.cursors import InvalidCursorError
 from txplatform.contracts.field_problems import (
     InvalidField,
@@ -85,7 +91,7 @@ def handle_errors_as_problems(app: FastAPI) -> None:
         app.add_exception_handler(kind, handle)
 
 
-def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one return for each kind
+def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911, PLR0912  # one return for each kind
     """Return the problem for an exception. Unexpected exceptions are internal errors."""
     match error:
         case ProblemError():
@@ -104,6 +110,14 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911  # one 
         case RefusedChangeError():
             differing = repeated_field_problems(error.fields)
             return _refused(_change_refused(error.reason), error, differing)
+        case NoSuchMessageError():
+            return ProblemError(ProblemType.MESSAGE_NOT_FOUND, error.what, error.next_step)
+        case NotParkedError():
+            return ProblemError(ProblemType.MESSAGE_NOT_PARKED, error.what, error.next_step)
+        case ContentsDroppedError() | ContentsWithheldError():
+            return ProblemError(
+                ProblemType.CONTENTS_NOT_KEPT, f"{error.what} {error.why}", error.next_step
+            )
         case QueueFullError():
             return _passing(ProblemType.OVERLOADED, error)
         case OutcomeUnknownError():
@@ -138,6 +152,7 @@ def _command_refused(reason: RefusalReason) -> ProblemType | None:
             RefusalReason.RETURN_DIFFERS_FROM_PAYMENT
             | RefusalReason.NO_OPEN_HOLD
             | RefusalReason.HOLD_NOT_DUE
+            | RefusalReason.OTHER_ACCOUNT
         ):
             return None
         case _:

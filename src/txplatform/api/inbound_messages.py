@@ -4,26 +4,25 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from txplatform.api import examples
 from txplatform.api.dependencies import ServicesOf, requires
-from txplatform.api.openapi_entries import documented
+from txplatform.api.lists import Cursor, Limit, documented_list
 from txplatform.api.responses import json_response
 from txplatform.api_keys import Scope
-from txplatform.contracts.fields import UrlId
+from txplatform.contracts.fields import BodyId, UrlId
 from txplatform.contracts.inbound_messages import (
     InboundMessageResponse,
     InboundMessagesResponse,
     MessageStatus,
 )
-from txplatform.contracts.messages import INBOUND
-from txplatform.inbox.reader import MAX_LIMIT, list_messages
+from txplatform.contracts.inbound_resolutions import TopicName
+from txplatform.inbox.reader import inbound_cursors, list_messages
 
 router = APIRouter(prefix="/v1/inbound-messages", tags=["audit"])
 
-_APPLIED = InboundMessageResponse(
+EXAMPLE = InboundMessageResponse(
     id=17,
     cluster_id="MkU3OEVBNTcwNTJENDM2Qg",
     topic="payments.payment-submitted.v1",
@@ -44,45 +43,41 @@ _APPLIED = InboundMessageResponse(
     resolved_at=None,
     resolution=None,
 )
-EXAMPLES = (InboundMessagesResponse([_APPLIED], None),)
-
-
-def _is_read(topic: str) -> str:
-    if topic not in INBOUND:
-        raise ValueError(f"is not one of {', '.join(INBOUND)}")
-    return topic
-
-
-TopicName = Annotated[str, AfterValidator(_is_read), Field(json_schema_extra={"enum": [*INBOUND]})]
+EXAMPLES = (InboundMessagesResponse([EXAMPLE], inbound_cursors().write(EXAMPLE.id)),)
 
 
 @router.get(
     "",
     response_model=InboundMessagesResponse,
     dependencies=[requires(Scope.AUDIT_READ)],
-    responses=documented(),
+    responses=documented_list(),
 )
 async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the contract
     services: ServicesOf,
     topic: Annotated[TopicName | None, Query(description="Filter by topic.")] = None,
     account_id: Annotated[UrlId | None, Query(description="Filter by account.")] = None,
     status: Annotated[MessageStatus | None, Query(description="Filter by current status.")] = None,
-    before_id: Annotated[
-        int | None,
-        Query(ge=1, le=2**63 - 1, description="`next_before_id` of the previous page."),
+    business_id: Annotated[
+        BodyId | None,
+        Query(description="Filter by the id in the body, such as a `payment_id`."),
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The maximum page size.")] = 50,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Response:
-    """Return messages from Kafka with their outcomes, newest first."""
+    """Return messages from Kafka with their outcomes, in order of arrival.
+
+    Every page has a cursor, with which a reader can ask for later messages. A message is listed at
+    the place where it arrived, even if its outcome changes later.
+    """
     messages = await services.queries.run(
         partial(
             list_messages,
             topic=topic,
             account_id=account_id,
             status=status,
-            before_id=before_id,
+            business_id=business_id,
             limit=limit,
+            cursor=cursor,
         )
     )
-    more = messages[-1].id if len(messages) == limit else None
-    return json_response(InboundMessagesResponse(messages, more))
+    return json_response(messages)

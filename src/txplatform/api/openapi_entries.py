@@ -74,6 +74,11 @@ def documented(*types: ProblemType) -> Responses:
     return entries
 
 
+def documented_body(*types: ProblemType) -> Responses:
+    """Return the problem entries for an operation with a body."""
+    return documented(*(each for each in _OF_BODIES if each is not ProblemType.ID_REUSED), *types)
+
+
 def documented_change(*types: ProblemType) -> Responses:
     """Return the problem entries for an operation that changes the rule book."""
     return documented(*_OF_BODIES, ProblemType.OUTCOME_UNKNOWN, *types)

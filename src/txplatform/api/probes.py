@@ -41,7 +41,10 @@ async def startupz(services: ServicesOf) -> Response:
 async def readyz(services: ServicesOf) -> Response:
     """Check everything that a decision needs: decider, database, schema and rules."""
     missing = await services.readiness.missing()
-    return _probe(503, "not ready", missing) if missing else _probe(200, "ready", "")
+    if missing:
+        return _probe(503, "not ready", missing)
+    alarms = services.readiness.alarms
+    return _probe(200, "ready", f"ALARM: {alarms}" if alarms else "")
 
 
 def _probe(status_code: int, status: str, detail: str) -> Response:

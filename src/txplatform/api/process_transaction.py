@@ -41,7 +41,7 @@ from txplatform.decisions.decider import Decider
 from txplatform.decisions.request import Decided
 from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.telemetry import accept_traceparent, correlation_id, logger
+from txplatform.telemetry import correlation_id, header_traceparent, logger
 
 router = APIRouter(tags=["transactions"])
 
@@ -79,7 +79,7 @@ class ProcessTransaction:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         headers = purchase_headers(scope["headers"])
-        trace = headers.traceparent
+        trace = header_traceparent(headers.traceparent)
         try:
             if scope["method"] != "POST":
                 raise ProblemError(  # noqa: TRY301  # handled below, like errors from the calls
@@ -88,9 +88,7 @@ class ProcessTransaction:
                     "Send a POST request.",
                     headers={"Allow": "POST"},
                 )
-            key = self._authenticator.cached_key(headers.authorization, _SCOPE)
-            if key is None:
-                key = await self._authenticator.authenticate(headers.authorization, _SCOPE)
+            key = await self._authenticator.authenticate(headers.authorization, _SCOPE)
             if headers.content_type not in _JSON:
                 require_json((headers.content_type or b"").decode("latin-1"))
             body = await read_body(receive, self.max_body_bytes)
@@ -112,16 +110,15 @@ class ProcessTransaction:
         await send({"type": "http.response.start", "status": status, "headers": response_headers})
         await send({"type": "http.response.body", "body": response})
 
-    def plain_origin(self, headers: Iterable[tuple[bytes, bytes]]) -> CommandOrigin | None:
-        """Return the origin of a JSON request with a cached key; None for any other request.
+    def origin(self, credentials: bytes, traceparent: str) -> CommandOrigin | None:
+        """Return a purchase's origin if its key is cached, else None.
 
-        A request with an `Idempotency-Key` is another one, since the header has to be checked.
+        Args:
+            credentials: The `header_digest` of the Authorization header.
+            traceparent: The trace to store with the decision.
         """
-        authorization, content_type, traceparent, idempotency_key = purchase_headers(headers)
-        key = self._authenticator.cached_key(authorization, _SCOPE)
-        if key is None or content_type not in _JSON or idempotency_key is not None:
-            return None
-        return CommandOrigin(key.cause, traceparent)
+        key = self._authenticator.cached_key(credentials, _SCOPE)
+        return None if key is None else CommandOrigin(key.cause, traceparent)
 
     def submit(self, body: bytes, origin: CommandOrigin) -> asyncio.Future[Decided]:
         """Queue the purchase in a request body, and return a future for its durable decision.
@@ -140,16 +137,17 @@ class ProcessTransaction:
 
 
 class PurchaseHeaders(NamedTuple):
-    """The request headers that matter for a purchase, and its trace.
-
-    Attributes:
-        traceparent: The caller's `traceparent` if it is well formed, otherwise a new one.
-    """
+    """The request headers that matter for a purchase."""
 
     authorization: bytes | None
     content_type: bytes | None
-    traceparent: str
+    traceparent: bytes | None
     idempotency_key: str | None
+
+    @property
+    def is_plain(self) -> bool:
+        """True if neither the content type nor an `Idempotency-Key` needs a closer look."""
+        return self.content_type in _JSON and self.idempotency_key is None
 
 
 def purchase_headers(headers: Iterable[tuple[bytes, bytes]]) -> PurchaseHeaders:
@@ -164,8 +162,7 @@ def purchase_headers(headers: Iterable[tuple[bytes, bytes]]) -> PurchaseHeaders:
             traceparent = value
         elif name == b"idempotency-key":
             idempotency_key = value.decode("latin-1")
-    trace = accept_traceparent(traceparent.decode("latin-1") if traceparent else None)
-    return PurchaseHeaders(authorization, content_type, trace, idempotency_key)
+    return PurchaseHeaders(authorization, content_type, traceparent, idempotency_key)
 
 
 def decision_written(decided: Decided, traceparent: str) -> WrittenResponse:

@@ -9,12 +9,18 @@ from txplatform.api.queries import Queries
 from txplatform.decisions.decider import Decider
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.eventstore.migrations import MigrationError, pending_migrations
+from txplatform.inbox.alarms import describe_alarms, find_alarms
 
 CACHED_S = 1.0
+ALARMS_CACHED_S = 5.0
 
 
 class Readiness:
-    """Checks if this process can decide purchases."""
+    """Checks if this process can decide purchases.
+
+    Attributes:
+        alarms: Alarms for an operator, which do not prevent decisions; empty if there are none.
+    """
 
     def __init__(self, decider: Decider, queries: Queries, stopping: asyncio.Event) -> None:
         self._decider = decider
@@ -23,6 +29,8 @@ class Readiness:
         self._checking = asyncio.Lock()
         self._found = ""
         self._until = 0.0
+        self._look_for_alarms_at = 0.0
+        self.alarms = ""
 
     async def missing(self) -> str:
         """Return the reason why the process is not ready, as a sentence; empty if it is ready."""
@@ -39,6 +47,8 @@ class Readiness:
     async def _missing_of_database(self) -> str:
         try:
             missing = await self._queries.run(_missing_of_schema)
+            if not missing:
+                await self._look_for_alarms()
         except StoreUnavailableError as error:
             return f"The database is unavailable: {error.why}"
         except psycopg.Error as error:
@@ -49,6 +59,11 @@ class Readiness:
             return missing
         not_understood = self._decider.rules.not_understood
         return f"No purchase can be decided. {not_understood}" if not_understood else ""
+
+    async def _look_for_alarms(self) -> None:
+        if monotonic() >= self._look_for_alarms_at:
+            self.alarms = describe_alarms(await self._queries.run(find_alarms))
+            self._look_for_alarms_at = monotonic() + ALARMS_CACHED_S
 
 
 def _missing_of_schema(connection: psycopg.Connection) -> str:

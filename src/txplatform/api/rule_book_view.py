@@ -1,7 +1,10 @@
 """Convert the rule book to responses: rule sets, activations and shadow evaluations."""
 
+import sys
+
 import orjson
 
+from txplatform.contracts.cursors import Cursors
 from txplatform.contracts.ruleset_responses import (
     ActivationResponse,
     RuleBookResponse,
@@ -18,14 +21,22 @@ from txplatform.rulebook.store import find_ruleset
 from txplatform.shadow.store import Progress
 
 
-def book_response(book: RuleBook) -> RuleBookResponse:
-    """Return the response for the whole rule book."""
+def book_response(
+    book: RuleBook, *, limit: int = sys.maxsize, cursor: str | None = None
+) -> RuleBookResponse:
+    """Return the response for the rule book, with a page of its rule sets.
+
+    Raises:
+        InvalidCursorError: The cursor is not of this list.
+    """
+    page, more = Cursors("rule sets").page([*book.rulesets.values()], cursor, limit)
     shadowing = book.shadowing
     return RuleBookResponse(
+        [_summary(book, stored) for stored in page],
+        more,
         book.version,
         book.active_id,
         None if shadowing is None else shadowing.ruleset_id,
-        [_summary(book, stored) for stored in book.rulesets.values()],
     )
 
 

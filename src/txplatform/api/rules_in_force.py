@@ -1,6 +1,7 @@
-"""Poll the rule book, so that an idle process also reports the active rule set.
+"""Poll the rule book and the database's clock.
 
-Decisions do not depend on this poll: each batch of decisions reads the rule book itself.
+The poll of the rule book makes an idle process report the active rule set. Each batch of decisions
+reads the rule book itself. The clock is measured here only, so that no decision waits for it.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from time import monotonic
 import psycopg
 
 from txplatform.api.queries import Queries
+from txplatform.database_clock import DatabaseClock
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.rulebook.in_force import RulesInForce
 from txplatform.rulebook.store import READ_CHANGES, ChangeRow
@@ -19,11 +21,12 @@ READ_EVERY_S = 2.0
 """The maximum age of the rule set that `/metrics` and `/readyz` report."""
 
 
-async def follow_rule_book(rules: RulesInForce, queries: Queries) -> None:
-    """Poll the rule book every `READ_EVERY_S` seconds until cancelled."""
+async def follow_database(rules: RulesInForce, clock: DatabaseClock, queries: Queries) -> None:
+    """Poll the rule book and the clock every `READ_EVERY_S` seconds until cancelled."""
     log = logger("rules")
 
     def read(connection: psycopg.Connection, after: int) -> list[ChangeRow]:
+        clock.measure(connection)
         return connection.execute(READ_CHANGES, (after,)).fetchall()
 
     while True:

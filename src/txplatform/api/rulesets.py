@@ -10,6 +10,7 @@ from starlette.responses import Response
 from txplatform.api.body import JsonBody, json_bytes
 from txplatform.api.dependencies import ServicesOf
 from txplatform.api.idempotency_key import check_idempotency_key
+from txplatform.api.lists import Cursor, Limit, documented_list
 from txplatform.api.openapi_entries import REPLAYED, documented, documented_change
 from txplatform.api.responses import json_response
 from txplatform.api.rule_book_view import activation_response, book_response, ruleset_response
@@ -42,10 +43,14 @@ EXAMPLES = (
 )
 
 
-@router.get("", response_model=RuleBookResponse, responses=documented(), dependencies=READING)
-async def read_rulesets(services: ServicesOf) -> Response:
-    """Return all rule sets, and the id of the active rule set."""
-    book = await services.queries.run(lambda connection: book_response(read_book(connection)))
+@router.get("", response_model=RuleBookResponse, responses=documented_list(), dependencies=READING)
+async def read_rulesets(
+    services: ServicesOf, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Return the rule sets, oldest first, and the id of the active rule set."""
+    book = await services.queries.run(
+        lambda connection: book_response(read_book(connection), limit=limit, cursor=cursor)
+    )
     return json_response(book)
 
 

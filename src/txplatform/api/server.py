@@ -18,6 +18,7 @@ from prometheus_client import start_http_server
 
 from txplatform.api.app import Api
 from txplatform.api.direct_purchase import PurchaseProtocol
+from txplatform.api.known_heads import KnownHeads
 from txplatform.errors import TxPlatformError
 from txplatform.process_setup import StopRequests, stop_requests
 from txplatform.settings import Settings, load_settings
@@ -126,7 +127,7 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     config = uvicorn.Config(
         api,
         loop="uvloop",
-        http=partial(PurchaseProtocol, api.purchases),  # type: ignore[arg-type]  # only called
+        http=partial(PurchaseProtocol, api.purchases, KnownHeads()),  # type: ignore[arg-type]  # only called
         ws="none",
         lifespan="on",
         access_log=False,

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from txplatform.api.authentication import Authenticator
 from txplatform.api.queries import Queries
 from txplatform.api.readiness import Readiness
-from txplatform.api.rules_in_force import follow_rule_book
+from txplatform.api.rules_in_force import follow_database
 from txplatform.decisions.decider import Decider
 from txplatform.process_setup import collect_seldom
 from txplatform.settings import Settings
@@ -36,10 +36,12 @@ class Services:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the services, and poll the rule book, until the context exits."""
+        """Run the services, and poll the rule book and the clock, until the context exits."""
         self.queries.start()
         await self.decider.start()
-        following = asyncio.create_task(follow_rule_book(self.decider.rules, self.queries))
+        following = asyncio.create_task(
+            follow_database(self.decider.rules, self.decider.clock, self.queries)
+        )
         collect_seldom()
         yield
         self.stopping.set()

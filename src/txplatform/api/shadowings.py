@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Annotated
 
 import psycopg
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from txplatform.api import examples
 from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import ServicesOf
+from txplatform.api.lists import Cursor, Limit, documented_list
 from txplatform.api.openapi_entries import REPLAYED, documented, documented_change
 from txplatform.api.responses import json_response
 from txplatform.api.rule_book_view import shadowing_response
@@ -20,7 +21,7 @@ from txplatform.api.rule_changes import (
     change_rules,
 )
 from txplatform.api.ruleset_examples import BOOK
-from txplatform.contracts.cursors import LOG_POSITIONS
+from txplatform.contracts.cursors import Cursors
 from txplatform.contracts.fields import Identifier
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.ruleset_requests import ShadowingRequest
@@ -38,7 +39,12 @@ from txplatform.rulebook.store import (
     read_book,
     start_shadowing,
 )
-from txplatform.shadow.store import Progress, list_disagreements, read_progress
+from txplatform.shadow.store import (
+    Progress,
+    disagreement_cursors,
+    list_disagreements,
+    read_progress,
+)
 
 router = APIRouter(prefix="/v1/rulesets/{ruleset_id}/shadowings", tags=["rule sets"])
 
@@ -67,28 +73,29 @@ _DISAGREEMENT = DisagreementResponse(
 )
 EXAMPLES = (
     _SHADOWING,
-    ShadowingsResponse([_SHADOWING]),
-    DisagreementsResponse([_DISAGREEMENT], LOG_POSITIONS.write(8124), 9000),
+    ShadowingsResponse([_SHADOWING], None),
+    DisagreementsResponse([_DISAGREEMENT], disagreement_cursors("sh-3").write(8124), 9000),
 )
 
 
 @router.get(
     "",
     response_model=ShadowingsResponse,
-    responses=documented(ProblemType.RULESET_NOT_FOUND),
+    responses=documented_list(ProblemType.RULESET_NOT_FOUND),
     dependencies=READING,
 )
-async def read_shadowings(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
+async def read_shadowings(
+    services: ServicesOf, ruleset_id: RuleSetId, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
     """Return this rule set's shadow evaluations, and how many decisions each would change."""
 
     def read(connection: psycopg.Connection) -> ShadowingsResponse:
         book, progress = read_book(connection), read_progress(connection)
         find_ruleset(book, ruleset_id)
+        cursors = Cursors("shadowings", ruleset_id=ruleset_id)
+        page, more = cursors.page(book.shadowings_of(ruleset_id), cursor, limit)
         return ShadowingsResponse(
-            [
-                shadowing_response(each, progress.get(each.shadowing_id))
-                for each in book.shadowings_of(ruleset_id)
-            ]
+            [shadowing_response(each, progress.get(each.shadowing_id)) for each in page], more
         )
 
     return json_response(await services.queries.run(read))
@@ -145,29 +152,21 @@ async def end_shadowing_of_ruleset(
 @router.get(
     "/{shadowing_id}/disagreements",
     response_model=DisagreementsResponse,
-    responses=documented(ProblemType.SHADOWING_NOT_FOUND),
+    responses=documented_list(ProblemType.SHADOWING_NOT_FOUND),
     dependencies=READING,
 )
 async def read_disagreements(
     services: ServicesOf,
     ruleset_id: RuleSetId,
     shadowing_id: Identifier,
-    limit: Annotated[int, Query(ge=1, le=500, description="The maximum page size.")] = 50,
-    cursor: Annotated[str | None, Query(description="next_cursor of the previous page.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Response:
     """Return the decisions that this rule set would have made differently, newest first."""
-    before = LOG_POSITIONS.read(cursor) if cursor else None
 
     def read(connection: psycopg.Connection) -> DisagreementsResponse:
         shadowing = find_shadowing(read_book(connection), ruleset_id, shadowing_id)
-        progress = read_progress(connection).get(shadowing_id)
-        found = list_disagreements(connection, shadowing_id, limit=limit + 1, before=before)
-        items = found[:limit]
-        return DisagreementsResponse(
-            items,
-            LOG_POSITIONS.write(items[-1].log_position) if len(found) > limit else None,
-            shadowing.after_position if progress is None else progress.position,
-        )
+        return list_disagreements(connection, shadowing, limit=limit, cursor=cursor)
 
     return json_response(await services.queries.run(read))
 

@@ -60,10 +60,10 @@ def _field_problems(
 def invalid_cursor_problem(error: InvalidCursorError) -> ProblemError:
     """Return the problem for an invalid cursor."""
     return ProblemError(
-        ProblemType.VALIDATION,
+        ProblemType.INVALID_CURSOR,
         f"{error.what} {error.why}",
         error.next_step,
-        errors=[{"pointer": f"/{error.parameter}", "message": error.reason}],
+        errors=[{"pointer": f"/{error.parameter}", "message": "is not a cursor of this list"}],
     )
 
 

@@ -55,7 +55,7 @@ class ReadModelCheck(DerivedCheck[Row]):
     @override
     def after(self, replay: Replay, logged: LoggedEvent) -> None:
         if logged.position <= self._upto:
-            self._expected.add(logged.event)
+            self._expected.add(logged)
 
     @override
     def end(self, replay: Replay) -> None:

@@ -59,7 +59,7 @@ class Replay:
         self._differences = differences
 
     def read(self, row: StoredRow) -> Event:
-        """Decode the account's next event, and check the row's columns and log position.
+        """Decode the account's next event, and check the row's columns, log position and time.
 
         Raises:
             BrokenStreamError: The event's version does not follow the previous one (invariant I7).
@@ -74,6 +74,7 @@ class Replay:
             ("event_key", event.key, row.event_key),
             ("transaction_id", event.indexed_under, row.transaction_id),
             ("pending_change", event.pending_change, row.pending_change),
+            ("posted_change", event.posted_change or None, row.posted_change),
             ("expires_at", event.hold_expires_at, row.expires_at),
         ):
             if stated != stored:
@@ -81,6 +82,9 @@ class Replay:
         if row.position <= self._position:
             self._differ(version, "log position", f"above {self._position}", row.position)
         self._position = row.position
+        earlier = self.account.last_event_at
+        if earlier is not None and event.timestamp < earlier:
+            self._differ(version, "decision time", f"not before {earlier}", event.timestamp)
         return event
 
     def apply(self, event: Event) -> None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "keys": "create, list and revoke API keys",
     "accounts": "list accounts and their balances",
     "inbound": "list, show, retry and discard parked messages",
+    "import": "send payments, returns or settlement items from a bank's or network's file",
     "events": "print an account's events with the state after each event",
     "verify": "replay every account and compare the result with all derived data",
     "rebuild": "rebuild read models and snapshots from the log",
@@ -36,7 +37,10 @@ COMMANDS = {
     "simulate": "send a year of real purchases and invented payments",
 }
 
-_MODULES = dict.fromkeys(("api", "consume", "publish", "project", "worker"), "services")
+_MODULES = {
+    **dict.fromkeys(("api", "consume", "publish", "project", "worker"), "services"),
+    "import": "import_",
+}
 """Commands without a module of the same name."""
 
 

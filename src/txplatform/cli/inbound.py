@@ -8,15 +8,18 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from txplatform.cli.paging import configure_paging, print_next
 from txplatform.cli.recorded_text import recorded_text
-from txplatform.consumers.parked_messages import discard_message, retry_message
+from txplatform.consumers.parked_messages import (
+    NoSuchMessageError,
+    discard_message,
+    retry_message,
+)
 from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
 from txplatform.contracts.messages import INBOUND
-from txplatform.errors import TxPlatformError
 from txplatform.inbox import positions
 from txplatform.inbox.reader import (
-    MAX_LIMIT,
     StoredMessage,
     list_messages,
     stored_message,
@@ -27,14 +30,10 @@ from txplatform.settings import load_settings
 _PRINTABLE = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
 
 
-class NoSuchMessageError(TxPlatformError):
-    """Raised if the inbox has no message with this id."""
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
-    listing = actions.add_parser("list", help="list messages, newest first")
+    listing = actions.add_parser("list", help="list messages, in order of arrival")
     listing.add_argument(
         "--status",
         choices=[*(status.value for status in MessageStatus), "all"],
@@ -44,11 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--topic", choices=list(INBOUND), help="only messages of this topic")
     listing.add_argument("--account", help="only messages of this account")
     listing.add_argument(
-        "--limit", type=_limit, default=50, help="largest number of messages (default: 50)"
+        "--business-id", metavar="ID", help="only messages with this id in their body"
     )
-    listing.add_argument(
-        "--before", type=int, metavar="ID", help="only messages older than this id"
-    )
+    configure_paging(listing, default=50)
 
     show = actions.add_parser("show", help="show a message with key, headers and body")
     show.add_argument("id", type=int)
@@ -80,23 +77,24 @@ def run(arguments: argparse.Namespace) -> int:
     with load_settings().service_database.connect() as connection:
         match arguments.action:
             case "list":
-                messages = list_messages(
+                page = list_messages(
                     connection,
                     topic=arguments.topic,
                     account_id=arguments.account,
                     status=None if arguments.status == "all" else MessageStatus(arguments.status),
-                    before_id=arguments.before,
+                    business_id=arguments.business_id,
                     limit=arguments.limit,
+                    cursor=arguments.cursor,
                 )
-                result: object = [_plain(asdict(each)) for each in messages]
-                lines = [_line(each) for each in messages]
+                messages = [_plain(asdict(each)) for each in page.items]
+                result: object = {"items": messages, "next_cursor": page.next_cursor}
+                lines = [_line(each) for each in page.items]
+                if not arguments.json:
+                    print_next(page.next_cursor)
             case "show":
                 stored = stored_message(connection, arguments.id)
                 if stored is None:
-                    raise NoSuchMessageError(
-                        f"There is no message {arguments.id}.",
-                        next_step="`txplatform inbound list --status all` lists all messages.",
-                    )
+                    raise NoSuchMessageError(arguments.id)
                 result = contents = _contents(stored)
                 lines = [f"{name:<16} {value}" for name, value in contents.items()]
             case "retry":
@@ -128,13 +126,6 @@ def run(arguments: argparse.Namespace) -> int:
         # Messages may contain control characters, which a terminal must not interpret.
         sys.stdout.writelines(line.translate(_PRINTABLE) + "\n" for line in lines)
     return 1 if failed else 0
-
-
-def _limit(word: str) -> int:
-    limit = int(word)
-    if not 1 <= limit <= MAX_LIMIT:
-        raise ValueError
-    return limit
 
 
 def _line(message: InboundMessageResponse) -> str:

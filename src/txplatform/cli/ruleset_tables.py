@@ -8,7 +8,7 @@ from rich.table import Table
 
 from txplatform.cli.tables import print_table
 from txplatform.contracts.ruleset_responses import (
-    DisagreementResponse,
+    DisagreementsResponse,
     RuleBookResponse,
     RuleSetResponse,
     ShadowingResponse,
@@ -68,7 +68,7 @@ def print_ruleset(
         )
 
 
-def print_disagreements(ruleset_id: str, found: Sequence[DisagreementResponse]) -> None:
+def print_disagreements(ruleset_id: str, page: DisagreementsResponse) -> None:
     """Print one line for each decision that the shadow rule set would make differently."""
     table = Table(title=f"Decisions that {ruleset_id} would make differently, newest first")
     for name in ("event", "account", "version", "decided at (UTC)"):
@@ -76,7 +76,7 @@ def print_disagreements(ruleset_id: str, found: Sequence[DisagreementResponse]) 
     table.add_column("amount", justify="right", no_wrap=True)
     for name in ("", "was", "would be", "reasons"):
         table.add_column(name)
-    for each in found:
+    for each in page.items:
         reasons = each.shadow_reasons or each.reasons
         table.add_row(
             each.event_id,

@@ -15,6 +15,7 @@ from txplatform.api.rule_book_view import (
     ruleset_response,
     shadowing_response,
 )
+from txplatform.cli.paging import configure_paging, print_next
 from txplatform.cli.recorded_text import recorded_text
 from txplatform.cli.ruleset_files import UnusableRuleSetError, load_ruleset, load_ruleset_file
 from txplatform.cli.ruleset_tables import print_book, print_disagreements, print_ruleset
@@ -24,6 +25,7 @@ from txplatform.domain.cause import OperatorCause
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, shortened
 from txplatform.errors import TxPlatformError
+from txplatform.eventstore.account_currencies import account_currencies
 from txplatform.pluralize import pluralize
 from txplatform.rulebook.book import UnreadableRuleSetError
 from txplatform.rulebook.store import (
@@ -66,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         _disagreements,
         "list decisions that a rule set would change, from its newest shadow evaluation",
     )
-    disagreements.add_argument("--limit", type=int, default=20, metavar="N")
+    configure_paging(disagreements, default=20)
 
     for action in (activate_, shadow, show, disagreements):
         action.add_argument("id", metavar="ID", help="such as retail@3")
@@ -91,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _lint(arguments: argparse.Namespace) -> int:
     ruleset = load_ruleset(arguments.ruleset)
-    warnings, hashed = lint(ruleset), content_hash(ruleset)
+    warnings, hashed = lint(ruleset, _account_currencies()), content_hash(ruleset)
     shown = shortened(warnings)
     if arguments.json:
         return _print_json({"id": ruleset.id, "content_hash": hashed, "warnings": shown})
@@ -116,9 +118,11 @@ def _add(arguments: argparse.Namespace) -> int:
     ruleset = load_ruleset_file(arguments.ruleset)
     with _connect() as connection:
         recorded = add_ruleset(connection, ruleset, by=_author(arguments))
+        currencies = account_currencies(connection)
     if arguments.json:
         return _print_json(ruleset_response(recorded.book, ruleset.id))
-    sys.stderr.writelines(f"warning: {warning}\n" for warning in shortened(lint(ruleset)))
+    warnings = shortened(lint(ruleset, currencies))
+    sys.stderr.writelines(f"warning: {warning}\n" for warning in warnings)
     how = "already existed" if recorded.replayed else "added"
     sys.stdout.write(
         f"{ruleset.id} {how}; to put it in force, run "
@@ -221,13 +225,27 @@ def _disagreements(arguments: argparse.Namespace) -> int:
         shadowings = book.shadowings_of(find_ruleset(book, arguments.id).id)
         if not shadowings:
             raise TxPlatformError(f"{arguments.id} was never evaluated in shadow.")
-        found = list_disagreements(
-            connection, shadowings[-1].shadowing_id, limit=max(1, arguments.limit)
+        page = list_disagreements(
+            connection, shadowings[-1], limit=arguments.limit, cursor=arguments.cursor
         )
     if arguments.json:
-        return _print_json(found)
-    print_disagreements(arguments.id, found)
+        return _print_json(page)
+    print_disagreements(arguments.id, page)
+    print_next(page.next_cursor)
     return 0
+
+
+def _account_currencies() -> frozenset[str]:
+    """Return the currencies of the accounts; none if the database cannot be asked.
+
+    A rule set in a file can be checked without the platform.
+    """
+    try:
+        with _connect() as connection:
+            return account_currencies(connection)
+    except (TxPlatformError, psycopg.Error):
+        sys.stderr.write("The accounts' currencies are unknown: there is no database to ask.\n")
+        return frozenset()
 
 
 def _connect() -> psycopg.Connection:

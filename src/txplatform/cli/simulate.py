@@ -5,7 +5,7 @@ import asyncio
 import sys
 
 from txplatform.kafka import client_config
-from txplatform.settings import load_settings
+from txplatform.settings import load_kafka_settings
 from txplatform.simulation.plan import plan
 from txplatform.simulation.runner import Simulator
 
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     simulator = Simulator(
         api_url=arguments.api_url,
         api_key=arguments.api_key,
-        kafka=client_config(load_settings()),
+        kafka=client_config(load_kafka_settings()),
         days_per_s=arguments.speed,
     )
     asyncio.run(_send(simulator, arguments.year))

@@ -5,16 +5,20 @@ commit. Messages that conflict are decided again under the lock, so they cannot 
 
 Each message is applied to the current state of its account. A rejected message is parked for an
 operator. Later messages need not wait for a parked message, since messages commute.
+
+If an account fails, because its events cannot be read or because of a defect, its messages are
+deferred: they are stored and tried again later (`deferred_messages.py`). Other accounts go on.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import assert_never
 
 import psycopg
 
-from txplatform.consumers.parsing import ParsedMessage, Rejection
+from txplatform.consumers.parsing import ParsedMessage, Rejection, account_of_key
+from txplatform.consumers.payments_elsewhere import PaymentsElsewhere
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.advices import Payment, PaymentReturn
@@ -22,30 +26,31 @@ from txplatform.domain.cause import CommandOrigin, MessageCause
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.events.event import AdviceEvent
+from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RulesNotUnderstoodError
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.inbox.contents import content_hmac, read_content_secret
-from txplatform.inbox.message import MessageOutcome
+from txplatform.inbox.message import ACCOUNT_UNREADABLE, INTERNAL_ERROR, MessageOutcome
 from txplatform.inbox.parking import deduplicate_parked
 from txplatform.inbox.positions import Move, advance
 from txplatform.inbox.writer import record
 from txplatform.processing.account_cache import AccountCache
-from txplatform.processing.execution import execute_in_order
+from txplatform.processing.execution import execute_one
 from txplatform.processing.pending_command import PendingCommand
-from txplatform.processing.unit_of_work import UnitOfWork
+from txplatform.processing.unit_of_work import AccountUnreadableError, UnitOfWork
 from txplatform.random_ids import random_id
 
 _STATUS_OF = {status: MessageStatus(status.value) for status in OutcomeStatus}
 
 
 class ContradictionError(TxPlatformError):
-    """Events conflict although they were decided under the log's lock; nothing was appended."""
+    """Events conflict although they were decided under the log's lock; none were appended."""
 
-    def __init__(self, streams: set[str]) -> None:
+    def __init__(self, stream: str) -> None:
         super().__init__(
-            f"Events of {len(streams)} accounts cannot be appended: {', '.join(sorted(streams))}.",
+            f"Events of account {account_of(stream)} cannot be appended.",
             why="They conflict with the log, although its lock was held while they were decided.",
             next_step="Run `txplatform verify`, and report this.",
         )
@@ -53,11 +58,16 @@ class ContradictionError(TxPlatformError):
 
 @dataclass(frozen=True, slots=True)
 class InboundBatch:
-    """Messages of one Kafka cluster, and the position changes to commit with them."""
+    """Messages of one Kafka cluster, and the position changes to commit with them.
+
+    Attributes:
+        now: The time of the decisions by the database's clock, UTC.
+    """
 
     cluster_id: str
     parsed_messages: Sequence[ParsedMessage]
     moves: Sequence[Move]
+    now: datetime
 
 
 def process(
@@ -77,19 +87,29 @@ def process(
     commands = [command for command in pending if command is not None]
     work = UnitOfWork(cache)
     with connection.transaction():
-        _run_commands(connection, work, commands)
+        elsewhere = PaymentsElsewhere(connection, commands)
+        _run_commands(connection, work, commands, batch.now, elsewhere)
         run_queries(connection, work.append())
-        if work.conflicts:
-            again = [command for command in commands if command.stream in work.conflicts]
-            decide_under_lock(connection, work, again)
-        elif not work.events:
-            # Inbox rows are inserted under the log's lock, and no append has taken it.
+        if work.conflicts or work.failed or not work.events:
+            # Needed for deciding again and for inserting inbox rows. If nothing was appended, the
+            # append has not taken it.
             connection.execute(LOCK_LOG)
+        # The failure of an account may be due to events that were appended meanwhile.
+        if streams := work.conflicts.union(work.failed):
+            work.failed.clear()
+            again = [command for command in commands if command.stream in streams]
+            decide_under_lock(connection, work, again, batch.now, elsewhere)
         messages = [parsed.message for parsed in batch.parsed_messages]
         secret = read_content_secret(connection)
         hmacs = [content_hmac(message, secret) for message in messages]
         outcomes = deduplicate_parked(
-            connection, messages, hmacs, list(map(outcome_of, batch.parsed_messages, pending))
+            connection,
+            messages,
+            hmacs,
+            [
+                outcome_of(parsed, command, work)
+                for parsed, command in zip(batch.parsed_messages, pending, strict=True)
+            ],
         )
         traceparents = [parsed.traceparent for parsed in batch.parsed_messages]
         record(connection, messages, hmacs, traceparents, outcomes)
@@ -99,19 +119,22 @@ def process(
 
 
 def decide_under_lock(
-    connection: psycopg.Connection, work: UnitOfWork, commands: Sequence[PendingCommand]
+    connection: psycopg.Connection,
+    work: UnitOfWork,
+    commands: Sequence[PendingCommand],
+    now: datetime,
+    elsewhere: PaymentsElsewhere,
 ) -> None:
     """Read accounts, decide commands and append events; the caller must hold the log's lock.
 
-    Raises:
-        ContradictionError: An event conflicts despite the lock; the caller must roll back.
+    An account whose events conflict despite the lock fails (`UnitOfWork.failed`).
     """
     for command in commands:
         command.look_up = True
-    _run_commands(connection, work, commands)
+    _run_commands(connection, work, commands, now, elsewhere)
     run_queries(connection, work.append())
-    if work.conflicts:
-        raise ContradictionError(work.conflicts)
+    for stream in work.conflicts:
+        work.fail(stream, ContradictionError(stream))
 
 
 def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingCommand | None:
@@ -123,13 +146,20 @@ def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingC
     return PendingCommand(parsed.command, CommandOrigin(cause, parsed.traceparent))
 
 
-def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> MessageOutcome:
+def outcome_of(
+    parsed: ParsedMessage, pending: PendingCommand | None, work: UnitOfWork
+) -> MessageOutcome:
     """Return the outcome of a message after its command, if any, was executed."""
     command = parsed.command
     if isinstance(command, Rejection):
-        return MessageOutcome(MessageStatus.PARKED, reason=command.reason, detail=command.detail)
+        account_id = account_of_key(parsed.message.key)
+        return MessageOutcome(
+            MessageStatus.PARKED, account_id, reason=command.reason, detail=command.detail
+        )
     if pending is None:
         return MessageOutcome(MessageStatus.IGNORED, command.account_id, command.key)
+    if (error := work.failed.get(pending.stream)) is not None:
+        return _deferred(command, error)
     match pending.result:
         case Outcome(status, event, differing):
             return MessageOutcome(
@@ -154,17 +184,40 @@ def outcome_of(parsed: ParsedMessage, pending: PendingCommand | None) -> Message
             assert_never(unknown)
 
 
+def _deferred(command: Command, error: Exception) -> MessageOutcome:
+    unreadable = isinstance(error, AccountUnreadableError)
+    return MessageOutcome(
+        MessageStatus.WAITING,
+        command.account_id,
+        command.key,
+        ACCOUNT_UNREADABLE if unreadable else INTERNAL_ERROR,
+        str(error) if isinstance(error, TxPlatformError) else f"{type(error).__name__}.",
+    )
+
+
 def _is_prenote(command: Command) -> bool:
     """Return whether a payment or return has amount 0: a bank's test, which moves nothing."""
     return isinstance(command, Payment | PaymentReturn) and command.amount == 0
 
 
 def _run_commands(
-    connection: psycopg.Connection, work: UnitOfWork, commands: Sequence[PendingCommand]
+    connection: psycopg.Connection,
+    work: UnitOfWork,
+    commands: Sequence[PendingCommand],
+    now: datetime,
+    elsewhere: PaymentsElsewhere,
 ) -> None:
-    now = datetime.now(UTC)
-
-    def context_of(origin: CommandOrigin) -> DecisionContext:
-        return DecisionContext(now, random_id, origin)
-
-    execute_in_order(connection, work, commands, context_of, expect_copies=True)
+    for command in commands:
+        work.include(command, expect_copies=True)
+    run_queries(connection, work.load())
+    for command in commands:
+        command.result = elsewhere.refusal(command)
+        if command.result is not None:
+            continue
+        context = DecisionContext(now, random_id, command.origin)
+        try:
+            execute_one(connection, work, command, context)
+        except psycopg.Error:
+            raise
+        except Exception as error:  # noqa: BLE001  # fails the account, no other
+            work.fail(command.stream, error)

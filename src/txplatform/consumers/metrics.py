@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.inbox.alarms import ALARMING_TOPICS, Alarm
 from txplatform.inbox.positions import PartitionKey
 
 
@@ -29,6 +30,22 @@ class ConsumerMetrics:
             "Pauses because of a transient fault.",
             registry=registry,
         )
+        self._deferred = Gauge(
+            "txplatform_inbound_deferred_messages",
+            "Messages that are tried again until their account can be decided on.",
+            registry=registry,
+        )
+        self._alarms = Gauge(
+            "txplatform_inbound_alarms",
+            "Parked changes of a status or a limit, which have not taken effect.",
+            ["topic"],
+            registry=registry,
+        )
+        self.on_two_accounts = Gauge(
+            "txplatform_payments_on_two_accounts",
+            "Payments whose id was applied on another account before, if neither was returned.",
+            registry=registry,
+        )
         self._lag = Gauge(
             "txplatform_inbound_lag_messages",
             "Unread messages in a partition.",
@@ -46,8 +63,14 @@ class ConsumerMetrics:
         """Count a pause because of a transient fault."""
         self._faults.inc()
 
-    def show_lags(self, lags: Mapping[PartitionKey, int]) -> None:
-        """Report these lags, and stop reporting other partitions."""
+    def show(
+        self, lags: Mapping[PartitionKey, int], deferred: int, alarms: Iterable[Alarm]
+    ) -> None:
+        """Report these lags and alarms instead of the earlier ones, and the deferred messages."""
+        self._deferred.set(deferred)
+        counts = Counted(alarm.topic for alarm in alarms)
+        for topic in ALARMING_TOPICS:
+            self._alarms.labels(topic).set(counts[topic])
         self._lag.clear()
         for key, lag in lags.items():
             self._lag.labels(key.topic, str(key.partition)).set(lag)

@@ -1,20 +1,40 @@
-"""Retries or discards a parked message for an operator."""
+"""Retries or discards a parked or deferred message."""
+
+from time import monotonic
 
 import psycopg
 
 from txplatform.consumers.batch_processor import decide_under_lock, outcome_of, pending_command
 from txplatform.consumers.parsing import read_message
+from txplatform.consumers.payments_elsewhere import PaymentsElsewhere
 from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.contracts.inbound_resolutions import RetryResponse
+from txplatform.database_clock import database_time
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.inbox.message import MessageOutcome
-from txplatform.inbox.reader import StoredMessage, stored_message
+from txplatform.inbox.reader import StoredMessage, parked_ids, stored_message
 from txplatform.inbox.writer import discard, settle
 from txplatform.processing.unit_of_work import UnitOfWork
 
 
+class NoSuchMessageError(TxPlatformError):
+    """The inbox has no message with this id."""
+
+    def __init__(self, message_id: int) -> None:
+        super().__init__(
+            f"There is no message {message_id}.",
+            next_step="List all messages with `txplatform inbound list --status all`"
+            " or GET /v1/inbound-messages.",
+        )
+
+
 class NotParkedError(TxPlatformError):
-    """The message does not exist or is not parked."""
+    """The message is neither parked nor deferred."""
+
+
+class ContentsDroppedError(TxPlatformError):
+    """The message is so old that its contents were dropped."""
 
 
 class ContentsWithheldError(TxPlatformError):
@@ -22,53 +42,95 @@ class ContentsWithheldError(TxPlatformError):
 
 
 def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
-    """Process a parked message again; if rejected again, the message stays parked.
+    """Process a parked or deferred message again; if rejected, the message is parked.
 
     Raises:
-        NotParkedError: The message does not exist or is not parked.
-        ContentsWithheldError: The message's contents are not stored.
+        NoSuchMessageError: The inbox has no message with this id.
+        NotParkedError: The message is neither parked nor deferred.
+        ContentsWithheldError: The message's contents were never stored.
+        ContentsDroppedError: The message's contents were dropped.
+        Exception: The account still fails; nothing is stored.
     """
     with connection.transaction():
         connection.execute(LOCK_LOG)
-        stored = _parked(connection, message_id)
+        stored = _unsettled(connection, message_id)
         if stored.summary.withheld:
             raise ContentsWithheldError(
                 f"Message {message_id} cannot be retried.",
                 why="It held a card number, so its contents were not stored.",
                 next_step="Have it sent again without the card number, then discard it.",
             )
+        if not stored.has_contents:
+            raise ContentsDroppedError(
+                f"Message {message_id} cannot be retried.",
+                why="Its contents were dropped, since it is too old.",
+                next_step="Have it sent again, then discard this one.",
+            )
         parsed = read_message(stored.received)
         command = pending_command(parsed, retried=True)
+        work = UnitOfWork()
         if command is not None:
-            decide_under_lock(connection, UnitOfWork(), [command])
-        outcome = outcome_of(parsed, command)
-        if outcome.status is not MessageStatus.PARKED:
+            elsewhere = PaymentsElsewhere(connection, [command])
+            now = database_time(connection)
+            decide_under_lock(connection, work, [command], now, elsewhere)
+        for error in work.failed.values():
+            raise error
+        outcome = outcome_of(parsed, command, work)
+        if outcome.status is not stored.summary.status or stored.deferred:
             settle(connection, message_id, outcome)
     return outcome
 
 
+def retry_parked(
+    connection: psycopg.Connection, topic: str, reason: str, after_id: int, until_s: float
+) -> RetryResponse:
+    """Retry the parked messages of a topic and a reason, in order of id.
+
+    Args:
+        connection: A connection outside a database transaction.
+        topic: The messages' topic.
+        reason: The messages' reason.
+        after_id: Only messages with greater ids are retried.
+        until_s: The `monotonic` time after which no further message is tried.
+    """
+    settled = parked = 0
+    while ids := parked_ids(connection, topic, reason, after_id):
+        for message_id in ids:
+            if monotonic() > until_s:
+                return RetryResponse(settled, parked, after_id)
+            try:
+                outcome = retry_message(connection, message_id)
+            except psycopg.Error:
+                raise
+            except Exception:  # noqa: BLE001  # one message holds up no other
+                parked += 1
+            else:
+                still = outcome.status is MessageStatus.PARKED
+                settled, parked = settled + (not still), parked + still
+            after_id = message_id
+    return RetryResponse(settled, parked, None)
+
+
 def discard_message(connection: psycopg.Connection, message_id: int, why: str) -> None:
-    """Discard a parked message permanently; later copies will be discarded too.
+    """Discard a parked or deferred message permanently; later copies will be discarded too.
 
     Raises:
-        NotParkedError: The message does not exist or is not parked.
+        NoSuchMessageError: The inbox has no message with this id.
+        NotParkedError: The message is neither parked nor deferred.
     """
     with connection.transaction():
-        _parked(connection, message_id)
+        _unsettled(connection, message_id)
         discard(connection, message_id, why)
 
 
-def _parked(connection: psycopg.Connection, message_id: int) -> StoredMessage:
+def _unsettled(connection: psycopg.Connection, message_id: int) -> StoredMessage:
     stored = stored_message(connection, message_id, for_update=True)
     if stored is None:
-        raise NotParkedError(
-            f"There is no message {message_id}.",
-            next_step="List the parked messages with `txplatform inbound list`.",
-        )
-    if stored.summary.status is not MessageStatus.PARKED:
+        raise NoSuchMessageError(message_id)
+    if stored.summary.status is not MessageStatus.PARKED and not stored.deferred:
         raise NotParkedError(
             f"Message {message_id} is {stored.summary.status.value}, not parked.",
-            why="Only parked messages can be retried or discarded.",
-            next_step=f"See `txplatform inbound show {message_id}`.",
+            why="Only parked and deferred messages can be retried or discarded.",
+            next_step=f"No action needed. See `txplatform inbound show {message_id}`.",
         )
     return stored

@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pydantic import TypeAdapter
+
 from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, traceparent_of
 from txplatform.contracts.field_problems import InvalidFieldsError, validate
+from txplatform.contracts.fields import Identifier
 from txplatform.contracts.messages import INBOUND
 from txplatform.domain.commands import Command
-from txplatform.inbox.message import UNREADABLE_HEADERS, ReceivedMessage
-from txplatform.telemetry import accept_traceparent
+from txplatform.domain.ids import AccountId
+from txplatform.inbox.message import INTERNAL_ERROR, UNREADABLE_HEADERS, ReceivedMessage
+from txplatform.telemetry import accept_traceparent, logger
 
+_ACCOUNT_ID = TypeAdapter[str](Identifier)
 _MAX_PROBLEMS = 5
 _PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
@@ -40,7 +45,19 @@ class ParsedMessage(NamedTuple):
 
 
 def read_message(message: ReceivedMessage) -> ParsedMessage:
-    """Parse a message according to the contract of its topic."""
+    """Parse a message according to the contract of its topic.
+
+    A message on which this fails because of a defect is rejected, so that it stops no other.
+    """
+    try:
+        return _read(message)
+    except Exception as error:  # noqa: BLE001
+        logger("consumer").exception("message not read because of a defect", topic=message.topic)
+        detail = f"{type(error).__name__}: a defect of the platform. Report it; retry it later."
+        return ParsedMessage(message, Rejection(INTERNAL_ERROR, detail), accept_traceparent(None))
+
+
+def _read(message: ReceivedMessage) -> ParsedMessage:
     command: Command | Rejection
     if message.headers == UNREADABLE_HEADERS:
         command = Rejection("unreadable_headers", "The name of a header is not UTF-8.")
@@ -66,6 +83,14 @@ def _command_of(message: ReceivedMessage, data: object) -> Command | Rejection:
     if message.key != body.account_id.encode():
         return Rejection("key_mismatch", "The message key is not the account_id in the body.")
     return body.to_command()
+
+
+def account_of_key(key: bytes | None) -> AccountId | None:
+    """Return the account of a message's key; None if the key is not an account id."""
+    try:
+        return AccountId(_ACCOUNT_ID.validate_python((key or b"").decode("ascii")))
+    except ValueError:
+        return None
 
 
 def _problems(error: InvalidFieldsError) -> str:

@@ -18,23 +18,31 @@ from prometheus_client import CollectorRegistry
 from txplatform.consumers.assignment import Assignment
 from txplatform.consumers.batch_processor import InboundBatch, process
 from txplatform.consumers.broker import Broker, Polled
+from txplatform.consumers.deferred_messages import Deferred, retry_deferred
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
 from txplatform.database import PASSING_FAULTS, Database
+from txplatform.database_clock import DatabaseClock
+from txplatform.domain.ids import account_of
 from txplatform.eventstore.snapshot import account_state
 from txplatform.health import Health
+from txplatform.inbox.alarms import Alarm, apply_waited, describe_alarms, find_alarms
 from txplatform.inbox.message import MessageOutcome
 from txplatform.inbox.positions import FencedError, PartitionKey
+from txplatform.inbox.writer import keep_contents
+from txplatform.pluralize import pluralize
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.snapshots import take_snapshots
 from txplatform.processing.unit_of_work import UnitOfWork
+from txplatform.projections.payments import on_two_accounts
 from txplatform.settings import Settings
 from txplatform.telemetry import correlation_id, logger
 
 _POLL_S = 0.25
 _CHECK_EVERY_S = 5.0
+_KEEP_EVERY_S = 3600.0
 _STUCK_AFTER_S = 15.0
 """If no poll has started for this long, the loop is stuck or the process is frozen."""
 
@@ -56,11 +64,15 @@ class InboundConsumer:
         self._metrics = ConsumerMetrics(registry)
         self._log = logger(self.name)
         self._connection: psycopg.Connection | None = None
+        self._clock = DatabaseClock()
         self._cache = AccountCache(settings.account_cache_size)
         self._failures = 0
         self._retry_at = 0.0
         self._check_at = 0.0
+        self._keep_at = 0.0
         self._polled_at = monotonic()
+        self._deferred = Deferred()
+        self._alarms: list[Alarm] = []
         self._health = Health(ready=False, detail="has not started")
 
     def run(self, stop: threading.Event) -> None:
@@ -94,8 +106,15 @@ class InboundConsumer:
                 assignment.start_reading(self._connected())
             if now >= self._check_at:
                 assignment.check(self._connected())
-                self._metrics.show_lags(assignment.lags())
-                self._check_at = monotonic() + _CHECK_EVERY_S
+                self._clock.measure(self._connected())
+                if now >= self._keep_at:
+                    self._keep_contents(self._connected())
+                self._deferred = retry_deferred(self._connected())
+                apply_waited(self._connected())
+                self._alarms = find_alarms(self._connected())
+                self._metrics.on_two_accounts.set(len(on_two_accounts(self._connected())))
+                self._metrics.show(assignment.lags(), self._deferred.messages, self._alarms)
+                self._check_at = monotonic() + (0 if self._deferred.retried else _CHECK_EVERY_S)
         polled = broker.poll(self._settings.consumer_batch_messages, _POLL_S, assignment.origin)
         self._apply(polled, broker, assignment)
         for key, error in polled.broken.items():
@@ -110,7 +129,7 @@ class InboundConsumer:
             self._check_at = 0.0  # most problems are transient; the check finds the others
         if now >= self._retry_at:
             self._failures = 0
-            self._health = _health_of(assignment)
+            self._health = _health_of(assignment, self._deferred, self._alarms)
 
     def _apply(self, polled: Polled, broker: Broker, assignment: Assignment) -> None:
         started = monotonic()
@@ -118,13 +137,17 @@ class InboundConsumer:
         if not moves:
             return
         parsed_messages = [read_message(message) for message in messages]
-        batch = InboundBatch(assignment.origin.cluster_id, parsed_messages, moves)
-        outcomes, work = process(self._connected(), self._cache, batch)
+        connection = self._connected()  # measures the clock
+        now = self._clock.now()
+        batch = InboundBatch(assignment.origin.cluster_id, parsed_messages, moves, now)
+        outcomes, work = process(connection, self._cache, batch)
         assignment.apply_moves(moves)
         statuses = [outcome.status for outcome in outcomes]
         topics = [message.topic for message in messages]
         self._metrics.count_batch(zip(topics, statuses, strict=True), monotonic() - started)
         self._log_outcomes(batch, outcomes, work)
+        if work.failed or MessageStatus.PARKED in statuses:
+            self._check_at = 0.0  # shows deferred messages and alarms
         every = self._settings.snapshot_every_events
         take_snapshots(self._connected(), work.accounts, work.events, every=every)
         broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
@@ -166,6 +189,8 @@ class InboundConsumer:
                     event_id=outcome.event_id,
                     correlation_id=correlation_id(parsed.traceparent),
                 )
+        for stream, error in work.failed.items():
+            self._log.error("messages deferred", account=account_of(stream), exc_info=error)
         if logs_all:
             for account in work.accounts.values():
                 self._log.debug(
@@ -178,7 +203,15 @@ class InboundConsumer:
     def _connected(self) -> psycopg.Connection:
         if self._connection is None:
             self._connection = self._database.connect()
+            self._clock.measure(self._connection)
+            self._keep_contents(self._connection)
         return self._connection
+
+    def _keep_contents(self, connection: psycopg.Connection) -> None:
+        dropped = keep_contents(connection, self._settings.inbound_contents_days)
+        self._keep_at = monotonic() + _KEEP_EVERY_S
+        if dropped:
+            self._log.info("contents of old messages dropped", partitions=dropped)
 
     def _disconnect(self) -> None:
         # After a failover, the log may lack the last commits, which the cached accounts include.
@@ -188,10 +221,12 @@ class InboundConsumer:
             self._connection = None
 
 
-def _health_of(assignment: Assignment) -> Health:
+def _health_of(assignment: Assignment, deferred: Deferred, alarms: Sequence[Alarm]) -> Health:
     figures = {
         "cluster_id": assignment.origin.cluster_id,
         "partitions": len(assignment.positions),
+        "deferred_messages": deferred.messages,
+        "alarms": len(alarms),
         "lag": {f"{key.topic}[{key.partition}]": lag for key, lag in assignment.lags().items()},
     }
     missing = sorted(assignment.missing)
@@ -200,15 +235,22 @@ def _health_of(assignment: Assignment) -> Health:
         *assignment.faults.values(),
         *assignment.suspended.values(),
     ]
+    if deferred.messages:
+        problems.append(
+            f"{pluralize(deferred.messages, 'message')} deferred, since accounts cannot be decided"
+            f" on; one is {deferred.account_id}; run `txplatform verify`"
+        )
     if assignment.assigned is None:
         problems.append("is not a member of the consumer group yet")
     elif assignment.assigned and not assignment.reading:
         problems.append("has not looked up its positions yet")
+    # An alarm needs an operator, but the consumer works.
+    words = [f"ALARM: {describe_alarms(alarms)}"] if alarms else []
     if problems:
-        return Health(ready=False, detail="; ".join(problems), figures=figures)
+        return Health(ready=False, detail="; ".join([*words, *problems]), figures=figures)
     detail = (
         f"reads {len(assignment.positions)} partitions"
         if assignment.assigned
         else "standing by: other members read all partitions"
     )
-    return Health(ready=True, detail=detail, figures=figures)
+    return Health(ready=True, detail="; ".join([*words, detail]), figures=figures)

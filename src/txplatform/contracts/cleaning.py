@@ -8,7 +8,6 @@ of a purchase are cleaned. docs/contracts.md has the rules ("Requests and advice
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from txplatform.contracts.card_numbers import mask_card_numbers
@@ -129,14 +128,12 @@ def clean_freeze_reason(value: object) -> Cleaned:
 
 
 def clean_amount(value: object) -> Cleaned:
-    """Clean an amount, in minor units. A number with a zero fraction is an integer."""
+    """Clean an amount, in minor units. `contracts/json.py` parses 1250.0 as an integer."""
     if value is None:
         return Cleaned(None)
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_AMOUNT:
         return _UNREADABLE
-    if not 0 <= value <= MAX_AMOUNT or value != int(value):
-        return _UNREADABLE
-    return Cleaned(int(value))
+    return Cleaned(value)
 
 
 def clean_time(value: object) -> Cleaned:

@@ -20,7 +20,8 @@ class EventResponse:
     """One event of the log.
 
     Attributes:
-        cursor: The opaque cursor for the events after this event.
+        cursor: The place of this event in the whole log, as a cursor for `GET /v1/events` and its
+            stream, which continue after the event.
         business_time: The business time given by the command, RFC 3339 UTC; null if none was given.
         decided_at: The time of the decision, from the service's clock, RFC 3339 UTC.
         recorded_at: The time of the insertion, from the database's clock, RFC 3339 UTC.
@@ -44,23 +45,11 @@ class EventResponse:
 
 @dataclass(frozen=True, slots=True)
 class EventsResponse:
-    """A page of the log, oldest first.
+    """A page of the log or of one account's events, oldest first.
 
     Attributes:
-        next_cursor: The value of `after` for the next page; never null, as more events may follow.
+        next_cursor: The cursor for the next page; never null, since more events may follow.
     """
 
-    events: list[EventResponse]
+    items: list[EventResponse]
     next_cursor: str
-
-
-@dataclass(frozen=True, slots=True)
-class AccountEventsResponse:
-    """A page of one account's events, oldest first.
-
-    Attributes:
-        next_after_version: The value of `after_version` for the next page; null on the last page.
-    """
-
-    events: list[EventResponse]
-    next_after_version: int | None

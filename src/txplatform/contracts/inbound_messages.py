@@ -62,11 +62,11 @@ class InboundMessageResponse:
 
 @dataclass(frozen=True, slots=True)
 class InboundMessagesResponse:
-    """A page of messages, newest first.
+    """A page of messages, in order of arrival.
 
     Attributes:
-        next_before_id: The value of `before_id` for the next page; null on the last page.
+        next_cursor: The cursor for the next page; never null, since more messages may follow.
     """
 
-    messages: list[InboundMessageResponse]
-    next_before_id: int | None
+    items: list[InboundMessageResponse]
+    next_cursor: str

@@ -8,7 +8,8 @@ class ProbeResponse:
     """The result of a health probe.
 
     Attributes:
-        detail: A sentence that describes the fault; empty if there is none.
+        detail: A sentence that describes the fault, or an alarm that does not prevent decisions;
+            empty if there is none.
     """
 
     status: str

@@ -26,9 +26,12 @@ class ProblemType(Enum):
     RULESET_NOT_FOUND = "ruleset-not-found", 404, "There is no such rule set"
     SHADOWING_NOT_FOUND = "shadowing-not-found", 404, "The rule set has no such shadowing"
     TRANSACTION_NOT_FOUND = "transaction-not-found", 404, "There is no such transaction"
+    MESSAGE_NOT_FOUND = "message-not-found", 404, "There is no such inbound message"
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The resource does not support the method"
     ID_REUSED = "id-reused", 409, "The id was already used with other fields"
     ACCOUNT_CLOSED = "account-closed", 409, "The account is permanently closed"
+    MESSAGE_NOT_PARKED = "message-not-parked", 409, "The message is not parked"
+    CONTENTS_NOT_KEPT = "contents-not-kept", 409, "The message's contents are not stored"
     RULESET_IN_FORCE = "ruleset-in-force", 409, "The rule set is already active"
     BODY_TOO_LARGE = "body-too-large", 413, "The body is too large"
     UNSUPPORTED_MEDIA_TYPE = (
@@ -37,6 +40,7 @@ class ProblemType(Enum):
         "The body is not application/json",
     )
     VALIDATION = "validation", 422, "The request has invalid fields"
+    INVALID_CURSOR = "invalid-cursor", 422, "The cursor belongs to another list or to other filters"
     CURRENCY_MISMATCH = "currency-mismatch", 422, "The account has another currency"
     BALANCE_OUT_OF_RANGE = (
         "balance-out-of-range",

@@ -45,18 +45,20 @@ class RuleSetSummary:
 
 @dataclass(frozen=True, slots=True)
 class RuleBookResponse:
-    """All rule sets, oldest first.
+    """A page of the rule sets, oldest first.
 
     Attributes:
+        next_cursor: The cursor for the next page; null on the last page.
         version: The version of the rule book, incremented by every change.
         active: The id of the rule set in force.
         shadowed: The id of the rule set evaluated in shadow; null if there is none.
     """
 
+    items: list[RuleSetSummary]
+    next_cursor: str | None
     version: int
     active: str
     shadowed: str | None
-    items: list[RuleSetSummary]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,14 @@ class ShadowingResponse:
 
 @dataclass(frozen=True, slots=True)
 class ShadowingsResponse:
-    """The shadow evaluations of a rule set, oldest first."""
+    """A page of the shadow evaluations of a rule set, oldest first.
+
+    Attributes:
+        next_cursor: The cursor for the next page; null on the last page.
+    """
 
     items: list[ShadowingResponse]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)

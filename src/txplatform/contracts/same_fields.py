@@ -21,7 +21,7 @@ _names: Callable[[Any], frozenset[str]] = cache(
 )
 
 
-def from_same_fields(kind: type[Kind], *sources: object, **given: Any) -> Kind:
+def from_same_fields(kind: type[Kind], /, *sources: object, **given: Any) -> Kind:
     """Build a `kind`, copying each field from the first source that has a field of that name.
 
     Args:

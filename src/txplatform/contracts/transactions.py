@@ -80,6 +80,8 @@ class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at r
             the first event.
         event_id: The id of the event at `account_version`.
         log_position: The log position of the event at `account_version`.
+        recorded_at: When the first event that names the transaction was recorded, UTC. The list of
+            transactions is in this order.
         state: The state after all events.
         expires_at: The time when the hold expires; None if it never expires or there is no hold.
         cleared: The sum of all clearings.
@@ -100,6 +102,7 @@ class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at r
     account_version: int
     event_id: str
     log_position: int
+    recorded_at: datetime
     state: TransactionState
     hold: int
     expires_at: datetime | None
@@ -117,8 +120,8 @@ class TransactionsResponse:
     """A page of an account's transactions, newest first.
 
     Attributes:
-        items: Transactions, each with its newest 50 events. There can be fewer than `limit` if
-            they have very many events.
+        items: Transactions, each with its newest 50 events. There can be fewer than `limit`, even
+            none, if they have very many events, or if few of very many match the filters.
         next_cursor: The cursor for the next page; None on the last page.
         as_of_position: The log position up to which the list is complete.
     """

@@ -9,6 +9,7 @@ from time import perf_counter
 from zlib import crc32
 
 from txplatform.database import Database
+from txplatform.database_clock import DatabaseClock
 from txplatform.decisions.lane import Lane
 from txplatform.decisions.metrics import DecisionMetrics
 from txplatform.decisions.request import AccountRequest, AccountView, CommandRequest, Decided
@@ -23,17 +24,23 @@ from txplatform.settings import Settings
 
 
 class Decider:
-    """Decides commands and reads accounts in batches, on the running event loop."""
+    """Decides commands and reads accounts in batches, on the running event loop.
+
+    Attributes:
+        clock: The clock of the decisions; each new connection measures it. The owner of the decider
+            measures it repeatedly.
+    """
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self.rules = RulesInForce()
+        self.clock = DatabaseClock()
         self.metrics = DecisionMetrics(self.rules)
         self._timeout_s = settings.decision_timeout_s
         self._snapshots = SnapshotWriter(database, settings.snapshot_every_events)
         lanes = settings.decision_lanes
         caches = [AccountCache(-(-settings.account_cache_size // lanes)) for _ in range(lanes)]
         self._lanes = [
-            Lane(settings, database, cache, self.rules, self._snapshots, self.metrics)
+            Lane(settings, database, cache, self.rules, self.clock, self._snapshots, self.metrics)
             for cache in caches
         ]
         self.metrics.queued = lambda: sum(lane.queued for lane in self._lanes)

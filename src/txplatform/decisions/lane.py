@@ -8,7 +8,6 @@ for the log's lock, which the server releases only after it has finished the fir
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from logging import DEBUG
 from time import perf_counter
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import psycopg
 
 from txplatform.database import PASSING_FAULTS, Database
+from txplatform.database_clock import DatabaseClock
 from txplatform.decisions.errors import QueueFullError
 from txplatform.decisions.metrics import DecisionMetrics
 from txplatform.decisions.request import LaneRequest
@@ -45,11 +45,13 @@ class Lane:
         database: Database,
         cache: AccountCache,
         rules: RulesInForce,
+        clock: DatabaseClock,
         snapshots: SnapshotWriter,
         metrics: DecisionMetrics,
     ) -> None:
         self._database = database
         self._rules = rules
+        self._clock = clock
         self._cache = cache
         self._batch_size = settings.decision_batch_size
         self._queue_size = -(-settings.decision_queue_size // settings.decision_lanes)
@@ -178,7 +180,7 @@ class Lane:
         A request is attempted again if it needs data that was not read. An unexpected exception
         discards all new events of the account, so the account's other requests are attempted again.
         """
-        now = datetime.now(UTC)  # once, so that the parts derived from it are computed once
+        now = self._clock.now()  # once, so that the parts derived from it are computed once
         spoilt: set[str] = set()
         done: list[LaneRequest[Any]] = []
         again: list[LaneRequest[Any]] = []
@@ -220,12 +222,14 @@ class Lane:
             request.reset(in_doubt=True)
         self._cache.clear()
         self._rules.forget()
+        self._snapshots.forget()
         await self._disconnect()
 
     async def _connected(self) -> psycopg.AsyncCursor:
         if self._cursor is None:
             connection = await self._database.connect_async()
             self._cursor = connection.cursor(binary=True)
+            await self._clock.measure_async(connection)
         return self._cursor
 
     async def _disconnect(self) -> None:

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from txplatform.contracts.same_fields import from_same_fields
 from txplatform.decisions.errors import OutcomeUnknownError, StoreUnavailableError
-from txplatform.domain.account import Account, DecisionContext
+from txplatform.domain.account import DecisionContext
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
 from txplatform.domain.ids import AccountId, StreamId
 from txplatform.domain.money import Balance
@@ -124,7 +124,7 @@ class AccountRequest(LaneRequest[AccountView]):
     def perform(
         self, work: UnitOfWork, rules: RuleSet | RulesNotUnderstoodError, now: datetime
     ) -> bool:
-        account = work.accounts.get(self.stream) or Account.unopened(self.account_id)
+        account = work.account(self.stream)
         self.view = from_same_fields(AccountView, account, as_of=now)
         return True
 

@@ -1,7 +1,7 @@
 """Writes snapshots in the background, so that decisions neither wait for nor depend on them."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import psycopg
 
@@ -9,8 +9,7 @@ from txplatform.database import Database
 from txplatform.domain.account import Account
 from txplatform.domain.events import AccountEvent
 from txplatform.eventstore.query import run_queries_async
-from txplatform.eventstore.snapshot import AccountSnapshot
-from txplatform.processing.snapshots import due_snapshots, insert_snapshots
+from txplatform.processing.snapshots import TakenSnapshot, due_snapshots, store_snapshots
 from txplatform.telemetry import logger
 
 _MAX_WAITING = 10_000
@@ -23,18 +22,23 @@ class SnapshotWriter:
     def __init__(self, database: Database, every: int) -> None:
         self._every = every
         self._database = database
-        self._waiting: dict[str, AccountSnapshot] = {}
+        self._waiting: dict[str, TakenSnapshot] = {}
         self._wake = asyncio.Event()
         self._stopping = False
         self._connection: psycopg.AsyncConnection | None = None
         self._log = logger("snapshots")
 
-    def offer(self, accounts: Mapping[str, Account], events: Iterable[AccountEvent]) -> None:
+    def offer(self, accounts: Mapping[str, Account], events: Sequence[AccountEvent]) -> None:
         """Take the snapshots that are due after these events; skip some if too many are waiting."""
-        for account in due_snapshots(accounts, events, every=self._every):
-            if len(self._waiting) < _MAX_WAITING or account.id in self._waiting:
-                self._waiting[account.id] = AccountSnapshot.take(account)
+        for taken in due_snapshots(accounts, events, every=self._every):
+            stream = taken.snapshot.originator_id
+            if len(self._waiting) < _MAX_WAITING or stream in self._waiting:
+                self._waiting[stream] = taken
                 self._wake.set()
+
+    def forget(self) -> None:
+        """Drop the waiting snapshots: after a failover, the log may have lost their events."""
+        self._waiting.clear()
 
     def stop(self) -> None:
         """Make `run` return after one last attempt to store the waiting snapshots."""
@@ -63,7 +67,7 @@ class SnapshotWriter:
                 self._connection = await self._database.connect_async()
             taken, self._waiting = self._waiting, {}
             await run_queries_async(
-                self._connection.cursor(binary=True), insert_snapshots(taken.values())
+                self._connection.cursor(binary=True), store_snapshots(taken.values())
             )
 
     async def _disconnect(self) -> None:

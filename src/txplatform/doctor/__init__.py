@@ -19,6 +19,11 @@ from txplatform.doctor.database_server import (
     check_wal_files,
 )
 from txplatform.doctor.finding import Finding, failed, ok, skipped
+from txplatform.doctor.inbox import (
+    check_deferred_messages,
+    check_parked_changes,
+    check_payments,
+)
 from txplatform.doctor.lag import (
     check_consumers,
     check_overdue_holds,
@@ -41,6 +46,9 @@ DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], Iterator[Finding]], ...] =
     check_projector,
     check_publisher,
     check_overdue_holds,
+    check_parked_changes,
+    check_deferred_messages,
+    check_payments,
 )
 
 

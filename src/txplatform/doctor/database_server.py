@@ -157,7 +157,7 @@ def clock_finding(ahead_s: float) -> Finding:
     return warning(
         "clock",
         f"The database's clock is {abs(ahead_s):.1f} s {'ahead' if ahead_s > 0 else 'behind'}: "
-        "`decided_at` and `recorded_at` cannot be compared.",
+        "the times of log lines and of decisions cannot be compared.",
         "Synchronise the clocks of both machines (NTP).",
     )
 

@@ -22,8 +22,8 @@ STOPPED_S = 60
 
 _LOG_LAGS = """
 SELECT extract(epoch FROM clock_timestamp() - CASE f.name WHEN 'publisher:parked-messages' THEN (
-    SELECT received_at FROM inbound_messages
-    WHERE first_status = 'parked' AND id > coalesce(c.position, 0) ORDER BY id LIMIT 1
+    SELECT coalesce(resolved_at, received_at) FROM inbound_messages
+    WHERE parked_number > coalesce(c.position, 0) ORDER BY parked_number LIMIT 1
 ) ELSE (
     SELECT recorded_at FROM events
     WHERE position > coalesce(c.position, 0) ORDER BY position LIMIT 1

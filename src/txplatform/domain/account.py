@@ -49,7 +49,8 @@ class DecisionContext:
     """The inputs of a decision that are not part of the account.
 
     Attributes:
-        now: The time of the decision, UTC.
+        now: The time of the decision by the database's clock, UTC. If the account's last event is
+            later, its time counts instead.
         new_event_id: A function that returns a new unique event id.
         origin: The cause and the trace to store in the events.
         rules: The rule set in force, or an error if this version does not understand the rule set.
@@ -97,6 +98,8 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
 
     Attributes:
         version: The version of the last event; 0 before the first event.
+        last_event_at: The time of the last event, UTC; None before the first event. No later event
+            has an earlier time.
         currency: ISO 4217 code; None until the account is opened.
         credit_limit: Minor units.
         limit_version: The version of the credit limit; 0 for the limit set at the opening.
@@ -111,6 +114,7 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
 
     id: StreamId
     version: int = 0
+    last_event_at: datetime | None = None
     currency: str | None = None
     credit_limit: int = 0
     limit_version: int = 0

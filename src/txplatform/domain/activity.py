@@ -95,6 +95,10 @@ class Activity:
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
+    def __len__(self) -> int:
+        """Return the number of rows, each with one purchase or several."""
+        return 0 if self._log is None else len(self._log.minutes)
+
     def __repr__(self) -> str:
         return f"Activity({self._log!r})"
 
@@ -123,7 +127,7 @@ class Activity:
             merchant.id and sys.intern(merchant.id),
             country,
         )
-        self._log = log if len(log.minutes) < log.compact_at else log.compacted(minute)
+        self._log = log if len(log.minutes) < log.compact_at else log.compacted()
 
     def count(self, since: int, scope: VelocityScope, merchant: Merchant) -> int:
         """Return the number of purchases in the scope since minute `since`.
@@ -232,12 +236,14 @@ class _Log:
         name = scope_value(scope, merchant)
         return sum(compress(values[start:], map(eq, self._names(scope)[start:], repeat(name))))
 
-    def compacted(self, now: int) -> _Log:
+    def compacted(self) -> _Log:
         """Return a copy without expired rows, in which rows of equal time and merchant are merged.
 
-        `now` is the minute of the purchase just added, not the newest minute of the log: that may
-        come from a process with a fast clock, and purchases would expire too early.
+        Rows expire as seen from the second newest hour with purchases. So a single purchase whose
+        time is far ahead makes none of them expire.
         """
+        before = bisect_left(self.minutes, self.minutes[-1] // _HOUR * _HOUR)
+        now = self.minutes[max(before - 1, 0)]
         # A full hour, so that the hourly rows stay before the rows with a resolution of a minute.
         fine = (now - FINE_WINDOW) // _HOUR * _HOUR
         log = _Log(self.known_countries)

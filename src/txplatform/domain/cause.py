@@ -30,7 +30,7 @@ class MessageCause(
 
     Attributes:
         offset: The message's offset in the partition.
-        retried: True if the message was parked and then retried by an operator.
+        retried: True if the message was parked or deferred, and then retried.
     """
 
     topic: str

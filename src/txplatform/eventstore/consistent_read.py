@@ -16,7 +16,7 @@ from txplatform.database import Database
 
 _READ_EVENTS = """
 SELECT position, originator_id, originator_version, event_key, topic, state, recorded_at,
-    transaction_id, pending_change, expires_at
+    transaction_id, pending_change, posted_change, expires_at
 FROM events
 ORDER BY originator_id, originator_version
 """
@@ -37,6 +37,7 @@ class StoredRow:
     recorded_at: datetime
     transaction_id: str | None
     pending_change: int
+    posted_change: int | None
     expires_at: datetime | None
 
 

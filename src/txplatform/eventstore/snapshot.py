@@ -118,9 +118,13 @@ def snapshot_due(account: Account, version: int, every: int) -> bool:
     """Return whether a snapshot of the account is due at this version.
 
     The interval between snapshots is `every` versions. It is doubled until it reaches the number of
-    holds, since snapshots grow with that number. This limits the bytes written per event.
+    holds, of purchases and of waiting messages, since snapshots grow with these numbers. This
+    limits the bytes written per event.
     """
+    if version % every:
+        return False
+    items = max(len(account.holds), len(account.activity), len(account.waiting))
     interval = every
-    while interval < len(account.holds):
+    while interval < items:
         interval *= 2
     return version % interval == 0

@@ -7,15 +7,32 @@ keeps the log in order and detects conflicts.
 whole log if the table has grown since its statistics were collected.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
 from txplatform.advisory_locks import LOG
+from txplatform.binary_arrays import (
+    BigintArray,
+    BinaryArray,
+    ByteaArray,
+    TextArray,
+    TimestamptzArray,
+)
 from txplatform.domain.events import AccountEvent, Event
 from txplatform.eventstore.mapper import encode_event
 from txplatform.eventstore.snapshot import SNAPSHOT_TOPIC
+
+_IN_LOG = """event_sha256 = (
+    SELECT sha256(e.state) FROM events e
+    WHERE e.originator_id = snapshots.originator_id
+        AND e.originator_version = snapshots.originator_version
+)"""
+"""SQL condition that the log still has the event after which a snapshot was taken.
+
+A failover or a restore may lose the log's last events but not the snapshots taken after them.
+"""
 
 
 def _read_streams(*, snapshots: str, after: str, until: str = "true") -> str:
@@ -33,7 +50,7 @@ WITH stream AS (
     LEFT JOIN LATERAL (
         SELECT originator_version, topic, state
         FROM snapshots
-        WHERE {snapshots} AND originator_id = k.id AND topic = '{SNAPSHOT_TOPIC}'
+        WHERE {snapshots} AND originator_id = k.id AND topic = '{SNAPSHOT_TOPIC}' AND {_IN_LOG}
         ORDER BY originator_version DESC
         LIMIT 1
     ) s ON true
@@ -85,10 +102,7 @@ CROSS JOIN LATERAL (
 LOCK_LOG = f"SELECT pg_advisory_xact_lock({LOG})"
 """Takes the log's lock until the transaction ends; `APPEND` takes the same lock."""
 
-APPEND = (
-    "SELECT append_events"
-    "(%b, %b::bigint[], %b, %b, %b, %b::text[], %b::bigint[], %b::timestamptz[])"
-)
+APPEND = "SELECT append_events(%b, %b, %b, %b, %b, %b, %b, %b, %b)"
 """Appends events, and returns the streams with a conflict, whose events were left out."""
 
 READ_STREAMS = _read_streams(snapshots="k.version = 0", after="stream.version")
@@ -107,11 +121,8 @@ READ_KEYS = _find_events("event_key")
 READ_TRANSACTIONS = _find_events("transaction_id")
 """Reads the events of transactions except authorizations, for which `READ_KEYS` is used."""
 
-INSERT_SNAPSHOTS = """
-INSERT INTO snapshots (originator_id, originator_version, topic, state)
-SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[])
-ON CONFLICT DO NOTHING
-"""
+STORE_SNAPSHOTS = "SELECT store_snapshots(%b::text[], %b::bigint[], %b::text[], %b, %b)"
+"""Stores snapshots whose events are in the log, and deletes old ones (migration 0002)."""
 
 READ_LOG = """
 SELECT originator_id, originator_version, topic, state, position, recorded_at
@@ -134,7 +145,7 @@ LIMIT %s
 READ_SNAPSHOTS = f"""
 SELECT originator_id, originator_version, topic, state
 FROM snapshots
-WHERE originator_id = %s AND topic = '{SNAPSHOT_TOPIC}' AND originator_version > %s
+WHERE originator_id = %s AND topic = '{SNAPSHOT_TOPIC}' AND {_IN_LOG} AND originator_version > %s
   AND originator_version <= coalesce(%s::bigint, 9223372036854775807)
 ORDER BY originator_version DESC
 LIMIT %s
@@ -161,20 +172,18 @@ class LoggedEvent:
     event: Event
 
 
-def append_parameters(events: Iterable[AccountEvent]) -> tuple[list[Any], ...]:
+def append_parameters(events: Sequence[AccountEvent]) -> tuple[BinaryArray, ...]:
     """Return the parameters of `APPEND` for these events."""
-    return column_arrays(
-        (
-            event.originator_id,
-            event.originator_version,
-            event.key,
-            event.TOPIC,
-            encode_event(event),
-            event.indexed_under,
-            event.pending_change,
-            event.hold_expires_at,
-        )
-        for event in events
+    return (
+        TextArray.of([event.originator_id for event in events]),
+        BigintArray.of([event.originator_version for event in events]),
+        TextArray.of([event.key for event in events]),
+        TextArray.of([event.TOPIC for event in events]),
+        ByteaArray.of([encode_event(event) for event in events]),
+        TextArray.of([event.indexed_under for event in events]),
+        BigintArray.of([event.pending_change for event in events]),
+        BigintArray.of([event.posted_change or None for event in events]),
+        TimestamptzArray.of([event.hold_expires_at for event in events]),
     )
 
 

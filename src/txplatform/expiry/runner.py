@@ -10,7 +10,7 @@ of expirers may run: if two expire the same hold, one append conflicts.
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -19,11 +19,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from typing_extensions import override
 
 from txplatform.database import Database
+from txplatform.database_clock import database_time
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, PartCause
-from txplatform.domain.ids import AccountId
+from txplatform.domain.ids import AccountId, account_of
 from txplatform.domain.requests import HoldExpiry
-from txplatform.errors import TxPlatformError
 from txplatform.eventstore.query import run_queries
 from txplatform.following.follower import Follower
 from txplatform.processing.pending_command import PendingCommand
@@ -42,9 +42,6 @@ _PAUSE_PER_SECOND_OF_WORK_S = 10.0
 """Limits passes to a tenth of the time, since they grow longer while the projector is down."""
 
 _CAUSE = PartCause("hold expiry")
-
-_UNREADABLE = (TxPlatformError, ValueError, TypeError, LookupError, AttributeError)
-"""The errors raised when an account with altered events is loaded."""
 
 
 @dataclass(slots=True)
@@ -108,7 +105,7 @@ class HoldExpirer(Follower):
     ) -> Generator[float, None, None]:
         handled.expired, handled.again = 0, []
         seen: set[DueHold] = set()
-        now, after = datetime.now(UTC), BEFORE_ALL
+        now, after = database_time(connection), BEFORE_ALL
         while (due := due_holds(connection, limit=self._batch_holds, after=after)) is not None:
             now, after = due.now, due.holds[-1]
             holds = [hold for hold in due.holds if hold not in handled.settled]
@@ -128,36 +125,19 @@ class HoldExpirer(Follower):
         now: datetime,
         handled: _Handled,
     ) -> None:
-        try:
-            work, again = _expire_holds(connection, holds, now)
-        except _UNREADABLE:
-            self._expire_by_account(connection, holds, now, handled)
-            return
+        work, again = _expire_holds(connection, holds, now)
+        for stream, error in work.failed.items():
+            account_id = account_of(stream)
+            handled.unreadable.add(account_id)
+            self._log.error(
+                "account cannot be read, its holds remain", account=account_id, exc_info=error
+            )
         self._expired.inc(len(work.events))
         if work.events:
             self._log.info("holds expired", holds=len(work.events))
         take_snapshots(connection, work.accounts, work.events, every=self._snapshot_every)
         handled.expired += len(work.events)
         handled.again += again
-
-    def _expire_by_account(
-        self,
-        connection: psycopg.Connection,
-        holds: Sequence[DueHold],
-        now: datetime,
-        handled: _Handled,
-    ) -> None:
-        """Expire holds account by account, so that an unreadable account blocks no others."""
-        by_account: dict[AccountId, list[DueHold]] = {}
-        for hold in holds:
-            by_account.setdefault(hold.account_id, []).append(hold)
-        if len(by_account) == 1:
-            (account_id,) = by_account
-            handled.unreadable.add(account_id)
-            self._log.exception("account cannot be read, its holds remain", account=account_id)
-            return
-        for of_account in by_account.values():
-            self._expire(connection, of_account, now, handled)
 
     def _show_overdue(self, now: datetime, holds: Sequence[DueHold]) -> None:
         self._overdue_s = (now - holds[0].expires_at).total_seconds() if holds else 0.0
@@ -179,6 +159,8 @@ def _expire_holds(
 ) -> tuple[UnitOfWork, list[DueHold]]:
     """Expire the holds that still exist, all in one append.
 
+    Accounts that cannot be read are left out.
+
     Returns:
         The unit of work, and the holds on accounts that conflicted.
     """
@@ -192,7 +174,10 @@ def _expire_holds(
         work.include(command)
     run_queries(connection, work.load())
     for command in commands:
-        work.attempt(command, context)  # rejected if the hold has already ended
+        try:
+            work.attempt(command, context)  # rejected if the hold has already ended
+        except Exception as error:  # noqa: BLE001  # fails the account, no other
+            work.fail(command.stream, error)
     run_queries(connection, work.append())
     pairs = zip(holds, commands, strict=True)
     return work, [hold for hold, command in pairs if command.stream in work.conflicts]

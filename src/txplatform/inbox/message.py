@@ -11,6 +11,15 @@ UNREADABLE_HEADERS: Headers = (("\N{REPLACEMENT CHARACTER}", None),)
 """Replaces the headers of a message if the client cannot decode them."""
 
 
+ACCOUNT_UNREADABLE = "account_unreadable"
+INTERNAL_ERROR = "internal_error"
+"""The reasons for deferring a message; `internal_error` also parks a message.
+
+A deferred message has the status `waiting`, a reason and no event. It is tried again until its
+account can be decided on.
+"""
+
+
 class ReceivedMessage(NamedTuple):
     """A message as Kafka delivered it.
 
@@ -35,9 +44,10 @@ class MessageOutcome(NamedTuple):
     """The result of processing a message.
 
     Attributes:
-        account_id: None if the message is invalid.
+        account_id: The account of the message's key; None if the key is not an account id.
         business_key: The business key of the message's command; None if the message is invalid.
-        reason: A stable code that says why the message was parked or discarded; else None.
+        reason: A stable code that says why the message was parked, discarded or deferred; else
+            None.
         detail: The reason in a sentence or, for a duplicate, the fields that differ; else None.
         event_id: The event that the message caused; for a duplicate, the event of the first copy.
         account_version: The account's version after that event.

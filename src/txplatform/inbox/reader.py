@@ -11,7 +11,12 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
+from txplatform.contracts.cursors import Cursors
+from txplatform.contracts.inbound_messages import (
+    InboundMessageResponse,
+    InboundMessagesResponse,
+    MessageStatus,
+)
 from txplatform.domain.events import WaitingMessageRejected
 from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.ids import AccountId, account_stream
@@ -19,8 +24,6 @@ from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import row_equals
 from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.writer import decode_headers
-
-MAX_LIMIT = 500
 
 _MESSAGE_COLUMNS = """m.id, m.cluster_id, m.topic, m.partition, m."offset", m.sent_at,
     m.received_at, m.traceparent, m.account_id, m.business_key,
@@ -43,7 +46,7 @@ LEFT JOIN LATERAL (
         WHERE {row_equals("event_key, originator_id", "wanted.event_key, wanted.stream")}
         OFFSET 0
     ) e
-    WHERE m.status = 'waiting'
+    WHERE m.status = 'waiting' AND m.reason IS NULL  -- not deferred
     ORDER BY wanted.nth
     LIMIT 1
 ) settled ON true
@@ -55,12 +58,52 @@ rejection takes precedence, since the copy has its own row.
 """
 
 
+_CONTENTS = """
+LEFT JOIN LATERAL (
+    SELECT headers, body FROM inbound_contents
+    WHERE message_id = m.id AND received_at = m.received_at OFFSET 0
+) contents ON true
+"""
+
+_DEFERRED = """
+SELECT count(*) OVER (), account_id FROM inbound_messages
+WHERE status = 'waiting' AND reason IS NOT NULL ORDER BY id LIMIT 1
+"""
+
+_BUSINESS_ID = "substr(m.business_key, strpos(m.business_key, ':') + 1)"
+_AFTER = "m.id > %(after)s"
+_WITH_BUSINESS_ID_AFTER = f"""
+m.business_key IS NOT NULL
+AND ({_BUSINESS_ID}, m.id) > (%(business_id)s, %(after)s)
+AND ({_BUSINESS_ID}, m.id) <= (%(business_id)s, {2**63 - 1})
+"""
+"""A comparison of rows, which only the index of business ids can serve; see `row_equals`."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message as received, and its outcome."""
+    """A message as received, and its outcome.
+
+    Attributes:
+        parked_number: The message's place among the dead letters; None if it was never parked.
+        has_contents: False if headers and body were dropped, since the message is too old.
+    """
 
     summary: InboundMessageResponse
     received: ReceivedMessage
+    parked_number: int | None
+    has_contents: bool
+
+    @property
+    def deferred(self) -> bool:
+        """True if the message is tried again until its account can be decided on."""
+        summary = self.summary
+        return summary.status is MessageStatus.WAITING and summary.reason is not None
+
+
+def inbound_cursors(**filters: str | None) -> Cursors:
+    """Return the cursors of the list of messages with these filters."""
+    return Cursors("inbound messages", **filters)
 
 
 def list_messages(  # noqa: PLR0913  # the filters of the API
@@ -69,31 +112,48 @@ def list_messages(  # noqa: PLR0913  # the filters of the API
     topic: str | None = None,
     account_id: str | None = None,
     status: MessageStatus | None = None,
-    before_id: int | None = None,
+    business_id: str | None = None,
     limit: int = 50,
-) -> list[InboundMessageResponse]:
-    """Return messages that match all filters, without their contents, newest first.
+    cursor: str | None = None,
+) -> InboundMessagesResponse:
+    """Return messages that match all filters, without their contents, in order of arrival.
 
-    For the next page, pass the last message's id as `before_id`. `limit` is capped at `MAX_LIMIT`.
+    Raises:
+        InvalidCursorError: The cursor is not of this list with these filters.
     """
+    cursors = inbound_cursors(
+        topic=topic, account_id=account_id, status=status, business_id=business_id
+    )
+    (after,) = cursors.read(cursor, 0)
     filters: Mapping[LiteralString, object | None] = {
-        "m.topic = %s": topic,
-        "m.account_id = %s": account_id,
-        "m.id < %s": before_id,
+        "m.topic = %(topic)s": topic,
+        "m.account_id = %(account_id)s": account_id,
     }
-    used = {condition: value for condition, value in filters.items() if value is not None}
-    conditions: list[sql.Composable] = [sql.SQL(condition) for condition in used]
+    conditions: list[sql.Composable] = [
+        sql.SQL(_AFTER if business_id is None else _WITH_BUSINESS_ID_AFTER),
+        *(sql.SQL(condition) for condition, value in filters.items() if value is not None),
+    ]
     if status is not None:
         # The status is a literal, so that the planner can use the partial index.
         present = "m.status IN ({0}, 'waiting') AND coalesce(settled.status, m.status) = {0}"
         conditions.append(sql.SQL(present).format(sql.Literal(status.value)))
-    query = sql.SQL("SELECT {} FROM inbound_messages m {} {} ORDER BY m.id DESC LIMIT %s").format(
+    query = sql.SQL(
+        "SELECT {} FROM inbound_messages m {} WHERE {} ORDER BY {} LIMIT %(limit)s"
+    ).format(
         sql.SQL(_MESSAGE_COLUMNS),
         sql.SQL(_SETTLED_BY),
-        sql.SQL("WHERE ") + sql.SQL(" AND ").join(conditions) if conditions else sql.SQL(""),
+        sql.SQL(" AND ").join(conditions),
+        sql.SQL("m.id" if business_id is None else f"{_BUSINESS_ID}, m.id"),
     )
-    rows = connection.execute(query, (*used.values(), min(limit, MAX_LIMIT))).fetchall()
-    return [_message(row) for row in rows]
+    asked = {
+        "topic": topic,
+        "account_id": account_id,
+        "business_id": business_id,
+        "after": after,
+        "limit": limit,
+    }
+    items = [_message(row) for row in connection.execute(query, asked)]
+    return InboundMessagesResponse(items, cursors.write(items[-1].id if items else after))
 
 
 def stored_message(
@@ -105,16 +165,26 @@ def stored_message(
 
 
 def parked_after(
-    connection: psycopg.Connection[Any], after_id: int, limit: int = 100
+    connection: psycopg.Connection[Any], after: int, limit: int = 100
 ) -> list[StoredMessage]:
-    """Return messages with ids above `after_id` that were parked on arrival, in order of id.
+    """Return messages that were parked, with parked numbers above `after`, in this order.
 
     Messages that were retried or discarded since then are included, so that a reader misses none.
     """
     return _stored(
+        connection, "WHERE m.parked_number > %s ORDER BY m.parked_number LIMIT %s", (after, limit)
+    )
+
+
+def parked_of_topics(
+    connection: psycopg.Connection[Any], topics: Sequence[str]
+) -> list[StoredMessage]:
+    """Return all parked messages of some topics in order of id, also those parked after a wait."""
+    return _stored(
         connection,
-        "WHERE m.first_status = 'parked' AND m.id > %s ORDER BY m.id LIMIT %s",
-        (after_id, limit),
+        "WHERE m.topic = ANY (%s) AND m.status IN ('parked', 'waiting')"
+        " AND coalesce(settled.status, m.status) = 'parked' ORDER BY m.id",
+        (list(topics),),
     )
 
 
@@ -132,17 +202,37 @@ def message_that_waited(
     return next(iter(found), None)
 
 
+def parked_ids(
+    connection: psycopg.Connection[Any], topic: str, reason: str, after_id: int, limit: int = 100
+) -> list[int]:
+    """Return ids above `after_id` of messages of a topic that are parked for a reason, in order."""
+    rows = connection.execute(
+        "SELECT id FROM inbound_messages WHERE topic = %s AND status IN ('parked', 'waiting')"
+        " AND status = 'parked' AND reason = %s AND id > %s ORDER BY id LIMIT %s",
+        (topic, reason, after_id, limit),
+    )
+    return [message_id for (message_id,) in rows]
+
+
+def deferred_messages(connection: psycopg.Connection[Any]) -> tuple[int, str | None]:
+    """Return the number of deferred messages, and the account of the oldest one."""
+    row = connection.execute(_DEFERRED).fetchone()
+    return (0, None) if row is None else (row[0], row[1])
+
+
 def _stored(
     connection: psycopg.Connection[Any],
     where: str,
     values: tuple[object, ...] | Mapping[str, object],
 ) -> list[StoredMessage]:
     query = (
-        f"SELECT {_MESSAGE_COLUMNS}, m.topic_id, m.key, m.headers, m.body"
-        f" FROM inbound_messages m {_SETTLED_BY} {where}"
+        f"SELECT {_MESSAGE_COLUMNS}, m.topic_id, m.key, m.parked_number,"
+        " contents.headers, contents.body"
+        f" FROM inbound_messages m {_SETTLED_BY} {_CONTENTS} {where}"
     )  # constants of this module
     found = []
-    for *columns, topic_id, key, headers, body in connection.execute(query.encode(), values):
+    for row in connection.execute(query.encode(), values):
+        *columns, topic_id, key, parked_number, headers, body = row
         message = _message(columns)
         received = ReceivedMessage(
             message.cluster_id,
@@ -152,10 +242,10 @@ def _stored(
             message.offset,
             message.sent_at,
             key,
-            decode_headers(headers),
+            decode_headers(headers or ()),
             body,
         )
-        found.append(StoredMessage(message, received))
+        found.append(StoredMessage(message, received, parked_number, headers is not None))
     return found
 
 

@@ -16,31 +16,49 @@ from txplatform.inbox.message import Headers, MessageOutcome, ReceivedMessage
 
 INSERT = """
 INSERT INTO inbound_messages (
-    cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers, body,
-    withheld, content_hmac, traceparent, account_id, business_key, first_status, status, reason,
-    detail, event_id, account_version, flags
+    cluster_id, topic, topic_id, partition, "offset", sent_at, key, withheld, content_hmac,
+    traceparent, account_id, business_key, first_status, status, reason, detail, event_id,
+    account_version, flags, parked_number
 )
-SELECT cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers::jsonb, body,
-    withheld, content_hmac, traceparent, account_id, business_key, status, status, reason,
-    detail, event_id, account_version, string_to_array(flags, ',')
+SELECT cluster_id, topic, topic_id, partition, "offset", sent_at, key, withheld, content_hmac,
+    traceparent, account_id, business_key, status, status, reason, detail, event_id,
+    account_version, string_to_array(flags, ','),
+    CASE WHEN status = 'parked' THEN nextval('parked_numbers') END
 FROM unnest(
     %b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::timestamptz[], %b::bytea[],
-    %b::text[], %b::bytea[], %b::boolean[], %b::bytea[], %b::text[], %b::text[], %b::text[],
-    %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::text[]
+    %b::boolean[], %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+    %b::text[], %b::text[], %b::bigint[], %b::text[]
 ) WITH ORDINALITY AS m (
-    cluster_id, topic, topic_id, partition, "offset", sent_at, key, headers, body,
-    withheld, content_hmac, traceparent, account_id, business_key, status, reason, detail,
-    event_id, account_version, flags, nth
+    cluster_id, topic, topic_id, partition, "offset", sent_at, key, withheld, content_hmac,
+    traceparent, account_id, business_key, status, reason, detail, event_id, account_version,
+    flags, nth
 )
 ORDER BY nth
 ON CONFLICT (cluster_id, topic_id, topic, partition, "offset") DO NOTHING
 """
 
+_INSERT_CONTENTS = """
+INSERT INTO inbound_contents (message_id, received_at, headers, body)
+SELECT m.id, m.received_at, c.headers::jsonb, c.body
+FROM unnest(
+    %b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::text[], %b::bytea[]
+) AS c (cluster_id, topic, topic_id, partition, "offset", headers, body)
+CROSS JOIN LATERAL (
+    SELECT id, received_at FROM inbound_messages
+    WHERE cluster_id = c.cluster_id AND topic_id = c.topic_id AND topic = c.topic
+      AND partition = c.partition AND "offset" = c."offset"
+      AND received_at >= now()  -- just inserted; a message stored before has its contents
+    OFFSET 0
+) m
+"""
+
 _SETTLE = """
 UPDATE inbound_messages
-SET status = %s, reason = %s, detail = %s, event_id = %s, account_version = %s, flags = %s,
-    resolved_at = now()
-WHERE id = %s
+SET status = %(status)s, reason = %(reason)s, detail = %(detail)s, event_id = %(event_id)s,
+    account_version = %(account_version)s, flags = %(flags)s, resolved_at = now(),
+    parked_number = CASE WHEN %(status)s = 'parked' THEN
+        coalesce(parked_number, nextval('parked_numbers')) ELSE parked_number END
+WHERE id = %(id)s
 """
 
 _DISCARD = """
@@ -58,7 +76,8 @@ def record(
 ) -> None:
     """Insert a row for each message with its trace context and outcome; skip stored messages.
 
-    Contents that hold a card number are left out. The caller holds the log's lock.
+    Contents that hold a card number are left out. The caller is in a transaction and holds the
+    log's lock.
     """
     if not messages:
         return
@@ -68,8 +87,6 @@ def record(
     columns = [
         *origin,
         keys,
-        [encode_headers(each) for each in headers],
-        bodies,
         withheld,
         hmacs,
         traceparents,
@@ -79,18 +96,39 @@ def record(
         *details,
         [",".join(each) for each in flags],
     ]
-    connection.cursor(binary=True).execute(INSERT, columns, prepare=True)
+    cursor = connection.cursor(binary=True)
+    cursor.execute(INSERT, columns, prepare=True)
+    cluster_ids, topics, topic_ids, partitions, offsets, *_ = origin
+    contents = [[encode_headers(each) for each in headers], bodies]
+    cursor.execute(
+        _INSERT_CONTENTS,
+        (cluster_ids, topics, topic_ids, partitions, offsets, *contents),
+        prepare=True,
+    )
 
 
 def settle(connection: psycopg.Connection, message_id: int, outcome: MessageOutcome) -> None:
-    """Store the outcome of retrying a parked message."""
-    status, _, _, *details, flags = outcome
-    connection.execute(_SETTLE, (status.value, *details, list(flags), message_id))
+    """Store the outcome of retrying a parked or deferred message.
+
+    The caller holds the log's lock.
+    """
+    changed = {"status": outcome.status.value, "flags": list(outcome.flags), "id": message_id}
+    connection.execute(_SETTLE, {**outcome._asdict(), **changed})
 
 
 def discard(connection: psycopg.Connection, message_id: int, why: str) -> None:
     """Mark a parked message as discarded by an operator."""
     connection.execute(_DISCARD, (why, message_id))
+
+
+def keep_contents(connection: psycopg.Connection, days: int) -> list[str]:
+    """Create the partitions for the contents of messages, and drop those older than `days` days.
+
+    Returns:
+        The names of the dropped partitions.
+    """
+    ((dropped,),) = connection.execute("SELECT keep_inbound_contents(%s)", (days,)).fetchall()
+    return list(dropped)
 
 
 def encode_headers(headers: Headers) -> str:

@@ -14,6 +14,7 @@ CREATE TABLE events (
     originator_version bigint NOT NULL CHECK (originator_version > 0),
     recorded_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
     pending_change     bigint NOT NULL,
+    posted_change      bigint,
     expires_at         timestamptz,
     originator_id      text COLLATE "C" NOT NULL,
     event_key          text COLLATE "C" NOT NULL,
@@ -28,6 +29,9 @@ CREATE TABLE events (
 CREATE INDEX events_position ON events (position);
 CREATE INDEX events_transaction ON events (transaction_id, originator_id, originator_version)
     WHERE transaction_id IS NOT NULL;
+-- Begins with the account as the primary key does, but serves only statements about postings.
+CREATE INDEX events_posting ON events (originator_id, recorded_at, originator_version)
+    WHERE posted_change IS NOT NULL;
 
 COMMENT ON TABLE events IS 'The log: the events of all accounts. Append-only.';
 COMMENT ON COLUMN events.position IS 'The event''s position in the log: ascending, with gaps.';
@@ -43,6 +47,9 @@ COMMENT ON COLUMN events.transaction_id IS
 
 COMMENT ON COLUMN events.pending_change IS
     'The change of the account''s holds, as the event states it. The read models copy it.';
+COMMENT ON COLUMN events.posted_change IS
+    'The change of the amount owed, as the event states it. Null for events that post nothing, so that'
+    ' purchases take no space in the index of postings.';
 COMMENT ON COLUMN events.expires_at IS 'When the event''s hold expires, as the event states it.';
 
 CREATE FUNCTION refuse_change_of_log() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -74,7 +81,8 @@ CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
 -- cannot choose their position or time.
 CREATE FUNCTION append_events(
     originator_ids text[], originator_versions bigint[], event_keys text[], topics text[], states bytea[],
-    transaction_ids text[], pending_changes bigint[], expiry_times timestamptz[]
+    transaction_ids text[], pending_changes bigint[], posted_changes bigint[],
+    expiry_times timestamptz[]
 ) RETURNS text[] LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     appended bigint;
@@ -84,13 +92,13 @@ BEGIN
 
     BEGIN
         INSERT INTO events (originator_id, originator_version, event_key, topic, state, transaction_id,
-                            pending_change, expires_at)
+                            pending_change, posted_change, expires_at)
         SELECT i.originator_id, i.originator_version, i.event_key, i.topic, i.state, i.transaction_id,
-               i.pending_change, i.expires_at
+               i.pending_change, i.posted_change, i.expires_at
         FROM unnest(originator_ids, originator_versions, event_keys, topics, states, transaction_ids,
-                    pending_changes, expiry_times) WITH ORDINALITY
+                    pending_changes, posted_changes, expiry_times) WITH ORDINALITY
              AS i (originator_id, originator_version, event_key, topic, state, transaction_id,
-                   pending_change, expires_at, nth)
+                   pending_change, posted_change, expires_at, nth)
         -- Only an account's first event looks the account's last version up.
         WHERE (i.originator_id, i.originator_version - 1) IN (
                 SELECT * FROM unnest(originator_ids, originator_versions)
@@ -126,13 +134,13 @@ BEGIN
         );
 
     INSERT INTO events (originator_id, originator_version, event_key, topic, state, transaction_id,
-                        pending_change, expires_at)
+                        pending_change, posted_change, expires_at)
     SELECT i.originator_id, i.originator_version, i.event_key, i.topic, i.state, i.transaction_id,
-           i.pending_change, i.expires_at
+           i.pending_change, i.posted_change, i.expires_at
     FROM unnest(originator_ids, originator_versions, event_keys, topics, states, transaction_ids,
-                pending_changes, expiry_times) WITH ORDINALITY
+                pending_changes, posted_changes, expiry_times) WITH ORDINALITY
          AS i (originator_id, originator_version, event_key, topic, state, transaction_id,
-               pending_change, expires_at, nth)
+               pending_change, posted_change, expires_at, nth)
     WHERE i.originator_id <> ALL (conflicting)
     ORDER BY i.nth;
 

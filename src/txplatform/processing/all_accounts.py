@@ -37,5 +37,5 @@ def all_accounts(connection: psycopg.Connection) -> Iterator[Account]:
             work.include_newest(stream)
         run_queries(connection, work.load())
         for (stream,) in streams:
-            yield work.accounts[stream]
+            yield work.account(stream)
         last = streams[-1][0]

@@ -16,17 +16,21 @@ def execute_in_order(
     work: UnitOfWork,
     commands: Sequence[PendingCommand],
     context_of: Callable[[CommandOrigin], DecisionContext],
-    *,
-    expect_copies: bool = False,
 ) -> None:
-    """Execute commands in order and set their results, without appending the events.
-
-    For `expect_copies`, see `UnitOfWork.include`.
-    """
+    """Execute commands in order and set their results, without appending the events."""
     for command in commands:
-        work.include(command, expect_copies=expect_copies)
+        work.include(command)
     run_queries(connection, work.load())
     for command in commands:
-        context = context_of(command.origin)
-        while not work.attempt(command, context):
-            run_queries(connection, work.load())
+        execute_one(connection, work, command, context_of(command.origin))
+
+
+def execute_one(
+    connection: psycopg.Connection,
+    work: UnitOfWork,
+    command: PendingCommand,
+    context: DecisionContext,
+) -> None:
+    """Execute a command that the unit of work includes, and read what it needs."""
+    while not work.attempt(command, context):
+        run_queries(connection, work.load())

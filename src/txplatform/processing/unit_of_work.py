@@ -2,6 +2,8 @@
 
 A unit of work does no I/O itself. It yields queries, which the caller runs on its connection.
 
+An account whose events cannot be read fails alone: commands for other accounts are not affected.
+
 Cached accounts are not read again, unless many cached accounts were stale recently. Appending an
 event conflicts if the account is stale or the business key exists already. The append leaves out
 accounts with a conflict, so that the caller has to repeat only the commands on these accounts.
@@ -18,6 +20,7 @@ from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import StreamId, account_of
 from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.rulesets import RulesNotUnderstoodError
+from txplatform.errors import TxPlatformError
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.query import Query
 from txplatform.eventstore.snapshot import AccountSnapshot
@@ -35,6 +38,17 @@ from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.pending_command import PendingCommand
 
 
+class AccountUnreadableError(TxPlatformError):
+    """An account's events cannot be read, so no command for the account can be decided."""
+
+    def __init__(self, stream: str, cause: Exception) -> None:
+        super().__init__(
+            f"Account {account_of(stream)} cannot be read.",
+            why=str(cause) if isinstance(cause, TxPlatformError) else f"{type(cause).__name__}.",
+            next_step="Run `txplatform verify` with the newest version.",
+        )
+
+
 class UnitOfWork:
     """The accounts of a batch of commands, and the earlier events to which the commands refer.
 
@@ -48,12 +62,15 @@ class UnitOfWork:
         accounts: The accounts in use, by stream.
         events: All events appended so far.
         conflicts: The streams that the last append left out and removed from `accounts`.
+        failed: The error of each stream on which nothing can be decided. None of its events are
+            appended.
     """
 
     def __init__(self, cache: AccountCache | None = None) -> None:
         self.accounts: dict[str, Account] = {}
         self.events: list[AccountEvent] = []
         self.conflicts: set[str] = set()
+        self.failed: dict[str, Exception] = {}
         self._cache = AccountCache(0) if cache is None else cache
         self._conflict_rate = self._cache.conflict_rate
         self._read_first = self._conflict_rate.high
@@ -120,7 +137,10 @@ class UnitOfWork:
             yield Query(READ_TRANSACTIONS, column_arrays(transactions), self._add)
         for stream, transaction_id in transactions:
             self._prior[stream].transactions.add(transaction_id)
-        behind = sum(self.accounts[stream].version != known for stream, known in versions.items())
+        behind = sum(
+            stream in self.failed or self.accounts[stream].version != known
+            for stream, known in versions.items()
+        )
         self._conflict_rate.note(len(versions), behind)
 
     def read_at(self, versions: Mapping[str, int]) -> Iterator[Query]:
@@ -153,6 +173,7 @@ class UnitOfWork:
         """Execute a command on the loaded accounts.
 
         Raises:
+            AccountUnreadableError: The account's events cannot be read.
             CommandRejectedError: The command contradicts recorded events.
             RulesNotUnderstoodError: The command needs the rule set in force, but this version does
                 not understand it.
@@ -161,13 +182,28 @@ class UnitOfWork:
         """
         account = self.accounts.get(stream)
         if account is None:
-            account = self.accounts[stream] = Account.unopened(command.account_id)
+            account = self.accounts[stream] = self.account(stream)
         prior = self._prior[stream]
         before = len(account.pending_events)
         outcome = decide(command, account, prior, context)
         for event in account.pending_events[before:]:
             prior[event.key] = event
         return outcome
+
+    def account(self, stream: str) -> Account:
+        """Return an account that was loaded; unopened if it has no events.
+
+        Raises:
+            AccountUnreadableError: The account's events cannot be read.
+        """
+        if (error := self.failed.get(stream)) is not None:
+            raise AccountUnreadableError(stream, error) from error
+        return self.accounts.get(stream) or Account.unopened(account_of(stream))
+
+    def fail(self, stream: str, error: Exception) -> None:
+        """Drop an account with its recorded events; all further commands for it fail."""
+        self.failed.setdefault(stream, error)
+        self.discard(stream)
 
     def discard(self, stream: str) -> None:
         """Drop an account with its recorded events, without appending them."""
@@ -227,18 +263,27 @@ class UnitOfWork:
     def _fold(self, rows: Iterable[StreamRow]) -> None:
         for row in rows:
             stream = row[0]
-            if AccountSnapshot.is_current(row[2]):
-                self.accounts[stream] = AccountSnapshot(*row).mutate(None)
-            else:
-                account = self.accounts.get(stream)
-                if account is None:
-                    account = self.accounts[stream] = Account.unopened(account_of(stream))
-                decode_event(*row).mutate(account)
+            if stream in self.failed:
+                continue
+            try:
+                if AccountSnapshot.is_current(row[2]):
+                    self.accounts[stream] = AccountSnapshot(*row).mutate(None)
+                else:
+                    account = self.accounts.get(stream)
+                    if account is None:
+                        account = self.accounts[stream] = Account.unopened(account_of(stream))
+                    decode_event(*row).mutate(account)
+            except Exception as error:  # noqa: BLE001  # altered bytes can raise any error
+                self.fail(stream, error)
 
     def _add(self, rows: Iterable[StreamRow]) -> None:
         for row in rows:
-            event = decode_event(*row)
-            self._prior[event.originator_id][event.key] = event
+            try:
+                event = decode_event(*row)
+            except Exception as error:  # noqa: BLE001  # as above
+                self.fail(row[0], error)
+            else:
+                self._prior[event.originator_id][event.key] = event
 
 
 def _copy_conflicts(command: Command, account: Account | None) -> bool:

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from txplatform.domain.account import Account
-from txplatform.domain.events import Event
+from txplatform.eventstore.statements import LoggedEvent
 from txplatform.following.checkpoint import Checkpoint
 
 Row = tuple[Any, ...]
@@ -21,7 +21,7 @@ class ExpectedRows(ABC):
     mistake in either derivation shows as a difference (invariant I1).
     """
 
-    def add(self, event: Event) -> None:  # noqa: B027  # most need only the account
+    def add(self, logged: LoggedEvent) -> None:  # noqa: B027  # most need only the account
         """Add the account's next event."""
 
     @abstractmethod

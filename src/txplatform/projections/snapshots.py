@@ -14,7 +14,7 @@ from txplatform.eventstore.consistent_read import StoredRow, consistent_read, wh
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.snapshot import AccountSnapshot
-from txplatform.processing.snapshots import insert_snapshots
+from txplatform.processing.snapshots import TakenSnapshot, store_snapshots
 
 _BATCH_ACCOUNTS = 200
 
@@ -25,7 +25,7 @@ def retake_snapshots(
     """Delete every snapshot, and take a new one of each account with at least `every` events.
 
     Args:
-        owner: Database access as the owner of the tables; the service's role cannot delete rows.
+        owner: Database access as the owner of the tables.
         every: An account gets a snapshot if it has at least this many events.
         advance: Called with the number of events read since the last call.
 
@@ -40,21 +40,22 @@ def retake_snapshots(
             "DELETE FROM snapshots s WHERE NOT EXISTS"
             " (SELECT FROM events e WHERE e.originator_id = s.originator_id)"
         )
-        accounts = starmap(_replay, whole_streams(reading, advance))
-        while batch := [*islice(accounts, _BATCH_ACCOUNTS)]:
-            long = [account for account in batch if account.version >= every]
+        snapshots = starmap(_replay, whole_streams(reading, advance))
+        while batch := [*islice(snapshots, _BATCH_ACCOUNTS)]:
+            long = [each for each in batch if each.snapshot.originator_version >= every]
             with writing.transaction():
                 writing.execute(
                     "DELETE FROM snapshots WHERE originator_id = ANY (%s)",
-                    ([account.id for account in batch],),
+                    ([each.snapshot.originator_id for each in batch],),
                 )
-                run_queries(writing, insert_snapshots(map(AccountSnapshot.take, long)))
+                run_queries(writing, store_snapshots(long))
             taken += len(long)
     return taken
 
 
-def _replay(stream: str, rows: Iterator[StoredRow]) -> Account:
-    account = Account.unopened(account_of(stream))
+def _replay(stream: str, rows: Iterator[StoredRow]) -> TakenSnapshot:
+    account, state = Account.unopened(account_of(stream)), b""
     for row in rows:
-        decode_event(stream, row.originator_version, row.topic, row.state).mutate(account)
-    return account
+        state = row.state
+        decode_event(stream, row.originator_version, row.topic, state).mutate(account)
+    return TakenSnapshot(AccountSnapshot.take(account), state)

@@ -7,7 +7,9 @@ account version. The read model `transactions` only lists an account's transacti
 from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, fields
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
+
+import psycopg
 
 from txplatform.contracts.decision import Decision, decision_response
 from txplatform.contracts.transactions import (
@@ -16,9 +18,10 @@ from txplatform.contracts.transactions import (
     TransactionResponse,
 )
 from txplatform.domain.events import AuthorizationReversed, Event
-from txplatform.domain.ids import TransactionId, account_of
+from txplatform.domain.ids import AccountId, TransactionId, account_of, account_stream
 from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.transaction import Transaction
+from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import LoggedEvent, row_equals
 
 
@@ -49,6 +52,33 @@ three parts is an index look-up; see `row_equals`.
 """
 
 
+_READ_ONE = f"""
+SELECT e.*
+FROM (SELECT %(transaction_id)s::text AS transaction_id) named
+CROSS JOIN LATERAL ({EVENTS_OF_NAMED}) e
+ORDER BY originator_version
+"""
+
+
+def get_transaction(
+    connection: psycopg.Connection, account_id: AccountId, transaction_id: TransactionId
+) -> TransactionResponse | None:
+    """Return a transaction and all its events from the log; None if it is not in the log."""
+    asked = {"stream": account_stream(account_id), "transaction_id": transaction_id}
+    with connection.cursor(binary=True) as rows:
+        rows.execute(_READ_ONE, asked)
+        history = logged_events(rows)
+    return transaction_of(transaction_id, history) if history else None
+
+
+def logged_events(rows: Iterable[tuple[Any, ...]]) -> list[LoggedEvent]:
+    """Return the events in rows of `EVENTS_OF_NAMED`."""
+    return [
+        LoggedEvent(position, recorded_at, decode_event(stream, version, topic, state))
+        for position, stream, version, topic, state, recorded_at in rows
+    ]
+
+
 def transaction_of(
     transaction_id: TransactionId, history: Sequence[LoggedEvent], newest: int | None = None
 ) -> TransactionResponse:
@@ -76,6 +106,7 @@ def transaction_of(
         account_version=shown.event.originator_version,
         event_id=shown.event.event_id,
         log_position=shown.position,
+        recorded_at=history[0].recorded_at,
         state=sums.state,
         hold=sums.hold,
         expires_at=_hold_expiry(events) if sums.hold else None,

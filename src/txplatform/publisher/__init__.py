@@ -6,22 +6,35 @@ an account's messages across topics too. Dead letters have their own feeds.
 """
 
 from txplatform.contracts.outbound import (
+    AccountOpening,
+    AuthorizationIncrement,
+    PaymentApplied,
+    ReturnedPayment,
     TransactionCleared,
     TransactionDecisioned,
     TransactionHoldExpired,
     TransactionRefunded,
     TransactionReversed,
+    account_opening,
+    authorization_increment,
     hold_expired,
+    payment_applied,
+    returned_payment,
     transaction_cleared,
     transaction_refunded,
     transaction_reversed,
 )
 from txplatform.domain.events import (
+    AccountOpened,
     AuthorizationApproved,
     AuthorizationDeclined,
+    AuthorizationIncremented,
     AuthorizationReversed,
     ClearingCorrected,
     HoldExpired,
+    IncrementDeclined,
+    PaymentReceived,
+    PaymentReturned,
     PurchaseCleared,
     PurchaseRefunded,
 )
@@ -29,16 +42,21 @@ from txplatform.publisher.topic import EventTopic, OutboundTopic
 from txplatform.publisher.transaction_decisioned import DecisionTopic
 
 _DECISIONS = (AuthorizationApproved, AuthorizationDeclined)
+_INCREMENTS = (AuthorizationIncremented, IncrementDeclined)
 _CLEARINGS = (PurchaseCleared, ClearingCorrected)
 
 TOPICS: dict[str, OutboundTopic] = {
     topic.name: topic
     for topic in (
         DecisionTopic(TransactionDecisioned, _DECISIONS),
+        EventTopic(AuthorizationIncrement, _INCREMENTS, authorization_increment),
         EventTopic(TransactionCleared, _CLEARINGS, transaction_cleared),
         EventTopic(TransactionReversed, (AuthorizationReversed,), transaction_reversed),
         EventTopic(TransactionRefunded, (PurchaseRefunded,), transaction_refunded),
         EventTopic(TransactionHoldExpired, (HoldExpired,), hold_expired),
+        EventTopic(AccountOpening, (AccountOpened,), account_opening),
+        EventTopic(PaymentApplied, (PaymentReceived,), payment_applied),
+        EventTopic(ReturnedPayment, (PaymentReturned,), returned_payment),
     )
 }
 """The outbound topics by name."""

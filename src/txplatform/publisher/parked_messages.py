@@ -1,7 +1,7 @@
 """The feed of parked messages: messages that cannot be applied, published as dead letters.
 
-Inbox ids are assigned under the log's lock, so messages commit in the order of their ids, and a
-reader can resume from any id without missing one.
+The numbers of parked messages are assigned under the log's lock, so messages commit in the order of
+their numbers, and a reader can resume from any number without missing one.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from txplatform.publisher.feed import Batch, Record
 BATCH_MESSAGES = 50
 """The maximum number of messages per batch; it is low, since messages may be large."""
 
-_END = "SELECT coalesce(max(id), 0) FROM inbound_messages WHERE first_status = 'parked'"
+_END = "SELECT coalesce(max(parked_number), 0) FROM inbound_messages"
 
 
 class ParkedMessages:
@@ -29,7 +29,9 @@ class ParkedMessages:
         parked = parked_after(connection, after, BATCH_MESSAGES)
         if not parked:
             return None
-        return Batch.of(parked[-1].summary.id, [_record(message) for message in parked])
+        last = parked[-1].parked_number
+        assert last is not None
+        return Batch.of(last, [_record(message) for message in parked])
 
     def end(self, connection: psycopg.Connection) -> int:
         row = connection.execute(_END).fetchone()

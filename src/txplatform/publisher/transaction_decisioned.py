@@ -27,7 +27,7 @@ from txplatform.publisher.feed import Record
 from txplatform.publisher.topic import OutboundTopic, position_headers
 
 _WITH_MICROSECONDS = len("2026-11-20T10:15:00.123456Z")
-_ENVELOPE = ("timestamp", "event_id", "traceparent", "purchase")
+_ENVELOPE = ("timestamp", "event_id", "traceparent", "purchase", "hold")
 _PARAMETERS = ("account_id", "account_version", "decided_at")
 """The contract fields that are not stored, or not in the published form."""
 
@@ -84,7 +84,7 @@ def _reader(kind: type, names: Iterable[str], **types: Any) -> type[Struct]:
             read.append((name, type_))
         else:
             read.append((name, type_, Raw(_to_json(default)) if type_ is Raw else default))
-    return defstruct(kind.__name__, read, gc=False)
+    return defstruct(kind.__name__, read, gc=False, kw_only=True)
 
 
 def _read_as(info: inspect.Type) -> Any:
@@ -142,11 +142,13 @@ _CODECS = {
         decision="'approved'",
         response_code=repr(APPROVED_RESPONSE_CODE),
         reasons="()",
+        held="purchase.amount if event.hold is None else event.hold",
     ),
     AuthorizationDeclined.TOPIC: _codec(
         AuthorizationDeclined,
         decision="'declined'",
         response_code="event.reasons[0].response_code",
         authorization_code="None",
+        held="0",
     ),
 }

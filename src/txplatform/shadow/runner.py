@@ -129,7 +129,8 @@ class Shadower(Follower):
             else:
                 missing[stream] = before
         run_queries(connection, work.read_at(missing))
-        return work.accounts
+        streams = {logged.event.originator_id for logged in events}
+        return {stream: work.account(stream) for stream in streams}
 
     def _count(self, ruleset_id: str, judged: Sequence[JudgedDecision]) -> None:
         for each in judged:

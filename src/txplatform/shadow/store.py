@@ -8,10 +8,12 @@ import orjson
 import psycopg
 from psycopg.rows import class_row
 
-from txplatform.contracts.ruleset_responses import DisagreementResponse
+from txplatform.contracts.cursors import Cursors
+from txplatform.contracts.ruleset_responses import DisagreementResponse, DisagreementsResponse
 from txplatform.domain.events import AuthorizationDeclined
 from txplatform.domain.ids import account_of
 from txplatform.following.checkpoint import Checkpoint
+from txplatform.rulebook.book import Shadowing
 from txplatform.shadow.judging import JudgedDecision
 
 _BEGIN = """
@@ -92,13 +94,30 @@ def read_progress(connection: psycopg.Connection) -> dict[str, Progress]:
         return {progress.shadowing_id: progress for progress in rows}
 
 
+def disagreement_cursors(shadowing_id: str) -> Cursors:
+    """Return the cursors of the list of a shadow evaluation's disagreements."""
+    return Cursors("disagreements", shadowing_id=shadowing_id)
+
+
 def list_disagreements(
-    connection: psycopg.Connection, shadowing_id: str, *, limit: int, before: int | None = None
-) -> list[DisagreementResponse]:
-    """Return up to `limit` disagreements at log positions below `before`, newest first."""
+    connection: psycopg.Connection, shadowing: Shadowing, *, limit: int, cursor: str | None = None
+) -> DisagreementsResponse:
+    """Return a page of a shadow evaluation's disagreements, newest first.
+
+    Raises:
+        InvalidCursorError: The cursor is not of this list.
+    """
+    cursors = disagreement_cursors(shadowing.shadowing_id)
+    (before,) = cursors.read(cursor, _END)
+    progress = read_progress(connection).get(shadowing.shadowing_id)
     with connection.cursor(row_factory=class_row(DisagreementResponse)) as rows:
-        rows.execute(_NEWEST_FIRST, (shadowing_id, before or _END, limit))
-        return rows.fetchall()
+        found = rows.execute(_NEWEST_FIRST, (shadowing.shadowing_id, before, limit + 1)).fetchall()
+    items = found[:limit]
+    return DisagreementsResponse(
+        items,
+        cursors.write(items[-1].log_position) if len(found) > limit else None,
+        shadowing.after_position if progress is None else progress.position,
+    )
 
 
 def _row(judged: JudgedDecision) -> tuple[Any, ...]:

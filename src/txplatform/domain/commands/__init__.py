@@ -8,6 +8,7 @@ To add a command, declare the command in `requests.py` or `advices.py`, write a 
 of this package, and add a case to `_decide_new`.
 """
 
+from dataclasses import replace
 from typing import assert_never
 
 from txplatform.domain.account import Account, DecisionContext
@@ -38,6 +39,9 @@ def decide(
 ) -> Outcome:
     """Decide a command, and record the resulting events on the account.
 
+    The account's time never goes backwards: the decision is made at the later of `context.now` and
+    the time of the account's last event.
+
     `prior` must have the account's stored events whose keys are in `command.keys`.
 
     Raises:
@@ -45,6 +49,8 @@ def decide(
         TransactionNotReadError: The decision needs a transaction whose events were not read.
             Nothing is recorded.
     """
+    if account.last_event_at is not None and context.now < account.last_event_at:
+        context = replace(context, now=account.last_event_at)
     # `authorize` looks for copies itself, because a late purchase has a second key.
     copy = None if isinstance(command, Purchase) else earlier_copy(command, account, prior)
     return copy or _decide_new(command, account, prior, context)

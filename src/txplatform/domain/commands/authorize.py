@@ -53,7 +53,7 @@ def authorize(
         # Already decided. The append would detect this too, but a conflict evicts the account from
         # the cache, and the account would be reloaded with all its holds.
         prior.require((purchase.transaction_id,))
-    already_posted = max(0, transaction.posted)
+    already_posted = max(0, transaction.posted) if late else 0
     ruleset = context.ruleset
     judgement = ruleset.judge(
         Case(account, purchase, context.now, already_posted), account.controls

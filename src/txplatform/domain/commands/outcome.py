@@ -46,6 +46,7 @@ class RefusalReason(StrEnum):
     WRONG_DIRECTION = "wrong_direction"
     NO_OPEN_HOLD = "no_open_hold"
     HOLD_NOT_DUE = "hold_not_due"
+    OTHER_ACCOUNT = "other_account"
 
 
 class CommandRejectedError(TxPlatformError):

@@ -23,7 +23,13 @@ def receive_payment(payment: Payment, account: Account, context: DecisionContext
         CommandRejectedError: See `check_posting`.
     """
     check_posting(payment, account, -payment.amount)
-    received = account.record(PaymentReceived, context, payment=payment, flags=payment.flags)
+    received = account.record(
+        PaymentReceived,
+        context,
+        payment=payment,
+        balance=account.balance_after(posted=-payment.amount),
+        flags=payment.flags,
+    )
     returned = account.waiting.get(payment_return_key(payment.payment_id))
     if isinstance(returned, PaymentReturn):
         try:
@@ -65,6 +71,10 @@ def _return_received(
         )
     check_posting(payment_return, account, payment_return.amount)
     event = account.record(
-        PaymentReturned, context, payment_return=payment_return, flags=payment_return.flags
+        PaymentReturned,
+        context,
+        payment_return=payment_return,
+        balance=account.balance_after(posted=payment_return.amount),
+        flags=payment_return.flags,
     )
     return Outcome(OutcomeStatus.APPLIED, event)

@@ -36,6 +36,10 @@ class PurchaseCleared(AdviceEvent, frozen=True):
         return -self.released
 
     @property
+    def posted_change(self) -> int:
+        return self.clearing.amount
+
+    @property
     def summary(self) -> str:
         clearing = self.clearing
         released = format_amount(self.released, clearing.currency)
@@ -46,7 +50,7 @@ class PurchaseCleared(AdviceEvent, frozen=True):
         )
 
     def apply(self, account: Account) -> None:
-        account.posted += self.clearing.amount
+        account.posted += self.posted_change
         if self.clearing.transaction_id is not None:
             account.release(self.clearing.transaction_id, self.released)
         account.waiting.pop(self.key, None)
@@ -80,6 +84,10 @@ class ClearingCorrected(AdviceEvent, frozen=True):
         return self.corrected_transaction or corrections_of(self.corrected_id)
 
     @property
+    def posted_change(self) -> int:
+        return self.correction.posted_change
+
+    @property
     def summary(self) -> str:
         correction = self.correction
         return (
@@ -89,7 +97,7 @@ class ClearingCorrected(AdviceEvent, frozen=True):
         )
 
     def apply(self, account: Account) -> None:
-        account.posted += self.correction.posted_change
+        account.posted += self.posted_change
         account.waiting.pop(self.key, None)
 
 
@@ -106,6 +114,10 @@ class PurchaseRefunded(AdviceEvent, frozen=True):
         return self.refund.transaction_id
 
     @property
+    def posted_change(self) -> int:
+        return -self.refund.amount
+
+    @property
     def summary(self) -> str:
         refund = self.refund
         return (
@@ -114,7 +126,7 @@ class PurchaseRefunded(AdviceEvent, frozen=True):
         )
 
     def apply(self, account: Account) -> None:
-        account.posted -= self.refund.amount
+        account.posted += self.posted_change
         account.waiting.pop(self.key, None)
 
 

@@ -22,7 +22,7 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         COMMAND: The name of the field that stores the command; empty if no command is stored.
         originator_id: The id of the account's stream.
         originator_version: The account's version after this event: 1, 2, 3, … (invariant I7).
-        timestamp: The time of the decision according to the service's clock, UTC.
+        timestamp: The time of the decision, UTC, never before that of the previous event.
         traceparent: The W3C Trace Context of the cause.
         caused_by: The cause of the command. For a message that waited, the cause of the opening
             or payment that ended the wait.
@@ -67,6 +67,11 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return 0
 
     @property
+    def posted_change(self) -> int:
+        """The change of the amount owed, minor units. Other than 0, it is a posting."""
+        return 0
+
+    @property
     def hold_expires_at(self) -> datetime | None:
         """The time when the event's hold expires, UTC; None if it sets no such time."""
         return None
@@ -95,6 +100,7 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             raise OriginatorVersionError(self.originator_version, account.version + 1)
         self.apply(account)
         account.version = self.originator_version
+        account.last_event_at = self.timestamp
         return account
 
     def apply(self, account: Account) -> None:

@@ -6,6 +6,7 @@ from txplatform.domain.account import Account
 from txplatform.domain.advices import Payment, PaymentReturn
 from txplatform.domain.currencies import format_money
 from txplatform.domain.events.event import AdviceEvent
+from txplatform.domain.money import Balance
 
 
 class PaymentReceived(AdviceEvent, frozen=True):
@@ -14,6 +15,11 @@ class PaymentReceived(AdviceEvent, frozen=True):
     TOPIC: ClassVar[str] = "payment-received"
     COMMAND: ClassVar[str] = "payment"
     payment: Payment
+    balance: Balance
+
+    @property
+    def posted_change(self) -> int:
+        return -self.payment.amount
 
     @property
     def summary(self) -> str:
@@ -21,7 +27,7 @@ class PaymentReceived(AdviceEvent, frozen=True):
         return f"payment of {format_money(payment.amount, payment.currency)}, {payment.payment_id}"
 
     def apply(self, account: Account) -> None:
-        account.posted -= self.payment.amount
+        account.posted += self.posted_change
         account.waiting.pop(self.key, None)
 
 
@@ -31,6 +37,11 @@ class PaymentReturned(AdviceEvent, frozen=True):
     TOPIC: ClassVar[str] = "payment-returned"
     COMMAND: ClassVar[str] = "payment_return"
     payment_return: PaymentReturn
+    balance: Balance
+
+    @property
+    def posted_change(self) -> int:
+        return self.payment_return.amount
 
     @property
     def summary(self) -> str:
@@ -39,7 +50,7 @@ class PaymentReturned(AdviceEvent, frozen=True):
         return f"payment returned, {money}, {returned.payment_id}"
 
     def apply(self, account: Account) -> None:
-        account.posted += self.payment_return.amount
+        account.posted += self.posted_change
         account.waiting.pop(self.key, None)
 
 

@@ -4,9 +4,10 @@ Each rule class checks its own parameters and compares rules of its own kind. Th
 rules of different kinds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations, permutations, product
 
+from txplatform.domain.currencies import format_money
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.cash_like import CashLike
 from txplatform.domain.rules.category_lists import CategoryAllow, CategoryDeny
@@ -20,12 +21,15 @@ from txplatform.domain.rulesets import RuleSet
 MAX_WARNINGS = 100
 """The largest number of warnings shown; every pair of contradicting lists has a warning."""
 
+_MONEY_RULES = (AmountLimit, CashLike, NewCountry, VelocityAmount)
+_SHOWN_SUMS = 3
+
 Placed = tuple[str, ConfigurableRule]
 """A rule with its name in warnings."""
 
 
-def lint(ruleset: RuleSet) -> list[str]:
-    """Return all warnings about a rule set."""
+def lint(ruleset: RuleSet, currencies: Iterable[str] = ()) -> list[str]:
+    """Return all warnings about a rule set, for accounts in these currencies."""
     rules = [(f"rules[{place}] ({rule.RULE})", rule) for place, rule in enumerate(ruleset.rules)]
     return [
         *(f"{name} {warning}" for name, rule in rules for warning in rule.oddities()),
@@ -37,6 +41,7 @@ def lint(ruleset: RuleSet) -> list[str]:
         *_contradictions(rules),
         *_disjoint(rules),
         *_passing_unknown(rules),
+        *_without_currency(rules, sorted(currencies)),
     ]
 
 
@@ -113,4 +118,19 @@ def _passing_unknown(rules: list[Placed]) -> Iterator[str]:
             yield (
                 f"{name} lets a purchase pass if the merchant's {kind.MEANING} is unknown: "
                 'write "refuse_unknown": true to refuse it.'
+            )
+
+
+def _without_currency(rules: list[Placed], currencies: list[str]) -> Iterator[str]:
+    """Name the rules about money that mean another sum in each currency."""
+    if len(currencies) < 2:  # noqa: PLR2004  # several
+        return
+    for name, rule in rules:
+        if isinstance(rule, _MONEY_RULES) and rule.currency is None:
+            sums = " and ".join(
+                format_money(rule.max_amount, currency) for currency in currencies[:_SHOWN_SUMS]
+            )
+            yield (
+                f"{name} has no currency, so {rule.max_amount} means {sums}: "
+                "write one rule for each currency."
             )

@@ -1,0 +1,103 @@
+"""`POST /v1/inbound-messages/…`: retry or discard parked messages."""
+
+from dataclasses import replace
+from functools import partial
+from time import monotonic
+from typing import Annotated
+
+import psycopg
+from fastapi import APIRouter, Depends, Path
+from starlette.responses import Response
+
+from txplatform.api import inbound_messages
+from txplatform.api.body import JsonBody
+from txplatform.api.dependencies import ServicesOf, requires
+from txplatform.api.openapi_entries import documented, documented_body
+from txplatform.api.responses import json_response
+from txplatform.api_keys import Scope
+from txplatform.consumers.parked_messages import discard_message, retry_message, retry_parked
+from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
+from txplatform.contracts.inbound_resolutions import DiscardRequest, RetryRequest, RetryResponse
+from txplatform.contracts.problems import ProblemType
+from txplatform.inbox.reader import stored_message
+
+router = APIRouter(prefix="/v1/inbound-messages", tags=["inbound"])
+
+_RETRY_S = 3.0
+"""The time for a bulk retry, well below the time limit of a query."""
+
+_APPLIED = inbound_messages.EXAMPLE
+EXAMPLES = (
+    replace(_APPLIED, status=MessageStatus.DISCARDED, resolution="Sent twice."),
+    RetryResponse(settled=17, parked=1, next_after_id=None),
+)
+
+MessageId = Annotated[
+    int, Path(ge=1, le=2**63 - 1, description="The message's `id`.", examples=[17])
+]
+_PROBLEMS = (ProblemType.MESSAGE_NOT_FOUND, ProblemType.MESSAGE_NOT_PARKED)
+
+
+@router.post(
+    "/retries",
+    response_model=RetryResponse,
+    dependencies=[requires(Scope.INBOUND_WRITE)],
+    responses=documented_body(),
+)
+async def retry_inbound_messages(
+    services: ServicesOf, body: Annotated[RetryRequest, Depends(JsonBody(RetryRequest))]
+) -> Response:
+    """Retry the parked messages of a topic and a reason, in order of arrival.
+
+    A call ends after a few seconds. Repeat it with `after_id` until `next_after_id` is null.
+    """
+    retry = partial(
+        retry_parked,
+        topic=body.topic,
+        reason=body.reason,
+        after_id=body.after_id,
+        until_s=monotonic() + _RETRY_S,
+    )
+    return json_response(await services.queries.run(retry))
+
+
+@router.post(
+    "/{message_id}/retries",
+    response_model=InboundMessageResponse,
+    dependencies=[requires(Scope.INBOUND_WRITE)],
+    responses=documented(*_PROBLEMS, ProblemType.CONTENTS_NOT_KEPT),
+)
+async def retry_inbound_message(services: ServicesOf, message_id: MessageId) -> Response:
+    """Process a parked message again. If it is rejected again, it stays parked."""
+
+    def retry(connection: psycopg.Connection) -> InboundMessageResponse:
+        retry_message(connection, message_id)
+        return _summary(connection, message_id)
+
+    return json_response(await services.queries.run(retry))
+
+
+@router.post(
+    "/{message_id}/discards",
+    response_model=InboundMessageResponse,
+    dependencies=[requires(Scope.INBOUND_WRITE)],
+    responses=documented_body(*_PROBLEMS),
+)
+async def discard_inbound_message(
+    services: ServicesOf,
+    message_id: MessageId,
+    body: Annotated[DiscardRequest, Depends(JsonBody(DiscardRequest))],
+) -> Response:
+    """Discard a parked message permanently. Later copies of it are discarded too."""
+
+    def discard(connection: psycopg.Connection) -> InboundMessageResponse:
+        discard_message(connection, message_id, body.reason)
+        return _summary(connection, message_id)
+
+    return json_response(await services.queries.run(discard))
+
+
+def _summary(connection: psycopg.Connection, message_id: int) -> InboundMessageResponse:
+    stored = stored_message(connection, message_id)
+    assert stored is not None
+    return stored.summary

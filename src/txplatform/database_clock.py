@@ -1,0 +1,72 @@
+"""The database's clock, which a process reads without a round trip.
+
+All processes decide by this clock, so the order of their decisions does not depend on the clocks of
+their machines. The process measures how far the database's clock is ahead of its own monotonic
+clock, which nobody can set.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import monotonic
+
+import psycopg
+
+READ_CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
+
+
+class DatabaseClock:
+    """One process's measurement of the database's clock; several threads may use it."""
+
+    def __init__(self, monotonic_s: Callable[[], float] = monotonic) -> None:
+        self._monotonic_s = monotonic_s
+        self._ahead_s: float | None = None
+
+    def now(self) -> datetime:
+        """Return the database's time, UTC; the clock must have been measured."""
+        assert self._ahead_s is not None
+        return datetime.fromtimestamp(self._monotonic_s() + self._ahead_s, UTC)
+
+    def measure(self, connection: psycopg.Connection) -> None:
+        """Measure the database's clock.
+
+        Raises:
+            psycopg.Error: The database does not respond.
+        """
+        before_s = self._monotonic_s()
+        row = connection.execute(READ_CLOCK).fetchone()
+        assert row is not None
+        self.note(before_s, row[0])
+
+    async def measure_async(self, connection: psycopg.AsyncConnection) -> None:
+        """Measure the database's clock; see `measure`."""
+        before_s = self._monotonic_s()
+        cursor = await connection.execute(READ_CLOCK)
+        row = await cursor.fetchone()
+        assert row is not None
+        self.note(before_s, row[0])
+
+    def note(self, before_s: float, database_s: float) -> None:
+        """Take a measurement into account.
+
+        The database read its clock between `before_s` and now. So the measurement bounds how far
+        its clock is ahead. The known value is changed no more than these bounds require, since a
+        slow measurement is less exact than an earlier, faster one.
+
+        Args:
+            before_s: The time by the monotonic clock when the query was sent, in seconds.
+            database_s: The database's time, in seconds since 1970.
+        """
+        least, most = database_s - self._monotonic_s(), database_s - before_s
+        known = self._ahead_s
+        self._ahead_s = (least + most) / 2 if known is None else min(max(known, least), most)
+
+
+def database_time(connection: psycopg.Connection) -> datetime:
+    """Return the database's time, UTC, at the cost of a round trip.
+
+    Raises:
+        psycopg.Error: The database does not respond.
+    """
+    clock = DatabaseClock()
+    clock.measure(connection)
+    return clock.now()

@@ -1,0 +1,50 @@
+"""Check that no message from another team lies without effect."""
+
+from collections.abc import Iterator
+
+import psycopg
+
+from txplatform.doctor.finding import Finding, failed, ok
+from txplatform.inbox.alarms import describe_alarms, find_alarms
+from txplatform.inbox.reader import deferred_messages
+from txplatform.pluralize import pluralize
+from txplatform.projections.payments import on_two_accounts
+
+
+def check_parked_changes(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Fail if a freeze or a limit change may be parked, so that an account goes on buying."""
+    if words := describe_alarms(find_alarms(connection)):
+        yield failed(
+            "parked changes",
+            words,
+            "See `txplatform inbound list`; an account may go on buying until then.",
+        )
+    else:
+        yield ok("parked changes", "No change of a status or a limit is parked.")
+
+
+def check_deferred_messages(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Fail if messages are deferred, because accounts cannot be decided on."""
+    number, account_id = deferred_messages(connection)
+    if number:
+        yield failed(
+            "deferred messages",
+            f"{pluralize(number, 'message')} deferred, the oldest for account {account_id}.",
+            "Run `txplatform verify`. The messages are tried again every few seconds.",
+        )
+    else:
+        yield ok("deferred messages", "No message is deferred.")
+
+
+def check_payments(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Fail if a payment is applied on two accounts."""
+    if found := on_two_accounts(connection):
+        payment_id, account_id = found[0]
+        yield failed(
+            "payments on two accounts",
+            f"{pluralize(len(found), 'payment')} applied on another account before; the first is"
+            f" {payment_id}, repeated on account {account_id}.",
+            "Ask the payments team which account paid, and have the other payment returned.",
+        )
+    else:
+        yield ok("payments on two accounts", "No payment id is applied on two accounts.")

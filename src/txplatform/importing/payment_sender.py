@@ -1,0 +1,152 @@
+"""Send payments and returns to Kafka, and read back what the platform did with each.
+
+The broker tells the partition and offset of each message. `GET /v1/inbound-messages` has one row
+for each, with its outcome, as soon as the consumer has processed it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import orjson
+from confluent_kafka import KafkaError, Message, Producer
+
+from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.errors import TxPlatformError
+from txplatform.importing.platform_api import PlatformApi
+from txplatform.importing.records import Outcome, Record, Result
+
+_WINDOW = 500
+"""The number of messages that are sent before their outcomes are read."""
+
+_FLUSH_S = 30.0
+_PAUSE_S = 0.2
+
+RESULT_OF_STATUS: dict[str, Result] = {
+    MessageStatus.APPLIED: "taken",
+    MessageStatus.DUPLICATE: "repeated",
+    MessageStatus.WAITING: "waiting",
+    MessageStatus.STALE: "ignored",
+    MessageStatus.IGNORED: "ignored",
+    MessageStatus.PARKED: "refused",
+    MessageStatus.DISCARDED: "refused",
+}
+
+
+class NotDeliveredError(TxPlatformError):
+    """Raised if the broker did not confirm a message."""
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A message, with its place once the broker has confirmed it.
+
+    Attributes:
+        cursor: The place in the list of its copies up to which its row was looked for.
+        parked: The row of an earlier copy that is parked.
+    """
+
+    record: Record
+    partition: int | None = None
+    offset: int | None = None
+    error: str = "no response in time"
+    cursor: str | None = None
+    parked: dict[str, Any] | None = None
+
+    def delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.partition, self.offset = message.partition(), message.offset()
+        else:
+            self.error = error.str()
+
+
+def send_payments(
+    producer: Producer, api: PlatformApi, records: Iterable[Record]
+) -> Iterator[Outcome]:
+    """Send messages, and yield the outcome of each, in order.
+
+    Args:
+        producer: An idempotent producer.
+        api: The API, with a key that has the scope audit:read.
+        records: Payments and returns.
+
+    Raises:
+        NotDeliveredError: The broker did not confirm a message.
+        ApiError: The API refuses the calls, or does not respond in time.
+    """
+    remaining = iter(records)
+    patient_until = time.monotonic() + api.patience_s
+    while window := [_Sent(record) for record in islice(remaining, _WINDOW)]:
+        for sent in window:
+            _produce(producer, sent)
+        producer.flush(_FLUSH_S)
+        for sent in window:
+            if sent.offset is None:
+                raise NotDeliveredError(
+                    f"Line {sent.record.line} was not delivered to Kafka: {sent.error}.",
+                    next_step="Check the brokers with `txplatform doctor` and import the file"
+                    " again; nothing is applied twice.",
+                )
+            row = None
+            while (row := _row_of(api, sent)) is None and time.monotonic() < patient_until:
+                time.sleep(_PAUSE_S)
+            if row is not None:
+                patient_until = time.monotonic() + api.patience_s
+            yield _outcome(sent.record, row)
+
+
+def _produce(producer: Producer, sent: _Sent) -> None:
+    assert sent.record.topic is not None
+    producer.produce(
+        sent.record.topic,
+        orjson.dumps(sent.record.body),
+        key=sent.record.body["account_id"],
+        headers={"content-type": "application/json"},
+        on_delivery=sent.delivered,
+    )
+
+
+def _row_of(api: PlatformApi, sent: _Sent) -> dict[str, Any] | None:
+    """Return the message's row in the inbox, or None if there is none yet.
+
+    A copy of a parked message is a duplicate that no event has; the parked row has the reason.
+    """
+    assert sent.record.topic is not None
+    filters = {
+        "topic": sent.record.topic,
+        "account_id": sent.record.body["account_id"],
+        "business_id": sent.record.business_id,
+    }
+    while True:
+        cursor = {"cursor": sent.cursor} if sent.cursor is not None else {}
+        page = api.get("/v1/inbound-messages", **filters, **cursor)
+        rows: list[dict[str, Any]] = page["items"]
+        for row in rows:
+            if (row["partition"], row["offset"]) == (sent.partition, sent.offset):
+                return (row["event_id"] is None and sent.parked) or row
+            if row["status"] == MessageStatus.PARKED:
+                sent.parked = row
+        if not rows:
+            return None
+        sent.cursor = page["next_cursor"]
+
+
+def _outcome(record: Record, row: dict[str, Any] | None) -> Outcome:
+    if row is None:
+        return Outcome(
+            record,
+            "unknown",
+            reason="not_confirmed",
+            detail="No outcome yet; check that `txplatform consume` runs, and import again.",
+        )
+    return Outcome(
+        record,
+        RESULT_OF_STATUS[row["status"]],
+        reason=row["reason"],
+        detail=row["detail"],
+        flags=tuple(row.get("flags") or ()),
+    )
