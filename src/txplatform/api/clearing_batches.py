@@ -176,7 +176,7 @@ def _not_a_clearing(
     problem = validation_problem(
         InvalidField(("items", place, *field.location), field.problem) for field in fields
     )
-    invalid = {field.location for field in fields}
+    invalid = [field.location for field in fields]
     named = item.get("clearing_id") if isinstance(item, dict) else None
     return ClearingItemResponse(
         named if isinstance(named, str) and ("clearing_id",) not in invalid else None,
