@@ -272,7 +272,8 @@ class AccountOpening:
 
     Attributes:
         credit_limit: The first limit, minor units of `currency`.
-        posted_change: The change in the amount owed, minor units.
+        posted_change: The change in the amount owed, minor units: the opening balance.
+        flags: Flaws of the description.
         balance: The balance after the opening, minor units. Messages that waited for the opening
             are applied afterwards.
         opened_at: The time given by the sender, RFC 3339 UTC; null if there is none.
@@ -286,6 +287,7 @@ class AccountOpening:
     currency: str
     credit_limit: int
     posted_change: int
+    flags: tuple[Flag, ...]
     balance: Balance
     opened_at: str | None
     account_version: int
@@ -295,12 +297,12 @@ class AccountOpening:
 
 def account_opening(event: AccountOpened) -> AccountOpening:
     """Return the message for an opening."""
-    limit = event.opening.credit_limit
+    limit, owed = event.opening.credit_limit, event.opening.opening_balance
     return from_event(
         AccountOpening,
         event,
-        posted_change=0,
-        balance=Balance(limit, 0, 0, limit),
+        posted_change=owed,
+        balance=Balance(limit, owed, 0, limit - owed),
         opened_at=rfc3339_or_none(event.opening.opened_at),
     )
 
@@ -312,8 +314,9 @@ class PaymentApplied:
     Attributes:
         amount: Minor units of `currency`, never negative.
         posted_change: The change in the amount owed, minor units; always `-amount`.
+        flags: Flaws of the description.
         balance: The balance after the payment, minor units.
-        submitted_at: The time given by the sender, RFC 3339 UTC.
+        submitted_at: The time given by the sender, RFC 3339 UTC; null if unknown.
         account_version: The account's version after the payment.
         recorded_at: RFC 3339 UTC.
     """
@@ -325,8 +328,13 @@ class PaymentApplied:
     amount: int
     currency: str
     posted_change: int
+    flags: tuple[Flag, ...]
     balance: Balance
+    original_amount: int | None
+    original_currency: str | None
     submitted_at: str | None
+    reference: str | None
+    metadata: dict[str, str] | None
     account_version: int
     event_id: str
     recorded_at: str
@@ -349,7 +357,8 @@ class ReturnedPayment:
     Attributes:
         amount: Minor units of `currency`, never negative.
         posted_change: The change in the amount owed, minor units; always `amount`.
-        reason: The bank's reason.
+        reason: The bank's reason; null if unknown.
+        flags: Flaws of the description.
         balance: The balance after the return, minor units.
         returned_at: The time given by the sender, RFC 3339 UTC.
         account_version: The account's version after the return.
@@ -364,6 +373,7 @@ class ReturnedPayment:
     currency: str
     posted_change: int
     reason: str | None
+    flags: tuple[Flag, ...]
     balance: Balance
     returned_at: str | None
     account_version: int
