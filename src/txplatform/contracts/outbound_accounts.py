@@ -17,6 +17,7 @@ class AccountOpening:
     Attributes:
         credit_limit: The first limit, minor units of `currency`.
         posted_change: The opening balance: what was owed when the account moved in, minor units.
+        flags: Unusual circumstances. They never prevent the opening.
         balance: The balance after the opening, minor units. Messages that waited for the opening
             are applied afterwards.
         opened_at: The time given by the sender, RFC 3339 UTC; null if there is none.
@@ -30,6 +31,7 @@ class AccountOpening:
     currency: str
     credit_limit: int
     posted_change: int
+    flags: tuple[Flag, ...]
     balance: Balance
     opened_at: str | None
     account_version: int
