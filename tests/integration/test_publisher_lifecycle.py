@@ -27,7 +27,15 @@ from txplatform.domain.requests import HoldExpiry
 from txplatform.publisher import TOPICS
 from txplatform.schema_export import message_schemas
 
-CLEARED, REVERSED, REFUNDED, EXPIRED = TOPICS_OUT[1:]
+CLEARED, REVERSED, REFUNDED, EXPIRED = (
+    f"transactions.{name}.v1"
+    for name in (
+        "transaction-cleared",
+        "transaction-reversed",
+        "transaction-refunded",
+        "hold-expired",
+    )
+)
 TX = TransactionId("tx")
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
