@@ -83,7 +83,7 @@ def test_messages_of_a_damaged_account_are_deferred_and_all_others_are_applied(
     if cached:
         member.apply(payment("p-0", "good", 1))
     repair = damage(database, change)
-    bodies = [payment("p-2", "good", 10), payment("p-2", "bad", 10), payment("p-3", "good", 100)]
+    bodies = [payment("p-2", "good", 10), payment("p-4", "bad", 10), payment("p-3", "good", 100)]
     assert member.apply(*bodies) == ["applied", "waiting", "applied"]
     (waiting,) = inbox(database, status=MessageStatus.WAITING)
     assert (waiting.account_id, waiting.event_id) == ("bad", None)
@@ -111,7 +111,7 @@ def test_a_message_that_cannot_be_decided_because_of_a_defect_is_deferred_alone(
     assert member.apply(payment("p-2", "good", 1), frozen) == ["applied", "waiting"]
     (waiting,) = inbox(database, status=MessageStatus.WAITING)
     assert (waiting.reason, waiting.detail) == ("internal_error", "KeyError.")
-    assert member.apply(payment("p-2", "bad", 1)) == ["applied"]
+    assert member.apply(payment("p-4", "bad", 1)) == ["applied"]
     assert retry_deferred(member.connection) == Deferred(1, waiting.account_id)
     monkeypatch.undo()
     assert retry_deferred(member.connection) == Deferred(0, None, retried=1)

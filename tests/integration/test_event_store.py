@@ -146,7 +146,7 @@ def test_i7_the_service_can_append_only_by_the_function(
 
 def test_i7_a_role_without_the_service_s_rights_cannot_append(database: TestDatabase) -> None:
     """Postgres lets every role execute a new function, so the migration revokes that."""
-    with psycopg.connect(database.owner_url) as owner:
+    with Database(database.owner_url).connect(autocommit=False) as owner:
         owner.execute("CREATE ROLE other_service")
         try:
             owner.execute("SET ROLE other_service")

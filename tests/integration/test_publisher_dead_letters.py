@@ -99,6 +99,10 @@ def test_a_rejected_message_that_is_not_in_the_inbox_is_written_from_the_log(
         "amount": 100,
         "currency": "EUR",
         "submitted_at": "2026-11-20T10:15:00.000000Z",
+        "original_amount": None,
+        "original_currency": None,
+        "reference": None,
+        "metadata": None,
     }
     assert dead.key == b"acc-1"
     assert dead.header("dlq_reason") == "currency_mismatch"

@@ -76,7 +76,8 @@ def stored_text(database: TestDatabase) -> str:
     rows = execute(
         database,
         "SELECT coalesce(convert_from(key, 'LATIN1'), ''), headers::text,"
-        " coalesce(convert_from(body, 'LATIN1'), ''), coalesce(detail, '') FROM inbound_messages",
+        " coalesce(convert_from(body, 'LATIN1'), ''), coalesce(detail, '')"
+        " FROM inbound_messages m JOIN inbound_contents ON message_id = m.id",
     )
     return "\n".join(part for row in rows for part in row)
 

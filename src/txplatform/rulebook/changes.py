@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, ClassVar, get_args
 
 import msgspec
+from typing_extensions import override
 
 from txplatform.domain.cause import KeyCause, OperatorCause
 from txplatform.domain.rulesets import RulesNotUnderstoodError, ruleset_id
@@ -28,6 +29,10 @@ class RuleBookChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The fields that a repeated change must match; its author and position may differ."""
         return {}
 
+    def repeats(self, earlier: "RuleBookChange") -> bool:
+        """Return whether the change has the contents of an earlier one with the same id."""
+        return self.contents == earlier.contents
+
 
 class RuleSetAdded(RuleBookChange, frozen=True):
     """A rule set was added, and can now be activated or evaluated in shadow. It never changes.
@@ -49,6 +54,11 @@ class RuleSetAdded(RuleBookChange, frozen=True):
     @property
     def contents(self) -> dict[str, object]:
         return self.ruleset
+
+    @override
+    def repeats(self, earlier: RuleBookChange) -> bool:
+        # By the hash, which can be compared even if this version cannot read the earlier rule set.
+        return isinstance(earlier, RuleSetAdded) and self.content_hash == earlier.content_hash
 
     @property
     def ruleset_id(self) -> str:

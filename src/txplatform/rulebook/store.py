@@ -212,8 +212,9 @@ def _recorded_before(book: RuleBook, change: Change) -> RecordedChange | None:
     earlier = book.entries.get(change.key)
     if earlier is None:
         return None
-    was, contents = earlier.change.contents, change.contents
-    if differing := [name for name in contents if was.get(name) != contents[name]]:
+    if not change.repeats(earlier.change):
+        was, contents = earlier.change.contents, change.contents
+        differing = [name for name in contents if was.get(name) != contents[name]]
         adding = isinstance(change, RuleSetAdded)
         raise RefusedChangeError(
             ChangeRefusal.ID_REUSED,
