@@ -136,13 +136,64 @@ def test_the_same_id_with_other_fields_is_a_conflict_that_changes_nothing(
 ) -> None:
     open_account(api.client, account_id, 1000)
     api.client.post("/v1/process-transaction", json=purchase("t", account_id, 10))
-    answer = api.client.post("/v1/process-transaction", json=purchase("t", account_id, 11))
+    other = purchase("t", account_id, 11)
+    other["merchant"] = {**other["merchant"], "name": "Corner Bookshop"}
+    answer = api.client.post("/v1/process-transaction", json=other)
     assert (answer.status_code, answer.json()["type"]) == (409, "id-reused")
+    pointers = [error["pointer"] for error in answer.json()["errors"]]
+    assert pointers == ["/amount", "/merchant/name"]
     answer = api.client.post(
         "/v1/accounts", json={"account_id": account_id, "currency": "EUR", "credit_limit": 1000}
     )
     assert answer.status_code == 409
     assert balance(api.client, account_id)["account_version"] == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"merchant": {"id": " m-17", "name": " Corner Books\n", "category_code": "5942 "}},
+        {"occurred_at": "2026-11-20T12:15:00.000000+02:00"},
+        {"occurred_at": "2026-11-20t10:15:00+00:00"},
+        {"original_amount": None, "original_currency": None, "reference": None, "metadata": None},
+        {"reference": "order-78", "metadata": {"terminal": "T-5"}},
+        {"transaction_id": " t "},
+    ],
+    ids=["blanks", "offset", "other spelling of a time", "null", "describing fields", "id"],
+)
+def test_fields_are_compared_as_they_are_read(
+    api: RunningApi, account_id: str, change: dict[str, object]
+) -> None:
+    """A reference and metadata only describe, so they are not compared."""
+    open_account(api.client, account_id, 1000)
+    first = purchase("t", account_id, 10, occurred_at="2026-11-20T10:15:00Z")
+    decided = api.client.post("/v1/process-transaction", json=first)
+    if "merchant" in change:
+        change = {"merchant": {**first["merchant"], **change["merchant"]}}  # type: ignore[dict-item]
+    repeated = api.client.post("/v1/process-transaction", json={**first, **change})
+    assert repeated.headers["Idempotency-Replayed"] == "true"
+    assert repeated.content == decided.content
+
+
+def test_the_same_transaction_id_on_another_account_is_another_purchase(
+    api: RunningApi, account_id: str
+) -> None:
+    for account in (account_id, f"{account_id}-2"):
+        open_account(api.client, account, 1000)
+        answer = api.client.post("/v1/process-transaction", json=purchase("t", account, 10))
+        assert "Idempotency-Replayed" not in answer.headers
+        assert balance(api.client, account)["pending"] == 10
+
+
+def test_a_reference_and_metadata_are_kept_with_the_purchase(
+    api: RunningApi, account_id: str
+) -> None:
+    open_account(api.client, account_id, 1000)
+    described = {"reference": "order-77", "metadata": {"terminal": "T-4"}}
+    body = purchase("t", account_id, 10, **described)
+    assert api.client.post("/v1/process-transaction", json=body).status_code == 200
+    events = api.client.get(f"/v1/accounts/{account_id}/events").json()["events"]
+    assert {name: events[-1]["data"]["purchase"][name] for name in described} == described
 
 
 def test_the_balance_has_its_version_as_etag(api: RunningApi, account_id: str) -> None:

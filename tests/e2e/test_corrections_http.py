@@ -127,3 +127,19 @@ def test_a_declined_purchase_that_clears_keeps_its_state_and_is_flagged(
     assert found["flags"] == ["no_authorization"]
     shown = api.client.get(f"/v1/accounts/{held}/transactions/big").json()
     assert (shown["state"], shown["posted"]) == ("declined", 5)
+
+
+def test_a_batch_posts_an_original_before_its_corrections(api: RunningApi, held: str) -> None:
+    """The order of the items does not matter. Corrections of each other wait."""
+    common = {"account_id": held, "currency": "USD", "amount": 10}
+    items = [
+        {**common, "clearing_id": "y", "reverses_clearing_id": "x"},
+        {**common, "clearing_id": "x", "reverses_clearing_id": "c", "direction": "credit"},
+        {**common, "clearing_id": "c"},
+        {**common, "clearing_id": "same", "reverses_clearing_id": "c"},
+        {**common, "clearing_id": "one", "reverses_clearing_id": "two"},
+        {**common, "clearing_id": "two", "reverses_clearing_id": "one", "direction": "credit"},
+    ]
+    found = api.client.post("/v1/clearings", json={"items": items}).json()["items"]
+    assert [each["result"] for each in found] == [*["clean"] * 3, "bad", *["waiting"] * 2]
+    assert money(api, held) == (10, 1000)

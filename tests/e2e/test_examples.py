@@ -183,6 +183,9 @@ def test_a_payment_sent_twice_before_its_account_is_opened_is_applied_once(
     with consuming(settings_for(database, topics)):
         decide(database, accounts=2, purchases=1)
         wait_until(lambda: posted(database, "acc-1") == -5000)
+    # The second copy has another time, which only describes.
+    outcomes = execute(database, "SELECT first_status FROM inbound_messages ORDER BY id")
+    assert [status for (status,) in outcomes][-1] == "duplicate"
 
 
 def test_the_reader_of_decisions_drops_copies(

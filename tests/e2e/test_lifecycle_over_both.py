@@ -1,4 +1,4 @@
-"""A clearing over both HTTP and Kafka has one effect, whichever arrives first."""
+"""A presentment over both HTTP and Kafka has one effect, whichever arrives first."""
 
 from __future__ import annotations
 
@@ -34,13 +34,9 @@ def presented(direction: str, amount: int, account_id: str) -> dict[str, Any]:
 def posted_over_http(
     api: RunningApi, direction: str, amount: int, account_id: str
 ) -> httpx.Response:
-    """Post the same clearing or refund over HTTP, where it has fewer fields."""
-    if direction == "debit":
-        path, name = "transactions/tx/clearings", {"clearing_id": "c"}
-    else:
-        path, name = "refunds", {"refund_id": "c", "transaction_id": "tx"}
-    body = {**name, "amount": amount, "currency": "USD"}
-    return api.client.post(f"/v1/accounts/{account_id}/{path}", json=body)
+    """Post the same presentment over HTTP, with fewer describing fields."""
+    body = {"clearing_id": "c", "direction": direction, "amount": amount, "currency": "USD"}
+    return api.client.post(f"/v1/accounts/{account_id}/transactions/tx/clearings", json=body)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +78,12 @@ def test_i3_a_clearing_over_http_and_kafka_has_one_effect(  # noqa: PLR0913  # a
     again = posted_over_http(own_api, direction, 100, account_id)
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json()["status"] == first
+    if not http_first:
+        assert {*again.json()["differing_fields"]} == {
+            *("merchant", "original_amount", "original_currency", "presented_at")
+        }
     other = posted_over_http(own_api, direction, 101, account_id)
     assert (other.status_code, other.json()["type"]) == (409, "id-reused")
+    assert [error["pointer"] for error in other.json()["errors"]] == ["/amount"]
     open_account(own_api.client, account_id, 10_000)
     assert balance(own_api.client, account_id)["posted"] == (100 if direction == "debit" else -100)

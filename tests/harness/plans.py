@@ -20,6 +20,9 @@ SELECT name, parameter_types::text[] FROM pg_prepared_statements
 WHERE statement NOT LIKE 'SET %' ORDER BY prepare_time
 """
 
+_MONTH = re.compile(r"_\d{4}_\d{2}$")
+"""The end of the name of a partition."""
+
 
 def plan_nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     """Return all nodes of a plan, parents first."""
@@ -45,7 +48,8 @@ class TableAccess:
         return {self._describe(node) for node in plan_nodes(plan) if "Relation Name" in node}
 
     def _describe(self, node: dict[str, Any]) -> str:
-        kind, table = node["Node Type"], node["Relation Name"]
+        kind, relation = node["Node Type"], node["Relation Name"]
+        table = _MONTH.sub("", relation)
         text = f"{kind} of {table}"
         if kind == "ModifyTable":
             text = f"{node['Operation'].lower()} {table}"
@@ -55,7 +59,7 @@ class TableAccess:
             how = "by" if restricted else "in order of"
             text = f"{table} {how} {', '.join(restricted or columns)}"
         if filters := node.get("Filter"):
-            text += f", filter on {', '.join(_named(self._columns[table], filters))}"
+            text += f", filter on {', '.join(_named(self._columns[relation], filters))}"
         return text
 
 

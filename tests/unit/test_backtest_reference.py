@@ -19,14 +19,14 @@ from harness.streams import Stream
 from txplatform.backtest.counterfactual import BEGINNING, Counterfactual
 from txplatform.backtest.recorded import APPROVED, DECLINED
 from txplatform.backtest.tally import TOTAL, Tally
-from txplatform.domain.advices import Clearing, Correction, Direction, Refund, Reversal
+from txplatform.domain.advices import Clearing, Correction, Refund, Reversal
 from txplatform.domain.commands import Command
 from txplatform.domain.events import (
     AuthorizationApproved,
     AuthorizationDeclined,
     AuthorizationIncremented,
-    ClearingCorrected,
     Event,
+    IncrementDeclined,
     PurchaseCleared,
 )
 from txplatform.domain.ids import TransactionId
@@ -46,7 +46,6 @@ class Reference:
         was: The recorded history.
         would: The reference history under the candidate.
         ending: By transaction, the expiry of a hold that does not end as recorded.
-        taken_back: The sum of corrections that were posted before their clearing was dropped.
     """
 
     candidate: RuleSet
@@ -54,7 +53,6 @@ class Reference:
     undone: set[str] = field(default_factory=set)
     undone_postings: set[str] = field(default_factory=set)
     ending: dict[str, datetime] = field(default_factory=dict)
-    taken_back: int = 0
 
     def __post_init__(self) -> None:
         self.would = Stream(ruleset=self.candidate)
@@ -88,29 +86,14 @@ class Reference:
             case Reversal():
                 return command.transaction_id not in self.undone
             case Clearing() if command.transaction_id in self.undone:
-                self._undo(command.clearing_id)
+                self.undone_postings.add(command.clearing_id)
                 return False
             case Refund() if command.transaction_id in self.undone:
-                self._undo(command.refund_id)
                 return False
-            case Correction() if (
-                command.transaction_id in self.undone
-                or command.reverses_clearing_id in self.undone_postings
-            ):
-                self._undo(command.clearing_id)
+            case Correction() if command.reverses_clearing_id in self.undone_postings:
+                self.undone_postings.add(command.clearing_id)
                 return False
         return True
-
-    def _undo(self, posting: str) -> None:
-        self.undone_postings.add(posting)
-        for event in self.would.events:
-            if isinstance(event, ClearingCorrected):
-                correction = event.correction
-                name = correction.clearing_id
-                if correction.reverses_clearing_id == posting and name not in self.undone_postings:
-                    owed = correction.direction is Direction.DEBIT
-                    self.taken_back += correction.amount if owed else -correction.amount
-                    self._undo(name)
 
     def _compare(self, recorded: Event, events: list[Event]) -> None:
         match recorded, events[-1] if events else None:
@@ -127,16 +110,25 @@ class Reference:
                     for event in self.would.events
                 ):
                     self.undone.add(name)
-            case _, AuthorizationIncremented() as now if not isinstance(
-                recorded, AuthorizationIncremented
+            case (
+                (AuthorizationIncremented() | IncrementDeclined()),
+                (AuthorizationIncremented() | IncrementDeclined() as now),
             ):
                 name = now.increment.transaction_id
-                self._end(name, self.would.account().holds[name][1])
+                hold = self.would.account().holds.get(name)
+                raised = isinstance(recorded, AuthorizationIncremented) or isinstance(
+                    now, AuthorizationIncremented
+                )
+                as_recorded = name not in self.ending and (
+                    hold is None or recorded.hold_expires_at == hold[1]
+                )
+                if raised and hold is not None and not as_recorded:
+                    self._end(name, hold[1])
 
     def _end(self, transaction: str, ends: datetime | None) -> None:
         assert ends is not None
         if f"ended:{transaction}" not in self.undone:
-            self.ending.setdefault(transaction, ends)
+            self.ending[transaction] = ends
 
     def decisions(self, stream: Stream) -> dict[str, bool]:
         """Return whether each transaction was approved."""
@@ -168,7 +160,7 @@ def test_a_backtest_decides_as_the_domain_does(candidate: RuleSet, asked: st.Dat
     for event in was.events:
         counterfactual.apply(event.originator_version, event.TOPIC, encode_event(event))
     expected, found = would.account(), counterfactual.account
-    assert found.posted == expected.posted - reference.taken_back
+    assert found.posted == expected.posted
     assert (found.pending, found.holds) == (expected.pending, expected.holds)
     assert found.credit_limit == expected.credit_limit
     assert found.status is expected.status

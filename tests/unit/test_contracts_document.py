@@ -6,12 +6,15 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.commands import ACCOUNT, purchase
+from harness.documents import codes, document, first_codes
+from harness.documents import table as document_table
 from harness.streams import Stream
 from txplatform.api_keys import Scope
 from txplatform.cli import COMMANDS, main
@@ -30,35 +33,12 @@ from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.schema_export import documents, message_schemas
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "contracts.md").read_text(encoding="utf-8")
+TEXT = document("contracts.md")
 
 NOT_OF_MESSAGES = {"account_closed", "hold_not_due", "no_open_hold", "transaction_id_reused"}
 """Rejection reasons of commands that no inbound topic carries."""
 
-Row = tuple[str, ...]
-
-
-def table(heading: str, first_column: str) -> list[Row]:
-    """Return the rows of the table with this first column, in the section with this heading."""
-    section = TEXT.partition(f"\n## {heading}\n")[2] or TEXT.partition(f"\n### {heading}\n")[2]
-    lines = re.split(r"^##", section, maxsplit=1, flags=re.MULTILINE)[0].splitlines()
-    (start,) = [at for at, line in enumerate(lines) if line.startswith(f"| {first_column} |")]
-    rows = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        rows.append(tuple(cell.strip() for cell in line.removeprefix("|").split("|")[:-1]))
-    return rows
-
-
-def codes(cell: str) -> list[str]:
-    """Return the code spans in a table cell."""
-    return re.findall(r"`([^`]+)`", cell)
-
-
-def first_codes(rows: list[Row]) -> list[str]:
-    """Return the code spans in the first cell of each row."""
-    return [code for row in rows for code in codes(row[0])]
+table = partial(document_table, TEXT)
 
 
 def check(heading: str, written: Any, code: Any) -> None:

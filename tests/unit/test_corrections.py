@@ -6,12 +6,13 @@ from itertools import permutations
 
 import pytest
 
-from harness.commands import ACCOUNT, clearing, correction, opening, refund
+from harness.commands import ACCOUNT, clearing, correction, opening, purchase, refund
 from harness.streams import Stream, opened_stream
+from txplatform.contracts.outbound import transaction_cleared
 from txplatform.domain.advices import Correction, Direction
 from txplatform.domain.commands import Command
 from txplatform.domain.commands.outcome import CommandRejectedError, Outcome, OutcomeStatus
-from txplatform.domain.events import ClearingCorrected, WaitingMessageRejected
+from txplatform.domain.events import ClearingCorrected, PurchaseCleared, WaitingMessageRejected
 
 CREDIT, DEBIT = Direction.CREDIT, Direction.DEBIT
 
@@ -174,3 +175,29 @@ def test_presentments_share_their_ids_but_refunds_have_their_own() -> None:
     waiting = only_refunded.ask(correction(ACCOUNT, None, "x", "r", 10, DEBIT))
     assert isinstance(waiting, Outcome)
     assert waiting.status is OutcomeStatus.WAITING
+
+
+def test_a_correction_is_published_with_the_sign_of_its_effect() -> None:
+    """It belongs to the transaction of its original, whatever transaction it names."""
+    stream = opened_with(
+        clearing(ACCOUNT, "t", "c", 100),
+        refund(ACCOUNT, "t", "r", 5, presented=True),
+        correction(ACCOUNT, "u", "x", "c", 60),
+        correction(ACCOUNT, None, "y", "r", 5, DEBIT),
+    )
+    published = [
+        transaction_cleared(event)
+        for event in stream.events
+        if isinstance(event, PurchaseCleared | ClearingCorrected)
+    ]
+    assert [(each.transaction_id, each.amount) for each in published] == [
+        *(("t", 100), ("t", -60), ("t", 5)),
+    ]
+    assert all(each.amount == each.posted_change for each in published)
+
+
+def test_a_completion_of_zero_is_published_as_cleared() -> None:
+    stream = opened_with(purchase(ACCOUNT, "t", 100), clearing(ACCOUNT, "t", "c", 0))
+    (cleared,) = (event for event in stream.events if isinstance(event, PurchaseCleared))
+    published = transaction_cleared(cleared)
+    assert (published.amount, published.released, published.final) == (0, 100, True)

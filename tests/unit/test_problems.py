@@ -23,6 +23,7 @@ REFUSED_COMMANDS = {
     RefusalReason.RETURN_DIFFERS_FROM_PAYMENT: ProblemType.INTERNAL,
     RefusalReason.NO_OPEN_HOLD: ProblemType.INTERNAL,
     RefusalReason.HOLD_NOT_DUE: ProblemType.INTERNAL,
+    RefusalReason.OTHER_ACCOUNT: ProblemType.INTERNAL,
 }
 REFUSED_CHANGES = {
     ChangeRefusal.ID_REUSED: ProblemType.ID_REUSED,

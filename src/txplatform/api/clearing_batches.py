@@ -1,7 +1,7 @@
 """`POST /v1/clearings`: post the clearings of a settlement file, each on its own."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -94,16 +94,16 @@ async def clear_purchases(
     503 if no item was recorded because the queue was full or the event store was unavailable.
     """
     origin: CommandOrigin = request.state.origin
-    outcomes: list[ClearingItemResponse | Exception] = []
-    for first in range(0, len(body.items), _AT_ONCE):
-        places = range(first, min(first + _AT_ONCE, len(body.items)))
-        outcomes += await asyncio.gather(
-            *(_clear(services, place, body.items[place], origin) for place in places)
-        )
-    failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    parsed = {place: _parse(place, item) for place, item in enumerate(body.items)}
+    valid = {place: item for place, item in parsed.items() if isinstance(item, ClearingItem)}
+    outcomes: dict[int, ClearingItemResponse | Exception] = {}
+    for places in _originals_first(valid):
+        clearings = (_clear(services, place, valid[place], origin) for place in places)
+        outcomes |= zip(places, await asyncio.gather(*clearings), strict=True)
+    failures = [outcome for outcome in outcomes.values() if isinstance(outcome, Exception)]
     items = [
-        outcome if isinstance(outcome, ClearingItemResponse) else _to_retry(item, outcome)
-        for item, outcome in zip(body.items, outcomes, strict=True)
+        _response(item, outcomes[place]) if isinstance(item, ClearingItem) else item
+        for place, item in parsed.items()
     ]
     response = ClearingBatchResponse.of(items)
     recorded = response.clean or response.waiting
@@ -116,20 +116,39 @@ async def clear_purchases(
     return json_response(response)
 
 
-async def _clear(
-    services: Services, place: int, item: object, origin: CommandOrigin
-) -> ClearingItemResponse | Exception:
-    """Post one item. Return its response, or the exception if the client should retry."""
+def _parse(place: int, item: object) -> ClearingItem | ClearingItemResponse:
     try:
-        parsed = validate(ClearingItem, item)
+        return validate(ClearingItem, item)
     except InvalidFieldsError as error:
         return _not_a_clearing(place, item, error.fields)
-    command = parsed.to_command()
+
+
+def _originals_first(items: Mapping[int, ClearingItem]) -> Iterator[list[int]]:
+    """Yield the places of items to submit at the same time, a correction after its original."""
+    left = dict(items)
+    while left:
+        coming = {(item.account_id, item.clearing_id) for item in left.values()}
+        places = [
+            place
+            for place, item in left.items()
+            if (item.account_id, item.reverses_clearing_id) not in coming
+        ] or [*left]  # corrections of each other, which all wait
+        for first in range(0, len(places), _AT_ONCE):
+            yield places[first : first + _AT_ONCE]
+        for place in places:
+            del left[place]
+
+
+async def _clear(
+    services: Services, place: int, item: ClearingItem, origin: CommandOrigin
+) -> ClearingItemResponse | Exception:
+    """Post one item. Return its response, or the exception if the client should retry."""
+    command = item.to_command()
     try:
         decided = await services.decider.submit(command, origin=origin)
     except CommandRejectedError as error:
         return ClearingItemResponse(
-            parsed.clearing_id,
+            item.clearing_id,
             "bad",
             error.reason,
             error.detail,
@@ -143,7 +162,7 @@ async def _clear(
     assert isinstance(event, PresentmentEvent)
     clearing = clearing_response(event, decided.outcome.differing_fields)
     return ClearingItemResponse(
-        parsed.clearing_id,
+        item.clearing_id,
         "waiting" if clearing.status == "waiting" else "clean",
         flags=clearing.flags,
         replayed=decided.replayed,
@@ -173,11 +192,14 @@ def _field_problems(errors: Iterable[Mapping[str, str]]) -> tuple[FieldProblem, 
     return tuple(FieldProblem(each["pointer"], each["message"]) for each in errors)
 
 
-def _to_retry(item: object, error: Exception) -> ClearingItemResponse:
-    problem = problem_of(error)
-    assert isinstance(item, dict)  # validated before it was submitted
+def _response(
+    item: ClearingItem, outcome: ClearingItemResponse | Exception
+) -> ClearingItemResponse:
+    if isinstance(outcome, ClearingItemResponse):
+        return outcome
+    problem = problem_of(outcome)
     return ClearingItemResponse(
-        item["clearing_id"],
+        item.clearing_id,
         "retry",
         problem.type.type.replace("-", "_"),
         f"{problem.what} Send it again; it is posted only once.",

@@ -95,6 +95,6 @@ def require_opened(view: AccountView) -> None:
     if not view.opened:
         raise ProblemError(
             ProblemType.ACCOUNT_NOT_FOUND,
-            f"Account {view.account_id} has not been opened.",
+            "The account has not been opened.",
             "Open it with POST /v1/accounts, or wait for the accounts team's event.",
         )

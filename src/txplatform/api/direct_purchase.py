@@ -136,7 +136,7 @@ class PurchaseProtocol(HttpProtocol):
         super().shutdown()
 
     def _plain_origin(self) -> CommandOrigin | None:
-        """Return the purchase's origin; None if its key is not cached, or it may not be JSON."""
+        """Return the origin of a plain purchase with a cached key; None for any other request."""
         headers = purchase_headers(self.headers)
         if headers.authorization is None or not headers.is_plain:
             return None

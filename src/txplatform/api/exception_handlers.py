@@ -17,10 +17,12 @@ from txplatform.api.validation_problems import (
     invalid_cursor_problem,
     invalid_rules_problem,
     refused_field_problems,
+    repeated_field_problems,
     validation_problem,
 )
 from txplatform.consumers.parked_messages import (
     ContentsDroppedError,
+    ContentsWithheldError,
     NoSuchMessageError,
     NotParkedError,
 )
@@ -106,12 +108,13 @@ def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911, PLR091
             problems = refused_field_problems(error)
             return _refused(_command_refused(error.reason), error, problems)
         case RefusedChangeError():
-            return _refused(_change_refused(error.reason), error)
+            differing = repeated_field_problems(error.fields)
+            return _refused(_change_refused(error.reason), error, differing)
         case NoSuchMessageError():
             return ProblemError(ProblemType.MESSAGE_NOT_FOUND, error.what, error.next_step)
         case NotParkedError():
             return ProblemError(ProblemType.MESSAGE_NOT_PARKED, error.what, error.next_step)
-        case ContentsDroppedError():
+        case ContentsDroppedError() | ContentsWithheldError():
             return ProblemError(
                 ProblemType.CONTENTS_NOT_KEPT, f"{error.what} {error.why}", error.next_step
             )

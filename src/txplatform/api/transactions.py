@@ -139,7 +139,7 @@ async def read_transaction(
     if transaction is None:
         raise ProblemError(
             ProblemType.TRANSACTION_NOT_FOUND,
-            f"Account {account_id} has no transaction {transaction_id}.",
+            "The account has no transaction with this id.",
             "Check both ids.",
         )
     version = transaction.events[-1].account_version

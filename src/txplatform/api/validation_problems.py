@@ -39,14 +39,21 @@ def refused_field_problems(error: CommandRejectedError, *place: str | int) -> li
         error: The rejection.
         place: The location of the command in the body.
     """
-    repeated = error.reason in {
-        RefusalReason.CONFLICTING_COPY,
-        RefusalReason.TRANSACTION_ID_REUSED,
-    }
-    message = "differs from what was sent first under this id" if repeated else error.detail
+    if error.reason in {RefusalReason.CONFLICTING_COPY, RefusalReason.TRANSACTION_ID_REUSED}:
+        return repeated_field_problems(error.fields, *place)
+    return _field_problems(error.fields, place, error.detail)
+
+
+def repeated_field_problems(fields: Iterable[str], *place: str | int) -> list[dict[str, str]]:
+    """Return a problem for each field in which a repeated command differs from the first one."""
+    return _field_problems(fields, place, "differs from what was sent first under this id")
+
+
+def _field_problems(
+    fields: Iterable[str], place: tuple[str | int, ...], message: str
+) -> list[dict[str, str]]:
     return [
-        {"pointer": _pointer((*place, *name.split("."))), "message": message}
-        for name in error.fields
+        {"pointer": _pointer((*place, *name.split("."))), "message": message} for name in fields
     ]
 
 

@@ -166,7 +166,7 @@ class ReplayedLifecycle:
         if (approved or was_approved) and transaction_id in account.holds:
             expires_at = account.holds[transaction_id][1]
             as_recorded = (
-                approved is was_approved
+                was_approved
                 and transaction_id not in self._ending
                 and expires_at == event.hold_expires_at
             )

@@ -51,13 +51,8 @@ def print_report(report: Report, name: str, *, as_json: bool) -> None:
             f"{records} without a reference of the bank: the id is the place in the statement."
             " Import these transactions from this file only.\n"
         )
-    for title, lines in {
-        "refused": report.refused,
-        "not confirmed": report.unconfirmed,
-        "repeated with other details": report.differing,
-    }.items():
-        for line in lines:
-            sys.stdout.write(f"{title}: {_sentence(line)}\n")
+    for why, lines in report.needing_a_person().items():
+        sys.stdout.writelines(f"{why}: {_sentence(line)}\n" for line in lines)
 
 
 def _sums(report: Report) -> Table:

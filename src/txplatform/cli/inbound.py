@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from txplatform.cli.paging import configure_paging, print_next
+from txplatform.cli.recorded_text import recorded_text
 from txplatform.consumers.parked_messages import (
     NoSuchMessageError,
     discard_message,
@@ -54,7 +55,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     discard = actions.add_parser("discard", help="discard parked messages permanently")
     discard.add_argument("id", type=int, nargs="+")
-    discard.add_argument("--reason", required=True, help="reason, recorded with the message")
+    discard.add_argument(
+        "--reason", required=True, type=recorded_text, help="reason, recorded with the message"
+    )
 
     position_list = actions.add_parser("positions", help="show the next offset of each partition")
 

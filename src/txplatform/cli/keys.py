@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from txplatform.api_keys import ApiKey, Scope, create_key, list_keys, revoke_key
+from txplatform.cli.recorded_text import recorded_text
 from txplatform.cli.tables import print_table
 from txplatform.contracts.encoding import to_json
 from txplatform.settings import load_settings
@@ -18,7 +19,9 @@ from txplatform.settings import load_settings
 def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="create a key; it is shown only once")
-    create.add_argument("--name", required=True, help="name of the client that uses the key")
+    create.add_argument(
+        "--name", required=True, type=recorded_text, help="name of the client that uses the key"
+    )
     create.add_argument(
         "--scope",
         required=True,

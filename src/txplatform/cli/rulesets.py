@@ -16,10 +16,10 @@ from txplatform.api.rule_book_view import (
     shadowing_response,
 )
 from txplatform.cli.paging import configure_paging, print_next
+from txplatform.cli.recorded_text import recorded_text
 from txplatform.cli.ruleset_files import UnusableRuleSetError, load_ruleset, load_ruleset_file
 from txplatform.cli.ruleset_tables import print_book, print_disagreements, print_ruleset
 from txplatform.contracts.encoding import to_json
-from txplatform.contracts.fields import refuse_card_number
 from txplatform.contracts.rulesets import content_hash
 from txplatform.domain.cause import OperatorCause
 from txplatform.domain.rules.differences import diff
@@ -38,8 +38,6 @@ from txplatform.rulebook.store import (
 )
 from txplatform.settings import load_settings
 from txplatform.shadow.store import list_disagreements, read_progress
-
-_MAX_REASON = 200
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -75,13 +73,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for action in (activate_, shadow, show, disagreements):
         action.add_argument("id", metavar="ID", help="such as retail@3")
     activate_.add_argument(
-        "--reason", required=True, type=_reason, help="reason, recorded permanently"
+        "--reason", required=True, type=recorded_text, help="reason, recorded permanently"
     )
     shadow.add_argument(
-        "--reason", type=_reason, help="reason, recorded permanently; required to start"
+        "--reason", type=recorded_text, help="reason, recorded permanently; required to start"
     )
     for action in (add, activate_, shadow):
-        action.add_argument("--by", type=_reason, help="author; your user name by default")
+        action.add_argument("--by", type=recorded_text, help="author; your user name by default")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -256,16 +254,6 @@ def _connect() -> psycopg.Connection:
 
 def _author(arguments: argparse.Namespace) -> OperatorCause:
     return OperatorCause(arguments.by or f"{getuser()} (command line)")
-
-
-def _reason(word: str) -> str:
-    text = word.strip()
-    if not text or len(text) > _MAX_REASON or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"write one line of at most {_MAX_REASON} characters")
-    try:
-        return refuse_card_number(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _print_json(value: Any) -> int:

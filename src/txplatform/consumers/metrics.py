@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from txplatform.contracts.inbound_messages import MessageStatus
-from txplatform.inbox.alarms import ALARMING_TOPICS, Alarm
+from txplatform.inbox.alarms import Alarm
 from txplatform.inbox.positions import PartitionKey
+from txplatform.inbox.reader import CHANGES
 
 
 class ConsumerMetrics:
@@ -69,7 +70,7 @@ class ConsumerMetrics:
         """Report these lags and alarms instead of the earlier ones, and the deferred messages."""
         self._deferred.set(deferred)
         counts = Counted(alarm.topic for alarm in alarms)
-        for topic in ALARMING_TOPICS:
+        for topic in CHANGES:
             self._alarms.labels(topic).set(counts[topic])
         self._lag.clear()
         for key, lag in lags.items():

@@ -1,7 +1,8 @@
 """Refuses payments, and returns of payments, whose id is applied on another account.
 
 A payment that is sent again for another account would be credited twice. Its id shows this, if the
-read model of payments or an earlier message of the batch has the first one.
+log or an earlier message of the batch has the first one. Two that are applied at the same time slip
+through; the read model of payments finds them.
 """
 
 from collections import defaultdict
@@ -17,10 +18,30 @@ from txplatform.domain.commands.outcome import (
     OutcomeStatus,
     RefusalReason,
 )
-from txplatform.domain.ids import PaymentId
+from txplatform.domain.ids import AccountId, PaymentId, account_stream
+from txplatform.domain.keys import payment_key, payment_return_key
 from txplatform.eventstore.statements import column_arrays, row_equals
 from txplatform.processing.pending_command import PendingCommand
-from txplatform.projections.payments import Paid, applied_elsewhere
+
+_APPLIED_ELSEWHERE = f"""
+SELECT wanted.payment_id, wanted.account_id
+FROM unnest(%s::text[], %s::text[]) AS wanted (payment_id, account_id)
+CROSS JOIN LATERAL (
+    SELECT FROM events paid
+    WHERE event_key = '{payment_key(PaymentId(""))}' || wanted.payment_id
+      AND originator_id <> '{account_stream(AccountId(""))}' || wanted.account_id
+      AND NOT EXISTS (
+        SELECT FROM events WHERE {
+    row_equals(
+        "event_key, originator_id",
+        f"'{payment_return_key(PaymentId(''))}' || wanted.payment_id, paid.originator_id",
+    )
+}
+      )
+    LIMIT 1
+) elsewhere
+"""  # constants of this package
+"""Finds payments whose id is applied on another account and not returned there."""
 
 _KNOWN = f"""
 SELECT wanted.originator_id, wanted.event_key
@@ -31,6 +52,10 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) e
 """  # constants of this package
+
+
+Paid = tuple[PaymentId, AccountId]
+"""A payment id, and the account of the payment or of its return."""
 
 
 class PaymentsElsewhere:
@@ -56,7 +81,7 @@ class PaymentsElsewhere:
             return None
         if not (_paid(pending) in self._elsewhere or self._applied_in_batch(pending)):
             return None
-        if any((pending.stream, key) in self._known for key in command.keys):
+        if any((pending.stream, key) in self._known for key in _keys(pending)):
             return None  # a copy of what the account already has, or the return of its payment
         return CommandRejectedError(
             RefusalReason.OTHER_ACCOUNT,
@@ -67,14 +92,16 @@ class PaymentsElsewhere:
 
     def _look_up(self, connection: psycopg.Connection) -> None:
         commands = [*chain(*self._by_id.values())]
-        self._elsewhere = applied_elsewhere(connection, [*map(_paid, commands)])
+        payments = column_arrays(map(_paid, commands))
+        rows = connection.execute(_APPLIED_ELSEWHERE, payments, prepare=True)
+        self._elsewhere = set(rows.fetchall())
         found = [command for command in commands if _paid(command) in self._elsewhere]
         for of_one_id in self._by_id.values():
             if len({command.stream for command in of_one_id}) > 1:
                 found += of_one_id
                 for command in of_one_id:
                     command.look_up = True  # a copy must not look as if it were applied now
-        keys = {(command.stream, key) for command in found for key in command.command.keys}
+        keys = {(command.stream, key) for command in found for key in _keys(command)}
         if keys:
             rows = connection.execute(_KNOWN, column_arrays(keys), prepare=True)
             self._known = set(rows.fetchall())
@@ -90,6 +117,11 @@ def _paid(pending: PendingCommand) -> Paid:
     command = pending.command
     assert isinstance(command, Payment | PaymentReturn)
     return command.payment_id, command.account_id
+
+
+def _keys(pending: PendingCommand) -> tuple[str, ...]:
+    """Return the keys of events that show that the account has the payment or the copy."""
+    return (*pending.command.keys, payment_key(_paid(pending)[0]))
 
 
 def _applies(pending: PendingCommand, kind: type[Payment | PaymentReturn]) -> bool:

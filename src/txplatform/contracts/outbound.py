@@ -1,4 +1,4 @@
-"""The bodies of the messages that we publish to Kafka.
+"""The bodies of the messages about transactions that we publish to Kafka.
 
 Most are built from a decoded event, by copying the fields that have the same name in the event or
 its command. Only `TransactionDecisioned` is encoded directly from the event's stored JSON
@@ -14,14 +14,11 @@ from txplatform.contracts.holds import IncrementResponse, increment_response
 from txplatform.contracts.same_fields import from_event, from_same_fields
 from txplatform.domain.advices import Direction
 from txplatform.domain.events import (
-    AccountOpened,
     AuthorizationIncremented,
     AuthorizationReversed,
     ClearingCorrected,
     HoldExpired,
     IncrementDeclined,
-    PaymentReceived,
-    PaymentReturned,
     PurchaseCleared,
     PurchaseRefunded,
 )
@@ -264,118 +261,3 @@ class TransactionHoldExpired:
 def hold_expired(event: HoldExpired) -> TransactionHoldExpired:
     """Return the message for an expired hold."""
     return from_event(TransactionHoldExpired, event)
-
-
-@dataclass(frozen=True, slots=True)
-class AccountOpening:
-    """`transactions.account-opened.v1`: an account was opened.
-
-    Attributes:
-        credit_limit: The first limit, minor units of `currency`.
-        posted_change: The change in the amount owed, minor units.
-        balance: The balance after the opening, minor units. Messages that waited for the opening
-            are applied afterwards.
-        opened_at: The time given by the sender, RFC 3339 UTC; null if there is none.
-        account_version: The account's version after the opening.
-        recorded_at: RFC 3339 UTC.
-    """
-
-    TOPIC: ClassVar[str] = "transactions.account-opened.v1"
-
-    account_id: str
-    currency: str
-    credit_limit: int
-    posted_change: int
-    balance: Balance
-    opened_at: str | None
-    account_version: int
-    event_id: str
-    recorded_at: str
-
-
-def account_opening(event: AccountOpened) -> AccountOpening:
-    """Return the message for an opening."""
-    limit = event.opening.credit_limit
-    return from_event(
-        AccountOpening,
-        event,
-        posted_change=0,
-        balance=Balance(limit, 0, 0, limit),
-        opened_at=rfc3339_or_none(event.opening.opened_at),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentApplied:
-    """`transactions.payment-applied.v1`: a payment lowered the amount owed.
-
-    Attributes:
-        amount: Minor units of `currency`, never negative.
-        posted_change: The change in the amount owed, minor units; always `-amount`.
-        balance: The balance after the payment, minor units.
-        submitted_at: The time given by the sender, RFC 3339 UTC.
-        account_version: The account's version after the payment.
-        recorded_at: RFC 3339 UTC.
-    """
-
-    TOPIC: ClassVar[str] = "transactions.payment-applied.v1"
-
-    payment_id: str
-    account_id: str
-    amount: int
-    currency: str
-    posted_change: int
-    balance: Balance
-    submitted_at: str | None
-    account_version: int
-    event_id: str
-    recorded_at: str
-
-
-def payment_applied(event: PaymentReceived) -> PaymentApplied:
-    """Return the message for a payment."""
-    return from_event(
-        PaymentApplied,
-        event,
-        posted_change=-event.payment.amount,
-        submitted_at=rfc3339_or_none(event.payment.submitted_at),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnedPayment:
-    """`transactions.payment-returned.v1`: the bank returned a payment.
-
-    Attributes:
-        amount: Minor units of `currency`, never negative.
-        posted_change: The change in the amount owed, minor units; always `amount`.
-        reason: The bank's reason.
-        balance: The balance after the return, minor units.
-        returned_at: The time given by the sender, RFC 3339 UTC.
-        account_version: The account's version after the return.
-        recorded_at: RFC 3339 UTC.
-    """
-
-    TOPIC: ClassVar[str] = "transactions.payment-returned.v1"
-
-    payment_id: str
-    account_id: str
-    amount: int
-    currency: str
-    posted_change: int
-    reason: str | None
-    balance: Balance
-    returned_at: str | None
-    account_version: int
-    event_id: str
-    recorded_at: str
-
-
-def returned_payment(event: PaymentReturned) -> ReturnedPayment:
-    """Return the message for a payment's return."""
-    return from_event(
-        ReturnedPayment,
-        event,
-        posted_change=event.payment_return.amount,
-        returned_at=rfc3339_or_none(event.payment_return.returned_at),
-    )

@@ -143,9 +143,10 @@ def _outcome(record: Record, row: dict[str, Any] | None) -> Outcome:
             reason="not_confirmed",
             detail="No outcome yet; check that `txplatform consume` runs, and import again.",
         )
+    deferred = row["status"] == MessageStatus.WAITING and row["reason"] is not None
     return Outcome(
         record,
-        RESULT_OF_STATUS[row["status"]],
+        "unknown" if deferred else RESULT_OF_STATUS[row["status"]],
         reason=row["reason"],
         detail=row["detail"],
         flags=tuple(row.get("flags") or ()),

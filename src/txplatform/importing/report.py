@@ -80,10 +80,20 @@ class Report:
         elif outcome.result == "repeated" and outcome.detail is not None:
             self.differing.append(line)
 
+    def needing_a_person(self) -> dict[str, list[Line]]:
+        """Return the records that need a person, by why, in the order of the file."""
+        found = {
+            "refused": self.refused,
+            "not confirmed": self.unconfirmed,
+            "repeated with other details": self.differing,
+        }
+        # Records are read ahead, so a refusal may come before the outcome of an earlier line.
+        return {why: sorted(lines, key=lambda each: each.line) for why, lines in found.items()}
+
     @property
     def complete(self) -> bool:
         """Return whether no record needs a person."""
-        return not (self.refused or self.unconfirmed or self.differing)
+        return not any(self.needing_a_person().values())
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON values; amounts are minor units."""
@@ -96,9 +106,11 @@ class Report:
             "skipped": dict(self.skipped),
             "flags": dict(self.flags),
             "ids_from_position": self.from_position,
-            "refused_records": [asdict(line) for line in self.refused],
-            "unconfirmed_records": [asdict(line) for line in self.unconfirmed],
-            "differing_records": [asdict(line) for line in self.differing],
+            "needing_a_person": [
+                {"why": why, **asdict(line)}
+                for why, lines in self.needing_a_person().items()
+                for line in lines
+            ],
         }
 
 

@@ -19,7 +19,7 @@ from txplatform.domain.ids import AccountId
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.accounts import Accounts
 from txplatform.inbox.message import ReceivedMessage
-from txplatform.inbox.reader import StoredMessage, parked_of_topics
+from txplatform.inbox.reader import StoredMessage, parked_changes
 from txplatform.pluralize import pluralize
 
 _VERSIONS = {
@@ -27,8 +27,6 @@ _VERSIONS = {
     CreditLimitChangedMessage.TOPIC: CreditLimitChange.VERSION,
 }
 """The field with the version, in the body and in the account, by topic."""
-
-ALARMING_TOPICS = tuple(_VERSIONS)
 
 _NAMES = {
     AccountStatusChangedMessage.TOPIC: "parked status change",
@@ -62,7 +60,7 @@ def find_alarms(connection: psycopg.Connection[Any]) -> list[Alarm]:
     """Return the parked messages that raise an alarm, oldest first."""
     accounts: dict[str, Account | None] = {}
     found = []
-    for message in parked_of_topics(connection, ALARMING_TOPICS):
+    for message in parked_changes(connection):
         body, account_id = _body_of(message.received), message.summary.account_id
         if _reads_active(body):
             continue
@@ -76,7 +74,7 @@ def find_alarms(connection: psycopg.Connection[Any]) -> list[Alarm]:
 
 def apply_waited(connection: psycopg.Connection[Any]) -> None:
     """Store that limit changes which waited were applied, so that they are not looked at again."""
-    connection.execute(_APPLY_WAITED)
+    connection.execute(_APPLY_WAITED, prepare=False)
 
 
 def describe_alarms(alarms: Sequence[Alarm]) -> str:

@@ -17,6 +17,7 @@ from txplatform.contracts.inbound_messages import (
     InboundMessagesResponse,
     MessageStatus,
 )
+from txplatform.contracts.messages import AccountStatusChangedMessage, CreditLimitChangedMessage
 from txplatform.domain.events import WaitingMessageRejected
 from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.ids import AccountId, account_stream
@@ -24,6 +25,9 @@ from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import row_equals
 from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.writer import decode_headers
+
+CHANGES = (AccountStatusChangedMessage.TOPIC, CreditLimitChangedMessage.TOPIC)
+"""The topics whose parked messages may leave an account too much freedom."""
 
 _MESSAGE_COLUMNS = """m.id, m.cluster_id, m.topic, m.partition, m."offset", m.sent_at,
     m.received_at, m.traceparent, m.account_id, m.business_key,
@@ -176,15 +180,16 @@ def parked_after(
     )
 
 
-def parked_of_topics(
-    connection: psycopg.Connection[Any], topics: Sequence[str]
-) -> list[StoredMessage]:
-    """Return all parked messages of some topics in order of id, also those parked after a wait."""
+def parked_changes(connection: psycopg.Connection[Any]) -> list[StoredMessage]:
+    """Return all parked changes of a status or a limit in order of id, also those that waited."""
+    # The values are literals, and the plan is made each time, so that the partial index is used.
     return _stored(
         connection,
-        "WHERE m.topic = ANY (%s) AND m.status IN ('parked', 'waiting')"
+        f"WHERE m.topic IN {CHANGES}"  # a tuple of texts is written as in SQL
+        " AND m.status IN ('parked', 'waiting')"
         " AND coalesce(settled.status, m.status) = 'parked' ORDER BY m.id",
-        (list(topics),),
+        (),
+        prepare=False,
     )
 
 
@@ -207,8 +212,8 @@ def parked_ids(
 ) -> list[int]:
     """Return ids above `after_id` of messages of a topic that are parked for a reason, in order."""
     rows = connection.execute(
-        "SELECT id FROM inbound_messages WHERE topic = %s AND status IN ('parked', 'waiting')"
-        " AND status = 'parked' AND reason = %s AND id > %s ORDER BY id LIMIT %s",
+        "SELECT id FROM inbound_messages WHERE topic = %s AND status = 'parked' AND reason = %s"
+        " AND id > %s ORDER BY id LIMIT %s",
         (topic, reason, after_id, limit),
     )
     return [message_id for (message_id,) in rows]
@@ -224,6 +229,8 @@ def _stored(
     connection: psycopg.Connection[Any],
     where: str,
     values: tuple[object, ...] | Mapping[str, object],
+    *,
+    prepare: bool | None = None,
 ) -> list[StoredMessage]:
     query = (
         f"SELECT {_MESSAGE_COLUMNS}, m.topic_id, m.key, m.parked_number,"
@@ -231,7 +238,7 @@ def _stored(
         f" FROM inbound_messages m {_SETTLED_BY} {_CONTENTS} {where}"
     )  # constants of this module
     found = []
-    for row in connection.execute(query.encode(), values):
+    for row in connection.execute(query.encode(), values, prepare=prepare):
         *columns, topic_id, key, parked_number, headers, body = row
         message = _message(columns)
         received = ReceivedMessage(

@@ -6,11 +6,12 @@ publisher of parked messages can resume after the last id it has read without sk
 
 import base64
 from collections.abc import Iterable, Sequence
+from typing import LiteralString
 
 import orjson
 import psycopg
 
-from txplatform.eventstore.statements import column_arrays
+from txplatform.eventstore.statements import column_arrays, row_equals
 from txplatform.inbox.contents import keepable
 from txplatform.inbox.message import Headers, MessageOutcome, ReceivedMessage
 
@@ -37,7 +38,9 @@ ORDER BY nth
 ON CONFLICT (cluster_id, topic_id, topic, partition, "offset") DO NOTHING
 """
 
-_INSERT_CONTENTS = """
+_ORIGIN: LiteralString = 'cluster_id, topic_id, topic, partition, "offset"'
+
+_INSERT_CONTENTS = f"""
 INSERT INTO inbound_contents (message_id, received_at, headers, body)
 SELECT m.id, m.received_at, c.headers::jsonb, c.body
 FROM unnest(
@@ -45,12 +48,11 @@ FROM unnest(
 ) AS c (cluster_id, topic, topic_id, partition, "offset", headers, body)
 CROSS JOIN LATERAL (
     SELECT id, received_at FROM inbound_messages
-    WHERE cluster_id = c.cluster_id AND topic_id = c.topic_id AND topic = c.topic
-      AND partition = c.partition AND "offset" = c."offset"
+    WHERE {row_equals(_ORIGIN, 'c.cluster_id, c.topic_id, c.topic, c.partition, c."offset"')}
       AND received_at >= now()  -- just inserted; a message stored before has its contents
     OFFSET 0
 ) m
-"""
+"""  # constants of this module
 
 _SETTLE = """
 UPDATE inbound_messages

@@ -56,8 +56,9 @@ CREATE INDEX inbound_messages_refused ON inbound_messages (content_hmac, id)
     WHERE status IN ('parked', 'discarded', 'waiting');
 CREATE INDEX inbound_messages_parked ON inbound_messages (parked_number)
     WHERE parked_number IS NOT NULL;
-CREATE INDEX inbound_messages_unsettled ON inbound_messages (topic, id)
-    WHERE status IN ('parked', 'waiting');
+CREATE INDEX inbound_messages_unsettled_changes ON inbound_messages (topic, id)
+    WHERE status IN ('parked', 'waiting')
+    AND topic IN ('accounts.account-status-changed.v1', 'accounts.credit-limit-changed.v1');
 CREATE INDEX inbound_messages_deferred ON inbound_messages (account_id, id)
     WHERE status = 'waiting' AND reason IS NOT NULL;
 CREATE INDEX inbound_messages_waited ON inbound_messages (business_key, account_id)

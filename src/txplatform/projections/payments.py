@@ -1,10 +1,10 @@
 """The read model of payments, which finds payment ids that were applied on two accounts.
 
 Payment ids are certainly unique within an account only (invariant I3), since accounts are written
-independently. This read model lags a little, so a repetition that arrives at once can slip through.
+independently. So a repetition that is applied at the same time can slip through.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import psycopg
@@ -53,16 +53,6 @@ ORDER BY position
 ON CONFLICT (payment_id, account_id) DO UPDATE SET returned = p.returned OR EXCLUDED.returned
 """  # constants of this package
 """A return follows its payment, so only payments add rows, and the row of a return exists."""
-
-_APPLIED_ELSEWHERE = """
-SELECT wanted.payment_id, wanted.account_id
-FROM unnest(%s::text[], %s::text[]) AS wanted (payment_id, account_id)
-CROSS JOIN LATERAL (
-    SELECT FROM payments p
-    WHERE p.payment_id = wanted.payment_id AND p.account_id <> wanted.account_id AND NOT p.returned
-    LIMIT 1
-) elsewhere
-"""
 
 _ON_TWO_ACCOUNTS = """
 SELECT p.payment_id, p.account_id
@@ -119,12 +109,6 @@ PAYMENTS = Payments()
 
 Paid = tuple[PaymentId, AccountId]
 """A payment id, and the account of the payment."""
-
-
-def applied_elsewhere(connection: psycopg.Connection, payments: Sequence[Paid]) -> set[Paid]:
-    """Return those payments whose id is applied on another account and not returned there."""
-    ids, accounts = [each[0] for each in payments], [each[1] for each in payments]
-    return set(connection.execute(_APPLIED_ELSEWHERE, (ids, accounts), prepare=True).fetchall())
 
 
 def on_two_accounts(connection: psycopg.Connection, limit: int = 1000) -> list[Paid]:

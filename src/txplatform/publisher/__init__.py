@@ -1,28 +1,31 @@
 """The publisher, which sends events from the log to Kafka, and the topics it writes.
 
-To publish another kind of event, define a message body in `contracts/outbound.py` and add the topic
-to `TOPICS`. A single feed publishes every topic in `TOPICS`, in log order, so `log_position` orders
-an account's messages across topics too. Dead letters have their own feeds.
+To publish another kind of event, define a message body in `contracts/outbound.py` or
+`contracts/outbound_accounts.py`, and add the topic to `TOPICS`. A single feed publishes every topic
+in `TOPICS`, in log order, so `log_position` orders an account's messages across topics too. Dead
+letters have their own feeds.
 """
 
 from txplatform.contracts.outbound import (
-    AccountOpening,
     AuthorizationIncrement,
-    PaymentApplied,
-    ReturnedPayment,
     TransactionCleared,
     TransactionDecisioned,
     TransactionHoldExpired,
     TransactionRefunded,
     TransactionReversed,
-    account_opening,
     authorization_increment,
     hold_expired,
-    payment_applied,
-    returned_payment,
     transaction_cleared,
     transaction_refunded,
     transaction_reversed,
+)
+from txplatform.contracts.outbound_accounts import (
+    AccountOpening,
+    PaymentApplied,
+    ReturnedPayment,
+    account_opening,
+    payment_applied,
+    returned_payment,
 )
 from txplatform.domain.events import (
     AccountOpened,

@@ -24,9 +24,9 @@ class RuleBookChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         raise NotImplementedError
 
     @property
-    def contents(self) -> object:
+    def contents(self) -> dict[str, object]:
         """The fields that a repeated change must match; its author and position may differ."""
-        return None
+        return {}
 
 
 class RuleSetAdded(RuleBookChange, frozen=True):
@@ -47,8 +47,8 @@ class RuleSetAdded(RuleBookChange, frozen=True):
         return f"ruleset:{self.ruleset_id}"
 
     @property
-    def contents(self) -> object:
-        return self.content_hash
+    def contents(self) -> dict[str, object]:
+        return self.ruleset
 
     @property
     def ruleset_id(self) -> str:
@@ -76,8 +76,8 @@ class RuleSetActivated(RuleBookChange, frozen=True):
         return f"activation:{self.activation_id}"
 
     @property
-    def contents(self) -> object:
-        return self.ruleset_id, self.reason
+    def contents(self) -> dict[str, object]:
+        return {"ruleset_id": self.ruleset_id, "reason": self.reason}
 
 
 class ShadowingStarted(RuleBookChange, frozen=True):
@@ -95,8 +95,8 @@ class ShadowingStarted(RuleBookChange, frozen=True):
         return f"shadowing:{self.shadowing_id}"
 
     @property
-    def contents(self) -> object:
-        return self.ruleset_id, self.reason
+    def contents(self) -> dict[str, object]:
+        return {"ruleset_id": self.ruleset_id, "reason": self.reason}
 
 
 class ShadowingEnded(RuleBookChange, frozen=True):

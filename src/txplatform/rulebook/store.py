@@ -4,6 +4,7 @@ Changes are rare and the rule book is small, so a writer locks and reads the who
 appending or refusing a change.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -55,11 +56,18 @@ class ChangeRefusal(StrEnum):
 
 
 class RefusedChangeError(TxPlatformError):
-    """Raised if a change contradicts the rule book; nothing was recorded."""
+    """Raised if a change contradicts the rule book; nothing was recorded.
 
-    def __init__(self, reason: ChangeRefusal, what: str, next_step: str) -> None:
+    Attributes:
+        fields: The fields that differ from those of an earlier change with the same id.
+    """
+
+    def __init__(
+        self, reason: ChangeRefusal, what: str, next_step: str, fields: Iterable[str] = ()
+    ) -> None:
         super().__init__(what, next_step=next_step)
         self.reason = reason
+        self.fields = tuple(fields)
 
 
 ChangeRow = tuple[int, str, datetime, str, bytes]
@@ -204,12 +212,14 @@ def _recorded_before(book: RuleBook, change: Change) -> RecordedChange | None:
     earlier = book.entries.get(change.key)
     if earlier is None:
         return None
-    if earlier.change.contents != change.contents:
+    was, contents = earlier.change.contents, change.contents
+    if differing := [name for name in contents if was.get(name) != contents[name]]:
         adding = isinstance(change, RuleSetAdded)
         raise RefusedChangeError(
             ChangeRefusal.ID_REUSED,
             f"The {change.key.replace(':', ' ')} was recorded before with other contents.",
             "Rule sets never change: add a version." if adding else "Use a new id.",
+            differing,
         )
     return RecordedChange(replayed=True, book=book)
 

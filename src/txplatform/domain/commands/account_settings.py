@@ -40,7 +40,7 @@ def set_status(change: OperatorStatus, account: Account, context: DecisionContex
     if account.status is AccountStatus.CLOSED:
         raise CommandRejectedError(
             RefusalReason.ACCOUNT_CLOSED,
-            f"Account {change.account_id} is closed permanently.",
+            "The account is closed permanently.",
             "Open another account.",
         )
     event = account.record(OperatorStatusSet, context, change=change)
