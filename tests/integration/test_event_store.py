@@ -13,6 +13,7 @@ import pytest
 from harness.commands import ORIGIN, clearing, opening, payment, purchase
 from harness.histories import read_whole_log, record, store_snapshot, stored_account
 from harness.postgres import TestDatabase
+from txplatform.binary_arrays import register_binary_arrays
 from txplatform.database import Database
 from txplatform.domain.account import Account, DecisionContext
 from txplatform.domain.advices import Payment
@@ -146,7 +147,8 @@ def test_i7_the_service_can_append_only_by_the_function(
 
 def test_i7_a_role_without_the_service_s_rights_cannot_append(database: TestDatabase) -> None:
     """Postgres lets every role execute a new function, so the migration revokes that."""
-    with Database(database.owner_url).connect(autocommit=False) as owner:
+    with psycopg.connect(database.owner_url) as owner:
+        register_binary_arrays(owner.adapters)
         owner.execute("CREATE ROLE other_service")
         try:
             owner.execute("SET ROLE other_service")
@@ -220,6 +222,7 @@ def test_i5_a_reader_never_skips_a_position_that_commits_late(database: TestData
 
     def write(number: int) -> None:
         with psycopg.connect(database.service_url) as connection:
+            register_binary_arrays(connection.adapters)
             for each in range(rounds):
                 name = f"w{number}-{each}"
                 append_on(connection, decided(opening(name, 1000), payment(name, "p", 10)))

@@ -332,6 +332,7 @@ EXPECTED: dict[str, set[str]] = {
     },
     "feed of parked messages": _KEY | _CONTENTS | {"inbound_messages by parked_number"},
     "end of the parked messages": {"inbound_messages in order of parked_number"},
+    "currencies of accounts": {"events by event_key"},
     "list messages": _KEY | {"inbound_messages by id"},
     "list messages of a topic": _KEY | {"inbound_messages by topic, id"},
     "list messages of an account": _KEY | {"inbound_messages by account_id, id"},
