@@ -185,7 +185,8 @@ def test_each_invalid_message_is_parked_with_its_reason_and_affects_no_other(
         database,
         """
         SELECT convert_from(decode(headers -> -1 ->> 1, 'base64'), 'UTF8'), reason, status, detail
-        FROM inbound_messages WHERE reason IS NOT NULL ORDER BY id
+        FROM inbound_messages m JOIN inbound_contents ON message_id = m.id
+        WHERE reason IS NOT NULL ORDER BY m.id
         """,
     )
     assert len(found) == len(RUBBISH)

@@ -12,6 +12,7 @@ from txplatform.api.dependencies import AccountIdPath, TransactionIdPath, requir
 from txplatform.api.openapi_entries import MONEY_PROBLEMS, REPLAYED, documented_command
 from txplatform.api.responses import command_response
 from txplatform.api_keys import Scope
+from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.settlement import (
     ClearingRequest,
     ClearingResponse,
@@ -38,7 +39,10 @@ EXAMPLES = (
     "/transactions/{transaction_id}/clearings",
     response_model=ClearingResponse,
     dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
-    responses={200: {"headers": REPLAYED}, **documented_command(*MONEY_PROBLEMS)},
+    responses={
+        200: {"headers": REPLAYED},
+        **documented_command(*MONEY_PROBLEMS, ProblemType.WRONG_DIRECTION),
+    },
 )
 async def clear_purchase(
     request: Request,
