@@ -67,7 +67,7 @@ def test_a_purchase_at_a_merchant_of_which_little_is_known_is_decided(
     assert api.client.post("/v1/process-transaction", json=body).json()["decision"] == "approved"
     repeated = api.client.post("/v1/process-transaction", json=body)
     assert repeated.headers["Idempotency-Replayed"] == "true"
-    events = api.client.get(f"/v1/accounts/{account_id}/events").json()["events"]
+    events = api.client.get(f"/v1/accounts/{account_id}/events").json()["items"]
     unknown = dict.fromkeys(("id", "category_code", "country"))
     assert events[-1]["data"]["purchase"]["merchant"] == {**unknown, **merchant}
 
@@ -192,7 +192,7 @@ def test_a_reference_and_metadata_are_kept_with_the_purchase(
     described = {"reference": "order-77", "metadata": {"terminal": "T-4"}}
     body = purchase("t", account_id, 10, **described)
     assert api.client.post("/v1/process-transaction", json=body).status_code == 200
-    events = api.client.get(f"/v1/accounts/{account_id}/events").json()["events"]
+    events = api.client.get(f"/v1/accounts/{account_id}/events").json()["items"]
     assert {name: events[-1]["data"]["purchase"][name] for name in described} == described
 
 
