@@ -28,7 +28,7 @@ class SettingsError(TxPlatformError):
 
 
 class KafkaSettings(BaseSettings):
-    """How to reach the brokers: all that a command needs that only sends messages."""
+    """The settings for the brokers. A command that only sends messages needs no others."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True

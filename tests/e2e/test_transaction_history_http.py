@@ -132,7 +132,7 @@ def test_a_purchase_can_be_read_at_once_with_its_decision(caller: Caller) -> Non
     (event,) = found.pop("events")
     assert event["event_id"] == found["event_id"]
     assert event["at"] == decided_at
-    for name in ("event_id", "log_position", "decided_at"):
+    for name in ("event_id", "log_position", "decided_at", "recorded_at"):
         assert found.pop(name)
     assert found == {
         "transaction_id": "t",
@@ -146,6 +146,8 @@ def test_a_purchase_can_be_read_at_once_with_its_decision(caller: Caller) -> Non
         "original_amount": None,
         "original_currency": None,
         "occurred_at": None,
+        "reference": None,
+        "metadata": None,
         "balance": {"credit_limit": 10_000, "posted": 0, "pending": 1000, "available": 9000},
         "ruleset": "default@1",
         "account_version": 2,

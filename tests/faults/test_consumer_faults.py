@@ -52,8 +52,8 @@ def send_load(bootstrap: str) -> None:
             if number == PAYMENTS // 2:
                 sender.send(OPENED, opened(account_id))
             if number % 10 == 0:
-                sender.send(RETURNED, returned(f"p-{number}", account_id, number + 1))
-            sender.send(SUBMITTED, payment(f"p-{number}", account_id, number + 1))
+                sender.send(RETURNED, returned(f"{account_id}-p-{number}", account_id, number + 1))
+            sender.send(SUBMITTED, payment(f"{account_id}-p-{number}", account_id, number + 1))
     sender.flush()
 
 

@@ -58,6 +58,9 @@ def test_a_decision_is_published_as_its_response(database: TestDatabase, topics:
             "country": "USA",
         },
         "occurred_at": None,
+        "reference": None,
+        "metadata": None,
+        "held": 1250,
     }
     assert len(body["authorization_code"]) == 6
     assert published.key == b"acc-1"

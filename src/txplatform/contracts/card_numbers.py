@@ -1,6 +1,6 @@
 """Find and mask the numbers of payment cards in text (docs/contracts.md, "Card numbers").
 
-A card number must not get into the log, where it would stay for ever.
+A card number must not get into the log, where it would stay permanently.
 """
 
 import re

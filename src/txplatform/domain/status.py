@@ -12,7 +12,7 @@ class AccountStatus(StrEnum):
 
 
 class FreezeReason(StrEnum):
-    """The reasons for a freeze that merchants are told, most important first."""
+    """The reasons for a freeze that have a response code of their own, most important first."""
 
     STOLEN = "stolen"
     LOST = "lost"

@@ -2,7 +2,7 @@
 
 Banks send versions 02 to 14, which differ little in what is read here: a status is text or a code,
 a party is under its role or under `Pty`. Other readers were tried on tests/statements and on the
-public test files of three projects. None tells the line of a transaction, and:
+public test files of three projects. None reports the line of a transaction, and:
 
 - pycamt takes the first amount below a transaction, which may be the payer's in another currency;
   it reads neither camt.054 nor prefixed names;

@@ -1,7 +1,7 @@
 """Read the messages of a Mastercard IPM file (GCMS) with the library cardutil.
 
 Files come blocked in 1014 bytes or as plain variable records (VBS), in ASCII or EBCDIC. The first
-message, a header of the type 1644, tells which.
+message, a header of the type 1644, shows which.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Send payments and returns to Kafka, and read back what the platform did with each.
+"""Send payments and returns to Kafka, and read the outcome of each.
 
-The broker tells the partition and offset of each message. `GET /v1/inbound-messages` has one row
+The broker returns the partition and offset of each message. `GET /v1/inbound-messages` has one row
 for each, with its outcome, as soon as the consumer has processed it.
 """
 

@@ -82,7 +82,7 @@ Result = Literal["taken", "repeated", "waiting", "ignored", "refused", "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the platform did with a record.
+    """The result for a record on the platform.
 
     Attributes:
         result: `taken`: applied now. `repeated`: applied before. `waiting`: recorded, and applied

@@ -1,4 +1,4 @@
-"""What an account's lists of transactions and of postings share: filters, places and pages.
+"""The filters, places and pages of an account's lists of transactions and of postings.
 
 Both lists are read newest first, and some filters need an event or a history that is not indexed.
 So a page ends once reading it has cost enough, even if it is not full.

@@ -59,12 +59,12 @@ class PurchaseCleared(AdviceEvent, frozen=True):
 class ClearingCorrected(AdviceEvent, frozen=True):
     """A correction was posted: the network took back a clearing, a refund or a correction.
 
-    A correction of a correction belongs to the clearing or refund at the end of the chain.
+    The original is the clearing or refund at the end of a chain of corrections.
 
     Attributes:
-        corrected_id: The id of that clearing or refund.
-        corrected_transaction: The transaction of that clearing or refund; None if it names none.
-        of_refund: True if it is a refund.
+        corrected_id: The id of the original.
+        corrected_transaction: The transaction of the original; None if there is none.
+        of_refund: True if the original is a refund, False for a clearing.
     """
 
     TOPIC: ClassVar[str] = "clearing-corrected"
