@@ -17,6 +17,7 @@ from harness.ports import free_port
 from harness.postgres import TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
+from txplatform.database import Database
 
 
 def _end_sessions(database: TestDatabase) -> None:
@@ -78,7 +79,7 @@ def test_i8_the_platform_recovers_from_a_read_only_database(
     ):
         project.wait_ready()
         open_account(api.client, "acc", 1000)
-        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        with Database(database.owner_url).connect() as owner:
             owner.execute(f"{setting} = on".encode())
             _end_sessions(database)
             wait_until(lambda: api.client.get("/readyz").status_code == 503)

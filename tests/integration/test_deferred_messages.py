@@ -37,7 +37,7 @@ DAMAGES = {
     "bytes that are not JSON": "UPDATE events SET state = 'no json'",
     "JSON that is not this event": """UPDATE events SET state = '{"a": 1}'""",
     "a missing event": "DELETE FROM events",
-    "the key of another payment": "UPDATE events SET event_key = 'payment:p-2'",
+    "the key of another payment": "UPDATE events SET event_key = 'payment:p-4'",
 }
 """Changes of the payment of account `bad`."""
 

@@ -182,9 +182,9 @@ def test_handled_holds_are_not_read_again_while_the_read_model_lags(
                 return len(seen) >= 2
 
             wait_until(passed_twice)
-        record(service, [purchase("acc-1", "more", 5)], begin=LONG_AGO)
+        record(service, [opening("acc-9"), purchase("acc-9", "more", 5)], begin=LONG_AGO)
         catch_up(service)
-        wait_until(lambda: ("acc-1", "more") in expired(service))
+        wait_until(lambda: ("acc-9", "more") in expired(service))
     assert len(expired(service)) == 6
 
 

@@ -49,9 +49,10 @@ FROM unnest(
 CROSS JOIN LATERAL (
     SELECT id, received_at FROM inbound_messages
     WHERE {row_equals(_ORIGIN, 'c.cluster_id, c.topic_id, c.topic, c.partition, c."offset"')}
-      AND received_at >= now()  -- just inserted; a message stored before has its contents
+      AND received_at >= now()  -- a message stored earlier has its contents
     OFFSET 0
 ) m
+ON CONFLICT DO NOTHING  -- stored by another consumer since this transaction began
 """  # constants of this module
 
 _SETTLE = """
