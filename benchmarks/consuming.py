@@ -27,7 +27,7 @@ from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.requests import Opening
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import APPEND
-from txplatform.inbox.writer import INSERT
+from txplatform.inbox.writer import INSERT, INSERT_CONTENTS
 from txplatform.process_setup import collect_seldom
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.settings import Settings
@@ -47,11 +47,12 @@ SELECT replace(originator_id, %(ours)s, %(copies)s), originator_version, event_k
 FROM events WHERE position > %(position)s ORDER BY position
 """
 _WRITTEN_LEDGER = """
-SELECT %(cluster)s, topic, topic_id, partition, "offset", sent_at, key, headers::text, body,
+SELECT %(cluster)s, topic, topic_id, partition, "offset", sent_at, key,
        withheld, content_hmac, traceparent, replace(account_id, %(ours)s, %(copies)s),
        business_key, status, reason, detail, event_id, account_version,
-       array_to_string(flags, ',')
-FROM inbound_messages WHERE id > %(id)s ORDER BY id
+       array_to_string(flags, ','), headers::text, body
+FROM inbound_messages m JOIN inbound_contents ON message_id = m.id
+WHERE id > %(id)s ORDER BY id
 """
 _ENDS = """
 SELECT (SELECT max(position) FROM events), (SELECT coalesce(max(id), 0) FROM inbound_messages)
@@ -104,7 +105,9 @@ def _bare(
     for batch_events, batch_ledger in zip(events, ledger, strict=True):
         with connection.transaction(), connection.cursor(binary=True) as cursor:
             cursor.execute(APPEND, batch_events, prepare=True)
-            cursor.execute(INSERT, batch_ledger, prepare=True)
+            *inbox, headers, bodies = batch_ledger
+            cursor.execute(INSERT, inbox, prepare=True)
+            cursor.execute(INSERT_CONTENTS, (*inbox[:5], headers, bodies), prepare=True)
     return MESSAGES / (perf_counter() - started)
 
 
@@ -137,7 +140,7 @@ def _send(settings: Settings, accounts: Sequence[str]) -> None:
     for number in range(MESSAGES):
         account = _CONSUMERS + accounts[number % ACCOUNTS]
         body = {
-            "payment_id": f"payment-{number}",
+            "payment_id": f"{account}-{number}",
             "account_id": account,
             "amount": 100,
             "currency": "USD",

@@ -40,7 +40,7 @@ ON CONFLICT (cluster_id, topic_id, topic, partition, "offset") DO NOTHING
 
 _ORIGIN: LiteralString = 'cluster_id, topic_id, topic, partition, "offset"'
 
-_INSERT_CONTENTS = f"""
+INSERT_CONTENTS = f"""
 INSERT INTO inbound_contents (message_id, received_at, headers, body)
 SELECT m.id, m.received_at, c.headers::jsonb, c.body
 FROM unnest(
@@ -104,7 +104,7 @@ def record(
     cluster_ids, topics, topic_ids, partitions, offsets, *_ = origin
     contents = [[encode_headers(each) for each in headers], bodies]
     cursor.execute(
-        _INSERT_CONTENTS,
+        INSERT_CONTENTS,
         (cluster_ids, topics, topic_ids, partitions, offsets, *contents),
         prepare=True,
     )
