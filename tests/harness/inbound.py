@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -185,6 +186,34 @@ def wait_for_messages(database: TestDatabase, count: int, *, timeout_s: float = 
             return bool(row[0] >= count)
 
         wait_until(reached, timeout_s=timeout_s, message=f"{count} messages in the inbox")
+
+
+def consume_in_any_order(
+    database: TestDatabase, bootstrap: str, messages: Sequence[tuple[str, Body]], *, seed: int
+) -> list[str]:
+    """Send each message twice to each of 30 accounts, in random order, and have all consumed.
+
+    Args:
+        database: The consumer's database, which has no messages yet.
+        bootstrap: The brokers' address.
+        messages: Topics and bodies; the `account_id` of a body is replaced.
+        seed: Determines the orders.
+
+    Returns:
+        The ids of the accounts.
+    """
+    shuffled = random.Random(seed)
+    accounts = [f"acc-{number}" for number in range(30)]
+    sender = Sender(bootstrap)
+    with consuming(settings_for(database, bootstrap)):
+        for account_id in accounts:
+            mine = [*messages] * 2
+            shuffled.shuffle(mine)
+            for topic, body in mine:
+                sender.send(topic, {**body, "account_id": account_id})
+        sender.flush()
+        wait_for_messages(database, 2 * len(messages) * len(accounts))
+    return accounts
 
 
 def posted(database: TestDatabase, account_id: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from harness.inbound import (
     SUBMITTED,
     Body,
     Sender,
+    consume_in_any_order,
     consuming,
     inbox,
     opened,
@@ -131,19 +131,7 @@ def test_i2_corrections_in_any_order_give_the_same_balance(
         (PRESENTED, correction("same", "c1", 400, direction="debit")),
         (PRESENTED, presentment("c3", 0)),
     ]
-    shuffled = random.Random(20)
-    accounts = [f"acc-{number}" for number in range(30)]
-    sender = Sender(topics)
-    count = 0
-    with consuming(settings_for(database, topics)):
-        for account_id in accounts:
-            mine = messages * 2
-            shuffled.shuffle(mine)
-            for topic, body in mine:
-                sender.send(topic, {**body, "account_id": account_id})
-                count += 1
-        sender.flush()
-        wait_for_messages(database, count)
+    accounts = consume_in_any_order(database, topics, messages, seed=20)
     for account_id in accounts:
         account = stored_account(database, account_id)
         assert (account.posted, len(account.waiting)) == (400 - 150 + 50, 0)

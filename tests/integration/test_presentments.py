@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from harness.inbound import (
     STATUS_CHANGED,
     Body,
     Sender,
+    consume_in_any_order,
     consuming,
     inbox,
     opened,
@@ -174,19 +174,7 @@ def test_i2_any_order_gives_the_same_balance(database: TestDatabase, topics: str
         (PRESENTED, presentment("c4", 400, direction="credit", reverses_clearing_id="c1")),
         (PRESENTED, presentment("c5", 33, transaction_id=None)),
     ]
-    shuffled = random.Random(7)
-    accounts = [f"acc-{number}" for number in range(30)]
-    sender = Sender(topics)
-    count = 0
-    with consuming(settings_for(database, topics)):
-        for account_id in accounts:
-            mine = messages * 2
-            shuffled.shuffle(mine)
-            for topic, body in mine:
-                sender.send(topic, {**body, "account_id": account_id})
-                count += 1
-        sender.flush()
-        wait_for_messages(database, count)
+    accounts = consume_in_any_order(database, topics, messages, seed=7)
     found = {stored_account(database, each).posted for each in accounts}
     assert found == {500 - 120 + 33}
 

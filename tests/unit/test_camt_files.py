@@ -11,7 +11,7 @@ import pytest
 from txplatform.contracts.messages import PaymentReturnedMessage, PaymentSubmittedMessage
 from txplatform.importing.account_finder import AccountFinder, read_accounts
 from txplatform.importing.bank_payments import BankPayments, PaymentId
-from txplatform.importing.records import Read, Record, Refusal, Skip, UnusableFileError
+from txplatform.importing.records import FileRecord, Read, Refusal, Skip, UnusableFileError
 from txplatform.importing.screening import screened
 
 STATEMENTS = Path(__file__).parents[1] / "statements"
@@ -27,7 +27,7 @@ def read(name: str, finder: AccountFinder = BY_TEXT, payment_id: PaymentId = "au
 
 def money(record: Read) -> tuple[str, Any, Any, Any, Any]:
     """Return what a record posts."""
-    assert isinstance(record, Record), record
+    assert isinstance(record, FileRecord), record
     body = record.body
     kind = {SUBMITTED: "payment", RETURNED: "return"}[record.topic or ""]
     return kind, body["payment_id"], body["account_id"], body["amount"], body["currency"]
@@ -47,7 +47,7 @@ def test_a_german_statement_has_transfers_collections_and_returns_without_charge
         ("payment", "COLL-7-2", "A-1002", 2000, "EUR"),
         ("return", "COLL-7-1", "A-1001", 10050, "EUR"),
     ]
-    assert isinstance(records[-1], Record)
+    assert isinstance(records[-1], FileRecord)
     assert records[-1].body["reason"] == "AC04 Konto aufgelöst"
     assert records[-1].body["returned_at"] == "2026-11-20"
     assert fee == Skip(71, "debit of the bank account")
@@ -72,7 +72,7 @@ def test_a_swiss_notification_has_one_payment_for_each_qr_bill() -> None:
 def test_a_dutch_statement_has_prefixes_times_and_a_batch_whose_details_come_separately() -> None:
     payment, batch = read("dutch-bank")
     assert money(payment) == ("payment", "N26324AA001", "A-1001", 1250, "EUR")
-    assert isinstance(payment, Record)
+    assert isinstance(payment, FileRecord)
     assert payment.body["submitted_at"] == "2026-11-20T14:03:11+01:00"
     assert refusal(batch) == (24, "Ntry", "unclear_amounts")
 
@@ -91,7 +91,7 @@ def test_a_statement_without_references_gives_ids_by_position() -> None:
         ("payment", "40127641234567/20261120/1/0", "A-1001", 8000, "GBP"),
         ("payment", "40127641234567/20261120/2/0", "A-1001", 8000, "GBP"),
     ]
-    assert isinstance(first, Record)
+    assert isinstance(first, FileRecord)
     assert first.from_position
     assert refusal(interest) == (1, "Ntry[3]/RmtInf", "account_unknown")
 
@@ -99,7 +99,7 @@ def test_a_statement_without_references_gives_ids_by_position() -> None:
 def test_a_foreign_payment_is_booked_in_the_currency_of_the_account() -> None:
     payment, fraction = read("baltic-bank")
     assert money(payment) == ("payment", "RO123L01", "A-1001", 9231, "EUR")
-    assert isinstance(payment, Record)
+    assert isinstance(payment, FileRecord)
     assert payment.body["submitted_at"] == "2026-11-20"
     assert payment.body["original_amount"] == 10000
     assert payment.body["original_currency"] == "USD"
@@ -183,7 +183,7 @@ def test_a_batch_whose_amounts_are_unclear_is_refused_whole(
 def test_a_reference_that_a_file_has_twice_for_an_account_is_refused(tmp_path: Path) -> None:
     entry = ENTRY.format(total="30.00", details=details("10.00", "20.00", reference="same"))
     first, second = read_text(STATEMENT.format(entry), tmp_path)
-    assert isinstance(first, Record)
+    assert isinstance(first, FileRecord)
     assert refusal(second) == (1, "payment_id", "reference_twice")
 
 

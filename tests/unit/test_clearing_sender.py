@@ -13,16 +13,16 @@ import pytest
 
 from txplatform.importing.clearing_sender import post_clearings
 from txplatform.importing.platform_api import ApiError, PlatformApi
-from txplatform.importing.records import Record, Result
+from txplatform.importing.records import FileRecord, Result
 
 Answer = Callable[[list[dict[str, Any]]], tuple[int, Any]]
 """Returns the status and the JSON of the response to these items."""
 
 
-def records(count: int, **fields: Any) -> list[Record]:
+def records(count: int, **fields: Any) -> list[FileRecord]:
     """Return items with ids from 0."""
     body = {"account_id": "a", "amount": 1, "currency": "EUR", **fields}
-    return [Record(n, None, {"clearing_id": str(n), **body}) for n in range(count)]
+    return [FileRecord(n, None, {"clearing_id": str(n), **body}) for n in range(count)]
 
 
 def results(items: list[dict[str, Any]], result: str) -> tuple[int, Any]:
@@ -66,7 +66,7 @@ def server(*answers: Answer) -> Iterator[tuple[PlatformApi, list[list[str]]]]:
             thread.join()
 
 
-def posted(api: PlatformApi, items: list[Record]) -> dict[str, Result]:
+def posted(api: PlatformApi, items: list[FileRecord]) -> dict[str, Result]:
     """Post items and return the result of each."""
     return {outcome.record.business_id: outcome.result for outcome in post_clearings(api, items)}
 

@@ -14,7 +14,7 @@ from txplatform.contracts.messages import PaymentReturnedMessage, PaymentSubmitt
 from txplatform.domain.currencies import CURRENCIES
 from txplatform.importing.amounts import minor_units
 from txplatform.importing.csv_files import CsvFile
-from txplatform.importing.records import Read, Record, Refusal, UnusableFileError
+from txplatform.importing.records import FileRecord, Read, Refusal, UnusableFileError
 
 
 def read(folder: Path, text: str | bytes) -> list[Read]:
@@ -32,7 +32,7 @@ def test_a_file_has_payments_and_returns(tmp_path: Path) -> None:
         'p1,a1,12.50,EUR,return,,2026-11-24T08:00:00Z,"closed, AC04",,\n'
     )
     assert read(tmp_path, text) == [
-        Record(
+        FileRecord(
             2,
             PaymentSubmittedMessage.TOPIC,
             {
@@ -45,7 +45,7 @@ def test_a_file_has_payments_and_returns(tmp_path: Path) -> None:
                 "metadata": {"bank.code": "99"},
             },
         ),
-        Record(
+        FileRecord(
             3,
             PaymentReturnedMessage.TOPIC,
             {
@@ -69,7 +69,7 @@ def test_a_file_has_settlement_items(tmp_path: Path) -> None:
         "c2;a1;12.50;EUR;credit;c1;;;;;\n"
     )
     assert read(tmp_path, b"\xef\xbb\xbf" + text.encode()) == [
-        Record(
+        FileRecord(
             2,
             None,
             {
@@ -84,7 +84,7 @@ def test_a_file_has_settlement_items(tmp_path: Path) -> None:
                 "original_currency": "JPY",
             },
         ),
-        Record(
+        FileRecord(
             4,
             None,
             {
@@ -151,8 +151,8 @@ def test_a_wrong_cell_is_refused_with_its_line_and_the_others_are_read(
     header = text.partition("\n")[0]
     good = ",".join(["x", "a", "5", "EUR", *[""] * (header.count(",") - 3)])
     first, found, last = read(tmp_path, text.replace("\n", f"\n{good}\n") + f"\n{good}\n")
-    assert isinstance(first, Record)
-    assert isinstance(last, Record)
+    assert isinstance(first, FileRecord)
+    assert isinstance(last, FileRecord)
     assert isinstance(found, Refusal)
     assert (found.line, found.field) == (3, field)
     assert words in found.detail

@@ -15,7 +15,7 @@ from txplatform.importing.account_finder import ACCOUNT_FACTS, AccountFinder
 from txplatform.importing.bank_payments import BankPayments
 from txplatform.importing.csv_files import CsvFile
 from txplatform.importing.ipm import IpmFile
-from txplatform.importing.records import Read, Reader, Record, Refusal, Skip, UnusableFileError
+from txplatform.importing.records import FileRecord, Read, Reader, Refusal, Skip, UnusableFileError
 from txplatform.importing.screening import screened
 
 STATEMENTS = Path(__file__).parents[1] / "statements"
@@ -58,7 +58,7 @@ def read_damaged(folder: Path, data: bytes, edits: list[Edit], reader: Reader) -
 @given(edits=EDITS, data=st.sampled_from([PAYMENTS, ITEMS]))
 def test_a_damaged_csv_file(folder: Path, edits: list[Edit], data: bytes) -> None:
     found = read_damaged(folder, data, edits, CsvFile(folder / "file").read)
-    assert all(isinstance(each, Record | Refusal) for each in found)
+    assert all(isinstance(each, FileRecord | Refusal) for each in found)
 
 
 @given(edits=EDITS, path=st.sampled_from(sorted(STATEMENTS.glob("*.xml"))))
@@ -66,7 +66,7 @@ def test_a_damaged_statement(folder: Path, edits: list[Edit], path: Path) -> Non
     finder = AccountFinder([*ACCOUNT_FACTS])
     reader = BankPayments(folder / "file", finder).read
     found = read_damaged(folder, path.read_bytes(), edits, reader)
-    assert all(isinstance(each, Record | Refusal | Skip) for each in found)
+    assert all(isinstance(each, FileRecord | Refusal | Skip) for each in found)
 
 
 @given(edits=EDITS, blocked=st.booleans(), encoding=st.sampled_from(["latin_1", "cp500"]))
@@ -76,4 +76,4 @@ def test_a_damaged_network_file(
     path = write_ipm(folder / "file", presentment(), blocked=blocked, encoding=encoding)
     reader = IpmFile(path, AccountFinder(["card-number"], accounts={CARD: "a"})).read
     found = read_damaged(folder, path.read_bytes(), edits, reader)
-    assert all(isinstance(each, Record | Refusal | Skip) for each in found)
+    assert all(isinstance(each, FileRecord | Refusal | Skip) for each in found)

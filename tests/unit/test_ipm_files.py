@@ -11,7 +11,7 @@ import pytest
 from harness.ipm import CARD, HEADER, presentment, trailer, write_ipm, write_messages
 from txplatform.importing.account_finder import AccountFinder
 from txplatform.importing.ipm import IpmFile, TransactionId
-from txplatform.importing.records import Read, Record, Refusal, Skip, UnusableFileError
+from txplatform.importing.records import FileRecord, Read, Refusal, Skip, UnusableFileError
 from txplatform.importing.screening import screened
 
 FINDER = AccountFinder(["card-number"], accounts={CARD: "acc-1"})
@@ -34,7 +34,7 @@ def only(folder: Path, **fields: Any) -> Read:
 def item(folder: Path, **fields: Any) -> dict[str, Any]:
     """Return the settlement item of one presentment with these data elements."""
     found = only(folder, **fields)
-    assert isinstance(found, Record), found
+    assert isinstance(found, FileRecord), found
     return found.body
 
 
@@ -47,7 +47,7 @@ def test_a_presentment_is_read_from_every_kind_of_file(
     header, found, end = read(path)
     assert header == Skip(1, "message of type 1644")
     assert end == Skip(3, "message of type 1644")
-    assert found == Record(
+    assert found == FileRecord(
         2,
         None,
         {
@@ -107,7 +107,7 @@ def test_the_transaction_id_is_what_the_team_authorizes_with(
     tmp_path: Path, source: TransactionId, transaction_id: str | None
 ) -> None:
     _, found, _ = read(write_ipm(tmp_path / "file", presentment()), source)
-    assert isinstance(found, Record)
+    assert isinstance(found, FileRecord)
     assert found.body.get("transaction_id") == transaction_id
 
 
@@ -188,7 +188,7 @@ def test_a_malformed_message_is_refused_and_the_others_are_read(tmp_path: Path) 
     _, first, second, _ = read(path)
     assert isinstance(first, Refusal)
     assert (first.line, first.reason) == (2, "malformed_message")
-    assert isinstance(second, Record)
+    assert isinstance(second, FileRecord)
 
 
 @pytest.mark.parametrize(
@@ -224,4 +224,4 @@ def test_a_file_that_was_cut_is_refused_whole(tmp_path: Path, *, blocked: bool) 
 def test_a_file_may_have_several_logical_files(tmp_path: Path) -> None:
     one = [HEADER, presentment(), trailer(3)]
     found = read(write_messages(tmp_path / "file", *one, *one))
-    assert sum(isinstance(each, Record) for each in found) == 2
+    assert sum(isinstance(each, FileRecord) for each in found) == 2

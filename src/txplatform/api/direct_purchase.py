@@ -65,28 +65,16 @@ class PurchaseProtocol(HttpProtocol):
         """The digest of its Authorization header, if its head may come again."""
         self._between_requests = True
         self._received = b""
-        """The bytes received last, if a request begins with them."""
+        """The bytes being parsed, if a request begins with them."""
         self._unused_event = asyncio.Event()
 
     def data_received(self, data: bytes) -> None:
         """Decide a plain purchase whose head is known; parse anything else."""
-        if not self._between_requests:
-            self._received = b""
-        elif (
-            (self.cycle is None or self.cycle.response_complete)
-            and not self.flow.write_paused
-            and (request := self._heads.split(data)) is not None
-            and (origin := self._purchases.origin(request[0].credentials, new_traceparent()))
-            is not None
-        ):
-            self._unset_keepalive_if_required()
-            cycle = _Cycle(origin, True, self._unused_event, request[1], more_body=False)
-            self.cycle = cycle  # type: ignore[assignment]  # has what uvicorn uses
-            self._decide(cycle)
+        if self._between_requests and self._decide_known(data):
             return
-        else:
-            self._received = data
+        self._received = data if self._between_requests else b""
         super().data_received(data)
+        self._received = b""
 
     def on_message_begin(self) -> None:
         """Start reading a request."""
@@ -134,6 +122,23 @@ class PurchaseProtocol(HttpProtocol):
         if self._receiving is not None:
             self._leave_to_asgi(self._receiving)
         super().shutdown()
+
+    def _decide_known(self, data: bytes) -> bool:
+        """Decide a plain purchase if its head is known; return False if it has to be parsed."""
+        if self.flow.write_paused or not (self.cycle is None or self.cycle.response_complete):
+            return False
+        request = self._heads.split(data)
+        if request is None:
+            return False
+        known, body = request
+        origin = self._purchases.origin(known.credentials, new_traceparent())
+        if origin is None:
+            return False
+        self._unset_keepalive_if_required()
+        cycle = _Cycle(origin, True, self._unused_event, body, more_body=False)
+        self.cycle = cycle  # type: ignore[assignment]  # has what uvicorn uses
+        self._decide(cycle)
+        return True
 
     def _plain_origin(self) -> CommandOrigin | None:
         """Return the origin of a plain purchase with a cached key; None for any other request."""

@@ -17,7 +17,7 @@ from txplatform.importing.clearing_sender import post_clearings
 from txplatform.importing.csv_files import CsvFile
 from txplatform.importing.payment_sender import send_payments
 from txplatform.importing.platform_api import PlatformApi
-from txplatform.importing.records import Outcome, Reader, Record, UnusableFileError
+from txplatform.importing.records import FileRecord, Reader, RecordOutcome, UnusableFileError
 from txplatform.importing.report import Report
 from txplatform.importing.screening import screened
 from txplatform.kafka import client_config
@@ -187,16 +187,16 @@ def _api(arguments: argparse.Namespace) -> PlatformApi:
     return PlatformApi(url, key, patience_s=arguments.wait)
 
 
-def _kept(reader: Reader, report: Report, *, unique_ids: bool) -> Iterator[Record]:
+def _kept(reader: Reader, report: Report, *, unique_ids: bool) -> Iterator[FileRecord]:
     """Yield the records to send, and add the others to the report."""
     for read in screened(reader, unique_ids=unique_ids):
-        if isinstance(read, Record):
+        if isinstance(read, FileRecord):
             yield read
         else:
             report.add(read)
 
 
-def _send(records: Iterator[Record], api: PlatformApi) -> Iterator[Outcome]:
+def _send(records: Iterator[FileRecord], api: PlatformApi) -> Iterator[RecordOutcome]:
     """Send the records to where their kind belongs; a file has one kind."""
     first = next(records, None)
     if first is None:

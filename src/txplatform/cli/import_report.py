@@ -9,14 +9,14 @@ from rich.table import Table
 
 from txplatform.cli.tables import print_table
 from txplatform.domain.currencies import format_amount
-from txplatform.importing.records import Record
+from txplatform.importing.records import FileRecord
 from txplatform.importing.report import RESULTS, Line, Report
 from txplatform.pluralize import pluralize
 
 _CONTROL = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
 
 
-def print_records(records: Iterable[Record], report: Report) -> None:
+def print_records(records: Iterable[FileRecord], report: Report) -> None:
     """Print what would be sent to stdout, one JSON object a line, and the rest to stderr."""
     for record in records:
         sent: dict[str, Any] = (

@@ -13,7 +13,7 @@ from txplatform.contracts.messages import PaymentReturnedMessage, PaymentSubmitt
 from txplatform.importing.account_finder import AccountFinder
 from txplatform.importing.amounts import minor_units
 from txplatform.importing.camt import BankTransaction, UnbookedEntry, read_transactions
-from txplatform.importing.records import Read, Record, Refusal, Skip
+from txplatform.importing.records import FileRecord, Read, Refusal, Skip
 
 PaymentId = Literal["auto", "end-to-end-id", "bank-reference"]
 
@@ -75,7 +75,7 @@ class BankPayments:
                 place += f"/TxDtls[{transaction.number}]"
             return Refusal(transaction.line, f"{place}/{error.field}", error.reason, str(error))
 
-    def _payment(self, transaction: BankTransaction) -> Record:
+    def _payment(self, transaction: BankTransaction) -> FileRecord:
         payment_id, from_position = self._id_of_payment(transaction)
         body = {
             "payment_id": payment_id,
@@ -85,9 +85,9 @@ class BankPayments:
             "submitted_at": transaction.booked_on,
             **_description(transaction),
         }
-        return Record(transaction.line, PaymentSubmittedMessage.TOPIC, body, from_position)
+        return FileRecord(transaction.line, PaymentSubmittedMessage.TOPIC, body, from_position)
 
-    def _return(self, transaction: BankTransaction) -> Record:
+    def _return(self, transaction: BankTransaction) -> FileRecord:
         if transaction.credit:
             raise _UnclearError(
                 "RtrInf",
@@ -103,7 +103,7 @@ class BankPayments:
             "reason": transaction.return_reason or "returned",
             "returned_at": transaction.booked_on,
         }
-        return Record(transaction.line, PaymentReturnedMessage.TOPIC, body)
+        return FileRecord(transaction.line, PaymentReturnedMessage.TOPIC, body)
 
     def _account_of(self, transaction: BankTransaction) -> str:
         account_id = self.finder.account_of(transaction.account_facts)

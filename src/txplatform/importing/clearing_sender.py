@@ -10,7 +10,7 @@ import orjson
 
 from txplatform.contracts.clearing_batch import MAX_ITEMS, ClearingItem
 from txplatform.importing.platform_api import PlatformApi
-from txplatform.importing.records import Outcome, Record, Result
+from txplatform.importing.records import FileRecord, RecordOutcome, Result
 
 _MAX_BYTES = 900_000
 """The size of a batch; the API takes at least 1 MiB."""
@@ -18,7 +18,7 @@ _MAX_BYTES = 900_000
 _PAUSE_S = 0.5
 
 
-def post_clearings(api: PlatformApi, records: Iterable[Record]) -> Iterator[Outcome]:
+def post_clearings(api: PlatformApi, records: Iterable[FileRecord]) -> Iterator[RecordOutcome]:
     """Post items in batches, and yield the outcome of each.
 
     Items with a passing fault are posted again while the API's patience lasts.
@@ -44,9 +44,9 @@ def post_clearings(api: PlatformApi, records: Iterable[Record]) -> Iterator[Outc
                 time.sleep(_PAUSE_S)
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[tuple[Record, bytes]]]:
+def _batches(records: Iterable[FileRecord]) -> Iterator[list[tuple[FileRecord, bytes]]]:
     """Yield records with their JSON, as many as one call can have."""
-    batch: list[tuple[Record, bytes]] = []
+    batch: list[tuple[FileRecord, bytes]] = []
     size = 0
     for record in records:
         item = orjson.dumps(record.body)
@@ -59,7 +59,7 @@ def _batches(records: Iterable[Record]) -> Iterator[list[tuple[Record, bytes]]]:
         yield batch
 
 
-def _outcome(record: Record, result: dict[str, Any]) -> Outcome:
+def _outcome(record: FileRecord, result: dict[str, Any]) -> RecordOutcome:
     errors = result.get("errors") or [{}]
     results: dict[str, Result] = {
         "clean": "repeated" if result.get("replayed") else "taken",
@@ -67,7 +67,7 @@ def _outcome(record: Record, result: dict[str, Any]) -> Outcome:
         "bad": "refused",
         "retry": "unknown",
     }
-    return Outcome(
+    return RecordOutcome(
         record,
         results[result["result"]],
         field=result.get("field"),
@@ -77,7 +77,7 @@ def _outcome(record: Record, result: dict[str, Any]) -> Outcome:
     )
 
 
-def _differences(record: Record, result: dict[str, Any]) -> str | None:
+def _differences(record: FileRecord, result: dict[str, Any]) -> str | None:
     """Return in which fields a repeated item differs from the first copy.
 
     Metadata name the file: one id in two files may be two presentments.

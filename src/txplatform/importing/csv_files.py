@@ -11,7 +11,7 @@ from typing import Any
 from txplatform.contracts.messages import PaymentReturnedMessage, PaymentSubmittedMessage
 from txplatform.importing.amounts import minor_units
 from txplatform.importing.csv_columns import PAYMENT_COLUMNS, Column, columns_for
-from txplatform.importing.records import Read, Record, Refusal, UnusableFileError
+from txplatform.importing.records import FileRecord, Read, Refusal, UnusableFileError
 
 _DELIMITERS = ",;\t"
 _TOPICS = {"payment": PaymentSubmittedMessage.TOPIC, "return": PaymentReturnedMessage.TOPIC}
@@ -87,7 +87,7 @@ def _read_row(line: int, cells: Mapping[str, str], columns: Mapping[str, Column]
             body.setdefault(parent, {})[child] = value
         else:
             body[name] = value
-    return Record(line, _TOPICS[kind] if kind is not None else None, body)
+    return FileRecord(line, _TOPICS[kind] if kind is not None else None, body)
 
 
 def _value(column: Column, cell: str, cells: Mapping[str, str], kind: str | None) -> Any:

@@ -17,7 +17,7 @@ from iso4217 import Currency
 from txplatform.importing.account_finder import AccountFinder
 from txplatform.importing.amounts import to_minor_units
 from txplatform.importing.ipm_messages import Message, read_messages
-from txplatform.importing.records import Read, Record, Refusal, Skip
+from txplatform.importing.records import FileRecord, Read, Refusal, Skip
 
 TransactionId = Literal["trace-id", "retrieval-reference", "approval-code", "none"]
 
@@ -94,7 +94,9 @@ class IpmFile:
         body |= _description(message)
         if file_id is not None:
             body["metadata"] = {"file": file_id, "message": str(message.get("DE71", number))}
-        return Record(number, None, {k: value for k, value in body.items() if value is not None})
+        return FileRecord(
+            number, None, {k: value for k, value in body.items() if value is not None}
+        )
 
     def _transaction_id(self, message: Message) -> str | None:
         found = {

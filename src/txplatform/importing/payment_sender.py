@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.errors import TxPlatformError
 from txplatform.importing.platform_api import PlatformApi
-from txplatform.importing.records import Outcome, Record, Result
+from txplatform.importing.records import FileRecord, RecordOutcome, Result
 
 _WINDOW = 500
 """The number of messages that are sent before their outcomes are read."""
@@ -50,7 +50,7 @@ class _Sent:
         parked: The row of an earlier copy that is parked.
     """
 
-    record: Record
+    record: FileRecord
     partition: int | None = None
     offset: int | None = None
     error: str = "no response in time"
@@ -65,8 +65,8 @@ class _Sent:
 
 
 def send_payments(
-    producer: Producer, api: PlatformApi, records: Iterable[Record]
-) -> Iterator[Outcome]:
+    producer: Producer, api: PlatformApi, records: Iterable[FileRecord]
+) -> Iterator[RecordOutcome]:
     """Send messages, and yield the outcome of each, in order.
 
     Args:
@@ -135,16 +135,16 @@ def _row_of(api: PlatformApi, sent: _Sent) -> dict[str, Any] | None:
         sent.cursor = page["next_cursor"]
 
 
-def _outcome(record: Record, row: dict[str, Any] | None) -> Outcome:
+def _outcome(record: FileRecord, row: dict[str, Any] | None) -> RecordOutcome:
     if row is None:
-        return Outcome(
+        return RecordOutcome(
             record,
             "unknown",
             reason="not_confirmed",
             detail="No outcome yet; check that `txplatform consume` runs, and import again.",
         )
     deferred = row["status"] == MessageStatus.WAITING and row["reason"] is not None
-    return Outcome(
+    return RecordOutcome(
         record,
         "unknown" if deferred else RESULT_OF_STATUS[row["status"]],
         reason=row["reason"],

@@ -14,7 +14,7 @@ class UnusableFileError(TxPlatformError):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class FileRecord:
     """A message or settlement item to send.
 
     Attributes:
@@ -69,7 +69,7 @@ class Skip:
     why: str
 
 
-Read = Record | Refusal | Skip
+Read = FileRecord | Refusal | Skip
 
 Reader = Callable[[], Iterator[Read]]
 """Starts to read a file from its beginning.
@@ -81,7 +81,7 @@ Result = Literal["taken", "repeated", "waiting", "ignored", "refused", "unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RecordOutcome:
     """The result for a record on the platform.
 
     Attributes:
@@ -91,7 +91,7 @@ class Outcome:
         detail: The reason in a sentence. For a repeated record, what the first copy has otherwise.
     """
 
-    record: Record
+    record: FileRecord
     result: Result
     field: str | None = None
     reason: str | None = None

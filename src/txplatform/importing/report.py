@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
 from txplatform.contracts.messages import PaymentReturnedMessage, PaymentSubmittedMessage
-from txplatform.importing.records import Outcome, Record, Refusal, Result, Skip
+from txplatform.importing.records import FileRecord, RecordOutcome, Refusal, Result, Skip
 
 RESULTS: tuple[Result, ...] = get_args(Result)
 
@@ -52,7 +52,7 @@ class Report:
     differing: list[Line] = field(default_factory=list)
     from_position: int = 0
 
-    def add(self, item: Refusal | Skip | Outcome) -> None:
+    def add(self, item: Refusal | Skip | RecordOutcome) -> None:
         """Count one record."""
         match item:
             case Skip():
@@ -60,10 +60,10 @@ class Report:
             case Refusal():
                 self.counts["refused"] += 1
                 self.refused.append(Line(item.line, None, item.field, item.reason, item.detail))
-            case Outcome():
+            case RecordOutcome():
                 self._add_outcome(item)
 
-    def _add_outcome(self, outcome: Outcome) -> None:
+    def _add_outcome(self, outcome: RecordOutcome) -> None:
         record = outcome.record
         self.counts[outcome.result] += 1
         self.from_position += record.from_position
@@ -114,7 +114,7 @@ class Report:
         }
 
 
-def kind_of(record: Record) -> str:
+def kind_of(record: FileRecord) -> str:
     """Return `payment`, `return`, `debit`, `credit` or `correction`."""
     if record.topic is not None:
         return _KINDS[record.topic]

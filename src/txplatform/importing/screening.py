@@ -8,7 +8,7 @@ from txplatform.contracts.body import Body
 from txplatform.contracts.clearing_batch import ClearingItem
 from txplatform.contracts.field_problems import InvalidFieldsError, validate
 from txplatform.contracts.messages import INBOUND
-from txplatform.importing.records import Read, Reader, Record, Refusal
+from txplatform.importing.records import FileRecord, Read, Reader, Refusal
 
 
 def screened(reader: Reader, *, unique_ids: bool) -> Iterator[Read]:
@@ -21,7 +21,7 @@ def screened(reader: Reader, *, unique_ids: bool) -> Iterator[Read]:
     """
     lines: dict[tuple[str | None, str, str], int] = {}
     for read in reader():
-        if not isinstance(read, Record):
+        if not isinstance(read, FileRecord):
             yield read
             continue
         key = (read.topic, str(read.body.get("account_id")), read.business_id)
@@ -40,7 +40,7 @@ def screened(reader: Reader, *, unique_ids: bool) -> Iterator[Read]:
             yield read
 
 
-def _contract_problem(record: Record) -> Refusal | None:
+def _contract_problem(record: FileRecord) -> Refusal | None:
     """Return a refusal that names the first field that the contract does not take."""
     contract: type[Body] = ClearingItem if record.topic is None else INBOUND[record.topic]
     try:
