@@ -167,6 +167,14 @@ def test_handled_holds_are_not_read_again_while_the_read_model_lags(
         psycopg.connect(database.owner_url, autocommit=True) as owner,
     ):
         wait_until(lambda: len(expired(service)) == 5)
+        # The search after the expiry begins once the snapshots, which need the log, are stored.
+        searched_since = (
+            "SELECT FROM pg_stat_activity"
+            " WHERE query LIKE '%FROM transactions%' AND pid <> pg_backend_pid()"
+            " AND datname = current_database()"
+            " AND query_start > (SELECT max(recorded_at) FROM events)"
+        )
+        wait_until(lambda: owner.execute(searched_since).fetchone() is not None)
         passes = (
             "SELECT query_start FROM pg_stat_activity"
             " WHERE query LIKE '%FROM transactions%' AND pid <> pg_backend_pid()"
