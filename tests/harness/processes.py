@@ -1,4 +1,4 @@
-"""`txplatform` commands as real processes that tests can stop, kill and freeze."""
+"""`txplatform` and `txbank` commands as processes that tests can stop, kill and freeze."""
 
 from __future__ import annotations
 
@@ -19,12 +19,17 @@ STOP_WITHIN_S = 10
 
 
 class Command:
-    """A `txplatform …` process. Leaving the context kills the process if it still runs."""
+    """A process of a program. Leaving the context kills the process if it still runs."""
 
-    def __init__(self, *words: str, env: Mapping[str, str]) -> None:
+    def __init__(self, *words: str, env: Mapping[str, str], program: str = "txplatform") -> None:
         self.words = words
+        self._program = program
         self._env = {
-            **{name: value for name, value in os.environ.items() if "TXPLATFORM_" not in name},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("TXPLATFORM_", "TXBANK_"))
+            },
             **env,
         }
         self._folder = tempfile.TemporaryDirectory(prefix="txplatform-command-")
@@ -52,7 +57,7 @@ class Command:
             Path(self._folder.name, "err").open("wb") as err,
         ):
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "txplatform.cli", *self.words],
+                [sys.executable, "-m", f"{self._program}.cli", *self.words],
                 env=self._env,
                 stdout=out,
                 stderr=err,
@@ -89,7 +94,7 @@ class Command:
         def ready() -> bool:
             if self.exit_code is not None:
                 raise AssertionError(f"{self.words} ended with {self.exit_code}: {self.stderr}")
-            return "txplatform ready" in self.stderr
+            return f"{self._program} ready" in self.stderr
 
         wait_until(ready, timeout_s=timeout_s, message=f"{' '.join(self.words)} to be ready")
         return self
@@ -134,9 +139,9 @@ def wait_frozen(child_pid: int) -> None:
 
 
 def run_command(
-    *words: str, env: Mapping[str, str], timeout_s: float = 120
+    *words: str, env: Mapping[str, str], timeout_s: float = 120, program: str = "txplatform"
 ) -> tuple[int, str, str]:
     """Run a command to its end, and return its exit code, stdout and stderr."""
-    with Command(*words, env=env) as command:
+    with Command(*words, env=env, program=program) as command:
         code = command.wait(timeout_s)
         return code, command.stdout, command.stderr

@@ -1,0 +1,1 @@
+"""The bank around txplatform: services that use the platform only by its public contracts."""

@@ -1,0 +1,308 @@
+"""Card accounts: open them, change limit and status, and tell the platform in the same commit.
+
+An account's limits and statuses are histories that only grow. The newest entry is in force, and the
+platform applies the highest version whatever the order of arrival. So the last change wins.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import uuid4
+
+from pydantic import BaseModel, BeforeValidator, Field
+from txplatform_client.fields import AccountStatus, FreezeReason
+from txplatform_client.kafka import AccountOpened, AccountStatusChanged, CreditLimitChanged
+
+from txbank import outbox
+from txbank.accounts.products import Product, check_limit
+from txbank.database import Connection
+from txbank.errors import TxBankError
+from txbank.fields import AmountOrZero, Currency, FreeText, Id, RequestBody, check_same
+
+
+class AccountNotFoundError(TxBankError):
+    """No account has this id."""
+
+
+class AccountClosedError(TxBankError):
+    """The account is closed for good, so its limit and status cannot change."""
+
+
+class Holder(RequestBody):
+    """Who holds an account. These fields never leave this service."""
+
+    name: FreeText
+    email: Annotated[str, Field(max_length=254, pattern=r"^[^\s@\x00]+@[^\s@\x00]+\.[^\s@\x00]+$")]
+
+
+class NewAccount(RequestBody):
+    """A request to open an account. Without an id the service chooses one."""
+
+    account_id: Id = Field(default_factory=lambda: f"acc-{uuid4()}")
+    holder: Holder
+    product: Product
+    currency: Currency
+    credit_limit: AmountOrZero
+
+
+class NewCreditLimit(RequestBody):
+    """A request to change the credit limit. A repeated `change_id` changes nothing."""
+
+    credit_limit: AmountOrZero
+    reason: FreeText
+    change_id: Id = Field(default_factory=lambda: str(uuid4()))
+
+
+class NewStatus(RequestBody):
+    """A request to change the status. A repeated `change_id` changes nothing."""
+
+    status: Annotated[AccountStatus, Field(description="`closed` is permanent.")]
+    reason_code: Annotated[
+        FreezeReason | None, BeforeValidator(lambda value: None if value == "none" else value)
+    ] = Field(
+        default=None,
+        description="Decides the response code of declines; null or `none` for no reason.",
+    )
+    reason: FreeText
+    change_id: Id = Field(default_factory=lambda: str(uuid4()))
+
+
+class CreditLimit(BaseModel):
+    """An entry in the history of an account's limits. Version 0 is that of the opening."""
+
+    limit_version: int
+    credit_limit: int = Field(description="Minor units of the account's currency.")
+    reason: str
+    change_id: str
+    changed_at: datetime
+
+
+class Status(BaseModel):
+    """An entry in the history of an account's statuses. Version 0 is that of the opening."""
+
+    status_version: int
+    status: AccountStatus
+    reason_code: FreezeReason | None
+    reason: str
+    change_id: str
+    changed_at: datetime
+
+
+class Account(BaseModel):
+    """An account with the limit and the status that are in force."""
+
+    account_id: str
+    holder: Holder
+    product: Product
+    currency: str
+    credit_limit: int = Field(description="Minor units of the currency.")
+    limit_version: int
+    status: AccountStatus
+    status_version: int
+    reason_code: FreezeReason | None
+    opened_at: datetime
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Account":
+        """Return the account of a row of `current_accounts`."""
+        holder = Holder(name=row["holder_name"], email=row["holder_email"])
+        return cls(holder=holder, **row)
+
+
+class AccountHistory(Account):
+    """An account with all its limits and statuses, newest first."""
+
+    credit_limits: list[CreditLimit]
+    statuses: list[Status]
+
+
+_OPENING = "opening"
+"""The change id and the reason of version 0."""
+
+
+def open_account(connection: Connection, wanted: NewAccount) -> tuple[Account, bool]:
+    """Open an account; return it as it was opened, and whether that had happened before.
+
+    Raises:
+        ProductRuleError: The product does not allow the currency or the limit.
+        IdReusedError: The id belongs to an account that was opened with other content.
+    """
+    holder = wanted.holder
+    opened = connection.execute(
+        "INSERT INTO accounts (account_id, holder_name, holder_email, product, currency)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING opened_at",
+        (wanted.account_id, holder.name, holder.email, wanted.product, wanted.currency),
+    ).fetchone()
+    if opened:
+        check_limit(wanted.product, wanted.currency, wanted.credit_limit)
+        connection.execute(
+            "INSERT INTO credit_limits VALUES (%s, 0, %s, %s, %s)",
+            (wanted.account_id, wanted.credit_limit, _OPENING, _OPENING),
+        )
+        connection.execute(
+            "INSERT INTO statuses VALUES (%s, 0, %s, NULL, %s, %s)",
+            (wanted.account_id, "active", _OPENING, _OPENING),
+        )
+        message = AccountOpened(
+            account_id=wanted.account_id,
+            currency=wanted.currency,
+            credit_limit=wanted.credit_limit,
+            opened_at=opened["opened_at"],
+        )
+        outbox.add(connection, message)
+    history = read_account(connection, wanted.account_id)
+    limit, status = history.credit_limits[-1], history.statuses[-1]
+    account = Account(**{**dict(history), **dict(limit), **dict(status)})
+    check_same("account_id", wanted, account.model_dump())
+    return account, opened is None
+
+
+def read_account(connection: Connection, account_id: str) -> AccountHistory:
+    """Return an account with its history.
+
+    Raises:
+        AccountNotFoundError: No account has this id.
+    """
+    row = connection.execute(
+        "SELECT * FROM current_accounts WHERE account_id = %s", (account_id,)
+    ).fetchone()
+    if row is None:
+        raise _not_found(account_id)
+    limits = connection.execute(
+        "SELECT * FROM credit_limits WHERE account_id = %s ORDER BY limit_version DESC",
+        (account_id,),
+    )
+    statuses = connection.execute(
+        "SELECT * FROM statuses WHERE account_id = %s ORDER BY status_version DESC", (account_id,)
+    )
+    return AccountHistory(
+        **dict(Account.from_row(row)),
+        credit_limits=[CreditLimit(**each) for each in limits],
+        statuses=[Status(**each) for each in statuses],
+    )
+
+
+def list_accounts(connection: Connection, *, after: str | None, limit: int) -> list[Account]:
+    """Return accounts by their ids, beginning after one of them."""
+    rows = connection.execute(
+        "SELECT * FROM current_accounts WHERE account_id > %s ORDER BY account_id LIMIT %s",
+        (after or "", limit),
+    )
+    return [Account.from_row(row) for row in rows]
+
+
+def change_credit_limit(
+    connection: Connection, account_id: str, wanted: NewCreditLimit
+) -> tuple[CreditLimit, bool]:
+    """Change the credit limit; return the change, and whether it had been made before.
+
+    Raises:
+        AccountNotFoundError: No account has this id.
+        IdReusedError: The change id was used with other content.
+        AccountClosedError: The account is closed.
+        ProductRuleError: The product does not allow the limit.
+    """
+    account = _lock(connection, account_id)
+    if earlier := _earlier(connection, "credit_limits", account_id, wanted):
+        return CreditLimit(**earlier), True
+    _check_not_closed(account)
+    check_limit(account.product, account.currency, wanted.credit_limit)
+    row = connection.execute(
+        "INSERT INTO credit_limits VALUES (%s, %s, %s, %s, %s) RETURNING *",
+        (
+            account_id,
+            account.limit_version + 1,
+            wanted.credit_limit,
+            wanted.reason,
+            wanted.change_id,
+        ),
+    ).fetchone()
+    assert row is not None
+    change = CreditLimit(**row)
+    message = CreditLimitChanged(
+        account_id=account_id,
+        credit_limit=change.credit_limit,
+        currency=account.currency,
+        limit_version=change.limit_version,
+        effective_at=change.changed_at,
+    )
+    outbox.add(connection, message)
+    return change, False
+
+
+def change_status(
+    connection: Connection, account_id: str, wanted: NewStatus
+) -> tuple[Status, bool]:
+    """Change the status; return the change, and whether it had been made before.
+
+    Raises:
+        AccountNotFoundError: No account has this id.
+        IdReusedError: The change id was used with other content.
+        AccountClosedError: The account is closed.
+    """
+    account = _lock(connection, account_id)
+    if earlier := _earlier(connection, "statuses", account_id, wanted):
+        return Status(**earlier), True
+    _check_not_closed(account)
+    row = connection.execute(
+        "INSERT INTO statuses VALUES (%s, %s, %s, %s, %s, %s) RETURNING *",
+        (
+            account_id,
+            account.status_version + 1,
+            wanted.status,
+            wanted.reason_code,
+            wanted.reason,
+            wanted.change_id,
+        ),
+    ).fetchone()
+    assert row is not None
+    change = Status(**row)
+    # The reason in words stays here, since people write names into it.
+    message = AccountStatusChanged(
+        account_id=account_id,
+        status=change.status,
+        status_version=change.status_version,
+        reason_code=change.reason_code,
+        changed_at=change.changed_at,
+    )
+    outbox.add(connection, message)
+    return change, False
+
+
+def _lock(connection: Connection, account_id: str) -> Account:
+    """Return an account whose changes wait until the end of the transaction."""
+    locked = connection.execute(
+        "SELECT 1 FROM accounts WHERE account_id = %s FOR UPDATE", (account_id,)
+    ).fetchone()
+    if locked is None:
+        raise _not_found(account_id)
+    row = connection.execute(
+        "SELECT * FROM current_accounts WHERE account_id = %s", (account_id,)
+    ).fetchone()
+    assert row is not None
+    return Account.from_row(row)
+
+
+def _earlier(
+    connection: Connection, table: str, account_id: str, wanted: NewCreditLimit | NewStatus
+) -> dict[str, Any] | None:
+    row = connection.execute(
+        f"SELECT * FROM {table} WHERE account_id = %s AND change_id = %s",
+        (account_id, wanted.change_id),
+    ).fetchone()
+    if row is not None:
+        check_same("change_id", wanted, row)
+    return row
+
+
+def _check_not_closed(account: Account) -> None:
+    if account.status == "closed":
+        raise AccountClosedError(
+            f"The account {account.account_id} is closed permanently.",
+            next_step="Open another account.",
+        )
+
+
+def _not_found(account_id: str) -> AccountNotFoundError:
+    return AccountNotFoundError(
+        f"There is no account {account_id}.", next_step="Check the id, or open the account."
+    )

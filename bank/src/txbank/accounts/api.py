@@ -1,0 +1,85 @@
+"""The HTTP API of the accounts service."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from txbank.accounts import account
+from txbank.accounts.account import (
+    Account,
+    AccountHistory,
+    CreditLimit,
+    NewAccount,
+    NewCreditLimit,
+    NewStatus,
+    Status,
+)
+from txbank.api_keys import requires
+from txbank.database import DatabaseOf
+from txbank.fields import IdPath, note_replay
+
+READ, WRITE = "accounts:read", "accounts:write"
+
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+
+
+class AccountPage(BaseModel):
+    """A page of accounts, by their ids. `next_cursor` is null on the last page."""
+
+    items: list[Account]
+    next_cursor: str | None
+
+
+@router.post("", status_code=201, dependencies=[requires(WRITE)])
+def open_account(database: DatabaseOf, response: Response, body: NewAccount) -> Account:
+    """Open an account. The same id with the same content returns the first response, with 200."""
+    with database.transaction() as connection:
+        opened, replayed = account.open_account(connection, body)
+    note_replay(response, replayed=replayed, status=200)
+    return opened
+
+
+@router.get("", dependencies=[requires(READ)])
+def list_accounts(
+    database: DatabaseOf,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: str | None = None,
+) -> AccountPage:
+    """List all accounts, by their ids."""
+    with database.transaction() as connection:
+        items = account.list_accounts(connection, after=cursor, limit=limit + 1)
+    more = len(items) > limit
+    return AccountPage(
+        items=items[:limit], next_cursor=items[limit - 1].account_id if more else None
+    )
+
+
+@router.get("/{account_id}", dependencies=[requires(READ)])
+def read_account(database: DatabaseOf, account_id: IdPath) -> AccountHistory:
+    """Return an account with the history of its limits and statuses."""
+    with database.transaction() as connection:
+        return account.read_account(connection, account_id)
+
+
+@router.put("/{account_id}/credit-limit", dependencies=[requires(WRITE)])
+def change_credit_limit(
+    database: DatabaseOf, response: Response, account_id: IdPath, body: NewCreditLimit
+) -> CreditLimit:
+    """Change the credit limit. The last change wins; a repeated `change_id` changes nothing."""
+    with database.transaction() as connection:
+        change, replayed = account.change_credit_limit(connection, account_id, body)
+    note_replay(response, replayed=replayed)
+    return change
+
+
+@router.put("/{account_id}/status", dependencies=[requires(WRITE)])
+def change_status(
+    database: DatabaseOf, response: Response, account_id: IdPath, body: NewStatus
+) -> Status:
+    """Freeze, release or close an account. A repeated `change_id` changes nothing."""
+    with database.transaction() as connection:
+        change, replayed = account.change_status(connection, account_id, body)
+    note_replay(response, replayed=replayed)
+    return change

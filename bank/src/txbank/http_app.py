@@ -1,0 +1,134 @@
+"""The HTTP application of a service: routes, problems, probes, metrics and the OpenAPI document."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from time import perf_counter
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from txbank.errors import TxBankError
+from txbank.part import Health
+from txbank.problems import (
+    MAX_BODY_BYTES,
+    MEDIA_TYPE,
+    ProblemDetails,
+    ProblemType,
+    respond_with_problems,
+)
+from txbank.tracing import accept_traceparent, correlation_id, current_traceparent
+
+_PROBLEM = {"model": ProblemDetails, "description": "A problem (RFC 9457)."}
+
+
+def create_app(
+    name: str,
+    routers: Sequence[APIRouter],
+    problems: Mapping[type[TxBankError], ProblemType],
+    registry: CollectorRegistry,
+    health: Callable[[], tuple[bool, Mapping[str, Health]]],
+) -> FastAPI:
+    """Return the application of one service.
+
+    Args:
+        name: The service's name.
+        routers: The service's endpoints.
+        problems: The problem type of each error of the service's domain.
+        registry: The metrics to serve, to which those of requests are added.
+        health: Returns whether requests can be served, and the health of each part.
+    """
+    app = FastAPI(
+        title=f"txbank {name}",
+        version=version("txbank"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+        responses={"4XX": _PROBLEM, 422: _PROBLEM, "5XX": _PROBLEM},
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for router in routers:
+        app.include_router(router)
+    app.include_router(_operations(registry, health))
+    app.add_middleware(_Edge, registry=registry)
+    respond_with_problems(app, problems)
+    document = app.openapi()
+    for operation in (each for path in document["paths"].values() for each in path.values()):
+        for status, response in operation["responses"].items():
+            if status[0] in "45" and "content" in response:
+                response["content"] = {MEDIA_TYPE: response["content"].pop("application/json")}
+    return app
+
+
+def _operations(
+    registry: CollectorRegistry, health: Callable[[], tuple[bool, Mapping[str, Health]]]
+) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/livez")
+    def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @router.get("/startupz")
+    @router.get("/readyz")
+    def readyz() -> JSONResponse:
+        ready, parts = health()
+        body = {
+            "status": "ready" if ready else "not ready",
+            "parts": {name: vars(each) for name, each in parts.items()},
+        }
+        return JSONResponse(body, 200 if ready else 503)
+
+    @router.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+class _Edge:
+    """Gives each request its trace, measures it, and refuses bodies that are too large."""
+
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+        self._app = app
+        self._seconds = Histogram(
+            "txbank_request_seconds",
+            "Time to respond, by route.",
+            ["method", "route", "status"],
+            registry=registry,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        traceparent = accept_traceparent(Headers(scope=scope).get("traceparent"))
+        current_traceparent.set(traceparent)
+        began, status, size = perf_counter(), 500, 0
+
+        async def send_traced(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Correlation-Id"] = correlation_id(traceparent)
+            await send(message)
+
+        async def receive_limited() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > MAX_BODY_BYTES:
+                raise HTTPException(413)
+            return message
+
+        try:
+            await self._app(scope, receive_limited, send_traced)
+        finally:
+            route: Any = scope.get("route")
+            labels = scope["method"], route.path if route else "", str(status)
+            self._seconds.labels(*labels).observe(perf_counter() - began)

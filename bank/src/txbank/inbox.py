@@ -1,0 +1,127 @@
+"""The consumer: each message has one effect, in one transaction with the note that it was handled.
+
+A producer sends a message again if it is in doubt, and Kafka delivers one again after a fault. Both
+copies have the same event id. If the process dies after the commit, the offsets in Kafka are old,
+and what comes again is skipped.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from confluent_kafka import Consumer, KafkaException, Message
+from prometheus_client import CollectorRegistry, Counter
+from txplatform_client import MessageError
+from txplatform_client.kafka import Envelope, SeenEvents, read
+from txplatform_client.kafka.records import Message as Body
+
+from txbank.database import Connection, Database
+from txbank.kafka import client_config
+from txbank.part import Health, retry_faults
+from txbank.settings import CommonSettings
+from txbank.tracing import accept_traceparent, current_traceparent, logger
+
+_BATCH = 500
+_POLL_S = 0.25
+_FORGET_EVERY_S = 3600
+
+Handler = Callable[[Connection, Envelope[Body]], None]
+"""Gives a message its effect in the transaction of the connection.
+
+A message of another team may have no event id. It is handled each time it comes, so a handler of
+such a topic must also recognise what it has handled by the ids in the message.
+"""
+
+
+class Subscriber:
+    """Consumes the topics of one service. Several processes share them as one consumer group."""
+
+    def __init__(
+        self,
+        service: str,
+        database: Database,
+        settings: CommonSettings,
+        registry: CollectorRegistry,
+        handlers: Mapping[str, Handler],
+    ) -> None:
+        self.name = f"{service} inbox"
+        self.health = Health(ready=True, detail="starting")
+        self._group = f"txbank-{service}"
+        self._seen = SeenEvents(service)
+        self._database = database
+        self._settings = settings
+        self._handlers = handlers
+        self._log = logger(self.name)
+        self._handled = Counter(
+            "txbank_inbox_messages",
+            "Messages, by outcome.",
+            ["topic", "outcome"],
+            registry=registry,
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until `stop` is set, through faults of the database and the brokers."""
+        retry_faults(self, self._consume, stop)
+
+    def _consume(self, stop: threading.Event) -> None:
+        """Consume from the committed offsets on. After a fault, another consumer begins there."""
+        consumer = Consumer(
+            {
+                **client_config(self._settings),
+                "group.id": self._group,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+            }
+        )
+        consumer.subscribe(list(self._handlers))
+        forget_at = 0.0
+        try:
+            while not stop.is_set():
+                messages = consumer.consume(_BATCH, _POLL_S)
+                if messages:
+                    with self._database.transaction() as connection:
+                        outcomes = [self._handle(connection, message) for message in messages]
+                    for message, outcome in zip(messages, outcomes, strict=True):
+                        self._handled.labels(message.topic(), outcome).inc()
+                    consumer.commit(asynchronous=False)
+                elif time.monotonic() >= forget_at:
+                    forget_at = time.monotonic() + _FORGET_EVERY_S
+                    with self._database.transaction() as connection:
+                        kept = timedelta(days=self._settings.seen_events_days)
+                        self._seen.forget(connection, kept)
+                self.health = Health(ready=True, detail="consuming")
+        finally:
+            consumer.close()
+
+    def _handle(self, connection: Connection, message: Message) -> str:
+        """Give a message its effect, unless it is a copy or cannot be read; return the outcome."""
+        if (error := message.error()) is not None:
+            raise KafkaException(error)
+        topic = str(message.topic())
+        try:
+            envelope = read(topic, message.value(), _headers(message))
+        except MessageError as unreadable:
+            self._set_aside(connection, message, str(unreadable))
+            return "unreadable"
+        current_traceparent.set(accept_traceparent(envelope.traceparent))
+        if envelope.event_id and not self._seen.add(connection, envelope.event_id):
+            return "copy"
+        self._handlers[topic](connection, envelope)
+        return "handled"
+
+    def _set_aside(self, connection: Connection, message: Message, reason: str) -> None:
+        """Keep a message that cannot be read for people. It holds up no other message."""
+        place = (message.topic(), message.partition(), message.offset())
+        self._log.error("unreadable message", place=place, reason=reason)
+        connection.execute(
+            'INSERT INTO unreadable_messages (topic, partition, "offset", reason, key, value)'
+            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (*place, reason, message.key(), message.value()),
+        )
+
+
+def _headers(message: Message) -> list[tuple[str, bytes | None]]:
+    headers = message.headers() or []
+    assert isinstance(headers, list)
+    return [(name, value.encode() if isinstance(value, str) else value) for name, value in headers]

@@ -1,0 +1,159 @@
+"""The transactional outbox: a message commits with the change that it reports, and is sent later.
+
+At least once, in order for each account, never lost: a message is deleted only after all in-sync
+replicas have it. After a fault it is sent again as it is stored, with the same event id.
+"""
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from confluent_kafka import KafkaError, Message, Producer
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+from txplatform_client.kafka import build
+from txplatform_client.kafka.records import Message as Body
+
+from txbank.database import Connection, Database
+from txbank.errors import TxBankError
+from txbank.kafka import client_config
+from txbank.part import Health, retry_faults
+from txbank.settings import CommonSettings
+from txbank.tracing import current_traceparent
+
+_ACCOUNT, _LEADER = 0x7478_626F, 0x7478_6262
+"""First numbers of the advisory locks: of an account in the outbox, and of the one publisher."""
+
+_BATCH = 1000
+_IDLE_S = 0.05
+"""The pause before the next look, if the outbox is empty."""
+_POLL_S = 0.25
+_DELIVERY_TIMEOUT_S = 15
+
+
+class DeliveryError(TxBankError):
+    """Some messages may not have been stored by the brokers; they are sent again."""
+
+
+def add(connection: Connection, message: Body) -> None:
+    """Add a message to the transaction of `connection`.
+
+    The lock is held until after the commit. So the ids of an account's messages are in the order of
+    the commits, and the publisher never sees one of them before another with a lower id.
+    """
+    connection.execute(
+        "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_ACCOUNT, message.account_id)
+    )
+    source, _, _ = message.TOPIC.partition(".")
+    record = build(message, source=f"/{source}", traceparent=current_traceparent.get())
+    headers = {name: value.decode() for name, value in record.headers}
+    connection.execute(
+        "INSERT INTO outbox (topic, key, value, headers) VALUES (%s, %s, %s, %s)",
+        (record.topic, record.key, record.value, Jsonb(headers)),
+    )
+
+
+class Publisher:
+    """Sends the messages of one service's outbox to Kafka. Of several, only the leader sends."""
+
+    def __init__(
+        self,
+        service: str,
+        database: Database,
+        settings: CommonSettings,
+        registry: CollectorRegistry,
+    ) -> None:
+        self.name = f"{service} outbox"
+        self.health = Health(ready=True, detail="starting")
+        self._database = database
+        self._settings = settings
+        self._published = Counter(
+            "txbank_outbox_published", "Messages that the brokers acknowledged.", registry=registry
+        )
+        self._age = Gauge(
+            "txbank_outbox_oldest_seconds", "Age of the oldest waiting message.", registry=registry
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Publish until `stop` is set, through faults of the database and the brokers."""
+        retry_faults(self, self._lead, stop)
+
+    def _lead(self, stop: threading.Event) -> None:
+        # The session that has the lock also reads the messages. If the server ends the session,
+        # another process becomes the leader, and this one can read no more.
+        with self._database.connect() as connection:
+            while not _try_to_lead(connection):
+                self.health = Health(ready=True, detail="another process publishes")
+                if stop.wait(1):
+                    return
+            producer = _producer(self._settings)
+            try:
+                while not stop.is_set():
+                    rows = connection.execute(
+                        "SELECT * FROM outbox ORDER BY id LIMIT %s", (_BATCH,)
+                    ).fetchall()
+                    self._age.set(_age_s(rows))
+                    if rows:
+                        _deliver(producer, rows, stop)
+                        ids = [row["id"] for row in rows]
+                        connection.execute("DELETE FROM outbox WHERE id = ANY(%s)", (ids,))
+                        self._published.inc(len(rows))
+                    else:
+                        stop.wait(_IDLE_S)
+                    self.health = Health(ready=True, detail="publishing")
+            finally:
+                # What was not acknowledged is still in the outbox.
+                producer.purge()
+
+
+def _try_to_lead(connection: Connection) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, 0) AS leads", (_LEADER,)).fetchone()
+    return row is not None and bool(row["leads"])
+
+
+def _age_s(rows: Sequence[DictRow]) -> float:
+    return (datetime.now(UTC) - rows[0]["created_at"]).total_seconds() if rows else 0
+
+
+def _deliver(producer: Producer, rows: Sequence[DictRow], stop: threading.Event) -> None:
+    """Send messages in order, and wait until all in-sync replicas have them.
+
+    Raises:
+        DeliveryError: The brokers refused one, or did not acknowledge all in time.
+    """
+    failures: list[KafkaError] = []
+
+    def note(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failures.append(error)
+
+    for row in rows:
+        producer.produce(
+            row["topic"], row["value"], row["key"], headers=row["headers"], on_delivery=note
+        )
+    waited_s = 0.0
+    while (left := producer.flush(_POLL_S)) and not failures:
+        waited_s += _POLL_S
+        if waited_s > _DELIVERY_TIMEOUT_S or stop.is_set():
+            raise DeliveryError(f"{left} messages were not acknowledged in time.")
+    if failures:
+        raise DeliveryError("A message was refused.", why=f"{failures[0]}.")
+
+
+def _producer(settings: CommonSettings) -> Producer:
+    """Return a producer that stores a prefix of what it is given, in order, or fails for good."""
+    return Producer(
+        {
+            **client_config(settings),
+            "enable.idempotence": True,
+            "enable.gapless.guarantee": True,
+            "acks": "all",
+            "max.in.flight.requests.per.connection": 1,
+            "message.timeout.ms": 0,
+            # The default partitioner of Java clients, so that consumers can join topics by account.
+            "partitioner": "murmur2_random",
+            "compression.type": "lz4",
+            "linger.ms": 5,
+        }
+    )

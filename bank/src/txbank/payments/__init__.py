@@ -1,0 +1,45 @@
+"""The payments service: cardholders pay from a bank account, and some payments bounce."""
+
+from pathlib import Path
+
+from pydantic_settings import SettingsConfigDict
+from starlette.datastructures import State
+from txplatform_client.kafka import AccountOpened
+
+from txbank.payments import api
+from txbank.payments.balances import Balances
+from txbank.payments.known_accounts import remember_account
+from txbank.payments.payment import CurrencyNotTakenError, InvalidCursorError, PaymentNotFoundError
+from txbank.payments.state import NotAllowedError
+from txbank.problems import ProblemType
+from txbank.service import Service
+from txbank.settings import CommonSettings, ServiceSettings
+
+
+class PaymentsSettings(ServiceSettings):
+    """The settings of the payments service."""
+
+    model_config = SettingsConfigDict(env_prefix="TXBANK_PAYMENTS_")
+
+    port: int = 8102
+
+
+def _prepare(state: State, common: CommonSettings, _: ServiceSettings) -> None:
+    state.balances = Balances(common)
+
+
+SERVICE = Service(
+    name="payments",
+    settings=PaymentsSettings,
+    scopes=(api.READ, api.WRITE, api.STAFF),
+    migrations=Path(__file__).parent / "migrations",
+    routers=[api.router],
+    problems={
+        PaymentNotFoundError: ProblemType("payment-not-found", 404, "There is no such payment"),
+        NotAllowedError: ProblemType("not-allowed", 409, "The payment's state does not allow this"),
+        CurrencyNotTakenError: ProblemType("currency-not-taken", 422, "The currency is not taken"),
+        InvalidCursorError: ProblemType("invalid-cursor", 422, "The cursor is of another list"),
+    },
+    handlers={AccountOpened.TOPIC: remember_account},
+    prepare=_prepare,
+)

@@ -1,0 +1,35 @@
+"""Asks the platform how much an account owes. A payment does not wait long for the response."""
+
+from txplatform_client import Client, TxPlatformClientError
+
+from txbank.settings import CommonSettings
+from txbank.tracing import current_traceparent, logger
+
+TIMEOUT_S = 0.5
+"""The longest time for the response, one retry included."""
+
+
+class Balances:
+    """The platform's balances, read over HTTP."""
+
+    def __init__(self, settings: CommonSettings) -> None:
+        self._client = Client(
+            settings.platform_url,
+            settings.platform_key.get_secret_value(),
+            timeout_s=TIMEOUT_S,
+            deadline_s=TIMEOUT_S,
+            traceparent=current_traceparent.get,
+        )
+        self._log = logger("balances")
+
+    def owed(self, account_id: str) -> int | None:
+        """Return the posted balance plus holds, minor units; None if the platform cannot tell now.
+
+        The platform may not respond, or may not know the account yet.
+        """
+        try:
+            balance = self._client.read_balance(account_id)
+        except TxPlatformClientError as error:
+            self._log.warning("no balance; the amount decides", reason=str(error))
+            return None
+        return balance.posted + balance.pending

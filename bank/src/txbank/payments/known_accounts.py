@@ -1,0 +1,22 @@
+"""What payments knows of accounts, told by the accounts service (event-carried state transfer).
+
+The risk check needs the age of an account. It must not wait for another service, nor fail with it,
+so this service keeps a copy of its own, which may be a moment behind.
+"""
+
+from datetime import UTC, datetime
+
+from txplatform_client.kafka import AccountOpened, Envelope
+from txplatform_client.kafka.records import Message
+
+from txbank.database import Connection
+
+
+def remember_account(connection: Connection, envelope: Envelope[Message]) -> None:
+    """Keep currency and time of an opening. A copy changes nothing: an account opens once."""
+    assert isinstance(envelope.message, AccountOpened)
+    opened = envelope.message
+    connection.execute(
+        "INSERT INTO known_accounts VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        (opened.account_id, opened.currency, opened.opened_at or datetime.now(UTC)),
+    )

@@ -1,0 +1,174 @@
+"""Problems (RFC 9457): their types, their body, and the translation of exceptions into them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from psycopg_pool import PoolTimeout
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from txbank.errors import IdReusedError, TxBankError
+from txbank.tracing import correlation_id, current_traceparent, logger
+
+MEDIA_TYPE = "application/problem+json"
+MAX_BODY_BYTES = 65_536
+_RETRY_AFTER_S = 1
+
+
+@dataclass(frozen=True)
+class ProblemType:
+    """A type of problem: its stable name for programs, its HTTP status, and its title."""
+
+    type: str
+    status: int
+    title: str
+
+
+NOT_JSON = ProblemType("not-json", 400, "The body is not acceptable JSON")
+UNAUTHENTICATED = ProblemType("unauthenticated", 401, "The API key is missing or unknown")
+FORBIDDEN = ProblemType("forbidden", 403, "The API key lacks a scope")
+NOT_FOUND = ProblemType("not-found", 404, "There is no such resource")
+METHOD_NOT_ALLOWED = ProblemType("method-not-allowed", 405, "The resource lacks the method")
+ID_REUSED = ProblemType("id-reused", 409, "The id was already used with other content")
+BODY_TOO_LARGE = ProblemType("body-too-large", 413, "The body is too large")
+VALIDATION = ProblemType("validation", 422, "The request has invalid fields")
+INTERNAL = ProblemType("internal", 500, "The service failed")
+STORE_UNAVAILABLE = ProblemType("store-unavailable", 503, "The database is unavailable")
+
+
+class InvalidField(BaseModel):
+    """A field at fault."""
+
+    pointer: str = Field(description="JSON pointer (RFC 6901) to the field.")
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """The body of every error (RFC 9457)."""
+
+    type: str = Field(description="The stable name of the problem type, to branch on.")
+    title: str
+    status: int
+    detail: str = Field(description="The fault and its cause.")
+    next_step: str
+    correlation_id: str = Field(description="The trace id, which is also in the log lines.")
+    errors: list[InvalidField] = []
+
+
+class ProblemError(TxBankError):
+    """An error of the edge, such as a missing key, that has its problem type already."""
+
+    def __init__(
+        self,
+        type_: ProblemType,
+        what: str,
+        next_step: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(what, next_step=next_step)
+        self.type = type_
+        self.headers = dict(headers or {})
+
+
+_FRAMEWORK = {
+    404: (NOT_FOUND, "There is no resource at this path.", "GET /openapi.json lists all."),
+    405: (METHOD_NOT_ALLOWED, "This resource lacks the method.", "Use one in the Allow header."),
+    413: (
+        BODY_TOO_LARGE,
+        f"The body is larger than {MAX_BODY_BYTES} bytes.",
+        "Send a smaller one.",
+    ),
+}
+"""Problems for errors that have only an HTTP status."""
+
+
+def respond_with_problems(app: FastAPI, types: Mapping[type[TxBankError], ProblemType]) -> None:
+    """Register handlers that turn every exception into a problem.
+
+    Args:
+        app: The application of one service.
+        types: The problem type of each error of the service's domain.
+    """
+    types = {**types, IdReusedError: ID_REUSED}
+    log = logger("api")
+
+    async def handle(_: Request, error: Exception) -> JSONResponse:
+        match error:
+            case ProblemError():
+                return _response(error.type, error, headers=error.headers)
+            case RequestValidationError():
+                return _invalid(error)
+            case HTTPException(status_code=status) if status in _FRAMEWORK:
+                type_, what, next_step = _FRAMEWORK[status]
+                problem = ProblemError(type_, what, next_step)
+                return _response(type_, problem, headers=error.headers)
+            case TxBankError() if type(error) in types:
+                fields = [
+                    InvalidField(pointer=f"/{name.replace('.', '/')}", message=error.what)
+                    for name in error.fields
+                ]
+                return _response(types[type(error)], error, fields)
+            case psycopg.OperationalError() | PoolTimeout():
+                unavailable = TxBankError(
+                    "The database is unavailable; nothing was recorded, or the outcome is unknown.",
+                    next_step="Retry with the same ids; nothing is recorded twice.",
+                )
+                retry = {"Retry-After": str(_RETRY_AFTER_S)}
+                return _response(STORE_UNAVAILABLE, unavailable, headers=retry)
+        log.error(
+            "request failed",
+            correlation_id=correlation_id(current_traceparent.get()),
+            exc_info=error,
+        )
+        failed = TxBankError(
+            "The service failed unexpectedly; the error has been logged.",
+            next_step="Retry with the same ids; report the correlation id if it happens again.",
+        )
+        return _response(INTERNAL, failed)
+
+    for kind in (HTTPException, RequestValidationError, TxBankError, psycopg.Error, Exception):
+        app.add_exception_handler(kind, handle)
+
+
+def _invalid(error: RequestValidationError) -> JSONResponse:
+    problems = error.errors()
+    if any(each["type"] == "json_invalid" for each in problems):
+        not_json = TxBankError("The body is not JSON.", next_step="Send one JSON value in UTF-8.")
+        return _response(NOT_JSON, not_json)
+    fields = [
+        # The first item of a location is where the field stands, such as `body` or `query`.
+        InvalidField(
+            pointer="".join(f"/{part}" for part in each["loc"][1:]),
+            message=each["msg"].removeprefix("Value error, "),
+        )
+        for each in problems
+    ]
+    invalid = TxBankError(
+        "The request has fields that are missing, unknown or invalid; nothing was recorded.",
+        next_step="Correct the fields named in errors; /openapi.json describes each.",
+    )
+    return _response(VALIDATION, invalid, fields)
+
+
+def _response(
+    type_: ProblemType,
+    error: TxBankError,
+    fields: Sequence[InvalidField] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    details = ProblemDetails(
+        type=type_.type,
+        title=type_.title,
+        status=type_.status,
+        detail=" ".join(part for part in (error.what, error.why) if part),
+        next_step=error.next_step,
+        correlation_id=correlation_id(current_traceparent.get()),
+        errors=list(fields),
+    )
+    return JSONResponse(details.model_dump(), type_.status, headers, MEDIA_TYPE)

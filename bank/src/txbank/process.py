@@ -1,0 +1,59 @@
+"""A process with one or more services, until SIGTERM or SIGINT."""
+
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from queue import SimpleQueue
+
+from txbank.part import Part
+from txbank.service import RunningService, Service
+from txbank.settings import CommonSettings, load
+from txbank.tracing import configure_logging, logger
+
+_STOP_TIMEOUT_S = 9
+"""The longest wait for a part to stop; a process stops within 10 s of SIGTERM."""
+
+
+def run(services: Sequence[Service]) -> int:
+    """Run services in this process; return the exit code, 1 if a part died or did not stop."""
+    common = load(CommonSettings)
+    configure_logging(common)
+    log = logger("process")
+    # A signal handler may interrupt a lock's holder. `SimpleQueue.put` takes no lock.
+    requests: SimpleQueue[None] = SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: requests.put(None))
+    stop, failed = threading.Event(), list[str]()
+
+    def run_part(part: Part) -> None:
+        try:
+            part.run(stop)
+        except Exception:
+            log.exception("part died", part=part.name)
+            failed.append(part.name)
+        finally:
+            requests.put(None)
+
+    running = [RunningService(service, common) for service in services]
+    threads = [
+        threading.Thread(target=run_part, args=(part,), name=part.name, daemon=True)
+        for each in running
+        for part in each.parts
+    ]
+    for thread in threads:
+        thread.start()
+    where = ", ".join(
+        f"{service.name} on {each.url}" for service, each in zip(services, running, strict=True)
+    )
+    print(f"txbank ready: {where}", file=sys.stderr, flush=True)  # noqa: T201
+    requests.get()
+    stop.set()
+    for thread in threads:
+        thread.join(_STOP_TIMEOUT_S)
+        if thread.is_alive():
+            log.error("part did not stop in time", part=thread.name)
+            failed.append(thread.name)
+    for each in running:
+        each.close()
+    return 1 if failed else 0

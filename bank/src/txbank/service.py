@@ -1,0 +1,146 @@
+"""What makes up a service, and the parts of the process that runs it."""
+
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry, ProcessCollector
+from starlette.datastructures import State
+
+from txbank.database import Database
+from txbank.errors import TxBankError
+from txbank.http_app import create_app
+from txbank.inbox import Handler, Subscriber
+from txbank.outbox import Publisher
+from txbank.part import Health, Part
+from txbank.problems import ProblemType
+from txbank.schema import Schema
+from txbank.settings import CommonSettings, ServiceSettings, load
+
+_GRACEFUL_S = 5
+
+
+class CannotListenError(TxBankError):
+    """The address is in use, or is not an address of this host."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of the bank. Everything that all services have comes from the frame.
+
+    Attributes:
+        name: The name of the command, and of the first part of its scopes.
+        settings: The class of its own settings.
+        scopes: What its API keys may allow.
+        migrations: The folder with the revisions of its database.
+        routers: Its endpoints. They find `database` in `request.app.state`.
+        problems: The problem type of each error of its domain.
+        handlers: The effect of each message that it consumes, by topic.
+        prepare: Adds what else its endpoints need to `app.state`.
+    """
+
+    name: str
+    settings: type[ServiceSettings]
+    scopes: tuple[str, ...]
+    migrations: Path
+    routers: Sequence[APIRouter]
+    problems: Mapping[type[TxBankError], ProblemType]
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    prepare: Callable[[State, CommonSettings, Any], None] = lambda *_: None
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of its database."""
+        return Schema(self.migrations)
+
+
+class RunningService:
+    """The parts of one service in this process, which share its database and metrics."""
+
+    def __init__(self, service: Service, common: CommonSettings) -> None:
+        settings = load(service.settings)
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._database = Database(
+            settings.service_url, service.name, connections=settings.database_connections
+        )
+        self._schema = service.schema
+        self.workers: list[Part] = [Publisher(service.name, self._database, common, registry)]
+        if service.handlers:
+            self.workers.append(
+                Subscriber(service.name, self._database, common, registry, service.handlers)
+            )
+        app = create_app(service.name, service.routers, service.problems, registry, self._health)
+        app.state.database = self._database
+        service.prepare(app.state, common, settings)
+        self._database.open()
+        self._api = Api(service.name, app, settings)
+        self.parts: list[Part] = [self._api, *self.workers]
+
+    def close(self) -> None:
+        """Close the connections, after the parts have stopped."""
+        self._database.close()
+
+    @property
+    def url(self) -> str:
+        """Where the service listens."""
+        return self._api.url
+
+    def _health(self) -> tuple[bool, Mapping[str, Health]]:
+        """Return whether requests can be served, and the health of each part.
+
+        Requests need the database only. While the brokers are away, messages wait in the outbox.
+        """
+        try:
+            with self._database.transaction() as connection:
+                current = self._schema.is_current(connection)
+        except psycopg.Error as error:
+            database = Health(ready=False, detail=f"unavailable: {type(error).__name__}")
+        else:
+            detail = "" if current else "older than this version; run `txbank migrate`"
+            database = Health(ready=current, detail=detail)
+        return database.ready, {
+            "database": database,
+            **{part.name: part.health for part in self.parts},
+        }
+
+
+class Api:
+    """The HTTP server of one service, in a thread of its own."""
+
+    def __init__(self, service: str, app: FastAPI, settings: ServiceSettings) -> None:
+        self.name = f"{service} api"
+        self.health = Health(ready=True, detail="serving")
+        address = (settings.host, settings.port)
+        try:
+            self._socket = socket.create_server(address, backlog=2048)
+        except OSError as error:
+            raise CannotListenError(
+                f"The {service} service cannot listen on {settings.host}:{settings.port}.",
+                why=f"{error.strerror}.",
+                next_step=f"Set TXBANK_{service.upper()}_PORT to a free port.",
+            ) from error
+        self.url = f"http://{settings.host}:{self._socket.getsockname()[1]}"
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_GRACEFUL_S,
+            )
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve requests until `stop` is set, then let open requests end."""
+        serving = threading.Thread(target=self._server.run, args=([self._socket],), name=self.name)
+        serving.start()
+        stop.wait()
+        self._server.should_exit = True
+        serving.join()

@@ -1,0 +1,136 @@
+"""Settings from `TXBANK_*` environment variables and `.env`; unknown names are refused."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from txbank.errors import TxBankError
+
+PREFIX = "TXBANK_"
+_TEST_PREFIX = "TXBANK_TEST_"
+"""Prefix of the variables that configure the test suite."""
+
+
+class SettingsError(TxBankError):
+    """A setting is unknown, missing or invalid."""
+
+
+class CommonSettings(BaseSettings):
+    """The settings that all services share."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True
+    )
+
+    kafka_bootstrap_servers: str = Field(
+        default="localhost:9092", description="host:port,host:port of the Kafka brokers."
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="Protocol to the brokers."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        default=None, description="Mechanism of the SASL protocols."
+    )
+    kafka_sasl_username: str | None = Field(default=None, description="SASL user name.")
+    kafka_sasl_password: SecretStr | None = Field(default=None, description="SASL password.")
+    kafka_ssl_ca_location: Path | None = Field(
+        default=None, description="File with the CA certificate of the brokers."
+    )
+    platform_url: str = Field(
+        default="http://localhost:8000", description="Base URL of the platform's API."
+    )
+    platform_key: SecretStr = Field(
+        default=SecretStr(""), description="API key of the platform, with the scopes in README."
+    )
+    seen_events_days: int = Field(
+        default=30,
+        ge=1,
+        description="Days for which the ids of consumed messages are kept: longer than the topics "
+        "keep the messages.",
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="console", description="Format of log lines."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Lowest level of log lines written."
+    )
+
+
+class ServiceSettings(BaseSettings):
+    """The settings that each service has for itself, under its own prefix."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    database_url: SecretStr = Field(description="libpq URL of the service's database role.")
+    migration_database_url: SecretStr | None = Field(
+        default=None,
+        description="libpq URL of the tables' owner, for migrate; by default the service's role.",
+    )
+    database_connections: int = Field(
+        default=10, ge=2, description="Largest number of connections for requests."
+    )
+    host: str = Field(default="127.0.0.1", description="Address the service listens on.")
+    port: int = Field(ge=0, le=65535, description="Port the service listens on.")
+
+    @property
+    def service_url(self) -> str:
+        """The libpq URL with the service's role."""
+        return self.database_url.get_secret_value()
+
+    @property
+    def owner_url(self) -> str:
+        """The libpq URL with the role that owns the tables."""
+        return (self.migration_database_url or self.database_url).get_secret_value()
+
+
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
+
+
+def refuse_unknown_settings(kinds: Iterable[type[ServiceSettings]]) -> None:
+    """Check that each `TXBANK_*` variable that is set is a setting of one of these classes.
+
+    Raises:
+        SettingsError: A variable is not known.
+    """
+    classes: list[type[BaseSettings]] = [CommonSettings, *kinds]
+    known = {
+        f"{kind.model_config['env_prefix']}{name}".upper()
+        for kind in classes
+        for name in kind.model_fields
+    }
+    given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    unknown = sorted(
+        name
+        for name in given - known
+        if name.startswith(PREFIX) and not name.startswith(_TEST_PREFIX)
+    )
+    if unknown:
+        raise SettingsError(
+            f"Unknown setting: {', '.join(unknown)}.", next_step="bank/README.md lists all."
+        )
+
+
+def load(kind: type[AnySettings]) -> AnySettings:
+    """Read settings of one class from the environment and `.env`.
+
+    Raises:
+        SettingsError: A setting is missing or invalid. The message lists all of them.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        prefix = kind.model_config["env_prefix"]
+        problems = "; ".join(
+            f"{prefix}{'_'.join(map(str, each['loc']))}".upper()
+            + (" is not set" if each["type"] == "missing" else f": {each['msg']}")
+            for each in error.errors()
+        )
+        raise SettingsError(
+            f"Invalid setting: {problems}.",
+            next_step="Set it as an environment variable or in .env in the working directory.",
+        ) from None

@@ -1,0 +1,123 @@
+"""The bank's services as processes, each with a database and a role of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+from psycopg.rows import dict_row
+
+from harness.ports import free_port
+from harness.postgres import PostgresServer, TestDatabase
+from harness.processes import Command, run_command
+from txbank.cli import SERVICES
+from txbank.database import Connection, Database
+
+NOWHERE = "127.0.0.1:1"
+"""An address at which nothing listens."""
+
+IBAN = "DE89 3704 0044 0532 0130 00"
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Migrated databases of all services, and a key with every scope.
+
+    Attributes:
+        env: The environment variables for all services.
+        databases: The database of each service.
+    """
+
+    env: Mapping[str, str]
+    databases: Mapping[str, TestDatabase]
+    key: str
+
+    def url(self, service: str) -> str:
+        """Return the address of a service."""
+        return f"http://127.0.0.1:{self.env[f'TXBANK_{service.upper()}_PORT']}"
+
+    @contextmanager
+    def client(self, service: str) -> Iterator[httpx.Client]:
+        """Return an HTTP client that sends the key."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        with httpx.Client(base_url=self.url(service), headers=headers, timeout=30) as client:
+            yield client
+
+    @contextmanager
+    def running(self, command: str = "all") -> Iterator[Command]:
+        """Run `txbank all`, or one service, until the context ends."""
+        with Command(command, env=self.env, program="txbank") as process:
+            yield process.wait_ready()
+
+    def database(self, service: str) -> Database:
+        """Return the access of a service to its database, not opened yet."""
+        return Database(self.databases[service].service_url, service)
+
+    @contextmanager
+    def connect(self, service: str) -> Iterator[Connection]:
+        """Open a connection with the service's role, which commits if no exception leaves it."""
+        url = self.databases[service].service_url
+        with psycopg.connect(url, row_factory=dict_row) as connection:
+            yield connection
+
+
+def new_bank(postgres: PostgresServer, brokers: str = NOWHERE, **settings: str) -> Bank:
+    """Create the databases of all services. Settings are given without their prefix."""
+    databases = {}
+    env = {
+        "TXBANK_KAFKA_BOOTSTRAP_SERVERS": brokers,
+        "TXBANK_PLATFORM_URL": f"http://{NOWHERE}",
+        **{f"TXBANK_{name.upper()}": value for name, value in settings.items()},
+    }
+    for service in SERVICES:
+        found = databases[service] = postgres.empty_database()
+        prefix = f"TXBANK_{service.upper()}"
+        env |= {
+            f"{prefix}_DATABASE_URL": found.service_url,
+            f"{prefix}_MIGRATION_DATABASE_URL": found.owner_url,
+            f"{prefix}_PORT": str(free_port()),
+        }
+    code, _, err = run_command("migrate", env=env, program="txbank")
+    assert code == 0, err
+    scopes = (word for scope in all_scopes() for word in ("--scope", scope))
+    words = ("keys", "create", "--name", "test", *scopes)
+    code, out, err = run_command(*words, env=env, program="txbank")
+    assert code == 0, err
+    return Bank(env, databases, json.loads(out)["key"])
+
+
+@cache
+def all_scopes() -> tuple[str, ...]:
+    """Return the scopes of all services."""
+    return tuple(scope for service in SERVICES.values() for scope in service.scopes)
+
+
+def new_account(account_id: str | None = None, **other: Any) -> dict[str, Any]:
+    """Return a request to open an account in EUR with a limit of 5,000.00."""
+    return {
+        "account_id": account_id or f"acc-{uuid4()}",
+        "holder": {"name": "Ada Lovelace", "email": "ada@example.org"},
+        "product": "gold",
+        "currency": "EUR",
+        "credit_limit": 500_000,
+        **other,
+    }
+
+
+def new_payment(account_id: str, payment_id: str | None = None, **other: Any) -> dict[str, Any]:
+    """Return a request to pay 50.00 EUR."""
+    return {
+        "payment_id": payment_id or f"pay-{uuid4()}",
+        "account_id": account_id,
+        "amount": 5_000,
+        "currency": "EUR",
+        "bank_account": IBAN,
+        **other,
+    }
