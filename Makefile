@@ -15,10 +15,11 @@ $(UV):
 	$(PYTHON) -m venv .cache/uv
 	.cache/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.8
 
-.venv/.installed: requirements.lock pyproject.toml bank/pyproject.toml | $(UV)
+.venv/.installed: requirements.lock pyproject.toml bank/pyproject.toml clients/python/pyproject.toml | $(UV)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable . --editable bank
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable . --editable clients/python \
+		--editable bank
 	touch $@
 
 demo: setup ## run the whole platform on this machine (ARGS="--fresh --speed 5")
@@ -50,11 +51,11 @@ pictures: setup ## write the pictures and tables for docs/benchmark.json into do
 
 lock: $(UV) ## lock the newest versions that pyproject.toml allows
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--upgrade --group dev --extra import pyproject.toml bank/pyproject.toml \
-		--output-file requirements.lock
+		--no-emit-package txplatform-client --upgrade --group dev --extra import \
+		pyproject.toml bank/pyproject.toml --output-file requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--constraint requirements.lock --extra import pyproject.toml bank/pyproject.toml \
-		--output-file requirements-runtime.lock
+		--no-emit-package txplatform-client --constraint requirements.lock --extra import \
+		pyproject.toml bank/pyproject.toml --output-file requirements-runtime.lock
 
 schemas: setup ## write OpenAPI, AsyncAPI and JSON Schemas into docs/
 	$(BIN)/python -m txplatform.schema_export docs

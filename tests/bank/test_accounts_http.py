@@ -48,7 +48,7 @@ def test_an_account_is_opened_with_its_limit_and_told_to_others_without_personal
 
 
 def test_an_account_without_an_id_gets_one(accounts: httpx.Client) -> None:
-    wanted = {name: value for name, value in new_account().items() if name != "account_id"}
+    wanted = {**new_account(), "account_id": None}
     ids = {accounts.post("/v1/accounts", json=wanted).json()["account_id"] for _ in range(2)}
     assert len(ids) == 2
 
@@ -127,7 +127,6 @@ def test_a_product_refuses_other_currencies_and_higher_limits(
         ({"currency": "eur"}, "/currency"),
         ({"account_id": "a/b"}, "/account_id"),
         ({"account_id": ".."}, "/account_id"),
-        ({"account_id": None}, "/account_id"),
         ({"holder": {"name": " ", "email": "ada@example.org"}}, "/holder/name"),
         ({"holder": {"name": "A\x00da", "email": "ada@example.org"}}, "/holder/name"),
         ({"holder": {"name": "Ada", "email": "ada"}}, "/holder/email"),

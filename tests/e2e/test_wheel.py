@@ -16,6 +16,7 @@ import pytest
 from harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
+CLIENT = ROOT / "clients" / "python"
 UV = ROOT / ".cache" / "uv" / "bin" / "uv"
 
 
@@ -27,16 +28,28 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.fixture(scope="module")
-def wheel(folder: Path) -> Path:
-    """Build a wheel and return its path."""
+def built(folder: Path, source: Path) -> Path:
+    """Build a wheel into the folder and return its path."""
+    before = set(folder.glob("*.whl"))
     subprocess.run(
-        [UV, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT],
+        [UV, "build", "--quiet", "--wheel", "--out-dir", folder, source],
         check=True,
         capture_output=True,
     )
-    (built,) = folder.glob("*.whl")
-    return built
+    (wheel,) = set(folder.glob("*.whl")) - before
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(folder: Path) -> Path:
+    """The platform's wheel."""
+    return built(folder, ROOT)
+
+
+@pytest.fixture(scope="module")
+def client_wheel(folder: Path) -> Path:
+    """The client's wheel."""
+    return built(folder, CLIENT)
 
 
 def test_the_wheel_has_the_migrations_the_demo_data_and_the_api_page(wheel: Path) -> None:
@@ -51,14 +64,46 @@ def test_the_wheel_has_the_migrations_the_demo_data_and_the_api_page(wheel: Path
     assert {f"txplatform/api/swagger_ui/{name}" for name in page} <= names
 
 
+def test_the_client_runs_from_its_wheel_without_the_platform(
+    client_wheel: Path, folder: Path
+) -> None:
+    names = set(zipfile.ZipFile(client_wheel).namelist())
+    assert "txplatform_client/py.typed" in names
+    assert {name.partition("/")[0] for name in names} == {
+        "txplatform_client",
+        f"{client_wheel.name.rsplit('-', 3)[0]}.dist-info",
+    }
+    environment = folder / "client-env"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    subprocess.run(
+        [
+            *(UV, "pip", "install", "--quiet", "--python", environment / "bin" / "python"),
+            *("--constraint", ROOT / "requirements-runtime.lock", client_wheel),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    imported = "import txplatform_client, txplatform_client.kafka, importlib.util as found; "
+    subprocess.run(
+        [
+            *(environment / "bin" / "python", "-c"),
+            imported + "assert found.find_spec('txplatform') is None",
+        ],
+        check=True,
+        cwd="/",
+    )
+
+
 @pytest.mark.long
-def test_the_demo_runs_from_the_wheel_in_an_empty_environment(wheel: Path, folder: Path) -> None:
+def test_the_demo_runs_from_the_wheel_in_an_empty_environment(
+    wheel: Path, client_wheel: Path, folder: Path
+) -> None:
     environment = folder / "env"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     subprocess.run(
         [
             *(UV, "pip", "install", "--quiet", "--python", environment / "bin" / "python"),
-            *("--constraint", ROOT / "requirements-runtime.lock", wheel),
+            *("--constraint", ROOT / "requirements-runtime.lock", wheel, client_wheel),
         ],
         check=True,
         capture_output=True,

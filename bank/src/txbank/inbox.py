@@ -12,15 +12,15 @@ from datetime import timedelta
 
 from confluent_kafka import Consumer, KafkaException, Message
 from prometheus_client import CollectorRegistry, Counter
-from txplatform_client import MessageError
-from txplatform_client.kafka import Envelope, SeenEvents, read
-from txplatform_client.kafka.records import Message as Body
 
 from txbank.database import Connection, Database
 from txbank.kafka import client_config
 from txbank.part import Health, retry_faults
 from txbank.settings import CommonSettings
 from txbank.tracing import accept_traceparent, current_traceparent, logger
+from txplatform_client import MessageError
+from txplatform_client.kafka import Envelope, SeenEvents, read
+from txplatform_client.kafka.records import Message as Body
 
 _BATCH = 500
 _POLL_S = 0.25

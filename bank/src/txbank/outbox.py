@@ -12,8 +12,6 @@ from confluent_kafka import KafkaError, Message, Producer
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
-from txplatform_client.kafka import build
-from txplatform_client.kafka.records import Message as Body
 
 from txbank.database import Connection, Database
 from txbank.errors import TxBankError
@@ -21,6 +19,8 @@ from txbank.kafka import client_config
 from txbank.part import Health, retry_faults
 from txbank.settings import CommonSettings
 from txbank.tracing import current_traceparent
+from txplatform_client.kafka import build
+from txplatform_client.kafka.records import Message as Body
 
 _ACCOUNT, _LEADER = 0x7478_626F, 0x7478_6262
 """First numbers of the advisory locks: of an account in the outbox, and of the one publisher."""

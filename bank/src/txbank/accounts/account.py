@@ -9,14 +9,14 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 from pydantic import BaseModel, BeforeValidator, Field
-from txplatform_client.fields import AccountStatus, FreezeReason
-from txplatform_client.kafka import AccountOpened, AccountStatusChanged, CreditLimitChanged
 
 from txbank import outbox
 from txbank.accounts.products import Product, check_limit
 from txbank.database import Connection
 from txbank.errors import TxBankError
 from txbank.fields import AmountOrZero, Currency, FreeText, Id, RequestBody, check_same
+from txplatform_client.fields import AccountStatus, FreezeReason
+from txplatform_client.kafka import AccountOpened, AccountStatusChanged, CreditLimitChanged
 
 
 class AccountNotFoundError(TxBankError):
@@ -37,7 +37,7 @@ class Holder(RequestBody):
 class NewAccount(RequestBody):
     """A request to open an account. Without an id the service chooses one."""
 
-    account_id: Id = Field(default_factory=lambda: f"acc-{uuid4()}")
+    account_id: Id | None = None
     holder: Holder
     product: Product
     currency: Currency
@@ -49,7 +49,7 @@ class NewCreditLimit(RequestBody):
 
     credit_limit: AmountOrZero
     reason: FreeText
-    change_id: Id = Field(default_factory=lambda: str(uuid4()))
+    change_id: Id | None = None
 
 
 class NewStatus(RequestBody):
@@ -63,7 +63,7 @@ class NewStatus(RequestBody):
         description="Decides the response code of declines; null or `none` for no reason.",
     )
     reason: FreeText
-    change_id: Id = Field(default_factory=lambda: str(uuid4()))
+    change_id: Id | None = None
 
 
 class CreditLimit(BaseModel):
@@ -126,30 +126,32 @@ def open_account(connection: Connection, wanted: NewAccount) -> tuple[Account, b
         ProductRuleError: The product does not allow the currency or the limit.
         IdReusedError: The id belongs to an account that was opened with other content.
     """
-    holder = wanted.holder
+    if wanted.account_id is None:
+        wanted = wanted.model_copy(update={"account_id": f"acc-{uuid4()}"})
+    account_id, holder = str(wanted.account_id), wanted.holder
     opened = connection.execute(
         "INSERT INTO accounts (account_id, holder_name, holder_email, product, currency)"
         " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING opened_at",
-        (wanted.account_id, holder.name, holder.email, wanted.product, wanted.currency),
+        (account_id, holder.name, holder.email, wanted.product, wanted.currency),
     ).fetchone()
     if opened:
         check_limit(wanted.product, wanted.currency, wanted.credit_limit)
         connection.execute(
             "INSERT INTO credit_limits VALUES (%s, 0, %s, %s, %s)",
-            (wanted.account_id, wanted.credit_limit, _OPENING, _OPENING),
+            (account_id, wanted.credit_limit, _OPENING, _OPENING),
         )
         connection.execute(
             "INSERT INTO statuses VALUES (%s, 0, %s, NULL, %s, %s)",
-            (wanted.account_id, "active", _OPENING, _OPENING),
+            (account_id, "active", _OPENING, _OPENING),
         )
         message = AccountOpened(
-            account_id=wanted.account_id,
+            account_id=account_id,
             currency=wanted.currency,
             credit_limit=wanted.credit_limit,
             opened_at=opened["opened_at"],
         )
         outbox.add(connection, message)
-    history = read_account(connection, wanted.account_id)
+    history = read_account(connection, account_id)
     limit, status = history.credit_limits[-1], history.statuses[-1]
     account = Account(**{**dict(history), **dict(limit), **dict(status)})
     check_same("account_id", wanted, account.model_dump())
@@ -213,7 +215,7 @@ def change_credit_limit(
             account.limit_version + 1,
             wanted.credit_limit,
             wanted.reason,
-            wanted.change_id,
+            wanted.change_id or str(uuid4()),
         ),
     ).fetchone()
     assert row is not None
@@ -251,7 +253,7 @@ def change_status(
             wanted.status,
             wanted.reason_code,
             wanted.reason,
-            wanted.change_id,
+            wanted.change_id or str(uuid4()),
         ),
     ).fetchone()
     assert row is not None
@@ -285,6 +287,7 @@ def _lock(connection: Connection, account_id: str) -> Account:
 def _earlier(
     connection: Connection, table: str, account_id: str, wanted: NewCreditLimit | NewStatus
 ) -> dict[str, Any] | None:
+    """Return the change that was made under the same id, if one was."""
     row = connection.execute(
         f"SELECT * FROM {table} WHERE account_id = %s AND change_id = %s",
         (account_id, wanted.change_id),

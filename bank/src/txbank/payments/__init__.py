@@ -4,7 +4,6 @@ from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 from starlette.datastructures import State
-from txplatform_client.kafka import AccountOpened
 
 from txbank.payments import api
 from txbank.payments.balances import Balances
@@ -14,6 +13,7 @@ from txbank.payments.state import NotAllowedError
 from txbank.problems import ProblemType
 from txbank.service import Service
 from txbank.settings import CommonSettings, ServiceSettings
+from txplatform_client.kafka import AccountOpened
 
 
 class PaymentsSettings(ServiceSettings):

@@ -1,9 +1,8 @@
 """Asks the platform how much an account owes. A payment does not wait long for the response."""
 
-from txplatform_client import Client, TxPlatformClientError
-
 from txbank.settings import CommonSettings
 from txbank.tracing import current_traceparent, logger
+from txplatform_client import Client, TxPlatformClientError
 
 TIMEOUT_S = 0.5
 """The longest time for the response, one retry included."""

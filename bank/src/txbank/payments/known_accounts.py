@@ -6,10 +6,9 @@ so this service keeps a copy of its own, which may be a moment behind.
 
 from datetime import UTC, datetime
 
+from txbank.database import Connection
 from txplatform_client.kafka import AccountOpened, Envelope
 from txplatform_client.kafka.records import Message
-
-from txbank.database import Connection
 
 
 def remember_account(connection: Connection, envelope: Envelope[Message]) -> None:

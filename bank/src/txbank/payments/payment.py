@@ -7,7 +7,6 @@ from psycopg.rows import DictRow
 from pydantic import AfterValidator, BaseModel, Field
 from stdnum import iban
 from stdnum.exceptions import ValidationError as NotAnIbanError
-from txplatform_client.kafka import PaymentReturned, PaymentSubmitted
 
 from txbank import outbox
 from txbank.database import Connection
@@ -15,6 +14,7 @@ from txbank.errors import TxBankError
 from txbank.fields import Amount, Currency, Id, RequestBody, check_same
 from txbank.payments import return_codes, risk
 from txbank.payments.state import TRANSITIONS, Action, PaymentState, next_state
+from txplatform_client.kafka import PaymentReturned, PaymentSubmitted
 
 
 class PaymentNotFoundError(TxBankError):

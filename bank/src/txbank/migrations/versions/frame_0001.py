@@ -1,6 +1,7 @@
 """The tables that every service has: API keys, outbox and inbox."""
 
 from alembic import op
+
 from txplatform_client.kafka import SeenEvents
 
 revision = "frame_0001"

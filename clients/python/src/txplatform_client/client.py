@@ -1,0 +1,168 @@
+"""The clients: one that blocks, and one for asyncio. Both have the same calls."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import httpx
+
+from txplatform_client.accounts import AccountCalls
+from txplatform_client.authorizations import AuthorizationCalls
+from txplatform_client.call import Call, ListCall
+from txplatform_client.errors import NoResponseError
+from txplatform_client.pages import AsyncPages, Pages
+from txplatform_client.retries import Attempts, Patience
+
+R = TypeVar("R")
+PageT = TypeVar("PageT")
+Item = TypeVar("Item")
+Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
+
+
+class _ApiCalls(AccountCalls, AuthorizationCalls, Generic[Http]):
+    """All calls, and what the clients need to send them."""
+
+    _new_http: type[Http]
+
+    def __init__(  # noqa: PLR0913  # settings, given by name
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout_s: float = 5.0,
+        deadline_s: float = 30.0,
+        traceparent: Callable[[], str | None] | None = None,
+        http: Http | None = None,
+    ) -> None:
+        """Make a client; nothing is sent yet.
+
+        Args:
+            url: The address of the API, such as `https://txplatform.example`.
+            key: An API key with the scopes of the calls that are made.
+            timeout_s: How long one attempt waits for the connection, or for more of the response.
+            deadline_s: The time for a call with all its attempts.
+            traceparent: Returns the W3C trace context to send with a request; None for none.
+            http: The HTTP client to send with, for certificates, proxies or instrumentation. Its
+                owner closes it.
+
+        Raises:
+            ValueError: The address is not one of HTTP, or the key has characters that no key has.
+        """
+        parsed = httpx.URL(url)
+        if parsed.scheme not in {"http", "https"} or not parsed.host:
+            raise ValueError(f"{url!r} is not an address such as https://txplatform.example.")
+        if not (key.isascii() and key.isprintable()):
+            raise ValueError("The API key has characters that no key has.")
+        self._url = url.rstrip("/")
+        self._key = key
+        self._patience = Patience(timeout_s, deadline_s)
+        self._traceparent = traceparent
+        self._owned = http is None
+        self._http: Http = self._new_http() if http is None else http
+
+    def _request(self, call: Call[Any], timeout_s: float) -> httpx.Request:
+        headers = {"Authorization": f"Bearer {self._key}"}
+        if self._traceparent is not None and (traceparent := self._traceparent()) is not None:
+            headers["traceparent"] = traceparent
+        return call.request(self._url, headers, timeout_s)
+
+    def _result(self, call: Call[R], outcome: httpx.Response | httpx.TransportError) -> R:
+        if isinstance(outcome, httpx.Response):
+            return call.result(outcome)
+        raise NoResponseError(
+            f"{self._url} did not respond to {call} within {self._patience.deadline_s:g} s: "
+            f"{outcome!r}. The outcome is unknown. Send the same call with the same ids again."
+        ) from outcome
+
+
+class Client(_ApiCalls[httpx.Client]):
+    """Calls the API, and blocks until it responds. Threads may share a client.
+
+    Every call sends its request until there is an outcome or its deadline passes, and raises:
+
+    - `ProblemError` if the API refused the call, or could not carry it out in time;
+    - `NoResponseError` if the API did not respond in time;
+    - `UnexpectedResponseError` if the response cannot be read.
+    """
+
+    _new_http = httpx.Client
+
+    def send(self, call: Call[R]) -> R:
+        """Send a call that is described elsewhere; the methods of this class use it."""
+        attempts = Attempts(self._patience)
+        while True:
+            outcome: httpx.Response | httpx.TransportError
+            try:
+                outcome = self._http.send(self._request(call, attempts.timeout_s))
+            except httpx.TransportError as error:
+                outcome = error
+            pause_s = attempts.pause_s(outcome)
+            if pause_s is None:
+                return self._result(call, outcome)
+            time.sleep(pause_s)
+
+    def pages(self, call: ListCall[PageT, Item]) -> Pages[PageT, Item]:
+        """Return the list of a call that is described elsewhere."""
+        return Pages(self, call)
+
+    def close(self) -> None:
+        """Close the connections, unless the HTTP client was given."""
+        if self._owned:
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        """Return self."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+
+class AsyncClient(_ApiCalls[httpx.AsyncClient]):
+    """Calls the API from asyncio. Its calls are awaited, and raise the errors of `Client`'s."""
+
+    _new_http = httpx.AsyncClient
+
+    async def send(self, call: Call[R]) -> R:
+        """Send a call that is described elsewhere; the methods of this class use it."""
+        attempts = Attempts(self._patience)
+        while True:
+            outcome: httpx.Response | httpx.TransportError
+            try:
+                outcome = await self._http.send(self._request(call, attempts.timeout_s))
+            except httpx.TransportError as error:
+                outcome = error
+            pause_s = attempts.pause_s(outcome)
+            if pause_s is None:
+                return self._result(call, outcome)
+            await asyncio.sleep(pause_s)
+
+    def pages(self, call: ListCall[PageT, Item]) -> AsyncPages[PageT, Item]:
+        """Return the list of a call that is described elsewhere."""
+        return AsyncPages(self, call)
+
+    async def close(self) -> None:
+        """Close the connections, unless the HTTP client was given."""
+        if self._owned:
+            await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        """Return self."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self.close()

@@ -1,0 +1,51 @@
+"""Kafka: the messages of all topics, their records, and the detection of copies.
+
+No Kafka library is needed: a `Record` has what each of them sends, and `read` takes what each of
+them receives.
+"""
+
+from txplatform_client.kafka.inbound import (
+    AccountOpened,
+    AccountStatusChanged,
+    CreditLimitChanged,
+    PaymentReturned,
+    PaymentSubmitted,
+    PresentmentReceived,
+)
+from txplatform_client.kafka.outbound import (
+    AuthorizationIncremented,
+    HoldExpired,
+    OpeningApplied,
+    PaymentApplied,
+    PaymentReturnApplied,
+    TransactionCleared,
+    TransactionDecisioned,
+    TransactionRefunded,
+    TransactionReversed,
+)
+from txplatform_client.kafka.records import TOPICS, Envelope, Record, build, read
+from txplatform_client.kafka.seen_events import SeenEvents
+
+__all__ = [
+    "TOPICS",
+    "AccountOpened",
+    "AccountStatusChanged",
+    "AuthorizationIncremented",
+    "CreditLimitChanged",
+    "Envelope",
+    "HoldExpired",
+    "OpeningApplied",
+    "PaymentApplied",
+    "PaymentReturnApplied",
+    "PaymentReturned",
+    "PaymentSubmitted",
+    "PresentmentReceived",
+    "Record",
+    "SeenEvents",
+    "TransactionCleared",
+    "TransactionDecisioned",
+    "TransactionRefunded",
+    "TransactionReversed",
+    "build",
+    "read",
+]
