@@ -11,11 +11,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import psycopg
 import pytest
 from hypothesis import settings
 
 from harness.api import RunningApi, open_account, purchase, running_api
+from harness.bank import Bank, new_bank
 from harness.kafka import (
     MISSING,
     Broker,
@@ -117,6 +119,28 @@ def own_api(service_env: dict[str, str]) -> Iterator[RunningApi]:
     """An API for one test, on an empty database."""
     with running_api(service_env) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def bank(postgres: PostgresServer) -> Iterator[Bank]:
+    """The bank's services, without brokers and platform. Each test uses its own accounts."""
+    bank = new_bank(postgres)
+    with bank.running():
+        yield bank
+
+
+@pytest.fixture
+def accounts(bank: Bank) -> Iterator[httpx.Client]:
+    """A client of the shared accounts service."""
+    with bank.client("accounts") as client:
+        yield client
+
+
+@pytest.fixture
+def payments(bank: Bank) -> Iterator[httpx.Client]:
+    """A client of the shared payments service."""
+    with bank.client("payments") as client:
+        yield client
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +14,8 @@ from psycopg.rows import dict_row
 
 from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
-from harness.processes import Command, run_command
+from harness.processes import Command
+from txbank import api_keys
 from txbank.cli import SERVICES
 from txbank.database import Connection, Database
 
@@ -68,35 +67,30 @@ class Bank:
             yield connection
 
 
-def new_bank(postgres: PostgresServer, brokers: str = NOWHERE, **settings: str) -> Bank:
-    """Create the databases of all services. Settings are given without their prefix."""
+def new_bank(postgres: PostgresServer, brokers: str = NOWHERE, **common: str) -> Bank:
+    """Create the databases of all services. Common settings are given without their prefix."""
     databases = {}
     env = {
         "TXBANK_KAFKA_BOOTSTRAP_SERVERS": brokers,
         "TXBANK_PLATFORM_URL": f"http://{NOWHERE}",
-        **{f"TXBANK_{name.upper()}": value for name, value in settings.items()},
+        **{f"TXBANK_{name.upper()}": value for name, value in common.items()},
     }
-    for service in SERVICES:
-        found = databases[service] = postgres.empty_database()
-        prefix = f"TXBANK_{service.upper()}"
+    key_id, key = api_keys.new_key()
+    for name, service in SERVICES.items():
+        found = databases[name] = postgres.empty_database()
+        prefix = f"TXBANK_{name.upper()}"
         env |= {
             f"{prefix}_DATABASE_URL": found.service_url,
             f"{prefix}_MIGRATION_DATABASE_URL": found.owner_url,
             f"{prefix}_PORT": str(free_port()),
         }
-    code, _, err = run_command("migrate", env=env, program="txbank")
-    assert code == 0, err
-    scopes = (word for scope in all_scopes() for word in ("--scope", scope))
-    words = ("keys", "create", "--name", "test", *scopes)
-    code, out, err = run_command(*words, env=env, program="txbank")
-    assert code == 0, err
-    return Bank(env, databases, json.loads(out)["key"])
-
-
-@cache
-def all_scopes() -> tuple[str, ...]:
-    """Return the scopes of all services."""
-    return tuple(scope for service in SERVICES.values() for scope in service.scopes)
+        settings = service.settings(
+            _env_file=None, database_url=found.service_url, migration_database_url=found.owner_url
+        )
+        service.schema.migrate(settings)
+        with psycopg.connect(found.service_url, row_factory=dict_row) as connection:
+            api_keys.store_key(connection, key_id, key, name="test", scopes=service.scopes)
+    return Bank(env, databases, key)
 
 
 def new_account(account_id: str | None = None, **other: Any) -> dict[str, Any]:

@@ -1,13 +1,21 @@
-"""A part of a worker process, run in a thread of the test process."""
+"""A part of a process, run in a thread of the test process."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from txplatform.worker import Part
+
+class Part(Protocol):
+    """A part of a process of the platform or of the bank."""
+
+    name: str
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until `stop` is set."""
+
 
 P = TypeVar("P", bound=Part)
 _STOPS_WITHIN_S = 30

@@ -30,6 +30,8 @@ _IDLE_S = 0.05
 """The pause before the next look, if the outbox is empty."""
 _POLL_S = 0.25
 _DELIVERY_TIMEOUT_S = 15
+_FROZEN_S = 30
+"""The time after which the server ends the session of a leader that is frozen."""
 
 
 class DeliveryError(TxBankError):
@@ -83,6 +85,7 @@ class Publisher:
         # The session that has the lock also reads the messages. If the server ends the session,
         # another process becomes the leader, and this one can read no more.
         with self._database.connect() as connection:
+            connection.execute(f"SET idle_session_timeout = '{_FROZEN_S}s'")
             while not _try_to_lead(connection):
                 self.health = Health(ready=True, detail="another process publishes")
                 if stop.wait(1):

@@ -1,0 +1,206 @@
+"""The inbox gives each message its effect once, through copies, kills and unreadable messages."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from uuid import uuid4
+
+import psycopg
+from confluent_kafka import Producer
+from prometheus_client import CollectorRegistry
+
+from harness.bank import Bank, new_bank
+from harness.inbound import execute
+from harness.kafka import Broker
+from harness.parts import running
+from harness.postgres import PostgresServer
+from harness.waiting import wait_until
+from txbank.database import Connection, Database
+from txbank.inbox import Subscriber
+from txbank.settings import CommonSettings
+from txplatform_client.kafka import AccountOpened, Envelope, Record, build
+from txplatform_client.kafka.records import Message
+
+OPENED = AccountOpened.TOPIC
+
+
+def openings(count: int) -> list[Record]:
+    """Return records of the openings of so many accounts."""
+    return [
+        build(
+            AccountOpened(account_id=f"acc-{number}", currency="EUR", credit_limit=1),
+            source="/accounts",
+        )
+        for number in range(count)
+    ]
+
+
+def send(brokers: str, records: Iterable[Record]) -> None:
+    """Send records and wait until the brokers have them."""
+    producer = Producer({"bootstrap.servers": brokers})
+    for record in records:
+        producer.produce(**record._asdict())
+    assert producer.flush(30) == 0
+
+
+def count(bank: Bank, table: str) -> int:
+    """Return the number of rows of a table of the payments service."""
+    with bank.connect("payments") as connection:
+        row = connection.execute(f"SELECT count(*) AS rows FROM {table}").fetchone()
+        assert row is not None
+        return int(row["rows"])
+
+
+def outcomes(bank: Bank, outcome: str) -> float:
+    """Return the number of messages with an outcome in the running payments service."""
+    with bank.client("payments") as client:
+        for line in client.get("/metrics").text.splitlines():
+            if line.startswith("txbank_inbox_messages_total") and f'outcome="{outcome}"' in line:
+                return float(line.split()[-1])
+    return 0
+
+
+@contextmanager
+def consuming(database: Database, brokers: str, name: str = "test") -> Iterator[Subscriber]:
+    """Run a subscriber whose effect is one more row for each time it handles a message."""
+
+    def note(connection: Connection, envelope: Envelope[Message]) -> None:
+        connection.execute("INSERT INTO effects VALUES (%s)", (envelope.message.account_id,))
+
+    settings = CommonSettings(_env_file=None, kafka_bootstrap_servers=brokers)
+    subscriber = Subscriber(
+        f"{name}-{uuid4()}", database, settings, CollectorRegistry(), {OPENED: note}
+    )
+    with running(subscriber):
+        yield subscriber
+
+
+def new_bank_with_effects(postgres: PostgresServer, brokers: str) -> Bank:
+    """Return a bank whose payments database has a table for the effects of messages."""
+    bank = new_bank(postgres, brokers)
+    execute(
+        bank.databases["payments"],
+        "CREATE TABLE effects (account_id text); GRANT ALL ON effects TO PUBLIC",
+    )
+    return bank
+
+
+def wait_for_the_lock(bank: Bank) -> None:
+    """Wait until a transaction of the payments service waits for the lock on its table."""
+    waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'known_accounts'::regclass"
+    database = bank.databases["payments"]
+    wait_until(lambda: execute(database, waiting), message="the service to wait for the lock")
+
+
+def test_copies_in_any_order_have_one_effect(postgres: PostgresServer, topics: str) -> None:
+    bank = new_bank_with_effects(postgres, topics)
+    records = openings(50)
+    shuffled = records * 3
+    random.Random(1).shuffle(shuffled)
+    send(topics, shuffled)
+    with closing(bank.database("payments")) as database:
+        database.open()
+        with consuming(database, topics):
+            wait_until(lambda: count(bank, "effects") == 50, message="all effects")
+            send(topics, [*records, *openings(1)])  # the last one is an event of its own
+            wait_until(lambda: count(bank, "effects") > 50, message="the last message")
+    assert count(bank, "effects") == 51
+
+
+def test_two_consumers_at_once_give_each_message_one_effect(
+    postgres: PostgresServer, topics: str
+) -> None:
+    """Both are in groups of their own, so both get every message, as after a rebalance."""
+    bank = new_bank_with_effects(postgres, topics)
+    with closing(bank.database("payments")) as database:
+        database.open()
+        with consuming(database, topics, "one"), consuming(database, topics, "two"):
+            for _ in range(5):
+                send(topics, openings(100))
+            wait_until(lambda: count(bank, "effects") == 1000, message="both to have consumed")
+    assert count(bank, "seen_events") == 1000
+
+
+def test_an_effect_is_undone_with_its_batch_and_comes_once_afterwards(
+    postgres: PostgresServer, topics: str
+) -> None:
+    bank = new_bank_with_effects(postgres, topics)
+    execute(
+        bank.databases["payments"],
+        "ALTER TABLE effects ADD CONSTRAINT refuses CHECK (account_id <> 'acc-7')",
+    )
+    with closing(bank.database("payments")) as database:
+        database.open()
+        with consuming(database, topics) as subscriber:
+            send(topics, openings(10))
+            wait_until(lambda: "refuses" in subscriber.health.detail, message="the fault")
+            assert not subscriber.health.ready
+            execute(bank.databases["payments"], "ALTER TABLE effects DROP CONSTRAINT refuses")
+            wait_until(lambda: count(bank, "effects") == 10, message="all effects")
+            wait_until(lambda: subscriber.health.ready)
+
+
+def test_an_unreadable_message_is_set_aside_and_holds_up_no_other(
+    postgres: PostgresServer, topics: str
+) -> None:
+    bank = new_bank(postgres, topics)
+    first, last = openings(2)
+    no_limit = first._replace(value=b'{"account_id": "acc-0", "currency": "EUR"}')
+    with bank.running("payments"):
+        send(topics, [first._replace(value=b"{"), no_limit, last])
+        wait_until(lambda: count(bank, "known_accounts"), message="the good message")
+        wait_until(lambda: count(bank, "unreadable_messages") == 2, message="the others")
+        with bank.client("payments") as client:
+            assert client.get("/readyz").status_code == 200
+
+
+def test_a_message_without_an_id_is_handled_by_what_it_says(
+    postgres: PostgresServer, topics: str
+) -> None:
+    bank = new_bank(postgres, topics)
+    bare = [record._replace(headers=[]) for record in openings(3)]
+    with bank.running("payments"):
+        send(topics, bare * 2)
+        wait_until(lambda: outcomes(bank, "handled") == 6, message="all messages")
+    assert count(bank, "known_accounts") == 3
+
+
+def test_a_service_killed_between_consumption_and_commit_handles_each_message_once(
+    postgres: PostgresServer, topics: str
+) -> None:
+    """A lock on the table holds the service in its transaction until it is killed."""
+    bank = new_bank(postgres, topics)
+    records = openings(20)
+    owner_url = bank.databases["payments"].owner_url
+    with psycopg.connect(owner_url) as owner, bank.running("payments") as process:
+        owner.execute("LOCK TABLE known_accounts")
+        send(topics, records)
+        wait_for_the_lock(bank)
+        process.kill()
+    assert count(bank, "known_accounts") == count(bank, "seen_events") == 0
+    with bank.running("payments"):
+        wait_until(lambda: count(bank, "known_accounts") == 20, message="all accounts")
+        assert outcomes(bank, "copy") == 0
+
+
+def test_a_service_killed_between_commit_and_acknowledgement_skips_what_comes_again(
+    postgres: PostgresServer, own_kafka: Broker
+) -> None:
+    """The broker freezes while a lock holds the service in its transaction, then the lock ends."""
+    bank = new_bank(postgres, own_kafka.bootstrap)
+    owner_url = bank.databases["payments"].owner_url
+    with bank.running("payments") as process:
+        with psycopg.connect(owner_url) as owner:
+            owner.execute("LOCK TABLE known_accounts")
+            send(own_kafka.bootstrap, openings(20))
+            wait_for_the_lock(bank)
+            own_kafka.freeze()
+        wait_until(lambda: count(bank, "known_accounts"), message="the commit")
+        process.kill()
+    own_kafka.thaw()
+    with bank.running("payments"):
+        wait_until(lambda: outcomes(bank, "copy") > 0, message="the copies")
+        wait_until(lambda: count(bank, "known_accounts") == 20, message="all accounts")
+    assert count(bank, "seen_events") == 20
