@@ -18,17 +18,6 @@ def opened(accounts: httpx.Client, **other: Any) -> str:
     return str(response.json()["account_id"])
 
 
-def messages(bank: Bank, account_id: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return topic and body of the messages about an account that wait in the outbox."""
-    with bank.connect("accounts") as connection:
-        rows = connection.execute(
-            "SELECT topic, convert_from(value, 'UTF8')::jsonb AS body FROM outbox"
-            " WHERE key = %s ORDER BY id",
-            (account_id.encode(),),
-        )
-        return [(row["topic"], row["body"]) for row in rows]
-
-
 def test_an_account_is_opened_with_its_limit_and_told_to_others_without_personal_data(
     bank: Bank, accounts: httpx.Client
 ) -> None:
@@ -37,7 +26,7 @@ def test_an_account_is_opened_with_its_limit_and_told_to_others_without_personal
     assert response.status_code == 201
     account = response.json()
     assert account.items() >= {**wanted, "status": "active", "limit_version": 0}.items()
-    ((topic, body),) = messages(bank, account["account_id"])
+    ((topic, body),) = bank.outbox("accounts", account["account_id"])
     assert topic == "accounts.account-opened.v1"
     assert body.pop("opened_at") == account["opened_at"]
     assert body == {
@@ -64,7 +53,7 @@ def test_a_repeated_opening_gets_the_first_response_even_after_changes(
     again = accounts.post("/v1/accounts", json=wanted)
     assert (again.status_code, again.json()) == (200, first.json())
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert len(messages(bank, wanted["account_id"])) == 2
+    assert len(bank.outbox("accounts", wanted["account_id"])) == 2
 
 
 @pytest.mark.parametrize(
@@ -93,7 +82,7 @@ def test_simultaneous_openings_of_one_account_open_it_once(
     with ThreadPoolExecutor(8) as pool:
         responses = list(pool.map(lambda _: accounts.post("/v1/accounts", json=wanted), range(16)))
     assert sorted(each.status_code for each in responses) == [200] * 15 + [201]
-    assert len(messages(bank, wanted["account_id"])) == 1
+    assert len(bank.outbox("accounts", wanted["account_id"])) == 1
 
 
 @pytest.mark.parametrize(
@@ -162,7 +151,7 @@ def test_each_limit_change_gets_the_next_version_and_is_told_in_this_order(
     assert history == [(5, 1), (4, 2), (3, 3), (2, 4), (1, 5), (0, 500_000)]
     told = [
         (body["limit_version"], body["credit_limit"])
-        for _, body in messages(bank, "five-limits")[1:]
+        for _, body in bank.outbox("accounts", "five-limits")[1:]
     ]
     assert told == history[-2::-1]
 
@@ -180,7 +169,7 @@ def test_a_repeated_change_id_changes_nothing(bank: Bank, accounts: httpx.Client
         again = accounts.put(f"{path}/{place}", json=change)
         assert (again.status_code, again.json()) == (200, first.json())
         assert again.headers["Idempotency-Replayed"] == "true"
-    assert len(messages(bank, account_id)) == 5
+    assert len(bank.outbox("accounts", account_id)) == 5
 
 
 @pytest.mark.parametrize(
@@ -219,7 +208,7 @@ def test_a_status_change_is_told_with_its_code_but_not_with_the_words_of_staff(
     change = {"status": "frozen", "reason_code": "stolen", "reason": "Ada called from Rome."}
     response = accounts.put(f"/v1/accounts/{account_id}/status", json=change)
     assert response.status_code == 200
-    _, (topic, body) = messages(bank, account_id)
+    _, (topic, body) = bank.outbox("accounts", account_id)
     assert topic == "accounts.account-status-changed.v1"
     assert body == {
         "account_id": account_id,
@@ -243,7 +232,7 @@ def test_a_closed_account_does_not_change(
     response = accounts.put(f"{path}/{place}", json={**change, "reason": "Came back."})
     assert (response.status_code, response.json()["type"]) == (409, "account-closed")
     assert accounts.put(f"{path}/status", json=closing).status_code == 200  # a repeat
-    assert len(messages(bank, account_id)) == 2
+    assert len(bank.outbox("accounts", account_id)) == 2
 
 
 def test_a_change_beyond_the_product_s_limit_is_refused_and_not_told(
@@ -253,7 +242,7 @@ def test_a_change_beyond_the_product_s_limit_is_refused_and_not_told(
     change = {"credit_limit": 5_000_001, "reason": "Asked for."}
     response = accounts.put(f"/v1/accounts/{account_id}/credit-limit", json=change)
     assert (response.status_code, response.json()["type"]) == (422, "product-rule")
-    assert len(messages(bank, account_id)) == 1
+    assert len(bank.outbox("accounts", account_id)) == 1
 
 
 def test_an_unknown_account_is_not_found(accounts: httpx.Client) -> None:

@@ -161,6 +161,8 @@ def test_each_side_goes_on_while_the_other_is_down_and_both_agree_afterwards(
         assert payments.post(path, json=release).json()["state"] == "accepted"
         path = f"/v1/payments/{small['payment_id']}/return"
         assert payments.post(path, json={"reason": "AM04"}).json()["state"] == "returned"
+        bank.wait_until_published("accounts")
+        bank.wait_until_published("payments")
         stack.close()
         with everything.platform() as platform:
             # The bank is down: what it told waits on the topics, and purchases are decided.

@@ -188,7 +188,7 @@ def test_a_service_killed_between_consumption_and_commit_handles_each_message_on
 def test_a_service_killed_between_commit_and_acknowledgement_skips_what_comes_again(
     postgres: PostgresServer, own_kafka: Broker
 ) -> None:
-    """The broker freezes while a lock holds the service in its transaction, then the lock ends."""
+    """The broker dies while a lock holds the service in its transaction, then the lock ends."""
     bank = new_bank(postgres, own_kafka.bootstrap)
     owner_url = bank.databases["payments"].owner_url
     with bank.running("payments") as process:
@@ -196,10 +196,10 @@ def test_a_service_killed_between_commit_and_acknowledgement_skips_what_comes_ag
             owner.execute("LOCK TABLE known_accounts")
             send(own_kafka.bootstrap, openings(20))
             wait_for_the_lock(bank)
-            own_kafka.freeze()
+            own_kafka.kill()
         wait_until(lambda: count(bank, "known_accounts"), message="the commit")
         process.kill()
-    own_kafka.thaw()
+    own_kafka.start()
     with bank.running("payments"):
         wait_until(lambda: outcomes(bank, "copy") > 0, message="the copies")
         wait_until(lambda: count(bank, "known_accounts") == 20, message="all accounts")

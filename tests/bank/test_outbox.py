@@ -6,11 +6,12 @@ import random
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from uuid import uuid4
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.bank import Bank, new_account, new_bank
+from harness.bank import new_account, new_bank
 from harness.kafka import Broker
 from harness.parts import running
 from harness.postgres import PostgresServer
@@ -21,7 +22,6 @@ from txbank.accounts.account import NewAccount, NewCreditLimit
 from txbank.database import Database
 from txbank.outbox import Publisher
 from txbank.settings import CommonSettings
-from txbank.tracing import accept_traceparent, current_traceparent
 
 LIMIT_CHANGED = "accounts.credit-limit-changed.v1"
 ACCOUNTS = [f"acc-{number}" for number in range(5)]
@@ -50,14 +50,6 @@ def all_accounts(versions: Iterable[int]) -> dict[str, list[int]]:
     return {account_id: list(versions) for account_id in ACCOUNTS}
 
 
-def waiting(bank: Bank) -> int:
-    """Return the number of messages in the outbox."""
-    with bank.connect("accounts") as connection:
-        row = connection.execute("SELECT count(*) AS waiting FROM outbox").fetchone()
-        assert row is not None
-        return int(row["waiting"])
-
-
 def open_accounts(database: Database) -> None:
     """Open all accounts."""
     for account_id in ACCOUNTS:
@@ -69,7 +61,6 @@ def change_limits(database: Database, times: int) -> None:
     """Change the limit of each account so many times, from several threads at once."""
 
     def change(number: int) -> None:
-        current_traceparent.set(accept_traceparent(None))
         wanted = NewCreditLimit(credit_limit=number, reason="Asked for.")
         with database.transaction() as connection:
             account.change_credit_limit(connection, ACCOUNTS[number % len(ACCOUNTS)], wanted)
@@ -82,12 +73,11 @@ def test_messages_are_published_once_in_the_order_of_their_commits(
     postgres: PostgresServer, topics: str
 ) -> None:
     bank = new_bank(postgres, topics)
-    current_traceparent.set(accept_traceparent(None))
     with closing(bank.database("accounts")) as database, publishing(database, topics):
         database.open()
         open_accounts(database)
         change_limits(database, 40)
-        wait_until(lambda: waiting(bank) == 0, message="the outbox to be empty")
+        bank.wait_until_published("accounts")
     assert versions(read_topic(topics, LIMIT_CHANGED)) == all_accounts(range(1, 41))
 
 
@@ -95,7 +85,6 @@ def test_of_two_publishers_one_publishes_until_it_ends(
     postgres: PostgresServer, topics: str
 ) -> None:
     bank = new_bank(postgres, topics)
-    current_traceparent.set(accept_traceparent(None))
     with closing(bank.database("accounts")) as database:
         database.open()
         with publishing(database, topics) as first:
@@ -104,10 +93,10 @@ def test_of_two_publishers_one_publishes_until_it_ends(
                 wait_until(lambda: second.health.detail == "another process publishes")
                 open_accounts(database)
                 change_limits(database, 10)
-                wait_until(lambda: waiting(bank) == 0, message="the outbox to be empty")
+                bank.wait_until_published("accounts")
         with publishing(database, topics):
             change_limits(database, 10)
-            wait_until(lambda: waiting(bank) == 0, message="the outbox to be empty")
+            bank.wait_until_published("accounts")
     assert versions(read_topic(topics, LIMIT_CHANGED)) == all_accounts(range(1, 21))
 
 
@@ -115,12 +104,12 @@ def test_a_message_is_a_cloud_event_in_the_caller_s_trace(
     postgres: PostgresServer, topics: str
 ) -> None:
     bank = new_bank(postgres, topics)
-    traceparent = accept_traceparent(None)
+    traceparent = f"00-{uuid4().hex}-{uuid4().hex[:16]}-01"
     with bank.running("accounts"), bank.client("accounts") as accounts:
         headers = {"traceparent": traceparent}
         response = accounts.post("/v1/accounts", json=new_account("acc"), headers=headers)
         assert response.headers["X-Correlation-Id"] == traceparent.split("-")[1]
-        wait_until(lambda: waiting(bank) == 0, message="the outbox to be empty")
+        bank.wait_until_published("accounts")
     (record,) = read_topic(topics, "accounts.account-opened.v1")
     assert record.header("ce_type") == "accounts.account-opened.v1"
     assert record.header("ce_source") == "/accounts"
@@ -141,7 +130,7 @@ def test_a_service_killed_between_commit_and_publication_loses_and_reorders_noth
             if not kill:
                 for account_id in ACCOUNTS:
                     accounts.post("/v1/accounts", json=new_account(account_id))
-            wait_until(lambda: waiting(bank) == 0, message="the outbox to be empty")
+            bank.wait_until_published("accounts")
             own_kafka.stop()
             for _ in range(4):
                 changes += 1
@@ -150,10 +139,10 @@ def test_a_service_killed_between_commit_and_publication_loses_and_reorders_noth
                     path = f"/v1/accounts/{account_id}/credit-limit"
                     assert accounts.put(path, json=change).status_code == 200
             process.kill()
-        assert waiting(bank) == 4 * len(ACCOUNTS)
+        assert len(bank.outbox("accounts")) == 4 * len(ACCOUNTS)
         own_kafka.start()
     with bank.running("accounts"):
-        wait_until(lambda: waiting(bank) == 0, message="the outbox to be empty")
+        bank.wait_until_published("accounts")
     assert versions(read_topic(own_kafka.bootstrap, LIMIT_CHANGED)) == all_accounts(
         range(1, changes + 1)
     )
@@ -165,19 +154,18 @@ def test_kills_at_any_moment_lose_nothing_and_repeat_only_what_was_published(
 ) -> None:
     bank = new_bank(postgres, own_kafka.bootstrap)
     moments = random.Random(1)
-    current_traceparent.set(accept_traceparent(None))
     with closing(bank.database("accounts")) as database:
         database.open()
         open_accounts(database)
         for _ in range(6):
             with bank.running("accounts") as process, ThreadPoolExecutor(1) as pool:
                 changing = pool.submit(change_limits, database, 60)
-                before, share = waiting(bank), moments.random()
-                wait_until(lambda: changing.done() or waiting(bank) > before * share)  # noqa: B023
+                before, share = len(bank.outbox("accounts")), moments.random()
+                wait_until(lambda: changing.done() or len(bank.outbox("accounts")) > before * share)  # noqa: B023
                 process.kill()
                 changing.result()
         with bank.running("accounts"):
-            wait_until(lambda: waiting(bank) == 0, message="the outbox to be empty")
+            bank.wait_until_published("accounts")
     records = read_topic(own_kafka.bootstrap, LIMIT_CHANGED)
     firsts = {record.header("ce_id"): record for record in reversed(records)}
     in_order = [record for record in records if firsts[record.header("ce_id")] is record]

@@ -15,7 +15,6 @@ from txbank.database import Connection
 from txbank.payments import payment
 from txbank.payments.payment import NewPayment
 from txbank.payments.state import Action, NotAllowedError
-from txbank.tracing import accept_traceparent, current_traceparent
 
 ACCOUNT = "acc-model"
 STEPS = st.lists(st.tuples(st.sampled_from(["submit", *Action]), st.sampled_from("AB")), max_size=8)
@@ -68,7 +67,6 @@ def connection(bank: Bank) -> Iterator[Connection]:
 def test_states_and_messages_are_those_of_the_model(
     connection: Connection, steps: list[tuple[str, str]]
 ) -> None:
-    current_traceparent.set(accept_traceparent(None))
     model = Model()
     wanted = NewPayment(
         payment_id="p", account_id=ACCOUNT, amount=500_000, currency="EUR", bank_account=IBAN

@@ -32,17 +32,6 @@ def submitted(payments: httpx.Client, account_id: str, **other: Any) -> dict[str
     return found
 
 
-def messages(bank: Bank, account_id: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return topic and body of the messages about an account that wait in the outbox."""
-    with bank.connect("payments") as connection:
-        rows = connection.execute(
-            "SELECT topic, convert_from(value, 'UTF8')::jsonb AS body FROM outbox"
-            " WHERE key = %s ORDER BY id",
-            (account_id.encode(),),
-        )
-        return [(row["topic"], row["body"]) for row in rows]
-
-
 def test_a_small_payment_is_accepted_by_its_amount_and_says_so(
     bank: Bank, payments: httpx.Client
 ) -> None:
@@ -50,7 +39,7 @@ def test_a_small_payment_is_accepted_by_its_amount_and_says_so(
     payment = submitted(payments, account_id, amount=20_000)
     assert (payment["state"], payment["reason"]) == ("accepted", None)
     assert payment["balance_check"] == "fallback"
-    ((topic, body),) = messages(bank, account_id)
+    ((topic, body),) = bank.outbox("payments", account_id)
     assert topic == "payments.payment-submitted.v1"
     assert body == {
         "payment_id": payment["payment_id"],
@@ -65,7 +54,7 @@ def test_a_larger_payment_is_held_and_not_told(bank: Bank, payments: httpx.Clien
     account_id = known_account(bank)
     payment = submitted(payments, account_id, amount=20_001)
     assert (payment["state"], payment["reason"]) == ("held", "balance_unknown")
-    assert messages(bank, account_id) == []
+    assert bank.outbox("payments", account_id) == []
 
 
 def test_a_payment_of_an_account_that_is_not_known_yet_is_held(payments: httpx.Client) -> None:
@@ -106,7 +95,7 @@ def test_a_refused_payment_is_never_told(bank: Bank, payments: httpx.Client) -> 
     assert payments.post(f"{path}/refuse", json=refusal).json()["state"] == "refused"
     response = payments.post(f"{path}/release", json=refusal)
     assert (response.status_code, response.json()["type"]) == (409, "not-allowed")
-    assert messages(bank, account_id) == []
+    assert bank.outbox("payments", account_id) == []
 
 
 def test_a_bounced_payment_is_told_with_the_amount_and_the_meaning_of_its_code(
@@ -121,7 +110,7 @@ def test_a_bounced_payment_is_told_with_the_amount_and_the_meaning_of_its_code(
     assert again.json() == returned.json()
     other = payments.post(f"{path}/return", json={"reason": "AM04"})
     assert (other.status_code, other.json()["type"]) == (409, "not-allowed")
-    _, (topic, body) = messages(bank, account_id)
+    _, (topic, body) = bank.outbox("payments", account_id)
     assert topic == "payments.payment-returned.v1"
     assert body == {
         "payment_id": payment["payment_id"],
@@ -191,7 +180,7 @@ def test_simultaneous_copies_of_a_payment_are_one_payment(
     with ThreadPoolExecutor(8) as pool:
         responses = list(pool.map(lambda _: payments.post("/v1/payments", json=wanted), range(16)))
     assert sorted(each.status_code for each in responses) == [200] * 15 + [201]
-    assert len(messages(bank, account_id)) == 1
+    assert len(bank.outbox("payments", account_id)) == 1
 
 
 @pytest.mark.parametrize(

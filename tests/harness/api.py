@@ -43,9 +43,9 @@ class RunningApi:
 
 @contextmanager
 def running_api(service_env: Mapping[str, str], **settings: str) -> Iterator[RunningApi]:
-    """Run `txplatform api` on a free port until the context ends."""
-    port = free_port()
-    env = {**service_env, "TXPLATFORM_API_PORT": str(port), **settings}
+    """Run `txplatform api` until the context ends, on a free port if no port is given."""
+    port = settings.setdefault("TXPLATFORM_API_PORT", str(free_port()))
+    env = {**service_env, **settings}
     key = create_key(env, *ALL_SCOPES)
     url = f"http://127.0.0.1:{port}"
     with (

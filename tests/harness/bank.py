@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
+from harness.waiting import wait_until
 from txbank import api_keys
 from txbank.cli import SERVICES
 from txbank.database import Connection, Database
@@ -51,9 +52,14 @@ class Bank:
 
     @contextmanager
     def running(self, command: str = "all") -> Iterator[Command]:
-        """Run `txbank all`, or one service, until the context ends."""
+        """Run `txbank all`, or one service, until the context ends; then it stops in order.
+
+        So its members leave the consumer group, and the next process need not wait for a time-out.
+        """
         with Command(command, env=self.env, program="txbank") as process:
             yield process.wait_ready()
+            if process.exit_code is None:
+                assert process.stop() == 0
 
     def database(self, service: str) -> Database:
         """Return the access of a service to its database, not opened yet."""
@@ -65,6 +71,20 @@ class Bank:
         url = self.databases[service].service_url
         with psycopg.connect(url, row_factory=dict_row) as connection:
             yield connection
+
+    def outbox(self, service: str, account_id: str | None = None) -> list[tuple[str, Any]]:
+        """Return topic and body of the messages that wait, of one account or of all."""
+        with self.connect(service) as connection:
+            rows = connection.execute(
+                "SELECT topic, convert_from(value, 'UTF8')::jsonb AS body FROM outbox"
+                " WHERE %(key)s::bytea IS NULL OR key = %(key)s ORDER BY id",
+                {"key": account_id.encode() if account_id else None},
+            )
+            return [(row["topic"], row["body"]) for row in rows]
+
+    def wait_until_published(self, service: str) -> None:
+        """Wait until the outbox of a service is empty."""
+        wait_until(lambda: not self.outbox(service), message=f"the outbox of {service}")
 
 
 def new_bank(postgres: PostgresServer, brokers: str = NOWHERE, **common: str) -> Bank:

@@ -21,7 +21,7 @@ from txbank.problems import (
     ProblemType,
     respond_with_problems,
 )
-from txbank.tracing import accept_traceparent, correlation_id, current_traceparent
+from txbank.tracing import begin_trace, correlation_id
 
 _PROBLEM = {"model": ProblemDetails, "description": "A problem (RFC 9457)."}
 
@@ -107,8 +107,7 @@ class _Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        traceparent = accept_traceparent(Headers(scope=scope).get("traceparent"))
-        current_traceparent.set(traceparent)
+        traceparent = begin_trace(Headers(scope=scope).get("traceparent"))
         began, status, size = perf_counter(), 500, 0
 
         async def send_traced(message: Message) -> None:

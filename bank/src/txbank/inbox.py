@@ -17,7 +17,7 @@ from txbank.database import Connection, Database
 from txbank.kafka import client_config
 from txbank.part import Health, retry_faults
 from txbank.settings import CommonSettings
-from txbank.tracing import accept_traceparent, current_traceparent, logger
+from txbank.tracing import begin_trace, logger
 from txplatform_client import MessageError
 from txplatform_client.kafka import Envelope, SeenEvents, read
 from txplatform_client.kafka.records import Message as Body
@@ -72,6 +72,7 @@ class Subscriber:
                 "group.id": self._group,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
+                "session.timeout.ms": 10_000,  # until others take over from a process that died
             }
         )
         consumer.subscribe(list(self._handlers))
@@ -104,7 +105,7 @@ class Subscriber:
         except MessageError as unreadable:
             self._set_aside(connection, message, str(unreadable))
             return "unreadable"
-        current_traceparent.set(accept_traceparent(envelope.traceparent))
+        begin_trace(envelope.traceparent)
         if envelope.event_id and not self._seen.add(connection, envelope.event_id):
             return "copy"
         self._handlers[topic](connection, envelope)

@@ -18,7 +18,7 @@ from txbank.errors import TxBankError
 from txbank.kafka import client_config
 from txbank.part import Health, retry_faults
 from txbank.settings import CommonSettings
-from txbank.tracing import current_traceparent
+from txbank.tracing import traceparent
 from txplatform_client.kafka import build
 from txplatform_client.kafka.records import Message as Body
 
@@ -48,7 +48,7 @@ def add(connection: Connection, message: Body) -> None:
         "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_ACCOUNT, message.account_id)
     )
     source, _, _ = message.TOPIC.partition(".")
-    record = build(message, source=f"/{source}", traceparent=current_traceparent.get())
+    record = build(message, source=f"/{source}", traceparent=traceparent())
     headers = {name: value.decode() for name, value in record.headers}
     connection.execute(
         "INSERT INTO outbox (topic, key, value, headers) VALUES (%s, %s, %s, %s)",

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import psycopg
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from psycopg_pool import PoolTimeout
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from txbank.errors import IdReusedError, TxBankError
-from txbank.tracing import correlation_id, current_traceparent, logger
+from txbank.tracing import correlation_id, logger, traceparent
 
 MEDIA_TYPE = "application/problem+json"
 MAX_BODY_BYTES = 65_536
@@ -77,6 +76,7 @@ class ProblemError(TxBankError):
 
 
 _FRAMEWORK = {
+    400: (NOT_JSON, "The body is not JSON.", "Send one JSON value in UTF-8."),
     404: (NOT_FOUND, "There is no resource at this path.", "GET /openapi.json lists all."),
     405: (METHOD_NOT_ALLOWED, "This resource lacks the method.", "Use one in the Allow header."),
     413: (
@@ -114,16 +114,17 @@ def respond_with_problems(app: FastAPI, types: Mapping[type[TxBankError], Proble
                     for name in error.fields
                 ]
                 return _response(types[type(error)], error, fields)
-            case psycopg.OperationalError() | PoolTimeout():
+            case psycopg.OperationalError() | psycopg.errors.UndefinedTable():
                 unavailable = TxBankError(
-                    "The database is unavailable; nothing was recorded, or the outcome is unknown.",
+                    "The database is unavailable, or not migrated to this version.",
+                    why="The request may have been recorded.",
                     next_step="Retry with the same ids; nothing is recorded twice.",
                 )
                 retry = {"Retry-After": str(_RETRY_AFTER_S)}
                 return _response(STORE_UNAVAILABLE, unavailable, headers=retry)
         log.error(
             "request failed",
-            correlation_id=correlation_id(current_traceparent.get()),
+            correlation_id=correlation_id(traceparent()),
             exc_info=error,
         )
         failed = TxBankError(
@@ -139,8 +140,8 @@ def respond_with_problems(app: FastAPI, types: Mapping[type[TxBankError], Proble
 def _invalid(error: RequestValidationError) -> JSONResponse:
     problems = error.errors()
     if any(each["type"] == "json_invalid" for each in problems):
-        not_json = TxBankError("The body is not JSON.", next_step="Send one JSON value in UTF-8.")
-        return _response(NOT_JSON, not_json)
+        type_, what, next_step = _FRAMEWORK[400]
+        return _response(type_, TxBankError(what, next_step=next_step))
     fields = [
         # The first item of a location is where the field stands, such as `body` or `query`.
         InvalidField(
@@ -168,7 +169,7 @@ def _response(
         status=type_.status,
         detail=" ".join(part for part in (error.what, error.why) if part),
         next_step=error.next_step,
-        correlation_id=correlation_id(current_traceparent.get()),
+        correlation_id=correlation_id(traceparent()),
         errors=list(fields),
     )
     return JSONResponse(details.model_dump(), type_.status, headers, MEDIA_TYPE)

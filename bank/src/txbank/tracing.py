@@ -13,14 +13,26 @@ from txbank.settings import CommonSettings
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
-current_traceparent: ContextVar[str] = ContextVar("traceparent")
-"""The `traceparent` (W3C Trace Context) of the request or message that is being handled."""
+_current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
-def accept_traceparent(given: str | None) -> str:
-    """Return the caller's `traceparent` if it is well formed, otherwise that of a new trace."""
-    if given is not None and _TRACEPARENT.fullmatch(given):
-        return given
+def begin_trace(given: str | None) -> str:
+    """Continue the caller's trace if its `traceparent` is well formed, otherwise begin a new one.
+
+    Returns:
+        The `traceparent` (W3C Trace Context) of the request or message that is handled from now on.
+    """
+    accepted = given if given and _TRACEPARENT.fullmatch(given) else _new_trace()
+    _current.set(accepted)
+    return accepted
+
+
+def traceparent() -> str:
+    """Return the `traceparent` of what is being handled; outside of that, of a new trace."""
+    return _current.get() or _new_trace()
+
+
+def _new_trace() -> str:
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 

@@ -1,7 +1,7 @@
 """Asks the platform how much an account owes. A payment does not wait long for the response."""
 
 from txbank.settings import CommonSettings
-from txbank.tracing import current_traceparent, logger
+from txbank.tracing import logger, traceparent
 from txplatform_client import Client, TxPlatformClientError
 
 TIMEOUT_S = 0.5
@@ -17,7 +17,7 @@ class Balances:
             settings.platform_key.get_secret_value(),
             timeout_s=TIMEOUT_S,
             deadline_s=TIMEOUT_S,
-            traceparent=current_traceparent.get,
+            traceparent=traceparent,
         )
         self._log = logger("balances")
 
